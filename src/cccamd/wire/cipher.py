@@ -1,0 +1,56 @@
+"""One direction of the connection's cipher: RC4 with a one-byte chain on top.
+
+Source: docs/protocol.md section 3. The chain byte `s` makes each plain byte depend on the
+one before it. Written with d = c ^ ks and q = p ^ s, both directions are free of loops:
+
+    decrypt   p[i] = d[i] ^ d[i-1],  d[-1] = state        one shift and one xor
+    encrypt   c[i] = ks[i] ^ q[i],   q = running xor of p, starting from the state
+    and the state afterwards is the last d, or q: the two are the same number.
+"""
+
+from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
+from cryptography.hazmat.primitives.ciphers import Cipher as StreamCipher
+
+_SHIFTS = tuple(8 << step for step in range(16))
+"""Doubling distances, in bits: enough for the running xor of 64 KiB."""
+
+
+class Cipher:
+    """RC4 plus chain; the same object can encrypt, decrypt and skip."""
+
+    __slots__ = ("_keystream", "_state")
+
+    def __init__(self, key: bytes) -> None:
+        self._keystream = StreamCipher(ARC4(key), mode=None).encryptor().update
+        self._state = key[0]
+
+    def encrypt(self, plain: bytes, *, burn: int = 0) -> bytes:
+        """Encrypt `plain` and move on by its length; then `skip` by `burn` bytes."""
+        length = len(plain)
+        if not length:
+            return b""
+        bits = 8 * length
+        running = int.from_bytes(plain) ^ (self._state << (bits - 8))
+        for shift in _SHIFTS:
+            if shift >= bits:
+                break
+            running ^= running >> shift
+        self._state = running & 0xFF
+        if not burn:
+            return self._keystream(running.to_bytes(length))
+        # One call of the C library instead of two: this is the CW answer of plain mode.
+        return self._keystream((running << 8 * burn).to_bytes(length + burn))[:length]
+
+    def decrypt(self, encrypted: bytes) -> bytes:
+        """Decrypt `encrypted` and move on by its length."""
+        length = len(encrypted)
+        if not length:
+            return b""
+        chained = int.from_bytes(self._keystream(encrypted))
+        plain = chained ^ (chained >> 8) ^ (self._state << (8 * length - 8))
+        self._state = chained & 0xFF
+        return plain.to_bytes(length)
+
+    def skip(self, length: int) -> None:
+        """Burn `length` bytes of keystream; the chain stays (section 8 on why that is safe)."""
+        self._keystream(bytes(length))

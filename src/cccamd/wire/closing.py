@@ -1,0 +1,26 @@
+"""Why a connection ended, and the one error that is our own fault."""
+
+from enum import Enum
+
+from cccamd.errors import CccamdError
+
+
+class CloseReason(Enum):
+    """Why a connection ended; the value is the sentence for people."""
+
+    LOCAL = "closed by us"
+    PEER_CLOSED = "the peer closed the connection"
+    NO_SEED = "no seed came within the time: no CCcam server answers there, or it is overloaded"
+    NOT_CCCAM = "the peer does not speak the CCcam protocol"
+    LOGIN_TIMEOUT = "the login was not finished within the time"
+    UNKNOWN_USER = "no F-line has this user name"
+    WRONG_PASSWORD = "wrong password for this user name"
+    LOGIN_REFUSED = "the login was refused"
+    GARBAGE = "the bytes received are no frames"
+    MALFORMED_LOGIN = "the peer introduced itself with a malformed message"
+    SILENT = "nothing was received for too long"
+    NO_ANSWER = "an ECM was not answered; in plain mode nothing more can be asked then"
+
+
+class LocalProtocolError(CccamdError):
+    """The protocol core was asked for something illegal: a bug of ours."""

@@ -1,0 +1,383 @@
+"""Our client and our server, joined without a socket."""
+
+from typing import TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pair import PARTNER_NODE, PLAIN_NODE, Pair
+
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.wire import (
+    Capabilities,
+    CardAdded,
+    CardRemoved,
+    CardsDue,
+    ChallengeReceived,
+    Closed,
+    CloseReason,
+    Command,
+    ControlWords,
+    EcmAnswered,
+    EcmReceived,
+    EcmRefused,
+    EcmRequest,
+    Emm,
+    EmmAcknowledged,
+    EmmReceived,
+    KeepaliveReceived,
+    LocalProtocolError,
+    LoginSucceeded,
+    MalformedReceived,
+    Nok,
+    Protocol,
+    Provider,
+    RequestDropped,
+    State,
+    UnexpectedReceived,
+    Version,
+    with_checksums,
+)
+
+Event = TypeVar("Event")
+
+CARD = CardAdded(
+    share_id=ShareId(7),
+    remote_id=8,
+    caid=Caid(0x7F00),
+    hop=1,
+    reshare=2,
+    providers=(Provider(Ident(0x0A)),),
+    path=(PLAIN_NODE,),
+)
+SID_CARD = CardAdded(
+    share_id=ShareId(9), remote_id=9, caid=Caid(0x7F00), hop=0, reshare=1, assigned_sids=(Sid(5),)
+)
+
+
+def request(number: int, *, share_id: int = 7) -> EcmRequest:
+    return EcmRequest(
+        Caid(0x7F00),
+        Ident(0x0A),
+        ShareId(share_id),
+        Sid(number & 0xFFFF),
+        b"\x80" + bytes([number]),
+    )
+
+
+def cw(number: int) -> ControlWords:
+    return ControlWords(with_checksums(bytes([number]) * 16))
+
+
+def of_type(events: list[object], kind: type[Event]) -> list[Event]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def answer_at_once(pair: Pair) -> None:
+    def on_event(event: object) -> None:
+        if isinstance(event, EcmReceived):
+            pair.server.answer(event.request_id, cw(event.request.ecm[1]))
+
+    pair.on_server_event = on_event
+
+
+@given(
+    user=st.binary(min_size=1, max_size=20).filter(lambda name: b"\0" not in name),
+    password=st.binary(max_size=60),
+    piece=st.sampled_from([1, 2, 3, 7, 1 << 20]),
+    client_node=st.binary(min_size=8, max_size=8).map(NodeId),
+    extended=st.booleans(),
+)
+def test_login_and_ecms_in_any_fragmentation(
+    user: bytes, password: bytes, piece: int, client_node: NodeId, extended: bool
+) -> None:
+    pair = Pair(
+        user=user,
+        password=password,
+        expected_password=password,
+        piece=piece,
+        client_node=client_node,
+        server_node=PARTNER_NODE if extended else PLAIN_NODE,
+    )
+    answer_at_once(pair)
+    pair.pump()
+    assert pair.client.state is pair.server.state is State.OPEN
+    assert pair.client.extended is pair.server.extended is extended
+    ids = [pair.client.ask(request(number), pair.now) for number in range(5)]
+    pair.pump()
+    assert of_type(pair.client_events, EcmAnswered) == [
+        EcmAnswered(ask_id, cw(number)) for number, ask_id in enumerate(ids)
+    ]
+    assert pair.server.client is not None
+    assert pair.server.client.user == user
+
+
+def test_wrong_password_closes_without_a_word() -> None:
+    pair = Pair(password=b"secrets")
+    pair.pump()
+    assert pair.server_events[-1] == Closed(CloseReason.WRONG_PASSWORD)
+    pair.client.receive_eof(pair.now)
+    assert pair.client.events_received() == [Closed(CloseReason.LOGIN_REFUSED)]
+
+
+def test_a_refused_user_hears_nothing() -> None:
+    pair = Pair()
+    pair.client.receive_data(pair.server.data_to_send(), 0)
+    pair.server.receive_data(pair.client.data_to_send(), 0)
+    pair.server.refuse_login(CloseReason.UNKNOWN_USER)
+    assert pair.server.data_to_send() == b""
+    with pytest.raises(LocalProtocolError):
+        pair.server.authenticate(b"too late")
+
+
+@pytest.mark.parametrize(
+    ("client_version", "server_version", "uses_sids"),
+    [
+        (Version(2, 3, 0), Version(2, 2, 0), True),
+        (Version(2, 1, 4), Version(2, 3, 0), False),
+        (Version(2, 3, 0), Version(2, 0, 11), False),
+    ],
+)
+def test_sid_lists_need_both_versions(
+    client_version: Version, server_version: Version, uses_sids: bool
+) -> None:
+    pair = Pair(client_version=client_version, server_version=server_version)
+    pair.pump()
+    assert CardsDue() in pair.server_events
+    pair.server.announce(SID_CARD)
+    pair.server.announce(CARD)
+    pair.server.withdraw(CardRemoved(CARD.share_id))
+    pair.pump()
+    first, second, third = pair.client_events[-3:]
+    assert isinstance(first, CardAdded)
+    assert first.assigned_sids == ((Sid(5),) if uses_sids else ())
+    assert second == CARD
+    assert third == CardRemoved(CARD.share_id)
+
+
+def test_cards_wait_for_the_partner_text_or_half_a_second() -> None:
+    pair = Pair(server_node=PARTNER_NODE)
+    pair.client._offer = Capabilities.NONE
+    pair.pump()
+    assert CardsDue() not in pair.server_events
+    due_at = pair.server.next_deadline()
+    assert due_at == pair.now + 0.5
+    pair.server.handle_deadline(due_at)
+    assert pair.server.events_received() == [CardsDue()]
+
+
+def test_plain_mode_answers_in_the_order_of_the_requests() -> None:
+    pair = Pair()
+    pair.pump()
+    raw = pair.client
+    for number in (1, 2, 3):  # a client that does not wait for its answers
+        raw._send(0, Command.ECM, request(number).serialize())
+    raw._send(0, Command.EMM, Emm(Caid(1), Ident(2), ShareId(3), b"\x82").serialize())
+    pair.pump()
+    first, second, third = of_type(pair.server_events, EcmReceived)
+    pair.server.answer(third.request_id, cw(3))
+    pair.server.refuse(second.request_id, Nok.NOK1)
+    assert pair.server.data_to_send() == b""
+    pair.server.answer(first.request_id, cw(1))
+    assert len(pair.server.data_to_send()) == 20 + 4 + 20 + 4
+    assert pair.server.pending == 0
+    assert len(of_type(pair.server_events, EmmReceived)) == 1
+
+
+@pytest.mark.parametrize("extended", [False, True])
+def test_requests_over_the_bound_cost_the_oldest(extended: bool) -> None:
+    pair = Pair(queue_limit=3, server_node=PARTNER_NODE if extended else PLAIN_NODE)
+    pair.pump()
+    for number in range(5):
+        pair.client._send(number, Command.ECM, request(number).serialize())
+    pair.pump()
+    received = of_type(pair.server_events, EcmReceived)
+    dropped = of_type(pair.server_events, RequestDropped)
+    assert [event.request_id for event in dropped] == [e.request_id for e in received[:2]]
+    for event in received:
+        pair.server.refuse(event.request_id, Nok.NOK1)
+    assert pair.server.pending == 0
+
+
+def test_extended_answers_come_in_any_order() -> None:
+    pair = Pair(server_node=PARTNER_NODE)
+    pair.pump()
+    ids = [pair.client.ask(request(number), pair.now) for number in range(40)]
+    pair.pump()
+    received = of_type(pair.server_events, EcmReceived)
+    assert len(received) == 40
+    for event in reversed(received):
+        if event.request.ecm[1] % 2:
+            pair.server.answer(event.request_id, cw(event.request.ecm[1]))
+        else:
+            pair.server.refuse(event.request_id, Nok.NOK2)
+    pair.pump()
+    answered = {event.ask_id: event.cw for event in of_type(pair.client_events, EcmAnswered)}
+    refused = {event.ask_id for event in of_type(pair.client_events, EcmRefused)}
+    assert answered == {ids[number]: cw(number) for number in range(1, 40, 2)}
+    assert refused == {ids[number] for number in range(0, 40, 2)}
+
+
+def test_extended_mode_repeats_flag_zero() -> None:
+    pair = Pair(server_node=PARTNER_NODE)
+    pair.pump()
+    pair.client._send(0, Command.ECM, request(1).serialize())
+    pair.pump()
+    pair.server.answer(of_type(pair.server_events, EcmReceived)[-1].request_id, cw(1))
+    frame = pair.client._receiving.decrypt(pair.server.data_to_send())
+    assert frame == bytes.fromhex("00010010") + cw(1).raw
+
+
+def test_more_than_255_questions_wait_for_a_free_flag() -> None:
+    pair = Pair(server_node=PARTNER_NODE, queue_limit=1000)
+    pair.pump()
+    for number in range(300):
+        pair.client.ask(request(number & 0xFF), pair.now)
+    pair.pump()
+    assert len(of_type(pair.server_events, EcmReceived)) == 255
+    for event in of_type(pair.server_events, EcmReceived):
+        pair.server.refuse(event.request_id, Nok.NOK1)
+    pair.pump()
+    assert len(of_type(pair.server_events, EcmReceived)) == 300
+    assert pair.client.in_flight == 45
+
+
+def test_emms_are_acknowledged_and_texts_and_keepalives_understood() -> None:
+    pair = Pair()
+    pair.pump()
+    emm = Emm(Caid(0x7F00), Ident(0x0A), ShareId(7), b"\x82\x70\x01\x00")
+    ask_id = pair.client.send_emm(emm, pair.now)
+    pair.client.send_keepalive()
+    pair.pump()
+    assert EmmReceived(emm) in pair.server_events
+    assert EmmAcknowledged(ask_id) in pair.client_events
+    assert pair.server_events.count(KeepaliveReceived()) == 1
+    assert pair.client_events.count(KeepaliveReceived()) == 1
+
+
+def test_a_forgotten_question_is_not_sent() -> None:
+    pair = Pair()
+    pair.pump()
+    pair.client.ask(request(1), pair.now)
+    second = pair.client.ask(request(2), pair.now)
+    pair.client.forget(second)
+    assert pair.client.in_flight == 1
+
+
+def test_challenges_are_answered() -> None:
+    pair = Pair()
+    pair.pump()
+    challenge = bytes(range(16))
+    pair.server._send(0, Command.CHALLENGE_05)
+    pair.server._send(0, Command.CHALLENGE_05, bytes(256))
+    pair.server._send(0, Command.CHALLENGE_0B, challenge)
+    pair.server._send(0, Command.CLIENT_CHECK_0E, b"\x01")
+    pair.client.receive_data(pair.server.data_to_send(), pair.now)
+    assert of_type(pair.client.events_received(), ChallengeReceived) == [
+        ChallengeReceived(0x05, answered=True),
+        ChallengeReceived(0x05, answered=True),
+        ChallengeReceived(0x0B, answered=True),
+        ChallengeReceived(0x0E, answered=False),
+    ]
+    answers = pair.server._receiving.decrypt(pair.client.data_to_send())
+    assert answers[:4] == bytes.fromhex("00050000")
+    assert answers[4:264] == bytes.fromhex("00050100") + bytes(256)
+    assert answers[264:268] == bytes.fromhex("000b0010")
+    assert answers[268:] != challenge
+
+
+def test_unknown_and_malformed_messages_are_dropped_after_the_login() -> None:
+    pair = Pair()
+    answer_at_once(pair)
+    pair.pump()
+    pair.client._send(0, 0x42, b"whatever")
+    pair.client._send(0, Command.ECM, b"short")
+    ask_id = pair.client.ask(request(9), pair.now)
+    pair.pump()
+    assert UnexpectedReceived(0x42, 8) in pair.server_events
+    assert len(of_type(pair.server_events, MalformedReceived)) == 1
+    assert EcmAnswered(ask_id, cw(9)) in pair.client_events
+    assert pair.server.dropped == 2
+
+
+def test_a_malformed_introduction_closes() -> None:
+    pair = Pair()
+    pair.client.receive_data(pair.server.data_to_send(), pair.now)
+    pair.server.receive_data(pair.client.data_to_send(), pair.now)
+    pair.server.events_received()
+    pair.server.authenticate(b"secret")
+    pair.server.receive_data(pair.client._sending.encrypt(b"\0\0\0\x03abc"), pair.now)
+    assert Closed in {type(event) for event in pair.server.events_received()}
+
+
+def test_an_impossible_length_closes() -> None:
+    pair = Pair()
+    pair.pump()
+    pair.server.receive_data(pair.client._sending.encrypt(b"\0\x01\xff\xff"), pair.now)
+    (closed,) = pair.server.events_received()
+    assert isinstance(closed, Closed)
+    assert closed.reason is CloseReason.GARBAGE
+    assert "65535" in str(closed)
+
+
+def test_silence_ends_a_login_but_not_a_client() -> None:
+    pair = Pair()
+    assert pair.server.next_deadline() == pair.now + 10
+    pair.server.handle_deadline(pair.now + 10)
+    assert pair.server.events_received() == [
+        Closed(CloseReason.LOGIN_TIMEOUT, "0 of 20 bytes of its answer to the seed came")
+    ]
+    pair = Pair()
+    pair.pump()
+    for _ in range(10):
+        deadline = pair.server.next_deadline()
+        assert deadline is not None
+        pair.server.handle_deadline(deadline)
+    assert pair.server.state is State.OPEN
+    assert len(pair.server.data_to_send()) == 10 * 4
+
+
+def test_a_silent_server_is_noticed() -> None:
+    pair = Pair()
+    pair.client.handle_deadline(pair.now + 10)
+    assert pair.client.events_received() == [Closed(CloseReason.NO_SEED)]
+    pair = Pair()
+    pair.pump()
+    pair.client.ask(request(1), pair.now)
+    assert pair.client.next_deadline() == pair.now + 8
+    pair.client.handle_deadline(pair.now + 8)
+    assert pair.client.events_received()[0].reason is CloseReason.NO_ANSWER  # type: ignore[attr-defined]
+    pair = Pair()
+    pair.pump()
+    while pair.client.state is State.OPEN:
+        deadline = pair.client.next_deadline()
+        assert deadline is not None
+        pair.client.handle_deadline(deadline)
+        assert deadline < pair.now + 150
+    assert pair.client.events_received()[0].reason is CloseReason.SILENT  # type: ignore[attr-defined]
+
+
+@given(st.lists(st.binary(max_size=200), max_size=20), st.sampled_from(["client", "server"]))
+def test_any_bytes_at_any_time_are_survived(chunks: list[bytes], side: str) -> None:
+    for logged_in in (False, True):
+        pair = Pair()
+        if logged_in:
+            pair.pump()
+        target: Protocol = pair.server if side == "server" else pair.client
+        for chunk in chunks:
+            target.receive_data(chunk, pair.now)
+            target.events_received()
+            target.data_to_send()
+        assert target.state in State
+
+
+def test_a_login_is_not_open_before_the_introduction() -> None:
+    pair = Pair()
+    pair.client.receive_data(pair.server.data_to_send(), pair.now)
+    pair.server.receive_data(pair.client.data_to_send(), pair.now)
+    pair.server.events_received()
+    pair.server.authenticate(b"secret")
+    assert pair.server.events_received() == [LoginSucceeded()]
+    assert pair.server.state is State.INTRODUCTION
+    with pytest.raises(LocalProtocolError):
+        pair.client.ask(request(1), pair.now)

@@ -1,0 +1,194 @@
+"""Sessions between real programs, replayed into our object for the other side."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from recorded import COMPLETE, SESSIONS, Session, Unit
+
+from cccamd.ids import NodeId
+from cccamd.wire import (
+    CardAdded,
+    CardRemoved,
+    ClientData,
+    ClientProtocol,
+    Closed,
+    CloseReason,
+    Command,
+    ControlWords,
+    EcmAnswered,
+    EcmReceived,
+    EcmRefused,
+    EcmRequest,
+    KeepaliveReceived,
+    LoginRequested,
+    LoginSucceeded,
+    Nok,
+    PartnerText,
+    ServerData,
+    ServerProtocol,
+)
+
+Split = Callable[[bytes], Iterator[bytes]]
+
+
+def whole(data: bytes) -> Iterator[bytes]:
+    yield data
+
+
+def single_bytes(data: bytes) -> Iterator[bytes]:
+    for index in range(len(data)):
+        yield data[index : index + 1]
+
+
+SPLITS = [whole, single_bytes]
+NAMES = [session.name for session in COMPLETE]
+OUR_NODE = NodeId(bytes.fromhex("7ef7c9fd10071586"))
+CW = ControlWords(bytes.fromhex("30ecdaf6b7021ed7bbbe52cbcd91e644"))
+
+
+def our_server(session: Session) -> ServerProtocol:
+    server = ServerProtocol(node_id=OUR_NODE, program="test", random=session.seed[:12], now=0.0)
+    assert server.data_to_send() == session.seed
+    return server
+
+
+def our_client(session: Session) -> ClientProtocol:
+    introduction = ClientData.parse(session.sent_by("client")[3].payload)
+    return ClientProtocol(
+        user=session.user,
+        password=session.password,
+        node_id=introduction.node_id,
+        program="test",
+        now=0.0,
+    )
+
+
+def expected_of_server(unit: Unit, ask_id: int) -> object:
+    match unit.command:
+        case Command.SERVER_DATA:
+            return ServerData.parse(unit.payload)
+        case Command.NEW_CARD:
+            return CardAdded.parse(unit.payload)
+        case Command.NEW_CARD_SIDS:
+            return CardAdded.parse_with_sids(unit.payload)
+        case Command.CARD_REMOVED:
+            return CardRemoved.parse(unit.payload)
+        case Command.KEEPALIVE:
+            return KeepaliveReceived()
+        case Command.NOK2:
+            return EcmRefused(ask_id, Nok.NOK2)
+        case Command.NOK1:
+            return PartnerText
+        case Command.ECM:
+            return EcmAnswered
+    return None
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("session", COMPLETE, ids=NAMES)
+def test_our_server_understands_a_real_client(session: Session, split: Split) -> None:
+    server = our_server(session)
+    events: list[object] = []
+    for unit in session.sent_by("client"):
+        for piece in split(unit.wire):
+            server.receive_data(piece, 1.0)
+            for event in server.events_received():
+                events.append(event)
+                if isinstance(event, LoginRequested):
+                    assert event.user == session.user
+                    server.authenticate(session.password)
+        events += server.events_received()
+    received = [event.request for event in events if isinstance(event, EcmReceived)]
+    assert received == [
+        EcmRequest.parse(unit.payload)
+        for unit in session.sent_by("client")
+        if unit.is_frame and unit.command == Command.ECM
+    ]
+    assert LoginSucceeded() in events
+    introduction = ClientData.parse(session.sent_by("client")[3].payload)
+    assert introduction in events
+    assert server.client == introduction
+    assert server.dropped == 0
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("session", COMPLETE, ids=NAMES)
+def test_our_client_understands_a_real_server(session: Session, split: Split) -> None:
+    client = our_client(session)
+    asked = 0
+    for unit in session.units:
+        if unit.sender == "client":
+            if unit.is_frame and unit.command == Command.ECM:
+                asked = client.ask(EcmRequest.parse(unit.payload), 1.0)
+            continue
+        for piece in split(unit.wire):
+            client.receive_data(piece, 1.0)
+        events = [event for event in client.events_received() if event != LoginSucceeded()]
+        check_server_unit(unit, events, asked)
+    assert client.dropped == 0
+
+
+def check_server_unit(unit: Unit, events: list[object], asked: int) -> None:
+    if not unit.is_frame or unit.command == Command.CLIENT_DATA:
+        assert events == []
+        return
+    expected = expected_of_server(unit, asked)
+    if isinstance(expected, type):
+        assert [type(event) for event in events] == [expected]
+    else:
+        assert events == [expected]
+    if expected is EcmAnswered:
+        assert events[0] == EcmAnswered(asked, events[0].cw)  # type: ignore[attr-defined]
+        assert events[0].cw.checksums_valid  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=[session.name for session in SESSIONS])
+def test_our_client_logs_in_with_the_recorded_bytes(session: Session) -> None:
+    client = ClientProtocol(
+        user=session.user,
+        password=session.password,
+        node_id=OUR_NODE,
+        program="test",
+        now=0.0,
+    )
+    client.receive_data(session.seed, 0.0)
+    login = b"".join(unit.wire for unit in session.sent_by("client")[:3])
+    if "wrong-password" in session.name:
+        assert client.data_to_send()[:40] == login[:40]
+        client.receive_eof(0.1)
+        assert client.events_received() == [Closed(CloseReason.LOGIN_REFUSED)]
+    else:
+        assert client.data_to_send() == login
+
+
+def test_every_recorded_cw_is_right() -> None:
+    """The reference cards of the recordings answer one constant CW."""
+    for session in COMPLETE:
+        client = our_client(session)
+        for unit in session.units:
+            if unit.sender == "client" and unit.is_frame and unit.command == Command.ECM:
+                client.ask(EcmRequest.parse(unit.payload), 1.0)
+            elif unit.sender == "server":
+                client.receive_data(unit.wire, 1.0)
+        cws = {event.cw.raw for event in client.events_received() if isinstance(event, EcmAnswered)}
+        assert cws == {CW.raw}, session.name
+
+
+def test_the_wrong_password_of_the_recording_is_refused() -> None:
+    session = next(session for session in SESSIONS if "wrong-password" in session.name)
+    server = our_server(session)
+    server.receive_data(b"".join(unit.wire for unit in session.sent_by("client")), 0.1)
+    assert server.events_received() == [LoginRequested(session.user)]
+    server.authenticate(b"the password on file")
+    assert server.events_received() == [Closed(CloseReason.WRONG_PASSWORD)]
+    assert server.data_to_send() == b""
+
+
+def test_extended_mode_is_agreed_as_recorded() -> None:
+    session = next(session for session in COMPLETE if "extended" in session.name)
+    client = our_client(session)
+    for unit in session.sent_by("server")[:5]:
+        client.receive_data(unit.wire, 1.0)
+    assert not client.extended
+    client.receive_data(session.sent_by("server")[5].wire + session.sent_by("server")[6].wire, 1.0)
+    assert client.extended
