@@ -25,7 +25,7 @@ from cccamd.wire import (
     parse_version,
     with_checksums,
 )
-from cccamd.wire.controlwords import mask
+from cccamd.wire.controlwords import mask, without_signed_shift
 from cccamd.wire.frames import Command, command_name
 from cccamd.wire.messages import parse_text
 
@@ -184,6 +184,13 @@ def test_masking_follows_the_formula_and_undoes_itself(raw: bytes, node: int, sh
     masked = mask(raw, node_id=node, share_id=share)
     assert masked == naive
     assert mask(masked, node_id=node, share_id=share) == raw
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_a_mask_with_a_signed_node_id_is_repaired(raw: bytes) -> None:
+    right = with_checksums(raw)
+    spoilt = right[:-1] + bytes([right[-1] ^ 0xF0])
+    assert without_signed_shift(spoilt) == without_signed_shift(right) == right
 
 
 def test_control_words_keep_their_secret() -> None:

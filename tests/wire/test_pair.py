@@ -320,6 +320,16 @@ def test_an_impossible_length_closes() -> None:
     assert "65535" in str(closed)
 
 
+@pytest.mark.parametrize("first", [0x7F, 0xFF])
+def test_cws_are_right_whatever_the_top_bit_of_the_node_id(first: int) -> None:
+    pair = Pair(client_node=NodeId(bytes([first]) + b"\xfe\x01\x02\x03\x04\x05\x06"))
+    answer_at_once(pair)
+    pair.pump()
+    ask_id = pair.client.ask(request(77, share_id=0xFFFFFFF0), pair.now)
+    pair.pump()
+    assert pair.client_events[-1] == EcmAnswered(ask_id, cw(77))
+
+
 def test_silence_ends_a_login_but_not_a_client() -> None:
     pair = Pair()
     assert pair.server.next_deadline() == pair.now + 10

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cccamd.ids import NodeId
 from cccamd.wire.announcements import CardAdded, CardRemoved
 from cccamd.wire.closing import CloseReason, LocalProtocolError
-from cccamd.wire.controlwords import CW_LENGTH, ControlWords, mask
+from cccamd.wire.controlwords import CW_LENGTH, ControlWords, mask, without_signed_shift
 from cccamd.wire.cursor import MalformedError
 from cccamd.wire.events import (
     ChallengeReceived,
@@ -115,6 +115,7 @@ class ClientProtocol(Protocol):
         self._last_ask_id = 0
         self._last_flag = 0
         self._waiting: deque[_Question] = deque()
+        self._waiting_emms: deque[_Question] = deque()
         self._asked: dict[int, _Question] = {}
         self._expect(SEED_LENGTH, self._on_seed)
 
@@ -127,7 +128,7 @@ class ClientProtocol(Protocol):
     @property
     def in_flight(self) -> int:
         """How many questions wait for their turn or their answer."""
-        return len(self._waiting) + len(self._asked)
+        return len(self._waiting) + len(self._waiting_emms) + len(self._asked)
 
     def ask(self, request: EcmRequest, now: float) -> int:
         """Send an ECM, now or as soon as the mode allows; return the id of its answer.
@@ -142,15 +143,15 @@ class ClientProtocol(Protocol):
         """Send an EMM, like `ask`; `EmmAcknowledged` follows."""
         return self._enqueue(emm, now)
 
-    def forget(self, ask_id: int) -> None:
-        """Do not send a question whose answer nobody wants any more, if it still waits."""
+    def forget(self, ask_id: int) -> bool:
+        """Drop a question that still waits for its turn; whether there was one."""
         for question in self._waiting:
             if question.ask_id == ask_id:
                 self._waiting.remove(question)
-                return
+                return True
+        return False
 
     def next_deadline(self) -> float | None:
-        """When `handle_deadline` wants to be called; None after the end."""
         if self.state is State.CLOSED:
             return None
         if self.state is not State.OPEN:
@@ -158,7 +159,6 @@ class ClientProtocol(Protocol):
         return min(self._keepalive_at, self._answer_due_at() or self._keepalive_at)
 
     def handle_deadline(self, now: float) -> None:
-        """Do what is due: end a stuck login or a dead link, send a keepalive."""
         self._now = now
         if self.state is not State.OPEN:
             if now >= self._login_deadline_at:
@@ -261,7 +261,8 @@ class ClientProtocol(Protocol):
         if self.extended:
             return payload
         number = int.from_bytes(self._node_id)
-        return mask(payload, node_id=number, share_id=request.share_id)
+        raw = mask(payload, node_id=number, share_id=request.share_id)
+        return without_signed_shift(raw) if number >> 63 else raw
 
     def _on_emm_acknowledged(self, payload: bytes, flag: int) -> None:
         question = self._take_answered(flag)
@@ -295,14 +296,15 @@ class ClientProtocol(Protocol):
         message.serialize()
         self._now = now
         self._last_ask_id += 1
-        self._waiting.append(_Question(self._last_ask_id, message, now))
+        queue = self._waiting if isinstance(message, EcmRequest) else self._waiting_emms
+        queue.append(_Question(self._last_ask_id, message, now))
         self._send_waiting()
         return self._last_ask_id
 
     def _send_waiting(self) -> None:
         limit = FLAGS if self.extended else 1
-        while self._waiting and len(self._asked) < limit:
-            question = self._waiting.popleft()
+        while len(self._asked) < limit and (queue := self._waiting or self._waiting_emms):
+            question = queue.popleft()  # EMMs have time, ECMs have not
             flag = self._free_flag()
             self._asked[flag] = _Question(question.ask_id, question.message, self._now)
             is_ecm = isinstance(question.message, EcmRequest)

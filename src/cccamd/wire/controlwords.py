@@ -62,6 +62,16 @@ def _mask(node_id: int, share_id: int) -> int:
     )
 
 
+SIGNED_SHIFT_DAMAGE = 0xF0
+"""What a node id shifted as a signed number does to byte 15 when its top bit is set."""
+
+
+def without_signed_shift(raw: bytes) -> bytes:
+    """Repair byte 15 of a CW that OSCam before 2016 masked, if exactly that is wrong with it."""
+    last = raw[-1] ^ SIGNED_SHIFT_DAMAGE
+    return raw[:-1] + bytes([last]) if last == with_checksums(raw)[-1] else raw
+
+
 def mask(raw: bytes, *, node_id: int, share_id: int) -> bytes:
     """Mask a CW for the plain-mode wire, or unmask it: it is the same function.
 

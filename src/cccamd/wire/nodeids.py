@@ -21,7 +21,8 @@ def make_node_id(random: bytes) -> NodeId:
     """
     if len(random) != NODE_ID_RANDOM_LENGTH:
         raise ValueError(f"a node id is made from {NODE_ID_RANDOM_LENGTH} random bytes")
-    named = random + PROGRAM_LETTER
+    # OSCam before 2016 masks wrongly for node ids with the top bit set (section 8).
+    named = bytes([random[0] & 0x7F]) + random[1:] + PROGRAM_LETTER
     check = 0xAA
     for byte in named:
         check ^= byte

@@ -6,6 +6,7 @@ handles the events, and closes the transport when `state` is CLOSED and all is s
 Times are float seconds of any monotonic clock, always the same one.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
@@ -27,7 +28,7 @@ HANDSHAKE_BUFFER_LIMIT = 4096
 """More than any login plus the first frames that a hasty client sends behind it."""
 
 
-class Protocol:
+class Protocol(ABC):
     """One connection, either side, without a socket and without a clock."""
 
     rules: ClassVar[Mapping[int, Rule]]
@@ -50,7 +51,7 @@ class Protocol:
         self._events: list[object] = []
         self._buffer = b""
         self._wanted = 0
-        self._handle_field: Callable[[bytes], None] = self._ignore_field
+        self._handle_field: Callable[[bytes], None]
         self._sending: Cipher
         self._receiving: Cipher
         self._frames: FrameReader | EagerFrameReader
@@ -72,6 +73,14 @@ class Protocol:
     def close(self, reason: CloseReason = CloseReason.LOCAL, detail: str = "") -> None:
         """End the connection from our side."""
         self._close(reason, detail)
+
+    @abstractmethod
+    def next_deadline(self) -> float | None:
+        """When `handle_deadline` wants to be called; None after the end."""
+
+    @abstractmethod
+    def handle_deadline(self, now: float) -> None:
+        """Do what is due; being called early does no harm."""
 
     def events_received(self) -> list[object]:
         """Hand over what happened since the last call, in order."""
@@ -101,16 +110,16 @@ class Protocol:
         return CloseReason.PEER_CLOSED
 
     def _expect(self, length: int, handle: Callable[[bytes], None]) -> None:
-        """Let `handle` have the next `length` bytes of the handshake; 0 pauses it."""
+        """Let `handle` have the next `length` bytes of the handshake."""
         self._wanted, self._handle_field = length, handle
 
-    def _ignore_field(self, field: bytes) -> None:
-        """Stand in until the first `_expect`."""
+    def _pause(self) -> None:
+        """Keep what comes until the next `_expect`."""
+        self._wanted = 0
 
     def _start_frames(self, frames: FrameReader | EagerFrameReader) -> None:
         self._frames = frames
         self.state = State.INTRODUCTION
-        self._wanted = 0
 
     def _send(self, flag: int, command: int, payload: bytes = b"", *, burn: int = 0) -> None:
         if self.state is not State.CLOSED:

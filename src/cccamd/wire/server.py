@@ -164,7 +164,6 @@ class ServerProtocol(Protocol):
         self._send(0, Command.CARD_REMOVED, card.serialize())
 
     def next_deadline(self) -> float | None:
-        """When `handle_deadline` wants to be called; None after the end."""
         if self.state is State.CLOSED:
             return None
         if self.state is not State.OPEN:
@@ -172,7 +171,6 @@ class ServerProtocol(Protocol):
         return min(self._keepalive_at, self._cards_due_at or self._keepalive_at)
 
     def handle_deadline(self, now: float) -> None:
-        """Do what is due: end a stuck login, announce the cards, send a keepalive."""
         self._now = now
         if self.state in (State.HANDSHAKE, State.INTRODUCTION):
             if now >= self._login_deadline_at:
@@ -194,7 +192,7 @@ class ServerProtocol(Protocol):
 
     def _on_user(self, field: bytes) -> None:
         self._user = unpack_user(self._receiving.decrypt(field))
-        self._expect(0, self._ignore_field)
+        self._pause()
         self._events.append(LoginRequested(self._user))
 
     def _on_password_check(self, field: bytes) -> None:

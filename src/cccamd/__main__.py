@@ -1,0 +1,5 @@
+"""`python -m cccamd` is `cccamd`."""
+
+from cccamd.cli.main import app
+
+app()

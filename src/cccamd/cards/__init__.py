@@ -1,0 +1,35 @@
+"""What cards exist and who sees them: pure values and decisions, no sockets, no clock.
+
+`CardTable` holds the cards; a `View` per client says what that client is told and which cards
+may serve its requests. Source: docs/protocol.md section 11; docs/config.md section 3.
+"""
+
+from cccamd.cards.announcing import announcement, difference
+from cccamd.cards.card import Card, LocalCard, SourceId
+from cccamd.cards.intake import Rejected, Rejection, SourcePolicy
+from cccamd.cards.table import Added, CardTable, Kept
+from cccamd.cards.timeframes import is_open
+from cccamd.cards.view import Candidates, Exclusion, View
+from cccamd.cards.visibility import Reason, Verdict, Viewer, judge
+
+__all__ = [
+    "Added",
+    "Candidates",
+    "Card",
+    "CardTable",
+    "Exclusion",
+    "Kept",
+    "LocalCard",
+    "Reason",
+    "Rejected",
+    "Rejection",
+    "SourceId",
+    "SourcePolicy",
+    "Verdict",
+    "View",
+    "Viewer",
+    "announcement",
+    "difference",
+    "is_open",
+    "judge",
+]

@@ -1,0 +1,289 @@
+"""All cards that are there now, by source, and which of them are the same card."""
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+from cccamd.cards.card import Card, LocalCard, SourceId
+from cccamd.cards.intake import Rejected, Rejection, SourcePolicy, examine
+from cccamd.ids import Caid, NodeId, ShareId
+from cccamd.wire import SHARED_NODE_IDS, CardAdded, Provider
+
+SHARE_ID_MODULUS = 1 << 32
+CHANGES_KEPT = 4096
+"""How many changes a view may be behind before it looks at every card again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A card was taken; `replaced` is what stood under its share id before, if anything."""
+
+    card: Card
+    replaced: Card | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A card was announced again in the same words: nothing changed."""
+
+    card: Card
+
+
+class _Identity(NamedTuple):
+    """What tells one card from another, whatever way it took."""
+
+    origin: NodeId
+    remote_id: int
+    caid: Caid
+
+
+@dataclass(slots=True)
+class _Source:
+    policy: SourcePolicy
+    announced: dict[ShareId, CardAdded | LocalCard] = field(default_factory=dict)
+    cards: dict[ShareId, Card] = field(default_factory=dict)
+    rejected: dict[ShareId, Rejected] = field(default_factory=dict)
+
+
+class CardTable:
+    """The cards of this server. Each session looks at it through a `View` of its own.
+
+    `first_share_id` is where our own numbering starts: take a random one, so that a client
+    that kept a share id from before a restart does not mean another card with it.
+    """
+
+    def __init__(self, own_node_id: NodeId, *, first_share_id: int = 1) -> None:
+        self.own_node_id = own_node_id
+        self.generation = 0
+        self.nodes: Counter[NodeId] = Counter()
+        """The servers that cards we heard of came by, taken or not, and how many of them."""
+        self._sources: dict[SourceId, _Source] = {}
+        self._source_count = 0
+        self._next_share_id = first_share_id
+        self._copies: dict[ShareId, list[Card]] = {}
+        self._identities: dict[_Identity, ShareId] = {}
+        self._by_caid: dict[Caid, dict[Card, None]] = {}
+        self._changes: deque[ShareId] = deque(maxlen=CHANGES_KEPT)
+
+    def add_source(self, policy: SourcePolicy | None = None) -> SourceId:
+        """Make room for a local card (no policy) or an upstream. The number is never reused."""
+        self._source_count += 1
+        source = SourceId(self._source_count)
+        self._sources[source] = _Source(policy or SourcePolicy())
+        return source
+
+    def set_policy(self, source: SourceId, policy: SourcePolicy) -> None:
+        """Judge all that an upstream announced anew, also what was rejected before."""
+        record = self._sources[source]
+        record.policy = policy
+        for announcement in list(record.announced.values()):
+            if isinstance(announcement, CardAdded):
+                self._judge(source, announcement)
+
+    def add(self, source: SourceId, announcement: CardAdded) -> Added | Kept | Rejected:
+        """Take a card that an upstream announced, or say why not.
+
+        The same share id replaces; a replacement that is rejected takes the card out.
+        """
+        record = self._sources[source]
+        share_id = announcement.share_id
+        if record.announced.get(share_id) == announcement:
+            return record.rejected.get(share_id) or Kept(record.cards[share_id])
+        full = len(record.announced) >= record.policy.cards_limit
+        if full and share_id not in record.announced:
+            text = f"the source has announced {record.policy.cards_limit} cards already"
+            return Rejected(announcement, Rejection.TOO_MANY_CARDS, text)
+        self._note_nodes(record.announced.get(share_id), announcement)
+        record.announced[share_id] = announcement
+        return self._judge(source, announcement)
+
+    def add_local(self, source: SourceId, local: LocalCard) -> Added | Kept:
+        """Put a local card in, or replace the one with the same share id."""
+        record = self._sources[source]
+        if record.announced.get(local.share_id) == local:
+            return Kept(record.cards[local.share_id])
+        record.announced[local.share_id] = local
+        before = record.cards.get(local.share_id)
+        own_share_id = before.own_share_id if before else self._fresh_share_id()
+        return self._put_in(_local_card(source, own_share_id, local))
+
+    def remove(self, source: SourceId, share_id: ShareId) -> Card | None:
+        """Take a card out; None when there is none."""
+        record = self._sources[source]
+        self._note_nodes(record.announced.pop(share_id, None), None)
+        record.rejected.pop(share_id, None)
+        return self._take_out(source, share_id)
+
+    def drop_source(self, source: SourceId) -> tuple[Card, ...]:
+        """Take all cards of a source out: its link is lost. The source itself stays known."""
+        record = self._sources[source]
+        share_ids = tuple(record.announced)
+        removed = (self.remove(source, share_id) for share_id in share_ids)
+        return tuple(card for card in removed if card)
+
+    def forget_source(self, source: SourceId) -> tuple[Card, ...]:
+        """Take a source out with all its cards: its line has left the configuration."""
+        removed = self.drop_source(source)
+        del self._sources[source]
+        return removed
+
+    def cards(self) -> Iterable[Card]:
+        """All cards, every way to each of them."""
+        return (card for copies in self._copies.values() for card in copies)
+
+    def cards_of(self, source: SourceId) -> tuple[Card, ...]:
+        """The cards of one source, in the order they came."""
+        return tuple(self._sources[source].cards.values())
+
+    def rejected_of(self, source: SourceId) -> tuple[Rejected, ...]:
+        """What a source announces and we do not take."""
+        return tuple(self._sources[source].rejected.values())
+
+    def cards_with(self, caid: Caid) -> Iterable[Card]:
+        """All cards of one CAID, every way to each of them."""
+        return self._by_caid.get(caid, ())
+
+    def ways_to(self, own_share_id: ShareId) -> tuple[Card, ...]:
+        """All ways to one card, the nearest first; empty when it is gone."""
+        return tuple(self._copies.get(own_share_id, ()))
+
+    def share_ids(self) -> Iterable[ShareId]:
+        """Our own share ids that are in use."""
+        return self._copies.keys()
+
+    def changed_since(self, generation: int) -> set[ShareId] | None:
+        """Our own share ids of all cards that changed, came or went after `generation`.
+
+        None: too long ago to tell.
+        """
+        behind = self.generation - generation
+        if behind > len(self._changes):
+            return None
+        return set(islice(reversed(self._changes), behind))
+
+    def _judge(self, source: SourceId, announcement: CardAdded) -> Added | Rejected:
+        record = self._sources[source]
+        share_id = announcement.share_id
+        record.rejected.pop(share_id, None)
+        result = examine(announcement, record.policy, own_node_id=self.own_node_id)
+        if isinstance(result, Rejected):
+            self._take_out(source, share_id)
+            record.rejected[share_id] = result
+            return result
+        own_share_id = self._own_share_id(record.cards.get(share_id), announcement)
+        return self._put_in(_learnt_card(source, own_share_id, announcement, result))
+
+    def _own_share_id(self, before: Card | None, announcement: CardAdded) -> ShareId:
+        """The share id of the same card if it is known, so that clients keep it."""
+        identity = _identity(announcement.path, announcement.remote_id, announcement.caid)
+        if identity is None:
+            anonymous = before is not None and _identity_of(before) is None
+            return before.own_share_id if before and anonymous else self._fresh_share_id()
+        return self._identities.get(identity) or self._fresh_share_id()
+
+    def _fresh_share_id(self) -> ShareId:
+        while True:
+            share_id = ShareId(self._next_share_id % SHARE_ID_MODULUS)
+            self._next_share_id = share_id + 1
+            if share_id and share_id not in self._copies:
+                return share_id
+
+    def _put_in(self, card: Card) -> Added:
+        before = self._sources[card.source].cards.get(card.share_id)
+        if before:
+            self._detach(before)
+        self._sources[card.source].cards[card.share_id] = card
+        copies = self._copies.setdefault(card.own_share_id, [])
+        copies.append(card)
+        copies.sort(key=_nearest_first)
+        if identity := _identity_of(card):
+            self._identities[identity] = card.own_share_id
+        self._by_caid.setdefault(card.caid, {})[card] = None
+        self._note_change(card.own_share_id)
+        return Added(card, before)
+
+    def _take_out(self, source: SourceId, share_id: ShareId) -> Card | None:
+        card = self._sources[source].cards.pop(share_id, None)
+        if card:
+            self._detach(card)
+        return card
+
+    def _detach(self, card: Card) -> None:
+        copies = self._copies[card.own_share_id]
+        copies.remove(card)
+        del self._by_caid[card.caid][card]
+        if not copies:
+            del self._copies[card.own_share_id]
+            if identity := _identity_of(card):
+                del self._identities[identity]
+        self._note_change(card.own_share_id)
+
+    def _note_nodes(self, before: CardAdded | LocalCard | None, after: CardAdded | None) -> None:
+        if after:
+            self.nodes.update(after.path)
+        for node_id in before.path if isinstance(before, CardAdded) else ():
+            self.nodes[node_id] -= 1
+            if not self.nodes[node_id]:
+                del self.nodes[node_id]
+
+    def _note_change(self, own_share_id: ShareId) -> None:
+        self._changes.append(own_share_id)
+        self.generation += 1
+
+
+def _nearest_first(card: Card) -> tuple[int, SourceId, ShareId]:
+    return card.hop, card.source, card.share_id
+
+
+def _identity(path: tuple[NodeId, ...], remote_id: int, caid: Caid) -> _Identity | None:
+    """None: nothing says which card it is, so it is like no other."""
+    if not path or not remote_id or path[0] in SHARED_NODE_IDS:
+        return None
+    return _Identity(path[0], remote_id, caid)
+
+
+def _identity_of(card: Card) -> _Identity | None:
+    return _identity(card.path, card.remote_id, card.caid)
+
+
+def _local_card(source: SourceId, own_share_id: ShareId, local: LocalCard) -> Card:
+    return Card(
+        source=source,
+        share_id=local.share_id,
+        own_share_id=own_share_id,
+        remote_id=own_share_id,
+        caid=local.caid,
+        hop=local.hop,
+        reshare=local.reshare,
+        local=True,
+        providers=local.providers,
+        ua=local.ua,
+        path=(),
+        assigned_sids=local.assigned_sids,
+        rejected_sids=local.rejected_sids,
+    )
+
+
+def _learnt_card(
+    source: SourceId,
+    own_share_id: ShareId,
+    announcement: CardAdded,
+    providers: tuple[Provider, ...],
+) -> Card:
+    return Card(
+        source=source,
+        share_id=announcement.share_id,
+        own_share_id=own_share_id,
+        remote_id=announcement.remote_id,
+        caid=announcement.caid,
+        hop=announcement.hop + 1,
+        reshare=announcement.reshare,
+        local=False,
+        providers=providers,
+        ua=announcement.ua,
+        path=announcement.path,
+        assigned_sids=announcement.assigned_sids,
+        rejected_sids=announcement.rejected_sids,
+    )

@@ -1,0 +1,150 @@
+"""One client's view of the card table: what it is told, and what may serve its requests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from cccamd.cards.announcing import announcement
+from cccamd.cards.card import Card
+from cccamd.cards.services import Request, denies_service, fit, fit_sentence
+from cccamd.cards.table import CardTable
+from cccamd.cards.visibility import Reason, Verdict, Viewer, judge
+from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.wire import SHARED_NODE_IDS, CardAdded, EcmRequest, Nok
+
+REQUESTS_KEPT = 1024
+"""More different services no honest client asks within one state of the card table."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """The cards that may serve a request, in no particular order."""
+
+    cards: tuple[Card, ...]
+    members: frozenset[Card]
+    nok: Nok
+    """What is true when there is none, or none of them answers for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A card that does not serve a request, and why."""
+
+    card: Card
+    reason: Reason
+    text: str
+
+
+_Key = tuple[Caid, Ident, ShareId, Sid]
+
+
+class View:
+    """What one client sees. It follows the table by itself, at the moment it is asked."""
+
+    def __init__(self, table: CardTable, viewer: Viewer) -> None:
+        self.viewer = viewer
+        self._table = table
+        self._generation = -1
+        self._verdicts: dict[Card, Verdict] = {}
+        self._ways: dict[ShareId, tuple[Verdict, ...]] = {}
+        self._announcements: dict[ShareId, CardAdded] = {}
+        self._candidates: dict[tuple[_Key, bool], Candidates] = {}
+
+    def announcements(self) -> Mapping[ShareId, CardAdded]:
+        """What the client is to be told: each card once, by the nearest way that it may see.
+
+        A snapshot: keep it, and give it to `difference` as the old one next time.
+        """
+        self._catch_up()
+        return MappingProxyType(self._announcements.copy())
+
+    def card(self, share_id: ShareId) -> Card | None:
+        """The card that the client means by a share id; None when it sees none by that name."""
+        self._catch_up()
+        ways = self._ways.get(share_id)
+        return ways[0].card if ways else None
+
+    def candidates(self, request: EcmRequest) -> Candidates:
+        """Find what may serve a request; remembered until the table changes."""
+        if self._generation != self._table.generation:
+            self._catch_up()
+        key = request[:4]
+        found = self._candidates.get((key, self._relays()))
+        return found or self._find(key)
+
+    def explain(self, request: EcmRequest) -> tuple[Exclusion, ...]:
+        """Say for each card of the request's CAID that does not serve it why not."""
+        self._catch_up()
+        wanted = self._wanted(*request[:4])
+        verdicts = (judge(self.viewer, card) for card in self._table.cards_with(request.caid))
+        reasons = ((verdict, self._reason(verdict, wanted)) for verdict in verdicts)
+        return tuple(
+            Exclusion(verdict.card, reason, fit_sentence(verdict, wanted, reason))
+            for verdict, reason in reasons
+            if reason is not Reason.VISIBLE
+        )
+
+    def _relays(self) -> bool:
+        """Whether the client is a server by which our own cards, or others we heard of, come."""
+        node_id = self.viewer.node_id
+        return node_id in self._table.nodes and node_id not in SHARED_NODE_IDS
+
+    def _reason(self, verdict: Verdict, wanted: Request) -> Reason:
+        if not verdict.visible:
+            return verdict.reason
+        if denies_service(self.viewer, wanted):
+            return Reason.SERVICE_DENIED
+        return fit(verdict, wanted)
+
+    def _find(self, key: _Key) -> Candidates:
+        wanted = self._wanted(*key)
+        cards = tuple(
+            card
+            for card in self._table.cards_with(wanted.caid)
+            if (verdict := self._verdicts.get(card))
+            and self._reason(verdict, wanted) is Reason.VISIBLE
+        )
+        found = Candidates(cards, frozenset(cards), self._nok(wanted.caid, key[2]))
+        if len(self._candidates) >= REQUESTS_KEPT:
+            self._candidates.clear()
+        self._candidates[key, wanted.nodes is not None] = found
+        return found
+
+    def _wanted(self, caid: Caid, ident: Ident, share_id: ShareId, sid: Sid) -> Request:
+        ways = self._ways.get(share_id)
+        if not self._relays():
+            return Request(caid, ident, sid)
+        return Request(caid, ident, sid, frozenset(ways[0].card.path if ways else ()))
+
+    def _nok(self, caid: Caid, share_id: ShareId) -> Nok:
+        """NOK1 when the card asked for is not there (any more, or yet), else NOK2 (13.8)."""
+        if share_id:
+            return Nok.NOK2 if share_id in self._ways else Nok.NOK1
+        seen = any(card in self._verdicts for card in self._table.cards_with(caid))
+        return Nok.NOK2 if seen else Nok.NOK1
+
+    def _catch_up(self) -> None:
+        if self._generation == self._table.generation:
+            return
+        changed = self._table.changed_since(self._generation)
+        if self._generation < 0 or changed is None:
+            changed = {*self._ways, *self._table.share_ids()}
+        self._generation = self._table.generation
+        self._candidates.clear()
+        for share_id in sorted(changed):
+            self._look_at(share_id)
+
+    def _look_at(self, share_id: ShareId) -> None:
+        """Judge all ways to one card anew."""
+        for verdict in self._ways.pop(share_id, ()):
+            del self._verdicts[verdict.card]
+        told = self._announcements.pop(share_id, None)
+        verdicts = (judge(self.viewer, card) for card in self._table.ways_to(share_id))
+        ways = tuple(verdict for verdict in verdicts if verdict.visible)
+        if not ways:
+            return
+        self._ways[share_id] = ways
+        self._verdicts.update((verdict.card, verdict) for verdict in ways)
+        message = announcement(ways[0], self._table.own_node_id)
+        if message:
+            self._announcements[share_id] = told if told == message else message

@@ -1,0 +1,141 @@
+"""Who sees which card, and how far it may go from there: the one place that decides.
+
+Source: docs/protocol.md section 11; docs/config.md section 3.1. Why: docs/design/visibility.md.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from cccamd.cards.card import Card
+from cccamd.cards.limits import LimitTable, find_limit, limit_table
+from cccamd.config.model import FLine, Limit
+from cccamd.ids import Ident, NodeId
+from cccamd.wire import SHARED_NODE_IDS, Provider
+
+RESHARE_LIMIT = 255
+"""One byte on the wire."""
+
+
+class Reason(Enum):
+    """Why a client sees a card, or why it cannot use it."""
+
+    VISIBLE = "visible"
+    LOOP = "loop"
+    NOT_RESHARED = "not reshared"
+    TOO_FAR = "too far"
+    LIMITED = "limited"
+    IDENT_MISSING = "provider missing"
+    IDENT_LIMITED = "provider limited"
+    SERVICE_DENIED = "service denied"
+    SERVICE_NOT_ASSIGNED = "service not assigned"
+    SERVICE_REJECTED = "service rejected"
+    SERVICE_UNKNOWN = "service unknown"
+    OTHER_WAY = "another way"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Viewer:
+    """A client, as far as it decides what it sees."""
+
+    account: FLine
+    node_id: NodeId
+    global_limits: tuple[Limit, ...] = ()
+    emm_allowed: bool = True
+    """The effective permission of docs/config.md section 6.3: without it cards have no UA."""
+    limits: LimitTable = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        limits = self.account.limits or self.global_limits
+        object.__setattr__(self, "limits", limit_table(limits))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one client may have of one card."""
+
+    viewer: Viewer = field(repr=False)
+    card: Card = field(repr=False)
+    reason: Reason
+    reshare: int = 0
+    """The byte it is announced with: how many further hops the client may pass it on."""
+    providers: tuple[Provider, ...] = ()
+    """Those that the account's limits leave; at least one when visible."""
+
+    @property
+    def visible(self) -> bool:
+        """Whether the client is told of the card."""
+        return self.reason is Reason.VISIBLE
+
+    @property
+    def line(self) -> int:
+        """The F-line that decided."""
+        return self.viewer.account.line
+
+    @property
+    def hop(self) -> int:
+        """The card's distance from us."""
+        return self.card.hop
+
+    @property
+    def text(self) -> str:
+        """A sentence that the owner of a receiver understands."""
+        return _sentence(self)
+
+
+def judge(viewer: Viewer, card: Card) -> Verdict:
+    """Decide whether a client is told of a card."""
+    if viewer.node_id in card.path and viewer.node_id not in SHARED_NODE_IDS:
+        return Verdict(viewer=viewer, card=card, reason=Reason.LOOP)
+    if not card.local and card.reshare == 0:
+        return Verdict(viewer=viewer, card=card, reason=Reason.NOT_RESHARED)
+    if card.hop > viewer.account.max_distance:
+        return Verdict(viewer=viewer, card=card, reason=Reason.TOO_FAR)
+    return _judge_limits(viewer, card)
+
+
+def _judge_limits(viewer: Viewer, card: Card) -> Verdict:
+    """Leave the providers that the client may have; the strictest of them sets the reshare."""
+    reshare = min(card.reshare if card.local else card.reshare - 1, RESHARE_LIMIT)
+    if viewer.account.downhops is not None:
+        reshare = min(reshare, viewer.account.downhops)
+    providers = card.providers or (Provider(Ident(0)),)
+    if not viewer.limits:
+        return _visible(viewer, card, reshare, providers)
+    kept = []
+    for provider in providers:
+        limit = find_limit(viewer.limits, card.caid, provider.ident)
+        if limit is None or limit.number > 0:
+            kept.append(provider)
+            reshare = reshare if limit is None else min(reshare, limit.number - 1)
+    if not kept:
+        return Verdict(viewer=viewer, card=card, reason=Reason.LIMITED)
+    return _visible(viewer, card, reshare, tuple(kept))
+
+
+def _visible(viewer: Viewer, card: Card, reshare: int, providers: tuple[Provider, ...]) -> Verdict:
+    return Verdict(
+        viewer=viewer, card=card, reason=Reason.VISIBLE, reshare=reshare, providers=providers
+    )
+
+
+def _sentence(verdict: Verdict) -> str:
+    account, card = verdict.viewer.account, verdict.card
+    line = f"the F-line in line {account.line}"
+    match verdict.reason:
+        case Reason.VISIBLE:
+            return f"hop {card.hop} is within the {account.max_distance} of {line}"
+        case Reason.LOOP:
+            return "it came through the client itself"
+        case Reason.NOT_RESHARED:
+            return "its owner lets it go no further than to us (reshare 0)"
+        case Reason.TOO_FAR:
+            return f"hop {card.hop} is beyond {_distance_words(account)} of {line}"
+        case _:
+            where = line if account.limits else "GLOBAL LIMITS"
+            return f"the limits of {where} give none of its providers to this client"
+
+
+def _distance_words(account: FLine) -> str:
+    if account.downhops is not None and account.downhops < account.uphops:
+        return f"downhops {account.downhops}"
+    return f"uphops {account.uphops}"

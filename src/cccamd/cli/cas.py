@@ -1,0 +1,293 @@
+"""`cccamd cas`: a laboratory head-end for the open test CAS (docs/open-cas.md)."""
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cccamd.cas import (
+    KEY_LENGTH,
+    NONCE_LENGTH,
+    SA_LENGTH,
+    UA_LENGTH,
+    Addressee,
+    CardKeys,
+    CasError,
+    Command,
+    EcmHeader,
+    GroupKey,
+    HeadEnd,
+    IssuedCard,
+    KeyFile,
+    ManagementKey,
+    RevokeKey,
+    ServiceKey,
+    format_key_id,
+    format_time,
+)
+from cccamd.errors import CccamdError
+from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident
+from cccamd.localcards.storage import read_key_file, replace_key_file
+from cccamd.wire import CW_LENGTH, ControlWords, with_checksums
+
+PERIOD_SECONDS = 10
+"""The usual crypto period; only the default of `ecm --period` counts in it."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help=(
+        "Be a small head-end for the open test CAS, in a laboratory.\n\n"
+        "To start: new-headend makes a head-end, new-key gives it a service key, new-card "
+        "makes the file of a card that holds the key. Then ecm and emm print sections as hex."
+    ),
+)
+
+
+def _hex_bytes(length: int) -> Callable[[str], bytes]:
+    def read(text: str) -> bytes:
+        if not re.fullmatch(rf"[0-9A-Fa-f]{{{2 * length}}}", text):
+            raise typer.BadParameter(f"expected {2 * length} hex digits")
+        return bytes.fromhex(text)
+
+    return read
+
+
+def _hex_number(digits: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(rf"[0-9A-Fa-f]{{1,{digits}}}", text):
+            raise typer.BadParameter(f"expected up to {digits} hex digits")
+        return int(text, 16)
+
+    return read
+
+
+def _read_moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("expected a time like 2027-01-31T18:00") from None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return aware.replace(microsecond=0)
+
+
+def _hex_option(parser: Callable[[str], Any], help_text: str, *names: str) -> Any:
+    return typer.Option(*names, parser=parser, metavar="HEX", help=help_text)
+
+
+HeadEndFile = Annotated[Path, typer.Argument(metavar="HEADEND", help="The head-end's file.")]
+CardFile = Annotated[Path, typer.Argument(metavar="CARDFILE", help="The file of a card.")]
+
+_read_key_id = _hex_number(4)
+_read_ua = _hex_bytes(UA_LENGTH)
+_read_sa = _hex_bytes(SA_LENGTH)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """End with the sentence of an error of ours instead of a traceback."""
+    try:
+        yield
+    except CccamdError as error:
+        typer.echo(f"cccamd cas: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _save_new(path: Path, keys: KeyFile) -> None:
+    if path.exists():
+        raise CasError(f"{path} is there already; it may hold keys that nobody else has")
+    replace_key_file(path, keys)
+
+
+@app.command("new-headend")
+def new_headend(
+    path: HeadEndFile,
+    caid: Annotated[
+        int, _hex_option(_hex_number(4), "The CAID of your system, 4 hex digits.", "--caid")
+    ],
+) -> None:
+    """Make a head-end: a file with the secrets of everything that comes later."""
+    with _plain_errors():
+        head_end = HeadEnd(caid=Caid(caid), all=ManagementKey(key=secrets.token_bytes(KEY_LENGTH)))
+        _save_new(path, head_end)
+    typer.echo(f"{path}: a head-end of CAID {format_caid(caid)}; keep the file to yourself")
+
+
+@app.command("new-key")
+def new_key(
+    path: HeadEndFile,
+    key_id: Annotated[
+        int, _hex_option(_read_key_id, "The key's name, 4 hex digits; renews a key.", "--id")
+    ],
+    days: Annotated[
+        int, typer.Option(min=1, max=3650, help="How many days from now on it opens ECMs.")
+    ] = 30,
+    expires: Annotated[
+        datetime | None,
+        typer.Option(parser=_read_moment, metavar="TIME", help="UTC; instead of --days."),
+    ] = None,
+) -> None:
+    """Make a random service key. Cards decode ECMs under it until it expires."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    moment = expires or now + timedelta(days=days)
+    with _plain_errors():
+        service_key = _make_service_key(moment)
+        head_end = read_key_file(path, HeadEnd)
+        replace_key_file(path, head_end.with_service_key(key_id, service_key))
+    typer.echo(f"service key {format_key_id(key_id)}, good until {format_time(moment)}")
+
+
+def _make_service_key(expires: datetime) -> ServiceKey:
+    try:
+        return ServiceKey(key=secrets.token_bytes(KEY_LENGTH), expires=expires)
+    except ValueError:
+        raise CasError("a key can expire from 1970 to 2106") from None
+
+
+@app.command("new-group")
+def new_group(
+    path: HeadEndFile,
+    sa: Annotated[bytes, _hex_option(_read_sa, "The group's shared address, 8 digits.", "--sa")],
+    ident: Annotated[
+        int, _hex_option(_hex_number(6), "The provider that the group belongs to.", "--ident")
+    ] = 0,
+) -> None:
+    """Make a group: EMMs to its shared address reach all cards made with it."""
+    with _plain_errors():
+        group = GroupKey(key=secrets.token_bytes(KEY_LENGTH), ident=Ident(ident))
+        replace_key_file(path, read_key_file(path, HeadEnd).with_group(sa, group))
+    typer.echo(f"group {sa.hex()} of provider {format_ident(ident)}")
+
+
+@app.command("new-card")
+def new_card(
+    path: HeadEndFile,
+    card_file: CardFile,
+    ua: Annotated[
+        bytes | None,
+        _hex_option(_read_ua, "The card's unique address, 16 digits; else a random one.", "--ua"),
+    ] = None,
+    group: Annotated[
+        list[bytes] | None, _hex_option(_read_sa, "SA of a group of it; repeatable.", "--group")
+    ] = None,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Without service keys: EMMs have to bring them.")
+    ] = False,
+) -> None:
+    """Make the file of a new card, and print the table for cccamd.toml that serves it."""
+    ua = ua or bytes(3) + secrets.token_bytes(5)
+    issued = IssuedCard(key=secrets.token_bytes(KEY_LENGTH), groups=tuple(group or ()))
+    with _plain_errors():
+        head_end = read_key_file(path, HeadEnd).with_card(ua, issued)
+        keys = head_end.card_keys(ua, with_service_keys=not empty)
+        _save_new(card_file, keys)
+        replace_key_file(path, head_end)
+    typer.echo(_card_table(keys, card_file))
+
+
+def _card_table(keys: CardKeys, card_file: Path) -> str:
+    idents = sorted({group.ident for group in keys.groups.values()}) or [Ident(0)]
+    providers = ", ".join(f'"{format_ident(ident)}"' for ident in idents)
+    return (
+        f"# card {keys.ua.hex()}\n"
+        f'[[card]]\nkind = "open"\ncaid = "{format_caid(keys.caid)}"\n'
+        f'providers = [{providers}]\nkeys = "{card_file.name}"'
+    )
+
+
+@app.command("ecm")
+def ecm(
+    path: HeadEndFile,
+    key_id: Annotated[int, _hex_option(_read_key_id, "Name of the service key.", "--key")],
+    sid: Annotated[int, _hex_option(_hex_number(4), "The service, 4 hex digits.", "--sid")],
+    period: Annotated[
+        int | None,
+        typer.Option(min=0, max=0xFFFFFFFF, help="Number of the crypto period; else by the clock."),
+    ] = None,
+    cw: Annotated[
+        bytes | None,
+        _hex_option(_hex_bytes(CW_LENGTH), "Even CW, then odd CW; else random ones.", "--cw"),
+    ] = None,
+    show_cw: Annotated[
+        bool, typer.Option("--show-cw", help="Print the CW behind the ECM: for your scrambler.")
+    ] = False,
+) -> None:
+    """Print an ECM as hex."""
+    if period is None:
+        period = int(time.time()) // PERIOD_SECONDS
+    words = ControlWords(cw or with_checksums(secrets.token_bytes(CW_LENGTH)))
+    header = EcmHeader(sid=Sid(sid), key_id=key_id, period=period)
+    with _plain_errors():
+        made = read_key_file(path, HeadEnd).make_ecm(
+            header, words, nonce=secrets.token_bytes(NONCE_LENGTH)
+        )
+    typer.echo(made.hex())
+    if show_cw:
+        typer.echo(words.raw.hex())
+
+
+@app.command("emm")
+def emm(
+    path: HeadEndFile,
+    card: Annotated[
+        bytes | None, _hex_option(_read_ua, "To the card of this UA.", "--card")
+    ] = None,
+    group: Annotated[
+        bytes | None, _hex_option(_read_sa, "To the cards of the group of this SA.", "--group")
+    ] = None,
+    to_all: Annotated[bool, typer.Option("--all", help="To all cards of the head-end.")] = False,
+    set_key: Annotated[
+        list[int] | None,
+        _hex_option(_read_key_id, "Service key to add or renew; repeatable.", "--set"),
+    ] = None,
+    revoke: Annotated[
+        list[int] | None,
+        _hex_option(_read_key_id, "Service key to take away; repeatable.", "--revoke"),
+    ] = None,
+) -> None:
+    """Print an EMM as hex: it gives cards service keys, or takes them away."""
+    with _plain_errors():
+        to, address = _addressee(card, group, to_all=to_all)
+        head_end = read_key_file(path, HeadEnd)
+        commands: tuple[Command, ...] = (
+            *(head_end.set_command(key_id) for key_id in set_key or ()),
+            *(RevokeKey(key_id) for key_id in revoke or ()),
+        )
+        nonce = secrets.token_bytes(NONCE_LENGTH)
+        head_end, made = head_end.make_emm(to, address, commands, nonce=nonce)
+        replace_key_file(path, head_end)  # first: no serial is ever used twice
+    typer.echo(made.hex())
+
+
+def _addressee(card: bytes | None, group: bytes | None, *, to_all: bool) -> tuple[Addressee, bytes]:
+    chosen = [
+        *([(Addressee.CARD, card)] if card else []),
+        *([(Addressee.GROUP, group)] if group else []),
+        *([(Addressee.ALL, b"")] if to_all else []),
+    ]
+    if len(chosen) != 1:
+        raise CasError("say whom the EMM is for: one of --card, --group and --all")
+    return chosen[0]
+
+
+@app.command("show")
+def show(card_file: CardFile) -> None:
+    """Show what a card file holds, without its keys."""
+    with _plain_errors():
+        keys = read_key_file(card_file, CardKeys)
+    typer.echo(f"card {keys.ua.hex()} of CAID {format_caid(keys.caid)}")
+    typer.echo(f"last EMM to the card {keys.card.serial}, to all {keys.all.serial}")
+    for sa, group in keys.groups.items():
+        ident = format_ident(group.ident)
+        typer.echo(f"group {sa.hex()} of provider {ident}, last EMM {group.serial}")
+    now = datetime.now(UTC)
+    for key_id, service_key in sorted(keys.service_keys.items()):
+        state = "good until" if now < service_key.expires else "expired"
+        typer.echo(
+            f"service key {format_key_id(key_id)}, {state} {format_time(service_key.expires)}"
+        )

@@ -1,0 +1,153 @@
+"""`cccamd check`: read a CCcam.cfg as the server would, and say what is wrong with it."""
+
+import io
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.cells import cell_len
+from rich.console import Console
+from rich.segment import Segment, Segments
+from rich.style import Style
+
+from cccamd.config import (
+    ConfigFileError,
+    Diagnostic,
+    Hint,
+    MaskedLine,
+    ParseResult,
+    Severity,
+    as_json,
+    masked_lines,
+    parse,
+    read_file,
+    read_stream,
+)
+
+_STDIN = "-"
+_EXIT_CLEAN, _EXIT_FAULTS, _EXIT_UNREADABLE = 0, 1, 2
+_LABELS = {
+    Severity.NOTE: ("note", Style(color="cyan")),
+    Severity.WARNING: ("warning", Style(color="yellow")),
+    Severity.ERROR: ("error", Style(color="red", bold=True)),
+}
+_HELP_STYLE = Style(color="green")
+_HINT_STYLE = Style(dim=True)
+_INDENT = "    "
+_WIDTH_OF_FILES = 160
+"""Columns of an excerpt where there is no terminal to ask."""
+
+
+def check(
+    file: Annotated[str, typer.Argument(help="The CCcam.cfg to read; - reads standard input.")],
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 for warnings, too, not only for errors.")
+    ] = False,
+    as_data: Annotated[
+        bool, typer.Option("--json", help="Print what was read as JSON, for programs.")
+    ] = False,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="With --json: print passwords and keys, too.")
+    ] = False,
+) -> None:
+    """Read a CCcam.cfg and report each line that does not do what it seems to say.
+
+    Exit status: 0 no errors, 1 errors, 2 the file cannot be read.
+    """
+    if show_secrets and not as_data:
+        raise typer.BadParameter("--show-secrets only works with --json")
+    try:
+        data = _read(file)
+    except ConfigFileError as error:
+        typer.echo(f"cccamd check: {error}", err=True)
+        raise typer.Exit(_EXIT_UNREADABLE) from None
+    result = parse(data)
+    if as_data:
+        typer.echo(json.dumps(as_json(result, show_secrets=show_secrets), indent=2))
+    else:
+        _print_for_people("stdin" if file == _STDIN else file, data, result)
+    raise typer.Exit(_exit_status(result, strict=strict))
+
+
+def _read(file: str) -> bytes:
+    if file == _STDIN:
+        return read_stream(sys.stdin.buffer, "stdin")
+    return read_file(Path(file))
+
+
+def _exit_status(result: ParseResult, *, strict: bool) -> int:
+    severities = {found.severity for found in result.diagnostics}
+    faults = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
+    return _EXIT_FAULTS if severities & faults else _EXIT_CLEAN
+
+
+def _print_for_people(name: str, data: bytes, result: ParseResult) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a user name that the terminal cannot show
+    console = Console(soft_wrap=True)
+    width = console.width if console.is_terminal else _WIDTH_OF_FILES
+    numbers = {found.line for found in result.diagnostics if found.line is not None}
+    lines = masked_lines(data, numbers)
+    report = [
+        segment
+        for found in result.diagnostics
+        for segment in _message(name, found, lines=lines, width=width - len(_INDENT))
+    ]
+    report += (_hint(name, hint) for hint in result.hints)
+    report.append(Segment(f"{_summary(result)}\n"))
+    # Not rich's own text: it takes several times as long for the same lines.
+    console.print(Segments(report), end="")
+
+
+def _message(
+    name: str, found: Diagnostic, *, lines: Mapping[int, MaskedLine], width: int
+) -> Iterator[Segment]:
+    label, style = _LABELS[found.severity]
+    place = name if found.line is None else f"{name}:{found.line}:{found.column}"
+    yield Segment(f"{place}: ")
+    yield Segment(f"{label} {found.code}", style)
+    yield Segment(f": {found.text}\n")
+    if found.line is not None and found.line in lines:
+        shown, mark = _excerpt(lines[found.line], found.column, width)
+        yield Segment(f"{_INDENT}{shown}\n")
+        yield Segment(f"{_INDENT}{mark}\n", style)
+    if found.instead is not None:
+        yield Segment(f"{_INDENT}help: {found.instead}\n", _HELP_STYLE)
+
+
+def _hint(name: str, hint: Hint) -> Segment:
+    place = name if hint.line is None else f"{name}:{hint.line}"
+    return Segment(f"{place}: hint: {hint.text}\n", _HINT_STYLE)
+
+
+def _excerpt(line: MaskedLine, column: int, width: int) -> tuple[str, str]:
+    """Cut the part of a line that holds a column, and make the mark that goes under it."""
+    at = line.column(column) - 1
+    begin = 0 if at < width else at - width // 2
+    shown = line.text[begin : begin + width]
+    return shown, " " * cell_len(shown[: at - begin]) + "^"
+
+
+def _summary(result: ParseResult) -> str:
+    config = result.config
+    upstreams = len(config.c_lines) + len(config.n_lines)
+    counts = ", ".join(
+        (
+            _count(len(config.f_lines), "account"),
+            _count(upstreams, "upstream"),
+            _count(_messages(result, Severity.ERROR), "error"),
+            _count(_messages(result, Severity.WARNING), "warning"),
+        )
+    )
+    return f"{counts}; the server would not start with this file" if result.refused else counts
+
+
+def _messages(result: ParseResult, severity: Severity) -> int:
+    return sum(1 for found in result.diagnostics if found.severity is severity)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,47 @@
+"""`cccamd demo`: see the whole thing work, in less than a minute (docs/demo.md)."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cccamd.errors import CccamdError
+
+
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the streams, made if missing.")
+    ] = Path("demo-output"),
+    seconds: Annotated[
+        float, typer.Option(min=10, max=300, help="Length of the test picture in seconds.")
+    ] = 40,
+    period: Annotated[
+        float, typer.Option(min=1, max=60, help="Seconds of stream between two control words.")
+    ] = 5,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="As fast as it goes, instead of at double speed.")
+    ] = False,
+    renewal: Annotated[
+        bool,
+        typer.Option(
+            "--emm",
+            help="Begin with an empty card: dark, clear after an EMM, dark when the key expires.",
+        ),
+    ] = False,
+) -> None:
+    """Scramble a test picture, descramble it with the help of a server and its card."""
+    # Not above: a server has no use for transport streams, and starts sooner without.
+    from cccamd.demo import Options, run
+
+    console = Console()
+    options = Options(output=output, seconds=seconds, period=period, fast=fast, renewal=renewal)
+    try:
+        report = asyncio.run(run(options, console))
+    except (CccamdError, OSError) as error:
+        typer.echo(f"cccamd demo: {error}", err=True)
+        raise typer.Exit(1) from None
+    report.show(console)
+    if not report.is_good:
+        raise typer.Exit(1)

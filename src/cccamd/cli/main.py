@@ -1,0 +1,39 @@
+"""The command line: one file per command, all gathered here."""
+
+from typing import Annotated
+
+import typer
+
+from cccamd import __version__
+from cccamd.cli.cas import app as cas
+from cccamd.cli.check import check
+from cccamd.cli.demo import demo
+from cccamd.cli.probe import probe
+from cccamd.cli.serve import serve
+
+app = typer.Typer(
+    help="A server, client and workbench for the CCcam protocol that explains itself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (serve, check, probe, demo):
+    app.command()(command)
+app.add_typer(cas, name="cas")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cccamd {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Say which version."),
+    ] = False,
+) -> None:
+    """A server, client and workbench for the CCcam protocol that explains itself."""

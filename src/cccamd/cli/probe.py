@@ -1,0 +1,305 @@
+"""`cccamd probe`: log in to one's own server as a receiver would, and say how far it got."""
+
+import asyncio
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cccamd.daemon import PROGRAM
+from cccamd.ids import (
+    Caid,
+    Ident,
+    ShareId,
+    Sid,
+    format_caid,
+    format_ident,
+    format_node_id,
+    format_share_id,
+    format_sid,
+)
+from cccamd.net import Client, ConnectError, ConnectionLost, Identity, Step, Target
+from cccamd.wire import (
+    ECM_LIMIT,
+    NODE_ID_RANDOM_LENGTH,
+    CardAdded,
+    ControlWords,
+    EcmRequest,
+    make_node_id,
+)
+
+CARDS_TIMEOUT = 3.0
+"""Seconds: servers wait up to about one for a partner text before they announce cards."""
+CARDS_QUIET = 0.3
+"""Seconds without a new card after which the list counts as complete."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a probe found out."""
+
+    address: str
+    reached: Step
+    failure: str | None = None
+    steps: list[tuple[str, float]] = field(default_factory=list)
+    """Each step that worked, with milliseconds since the start."""
+    version: str | None = None
+    build: str | None = None
+    revision: str | None = None
+    node_id: str | None = None
+    partner: str | None = None
+    extended: bool = False
+    cards: list[CardAdded] = field(default_factory=list)
+    asked: bool = False
+    cw: ControlWords | None = None
+    ecm_result: str | None = None
+    ecm_milliseconds: float | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was asked for came."""
+        return self.failure is None and (not self.asked or self.cw is not None)
+
+
+def probe(
+    host: Annotated[str, typer.Argument(help="Name or address of your server.")],
+    port: Annotated[int, typer.Argument(help="Its port, usually 12000.", min=1, max=65535)],
+    user: Annotated[str, typer.Argument(help="User name of an F-line of that server.")],
+    password: Annotated[str, typer.Argument(help="Its password.")],
+    ecm: Annotated[
+        str | None, typer.Option(metavar="HEX", help="An ECM section to have decoded.")
+    ] = None,
+    caid: Annotated[
+        str | None, typer.Option(metavar="HEX", help="CAID of the ECM, for instance 7F00.")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(metavar="HEX", help="Provider of the ECM; 0: any of the CAID.")
+    ] = None,
+    sid: Annotated[
+        str | None, typer.Option(metavar="HEX", help="Service of the ECM; 0: unknown.")
+    ] = None,
+    as_data: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Log in to your own server as a receiver would, and say how far it got.
+
+    Exit status: 0 all that was asked for came, 1 something did not.
+    """
+    request = _read_request(ecm, caid, provider, sid)
+    target = Target(
+        host=host,
+        port=port,
+        user=_user_bytes(user),
+        password=password.encode("utf-8", "surrogateescape"),
+        login_timeout=5.0,
+    )
+    report = asyncio.run(run_probe(target, request))
+    if as_data:
+        typer.echo(json.dumps(_as_json(report), indent=2))
+    else:
+        _show(report, Console())
+    if not report.complete:
+        raise typer.Exit(1)
+
+
+async def run_probe(target: Target, request: EcmRequest | None) -> Report:
+    """Log in, learn the cards, ask the ECM."""
+    started = time.perf_counter()
+    report = Report(target.address, Step.RESOLVE, asked=request is not None)
+
+    def passed(step: str) -> None:
+        report.steps.append((step, 1000 * (time.perf_counter() - started)))
+
+    identity = Identity(make_node_id(os.urandom(NODE_ID_RANDOM_LENGTH)), f"{PROGRAM} probe")
+    try:
+        client = await Client.connect(target, identity=identity, passed=passed)
+    except ConnectError as error:
+        report.reached, report.failure = error.step, str(error)
+        return report
+    report.reached = Step.UP
+    try:
+        await _learn_cards(client)
+        passed("card list")
+        if request is not None:
+            await _ask(client, request, report)
+    except (ConnectionLost, TimeoutError) as error:
+        report.failure = str(error) or "the ECM was not answered"
+    _describe_server(client, report)
+    await client.close()
+    return report
+
+
+async def _learn_cards(client: Client) -> None:
+    """Wait for the first card, then until no more come."""
+    if not await client.wait_until(lambda: bool(client.cards), timeout=CARDS_TIMEOUT):
+        return
+    known = -1
+    while known != len(client.cards):
+        known = len(client.cards)
+        await asyncio.sleep(CARDS_QUIET)
+
+
+async def _ask(client: Client, request: EcmRequest, report: Report) -> None:
+    started = time.perf_counter()
+    answer = await client.ask(request._replace(share_id=_share_for(client, request)))
+    report.ecm_milliseconds = 1000 * (time.perf_counter() - started)
+    if isinstance(answer, ControlWords):
+        report.cw, report.ecm_result = answer, "CW"
+    else:
+        report.ecm_result = answer.name
+
+
+def _share_for(client: Client, request: EcmRequest) -> ShareId:
+    """The card that a receiver would choose: it fits, and it is the nearest."""
+    fitting = [card for card in client.cards.values() if _fits(card, request)]
+    return min(fitting, key=lambda card: card.hop).share_id if fitting else ShareId(0)
+
+
+def _fits(card: CardAdded, request: EcmRequest) -> bool:
+    idents = {provider.ident for provider in card.providers}
+    return card.caid == request.caid and (not request.ident or request.ident in idents)
+
+
+def _describe_server(client: Client, report: Report) -> None:
+    server, protocol = client.server, client.protocol
+    if server is not None:
+        report.version, report.build = server.version, server.build
+        report.node_id = format_node_id(server.node_id)
+    report.revision = protocol.revision.value
+    report.extended = protocol.extended
+    report.partner = client.partner.program if client.partner is not None else None
+    report.cards = sorted(client.cards.values(), key=lambda card: (card.hop, card.caid))
+
+
+# Reading the command line.
+
+
+def _user_bytes(user: str) -> bytes:
+    raw = user.encode("utf-8", "surrogateescape")
+    if not 1 <= len(raw) <= 20:
+        raise typer.BadParameter("a user name has 1 to 20 bytes", param_hint="USER")
+    return raw
+
+
+def _read_request(
+    ecm: str | None, caid: str | None, provider: str | None, sid: str | None
+) -> EcmRequest | None:
+    if ecm is None:
+        if caid or provider or sid:
+            raise typer.BadParameter("--caid, --provider and --sid go with --ecm")
+        return None
+    if caid is None:
+        raise typer.BadParameter("--ecm needs the --caid of its card, for instance --caid 7F00")
+    return EcmRequest(
+        Caid(_number(caid, "--caid", 0xFFFF)),
+        Ident(_number(provider or "0", "--provider", 0xFFFFFF)),
+        ShareId(0),
+        Sid(_number(sid or "0", "--sid", 0xFFFF)),
+        _section(ecm),
+    )
+
+
+def _number(text: str, name: str, most: int) -> int:
+    try:
+        value = int(text.removeprefix("0x"), 16)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= most:
+        raise typer.BadParameter(f"{name} takes hex digits up to {most:X}, not {text!r}")
+    return value
+
+
+def _section(text: str) -> bytes:
+    try:
+        section = bytes.fromhex(text)
+    except ValueError:
+        raise typer.BadParameter("--ecm takes an even number of hex digits") from None
+    if not 1 <= len(section) <= ECM_LIMIT:
+        raise typer.BadParameter(f"--ecm takes 1 to {ECM_LIMIT} bytes, not {len(section)}")
+    return section
+
+
+# Showing what was found.
+
+
+def _as_json(report: Report) -> dict[str, Any]:
+    return {
+        "address": report.address,
+        "reached": report.reached.value,
+        "failure": report.failure,
+        "complete": report.complete,
+        "steps": [{"step": step, "milliseconds": round(ms, 1)} for step, ms in report.steps],
+        "version": report.version,
+        "build": report.build,
+        "revision": report.revision,
+        "node_id": report.node_id,
+        "partner": report.partner,
+        "extended": report.extended,
+        "cards": [_card_as_json(card) for card in report.cards],
+        "ecm": _ecm_as_json(report),
+    }
+
+
+def _card_as_json(card: CardAdded) -> dict[str, Any]:
+    return {
+        "share_id": format_share_id(card.share_id),
+        "caid": format_caid(card.caid),
+        "providers": [format_ident(provider.ident) for provider in card.providers],
+        "hop": card.hop,
+        "reshare": card.reshare,
+        "assigned_sids": [format_sid(sid) for sid in card.assigned_sids],
+        "rejected_sids": [format_sid(sid) for sid in card.rejected_sids],
+        "path": [format_node_id(node) for node in card.path],
+    }
+
+
+def _ecm_as_json(report: Report) -> dict[str, Any] | None:
+    if not report.asked:
+        return None
+    milliseconds = report.ecm_milliseconds
+    return {
+        "result": report.ecm_result,
+        "milliseconds": None if milliseconds is None else round(milliseconds, 1),
+        "cw": None if report.cw is None else report.cw.raw.hex(),
+    }
+
+
+def _show(report: Report, console: Console) -> None:
+    for step, milliseconds in report.steps:
+        console.print(f"[green]ok[/]  {step} [dim]after {milliseconds:.0f} ms[/]", highlight=False)
+    if report.version is not None:
+        _show_server(report, console)
+    if report.failure is not None:
+        console.print(f"[red]--[/]  {report.failure}", highlight=False, soft_wrap=True)
+    elif report.asked:
+        _show_answer(report, console)
+
+
+def _show_server(report: Report, console: Console) -> None:
+    mode = "extended mode" if report.extended else "plain mode"
+    who = f"version {report.version} build {report.build}, {report.revision}, {mode}"
+    console.print(f"server   {who}", highlight=False)
+    console.print(f"node id  {report.node_id}", highlight=False)
+    if report.partner is not None:
+        console.print(f"program  {report.partner}", highlight=False, markup=False)
+    if not report.cards:
+        console.print("It offers no cards to this account.")
+        return
+    table = Table("share id", "CAID", "providers", "hop", "reshare", box=None, pad_edge=False)
+    for card in report.cards:
+        idents = " ".join(format_ident(provider.ident) for provider in card.providers)
+        share_id = format_share_id(card.share_id)
+        table.add_row(share_id, format_caid(card.caid), idents, str(card.hop), str(card.reshare))
+    console.print(table)
+
+
+def _show_answer(report: Report, console: Console) -> None:
+    took = f"after {report.ecm_milliseconds:.1f} ms"
+    if report.cw is not None:
+        console.print(f"CW       {report.cw.raw.hex()} {took}", highlight=False)
+    else:
+        console.print(f"[red]--[/]  the ECM was refused with {report.ecm_result} {took}")

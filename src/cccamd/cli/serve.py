@@ -1,0 +1,175 @@
+"""`cccamd serve`: run the server."""
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from cccamd import __version__
+from cccamd.config import ConfigFileError
+from cccamd.daemon import (
+    Example,
+    Files,
+    Server,
+    Setup,
+    default_path,
+    load_files,
+    load_or_make,
+    raise_file_limit,
+    set_up_logging,
+    wait_for_change,
+)
+from cccamd.ids import NodeId
+from cccamd.net import ListenError, TaskSet
+
+log = logging.getLogger("cccamd.server")
+
+EXIT_UNUSABLE: Final = 2
+"""The configuration cannot be read or used, or the port is taken."""
+
+
+def serve(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "-C",
+            "--config",
+            metavar="FILE",
+            help="CCcam.cfg. Without it the first that exists of /var/etc/CCcam.cfg,"
+            " /etc/CCcam.cfg, /etc/cccam/CCcam.cfg is read.",
+        ),
+    ] = None,
+    toml: Annotated[
+        Path | None,
+        typer.Option(
+            "-T",
+            "--toml",
+            metavar="FILE",
+            help="cccamd.toml: local cards, allowed networks, limits. Without it the"
+            " cccamd.toml beside CCcam.cfg is read if there is one.",
+        ),
+    ] = None,
+    node_id: Annotated[
+        Path | None,
+        typer.Option(
+            "-n", "--node-id", metavar="FILE", help="Where the node id of this server is kept."
+        ),
+    ] = None,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "-d",
+            "--debug",
+            help="Show logins, handshakes, versions, ECM requests and answers with their time.",
+        ),
+    ] = False,
+) -> None:
+    """Run the server until it is stopped (Ctrl-C, or the signal TERM).
+
+    Without any configuration it starts with an example: one test card and one account, and
+    prints the C-line to put into a receiver.
+    """
+    try:
+        files = load_files(config, toml)
+    except ConfigFileError as error:
+        typer.echo(f"cccamd: {error}", err=True)
+        raise typer.Exit(EXIT_UNUSABLE) from None
+    _start_log(files, debug=debug)
+    if files.refused:
+        log.error("the configuration cannot be used; nothing was started")
+        raise typer.Exit(EXIT_UNUSABLE)
+    own = load_or_make(node_id or default_path())
+    for note in own.notes:
+        log.info("%s", note)
+    if own.trouble is not None:
+        log.error("%s", own.trouble)
+    if files.example is not None:
+        _show_example(files.example)
+    raise_file_limit()
+    runner = Runner(config, toml, debug=debug)
+    raise typer.Exit(asyncio.run(runner.run(files, own.node_id)))
+
+
+def _start_log(files: Files, *, debug: bool) -> None:
+    problems = set_up_logging(files.config.settings, debug=debug)
+    log.info("cccamd %s starts", __version__)
+    for problem in problems:
+        log.error("%s", problem)
+    _log_messages(files)
+
+
+def _log_messages(files: Files) -> None:
+    for level, text in files.messages:
+        log.log(level, "%s", text)
+
+
+def _show_example(example: Example) -> None:
+    """Print what a person needs to connect a receiver, apart from the log."""
+    typer.echo(
+        "\nAn example runs: one card of kind test, and one account.\n"
+        "Put this line into the CCcam.cfg of a receiver in this network:\n\n"
+        f"    {example.c_line}\n",
+    )
+
+
+class Runner:
+    """One server from its start to its end, with reloads in between."""
+
+    def __init__(self, config: Path | None, toml: Path | None, *, debug: bool) -> None:
+        self._config = config
+        self._toml = toml
+        self._debug = debug
+        self._reload_asked = asyncio.Event()
+        self._tasks = TaskSet(on_failure=lambda name, error: log.error("%s: %s", name, error))
+
+    async def run(self, files: Files, node_id: NodeId) -> int:
+        """Serve until a signal says stop; return the exit status."""
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
+        server = Server(_setup(files), node_id=node_id)
+        try:
+            await server.start()
+        except ListenError as error:
+            log.error("%s", error)
+            await server.stop()
+            return EXIT_UNUSABLE
+        self._tasks.start("reload", self._reload_for_ever(server, files))
+        await stopped.wait()
+        log.info("stopping")
+        await self._tasks.cancel()
+        await server.stop()
+        return 0
+
+    async def _reload_for_ever(self, server: Server, files: Files) -> None:
+        while True:
+            await wait_for_change(files.paths, self._reload_asked)
+            if files.example is None:
+                files = await self._reload(server) or files
+
+    async def _reload(self, server: Server) -> Files | None:
+        """Read the files again and go over to them; None: the old state was kept."""
+        try:
+            files = load_files(self._config, self._toml)
+        except ConfigFileError as error:
+            log.error("%s; the old configuration is kept", error)
+            return None
+        _log_messages(files)
+        if files.doubtful:
+            log.error("the configuration cannot be used; the old one is kept")
+            return None
+        set_up_logging(files.config.settings, debug=self._debug)
+        try:
+            await server.reload(_setup(files))
+        except ListenError as error:
+            log.error("%s", error)
+        return files
+
+
+def _setup(files: Files) -> Setup:
+    return Setup(config=files.config, toml=files.toml, priorities=files.priorities)

@@ -1,0 +1,72 @@
+"""Read CCcam.cfg and its companion files, and say what is wrong with them."""
+
+from cccamd.config.channelinfo import ChannelNames, parse_channelinfo
+from cccamd.config.companion import LineWarning
+from cccamd.config.diagnostics import Code, Diagnostic, Hint, Severity
+from cccamd.config.loader import (
+    ConfigFileError,
+    ConfigFileMissingError,
+    LoadedConfig,
+    load_config,
+    read_file,
+    read_stream,
+)
+from cccamd.config.masking import MaskedLine, masked_lines
+from cccamd.config.model import (
+    CLine,
+    Codec,
+    Config,
+    Credentials,
+    Dialect,
+    FLine,
+    InfoPort,
+    Limit,
+    NLine,
+    Service,
+    Settings,
+    TimeFrame,
+    UnsupportedLine,
+)
+from cccamd.config.parser import ParseResult, parse
+from cccamd.config.prio import Prio, PrioEntry, parse_prio
+from cccamd.config.providers import ProviderNames, parse_providers
+from cccamd.config.report import as_json
+
+__all__ = [
+    "CLine",
+    "ChannelNames",
+    "Code",
+    "Codec",
+    "Config",
+    "ConfigFileError",
+    "ConfigFileMissingError",
+    "Credentials",
+    "Diagnostic",
+    "Dialect",
+    "FLine",
+    "Hint",
+    "InfoPort",
+    "Limit",
+    "LineWarning",
+    "LoadedConfig",
+    "MaskedLine",
+    "NLine",
+    "ParseResult",
+    "Prio",
+    "PrioEntry",
+    "ProviderNames",
+    "Service",
+    "Settings",
+    "Severity",
+    "TimeFrame",
+    "UnsupportedLine",
+    "as_json",
+    "load_config",
+    "masked_lines",
+    "parse",
+    "parse_channelinfo",
+    "parse_prio",
+    "parse_providers",
+    "read_file",
+    "read_stream",
+]

@@ -1,0 +1,149 @@
+"""What can be wrong with a CCcam.cfg: codes, and messages that name the place.
+
+No text in here or in any caller quotes a password, a key or the value of a directive that
+cccamd does not use: messages name the field and the line.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+
+class Severity(Enum):
+    """How much a message matters (`docs/config.md` section 6.5)."""
+
+    NOTE = "N"
+    WARNING = "W"
+    ERROR = "E"
+
+
+class Code(StrEnum):
+    """The diagnostics of `docs/config.md` section 7."""
+
+    BYTE_ORDER_MARK = "N001"
+    CRLF = "N002"
+    NOT_UTF8 = "N003"
+    NOT_UNDERSTOOD = "W100"
+    UNKNOWN_KEY = "W101"
+    ODD_BLANK = "W102"
+    BLANK_BEFORE_COLON = "W103"
+    NOT_UPPER_CASE = "W104"
+    EQUALS_SIGN = "W105"
+    OLD_NAME = "W106"
+    EMPTY = "W107"
+    SWITCH_WORD = "W108"
+    SWITCH_FOR_PATH = "W109"
+    HASH_IN_TOKEN = "W110"
+    BRACE_IN_CREDENTIALS = "W111"
+    NON_ASCII_CREDENTIALS = "W112"
+    HOST_WITHOUT_GROUPS = "W120"
+    LIMIT_WITHOUT_IDENT = "W121"
+    SURPLUS_FIELD = "W122"
+    MANY_HOPS = "W123"
+    ODD_SWITCH_FIELD = "W124"
+    COMMA = "W125"
+    EMPTY_FRAME = "W126"
+    ROUND_BRACKETS = "W127"
+    MASK_DOWNHOPS = "W130"
+    MASK_IS_PLACEHOLDER = "W132"
+    GROUP_AFTER_PASSWORD = "W133"
+    USER_REPEATED = "W140"
+    UPSTREAM_REPEATED = "W141"
+    SETTING_REPEATED = "W142"
+    WANTEMUS_LEFT_OUT = "W150"
+    NEWCAMD_HOPS = "W155"
+    NO_EFFECT = "W160"
+    NOT_SUPPORTED = "W161"
+    BELONGS_INTO_PRIO = "W162"
+    OBSOLETE = "W163"
+    EMM_CONTRADICTION = "W170"
+    TWO_SERVER_PORTS = "W171"
+    HALF_A_LOGIN = "W173"
+    UTF16 = "E001"
+    NOT_A_CONFIG = "E002"
+    BAD_VALUE = "E201"
+    COLON_MISSING = "E202"
+    PORT_CLASH = "E205"
+    FIELD_MISSING = "E301"
+    BAD_PORT = "E302"
+    BAD_HOST = "E303"
+    BAD_DES_KEY = "E304"
+    BAD_NUMBER = "E311"
+    BAD_LIMIT = "E312"
+    BAD_MASK = "E313"
+    WRONG_GROUP = "E314"
+    BAD_SERVICE = "E315"
+    BAD_FRAME = "E316"
+    TOO_MANY_GROUPS = "E317"
+    BRACES = "E318"
+    LONG_USER = "E321"
+    PLACEHOLDER = "E330"
+
+    @property
+    def severity(self) -> Severity:
+        """The severity that the first letter stands for."""
+        return Severity(self.value[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One message about one place of the file."""
+
+    code: Code
+    text: str
+    line: int | None = None
+    """None: the file as a whole."""
+    column: int = 1
+    instead: str | None = None
+    """What to write or do instead, where one thing suggests itself."""
+
+    @property
+    def severity(self) -> Severity:
+        """The severity of its code."""
+        return self.code.severity
+
+    def sentence(self) -> str:
+        """Text and suggestion in one piece."""
+        return self.text if self.instead is None else f"{self.text}; {self.instead}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Advice that is no fault; for people only."""
+
+    text: str
+    line: int | None = None
+
+
+class LineRefusedError(Exception):
+    """An error makes one line, or the value on it, unusable.
+
+    It never leaves this package: the parser turns it into a `Diagnostic`.
+    """
+
+    def __init__(self, code: Code, column: int, text: str, instead: str | None = None) -> None:
+        super().__init__(code, column, text, instead)
+        self.code = code
+        self.column = column
+        self.text = text
+        self.instead = instead
+
+
+class LineNotes:
+    """Collects the messages about one line, each code once."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+        self._found: dict[Code, Diagnostic] = {}
+
+    def add(self, code: Code, column: int, text: str, instead: str | None = None) -> None:
+        """Add a message unless its code was there already."""
+        message = Diagnostic(code=code, text=text, line=self.line, column=column, instead=instead)
+        self._found.setdefault(code, message)
+
+    def refuse(self, error: LineRefusedError) -> None:
+        """Add the error that ended the reading of the line."""
+        self.add(error.code, error.column, error.text, error.instead)
+
+    def diagnostics(self) -> list[Diagnostic]:
+        """List what was found, in the order it was found."""
+        return list(self._found.values())

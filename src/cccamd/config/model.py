@@ -1,0 +1,194 @@
+"""What CCcam.cfg says, as frozen values. No text, no defaults hidden elsewhere.
+
+Field names are those of `docs/config.md`. Each line kind knows the physical line it came
+from, so that every later decision can name it.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+from cccamd.ids import Caid, Ident, NodeId, Sid
+
+Codec = Literal["utf-8", "iso-8859-1"]
+
+
+class Dialect(Enum):
+    """How an F-line's numbers and first group are to be read."""
+
+    VENDOR = "vendor"
+    MASK = "mask"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`caid:ident[:number]` of a brace group; caid 0 and ident 0 mean all.
+
+    `number` counts hops: downhops in an F-line (0: the client does not get it, 1: for the
+    client only), the greatest distance from us in a C-line (0: ignore the card).
+    """
+
+    caid: Caid
+    ident: Ident
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """`caid:ident:sid` of an F-line's second group; caid 0 and ident 0 mean all."""
+
+    caid: Caid
+    ident: Ident
+    sid: Sid
+
+
+@dataclass(frozen=True, slots=True)
+class TimeFrame:
+    """`hh:mm-hh:mm` of local time, in minutes since midnight (0..1440).
+
+    A `begin` later than `end` runs over midnight; equal ends are never open.
+    """
+
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """A login: text for people, bytes for the wire (encoded as the file was)."""
+
+    user: str
+    password: str = field(repr=False)
+    codec: Codec = "utf-8"
+
+    def user_bytes(self) -> bytes:
+        """The user name as it goes over the wire."""
+        return self.user.encode(self.codec)
+
+    def password_bytes(self) -> bytes:
+        """The password as the cipher takes it."""
+        return self.password.encode(self.codec)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FLine(Credentials):
+    """One account of a client."""
+
+    line: int
+    dialect: Dialect = Dialect.VENDOR
+    uphops: int = 5
+    downhops: int | None = None
+    """Only in the mask dialect."""
+    shareemus: bool = True
+    allowemm: bool = True
+    allowemm_explicit: bool = False
+    """ALLOWEMM stands in the line and is no default."""
+    limits: tuple[Limit, ...] = ()
+    sids: tuple[Service, ...] = ()
+    """Services that this client does not get."""
+    timeframes: tuple[TimeFrame, ...] = ()
+    """When control words are given; empty: always."""
+    host: str | None = None
+
+    @property
+    def max_distance(self) -> int:
+        """How many hops away from us a card may be to be offered."""
+        return self.uphops if self.downhops is None else min(self.uphops, self.downhops)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CLine(Credentials):
+    """One CCcam server to fetch cards from."""
+
+    line: int
+    host: str
+    port: int
+    wantemus: bool = False
+    limits: tuple[Limit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NLine(Credentials):
+    """One newcamd server to fetch a card from."""
+
+    line: int
+    host: str
+    port: int
+    deskey: str = field(repr=False)
+    """28 small hex digits."""
+    hops: int = 1
+    stealth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UnsupportedLine:
+    """A well-known line kind (L, R, G, X) that cccamd does not serve."""
+
+    line: int
+    letter: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfoPort:
+    """The telnet or the web information service."""
+
+    allowed: bool = True
+    port: int = 0
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    clashes: bool = False
+    """Another listener has the same number and wins (E205)."""
+
+    @property
+    def listens(self) -> bool:
+        """Whether the port is to be opened."""
+        return self.allowed and self.port != 0 and not self.clashes
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether a login is needed. With half a login (W173) nobody can pass."""
+        return self.username is not None or self.password is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The implemented keys other than the listeners' ports, switches and logins.
+
+    None: as not set.
+    """
+
+    minimum_client_version: tuple[int, int, int] | None = None
+    global_limits: tuple[Limit, ...] = ()
+    minimum_downhops: int = 0
+    ignore_nodes: tuple[NodeId, ...] = ()
+    show_extended_client_info: bool = True
+    allow_emm: bool = True
+    disable_emm: bool = False
+    global_emm: int = 2
+    extra_emm_level: bool = False
+    debug: bool = False
+    show_timing: bool = False
+    log_warnings: str | None = None
+    log_file: str | None = None
+    caid_prio_file: str | None = "/var/etc/CCcam.prio"
+    providerinfo_file: str | None = "/var/etc/CCcam.providers"
+    channelinfo_file: str | None = "/var/etc/CCcam.channelinfo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything one CCcam.cfg says."""
+
+    server_listen_port: int = 12000
+    server_listen_port_line: int | None = None
+    telnetinfo: InfoPort = InfoPort(port=16000)
+    webinfo: InfoPort = InfoPort(port=16001)
+    emm_allowed: bool = True
+    """Both EMM switches together; an account's own comes on top."""
+    settings: Settings = Settings()
+    settings_set: tuple[str, ...] = ()
+    """Vendor names of the keys in `settings` that the file set validly, in its order."""
+    f_lines: tuple[FLine, ...] = ()
+    c_lines: tuple[CLine, ...] = ()
+    n_lines: tuple[NLine, ...] = ()
+    unsupported_lines: tuple[UnsupportedLine, ...] = ()

@@ -1,0 +1,23 @@
+"""The running program: sessions, upstream links, local cards, and the server around them."""
+
+from cccamd.daemon.logs import set_up_logging
+from cccamd.daemon.nodeid import OwnNodeId, default_path, load_or_make
+from cccamd.daemon.reload import FileWatch, wait_for_change
+from cccamd.daemon.server import PROGRAM, Server, Setup, raise_file_limit
+from cccamd.daemon.startup import Example, Files, load_files
+
+__all__ = [
+    "PROGRAM",
+    "Example",
+    "FileWatch",
+    "Files",
+    "OwnNodeId",
+    "Server",
+    "Setup",
+    "default_path",
+    "load_files",
+    "load_or_make",
+    "raise_file_limit",
+    "set_up_logging",
+    "wait_for_change",
+]

@@ -1,0 +1,153 @@
+"""Carries out what the router decides: asks sources, answers clients, keeps its timer.
+
+The path of an ECM: `Session` -> `Exchange.request` -> `Router` (decides) -> a `Source`
+(a local card or an upstream link) -> `Exchange.answered` or `refused` -> `Router` ->
+`ClientRequest.deliver` or `refuse` -> `Session`.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from cccamd.cards import Card, SourceId, View
+from cccamd.routing import (
+    Abandon,
+    Action,
+    Ask,
+    AskId,
+    Deliver,
+    LoopDetected,
+    Refusal,
+    Refuse,
+    Router,
+    SourceTraits,
+    Trace,
+)
+from cccamd.wire import ControlWords, EcmRequest, Emm, Nok
+
+
+class ClientRequest(ABC):
+    """One request of one client, on its way; named by its identity."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def deliver(self, cw: ControlWords, trace: Trace) -> None:
+        """Answer it with control words."""
+
+    @abstractmethod
+    def refuse(self, nok: Nok, trace: Trace) -> None:
+        """Answer that there are none."""
+
+
+class Source(ABC):
+    """Where control words come from: a local card, or an upstream link."""
+
+    @abstractmethod
+    def ask(self, ask: Ask) -> ControlWords | Refusal | None:
+        """Send a request; None: its end will be reported to the exchange later."""
+
+    @abstractmethod
+    def forget(self, ask_id: AskId) -> bool:
+        """Drop a request that has not gone out yet; whether there was one."""
+
+    @abstractmethod
+    def send_emm(self, card: Card, emm: Emm) -> None:
+        """Pass an EMM to one of its cards; nobody waits for the result."""
+
+
+class Exchange:
+    """The router with hands and a clock."""
+
+    def __init__(self, router: Router, *, on_loop: Callable[[LoopDetected], None]) -> None:
+        self.router = router
+        self._on_loop = on_loop
+        self._loop = asyncio.get_running_loop()
+        self._sources: dict[SourceId, Source] = {}
+        self._source_of: dict[AskId, SourceId] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add_source(self, source_id: SourceId, source: Source, traits: SourceTraits) -> None:
+        """Let a source be asked from now on."""
+        self._sources[source_id] = source
+        self.router.source_ready(source_id, traits, self._loop.time())
+
+    def remove_source(self, source_id: SourceId) -> None:
+        """Ask a source no more; what it was asked goes to others."""
+        if self._sources.pop(source_id, None) is not None:
+            self._perform(self.router.source_lost(source_id, self._loop.time()))
+
+    def request(self, waiter: ClientRequest, view: View, request: EcmRequest) -> None:
+        """Find control words for a client; its waiter is answered exactly once."""
+        self._perform(self.router.request(waiter, view, request, self._loop.time()))
+
+    def answered(self, ask_id: AskId, cw: ControlWords) -> None:
+        """A source has answered."""
+        self._source_of.pop(ask_id, None)
+        self._perform(self.router.answered(ask_id, cw, self._loop.time()))
+
+    def refused(self, ask_id: AskId, refusal: Refusal) -> None:
+        """A source has no answer."""
+        self._source_of.pop(ask_id, None)
+        self._perform(self.router.refused(ask_id, refusal, self._loop.time()))
+
+    def send_emm(self, card: Card, emm: Emm) -> None:
+        """Pass an EMM to a card, if its source is there."""
+        source = self._sources.get(card.source)
+        if source is not None:
+            source.send_emm(card, emm)
+
+    def gone(self, waiters: Iterable[ClientRequest]) -> None:
+        """Nobody waits for these any more: the client left."""
+        for waiter in waiters:
+            self._perform(self.router.waiter_gone(waiter, self._loop.time()))
+
+    def _perform(self, actions: Iterable[Action]) -> None:
+        """Carry out actions, and those that follow from them at once, in order."""
+        queue = deque(actions)
+        while queue:
+            action = queue.popleft()
+            match action:
+                case Deliver(waiter, cw, trace):
+                    waiter.deliver(cw, trace)  # type: ignore[attr-defined]
+                case Refuse(waiter, nok, trace):
+                    waiter.refuse(nok, trace)  # type: ignore[attr-defined]
+                case Ask():
+                    queue.extend(self._ask(action))
+                case Abandon(ask_id):
+                    queue.extend(self._abandon(ask_id))
+                case LoopDetected():
+                    self._on_loop(action)
+        self._arm_timer()
+
+    def _ask(self, ask: Ask) -> Iterable[Action]:
+        source = self._sources.get(ask.source)
+        result = Refusal.PASSING if source is None else source.ask(ask)
+        if result is None:
+            self._source_of[ask.ask_id] = ask.source
+            return ()
+        if isinstance(result, Refusal):
+            return self.router.refused(ask.ask_id, result, self._loop.time())
+        return self.router.answered(ask.ask_id, result, self._loop.time())
+
+    def _abandon(self, ask_id: AskId) -> Iterable[Action]:
+        source = self._sources.get(self._source_of.get(ask_id, SourceId(0)))
+        if source is None or not source.forget(ask_id):
+            return ()
+        self._source_of.pop(ask_id, None)
+        return self.router.refused(ask_id, Refusal.NOT_SENT, self._loop.time())
+
+    def _arm_timer(self) -> None:
+        deadline = self.router.next_deadline()
+        if deadline is None:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._perform(self.router.handle_deadline(self._loop.time()))

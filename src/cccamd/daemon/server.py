@@ -1,0 +1,234 @@
+"""The server: builds everything from a setup, runs it, and takes it down in order."""
+
+import asyncio
+import logging
+import os
+import resource
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cccamd import __version__
+from cccamd.cards import CardTable
+from cccamd.config import Config
+from cccamd.daemon.accounts import accounts_of
+from cccamd.daemon.clones import CloneWatch
+from cccamd.daemon.doorlog import DoorLog
+from cccamd.daemon.exchange import Exchange
+from cccamd.daemon.local import LocalCards
+from cccamd.daemon.session import Session, SessionContext
+from cccamd.daemon.upstreams import Upstream, Upstreams, UpstreamSource, upstreams_of
+from cccamd.ids import NodeId, format_node_id
+from cccamd.net import Admission, AdmissionLimits, Identity, Listener, TaskSet
+from cccamd.routing import EmmGate, LoopDetected, Priorities, Router, RouterSettings
+from cccamd.toml import AllowedNetworks, TomlConfig
+from cccamd.wire import CloseReason, Version
+
+log = logging.getLogger("cccamd.server")
+
+PROGRAM: Final = f"cccamd v{__version__}"
+REFRESH_DELAY: Final = 0.1
+"""Seconds that card changes are gathered before clients are told of them."""
+RESERVED_FILES: Final = 128
+"""File descriptors that upstreams, logs and the interpreter may need."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """Everything that a server is built from, and that a reload may change."""
+
+    config: Config
+    toml: TomlConfig
+    priorities: Priorities
+
+
+class Server:
+    """One running cccamd."""
+
+    def __init__(self, setup: Setup, *, node_id: NodeId) -> None:
+        self._setup = setup
+        self._loop = asyncio.get_running_loop()
+        self._identity = Identity(node_id, PROGRAM)
+        self._tasks = TaskSet(on_failure=_report_failure)
+        self._table = CardTable(node_id, first_share_id=_random_share_id())
+        self._router = Router(_router_settings(setup.toml), setup.priorities)
+        self._exchange = Exchange(self._router, on_loop=_report_loop)
+        self._cards = LocalCards(
+            table=self._table,
+            exchange=self._exchange,
+            tasks=self._tasks,
+            on_cards_changed=self._cards_changed,
+        )
+        self._upstreams = Upstreams(self._start_upstream)
+        self._refresh_timer: asyncio.TimerHandle | None = None
+        self._door_log = DoorLog()
+        self._clones = CloneWatch(node_id)
+        self._context = self._make_context()
+        self._listener = self._make_listener()
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports that clients can connect to."""
+        return self._listener.ports
+
+    async def start(self) -> None:
+        """Start cards and links, and open the door.
+
+        Raises:
+            ListenError: the port is not to be had.
+        """
+        await self._open_door()
+        self._tasks.start("sums of failed logins", self._door_log.run())
+        await self._cards.apply(self._setup.toml.cards)
+        await self._upstreams.apply(upstreams_of(self._setup.config, self._setup.toml))
+        self._log_summary()
+
+    async def stop(self) -> None:
+        """Close the door, say goodbye to clients, log out of upstreams, close the cards."""
+        await self._listener.close()
+        self._listener.dismiss(CloseReason.SHUTDOWN)
+        await self._upstreams.apply(())
+        await self._cards.apply(())
+        await self._tasks.cancel()
+
+    async def reload(self, setup: Setup) -> None:
+        """Go over to another setup; what did not change is not touched.
+
+        The node id, the limits of the door, and [cache] and [routing] stay as at the start.
+
+        Raises:
+            ListenError: the new port is not to be had; everything else was changed.
+        """
+        before, self._setup = self._setup, setup
+        self._router.priorities = setup.priorities
+        self._update_context()
+        await self._cards.apply(setup.toml.cards)
+        await self._upstreams.apply(upstreams_of(setup.config, setup.toml))
+        self._log_summary()
+        if _door(before) != _door(setup):
+            await self._listener.close()
+            await self._open_door()
+
+    async def _open_door(self) -> None:
+        addresses, port = _door(self._setup)
+        if not port:
+            log.info("no clients are served: SERVER LISTEN PORT is 0")
+            return
+        await self._listener.open(addresses, port)
+        log.info("listening for clients on port %d", port)
+
+    def _make_context(self) -> SessionContext:
+        setup = self._setup
+        networks = AllowedNetworks(setup.toml.network.allow)
+        return SessionContext(
+            identity=self._identity,
+            accounts=accounts_of(setup.config, setup.toml),
+            sessions={},
+            table=self._table,
+            exchange=self._exchange,
+            admission=Admission(_admission_limits(setup.toml), admits=networks.admits),
+            door_log=self._door_log,
+            clones=self._clones,
+            emm_gate=EmmGate(global_emms=setup.config.settings.global_emm),
+            tasks=self._tasks,
+            limits=setup.toml.limits,
+            minimum_client_version=_minimum_version(setup.config),
+            show_timing=setup.config.settings.show_timing,
+        )
+
+    def _update_context(self) -> None:
+        context, setup = self._context, self._setup
+        context.accounts = accounts_of(setup.config, setup.toml)
+        context.limits = setup.toml.limits
+        context.minimum_client_version = _minimum_version(setup.config)
+        context.show_timing = setup.config.settings.show_timing
+        context.emm_gate.global_emms = setup.config.settings.global_emm
+        for user, session in list(context.sessions.items()):
+            session.adopt(context.accounts.get(user))
+
+    def _make_listener(self) -> Listener:
+        return Listener(
+            self._context.admission,
+            make_guest=lambda: Session(self._context).connection,
+            on_refused=self._door_log.refused,
+        )
+
+    def _start_upstream(self, upstream: Upstream) -> UpstreamSource:
+        return UpstreamSource(
+            upstream,
+            identity=self._identity,
+            table=self._table,
+            exchange=self._exchange,
+            tasks=self._tasks,
+            clones=self._clones,
+            on_cards_changed=self._cards_changed,
+        )
+
+    def _cards_changed(self) -> None:
+        if self._refresh_timer is None:
+            self._refresh_timer = self._loop.call_later(REFRESH_DELAY, self._refresh_sessions)
+
+    def _refresh_sessions(self) -> None:
+        self._refresh_timer = None
+        for session in list(self._context.sessions.values()):
+            session.refresh()
+
+    def _log_summary(self) -> None:
+        log.info(
+            "%d accounts, %d local cards, %d upstreams, node id %s",
+            len(self._context.accounts),
+            len(self._cards),
+            len(self._upstreams),
+            format_node_id(self._identity.node_id),
+        )
+
+
+def _door(setup: Setup) -> tuple[tuple[str, ...], int]:
+    return setup.toml.server.bind, setup.config.server_listen_port
+
+
+def _minimum_version(config: Config) -> Version | None:
+    minimum = config.settings.minimum_client_version
+    return None if minimum is None else Version(*minimum)
+
+
+def _report_loop(loop: LoopDetected) -> None:
+    log.warning(
+        "a request came back through node %s: somewhere cards travel in a circle",
+        format_node_id(loop.node_id),
+    )
+
+
+def raise_file_limit() -> None:
+    """Take as many file descriptors as the system gives: each client needs one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _admission_limits(toml: TomlConfig) -> AdmissionLimits:
+    """Never take in more connections than there are file descriptors."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED_FILES
+    pending = max(1, min(toml.limits.max_pending_logins, files // 2))
+    return AdmissionLimits(
+        connections=max(1, min(toml.limits.max_clients, files - pending)),
+        pending_logins=pending,
+        per_address=toml.limits.max_connections_per_address,
+    )
+
+
+def _router_settings(toml: TomlConfig) -> RouterSettings:
+    settings = RouterSettings(
+        deadline=toml.limits.ecm_deadline,
+        cw_lifetime=toml.cache.seconds,
+        cache_limit=toml.cache.entries,
+        check_checksums=toml.cache.check_cw_checksums,
+    )
+    return settings if toml.routing.hedge else replace(settings, hedge_share=0.0)
+
+
+def _random_share_id() -> int:
+    return int.from_bytes(os.urandom(3)) << 8
+
+
+def _report_failure(name: str, error: BaseException) -> None:
+    log.error("internal error in %s: %s: %s", name, type(error).__name__, error)
+    log.debug("it happened here:", exc_info=error)

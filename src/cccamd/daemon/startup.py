@@ -1,0 +1,185 @@
+"""Read every file that a server is built from, and say what is wrong with them."""
+
+import logging
+import secrets
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cccamd.config import (
+    Config,
+    ConfigFileError,
+    Diagnostic,
+    ParseResult,
+    PrioEntry,
+    Severity,
+    load_config,
+    parse,
+    parse_prio,
+    read_file,
+)
+from cccamd.ids import Sid
+from cccamd.localcards import find_kinds
+from cccamd.routing import Priorities, System
+from cccamd.toml import FILE_NAME, ParsedToml, TomlConfig, load
+from cccamd.toml import parse as parse_toml
+
+EXAMPLE_USER: Final = "receiver"
+EXAMPLE_TOML: Final = """
+[[card]]
+kind = "test"
+name = "example"
+caid = "7F00"
+providers = ["00000A"]
+"""
+
+Message = tuple[int, str]
+"""Log level and text."""
+_LEVELS = {
+    Severity.NOTE: logging.INFO,
+    Severity.WARNING: logging.WARNING,
+    Severity.ERROR: logging.ERROR,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What runs when nobody has configured anything."""
+
+    port: int
+    password: str = field(repr=False)
+
+    @property
+    def c_line(self) -> str:
+        """The line that a receiver needs."""
+        return f"C: {own_address()} {self.port} {EXAMPLE_USER} {self.password}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Everything that was read."""
+
+    config: Config
+    toml: TomlConfig
+    priorities: Priorities
+    messages: tuple[Message, ...]
+    refused: bool
+    """A file is so wrong that the server must not start."""
+    doubtful: bool
+    """A file is so wrong that a running server must keep what it has."""
+    paths: tuple[Path, ...]
+    """The files that count, also those that are not there (yet)."""
+    example: Example | None = None
+
+
+def load_files(config_path: Path | None, toml_path: Path | None) -> Files:
+    """Read CCcam.cfg, cccamd.toml and CCcam.prio.
+
+    Raises:
+        ConfigFileError: CCcam.cfg is there but cannot be read.
+    """
+    loaded = load_config(config_path)
+    if loaded.missing and config_path is None:
+        return _load_example(toml_path)
+    path = loaded.path or config_path
+    assert path is not None
+    messages: list[Message] = []
+    if loaded.missing:
+        text = f"{path}: there is no such file; all defaults apply, and there are no accounts"
+        messages.append((logging.ERROR, text))
+    else:
+        messages.append((logging.INFO, f"configuration read from {path}"))
+    messages += describe_diagnostics(path, loaded.result)
+    messages += _describe_unserved(path, loaded.result.config)
+    beside = path.parent / FILE_NAME
+    toml = _load_toml(toml_path or beside, required=toml_path is not None, messages=messages)
+    prio_path = loaded.result.config.settings.caid_prio_file
+    return Files(
+        config=loaded.result.config,
+        toml=toml.config,
+        priorities=_load_priorities(prio_path, messages),
+        messages=tuple(messages),
+        refused=loaded.result.refused or (toml_path is not None and not toml.usable),
+        doubtful=loaded.result.refused or loaded.missing or not toml.usable,
+        paths=(path, toml_path or beside, *([Path(prio_path)] if prio_path else [])),
+    )
+
+
+def describe_diagnostics(path: Path, result: ParseResult) -> list[Message]:
+    """One log line for each diagnostic."""
+    return [(_LEVELS[found.severity], _describe(path, found)) for found in result.diagnostics]
+
+
+def _describe(path: Path, found: Diagnostic) -> str:
+    place = f"{path}" if found.line is None else f"{path}:{found.line}"
+    return f"{place}: {found.code.value}: {found.sentence()}"
+
+
+def _describe_unserved(path: Path, config: Config) -> list[Message]:
+    return [
+        (logging.WARNING, f"{path}:{line.line}: N-lines (newcamd) are read, but not served yet")
+        for line in config.n_lines
+    ]
+
+
+def _load_example(toml_path: Path | None) -> Files:
+    """Run something that a receiver can log in to, with what cccamd.toml says if it is named."""
+    password = secrets.token_urlsafe(9)
+    result = parse(f"F: {EXAMPLE_USER} {password}\n".encode())
+    messages: list[Message] = [(logging.INFO, "no CCcam.cfg was found: the built-in example runs")]
+    kinds = find_kinds()
+    if toml_path is not None:
+        toml = _load_toml(toml_path, required=True, messages=messages)
+    else:
+        toml = parse_toml(EXAMPLE_TOML, kinds=kinds.kinds, folder=Path())
+    return Files(
+        config=result.config,
+        toml=toml.config,
+        priorities=Priorities(),
+        messages=tuple(messages),
+        refused=not toml.usable,
+        doubtful=False,
+        paths=(),
+        example=Example(result.config.server_listen_port, password),
+    )
+
+
+def _load_toml(path: Path, *, required: bool, messages: list[Message]) -> ParsedToml:
+    kinds = find_kinds()
+    messages += [(logging.WARNING, text) for text in kinds.problems]
+    toml = load(path, kinds=kinds.kinds, required=required)
+    messages += [
+        (logging.WARNING if problem.is_warning else logging.ERROR, str(problem))
+        for problem in toml.problems
+    ]
+    return toml
+
+
+def _load_priorities(name: str | None, messages: list[Message]) -> Priorities:
+    if name is None:
+        return Priorities()
+    try:
+        prio = parse_prio(read_file(Path(name)))
+    except ConfigFileError as error:
+        messages.append((logging.INFO, f"no priorities: {error}"))
+        return Priorities()
+    messages += [(logging.WARNING, f"{name}:{found.line}: {found.text}") for found in prio.warnings]
+    return Priorities(
+        ignored=tuple(_system(entry) for entry in prio.ignored),
+        orders=tuple(tuple(_system(entry) for entry in order) for order in prio.orders),
+    )
+
+
+def _system(entry: PrioEntry) -> System:
+    return System(entry.caid, entry.ident, entry.sid or Sid(0))
+
+
+def own_address() -> str:
+    """The address by which others in the network reach this machine; no packet is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])

@@ -1,0 +1,291 @@
+"""Upstream links as sources: cards learnt and forgotten, ECMs asked."""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from cccamd.cards import Card, CardTable, Rejected, SourcePolicy
+from cccamd.config import CLine, Config
+from cccamd.daemon.clones import CloneWatch
+from cccamd.daemon.exchange import Exchange, Source
+from cccamd.daemon.words import describe_card, describe_partner
+from cccamd.ids import format_node_id, format_share_id
+from cccamd.net import Connected, Identity, Link, LinkWaiting, Target, TaskSet
+from cccamd.routing import Ask, AskId, Refusal, SourceTraits
+from cccamd.toml import Limits, TomlConfig
+from cccamd.wire import (
+    CardAdded,
+    CardRemoved,
+    ChallengeReceived,
+    Closed,
+    ControlWords,
+    EcmAnswered,
+    EcmRefused,
+    Emm,
+    LoginSucceeded,
+    MalformedReceived,
+    Nok,
+    PartnerText,
+    ServerData,
+    TextReceived,
+    UnexpectedReceived,
+    Version,
+    command_name,
+)
+
+log = logging.getLogger("cccamd.upstream")
+
+_REFUSALS = {Nok.NOK1: Refusal.PASSING, Nok.NOK2: Refusal.NOT_DECODED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """One C-line, with what else is configured for it."""
+
+    line: CLine
+    version: Version
+    limits: Limits = field(repr=False)
+    policy: SourcePolicy
+    group: str = ""
+    rank: int = 1
+
+    @property
+    def name(self) -> str:
+        """How logs name it: host and port as in the C-line."""
+        return f"{self.line.host}:{self.line.port}"
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """What makes it the same upstream although its line was edited."""
+        return self.line.host.lower(), self.line.port, self.line.user
+
+    def target(self) -> Target:
+        """Where and how to log in."""
+        return Target(
+            host=self.line.host,
+            port=self.line.port,
+            user=self.line.user_bytes(),
+            password=self.line.password_bytes(),
+            version=self.version,
+            want_emus=self.line.wantemus,
+            login_timeout=self.limits.login_timeout,
+            answer_timeout=self.limits.answer_timeout,
+        )
+
+
+def upstreams_of(config: Config, toml: TomlConfig) -> list[Upstream]:
+    """Put the C-lines and what cccamd.toml says of them together."""
+    extras = {(extra.host.lower(), extra.port, extra.user): extra for extra in toml.upstreams}
+    upstreams = []
+    for line in config.c_lines:
+        extra = extras.get((line.host.lower(), line.port, line.user))
+        version = extra.version if extra is not None else None
+        upstreams.append(
+            Upstream(
+                line=line,
+                version=version or toml.server.version,
+                limits=toml.limits,
+                policy=_policy(line, config, toml),
+                group=(extra.group if extra else None) or "",
+                rank=extra.rank if extra else 1,
+            )
+        )
+    return upstreams
+
+
+def _policy(line: CLine, config: Config, toml: TomlConfig) -> SourcePolicy:
+    return SourcePolicy(
+        limits=line.limits,
+        minimum_downhops=config.settings.minimum_downhops,
+        ignore_nodes=frozenset(config.settings.ignore_nodes),
+        line=line.line,
+        cards_limit=toml.limits.upstream_cards_limit,
+    )
+
+
+class UpstreamSource(Source):
+    """One link: what it announces goes into the card table, what it answers to the exchange."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        *,
+        identity: Identity,
+        table: CardTable,
+        exchange: Exchange,
+        tasks: TaskSet,
+        clones: CloneWatch,
+        on_cards_changed: Callable[[], None],
+    ) -> None:
+        self.upstream = upstream
+        self.source_id = table.add_source(upstream.policy)
+        self.link = Link(upstream.target(), identity=identity, handle=self._handle)
+        self._table = table
+        self._exchange = exchange
+        self._clones = clones
+        self._on_cards_changed = on_cards_changed
+        self._asks: dict[int, AskId] = {}
+        self._link_ids: dict[AskId, int] = {}
+        self._task = tasks.start(f"link to {upstream.name}", self.link.run())
+
+    def adopt(self, upstream: Upstream) -> bool:
+        """Take over an edited line without a new login, if that is possible."""
+        if upstream.target() != self.upstream.target():
+            return False
+        self.upstream = upstream
+        self._table.set_policy(self.source_id, upstream.policy)
+        protocol = self.link.protocol
+        if self.link.is_up and protocol is not None:
+            self._tell_traits(one_at_a_time=not protocol.extended)
+        self._on_cards_changed()
+        return True
+
+    async def stop(self) -> None:
+        """Log out and forget everything it announced."""
+        self._task.cancel()
+        self._lose()
+        self._table.forget_source(self.source_id)
+
+    def ask(self, ask: Ask) -> ControlWords | Refusal | None:
+        try:
+            link_id = self.link.ask(ask.request)
+        except (ConnectionError, ValueError) as error:
+            log.debug("%s: cannot be asked: %s", self.upstream.name, error)
+            return Refusal.PASSING
+        self._asks[link_id] = ask.ask_id
+        self._link_ids[ask.ask_id] = link_id
+        return None
+
+    def forget(self, ask_id: AskId) -> bool:
+        link_id = self._link_ids.get(ask_id)
+        if link_id is None or not self.link.forget(link_id):
+            return False
+        self._take(link_id)
+        return True
+
+    def send_emm(self, card: Card, emm: Emm) -> None:
+        if self.link.is_up:
+            self.link.send_emm(Emm(emm.caid, emm.ident, card.share_id, emm.emm))
+
+    def _handle(self, event: object) -> None:
+        match event:
+            case EcmAnswered(link_id, cw):
+                self._answered(link_id, cw)
+            case EcmRefused(link_id, nok):
+                self._refused(link_id, nok)
+            case CardAdded():
+                self._add_card(event)
+            case CardRemoved(share_id):
+                log.debug("%s: card %s removed", self.upstream.name, format_share_id(share_id))
+                if self._table.remove(self.source_id, share_id) is not None:
+                    self._on_cards_changed()
+            case ServerData():
+                self._up(event)
+            case PartnerText():
+                self._partner(event)
+            case Connected(address):
+                log.debug("%s: connected to %s", self.upstream.name, address)
+            case Closed():
+                self._lose()
+            case LinkWaiting(reason, delay):
+                name = self.upstream.name
+                log.warning("%s: %s; next attempt in %.1f s", name, reason, delay)
+            case _:
+                self._note(event)
+
+    def _answered(self, link_id: int, cw: ControlWords) -> None:
+        ask_id = self._take(link_id)
+        if ask_id is not None:
+            self._exchange.answered(ask_id, cw)
+
+    def _refused(self, link_id: int, nok: Nok) -> None:
+        ask_id = self._take(link_id)
+        if ask_id is not None:
+            self._exchange.refused(ask_id, _REFUSALS[nok])
+
+    def _take(self, link_id: int) -> AskId | None:
+        ask_id = self._asks.pop(link_id, None)
+        if ask_id is not None:
+            del self._link_ids[ask_id]
+        return ask_id
+
+    def _add_card(self, announced: CardAdded) -> None:
+        result = self._table.add(self.source_id, announced)
+        if isinstance(result, Rejected):
+            name = self.upstream.name
+            log.debug("%s: %s not taken: %s", name, describe_card(announced), result.text)
+        else:
+            log.debug("%s: %s", self.upstream.name, describe_card(announced))
+        self._on_cards_changed()
+
+    def _up(self, server: ServerData) -> None:
+        protocol = self.link.protocol
+        assert protocol is not None
+        log.info(
+            "%s: logged in; version %s build %s, %s, node id %s",
+            self.upstream.name,
+            server.version,
+            server.build,
+            protocol.revision.value,
+            format_node_id(server.node_id),
+        )
+        self._clones.seen(server.node_id, self.link.peer_address)
+        self._tell_traits(one_at_a_time=not protocol.extended)
+
+    def _partner(self, partner: PartnerText) -> None:
+        log.info("%s: %s", self.upstream.name, describe_partner(partner))
+        protocol = self.link.protocol
+        self._tell_traits(one_at_a_time=protocol is None or not protocol.extended)
+
+    def _tell_traits(self, *, one_at_a_time: bool) -> None:
+        traits = SourceTraits(
+            one_at_a_time=one_at_a_time, group=self.upstream.group, rank=self.upstream.rank
+        )
+        self._exchange.add_source(self.source_id, self, traits)
+
+    def _lose(self) -> None:
+        protocol = self.link.protocol
+        if protocol is not None and protocol.server is not None:
+            self._clones.gone(protocol.server.node_id, self.link.peer_address)
+        self._asks.clear()
+        self._link_ids.clear()
+        self._exchange.remove_source(self.source_id)
+        if self._table.drop_source(self.source_id):
+            self._on_cards_changed()
+
+    def _note(self, event: object) -> None:
+        name = self.upstream.name
+        match event:
+            case LoginSucceeded():
+                log.debug("%s: login accepted", name)
+            case TextReceived(text):
+                log.info("%s: says: %s", name, text)
+            case ChallengeReceived(command, answered):
+                done = "answered" if answered else "cannot be answered"
+                log.info("%s: %s %s", name, command_name(command), done)
+            case UnexpectedReceived(command, length):
+                log.debug("%s: %s of %d bytes ignored", name, command_name(command), length)
+            case MalformedReceived(command, _, why):
+                log.debug("%s: malformed %s ignored: %s", name, command_name(command), why)
+
+
+class Upstreams:
+    """The links that are configured now."""
+
+    def __init__(self, start: Callable[[Upstream], UpstreamSource]) -> None:
+        self._start = start
+        self._running: dict[tuple[str, int, str], UpstreamSource] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    async def apply(self, upstreams: Iterable[Upstream]) -> None:
+        """Start the links that are new, stop those that are gone, leave the others alone."""
+        wanted = {upstream.key: upstream for upstream in upstreams}
+        for key, running in list(self._running.items()):
+            if key not in wanted or not running.adopt(wanted[key]):
+                del self._running[key]
+                await running.stop()
+        for key, upstream in wanted.items():
+            if key not in self._running:
+                self._running[key] = self._start(upstream)

@@ -1,0 +1,29 @@
+"""Cards that live inside cccamd: the built-in kinds, and the interface for plug-ins."""
+
+from cccamd.localcards.card import (
+    CannotDecode,
+    CardConfig,
+    CardOptions,
+    CardUnavailable,
+    EmmRefused,
+    ImmediateCard,
+    LocalCard,
+)
+from cccamd.localcards.guard import GuardedCard, GuardLimits, Report, start_card
+from cccamd.localcards.registry import InstalledKinds, find_kinds
+
+__all__ = [
+    "CannotDecode",
+    "CardConfig",
+    "CardOptions",
+    "CardUnavailable",
+    "EmmRefused",
+    "GuardLimits",
+    "GuardedCard",
+    "ImmediateCard",
+    "InstalledKinds",
+    "LocalCard",
+    "Report",
+    "find_kinds",
+    "start_card",
+]

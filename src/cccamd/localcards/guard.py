@@ -1,0 +1,267 @@
+"""A wall around one local card: whatever its code does, it costs the server that card only.
+
+What no wall inside one process can stop: code that blocks the event loop, and code that
+swallows its cancellation. The first is measured and reported.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, perf_counter
+from traceback import walk_tb
+from typing import TypeVar
+
+from cccamd.errors import CccamdError
+from cccamd.ids import Ident, Sid, format_sid
+from cccamd.localcards.card import (
+    SA_LENGTH,
+    UA_LENGTH,
+    CannotDecode,
+    CardConfig,
+    CardOptions,
+    CardUnavailable,
+    EmmRefused,
+    LocalCard,
+)
+from cccamd.localcards.stepping import StepTimer
+from cccamd.wire import ControlWords
+
+T = TypeVar("T")
+
+Report = Callable[[str], None]
+"""Takes one sentence for the operator, with the card's name in front."""
+
+_FAULTS = (Exception, SystemExit)
+"""What foreign code raises by mistake. KeyboardInterrupt is not its own, but the operator's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardLimits:
+    """How long and how much one card may do. Times are seconds."""
+
+    start_timeout: float = 10.0
+    decode_timeout: float = 3.0
+    """Below the 3 to 5 s after which clients give up (docs/protocol.md section 12)."""
+    emm_timeout: float = 10.0
+    close_timeout: float = 5.0
+    decode_limit: int = 64
+    """Decodes waiting at once; a card with more of them is too slow for its clients anyway."""
+    slow: float = 0.1
+    """Holding the event loop for longer is reported: every client feels it."""
+    report_interval: float = 60.0
+    """The same trouble is reported this often at most: ECMs come every second."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Duty:
+    """One method of a card: its name, its time, what it may raise, what its faults become."""
+
+    name: str
+    timeout: float
+    spoken: tuple[type[CccamdError], ...] = ()
+    trouble: type[CardUnavailable] | type[EmmRefused] = CardUnavailable
+
+
+class GuardedCard:
+    """A card as the server uses it; `start_card` makes one that is ready."""
+
+    def __init__(
+        self,
+        card: LocalCard,
+        config: CardConfig,
+        *,
+        report: Report,
+        limits: GuardLimits = GuardLimits(),
+    ) -> None:
+        self.config = config
+        self.ua = bytes(UA_LENGTH)
+        self.providers: tuple[tuple[Ident, bytes], ...] = ()
+        """Each provider with its shared address, known after the start."""
+        self._card = card
+        self._report = report
+        self._limits = limits
+        self._sids = frozenset(config.sids)
+        self._decoding = 0
+        self._reported_at: dict[str, float] = {}
+
+    async def start(self) -> None:
+        """Start the card and read its addresses.
+
+        Raises:
+            CardUnavailable: it can't be served; why was reported.
+        """
+        await self._run(_Duty("start", self._limits.start_timeout), self._start)
+
+    async def _start(self) -> None:
+        await self._card.start()
+        for warning in self._card.warnings:
+            self._report(f"card {self.config.name}: {warning}")
+        self.ua = _checked(self._card.ua, UA_LENGTH, "ua")
+        self.providers = tuple(
+            (ident, _checked(self._card.sa(ident), SA_LENGTH, "sa"))
+            for ident in self.config.providers
+        )
+
+    def decode_now(self, ecm: bytes, *, ident: Ident, sid: Sid) -> ControlWords | None:
+        """Decode if that takes no waiting; None: await `decode`. Raises as that does."""
+        if self._sids and sid and sid not in self._sids:
+            raise CannotDecode(f"the card does not serve service {format_sid(sid)}")
+        began = perf_counter()
+        try:
+            answer = self._card.decode_now(ecm, ident=ident, sid=sid)
+        except (CannotDecode, CardUnavailable):
+            raise
+        except _FAULTS as fault:
+            raise CardUnavailable(self._tell("decode_now", self._describe(fault))) from fault
+        finally:
+            self._check_speed("decode_now", perf_counter() - began)
+        return answer if answer is None else self._checked_answer("decode_now", answer)
+
+    async def decode(self, ecm: bytes, *, ident: Ident, sid: Sid) -> ControlWords:
+        """Decode within the time-out.
+
+        Raises:
+            CannotDecode: the card said so, or the service is not among its `sids`.
+            CardUnavailable: the card said so, took too long, is too busy or broken.
+        """
+        answer = self.decode_now(ecm, ident=ident, sid=sid)
+        return answer or await self._decode_later(ecm, ident, sid)
+
+    async def _decode_later(self, ecm: bytes, ident: Ident, sid: Sid) -> ControlWords:
+        if self._decoding >= self._limits.decode_limit:
+            raise CardUnavailable(self._tell("decode", f"is busy with {self._decoding} others"))
+        duty = _Duty("decode", self._limits.decode_timeout, (CannotDecode, CardUnavailable))
+        self._decoding += 1
+        try:
+            answer = await self._run(duty, lambda: self._card.decode(ecm, ident=ident, sid=sid))
+        finally:
+            self._decoding -= 1
+        return self._checked_answer("decode", answer)
+
+    async def handle_emm(self, emm: bytes) -> None:
+        """Have the card learn from an EMM section.
+
+        Raises:
+            EmmRefused: it changed nothing, or the card is broken.
+        """
+        duty = _Duty("handle_emm", self._limits.emm_timeout, (EmmRefused,), EmmRefused)
+        await self._run(duty, lambda: self._card.handle_emm(emm))
+
+    async def close(self) -> None:
+        """Close the card. Its troubles are reported, not raised."""
+        try:
+            await self._run(_Duty("close", self._limits.close_timeout), self._card.close)
+        except CardUnavailable:
+            return
+
+    async def _run(self, duty: _Duty, call: Callable[[], Awaitable[T]]) -> T:
+        """Await foreign code inline, in the caller's own task.
+
+        A card that makes up a CancelledError must not look like a caller that was cancelled:
+        only `Task.cancelling` tells them apart.
+        """
+        timer: StepTimer[T] | None = None
+        limit = asyncio.timeout(duty.timeout)
+        try:
+            async with limit:
+                timer = StepTimer(_checked_awaitable(call()))
+                return await timer
+        except asyncio.CancelledError as cancelled:
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                raise
+            raise self._trouble(duty, "cancelled itself") from cancelled
+        except duty.spoken:
+            raise
+        except _FAULTS as fault:
+            late = f"did not finish within {duty.timeout:g} s"
+            raise self._trouble(duty, late if limit.expired() else self._describe(fault)) from fault
+        finally:
+            self._check_speed(duty.name, timer.longest if timer else 0.0)
+
+    def _trouble(self, duty: _Duty, what: str) -> CccamdError:
+        return duty.trouble(self._tell(duty.name, what))
+
+    def _checked_answer(self, method: str, answer: object) -> ControlWords:
+        """Return what the type promises; a plug-in may not have been type-checked."""
+        if isinstance(answer, ControlWords):
+            return answer
+        what = f"returned {type(answer).__name__} instead of ControlWords"
+        raise CardUnavailable(self._tell(method, what))
+
+    def _check_speed(self, method: str, seconds: float) -> None:
+        if seconds > self._limits.slow:
+            what = (
+                f"held the whole server up for {1000 * seconds:.0f} ms: "
+                "blocking work belongs in a thread"
+            )
+            self._tell(method, what, topic=f"slow {method}")
+
+    def _tell(self, method: str, what: str, *, topic: str | None = None) -> str:
+        """Report a sentence, unless its topic was reported a moment ago; return it."""
+        text = f"{method} {what}"
+        topic = topic or text
+        now = monotonic()
+        last = self._reported_at.get(topic)
+        if last is None or now - last >= self._limits.report_interval:
+            self._reported_at[topic] = now
+            self._report(f"card {self.config.name}: {text}")
+        return text
+
+    def _describe(self, fault: BaseException) -> str:
+        """Name the fault and its place in the card's module.
+
+        Its text is left out: foreign errors repeat the values they choke on. Ours are written
+        for people.
+        """
+        if isinstance(fault, CccamdError):
+            return f"failed: {fault}"
+        place = ""
+        for frame, line in walk_tb(fault.__traceback__):
+            if frame.f_globals.get("__name__") == type(self._card).__module__:
+                place = f" in {Path(frame.f_code.co_filename).name} line {line}"
+        return f"raised {type(fault).__name__}{place}"
+
+
+class _NotAsyncError(CccamdError):
+    """A plug-in's method that should be a coroutine function is a plain one."""
+
+
+def _checked_awaitable(returned: Awaitable[T]) -> Awaitable[T]:
+    if not isinstance(returned, Awaitable):
+        raise _NotAsyncError("it is not an async function")
+    return returned
+
+
+def _checked(value: bytes, length: int, what: str) -> bytes:
+    if not isinstance(value, bytes) or len(value) != length:
+        raise CardUnavailable(f"{what} is not {length} bytes")
+    return value
+
+
+async def start_card(
+    kind: type[LocalCard],
+    config: CardConfig,
+    options: CardOptions,
+    *,
+    report: Report,
+    limits: GuardLimits = GuardLimits(),
+) -> GuardedCard | None:
+    """Build and start one card. None: it can't be served, and `report` was told why."""
+    try:
+        card = kind(config, options)
+    except _FAULTS as fault:
+        report(f"card {config.name}: building it raised {type(fault).__name__}")
+        return None
+    guarded = GuardedCard(card, config, report=report, limits=limits)
+    started = False
+    try:
+        await guarded.start()
+        started = True
+    except CardUnavailable:
+        return None
+    finally:
+        if not started:
+            await guarded.close()
+    return guarded

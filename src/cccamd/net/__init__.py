@@ -1,0 +1,38 @@
+"""TCP connections on asyncio: a thin shell around `cccamd.wire`.
+
+It knows no configuration and no cards: everything is a plain argument.
+"""
+
+from cccamd.net.admission import Admission, AdmissionLimits, Refusal
+from cccamd.net.backoff import Backoff
+from cccamd.net.client import Client, ConnectionLost
+from cccamd.net.connection import Connected, Connection, peer_address
+from cccamd.net.dial import Identity, Target, dial
+from cccamd.net.failures import ConnectError, Step, explain_connect_error
+from cccamd.net.link import Link, LinkState, LinkWaiting
+from cccamd.net.listener import Listener, ListenError
+from cccamd.net.tasks import TaskSet
+
+__all__ = [
+    "Admission",
+    "AdmissionLimits",
+    "Backoff",
+    "Client",
+    "ConnectError",
+    "Connected",
+    "Connection",
+    "ConnectionLost",
+    "Identity",
+    "Link",
+    "LinkState",
+    "LinkWaiting",
+    "ListenError",
+    "Listener",
+    "Refusal",
+    "Step",
+    "Target",
+    "TaskSet",
+    "dial",
+    "explain_connect_error",
+    "peer_address",
+]

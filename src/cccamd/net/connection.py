@@ -1,0 +1,181 @@
+"""One TCP connection: moves bytes between a transport and a protocol object.
+
+This is the only code that ties the sans-IO core to asyncio. It owns the clock, one timer
+and the transport; everything it learns goes to one handler, event by event.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar, cast
+
+from cccamd.wire import Closed, CloseReason, Protocol, State
+
+WRITE_BUFFER_LIMIT = 256 * 1024
+"""Bytes that a peer may leave unread; an honest one reads twenty bytes at once."""
+LINGER = 5.0
+"""Seconds for the last words to a peer whose connection we end."""
+KEEPALIVE_IDLE, KEEPALIVE_PROBE_INTERVAL, KEEPALIVE_PROBES = 15, 5, 3
+"""A peer whose machine is gone is noticed after 30 s (docs/protocol.md section 12)."""
+DEAD_PEER_MILLISECONDS = 30_000
+
+P = TypeVar("P", bound=Protocol)
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """There is a TCP connection; nothing was said yet."""
+
+    address: str
+
+
+class Connection(asyncio.Protocol, Generic[P]):
+    """A protocol object with a socket, a clock and a timer.
+
+    `handle` gets each event in order: first `Connected`, last `Closed`, each exactly once.
+    Whoever makes the protocol object send something calls `flush` afterwards.
+    """
+
+    def __init__(self, protocol: P, handle: Callable[[object], None]) -> None:
+        self.protocol = protocol
+        self.address = ""
+        """The peer's IP address."""
+        self.port = 0
+        self._handle = handle
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._closed_reported = False
+        self._handling = False
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.peer} {self.protocol.state.name}>"
+
+    @property
+    def peer(self) -> str:
+        """The peer as logs name it: address and port."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.port}"
+
+    def now(self) -> float:
+        """The clock that the protocol object is fed with."""
+        return self._loop.time()
+
+    def flush(self) -> None:
+        """Pass on what happened, and write what the protocol object has to send.
+
+        Called from within the handler it does nothing: the outer call writes it all at once.
+        """
+        if not self._handling:
+            self._handle_events()
+            self._write()
+
+    def close(self, reason: CloseReason = CloseReason.LOCAL, detail: str = "") -> None:
+        """End the connection; `Closed` follows through the handler."""
+        self.protocol.close(reason, detail)
+        self.flush()
+
+    # asyncio calls these.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self.address, self.port = peer_address(transport)
+        set_socket_options(transport.get_extra_info("socket"))
+        self._handle(Connected(self.address))
+        self.flush()
+
+    def data_received(self, data: bytes) -> None:
+        self.protocol.receive_data(data, self._loop.time())
+        self.flush()
+
+    def eof_received(self) -> None:
+        self.protocol.receive_eof(self._loop.time())
+        self.flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.protocol.receive_eof(self._loop.time())
+        self._transport = None
+        self.flush()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # Inside.
+
+    def _handle_events(self) -> None:
+        self._handling = True
+        try:
+            while events := self.protocol.events_received():
+                for event in events:
+                    self._pass_on(event)
+        finally:
+            self._handling = False
+
+    def _pass_on(self, event: object) -> None:
+        if isinstance(event, Closed):
+            if self._closed_reported:
+                return
+            self._closed_reported = True
+        self._handle(event)
+
+    def _write(self) -> None:
+        data = self.protocol.data_to_send()
+        transport = self._transport
+        if transport is None:
+            return
+        if data and not transport.is_closing():
+            transport.write(data)
+            if transport.get_write_buffer_size() > WRITE_BUFFER_LIMIT:
+                self._drop_reader(transport)
+                return
+        if self.protocol.state is State.CLOSED:
+            self._end(transport)
+        else:
+            self._arm_timer()
+
+    def _end(self, transport: asyncio.Transport) -> None:
+        transport.close()
+        if transport.get_write_buffer_size():
+            self._loop.call_later(LINGER, transport.abort)
+
+    def _drop_reader(self, transport: asyncio.Transport) -> None:
+        transport.abort()
+        self.protocol.close(CloseReason.NOT_READING, f"{WRITE_BUFFER_LIMIT // 1024} KiB unread")
+        self._handle_events()
+
+    def _arm_timer(self) -> None:
+        """Have a timer no later than the deadline; one that is too early does no harm."""
+        deadline = self.protocol.next_deadline()
+        if deadline is None:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self.protocol.handle_deadline(self._loop.time())
+        self.flush()
+
+
+def peer_address(transport: asyncio.BaseTransport) -> tuple[str, int]:
+    """The address and port at the other end; an IPv4 address inside an IPv6 one unwrapped."""
+    peername = transport.get_extra_info("peername") or ("", 0)
+    return str(peername[0]).removeprefix("::ffff:"), int(peername[1])
+
+
+def set_socket_options(sock: socket.socket) -> None:
+    """Send at once, and notice dead peers (docs/protocol.md section 2)."""
+    options = [
+        (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
+        (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
+        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", KEEPALIVE_IDLE),
+        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", KEEPALIVE_PROBE_INTERVAL),
+        (socket.IPPROTO_TCP, "TCP_KEEPCNT", KEEPALIVE_PROBES),
+        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", DEAD_PEER_MILLISECONDS),
+    ]
+    for level, name, value in options:
+        if hasattr(socket, name):
+            sock.setsockopt(level, getattr(socket, name), value)

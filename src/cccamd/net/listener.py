@@ -1,0 +1,118 @@
+"""The server's door: listening sockets, and what happens before a session begins."""
+
+import asyncio
+import errno
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final, Protocol, cast
+
+from cccamd.errors import CccamdError
+from cccamd.net.admission import Admission, Refusal
+from cccamd.net.connection import peer_address
+from cccamd.net.failures import explain_listen_error
+from cccamd.wire import CloseReason
+
+BACKLOG: Final = 1024
+"""Connections that the kernel keeps for us while we are busy."""
+
+
+_FAMILY_MISSING = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+"""A machine without IPv6 is a machine that listens on IPv4."""
+
+
+class Guest(Hashable, Protocol):
+    """What the listener needs of a session: a protocol for asyncio, and a way to end it."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+
+    def close(self, reason: CloseReason = ..., detail: str = ...) -> None:
+        """End it."""
+
+
+class ListenError(CccamdError):
+    """A port cannot be listened on."""
+
+    def __init__(self, address: str, port: int, reason: str) -> None:
+        super().__init__(address, port, reason)
+        self.address = address
+        self.port = port
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"cannot listen on {self.address} port {self.port}: {self.reason}"
+
+
+class Listener:
+    """Accepts connections and hands each to a new guest, if it is admitted."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        *,
+        make_guest: Callable[[], Guest],
+        on_refused: Callable[[str, Refusal], None],
+    ) -> None:
+        self.admission = admission
+        self._make_guest = make_guest
+        self._on_refused = on_refused
+        self._servers: list[asyncio.Server] = []
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports that are open; of use where port 0 was asked for."""
+        return [sock.getsockname()[1] for server in self._servers for sock in server.sockets]
+
+    async def open(self, addresses: Sequence[str], port: int) -> None:
+        """Listen on a port of each address.
+
+        Raises:
+            ListenError: one of them is not to be had; the others are closed again.
+        """
+        loop = asyncio.get_running_loop()
+        for address in addresses:
+            try:
+                server = await loop.create_server(
+                    lambda: _Door(self), address, port, backlog=BACKLOG, reuse_address=True
+                )
+            except OSError as error:
+                if self._servers and error.errno in _FAMILY_MISSING:
+                    continue
+                await self.close()
+                raise ListenError(address, port, explain_listen_error(error)) from error
+            self._servers.append(server)
+
+    async def close(self) -> None:
+        """Stop listening; guests stay."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+
+    def dismiss(self, reason: CloseReason) -> None:
+        """End all connections that came in here."""
+        for guest in self.admission.inside:
+            cast(Guest, guest).close(reason)
+
+    def let_in(self, transport: asyncio.Transport) -> None:
+        """Decide about one connection."""
+        address, _ = peer_address(transport)
+        refusal = self.admission.refusal(address)
+        if refusal is not None:
+            transport.abort()
+            self._on_refused(address, refusal)
+            return
+        guest = self._make_guest()
+        crowded_out = cast(Guest | None, self.admission.enter(guest, address))
+        if crowded_out is not None:
+            crowded_out.close(CloseReason.TOO_MANY_LOGINS)
+        transport.set_protocol(cast(asyncio.Protocol, guest))
+        guest.connection_made(transport)
+
+
+class _Door(asyncio.Protocol):
+    """Stands in for the guest until it is admitted."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._listener.let_in(cast(asyncio.Transport, transport))

@@ -1,0 +1,36 @@
+"""cccamd.toml: what CCcam.cfg cannot express (docs/cccamd.toml.md)."""
+
+from cccamd.toml.loader import load
+from cccamd.toml.model import (
+    AccountTable,
+    CacheTable,
+    CardEntry,
+    Limits,
+    NetworkTable,
+    RoutingTable,
+    ServerTable,
+    TomlConfig,
+    UpstreamTable,
+)
+from cccamd.toml.networks import LOCAL_NETWORKS, AllowedNetworks
+from cccamd.toml.parser import FILE_NAME, ParsedToml, parse
+from cccamd.toml.problems import TomlProblem
+
+__all__ = [
+    "FILE_NAME",
+    "LOCAL_NETWORKS",
+    "AccountTable",
+    "AllowedNetworks",
+    "CacheTable",
+    "CardEntry",
+    "Limits",
+    "NetworkTable",
+    "ParsedToml",
+    "RoutingTable",
+    "ServerTable",
+    "TomlConfig",
+    "TomlProblem",
+    "UpstreamTable",
+    "load",
+    "parse",
+]

@@ -1,0 +1,179 @@
+"""Where each key and value of a TOML text stands: `tomllib` does not tell.
+
+The text is one that `tomllib` has accepted, so nothing is checked again. Should the scanner
+lose its way all the same, it stops, and what it has not seen is looked for further up.
+"""
+
+import re
+import tomllib
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+Path = tuple[str | int, ...]
+"""Keys and list positions from the top: `("card", 1, "caid")`."""
+
+_BLANK = re.compile(r"[ \t]*")
+_SPACE = re.compile(r"(?:[ \t\n]|#[^\n]*)*")
+_SPACE_OR_COMMA = re.compile(r"(?:[ \t\n,]|#[^\n]*)*")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_STRING = re.compile(
+    r'"""(?:\\.|[^\\])*?"""{1,3}'
+    r"|'''.*?'''{1,3}"
+    r'|"(?:\\.|[^"\\\n])*"'
+    r"|'[^'\n]*'",
+    re.DOTALL,
+)
+_SCALAR = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^\s,\]}#]*|[^\s,\]}#]+")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A line and a column, both starting at 1, the column in characters."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Finds keys and values of one text."""
+
+    text: str
+    _keys: dict[Path, int]
+    _values: dict[Path, slice]
+    _line_starts: list[int]
+
+    def key(self, path: Path) -> Position:
+        """Find a key or table header; of an unknown path the nearest known part above it."""
+        while path and path not in self._keys:
+            path = path[:-1]
+        return self._position(self._keys.get(path, 0))
+
+    def value(self, path: Path) -> Position:
+        """Find a value; without one the key above."""
+        found = self._values.get(path)
+        return self._position(found.start) if found else self.key(path)
+
+    def written(self, path: Path) -> str:
+        """Return a value as it was written; empty for tables with a header of their own."""
+        return self.text[self._values.get(path, slice(0, 0))]
+
+    def _position(self, offset: int) -> Position:
+        line = bisect_right(self._line_starts, offset)
+        return Position(line, offset - self._line_starts[line - 1] + 1)
+
+
+def locate(text: str) -> Positions:
+    """Scan a valid TOML text."""
+    text = text.replace("\r\n", "\n")  # as tomllib does; lines and columns stay
+    starts = [0, *(match.end() for match in re.finditer("\n", text))]
+    scanner = _Scanner(text)
+    scanner.scan()
+    return Positions(text, scanner.keys, scanner.values, starts)
+
+
+@dataclass(slots=True)
+class _Scanner:
+    text: str
+    keys: dict[Path, int] = field(default_factory=dict)
+    values: dict[Path, slice] = field(default_factory=dict)
+    _at: int = 0
+    _table: Path = ()
+    _last: dict[Path, int] = field(default_factory=dict)
+    """Of each `[[list of tables]]` the position of its newest table."""
+
+    def scan(self) -> None:
+        self._take(_SPACE)
+        while self._peek():
+            if self._peek() == "[":
+                self._take_header()
+            else:
+                self._take_assignment(self._table)
+            self._take(_SPACE)
+
+    def _peek(self) -> str:
+        return self.text[self._at : self._at + 1]
+
+    def _take(self, pattern: re.Pattern[str]) -> str:
+        match = pattern.match(self.text, self._at)
+        self._at = match.end() if match else len(self.text)
+        return match.group() if match else ""
+
+    def _take_header(self) -> None:
+        start = self._at
+        brackets = 2 if self.text.startswith("[[", start) else 1
+        self._at += brackets
+        names = [name for name, _ in self._take_key()]
+        self._at += brackets
+        path: Path = ()
+        for name in names[:-1]:
+            path = self._newest((*path, name))
+            self.keys.setdefault(path, start)
+        path = (*path, *names[-1:])
+        if brackets == 2:
+            self.keys.setdefault(path, start)
+            self._last[path] = self._last.get(path, -1) + 1
+            path = self._newest(path)
+        self.keys.setdefault(path, start)
+        self._table = path
+
+    def _newest(self, path: Path) -> Path:
+        return (*path, self._last[path]) if path in self._last else path
+
+    def _take_key(self) -> list[tuple[str, int]]:
+        """Read a dotted key: its parts, each with its offset."""
+        parts: list[tuple[str, int]] = []
+        while True:
+            self._take(_BLANK)
+            start = self._at
+            parts.append((self._take_name(), start))
+            self._take(_BLANK)
+            if self._peek() != ".":
+                return parts
+            self._at += 1
+
+    def _take_name(self) -> str:
+        if self._peek() not in ("'", '"'):
+            return self._take(_BARE_KEY)
+        quoted = self._take(_STRING)
+        return next(iter(tomllib.loads(f"{quoted} = 0"))) if quoted else ""
+
+    def _take_assignment(self, table: Path) -> None:
+        path = table
+        for name, start in self._take_key():
+            path = (*path, name)
+            self.keys.setdefault(path, start)
+        self._at += 1  # the equals sign
+        self._take(_BLANK)
+        self._take_value(path)
+
+    def _take_value(self, path: Path) -> None:
+        start = self._at
+        match self._peek():
+            case "[":
+                self._take_list(path)
+            case "{":
+                self._take_inline_table(path)
+            case "'" | '"':
+                self._take(_STRING)
+            case _:
+                self._take(_SCALAR)
+        self.values[path] = slice(start, self._at)
+
+    def _take_list(self, path: Path) -> None:
+        self._at += 1
+        self._take(_SPACE_OR_COMMA)
+        index = 0
+        while self._peek() not in ("]", ""):
+            self._take_value((*path, index))
+            index += 1
+            self._take(_SPACE_OR_COMMA)
+        self._at += 1
+
+    def _take_inline_table(self, path: Path) -> None:
+        self._at += 1
+        self._take(_SPACE_OR_COMMA)
+        while self._peek() not in ("}", ""):
+            self._take_assignment(path)
+            self._take(_SPACE_OR_COMMA)
+        self._at += 1

@@ -1,0 +1,108 @@
+"""`cccamd check` as people and programs see it."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from click.testing import Result
+from rich.cells import cell_len
+from typer.testing import CliRunner
+
+from cccamd.cli.check import check
+
+app = typer.Typer()
+app.command()(check)
+
+
+@app.command()
+def other() -> None:
+    """Make `check` a subcommand, as it is in the program."""
+
+
+def run(*arguments: str, data: bytes = b"") -> Result:
+    return CliRunner().invoke(app, ["check", *arguments], input=data)
+
+
+def run_on(text: str, *arguments: str) -> Result:
+    return run("-", *arguments, data=text.encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "strict_status"),
+    [
+        ("F: anna secret\n", 0, 0),
+        ("F: anna secret\r\n", 0, 0),
+        ("f: anna secret\n", 0, 1),
+        ("F: anna\n", 1, 1),
+        ("[ini]\n", 1, 1),
+    ],
+)
+def test_exit_status(text: str, status: int, strict_status: int) -> None:
+    assert run_on(text).exit_code == status
+    assert run_on(text, "--strict").exit_code == strict_status
+    assert run_on(text, "--json").exit_code == status
+
+
+def test_file_that_cannot_be_read(tmp_path: Path) -> None:
+    for path, words in ((tmp_path, "directory"), (tmp_path / "none", "no such file")):
+        result = run(str(path), "--json")
+        assert result.exit_code == 2
+        assert words in result.stderr
+        assert result.stdout == ""
+
+
+def test_secrets_are_for_json_only() -> None:
+    assert run_on("", "--show-secrets").exit_code == 2
+
+
+def test_json_hides_secrets_unless_asked() -> None:
+    text = "F: u s3cret\nWEBINFO USERNAME : w\nWEBINFO PASSWORD : s3cret\n"
+    hidden = json.loads(run_on(text, "--json").stdout)
+    assert hidden["f_lines"][0]["password"] is None
+    assert hidden["webinfo"]["password"] is None
+    assert hidden["webinfo"]["username"] == "w"
+    shown = json.loads(run_on(text, "--json", "--show-secrets").stdout)
+    assert shown["f_lines"][0]["password"] == "s3cret"
+    assert shown["webinfo"]["password"] == "s3cret"
+
+
+def test_report_for_people() -> None:
+    result = run_on("F: anna longersecret 1 0 0 { 0:0:1\nC: h 1 u p no no\nDEBUGG : [red]\n")
+    assert result.stdout.splitlines() == [
+        "stdin:1:28: error E318: the braces do not match: this { has no }",
+        "    F: anna ******** 1 0 0 { 0:0:1",
+        "                           ^",
+        "    help: close the group with }",
+        "stdin:2:15: warning W122: a field too many is ignored",
+        "    C: h 1 u ******** no no",
+        "                         ^",
+        "    help: take it out",
+        "stdin:3:1: warning W101: unknown key 'DEBUGG'; the line is ignored",
+        "    DEBUGG : ********",
+        "    ^",
+        "    help: perhaps DEBUG is meant",
+        "stdin: hint: TELNETINFO (port 16000) is open without user name and password",
+        "stdin: hint: WEBINFO (port 16001) is open without user name and password",
+        "0 accounts, 1 upstream, 1 error, 2 warnings",
+    ]
+
+
+def test_refused_file_says_so() -> None:
+    lines = run_on("[ini]\n").stdout.splitlines()
+    assert lines[0].startswith("stdin: error E002: ")
+    assert lines[-1].endswith("the server would not start with this file")
+
+
+def test_long_line_is_cut_around_its_mark() -> None:
+    limits = "0:0:1, " * 100
+    result = run_on(f"F: u p 1 {{ {limits} worse, {limits} }}\n")
+    shown, mark = result.stdout.splitlines()[1:3]
+    assert len(shown) <= 160
+    assert mark == " " * shown.index("********") + "^"
+
+
+def test_wide_letters_before_the_mark() -> None:
+    shown, mark = run_on("F: 日本 p far\n").stdout.splitlines()[1:3]
+    assert shown == "    F: 日本 ******** ********"
+    assert cell_len(mark) == cell_len("    F: 日本 ******** *")
