@@ -1,5 +1,5 @@
 """`python -m cccamd` is `cccamd`."""
 
-from cccamd.cli.main import app
+from cccamd.cli import app
 
 app()

@@ -1,12 +1,16 @@
-"""The errors that cccamd raises on purpose.
+"""The errors that cccamd raises on purpose, all together in one tree.
 
     CccamdError                  anything a person may be shown as one clear sentence
-    |-- ConfigError              a configuration that cannot be used at all
-    |-- NodeIdError              text or a file that holds no node id
-    |-- LocalProtocolError       we asked the protocol core for something illegal: our bug
-    '-- RemoteProtocolError      the peer broke the protocol; carries its CloseReason
-
-The two protocol errors live in `cccamd.wire.closing`, next to what raises them.
+    |-- ConfigError              a configuration file that cannot be used at all
+    |   '-- ConfigFileError      ... because it cannot be read          (cccamd.config)
+    |-- NodeIdError              a text that is no node id
+    |-- LocalProtocolError       the protocol core was misused: our bug (cccamd.wire)
+    |-- ListenError              a port that is not to be had           (cccamd.net)
+    |-- CannotDecode, CardUnavailable, EmmRefused                       (cccamd.localcards)
+    |-- StorageError             a card's key file                      (cccamd.localcards)
+    |-- CasError                 the open test CAS                      (cccamd.cas)
+    |-- TsError                  a broken transport stream              (cccamd.ts)
+    '-- CsaLibraryMissing        libdvbcsa is not installed             (cccamd.ts)
 """
 
 

@@ -136,6 +136,18 @@ def test_mistakes_are_explained(line: str, expected: str) -> None:
     assert expected in refused(line)
 
 
+def test_the_documented_laboratory() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "open-cas.md").read_text()
+    lines = re.findall(r"^\$ cccamd cas (.*)$", document, re.MULTILINE)
+    assert len(lines) == 7
+    *_, ecm, _, emm = [run(line) for line in lines]
+    section, shown = ecm.split()
+    learnt = learn(card(), bytes.fromhex(emm))
+    assert set(learnt.service_keys) == {3, 4}
+    words = decode(learnt, bytes.fromhex(section), sid=Sid(0x1D80), now=NOW)
+    assert words.raw.hex() == shown
+
+
 def test_every_command_explains_itself() -> None:
     overview = run("--help")
     for command in ("new-headend", "new-key", "new-group", "new-card", "ecm", "emm", "show"):

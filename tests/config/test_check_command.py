@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 import typer
-from click.testing import Result
 from rich.cells import cell_len
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from cccamd.cli.check import check
 

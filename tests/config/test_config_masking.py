@@ -17,6 +17,7 @@ JOINED = KEY.replace(" ", "")
     [
         ("F: anna s3cret 1 0 0 { 0:0:1 } # old: s3cret", "F: anna ******** 1 0 0 { 0:0:1 }"),
         ("F: my s3cret pw2 1", "F: my ******** ******** 1"),
+        ("F: my s3cret beef 1 { beef }", "F: my ******** ******** 1 { beef }"),
         ("F:\tu\ts3cret", "F: u ********"),
         ("F: u", "F: u"),
         ("F anna s3cret 1", "F anna ********"),
@@ -89,6 +90,7 @@ LINES = st.sampled_from(
         "C: h 12000 {}",
         "C: http://user:{}@h 12000 u p",
         "C h 12000 user {}",
+        "C cccam://user:{}@h 12000 u p",
         "N: h 15000 user {} 01 02",
         "N: h 15000 user pass {} 1 9",
         "N: h 15000 user pass 01 02 {}",

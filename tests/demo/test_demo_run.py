@@ -33,7 +33,7 @@ async def test_a_scrambled_stream_comes_back_bit_for_bit_and_plays(tmp_path: Pat
     report.show(console)
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert report.is_good, shown
-    assert "identical, bit for bit" in shown
+    assert "identical to the clear stream, bit for bit" in shown
     assert "8 answered, 0 refused" in shown
     assert "500 of 500 pictures" in shown
     clear, scrambled = report.clear_path.read_bytes(), report.scrambled_path.read_bytes()

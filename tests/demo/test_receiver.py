@@ -94,6 +94,7 @@ def test_another_ca_system_is_not_ours(sent: Multiplex) -> None:
 def test_the_first_packets_wait_for_the_first_answer(scrambler: Any, sent: Multiplex) -> None:
     receiver = Receiver(CAID)
     (first,) = receiver.feed(sent.scrambled[: 60 * PACKET_LENGTH])
+    assert isinstance(first, EcmFound)
     waiting = receiver.take()
     assert waiting == sent.clear[: len(waiting)]
     assert receiver.descrambled == 0
@@ -158,6 +159,7 @@ def test_an_answer_after_the_bound_helps_the_rest_of_its_period(
 ) -> None:
     receiver = Receiver(CAID, held_limit=20)
     (found,) = receiver.feed(sent.scrambled[: 60 * PACKET_LENGTH])
+    assert isinstance(found, EcmFound)
     receiver.answer(found.number, scrambler.control_words[found.ecm])
     dark = receiver.dark
     assert dark > 0

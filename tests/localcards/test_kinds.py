@@ -30,6 +30,11 @@ def test_the_test_kind_on_one_known_ecm() -> None:
     assert words.raw.hex() == "ed7802670dbe1de80fcd330f29ac2f04"
 
 
+def test_only_the_fixed_kind_may_repeat_a_cw() -> None:
+    assert FixedCard.constant
+    assert not TestCard.constant
+
+
 def fixed(**keys: object) -> FixedCard:
     return FixedCard(CONFIG, FixedOptions.model_validate(keys))
 

@@ -16,7 +16,7 @@ from cccamd.localcards.storage import (
 )
 
 WRITER = Path(__file__).with_name("endless_writer.py")
-ROUNDS = 12
+ROUNDS = 9
 
 
 def keys() -> CardKeys:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.toml.positions import Path, Position, locate
+from cccamd.toml.positions import KeyPath, Position, locate
 
 TEXT = '''\
 # a remark [with] = things
@@ -48,7 +48,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize("path", PLACES, ids=str)
-def test_finds_keys_and_values(path: Path) -> None:
+def test_finds_keys_and_values(path: KeyPath) -> None:
     line, key_column, value_column = PLACES[path]
     positions = locate(TEXT)
     assert positions.value(path) == Position(line, value_column)
@@ -117,7 +117,7 @@ lines = st.one_of(
 )
 
 
-def leaves(value: Any, path: Path = ()) -> list[tuple[Path, Any]]:
+def leaves(value: Any, path: KeyPath = ()) -> list[tuple[KeyPath, Any]]:
     if isinstance(value, dict):
         return [leaf for key, part in value.items() for leaf in leaves(part, (*path, key))]
     if isinstance(value, list):

@@ -30,6 +30,7 @@ from cccamd.wire import (
     LoginSucceeded,
     MalformedReceived,
     Nok,
+    PartnerText,
     Protocol,
     Provider,
     RequestDropped,
@@ -253,6 +254,24 @@ def test_emms_are_acknowledged_and_texts_and_keepalives_understood() -> None:
     assert EmmAcknowledged(ask_id) in pair.client_events
     assert pair.server_events.count(KeepaliveReceived()) == 1
     assert pair.client_events.count(KeepaliveReceived()) == 1
+
+
+def test_answers_held_back_go_out_when_extended_mode_begins() -> None:
+    pair = Pair(server_node=PARTNER_NODE)
+    pair.client._offer = Capabilities.NONE  # no partner text yet
+    pair.pump()
+    for number in (1, 2):
+        pair.client._send(number, Command.ECM, request(number).serialize())
+    pair.pump()
+    _, second = of_type(pair.server_events, EcmReceived)
+    pair.server.answer(second.request_id, cw(2))
+    assert pair.server.data_to_send() == b""
+    text = PartnerText("late", Capabilities.EXT)
+    pair.client._send(0, Command.NOK1, text.serialize())
+    pair.server.receive_data(pair.client.data_to_send(), pair.now)
+    clear = pair.client._receiving.decrypt(pair.server.data_to_send())
+    assert clear.endswith(bytes.fromhex("02010010") + cw(2).raw)
+    assert pair.server.pending == 1
 
 
 def test_a_forgotten_question_is_not_sent() -> None:

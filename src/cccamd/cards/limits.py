@@ -13,8 +13,9 @@ LimitTable = dict[tuple[int, int], Limit]
 
 
 def limit_table(limits: Iterable[Limit]) -> LimitTable:
-    """Index a brace group; of two entries for the same pair the last one counts."""
-    return {(limit.caid, limit.ident): limit for limit in limits}
+    """Index a brace group; of two entries for the same pair the stricter one counts."""
+    strictest_last = sorted(limits, key=lambda limit: -limit.number)
+    return {(limit.caid, limit.ident): limit for limit in strictest_last}
 
 
 def find_limit(table: LimitTable, caid: Caid, ident: Ident) -> Limit | None:

@@ -73,7 +73,7 @@ def fit_sentence(verdict: Verdict, request: Request, reason: Reason) -> str:
         case Reason.OTHER_WAY:
             return (
                 "it takes another way than the card asked for, and the client is a server"
-                " that our own cards pass: the request could come back to us"
+                " that our own requests may reach: this one could come back to us"
             )
         case Reason.IDENT_MISSING:
             return f"it has no provider {format_ident(request.ident)}"

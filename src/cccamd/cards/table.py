@@ -42,6 +42,7 @@ class _Identity(NamedTuple):
 @dataclass(slots=True)
 class _Source:
     policy: SourcePolicy
+    node_ids: tuple[NodeId, ...] = ()
     announced: dict[ShareId, CardAdded | LocalCard] = field(default_factory=dict)
     cards: dict[ShareId, Card] = field(default_factory=dict)
     rejected: dict[ShareId, Rejected] = field(default_factory=dict)
@@ -58,7 +59,8 @@ class CardTable:
         self.own_node_id = own_node_id
         self.generation = 0
         self.nodes: Counter[NodeId] = Counter()
-        """The servers that cards we heard of came by, taken or not, and how many of them."""
+        """The servers our requests may reach: our upstreams, and all that cards we heard of,
+        taken or not, came by. Each with how often it was named."""
         self._sources: dict[SourceId, _Source] = {}
         self._source_count = 0
         self._next_share_id = first_share_id
@@ -82,6 +84,12 @@ class CardTable:
             if isinstance(announcement, CardAdded):
                 self._judge(source, announcement)
 
+    def set_node_id(self, source: SourceId, node_id: NodeId) -> None:
+        """Note who an upstream is, before it has announced anything; until it is dropped."""
+        record = self._sources[source]
+        self._count_nodes(record.node_ids, (node_id,))
+        record.node_ids = (node_id,)
+
     def add(self, source: SourceId, announcement: CardAdded) -> Added | Kept | Rejected:
         """Take a card that an upstream announced, or say why not.
 
@@ -95,7 +103,7 @@ class CardTable:
         if full and share_id not in record.announced:
             text = f"the source has announced {record.policy.cards_limit} cards already"
             return Rejected(announcement, Rejection.TOO_MANY_CARDS, text)
-        self._note_nodes(record.announced.get(share_id), announcement)
+        self._count_nodes(_path(record.announced.get(share_id)), announcement.path)
         record.announced[share_id] = announcement
         return self._judge(source, announcement)
 
@@ -112,13 +120,15 @@ class CardTable:
     def remove(self, source: SourceId, share_id: ShareId) -> Card | None:
         """Take a card out; None when there is none."""
         record = self._sources[source]
-        self._note_nodes(record.announced.pop(share_id, None), None)
+        self._count_nodes(_path(record.announced.pop(share_id, None)), ())
         record.rejected.pop(share_id, None)
         return self._take_out(source, share_id)
 
     def drop_source(self, source: SourceId) -> tuple[Card, ...]:
         """Take all cards of a source out: its link is lost. The source itself stays known."""
         record = self._sources[source]
+        self._count_nodes(record.node_ids, ())
+        record.node_ids = ()
         share_ids = tuple(record.announced)
         removed = (self.remove(source, share_id) for share_id in share_ids)
         return tuple(card for card in removed if card)
@@ -220,10 +230,9 @@ class CardTable:
                 del self._identities[identity]
         self._note_change(card.own_share_id)
 
-    def _note_nodes(self, before: CardAdded | LocalCard | None, after: CardAdded | None) -> None:
-        if after:
-            self.nodes.update(after.path)
-        for node_id in before.path if isinstance(before, CardAdded) else ():
+    def _count_nodes(self, before: tuple[NodeId, ...], after: tuple[NodeId, ...]) -> None:
+        self.nodes.update(after)
+        for node_id in before:
             self.nodes[node_id] -= 1
             if not self.nodes[node_id]:
                 del self.nodes[node_id]
@@ -231,6 +240,10 @@ class CardTable:
     def _note_change(self, own_share_id: ShareId) -> None:
         self._changes.append(own_share_id)
         self.generation += 1
+
+
+def _path(announcement: CardAdded | LocalCard | None) -> tuple[NodeId, ...]:
+    return announcement.path if isinstance(announcement, CardAdded) else ()
 
 
 def _nearest_first(card: Card) -> tuple[int, SourceId, ShareId]:

@@ -85,7 +85,7 @@ class View:
         )
 
     def _relays(self) -> bool:
-        """Whether the client is a server by which our own cards, or others we heard of, come."""
+        """Whether the client is a server that our own requests may reach."""
         node_id = self.viewer.node_id
         return node_id in self._table.nodes and node_id not in SHARED_NODE_IDS
 

@@ -33,7 +33,7 @@ from cccamd.cas import (
 )
 from cccamd.errors import CccamdError
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident
-from cccamd.localcards.storage import read_key_file, replace_key_file
+from cccamd.localcards import read_key_file, replace_key_file
 from cccamd.wire import CW_LENGTH, ControlWords, with_checksums
 
 PERIOD_SECONDS = 10
@@ -154,14 +154,14 @@ def new_group(
     path: HeadEndFile,
     sa: Annotated[bytes, _hex_option(_read_sa, "The group's shared address, 8 digits.", "--sa")],
     ident: Annotated[
-        int, _hex_option(_hex_number(6), "The provider that the group belongs to.", "--ident")
-    ] = 0,
+        int | None, _hex_option(_hex_number(6), "The group's provider, else 000000.", "--ident")
+    ] = None,
 ) -> None:
     """Make a group: EMMs to its shared address reach all cards made with it."""
     with _plain_errors():
-        group = GroupKey(key=secrets.token_bytes(KEY_LENGTH), ident=Ident(ident))
+        group = GroupKey(key=secrets.token_bytes(KEY_LENGTH), ident=Ident(ident or 0))
         replace_key_file(path, read_key_file(path, HeadEnd).with_group(sa, group))
-    typer.echo(f"group {sa.hex()} of provider {format_ident(ident)}")
+    typer.echo(f"group {sa.hex()} of provider {format_ident(group.ident)}")
 
 
 @app.command("new-card")

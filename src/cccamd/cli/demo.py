@@ -1,6 +1,7 @@
 """`cccamd demo`: see the whole thing work, in less than a minute (docs/demo.md)."""
 
 import asyncio
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,9 @@ def demo(
     # Not above: a server has no use for transport streams, and starts sooner without.
     from cccamd.demo import Options, run
 
+    # A demo that is ended takes its server with it, as after Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     console = Console()
     options = Options(output=output, seconds=seconds, period=period, fast=fast, renewal=renewal)
     try:

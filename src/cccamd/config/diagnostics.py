@@ -137,8 +137,10 @@ class LineNotes:
 
     def add(self, code: Code, column: int, text: str, instead: str | None = None) -> None:
         """Add a message unless its code was there already."""
-        message = Diagnostic(code=code, text=text, line=self.line, column=column, instead=instead)
-        self._found.setdefault(code, message)
+        if code not in self._found:
+            self._found[code] = Diagnostic(
+                code=code, text=text, line=self.line, column=column, instead=instead
+            )
 
     def refuse(self, error: LineRefusedError) -> None:
         """Add the error that ended the reading of the line."""

@@ -12,7 +12,7 @@ from cccamd.config.classify import Kind, Statement, classify
 from cccamd.config.directives import Implemented
 from cccamd.config.lexer import Line, Token, cut_lines, read_source
 from cccamd.config.numerals import decimal_between
-from cccamd.config.quoting import is_harmless, printable
+from cccamd.config.quoting import is_harmless_entry, is_harmless_field, printable
 
 MASK = "********"
 """Always as long as this: the length of a secret is nobody's business."""
@@ -62,8 +62,8 @@ def _secrets(statement: Statement) -> list[Token]:
         case Kind.KEY if isinstance(directive, Implemented) and not directive.secret:
             return []
         case Kind.COLON_MISSING if len(statement.name) == 1:
-            words = value.words()
-            return [value.after(words[0])]
+            first = value.words(1)[0]
+            return [value if "@" in first.text else value.after(first)]
         case Kind.NOT_UNDERSTOOD:
             return [_after_first_word(statement.line)]
         case _:
@@ -110,12 +110,13 @@ def _key_and_options(value: Token, words: list[Token]) -> list[Token]:
 
 def _doubtful(value: Token, password: Iterable[Token]) -> list[Token]:
     """List what stands behind the password and might be one, too."""
-    return [
-        symbol
-        for last in password
-        for symbol in value.after(last).symbols()
-        if not is_harmless(symbol.text)
-    ]
+    found: list[Token] = []
+    inside = False
+    for symbol in (symbol for last in password for symbol in value.after(last).symbols()):
+        inside = symbol.text == "{" or (inside and symbol.text != "}")
+        if not is_harmless_field(symbol.text) and not (inside and is_harmless_entry(symbol.text)):
+            found.append(symbol)
+    return found
 
 
 def masked_lines(data: bytes, numbers: Collection[int]) -> dict[int, MaskedLine]:

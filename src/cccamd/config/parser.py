@@ -17,7 +17,8 @@ from cccamd.config.reader import FileReader
 _FILE_TEXTS = {
     Code.BYTE_ORDER_MARK: ("the file began with a byte order mark, which was skipped", None),
     Code.CRLF: ("lines end in CR LF, as on Windows; that does no harm here", None),
-    Code.NOT_UTF8: ("not UTF-8, so the file was read as ISO-8859-1", "save it as UTF-8"),
+    # No advice to save it as UTF-8: that changes the bytes of user names and passwords.
+    Code.NOT_UTF8: ("not UTF-8, so the file was read as ISO-8859-1", None),
     Code.UTF16: (
         "the file is UTF-16 text, of which nothing was read",
         "save it as plain text in UTF-8",

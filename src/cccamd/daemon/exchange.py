@@ -73,6 +73,10 @@ class Exchange:
         self._sources[source_id] = source
         self.router.source_ready(source_id, traits, self._loop.time())
 
+    def renew_source(self, source_id: SourceId) -> None:
+        """A source has learnt from an EMM."""
+        self.router.source_renewed(source_id)
+
     def remove_source(self, source_id: SourceId) -> None:
         """Ask a source no more; what it was asked goes to others."""
         if self._sources.pop(source_id, None) is not None:

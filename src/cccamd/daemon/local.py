@@ -43,9 +43,9 @@ class LocalSource(Source):
 
     def send_emm(self, card: Card, emm: Emm) -> None:
         name = f"EMM to card {self.card.config.name}"
-        self._tasks.start(name, self._handle_emm(emm.emm))
+        self._tasks.start(name, self._handle_emm(card.source, emm.emm))
 
-    async def _handle_emm(self, emm: bytes) -> None:
+    async def _handle_emm(self, source_id: SourceId, emm: bytes) -> None:
         name = self.card.config.name
         try:
             async with self._one_emm_at_a_time:
@@ -54,6 +54,7 @@ class LocalSource(Source):
             log.debug("card %s: EMM not taken: %s", name, reason)
         else:
             log.info("card %s: learnt from an EMM", name)
+            self._exchange.renew_source(source_id)
 
     async def _decode(self, ask_id: AskId, ecm: bytes, ident: Ident, sid: Sid) -> None:
         try:

@@ -1,5 +1,6 @@
 """Upstream links as sources: cards learnt and forgotten, ECMs asked."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -143,6 +144,7 @@ class UpstreamSource(Source):
     async def stop(self) -> None:
         """Log out and forget everything it announced."""
         self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
         self._lose()
         self._table.forget_source(self.source_id)
 

@@ -58,7 +58,8 @@ class Report:
             ("crypto periods", f"{last.number + 1 if last else 0} of {self.period:g} s"),
             ("ECMs", self._ecms()),
             ("answer times", self._times()),
-            ("compared with the clear stream", _result(self.broadcast.comparison)),
+            ("comparison", _result(self.broadcast.comparison)),
+            ("the viewer saw", self._seen()),
             ("played", self._played()),
             ("as sent, scrambled", str(self.scrambled_path)),
             ("as received, clear", str(self.clear_path)),
@@ -74,6 +75,10 @@ class Report:
             return "no answer"
         return f"median {median(times) * 1000:.1f} ms, worst {max(times) * 1000:.1f} ms"
 
+    def _seen(self) -> str:
+        stretches = self.broadcast.comparison.stretches
+        return " - ".join(verdict.value for verdict in stretches) or "nothing"
+
     def _played(self) -> str:
         made, played = self.made, self.played
         return (
@@ -84,10 +89,8 @@ class Report:
 
 def _result(comparison: Comparison) -> str:
     if comparison.is_identical:
-        return "identical, bit for bit"
-    counts = comparison.counts
-    parts = [f"{counts[verdict]:,} packets {verdict.value}" for verdict in Verdict]
+        return "identical to the clear stream, bit for bit"
+    parts = [f"{comparison.counts[verdict]:,} {verdict.value}" for verdict in Verdict]
     if comparison.owed:
         parts.append(f"{comparison.owed:,} missing")
-    order = " - ".join(verdict.value for verdict in comparison.stretches)
-    return f"{', '.join(parts)}; in this order: {order}"
+    return f"packets: {', '.join(parts)}"

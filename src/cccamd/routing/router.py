@@ -71,6 +71,10 @@ class Router:
         """A source can be asked (again), or its traits have changed."""
         self._chooser.health.ready(source, traits, now)
 
+    def source_renewed(self, source: SourceId) -> None:
+        """Its cards have learnt something: what they refused before is worth asking again."""
+        self._chooser.pauses.forget(source)
+
     def source_lost(self, source: SourceId, now: float) -> list[Action]:
         """A source cannot be asked any more; what it was asked goes to others."""
         self._chooser.health.lost(source)

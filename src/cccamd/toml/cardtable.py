@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, PlainValidator
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.localcards import CardConfig, CardOptions, LocalCard
 from cccamd.toml.model import CardEntry, Table
-from cccamd.toml.positions import Path as KeyPath
+from cccamd.toml.positions import KeyPath
 from cccamd.toml.reader import TableReader
 from cccamd.wire import SIDS_LIMIT
 

@@ -108,8 +108,6 @@ class Limits(Table):
     """Connections of one address at once, logged in or not."""
     max_pending_logins: int = _count(1000, 1, 100_000)
     """Connections that have not logged in yet."""
-    max_pending_logins_per_address: int | None = _count(None, 1, 100_000)
-    """The same from one address."""
     ecm_deadline: float = _seconds(4.5, 0.5, 30)
     """From a client's ECM to our answer, which is NOK1 when nothing else came."""
     answer_timeout: float = _seconds(8.0, 1, 120)
@@ -135,9 +133,9 @@ class ServerTable(Table):
 class CacheTable(Table):
     """`[cache]`: the control words that we keep."""
 
-    seconds: float = _seconds(20.0, 1, 600)
+    seconds: float = _seconds(15.0, 1, 600)
     """How long a CW answers the same ECM again."""
-    entries: int = _count(10_000, 1, 1_000_000)
+    entries: int = _count(2000, 1, 1_000_000)
     """How many CWs are kept."""
     check_cw_checksums: bool = Field(default=True, description="true or false")
     """Whether a CW whose checksums are wrong counts as no answer."""

@@ -9,7 +9,7 @@ import tomllib
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """Keys and list positions from the top: `("card", 1, "caid")`."""
 
 _BLANK = re.compile(r"[ \t]*")
@@ -39,22 +39,22 @@ class Positions:
     """Finds keys and values of one text."""
 
     text: str
-    _keys: dict[Path, int]
-    _values: dict[Path, slice]
+    _keys: dict[KeyPath, int]
+    _values: dict[KeyPath, slice]
     _line_starts: list[int]
 
-    def key(self, path: Path) -> Position:
+    def key(self, path: KeyPath) -> Position:
         """Find a key or table header; of an unknown path the nearest known part above it."""
         while path and path not in self._keys:
             path = path[:-1]
         return self._position(self._keys.get(path, 0))
 
-    def value(self, path: Path) -> Position:
+    def value(self, path: KeyPath) -> Position:
         """Find a value; without one the key above."""
         found = self._values.get(path)
         return self._position(found.start) if found else self.key(path)
 
-    def written(self, path: Path) -> str:
+    def written(self, path: KeyPath) -> str:
         """Return a value as it was written; empty for tables with a header of their own."""
         return self.text[self._values.get(path, slice(0, 0))]
 
@@ -75,11 +75,11 @@ def locate(text: str) -> Positions:
 @dataclass(slots=True)
 class _Scanner:
     text: str
-    keys: dict[Path, int] = field(default_factory=dict)
-    values: dict[Path, slice] = field(default_factory=dict)
+    keys: dict[KeyPath, int] = field(default_factory=dict)
+    values: dict[KeyPath, slice] = field(default_factory=dict)
     _at: int = 0
-    _table: Path = ()
-    _last: dict[Path, int] = field(default_factory=dict)
+    _table: KeyPath = ()
+    _last: dict[KeyPath, int] = field(default_factory=dict)
     """Of each `[[list of tables]]` the position of its newest table."""
 
     def scan(self) -> None:
@@ -105,7 +105,7 @@ class _Scanner:
         self._at += brackets
         names = [name for name, _ in self._take_key()]
         self._at += brackets
-        path: Path = ()
+        path: KeyPath = ()
         for name in names[:-1]:
             path = self._newest((*path, name))
             self.keys.setdefault(path, start)
@@ -117,7 +117,7 @@ class _Scanner:
         self.keys.setdefault(path, start)
         self._table = path
 
-    def _newest(self, path: Path) -> Path:
+    def _newest(self, path: KeyPath) -> KeyPath:
         return (*path, self._last[path]) if path in self._last else path
 
     def _take_key(self) -> list[tuple[str, int]]:
@@ -138,7 +138,7 @@ class _Scanner:
         quoted = self._take(_STRING)
         return next(iter(tomllib.loads(f"{quoted} = 0"))) if quoted else ""
 
-    def _take_assignment(self, table: Path) -> None:
+    def _take_assignment(self, table: KeyPath) -> None:
         path = table
         for name, start in self._take_key():
             path = (*path, name)
@@ -147,7 +147,7 @@ class _Scanner:
         self._take(_BLANK)
         self._take_value(path)
 
-    def _take_value(self, path: Path) -> None:
+    def _take_value(self, path: KeyPath) -> None:
         start = self._at
         match self._peek():
             case "[":
@@ -160,7 +160,7 @@ class _Scanner:
                 self._take(_SCALAR)
         self.values[path] = slice(start, self._at)
 
-    def _take_list(self, path: Path) -> None:
+    def _take_list(self, path: KeyPath) -> None:
         self._at += 1
         self._take(_SPACE_OR_COMMA)
         index = 0
@@ -170,7 +170,7 @@ class _Scanner:
             self._take(_SPACE_OR_COMMA)
         self._at += 1
 
-    def _take_inline_table(self, path: Path) -> None:
+    def _take_inline_table(self, path: KeyPath) -> None:
         self._at += 1
         self._take(_SPACE_OR_COMMA)
         while self._peek() not in ("}", ""):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from cccamd.toml.explain import explain_value
-from cccamd.toml.positions import Path, Position, Positions
+from cccamd.toml.positions import KeyPath, Position, Positions
 from cccamd.toml.problems import TomlProblem
 
 M = TypeVar("M", bound=BaseModel)
@@ -44,7 +44,7 @@ class TableReader:
         self.add(self.positions.key((name,)), f"expected [{name}], with single brackets and once")
         return model()
 
-    def tables(self, name: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    def tables(self, name: str) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
         """List the tables `[[name]]` with their paths."""
         data = self.data.get(name, [])
         if not isinstance(data, list) or not all(isinstance(table, dict) for table in data):
@@ -54,7 +54,7 @@ class TableReader:
         for index, table in enumerate(data):
             yield (name, index), table
 
-    def is_new(self, identity: str, seen: dict[str, int], path: Path) -> bool:
+    def is_new(self, identity: str, seen: dict[str, int], path: KeyPath) -> bool:
         """Say whether no earlier table has this identity; else note a problem."""
         at = self.positions.key(path)
         if identity not in seen:
@@ -68,7 +68,7 @@ class TableReader:
         self,
         model: type[M],
         data: dict[str, Any],
-        path: Path,
+        path: KeyPath,
         *,
         label: str,
         secret: bool = False,
@@ -92,7 +92,7 @@ class TableReader:
             self.add(self.positions.key(path), f"{text} {_consequence(path)}")
         return None
 
-    def _at(self, detail: ErrorDetails, place: Path) -> Position:
+    def _at(self, detail: ErrorDetails, place: KeyPath) -> Position:
         is_about_key = detail["type"] in ("extra_forbidden", "missing")
         return self.positions.key(place) if is_about_key else self.positions.value(place)
 
@@ -111,7 +111,7 @@ def _innermost(error: ValidationError) -> list[ErrorDetails]:
     ]
 
 
-def _consequence(path: Path) -> str:
+def _consequence(path: KeyPath) -> str:
     if len(path) == 1:
         return f"(so all of [{path[0]}] stays at its defaults)"
     return f"(so this [[{path[0]}]] is left out)"

@@ -8,11 +8,16 @@ one before it. Written with d = c ^ ks and q = p ^ s, both directions are free o
     and the state afterwards is the last d, or q: the two are the same number.
 """
 
+from functools import lru_cache
+
 from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
 from cryptography.hazmat.primitives.ciphers import Cipher as StreamCipher
 
-_SHIFTS = tuple(8 << step for step in range(16))
-"""Doubling distances, in bits: enough for the running xor of 64 KiB."""
+
+@lru_cache
+def _doubling(length: int) -> tuple[int, ...]:
+    """The distances, in bits, that make up the running xor of `length` bytes."""
+    return tuple(8 << step for step in range((length - 1).bit_length()))
 
 
 class Cipher:
@@ -29,11 +34,8 @@ class Cipher:
         length = len(plain)
         if not length:
             return b""
-        bits = 8 * length
-        running = int.from_bytes(plain) ^ (self._state << (bits - 8))
-        for shift in _SHIFTS:
-            if shift >= bits:
-                break
+        running = int.from_bytes(plain) ^ (self._state << (8 * length - 8))
+        for shift in _doubling(length):
             running ^= running >> shift
         self._state = running & 0xFF
         if not burn:

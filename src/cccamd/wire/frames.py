@@ -106,13 +106,16 @@ class FrameReader:
                 return None
             header = self._cipher.decrypt(self._buffer[start : start + HEADER_LENGTH])
             start += HEADER_LENGTH
-        end = start + _payload_length(header, 0)
+        flag, command, length = _HEADER.unpack(header)
+        if length > PAYLOAD_LIMIT:
+            raise OversizedFrameError(length)
+        end = start + length
         if len(self._buffer) < end:
             self._header, self._position = header, start
             return None
         payload = self._cipher.decrypt(self._buffer[start:end])
         self._header, self._position = b"", end
-        return header[0], header[1], payload
+        return flag, command, payload
 
 
 class EagerFrameReader:
@@ -138,17 +141,13 @@ class EagerFrameReader:
         size = len(clear)
         start = 0
         while size - start >= HEADER_LENGTH:
+            flag, command, length = _HEADER.unpack_from(clear, start)
+            if length > PAYLOAD_LIMIT:
+                raise OversizedFrameError(length)
             payload_at = start + HEADER_LENGTH
-            end = payload_at + _payload_length(clear, start)
+            end = payload_at + length
             if end > size:
                 break
-            yield clear[start], clear[start + 1], clear[payload_at:end]
+            yield flag, command, clear[payload_at:end]
             start = end
         self._clear = clear[start:]
-
-
-def _payload_length(clear: bytes, start: int) -> int:
-    length = clear[start + 2] << 8 | clear[start + 3]
-    if length > PAYLOAD_LIMIT:
-        raise OversizedFrameError(length)
-    return length

@@ -110,7 +110,8 @@ class EcmRequest(NamedTuple):
         if len(payload) <= _ECM_HEAD.size:
             raise MalformedError("an ECM request without an ECM")
         caid, ident, share_id, sid, _ = _ECM_HEAD.unpack_from(payload)
-        return cls._make((caid, ident & IDENT_MASK, share_id, sid, payload[_ECM_HEAD.size :]))
+        fields = (caid, ident & IDENT_MASK, share_id, sid, payload[_ECM_HEAD.size :])
+        return tuple.__new__(cls, fields)
 
     def serialize(self) -> bytes:
         """Build the payload.

@@ -4,7 +4,6 @@ Source: docs/protocol.md sections 4, 5, 8, 9, 10 and 13.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hmac import compare_digest
 from typing import ClassVar, Final
 
@@ -61,13 +60,9 @@ BURNT_LENGTH: Final = 16
 """Bytes of keystream that both sides skip after a CW answer in plain mode."""
 
 
-@dataclass(slots=True)
-class _Slot:
-    """A request that is not answered yet, or whose answer waits for those before it."""
-
-    flag: int
-    share_id: int
-    reply: tuple[Command, bytes] | None = None
+_Slot = tuple[int, int]
+"""Flag and share id of a request that is not answered on the wire yet."""
+_Reply = tuple[Command, bytes]
 
 
 class ServerProtocol(Protocol):
@@ -100,6 +95,8 @@ class ServerProtocol(Protocol):
         self._queue_limit = queue_limit
         self._client_number = 0
         self._slots: dict[int, _Slot] = {}
+        self._held_back: dict[int, _Reply] = {}
+        """Answers that wait, in plain mode, for those to earlier requests."""
         self._last_request_id = 0
         self._login_deadline_at = now + login_timeout
         self._cards_due_at: float | None = None
@@ -235,8 +232,11 @@ class ServerProtocol(Protocol):
         self._events.append(message)
         if isinstance(message, PartnerText):
             self._agree(message.capabilities)
+            held_back, self._held_back = self._held_back, {}
             answer = PartnerText(self._program, self.capabilities)
             self._send(0, Command.NOK1, answer.serialize())
+            for request_id, reply in held_back.items():
+                self._reply(request_id, *reply)
             self._let_cards_come()
 
     def _let_cards_come(self) -> None:
@@ -257,7 +257,7 @@ class ServerProtocol(Protocol):
         if len(self._slots) >= self._queue_limit:
             self._drop_oldest()
         self._last_request_id += 1
-        self._slots[self._last_request_id] = _Slot(flag, share_id)
+        self._slots[self._last_request_id] = (flag, share_id)
         return self._last_request_id
 
     def _drop_oldest(self) -> None:
@@ -268,32 +268,36 @@ class ServerProtocol(Protocol):
     # Answers.
 
     def _reply(self, request_id: int, command: Command, payload: bytes) -> None:
-        slot = self._slots.get(request_id)
-        if slot is None or slot.reply is not None:
+        slots = self._slots
+        slot = slots.get(request_id)
+        if slot is None or request_id in self._held_back:
             return  # dropped over the bound, or answered already
         if self.extended:
-            del self._slots[request_id]
-            self._send(slot.flag, command, payload)
-        else:
-            slot.reply = (command, payload)
-            self._flush_in_order()
-
-    def _flush_in_order(self) -> None:
-        """Plain mode has no request numbers: answers go out in the order of the requests."""
-        slots = self._slots
-        while slots:
-            request_id, slot = next(iter(slots.items()))
-            if slot.reply is None:
-                return
             del slots[request_id]
-            self._send_plain(slot.share_id, *slot.reply)
+            self._send(slot[0], command, payload)
+        elif len(slots) == 1:  # as it should be in plain mode
+            del slots[request_id]
+            self._send_plain(slot[1], command, payload)
+        else:
+            self._held_back[request_id] = (command, payload)
+            self._send_held_back()
+
+    def _send_held_back(self) -> None:
+        """Plain mode has no request numbers: answers go out in the order of the requests."""
+        while self._slots:
+            request_id, (_, share_id) = next(iter(self._slots.items()))
+            reply = self._held_back.pop(request_id, None)
+            if reply is None:
+                return
+            del self._slots[request_id]
+            self._send_plain(share_id, *reply)
 
     def _send_plain(self, share_id: int, command: Command, payload: bytes) -> None:
         if command is not Command.ECM:
             self._send(0, command, payload)
             return
         masked = mask(payload, node_id=self._client_number, share_id=share_id)
-        self._send(0, command, masked, burn=BURNT_LENGTH)
+        self._send(0, Command.ECM, masked, burn=BURNT_LENGTH)
 
 
 ServerProtocol.rules = {

@@ -1,0 +1,232 @@
+"""A client's view: the list it is told, and what may serve its requests."""
+
+from card_factory import CAID, OURS, announced, node, providers, request, view_of
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from cccamd.cards import Added, Card, CardTable, LocalCard, Reason, SourceId, View, difference
+from cccamd.config.model import Limit, Service
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.wire import SHARED_NODE_IDS, CardAdded, CardRemoved, Nok
+
+
+def learn(table: CardTable, message: CardAdded) -> Card:
+    result = table.add(table.add_source(), message)
+    assert isinstance(result, Added)
+    return result.card
+
+
+def reasons(view: View, **fields: int) -> list[Reason]:
+    return [exclusion.reason for exclusion in view.explain(request(1, **fields))]
+
+
+def fits(view: View, share_id: int = 1, **fields: int) -> bool:
+    return bool(view.candidates(request(share_id, **fields)).cards)
+
+
+def test_the_reserve_takes_the_place_without_the_client_losing_the_card() -> None:
+    table = CardTable(OURS)
+    near = learn(table, announced(3, "x", remote_id=9))
+    far = learn(table, announced(4, "x", "b", remote_id=9))
+    view = view_of(table)
+    told = view.announcements()
+    assert [message.hop for message in told.values()] == [1]
+    assert view.candidates(request(1)).members == {near, far}
+    table.remove(near.source, near.share_id)
+    (step,) = difference(told, view.announcements())
+    assert isinstance(step, CardAdded)
+    assert (step.share_id, step.hop) == (near.own_share_id, 2)
+    assert view.card(step.share_id) is far
+
+
+def test_the_nearest_way_that_this_client_may_see_is_shown() -> None:
+    table = CardTable(OURS)
+    learn(table, announced(3, "x", remote_id=9, reshare=0))
+    learn(table, announced(4, "x", "b", remote_id=9))
+    learn(table, announced(5, "x", "c", "d", remote_id=9))
+    hops = [
+        [message.hop for message in view_of(table, node_id=node(name)).announcements().values()]
+        for name in ("anybody", "b", "x")
+    ]
+    assert hops == [[2], [3], []]
+
+
+def test_a_new_reserve_is_not_announced() -> None:
+    table = CardTable(OURS)
+    learn(table, announced(3, "x", remote_id=9))
+    view = view_of(table)
+    told = view.announcements()
+    learn(table, announced(4, "x", "b", remote_id=9))
+    assert difference(told, view.announcements()) == []
+
+
+def test_ident_0_in_a_request_means_any_and_on_a_card_all() -> None:
+    table = CardTable(OURS)
+    learn(table, announced(1, "a", providers=providers(0x80, 0x81)))
+    view = view_of(table)
+    assert [fits(view, ident=ident) for ident in (0, 0x80, 0x81, 0x82)] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert reasons(view, ident=0x82) == [Reason.IDENT_MISSING]
+    learn(table, announced(1, "b", providers=providers(0)))
+    assert fits(view, ident=0x82)
+
+
+def test_a_limited_provider_cannot_be_had_by_not_naming_it() -> None:
+    table = CardTable(OURS)
+    learn(table, announced(1, "a", providers=providers(0x80, 0x81)))
+    learn(table, announced(2, "a", providers=providers(0)))
+    limits = (Limit(CAID, Ident(0x81), 0),)
+    view = view_of(table, limits=limits)
+    assert fits(view, ident=0x80)
+    assert not fits(view, ident=0x81)
+    assert reasons(view, ident=0) == [Reason.IDENT_LIMITED]
+
+
+def test_denied_services() -> None:
+    table = CardTable(OURS)
+    learn(table, announced(1, "a", providers=providers(0x80, 0x81)))
+    view = view_of(table, sids=(Service(CAID, Ident(0x80), Sid(0x15DF)),))
+    assert not fits(view, sid=0x15DF)
+    assert fits(view, sid=0x15E0)
+    assert fits(view, ident=0x81, sid=0x15DF)
+    assert not fits(view, ident=0, sid=0x15DF)
+    assert not fits(view, sid=0)
+    assert "line 14 keeps 0100:000080:15DF" in view.explain(request(1))[0].text
+
+
+def test_assigned_and_rejected_sids() -> None:
+    table = CardTable(OURS)
+    learn(table, announced(1, "a", assigned_sids=(Sid(1), Sid(2)), rejected_sids=(Sid(2),)))
+    view = view_of(table)
+    assert [fits(view, sid=sid) for sid in (0, 1, 2, 3)] == [False, True, False, False]
+    assert [reasons(view, sid=sid) for sid in (0, 2, 3)] == [
+        [Reason.SERVICE_UNKNOWN],
+        [Reason.SERVICE_REJECTED],
+        [Reason.SERVICE_NOT_ASSIGNED],
+    ]
+
+
+def test_nok1_when_the_card_is_not_there_and_nok2_when_it_cannot() -> None:
+    table = CardTable(OURS)
+    view = view_of(table)
+    assert view.candidates(request(5)).nok is Nok.NOK1
+    assert view.candidates(request(0)).nok is Nok.NOK1
+    card = learn(table, announced(1, "a"))
+    assert view.candidates(request(card.own_share_id, ident=0x99)).nok is Nok.NOK2
+    assert view.candidates(request(0, ident=0x99)).nok is Nok.NOK2
+    assert view.candidates(request(77, ident=0x99)).nok is Nok.NOK1
+    assert fits(view, share_id=77)
+
+
+def test_a_server_that_our_cards_pass_gets_only_what_cannot_lead_back() -> None:
+    table = CardTable(OURS)
+    local = table.add_local(table.add_source(), LocalCard(caid=CAID, reshare=3))
+    learnt = learn(table, announced(1, "b"))
+    other = learn(table, announced(2, "d", "b"))
+    learn(table, announced(3, "relay", "b"))
+    relay, receiver = view_of(table, node_id=node("relay")), view_of(table)
+    assert len(receiver.candidates(request(learnt.own_share_id)).cards) == 4
+    assert relay.candidates(request(learnt.own_share_id)).members == {local.card, learnt}
+    assert relay.candidates(request(other.own_share_id)).members == {local.card, learnt, other}
+    asked = relay.explain(request(learnt.own_share_id))
+    assert [exclusion.reason for exclusion in asked] == [Reason.OTHER_WAY, Reason.LOOP]
+
+
+def test_shared_node_ids_are_nobody() -> None:
+    table = CardTable(OURS)
+    nobody = next(iter(SHARED_NODE_IDS))
+    learn(table, announced(1, path=(nobody, node("b")), hop=1))
+    view = view_of(table, node_id=nobody)
+    assert len(view.announcements()) == 1
+    assert fits(view)
+
+
+NAMES = ["a", "b", "c", "relay"]
+shares = st.integers(1, 4)
+announcements = st.builds(
+    lambda share_id, path, **fields: announced(share_id, *path, **fields),
+    shares,
+    st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True),
+    remote_id=st.integers(0, 2),
+    reshare=st.integers(0, 2),
+    providers=st.sampled_from([providers(0), providers(0x80), providers(0x80, 0x81)]),
+)
+
+
+class Client:
+    """What a client believes, from the messages alone."""
+
+    def __init__(self, table: CardTable, node_id: NodeId, **fields: object) -> None:
+        self.view = view_of(table, node_id=node_id, **fields)
+        self.told: dict[ShareId, CardAdded] = {}
+
+    def update(self) -> None:
+        new = self.view.announcements()
+        for step in difference(self.told, new):
+            if isinstance(step, CardRemoved):
+                del self.told[step.share_id]
+            else:
+                assert self.told.get(step.share_id) != step
+                self.told[step.share_id] = step
+
+
+class TableMachine(RuleBasedStateMachine):
+    """Whatever happens to the table, a client that follows knows what a new one is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = CardTable(OURS)
+        self.sources = [self.table.add_source() for _ in range(3)]
+        limits = (Limit(Caid(0), Ident(0x81), 0),)
+        self.accounts = [
+            (node("receiver"), {}),
+            (node("relay"), {"uphops": 2, "limits": limits}),
+        ]
+        self.clients = [Client(self.table, node_id, **fields) for node_id, fields in self.accounts]
+
+    @rule(index=st.integers(0, 2), message=announcements)
+    def announce(self, index: int, message: CardAdded) -> None:
+        self.table.add(self.source(index), message)
+
+    @rule(index=st.integers(0, 2), share_id=shares)
+    def remove(self, index: int, share_id: int) -> None:
+        self.table.remove(self.source(index), ShareId(share_id))
+
+    @rule(index=st.integers(0, 2))
+    def lose(self, index: int) -> None:
+        self.table.drop_source(self.source(index))
+
+    @rule(index=st.integers(0, 1))
+    def tell(self, index: int) -> None:
+        self.clients[index].update()
+
+    def source(self, index: int) -> SourceId:
+        return self.sources[index]
+
+    @invariant()
+    def clients_know_what_a_new_client_is_told(self) -> None:
+        for client, (node_id, fields) in zip(self.clients, self.accounts, strict=True):
+            fresh = Client(self.table, node_id, **fields)
+            fresh.update()
+            assert dict(client.view.announcements()) == fresh.told
+            wanted = request(next(iter(fresh.told), ShareId(0)), ident=0)
+            same = client.view.candidates(wanted), fresh.view.candidates(wanted)
+            assert same[0].members == same[1].members
+            assert len(same[0].members) == len(same[0].cards)
+
+    @invariant()
+    def the_books_balance(self) -> None:
+        cards = list(self.table.cards())
+        assert len(set(cards)) == len(cards)
+        by_source = [card for source in self.sources for card in self.table.cards_of(source)]
+        assert set(by_source) == set(cards) == set(self.table.cards_with(CAID))
+        assert {card.own_share_id for card in cards} == set(self.table.share_ids())
+
+
+TestTable = TableMachine.TestCase
+TestTable.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
