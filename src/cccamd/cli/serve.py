@@ -172,4 +172,9 @@ class Runner:
 
 
 def _setup(files: Files) -> Setup:
-    return Setup(config=files.config, toml=files.toml, priorities=files.priorities)
+    return Setup(
+        config=files.config,
+        toml=files.toml,
+        priorities=files.priorities,
+        config_path=str(files.paths[0]) if files.paths else "",
+    )

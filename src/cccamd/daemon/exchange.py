@@ -9,8 +9,12 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import ClassVar, NamedTuple
 
 from cccamd.cards import Card, SourceId, View
+from cccamd.daemon.observers import Observers
+from cccamd.daemon.usage import SourceUsage
+from cccamd.diag import EcmResult, SourceAnswered
 from cccamd.routing import (
     Abandon,
     Action,
@@ -44,6 +48,14 @@ class ClientRequest(ABC):
 class Source(ABC):
     """Where control words come from: a local card, or an upstream link."""
 
+    local: ClassVar[bool]
+    """Whether it is a card of ours."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        """How logs and pages name it."""
+        self.usage = SourceUsage()
+
     @abstractmethod
     def ask(self, ask: Ask) -> ControlWords | Refusal | None:
         """Send a request; None: its end will be reported to the exchange later."""
@@ -57,15 +69,36 @@ class Source(ABC):
         """Pass an EMM to one of its cards; nobody waits for the result."""
 
 
+class _Asked(NamedTuple):
+    by: SourceId
+    source: Source
+    request: EcmRequest
+    at: float
+
+
+_RESULTS = {
+    Refusal.PASSING: EcmResult.NOK1,
+    Refusal.NOT_SENT: EcmResult.NOK1,
+    Refusal.NOT_DECODED: EcmResult.NOK2,
+}
+
+
 class Exchange:
     """The router with hands and a clock."""
 
-    def __init__(self, router: Router, *, on_loop: Callable[[LoopDetected], None]) -> None:
+    def __init__(
+        self,
+        router: Router,
+        *,
+        observers: Observers,
+        on_loop: Callable[[LoopDetected], None],
+    ) -> None:
         self.router = router
+        self._observers = observers
         self._on_loop = on_loop
         self._loop = asyncio.get_running_loop()
         self._sources: dict[SourceId, Source] = {}
-        self._source_of: dict[AskId, SourceId] = {}
+        self._asked: dict[AskId, _Asked] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def add_source(self, source_id: SourceId, source: Source, traits: SourceTraits) -> None:
@@ -79,8 +112,15 @@ class Exchange:
 
     def remove_source(self, source_id: SourceId) -> None:
         """Ask a source no more; what it was asked goes to others."""
-        if self._sources.pop(source_id, None) is not None:
-            self._perform(self.router.source_lost(source_id, self._loop.time()))
+        if self._sources.pop(source_id, None) is None:
+            return
+        for ask_id in [ask_id for ask_id, asked in self._asked.items() if asked.by == source_id]:
+            self._ended(ask_id, EcmResult.NOK1)
+        self._perform(self.router.source_lost(source_id, self._loop.time()))
+
+    def source(self, source_id: SourceId) -> Source | None:
+        """The source of a card, while it can be asked."""
+        return self._sources.get(source_id)
 
     def request(self, waiter: ClientRequest, view: View, request: EcmRequest) -> None:
         """Find control words for a client; its waiter is answered exactly once."""
@@ -88,12 +128,12 @@ class Exchange:
 
     def answered(self, ask_id: AskId, cw: ControlWords) -> None:
         """A source has answered."""
-        self._source_of.pop(ask_id, None)
+        self._ended(ask_id, EcmResult.CW)
         self._perform(self.router.answered(ask_id, cw, self._loop.time()))
 
     def refused(self, ask_id: AskId, refusal: Refusal) -> None:
         """A source has no answer."""
-        self._source_of.pop(ask_id, None)
+        self._ended(ask_id, _RESULTS[refusal])
         self._perform(self.router.refused(ask_id, refusal, self._loop.time()))
 
     def send_emm(self, card: Card, emm: Emm) -> None:
@@ -127,20 +167,46 @@ class Exchange:
 
     def _ask(self, ask: Ask) -> Iterable[Action]:
         source = self._sources.get(ask.source)
-        result = Refusal.PASSING if source is None else source.ask(ask)
+        if source is None:
+            return self.router.refused(ask.ask_id, Refusal.PASSING, self._loop.time())
+        self._asked[ask.ask_id] = _Asked(ask.source, source, ask.request, self._loop.time())
+        result = source.ask(ask)
         if result is None:
-            self._source_of[ask.ask_id] = ask.source
             return ()
         if isinstance(result, Refusal):
+            self._ended(ask.ask_id, _RESULTS[result])
             return self.router.refused(ask.ask_id, result, self._loop.time())
+        self._ended(ask.ask_id, EcmResult.CW)
         return self.router.answered(ask.ask_id, result, self._loop.time())
 
     def _abandon(self, ask_id: AskId) -> Iterable[Action]:
-        source = self._sources.get(self._source_of.get(ask_id, SourceId(0)))
-        if source is None or not source.forget(ask_id):
+        asked = self._asked.get(ask_id)
+        if asked is None or not asked.source.forget(ask_id):
             return ()
-        self._source_of.pop(ask_id, None)
+        del self._asked[ask_id]
         return self.router.refused(ask_id, Refusal.NOT_SENT, self._loop.time())
+
+    def _ended(self, ask_id: AskId, result: EcmResult) -> None:
+        """Count an ask, and tell who wants to know."""
+        asked = self._asked.pop(ask_id, None)
+        if asked is None:
+            return
+        source, request = asked.source, asked.request
+        seconds = self._loop.time() - asked.at
+        answered = result is EcmResult.CW
+        source.usage.finished(request, local=source.local, answered=answered, seconds=seconds)
+        if self._observers:
+            self._observers.tell(
+                SourceAnswered(
+                    at=self._observers.now(),
+                    source=source.name,
+                    caid=request.caid,
+                    ident=request.ident,
+                    sid=request.sid,
+                    result=result,
+                    seconds=seconds,
+                )
+            )
 
     def _arm_timer(self) -> None:
         deadline = self.router.next_deadline()

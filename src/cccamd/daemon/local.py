@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 
 from cccamd.cards import Card, CardTable, LocalCard, SourceId
@@ -19,8 +20,13 @@ log = logging.getLogger("cccamd.card")
 class LocalSource(Source):
     """One local card: asked at once, or in a task of its own when it needs time."""
 
+    local = True
+
     def __init__(self, card: GuardedCard, *, exchange: Exchange, tasks: TaskSet) -> None:
+        super().__init__(card.config.name)
         self.card = card
+        self.up_at = time.time()
+        """Seconds since the epoch."""
         self._exchange = exchange
         self._tasks = tasks
         self._one_emm_at_a_time = asyncio.Lock()
@@ -89,6 +95,10 @@ class LocalCards:
 
     def __len__(self) -> int:
         return len(self._running)
+
+    def sources(self) -> Iterable[tuple[SourceId, LocalSource]]:
+        """The cards that are served now."""
+        return [(source_id, source) for source_id, (_, source) in self._running.items()]
 
     async def apply(self, entries: Iterable[CardEntry]) -> None:
         """Start the cards that are new, close those that are gone, leave the others alone."""

@@ -15,11 +15,15 @@ from cccamd.daemon.clones import CloneWatch
 from cccamd.daemon.doorlog import DoorLog
 from cccamd.daemon.exchange import Exchange
 from cccamd.daemon.local import LocalCards
+from cccamd.daemon.observers import Observer, Observers
 from cccamd.daemon.session import Session, SessionContext
+from cccamd.daemon.snapshot import take_snapshot
 from cccamd.daemon.upstreams import Upstream, Upstreams, UpstreamSource, upstreams_of
+from cccamd.daemon.usage import Totals
 from cccamd.ids import NodeId, format_node_id
 from cccamd.net import Admission, AdmissionLimits, Identity, Listener, TaskSet
 from cccamd.routing import EmmGate, LoopDetected, Priorities, Router, RouterSettings
+from cccamd.status import Snapshot
 from cccamd.toml import AllowedNetworks, TomlConfig
 from cccamd.wire import CloseReason, Version
 
@@ -39,6 +43,7 @@ class Setup:
     config: Config
     toml: TomlConfig
     priorities: Priorities
+    config_path: str = ""
 
 
 class Server:
@@ -46,12 +51,14 @@ class Server:
 
     def __init__(self, setup: Setup, *, node_id: NodeId) -> None:
         self._setup = setup
+        self._started_at = Observers.now()
         self._loop = asyncio.get_running_loop()
         self._identity = Identity(node_id, PROGRAM)
         self._tasks = TaskSet(on_failure=_report_failure)
         self._table = CardTable(node_id, first_share_id=_random_share_id())
         self._router = Router(_router_settings(setup.toml), setup.priorities)
-        self._exchange = Exchange(self._router, on_loop=_report_loop)
+        self._observers = Observers()
+        self._exchange = Exchange(self._router, observers=self._observers, on_loop=_report_loop)
         self._cards = LocalCards(
             table=self._table,
             exchange=self._exchange,
@@ -69,6 +76,22 @@ class Server:
     def ports(self) -> list[int]:
         """The ports that clients can connect to."""
         return self._listener.ports
+
+    def observe(self, observer: Observer) -> None:
+        """Tell somebody everything that happens from now on."""
+        self._observers.add(observer)
+
+    def snapshot(self) -> Snapshot:
+        """What may be seen of this server now."""
+        return take_snapshot(
+            config_path=self._setup.config_path,
+            started_at=self._started_at,
+            identity=self._identity,
+            context=self._context,
+            table=self._table,
+            upstreams=self._upstreams,
+            local_cards=self._cards,
+        )
 
     async def start(self) -> None:
         """Start cards and links, and open the door.
@@ -128,6 +151,8 @@ class Server:
             admission=Admission(_admission_limits(setup.toml), admits=networks.admits),
             door_log=self._door_log,
             clones=self._clones,
+            observers=self._observers,
+            totals=Totals(),
             emm_gate=EmmGate(global_emms=setup.config.settings.global_emm),
             tasks=self._tasks,
             limits=setup.toml.limits,
@@ -160,6 +185,7 @@ class Server:
             exchange=self._exchange,
             tasks=self._tasks,
             clones=self._clones,
+            observers=self._observers,
             on_cards_changed=self._cards_changed,
         )
 
@@ -169,6 +195,8 @@ class Server:
 
     def _refresh_sessions(self) -> None:
         self._refresh_timer = None
+        for _, source in self._upstreams.sources():
+            source.report_cards()
         for session in list(self._context.sessions.values()):
             session.refresh()
 

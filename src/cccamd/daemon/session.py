@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from cccamd.cards import CardTable, View, Viewer, difference, is_open
@@ -12,10 +12,20 @@ from cccamd.daemon.accounts import Account, Accounts, is_address, resolves_to, s
 from cccamd.daemon.clones import CloneWatch
 from cccamd.daemon.doorlog import DoorLog
 from cccamd.daemon.exchange import ClientRequest, Exchange
+from cccamd.daemon.observers import Observers
+from cccamd.daemon.usage import ClientUsage, Totals
 from cccamd.daemon.words import describe_partner, describe_request
+from cccamd.diag import (
+    ClientLoggedIn,
+    ClientLoggedOut,
+    EcmFinished,
+    EcmResult,
+    EmmFinished,
+    LoginFailed,
+)
 from cccamd.ids import ShareId, format_node_id
 from cccamd.net import Admission, Connected, Connection, Identity, TaskSet
-from cccamd.routing import EmmGate, EmmVerdict, Trace
+from cccamd.routing import EmmGate, EmmVerdict, Result, Trace
 from cccamd.toml import Limits
 from cccamd.wire import (
     SEED_RANDOM_LENGTH,
@@ -47,6 +57,9 @@ from cccamd.wire import (
 
 log = logging.getLogger("cccamd.client")
 
+ECM_TABLE_IDS = (0x80, 0x81)
+_RESULTS = {Nok.NOK1: EcmResult.NOK1, Nok.NOK2: EcmResult.NOK2}
+
 
 @dataclass(slots=True, kw_only=True)
 class SessionContext:
@@ -61,6 +74,8 @@ class SessionContext:
     admission: Admission
     door_log: DoorLog
     clones: CloneWatch
+    observers: Observers
+    totals: Totals
     emm_gate: EmmGate
     tasks: TaskSet
     limits: Limits
@@ -88,12 +103,32 @@ class Session:
         self._view: View | None = None
         self._told: Mapping[ShareId, CardAdded] | None = None
         self._requests: dict[int, _Request] = {}
+        now = context.observers.now()
+        self.usage = ClientUsage(connected_at=now, heard_at=now)
+        self.program = ""
+        """What the client calls itself; empty without a partner text."""
 
     @property
     def name(self) -> str:
         """How logs name it: account, once it is known, and address."""
         user = f"{self.account.line.user}@" if self.account is not None else ""
         return user + self.connection.peer
+
+    @property
+    def is_introduced(self) -> bool:
+        """Whether the client has said who it is."""
+        return self._protocol.client is not None
+
+    @property
+    def client(self) -> ClientData:
+        """Who the client says it is; only after it has said so."""
+        assert self._protocol.client is not None
+        return self._protocol.client
+
+    @property
+    def told(self) -> Collection[ShareId]:
+        """The cards that the client was told of."""
+        return self._told or ()
 
     def refresh(self) -> None:
         """Tell the client what has changed in its card list, and nothing else."""
@@ -131,13 +166,51 @@ class Session:
             self._protocol.answer(request.request_id, answer)
         else:
             self._protocol.refuse(request.request_id, answer)
+        self.connection.flush()
+        self._account_for(request, answer, trace)
+
+    def _account_for(self, request: "_Request", answer: ControlWords | Nok, trace: Trace) -> None:
+        """Count, log and report an answer, after it went out."""
+        seconds = self.connection.now() - request.asked_at
+        source = self._context.exchange.source(trace.winner.source) if trace.winner else None
+        result = EcmResult.CW if isinstance(answer, ControlWords) else _RESULTS[answer]
+        self.usage.finished(
+            request.request,
+            result=result.value,
+            source=source.name if source else "",
+            local=source is None or source.local,
+            seconds=seconds,
+        )
         level = logging.INFO if self._context.show_timing else logging.DEBUG
         if log.isEnabledFor(level):
-            took = 1000 * (self.connection.now() - request.asked_at)
-            result = "CW" if isinstance(answer, ControlWords) else answer.name
             words = describe_request(request.request)
-            log.log(level, "%s: %s: %s in %.1f ms, %s", self.name, words, result, took, trace)
-        self.connection.flush()
+            milliseconds = 1000 * seconds
+            text = "%s: %s: %s in %.1f ms, %s"
+            log.log(level, text, self.name, words, result.value, milliseconds, trace)
+        if self._context.observers:
+            self._report(request.request, result, trace, seconds=seconds)
+
+    def _report(
+        self, request: EcmRequest, result: EcmResult, trace: Trace, *, seconds: float
+    ) -> None:
+        assert self.account is not None
+        observers = self._context.observers
+        table_id = request.ecm[0]
+        observers.tell(
+            EcmFinished(
+                at=observers.now(),
+                account=self.account.line.user,
+                caid=request.caid,
+                ident=request.ident,
+                sid=request.sid,
+                parity=table_id if table_id in ECM_TABLE_IDS else 0,
+                fingerprint=hash((request.caid, request.ident, request.ecm)),
+                result=result,
+                seconds=seconds,
+                source=self.usage.last_source,
+                cached=trace.result is Result.CACHED,
+            )
+        )
 
     # The login.
 
@@ -208,6 +281,17 @@ class Session:
             format_node_id(client.node_id),
         )
         self._context.clones.seen(client.node_id, self.connection.address)
+        self._context.observers.tell(
+            ClientLoggedIn(
+                at=self._context.observers.now(),
+                account=self.account.line.user,
+                address=self.connection.address,
+                version=client.version,
+                build=client.build,
+                revision=self._protocol.revision.value,
+                node_id=client.node_id,
+            )
+        )
         self._look(self.account, client)
 
     def _look(self, account: Account, client: ClientData) -> None:
@@ -239,6 +323,7 @@ class Session:
             case CardsDue():
                 self._announce_all()
             case PartnerText():
+                self.program = event.program
                 log.info("%s: %s", self.name, describe_partner(event))
             case RequestDropped(request_id):
                 self._drop(request_id)
@@ -252,6 +337,11 @@ class Session:
     def _ask(self, request_id: int, ecm: EcmRequest) -> None:
         request = _Request(self, request_id, ecm, self.connection.now())
         self._requests[request_id] = request
+        now = self._context.observers.now()
+        pending, totals = len(self._requests), self._context.totals
+        self.usage.asked(ecm, now=now)
+        totals.ecms += 1
+        totals.peak_pending = max(totals.peak_pending, pending)
         if self._view is None or not self._is_open_now():
             self._protocol.refuse(request_id, Nok.NOK1)
             del self._requests[request_id]
@@ -277,8 +367,21 @@ class Session:
             self, card, emm.emm, allowed=self.account.emm_allowed, now=self.connection.now()
         )
         log.debug("%s: EMM of %d bytes: %s", self.name, len(emm.emm), verdict.value)
-        if verdict is EmmVerdict.PASSED and card is not None:
+        passed = verdict is EmmVerdict.PASSED
+        context.totals.emms += 1
+        self.usage.emms_sent += 1
+        self.usage.emms_passed += passed
+        if passed and card is not None:
             context.exchange.send_emm(card, emm)
+        context.observers.tell(
+            EmmFinished(
+                at=context.observers.now(),
+                account=self.account.line.user,
+                caid=emm.caid,
+                passed=passed,
+                verdict=verdict.value,
+            )
+        )
 
     def _drop(self, request_id: int) -> None:
         request = self._requests.pop(request_id, None)
@@ -298,9 +401,27 @@ class Session:
             del context.sessions[user]
             if self._protocol.client is not None:
                 context.clones.gone(self._protocol.client.node_id, self.connection.address)
-            log.info("%s: logged out: %s", self.name, closed)
+            self._report_logout(str(closed))
         else:
-            context.door_log.failed(self.name, self.connection.address, closed)
+            self._report_failure(closed)
+
+    def _report_logout(self, reason: str) -> None:
+        assert self.account is not None
+        log.info("%s: logged out: %s", self.name, reason)
+        observers = self._context.observers
+        account, address = self.account.line.user, self.connection.address
+        observers.tell(
+            ClientLoggedOut(at=observers.now(), account=account, address=address, reason=reason)
+        )
+
+    def _report_failure(self, closed: Closed) -> None:
+        address, observers = self.connection.address, self._context.observers
+        self._context.totals.logins_failed += 1
+        self._context.door_log.failed(self.name, address, closed)
+        account = self.account.line.user if self.account is not None else ""
+        observers.tell(
+            LoginFailed(at=observers.now(), account=account, address=address, reason=str(closed))
+        )
 
     def _note(self, event: object) -> None:
         match event:

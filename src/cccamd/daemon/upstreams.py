@@ -5,11 +5,13 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from cccamd.cards import Card, CardTable, Rejected, SourcePolicy
+from cccamd.cards import Card, CardTable, Rejected, SourceId, SourcePolicy
 from cccamd.config import CLine, Config
 from cccamd.daemon.clones import CloneWatch
 from cccamd.daemon.exchange import Exchange, Source
+from cccamd.daemon.observers import Observers
 from cccamd.daemon.words import describe_card, describe_partner
+from cccamd.diag import CardsChanged, SourceDown, SourceUp
 from cccamd.ids import format_node_id, format_share_id
 from cccamd.net import Connected, Identity, Link, LinkWaiting, Target, TaskSet
 from cccamd.routing import Ask, AskId, Refusal, SourceTraits
@@ -107,6 +109,8 @@ def _policy(line: CLine, config: Config, toml: TomlConfig) -> SourcePolicy:
 class UpstreamSource(Source):
     """One link: what it announces goes into the card table, what it answers to the exchange."""
 
+    local = False
+
     def __init__(
         self,
         upstream: Upstream,
@@ -116,15 +120,24 @@ class UpstreamSource(Source):
         exchange: Exchange,
         tasks: TaskSet,
         clones: CloneWatch,
+        observers: Observers,
         on_cards_changed: Callable[[], None],
     ) -> None:
+        super().__init__(upstream.name)
         self.upstream = upstream
+        self.up_at: float | None = None
+        """Seconds since the epoch; None while it is not logged in."""
+        self.next_attempt_at: float | None = None
+        self.program = ""
+        """What the server calls itself; empty without a partner text."""
         self.source_id = table.add_source(upstream.policy)
         self.link = Link(upstream.target(), identity=identity, handle=self._handle)
         self._table = table
         self._exchange = exchange
         self._clones = clones
+        self._observers = observers
         self._on_cards_changed = on_cards_changed
+        self._reported_cards = 0
         self._asks: dict[int, AskId] = {}
         self._link_ids: dict[AskId, int] = {}
         self._task = tasks.start(f"link to {upstream.name}", self.link.run())
@@ -141,6 +154,14 @@ class UpstreamSource(Source):
         self._on_cards_changed()
         return True
 
+    def report_cards(self) -> None:
+        """Tell how many cards there are now, if that has changed."""
+        count = len(self._table.cards_of(self.source_id))
+        if count != self._reported_cards:
+            self._reported_cards = count
+            now = self._observers.now()
+            self._observers.tell(CardsChanged(at=now, source=self.name, cards=count))
+
     async def stop(self) -> None:
         """Log out and forget everything it announced."""
         self._task.cancel()
@@ -152,7 +173,7 @@ class UpstreamSource(Source):
         try:
             link_id = self.link.ask(ask.request)
         except (ConnectionError, ValueError) as error:
-            log.debug("%s: cannot be asked: %s", self.upstream.name, error)
+            log.debug("%s: cannot be asked: %s", self.name, error)
             return Refusal.PASSING
         self._asks[link_id] = ask.ask_id
         self._link_ids[ask.ask_id] = link_id
@@ -178,7 +199,7 @@ class UpstreamSource(Source):
             case CardAdded():
                 self._add_card(event)
             case CardRemoved(share_id):
-                log.debug("%s: card %s removed", self.upstream.name, format_share_id(share_id))
+                log.debug("%s: card %s removed", self.name, format_share_id(share_id))
                 if self._table.remove(self.source_id, share_id) is not None:
                     self._on_cards_changed()
             case ServerData():
@@ -186,12 +207,11 @@ class UpstreamSource(Source):
             case PartnerText():
                 self._partner(event)
             case Connected(address):
-                log.debug("%s: connected to %s", self.upstream.name, address)
+                log.debug("%s: connected to %s", self.name, address)
             case Closed():
                 self._lose()
             case LinkWaiting(reason, delay):
-                name = self.upstream.name
-                log.warning("%s: %s; next attempt in %.1f s", name, reason, delay)
+                self._wait(reason, delay)
             case _:
                 self._note(event)
 
@@ -214,10 +234,10 @@ class UpstreamSource(Source):
     def _add_card(self, announced: CardAdded) -> None:
         result = self._table.add(self.source_id, announced)
         if isinstance(result, Rejected):
-            name = self.upstream.name
+            name = self.name
             log.debug("%s: %s not taken: %s", name, describe_card(announced), result.text)
         else:
-            log.debug("%s: %s", self.upstream.name, describe_card(announced))
+            log.debug("%s: %s", self.name, describe_card(announced))
         self._on_cards_changed()
 
     def _up(self, server: ServerData) -> None:
@@ -225,19 +245,28 @@ class UpstreamSource(Source):
         assert protocol is not None
         log.info(
             "%s: logged in; version %s build %s, %s, node id %s",
-            self.upstream.name,
+            self.name,
             server.version,
             server.build,
             protocol.revision.value,
             format_node_id(server.node_id),
         )
         self._clones.seen(server.node_id, self.link.peer_address)
+        self.up_at, self.next_attempt_at = self._observers.now(), None
+        self._observers.tell(SourceUp(at=self.up_at, source=self.name))
         self._tell_traits(one_at_a_time=not protocol.extended)
 
     def _partner(self, partner: PartnerText) -> None:
-        log.info("%s: %s", self.upstream.name, describe_partner(partner))
+        self.program = partner.program
+        log.info("%s: %s", self.name, describe_partner(partner))
         protocol = self.link.protocol
         self._tell_traits(one_at_a_time=protocol is None or not protocol.extended)
+
+    def _wait(self, reason: str, delay: float) -> None:
+        log.warning("%s: %s; next attempt in %.1f s", self.name, reason, delay)
+        now = self._observers.now()
+        self.next_attempt_at = now + delay
+        self._observers.tell(SourceDown(at=now, source=self.name, reason=reason))
 
     def _tell_traits(self, *, one_at_a_time: bool) -> None:
         traits = SourceTraits(
@@ -246,6 +275,7 @@ class UpstreamSource(Source):
         self._exchange.add_source(self.source_id, self, traits)
 
     def _lose(self) -> None:
+        self.up_at = None
         protocol = self.link.protocol
         if protocol is not None and protocol.server is not None:
             self._clones.gone(protocol.server.node_id, self.link.peer_address)
@@ -256,7 +286,7 @@ class UpstreamSource(Source):
             self._on_cards_changed()
 
     def _note(self, event: object) -> None:
-        name = self.upstream.name
+        name = self.name
         match event:
             case LoginSucceeded():
                 log.debug("%s: login accepted", name)
@@ -280,6 +310,10 @@ class Upstreams:
 
     def __len__(self) -> int:
         return len(self._running)
+
+    def sources(self) -> Iterable[tuple[SourceId, UpstreamSource]]:
+        """The links, up or not."""
+        return [(source.source_id, source) for source in self._running.values()]
 
     async def apply(self, upstreams: Iterable[Upstream]) -> None:
         """Start the links that are new, stop those that are gone, leave the others alone."""

@@ -1,0 +1,121 @@
+"""What happens in a running server, as values: the food of journal, history, metrics and pages.
+
+The daemon reports each as it happens, with the wall clock's time in it; consumers are plain
+objects. None of these ever holds a password, an ECM's bytes or a CW.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from cccamd.ids import Caid, Ident, NodeId, Sid
+
+
+class EcmResult(Enum):
+    """How a request of a client ended."""
+
+    CW = "CW"
+    NOK1 = "NOK1"
+    NOK2 = "NOK2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """Anything that happened; `at` is seconds since the epoch."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientLoggedIn(Happening):
+    """A client is there."""
+
+    account: str
+    address: str
+    version: str
+    build: str
+    revision: str
+    node_id: NodeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientLoggedOut(Happening):
+    """A client has left; `reason` is for people."""
+
+    account: str
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginFailed(Happening):
+    """Somebody did not get in. `account` is empty when nobody was named that exists."""
+
+    account: str
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EcmFinished(Happening):
+    """A request of a client was answered."""
+
+    account: str
+    caid: Caid
+    ident: Ident
+    sid: Sid
+    parity: int
+    """The ECM's table id, 0x80 or 0x81: it toggles with each crypto period. Else 0."""
+    fingerprint: int
+    """Equal for equal ECMs, and says nothing else about them."""
+    result: EcmResult
+    seconds: float
+    """From the request to its answer."""
+    source: str
+    """Whose card gave the CW: the name of an upstream or a local card; empty without a CW."""
+    cached: bool
+    """Nobody had to be asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceAnswered(Happening):
+    """A source answered or refused a request of ours; `seconds` is its own time."""
+
+    source: str
+    caid: Caid
+    ident: Ident
+    sid: Sid
+    result: EcmResult
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceUp(Happening):
+    """A link has logged in, or a local card has started."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceDown(Happening):
+    """A link was lost; `reason` is for people."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardsChanged(Happening):
+    """The list of a source's cards has changed to so many."""
+
+    source: str
+    cards: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmmFinished(Happening):
+    """A client sent an EMM; `verdict` is for people."""
+
+    account: str
+    caid: Caid
+    passed: bool
+    verdict: str
