@@ -3,7 +3,7 @@
 from typing import Any
 
 from cccamd.cards import CardTable, View, Viewer
-from cccamd.config.model import FLine
+from cccamd.config import FLine
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.wire import CardAdded, EcmRequest, Provider
 

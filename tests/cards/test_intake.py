@@ -3,7 +3,7 @@
 from card_factory import CAID, OURS, announced, node, providers
 
 from cccamd.cards import Added, CardTable, Kept, Rejected, Rejection, SourcePolicy
-from cccamd.config.model import Limit
+from cccamd.config import Limit
 from cccamd.ids import Caid, Ident, NodeId, ShareId
 from cccamd.wire import CardAdded
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cccamd.cards import Card, CardTable, LocalCard, Reason, Viewer, judge
-from cccamd.config.model import Dialect, FLine, Limit
+from cccamd.config import Dialect, FLine, Limit
 from cccamd.ids import Caid, Ident, NodeId
 from cccamd.wire import SHARED_NODE_IDS
 

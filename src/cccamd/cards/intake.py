@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cccamd.cards.limits import LimitTable, find_limit, limit_table
-from cccamd.config.model import Limit
+from cccamd.config import Limit
 from cccamd.ids import Ident, NodeId, format_caid, format_node_id
 from cccamd.wire import CardAdded, Provider
 

@@ -5,7 +5,7 @@ Source: docs/config.md sections 3.1 (group1) and 3.2.
 
 from collections.abc import Iterable
 
-from cccamd.config.model import Limit
+from cccamd.config import Limit
 from cccamd.ids import Caid, Ident
 
 LimitTable = dict[tuple[int, int], Limit]

@@ -8,7 +8,7 @@ from enum import Enum
 
 from cccamd.cards.card import Card
 from cccamd.cards.limits import LimitTable, find_limit, limit_table
-from cccamd.config.model import FLine, Limit
+from cccamd.config import FLine, Limit
 from cccamd.ids import Ident, NodeId
 from cccamd.wire import SHARED_NODE_IDS, Provider
 
