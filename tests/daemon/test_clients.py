@@ -106,7 +106,7 @@ async def test_old_clients_can_be_kept_out() -> None:
 
 async def test_versions_decide_the_revision() -> None:
     cfg = "F: anna secret\nF: ben secret"
-    toml = TEST_CARD + 'sids = ["0001"]\n[[account]]\nuser = "ben"\nversion = "2.0.11"\n'
+    toml = TEST_CARD + 'sids = ["0001"]\n[[account]]\nuser = "ben"\ncccversion = "2.0.11"\n'
     async with running(cfg, toml) as lab, lab.client("anna") as anna, lab.client("ben") as ben:
         await cards_of(anna)
         await cards_of(ben)

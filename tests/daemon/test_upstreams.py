@@ -165,3 +165,36 @@ async def test_a_reload_keeps_links_whose_line_did_not_change() -> None:
         await near.server.reload(setup("F: anna secret", NO_CARDS, port=near.port))
         assert await client.wait_until(lambda: not client.cards, timeout=2.0)
         assert not far.server._context.sessions
+
+
+async def test_a_standby_line_takes_over_without_a_client_noticing() -> None:
+    """The same card by two ways; the line of rank 1 goes down while the client watches."""
+    first_port, second_port = free_port(), free_port()
+    upstream = (
+        '[[upstream]]\nhost = "127.0.0.1"\nport = {}\nuser = "anna"\ngroup = "g"\nrank = {}\n'
+    )
+    toml = upstream.format(first_port, 1) + upstream.format(second_port, 2)
+    cfg = "".join(f"C: 127.0.0.1 {port} anna secret\n" for port in (first_port, second_port))
+    far_cfg = "F: anna secret\nF: ben secret"
+    async with running(far_cfg) as far:
+        second_way = f"C: 127.0.0.1 {far.port} ben secret\nF: anna secret"
+        async with (
+            running(c_line(far) + "F: anna secret", NO_CARDS, port=first_port) as first,
+            running(second_way, NO_CARDS, port=second_port) as second,
+            running(cfg + "F: anna secret", toml) as near,
+            near.client() as client,
+        ):
+            await cards_of(client, 2)
+            (remote,) = (card for card in client.cards.values() if card.hop)
+            asked = [0, 0]
+            for number in range(40):
+                if number == 20:
+                    asked = [len(lab.server.snapshot().clients) for lab in (first, second)]
+                    await first.server.stop()
+                ecm = b"\x80" + bytes([number])
+                assert await ask(client, ecm, share_id=remote.share_id) == expected_cw(ecm)
+                assert remote.share_id in client.cards
+                await asyncio.sleep(0.02)
+            assert asked == [1, 1]
+            by_second = next(s for s in second.server.snapshot().sources if s.line)
+            assert by_second.answered == 20

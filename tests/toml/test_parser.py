@@ -21,7 +21,7 @@ def test_an_empty_file_is_all_defaults() -> None:
     parsed = read("")
     assert parsed.config == TomlConfig()
     assert parsed.problems == ()
-    assert parsed.config.server.version == Version(2, 3, 0)
+    assert parsed.config.server.cccversion == Version(2, 3, 0)
     assert parsed.config.limits.login_timeout == 10
     assert not parsed.config.network.allowed.admits("8.8.8.8")
 
@@ -33,7 +33,7 @@ def test_the_documented_example() -> None:
     config = parsed.config
     assert config.network.allowed.admits("203.0.113.200")
     assert config.limits == Limits(max_connections_per_address=20)
-    assert [(account.user, str(account.version)) for account in config.accounts] == [
+    assert [(account.user, str(account.cccversion)) for account in config.accounts] == [
         ("anna", "2.0.11")
     ]
     assert [(upstream.group, upstream.rank) for upstream in config.upstreams] == [
@@ -81,15 +81,15 @@ def test_the_document_names_every_key_with_default_and_bounds() -> None:
         ('[limits]\nqueue_limit = "9"', '2:15: error: [limits] queue_limit: read "9", expected'),
         ("[limits]\nmax_clients = true", "2:15: error: [limits] max_clients: read true, expect"),
         ("[limits]\necm_deadline = nan", "2:16: error: [limits] ecm_deadline: read nan, expec"),
-        ('[server]\nversion = "2.9"', '2:11: error: [server] version: read "2.9", expected a kn'),
+        ('[server]\ncccversion = "2.9"', '2:14: error: [server] cccversion: read "2.9", expected a kn'),
         ('[server]\nbind = ["*"]', '2:9: error: [server] bind: read "*", expected an address'),
         ("[server]\nbind = []", "2:8: error: [server] bind: read [], expected a list of addre"),
         ("[[server]]", "1:1: error: expected [server], with single brackets and once"),
         ("[card]", "1:1: error: expected [[card]], with double brackets"),
         ("account = [1]", "1:1: error: expected [[account]], with double brackets"),
-        ("[[account]]\nuser='a'", "1:1: error: [[account]] version is missing; expected a known"),
+        ("[[account]]\nuser='a'", "1:1: error: [[account]] cccversion is missing; expected a known"),
         (
-            "[[account]]\nversion='2.0.11'\nuser='123456789012345678901'",
+            "[[account]]\ncccversion='2.0.11'\nuser='123456789012345678901'",
             "3:6: error: [[account]] user: read '123456789012345678901', expected a user name of",
         ),
         (
@@ -98,7 +98,7 @@ def test_the_document_names_every_key_with_default_and_bounds() -> None:
         ),
         (
             "[[upstream]]\nhost='h'\nport=1\nuser='u'",
-            "1:1: error: [[upstream]] expected version or group",
+            "1:1: error: [[upstream]] expected cccversion or group",
         ),
         (
             '[[card]]\nkind = "tset"\ncaid = "1"',
@@ -178,7 +178,7 @@ def test_ways_to_write_a_caid(written: str, caid: int) -> None:
 
 
 def test_accounts_and_upstreams_are_unique() -> None:
-    account = "[[account]]\nuser = 'a'\nversion = '2.0.11'\n"
+    account = "[[account]]\nuser = 'a'\ncccversion = '2.0.11'\n"
     upstream = "[[upstream]]\nhost = '{}'\nport = 1\nuser = 'u'\ngroup = 'g'\n"
     parsed = read(account * 2 + upstream.format("h") + upstream.format("H"))
     assert (len(parsed.config.accounts), len(parsed.config.upstreams)) == (1, 1)
@@ -304,7 +304,7 @@ keys = st.sampled_from(
         "allow",
         "login_timeout",
         "queue_limit",
-        "version",
+        "cccversion",
         "bind",
         "seconds",
         "hedge",

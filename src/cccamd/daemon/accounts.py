@@ -42,11 +42,11 @@ Accounts = dict[bytes, Account]
 
 def accounts_of(config: Config, toml: TomlConfig) -> Accounts:
     """Put the accounts of both files together; F-lines are unique by user already."""
-    versions = {account.user.encode(): account.version for account in toml.accounts}
+    versions = {account.user: account.cccversion for account in toml.accounts}
     return {
         line.user_bytes(): Account(
             line=line,
-            version=versions.get(line.user_bytes(), toml.server.version),
+            version=versions.get(line.user, toml.server.cccversion),
             emm_allowed=config.emm_allowed and line.allowemm,
             global_limits=config.settings.global_limits,
         )

@@ -94,6 +94,7 @@ def load_files(config_path: Path | None, toml_path: Path | None) -> Files:
     messages += _describe_unserved(path, loaded.result.config)
     beside = path.parent / FILE_NAME
     toml = _load_toml(toml_path or beside, required=toml_path is not None, messages=messages)
+    messages += _describe_strays(loaded.result.config, toml.config)
     prio_path = loaded.result.config.settings.caid_prio_file
     return Files(
         config=loaded.result.config,
@@ -121,6 +122,23 @@ def _describe_unserved(path: Path, config: Config) -> list[Message]:
         (logging.WARNING, f"{path}:{line.line}: N-lines (newcamd) are read, but not served yet")
         for line in config.n_lines
     ]
+
+
+def _describe_strays(config: Config, toml: TomlConfig) -> list[Message]:
+    """Tables that name an F-line or C-line which does not exist are typing errors."""
+    users = {line.user for line in config.f_lines}
+    links = {(line.host.lower(), line.port, line.user) for line in config.c_lines}
+    texts = [
+        f"{FILE_NAME}: [[account]] {account.identity} names no F-line"
+        for account in toml.accounts
+        if account.user not in users
+    ]
+    texts += [
+        f"{FILE_NAME}: [[upstream]] {upstream.identity} names no C-line"
+        for upstream in toml.upstreams
+        if (upstream.host.lower(), upstream.port, upstream.user) not in links
+    ]
+    return [(logging.WARNING, text) for text in texts]
 
 
 def _load_example(toml_path: Path | None) -> Files:

@@ -82,11 +82,11 @@ def upstreams_of(config: Config, toml: TomlConfig) -> list[Upstream]:
     upstreams = []
     for line in config.c_lines:
         extra = extras.get((line.host.lower(), line.port, line.user))
-        version = extra.version if extra is not None else None
+        version = extra.cccversion if extra is not None else None
         upstreams.append(
             Upstream(
                 line=line,
-                version=version or toml.server.version,
+                version=version or toml.server.cccversion,
                 limits=toml.limits,
                 policy=_policy(line, config, toml),
                 group=(extra.group if extra else None) or "",

@@ -121,7 +121,7 @@ class Limits(Table):
 class ServerTable(Table):
     """`[server]`: how we show ourselves to clients, and where we listen."""
 
-    version: _KnownVersion = DEFAULT_VERSION
+    cccversion: _KnownVersion = DEFAULT_VERSION
     bind: tuple[Annotated[str, AfterValidator(_check_address)], ...] = Field(
         default=("0.0.0.0", "::"),
         strict=False,
@@ -152,7 +152,7 @@ class AccountTable(Table):
     """`[[account]]`: what CCcam.cfg cannot say about an F-line, named by its user."""
 
     user: _User
-    version: _KnownVersion
+    cccversion: _KnownVersion
     """Announced to this client instead of that in `[server]`."""
 
     @property
@@ -167,7 +167,7 @@ class UpstreamTable(Table):
     host: str = Field(min_length=1, description="the host of a C-line, in quotes")
     port: int = Field(ge=1, le=65_535, description="the port of a C-line, 1 to 65535")
     user: _User
-    version: _KnownVersion | None = None
+    cccversion: _KnownVersion | None = None
     """Announced to this upstream."""
     group: str | None = Field(default=None, min_length=1, description="a name in quotes")
     """Upstreams of one group stand in for each other."""
@@ -183,8 +183,8 @@ class UpstreamTable(Table):
     def _check_use(self) -> Self:
         if "rank" in self.model_fields_set and self.group is None:
             raise ValueError('expected a group too: rank orders the upstreams of one group = "…"')
-        if self.version is None and self.group is None:
-            raise ValueError("expected version or group: else the table says nothing")
+        if self.cccversion is None and self.group is None:
+            raise ValueError("expected cccversion or group: else the table says nothing")
         return self
 
 
