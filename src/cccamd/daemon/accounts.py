@@ -25,6 +25,11 @@ class Account:
     global_limits: tuple[Limit, ...] = field(repr=False, default=())
 
     @property
+    def user(self) -> bytes:
+        """The user name as it comes over the wire."""
+        return self.line.user_bytes()
+
+    @property
     def password(self) -> bytes:
         """The password as the cipher takes it."""
         return self.line.password_bytes()
@@ -54,21 +59,18 @@ def accounts_of(config: Config, toml: TomlConfig) -> Accounts:
     }
 
 
-def is_address(host: str) -> bool:
-    """Whether an F-line's host is an IP address, so that no name must be resolved."""
+async def comes_from(host: str, address: str) -> bool:
+    """Whether an address is that of an F-line's host.
+
+    Names are resolved at each login (docs/config.md section 3.1), because they change.
+    """
     try:
-        ip_address(host)
+        return ip_address(host) == ip_address(address.split("%")[0])
     except ValueError:
-        return False
-    return True
+        return await _resolves_to(host, address)
 
 
-def same_address(one: str, other: str) -> bool:
-    """Whether two texts are the same IP address."""
-    return ip_address(one) == ip_address(other.split("%")[0])
-
-
-async def resolves_to(host: str, address: str) -> bool:
+async def _resolves_to(host: str, address: str) -> bool:
     """Whether a name has this address now; a name that cannot be resolved has none."""
     loop = asyncio.get_running_loop()
     try:
@@ -76,4 +78,4 @@ async def resolves_to(host: str, address: str) -> bool:
             found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
         return False
-    return any(same_address(str(sockaddr[0]).split("%")[0], address) for *_, sockaddr in found)
+    return address in {str(sockaddr[0]) for *_, sockaddr in found}

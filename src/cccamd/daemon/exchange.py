@@ -118,9 +118,10 @@ class Exchange:
             self._ended(ask_id, EcmResult.NOK1)
         self._perform(self.router.source_lost(source_id, self._loop.time()))
 
-    def source(self, source_id: SourceId) -> Source | None:
-        """The source of a card, while it can be asked."""
-        return self._sources.get(source_id)
+    def source_of(self, card: Card) -> tuple[str, bool] | None:
+        """Name of a card's source, and whether it is local; None when it is gone."""
+        source = self._sources.get(card.source)
+        return None if source is None else (source.name, source.local)
 
     def request(self, waiter: ClientRequest, view: View, request: EcmRequest) -> None:
         """Find control words for a client; its waiter is answered exactly once."""

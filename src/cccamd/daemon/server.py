@@ -16,6 +16,7 @@ from cccamd.daemon.doorlog import DoorLog
 from cccamd.daemon.exchange import Exchange
 from cccamd.daemon.local import LocalCards
 from cccamd.daemon.observers import Observer, Observers
+from cccamd.daemon.record import RecordContext
 from cccamd.daemon.session import Session, SessionContext
 from cccamd.daemon.snapshot import take_snapshot
 from cccamd.daemon.upstreams import Upstream, Upstreams, UpstreamSource, upstreams_of
@@ -149,15 +150,21 @@ class Server:
             table=self._table,
             exchange=self._exchange,
             admission=Admission(_admission_limits(setup.toml), admits=networks.admits),
-            door_log=self._door_log,
+            records=self._make_records(),
             clones=self._clones,
-            observers=self._observers,
-            totals=Totals(),
             emm_gate=EmmGate(global_emms=setup.config.settings.global_emm),
             tasks=self._tasks,
             limits=setup.toml.limits,
             minimum_client_version=_minimum_version(setup.config),
-            show_timing=setup.config.settings.show_timing,
+        )
+
+    def _make_records(self) -> RecordContext:
+        return RecordContext(
+            observers=self._observers,
+            totals=Totals(),
+            door_log=self._door_log,
+            source_of=self._exchange.source_of,
+            show_timing=lambda: self._setup.config.settings.show_timing,
         )
 
     def _update_context(self) -> None:
@@ -165,7 +172,6 @@ class Server:
         context.accounts = accounts_of(setup.config, setup.toml)
         context.limits = setup.toml.limits
         context.minimum_client_version = _minimum_version(setup.config)
-        context.show_timing = setup.config.settings.show_timing
         context.emm_gate.global_emms = setup.config.settings.global_emm
         for user, session in list(context.sessions.items()):
             session.adopt(context.accounts.get(user))

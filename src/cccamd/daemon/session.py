@@ -1,31 +1,19 @@
 """One client, from its connection to its last word."""
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from cccamd.cards import CardTable, View, Viewer, difference, is_open
-from cccamd.daemon.accounts import Account, Accounts, is_address, resolves_to, same_address
+from cccamd.daemon.accounts import Account, Accounts, comes_from
 from cccamd.daemon.clones import CloneWatch
-from cccamd.daemon.doorlog import DoorLog
 from cccamd.daemon.exchange import ClientRequest, Exchange
-from cccamd.daemon.observers import Observers
-from cccamd.daemon.usage import ClientUsage, Totals
-from cccamd.daemon.words import describe_partner, describe_request
-from cccamd.diag import (
-    ClientLoggedIn,
-    ClientLoggedOut,
-    EcmFinished,
-    EcmResult,
-    EmmFinished,
-    LoginFailed,
-)
-from cccamd.ids import ShareId, format_node_id
+from cccamd.daemon.record import ClientRecord, RecordContext
+from cccamd.ids import ShareId
 from cccamd.net import Admission, Connected, Connection, Identity, TaskSet
-from cccamd.routing import EmmGate, EmmVerdict, Result, Trace
+from cccamd.routing import EmmGate, EmmVerdict, Trace
 from cccamd.toml import Limits
 from cccamd.wire import (
     SEED_RANDOM_LENGTH,
@@ -42,23 +30,13 @@ from cccamd.wire import (
     EmmReceived,
     LoginRequested,
     LoginSucceeded,
-    MalformedReceived,
     Nok,
-    PartnerText,
     RequestDropped,
     ServerProtocol,
     State,
-    TextReceived,
-    UnexpectedReceived,
     Version,
     announced_version,
-    command_name,
 )
-
-log = logging.getLogger("cccamd.client")
-
-ECM_TABLE_IDS = (0x80, 0x81)
-_RESULTS = {Nok.NOK1: EcmResult.NOK1, Nok.NOK2: EcmResult.NOK2}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,57 +50,38 @@ class SessionContext:
     table: CardTable
     exchange: Exchange
     admission: Admission
-    door_log: DoorLog
+    records: RecordContext
     clones: CloneWatch
-    observers: Observers
-    totals: Totals
     emm_gate: EmmGate
     tasks: TaskSet
     limits: Limits
     minimum_client_version: Version | None
-    show_timing: bool
 
 
 class Session:
     """One client's connection, account, view of the cards and open requests."""
 
     def __init__(self, context: SessionContext) -> None:
-        loop = asyncio.get_running_loop()
         protocol = ServerProtocol(
             node_id=context.identity.node_id,
             program=context.identity.program,
             random=os.urandom(SEED_RANDOM_LENGTH),
-            now=loop.time(),
+            now=asyncio.get_running_loop().time(),
             login_timeout=context.limits.login_timeout,
             queue_limit=context.limits.queue_limit,
         )
         self.connection = Connection(protocol, self._handle)
-        self.account: Account | None = None
+        self.record = ClientRecord(context.records)
+        self._account: Account | None = None
         self._protocol = protocol
         self._context = context
         self._view: View | None = None
         self._told: Mapping[ShareId, CardAdded] | None = None
         self._requests: dict[int, _Request] = {}
-        now = context.observers.now()
-        self.usage = ClientUsage(connected_at=now, heard_at=now)
-        self.program = ""
-        """What the client calls itself; empty without a partner text."""
 
     @property
-    def name(self) -> str:
-        """How logs name it: account, once it is known, and address."""
-        user = f"{self.account.line.user}@" if self.account is not None else ""
-        return user + self.connection.peer
-
-    @property
-    def is_introduced(self) -> bool:
-        """Whether the client has said who it is."""
-        return self._protocol.client is not None
-
-    @property
-    def client(self) -> ClientData:
-        """Who the client says it is; only after it has said so."""
-        assert self._protocol.client is not None
+    def client(self) -> ClientData | None:
+        """Who the client says it is; None before it has said so."""
         return self._protocol.client
 
     @property
@@ -140,17 +99,18 @@ class Session:
                 self._protocol.withdraw(message)
             else:
                 self._protocol.announce(message)
-        self._told = dict(announcements)
+        self._told = announcements
         self.connection.flush()
 
     def adopt(self, account: Account | None) -> None:
         """Go on with an edited F-line; a login that would fail now ends."""
-        assert self.account is not None
-        before, self.account = self.account, account or self.account
-        if account is None or not before.same_login(account):
+        before = self._account
+        if account is None or before is None or not before.same_login(account):
             self.connection.close(CloseReason.CONFIG_CHANGED)
-        elif self._protocol.client is not None:
-            self._look(account, self._protocol.client)
+            return
+        self._take_account(account)
+        if self.client is not None:
+            self._look(account, self.client)
             self.refresh()
 
     def probe(self) -> None:
@@ -167,102 +127,74 @@ class Session:
         else:
             self._protocol.refuse(request.request_id, answer)
         self.connection.flush()
-        self._account_for(request, answer, trace)
-
-    def _account_for(self, request: "_Request", answer: ControlWords | Nok, trace: Trace) -> None:
-        """Count, log and report an answer, after it went out."""
         seconds = self.connection.now() - request.asked_at
-        source = self._context.exchange.source(trace.winner.source) if trace.winner else None
-        result = EcmResult.CW if isinstance(answer, ControlWords) else _RESULTS[answer]
-        self.usage.finished(
-            request.request,
-            result=result.value,
-            source=source.name if source else "",
-            local=source is None or source.local,
-            seconds=seconds,
-        )
-        level = logging.INFO if self._context.show_timing else logging.DEBUG
-        if log.isEnabledFor(level):
-            words = describe_request(request.request)
-            milliseconds = 1000 * seconds
-            text = "%s: %s: %s in %.1f ms, %s"
-            log.log(level, text, self.name, words, result.value, milliseconds, trace)
-        if self._context.observers:
-            self._report(request.request, result, trace, seconds=seconds)
+        self.record.answered(request.request, answer, trace, seconds=seconds)
 
-    def _report(
-        self, request: EcmRequest, result: EcmResult, trace: Trace, *, seconds: float
-    ) -> None:
-        assert self.account is not None
-        observers = self._context.observers
-        table_id = request.ecm[0]
-        observers.tell(
-            EcmFinished(
-                at=observers.now(),
-                account=self.account.line.user,
-                caid=request.caid,
-                ident=request.ident,
-                sid=request.sid,
-                parity=table_id if table_id in ECM_TABLE_IDS else 0,
-                fingerprint=hash((request.caid, request.ident, request.ecm)),
-                result=result,
-                seconds=seconds,
-                source=self.usage.last_source,
-                cached=trace.result is Result.CACHED,
-            )
-        )
+    def _handle(self, event: object) -> None:
+        match event:
+            case EcmReceived(request_id, request):
+                self._ask(request_id, request)
+            case EmmReceived(emm):
+                self._pass_emm(emm)
+            case RequestDropped(request_id):
+                self._drop(request_id)
+            case LoginRequested(user):
+                self._decide_login(user)
+            case LoginSucceeded():
+                self._log_in()
+            case ClientData():
+                self._introduce(event)
+            case CardsDue():
+                self._announce_all()
+            case Closed():
+                self._end(event)
+            case Connected():
+                self.record.address, self.record.peer = event.address, self.connection.peer
+                self.record.note(event)
+            case _:
+                self.record.note(event)
 
-    # The login.
+    # The login: between the user name and the password it is decided who may come in.
 
     def _decide_login(self, user: bytes) -> None:
         self._context.admission.heard(self.connection)
-        log.debug("%s: handshake done, user %r", self.name, user.decode("utf-8", "replace"))
+        shown = repr(user.decode("utf-8", "backslashreplace"))
+        self.record.debug("handshake done, user %s", shown)
         account = self._context.accounts.get(user)
         if account is None:
-            shown = user.decode("utf-8", "backslashreplace")
-            self._protocol.refuse_login(CloseReason.UNKNOWN_USER, repr(shown))
+            self._protocol.refuse_login(CloseReason.UNKNOWN_USER, shown)
             return
-        self.account = account
+        self._take_account(account)
         if (holder := self._context.sessions.get(user)) is not None:
             holder.probe()
             detail = f"from {holder.connection.peer}"
             self._protocol.refuse_login(CloseReason.ALREADY_CONNECTED, detail)
+        elif account.line.host is None:
+            self._protocol.authenticate(account.password, version=account.version)
+        else:
+            name = f"host of {self.record.name}"
+            self._context.tasks.start(name, self._check_host(account, account.line.host))
+
+    async def _check_host(self, account: Account, host: str) -> None:
+        allowed = await comes_from(host, self.connection.address)
+        if self._protocol.state is State.CLOSED:
             return
-        self._check_host(account)
-
-    def _check_host(self, account: Account) -> None:
-        host = account.line.host
-        if host is None:
-            self._authenticate(account)
-        elif is_address(host):
-            self._finish_host_check(account, same_address(host, self.connection.address))
-        else:
-            work = self._resolve_host(account, host)
-            self._context.tasks.start(f"resolve {host} for {self.name}", work)
-
-    async def _resolve_host(self, account: Account, host: str) -> None:
-        allowed = await resolves_to(host, self.connection.address)
-        if self._protocol.state is not State.CLOSED:
-            self._finish_host_check(account, allowed)
-            self.connection.flush()
-
-    def _finish_host_check(self, account: Account, allowed: bool) -> None:
         if allowed:
-            self._authenticate(account)
+            self._protocol.authenticate(account.password, version=account.version)
         else:
-            detail = f"line {account.line.line}: {account.line.host}"
+            detail = f"line {account.line.line}: {host}"
             self._protocol.refuse_login(CloseReason.WRONG_ADDRESS, detail)
+        self.connection.flush()
 
-    def _authenticate(self, account: Account) -> None:
-        self._protocol.authenticate(account.password, version=account.version)
+    def _take_account(self, account: Account) -> None:
+        self._account, self.record.line = account, account.line
 
     def _log_in(self) -> None:
-        assert self.account is not None
-        user = self.account.line.user_bytes()
-        if user in self._context.sessions:  # two logins at the same moment
+        assert self._account is not None
+        if self._account.user in self._context.sessions:  # two logins at the same moment
             self._protocol.close(CloseReason.ALREADY_CONNECTED)
             return
-        self._context.sessions[user] = self
+        self._context.sessions[self._account.user] = self
         self._context.admission.logged_in(self.connection)
 
     def _introduce(self, client: ClientData) -> None:
@@ -271,28 +203,12 @@ class Session:
         if minimum is not None and (version is None or version < minimum):
             self._protocol.close(CloseReason.OLD_VERSION, f"{client.version} < {minimum}")
             return
-        assert self.account is not None
-        log.info(
-            "%s: logged in; version %s build %s, %s, node id %s",
-            self.name,
-            client.version,
-            client.build,
-            self._protocol.revision.value,
-            format_node_id(client.node_id),
-        )
+        assert self._account is not None
+        self.record.logged_in(client, self._protocol.revision)
         self._context.clones.seen(client.node_id, self.connection.address)
-        self._context.observers.tell(
-            ClientLoggedIn(
-                at=self._context.observers.now(),
-                account=self.account.line.user,
-                address=self.connection.address,
-                version=client.version,
-                build=client.build,
-                revision=self._protocol.revision.value,
-                node_id=client.node_id,
-            )
-        )
-        self._look(self.account, client)
+        self._look(self._account, client)
+
+    # Cards.
 
     def _look(self, account: Account, client: ClientData) -> None:
         viewer = Viewer(
@@ -306,88 +222,46 @@ class Session:
     def _announce_all(self) -> None:
         self._told = {}
         self.refresh()
-        log.debug("%s: %d cards announced", self.name, len(self._told))
+        self.record.debug("%d cards announced", len(self.told))
 
-    # Events.
-
-    def _handle(self, event: object) -> None:
-        match event:
-            case EcmReceived(request_id, request):
-                self._ask(request_id, request)
-            case LoginRequested(user):
-                self._decide_login(user)
-            case LoginSucceeded():
-                self._log_in()
-            case ClientData():
-                self._introduce(event)
-            case CardsDue():
-                self._announce_all()
-            case PartnerText():
-                self.program = event.program
-                log.info("%s: %s", self.name, describe_partner(event))
-            case RequestDropped(request_id):
-                self._drop(request_id)
-            case EmmReceived(emm):
-                self._pass_emm(emm)
-            case Closed():
-                self._end(event)
-            case _:
-                self._note(event)
+    # ECMs and EMMs.
 
     def _ask(self, request_id: int, ecm: EcmRequest) -> None:
         request = _Request(self, request_id, ecm, self.connection.now())
         self._requests[request_id] = request
-        now = self._context.observers.now()
-        pending, totals = len(self._requests), self._context.totals
-        self.usage.asked(ecm, now=now)
-        totals.ecms += 1
-        totals.peak_pending = max(totals.peak_pending, pending)
+        self.record.asked(ecm, pending=len(self._requests))
         if self._view is None or not self._is_open_now():
+            self.record.debug("refused: outside the hours of its F-line")
             self._protocol.refuse(request_id, Nok.NOK1)
             del self._requests[request_id]
-            log.debug("%s: %s: outside its hours", self.name, describe_request(ecm))
             return
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug("%s: asks %s", self.name, describe_request(ecm))
         self._context.exchange.request(request, self._view, ecm)
 
     def _is_open_now(self) -> bool:
-        assert self.account is not None
-        if not self.account.line.timeframes:
+        assert self._account is not None
+        if not self._account.line.timeframes:
             return True
         local = time.localtime()
-        return is_open(self.account.line.timeframes, 60 * local.tm_hour + local.tm_min)
+        return is_open(self._account.line.timeframes, 60 * local.tm_hour + local.tm_min)
 
     def _pass_emm(self, emm: Emm) -> None:
-        if self._view is None or self.account is None:
+        if self._view is None or self._account is None:
             return
-        context = self._context
         card = self._view.card(emm.share_id)
-        verdict = context.emm_gate.decide(
-            self, card, emm.emm, allowed=self.account.emm_allowed, now=self.connection.now()
+        verdict = self._context.emm_gate.decide(
+            self, card, emm.emm, allowed=self._account.emm_allowed, now=self.connection.now()
         )
-        log.debug("%s: EMM of %d bytes: %s", self.name, len(emm.emm), verdict.value)
-        passed = verdict is EmmVerdict.PASSED
-        context.totals.emms += 1
-        self.usage.emms_sent += 1
-        self.usage.emms_passed += passed
-        if passed and card is not None:
-            context.exchange.send_emm(card, emm)
-        context.observers.tell(
-            EmmFinished(
-                at=context.observers.now(),
-                account=self.account.line.user,
-                caid=emm.caid,
-                passed=passed,
-                verdict=verdict.value,
-            )
-        )
+        if verdict is EmmVerdict.PASSED and card is not None:
+            self._context.exchange.send_emm(card, emm)
+        self.record.emm_decided(emm, verdict)
 
     def _drop(self, request_id: int) -> None:
         request = self._requests.pop(request_id, None)
         if request is not None:
-            log.debug("%s: too many requests at once, one refused", self.name)
+            self.record.debug("too many requests at once, the oldest was refused")
             self._context.exchange.gone([request])
+
+    # The end.
 
     def _end(self, closed: Closed) -> None:
         context = self._context
@@ -396,43 +270,13 @@ class Session:
         self._requests.clear()
         context.exchange.gone(waiting)
         context.emm_gate.forget(self)
-        user = self.account.line.user_bytes() if self.account is not None else b""
-        if context.sessions.get(user) is self:
-            del context.sessions[user]
-            if self._protocol.client is not None:
-                context.clones.gone(self._protocol.client.node_id, self.connection.address)
-            self._report_logout(str(closed))
-        else:
-            self._report_failure(closed)
-
-    def _report_logout(self, reason: str) -> None:
-        assert self.account is not None
-        log.info("%s: logged out: %s", self.name, reason)
-        observers = self._context.observers
-        account, address = self.account.line.user, self.connection.address
-        observers.tell(
-            ClientLoggedOut(at=observers.now(), account=account, address=address, reason=reason)
-        )
-
-    def _report_failure(self, closed: Closed) -> None:
-        address, observers = self.connection.address, self._context.observers
-        self._context.totals.logins_failed += 1
-        self._context.door_log.failed(self.name, address, closed)
-        account = self.account.line.user if self.account is not None else ""
-        observers.tell(
-            LoginFailed(at=observers.now(), account=account, address=address, reason=str(closed))
-        )
-
-    def _note(self, event: object) -> None:
-        match event:
-            case Connected():
-                log.debug("%s: connected", self.name)
-            case TextReceived(text):
-                log.info("%s: says: %s", self.name, text)
-            case UnexpectedReceived(command, length):
-                log.debug("%s: %s of %d bytes ignored", self.name, command_name(command), length)
-            case MalformedReceived(command, _, why):
-                log.debug("%s: malformed %s ignored: %s", self.name, command_name(command), why)
+        if self._account is None or context.sessions.get(self._account.user) is not self:
+            self.record.login_failed(closed)
+            return
+        del context.sessions[self._account.user]
+        if self.client is not None:
+            context.clones.gone(self.client.node_id, self.connection.address)
+        self.record.logged_out(str(closed))
 
 
 @dataclass(slots=True, eq=False)

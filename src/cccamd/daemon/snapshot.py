@@ -24,7 +24,7 @@ def take_snapshot(
     local_cards: LocalCards,
 ) -> Snapshot:
     """Look at everything once."""
-    sessions = [session for session in context.sessions.values() if session.is_introduced]
+    sessions = [session for session in context.sessions.values() if session.client is not None]
     sources = [
         *(_local(source_id, source, table) for source_id, source in local_cards.sources()),
         *(_upstream(source_id, source, table) for source_id, source in upstreams.sources()),
@@ -41,28 +41,30 @@ def take_snapshot(
         clients=tuple(_client(session) for session in sessions),
         sources=tuple(sources),
         cards=_cards(table, names, sessions),
-        ecms_total=context.totals.ecms,
-        emms_total=context.totals.emms,
-        logins_failed=context.totals.logins_failed,
+        ecms_total=context.records.totals.ecms,
+        emms_total=context.records.totals.emms,
+        logins_failed=context.records.totals.logins_failed,
         connections_refused=context.admission.refused,
         pending_logins=context.admission.pending,
-        peak_pending=context.totals.peak_pending,
+        peak_pending=context.records.totals.peak_pending,
     )
 
 
 def _client(session: Session) -> ClientStatus:
-    assert session.account is not None
-    client, protocol, usage = session.client, session.connection.protocol, session.usage
+    client, protocol = session.client, session.connection.protocol
+    record, usage = session.record, session.record.usage
+    assert client is not None
+    assert record.line is not None
     return ClientStatus(
-        account=session.account.line.user,
-        line=session.account.line.line,
+        account=record.user,
+        line=record.line.line,
         address=session.connection.address,
         port=session.connection.port,
         version=client.version,
         build=client.build,
         revision=protocol.revision.value,
         extended=protocol.extended,
-        program=session.program,
+        program=record.program,
         node_id=client.node_id,
         connected_at=usage.connected_at,
         heard_at=usage.heard_at,
@@ -147,9 +149,8 @@ def _cards(
 ) -> tuple[CardStatus, ...]:
     viewers: dict[ShareId, list[str]] = defaultdict(list)
     for session in sessions:
-        assert session.account is not None
         for share_id in session.told:
-            viewers[share_id].append(session.account.line.user)
+            viewers[share_id].append(session.record.user)
     return tuple(
         CardStatus(
             source=names.get(card.source, ""),
