@@ -35,7 +35,9 @@ ECM_LENGTH = 150
 def server(folder: Path, node_id: str, accounts: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run `cccamd serve`."""
     lines = "".join(f"F: user{number} secret\n" for number in range(accounts))
-    (folder / "CCcam.cfg").write_text(f"SERVER LISTEN PORT : {PORT}\n{lines}")
+    (folder / "CCcam.cfg").write_text(
+        f"ALLOW WEBINFO : no\nALLOW TELNETINFO : no\nSERVER LISTEN PORT : {PORT}\n{lines}"
+    )
     (folder / "cccamd.toml").write_text(TOML)
     (folder / "node-id").write_text(node_id)
     command = [sys.executable, "-m", "cccamd", "serve", "-C", str(folder / "CCcam.cfg")]

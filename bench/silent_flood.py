@@ -23,7 +23,10 @@ from cccamd.net import Client, Identity, Target
 from cccamd.wire import EcmRequest, make_node_id
 
 PORT = 15999
-CFG = f"SERVER LISTEN PORT : {PORT}\nF: anna secret\nF: ben secret\n"
+CFG = (
+    f"SERVER LISTEN PORT : {PORT}\nALLOW WEBINFO : no\nALLOW TELNETINFO : no\n"
+    "F: anna secret\nF: ben secret\n"
+)
 TOML = '[[card]]\nkind = "test"\ncaid = "7F00"\n'
 ASK_INTERVAL = 0.05
 

@@ -1,16 +1,16 @@
 """The errors that cccamd raises on purpose, all together in one tree.
 
-    CccamdError                  anything a person may be shown as one clear sentence
-    |-- ConfigError              a configuration file that cannot be used at all
-    |   '-- ConfigFileError      ... because it cannot be read          (cccamd.config)
-    |-- NodeIdError              a text that is no node id
-    |-- LocalProtocolError       the protocol core was misused: our bug (cccamd.wire)
-    |-- ListenError              a port that is not to be had           (cccamd.net)
-    |-- CannotDecode, CardUnavailable, EmmRefused                       (cccamd.localcards)
-    |-- StorageError             a card's key file                      (cccamd.localcards)
-    |-- CasError                 the open test CAS                      (cccamd.cas)
-    |-- TsError                  a broken transport stream              (cccamd.ts)
-    '-- CsaLibraryMissing        libdvbcsa is not installed             (cccamd.ts)
+CccamdError                  anything a person may be shown as one clear sentence
+|-- ConfigError              a configuration file that cannot be used at all
+|   '-- ConfigFileError      ... because it cannot be read          (cccamd.config)
+|-- NodeIdError              a text that is no node id
+|-- LocalProtocolError       the protocol core was misused: our bug (cccamd.wire)
+|-- ListenError              a port that is not to be had           (cccamd.net)
+|-- CannotDecode, CardUnavailable, EmmRefused                       (cccamd.localcards)
+|-- StorageError             a card's key file                      (cccamd.localcards)
+|-- CasError                 the open test CAS                      (cccamd.cas)
+|-- TsError                  a broken transport stream              (cccamd.ts)
+'-- CsaLibraryMissing        libdvbcsa is not installed             (cccamd.ts)
 """
 
 

@@ -117,6 +117,16 @@ def test_a_lost_source_takes_its_cards_with_it_and_no_others(table: CardTable) -
     assert set(table.nodes) == {node("b")}
 
 
+def test_an_upstream_is_known_by_its_node_id_while_its_link_is_up(table: CardTable) -> None:
+    source = table.add_source()
+    table.set_node_id(source, node("a"))
+    table.set_node_id(source, node("b"))
+    assert set(table.nodes) == {node("b")}
+    add(table, source, announced(1, "b"))
+    table.drop_source(source)
+    assert set(table.nodes) == set()
+
+
 def test_a_new_policy_judges_all_cards_anew(table: CardTable) -> None:
     source = table.add_source(SourcePolicy(minimum_downhops=3))
     for reshare in (1, 2, 3):

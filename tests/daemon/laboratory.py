@@ -31,6 +31,8 @@ kind = "test"
 caid = "7F00"
 providers = ["00000A"]
 """
+NO_PAGES = "ALLOW WEBINFO : no\nALLOW TELNETINFO : no\n"
+"""For tests that are not about pages: many servers at once would want the same ports."""
 PLAIN_NODE = NodeId(bytes.fromhex("7fffffff00000001"))
 """Not the shape that offers extended mode: clients stay plain."""
 
@@ -46,7 +48,8 @@ def new_node_id() -> NodeId:
 
 
 def setup(cfg: str, toml: str, *, port: int, folder: Path = Path()) -> Setup:
-    parsed = parse(f"SERVER LISTEN PORT : {port}\n{cfg}".encode())
+    pages = "" if "WEBINFO" in cfg else NO_PAGES
+    parsed = parse(f"SERVER LISTEN PORT : {port}\n{cfg}\n{pages}".encode())
     assert not parsed.refused
     found = parse_toml(
         f'{toml}\n[server]\nbind = ["{HOST}"]\n', kinds=find_kinds().kinds, folder=folder

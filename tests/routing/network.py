@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any
 
-from cccamd.cards import CardTable, LocalCard, SourceId, View, Viewer, difference
-from cccamd.config.model import FLine
+from cccamd.cards import Card, CardTable, LocalCard, SourceId, View, Viewer, difference
+from cccamd.config import FLine
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import (
     Abandon,
@@ -154,10 +154,17 @@ class Node:
 class Waiter:
     """One request at one node; it checks that it is answered once, and in time."""
 
-    network: "Network"
+    node: "Node"
+    ecm: bytes
+    cards: frozenset[Card]
+    """Those that may serve it."""
     deadline: float
     then: Callable[[ControlWords | Nok, Trace], None]
     done: bool = False
+
+    @property
+    def network(self) -> "Network":
+        return self.node.network
 
     def finish(self, answer: ControlWords | Nok, trace: Trace) -> None:
         assert not self.done, "answered twice"
@@ -219,14 +226,18 @@ class Link:
             outcome = given if isinstance(given, ControlWords) else refusal
             self.network.later(self.latency, lambda: client.outcome(ask, outcome))
 
-        self.network.later(self.latency, lambda: self.request(ask.request, answer))
+        def arrive() -> None:
+            self.network.carried[ask] = self.request(ask.request, answer)
+
+        self.network.later(self.latency, arrive)
 
     def request(
         self, request: EcmRequest, then: Callable[[ControlWords | Nok, Trace], None]
     ) -> Waiter:
         """Bring a request to the server."""
         deadline = self.network.now + self.server.settings.deadline
-        waiter = Waiter(self.network, deadline, then)
+        cards = self.view.candidates(request).members
+        waiter = Waiter(self.server, request.ecm, cards, deadline, then)
         self.network.waiters.append(waiter)
         actions = self.server.router.request(waiter, self.view, request, self.network.now)
         self.server.perform(actions)
@@ -274,6 +285,10 @@ class Network:
         self.waiters: list[Waiter] = []
         self.asks: dict[bytes, list[tuple[str, str, ShareId]]] = defaultdict(list)
         """Of each ECM: which node asked which node, or its own card (`a.1`), for which card."""
+        self.questions: dict[tuple[str, bytes], list[Ask]] = defaultdict(list)
+        """What each node asked others for each ECM."""
+        self.carried: dict[Ask, Waiter] = {}
+        """What became of a question at the node that was asked."""
         self._asked_at: dict[tuple[bytes, str, str, ShareId], float] = {}
         self.announcements: list[tuple[Link, CardAdded]] = []
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
@@ -323,6 +338,7 @@ class Network:
         assert self.now - self._asked_at.get(key, -9.0) >= 1.0, f"{edge} hammered"
         self._asked_at[key] = self.now
         self.asks[ask.request.ecm].append(edge)
+        self.questions[node.name, ask.request.ecm].append(ask)
 
     def announced(self, link: Link, message: CardAdded | CardRemoved) -> None:
         if isinstance(message, CardAdded):
@@ -343,12 +359,17 @@ class Network:
             if link.client.name in reachable(link.server.name, servers)
         )
 
-    def visited_twice(self, ecm: bytes) -> list[str]:
-        """The nodes an ECM came back to, if it was asked for by one receiver."""
-        goals: dict[str, set[str]] = defaultdict(set)
-        for asker, goal, _ in self.asks[ecm]:
-            goals[asker].add(goal)
-        return [name for name in list(goals) if name in reachable(name, goals)]
+    def visited_twice(self) -> bool:
+        """Whether some request, on one of the ways it took, came to a node a second time."""
+        return any(self._comes_back(waiter, frozenset()) for waiter in self.waiters)
+
+    def _comes_back(self, waiter: Waiter, passed: frozenset[str]) -> bool:
+        if waiter.node.name in passed:
+            return True
+        passed |= {waiter.node.name}
+        questions = self.questions[waiter.node.name, waiter.ecm]
+        carried = (self.carried.get(ask) for ask in questions if ask.card in waiter.cards)
+        return any(self._comes_back(further, passed) for further in carried if further)
 
 
 def reachable(start: str, goals: dict[str, set[str]]) -> set[str]:

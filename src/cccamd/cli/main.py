@@ -8,8 +8,12 @@ from cccamd import __version__
 from cccamd.cli.cas import app as cas
 from cccamd.cli.check import check
 from cccamd.cli.demo import demo
+from cccamd.cli.doctor import doctor
+from cccamd.cli.explain import explain
+from cccamd.cli.journal import journal
 from cccamd.cli.probe import probe
 from cccamd.cli.serve import serve
+from cccamd.cli.status import status
 
 app = typer.Typer(
     help="A server, client and workbench for the CCcam protocol that explains itself.",
@@ -18,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (serve, check, probe, demo):
+for command in (serve, status, explain, doctor, journal, check, probe, demo):
     app.command()(command)
 app.add_typer(cas, name="cas")
 

@@ -11,6 +11,7 @@ import typer
 from cccamd import __version__
 from cccamd.config import ConfigFileError
 from cccamd.daemon import (
+    AccountFocus,
     Example,
     Files,
     Server,
@@ -23,6 +24,8 @@ from cccamd.daemon import (
     wait_for_change,
 )
 from cccamd.ids import NodeId
+from cccamd.journal import FILE_NAME as JOURNAL_NAME
+from cccamd.journal import Journal
 from cccamd.net import ListenError, TaskSet
 
 log = logging.getLogger("cccamd.server")
@@ -77,11 +80,13 @@ def serve(
     except ConfigFileError as error:
         typer.echo(f"cccamd: {error}", err=True)
         raise typer.Exit(EXIT_UNUSABLE) from None
-    _start_log(files, debug=debug)
+    focus = AccountFocus()
+    _start_log(files, focus, debug=debug)
     if files.refused:
         log.error("the configuration cannot be used; nothing was started")
         raise typer.Exit(EXIT_UNUSABLE)
-    own = load_or_make(node_id or default_path())
+    node_id_path = node_id or default_path()
+    own = load_or_make(node_id_path)
     for note in own.notes:
         log.info("%s", note)
     if own.trouble is not None:
@@ -89,16 +94,22 @@ def serve(
     if files.example is not None:
         _show_example(files.example)
     raise_file_limit()
-    runner = Runner(config, toml, debug=debug)
+    runner = Runner(
+        config, toml, focus=focus, journal=node_id_path.with_name(JOURNAL_NAME), debug=debug
+    )
     raise typer.Exit(asyncio.run(runner.run(files, own.node_id)))
 
 
-def _start_log(files: Files, *, debug: bool) -> None:
-    problems = set_up_logging(files.config.settings, debug=debug)
+def _start_log(files: Files, focus: AccountFocus, *, debug: bool) -> None:
+    problems = _set_up_log(files, focus, debug=debug)
     log.info("cccamd %s starts", __version__)
     for problem in problems:
         log.error("%s", problem)
     _log_messages(files)
+
+
+def _set_up_log(files: Files, focus: AccountFocus, *, debug: bool) -> list[str]:
+    return set_up_logging(files.config.settings, debug=debug, table=files.toml.log, focus=focus)
 
 
 def _log_messages(files: Files) -> None:
@@ -118,9 +129,19 @@ def _show_example(example: Example) -> None:
 class Runner:
     """One server from its start to its end, with reloads in between."""
 
-    def __init__(self, config: Path | None, toml: Path | None, *, debug: bool) -> None:
+    def __init__(
+        self,
+        config: Path | None,
+        toml: Path | None,
+        *,
+        focus: AccountFocus,
+        journal: Path,
+        debug: bool,
+    ) -> None:
         self._config = config
         self._toml = toml
+        self._focus = focus
+        self._journal = Journal(journal, on_trouble=lambda text: log.warning("%s", text))
         self._debug = debug
         self._reload_asked = asyncio.Event()
         self._tasks = TaskSet(on_failure=lambda name, error: log.error("%s: %s", name, error))
@@ -132,7 +153,7 @@ class Runner:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
-        server = Server(_setup(files), node_id=node_id)
+        server = Server(_setup(files), node_id=node_id, journal=self._journal)
         try:
             await server.start()
         except ListenError as error:
@@ -163,7 +184,8 @@ class Runner:
         if files.doubtful:
             log.error("the configuration cannot be used; the old one is kept")
             return None
-        set_up_logging(files.config.settings, debug=self._debug)
+        for problem in _set_up_log(files, self._focus, debug=self._debug):
+            log.error("%s", problem)
         try:
             await server.reload(_setup(files))
         except ListenError as error:
@@ -176,5 +198,6 @@ def _setup(files: Files) -> Setup:
         config=files.config,
         toml=files.toml,
         priorities=files.priorities,
-        config_path=str(files.paths[0]) if files.paths else "",
+        names=files.names,
+        places=files.places,
     )

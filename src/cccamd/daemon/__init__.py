@@ -1,6 +1,6 @@
 """The running program: sessions, upstream links, local cards, and the server around them."""
 
-from cccamd.daemon.logs import set_up_logging
+from cccamd.daemon.logs import AccountFocus, set_up_logging
 from cccamd.daemon.nodeid import OwnNodeId, default_path, load_or_make
 from cccamd.daemon.reload import FileWatch, wait_for_change
 from cccamd.daemon.server import PROGRAM, Server, Setup, raise_file_limit
@@ -8,6 +8,7 @@ from cccamd.daemon.startup import Example, Files, load_files
 
 __all__ = [
     "PROGRAM",
+    "AccountFocus",
     "Example",
     "FileWatch",
     "Files",

@@ -22,8 +22,10 @@ class LocalSource(Source):
 
     local = True
 
-    def __init__(self, card: GuardedCard, *, exchange: Exchange, tasks: TaskSet) -> None:
+    def __init__(self, card: GuardedCard, kind: str, *, exchange: Exchange, tasks: TaskSet) -> None:
         super().__init__(card.config.name)
+        self.kind = kind
+        """As its `[[card]]` table says."""
         self.card = card
         self.up_at = time.time()
         """Seconds since the epoch."""
@@ -116,7 +118,7 @@ class LocalCards:
         card = await start_card(entry.kind, entry.config, entry.options, report=_report)
         if card is None:
             return
-        source = LocalSource(card, exchange=self._exchange, tasks=self._tasks)
+        source = LocalSource(card, entry.kind_name, exchange=self._exchange, tasks=self._tasks)
         source_id = self._table.add_source()
         self._table.add_local(source_id, _announcement(card))
         traits = SourceTraits(constant=entry.kind.constant)

@@ -1,13 +1,13 @@
 """Where log lines go and what they look like: standard output, LOG FILE, LOG WARNINGS.
 
-One line per event, as text or as JSON. Records say whose they are (`about`, `PeerLog`), so that
-everything can be told of one account and not of the others (`AccountFocus`).
+One line per event, as text or as JSON. Records about a client have `account` and `peer` as
+attributes, so that everything can be told of one account and not of the others.
 """
 
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Iterable
 from datetime import datetime
 from logging.handlers import WatchedFileHandler
 from typing import Any, Final
@@ -33,12 +33,8 @@ class AccountFocus(logging.Filter):
     def choose(self, accounts: Iterable[str]) -> None:
         """Tell everything of these accounts from now on, and of no others."""
         self.accounts = frozenset(accounts)
-        self.apply()
-
-    def apply(self) -> None:
-        """Have records made that somebody wants, and no others: they cost time."""
-        wanted = logging.DEBUG if self.accounts else self.level
-        logging.getLogger(ROOT).setLevel(min(self.level, wanted))
+        # Records that nobody wants are not even made: they cost time.
+        logging.getLogger(ROOT).setLevel(logging.DEBUG if self.accounts else self.level)
 
     def shows(self, account: str, level: int) -> bool:
         """Whether a record of an account would be seen."""
@@ -46,31 +42,6 @@ class AccountFocus(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         return self.shows(getattr(record, "account", ""), record.levelno)
-
-
-def about(account: str, peer: str) -> dict[str, str]:
-    """Make the `extra` of a record that is about a peer; `account` may be empty."""
-    return {"account": account, "peer": peer}
-
-
-class PeerLog(logging.LoggerAdapter[logging.Logger]):
-    """The log lines of one peer. `who` says account and address, which may become known late."""
-
-    def __init__(
-        self, logger: logging.Logger, who: Callable[[], tuple[str, str]], focus: AccountFocus
-    ) -> None:
-        super().__init__(logger)
-        self._who = who
-        self._focus = focus
-
-    def isEnabledFor(self, level: int) -> bool:  # the name is logging's
-        """Whether such a line would be seen: not every account's, when one is watched."""
-        return self.logger.isEnabledFor(level) and self._focus.shows(self._who()[0], level)
-
-    def process(
-        self, msg: Any, kwargs: MutableMapping[str, Any]
-    ) -> tuple[Any, MutableMapping[str, Any]]:
-        return msg, {**kwargs, "extra": about(*self._who())}
 
 
 def set_up_logging(

@@ -51,6 +51,8 @@ class RecordContext:
     source_of: Callable[[Card], tuple[str, bool] | None]
     """Name of a card's source, and whether it is a card of ours; None when it is gone."""
     show_timing: Callable[[], bool]
+    note_trace: Callable[[str, float, Trace], None]
+    """Remembers how a request of an account went."""
 
 
 class ClientRecord:
@@ -145,7 +147,9 @@ class ClientRecord:
         level = logging.INFO if self._context.show_timing() else logging.DEBUG
         if self._logs(level):
             words = describe_request(request)
-            self._log(level, "%s: %s in %.1f ms, %s", words, result.value, 1000 * seconds, trace)
+            how = _describe_answer(trace, source)
+            self._log(level, "%s: %s in %.1f ms, %s", words, result.value, 1000 * seconds, how)
+        self._context.note_trace(self.user, self._context.observers.now(), trace)
         if self._context.observers:
             self._report(request, result, trace, seconds=seconds)
 
@@ -218,3 +222,9 @@ class ClientRecord:
                 cached=trace.result is Result.CACHED,
             )
         )
+
+
+def _describe_answer(trace: Trace, source: str) -> str:
+    if not source:
+        return trace.result.value
+    return f"from {source}, known already" if trace.result is Result.CACHED else f"from {source}"

@@ -4,7 +4,8 @@ import asyncio
 import logging
 import os
 import resource
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cccamd import __version__
@@ -14,14 +15,19 @@ from cccamd.daemon.accounts import accounts_of
 from cccamd.daemon.clones import CloneWatch
 from cccamd.daemon.doorlog import DoorLog
 from cccamd.daemon.exchange import Exchange
+from cccamd.daemon.infopages import InfoPages, PageSources
 from cccamd.daemon.local import LocalCards
 from cccamd.daemon.observers import Observer, Observers
 from cccamd.daemon.record import RecordContext
 from cccamd.daemon.session import Session, SessionContext
 from cccamd.daemon.snapshot import take_snapshot
+from cccamd.daemon.startup import Names
 from cccamd.daemon.upstreams import Upstream, Upstreams, UpstreamSource, upstreams_of
 from cccamd.daemon.usage import Totals
+from cccamd.daemon.watching import Watchers
+from cccamd.explain import Evidence, Explanation, Places, Question, explain
 from cccamd.ids import NodeId, format_node_id
+from cccamd.journal import Journal
 from cccamd.net import Admission, AdmissionLimits, Identity, Listener, TaskSet
 from cccamd.routing import EmmGate, LoopDetected, Priorities, Router, RouterSettings
 from cccamd.status import Snapshot
@@ -44,13 +50,14 @@ class Setup:
     config: Config
     toml: TomlConfig
     priorities: Priorities
-    config_path: str = ""
+    names: Names = field(default_factory=Names)
+    places: Places = field(default_factory=lambda: Places(config=""))
 
 
 class Server:
     """One running cccamd."""
 
-    def __init__(self, setup: Setup, *, node_id: NodeId) -> None:
+    def __init__(self, setup: Setup, *, node_id: NodeId, journal: Journal | None = None) -> None:
         self._setup = setup
         self._started_at = Observers.now()
         self._loop = asyncio.get_running_loop()
@@ -59,6 +66,9 @@ class Server:
         self._table = CardTable(node_id, first_share_id=_random_share_id())
         self._router = Router(_router_settings(setup.toml), setup.priorities)
         self._observers = Observers()
+        self._journal = journal
+        self._watchers = Watchers(observers=self._observers, journal=journal)
+        self._observers.add(self._watchers.observe)
         self._exchange = Exchange(self._router, observers=self._observers, on_loop=_report_loop)
         self._cards = LocalCards(
             table=self._table,
@@ -72,6 +82,7 @@ class Server:
         self._clones = CloneWatch(node_id)
         self._context = self._make_context()
         self._listener = self._make_listener()
+        self._pages = self._make_pages()
 
     @property
     def ports(self) -> list[int]:
@@ -85,7 +96,7 @@ class Server:
     def snapshot(self) -> Snapshot:
         """What may be seen of this server now."""
         return take_snapshot(
-            config_path=self._setup.config_path,
+            config_path=self._setup.places.config,
             started_at=self._started_at,
             identity=self._identity,
             context=self._context,
@@ -94,6 +105,10 @@ class Server:
             local_cards=self._cards,
         )
 
+    def explain(self, question: Question) -> Explanation:
+        """Say why a client sees a card or not, and how its last requests went."""
+        return explain(question, self._evidence())
+
     async def start(self) -> None:
         """Start cards and links, and open the door.
 
@@ -101,9 +116,13 @@ class Server:
             ListenError: the port is not to be had.
         """
         await self._open_door()
+        if self._journal is not None:
+            self._journal.start()
         self._tasks.start("sums of failed logins", self._door_log.run())
+        self._tasks.start("watchers", self._watchers.run(self._context.sessions.values))
         await self._cards.apply(self._setup.toml.cards)
         await self._upstreams.apply(upstreams_of(self._setup.config, self._setup.toml))
+        await self._apply_pages()
         self._log_summary()
 
     async def stop(self) -> None:
@@ -112,7 +131,10 @@ class Server:
         self._listener.dismiss(CloseReason.SHUTDOWN)
         await self._upstreams.apply(())
         await self._cards.apply(())
+        await self._pages.close()
         await self._tasks.cancel()
+        if self._journal is not None:
+            await asyncio.to_thread(self._journal.close)
 
     async def reload(self, setup: Setup) -> None:
         """Go over to another setup; what did not change is not touched.
@@ -127,6 +149,7 @@ class Server:
         self._update_context()
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(upstreams_of(setup.config, setup.toml))
+        await self._apply_pages()
         self._log_summary()
         if _door(before) != _door(setup):
             await self._listener.close()
@@ -165,6 +188,7 @@ class Server:
             door_log=self._door_log,
             source_of=self._exchange.source_of,
             show_timing=lambda: self._setup.config.settings.show_timing,
+            note_trace=self._watchers.recent.note_ecm,
         )
 
     def _update_context(self) -> None:
@@ -181,6 +205,37 @@ class Server:
             self._context.admission,
             make_guest=lambda: Session(self._context).connection,
             on_refused=self._door_log.refused,
+        )
+
+    def _make_pages(self) -> InfoPages:
+        sources = PageSources(
+            snapshot=self.snapshot,
+            explain=self.explain,
+            watchers=self._watchers,
+            admits=AllowedNetworks(self._setup.toml.network.allow).admits,
+            program=PROGRAM,
+        )
+        return InfoPages(sources, tasks=self._tasks)
+
+    async def _apply_pages(self) -> None:
+        setup = self._setup
+        await self._pages.apply(setup.config, setup.names, setup.toml.server.bind)
+
+    def _evidence(self) -> Evidence:
+        snapshot, setup, local = self.snapshot(), self._setup, time.localtime()
+        ids = [source_id for source_id, _ in (*self._cards.sources(), *self._upstreams.sources())]
+        return Evidence(
+            live=True,
+            at=snapshot.at,
+            minute=60 * local.tm_hour + local.tm_min,
+            config=setup.config,
+            toml=setup.toml,
+            priorities=setup.priorities,
+            places=setup.places,
+            table=self._table,
+            sources=dict(zip(ids, snapshot.sources, strict=True)),
+            clients={client.account: client for client in snapshot.clients},
+            recent=self._watchers.recent,
         )
 
     def _start_upstream(self, upstream: Upstream) -> UpstreamSource:

@@ -96,7 +96,7 @@ def _local(source_id: SourceId, source: LocalSource, table: CardTable) -> Source
         build="",
         revision="",
         extended=False,
-        program="",
+        program=source.kind,
         node_id=None,
         in_flight=0,
         cards_by_hop=_by_hop(table.cards_of(source_id)),

@@ -8,17 +8,23 @@ from pathlib import Path
 from typing import Final
 
 from cccamd.config import (
+    ChannelNames,
     Config,
     ConfigFileError,
     Diagnostic,
+    LoadedConfig,
     ParseResult,
     PrioEntry,
+    ProviderNames,
     Severity,
     load_config,
     parse,
+    parse_channelinfo,
     parse_prio,
+    parse_providers,
     read_file,
 )
+from cccamd.explain import Places, read_places
 from cccamd.ids import Sid
 from cccamd.localcards import find_kinds
 from cccamd.routing import Priorities, System
@@ -57,6 +63,14 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What channels and providers are called."""
+
+    channels: ChannelNames = field(default_factory=ChannelNames)
+    providers: ProviderNames = field(default_factory=ProviderNames)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
     """Everything that was read."""
 
@@ -70,6 +84,8 @@ class Files:
     """A file is so wrong that a running server must keep what it has."""
     paths: tuple[Path, ...]
     """The files that count, also those that are not there (yet)."""
+    names: Names = field(default_factory=Names)
+    places: Places = field(default_factory=lambda: Places(config=""))
     example: Example | None = None
 
 
@@ -104,6 +120,8 @@ def load_files(config_path: Path | None, toml_path: Path | None) -> Files:
         refused=loaded.result.refused or (toml_path is not None and not toml.usable),
         doubtful=loaded.result.refused or loaded.missing or not toml.usable,
         paths=(path, toml_path or beside, *([Path(prio_path)] if prio_path else [])),
+        names=_load_names(loaded.result.config, messages),
+        places=_find_places(path, toml_path or beside, loaded),
     )
 
 
@@ -187,6 +205,34 @@ def _load_priorities(name: str | None, messages: list[Message]) -> Priorities:
         ignored=tuple(_system(entry) for entry in prio.ignored),
         orders=tuple(tuple(_system(entry) for entry in order) for order in prio.orders),
     )
+
+
+def _load_names(config: Config, messages: list[Message]) -> Names:
+    settings = config.settings
+    channels = _read_companion(settings.channelinfo_file, messages)
+    providers = _read_companion(settings.providerinfo_file, messages)
+    return Names(
+        channels=ChannelNames() if channels is None else parse_channelinfo(channels),
+        providers=ProviderNames() if providers is None else parse_providers(providers),
+    )
+
+
+def _read_companion(name: str | None, messages: list[Message]) -> bytes | None:
+    if name is None:
+        return None
+    try:
+        return read_file(Path(name))
+    except ConfigFileError as error:
+        messages.append((logging.INFO, f"no names: {error}"))
+        return None
+
+
+def _find_places(path: Path, toml: Path, loaded: LoadedConfig) -> Places:
+    try:
+        data = read_file(path)
+    except ConfigFileError:
+        data = b""
+    return read_places(data, loaded.result, config=str(path), toml=str(toml))
 
 
 def _system(entry: PrioEntry) -> System:

@@ -252,6 +252,7 @@ class UpstreamSource(Source):
             format_node_id(server.node_id),
         )
         self._clones.seen(server.node_id, self.link.peer_address)
+        self._table.set_node_id(self.source_id, server.node_id)
         self.up_at, self.next_attempt_at = self._observers.now(), None
         self._observers.tell(SourceUp(at=self.up_at, source=self.name))
         self._tell_traits(one_at_a_time=not protocol.extended)

@@ -66,7 +66,7 @@ def _write_files(folder: Path, card: CardKeys, *, port: int, password: str) -> l
     """Return the arguments that name the files."""
     config = folder / "CCcam.cfg"
     config.write_text(
-        f"SERVER LISTEN PORT : {port}\n"
+        f"SERVER LISTEN PORT : {port}\nALLOW WEBINFO : no\nALLOW TELNETINFO : no\n"
         "ALLOW TELNETINFO : no\n"
         "ALLOW WEBINFO : no\n"
         f"F: {USER} {password}\n"

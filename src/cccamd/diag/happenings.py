@@ -119,3 +119,54 @@ class EmmFinished(Happening):
     caid: Caid
     passed: bool
     verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeForeseen(Happening):
+    """If it goes on like this, the picture of a client will stand still soon."""
+
+    account: str
+    caid: Caid
+    ident: Ident
+    sid: Sid
+    margin: float
+    """Seconds that were left when the last CW came."""
+    seconds: float
+    """Until the margin is used up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeBegan(Happening):
+    """A key was needed and not there. `at` is when it was needed."""
+
+    account: str
+    caid: Caid
+    ident: Ident
+    sid: Sid
+    source: str
+    """The last that was asked, or answered late; empty when none is known."""
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeEnded(Happening):
+    """The key came, or the client has left."""
+
+    account: str
+    caid: Caid
+    ident: Ident
+    sid: Sid
+    began_at: float
+    source: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundTripMeasured(Happening):
+    """How long the way to a client and back takes, as far as its acknowledgements tell."""
+
+    account: str
+    seconds: float
+    jitter: float | None = None
+    """How much round trips differ, in seconds; None where the kernel does not tell. Not to be
+    had from `seconds` of one time and the next: the kernel smooths them."""

@@ -9,8 +9,9 @@ from cccamd.net.client import Client, ConnectionLost
 from cccamd.net.connection import Connected, Connection, peer_address
 from cccamd.net.dial import Identity, Target, dial
 from cccamd.net.failures import ConnectError, Step, explain_connect_error
+from cccamd.net.infoport import InfoListener
 from cccamd.net.link import Link, LinkState, LinkWaiting
-from cccamd.net.listener import Listener, ListenError
+from cccamd.net.listener import Listener, ListenError, open_sockets
 from cccamd.net.tasks import TaskSet
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Connection",
     "ConnectionLost",
     "Identity",
+    "InfoListener",
     "Link",
     "LinkState",
     "LinkWaiting",
@@ -34,5 +36,6 @@ __all__ = [
     "TaskSet",
     "dial",
     "explain_connect_error",
+    "open_sockets",
     "peer_address",
 ]

@@ -6,6 +6,7 @@ and the transport; everything it learns goes to one handler, event by event.
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
@@ -19,6 +20,9 @@ LINGER = 5.0
 KEEPALIVE_IDLE, KEEPALIVE_PROBE_INTERVAL, KEEPALIVE_PROBES = 15, 5, 3
 """A peer whose machine is gone is noticed after 30 s (docs/protocol.md section 12)."""
 DEAD_PEER_MILLISECONDS = 30_000
+
+_TCP_INFO_RTT = struct.Struct("=68xI")
+"""Linux's `struct tcp_info` up to `tcpi_rtt`, in microseconds."""
 
 P = TypeVar("P", bound=Protocol)
 
@@ -70,6 +74,14 @@ class Connection(asyncio.Protocol, Generic[P]):
         if not self._handling:
             self._handle_events()
             self._write()
+
+    def round_trip(self) -> float | None:
+        """The kernel's estimate of the way there and back, in seconds, where it tells."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is None or not hasattr(socket, "TCP_INFO"):
+            return None
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_RTT.size)
+        return int(_TCP_INFO_RTT.unpack(info)[0]) / 1e6 or None
 
     def close(self, reason: CloseReason = CloseReason.LOCAL, detail: str = "") -> None:
         """End the connection; `Closed` follows through the handler."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import socket
 from collections.abc import Callable, Hashable, Sequence
 from typing import Final, Protocol, cast
 
@@ -15,7 +16,7 @@ BACKLOG: Final = 1024
 """Connections that the kernel keeps for us while we are busy."""
 
 
-_FAMILY_MISSING = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+FAMILY_MISSING = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 """A machine without IPv6 is a machine that listens on IPv4."""
 
 
@@ -75,7 +76,7 @@ class Listener:
                     lambda: _Door(self), address, port, backlog=BACKLOG, reuse_address=True
                 )
             except OSError as error:
-                if self._servers and error.errno in _FAMILY_MISSING:
+                if self._servers and error.errno in FAMILY_MISSING:
                     continue
                 await self.close()
                 raise ListenError(address, port, explain_listen_error(error)) from error
@@ -116,3 +117,23 @@ class _Door(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._listener.let_in(cast(asyncio.Transport, transport))
+
+
+def open_sockets(addresses: Sequence[str], port: int) -> list[socket.socket]:
+    """Listen on a port of each address, for a server that brings its own protocol.
+
+    Raises:
+        ListenError: one of them is not to be had; the others are closed again.
+    """
+    sockets: list[socket.socket] = []
+    for address in addresses:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            sockets.append(socket.create_server((address, port), family=family, backlog=BACKLOG))
+        except OSError as error:
+            if sockets and error.errno in FAMILY_MISSING:
+                continue
+            for opened in sockets:
+                opened.close()
+            raise ListenError(address, port, explain_listen_error(error)) from error
+    return sockets

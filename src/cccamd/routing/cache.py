@@ -37,12 +37,14 @@ class CwCache:
 
     def put(self, key: EcmKey, card: Card, cw: ControlWords, log: Log, now: float) -> None:
         """Keep an answer. A second card that says the same widens who may have it."""
-        entry = self.get(key, now)
-        if entry:
+        entries = self._entries
+        entry = entries.get(key)
+        if entry and entry.expires_at > now:
             if entry.cw == cw:
                 entry.cards.append(card)
             return
-        self._entries.pop(key, None)
-        if len(self._entries) >= self._limit:
-            self._entries.popitem(last=False)
-        self._entries[key] = CacheEntry(cw, [card], log, now + self._lifetime)
+        if entry:
+            del entries[key]
+        elif len(entries) >= self._limit:
+            entries.popitem(last=False)
+        entries[key] = CacheEntry(cw, [card], log, now + self._lifetime)

@@ -65,12 +65,25 @@ class Chooser:
 
     def _left(self, waiting: Waiting, now: float) -> list[Card]:
         tried, service = waiting.flight.tried, waiting.flight.service
-        cards = [card for card in waiting.candidates.cards if card not in tried]
+        cards = [
+            card
+            for card in waiting.candidates.cards
+            if card not in tried or self._worth_another_try(waiting.flight, card, now)
+        ]
+        if self.health.lost_sources:
+            cards = [card for card in cards if card.source not in self.health.lost_sources]
         if self.pauses:
             cards = [card for card in cards if not self.pauses.rests(card, service, now)]
         if self.priorities.ignored:
             cards = [card for card in cards if not self.priorities.ignores(card, service)]
         return cards
+
+    def _worth_another_try(self, flight: Flight, card: Card, now: float) -> bool:
+        """Trouble that passes may have passed, when a request takes that long."""
+        if flight.tried[card] is not Refusal.PASSING:
+            return False
+        pause = self.pauses.get(card, flight.service)
+        return pause is not None and pause.until <= now
 
     def _ranked(self, cards: list[Card], flight: Flight, now: float) -> list[Ranked]:
         service = flight.service

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from cccamd.cards import Card, SourceId
 from cccamd.routing.keys import Service
-from cccamd.routing.standby import StandbyGroup
+from cccamd.routing.patience import ASK_LIFETIME
+from cccamd.routing.standby import NEVER, StandbyGroup
 from cccamd.routing.times import AnswerTimes
 
 SERVICE_SAMPLES = 4
@@ -37,30 +38,51 @@ class SourceHealth:
     traits: SourceTraits = DEFAULT_TRAITS
     load: int = 0
     """Requests in flight."""
-    overdue: int = 0
-    """How many of those should have been answered by now."""
+    heard_at: float = NEVER
+    """When it last answered or refused anything."""
+    late_since: float = NEVER
+    """When the youngest request was sent that it is, or was, later with than usual."""
     times: AnswerTimes = field(default_factory=AnswerTimes)
     service_times: dict[Service, AnswerTimes] = field(default_factory=dict)
 
-    def count(self, service: Service, seconds: float, now: float) -> None:
-        """Count an answer time."""
+    def is_late(self, now: float) -> bool:
+        """Whether it seems to hang.
+
+        A source that has answered something else since is only slow with one service, or
+        silent about what it cannot decode.
+        """
+        return self.late_since > self.heard_at and now < self.late_since + ASK_LIFETIME
+
+    def count_answer(self, service: Service, seconds: float, now: float) -> None:
+        """Count how long an answer took."""
         self.times.add(seconds, now)
+        self._times_of(service).add(seconds, now)
+
+    def count_silence(self, service: Service, seconds: float, now: float) -> None:
+        """Count a request that was never answered: against the source only if it hangs."""
+        if self.heard_at < now - seconds:
+            self.times.add(seconds, now)
+        self._times_of(service).add(seconds, now)
+
+    def _times_of(self, service: Service) -> AnswerTimes:
         times = self.service_times.get(service)
         if times is None:
             if len(self.service_times) >= SERVICES_LIMIT:
                 del self.service_times[next(iter(self.service_times))]
             times = self.service_times[service] = AnswerTimes()
-        times.add(seconds, now)
+        return times
 
     def usual(self, service: Service, now: float) -> float | None:
-        """The usual answer time for a service, behind what is in flight; None: not known."""
+        """The usual answer time for a service; None: not known."""
         times = self.service_times.get(service)
         if times is None or len(times) < SERVICE_SAMPLES:
             times = self.times
-        usual = times.usual(now)
-        if usual is not None and self.traits.one_at_a_time:
-            usual *= self.load + 1
-        return usual
+        return times.usual(now)
+
+    @property
+    def turns(self) -> int:
+        """How many answers it has to give until the next request has its own."""
+        return self.load + 1 if self.traits.one_at_a_time else 1
 
 
 class Health:
@@ -69,6 +91,8 @@ class Health:
     def __init__(self) -> None:
         self._sources: dict[SourceId, SourceHealth] = {}
         self._groups: dict[str, StandbyGroup] = {}
+        self.lost_sources: set[SourceId] = set()
+        """Requests that are on their way may still know their cards."""
 
     def of(self, source: SourceId) -> SourceHealth:
         """What is known of a source; nothing of one that was never `ready`."""
@@ -83,19 +107,15 @@ class Health:
         if health.traits.group and health.traits.group != traits.group:
             self._groups[health.traits.group].forget(source)
         health.traits = traits
+        self.lost_sources.discard(source)
         if traits.group:
             self._groups.setdefault(traits.group, StandbyGroup()).ready(source, traits.rank, now)
 
     def lost(self, source: SourceId) -> None:
         """A source cannot be asked any more."""
+        self.lost_sources.add(source)
         if group := self.of(source).traits.group:
             self._groups[group].lost(source)
-
-    def forget(self, source: SourceId) -> None:
-        """A source will never be asked again."""
-        health = self._sources.pop(source, None)
-        if health and health.traits.group:
-            self._groups[health.traits.group].forget(source)
 
     def stalled(self, source: SourceId, now: float) -> None:
         """A source is much later than usual."""

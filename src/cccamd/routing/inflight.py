@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from cccamd.cards import Candidates, Card
-from cccamd.routing.actions import AskId, Waiter
+from cccamd.ids import NodeId
+from cccamd.routing.actions import Action, AskId, LoopDetected, Waiter
 from cccamd.routing.health import SourceHealth
 from cccamd.routing.keys import EcmKey, Refusal, Service
-from cccamd.routing.trace import Log
-from cccamd.wire import ControlWords, EcmRequest
+from cccamd.routing.trace import Log, Result, Trace
+from cccamd.wire import SHARED_NODE_IDS, ControlWords, EcmRequest
 
 
 @dataclass(slots=True, eq=False)
@@ -21,6 +22,10 @@ class Waiting:
     asked_at: float
     deadline_at: float
     done: bool = False
+
+    def trace(self, now: float, result: Result, winner: Card | None = None) -> Trace:
+        """The record of how it went, when it ends."""
+        return Trace(self.request[:4], self.asked_at, now, result, winner, self.flight.log)
 
 
 @dataclass(slots=True, eq=False)
@@ -36,7 +41,6 @@ class PendingAsk:
     """Its usual answer time, in seconds, when it was asked."""
     fresh: bool = True
     """Whether it may still be waited for alone."""
-    overdue: bool = False
     abandoned: bool = False
     done: bool = False
 
@@ -69,3 +73,13 @@ class Flight:
     def waiters_for(self, card: Card) -> list[Waiting]:
         """Those who may have an answer of a card."""
         return [each for each in self.waiting.values() if card in each.candidates.members]
+
+    def loops(self, waiter: Waiter, node_id: NodeId) -> list[Action]:
+        """Find out whether a request came back: its client is on the way to what we ask."""
+        if node_id in SHARED_NODE_IDS:
+            return []
+        return [
+            LoopDetected(waiter, node_id, ask.card.source, ask.card)
+            for ask in self.pending.values()
+            if node_id in ask.card.path
+        ]

@@ -4,16 +4,7 @@ Why it decides as it does: docs/design/routing.md.
 """
 
 from cccamd.cards import Card, SourceId, View
-from cccamd.routing.actions import (
-    Abandon,
-    Action,
-    Ask,
-    AskId,
-    Deliver,
-    LoopDetected,
-    Refuse,
-    Waiter,
-)
+from cccamd.routing.actions import Abandon, Action, Ask, AskId, Deliver, Refuse, Waiter
 from cccamd.routing.budget import HedgeBudget
 from cccamd.routing.cache import CwCache
 from cccamd.routing.choosing import Chooser
@@ -26,7 +17,7 @@ from cccamd.routing.settings import RouterSettings
 from cccamd.routing.timers import Timers
 from cccamd.routing.trace import Event, Result, Trace
 from cccamd.routing.verification import Flaw, Verification
-from cccamd.wire import SHARED_NODE_IDS, ControlWords, EcmRequest, Nok
+from cccamd.wire import ControlWords, EcmRequest, Nok
 
 _EVENTS = {
     Refusal.NOT_DECODED: Event.NOT_DECODED,
@@ -90,12 +81,13 @@ class Router:
         `Deliver` or `Refuse`, now or later, unless it is `waiter_gone` before."""
         candidates = view.candidates(request)
         key = (request[0], request[1], request[4])
-        entry = self._cache.get(key, now)
-        if entry and not candidates.members.isdisjoint(entry.cards):
-            trace = Trace(request[:4], now, now, Result.CACHED, entry.cards[0], entry.log)
-            return [Deliver(waiter, entry.cw, trace)]
+        if entry := self._cache.get(key, now):
+            for card in entry.cards:
+                if card in candidates.members:
+                    trace = Trace(request[:4], now, now, Result.CACHED, card, entry.log)
+                    return [Deliver(waiter, entry.cw, trace)]
         flight = self._flights.get(key)
-        loops = _loops(waiter, view, flight) if flight else []
+        loops = flight.loops(waiter, view.viewer.node_id) if flight else []
         if not candidates.cards:
             nok = Nok.NOK1 if loops else candidates.nok
             trace = Trace(request[:4], now, now, Result.NO_CARD, None, [])
@@ -114,7 +106,8 @@ class Router:
         if ask is None:
             return []
         flight = ask.flight
-        ask.health.count(flight.service, now - ask.asked_at, now)
+        ask.health.heard_at = now
+        ask.health.count_answer(flight.service, now - ask.asked_at, now)
         flaw = self._verification.flaw(flight.service, flight.key, cw)
         if flaw is Flaw.REPEATED and not ask.health.traits.constant:
             return self._suspect(ask, cw, now)
@@ -132,7 +125,9 @@ class Router:
             return []
         self._end(ask, _EVENTS[refusal], now)
         if refusal is Refusal.NOT_SENT:
+            # Nothing was heard of the source.
             return self._move_on(ask, refusal, now)
+        ask.health.heard_at = now
         return self._refuse(ask, refusal, now)
 
     def waiter_gone(self, waiter: Waiter, now: float) -> list[Action]:
@@ -155,7 +150,7 @@ class Router:
 
     def _serve(self, waiting: Waiting, now: float) -> list[Action]:
         """See to it that a waiter has something to wait for, or is answered."""
-        pending = waiting.flight.pending_for(waiting)
+        pending = waiting.flight.pending_for(waiting) if waiting.flight.pending else ()
         for ask in pending:
             if ask.fresh:
                 return []
@@ -182,7 +177,7 @@ class Router:
         result = Result.DEADLINE if late else Result.REFUSED if asked else Result.RESTING
         self._chooser.explain_none(waiting, now)
         self._finish(waiting)
-        trace = _trace(waiting, now, result, None)
+        trace = waiting.trace(now, result)
         return [Refuse(waiting.waiter, self._chooser.nok(waiting), trace)]
 
     def _deadline_passed(self, waiting: Waiting, now: float) -> list[Action]:
@@ -197,7 +192,8 @@ class Router:
 
     def _ask(self, flight: Flight, card: Card, event: Event, now: float) -> Ask:
         health = self._chooser.health.of(card.source)
-        usual = health.usual(flight.service, now) or UNKNOWN_USUAL
+        known = health.usual(flight.service, now)
+        usual = (UNKNOWN_USUAL if known is None else known) * health.turns
         self._ask_count += 1
         ask = PendingAsk(AskId(self._ask_count), flight, card, health, now, usual)
         self._asks[ask.ask_id] = flight.pending[ask.ask_id] = ask
@@ -206,7 +202,7 @@ class Router:
         health.load += 1
         if event is Event.ASKED:
             self._budget.save()
-        self._timers.set(now + overdue_after(usual, self._deadline), self._overdue, ask)
+        self._timers.set(now + overdue_after(usual), self._overdue, ask)
         caid, ident, _, sid, ecm = flight.request
         return Ask(ask.ask_id, card.source, card, EcmRequest(caid, ident, card.share_id, sid, ecm))
 
@@ -216,14 +212,14 @@ class Router:
         del ask.flight.pending[ask.ask_id]
         ask.flight.log.append((now, event, ask.card))
         ask.health.load -= 1
-        ask.health.overdue -= ask.overdue
 
     def _overdue(self, ask: PendingAsk, now: float) -> list[Action]:
         """An answer is later than usual: ask another card as well, if the budget allows."""
-        ask.overdue = True
-        ask.health.overdue += 1
+        ask.health.late_since = max(ask.health.late_since, ask.asked_at)
         ask.flight.log.append((now, Event.OVERDUE, ask.card))
-        self._timers.set(ask.asked_at + stalled_after(ask.usual), self._stalled, ask)
+        self._timers.set(
+            ask.asked_at + stalled_after(ask.usual, self._deadline), self._stalled, ask
+        )
         for waiting in ask.flight.waiters_for(ask.card):
             card = self._chooser.better(waiting, now)
             if card and self._budget.spend():
@@ -234,12 +230,13 @@ class Router:
     def _stalled(self, ask: PendingAsk, now: float) -> list[Action]:
         """An answer is so late that nobody counts on it any more."""
         ask.fresh = False
-        self._chooser.health.stalled(ask.card.source, now)
+        if ask.health.is_late(now):
+            self._chooser.health.stalled(ask.card.source, now)
         self._timers.set(ask.asked_at + ASK_LIFETIME, self._timed_out, ask)
         return self._serve_all(ask.flight, now)
 
     def _timed_out(self, ask: PendingAsk, now: float) -> list[Action]:
-        ask.health.count(ask.flight.service, now - ask.asked_at, now)
+        ask.health.count_silence(ask.flight.service, now - ask.asked_at, now)
         self._end(ask, Event.TIMED_OUT, now)
         actions = self._refuse(ask, Refusal.PASSING, now)
         return actions if ask.abandoned else [*actions, Abandon(ask.ask_id)]
@@ -249,12 +246,10 @@ class Router:
     def _accept(self, flight: Flight, card: Card, cw: ControlWords, now: float) -> list[Action]:
         """Take a CW for right: keep it, and give it to all who may see a card that gave it."""
         self._verification.accept(flight.service, flight.key, cw)
-        believed = [card, *self._settle_suspects(flight, cw, now)] if flight.suspects else [card]
-        actions: list[Action] = []
-        for giver in believed:
-            self._chooser.pauses.end(giver, flight.service)
-            self._cache.put(flight.key, giver, cw, flight.log, now)
-            actions += self._deliver(flight, giver, cw, now)
+        actions = self._credit(flight, card, cw, now)
+        if flight.suspects:
+            for suspect in self._settle_suspects(flight, cw, now):
+                actions += self._credit(flight, suspect, cw, now)
         return actions + self._tidy(flight)
 
     def _settle_suspects(self, flight: Flight, cw: ControlWords, now: float) -> list[Card]:
@@ -266,11 +261,14 @@ class Router:
         flight.suspects.clear()
         return right
 
-    def _deliver(self, flight: Flight, card: Card, cw: ControlWords, now: float) -> list[Action]:
+    def _credit(self, flight: Flight, card: Card, cw: ControlWords, now: float) -> list[Action]:
+        """Keep the CW as told by a card, and give it to those who may see that card."""
+        self._chooser.pauses.end(card, flight.service)
+        self._cache.put(flight.key, card, cw, flight.log, now)
         actions: list[Action] = []
         for waiting in flight.waiters_for(card):
             self._finish(waiting)
-            trace = _trace(waiting, now, Result.ANSWERED, card)
+            trace = waiting.trace(now, Result.ANSWERED, card)
             actions.append(Deliver(waiting.waiter, cw, trace))
         return actions
 
@@ -308,19 +306,3 @@ class Router:
                 ask.abandoned = True
                 actions.append(Abandon(ask.ask_id))
         return actions
-
-
-def _trace(waiting: Waiting, now: float, result: Result, winner: Card | None) -> Trace:
-    return Trace(waiting.request[:4], waiting.asked_at, now, result, winner, waiting.flight.log)
-
-
-def _loops(waiter: Waiter, view: View, flight: Flight) -> list[Action]:
-    """Find out whether a request came back: its client is on the way to what we are asking."""
-    node_id = view.viewer.node_id
-    if node_id in SHARED_NODE_IDS:
-        return []
-    return [
-        LoopDetected(waiter, node_id, ask.card.source, ask.card)
-        for ask in flight.pending.values()
-        if node_id in ask.card.path
-    ]

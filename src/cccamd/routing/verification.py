@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cccamd.routing.keys import EcmKey, Service
-from cccamd.wire import ControlWords
+from cccamd.wire import CW_LENGTH, ControlWords
 
+ALL_ZERO = bytes(CW_LENGTH)
 SERVICES_LIMIT = 2000
 """A bound for memory: the oldest service is forgotten."""
 
@@ -36,7 +37,7 @@ class Verification:
     def flaw(self, service: Service, key: EcmKey, cw: ControlWords) -> Flaw | None:
         """What is wrong with an answer, if it shows."""
         raw = cw.raw
-        if cw.is_zero:
+        if raw == ALL_ZERO:
             return Flaw.ZERO
         if self._check_checksums and not _sums_right(raw):
             return Flaw.CHECKSUM

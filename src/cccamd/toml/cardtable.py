@@ -113,7 +113,7 @@ def read_cards(
         _warn_of_decimals(reader, path, common)
         config = table.config(default_name=f"{table.kind}{number}", folder=folder)
         if reader.is_new(f'name "{config.name}"', seen, path):
-            yield CardEntry(kind=kind, config=config, options=options)
+            yield CardEntry(kind=kind, kind_name=table.kind, config=config, options=options)
 
 
 def _find_kind(

@@ -6,7 +6,7 @@ seconds.
 
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -148,6 +148,17 @@ class RoutingTable(Table):
     """Whether a second card is asked when the first takes longer than it usually does."""
 
 
+class LogTable(Table):
+    """`[log]`: what log lines look like, and of whom more is told."""
+
+    format: Literal["text", "json"] = Field(default="text", description='"text" or "json"')
+    """`json`: one JSON object a line, for programs that collect logs."""
+    debug_accounts: tuple[_User, ...] = Field(
+        default=(), strict=False, description='a list of user names: debug_accounts = ["anna"]'
+    )
+    """Accounts of which everything is told, as with `-d`, and of nobody else."""
+
+
 class AccountTable(Table):
     """`[[account]]`: what CCcam.cfg cannot say about an F-line, named by its user."""
 
@@ -193,6 +204,8 @@ class CardEntry:
     """One sound `[[card]]` table, ready for `start_card`."""
 
     kind: type[LocalCard]
+    kind_name: str
+    """As the table says."""
     config: CardConfig
     options: CardOptions
 
@@ -206,6 +219,7 @@ class TomlConfig:
     server: ServerTable = field(default_factory=ServerTable)
     cache: CacheTable = field(default_factory=CacheTable)
     routing: RoutingTable = field(default_factory=RoutingTable)
+    log: LogTable = field(default_factory=LogTable)
     accounts: tuple[AccountTable, ...] = ()
     upstreams: tuple[UpstreamTable, ...] = ()
     cards: tuple[CardEntry, ...] = ()

@@ -17,6 +17,7 @@ from cccamd.toml.model import (
     AccountTable,
     CacheTable,
     Limits,
+    LogTable,
     NetworkTable,
     RoutingTable,
     ServerTable,
@@ -29,7 +30,7 @@ from cccamd.toml.reader import TableReader
 
 FILE_NAME = "cccamd.toml"
 
-_TABLES = ("network", "limits", "server", "cache", "routing")
+_TABLES = ("network", "limits", "server", "cache", "routing", "log")
 _LISTS = ("account", "upstream", "card")
 
 U = TypeVar("U", AccountTable, UpstreamTable)
@@ -75,6 +76,7 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
         server=reader.read_table("server", ServerTable),
         cache=reader.read_table("cache", CacheTable),
         routing=reader.read_table("routing", RoutingTable),
+        log=reader.read_table("log", LogTable),
         accounts=tuple(_read_list(reader, "account", AccountTable)),
         upstreams=tuple(_read_list(reader, "upstream", UpstreamTable)),
         cards=tuple(read_cards(reader, kinds=kinds, folder=folder)),

@@ -1,0 +1,179 @@
+"""`cccamd explain`: why an account sees a card or not, and what line to change."""
+
+import json
+import logging
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlencode
+
+import typer
+
+from cccamd.cli.webreader import (
+    NoAnswer,
+    WebAddress,
+    address_of_config,
+    not_cccamd,
+    read_api,
+)
+from cccamd.config import ConfigFileError, parse, read_file
+from cccamd.daemon import Files, load_files
+from cccamd.explain import (
+    Explanation,
+    NotAnExplanationError,
+    Places,
+    Question,
+    as_json,
+    evidence_of_files,
+    from_json,
+    read_places,
+    report_lines,
+)
+from cccamd.explain import explain as make_explanation
+from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_sid
+
+EXIT_WELL, EXIT_NOTHING, EXIT_UNREADABLE = 0, 1, 2
+
+
+def explain(
+    account: Annotated[str, typer.Argument(help="The user name of an F-line.")],
+    caid: Annotated[
+        str | None, typer.Option(metavar="HEX", help="Only cards of this CAID, such as 0B00.")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(metavar="HEX", help="... and this provider, such as 030B00.")
+    ] = None,
+    sid: Annotated[
+        str | None, typer.Option(metavar="HEX", help="... and this service, such as 1D80.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("-C", "--config", metavar="FILE", help="CCcam.cfg, as for serve.")
+    ] = None,
+    toml: Annotated[
+        Path | None, typer.Option("-T", "--toml", metavar="FILE", help="cccamd.toml, as for serve.")
+    ] = None,
+    as_data: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Say which cards an account sees, which not and why, and what line to change.
+
+    Asks the running server on its WEBINFO LISTEN PORT; without one it reads the files.
+
+    Exit status: 0 the account can use a card, 1 it can use none, 2 a file cannot be read.
+    """
+    question = Question(
+        account=account,
+        caid=None if caid is None else Caid(_hex(caid, 4, "--caid")),
+        ident=None if provider is None else Ident(_hex(provider, 6, "--provider")),
+        sid=None if sid is None else Sid(_hex(sid, 4, "--sid")),
+    )
+    try:
+        files = load_files(config, toml)
+    except ConfigFileError as error:
+        typer.echo(f"cccamd explain: {error}", err=True)
+        raise typer.Exit(EXIT_UNREADABLE) from None
+    try:
+        address = address_of_config(config)
+        explanation, where = ask(question, address), f"as the server at {address.url} sees it"
+    except NoAnswer as reason:
+        explanation = explain_files(question, files)
+        where = f"{reason}\nThis is what the files say; `cccamd doctor` looks for the cause."
+    _print(explanation, where, troubles=_troubles(files), as_data=as_data)
+    usable = any(card.usable for card in explanation.cards)
+    raise typer.Exit(EXIT_WELL if usable else EXIT_NOTHING)
+
+
+def _hex(text: str, digits: int, name: str) -> int:
+    try:
+        number = int(text, 16)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 16**digits:
+        raise typer.BadParameter(f"expected up to {digits} hex digits", param_hint=name)
+    return number
+
+
+def _print(explanation: Explanation, where: str, *, troubles: Iterable[str], as_data: bool) -> None:
+    if as_data:
+        typer.echo(json.dumps(as_json(explanation), indent=2, ensure_ascii=False))
+        return
+    typer.echo(_sentence(where))
+    for text in troubles:
+        typer.echo(f"the server does not start with these files: {_printable(text)}")
+    typer.echo()
+    for line in report_lines(explanation, when=_time_of_day):
+        typer.echo(_printable(line))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _time_of_day(at: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at))
+
+
+# The running server.
+
+
+def ask(question: Question, address: WebAddress) -> Explanation:
+    """Ask the server on this machine.
+
+    Raises:
+        NoAnswer: it does not answer, or something else does.
+    """
+    try:
+        return from_json(read_api(address, _path(question)))
+    except NotAnExplanationError:
+        raise NoAnswer(not_cccamd(address)) from None
+
+
+def _path(question: Question) -> str:
+    query = {"account": question.account or ""}
+    if question.caid is not None:
+        query["caid"] = format_caid(question.caid)
+    if question.ident is not None:
+        query["ident"] = format_ident(question.ident)
+    if question.sid is not None:
+        query["sid"] = format_sid(question.sid)
+    return f"/api/explain?{urlencode(query)}"
+
+
+# The files alone.
+
+
+def explain_files(question: Question, files: Files) -> Explanation:
+    """Explain as far as the files reach: accounts, limits, local cards."""
+    now = time.time()
+    local = time.localtime(now)
+    evidence = evidence_of_files(
+        files.config,
+        files.toml,
+        files.priorities,
+        places=_places(files),
+        at=now,
+        minute=60 * local.tm_hour + local.tm_min,
+    )
+    return make_explanation(question, evidence)
+
+
+def _troubles(files: Files) -> list[str]:
+    """Why no server runs with these files, if they are the cause."""
+    if not files.refused:
+        return []
+    return [text for level, text in files.messages if level >= logging.ERROR]
+
+
+def _places(files: Files) -> Places:
+    if len(files.paths) < 2:
+        return Places(config="the built-in example")
+    config, toml, *_ = files.paths
+    try:
+        data = read_file(config)
+    except ConfigFileError:
+        data = b""
+    return read_places(data, parse(data), config=str(config), toml=str(toml))

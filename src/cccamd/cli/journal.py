@@ -1,0 +1,202 @@
+"""`cccamd journal`: what clients did, as the server wrote it down."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final, TextIO
+
+import typer
+
+from cccamd.config import (
+    ChannelNames,
+    ConfigFileError,
+    load_config,
+    parse_channelinfo,
+    read_file,
+)
+from cccamd.daemon import default_path
+from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_service, format_sid
+from cccamd.journal import FILE_NAME, Entry, JournalError, Kind, parse_since, read_entries
+
+EXIT_UNREADABLE: Final = 2
+_COLUMNS: Final = (
+    *("at", "until", "kind", "account", "address", "caid", "ident", "sid", "channel"),
+    *("source", "asked", "answered", "median", "worst", "text"),
+)
+
+
+def journal(
+    account: Annotated[
+        str | None, typer.Argument(help="Whose entries to show; all of them without.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            help="The oldest to show: 2h, 30m, 3d, today, yesterday, 20:15, 2026-11-22.",
+        ),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table for programs.")] = False,
+    as_data: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The journal; without it that in the server's own folder."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "-C",
+            "--config",
+            metavar="FILE",
+            help="The CCcam.cfg that says where channel names are.",
+        ),
+    ] = None,
+) -> None:
+    """Show channel changes, answer times, logins and freezes of clients, the oldest first.
+
+    Exit status: 0 shown, 2 there is no journal, or it cannot be read.
+    """
+    if as_csv and as_data:
+        raise typer.BadParameter("--csv and --json cannot go together")
+    path = file or default_path().with_name(FILE_NAME)
+    try:
+        entries = read_entries(path, account=account, since=_timestamp(since))
+        _print(entries, _channel_names(config), as_csv=as_csv, as_data=as_data)
+    except JournalError as error:
+        typer.echo(f"cccamd journal: {error}", err=True)
+        raise typer.Exit(EXIT_UNREADABLE) from None
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read along has seen enough
+
+
+def _timestamp(since: str | None) -> float | None:
+    if since is None:
+        return None
+    try:
+        return parse_since(since, datetime.now().astimezone()).timestamp()
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--since") from None
+
+
+def _channel_names(config: Path | None) -> ChannelNames | None:
+    """Read CCcam.channelinfo; numbers do as well when there is none."""
+    try:
+        name = load_config(config).result.config.settings.channelinfo_file
+        return parse_channelinfo(read_file(Path(name))) if name else None
+    except ConfigFileError:
+        return None
+
+
+def _print(
+    entries: Iterable[Entry], names: ChannelNames | None, *, as_csv: bool, as_data: bool
+) -> None:
+    if as_csv:
+        write_csv(entries, names, sys.stdout)
+    elif as_data:
+        rows = [_record(entry, names) for entry in entries]
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        _print_for_people(entries, names)
+
+
+def write_csv(entries: Iterable[Entry], names: ChannelNames | None, file: TextIO) -> None:
+    """Write a table with a heading."""
+    table = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
+    table.writeheader()
+    for entry in entries:
+        table.writerow({key: _cell(value) for key, value in _record(entry, names).items()})
+
+
+def _cell(value: object) -> object:
+    """Keep a name that begins like a formula from becoming one in a spreadsheet."""
+    is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
+    return f"'{value}" if is_formula else value
+
+
+def _record(entry: Entry, names: ChannelNames | None) -> dict[str, object]:
+    values: dict[str, object] = asdict(entry) | {
+        "at": _iso(entry.at),
+        "until": None if entry.until is None else _iso(entry.until),
+        "kind": entry.kind.value,
+        "caid": format_caid(entry.caid) if entry.caid else "",
+        "ident": format_ident(entry.ident) if entry.caid else "",
+        "sid": format_sid(entry.sid) if entry.caid else "",
+        "channel": _name(entry, names),
+    }
+    return {column: values[column] for column in _COLUMNS}
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at).astimezone().isoformat(timespec="milliseconds")
+
+
+def _name(entry: Entry, names: ChannelNames | None) -> str:
+    if names is None or not entry.caid:
+        return ""
+    return names.name(Caid(entry.caid), Ident(entry.ident), Sid(entry.sid)) or ""
+
+
+def _print_for_people(entries: Iterable[Entry], names: ChannelNames | None) -> None:
+    count = 0
+    for entry in entries:
+        count += 1
+        at = datetime.fromtimestamp(entry.at).strftime("%Y-%m-%d %H:%M:%S")
+        typer.echo(_printable(f"{at}  {entry.account or '-':<12}  {describe(entry, names)}"))
+    if not count:
+        typer.echo("nothing was written down for this")
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def describe(entry: Entry, names: ChannelNames | None = None) -> str:
+    """Tell one entry in words, without its time and account."""
+    match entry.kind:
+        case Kind.START:
+            return "the server began to write"
+        case Kind.LOGIN:
+            return f"logged in from {entry.address}: {entry.text}"
+        case Kind.LOGOUT:
+            return f"logged out: {entry.text}"
+        case Kind.REFUSED:
+            return f"not let in from {entry.address}: {entry.text}"
+        case Kind.LINK:
+            return f"its link: {entry.text}"
+        case Kind.VISIT:
+            return ", ".join(_visit(entry, names))
+        case Kind.FREEZE:
+            return f"FREEZE on {_channel(entry, names)} for {_length(entry)}: {entry.text}"
+
+
+def _visit(entry: Entry, names: ChannelNames | None) -> Iterator[str]:
+    yield f"{_channel(entry, names)} for {_length(entry)}"
+    yield f"{entry.answered} of {entry.asked} ECMs answered"
+    if entry.median is not None and entry.worst is not None:
+        yield f"usually in {_milliseconds(entry.median)}, at worst {_milliseconds(entry.worst)}"
+    if entry.source:
+        yield f"by {entry.source}"
+
+
+def _channel(entry: Entry, names: ChannelNames | None) -> str:
+    service = format_service(entry.caid, entry.ident, entry.sid)
+    name = _name(entry, names)
+    return f"{name} ({service})" if name else service
+
+
+def _length(entry: Entry) -> str:
+    seconds = max(0.0, (entry.until or entry.at) - entry.at)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms"

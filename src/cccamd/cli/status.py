@@ -1,0 +1,134 @@
+"""`cccamd status`: what goes on in the server that runs here."""
+
+import io
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from cccamd.cli.statusview import draw_status
+from cccamd.cli.webreader import (
+    NoAnswer,
+    WebAddress,
+    address_of_config,
+    address_of_url,
+    not_cccamd,
+    read_api,
+    read_json,
+)
+from cccamd.config import ConfigFileError
+from cccamd.web import HistoryInfo, Status
+
+EXIT_NO_ANSWER: Final = 1
+EXIT_UNUSABLE: Final = 2
+WIDTH_OF_FILES: Final = 160
+"""Columns where there is no terminal to ask."""
+
+
+def status(
+    watch: Annotated[
+        bool, typer.Option("-w", "--watch", help="Keep showing it, until Ctrl-C.")
+    ] = False,
+    interval: Annotated[
+        float, typer.Option(min=0.2, max=3600, help="With --watch: seconds between two looks.")
+    ] = 2.0,
+    as_data: Annotated[
+        bool,
+        typer.Option("--json", help="Print JSON for programs; with --watch one line per look."),
+    ] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "-C",
+            "--config",
+            metavar="FILE",
+            help="The CCcam.cfg that the server reads; without it the same is searched.",
+        ),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Ask another server: http://192.168.1.5:16001, with user:password@ if needed.",
+        ),
+    ] = None,
+) -> None:
+    """Show receivers, sources, cards and answer times of the running server.
+
+    It asks the server's web pages, on the port and with the login that CCcam.cfg says.
+    Exit status: 0 shown, 1 no answer, 2 the configuration cannot be used.
+    """
+    try:
+        address = address_of_config(config) if url is None else address_of_url(url)
+        look = _Look(address, as_data=as_data)
+        if watch:
+            look.keep_showing(interval)
+        else:
+            look.show()
+    except ConfigFileError as error:
+        _fail(error, EXIT_UNUSABLE)
+    except NoAnswer as error:
+        _fail(error, EXIT_NO_ANSWER)
+    except KeyboardInterrupt:
+        raise typer.Exit from None
+
+
+def _fail(error: Exception, code: int) -> None:
+    typer.echo(f"cccamd status: {error}", err=True)
+    raise typer.Exit(code)
+
+
+class _Look:
+    """Asks the server, and shows what it says."""
+
+    def __init__(self, address: WebAddress, *, as_data: bool) -> None:
+        self._address = address
+        self._as_data = as_data
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # a name that the terminal cannot show
+        self._console = Console(highlight=False)
+        if not self._console.is_terminal:
+            self._console = Console(highlight=False, width=WIDTH_OF_FILES)
+
+    def show(self) -> None:
+        """Show it once."""
+        if self._as_data:
+            typer.echo(json.dumps(self._data(), indent=2))
+        else:
+            self._console.print(self._draw())
+
+    def keep_showing(self, interval: float) -> None:
+        """Show it again and again; a server that is away now may come back."""
+        if self._as_data:
+            while True:
+                typer.echo(json.dumps(self._data()))
+                time.sleep(interval)
+        self._draw()  # one that was never there is worth an error
+        with Live(console=self._console, screen=self._console.is_terminal) as live:
+            while True:
+                live.update(self._draw_or_complain(), refresh=True)
+                time.sleep(interval)
+
+    def _draw_or_complain(self) -> Group:
+        try:
+            return self._draw()
+        except NoAnswer as error:
+            return Group(Text(f"{time.strftime('%H:%M:%S')}  {error}", "red"))
+
+    def _draw(self) -> Group:
+        try:
+            status = Status.model_validate_json(read_api(self._address, "/api/status"))
+            history = HistoryInfo.model_validate_json(read_api(self._address, "/api/history"))
+        except ValidationError:
+            raise NoAnswer(not_cccamd(self._address)) from None
+        return draw_status(status, history, width=self._console.width)
+
+    def _data(self) -> object:
+        return read_json(read_api(self._address, "/api/status"), self._address)

@@ -1,0 +1,248 @@
+"""What `cccamd status` shows: a status in, tables for the terminal out. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cccamd.cli.terminal import (
+    Column,
+    answer_time,
+    answered_share,
+    draw_table,
+    plain,
+    span,
+    sparkline,
+)
+from cccamd.diag import Tone
+from cccamd.status import SourceKind
+from cccamd.web import (
+    ClientInfo,
+    HistoryInfo,
+    NoteInfo,
+    PointInfo,
+    ServerInfo,
+    ServiceInfo,
+    SourceInfo,
+    Status,
+    SystemInfo,
+)
+
+ACTIVE_SECONDS: Final = 20
+SMALL_MARGIN: Final = 1.0
+"""Seconds before a key is needed: less than this is close to a freeze."""
+NOTES_SHOWN: Final = 10
+ABSENT_SHOWN: Final = 10
+IDENTS_SHOWN: Final = 12
+SPARK_SECONDS: Final = 600.0
+_TONES: Final = {Tone.GOOD: "green", Tone.PLAIN: "", Tone.BAD: "red"}
+
+
+def draw_status(status: Status, history: HistoryInfo | None, *, width: int) -> Group:
+    """Draw everything, leaving out what a narrow terminal has no room for."""
+    parts: list[RenderableType] = [
+        _head(status),
+        *_clients(status, width),
+        *_sources(status, history, width),
+        _cards(status),
+        *_notes(status.notes),
+    ]
+    return Group(*parts)
+
+
+def _head(status: Status) -> Text:
+    server = status.server
+    up = sum(source.state == "up" for source in status.sources)
+    active = sum(server.at - client.heard_at <= ACTIVE_SECONDS for client in status.clients)
+    cards = sum(system.cards for system in status.systems)
+    text = Text()
+    text.append(plain(server.program), "bold")
+    text.append(f"  up {span(server.at - server.started_at)}  node {server.node_id}", "dim")
+    text.append(f"  {plain(server.config_path)}\n", "dim")
+    text.append(f"{_count(len(status.clients), 'receiver')} on ({active} active), ")
+    text.append(f"{up} of {_count(len(status.sources), 'source')} up, ", _alarm(status, up))
+    text.append(f"{_count(cards, 'card')}, {_count(server.ecms_total, 'ECM')}")
+    text.append(_troubles(server), "yellow")
+    return text
+
+
+def _alarm(status: Status, up: int) -> str:
+    return "" if up == len(status.sources) else "red" if up == 0 else "yellow"
+
+
+def _troubles(server: ServerInfo) -> str:
+    failed = f", {_count(server.logins_failed, 'failed login')}" if server.logins_failed else ""
+    refused = server.connections_refused
+    return failed + (f", {_count(refused, 'connection')} refused" if refused else "")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+_CLIENT_COLUMNS: Final = (
+    Column("account"),
+    Column("address", from_width=100),
+    Column("version", from_width=140),
+    Column("on for", right=True, from_width=130),
+    Column("idle", right=True),
+    Column("channel"),
+    Column("answer", right=True),
+    Column("left", right=True, from_width=90),
+    Column("from", from_width=110),
+    Column("ECMs", right=True),
+    Column("cards", right=True, from_width=80),
+)
+
+
+def _clients(status: Status, width: int) -> Iterator[RenderableType]:
+    clients = sorted(status.clients, key=lambda client: client.account.casefold())
+    if clients:
+        left = {(one.account, one.caid, one.sid): one.margin for one in status.channels}
+        rows = [_client_row(client, status.server.at, left) for client in clients]
+        yield draw_table("Receivers", _CLIENT_COLUMNS, rows, width)
+    else:
+        yield Text("\nReceivers\nnobody is logged in", "yellow")
+    absent = _absent(status)
+    if absent:
+        yield Text(f"not on: {absent}", "dim")
+
+
+def _absent(status: Status) -> str:
+    present = {client.account for client in status.clients}
+    absent = sorted(set(status.server.accounts) - present, key=str.casefold)
+    shown = ", ".join(plain(account) for account in absent[:ABSENT_SHOWN])
+    more = len(absent) - ABSENT_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+_Left = Mapping[tuple[str, str, str], float | None]
+
+
+def _client_row(client: ClientInfo, at: float, left: _Left) -> list[Text]:
+    idle = at - client.heard_at
+    speaks = f"{client.version} {client.revision}" + (" extended" if client.extended else "")
+    return [
+        Text(plain(client.account), "bold" if idle <= ACTIVE_SECONDS else ""),
+        Text(plain(client.address)),
+        Text(plain(speaks.strip())),
+        Text(span(at - client.connected_at)),
+        Text(span(idle), "" if idle <= ACTIVE_SECONDS else "dim"),
+        Text(_channel(client.service)),
+        _result(client),
+        _margin(client, left),
+        Text(plain(client.last_source)),
+        answered_share(client.ecms_answered, client.ecms_asked),
+        Text(str(client.cards), "" if client.cards else "red"),
+    ]
+
+
+def _result(client: ClientInfo) -> Text:
+    if client.last_result in ("", "CW"):
+        return answer_time(client.last_seconds)
+    return Text(plain(client.last_result), "red")
+
+
+def _margin(client: ClientInfo, left: _Left) -> Text:
+    """How much time was left when the last CW came."""
+    service = client.service
+    margin = left.get((client.account, service.caid, service.sid)) if service else None
+    if margin is None:
+        return Text("")
+    return Text(f"{margin:.1f} s", "red" if margin < SMALL_MARGIN else "green")
+
+
+def _channel(service: ServiceInfo | None) -> str:
+    if service is None:
+        return ""
+    return plain(service.name or f"{service.caid}:{service.ident}:{service.sid}")
+
+
+_SOURCE_COLUMNS: Final = (
+    Column("source"),
+    Column("state"),
+    Column("since", from_width=90),
+    Column("cards", right=True),
+    Column("usual", right=True),
+    Column("ECMs", right=True, from_width=80),
+    Column("open", right=True, from_width=120),
+    Column("answer times, 10 min", from_width=110),
+)
+
+
+def _sources(status: Status, history: HistoryInfo | None, width: int) -> Iterator[RenderableType]:
+    if not status.sources:
+        yield Text("\nSources\nnone: no C-line, no local card", "yellow")
+        return
+    points = {one.source: one.points for one in history.sources} if history else {}
+    at = status.server.at
+    rows = [_source_row(source, at, points.get(source.name, ())) for source in status.sources]
+    yield draw_table("Sources", _SOURCE_COLUMNS, rows, width)
+    for source in status.sources:
+        if source.state != "up" and source.last_failure:
+            yield Text(f"{plain(source.name)}: {plain(source.last_failure)}", "yellow")
+
+
+def _source_row(source: SourceInfo, at: float, points: Sequence[PointInfo]) -> list[Text]:
+    state = "own card" if source.kind is SourceKind.LOCAL else plain(source.state)
+    return [
+        Text(plain(source.name), "bold"),
+        Text(state, "green" if source.state == "up" else "yellow"),
+        Text(_since(source, at)),
+        Text(_hops(source), "" if source.cards else "red"),
+        answer_time(source.usual_seconds),
+        answered_share(source.answered, source.asked),
+        Text(str(source.in_flight or "")),
+        sparkline(points, now=at, seconds=SPARK_SECONDS),
+    ]
+
+
+def _since(source: SourceInfo, at: float) -> str:
+    if source.up_at is not None:
+        return span(at - source.up_at)
+    if source.next_attempt_at is not None:
+        return f"next try in {span(source.next_attempt_at - at)}"
+    return ""
+
+
+def _hops(source: SourceInfo) -> str:
+    """`12 (2+10)`: the number of cards, and how many at each hop."""
+    counts = [count for _, count in sorted(source.cards_by_hop.items())]
+    detail = f" ({'+'.join(map(str, counts))})" if len(counts) > 1 else ""
+    return f"{source.cards}{detail}"
+
+
+_CARD_COLUMNS: Final = (
+    Column("CAID"),
+    Column("cards", right=True),
+    Column("hop", right=True),
+    Column("providers"),
+)
+
+
+def _cards(status: Status) -> RenderableType:
+    if not status.systems:
+        return Text("\nCards\nnone", "yellow")
+    return draw_table("Cards", _CARD_COLUMNS, map(_system_row, status.systems), 0)
+
+
+def _system_row(system: SystemInfo) -> list[Text]:
+    more = " ..." if len(system.idents) > IDENTS_SHOWN else ""
+    return [
+        Text(system.caid),
+        Text(str(system.cards)),
+        Text(str(system.nearest_hop)),
+        Text(" ".join(system.idents[:IDENTS_SHOWN]) + more),
+    ]
+
+
+def _notes(notes: Sequence[NoteInfo]) -> Iterator[Text]:
+    if notes:
+        yield Text("\nLately", "bold")
+    for note in notes[:NOTES_SHOWN]:
+        words = f"{plain(note.subject)} {plain(note.text)} {_channel(note.service)}".rstrip()
+        times = f" ({note.times} times)" if note.times > 1 else ""
+        clock = Text(f"{datetime.fromtimestamp(note.at):%H:%M:%S}  ", "dim")
+        yield clock + Text(f"{words}{times}", _TONES[note.tone])

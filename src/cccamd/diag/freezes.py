@@ -1,0 +1,301 @@
+"""How much time is left before each key is needed, and what was wrong when none was.
+
+An ECM holds the key of the period that it begins and that of the next. So the CW of an ECM is
+needed one crypto period after the ECM was first asked for. The first ECM after a channel
+change counts for nothing: until its CW comes, the picture has not begun.
+"""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
+from typing import Final, TypedDict
+
+from cccamd.diag.cryptoperiods import CryptoPeriods
+from cccamd.diag.freezereport import ChannelMargin, Freeze, FreezeReport
+from cccamd.diag.happenings import (
+    ClientLoggedOut,
+    EcmFinished,
+    EcmResult,
+    FreezeBegan,
+    FreezeEnded,
+    FreezeForeseen,
+    Happening,
+)
+from cccamd.diag.margins import MARGINS_KEPT, Margin, seconds_to_zero
+from cccamd.diag.surroundings import Surroundings
+from cccamd.ids import Caid, Ident, Sid
+from cccamd.status import ServiceId
+
+FREEZES_KEPT: Final = 200
+CHANNELS_LIMIT: Final = 8192
+SILENCE: Final = 2.5
+"""Crypto periods without a request after which nobody watches a channel any more."""
+UNKNOWN_PERIOD: Final = 60.0
+"""Seconds that stand in for a crypto period that is not known (yet)."""
+LEAD: Final = 2.0
+"""Seconds before the request, from which on everything counts as around a freeze."""
+
+
+_Key = tuple[str, ServiceId]
+
+
+@dataclass(slots=True, eq=False)
+class _Watch:
+    """One account on one service."""
+
+    account: str
+    service: ServiceId
+    fingerprint: int
+    asked_at: float
+    heard_at: float
+    is_first: bool = True
+    answered: bool = False
+    refusal: EcmResult = EcmResult.NOK1
+    due_at: float | None = None
+    """When the CW that is missing is needed; None: not known, or none is missing."""
+    freeze: Freeze | None = None
+    margins: deque[Margin] = field(default_factory=lambda: deque(maxlen=MARGINS_KEPT))
+    foreseen: float | None = None
+
+    def turn_to(self, fingerprint: int, asked_at: float) -> None:
+        self.fingerprint, self.asked_at = fingerprint, asked_at
+        self.is_first = self.answered = False
+        self.due_at = None
+
+
+@dataclass(slots=True)
+class _Account:
+    last: ServiceId
+    asked_at: float
+    services: set[ServiceId] = field(default_factory=set)
+
+
+class _Subject(TypedDict):
+    account: str
+    caid: Caid
+    ident: Ident
+    sid: Sid
+
+
+def _subject(watch: _Watch) -> _Subject:
+    service = watch.service
+    return {
+        "account": watch.account,
+        "caid": service.caid,
+        "ident": service.ident,
+        "sid": service.sid,
+    }
+
+
+class Freezes:
+    """Watches all channels of all clients. Fed with happenings, answers with more of them."""
+
+    def __init__(self) -> None:
+        self._periods = CryptoPeriods()
+        self._surroundings = Surroundings()
+        self._watches: OrderedDict[_Key, _Watch] = OrderedDict()
+        self._accounts: dict[str, _Account] = {}
+        self._due: list[tuple[float, int, _Watch]] = []
+        self._due_count = 0
+        self._past: deque[Freeze] = deque(maxlen=FREEZES_KEPT)
+
+    def observe(self, happening: Happening) -> list[Happening]:
+        """Take note of what happened; return what it means for pictures."""
+        if isinstance(happening, EcmFinished):
+            return self._finish(happening) + self.advance(happening.at)
+        self._surroundings.note(happening)
+        if isinstance(happening, ClientLoggedOut):
+            return self._leave(happening)
+        return []
+
+    def advance(self, now: float) -> list[Happening]:
+        """Notice which keys are missing by now. Call it about once a second."""
+        found: list[Happening] = []
+        while self._due and self._due[0][0] <= now:
+            due_at, _, watch = heappop(self._due)
+            if watch.due_at == due_at and not self._has_gone_on(watch):
+                found += self._begin(watch, now)
+        return found + self._forget_silent(now)
+
+    def report(self, now: float) -> FreezeReport:
+        """Everything that is known at a moment."""
+        watches = list(self._watches.values())
+        open_freezes = [
+            replace(watch.freeze, seconds=now - watch.freeze.at)
+            for watch in watches
+            if watch.freeze
+        ]
+        return FreezeReport(
+            channels=tuple(self._channel(watch) for watch in watches),
+            freezes=tuple(
+                sorted((*open_freezes, *self._past), key=lambda freeze: freeze.at, reverse=True)
+            ),
+        )
+
+    # Requests.
+
+    def _finish(self, ecm: EcmFinished) -> list[Happening]:
+        service = ServiceId(ecm.caid, ecm.ident, ecm.sid)
+        asked_at = ecm.at - ecm.seconds
+        self._periods.learn(service, parity=ecm.parity, fingerprint=ecm.fingerprint, at=asked_at)
+        watch = self._watches.get((ecm.account, service))
+        if watch is None:
+            watch = self._start(ecm, service, asked_at)
+        account = self._accounts[ecm.account]
+        account.last, account.asked_at = service, asked_at
+        found: list[Happening] = []
+        if ecm.fingerprint != watch.fingerprint:
+            if asked_at < watch.asked_at:
+                return found  # the late answer to an ECM that is over
+            if watch.due_at is not None and watch.due_at <= ecm.at:
+                found += self._begin(watch, ecm.at)  # it was watched all the time
+            watch.turn_to(ecm.fingerprint, asked_at)
+        watch.heard_at = max(watch.heard_at, ecm.at)
+        self._watches.move_to_end((ecm.account, service))
+        return found + self._judge(watch, ecm)
+
+    def _start(self, ecm: EcmFinished, service: ServiceId, asked_at: float) -> _Watch:
+        if len(self._watches) >= CHANNELS_LIMIT:
+            self._drop(next(iter(self._watches.values())), ecm.at)
+        self._accounts.setdefault(ecm.account, _Account(service, asked_at)).services.add(service)
+        watch = _Watch(ecm.account, service, ecm.fingerprint, asked_at, ecm.at)
+        self._watches[ecm.account, service] = watch
+        return watch
+
+    def _judge(self, watch: _Watch, ecm: EcmFinished) -> list[Happening]:
+        period = self._periods.period(watch.service)
+        if watch.answered:
+            return []
+        if ecm.result is not EcmResult.CW:
+            watch.refusal = ecm.result
+            self._await(watch, period)
+            return []
+        watch.answered, watch.due_at = True, None
+        found: list[Happening] = []
+        if period is not None and not watch.is_first:
+            found = self._measure(watch, ecm, period)
+        return found + self._end(watch, ecm.at)
+
+    def _measure(self, watch: _Watch, ecm: EcmFinished, period: float) -> list[Happening]:
+        needed_at = watch.asked_at + period
+        watch.margins.append(Margin(ecm.at, needed_at - ecm.at))
+        if ecm.at > needed_at:
+            if watch.freeze is not None:
+                return []
+            waited = ecm.at - watch.asked_at
+            cause = (
+                f"the CW came {waited:.1f} s after its ECM was asked for;"
+                f" the key changes every {period:.1f} s"
+            )
+            return self._freeze(watch, ecm.source, cause, at=needed_at, now=ecm.at)
+        return self._foresee(watch, ecm.at, period)
+
+    def _await(self, watch: _Watch, period: float | None) -> None:
+        if period is None or watch.is_first or watch.due_at is not None:
+            return
+        watch.due_at = watch.asked_at + period
+        self._due_count += 1
+        heappush(self._due, (watch.due_at, self._due_count, watch))
+
+    def _foresee(self, watch: _Watch, now: float, period: float) -> list[Happening]:
+        falling = watch.margins[-1].seconds < watch.margins[0].seconds
+        seconds = seconds_to_zero(watch.margins, period) if falling else None
+        is_news = seconds is not None and watch.foreseen is None
+        watch.foreseen = None if seconds is None else now + seconds
+        if not is_news or seconds is None:
+            return []
+        margin = watch.margins[-1].seconds
+        return [FreezeForeseen(at=now, margin=margin, seconds=seconds, **_subject(watch))]
+
+    # Freezes.
+
+    def _begin(self, watch: _Watch, now: float) -> list[Happening]:
+        if watch.freeze is not None or watch.due_at is None:
+            return []
+        source = self._surroundings.last_source(watch.service, watch.asked_at)
+        text = "no card gave the CW in time" if source else "no card was there to be asked"
+        cause = f"{text} ({watch.refusal.value})"
+        return self._freeze(watch, source, cause, at=watch.due_at, now=now)
+
+    def _freeze(
+        self, watch: _Watch, source: str, cause: str, *, at: float, now: float
+    ) -> list[Happening]:
+        watch.due_at = watch.foreseen = None
+        watch.freeze = Freeze(
+            at=at,
+            seconds=now - at,
+            over=False,
+            source=source,
+            cause=cause,
+            around=self._around(watch, zero=at, end=now),
+            **_subject(watch),
+        )
+        return [FreezeBegan(at=at, source=source, cause=cause, **_subject(watch))]
+
+    def _end(self, watch: _Watch, now: float) -> list[Happening]:
+        freeze, watch.freeze = watch.freeze, None
+        if freeze is None:
+            return []
+        around = dict.fromkeys((*freeze.around, *self._around(watch, zero=freeze.at, end=now)))
+        over = replace(freeze, seconds=now - freeze.at, over=True, around=tuple(around))
+        self._past.append(over)
+        return [
+            FreezeEnded(
+                at=now,
+                began_at=over.at,
+                source=over.source,
+                cause=over.cause,
+                **_subject(watch),
+            )
+        ]
+
+    def _around(self, watch: _Watch, *, zero: float, end: float) -> tuple[str, ...]:
+        begin = watch.asked_at - LEAD
+        return tuple(self._surroundings.lines(watch.service, begin=begin, end=end, zero=zero))
+
+    # The end of watching.
+
+    def _has_gone_on(self, watch: _Watch) -> bool:
+        """Whether the account has asked for something else since: it has zapped away, or it
+        watches two channels; then the next request for this one tells."""
+        account = self._accounts[watch.account]
+        return account.last != watch.service and account.asked_at > watch.asked_at
+
+    def _leave(self, logout: ClientLoggedOut) -> list[Happening]:
+        account = self._accounts.get(logout.account)
+        services = list(account.services) if account else []
+        gone = [self._watches[logout.account, service] for service in services]
+        return [found for watch in gone for found in self._drop(watch, logout.at)]
+
+    def _forget_silent(self, now: float) -> list[Happening]:
+        """Drop the channels that nobody watches any more; they were heard in this order."""
+        found: list[Happening] = []
+        while self._watches:
+            watch = next(iter(self._watches.values()))
+            period = self._periods.period(watch.service) or UNKNOWN_PERIOD
+            if now - watch.heard_at <= SILENCE * period:
+                break
+            found += self._drop(watch, watch.heard_at)
+        return found
+
+    def _drop(self, watch: _Watch, at: float) -> list[Happening]:
+        del self._watches[watch.account, watch.service]
+        account = self._accounts[watch.account]
+        account.services.discard(watch.service)
+        if not account.services:
+            del self._accounts[watch.account]
+        watch.due_at = None
+        return self._end(watch, max(at, watch.freeze.at) if watch.freeze else at)
+
+    def _channel(self, watch: _Watch) -> ChannelMargin:
+        forecast = ""
+        if watch.foreseen is not None:
+            left = watch.foreseen - watch.heard_at
+            forecast = f"the margin falls: a freeze is due in about {left:.0f} s"
+        return ChannelMargin(
+            period=self._periods.period(watch.service),
+            margin=watch.margins[-1].seconds if watch.margins else None,
+            margins=tuple(watch.margins),
+            forecast=forecast,
+            **_subject(watch),
+        )

@@ -1,0 +1,40 @@
+"""Where the margins of a channel are heading."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from statistics import median
+from typing import Final, NamedTuple
+
+MARGINS_KEPT: Final = 12
+MARGINS_NEEDED: Final = 5
+"""Fewer make no trend."""
+HORIZON: Final = 12
+"""Crypto periods; what lies further ahead is no forecast but a guess."""
+STEEP: Final = 0.01
+"""Seconds that must be lost in each second, so that noise is no trend."""
+
+
+class Margin(NamedTuple):
+    """The time left before a key was needed, when its CW arrived."""
+
+    at: float
+    seconds: float
+
+
+def seconds_to_zero(margins: Sequence[Margin], period: float) -> float | None:
+    """Say in how many seconds the margin will be used up; None: it will not be soon.
+
+    The slope is the median of those between all pairs: a single stall is no trend.
+    """
+    if len(margins) < MARGINS_NEEDED:
+        return None
+    slopes = [
+        (later.seconds - sooner.seconds) / (later.at - sooner.at)
+        for sooner, later in combinations(margins, 2)
+        if later.at > sooner.at
+    ]
+    slope = median(slopes) if slopes else 0.0
+    if slope > -STEEP:
+        return None
+    left = max(0.0, median(margin.seconds for margin in tuple(margins)[-3:]) / -slope)
+    return left if left <= HORIZON * period else None

@@ -1,0 +1,50 @@
+"""Why an account sees a card or not, and why an ECM went where it went. Pure.
+
+`explain` takes a `Question` and the `Evidence` of a server (or `evidence_of_files`), and gives
+an `Explanation`, which is plain text and numbers. docs/explain.md shows it.
+"""
+
+from cccamd.explain.answer import (
+    CardAnswer,
+    EcmStory,
+    Explanation,
+    Finding,
+    NotAnExplanationError,
+    Setting,
+    SourceAnswer,
+    StoryCard,
+    StoryStep,
+    Weight,
+    as_json,
+    from_json,
+)
+from cccamd.explain.evidence import Evidence, Question
+from cccamd.explain.explaining import explain
+from cccamd.explain.offline import evidence_of_files
+from cccamd.explain.places import BrokenLine, Places, read_places
+from cccamd.explain.recent import Recent
+from cccamd.explain.report import report_lines
+
+__all__ = [
+    "BrokenLine",
+    "CardAnswer",
+    "EcmStory",
+    "Evidence",
+    "Explanation",
+    "Finding",
+    "NotAnExplanationError",
+    "Places",
+    "Question",
+    "Recent",
+    "Setting",
+    "SourceAnswer",
+    "StoryCard",
+    "StoryStep",
+    "Weight",
+    "as_json",
+    "evidence_of_files",
+    "explain",
+    "from_json",
+    "read_places",
+    "report_lines",
+]

@@ -1,0 +1,109 @@
+"""The door in front of all pages: who may look, by which methods, with which headers.
+
+Source: docs/webinfo.md section 3 (H4, H5) and docs/config.md section 6.3 (half a login).
+"""
+
+import binascii
+import hmac
+import logging
+from base64 import b64decode
+from collections.abc import Callable
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cccamd.web.context import Login
+
+log = logging.getLogger("cccamd.web")
+
+CHALLENGE: Final = 'Basic realm="cccamd"'
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""For every answer. Nothing is loaded from elsewhere, nothing runs but our own files."""
+
+
+def is_let_in(login: Login, authorization: str | None) -> bool:
+    """Whether this `Authorization` header is good enough. Without a login it is not looked at."""
+    if not login.is_needed:
+        return True
+    if login.username is None or login.password is None or authorization is None:
+        return False
+    given = _basic(authorization)
+    # The same text in both encodings that browsers and old readers use.
+    wanted = f"{login.username}:{login.password}"
+    return any(
+        hmac.compare_digest(given, wanted.encode(codec, "replace")) for codec in ("utf-8", "latin1")
+    )
+
+
+def _basic(authorization: str) -> bytes:
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return b""
+    try:
+        return b64decode(value.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+class Door:
+    """Lets those in who may look; keeps a page's failure from being anybody's traceback."""
+
+    def __init__(
+        self, app: ASGIApp, *, admits: Callable[[str], bool], login: Callable[[], Login]
+    ) -> None:
+        self._app = app
+        self._admits = admits
+        self._login = login
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or pass it on."""
+        if scope["type"] != "http":
+            return
+        answer = _Answer(send)
+        refusal = self._refusal(scope)
+        try:
+            await (refusal or self._app)(scope, receive, answer)
+        except Exception as error:
+            log.error("internal error in page %s: %s", scope["path"], type(error).__name__)
+            log.debug("it happened here:", exc_info=error)
+            if not answer.begun:
+                await PlainTextResponse("internal error\n", 500)(scope, receive, answer)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        client = scope.get("client")
+        if client is None or not self._admits(client[0]):
+            return PlainTextResponse("Forbidden: this network is not allowed\n", 403)
+        if not is_let_in(self._login(), Headers(scope=scope).get("authorization")):
+            headers = {"WWW-Authenticate": CHALLENGE}
+            return PlainTextResponse("Unauthorized\n", 401, headers=headers)
+        if scope["method"] not in ("GET", "HEAD"):
+            headers = {"Allow": "GET, HEAD"}
+            return PlainTextResponse("these pages change nothing\n", 405, headers=headers)
+        return None
+
+
+class _Answer:
+    """Passes an answer on with our headers, and knows whether it has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun = True
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers[name] = value
+            headers.setdefault("Cache-Control", "no-store")
+        await self._send(message)

@@ -1,0 +1,56 @@
+// What happened lately, and freezes.
+
+import { h } from "./dom.js";
+import { channelName, chip, fullMoment, moment } from "./format.js";
+
+const WORDS = { good: "good news", bad: "trouble", plain: "" };
+
+export function lately({ notes }) {
+  if (!notes.length) return [h("p", { class: "empty" }, "Nothing yet.")];
+  return [h("ol", { class: "panel lately", tabindex: 0, "aria-label": "What happened lately, the newest first" }, notes.map(note))];
+}
+
+function note(one) {
+  return h(
+    "li",
+    {},
+    h("time", { class: "when", title: fullMoment(one.at) }, moment(one.at)),
+    h("span", { class: `mark ${one.tone}`, role: WORDS[one.tone] ? "img" : null, "aria-label": WORDS[one.tone] || null }),
+    h(
+      "span",
+      {},
+      h("strong", {}, one.subject),
+      ` ${one.text}`,
+      one.channel && ` ${channelName(one.channel)}`,
+      one.times > 1 && h("span", { class: "dim" }, ` (${one.times} times)`),
+      one.explain && [" ", h("a", { href: one.explain, "aria-label": `Why? ${one.subject} ${one.text}` }, "why?")],
+    ),
+  );
+}
+
+export function freezes({ freezes: { channels, freezes: past } }) {
+  if (past.length) return [h("ul", { class: "freezes" }, past.map(freeze))];
+  const watched = channels.length ? " since the server was started" : ", and nobody watches anything";
+  return [h("p", { class: "notice good" }, `No picture has frozen${watched}.`)];
+}
+
+function freeze(one) {
+  const about = one.over ? `for ${one.seconds} s` : `for ${one.seconds} s until now`;
+  return h(
+    "li",
+    { class: "panel freeze", "data-key": `${one.at} ${one.account}` },
+    h("h3", {}, `${one.account} on ${channelName(one.channel)}`),
+    h("p", {}, chip("bad", one.over ? "froze" : "is frozen"), ` at ${moment(one.at)} ${about}: ${one.cause}`),
+    h("p", { class: "small" }, one.source && `Source: ${one.source}. `, h("a", { href: one.explain, "aria-label": `Explain ${one.account} on ${channelName(one.channel)}` }, "Explain")),
+    one.around.length > 0 && around(one.around),
+  );
+}
+
+function around(lines) {
+  return h(
+    "details",
+    { class: "small" },
+    h("summary", {}, "What happened around it"),
+    h("ol", { class: "steps" }, lines.map((line) => h("li", {}, line))),
+  );
+}

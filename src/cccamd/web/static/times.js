@@ -1,0 +1,81 @@
+// Answer times per source and per channel: one small picture each, all on the same scale.
+
+import { Chart } from "./chart.js";
+import { h } from "./dom.js";
+import { SLOW } from "./format.js";
+import { legend } from "./legend.js";
+
+const EVERY = { minutes: 3000, day: 30000 };
+const MOST = 12; // pictures; the busiest ones
+const TOP = 3; // seconds: slower answers are drawn at the edge, with their number
+
+export class Times {
+  #by = "source";
+  #span = "minutes";
+  #timer = null;
+  #charts = new Map();
+  #list = h("ul", { class: "charts" });
+  #rest = h("p", { class: "absent" });
+
+  constructor() {
+    this.choices = h(
+      "div",
+      { class: "choices" },
+      this.#choice("By", { source: "per source", channel: "per channel" }, "source", (value) => (this.#by = value)),
+      this.#choice("Span", { minutes: "10 minutes", day: "24 hours" }, "minutes", (value) => (this.#span = value)),
+    );
+    this.element = h("div", {}, this.#list, this.#rest, legend());
+    this.#load();
+  }
+
+  #choice(label, options, chosen, choose) {
+    const buttons = Object.entries(options).map(([value, text]) =>
+      h("button", { type: "button", "aria-pressed": String(value === chosen), on: { click: () => pick(value) } }, text),
+    );
+    const values = Object.keys(options);
+    const pick = (value) => {
+      choose(value);
+      buttons.forEach((button, index) => button.setAttribute("aria-pressed", String(values[index] === value)));
+      this.#load();
+    };
+    return h("div", { class: "choice", role: "group", "aria-label": label }, buttons);
+  }
+
+  async #load() {
+    clearTimeout(this.#timer);
+    const [by, span] = [this.#by, this.#span];
+    try {
+      const answer = await fetch(`/live/times.json?by=${by}&span=${span}`, { cache: "no-store" });
+      if (answer.ok && by === this.#by && span === this.#span) this.#show(await answer.json());
+    } catch {
+      // The state beside the heading says already that the connection is lost.
+    }
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#load(), EVERY[this.#span]);
+  }
+
+  #show({ series, ...frame }) {
+    const shown = series.slice(0, MOST);
+    const slowest = Math.max(0, ...shown.flatMap((one) => one.points.map((point) => point[5])));
+    const top = Math.min(TOP, Math.max(SLOW * 1.3, slowest * 1.1));
+    const keys = shown.map((one) => `${this.#by} ${one.id} ${one.name}`);
+    for (const [key, chart] of this.#charts) {
+      if (!keys.includes(key)) {
+        chart.element.remove();
+        this.#charts.delete(key);
+      }
+    }
+    shown.forEach((one, index) => {
+      if (!this.#charts.has(keys[index])) this.#charts.set(keys[index], new Chart());
+      const chart = this.#charts.get(keys[index]);
+      if (this.#list.children[index] !== chart.element) this.#list.insertBefore(chart.element, this.#list.children[index] ?? null);
+      chart.show(one, { ...frame, top });
+    });
+    this.#rest.textContent = words(shown.length, series.length, this.#by, this.#span);
+  }
+}
+
+function words(shown, all, by, span) {
+  if (!all) return `No ${by} has answered an ECM in the last ${span === "day" ? "24 hours" : "10 minutes"}.`;
+  return shown < all ? `The busiest ${shown} of ${all}.` : "";
+}

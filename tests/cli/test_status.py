@@ -1,0 +1,299 @@
+"""`cccamd status`, against a real web server on a real port."""
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from socket import create_server
+
+import pytest
+import typer
+from browsing import serving
+from contexts import CHANNEL_NAME, a_context
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from snapshots import (
+    NOW,
+    OFFLINE,
+    UPSTREAM,
+    a_client,
+    a_household,
+    a_snapshot,
+    a_source,
+)
+from typer.testing import CliRunner, Result
+
+from cccamd.cli import statusview
+from cccamd.cli import terminal as parts
+from cccamd.cli.status import status
+from cccamd.cli.webreader import NoAnswer, address_of_url
+from cccamd.diag import (
+    ChannelMargin,
+    EcmResult,
+    FreezeReport,
+    History,
+    Note,
+    SourceAnswered,
+    Span,
+    Tone,
+)
+from cccamd.ids import Caid, Ident, Sid
+from cccamd.status import Snapshot
+from cccamd.web import Login, PointInfo, Status, api_routes, create_app
+
+app = typer.Typer()
+app.command()(status)
+
+LOGIN = Login(username="me", password="s3cret-word")
+NOTES = (Note(at=NOW, tone=Tone.BAD, subject=OFFLINE, text="is down: no route", times=3),)
+FREEZES = FreezeReport(
+    channels=(
+        ChannelMargin(
+            account="living",
+            caid=Caid(0x0500),
+            ident=Ident(0x032830),
+            sid=Sid(0x1D80),
+            period=10.0,
+            margin=4.25,
+        ),
+    )
+)
+
+
+def cccamd_status(*words: str) -> Result:
+    return CliRunner().invoke(app, [*words])
+
+
+async def run(*words: str) -> Result:
+    """Run the command in a thread, while the server runs here."""
+    return await asyncio.to_thread(cccamd_status, *words)
+
+
+@asynccontextmanager
+async def server(
+    tmp_path: Path, snapshot: Callable[[], Snapshot] = a_household, login: Login | None = None
+) -> AsyncIterator[Path]:
+    """Serve a snapshot, and give the CCcam.cfg of that server."""
+    context = a_context(snapshot, login=login, notes=NOTES, freezes=FREEZES)
+    async with serving(create_app(context, routes=api_routes(context))) as port:
+        config = tmp_path / "CCcam.cfg"
+        config.write_text(f"WEBINFO LISTEN PORT : {port}\n")
+        yield config
+
+
+async def test_everything_is_shown(tmp_path: Path) -> None:
+    async with server(tmp_path) as config:
+        result = await run("-C", str(config))
+    assert result.exit_code == 0
+    text = result.output
+    assert "2 receivers on (1 active), 2 of 3 sources up, 3 cards, 360 ECMs" in text
+    assert "not on: kitchen" in text
+    living = next(line for line in text.splitlines() if " living " in line)
+    for cell in ("192.168.1.20", "2.3.0 v1", CHANNEL_NAME, "123 ms", "4.2 s", UPSTREAM, "180 97 %"):
+        assert cell in living
+    assert "NOK2" in next(line for line in text.splitlines() if " bedroom " in line)
+    offline = next(line for line in text.splitlines() if f" {OFFLINE} " in line)
+    assert "waiting" in offline
+    assert "next try in 42 s" in offline
+    assert f"{OFFLINE}: connection refused" in text
+    assert "2 (1+1)" in text
+    assert f"{OFFLINE} is down: no route (3 times)" in text
+
+
+async def test_json_is_what_the_server_says(tmp_path: Path) -> None:
+    async with server(tmp_path) as config:
+        result = await run("-C", str(config), "--json")
+    assert Status.model_validate_json(result.output).server.accounts[0] == "living"
+    assert json.loads(result.output)["clients"][0]["account"] == "living"
+
+
+async def test_an_empty_server_is_shown(tmp_path: Path) -> None:
+    async with server(tmp_path, a_snapshot) as config:
+        result = await run("-C", str(config))
+    assert "nobody is logged in" in result.output
+    assert "none: no C-line, no local card" in result.output
+
+
+async def test_the_login_comes_from_the_configuration(tmp_path: Path) -> None:
+    async with server(tmp_path, login=LOGIN) as config:
+        refused = await run("-C", str(config))
+        lines = f"WEBINFO USERNAME : {LOGIN.username}\nWEBINFO PASSWORD : {LOGIN.password}\n"
+        config.write_text(config.read_text() + lines)
+        let_in = await run("-C", str(config))
+    assert refused.exit_code == 1
+    assert "refuses the login" in refused.stderr
+    assert let_in.exit_code == 0
+    assert "s3cret" not in let_in.output
+
+
+async def test_the_login_may_stand_in_the_url(tmp_path: Path) -> None:
+    async with server(tmp_path, login=LOGIN) as config:
+        port = config.read_text().split()[-1]
+        let_in = await run("--url", f"http://me:s3cret%2Dword@127.0.0.1:{port}/")
+        refused = await run("--url", f"http://me:s3cret-wrong@127.0.0.1:{port}")
+    assert let_in.exit_code == 0
+    assert refused.exit_code == 1
+    assert "s3cret" not in refused.stderr
+
+
+# When there is nothing to show.
+
+
+def unused_port() -> int:
+    with create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "words"),
+    [
+        ("WEBINFO LISTEN PORT : {port}", 1, "no server answers at http://127.0.0.1:{port}"),
+        ("ALLOW WEBINFO : no", 1, 'switched off, and they are what this command reads; set "ALLOW'),
+        ("WEBINFO USERNAME : me", 1, "only one of WEBINFO USERNAME and WEBINFO PASSWORD is set"),
+        ("SERVER LISTEN PORT : {port}\nWEBINFO LISTEN PORT : {port}", 1, "that of another"),
+    ],
+)
+def test_clear_words_instead(tmp_path: Path, lines: str, code: int, words: str) -> None:
+    port = unused_port()
+    config = tmp_path / "CCcam.cfg"
+    config.write_text(lines.format(port=port))
+    result = cccamd_status("-C", str(config))
+    assert result.exit_code == code
+    assert words.format(port=port) in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
+    assert "there is no such file" in cccamd_status("-C", str(tmp_path / "none.cfg")).stderr
+    result = cccamd_status("-C", str(tmp_path))
+    assert result.exit_code == 2
+    assert "this is a directory" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.0 404 Not Found\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\n<HTML>",
+        b'HTTP/1.0 200 OK\r\n\r\n{"server": 1}',
+        b"SSH-2.0-OpenSSH_9\r\n",
+    ],
+)
+async def test_something_else_answers(answer: bytes) -> None:
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+        await writer.wait_closed()
+
+    other = await asyncio.start_server(reply, "127.0.0.1", 0)
+    async with other:
+        port = other.sockets[0].getsockname()[1]
+        result = await run("--url", f"127.0.0.1:{port}")
+    assert result.exit_code == 1
+    assert "something answers at" in result.stderr
+
+
+@pytest.mark.parametrize("url", ["", "ftp://x", "http://", "http://x:99999999", "http://[::1"])
+def test_a_bad_url_is_named(url: str) -> None:
+    with pytest.raises(NoAnswer, match="--url wants"):
+        address_of_url(url)
+
+
+def test_urls() -> None:
+    assert address_of_url("box:16001").url == "http://box:16001"
+    assert address_of_url("http://a%40b:c%3A@[::1]:16001/x").url == "http://[::1]:16001"
+    assert address_of_url("http://a%40b:c%3A@[::1]:16001/x").password == "c:"
+
+
+# Live.
+
+
+async def test_watching_goes_on_while_the_server_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown_once, server_gone = threading.Event(), threading.Event()
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 2:
+            raise KeyboardInterrupt
+        shown_once.set()
+        assert server_gone.wait(5)
+
+    monkeypatch.setattr("cccamd.cli.status.time.sleep", nap)
+    async with asyncio.TaskGroup() as tasks:
+        async with server(tmp_path) as config:
+            running = tasks.create_task(run("-C", str(config), "--watch", "--interval", "7"))
+            await asyncio.to_thread(shown_once.wait, 5)
+        server_gone.set()
+    result = running.result()
+    assert "no server answers" in result.output
+    assert naps == [7.0, 7.0]
+    assert result.exit_code == 0
+
+
+# Drawing.
+
+
+def drawn(snapshot: Snapshot, width: int) -> str:
+    context = {"channel_name": lambda *_: None}
+    made = {"server": snapshot, "clients": snapshot.clients, "sources": snapshot.sources}
+    empty: dict[str, object] = {"systems": (), "notes": (), "channels": ()}
+    shown = Status.model_validate(made | empty, context=context)
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(statusview.draw_status(shown, None, width=width))
+    return capture.get()
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 160])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    text = drawn(a_household(), width)
+    assert max(map(len, text.splitlines())) <= width
+    living = next(line for line in text.splitlines() if " living " in line)
+    assert "123 ms" in living
+    assert ("192.168.1.20" in living) is (width >= 100)
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_names_cannot_steer_the_terminal(account: str, failure: str) -> None:
+    down = a_source(failure, up_at=None, state="waiting", last_failure=f"\x1b]0;{failure}\x07")
+    client = replace(a_client(f"\x1b[2J{account}"), program="\x1b[1m")
+    text = drawn(a_snapshot(clients=(client,), sources=(down,)), 160)
+    assert all(char.isprintable() or char == "\n" for char in text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(-1, "0 s"), (99, "99 s"), (100, "1 min"), (3700, "1 h 1 min"), (180_000, "2 d 2 h")],
+)
+def test_spans(seconds: float, shown: str) -> None:
+    assert parts.span(seconds) == shown
+
+
+def test_the_picture_of_answer_times() -> None:
+    history = History()
+    for ago, seconds in ((590, 0.05), (300, 0.4), (5, 3.0)):
+        history.observe(
+            SourceAnswered(
+                at=NOW - ago,
+                source=UPSTREAM,
+                caid=Caid(1),
+                ident=Ident(0),
+                sid=Sid(0),
+                result=EcmResult.CW,
+                seconds=seconds,
+            )
+        )
+    (series,) = history.sources(Span.MINUTES, now=NOW)
+    points = [PointInfo.model_validate(point) for point in series.points]
+    line = parts.sparkline(points, now=NOW, seconds=600)
+    assert len(line.plain) == parts.SPARKS
+    assert line.plain.split() == ["▁", "▄", "█"]
+    assert [span.style for span in line.spans] == ["green", "green", "red"]

@@ -1,0 +1,313 @@
+"""The judgement of each check, as tables: what was seen, and what is said about it."""
+
+import errno
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+import pytest
+
+from cccamd.config import InfoPort, parse
+from cccamd.doctor.address import judge_address
+from cccamd.doctor.answer_times import judge_answer_times
+from cccamd.doctor.clock import TimeAnswer, judge_clock, servers_in
+from cccamd.doctor.config_file import Access, judge_access, judge_content, judge_source
+from cccamd.doctor.finding import Check, Finding, Verdict, worst
+from cccamd.doctor.installation import SEARCHED_PATHS, Installation
+from cccamd.doctor.interfaces import Addresses
+from cccamd.doctor.permissions import Place, User
+from cccamd.doctor.ports import Door, Holder, doors_of, judge_door
+from cccamd.doctor.processes import Process
+from cccamd.doctor.resources import (
+    Demand,
+    Supply,
+    judge_files,
+    judge_memory,
+    read_file_limit,
+    read_kibibytes,
+)
+from cccamd.doctor.round_trip import jitter, judge_round_trip
+from cccamd.doctor.running import RunningSource
+from cccamd.doctor.service_user import unit_user
+from cccamd.status import SourceKind
+
+OK, NOT_CHECKED, ADVICE, WARNING, FAILURE = Verdict
+CFG = Path("/etc/CCcam.cfg")
+
+
+def test_the_usual_places_are_those_of_the_server() -> None:
+    from cccamd.config.loader import SEARCHED_PATHS as of_the_server
+
+    assert of_the_server == SEARCHED_PATHS
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected", "status"),
+    [
+        ((), OK, 0),
+        ((OK, NOT_CHECKED), NOT_CHECKED, 0),
+        ((ADVICE, OK), ADVICE, 0),
+        ((WARNING, ADVICE), WARNING, 1),
+        ((OK, FAILURE, WARNING), FAILURE, 2),
+    ],
+)
+def test_the_worst_verdict_is_the_exit_status(
+    verdicts: tuple[Verdict, ...], expected: Verdict, status: int
+) -> None:
+    findings = [Finding(check=Check.CLOCK, verdict=one, evidence="") for one in verdicts]
+    assert worst(findings) is expected
+    assert worst(findings).exit_status == status
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "expected", "word"),
+    [
+        ((12, 13, 12, 14), OK, "round trip 12 ms"),
+        ((99, 99, 99, 99), OK, "99 ms"),
+        ((101, 101, 101, 101), ADVICE, "nearer"),
+        ((151, 151, 151, 151), WARNING, "too long"),
+        ((12, 40, 12, 40), ADVICE, "cable"),
+        ((12, 1013, 12, 12), WARNING, "lost a packet"),
+        ((12,), OK, "jitter 0.0 ms"),
+    ],
+)
+def test_round_trip(milliseconds: tuple[float, ...], expected: Verdict, word: str) -> None:
+    found = judge_round_trip("x:1", [value / 1000 for value in milliseconds])
+    assert found.verdict is expected
+    assert word in f"{found.evidence} {found.advice}"
+
+
+def test_jitter_is_the_mean_step() -> None:
+    assert jitter([0.010, 0.030, 0.020]) == pytest.approx(0.015)
+
+
+def a_source(*, asked: int = 100, answered: int = 100, usual: float | None = 0.2) -> RunningSource:
+    return RunningSource(
+        name="x:1",
+        kind=SourceKind.CCCAM,
+        line=1,
+        state="up",
+        last_failure="",
+        node_id=None,
+        cards=1,
+        cards_rejected=0,
+        asked=asked,
+        answered=answered,
+        usual_seconds=usual,
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "expected", "word"),
+    [
+        (a_source(), OK, "good"),
+        (a_source(usual=0.5), OK, "good"),
+        (a_source(usual=0.8), ADVICE, "stutter"),
+        (a_source(usual=1.5), WARNING, "overloaded"),
+        (a_source(usual=3.5), WARNING, "given up"),
+        (a_source(answered=40), WARNING, "only 40 of 100 requests"),
+        (a_source(asked=3, answered=1, usual=None), OK, "1 of 3 requests"),
+        (a_source(asked=0, answered=0, usual=None), NOT_CHECKED, "no source was asked"),
+    ],
+)
+def test_answer_times(source: RunningSource, expected: Verdict, word: str) -> None:
+    (found,) = judge_answer_times([source])
+    assert found.verdict is expected
+    assert word in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("answer", "synchronised", "expected", "word"),
+    [
+        (TimeAnswer("time.example", 0.3), None, OK, "within 0.3 s"),
+        (TimeAnswer("time.example", -4.9), None, OK, "within 4.9 s"),
+        (TimeAnswer("time.example", 7.0), True, WARNING, "7 s behind"),
+        (TimeAnswer("time.example", -3600.0), None, WARNING, "3,600 s ahead of"),
+        (TimeAnswer(refusals=("a: no answer",)), True, NOT_CHECKED, "a: no answer"),
+        (TimeAnswer(), True, OK, "keeps its clock"),
+        (TimeAnswer(), False, ADVICE, "nothing keeps"),
+        (TimeAnswer(), None, NOT_CHECKED, "--ntp"),
+    ],
+)
+def test_clock(answer: TimeAnswer, synchronised: bool | None, expected: Verdict, word: str) -> None:
+    found = judge_clock(answer, synchronised=synchronised)
+    assert found.verdict is expected
+    assert word in found.evidence
+
+
+def test_time_servers_of_a_machine() -> None:
+    main = "[Time]\n#NTP=\nNTP=a b\nFallbackNTP=z\n"
+    assert servers_in([main, "[Time]\nNTP=c\n", "rubbish"]) == ["a", "b", "c", "z"]
+    assert servers_in([main, "[Time]\nNTP=\nNTP=d\n"]) == ["d", "z"]  # an empty one resets
+    assert servers_in(["[Time]\n#NTP=x\n"]) == []
+
+
+@pytest.mark.parametrize(
+    ("outward", "strangers", "tunnels", "expected", "word"),
+    [
+        ("192.168.1.5", False, (), OK, "private address"),
+        ("192.168.1.5", True, (), ADVICE, "Forward TCP port 12000"),
+        ("192.168.1.5", True, ("wg0",), OK, "tunnel wg0"),
+        ("100.64.0.1", False, (), ADVICE, "carrier-grade"),
+        ("100.127.255.254", True, (), WARNING, "carrier-grade"),
+        ("100.127.255.254", True, ("wg0",), OK, "tunnel wg0"),
+        ("100.128.0.1", True, (), OK, "public address"),
+        ("8.8.8.8", False, (), OK, "public address"),
+        (None, False, (), ADVICE, "no default route"),
+    ],
+)
+def test_address(
+    outward: str | None, strangers: bool, tunnels: tuple[str, ...], expected: Verdict, word: str
+) -> None:
+    addresses = Addresses(
+        outward=IPv4Address(outward) if outward else None,
+        interface="eth0",
+        outward6=IPv6Address("2a00::1") if outward else None,
+        tunnels=tunnels,
+    )
+    found = judge_address(addresses, port=12000, expects_strangers=strangers)
+    assert found.verdict is expected
+    assert word in f"{found.evidence} {found.advice}"
+    with_outline = any("wg-quick" in line for line in found.more)
+    assert with_outline == (found.verdict in (ADVICE, WARNING) and outward is not None)
+
+
+def a_demand(clients: int = 50, max_clients: int = 2000) -> Demand:
+    return Demand(clients=clients, upstreams=2, max_clients=max_clients)
+
+
+@pytest.mark.parametrize(
+    ("demand", "files", "expected", "word"),
+    [
+        (a_demand(), 1024, OK, "50 accounts and 2 C-lines need up to 244"),
+        (a_demand(), None, OK, "as it likes"),
+        (a_demand(900), 1024, WARNING, "LimitNOFILE"),
+        (a_demand(3000), 65536, ADVICE, "max_clients"),
+    ],
+)
+def test_file_descriptors(demand: Demand, files: int | None, expected: Verdict, word: str) -> None:
+    found = judge_files(demand, Supply(files=files, memory=None, is_running=True))
+    assert found.verdict is expected
+    assert word in f"{found.evidence} {found.advice}"
+
+
+@pytest.mark.parametrize(
+    ("memory", "expected"), [(None, NOT_CHECKED), (40 << 20, WARNING), (500 << 20, OK)]
+)
+def test_memory(memory: int | None, expected: Verdict) -> None:
+    supply = Supply(files=None, memory=memory, is_running=False)
+    assert judge_memory(a_demand(), supply).verdict is expected
+
+
+def test_texts_of_proc() -> None:
+    limits = "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024   4096   files\n"
+    assert read_file_limit(limits) == 4096
+    assert read_file_limit(limits.replace("4096", "unlimited")) is None
+    assert read_kibibytes("MemAvailable:    2048 kB\nx\n") == {"MemAvailable": 2 << 20}
+
+
+CLIENTS_DOOR = Door(
+    purpose="clients",
+    port=12000,
+    setting="SERVER LISTEN PORT",
+    line=3,
+    addresses=("0.0.0.0", "::"),
+    vital=True,
+)
+CCCAM = Process(7, 0, ("/usr/bin/CCcam.x86", "-C", "/etc/CCcam.cfg"))
+OURS = Process(8, 0, ("/usr/bin/python3", "/usr/bin/cccamd", "serve"))
+
+
+@pytest.mark.parametrize(
+    ("holder", "error", "expected", "word"),
+    [
+        (None, None, OK, "free"),
+        (None, errno.EACCES, FAILURE, "below 1024"),
+        (None, errno.EADDRINUSE, FAILURE, "container"),
+        (None, errno.EADDRNOTAVAIL, FAILURE, "bind in the [server] table"),
+        (Holder(user="root", process=OURS, is_ours=True), None, OK, "process 8 of root"),
+        (Holder(user="root", process=CCCAM, is_ours=False), None, FAILURE, "the original CCcam"),
+        (Holder(user="max", process=None, is_ours=False), None, FAILURE, "only root can see"),
+    ],
+)
+def test_ports(holder: Holder | None, error: int | None, expected: Verdict, word: str) -> None:
+    found = judge_door(CLIENTS_DOOR, holder, error)
+    assert found.verdict is expected
+    assert word in f"{found.evidence} {found.advice}"
+    assert (found.advice == "") == (found.verdict is OK)
+
+
+def test_a_process_is_named_by_the_script_that_it_runs() -> None:
+    assert (CCCAM.name, OURS.name) == ("CCcam.x86", "cccamd")
+    assert (CCCAM.is_cccamd, OURS.is_cccamd) == (False, True)
+    assert Process(9, 0, ("python3.11", "-m", "cccamd", "serve")).name == "cccamd"
+    assert Process(9, 0, ("python3", "-c", "print(1)")).name == "python3"
+    assert Process(9, 0, ()).name == "unknown"
+    assert not Process(9, 0, ("/usr/bin/cccamd", "doctor")).is_cccamd
+
+
+def test_only_ports_that_are_opened_count() -> None:
+    config = parse(b"ALLOW WEBINFO : no\nSERVER LISTEN PORT : 0").config
+    assert [door.purpose for door in doors_of(config, ["::"])] == ["telnet information"]
+    assert config.webinfo == InfoPort(allowed=False, port=16001)
+
+
+def an_installation(**words: object) -> Installation:
+    fields: dict[str, object] = {"path": CFG, "named": False, "result": parse(b"F: a b")}
+    return Installation(**(fields | words))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected", "word"),
+    [
+        ({}, OK, "first of the usual places"),
+        ({"named": True}, OK, "named with -C"),
+        ({"passed_over": (Path("/etc/cccam/CCcam.cfg"),)}, ADVICE, "only the first one counts"),
+        ({"unreadable": "no permission to read it"}, FAILURE, "no permission"),
+        ({"named": True, "missing": True}, FAILURE, "no such file"),
+        ({"path": None, "missing": True}, ADVICE, "built-in example"),
+    ],
+)
+def test_which_file_is_read(words: dict[str, object], expected: Verdict, word: str) -> None:
+    found = judge_source(an_installation(**words))
+    assert found.verdict is expected
+    assert word in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "word"),
+    [
+        (b"F: a b\nC: h.example 1 u p", OK, "1 account and 1 C-line, nothing to complain"),
+        (b"F: a b\nBLA", ADVICE, "line 2: W100"),
+        (b"F: a b\nF: carl secret 5 1 {1,0,0,0,0,0,0,0}", WARNING, "line 2: E313"),
+        (b"BLA", FAILURE, "does not start"),
+    ],
+)
+def test_what_check_says_is_summed_up(text: bytes, expected: Verdict, word: str) -> None:
+    found = judge_content(CFG, parse(text))
+    assert found.verdict is expected
+    assert word in "\n".join((found.evidence, *found.more))
+
+
+def an_access(mode: int, *, folder_mode: int = 0o755, uid: int = 1000) -> Access:
+    way = (Place("/etc", folder_mode, 0, 0), Place(str(CFG), mode, 0, 0))
+    return Access(path=CFG, way=way, user=User("cccam", uid, frozenset({1000})), why="unit")
+
+
+@pytest.mark.parametrize(
+    ("access", "expected", "word"),
+    [
+        (an_access(0o600), FAILURE, "chmod 640"),
+        (an_access(0o644, folder_mode=0o700), FAILURE, "enter the folder /etc"),
+        (an_access(0o644), ADVICE, "chmod o-r"),
+        (an_access(0o600, uid=0), OK, "may read it"),
+    ],
+)
+def test_access(access: Access, expected: Verdict, word: str) -> None:
+    found = judge_access(access)
+    assert found.verdict is expected
+    assert word in f"{found.evidence} {found.advice}"
+
+
+def test_the_user_of_a_unit() -> None:
+    assert unit_user("[Service]\nUser=x\nUser = cccam\n") == "cccam"
+    assert unit_user("[Service]\nExecStart=/bin/true\n") == "root"

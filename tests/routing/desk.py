@@ -1,0 +1,120 @@
+"""One server's router with made-up cards, driven by hand."""
+
+from typing import Any
+
+from network import CAID, IDENT, cw_of
+
+from cccamd.cards import Card, CardTable, LocalCard, SourceId, View, Viewer
+from cccamd.config import FLine
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.routing import (
+    Action,
+    Ask,
+    Deliver,
+    Priorities,
+    Refusal,
+    Refuse,
+    Router,
+    RouterSettings,
+    SourceTraits,
+)
+from cccamd.wire import CardAdded, EcmRequest, Provider
+
+OURS, CLIENT = NodeId(b"ourselfs"), NodeId(b"receiver")
+
+
+def ecm(number: int = 0) -> bytes:
+    return b"\x80" + number.to_bytes(4)
+
+
+class Desk:
+    """Sources are numbered from 1; each has one card. Card 1 is the nearest."""
+
+    def __init__(self, *, priorities: Priorities | None = None, **settings: Any) -> None:
+        self.table = CardTable(OURS)
+        self.router = Router(RouterSettings(**settings), priorities)
+        self.view = self.view_of()
+
+    def view_of(self, *, node_id: NodeId = CLIENT, **account: Any) -> View:
+        fields = {"line": 1, "user": "anna", "password": "secret"} | account
+        return View(self.table, Viewer(account=FLine(**fields), node_id=node_id))
+
+    def local(self, *, traits: SourceTraits | None = None) -> Card:
+        source = self.table.add_source()
+        self.router.source_ready(source, traits or SourceTraits(), 0.0)
+        self.table.add_local(source, LocalCard(caid=CAID, providers=(Provider(IDENT),), reshare=5))
+        return self.table.cards_of(source)[0]
+
+    def upstream(
+        self, *path: str, traits: SourceTraits | None = None, idents: tuple[int, ...] = (IDENT,)
+    ) -> Card:
+        source = self.table.add_source()
+        self.router.source_ready(source, traits or SourceTraits(), 0.0)
+        return self.announce(source, *path, idents=idents)
+
+    def announce(
+        self,
+        source: SourceId,
+        *path: str,
+        idents: tuple[int, ...] = (IDENT,),
+        share_id: int | None = None,
+    ) -> Card:
+        share_id = share_id or 100 + source
+        message = CardAdded(
+            share_id=ShareId(share_id),
+            remote_id=share_id,
+            caid=CAID,
+            hop=len(path) - 1,
+            reshare=3,
+            providers=tuple(Provider(Ident(ident)) for ident in idents),
+            path=tuple(NodeId(name.encode().rjust(8, b".")) for name in path),
+        )
+        self.table.add(source, message)
+        return self.table.cards_of(source)[-1]
+
+    def request(
+        self,
+        waiter: str,
+        now: float,
+        *,
+        number: int = 0,
+        sid: int = 1,
+        ident: int = IDENT,
+        caid: int = CAID,
+        view: View | None = None,
+    ) -> list[Action]:
+        view = view or self.view
+        share_id = next(iter(view.announcements()), ShareId(0))
+        message = EcmRequest(Caid(caid), Ident(ident), share_id, Sid(sid), ecm(number))
+        return self.router.request(waiter, view, message, now)
+
+    def right(self, ask: Ask, now: float) -> list[Action]:
+        """Let a source give the right answer."""
+        return self.router.answered(ask.ask_id, cw_of(ask.request.ecm), now)
+
+    def wrong(self, ask: Ask, now: float, refusal: Refusal = Refusal.NOT_DECODED) -> list[Action]:
+        return self.router.refused(ask.ask_id, refusal, now)
+
+    def wait(self, until: float) -> list[tuple[float, Action]]:
+        """Let time pass; what the router did, and when."""
+        done: list[tuple[float, Action]] = []
+        while (at := self.router.next_deadline()) is not None and at <= until:
+            done += [(at, action) for action in self.router.handle_deadline(at)]
+        return done
+
+
+def asked(actions: list[Action]) -> Ask:
+    """The one question that was decided."""
+    (ask,) = actions
+    assert isinstance(ask, Ask)
+    return ask
+
+
+def delivered(actions: list[Action]) -> dict[object, bytes]:
+    return {action.waiter: action.cw.raw for action in actions if isinstance(action, Deliver)}
+
+
+def refused(actions: list[Action]) -> Refuse:
+    (refuse,) = actions
+    assert isinstance(refuse, Refuse)
+    return refuse

@@ -1,0 +1,231 @@
+"""What the router is made of: times, priorities, standby groups, verification, clones."""
+
+import pytest
+from desk import Desk
+from hypothesis import given
+from hypothesis import strategies as st
+from network import CAID, IDENT, cw_of
+
+from cccamd.cards import SourceId
+from cccamd.ids import Caid, Ident, NodeId, Sid
+from cccamd.routing import CloneDetected, CloneDetector, Priorities, System
+from cccamd.routing.budget import HedgeBudget
+from cccamd.routing.cache import CwCache
+from cccamd.routing.standby import StandbyGroup
+from cccamd.routing.times import FORGOTTEN_AFTER, SAMPLES, AnswerTimes
+from cccamd.routing.verification import Flaw, Verification
+from cccamd.wire import SHARED_NODE_IDS, ControlWords
+
+SERVICE = (CAID, IDENT, Sid(1))
+
+
+def key(number: int) -> tuple[Caid, Ident, bytes]:
+    return (CAID, IDENT, bytes([number]))
+
+
+# Times.
+
+
+@given(st.lists(st.floats(0, 5), min_size=1, max_size=100))
+def test_the_usual_time_is_that_of_nearly_all_of_the_last_answers(seconds: list[float]) -> None:
+    times = AnswerTimes()
+    for index, each in enumerate(seconds):
+        times.add(each, float(index))
+    usual = times.usual(float(len(seconds)))
+    assert usual is not None
+    window = seconds[-SAMPLES:]
+    assert usual in window
+    assert sum(each <= usual for each in window) >= 0.95 * len(window)
+
+
+def test_one_stall_among_many_does_not_count() -> None:
+    times = AnswerTimes()
+    for index in range(31):
+        times.add(0.1, float(index))
+    times.add(3.0, 31.0)
+    assert times.usual(32.0) == 0.1
+
+
+def test_what_is_long_ago_is_forgotten() -> None:
+    times = AnswerTimes()
+    times.add(3.0, 0.0)
+    assert times.usual(FORGOTTEN_AFTER) == 3.0
+    assert times.usual(FORGOTTEN_AFTER + 1) is None
+    times.add(0.1, FORGOTTEN_AFTER + 1)
+    assert times.usual(FORGOTTEN_AFTER + 1) == 0.1
+
+
+def test_the_budget_is_a_share_of_the_requests() -> None:
+    budget = HedgeBudget(0.1)
+    spent = 0
+    for _ in range(1000):
+        budget.save()
+        spent += budget.spend()
+    assert 100 <= spent <= 101
+    assert not HedgeBudget(0.0).spend()
+
+
+# The cache.
+
+
+def test_the_cache_is_bounded_and_the_oldest_goes_first() -> None:
+    card = Desk().local()
+    cache = CwCache(limit=3, lifetime=15.0)
+    for number in range(5):
+        cache.put(key(number), card, cw_of(b"x"), [], float(number))
+    assert [cache.get(key(number), 5.0) is not None for number in range(5)] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
+    assert len(cache) == 3
+
+
+def test_the_first_answer_stays_and_cards_that_agree_are_added() -> None:
+    desk = Desk()
+    one, two, liar = desk.local(), desk.local(), desk.local()
+    cache = CwCache(limit=3, lifetime=15.0)
+    cache.put(key(0), one, cw_of(b"x"), [], 0.0)
+    cache.put(key(0), liar, cw_of(b"y"), [], 0.0)
+    cache.put(key(0), two, cw_of(b"x"), [], 1.0)
+    entry = cache.get(key(0), 2.0)
+    assert entry is not None
+    assert (entry.cw, entry.cards, entry.expires_at) == (cw_of(b"x"), [one, two], 15.0)
+
+
+# Verification.
+
+
+def test_flaws() -> None:
+    verification = Verification(check_checksums=True)
+    half = ControlWords(bytes(8) + cw_of(b"x").odd)
+    assert verification.flaw(SERVICE, key(0), half) is None
+    assert verification.flaw(SERVICE, key(0), ControlWords(bytes(16))) is Flaw.ZERO
+    assert verification.flaw(SERVICE, key(0), ControlWords(bytes(range(16)))) is Flaw.CHECKSUM
+    lenient = Verification(check_checksums=False)
+    assert lenient.flaw(SERVICE, key(0), ControlWords(bytes(range(16)))) is None
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_checksums_are_judged_as_the_wire_judges_them(raw: bytes) -> None:
+    cw = ControlWords(raw)
+    flaw = Verification(check_checksums=True).flaw(SERVICE, key(0), cw)
+    assert (flaw is None) == (cw.checksums_valid and not cw.is_zero)
+
+
+def test_a_cw_repeats_only_for_another_ecm_of_the_same_service() -> None:
+    verification = Verification(check_checksums=True)
+    verification.accept(SERVICE, key(0), cw_of(b"x"))
+    assert verification.flaw(SERVICE, key(0), cw_of(b"x")) is None
+    assert verification.flaw((CAID, IDENT, Sid(2)), key(1), cw_of(b"x")) is None
+    assert verification.flaw(SERVICE, key(1), cw_of(b"x")) is Flaw.REPEATED
+    verification.accept(SERVICE, key(1), cw_of(b"x"))
+    assert verification.flaw(SERVICE, key(2), cw_of(b"x")) is None
+    verification.accept(SERVICE, key(2), cw_of(b"y"))
+    assert verification.flaw(SERVICE, key(3), cw_of(b"y")) is Flaw.REPEATED
+
+
+# Priorities.
+
+
+def system(text: str) -> System:
+    caid, ident, sid = (int(part, 16) for part in text.split(":"))
+    return System(Caid(caid), Ident(ident), Sid(sid))
+
+
+@pytest.mark.parametrize(
+    ("line", "service", "ignored"),
+    [
+        ("B00:0:0", "B00:30B00:1", True),
+        ("B00:30B00:0", "B00:30B00:1", True),
+        ("B00:30B00:1", "B00:30B00:1", True),
+        ("B00:0:1", "B00:30B00:1", True),
+        ("B00:30B00:2", "B00:30B00:1", False),
+        ("B00:80:0", "B00:30B00:1", False),
+        ("100:30B00:0", "B00:30B00:1", False),
+        ("B00:30B00:0", "B00:0:1", True),
+        ("B00:80:0", "B00:0:1", False),
+    ],
+)
+def test_i_lines(line: str, service: str, ignored: bool) -> None:
+    desk = Desk()
+    asked = system(service)
+    priorities = Priorities(ignored=(system(line),))
+    triple = (asked.caid, asked.ident, asked.sid)
+    assert priorities.ignores(desk.upstream("a"), triple) == ignored
+    assert not priorities.ignores(desk.local(), triple)
+
+
+def test_the_first_p_line_of_which_all_systems_are_there_counts() -> None:
+    desk = Desk()
+    cards = [desk.upstream("a", idents=(ident,)) for ident in (0x80, 0x81, 0x82)]
+    lines = [
+        "B00:99:0 B00:80:0",  # 99 is not there
+        "B00:82:2 B00:80:0",  # another service
+        "100:1:0 B00:82:0 B00:81:0",  # other CAIDs do not matter
+        "B00:80:0",  # too late
+    ]
+    orders = tuple(tuple(system(text) for text in line.split()) for line in lines)
+    priorities = Priorities(orders=orders)
+    order = priorities.order(cards, (CAID, Ident(0), Sid(1)))
+    assert [order[card] for card in cards] == [3, 2, 1]
+    assert priorities.order(cards, (CAID, Ident(0x80), Sid(1))) == {}
+    assert priorities.order(cards, (Caid(0x500), Ident(0), Sid(1))) == {}
+
+
+def test_p_lines_compare_only_the_caid_of_18xx() -> None:
+    line = (system("1802:80:0"), system("1802:81:0"))
+    priorities = Priorities(orders=(line,))
+    assert priorities.order([Desk().local()], (Caid(0x1802), Ident(0), Sid(1))) == {}
+
+
+# Standby.
+
+
+def order(group: StandbyGroup, now: float) -> list[int]:
+    return sorted((1, 2, 3), key=lambda source: group.place(SourceId(source), now))
+
+
+def test_a_group_serves_by_rank_health_and_patience() -> None:
+    group = StandbyGroup()
+    for source in (3, 2, 1):
+        group.ready(SourceId(source), rank=source, now=0.0)
+    assert order(group, 0.0) == [1, 2, 3]
+    group.lost(SourceId(1))
+    assert order(group, 1.0) == [2, 3, 1]
+    group.ready(SourceId(1), rank=1, now=100.0)
+    assert order(group, 159.0) == [2, 3, 1]
+    assert order(group, 160.0) == [1, 2, 3]
+    group.ready(SourceId(1), rank=1, now=170.0)
+    assert order(group, 170.0) == [1, 2, 3]
+    group.stalled(SourceId(1), 200.0)
+    group.stalled(SourceId(2), 201.0)
+    assert order(group, 202.0) == [3, 1, 2]
+    group.stalled(SourceId(3), 203.0)
+    assert order(group, 204.0) == [1, 2, 3]
+
+
+# Clones.
+
+ONE, OURS = NodeId(b"oneclone"), NodeId(b"ourselfs")
+
+
+def test_the_same_node_id_at_two_addresses_is_a_clone_until_one_leaves() -> None:
+    detector = CloneDetector(OURS)
+    assert detector.seen(ONE, "192.0.2.1") is None
+    assert detector.seen(ONE, "192.0.2.1") is None
+    assert detector.seen(ONE, "192.0.2.2") == CloneDetected(ONE, ("192.0.2.1", "192.0.2.2"))
+    detector.gone(ONE, "192.0.2.1")
+    detector.gone(ONE, "192.0.2.1")
+    assert detector.seen(ONE, "192.0.2.2") is None
+    detector.gone(NodeId(b"stranger"), "192.0.2.1")
+
+
+def test_our_own_node_id_is_a_clone_at_once_and_a_shared_one_never() -> None:
+    detector = CloneDetector(OURS)
+    assert detector.seen(OURS, "192.0.2.1") == CloneDetected(OURS, ("192.0.2.1",))
+    for node_id in SHARED_NODE_IDS:
+        assert detector.seen(node_id, "192.0.2.1") is None
+        assert detector.seen(node_id, "192.0.2.2") is None

@@ -1,0 +1,56 @@
+"""A web context over hand-made values."""
+
+from collections.abc import Callable
+from typing import Any
+
+from cccamd.diag import FreezeReport, History, Note
+from cccamd.explain import Explanation, Question
+from cccamd.ids import Caid, Ident, Sid
+from cccamd.status import Snapshot
+from cccamd.web import Login, WebContext
+
+CHANNEL_NAME = "Das Erste"
+PROVIDER_NAME = "ARD"
+
+
+def channel_name(caid: Caid, ident: Ident, sid: Sid) -> str | None:
+    """The one channel that has a name."""
+    return CHANNEL_NAME if (caid, ident, sid) == (0x0500, 0x032830, 0x1D80) else None
+
+
+def provider_name(caid: Caid, ident: Ident) -> str | None:
+    """The one provider that has a name."""
+    return PROVIDER_NAME if (caid, ident) == (0x0100, 0x68) else None
+
+
+def an_explanation(question: Question, **words: Any) -> Explanation:
+    """Everything given by name, and the rest empty."""
+    empty: dict[str, Any] = {"findings": (), "sources": (), "cards": (), "ecms": ()}
+    empty |= {"at": 0.0, "live": True, "summary": "so it is", "cards_left_out": 0}
+    asked = {"account": question.account or "", "service": question.service}
+    return Explanation(**(empty | asked | words))
+
+
+def a_context(
+    snapshot: Callable[[], Snapshot],
+    *,
+    login: Login | None = None,
+    history: History | None = None,
+    notes: tuple[Note, ...] = (),
+    explain: Callable[[Question], Explanation] | None = None,
+    freezes: FreezeReport | None = None,
+    admits: Callable[[str], bool] = lambda address: True,
+) -> WebContext:
+    """A context with anything given by name, and the rest plain."""
+    return WebContext(
+        snapshot=snapshot,
+        history=history or History(),
+        happenings=lambda: notes,
+        explain=explain or an_explanation,
+        freezes=lambda: freezes or FreezeReport(),
+        channel_name=channel_name,
+        provider_name=provider_name,
+        login=lambda: login or Login(),
+        admits=admits,
+        program="cccamd-0.1.0",
+    )

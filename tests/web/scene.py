@@ -1,0 +1,391 @@
+"""A household at one moment, made by hand, and the application that shows it."""
+
+import math
+import random
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from starlette.applications import Starlette
+
+from cccamd.diag import (
+    ChannelMargin,
+    ClientLoggedIn,
+    EcmFinished,
+    EcmResult,
+    Freeze,
+    FreezeReport,
+    Happening,
+    History,
+    LoginFailed,
+    Margin,
+    Notes,
+    SourceAnswered,
+    SourceDown,
+)
+from cccamd.explain import (
+    CardAnswer,
+    EcmStory,
+    Explanation,
+    Finding,
+    Question,
+    Setting,
+    StoryStep,
+    Weight,
+)
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.status import (
+    CardStatus,
+    ClientStatus,
+    ServiceId,
+    Snapshot,
+    SourceKind,
+    SourceStatus,
+)
+from cccamd.web import Login, WebContext, create_app
+
+NOW = float(int(time.time()))
+NEWS = ServiceId(Caid(0x0B00), Ident(0x030B00), Sid(0x1D80))
+SPORT = ServiceId(Caid(0x0B00), Ident(0x030B00), Sid(0x1D8A))
+FEED = ServiceId(Caid(0x2600), Ident(0), Sid(0x0001))
+CHANNELS = {NEWS: "Nordlicht News HD", SPORT: "Sport Eins HD"}
+PROVIDERS = {(0x0B00, 0x030B00): "Northern Lights", (0x0500, 0x032830): "Sud TV"}
+
+
+def node_id(number: int) -> NodeId:
+    return NodeId(bytes.fromhex(f"5c1e{number:04x}a0b3c4d{number % 16:x}"))
+
+
+def client(account: str, number: int, **changes: object) -> ClientStatus:
+    made = ClientStatus(
+        account=account,
+        line=10 + number,
+        address=f"192.168.1.{30 + number}",
+        port=40000 + number,
+        version="2.3.0",
+        build="3367",
+        revision="v2",
+        extended=False,
+        program="",
+        node_id=node_id(number),
+        connected_at=NOW - 5400 * number - 1260,
+        heard_at=NOW - 3 * number,
+        ecms_asked=1218,
+        ecms_answered=1218,
+        emms_sent=12,
+        emms_passed=12,
+        pending=0,
+        cards=5,
+        service=NEWS,
+        last_result="CW",
+        last_source="192.168.1.20:12000",
+        last_seconds=0.124,
+        uses=(),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def source(name: str, **changes: object) -> SourceStatus:
+    made = SourceStatus(
+        name=name,
+        kind=SourceKind.CCCAM,
+        line=3,
+        state="up",
+        up_at=NOW - 93600,
+        next_attempt_at=None,
+        last_failure="",
+        address="192.168.1.20",
+        version="2.3.0",
+        build="3367",
+        revision="v2",
+        extended=False,
+        program="",
+        node_id=node_id(101),
+        in_flight=0,
+        cards_by_hop=((1, 2), (2, 3)),
+        cards_rejected=0,
+        asked=2410,
+        answered=2404,
+        usual_seconds=0.118,
+        uses=(),
+        group="",
+        rank=0,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def card(source_name: str, number: int, caid: int, ident: int, **changes: object) -> CardStatus:
+    made = CardStatus(
+        source=source_name,
+        share_id=ShareId(number),
+        own_share_id=ShareId(0x900 + number),
+        caid=Caid(caid),
+        idents=(Ident(ident),),
+        hop=1,
+        reshare=2,
+        path=(node_id(101),),
+        assigned_sids=(),
+        rejected_sids=(),
+        seen_by=("bedroom", "livingroom"),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+HOME = "192.168.1.20:12000"
+ATTIC = "attic.example:12000"
+LOCAL = "feed of our own"
+
+
+def household() -> Snapshot:
+    """Three receivers, one of them without cards; two links, one of them down; a local card."""
+    return Snapshot(
+        at=NOW,
+        started_at=NOW - 273723,
+        program="cccamd v0.1.0",
+        node_id=node_id(1),
+        config_path="/var/etc/CCcam.cfg",
+        accounts=("livingroom", "bedroom", "kids", "office", "workshop"),
+        clients=(
+            client("livingroom", 1, program="OSCam 11890", extended=True),
+            client("bedroom", 2, service=FEED, last_source=LOCAL, last_seconds=0.0021),
+            client(
+                "kids",
+                3,
+                version="2.1.4",
+                revision="v1",
+                cards=0,
+                service=SPORT,
+                last_result="NOK1",
+                last_source="",
+                last_seconds=0.0004,
+                ecms_answered=0,
+                ecms_asked=14,
+            ),
+        ),
+        sources=(
+            source(
+                LOCAL,
+                kind=SourceKind.LOCAL,
+                line=0,
+                node_id=None,
+                version="",
+                revision="",
+                cards_by_hop=((0, 1),),
+                asked=820,
+                answered=820,
+                usual_seconds=0.0019,
+            ),
+            source(HOME),
+            source(
+                ATTIC,
+                line=4,
+                state="waiting",
+                up_at=None,
+                next_attempt_at=NOW + 42,
+                last_failure="the connection was refused: nothing listens on port 12000 there",
+                version="",
+                revision="",
+                node_id=None,
+                cards_by_hop=(),
+                asked=0,
+                answered=0,
+                usual_seconds=None,
+            ),
+        ),
+        cards=(
+            card(LOCAL, 1, 0x2600, 0, hop=0, path=(), idents=()),
+            card(HOME, 2, 0x0B00, 0x030B00),
+            card(HOME, 3, 0x0500, 0x032830),
+            card(HOME, 4, 0x0500, 0x032830, hop=2, path=(node_id(201), node_id(101))),
+            card(HOME, 5, 0x1702, 0, hop=2, path=(node_id(202), node_id(101)), reshare=0),
+            card(HOME, 6, 0x0D96, 4, hop=2, path=(node_id(202), node_id(101)), seen_by=()),
+        ),
+        ecms_total=24183,
+        emms_total=612,
+        logins_failed=2,
+        connections_refused=0,
+        pending_logins=0,
+        peak_pending=3,
+    )
+
+
+def freezes() -> FreezeReport:
+    """One picture that is going well, and one that froze a while ago."""
+    watched = ChannelMargin(
+        account="livingroom",
+        caid=NEWS.caid,
+        ident=NEWS.ident,
+        sid=NEWS.sid,
+        period=10.0,
+        margin=9.1,
+        margins=tuple(Margin(NOW - 10 * i, 9.1) for i in range(5)),
+    )
+    froze = Freeze(
+        at=NOW - 1510,
+        account="livingroom",
+        caid=NEWS.caid,
+        ident=NEWS.ident,
+        sid=NEWS.sid,
+        seconds=3.2,
+        over=True,
+        source=HOME,
+        cause="the CW came 13.2 s after its ECM was asked for; the key changes every 10.0 s",
+        around=("-12.0 s  192.168.1.20:12000 was asked", "+1.2 s  it answered after 13,200 ms"),
+    )
+    return FreezeReport(channels=(watched,), freezes=(froze,))
+
+
+def explained(question: Question) -> Explanation:
+    """What the real thing says of one who may not have cards from elsewhere."""
+    far = Finding(
+        code="too-far",
+        weight=Weight.BAD,
+        text="It is 1 hop away, and kids may have cards that are up to 0 hops away.",
+        change="Write the first number of the F-line as 1 or more.",
+        setting=Setting(name="the F-line", file="/var/etc/CCcam.cfg", line=13),
+    )
+    account = Finding(code="logged-in", weight=Weight.GOOD, text="kids is logged in.")
+    answers = [
+        CardAnswer(
+            source=HOME,
+            share_id="00000002",
+            caid=caid,
+            idents=("030B00",),
+            hop=1,
+            reshare=2,
+            taken=True,
+            seen=False,
+            usable=False,
+            findings=(far,),
+        )
+        for caid in ("0B00", "0500")
+    ]
+    story = EcmStory(
+        account="kids",
+        at=NOW - 190,
+        service="0B00:030B00:1D8A",
+        answered=False,
+        result="no card fits",
+        seconds=0.0004,
+        source="",
+        why="kids sees no card of CAID 0B00",
+        considered=(),
+        steps=(StoryStep(milliseconds=0.4, source="this server", text="refuses"),),
+    )
+    return Explanation(
+        account=question.account or "",
+        service=question.service,
+        at=NOW,
+        live=True,
+        summary="kids sees none of 2 cards: 2 too far away",
+        findings=(account,),
+        sources=(),
+        cards=tuple(answers),
+        cards_left_out=0,
+        ecms=(story,),
+    )
+
+
+def a_day() -> list[Happening]:
+    """What has happened up to now: answers, a slow hour, a link that was lost, a NOK."""
+    chance = random.Random(4)
+    times = [NOW - 86400 + 20 * i for i in range(4300)] + [NOW - 600 + 4 * i for i in range(150)]
+    happened = [ecm for at in times for ecm in _answers(at, chance)]
+    login = {"version": "2.1.4", "build": "", "revision": "v1", "node_id": node_id(3)}
+    happened += [
+        LoginFailed(
+            at=NOW - 800, account="office", address="192.168.1.44", reason="wrong password"
+        ),
+        SourceDown(at=NOW - 300, source=ATTIC, reason="the connection was reset"),
+        ClientLoggedIn(at=NOW - 200, account="kids", address="192.168.1.33", **login),
+        _ecm(NOW - 190, "kids", SPORT, seconds=0.0004, source="", result=EcmResult.NOK1),
+    ]
+    return sorted(happened, key=lambda happening: happening.at)
+
+
+def _answers(at: float, chance: random.Random) -> Iterator[Happening]:
+    seconds = 0.11 + 0.03 * math.sin(at / 9000) + chance.random() * 0.05
+    if chance.random() < 0.01:
+        seconds += chance.random()
+    if 40000 < NOW - at < 43600:
+        seconds += 0.4 * chance.random()
+    result = EcmResult.NOK2 if chance.random() < 0.003 else EcmResult.CW
+    for account, service, source_name, took in (
+        ("livingroom", NEWS, HOME, seconds),
+        ("bedroom", FEED, LOCAL, 0.002 + 0.001 * chance.random()),
+    ):
+        ended = result if source_name == HOME else EcmResult.CW
+        yield SourceAnswered(
+            at=at, source=source_name, **_words(service), result=ended, seconds=took
+        )
+        if ended is EcmResult.CW:
+            yield _ecm(at, account, service, seconds=took + 0.002, source=source_name)
+
+
+def _ecm(
+    at: float,
+    account: str,
+    service: ServiceId,
+    *,
+    seconds: float,
+    source: str,
+    result: EcmResult = EcmResult.CW,
+) -> EcmFinished:
+    return EcmFinished(
+        at=at,
+        account=account,
+        **_words(service),
+        parity=0x80,
+        fingerprint=1,
+        result=result,
+        seconds=seconds,
+        source=source,
+        cached=False,
+    )
+
+
+def _words(service: ServiceId) -> dict[str, Any]:
+    return {"caid": service.caid, "ident": service.ident, "sid": service.sid}
+
+
+@dataclass
+class Scene:
+    """What the application shows; tests change it while somebody looks."""
+
+    snapshot: Snapshot = field(default_factory=household)
+    report: FreezeReport = field(default_factory=freezes)
+    login: Login = field(default_factory=Login)
+    history: History = field(default_factory=History)
+    notes: Notes = field(default_factory=Notes)
+    asked: list[Question] = field(default_factory=list)
+    admitted: str = "127."
+
+    def app(self) -> Starlette:
+        return create_app(self.context())
+
+    def context(self) -> WebContext:
+        return WebContext(
+            snapshot=lambda: self.snapshot,
+            history=self.history,
+            happenings=self.notes.recent,
+            explain=self.explain,
+            freezes=lambda: self.report,
+            channel_name=lambda *service: CHANNELS.get(ServiceId(*service)),
+            provider_name=lambda *provider: PROVIDERS.get(provider),
+            login=lambda: self.login,
+            admits=lambda address: address.startswith(self.admitted),
+            program=self.snapshot.program,
+        )
+
+    def explain(self, question: Question) -> Explanation:
+        self.asked.append(question)
+        return explained(question)
+
+    def tell(self, happenings: Iterable[Happening]) -> None:
+        for happening in happenings:
+            self.history.observe(happening)
+            self.notes.observe(happening)
+
+    def change(self, **changes: object) -> None:
+        self.snapshot = replace(self.snapshot, **changes)  # type: ignore[arg-type]
