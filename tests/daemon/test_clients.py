@@ -21,7 +21,7 @@ from laboratory import (
 )
 
 from cccamd.ids import NodeId
-from cccamd.net import Client, ConnectError, Identity, Step, Target
+from cccamd.net import Client, ConnectError, Identity, ListenError, Step, Target
 from cccamd.wire import Nok, Revision, Version
 
 ODD_PASSWORD = "".join(chr(code) for code in range(33, 127) if chr(code) not in "{}")
@@ -257,11 +257,31 @@ async def test_a_reload_touches_only_what_changed() -> None:
         assert carl.closed is None
 
 
+async def test_a_new_port_that_is_taken_leaves_the_old_one_open() -> None:
+    async with running() as lab:
+        with socket.create_server((HOST, 0)) as holder:
+            taken = holder.getsockname()[1]
+            with pytest.raises(ListenError, match="another program listens there already"):
+                await lab.server.reload(setup("F: anna secret", TEST_CARD, port=taken))
+            async with lab.client() as client:
+                await cards_of(client)
+        await lab.server.reload(setup("F: anna secret", TEST_CARD, port=taken))
+        assert lab.server.ports == [taken]
+
+
+async def test_a_long_card_list_comes_in_slices_and_whole() -> None:
+    cards = "".join(
+        f'[[card]]\nkind = "test"\nname = "c{n}"\ncaid = "{n:04X}"\n' for n in range(1, 900)
+    )
+    async with running(toml=cards) as lab, lab.client() as client:
+        assert len(await cards_of(client, 899)) == 899
+
+
 async def test_a_port_that_is_taken_is_named() -> None:
     with socket.socket() as sock:
         sock.bind((HOST, 0))
         sock.listen()
-        with pytest.raises(Exception, match="another program listens there already"):
+        with pytest.raises(ListenError, match="another program listens there already"):
             async with running(port=sock.getsockname()[1]):
                 pass
 

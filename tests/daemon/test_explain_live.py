@@ -18,6 +18,8 @@ from laboratory import (
     setup,
 )
 
+from cccamd.cli.explain import ask as ask_server
+from cccamd.cli.webreader import WebAddress
 from cccamd.explain import Explanation, Finding, Question, Weight
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.net import ConnectError
@@ -82,7 +84,7 @@ async def test_a_f_line_with_downhops_0() -> None:
         await until(witness, cards=1)
         answer = witness.ask()
         found = the_card(answer)
-        assert f"the F-line in line {witness.f_line} of" in found.text
+        assert f"the F-line in line {witness.f_line} lets" in found.text
         assert "lets anna see cards up to hop 0; this card is at hop 1" in found.text
         assert found.change == f"raise the fourth field (downhops) of line {witness.f_line} to 1"
         assert "was told of 0 cards" in answer.findings[0].text
@@ -189,7 +191,7 @@ async def test_a_source_that_refuses_us() -> None:
                 await asyncio.sleep(0.02)
         (source,) = witness.ask().sources
         assert bad(source.findings) == ["down"]
-        assert "login was refused" in source.findings[0].text
+        assert "closed the connection after user name and password" in source.findings[0].text
         assert f"compare user and password of line {witness.c_line}" in source.findings[0].change
 
 
@@ -281,3 +283,17 @@ async def test_the_story_of_a_card_that_had_to_help() -> None:
         (story,) = witness.ask().ecms
         assert story.source == f"{HOST}:{far.port}"
         assert story.why == (f"dead cannot decode the service; then {HOST}:{far.port} gave the CW")
+
+
+async def test_the_command_is_answered_by_the_running_server() -> None:
+    port = free_port()
+    cfg = f"ALLOW WEBINFO : yes\nWEBINFO LISTEN PORT : {port}\nF: anna secret"
+    async with running(cfg) as lab, lab.client() as client:
+        await cards_of(client)
+        assert await ask(client, b"\x80web") == expected_cw(b"\x80web")
+        question = Question(account="anna", caid=Caid(0x7F00), ident=Ident(0x0A), sid=Sid(1))
+        address = WebAddress(url=f"http://{HOST}:{port}")
+        answer = await asyncio.to_thread(ask_server, question, address)
+        assert answer.live
+        assert answer.cards == lab.server.explain(question).cards
+        assert "anna can use 1 of 1 card; its last ECM was answered by test1" in answer.summary

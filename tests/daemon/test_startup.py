@@ -92,19 +92,33 @@ def test_a_node_id_is_made_once(tmp_path: Path) -> None:
     assert load_or_make(path) == type(made)(made.node_id)
 
 
-@pytest.mark.parametrize("content", [b"", b"not hex at all!!", b"\xff" * 16, b"ab" * 600])
+@pytest.mark.parametrize("content", [b"", b"not hex at all!!", b"\xff" * 16])
 def test_a_corrupt_node_id_file_is_reported_and_replaced(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "node-id"
     path.write_bytes(content)
     made = load_or_make(path)
-    assert "was replaced" in made.notes[0]
+    ((level, note),) = made.notes
+    assert level == logging.WARNING
+    assert "was replaced" in note
     assert load_or_make(path).node_id == made.node_id
+
+
+@pytest.mark.parametrize("content", ["F: anna secret\n", "ab" * 600])
+def test_a_file_that_was_named_by_mistake_is_left_alone(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "CCcam.cfg"
+    path.write_text(content)
+    made = load_or_make(path)
+    assert made.trouble is not None
+    assert "left alone" in made.trouble
+    assert path.read_text() == content
 
 
 def test_a_node_id_from_elsewhere_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "node-id"
     path.write_text("  80CECA0F39150D3F\n")
-    assert load_or_make(path).node_id.hex() == "80ceca0f39150d3f"
+    kept = load_or_make(path)
+    assert kept.node_id.hex() == "80ceca0f39150d3f"
+    assert "tvheadend" in kept.notes[0][1]
 
 
 def test_a_node_id_that_cannot_be_kept_is_said(tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ def test_the_period_belongs_to_the_service_whoever_asked() -> None:
     asked = [ecm(turn, 7.0 * turn, 0.1, account=f"u{turn}") for turn in range(5)]
     lagging = [ecm(turn, 7.0 * turn + 2.0, 0.1, account="late") for turn in range(5)]
     play(freezes, sorted(asked + lagging, key=lambda each: each.at))
+    freezes.advance(START + 30.2)
     channels = freezes.report(START).channels
     assert {round(channel.period or 0, 2) for channel in channels} == {7.0}
     # The others have been silent for more than 2.5 periods.

@@ -6,6 +6,9 @@ from cccamd.diag import (
     ClientLoggedOut,
     EcmFinished,
     EcmResult,
+    FreezeBegan,
+    FreezeEnded,
+    FreezeForeseen,
     LoginFailed,
     Note,
     Notes,
@@ -85,14 +88,35 @@ def test_of_ecms_only_news_are_told() -> None:
     assert [note.tone for note in notes.recent()][:2] == [Tone.GOOD, Tone.BAD]
 
 
-def test_the_same_thing_in_a_row_is_said_once_and_counted() -> None:
+def test_a_picture_that_freezes_is_told_from_its_sign_to_its_end() -> None:
+    notes, began = Notes(), NOW + 20
+    ids = {"account": "anna", "caid": Caid(0x0B00), "ident": Ident(0), "sid": Sid(7)}
+    notes.observe(FreezeForeseen(at=NOW, margin=1.0, seconds=20.2, **ids))  # type: ignore[arg-type]
+    notes.observe(FreezeBegan(at=began, source="attic", cause="no CW", **ids))  # type: ignore[arg-type]
+    ended = FreezeEnded(at=NOW + 23, began_at=began, source="attic", cause="no CW", **ids)  # type: ignore[arg-type]
+    notes.observe(ended)
+    assert sentences(notes) == [
+        "anna may freeze in about 20 s on 7",
+        "anna froze (no CW) on 7",
+        "anna was frozen for 3.0 s on 7",
+    ]
+
+
+def test_what_goes_on_and_on_is_said_once_and_counted() -> None:
     notes = Notes()
     for second in range(3):
         notes.observe(
             LoginFailed(at=NOW + second, account="", address="192.0.2.9", reason="no account")
         )
-    assert sentences(notes) == ["192.0.2.9 did not get in: no account x3"]
+        notes.observe(SourceDown(at=NOW + second, source="attic", reason="it is off"))
+    assert sentences(notes) == [
+        "192.0.2.9 did not get in: no account x3",
+        "attic is down: it is off x3",
+    ]
     assert notes.recent()[0].at == NOW + 2
+    notes.observe(SourceUp(at=NOW + 3, source="attic"))
+    notes.observe(SourceDown(at=NOW + 4, source="attic", reason="it is off"))
+    assert sentences(notes)[-2:] == ["attic is up", "attic is down: it is off"]
 
 
 def test_the_list_is_bounded() -> None:

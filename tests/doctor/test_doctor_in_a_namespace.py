@@ -91,6 +91,7 @@ def test_nftables_drops_the_port_of_a_running_server(tmp_path: Path) -> None:
         f"nft add rule inet guard input tcp dport '{{ 80, {PORT} }}' counter drop\n"
     )
     found = examine(tmp_path, SERVER + UNTIL_IT_LISTENS + rules)
+    assert "our own server" in found["ports", str(PORT)]["evidence"], "the server did not start"
     firewall = found["firewall", str(PORT)]
     assert firewall["verdict"] == "failure"
     assert "a rule drops connections to port 12000" in firewall["evidence"]
@@ -98,7 +99,6 @@ def test_nftables_drops_the_port_of_a_running_server(tmp_path: Path) -> None:
     assert firewall["more"] == [
         "nft table inet guard, chain input: tcp dport { 80, 12000 } drop",
     ]
-    assert "our own server" in found["ports", str(PORT)]["evidence"]
 
 
 def test_iptables_drops_the_port_while_no_server_runs(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """The judgement of each check, as tables: what was seen, and what is said about it."""
 
 import errno
-from ipaddress import IPv4Address, IPv6Address
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from cccamd.doctor.finding import Check, Finding, Verdict, worst
 from cccamd.doctor.installation import SEARCHED_PATHS, Installation
 from cccamd.doctor.interfaces import Addresses
 from cccamd.doctor.permissions import Place, User
-from cccamd.doctor.ports import Door, Holder, doors_of, judge_door
-from cccamd.doctor.processes import Process
+from cccamd.doctor.ports import Door, Holder, doors_of, in_the_way, judge_door
+from cccamd.doctor.processes import ListeningSocket, Process
 from cccamd.doctor.resources import (
     Demand,
     Supply,
@@ -234,6 +235,25 @@ def test_ports(holder: Holder | None, error: int | None, expected: Verdict, word
     assert found.verdict is expected
     assert word in f"{found.evidence} {found.advice}"
     assert (found.advice == "") == (found.verdict is OK)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "is_in_the_way"),
+    [
+        ("0.0.0.0", "0.0.0.0", True),
+        ("127.0.0.1", "0.0.0.0", True),
+        ("0.0.0.0", "127.0.0.1", True),
+        ("192.168.1.5", "127.0.0.1", False),
+        ("::", "0.0.0.0", True),
+        ("::1", "127.0.0.1", False),
+        ("0.0.0.0", "::", False),
+    ],
+)
+def test_sockets_in_the_way(theirs: str, ours: str, is_in_the_way: bool) -> None:
+    door = replace(CLIENTS_DOOR, addresses=(ours,))
+    found = ListeningSocket(ip_address(theirs), 12000, 0, 1)
+    elsewhere = found._replace(port=12001)
+    assert in_the_way(door, [elsewhere, found]) == [found] * is_in_the_way
 
 
 def test_a_process_is_named_by_the_script_that_it_runs() -> None:

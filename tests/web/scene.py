@@ -219,7 +219,7 @@ def freezes() -> FreezeReport:
         sid=NEWS.sid,
         period=10.0,
         margin=9.1,
-        margins=tuple(Margin(NOW - 10 * i, 9.1) for i in range(5)),
+        margins=tuple(Margin(NOW + 10 * i, 9.1 - 6 * (i == -4)) for i in range(-11, 1)),
     )
     froze = Freeze(
         at=NOW - 1510,
@@ -231,7 +231,10 @@ def freezes() -> FreezeReport:
         over=True,
         source=HOME,
         cause="the CW came 13.2 s after its ECM was asked for; the key changes every 10.0 s",
-        around=("-12.0 s  192.168.1.20:12000 was asked", "+1.2 s  it answered after 13,200 ms"),
+        around=(
+            "-9.9 s: attic.example:12000 went down: it went silent",
+            "+3.2 s: 192.168.1.20:12000 gave the CW after 13.2 s",
+        ),
     )
     return FreezeReport(channels=(watched,), freezes=(froze,))
 

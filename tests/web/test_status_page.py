@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 from browsing import serving
+from realserver import HOST, free_port, receiver, running, watching
 from scene import HOME, NOW, Scene, a_day, client
 
-from cccamd.web import Login
+from cccamd.web import Login, live
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -43,7 +44,7 @@ FLAGS = (
 )
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
-A_DAY = a_day()
+LATELY = a_day()[-2000:]
 BOB = {"username": "bob", "password": "s3cret"}
 
 
@@ -53,6 +54,12 @@ async def browser() -> AsyncIterator[Browser]:
         opened = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield opened
         await opened.close()
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits a second for each change."""
+    monkeypatch.setattr(live, "INTERVAL", 0.2)
 
 
 @dataclass
@@ -85,7 +92,7 @@ class Desk:
 async def sitting(browser: Browser, **wishes: Any) -> AsyncIterator[Desk]:
     """Open the front page; at the end nothing may have been complained about."""
     scene = Scene(login=Login(username=BOB["username"], password=BOB["password"]))
-    scene.tell(A_DAY)
+    scene.tell(LATELY)
     async with serving(scene.app()) as port:
         wishes = {"viewport": DESKTOP, "http_credentials": BOB} | wishes
         context = await browser.new_context(**wishes)
@@ -131,7 +138,7 @@ async def test_what_happens_is_seen_without_reloading(browser: Browser) -> None:
         scene.report = replace(scene.report, freezes=(froze, *scene.report.freezes))
         await expect(page.locator("#freezes .freeze")).to_have_count(2)
         await expect(page.locator("#freezes")).to_contain_text("is frozen")
-        await expect(page.locator("#attention")).to_contain_text("Nordlicht News HD froze")
+        await expect(page.locator("#attention")).to_contain_text("is frozen on Nordlicht News HD")
         await desk.picture("trouble")
         assert await page.evaluate("window.stayed")
 
@@ -187,6 +194,32 @@ async def test_without_a_stream_it_polls(browser: Browser) -> None:
         await expect(desk.page.locator("#state")).to_have_text("every 3 s")
         await expect(desk.page.locator("#receivers tbody tr")).to_have_count(3)
         desk.complaints.clear()  # the browser tells of the stream that we broke
+
+
+async def test_a_real_server_from_the_first_client_to_a_lost_link(browser: Browser) -> None:
+    web, port, attic = free_port(), free_port(), free_port()
+    cfg = f"F: anna pw\nF: bob pw {{ 7F00:0:0, 7F01:0:0 }}\nC: {HOST} {attic} me pw"
+    page = await browser.new_page()
+    async with running(cfg, caid="7F00", port=port, web_port=web):
+        desk = Desk(Scene(), f"http://{HOST}:{web}/", page)
+        desk.listen()
+        async with running("F: me pw", caid="7F01", port=attic):
+            await page.goto(desk.url)
+            await expect(page.locator("#receivers")).to_contain_text("No receiver is logged in")
+            async with receiver("anna", port=port) as anna, receiver("bob", port=port):
+                await expect(page.locator("#sources .source", has_text="up")).to_have_count(2)
+                await anna.ask(watching(0x7F00, 0x1234))
+                row = page.locator("#receivers tr", has_text="anna")
+                await expect(row).to_contain_text("7F00:00000A:1234")
+                await expect(row).to_contain_text(re.compile(r"[\d.]+ ms"))
+                await page.get_by_role("link", name="0 cards: why?").click()
+                await expect(page.locator("main")).to_contain_text("What to change")
+                await expect(page.locator("main")).to_contain_text("7F00")
+                await page.go_back()
+        await expect(page.locator("#attention")).to_contain_text(f"{HOST}:{attic} is")
+        await expect(page.locator("#lately")).to_contain_text("anna has left")
+        assert desk.complaints == []
+        await page.close()
 
 
 LOOKS = {

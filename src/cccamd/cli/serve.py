@@ -30,6 +30,8 @@ from cccamd.net import ListenError, TaskSet
 
 log = logging.getLogger("cccamd.server")
 
+MESSAGES_LIMIT: Final = 100
+"""Lines of the log for what is wrong with files; nobody reads more."""
 EXIT_UNUSABLE: Final = 2
 """The configuration cannot be read or used, or the port is taken."""
 
@@ -87,8 +89,8 @@ def serve(
         raise typer.Exit(EXIT_UNUSABLE)
     node_id_path = node_id or default_path()
     own = load_or_make(node_id_path)
-    for note in own.notes:
-        log.info("%s", note)
+    for level, note in own.notes:
+        log.log(level, "%s", note)
     if own.trouble is not None:
         log.error("%s", own.trouble)
     if files.example is not None:
@@ -112,9 +114,13 @@ def _set_up_log(files: Files, focus: AccountFocus, *, debug: bool) -> list[str]:
     return set_up_logging(files.config.settings, debug=debug, table=files.toml.log, focus=focus)
 
 
-def _log_messages(files: Files) -> None:
-    for level, text in files.messages:
+def _log_messages(files: Files, *, above: int = logging.DEBUG) -> None:
+    """Tell what there is to tell of the files; what is no news at a reload is left out."""
+    told = [(level, text) for level, text in files.messages if level > above]
+    for level, text in told[:MESSAGES_LIMIT]:
         log.log(level, "%s", text)
+    if len(told) > MESSAGES_LIMIT:
+        log.warning("and %d more; cccamd check shows them all", len(told) - MESSAGES_LIMIT)
 
 
 def _show_example(example: Example) -> None:
@@ -176,11 +182,12 @@ class Runner:
     async def _reload(self, server: Server) -> Files | None:
         """Read the files again and go over to them; None: the old state was kept."""
         try:
-            files = load_files(self._config, self._toml)
+            # A thread, so that clients are served while a large file is read.
+            files = await asyncio.to_thread(load_files, self._config, self._toml)
         except ConfigFileError as error:
             log.error("%s; the old configuration is kept", error)
             return None
-        _log_messages(files)
+        _log_messages(files, above=logging.INFO)
         if files.doubtful:
             log.error("the configuration cannot be used; the old one is kept")
             return None
@@ -189,7 +196,7 @@ class Runner:
         try:
             await server.reload(_setup(files))
         except ListenError as error:
-            log.error("%s", error)
+            log.error("%s; the port that was open stays open", error)
         return files
 
 

@@ -15,7 +15,7 @@ SEARCHED_PATHS = (
 )
 """Where to look if no file is named, in this order."""
 
-SIZE_LIMIT = 16 * 1024 * 1024
+SIZE_LIMIT = 4 * 1024 * 1024
 """Bytes. The longest real files have some 13,000 lines, which is less than one million."""
 
 

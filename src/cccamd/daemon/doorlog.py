@@ -12,13 +12,14 @@ log = logging.getLogger("cccamd.login")
 """LOG WARNINGS writes these lines to a file of their own."""
 
 SUM_INTERVAL: Final = 10.0
+OTHERS: Final = ("many other addresses", "various reasons")
 
 
 class DoorLog:
     """Names address and reason of each failed login, and counts them when they are many."""
 
     def __init__(self) -> None:
-        self._throttle: Throttle[tuple[str, str]] = Throttle()
+        self._throttle = Throttle(others=OTHERS)
         self._loop = asyncio.get_running_loop()
 
     def refused(self, address: str, refusal: Refusal) -> None:

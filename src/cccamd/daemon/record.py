@@ -9,7 +9,7 @@ from cccamd.config import FLine
 from cccamd.daemon.doorlog import DoorLog
 from cccamd.daemon.observers import Observers
 from cccamd.daemon.usage import ClientUsage, Totals
-from cccamd.daemon.words import describe_partner, describe_request
+from cccamd.daemon.words import describe_partner, describe_request, shorten
 from cccamd.diag import (
     ClientLoggedIn,
     ClientLoggedOut,
@@ -38,6 +38,8 @@ from cccamd.wire import (
 
 log = logging.getLogger("cccamd.client")
 
+TEXTS_LIMIT = 5
+"""How many texts of one client are told; a log is not its blackboard."""
 ECM_TABLE_IDS = (0x80, 0x81)
 
 
@@ -69,6 +71,7 @@ class ClientRecord:
         self.peer = ""
         """Address and port."""
         self._context = context
+        self._texts_told = 0
 
     @property
     def user(self) -> str:
@@ -176,11 +179,12 @@ class ClientRecord:
         match event:
             case Connected():
                 self._log(logging.DEBUG, "connected")
-            case PartnerText(program):
+            case PartnerText(program) if not self.program:
                 self.program = program
                 self._log(logging.INFO, "%s", describe_partner(event))
-            case TextReceived(text):
-                self._log(logging.INFO, "says: %s", text)
+            case TextReceived(text) if text and self._texts_told < TEXTS_LIMIT:
+                self._texts_told += 1
+                self._log(logging.INFO, "says: %s", shorten(text))
             case UnexpectedReceived(command, length):
                 self.debug("%s of %d bytes ignored", command_name(command), length)
             case MalformedReceived(command, _, why):

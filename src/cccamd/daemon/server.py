@@ -82,6 +82,7 @@ class Server:
         self._clones = CloneWatch(node_id)
         self._context = self._make_context()
         self._listener = self._make_listener()
+        self._open_at: tuple[tuple[str, ...], int] | None = None
         self._pages = self._make_pages()
 
     @property
@@ -142,26 +143,28 @@ class Server:
         The node id, the limits of the door, and [cache] and [routing] stay as at the start.
 
         Raises:
-            ListenError: the new port is not to be had; everything else was changed.
+            ListenError: the new port is not to be had, so the old one stays open; everything
+                else was changed, and the next reload tries again.
         """
-        before, self._setup = self._setup, setup
+        self._setup = setup
         self._router.priorities = setup.priorities
         self._update_context()
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(upstreams_of(setup.config, setup.toml))
         await self._apply_pages()
         self._log_summary()
-        if _door(before) != _door(setup):
-            await self._listener.close()
+        if _door(setup) != self._open_at:
             await self._open_door()
 
     async def _open_door(self) -> None:
-        addresses, port = _door(self._setup)
-        if not port:
+        addresses, port = door = _door(self._setup)
+        if port:
+            await self._listener.open(addresses, port)
+            log.info("listening for clients on port %d", port)
+        else:
+            await self._listener.close()
             log.info("no clients are served: SERVER LISTEN PORT is 0")
-            return
-        await self._listener.open(addresses, port)
-        log.info("listening for clients on port %d", port)
+        self._open_at = door
 
     def _make_context(self) -> SessionContext:
         setup = self._setup
@@ -258,12 +261,17 @@ class Server:
         self._refresh_timer = None
         for _, source in self._upstreams.sources():
             source.report_cards()
+        self._tasks.start("card lists", self._refresh_in_turn())
+
+    async def _refresh_in_turn(self) -> None:
+        """Many clients times many cards is much to compare: ECMs go in between."""
         for session in list(self._context.sessions.values()):
             session.refresh()
+            await asyncio.sleep(0)
 
     def _log_summary(self) -> None:
         log.info(
-            "%d accounts, %d local cards, %d upstreams, node id %s",
+            "accounts: %d, local cards: %d, upstreams: %d, node id %s",
             len(self._context.accounts),
             len(self._cards),
             len(self._upstreams),

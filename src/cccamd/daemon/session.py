@@ -3,11 +3,12 @@
 import asyncio
 import os
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from cccamd.cards import CardTable, View, Viewer, difference, is_open
+from cccamd.cards import CardTable, View, Viewer, is_open
 from cccamd.daemon.accounts import Account, Accounts, comes_from
+from cccamd.daemon.cardlist import CardList
 from cccamd.daemon.clones import CloneWatch
 from cccamd.daemon.exchange import ClientRequest, Exchange
 from cccamd.daemon.record import ClientRecord, RecordContext
@@ -17,8 +18,6 @@ from cccamd.routing import EmmGate, EmmVerdict, Trace
 from cccamd.toml import Limits
 from cccamd.wire import (
     SEED_RANDOM_LENGTH,
-    CardAdded,
-    CardRemoved,
     CardsDue,
     ClientData,
     Closed,
@@ -76,7 +75,7 @@ class Session:
         self._protocol = protocol
         self._context = context
         self._view: View | None = None
-        self._told: Mapping[ShareId, CardAdded] | None = None
+        self._card_list: CardList | None = None
         self._requests: dict[int, _Request] = {}
 
     @property
@@ -87,20 +86,12 @@ class Session:
     @property
     def told(self) -> Collection[ShareId]:
         """The cards that the client was told of."""
-        return self._told or ()
+        return self._card_list.told if self._card_list is not None else ()
 
     def refresh(self) -> None:
         """Tell the client what has changed in its card list, and nothing else."""
-        if self._told is None or self._view is None:
-            return
-        announcements = self._view.announcements()
-        for message in difference(self._told, announcements):
-            if isinstance(message, CardRemoved):
-                self._protocol.withdraw(message)
-            else:
-                self._protocol.announce(message)
-        self._told = announcements
-        self.connection.flush()
+        if self._card_list is not None and self._view is not None:
+            self._card_list.tell(self._view.announcements())
 
     def adopt(self, account: Account | None) -> None:
         """Go on with an edited F-line; a login that would fail now ends."""
@@ -220,9 +211,9 @@ class Session:
         self._view = View(self._context.table, viewer)
 
     def _announce_all(self) -> None:
-        self._told = {}
+        self._card_list = CardList(self.connection)
         self.refresh()
-        self.record.debug("%d cards announced", len(self.told))
+        self.record.debug("cards announced: %d", len(self.told))
 
     # ECMs and EMMs.
 
@@ -270,6 +261,8 @@ class Session:
         self._requests.clear()
         context.exchange.gone(waiting)
         context.emm_gate.forget(self)
+        if self._card_list is not None:
+            self._card_list.close()
         if self._account is None or context.sessions.get(self._account.user) is not self:
             self.record.login_failed(closed)
             return

@@ -118,11 +118,19 @@ def load_files(config_path: Path | None, toml_path: Path | None) -> Files:
         priorities=_load_priorities(prio_path, messages),
         messages=tuple(messages),
         refused=loaded.result.refused or (toml_path is not None and not toml.usable),
-        doubtful=loaded.result.refused or loaded.missing or not toml.usable,
+        doubtful=loaded.result.refused or _is_empty(path) or not toml.usable,
         paths=(path, toml_path or beside, *([Path(prio_path)] if prio_path else [])),
         names=_load_names(loaded.result.config, messages),
         places=_find_places(path, toml_path or beside, loaded),
     )
+
+
+def _is_empty(path: Path) -> bool:
+    """A file that is empty or gone while we run is one that somebody is about to write."""
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return True
 
 
 def describe_diagnostics(path: Path, result: ParseResult) -> list[Message]:

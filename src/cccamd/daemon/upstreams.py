@@ -5,12 +5,12 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from cccamd.cards import Card, CardTable, Rejected, SourceId, SourcePolicy
+from cccamd.cards import Card, CardTable, Rejected, Rejection, SourceId, SourcePolicy
 from cccamd.config import CLine, Config
 from cccamd.daemon.clones import CloneWatch
 from cccamd.daemon.exchange import Exchange, Source
 from cccamd.daemon.observers import Observers
-from cccamd.daemon.words import describe_card, describe_partner
+from cccamd.daemon.words import describe_card, describe_partner, shorten
 from cccamd.diag import CardsChanged, SourceDown, SourceUp
 from cccamd.ids import format_node_id, format_share_id
 from cccamd.net import Connected, Identity, Link, LinkWaiting, Target, TaskSet
@@ -21,6 +21,7 @@ from cccamd.wire import (
     CardRemoved,
     ChallengeReceived,
     Closed,
+    Command,
     ControlWords,
     EcmAnswered,
     EcmRefused,
@@ -37,6 +38,9 @@ from cccamd.wire import (
 )
 
 log = logging.getLogger("cccamd.upstream")
+
+TOLD_LIMIT = 20
+"""How many texts and challenges of one login are told."""
 
 _REFUSALS = {Nok.NOK1: Refusal.PASSING, Nok.NOK2: Refusal.NOT_DECODED}
 
@@ -138,9 +142,16 @@ class UpstreamSource(Source):
         self._observers = observers
         self._on_cards_changed = on_cards_changed
         self._reported_cards = 0
+        self._told = 0
+        self._too_many_told = False
         self._asks: dict[int, AskId] = {}
         self._link_ids: dict[AskId, int] = {}
         self._task = tasks.start(f"link to {upstream.name}", self.link.run())
+
+    @property
+    def label(self) -> str:
+        """How logs name it: where we are the client, and by which line."""
+        return f"upstream {self.name} (line {self.upstream.line.line})"
 
     def adopt(self, upstream: Upstream) -> bool:
         """Take over an edited line without a new login, if that is possible."""
@@ -173,7 +184,7 @@ class UpstreamSource(Source):
         try:
             link_id = self.link.ask(ask.request)
         except (ConnectionError, ValueError) as error:
-            log.debug("%s: cannot be asked: %s", self.name, error)
+            log.debug("%s: cannot be asked: %s", self.label, error)
             return Refusal.PASSING
         self._asks[link_id] = ask.ask_id
         self._link_ids[ask.ask_id] = link_id
@@ -199,7 +210,7 @@ class UpstreamSource(Source):
             case CardAdded():
                 self._add_card(event)
             case CardRemoved(share_id):
-                log.debug("%s: card %s removed", self.name, format_share_id(share_id))
+                log.debug("%s: card %s removed", self.label, format_share_id(share_id))
                 if self._table.remove(self.source_id, share_id) is not None:
                     self._on_cards_changed()
             case ServerData():
@@ -207,7 +218,7 @@ class UpstreamSource(Source):
             case PartnerText():
                 self._partner(event)
             case Connected(address):
-                log.debug("%s: connected to %s", self.name, address)
+                log.debug("%s: connected to %s", self.label, address)
             case Closed():
                 self._lose()
             case LinkWaiting(reason, delay):
@@ -234,18 +245,27 @@ class UpstreamSource(Source):
     def _add_card(self, announced: CardAdded) -> None:
         result = self._table.add(self.source_id, announced)
         if isinstance(result, Rejected):
-            name = self.name
+            name = self.label
             log.debug("%s: %s not taken: %s", name, describe_card(announced), result.text)
+            self._warn_of_too_many(result)
         else:
-            log.debug("%s: %s", self.name, describe_card(announced))
+            log.debug("%s: %s", self.label, describe_card(announced))
         self._on_cards_changed()
+
+    def _warn_of_too_many(self, rejected: Rejected) -> None:
+        if rejected.reason is Rejection.TOO_MANY_CARDS and not self._too_many_told:
+            self._too_many_told = True
+            limit = "cccamd.toml, [limits] upstream_cards_limit, can raise the limit"
+            log.warning(
+                "%s: some of its cards are not taken: %s; %s", self.label, rejected.text, limit
+            )
 
     def _up(self, server: ServerData) -> None:
         protocol = self.link.protocol
         assert protocol is not None
         log.info(
-            "%s: logged in; version %s build %s, %s, node id %s",
-            self.name,
+            "%s: we are logged in; version %s build %s, %s, node id %s",
+            self.label,
             server.version,
             server.build,
             protocol.revision.value,
@@ -254,17 +274,18 @@ class UpstreamSource(Source):
         self._clones.seen(server.node_id, self.link.peer_address)
         self._table.set_node_id(self.source_id, server.node_id)
         self.up_at, self.next_attempt_at = self._observers.now(), None
+        self._told, self._too_many_told = 0, False
         self._observers.tell(SourceUp(at=self.up_at, source=self.name))
         self._tell_traits(one_at_a_time=not protocol.extended)
 
     def _partner(self, partner: PartnerText) -> None:
         self.program = partner.program
-        log.info("%s: %s", self.name, describe_partner(partner))
+        log.info("%s: %s", self.label, describe_partner(partner))
         protocol = self.link.protocol
         self._tell_traits(one_at_a_time=protocol is None or not protocol.extended)
 
     def _wait(self, reason: str, delay: float) -> None:
-        log.warning("%s: %s; next attempt in %.1f s", self.name, reason, delay)
+        log.warning("%s: %s; next attempt in %.1f s", self.label, reason, delay)
         now = self._observers.now()
         self.next_attempt_at = now + delay
         self._observers.tell(SourceDown(at=now, source=self.name, reason=reason))
@@ -286,16 +307,24 @@ class UpstreamSource(Source):
         if self._table.drop_source(self.source_id):
             self._on_cards_changed()
 
+    def _tell(self, text: str, *values: object) -> None:
+        """Log what a server may say as often as it likes, but not that often."""
+        self._told += 1
+        if self._told <= TOLD_LIMIT:
+            log.info("%s: " + text, self.label, *values)
+
     def _note(self, event: object) -> None:
-        name = self.name
+        name = self.label
         match event:
             case LoginSucceeded():
                 log.debug("%s: login accepted", name)
-            case TextReceived(text):
-                log.info("%s: says: %s", name, text)
+            case TextReceived(text) if text:
+                self._tell("says: %s", shorten(text))
+            case ChallengeReceived(Command.CLIENT_CHECK_0E):
+                self._tell("checks its clients (0x0E); if it drops us we come back as 2.0.11")
             case ChallengeReceived(command, answered):
-                done = "answered" if answered else "cannot be answered"
-                log.info("%s: %s %s", name, command_name(command), done)
+                done = "answered" if answered else "not answered"
+                self._tell("old server's challenge 0x%02X %s", command, done)
             case UnexpectedReceived(command, length):
                 log.debug("%s: %s of %d bytes ignored", name, command_name(command), length)
             case MalformedReceived(command, _, why):

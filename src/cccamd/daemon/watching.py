@@ -55,10 +55,12 @@ class Watchers:
 
     def _measure(self, sessions: Iterable[Session]) -> None:
         for session in sessions:
-            seconds = session.connection.round_trip()
-            if seconds is not None:
-                account, now = session.record.user, self._observers.now()
-                self.observe(RoundTripMeasured(at=now, account=account, seconds=seconds))
+            round_trip = session.connection.round_trip()
+            if round_trip is None:
+                continue
+            seconds, jitter = round_trip
+            account, now = session.record.user, self._observers.now()
+            self.observe(RoundTripMeasured(at=now, account=account, seconds=seconds, jitter=jitter))
 
     def _tell(self, happening: Happening) -> None:
         self.history.observe(happening)

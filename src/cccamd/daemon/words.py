@@ -22,7 +22,15 @@ def describe_request(request: EcmRequest) -> str:
     return f"{service} (share {format_share_id(request.share_id)}, {len(request.ecm)} bytes)"
 
 
+TEXT_LIMIT = 80
+
+
+def shorten(text: str) -> str:
+    """Cut what a peer says to what fits into a line."""
+    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "..."
+
+
 def describe_partner(partner: PartnerText) -> str:
     """`is OSCam v1.20, capabilities EXT SID SLP`."""
     names = " ".join(flag.name or "" for flag in partner.capabilities) or "none"
-    return f"is {partner.program}, capabilities {names}"
+    return f"is {shorten(partner.program) or 'a program without a name'}, capabilities {names}"

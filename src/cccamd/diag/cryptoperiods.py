@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
 
-from cccamd.status import ServiceId
+from cccamd.ids import Caid, Ident, Sid
+
+Service = tuple[Caid, Ident, Sid]
+"""A plain tuple: it is looked up for every single ECM."""
 
 SHORTEST, LONGEST = 1.0, 180.0
 """Seconds. Broadcasts use 5 to 120; what lies outside is a gap, or no crypto period at all."""
@@ -21,44 +24,44 @@ SERVICES_LIMIT: Final = 4096
 
 
 @dataclass(slots=True)
-class _Stream:
-    turn: int = -1
-    turned_at: float = 0.0
-    seen: deque[int] = field(default_factory=lambda: deque(maxlen=FINGERPRINTS_KEPT))
-    intervals: deque[float] = field(default_factory=lambda: deque(maxlen=INTERVALS_KEPT))
-    period: float | None = None
+class CryptoPeriod:
+    """The crypto period of one service."""
 
-    def learn(self, turn: int, fingerprint: int, at: float) -> None:
-        if fingerprint in self.seen:
+    period: float | None = None
+    """Seconds between two changes of the key; None: not known yet."""
+    _turn: int = -1
+    _turned_at: float = 0.0
+    _seen: deque[int] = field(default_factory=lambda: deque(maxlen=FINGERPRINTS_KEPT))
+    _intervals: deque[float] = field(default_factory=lambda: deque(maxlen=INTERVALS_KEPT))
+
+    def learn(self, parity: int, fingerprint: int, at: float) -> None:
+        """Note a request. Without a table id (`parity` 0) each new ECM is a new period."""
+        if fingerprint in self._seen:
             return
-        self.seen.append(fingerprint)
-        if turn == self.turn:
+        self._seen.append(fingerprint)
+        turn = parity or fingerprint
+        if turn == self._turn:
             return
-        known, interval = self.turn != -1, at - self.turned_at
-        self.turn, self.turned_at = turn, at
+        known, interval = self._turn != -1, at - self._turned_at
+        self._turn, self._turned_at = turn, at
         if known and SHORTEST <= interval <= LONGEST:
-            self.intervals.append(interval)
+            self._intervals.append(interval)
             # The median: periods that nobody watched make some intervals too long.
-            if len(self.intervals) >= INTERVALS_NEEDED:
-                self.period = median(self.intervals)
+            if len(self._intervals) >= INTERVALS_NEEDED:
+                self.period = median(self._intervals)
 
 
 class CryptoPeriods:
     """The crypto periods of the services that were asked for last."""
 
     def __init__(self) -> None:
-        self._streams: OrderedDict[ServiceId, _Stream] = OrderedDict()
+        self._services: OrderedDict[Service, CryptoPeriod] = OrderedDict()
 
-    def learn(self, service: ServiceId, *, parity: int, fingerprint: int, at: float) -> None:
-        """Note a request. Without a table id (`parity` 0) each new ECM is a new period."""
-        stream = self._streams.get(service)
-        if stream is None:
-            if len(self._streams) >= SERVICES_LIMIT:
-                self._streams.popitem(last=False)
-            stream = self._streams[service] = _Stream()
-        stream.learn(parity or fingerprint, fingerprint, at)
-
-    def period(self, service: ServiceId) -> float | None:
-        """Seconds between two changes of the key; None: not known yet."""
-        stream = self._streams.get(service)
-        return stream.period if stream else None
+    def of(self, service: Service) -> CryptoPeriod:
+        """What is known of a service, and learns on."""
+        found = self._services.get(service)
+        if found is None:
+            if len(self._services) >= SERVICES_LIMIT:
+                self._services.popitem(last=False)
+            found = self._services[service] = CryptoPeriod()
+        return found

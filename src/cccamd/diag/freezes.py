@@ -5,12 +5,12 @@ needed one crypto period after the ECM was first asked for. The first ECM after 
 change counts for nothing: until its CW comes, the picture has not begun.
 """
 
-from collections import OrderedDict, deque
+from collections import deque
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from typing import Final, TypedDict
 
-from cccamd.diag.cryptoperiods import CryptoPeriods
+from cccamd.diag.cryptoperiods import CryptoPeriod, CryptoPeriods, Service
 from cccamd.diag.freezereport import ChannelMargin, Freeze, FreezeReport
 from cccamd.diag.happenings import (
     ClientLoggedOut,
@@ -24,7 +24,6 @@ from cccamd.diag.happenings import (
 from cccamd.diag.margins import MARGINS_KEPT, Margin, seconds_to_zero
 from cccamd.diag.surroundings import Surroundings
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.status import ServiceId
 
 FREEZES_KEPT: Final = 200
 CHANNELS_LIMIT: Final = 8192
@@ -36,15 +35,24 @@ LEAD: Final = 2.0
 """Seconds before the request, from which on everything counts as around a freeze."""
 
 
-_Key = tuple[str, ServiceId]
+_Key = tuple[str, Caid, Ident, Sid]
+
+
+@dataclass(slots=True)
+class _Account:
+    name: str
+    last: Service
+    asked_at: float
+    services: set[Service] = field(default_factory=set)
 
 
 @dataclass(slots=True, eq=False)
 class _Watch:
     """One account on one service."""
 
-    account: str
-    service: ServiceId
+    account: _Account
+    service: Service
+    crypto: CryptoPeriod
     fingerprint: int
     asked_at: float
     heard_at: float
@@ -63,13 +71,6 @@ class _Watch:
         self.due_at = None
 
 
-@dataclass(slots=True)
-class _Account:
-    last: ServiceId
-    asked_at: float
-    services: set[ServiceId] = field(default_factory=set)
-
-
 class _Subject(TypedDict):
     account: str
     caid: Caid
@@ -78,13 +79,8 @@ class _Subject(TypedDict):
 
 
 def _subject(watch: _Watch) -> _Subject:
-    service = watch.service
-    return {
-        "account": watch.account,
-        "caid": service.caid,
-        "ident": service.ident,
-        "sid": service.sid,
-    }
+    caid, ident, sid = watch.service
+    return {"account": watch.account.name, "caid": caid, "ident": ident, "sid": sid}
 
 
 class Freezes:
@@ -93,7 +89,7 @@ class Freezes:
     def __init__(self) -> None:
         self._periods = CryptoPeriods()
         self._surroundings = Surroundings()
-        self._watches: OrderedDict[_Key, _Watch] = OrderedDict()
+        self._watches: dict[_Key, _Watch] = {}
         self._accounts: dict[str, _Account] = {}
         self._due: list[tuple[float, int, _Watch]] = []
         self._due_count = 0
@@ -102,20 +98,20 @@ class Freezes:
     def observe(self, happening: Happening) -> list[Happening]:
         """Take note of what happened; return what it means for pictures."""
         if isinstance(happening, EcmFinished):
-            return self._finish(happening) + self.advance(happening.at)
+            found = self._finish(happening)
+            is_due = self._due and self._due[0][0] <= happening.at
+            return found + self._look_for_missing(happening.at) if is_due else found
         self._surroundings.note(happening)
         if isinstance(happening, ClientLoggedOut):
             return self._leave(happening)
         return []
 
     def advance(self, now: float) -> list[Happening]:
-        """Notice which keys are missing by now. Call it about once a second."""
-        found: list[Happening] = []
-        while self._due and self._due[0][0] <= now:
-            due_at, _, watch = heappop(self._due)
-            if watch.due_at == due_at and not self._has_gone_on(watch):
-                found += self._begin(watch, now)
-        return found + self._forget_silent(now)
+        """Notice which keys are missing by now, and who has gone. Call it about once a second."""
+        found = self._look_for_missing(now)
+        for watch in [watch for watch in self._watches.values() if _is_silent(watch, now)]:
+            found += self._drop(watch, watch.heard_at)
+        return found
 
     def report(self, now: float) -> FreezeReport:
         """Everything that is known at a moment."""
@@ -126,7 +122,7 @@ class Freezes:
             if watch.freeze
         ]
         return FreezeReport(
-            channels=tuple(self._channel(watch) for watch in watches),
+            channels=tuple(_channel(watch) for watch in watches),
             freezes=tuple(
                 sorted((*open_freezes, *self._past), key=lambda freeze: freeze.at, reverse=True)
             ),
@@ -135,14 +131,12 @@ class Freezes:
     # Requests.
 
     def _finish(self, ecm: EcmFinished) -> list[Happening]:
-        service = ServiceId(ecm.caid, ecm.ident, ecm.sid)
         asked_at = ecm.at - ecm.seconds
-        self._periods.learn(service, parity=ecm.parity, fingerprint=ecm.fingerprint, at=asked_at)
-        watch = self._watches.get((ecm.account, service))
+        watch = self._watches.get((ecm.account, ecm.caid, ecm.ident, ecm.sid))
         if watch is None:
-            watch = self._start(ecm, service, asked_at)
-        account = self._accounts[ecm.account]
-        account.last, account.asked_at = service, asked_at
+            watch = self._start(ecm, asked_at)
+        watch.crypto.learn(ecm.parity, ecm.fingerprint, asked_at)
+        watch.account.last, watch.account.asked_at = watch.service, asked_at
         found: list[Happening] = []
         if ecm.fingerprint != watch.fingerprint:
             if asked_at < watch.asked_at:
@@ -151,21 +145,25 @@ class Freezes:
                 found += self._begin(watch, ecm.at)  # it was watched all the time
             watch.turn_to(ecm.fingerprint, asked_at)
         watch.heard_at = max(watch.heard_at, ecm.at)
-        self._watches.move_to_end((ecm.account, service))
         return found + self._judge(watch, ecm)
 
-    def _start(self, ecm: EcmFinished, service: ServiceId, asked_at: float) -> _Watch:
+    def _start(self, ecm: EcmFinished, asked_at: float) -> _Watch:
         if len(self._watches) >= CHANNELS_LIMIT:
             self._drop(next(iter(self._watches.values())), ecm.at)
-        self._accounts.setdefault(ecm.account, _Account(service, asked_at)).services.add(service)
-        watch = _Watch(ecm.account, service, ecm.fingerprint, asked_at, ecm.at)
-        self._watches[ecm.account, service] = watch
+        service = ecm.caid, ecm.ident, ecm.sid
+        account = self._accounts.get(ecm.account)
+        if account is None:
+            account = self._accounts[ecm.account] = _Account(ecm.account, service, asked_at)
+        account.services.add(service)
+        crypto = self._periods.of(service)
+        watch = _Watch(account, service, crypto, ecm.fingerprint, asked_at, ecm.at)
+        self._watches[ecm.account, *service] = watch
         return watch
 
     def _judge(self, watch: _Watch, ecm: EcmFinished) -> list[Happening]:
-        period = self._periods.period(watch.service)
         if watch.answered:
             return []
+        period = watch.crypto.period
         if ecm.result is not EcmResult.CW:
             watch.refusal = ecm.result
             self._await(watch, period)
@@ -174,7 +172,7 @@ class Freezes:
         found: list[Happening] = []
         if period is not None and not watch.is_first:
             found = self._measure(watch, ecm, period)
-        return found + self._end(watch, ecm.at)
+        return found + self._end(watch, ecm.at) if watch.freeze else found
 
     def _measure(self, watch: _Watch, ecm: EcmFinished, period: float) -> list[Happening]:
         needed_at = watch.asked_at + period
@@ -198,8 +196,7 @@ class Freezes:
         heappush(self._due, (watch.due_at, self._due_count, watch))
 
     def _foresee(self, watch: _Watch, now: float, period: float) -> list[Happening]:
-        falling = watch.margins[-1].seconds < watch.margins[0].seconds
-        seconds = seconds_to_zero(watch.margins, period) if falling else None
+        seconds = seconds_to_zero(watch.margins, period)
         is_news = seconds is not None and watch.foreseen is None
         watch.foreseen = None if seconds is None else now + seconds
         if not is_news or seconds is None:
@@ -255,47 +252,50 @@ class Freezes:
 
     # The end of watching.
 
-    def _has_gone_on(self, watch: _Watch) -> bool:
-        """Whether the account has asked for something else since: it has zapped away, or it
-        watches two channels; then the next request for this one tells."""
-        account = self._accounts[watch.account]
-        return account.last != watch.service and account.asked_at > watch.asked_at
+    def _look_for_missing(self, now: float) -> list[Happening]:
+        found: list[Happening] = []
+        while self._due and self._due[0][0] <= now:
+            due_at, _, watch = heappop(self._due)
+            if watch.due_at == due_at and not _has_gone_on(watch):
+                found += self._begin(watch, now)
+        return found
 
     def _leave(self, logout: ClientLoggedOut) -> list[Happening]:
         account = self._accounts.get(logout.account)
         services = list(account.services) if account else []
-        gone = [self._watches[logout.account, service] for service in services]
+        gone = [self._watches[logout.account, *service] for service in services]
         return [found for watch in gone for found in self._drop(watch, logout.at)]
 
-    def _forget_silent(self, now: float) -> list[Happening]:
-        """Drop the channels that nobody watches any more; they were heard in this order."""
-        found: list[Happening] = []
-        while self._watches:
-            watch = next(iter(self._watches.values()))
-            period = self._periods.period(watch.service) or UNKNOWN_PERIOD
-            if now - watch.heard_at <= SILENCE * period:
-                break
-            found += self._drop(watch, watch.heard_at)
-        return found
-
     def _drop(self, watch: _Watch, at: float) -> list[Happening]:
-        del self._watches[watch.account, watch.service]
-        account = self._accounts[watch.account]
+        account = watch.account
+        del self._watches[account.name, *watch.service]
         account.services.discard(watch.service)
         if not account.services:
-            del self._accounts[watch.account]
+            del self._accounts[account.name]
         watch.due_at = None
         return self._end(watch, max(at, watch.freeze.at) if watch.freeze else at)
 
-    def _channel(self, watch: _Watch) -> ChannelMargin:
-        forecast = ""
-        if watch.foreseen is not None:
-            left = watch.foreseen - watch.heard_at
-            forecast = f"the margin falls: a freeze is due in about {left:.0f} s"
-        return ChannelMargin(
-            period=self._periods.period(watch.service),
-            margin=watch.margins[-1].seconds if watch.margins else None,
-            margins=tuple(watch.margins),
-            forecast=forecast,
-            **_subject(watch),
-        )
+
+def _has_gone_on(watch: _Watch) -> bool:
+    """Whether the account has asked for something else since: it has zapped away, or it
+    watches two channels; then the next request for this one tells."""
+    account = watch.account
+    return account.last != watch.service and account.asked_at > watch.asked_at
+
+
+def _is_silent(watch: _Watch, now: float) -> bool:
+    return now - watch.heard_at > SILENCE * (watch.crypto.period or UNKNOWN_PERIOD)
+
+
+def _channel(watch: _Watch) -> ChannelMargin:
+    forecast = ""
+    if watch.foreseen is not None:
+        left = watch.foreseen - watch.heard_at
+        forecast = f"the margin falls: a freeze is due in about {left:.0f} s"
+    return ChannelMargin(
+        period=watch.crypto.period,
+        margin=watch.margins[-1].seconds if watch.margins else None,
+        margins=tuple(watch.margins),
+        forecast=forecast,
+        **_subject(watch),
+    )

@@ -28,6 +28,9 @@ def seconds_to_zero(margins: Sequence[Margin], period: float) -> float | None:
     """
     if len(margins) < MARGINS_NEEDED:
         return None
+    first, last = margins[0], margins[-1]
+    if first.seconds - last.seconds < STEEP * (last.at - first.at):
+        return None  # by far the most: so quickly seen that it may be asked each time
     slopes = [
         (later.seconds - sooner.seconds) / (later.at - sooner.at)
         for sooner, later in combinations(margins, 2)

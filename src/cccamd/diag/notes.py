@@ -11,6 +11,9 @@ from cccamd.diag.happenings import (
     ClientLoggedOut,
     EcmFinished,
     EcmResult,
+    FreezeBegan,
+    FreezeEnded,
+    FreezeForeseen,
     Happening,
     LoginFailed,
     SourceDown,
@@ -46,7 +49,7 @@ class Note:
     service: ServiceId | None = None
     """The channel it ends with."""
     times: int = 1
-    """How often in a row."""
+    """How often, with nothing else of this subject in between; `at` is the last time."""
 
 
 class Notes:
@@ -67,16 +70,20 @@ class Notes:
             self._add(note)
 
     def _note(self, happening: Happening) -> Note | None:
-        if isinstance(happening, EcmFinished):
-            return self._watched(happening)
+        match happening:
+            case EcmFinished():
+                return self._watched(happening)
+            case FreezeForeseen() | FreezeBegan() | FreezeEnded():
+                return _picture_note(happening)
         return _note(happening)
 
     def _add(self, note: Note) -> None:
-        last = self._notes[-1] if self._notes else None
+        """A link that fails every minute is one note, unless something else came of it."""
+        last = next((old for old in reversed(self._notes) if old.subject == note.subject), None)
         if last is not None and replace(last, at=note.at, times=1) == note:
-            self._notes[-1] = replace(note, times=last.times + 1)
-        else:
-            self._notes.append(note)
+            self._notes.remove(last)
+            note = replace(note, times=last.times + 1)
+        self._notes.append(note)
 
     def _watched(self, happening: EcmFinished) -> Note | None:
         """Tell of another channel, of the first refusal in a row, and of the end of a row."""
@@ -100,6 +107,25 @@ def _channel_note(happening: EcmFinished, service: ServiceId, *, back: bool) -> 
     account = happening.account
     return Note(
         at=happening.at, tone=tone, subject=account, text=text, account=account, service=service
+    )
+
+
+def _picture_note(happening: FreezeForeseen | FreezeBegan | FreezeEnded) -> Note:
+    match happening:
+        case FreezeForeseen():
+            tone, text = Tone.BAD, f"may freeze in about {happening.seconds:.0f} s on"
+        case FreezeBegan():
+            tone, text = Tone.BAD, f"froze ({happening.cause}) on"
+        case FreezeEnded():
+            seconds = happening.at - happening.began_at
+            tone, text = Tone.PLAIN, f"was frozen for {seconds:.1f} s on"
+    return Note(
+        at=happening.at,
+        tone=tone,
+        subject=happening.account,
+        text=text,
+        account=happening.account,
+        service=ServiceId(happening.caid, happening.ident, happening.sid),
     )
 
 

@@ -4,9 +4,9 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterator
 from typing import Final
 
+from cccamd.diag.cryptoperiods import Service
 from cccamd.diag.happenings import EcmResult, Happening, SourceAnswered, SourceDown, SourceUp
 from cccamd.ids import format_service
-from cccamd.status import ServiceId
 
 SLOW: Final = 0.5
 """Seconds: what takes longer is worth telling."""
@@ -21,7 +21,7 @@ class Surroundings:
     """Remembers the last answers for each service, and the last troubles of any kind."""
 
     def __init__(self) -> None:
-        self._answers: OrderedDict[ServiceId, deque[SourceAnswered]] = OrderedDict()
+        self._answers: OrderedDict[Service, deque[SourceAnswered]] = OrderedDict()
         self._troubles: deque[SourceAnswered | SourceDown | SourceUp] = deque(maxlen=TROUBLES_KEPT)
 
     def note(self, happening: Happening) -> None:
@@ -31,12 +31,12 @@ class Surroundings:
         elif isinstance(happening, SourceDown | SourceUp):
             self._troubles.append(happening)
 
-    def last_source(self, service: ServiceId, since: float) -> str:
+    def last_source(self, service: Service, since: float) -> str:
         """Name the source that was heard last about a service; empty: none since then."""
         answers = self._answers.get(service)
         return answers[-1].source if answers and answers[-1].at >= since else ""
 
-    def lines(self, service: ServiceId, *, begin: float, end: float, zero: float) -> Iterator[str]:
+    def lines(self, service: Service, *, begin: float, end: float, zero: float) -> Iterator[str]:
         """Tell what happened between two times, one line each, times counted from `zero`."""
         lines = [*self._own(service, begin, end), *self._links(begin, end)]
         for at, text in sorted(lines)[-LINES_LIMIT:]:
@@ -44,7 +44,7 @@ class Surroundings:
         yield from self._others(service, begin, end)
 
     def _note_answer(self, answer: SourceAnswered) -> None:
-        service = ServiceId(answer.caid, answer.ident, answer.sid)
+        service = answer.caid, answer.ident, answer.sid
         answers = self._answers.get(service)
         if answers is None:
             if len(self._answers) >= SERVICES_LIMIT:
@@ -54,7 +54,7 @@ class Surroundings:
         if answer.seconds >= SLOW or answer.result is not EcmResult.CW:
             self._troubles.append(answer)
 
-    def _own(self, service: ServiceId, begin: float, end: float) -> Iterator[tuple[float, str]]:
+    def _own(self, service: Service, begin: float, end: float) -> Iterator[tuple[float, str]]:
         for answer in self._answers.get(service, ()):
             if begin <= answer.at <= end:
                 yield answer.at, f"{answer.source} {_describe(answer)}"
@@ -68,12 +68,12 @@ class Surroundings:
             elif isinstance(trouble, SourceUp):
                 yield trouble.at, f"{trouble.source} was there again"
 
-    def _others(self, service: ServiceId, begin: float, end: float) -> Iterator[str]:
+    def _others(self, service: Service, begin: float, end: float) -> Iterator[str]:
         """Sum up what sources did about other services: was it the source, or this service?"""
         slow: defaultdict[str, list[SourceAnswered]] = defaultdict(list)
         for trouble in self._troubles:
             if isinstance(trouble, SourceAnswered) and begin <= trouble.at <= end:
-                about = ServiceId(trouble.caid, trouble.ident, trouble.sid)
+                about = trouble.caid, trouble.ident, trouble.sid
                 if about != service:
                     slow[trouble.source].append(trouble)
         for source, answers in slow.items():

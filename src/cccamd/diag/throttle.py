@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 KEYS_LIMIT = 4096
-"""How many causes are told apart; beyond that all are told, so that none is lost."""
+"""How many causes are told apart; all beyond that share one window."""
 
 
 @dataclass(slots=True)
@@ -20,17 +20,19 @@ class _Window:
 class Throttle(Generic[K]):
     """For each key, tells the first `burst` in every `window` seconds."""
 
-    def __init__(self, *, burst: int = 5, window: float = 60.0) -> None:
+    def __init__(self, *, others: K, burst: int = 5, window: float = 60.0) -> None:
+        """`others` is the key under which causes beyond the limit are counted."""
+        self._others = others
         self._burst = burst
         self._window = window
         self._windows: dict[K, _Window] = {}
 
     def admits(self, key: K, now: float) -> bool:
         """Whether this one is to be told; if not, it is counted."""
+        if key not in self._windows and len(self._windows) >= KEYS_LIMIT:
+            key = self._others
         window = self._windows.get(key)
         if window is None:
-            if len(self._windows) >= KEYS_LIMIT:
-                return True
             window = self._windows[key] = _Window(now + self._window)
         if window.told < self._burst:
             window.told += 1

@@ -35,7 +35,8 @@ class Setting:
         """Name and place in words."""
         if self.line is None:
             return f"{self.name} in {self.file}"
-        return f"{self.name} in line {self.line} of {self.file}"
+        place = f"{self.name} in line {self.line}"
+        return f"{place} of {self.file}" if self.file else place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from cccamd.explain.account import explain_account, explain_missing
 from cccamd.explain.answer import CardAnswer, EcmStory, Explanation, Finding
 from cccamd.explain.cards import CardsExplained, explain_cards
 from cccamd.explain.evidence import Evidence, Question
-from cccamd.explain.phrases import count
+from cccamd.explain.phrases import count, milliseconds
 from cccamd.explain.sources import explain_emptiness, explain_sources
 from cccamd.explain.stories import explain_ecms
 
@@ -87,6 +87,8 @@ def _about_cards(question: Question, cards: CardsExplained, *, known: str) -> st
     shown = "none" if number == 0 else str(number)
     text = f"{question.account} {verb} {shown} of {there_are}"
     reasons = _reasons(cards.cards)
+    if reasons and len(cards.cards) < cards.total:
+        reasons += f" (among the first {len(cards.cards)})"
     return f"{text}: {reasons}" if reasons else text
 
 
@@ -102,7 +104,7 @@ def _reasons(cards: tuple[CardAnswer, ...]) -> str:
 
 
 def _about_ecm(ecm: EcmStory) -> str:
-    milliseconds = 1000 * ecm.seconds
+    took = milliseconds(ecm.seconds)
     if ecm.answered:
-        return f"its last ECM was answered by {ecm.source} after {milliseconds:.0f} ms"
-    return f"its last ECM was refused after {milliseconds:.0f} ms: {ecm.why}"
+        return f"its last ECM was answered by {ecm.source} after {took}"
+    return f"its last ECM was refused after {took}: {ecm.why}"

@@ -13,6 +13,12 @@ def ago(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def milliseconds(seconds: float) -> str:
+    """Show an answer time: `43 ms`, `0.2 ms`."""
+    number = 1000 * seconds
+    return f"{number:.1f} ms" if number < 10 else f"{number:.0f} ms"
+
+
 def limit_entry(limit: Limit) -> str:
     """Show an entry of a brace group as people write it: `0B00:030B00:0`."""
     caid = format_caid(limit.caid) if limit.caid else "0"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from cccamd.explain.answer import CardAnswer, EcmStory, Explanation, Finding, Weight
-from cccamd.explain.phrases import count
+from cccamd.explain.phrases import count, milliseconds
 
 _MARKS = {Weight.GOOD: "ok  ", Weight.NOTE: "note", Weight.BAD: "NO  "}
 ECMS_SHOWN = 3
@@ -75,9 +75,8 @@ def _ecms(explanation: Explanation, when: Callable[[float], str]) -> Iterator[st
 
 
 def _ecm(ecm: EcmStory, when: Callable[[float], str]) -> Iterator[str]:
-    yield (
-        f"  {when(ecm.at)}  {ecm.account}  {ecm.service}: {ecm.result}, {1000 * ecm.seconds:.0f} ms"
-    )
+    took = milliseconds(ecm.seconds)
+    yield f"  {when(ecm.at)}  {ecm.account}  {ecm.service}: {ecm.result}, {took}"
     yield f"    {ecm.why}"
     for place, card in enumerate(ecm.considered, start=1):
         yield f"    choice {place}: {card.source} ({card.card}): {card.text}"

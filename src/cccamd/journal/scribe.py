@@ -16,8 +16,7 @@ from cccamd.diag import (
 from cccamd.ids import format_node_id
 from cccamd.journal.entries import Entry, Kind
 from cccamd.journal.links import RoundTrips
-from cccamd.journal.visits import Visit
-from cccamd.status import ServiceId
+from cccamd.journal.visits import Service, Visit
 
 WRITE_INTERVAL: Final = 60.0
 """Seconds after which a visit that goes on is written again: no more is lost with a kill."""
@@ -32,7 +31,7 @@ REFUSALS_CHECK: Final = 60.0
 class _Client:
     address: str = ""
     logged_in_at: float = 0.0
-    visits: dict[ServiceId, Visit] = field(default_factory=dict)
+    visits: dict[Service, Visit] = field(default_factory=dict)
     round_trips: RoundTrips = field(default_factory=RoundTrips)
 
 
@@ -41,7 +40,7 @@ class Scribe:
 
     def __init__(self) -> None:
         self._clients: dict[str, _Client] = {}
-        self._refusals: Throttle[tuple[str, str]] = Throttle()
+        self._refusals = Throttle(others=("", "many addresses"))
         self._refusals_checked_at = 0.0
 
     def observe(self, happening: Happening) -> list[Entry]:
@@ -72,8 +71,8 @@ class Scribe:
         return client
 
     def _count(self, ecm: EcmFinished) -> list[Entry]:
-        client = self._client(ecm.account)
-        service = ServiceId(ecm.caid, ecm.ident, ecm.sid)
+        client = self._clients.get(ecm.account) or self._client(ecm.account)
+        service = ecm.caid, ecm.ident, ecm.sid
         visit = client.visits.get(service)
         if visit is not None and not visit.is_over(ecm.at - ecm.seconds):
             visit.add(ecm)
@@ -83,7 +82,7 @@ class Scribe:
             return [visit.entry()]
         return self._change_channel(client, service, ecm)
 
-    def _change_channel(self, client: _Client, service: ServiceId, ecm: EcmFinished) -> list[Entry]:
+    def _change_channel(self, client: _Client, service: Service, ecm: EcmFinished) -> list[Entry]:
         """Begin a visit; write where the others stand, some of which end here."""
         entries = [visit.entry() for visit in client.visits.values()]
         began_at = ecm.at - ecm.seconds

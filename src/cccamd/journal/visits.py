@@ -1,18 +1,20 @@
 """One account on one channel: how long, how many ECMs, how quickly they were answered."""
 
 import math
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
 from cccamd.diag import EcmFinished, EcmResult
+from cccamd.ids import Caid, Ident, Sid
 from cccamd.journal.entries import Entry, Kind
-from cccamd.status import ServiceId
 
+Service = tuple[Caid, Ident, Sid]
+"""A plain tuple: it is looked up for every single ECM."""
 BIN_GROWTH: Final = math.log(1.05)
 """Answer times are counted in bins 5 % wide: exact enough, and no visit is too long for it."""
 SHORTEST: Final = 1e-4
 """Seconds; what is quicker counts as this."""
+_LOWEST_BIN: Final = round(math.log(SHORTEST) / BIN_GROWTH)
 SOURCES_LIMIT: Final = 8
 SILENCE: Final = 150.0
 """Seconds without a request after which a visit is over: longer than any crypto period."""
@@ -26,7 +28,7 @@ class Visit:
 
     account: str
     address: str
-    service: ServiceId
+    service: Service
     began_at: float
     heard_at: float
     written_at: float
@@ -35,19 +37,22 @@ class Visit:
     asked: int = 0
     answered: int = 0
     worst: float = 0.0
-    _bins: Counter[int] = field(default_factory=Counter)
-    _sources: Counter[str] = field(default_factory=Counter)
+    _bins: dict[int, int] = field(default_factory=dict)
+    _sources: dict[str, int] = field(default_factory=dict)
 
     def add(self, ecm: EcmFinished) -> None:
         """Count a request."""
-        self.heard_at, self.left = max(self.heard_at, ecm.at), False
+        seconds, source = ecm.seconds, ecm.source
+        self.heard_at, self.left = ecm.at, False
         self.asked += 1
-        self.worst = max(self.worst, ecm.seconds)
-        self._bins[round(math.log(max(ecm.seconds, SHORTEST)) / BIN_GROWTH)] += 1
+        if seconds > self.worst:
+            self.worst = seconds
+        number = round(math.log(seconds) / BIN_GROWTH) if seconds > SHORTEST else _LOWEST_BIN
+        self._bins[number] = self._bins.get(number, 0) + 1
         if ecm.result is EcmResult.CW:
             self.answered += 1
-            if ecm.source in self._sources or len(self._sources) < SOURCES_LIMIT:
-                self._sources[ecm.source] += 1
+            if source in self._sources or len(self._sources) < SOURCES_LIMIT:
+                self._sources[source] = self._sources.get(source, 0) + 1
 
     def is_over(self, now: float) -> bool:
         """Whether a request at `now` would begin another visit."""
@@ -55,15 +60,16 @@ class Visit:
 
     def entry(self) -> Entry:
         """The visit as far as it got."""
+        caid, ident, sid = self.service
         return Entry(
             at=self.began_at,
             until=self.heard_at,
             kind=Kind.VISIT,
             account=self.account,
             address=self.address,
-            caid=self.service.caid,
-            ident=self.service.ident,
-            sid=self.service.sid,
+            caid=caid,
+            ident=ident,
+            sid=sid,
             source=self._describe_sources(),
             asked=self.asked,
             answered=self.answered,
@@ -82,4 +88,5 @@ class Visit:
     def _describe_sources(self) -> str:
         if len(self._sources) < 2:
             return next(iter(self._sources), "")
-        return ", ".join(f"{name} ({count})" for name, count in self._sources.most_common())
+        most = sorted(self._sources.items(), key=lambda pair: -pair[1])
+        return ", ".join(f"{name} ({count})" for name, count in most)

@@ -21,8 +21,8 @@ KEEPALIVE_IDLE, KEEPALIVE_PROBE_INTERVAL, KEEPALIVE_PROBES = 15, 5, 3
 """A peer whose machine is gone is noticed after 30 s (docs/protocol.md section 12)."""
 DEAD_PEER_MILLISECONDS = 30_000
 
-_TCP_INFO_RTT = struct.Struct("=68xI")
-"""Linux's `struct tcp_info` up to `tcpi_rtt`, in microseconds."""
+_TCP_INFO = struct.Struct("=68xII")
+"""Linux's `struct tcp_info` up to `tcpi_rtt` and `tcpi_rttvar`, in microseconds."""
 
 P = TypeVar("P", bound=Protocol)
 
@@ -66,6 +66,11 @@ class Connection(asyncio.Protocol, Generic[P]):
         """The clock that the protocol object is fed with."""
         return self._loop.time()
 
+    @property
+    def unsent(self) -> int:
+        """How many bytes the peer has not taken yet."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
     def flush(self) -> None:
         """Pass on what happened, and write what the protocol object has to send.
 
@@ -75,13 +80,17 @@ class Connection(asyncio.Protocol, Generic[P]):
             self._handle_events()
             self._write()
 
-    def round_trip(self) -> float | None:
-        """The kernel's estimate of the way there and back, in seconds, where it tells."""
+    def round_trip(self) -> tuple[float, float] | None:
+        """The kernel's estimate of the way there and back, and how much it varies; seconds.
+
+        None where the kernel does not tell.
+        """
         sock = self._transport.get_extra_info("socket") if self._transport is not None else None
         if sock is None or not hasattr(socket, "TCP_INFO"):
             return None
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_RTT.size)
-        return int(_TCP_INFO_RTT.unpack(info)[0]) / 1e6 or None
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+        usual, variation = _TCP_INFO.unpack(info)
+        return (usual / 1e6, variation / 1e6) if usual else None
 
     def close(self, reason: CloseReason = CloseReason.LOCAL, detail: str = "") -> None:
         """End the connection; `Closed` follows through the handler."""

@@ -64,23 +64,31 @@ class Listener:
         return [sock.getsockname()[1] for server in self._servers for sock in server.sockets]
 
     async def open(self, addresses: Sequence[str], port: int) -> None:
-        """Listen on a port of each address.
+        """Listen on a port of each address, instead of where we listen now.
 
         Raises:
-            ListenError: one of them is not to be had; the others are closed again.
+            ListenError: one of them is not to be had; what was open before stays open.
         """
+        before, self._servers = self._servers, await self._listen(addresses, port)
+        for server in before:
+            server.close()
+
+    async def _listen(self, addresses: Sequence[str], port: int) -> list[asyncio.Server]:
         loop = asyncio.get_running_loop()
+        servers: list[asyncio.Server] = []
         for address in addresses:
             try:
                 server = await loop.create_server(
                     lambda: _Door(self), address, port, backlog=BACKLOG, reuse_address=True
                 )
             except OSError as error:
-                if self._servers and error.errno in FAMILY_MISSING:
+                if servers and error.errno in FAMILY_MISSING:
                     continue
-                await self.close()
+                for opened in servers:
+                    opened.close()
                 raise ListenError(address, port, explain_listen_error(error)) from error
-            self._servers.append(server)
+            servers.append(server)
+        return servers
 
     async def close(self) -> None:
         """Stop listening; guests stay."""

@@ -114,7 +114,7 @@ class Limits(Table):
     """An upstream that has not answered an ECM for so long is dropped."""
     queue_limit: int = _count(64, 1, 10_000)
     """ECMs of one client that wait for their turn."""
-    upstream_cards_limit: int = _count(20_000, 1, 1_000_000)
+    upstream_cards_limit: int = _count(5000, 1, 1_000_000)
     """Cards taken from one upstream."""
 
 

@@ -7,8 +7,9 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from cccamd.web import live, pages
@@ -29,12 +30,18 @@ def create_app(context: WebContext, *, routes: Sequence[BaseRoute] = ()) -> Star
             *pages.routes(context),
             *live.routes(context, feed),
             *routes,
+            Route("/favicon.ico", _icon),
             Mount("/static", _Files(directory=STATIC)),
         ],
         middleware=[Middleware(Door, admits=context.admits, login=context.login)],
     )
     app.state.feed = feed
     return app
+
+
+async def _icon(_: Request) -> Response:
+    """What browsers ask for beside pages that name no icon."""
+    return FileResponse(STATIC / "icon.svg")
 
 
 class _Files(StaticFiles):

@@ -32,7 +32,8 @@ def _item(tone: str, subject: str, text: str, link: str, action: str) -> Json:
 def _frozen(snapshot: Snapshot, report: FreezeReport, context: WebContext) -> Iterator[Json]:
     for freeze in report.freezes:
         if freeze.at >= snapshot.at - RECENT:
-            text = f"the picture of {_name(freeze, context)} froze: {freeze.cause}"
+            froze = "froze" if freeze.over else "is frozen"
+            text = f"{froze} on {_name(freeze, context)}: {freeze.cause}"
             yield _item("bad", freeze.account, text, "/freezes", "What happened around it")
 
 

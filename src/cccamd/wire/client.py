@@ -30,6 +30,7 @@ from cccamd.wire.handshake import (
     PASSWORD_CHECK,
     SEED_LENGTH,
     derive_keys,
+    is_original_seed,
     is_partner_seed,
     pack_user,
 )
@@ -111,7 +112,7 @@ class ClientProtocol(Protocol):
         self._login_deadline_at = now + login_timeout
         self._answer_timeout = answer_timeout
         self._partner_seed = False
-        self._partner_text_sent = False
+        self._partner_text_sent = self._partner_known = False
         self._last_ask_id = 0
         self._last_flag = 0
         self._waiting: deque[_Question] = deque()
@@ -162,7 +163,9 @@ class ClientProtocol(Protocol):
         self._now = now
         if self.state is not State.OPEN:
             if now >= self._login_deadline_at:
-                missing = CloseReason.LOGIN_TIMEOUT if self.seed_received else CloseReason.NO_SEED
+                missing = (
+                    CloseReason.NO_ANSWER_TO_LOGIN if self.seed_received else CloseReason.NO_SEED
+                )
                 self._close(missing)
             return
         if now >= self._last_received_at + SILENCE_LIMIT:
@@ -175,11 +178,13 @@ class ClientProtocol(Protocol):
     # The login.
 
     def _eof_reason(self) -> CloseReason:
-        if self.state is State.HANDSHAKE and self.seed_received:
-            return CloseReason.LOGIN_REFUSED
-        return CloseReason.PEER_CLOSED
+        refused = self.state is State.HANDSHAKE and self.seed_received
+        return CloseReason.LOGIN_REFUSED if refused else CloseReason.PEER_CLOSED
 
     def _on_seed(self, seed: bytes) -> None:
+        if not (is_original_seed(seed) or is_partner_seed(seed)):
+            self._close(CloseReason.NOT_CCCAM, "its first 16 bytes are no seed")
+            return
         self.seed_received = True
         self._partner_seed = is_partner_seed(seed)
         keys = derive_keys(seed)
@@ -230,7 +235,8 @@ class ClientProtocol(Protocol):
             self._on_nok(Nok.NOK1, flag)
             return
         self._events.append(message)
-        if isinstance(message, PartnerText):
+        if isinstance(message, PartnerText) and not self._partner_known:
+            self._partner_known = True
             if not self._partner_text_sent and self._offer:
                 self._send_partner_text()
             self._agree(message.capabilities)
@@ -249,6 +255,9 @@ class ClientProtocol(Protocol):
         self._send_waiting()
 
     def _on_cw(self, payload: bytes, flag: int) -> None:
+        if len(payload) != CW_LENGTH:
+            self._on_nok(Nok.NOK1, flag)  # an answer it is, but no CW
+            return
         if not self.extended:
             self._receiving.skip(BURNT_LENGTH)
         question = self._take_answered(flag)
@@ -341,12 +350,6 @@ class ClientProtocol(Protocol):
             self._events.append(EcmRefused(question.ask_id, Nok.NOK1))
 
 
-def _parse_cw(payload: bytes) -> bytes:
-    if len(payload) != CW_LENGTH:
-        raise MalformedError(f"a CW answer is {CW_LENGTH} bytes")
-    return payload
-
-
 def _parse_nok1(payload: bytes) -> PartnerText | TextReceived | None:
     return parse_text(payload) if payload else None
 
@@ -391,7 +394,7 @@ ClientProtocol.rules = {
         command: Rule(_parse_check(command), ClientProtocol._on_client_check, State.INTRODUCTION)
         for command in _CHECKS
     },
-    Command.ECM: Rule(_parse_cw, ClientProtocol._on_cw),
+    Command.ECM: Rule(bytes, ClientProtocol._on_cw),
     Command.EMM: Rule(bytes, ClientProtocol._on_emm_acknowledged),
     Command.SLEEP: Rule(bytes, ClientProtocol._on_sleep),
     Command.NOK1: Rule(_parse_nok1, ClientProtocol._on_nok1),

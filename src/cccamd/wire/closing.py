@@ -12,6 +12,7 @@ class CloseReason(Enum):
     PEER_CLOSED = "the peer closed the connection"
     NO_SEED = "no seed came within the time: no CCcam server answers there, or it is overloaded"
     NOT_CCCAM = "the peer does not speak the CCcam protocol"
+    NO_ANSWER_TO_LOGIN = "the server did not answer the login in time"
     LOGIN_TIMEOUT = "the login was not finished within the time"
     TOO_MANY_LOGINS = "newer logins needed its place"
     CONFIG_CHANGED = "its F-line was removed, or its password, host or version changed"
@@ -21,7 +22,10 @@ class CloseReason(Enum):
     WRONG_ADDRESS = "the F-line allows this user from another host only"
     ALREADY_CONNECTED = "this user is connected already; one F-line is one client"
     OLD_VERSION = "its version is below MINIMUM CLIENT VERSION"
-    LOGIN_REFUSED = "the login was refused"
+    LOGIN_REFUSED = (
+        "the server closed the connection after user name and password: user unknown, another"
+        " password, user connected already, or address not allowed; its log says which"
+    )
     GARBAGE = "the bytes received are no frames"
     MALFORMED_LOGIN = "the peer introduced itself with a malformed message"
     SILENT = "nothing was received for too long"

@@ -28,6 +28,15 @@ HANDSHAKE_BUFFER_LIMIT = 4096
 """More than any login plus the first frames that a hasty client sends behind it."""
 
 
+_PHASES = {
+    State.HANDSHAKE: "during the login",
+    State.INTRODUCTION: "after the login, before the peers knew each other",
+}
+"""When the peer closed; afterwards there is nothing special about it."""
+KEEPALIVE_BURST, KEEPALIVE_RATE = 5.0, 2.0
+"""How many keepalives are answered at once, and per second; tvheadend sends one a second."""
+
+
 class Protocol(ABC):
     """One connection, either side, without a socket and without a clock."""
 
@@ -56,6 +65,8 @@ class Protocol(ABC):
         self._receiving: Cipher
         self._frames: FrameReader | EagerFrameReader
         self._keepalive_unanswered = False
+        self._keepalive_answered_at = now
+        self._keepalive_credit = KEEPALIVE_BURST
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Take in bytes from the peer, in whatever pieces they came."""
@@ -68,7 +79,9 @@ class Protocol(ABC):
     def receive_eof(self, now: float) -> None:
         """Take note that the peer closed the connection."""
         self._now = now
-        self._close(self._eof_reason())
+        reason = self._eof_reason()
+        phase = _PHASES.get(self.state, "") if reason is CloseReason.PEER_CLOSED else ""
+        self._close(reason, phase)
 
     def close(self, reason: CloseReason = CloseReason.LOCAL, detail: str = "") -> None:
         """End the connection from our side."""
@@ -137,14 +150,22 @@ class Protocol(ABC):
         self.extended = Capabilities.EXT in self.capabilities
 
     def _on_keepalive(self, payload: bytes, flag: int) -> None:
-        # Answering an answer would never end between two programs that do so.
+        # Answering an answer would never end between two programs that do so, and with one
+        # that answers ours it would not end either, were there no limit.
         if self._keepalive_unanswered:
             self._keepalive_unanswered = False
-        else:
+        elif self._may_answer_keepalive():
             self._send(flag if self.extended else 0, Command.KEEPALIVE)
         self._events.append(KeepaliveReceived())
 
     # Inside.
+
+    def _may_answer_keepalive(self) -> bool:
+        passed = self._now - self._keepalive_answered_at
+        self._keepalive_answered_at = self._now
+        credit = min(KEEPALIVE_BURST, self._keepalive_credit + KEEPALIVE_RATE * passed)
+        self._keepalive_credit = max(0.0, credit - 1.0)
+        return credit >= 1.0
 
     def _receive_fields(self, data: bytes) -> bytes:
         """Serve the handshake; return the bytes behind it."""

@@ -56,6 +56,8 @@ from cccamd.wire.versions import (
 
 PARTNER_WAIT: Final = 0.5
 """Seconds that a client has for its partner text; then the cards are announced anyway."""
+EXTENDED_FACTOR: Final = 16
+"""How many times more requests may be open in extended mode, where "any number" may."""
 BURNT_LENGTH: Final = 16
 """Bytes of keystream that both sides skip after a CW answer in plain mode."""
 
@@ -101,6 +103,7 @@ class ServerProtocol(Protocol):
         self._login_deadline_at = now + login_timeout
         self._cards_due_at: float | None = None
         self._user = b""
+        self._partner_known = False
         seed = make_seed(random)
         keys = derive_keys(seed)
         self._sending, self._receiving = keys.server_to_client, keys.client_to_server
@@ -230,7 +233,8 @@ class ServerProtocol(Protocol):
 
     def _on_text(self, message: PartnerText | TextReceived, flag: int) -> None:
         self._events.append(message)
-        if isinstance(message, PartnerText):
+        if isinstance(message, PartnerText) and not self._partner_known:
+            self._partner_known = True
             self._agree(message.capabilities)
             held_back, self._held_back = self._held_back, {}
             answer = PartnerText(self._program, self.capabilities)
@@ -254,7 +258,8 @@ class ServerProtocol(Protocol):
         self._reply(request_id, Command.EMM, b"")
 
     def _open_slot(self, flag: int, share_id: int) -> int:
-        if len(self._slots) >= self._queue_limit:
+        limit = self._queue_limit * (EXTENDED_FACTOR if self.extended else 1)
+        if len(self._slots) >= limit:
             self._drop_oldest()
         self._last_request_id += 1
         self._slots[self._last_request_id] = (flag, share_id)
@@ -263,7 +268,8 @@ class ServerProtocol(Protocol):
     def _drop_oldest(self) -> None:
         request_id = next(iter(self._slots))
         self._events.append(RequestDropped(request_id))
-        self._reply(request_id, Command.NOK2, b"")
+        # Plain mode: section 8. In extended mode it is trouble that passes (13.8).
+        self._reply(request_id, Command.NOK1 if self.extended else Command.NOK2, b"")
 
     # Answers.
 

@@ -68,7 +68,7 @@ export class Network {
 
   #draw() {
     const { nodes, hidden, edges, gets } = this.#view;
-    const plan = layout(nodes, hidden, this.#size);
+    const plan = layout(nodes, hidden, this.#size, this.#box.clientWidth - 16);
     const near = this.#near();
     this.#svg.setAttribute("viewBox", `0 0 ${plan.width} ${plan.height}`);
     this.#svg.style.setProperty("width", `${plan.width}px`);
@@ -163,9 +163,11 @@ function clientWords({ account, sources, through, explain }) {
   return [h("strong", {}, account), ` gets ${list}.${last}`];
 }
 
-function layout(nodes, hidden, { width, height: tall, gap }) {
+// Columns keep their width; what room the box leaves goes between them.
+function layout(nodes, hidden, { width, height: tall, gap: least }, room) {
   const columns = [...new Set(nodes.map((node) => node.column))].sort((a, b) => a - b);
   if (!columns.includes(1)) columns.push(1);
+  const gap = Math.max(least, Math.floor((room - 4 - columns.length * width) / (columns.length - 1)));
   const tallest = Math.max(1, ...columns.map((column) => nodes.filter((node) => node.column === column).length));
   const height = HEAD + tallest * (tall + GAP);
   const places = new Map();

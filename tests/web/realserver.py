@@ -1,0 +1,60 @@
+"""Real servers for the browser to look at, with a test card each."""
+
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from cccamd.config import parse
+from cccamd.daemon import Server, Setup
+from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.localcards import find_kinds
+from cccamd.net import Client, Identity, Target
+from cccamd.routing import Priorities
+from cccamd.toml import parse as parse_toml
+from cccamd.wire import DEFAULT_VERSION, EcmRequest, make_node_id
+
+HOST = "127.0.0.1"
+CARD = '[[card]]\nkind = "test"\ncaid = "{caid}"\nproviders = ["00000A"]\n'
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind((HOST, 0))
+        return int(sock.getsockname()[1])
+
+
+@asynccontextmanager
+async def running(cfg: str, *, caid: str, port: int, web_port: int = 0) -> AsyncIterator[Server]:
+    """Run a server; web port 0: it has no pages."""
+    ports = f"SERVER LISTEN PORT : {port}\nWEBINFO LISTEN PORT : {web_port}\n"
+    config = parse(f"{cfg}\n{ports}ALLOW TELNETINFO : no\n".encode()).config
+    text = CARD.format(caid=caid) + f'[server]\nbind = ["{HOST}"]\n'
+    toml = parse_toml(text, kinds=find_kinds().kinds, folder=Path()).config
+    setup = Setup(config=config, toml=toml, priorities=Priorities())
+    server = Server(setup, node_id=make_node_id(os.urandom(4)))
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def receiver(user: str, *, port: int) -> AsyncIterator[Client]:
+    """Log in as a receiver does."""
+    target = Target(
+        host=HOST, port=port, user=user.encode(), password=b"pw", version=DEFAULT_VERSION
+    )
+    identity = Identity(make_node_id(os.urandom(4)), "a receiver")
+    client = await Client.connect(target, identity=identity)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def watching(caid: int, sid: int) -> EcmRequest:
+    """What a receiver asks on a channel."""
+    return EcmRequest(Caid(caid), Ident(0x0A), ShareId(0), Sid(sid), os.urandom(40))
