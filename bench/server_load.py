@@ -17,28 +17,35 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.net import Client, Identity, Target
 from cccamd.wire import EcmRequest, make_node_id
 
-PORT = 15998
+PORT, WEB_PORT = 15998, 15997
+WATCHED = f"WEBINFO LISTEN PORT : {WEB_PORT}\nALLOW TELNETINFO : no\n"
+UNWRITTEN = "[journal]\nenabled = false\n"
+UNWATCHED = "ALLOW WEBINFO : no\nALLOW TELNETINFO : no\n"
 TOML = '[[card]]\nkind = "test"\ncaid = "7F00"\n'
 PLAIN_NODE = "7fffffff00000001"
 EXTENDED_NODE = make_node_id(b"load").hex()
 IN_FLIGHT = 8
+ROUNDS = 3
 ECM_LENGTH = 150
 
 
 @contextlib.contextmanager
-def server(folder: Path, node_id: str, accounts: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `cccamd serve`."""
+def server(
+    folder: Path, node_id: str, accounts: int, *, watched: bool
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `cccamd serve`, with pages, metrics and journal or without."""
     lines = "".join(f"F: user{number} secret\n" for number in range(accounts))
     (folder / "CCcam.cfg").write_text(
-        f"ALLOW WEBINFO : no\nALLOW TELNETINFO : no\nSERVER LISTEN PORT : {PORT}\n{lines}"
+        f"{WATCHED if watched else UNWATCHED}SERVER LISTEN PORT : {PORT}\n{lines}"
     )
-    (folder / "cccamd.toml").write_text(TOML)
+    (folder / "cccamd.toml").write_text(TOML if watched else TOML + UNWRITTEN)
     (folder / "node-id").write_text(node_id)
     command = [sys.executable, "-m", "cccamd", "serve", "-C", str(folder / "CCcam.cfg")]
     process = subprocess.Popen([*command, "-n", str(folder / "node-id")], stdout=subprocess.DEVNULL)
@@ -74,38 +81,78 @@ def processor_seconds(process: subprocess.Popen[bytes]) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def load(process: subprocess.Popen[bytes], clients: int, seconds: float) -> None:
-    """Ask from all clients at once; print the figures."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The figures of one run."""
+
+    extended: bool
+    answers_per_second: float
+    processor: float
+    """Microseconds of the server's processor for each answer."""
+    median: float
+    slowest: float
+    """99 % of the answers were faster. Both are milliseconds."""
+
+
+async def load(process: subprocess.Popen[bytes], clients: int, seconds: float) -> Run:
+    """Ask from all clients at once."""
     logins = [await log_in(number) for number in range(clients)]
-    in_flight = IN_FLIGHT if logins[0].protocol.extended else 1
+    extended = logins[0].protocol.extended
     times: list[float] = []
     used, end = processor_seconds(process), time.perf_counter() + seconds
-    await asyncio.gather(
-        *(ask_until(client, end, times) for client in logins for _ in range(in_flight))
-    )
+    work = [
+        ask_until(client, end, times)
+        for client in logins
+        for _ in range(IN_FLIGHT if extended else 1)
+    ]
+    await asyncio.gather(*work)
     used = processor_seconds(process) - used
-    mode = "extended" if logins[0].protocol.extended else "plain"
     times.sort()
-    print(
-        f"{mode:9} {clients:4} clients: {len(times) / seconds:8,.0f} answers/s, "
-        f"{1e6 * used / len(times):5.0f} us of the server's processor each; "
-        f"median {1000 * statistics.median(times):.1f} ms, "
-        f"99 % within {1000 * times[int(0.99 * len(times))]:.1f} ms"
-    )
     for client in logins:
         await client.close()
+    return Run(
+        extended=extended,
+        answers_per_second=len(times) / seconds,
+        processor=1e6 * used / len(times),
+        median=1000 * statistics.median(times),
+        slowest=1000 * times[int(0.99 * len(times))],
+    )
+
+
+def run_once(node_id: str, clients: int, seconds: float, *, watched: bool) -> Run:
+    """Start a server, put it under load, stop it."""
+    with (
+        tempfile.TemporaryDirectory() as name,
+        server(Path(name), node_id, clients, watched=watched) as process,
+    ):
+        return asyncio.run(load(process, clients, seconds))
+
+
+def show(title: str, runs: list[Run]) -> None:
+    """Print the medians of several runs."""
+
+    def middle(figure: str) -> float:
+        return statistics.median(getattr(run, figure) for run in runs)
+
+    print(
+        f"{title:28} {middle('answers_per_second'):8,.0f} answers/s, {middle('processor'):5.1f} us"
+        f" of the server's processor each; median {middle('median'):.1f} ms,"
+        f" 99 % within {middle('slowest'):.1f} ms"
+    )
 
 
 def main() -> None:
-    """Run both modes."""
+    """Run both modes, watched and not, in turn."""
     clients = int(sys.argv[1]) if len(sys.argv) > 1 else 50
-    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
-    for node_id in (PLAIN_NODE, EXTENDED_NODE):
-        with (
-            tempfile.TemporaryDirectory() as name,
-            server(Path(name), node_id, clients) as process,
-        ):
-            asyncio.run(load(process, clients, seconds))
+    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 3.0
+    print(f"{clients} clients; medians of {ROUNDS} runs of {seconds:g} s each, in turn")
+    for mode, node_id in (("plain", PLAIN_NODE), ("extended", EXTENDED_NODE)):
+        runs: dict[bool, list[Run]] = {False: [], True: []}
+        for _ in range(ROUNDS):
+            for watched in runs:
+                runs[watched].append(run_once(node_id, clients, seconds, watched=watched))
+        show(f"{mode}, nothing watches", runs[False])
+        show(f"{mode}, everything watches", runs[True])
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from explained import FAR, NOW, OURS, announced, ask, client, evidence, source
 from hypothesis import given
 from hypothesis import strategies as st
-from scene import FAR, NOW, OURS, announced, ask, client, evidence, source
 
 from cccamd.config import Config, FLine, Limit
 from cccamd.diag import CardsChanged, ClientLoggedOut, LoginFailed

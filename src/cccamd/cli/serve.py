@@ -25,7 +25,7 @@ from cccamd.daemon import (
 )
 from cccamd.ids import NodeId
 from cccamd.journal import FILE_NAME as JOURNAL_NAME
-from cccamd.journal import Journal
+from cccamd.journal import Journal, JournalLimits
 from cccamd.net import ListenError, TaskSet
 
 log = logging.getLogger("cccamd.server")
@@ -147,7 +147,7 @@ class Runner:
         self._config = config
         self._toml = toml
         self._focus = focus
-        self._journal = Journal(journal, on_trouble=lambda text: log.warning("%s", text))
+        self._journal_path = journal
         self._debug = debug
         self._reload_asked = asyncio.Event()
         self._tasks = TaskSet(on_failure=lambda name, error: log.error("%s: %s", name, error))
@@ -159,7 +159,8 @@ class Runner:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
-        server = Server(_setup(files), node_id=node_id, journal=self._journal)
+        journal = _journal(files, self._journal_path)
+        server = Server(_setup(files), node_id=node_id, journal=journal)
         try:
             await server.start()
         except ListenError as error:
@@ -198,6 +199,14 @@ class Runner:
         except ListenError as error:
             log.error("%s; the port that was open stays open", error)
         return files
+
+
+def _journal(files: Files, path: Path) -> Journal | None:
+    table = files.toml.journal
+    if not table.enabled:
+        return None
+    limits = JournalLimits(days=table.days, megabytes=table.megabytes)
+    return Journal(path, on_trouble=lambda text: log.warning("%s", text), limits=limits)
 
 
 def _setup(files: Files) -> Setup:

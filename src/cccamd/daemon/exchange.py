@@ -196,7 +196,7 @@ class Exchange:
         seconds = self._loop.time() - asked.at
         answered = result is EcmResult.CW
         source.usage.finished(request, local=source.local, answered=answered, seconds=seconds)
-        if self._observers:
+        if weight := self._observers.weight(ask_id):
             self._observers.tell(
                 SourceAnswered(
                     at=self._observers.now(),
@@ -206,6 +206,7 @@ class Exchange:
                     sid=request.sid,
                     result=result,
                     seconds=seconds,
+                    weight=weight,
                 )
             )
 

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from cccamd.diag import Happening
+from cccamd.diag import Happening, Sampler
 
 log = logging.getLogger("cccamd.server")
 
@@ -16,10 +16,15 @@ class Observers:
 
     def __init__(self) -> None:
         self._observers: list[Observer] = []
+        self._sampler = Sampler()
 
     def __bool__(self) -> bool:
         """Whether anybody listens: if not, no happening need be made."""
         return bool(self._observers)
+
+    def weight(self, subject: int) -> int:
+        """How many ECMs one of this subject stands for now; 0: it need not be told."""
+        return self._sampler.weight(subject, time.time()) if self._observers else 0
 
     def add(self, observer: Observer) -> None:
         """Tell somebody everything from now on."""

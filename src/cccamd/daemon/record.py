@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 from cccamd.cards import Card
 from cccamd.config import FLine
@@ -38,6 +39,8 @@ from cccamd.wire import (
 
 log = logging.getLogger("cccamd.client")
 
+_NUMBERS = count()
+"""Clients in the order they came: what the sampling under great load goes by."""
 TEXTS_LIMIT = 5
 """How many texts of one client are told; a log is not its blackboard."""
 ECM_TABLE_IDS = (0x80, 0x81)
@@ -72,6 +75,7 @@ class ClientRecord:
         """Address and port."""
         self._context = context
         self._texts_told = 0
+        self._number = next(_NUMBERS)
 
     @property
     def user(self) -> str:
@@ -152,9 +156,8 @@ class ClientRecord:
             words = describe_request(request)
             how = _describe_answer(trace, source)
             self._log(level, "%s: %s in %.1f ms, %s", words, result.value, 1000 * seconds, how)
-        self._context.note_trace(self.user, self._context.observers.now(), trace)
-        if self._context.observers:
-            self._report(request, result, trace, seconds=seconds)
+        if weight := self._context.observers.weight(self._number):
+            self._report(request, result, trace, seconds=seconds, weight=weight)
 
     def emm_decided(self, emm: Emm, verdict: EmmVerdict) -> None:
         """An EMM was passed on, or was not."""
@@ -207,10 +210,11 @@ class ClientRecord:
         return found or ("", True)
 
     def _report(
-        self, request: EcmRequest, result: EcmResult, trace: Trace, *, seconds: float
+        self, request: EcmRequest, result: EcmResult, trace: Trace, *, seconds: float, weight: int
     ) -> None:
         table_id = request.ecm[0]
         observers = self._context.observers
+        self._context.note_trace(self.user, observers.now(), trace)
         observers.tell(
             EcmFinished(
                 at=observers.now(),
@@ -224,6 +228,7 @@ class ClientRecord:
                 seconds=seconds,
                 source=self.usage.last_source,
                 cached=trace.result is Result.CACHED,
+                weight=weight,
             )
         )
 

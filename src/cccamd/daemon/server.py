@@ -68,7 +68,8 @@ class Server:
         self._observers = Observers()
         self._journal = journal
         self._watchers = Watchers(observers=self._observers, journal=journal)
-        self._observers.add(self._watchers.observe)
+        if journal is not None or setup.config.webinfo.listens:
+            self._observers.add(self._watchers.observe)
         self._exchange = Exchange(self._router, observers=self._observers, on_loop=_report_loop)
         self._cards = LocalCards(
             table=self._table,

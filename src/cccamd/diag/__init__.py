@@ -22,6 +22,7 @@ from cccamd.diag.happenings import (
 from cccamd.diag.history import History, Point, Series, Span
 from cccamd.diag.margins import Margin
 from cccamd.diag.notes import Note, Notes, Tone
+from cccamd.diag.sampling import Sampler
 from cccamd.diag.throttle import Throttle
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Notes",
     "Point",
     "RoundTripMeasured",
+    "Sampler",
     "Series",
     "SourceAnswered",
     "SourceDown",

@@ -6,12 +6,12 @@ change counts for nothing: until its CW comes, the picture has not begun.
 """
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from heapq import heappop, heappush
-from typing import Final, TypedDict
+from typing import Final
 
-from cccamd.diag.cryptoperiods import CryptoPeriod, CryptoPeriods, Service
-from cccamd.diag.freezereport import ChannelMargin, Freeze, FreezeReport
+from cccamd.diag.cryptoperiods import CryptoPeriods
+from cccamd.diag.freezereport import Freeze, FreezeReport
 from cccamd.diag.happenings import (
     ClientLoggedOut,
     EcmFinished,
@@ -21,66 +21,25 @@ from cccamd.diag.happenings import (
     FreezeForeseen,
     Happening,
 )
-from cccamd.diag.margins import MARGINS_KEPT, Margin, seconds_to_zero
+from cccamd.diag.margins import Margin, seconds_to_zero
 from cccamd.diag.surroundings import Surroundings
+from cccamd.diag.watches import (
+    Watch,
+    WatchingAccount,
+    channel_margin,
+    has_gone_on,
+    is_silent,
+    subject_of,
+)
 from cccamd.ids import Caid, Ident, Sid
 
 FREEZES_KEPT: Final = 200
 CHANNELS_LIMIT: Final = 8192
-SILENCE: Final = 2.5
-"""Crypto periods without a request after which nobody watches a channel any more."""
-UNKNOWN_PERIOD: Final = 60.0
-"""Seconds that stand in for a crypto period that is not known (yet)."""
 LEAD: Final = 2.0
 """Seconds before the request, from which on everything counts as around a freeze."""
 
 
 _Key = tuple[str, Caid, Ident, Sid]
-
-
-@dataclass(slots=True)
-class _Account:
-    name: str
-    last: Service
-    asked_at: float
-    services: set[Service] = field(default_factory=set)
-
-
-@dataclass(slots=True, eq=False)
-class _Watch:
-    """One account on one service."""
-
-    account: _Account
-    service: Service
-    crypto: CryptoPeriod
-    fingerprint: int
-    asked_at: float
-    heard_at: float
-    is_first: bool = True
-    answered: bool = False
-    refusal: EcmResult = EcmResult.NOK1
-    due_at: float | None = None
-    """When the CW that is missing is needed; None: not known, or none is missing."""
-    freeze: Freeze | None = None
-    margins: deque[Margin] = field(default_factory=lambda: deque(maxlen=MARGINS_KEPT))
-    foreseen: float | None = None
-
-    def turn_to(self, fingerprint: int, asked_at: float) -> None:
-        self.fingerprint, self.asked_at = fingerprint, asked_at
-        self.is_first = self.answered = False
-        self.due_at = None
-
-
-class _Subject(TypedDict):
-    account: str
-    caid: Caid
-    ident: Ident
-    sid: Sid
-
-
-def _subject(watch: _Watch) -> _Subject:
-    caid, ident, sid = watch.service
-    return {"account": watch.account.name, "caid": caid, "ident": ident, "sid": sid}
 
 
 class Freezes:
@@ -89,9 +48,9 @@ class Freezes:
     def __init__(self) -> None:
         self._periods = CryptoPeriods()
         self._surroundings = Surroundings()
-        self._watches: dict[_Key, _Watch] = {}
-        self._accounts: dict[str, _Account] = {}
-        self._due: list[tuple[float, int, _Watch]] = []
+        self._watches: dict[_Key, Watch] = {}
+        self._accounts: dict[str, WatchingAccount] = {}
+        self._due: list[tuple[float, int, Watch]] = []
         self._due_count = 0
         self._past: deque[Freeze] = deque(maxlen=FREEZES_KEPT)
 
@@ -109,7 +68,7 @@ class Freezes:
     def advance(self, now: float) -> list[Happening]:
         """Notice which keys are missing by now, and who has gone. Call it about once a second."""
         found = self._look_for_missing(now)
-        for watch in [watch for watch in self._watches.values() if _is_silent(watch, now)]:
+        for watch in [watch for watch in self._watches.values() if is_silent(watch, now)]:
             found += self._drop(watch, watch.heard_at)
         return found
 
@@ -122,7 +81,7 @@ class Freezes:
             if watch.freeze
         ]
         return FreezeReport(
-            channels=tuple(_channel(watch) for watch in watches),
+            channels=tuple(channel_margin(watch) for watch in watches),
             freezes=tuple(
                 sorted((*open_freezes, *self._past), key=lambda freeze: freeze.at, reverse=True)
             ),
@@ -147,20 +106,20 @@ class Freezes:
         watch.heard_at = max(watch.heard_at, ecm.at)
         return found + self._judge(watch, ecm)
 
-    def _start(self, ecm: EcmFinished, asked_at: float) -> _Watch:
+    def _start(self, ecm: EcmFinished, asked_at: float) -> Watch:
         if len(self._watches) >= CHANNELS_LIMIT:
             self._drop(next(iter(self._watches.values())), ecm.at)
         service = ecm.caid, ecm.ident, ecm.sid
         account = self._accounts.get(ecm.account)
         if account is None:
-            account = self._accounts[ecm.account] = _Account(ecm.account, service, asked_at)
+            account = self._accounts[ecm.account] = WatchingAccount(ecm.account, service, asked_at)
         account.services.add(service)
         crypto = self._periods.of(service)
-        watch = _Watch(account, service, crypto, ecm.fingerprint, asked_at, ecm.at)
+        watch = Watch(account, service, crypto, ecm.fingerprint, asked_at, ecm.at)
         self._watches[ecm.account, *service] = watch
         return watch
 
-    def _judge(self, watch: _Watch, ecm: EcmFinished) -> list[Happening]:
+    def _judge(self, watch: Watch, ecm: EcmFinished) -> list[Happening]:
         if watch.answered:
             return []
         period = watch.crypto.period
@@ -174,7 +133,7 @@ class Freezes:
             found = self._measure(watch, ecm, period)
         return found + self._end(watch, ecm.at) if watch.freeze else found
 
-    def _measure(self, watch: _Watch, ecm: EcmFinished, period: float) -> list[Happening]:
+    def _measure(self, watch: Watch, ecm: EcmFinished, period: float) -> list[Happening]:
         needed_at = watch.asked_at + period
         watch.margins.append(Margin(ecm.at, needed_at - ecm.at))
         if ecm.at > needed_at:
@@ -188,25 +147,25 @@ class Freezes:
             return self._freeze(watch, ecm.source, cause, at=needed_at, now=ecm.at)
         return self._foresee(watch, ecm.at, period)
 
-    def _await(self, watch: _Watch, period: float | None) -> None:
+    def _await(self, watch: Watch, period: float | None) -> None:
         if period is None or watch.is_first or watch.due_at is not None:
             return
         watch.due_at = watch.asked_at + period
         self._due_count += 1
         heappush(self._due, (watch.due_at, self._due_count, watch))
 
-    def _foresee(self, watch: _Watch, now: float, period: float) -> list[Happening]:
+    def _foresee(self, watch: Watch, now: float, period: float) -> list[Happening]:
         seconds = seconds_to_zero(watch.margins, period)
         is_news = seconds is not None and watch.foreseen is None
         watch.foreseen = None if seconds is None else now + seconds
         if not is_news or seconds is None:
             return []
         margin = watch.margins[-1].seconds
-        return [FreezeForeseen(at=now, margin=margin, seconds=seconds, **_subject(watch))]
+        return [FreezeForeseen(at=now, margin=margin, seconds=seconds, **subject_of(watch))]
 
     # Freezes.
 
-    def _begin(self, watch: _Watch, now: float) -> list[Happening]:
+    def _begin(self, watch: Watch, now: float) -> list[Happening]:
         if watch.freeze is not None or watch.due_at is None:
             return []
         source = self._surroundings.last_source(watch.service, watch.asked_at)
@@ -215,7 +174,7 @@ class Freezes:
         return self._freeze(watch, source, cause, at=watch.due_at, now=now)
 
     def _freeze(
-        self, watch: _Watch, source: str, cause: str, *, at: float, now: float
+        self, watch: Watch, source: str, cause: str, *, at: float, now: float
     ) -> list[Happening]:
         watch.due_at = watch.foreseen = None
         watch.freeze = Freeze(
@@ -225,11 +184,11 @@ class Freezes:
             source=source,
             cause=cause,
             around=self._around(watch, zero=at, end=now),
-            **_subject(watch),
+            **subject_of(watch),
         )
-        return [FreezeBegan(at=at, source=source, cause=cause, **_subject(watch))]
+        return [FreezeBegan(at=at, source=source, cause=cause, **subject_of(watch))]
 
-    def _end(self, watch: _Watch, now: float) -> list[Happening]:
+    def _end(self, watch: Watch, now: float) -> list[Happening]:
         freeze, watch.freeze = watch.freeze, None
         if freeze is None:
             return []
@@ -242,11 +201,11 @@ class Freezes:
                 began_at=over.at,
                 source=over.source,
                 cause=over.cause,
-                **_subject(watch),
+                **subject_of(watch),
             )
         ]
 
-    def _around(self, watch: _Watch, *, zero: float, end: float) -> tuple[str, ...]:
+    def _around(self, watch: Watch, *, zero: float, end: float) -> tuple[str, ...]:
         begin = watch.asked_at - LEAD
         return tuple(self._surroundings.lines(watch.service, begin=begin, end=end, zero=zero))
 
@@ -256,7 +215,7 @@ class Freezes:
         found: list[Happening] = []
         while self._due and self._due[0][0] <= now:
             due_at, _, watch = heappop(self._due)
-            if watch.due_at == due_at and not _has_gone_on(watch):
+            if watch.due_at == due_at and not has_gone_on(watch):
                 found += self._begin(watch, now)
         return found
 
@@ -266,7 +225,7 @@ class Freezes:
         gone = [self._watches[logout.account, *service] for service in services]
         return [found for watch in gone for found in self._drop(watch, logout.at)]
 
-    def _drop(self, watch: _Watch, at: float) -> list[Happening]:
+    def _drop(self, watch: Watch, at: float) -> list[Happening]:
         account = watch.account
         del self._watches[account.name, *watch.service]
         account.services.discard(watch.service)
@@ -274,28 +233,3 @@ class Freezes:
             del self._accounts[account.name]
         watch.due_at = None
         return self._end(watch, max(at, watch.freeze.at) if watch.freeze else at)
-
-
-def _has_gone_on(watch: _Watch) -> bool:
-    """Whether the account has asked for something else since: it has zapped away, or it
-    watches two channels; then the next request for this one tells."""
-    account = watch.account
-    return account.last != watch.service and account.asked_at > watch.asked_at
-
-
-def _is_silent(watch: _Watch, now: float) -> bool:
-    return now - watch.heard_at > SILENCE * (watch.crypto.period or UNKNOWN_PERIOD)
-
-
-def _channel(watch: _Watch) -> ChannelMargin:
-    forecast = ""
-    if watch.foreseen is not None:
-        left = watch.foreseen - watch.heard_at
-        forecast = f"the margin falls: a freeze is due in about {left:.0f} s"
-    return ChannelMargin(
-        period=watch.crypto.period,
-        margin=watch.margins[-1].seconds if watch.margins else None,
-        margins=tuple(watch.margins),
-        forecast=forecast,
-        **_subject(watch),
-    )

@@ -74,6 +74,8 @@ class EcmFinished(Happening):
     """Whose card gave the CW: the name of an upstream or a local card; empty without a CW."""
     cached: bool
     """Nobody had to be asked."""
+    weight: int = 1
+    """How many such happenings this one stands for: under great load only some are told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,8 @@ class SourceAnswered(Happening):
     sid: Sid
     result: EcmResult
     seconds: float
+    weight: int = 1
+    """As in `EcmFinished`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from cccamd.net import (
     Target,
     explain_connect_error,
 )
-from cccamd.wire import CardAdded
+from cccamd.wire import CardAdded, is_original_seed, is_partner_seed
 
 STEP_TIMEOUT: Final = 5.0
 """Seconds for each of: the name, the connection, the first bytes."""
@@ -66,10 +66,16 @@ async def try_server(target: Target, *, identity: Identity, log_in: bool) -> Tri
     except ConnectError as error:
         return replace(trial, reached=error.step, detail=error.detail)
     trial = replace(trial, greeting=greeting, hung_up=hung_up)
-    if len(greeting) < SEED_LENGTH:
-        return trial
+    if not is_seed(greeting):
+        return trial  # no stranger is told our user name
     trial = replace(trial, reached=Step.LOGIN)
     return await _log_in(trial, target, identity) if log_in else replace(trial, failed=False)
+
+
+def is_seed(greeting: bytes) -> bool:
+    """Whether a CCcam server begins like this (docs/protocol.md section 4)."""
+    whole = len(greeting) == SEED_LENGTH
+    return whole and (is_original_seed(greeting) or is_partner_seed(greeting))
 
 
 async def _resolve(target: Target) -> tuple[str, ...]:

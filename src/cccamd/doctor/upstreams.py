@@ -9,10 +9,9 @@ from cccamd.cards import Rejected, SourcePolicy
 from cccamd.config import CLine
 from cccamd.doctor.finding import Check, Finding, Verdict
 from cccamd.doctor.running import RunningSource
-from cccamd.doctor.trial import SEED_LENGTH, Trial
+from cccamd.doctor.trial import SEED_LENGTH, Trial, is_seed
 from cccamd.doctor.wording import count, listed
 from cccamd.net import Step
-from cccamd.wire import is_original_seed, is_partner_seed
 
 NEWCAMD_GREETING_LENGTH: Final = 14
 """A newcamd server begins with so many random bytes."""
@@ -151,8 +150,6 @@ def judge_upstream(patient: Patient) -> Finding:
     if trial.reached is Step.UP:
         rejected = len(patient.rejected)
         return _judge_cards(patient, patient.taken, rejected, "login works")
-    if not _is_seed(trial.greeting):
-        return _finding(patient, Verdict.FAILURE, "what it sends is no seed of CCcam", _STRANGER)
     if running is not None and running.last_failure:
         what = f"it answers, but our server is {running.state}: {running.last_failure}"
         return _finding(patient, Verdict.FAILURE, what, MEANINGS[Step.LOGIN])
@@ -173,13 +170,15 @@ def _judge_failure(patient: Patient) -> Finding:
     meaning = MEANINGS[trial.reached]
     if trial.reached is Step.SEED:
         what, meaning = _describe_silence(trial)
-    elif trial.reached is Step.LOGIN and not _is_seed(trial.greeting):
-        what, meaning = "what it sends is no seed of CCcam", _STRANGER
     return _finding(patient, Verdict.FAILURE, what, meaning)
 
 
 def _describe_silence(trial: Trial) -> tuple[str, Meaning]:
     came = len(trial.greeting)
+    if is_seed(trial.greeting):
+        return "it sent a seed at first, and none when we came again", _HUNG_UP
+    if came == SEED_LENGTH:
+        return "what it sends is no seed of CCcam", _STRANGER
     if came == NEWCAMD_GREETING_LENGTH and not trial.hung_up:
         return f"it sends {came} bytes and waits, as newcamd servers do", _NEWCAMD
     if came:
@@ -187,10 +186,6 @@ def _describe_silence(trial: Trial) -> tuple[str, Meaning]:
     if trial.hung_up:
         return "it takes the connection and closes it at once", _HUNG_UP
     return "it takes the connection, and then says nothing", MEANINGS[Step.SEED]
-
-
-def _is_seed(greeting: bytes) -> bool:
-    return is_original_seed(greeting) or is_partner_seed(greeting)
 
 
 def _judge_cards(patient: Patient, taken: int, rejected: int, how: str) -> Finding:

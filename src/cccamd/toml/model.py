@@ -159,6 +159,17 @@ class LogTable(Table):
     """Accounts of which everything is told, as with `-d`, and of nobody else."""
 
 
+class JournalTable(Table):
+    """`[journal]`: the record of what clients did."""
+
+    enabled: bool = Field(default=True, description="true or false")
+    """Whether it is kept, in the folder of the node id."""
+    days: int = _count(90, 1, 3650)
+    """How long an entry is kept."""
+    megabytes: int = _count(64, 1, 10_000)
+    """How large the file may become; the oldest entries go first."""
+
+
 class AccountTable(Table):
     """`[[account]]`: what CCcam.cfg cannot say about an F-line, named by its user."""
 
@@ -220,6 +231,7 @@ class TomlConfig:
     cache: CacheTable = field(default_factory=CacheTable)
     routing: RoutingTable = field(default_factory=RoutingTable)
     log: LogTable = field(default_factory=LogTable)
+    journal: JournalTable = field(default_factory=JournalTable)
     accounts: tuple[AccountTable, ...] = ()
     upstreams: tuple[UpstreamTable, ...] = ()
     cards: tuple[CardEntry, ...] = ()

@@ -16,6 +16,7 @@ from cccamd.toml.explain import explain_syntax, suggest
 from cccamd.toml.model import (
     AccountTable,
     CacheTable,
+    JournalTable,
     Limits,
     LogTable,
     NetworkTable,
@@ -30,7 +31,7 @@ from cccamd.toml.reader import TableReader
 
 FILE_NAME = "cccamd.toml"
 
-_TABLES = ("network", "limits", "server", "cache", "routing", "log")
+_TABLES = ("network", "limits", "server", "cache", "routing", "log", "journal")
 _LISTS = ("account", "upstream", "card")
 
 U = TypeVar("U", AccountTable, UpstreamTable)
@@ -77,6 +78,7 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
         cache=reader.read_table("cache", CacheTable),
         routing=reader.read_table("routing", RoutingTable),
         log=reader.read_table("log", LogTable),
+        journal=reader.read_table("journal", JournalTable),
         accounts=tuple(_read_list(reader, "account", AccountTable)),
         upstreams=tuple(_read_list(reader, "upstream", UpstreamTable)),
         cards=tuple(read_cards(reader, kinds=kinds, folder=folder)),

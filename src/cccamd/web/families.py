@@ -29,10 +29,10 @@ class Histogram:
         self.counts = [0] * len(_BOUNDS)
         self.total = 0.0
 
-    def add(self, seconds: float) -> None:
-        """Count one answer time."""
-        self.counts[bisect_left(BUCKETS, seconds)] += 1
-        self.total += seconds
+    def add(self, seconds: float, weight: int = 1) -> None:
+        """Count one answer time, or as many equal ones as it stands for."""
+        self.counts[bisect_left(BUCKETS, seconds)] += weight
+        self.total += seconds * weight
 
     def cumulated(self) -> list[tuple[str, float]]:
         """Pairs of a bucket's upper bound and how many were at most that long."""

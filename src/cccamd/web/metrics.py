@@ -93,19 +93,20 @@ class Metrics:
         ]
 
     def _count_ecm(self, happening: EcmFinished) -> None:
-        self._ecm_times[happening.result].add(happening.seconds)
-        self._ecms_cached += happening.cached
+        weight = happening.weight
+        self._ecm_times[happening.result].add(happening.seconds, weight)
+        self._ecms_cached += weight * happening.cached
         account = _bounded(happening.account, self._accounts)
-        self._account_ecms[account, _RESULTS[happening.result]] += 1
+        self._account_ecms[account, _RESULTS[happening.result]] += weight
 
     def _count_answer(self, happening: SourceAnswered) -> None:
         source = _bounded(happening.source, self._sources)
-        self._source_ecms[source, _RESULTS[happening.result]] += 1
+        self._source_ecms[source, _RESULTS[happening.result]] += happening.weight
         if happening.result is EcmResult.CW:
             times = self._source_times.get(source)
             if times is None:
                 times = self._source_times[source] = Histogram()
-            times.add(happening.seconds)
+            times.add(happening.seconds, happening.weight)
 
     def _count_frozen(self, happening: FreezeEnded) -> None:
         account = _bounded(happening.account, self._accounts)
