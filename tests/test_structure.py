@@ -40,5 +40,7 @@ def test_nobody_imports_an_inner_module_of_a_sibling(path: Path) -> None:
 
 def test_test_modules_have_names_of_their_own() -> None:
     """pytest puts their folders side by side on the import path."""
-    names = [path.name for path in Path(__file__).parent.rglob("*.py") if path.name != "conftest.py"]
+    names = [
+        path.name for path in Path(__file__).parent.rglob("*.py") if path.name != "conftest.py"
+    ]
     assert sorted({name for name in names if names.count(name) > 1}) == []

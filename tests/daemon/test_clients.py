@@ -286,6 +286,14 @@ async def test_a_port_that_is_taken_is_named() -> None:
                 pass
 
 
+@pytest.mark.parametrize("host", ["no.such.invalid", "a..b", "x" * 70 + ".example"])
+async def test_a_name_that_leads_nowhere_is_named(host: str) -> None:
+    target = Target(host=host, port=12000, user=b"a", password=b"b")
+    with pytest.raises(ConnectError) as caught:
+        await Client.connect(target, identity=Identity(PLAIN_NODE, "test"))
+    assert caught.value.step is Step.RESOLVE
+
+
 async def test_a_server_that_says_nothing_is_named() -> None:
     with socket.create_server((HOST, 0)) as silent:
         port = silent.getsockname()[1]

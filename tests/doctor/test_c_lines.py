@@ -25,7 +25,7 @@ from cccamd.routing import Priorities
 from cccamd.status import SourceKind
 from cccamd.toml import ParsedToml
 from cccamd.toml import parse as parse_toml
-from cccamd.wire import make_node_id
+from cccamd.wire import is_original_seed, make_node_id
 
 HOST = "127.0.0.1"
 IDENTITY = Identity(make_node_id(os.urandom(4)), "doctor test")
@@ -158,6 +158,30 @@ async def test_something_else_listens(
     assert finding.verdict is Verdict.FAILURE
     assert evidence in finding.evidence
     assert cause in finding.more[0]
+
+
+async def test_a_stranger_is_not_told_our_user_name() -> None:
+    heard = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(bytes(range(16)))
+        heard.append(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(listen, HOST, 0)
+    async with server:
+        found, _ = await examine(server.sockets[0].getsockname()[1])
+        await asyncio.sleep(0.02)
+    assert (found.reached, found.failed) == (Step.SEED, True)
+    assert set(heard) == {b""}
+
+
+def test_a_server_that_answers_only_once() -> None:
+    seed = bytes(16)
+    assert is_original_seed(seed)
+    found = judged(Trial(reached=Step.SEED, greeting=seed), an_installation(1))
+    assert found.verdict is Verdict.FAILURE
+    assert "none when we came again" in found.evidence
 
 
 async def test_nobody_listens() -> None:

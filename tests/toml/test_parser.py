@@ -81,13 +81,19 @@ def test_the_document_names_every_key_with_default_and_bounds() -> None:
         ('[limits]\nqueue_limit = "9"', '2:15: error: [limits] queue_limit: read "9", expected'),
         ("[limits]\nmax_clients = true", "2:15: error: [limits] max_clients: read true, expect"),
         ("[limits]\necm_deadline = nan", "2:16: error: [limits] ecm_deadline: read nan, expec"),
-        ('[server]\ncccversion = "2.9"', '2:14: error: [server] cccversion: read "2.9", expected a kn'),
+        (
+            '[server]\ncccversion = "2.9"',
+            '2:14: error: [server] cccversion: read "2.9", expected a kn',
+        ),
         ('[server]\nbind = ["*"]', '2:9: error: [server] bind: read "*", expected an address'),
         ("[server]\nbind = []", "2:8: error: [server] bind: read [], expected a list of addre"),
         ("[[server]]", "1:1: error: expected [server], with single brackets and once"),
         ("[card]", "1:1: error: expected [[card]], with double brackets"),
         ("account = [1]", "1:1: error: expected [[account]], with double brackets"),
-        ("[[account]]\nuser='a'", "1:1: error: [[account]] cccversion is missing; expected a known"),
+        (
+            "[[account]]\nuser='a'",
+            "1:1: error: [[account]] cccversion is missing; expected a known",
+        ),
         (
             "[[account]]\ncccversion='2.0.11'\nuser='123456789012345678901'",
             "3:6: error: [[account]] user: read '123456789012345678901', expected a user name of",

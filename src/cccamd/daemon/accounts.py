@@ -76,6 +76,6 @@ async def _resolves_to(host: str, address: str) -> bool:
     try:
         async with asyncio.timeout(RESOLVE_TIMEOUT):
             found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):
         return False
     return address in {str(sockaddr[0]) for *_, sockaddr in found}

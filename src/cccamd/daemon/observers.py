@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from cccamd.diag import Happening, Sampler
+from cccamd.diag import SAMPLING_ROUND, Happening, Sampler
 
 log = logging.getLogger("cccamd.server")
 
@@ -17,6 +17,7 @@ class Observers:
     def __init__(self) -> None:
         self._observers: list[Observer] = []
         self._sampler = Sampler()
+        self._calls = 0
 
     def __bool__(self) -> bool:
         """Whether anybody listens: if not, no happening need be made."""
@@ -24,7 +25,13 @@ class Observers:
 
     def weight(self, subject: int) -> int:
         """How many ECMs one of this subject stands for now; 0: it need not be told."""
-        return self._sampler.weight(subject, time.time()) if self._observers else 0
+        if not self._observers:
+            return 0
+        self._calls += 1
+        if self._calls == SAMPLING_ROUND:
+            self._calls = 0
+            self._sampler.measure(time.time())
+        return self._sampler.weight(subject)
 
     def add(self, observer: Observer) -> None:
         """Tell somebody everything from now on."""

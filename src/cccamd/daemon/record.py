@@ -159,6 +159,15 @@ class ClientRecord:
         if weight := self._context.observers.weight(self._number):
             self._report(request, result, trace, seconds=seconds, weight=weight)
 
+    def out_of_hours(self, request: EcmRequest) -> None:
+        """A request was refused because of the time frames of the F-line; nobody was asked."""
+        self.debug("%s: NOK1, outside the hours of its F-line", describe_request(request))
+        self.usage.finished(request, result="NOK1", source="", local=True, seconds=0.0)
+        now = self._context.observers.now()
+        trace = Trace(request[:4], now, now, Result.NO_CARD, None, [])
+        if weight := self._context.observers.weight(self._number):
+            self._report(request, EcmResult.NOK1, trace, seconds=0.0, weight=weight)
+
     def emm_decided(self, emm: Emm, verdict: EmmVerdict) -> None:
         """An EMM was passed on, or was not."""
         passed = verdict is EmmVerdict.PASSED

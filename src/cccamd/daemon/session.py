@@ -222,7 +222,7 @@ class Session:
         self._requests[request_id] = request
         self.record.asked(ecm, pending=len(self._requests))
         if self._view is None or not self._is_open_now():
-            self.record.debug("refused: outside the hours of its F-line")
+            self.record.out_of_hours(ecm)
             self._protocol.refuse(request_id, Nok.NOK1)
             del self._requests[request_id]
             return

@@ -22,10 +22,12 @@ from cccamd.diag.happenings import (
 from cccamd.diag.history import History, Point, Series, Span
 from cccamd.diag.margins import Margin
 from cccamd.diag.notes import Note, Notes, Tone
+from cccamd.diag.sampling import ROUND as SAMPLING_ROUND
 from cccamd.diag.sampling import Sampler
 from cccamd.diag.throttle import Throttle
 
 __all__ = [
+    "SAMPLING_ROUND",
     "CardsChanged",
     "ChannelMargin",
     "ClientLoggedIn",

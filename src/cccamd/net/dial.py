@@ -7,7 +7,7 @@ from typing import Final
 
 from cccamd.ids import NodeId
 from cccamd.net.connection import Connection
-from cccamd.net.failures import explain_connect_error
+from cccamd.net.failures import ConnectError, Step, explain_connect_error
 from cccamd.wire import DEFAULT_VERSION, ClientProtocol, Version
 
 CONNECT_TIMEOUT: Final = 5.0
@@ -69,6 +69,9 @@ async def dial(
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
             _, opened = await loop.create_connection(connection, target.host, target.port)
+    except UnicodeError as error:  # a label that is empty or too long for a name
+        detail = f"{target.host} cannot be a name of a machine"
+        raise ConnectError(Step.RESOLVE, detail) from error
     except OSError as error:
         raise explain_connect_error(error, host=target.host, port=target.port) from error
     return opened
