@@ -45,6 +45,8 @@ class Witness:
 
     def __init__(self, lab: Laboratory) -> None:
         self.lab = lab
+        # Without pages and journal, which the laboratory leaves out, nothing is remembered.
+        lab.server.observe(lab.server._watchers.observe)
 
     @property
     def f_line(self) -> int:
