@@ -1,5 +1,5 @@
 # `make demo` and `make test` set up everything they need.
-.PHONY: setup demo test check lock bench
+.PHONY: setup demo test check lock bench screenshots
 
 setup: .venv/ready
 
@@ -10,7 +10,7 @@ demo: setup
 	@.venv/bin/cccamd demo
 
 test: setup
-	@.venv/bin/pytest
+	@.venv/bin/pytest -n 4 --dist loadfile
 
 # Formatting, lint, strict types, import directions.
 check: setup
@@ -21,6 +21,10 @@ check: setup
 
 bench: setup
 	@for script in bench/*.py; do echo "== $$script"; .venv/bin/python $$script; done
+
+# Make the pictures of docs/images anew, with Chromium.
+screenshots: setup
+	@CCCAMD_SCREENSHOTS=1 .venv/bin/pytest tests/web/test_status_page.py
 
 # Take newer versions of what pyproject.toml allows.
 lock:

@@ -68,8 +68,7 @@ class Server:
         self._observers = Observers()
         self._journal = journal
         self._watchers = Watchers(observers=self._observers, journal=journal)
-        if journal is not None or setup.config.webinfo.listens:
-            self._observers.add(self._watchers.observe)
+        self._watching = False
         self._exchange = Exchange(self._router, observers=self._observers, on_loop=_report_loop)
         self._cards = LocalCards(
             table=self._table,
@@ -117,6 +116,7 @@ class Server:
         Raises:
             ListenError: the port is not to be had.
         """
+        self._watch()
         await self._open_door()
         if self._journal is not None:
             self._journal.start()
@@ -211,6 +211,13 @@ class Server:
             on_refused=self._door_log.refused,
         )
 
+    def _watch(self) -> None:
+        """Let the watchers watch, as soon as there is somebody to look or a journal to fill."""
+        wanted = self._journal is not None or self._setup.config.webinfo.listens
+        if wanted and not self._watching:
+            self._watching = True
+            self._observers.add(self._watchers.observe)
+
     def _make_pages(self) -> InfoPages:
         sources = PageSources(
             snapshot=self.snapshot,
@@ -223,6 +230,7 @@ class Server:
 
     async def _apply_pages(self) -> None:
         setup = self._setup
+        self._watch()
         await self._pages.apply(setup.config, setup.names, setup.toml.server.bind)
 
     def _evidence(self) -> Evidence:
