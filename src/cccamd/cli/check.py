@@ -26,8 +26,11 @@ from cccamd.config import (
     read_file,
     read_stream,
 )
+from cccamd.localcards import find_kinds
+from cccamd.toml import load
 
 _STDIN = "-"
+_TOML_ENDING = ".toml"
 _EXIT_CLEAN, _EXIT_FAULTS, _EXIT_UNREADABLE = 0, 1, 2
 _LABELS = {
     Severity.NOTE: ("note", Style(color="cyan")),
@@ -55,10 +58,16 @@ def check(
 ) -> None:
     """Read a CCcam.cfg and report each line that does not do what it seems to say.
 
+    A file that ends with .toml is read as cccamd.toml.
+
     Exit status: 0 no errors, 1 errors, 2 the file cannot be read.
     """
     if show_secrets and not as_data:
         raise typer.BadParameter("--show-secrets only works with --json")
+    if file.endswith(_TOML_ENDING):
+        if as_data:
+            raise typer.BadParameter("--json is for CCcam.cfg, not for cccamd.toml")
+        raise typer.Exit(_check_toml(Path(file), strict=strict))
     try:
         data = _read(file)
     except ConfigFileError as error:
@@ -76,6 +85,22 @@ def _read(file: str) -> bytes:
     if file == _STDIN:
         return read_stream(sys.stdin.buffer, "stdin")
     return read_file(Path(file))
+
+
+def _check_toml(path: Path, *, strict: bool) -> int:
+    """Report what is wrong with a cccamd.toml."""
+    if not path.is_file():
+        typer.echo(f"cccamd check: {path}: there is no such file", err=True)
+        return _EXIT_UNREADABLE
+    installed = find_kinds()
+    for text in installed.problems:
+        typer.echo(text)
+    found = load(path, kinds=installed.kinds, required=True)
+    for problem in found.problems:
+        typer.echo(str(problem))
+    typer.echo(f"{len(found.config.cards)} local cards, {len(found.problems)} problems")
+    bad = [problem for problem in found.problems if strict or not problem.is_warning]
+    return _EXIT_FAULTS if bad else _EXIT_CLEAN
 
 
 def _exit_status(result: ParseResult, *, strict: bool) -> int:

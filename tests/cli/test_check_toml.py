@@ -1,0 +1,33 @@
+"""`cccamd check cccamd.toml`."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cccamd.cli import app
+
+SOUND = '[[card]]\nkind = "test"\ncaid = "7F00"\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "status", "said"),
+    [
+        (SOUND, [], 0, "1 local cards, 0 problems"),
+        (SOUND + 'colour = "red"\n', [], 1, "cccamd.toml:4:1: error"),
+        ("not toml", [], 1, "error"),
+        (SOUND.replace('"7F00"', "1702"), [], 0, "warning"),
+        (SOUND.replace('"7F00"', "1702"), ["--strict"], 1, "warning"),
+        (SOUND, ["--json"], 2, "--json is for CCcam.cfg"),
+        (None, [], 2, "there is no such file"),
+    ],
+)
+def test_problems_are_shown(
+    tmp_path: Path, content: str | None, options: list[str], status: int, said: str
+) -> None:
+    path = tmp_path / "cccamd.toml"
+    if content is not None:
+        path.write_text(content)
+    result = CliRunner().invoke(app, ["check", str(path), *options])
+    assert result.exit_code == status
+    assert said in result.output
