@@ -11,10 +11,9 @@ import pytest
 
 from cccamd.cards import CardTable, Rejected
 from cccamd.config import parse
-from cccamd.daemon import Server, Setup
+from cccamd.daemon import Server, Setup, Upstream, upstreams_of
 from cccamd.doctor import Finding, Verdict, trial
 from cccamd.doctor.installation import Installation
-from cccamd.doctor.lines import policy_of, target_of
 from cccamd.doctor.running import RunningSource
 from cccamd.doctor.trial import Trial, try_server
 from cccamd.doctor.upstreams import MEANINGS, Patient, judge_upstream
@@ -52,18 +51,22 @@ def an_installation(port: int, cfg: str = "C: {host} {port} me secret") -> Insta
     )
 
 
+def the_upstream(installation: Installation) -> Upstream:
+    (only,) = upstreams_of(installation.config, installation.settings)
+    return only
+
+
 async def examine(
     port: int, cfg: str = "C: {host} {port} me secret", *, log_in: bool = True
 ) -> tuple[Trial, Installation]:
     installation = an_installation(port, cfg)
-    target = target_of(installation.config.c_lines[0], installation.settings)
+    target = the_upstream(installation).target()
     return await try_server(target, identity=IDENTITY, log_in=log_in), installation
 
 
 def judged(found: Trial, installation: Installation, **words: object) -> Finding:
-    line = installation.config.c_lines[0]
-    policy = policy_of(line, installation)
-    fields: dict[str, object] = {"line": line, "trial": found, "policy": policy}
+    asked = the_upstream(installation)
+    fields: dict[str, object] = {"line": asked.line, "trial": found, "policy": asked.policy}
     fields["taken"] = len(found.cards)
     return judge_upstream(Patient(**(fields | words)))  # type: ignore[arg-type]
 
@@ -202,7 +205,7 @@ async def test_our_own_settings_leave_all_cards_out() -> None:
     async with upstream("F: me secret") as port:
         found, installation = await examine(port, "C: {host} {port} me secret no {{ 0:0:0 }}")
     table = CardTable(make_node_id(os.urandom(4)))
-    source = table.add_source(policy_of(installation.config.c_lines[0], installation))
+    source = table.add_source(the_upstream(installation).policy)
     answers = [table.add(source, card) for card in found.cards]
     rejected = tuple(answer for answer in answers if isinstance(answer, Rejected))
     finding = judged(found, installation, taken=0, rejected=rejected)

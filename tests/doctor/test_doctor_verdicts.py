@@ -13,7 +13,7 @@ from cccamd.doctor.answer_times import judge_answer_times
 from cccamd.doctor.clock import TimeAnswer, judge_clock, servers_in
 from cccamd.doctor.config_file import Access, judge_access, judge_content, judge_source
 from cccamd.doctor.finding import Check, Finding, Verdict, worst
-from cccamd.doctor.installation import SEARCHED_PATHS, Installation
+from cccamd.doctor.installation import Installation
 from cccamd.doctor.interfaces import Addresses
 from cccamd.doctor.permissions import Place, User
 from cccamd.doctor.ports import Door, Holder, doors_of, in_the_way, judge_door
@@ -33,12 +33,6 @@ from cccamd.status import SourceKind
 
 OK, NOT_CHECKED, ADVICE, WARNING, FAILURE = Verdict
 CFG = Path("/etc/CCcam.cfg")
-
-
-def test_the_usual_places_are_those_of_the_server() -> None:
-    from cccamd.config.loader import SEARCHED_PATHS as of_the_server
-
-    assert of_the_server == SEARCHED_PATHS
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ may serve its requests. Source: docs/protocol.md section 11; docs/config.md sect
 from cccamd.cards.announcing import announcement, difference
 from cccamd.cards.card import Card, LocalCard, SourceId
 from cccamd.cards.intake import Rejected, Rejection, SourcePolicy
+from cccamd.cards.limits import find_limit
 from cccamd.cards.table import Added, CardTable, Kept
 from cccamd.cards.timeframes import is_open
 from cccamd.cards.view import Candidates, Exclusion, View
@@ -30,6 +31,7 @@ __all__ = [
     "Viewer",
     "announcement",
     "difference",
+    "find_limit",
     "is_open",
     "judge",
 ]

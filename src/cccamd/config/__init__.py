@@ -4,6 +4,7 @@ from cccamd.config.channelinfo import ChannelNames, parse_channelinfo
 from cccamd.config.companion import LineWarning
 from cccamd.config.diagnostics import Code, Diagnostic, Hint, Severity
 from cccamd.config.loader import (
+    SEARCHED_PATHS,
     ConfigFileError,
     ConfigFileMissingError,
     LoadedConfig,
@@ -33,6 +34,7 @@ from cccamd.config.providers import ProviderNames, parse_providers
 from cccamd.config.report import as_json
 
 __all__ = [
+    "SEARCHED_PATHS",
     "CLine",
     "ChannelNames",
     "Code",

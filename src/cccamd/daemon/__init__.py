@@ -5,6 +5,7 @@ from cccamd.daemon.nodeid import OwnNodeId, default_path, load_or_make
 from cccamd.daemon.reload import FileWatch, wait_for_change
 from cccamd.daemon.server import PROGRAM, Server, Setup, raise_file_limit
 from cccamd.daemon.startup import Example, Files, load_files
+from cccamd.daemon.upstreams import Upstream, upstreams_of
 
 __all__ = [
     "PROGRAM",
@@ -15,10 +16,12 @@ __all__ = [
     "OwnNodeId",
     "Server",
     "Setup",
+    "Upstream",
     "default_path",
     "load_files",
     "load_or_make",
     "raise_file_limit",
     "set_up_logging",
+    "upstreams_of",
     "wait_for_change",
 ]

@@ -10,6 +10,7 @@ from typing import Final
 
 from cccamd.cards import CardTable, Rejected, SourceId
 from cccamd.config import CLine
+from cccamd.daemon import Upstream, upstreams_of
 from cccamd.doctor.accounts import KnownCards, judge_accounts, local_card, running_cards
 from cccamd.doctor.address import judge_address
 from cccamd.doctor.answer_times import judge_answer_times
@@ -32,7 +33,6 @@ from cccamd.doctor.finding import Check, Finding, Verdict
 from cccamd.doctor.firewall import Knock, judge_firewall, knock, look_at_rules
 from cccamd.doctor.installation import Installation, read_installation
 from cccamd.doctor.interfaces import Addresses, look_at_addresses
-from cccamd.doctor.lines import policy_of, target_of
 from cccamd.doctor.node_id import (
     NodeIdFile,
     Peer,
@@ -101,7 +101,7 @@ class _Case:
     status: RunningStatus | None = None
     why_no_status: str = ""
     addresses: Addresses = field(default_factory=look_at_addresses)
-    trials: list[tuple[CLine, Trial]] = field(default_factory=list)
+    trials: list[tuple[Upstream, Trial]] = field(default_factory=list)
     table: CardTable = field(init=False)
     sources: dict[SourceId, str] = field(default_factory=dict)
     """The names of what is in the table."""
@@ -192,19 +192,18 @@ class _Case:
             expects_strangers=bool(self.installation.settings.network.allow),
         )
 
-    async def _try_all(self) -> list[tuple[CLine, Trial]]:
+    async def _try_all(self) -> list[tuple[Upstream, Trial]]:
         """Go to all servers, some at a time; log in only if our server does not run."""
         identity = Identity(_stranger(), self.request.program)
         turn = asyncio.Semaphore(TRIALS_AT_ONCE)
         log_in = not any(_may_be_ours(holder) for _, holder, _ in self.doors)
 
-        async def try_one(line: CLine) -> Trial:
+        async def try_one(upstream: Upstream) -> Trial:
             async with turn:
-                target = target_of(line, self.installation.settings)
-                return await try_server(target, identity=identity, log_in=log_in)
+                return await try_server(upstream.target(), identity=identity, log_in=log_in)
 
-        lines = self.installation.config.c_lines
-        return list(zip(lines, await asyncio.gather(*map(try_one, lines)), strict=True))
+        upstreams = upstreams_of(self.installation.config, self.installation.settings)
+        return list(zip(upstreams, await asyncio.gather(*map(try_one, upstreams)), strict=True))
 
     def _upstreams(self) -> Iterator[Finding]:
         if self.request.offline and self.installation.config.c_lines:
@@ -213,17 +212,17 @@ class _Case:
                 verdict=Verdict.NOT_CHECKED,
                 evidence="nothing is sent to other machines, as asked (--offline)",
             )
-        for line, trial in self.trials:
-            patient = self._patient(line, trial)
+        for upstream, trial in self.trials:
+            patient = self._patient(upstream, trial)
             yield judge_upstream(patient)
             if trial.round_trips:
                 yield judge_round_trip(patient.name, trial.round_trips)
 
-    def _patient(self, line: CLine, trial: Trial) -> Patient:
+    def _patient(self, upstream: Upstream, trial: Trial) -> Patient:
         """See which of its cards we would take; they stay in the table for the accounts."""
-        policy = policy_of(line, self.installation)
+        line, policy = upstream.line, upstream.policy
         source = self.table.add_source(policy)
-        self.sources[source] = f"{line.host}:{line.port}"
+        self.sources[source] = upstream.name
         answers = [self.table.add(source, card) for card in trial.cards]
         return Patient(
             line=line,
@@ -273,8 +272,8 @@ class _Case:
     def _node_id(self) -> Iterator[Finding]:
         peers = peers_of(self.status) if self.status else []
         peers += [
-            Peer(f"upstream {line.host}:{line.port}", format_node_id(trial.node_id))
-            for line, trial in self.trials
+            Peer(f"upstream {upstream.name}", format_node_id(trial.node_id))
+            for upstream, trial in self.trials
             if trial.node_id is not None
         ]
         running = self.status.server.node_id if self.status else None

@@ -2,18 +2,10 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
-from cccamd.config import Config, ConfigFileError, ParseResult, load_config, parse
+from cccamd.config import SEARCHED_PATHS, Config, ConfigFileError, ParseResult, load_config, parse
 from cccamd.localcards import find_kinds
 from cccamd.toml import FILE_NAME, ParsedToml, TomlConfig, load
-
-SEARCHED_PATHS: Final = (
-    Path("/var/etc/CCcam.cfg"),
-    Path("/etc/CCcam.cfg"),
-    Path("/etc/cccam/CCcam.cfg"),
-)
-"""Where CCcam.cfg is looked for if none is named (docs/config.md section 2.5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from cccamd.cards import Reason, Verdict, Viewer
+from cccamd.cards import Reason, Verdict, Viewer, find_limit
 from cccamd.config import Limit
 from cccamd.explain.answer import Finding, Weight
 from cccamd.explain.evidence import Evidence
@@ -122,8 +122,7 @@ def responsible_limits(viewer: Viewer, caid: Caid, providers: Iterable[Provider]
     """Find the entries that give nothing of a card, the most specific of each provider."""
     found = []
     for provider in tuple(providers) or (Provider(Ident(0)),):
-        keys = ((caid, provider.ident), (caid, 0), (0, provider.ident), (0, 0))
-        limit = next((viewer.limits[key] for key in keys if key in viewer.limits), None)
+        limit = find_limit(viewer.limits, caid, provider.ident)
         if limit is not None and limit.number == 0:
             found.append(limit)
     return found
