@@ -162,7 +162,7 @@ class ClientRecord:
     def out_of_hours(self, request: EcmRequest) -> None:
         """A request was refused because of the time frames of the F-line; nobody was asked."""
         self.debug("%s: NOK1, outside the hours of its F-line", describe_request(request))
-        self.usage.finished(request, result="NOK1", source="", local=True, seconds=0.0)
+        self.usage.finished(request, result="NOK1", source="", local=None, seconds=0.0)
         now = self._context.observers.now()
         trace = Trace(request[:4], now, now, Result.NO_CARD, None, [])
         if weight := self._context.observers.weight(self._number):
@@ -213,10 +213,10 @@ class ClientRecord:
         extra = {"account": self.user, "peer": self.peer}
         log.log(level, "%s: " + text, self.name, *values, extra=extra)
 
-    def _winner(self, trace: Trace) -> tuple[str, bool]:
-        """Who gave the CW; a refusal is nobody's, and counted with our own cards."""
+    def _winner(self, trace: Trace) -> tuple[str, bool | None]:
+        """Who gave the CW, and whether it was a card of ours; a refusal is nobody's."""
         found = self._context.source_of(trace.winner) if trace.winner is not None else None
-        return found or ("", True)
+        return found or ("", None)
 
     def _report(
         self, request: EcmRequest, result: EcmResult, trace: Trace, *, seconds: float, weight: int

@@ -102,7 +102,7 @@ def load_files(config_path: Path | None, toml_path: Path | None) -> Files:
     assert path is not None
     messages: list[Message] = []
     if loaded.missing:
-        text = f"{path}: there is no such file; all defaults apply, and there are no accounts"
+        text = f"{path}: there is no such file; a server without it has no accounts"
         messages.append((logging.ERROR, text))
     else:
         messages.append((logging.INFO, f"configuration read from {path}"))

@@ -279,8 +279,9 @@ class UpstreamSource(Source):
         self._tell_traits(one_at_a_time=not protocol.extended)
 
     def _partner(self, partner: PartnerText) -> None:
+        if partner.program != self.program:
+            self._tell("%s", describe_partner(partner))
         self.program = partner.program
-        log.info("%s: %s", self.label, describe_partner(partner))
         protocol = self.link.protocol
         self._tell_traits(one_at_a_time=protocol is None or not protocol.extended)
 

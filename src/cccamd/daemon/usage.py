@@ -21,8 +21,10 @@ class ShareCounts:
 
     _counts: dict[_ShareKey, list[int]] = field(default_factory=dict)
 
-    def add(self, request: EcmRequest, *, local: bool, answered: bool) -> None:
-        """Count one request that has ended."""
+    def add(self, request: EcmRequest, *, local: bool | None, answered: bool) -> None:
+        """Count one request that has ended; `local` is None for one that nobody answered."""
+        if local is None:
+            local = (True, request.caid, request.ident) in self._counts
         key = (local, request.caid, request.ident)
         counts = self._counts.get(key)
         if counts is None:
@@ -65,7 +67,7 @@ class ClientUsage:
             self.service = ServiceId(request.caid, request.ident, request.sid)
 
     def finished(
-        self, request: EcmRequest, *, result: str, source: str, local: bool, seconds: float
+        self, request: EcmRequest, *, result: str, source: str, local: bool | None, seconds: float
     ) -> None:
         """Count a request that was answered."""
         answered = result == "CW"
