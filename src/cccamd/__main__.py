@@ -1,5 +1,5 @@
 """`python -m cccamd` is `cccamd`."""
 
-from cccamd.cli import app
+from cccamd.cli import main
 
-app()
+main()

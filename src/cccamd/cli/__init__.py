@@ -1,5 +1,5 @@
 """The commands of `cccamd`."""
 
-from cccamd.cli.main import app
+from cccamd.cli.main import app, main
 
-__all__ = ["app"]
+__all__ = ["app", "main"]

@@ -69,18 +69,23 @@ def explain(
     )
     try:
         files = load_files(config, toml)
+        explanation, where = _explain(question, files, config)
     except ConfigFileError as error:
         typer.echo(f"cccamd explain: {error}", err=True)
         raise typer.Exit(EXIT_UNREADABLE) from None
-    try:
-        address = address_of_config(config)
-        explanation, where = ask(question, address), f"as the server at {address.url} sees it"
-    except NoAnswer as reason:
-        explanation = explain_files(question, files)
-        where = f"{reason}\nThis is what the files say; `cccamd doctor` looks for the cause."
     _print(explanation, where, troubles=_troubles(files), as_data=as_data)
     usable = any(card.usable for card in explanation.cards)
     raise typer.Exit(EXIT_WELL if usable else EXIT_NOTHING)
+
+
+def _explain(question: Question, files: Files, config: Path | None) -> tuple[Explanation, str]:
+    """Ask the running server, or else the files; say which it was."""
+    try:
+        address = address_of_config(config)
+        return ask(question, address), f"as the server at {address.url} sees it"
+    except NoAnswer as reason:
+        where = f"{reason}\nThis is what the files say; `cccamd doctor` looks for the cause."
+        return explain_files(question, files), where
 
 
 def _hex(text: str, digits: int, name: str) -> int:

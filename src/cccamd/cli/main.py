@@ -1,6 +1,8 @@
 """The command line: one file per command, all gathered here."""
 
-from typing import Annotated
+import os
+import sys
+from typing import Annotated, Final
 
 import typer
 
@@ -14,6 +16,10 @@ from cccamd.cli.journal import journal
 from cccamd.cli.probe import probe
 from cccamd.cli.serve import serve
 from cccamd.cli.status import status
+from cccamd.errors import CccamdError
+
+EXIT_TROUBLE: Final = 2
+TRACEBACK_VARIABLE: Final = "CCCAMD_TRACEBACK"
 
 app = typer.Typer(
     help="A server, client and workbench for the CCcam protocol that explains itself.",
@@ -41,3 +47,19 @@ def root(
     ] = False,
 ) -> None:
     """A server, client and workbench for the CCcam protocol that explains itself."""
+
+
+def main() -> None:
+    """Run the command that was typed; a bug of ours shows as one line, too."""
+    try:
+        app()
+    except CccamdError as error:
+        typer.echo(f"cccamd: {error}", err=True)
+        sys.exit(EXIT_TROUBLE)
+    except Exception as error:
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        what = f"{type(error).__name__}: {error}"
+        hint = f"set {TRACEBACK_VARIABLE}=1 to see where, and please report it"
+        typer.echo(f"cccamd: internal error: {what}; {hint}", err=True)
+        sys.exit(EXIT_TROUBLE)

@@ -43,8 +43,8 @@ def serve(
             "-C",
             "--config",
             metavar="FILE",
-            help="CCcam.cfg. Without it the first that exists of /var/etc/CCcam.cfg,"
-            " /etc/CCcam.cfg, /etc/cccam/CCcam.cfg is read.",
+            help="CCcam.cfg; one that does not exist counts as empty. Without it the first that"
+            " exists of /var/etc/CCcam.cfg, /etc/CCcam.cfg, /etc/cccam/CCcam.cfg is read.",
         ),
     ] = None,
     toml: Annotated[
@@ -126,7 +126,7 @@ def _log_messages(files: Files, *, above: int = logging.DEBUG) -> None:
 def _show_example(example: Example) -> None:
     """Print what a person needs to connect a receiver, apart from the log."""
     typer.echo(
-        "\nAn example runs: one card of kind test, and one account.\n"
+        "\nAn example runs, with an account and a card to try it with.\n"
         "Put this line into the CCcam.cfg of a receiver in this network:\n\n"
         f"    {example.c_line}\n",
     )

@@ -10,7 +10,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
-from cccamd.config import InfoPort, LoadedConfig, load_config
+from cccamd.config import ConfigFileMissingError, InfoPort, LoadedConfig, load_config
 from cccamd.errors import CccamdError
 
 TIMEOUT: Final = 5.0
@@ -61,12 +61,12 @@ def address_of_config(path: Path | None) -> WebAddress:
     """Find the server of this machine through its CCcam.cfg, searched as `serve` does.
 
     Raises:
-        ConfigFileError: the file is there, but cannot be read.
+        ConfigFileError: the file that was named is not there, or cannot be read.
         NoAnswer: it says that there are no pages.
     """
     loaded = load_config(path)
     if loaded.missing and path is not None:
-        raise NoAnswer(f"{path}: there is no such file")
+        raise ConfigFileMissingError(str(path), "there is no such file")
     webinfo = loaded.result.config.webinfo
     trouble = _trouble(webinfo)
     if trouble:

@@ -184,7 +184,7 @@ class Exchange:
         asked = self._asked.get(ask_id)
         if asked is None or not asked.source.forget(ask_id):
             return ()
-        del self._asked[ask_id]
+        del self._asked[ask_id]  # never sent, so it is not counted
         return self.router.refused(ask_id, Refusal.NOT_SENT, self._loop.time())
 
     def _ended(self, ask_id: AskId, result: EcmResult) -> None:

@@ -164,7 +164,7 @@ class ClientRecord:
         self.debug("%s: NOK1, outside the hours of its F-line", describe_request(request))
         self.usage.finished(request, result="NOK1", source="", local=None, seconds=0.0)
         now = self._context.observers.now()
-        trace = Trace(request[:4], now, now, Result.NO_CARD, None, [])
+        trace = Trace(request[:4], now, now, Result.OUT_OF_HOURS, None, [])
         if weight := self._context.observers.weight(self._number):
             self._report(request, EcmResult.NOK1, trace, seconds=0.0, weight=weight)
 

@@ -155,7 +155,7 @@ class Session:
         if account is None:
             self._protocol.refuse_login(CloseReason.UNKNOWN_USER, shown)
             return
-        self._take_account(account)
+        self._take_account(account)  # from here on its name stands in the log, password or not
         if (holder := self._context.sessions.get(user)) is not None:
             holder.probe()
             detail = f"from {holder.connection.peer}"
@@ -222,7 +222,8 @@ class Session:
         self._requests[request_id] = request
         self.record.asked(ecm, pending=len(self._requests))
         if self._view is None or not self._is_open_now():
-            self.record.out_of_hours(ecm)
+            if self._view is not None:
+                self.record.out_of_hours(ecm)
             self._protocol.refuse(request_id, Nok.NOK1)
             del self._requests[request_id]
             return
@@ -263,6 +264,7 @@ class Session:
         context.emm_gate.forget(self)
         if self._card_list is not None:
             self._card_list.close()
+        # Who is in `sessions` was logged in; everybody else never got so far.
         if self._account is None or context.sessions.get(self._account.user) is not self:
             self.record.login_failed(closed)
             return

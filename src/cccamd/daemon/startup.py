@@ -3,7 +3,7 @@
 import logging
 import secrets
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -173,13 +173,13 @@ def _load_example(toml_path: Path | None) -> Files:
     result = parse(f"F: {EXAMPLE_USER} {password}\n".encode())
     messages: list[Message] = [(logging.INFO, "no CCcam.cfg was found: the built-in example runs")]
     kinds = find_kinds()
+    toml = ParsedToml()
     if toml_path is not None:
         toml = _load_toml(toml_path, required=True, messages=messages)
-    else:
-        toml = parse_toml(EXAMPLE_TOML, kinds=kinds.kinds, folder=Path())
+    card = parse_toml(EXAMPLE_TOML, kinds=kinds.kinds, folder=Path()).config.cards
     return Files(
         config=result.config,
-        toml=toml.config,
+        toml=replace(toml.config, cards=toml.config.cards or card),
         priorities=Priorities(),
         messages=tuple(messages),
         refused=not toml.usable,

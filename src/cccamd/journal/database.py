@@ -193,7 +193,10 @@ def _move_aside(path: Path) -> Path:
 
 def _open_to_read(path: Path) -> sqlite3.Connection:
     if not path.exists():
-        raise JournalError(f"{path}: there is no such file; the server has not written a journal")
+        raise JournalError(
+            f"{path}: there is no such file; the journal lies beside the server's node id:"
+            " where the server runs with -n, name it with --file"
+        )
     if not os.access(path, os.R_OK):
         raise JournalError(f"{path}: no permission to read it; run this as the server's user")
     uri = f"file:{quote(str(path.absolute()))}?mode=ro"

@@ -72,7 +72,7 @@ class Router:
         self._chooser.pauses.forget(source)
         actions: list[Action] = []
         for ask in [ask for ask in self._asks.values() if ask.card.source == source]:
-            self._end(ask, Event.LOST, now)
+            self._end_ask(ask, Event.LOST, now)
             actions += self._move_on(ask, Refusal.PASSING, now)
         return actions
 
@@ -112,10 +112,10 @@ class Router:
         if flaw is Flaw.REPEATED and not ask.health.traits.constant:
             return self._suspect(ask, cw, now)
         if flaw is Flaw.ZERO or flaw is Flaw.CHECKSUM:
-            self._end(ask, Event.WRONG_CW, now)
+            self._end_ask(ask, Event.WRONG_CW, now)
             refusal = Refusal.NOT_DECODED if flaw is Flaw.ZERO else Refusal.PASSING
-            return self._refuse(ask, refusal, now)
-        self._end(ask, Event.ANSWERED, now)
+            return self._ask_refused(ask, refusal, now)
+        self._end_ask(ask, Event.ANSWERED, now)
         return self._accept(flight, ask.card, cw, now)
 
     def refused(self, ask_id: AskId, refusal: Refusal, now: float) -> list[Action]:
@@ -123,19 +123,19 @@ class Router:
         ask = self._asks.get(ask_id)
         if ask is None:
             return []
-        self._end(ask, _EVENTS[refusal], now)
+        self._end_ask(ask, _EVENTS[refusal], now)
         if refusal is Refusal.NOT_SENT:
             # Nothing was heard of the source.
             return self._move_on(ask, refusal, now)
         ask.health.heard_at = now
-        return self._refuse(ask, refusal, now)
+        return self._ask_refused(ask, refusal, now)
 
     def waiter_gone(self, waiter: Waiter, now: float) -> list[Action]:
         """Nobody wants this answer any more: the client left."""
         waiting = self._waiting.get(waiter)
         if waiting is None:
             return []
-        self._finish(waiting)
+        self._end_waiting(waiting)
         return self._tidy(waiting.flight)
 
     def next_deadline(self) -> float | None:
@@ -176,14 +176,14 @@ class Router:
         late = bool(flight.pending_for(waiting))
         result = Result.DEADLINE if late else Result.REFUSED if asked else Result.RESTING
         self._chooser.explain_none(waiting, now)
-        self._finish(waiting)
+        self._end_waiting(waiting)
         trace = waiting.trace(now, result)
         return [Refuse(waiting.waiter, self._chooser.nok(waiting), trace)]
 
     def _deadline_passed(self, waiting: Waiting, now: float) -> list[Action]:
         return self._give_up(waiting, now) + self._tidy(waiting.flight)
 
-    def _finish(self, waiting: Waiting) -> None:
+    def _end_waiting(self, waiting: Waiting) -> None:
         waiting.done = True
         del self._waiting[waiting.waiter]
         del waiting.flight.waiting[waiting.waiter]
@@ -206,7 +206,7 @@ class Router:
         caid, ident, _, sid, ecm = flight.request
         return Ask(ask.ask_id, card.source, card, EcmRequest(caid, ident, card.share_id, sid, ecm))
 
-    def _end(self, ask: PendingAsk, event: Event, now: float) -> None:
+    def _end_ask(self, ask: PendingAsk, event: Event, now: float) -> None:
         ask.done = True
         del self._asks[ask.ask_id]
         del ask.flight.pending[ask.ask_id]
@@ -237,8 +237,8 @@ class Router:
 
     def _timed_out(self, ask: PendingAsk, now: float) -> list[Action]:
         ask.health.count_silence(ask.flight.service, now - ask.asked_at, now)
-        self._end(ask, Event.TIMED_OUT, now)
-        actions = self._refuse(ask, Refusal.PASSING, now)
+        self._end_ask(ask, Event.TIMED_OUT, now)
+        actions = self._ask_refused(ask, Refusal.PASSING, now)
         return actions if ask.abandoned else [*actions, Abandon(ask.ask_id)]
 
     # What becomes of an ask.
@@ -267,7 +267,7 @@ class Router:
         self._cache.put(flight.key, card, cw, flight.log, now)
         actions: list[Action] = []
         for waiting in flight.waiters_for(card):
-            self._finish(waiting)
+            self._end_waiting(waiting)
             trace = waiting.trace(now, Result.ANSWERED, card)
             actions.append(Deliver(waiting.waiter, cw, trace))
         return actions
@@ -275,14 +275,14 @@ class Router:
     def _suspect(self, ask: PendingAsk, cw: ControlWords, now: float) -> list[Action]:
         """A source gave the CW of the period before: believe it when another says the same."""
         flight, card = ask.flight, ask.card
-        self._end(ask, Event.REPEATED, now)
+        self._end_ask(ask, Event.REPEATED, now)
         for other, its_cw in flight.suspects.items():
             if its_cw == cw and other.source != card.source:
                 return self._accept(flight, card, cw, now)
         flight.suspects[card] = cw
         return self._serve_all(flight, now)
 
-    def _refuse(self, ask: PendingAsk, refusal: Refusal, now: float) -> list[Action]:
+    def _ask_refused(self, ask: PendingAsk, refusal: Refusal, now: float) -> list[Action]:
         self._chooser.pauses.start(ask.card, ask.flight.service, refusal, now)
         return self._move_on(ask, refusal, now)
 

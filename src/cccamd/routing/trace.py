@@ -33,6 +33,7 @@ class Result(Enum):
     ANSWERED = "a card gave the CW"
     CACHED = "the CW was known already"
     NO_CARD = "no card fits"
+    OUT_OF_HOURS = "it was outside the hours of the account's F-line"
     RESTING = "all cards that fit refused the service lately and are left alone"
     REFUSED = "all cards that fit were asked and gave no CW"
     DEADLINE = "no card answered in time"
