@@ -134,10 +134,12 @@ class Protocol(ABC):
         self._frames = frames
         self.state = State.INTRODUCTION
 
-    def _send(self, flag: int, command: int, payload: bytes = b"", *, burn: int = 0) -> None:
+    def _send(self, flag: int, command: int, payload: bytes = b"") -> None:
+        self._send_frame(serialize_frame(flag, command, payload))
+
+    def _send_frame(self, frame: bytes, burn: int = 0) -> None:
         if self.state is not State.CLOSED:
             self._last_sent_at = self._now
-            frame = serialize_frame(flag, command, payload)
             self._out.append(self._sending.encrypt(frame, burn=burn))
 
     def _close(self, reason: CloseReason, detail: str = "") -> None:

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 from cccamd.ids import NodeId
 from cccamd.wire.announcements import CardAdded, CardRemoved
 from cccamd.wire.closing import CloseReason, LocalProtocolError
-from cccamd.wire.controlwords import ControlWords, mask
+from cccamd.wire.controlwords import CW_LENGTH, ControlWords, mask
 from cccamd.wire.events import (
     CardsDue,
     EcmReceived,
@@ -19,7 +19,7 @@ from cccamd.wire.events import (
     LoginSucceeded,
     RequestDropped,
 )
-from cccamd.wire.frames import Command, EagerFrameReader
+from cccamd.wire.frames import Command, EagerFrameReader, serialize_frame
 from cccamd.wire.handshake import (
     LOGIN_ACCEPTED,
     PASSWORD_CHECK,
@@ -58,6 +58,7 @@ PARTNER_WAIT: Final = 0.5
 """Seconds that a client has for its partner text; then the cards are announced anyway."""
 EXTENDED_FACTOR: Final = 16
 """How many times more requests may be open in extended mode, where "any number" may."""
+CW_HEADER: Final = serialize_frame(0, Command.ECM, bytes(CW_LENGTH))[:-CW_LENGTH]
 BURNT_LENGTH: Final = 16
 """Bytes of keystream that both sides skip after a CW answer in plain mode."""
 
@@ -303,7 +304,7 @@ class ServerProtocol(Protocol):
             self._send(0, command, payload)
             return
         masked = mask(payload, node_id=self._client_number, share_id=share_id)
-        self._send(0, Command.ECM, masked, burn=BURNT_LENGTH)
+        self._send_frame(CW_HEADER + masked, burn=BURNT_LENGTH)
 
 
 ServerProtocol.rules = {
