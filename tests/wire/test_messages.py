@@ -193,6 +193,12 @@ def test_a_mask_with_a_signed_node_id_is_repaired(raw: bytes) -> None:
     assert without_signed_shift(spoilt) == without_signed_shift(right) == right
 
 
+@given(st.binary(min_size=16, max_size=16), st.booleans())
+def test_checksums_are_valid_exactly_when_mending_changes_nothing(raw: bytes, mend: bool) -> None:
+    cw = ControlWords(with_checksums(raw) if mend else raw)
+    assert cw.checksums_valid == (cw.raw == with_checksums(cw.raw))
+
+
 def test_control_words_keep_their_secret() -> None:
     cw = ControlWords(with_checksums(bytes(range(100, 116))))
     assert cw.checksums_valid

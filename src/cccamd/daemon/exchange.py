@@ -15,6 +15,7 @@ from cccamd.cards import Card, SourceId, View
 from cccamd.daemon.observers import Observers
 from cccamd.daemon.usage import SourceUsage
 from cccamd.diag import EcmResult, SourceAnswered
+from cccamd.net import Alarm
 from cccamd.routing import (
     Abandon,
     Action,
@@ -99,7 +100,7 @@ class Exchange:
         self._loop = asyncio.get_running_loop()
         self._sources: dict[SourceId, Source] = {}
         self._asked: dict[AskId, _Asked] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._on_alarm)
 
     def add_source(self, source_id: SourceId, source: Source, traits: SourceTraits) -> None:
         """Let a source be asked from now on."""
@@ -164,7 +165,7 @@ class Exchange:
                     queue.extend(self._abandon(ask_id))
                 case LoopDetected():
                     self._on_loop(action)
-        self._arm_timer()
+        self._alarm.set(self.router.next_deadline())
 
     def _ask(self, ask: Ask) -> Iterable[Action]:
         source = self._sources.get(ask.source)
@@ -210,16 +211,5 @@ class Exchange:
                 )
             )
 
-    def _arm_timer(self) -> None:
-        deadline = self.router.next_deadline()
-        if deadline is None:
-            return
-        if self._timer is not None:
-            if self._timer.when() <= deadline:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(deadline, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
+    def _on_alarm(self) -> None:
         self._perform(self.router.handle_deadline(self._loop.time()))

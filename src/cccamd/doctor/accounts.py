@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cccamd.cards import Card, LocalCard, Reason, SourceId, Verdict, Viewer, judge
+from cccamd.cards import Card, Reason, SourceId, Verdict, Viewer, judge
 from cccamd.cards import is_open as is_open_at
 from cccamd.config import Config, FLine
 from cccamd.doctor.finding import Check, Finding
@@ -19,7 +19,6 @@ from cccamd.ids import (
     format_ident,
     parse_node_id,
 )
-from cccamd.toml import CardEntry
 from cccamd.wire import Provider
 
 LINES_SHOWN = 10
@@ -184,17 +183,6 @@ def _finding(
 
 
 # Where the cards come from.
-
-
-def local_card(entry: CardEntry) -> LocalCard:
-    """What a card of cccamd.toml is announced as, as far as it decides who sees it."""
-    config = entry.config
-    return LocalCard(
-        caid=config.caid,
-        reshare=config.reshare,
-        providers=tuple(Provider(ident) for ident in config.providers),
-        assigned_sids=config.sids,
-    )
 
 
 def running_cards(status: RunningStatus) -> KnownCards:

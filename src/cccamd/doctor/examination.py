@@ -11,7 +11,7 @@ from typing import Final
 from cccamd.cards import CardTable, Rejected, SourceId
 from cccamd.config import CLine
 from cccamd.daemon import Upstream, upstreams_of
-from cccamd.doctor.accounts import KnownCards, judge_accounts, local_card, running_cards
+from cccamd.doctor.accounts import KnownCards, judge_accounts, running_cards
 from cccamd.doctor.address import judge_address
 from cccamd.doctor.answer_times import judge_answer_times
 from cccamd.doctor.clock import (
@@ -56,6 +56,7 @@ from cccamd.doctor.running import (
 from cccamd.doctor.service_user import find_service_user
 from cccamd.doctor.trial import Trial, try_server
 from cccamd.doctor.upstreams import Patient, judge_upstream
+from cccamd.explain import local_card
 from cccamd.ids import NodeId, format_node_id
 from cccamd.net import Identity, Step
 from cccamd.wire import NODE_ID_RANDOM_LENGTH, make_node_id

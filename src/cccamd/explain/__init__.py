@@ -20,7 +20,7 @@ from cccamd.explain.answer import (
 )
 from cccamd.explain.evidence import Evidence, Question
 from cccamd.explain.explaining import explain
-from cccamd.explain.offline import evidence_of_files
+from cccamd.explain.offline import evidence_of_files, local_card
 from cccamd.explain.places import BrokenLine, Places, read_places
 from cccamd.explain.recent import Recent
 from cccamd.explain.report import report_lines
@@ -45,6 +45,7 @@ __all__ = [
     "evidence_of_files",
     "explain",
     "from_json",
+    "local_card",
     "read_places",
     "report_lines",
 ]

@@ -26,7 +26,7 @@ def evidence_of_files(
     sources: dict[SourceId, SourceStatus] = {}
     for entry in toml.cards:
         source = table.add_source()
-        table.add_local(source, _local_card(entry))
+        table.add_local(source, local_card(entry))
         sources[source] = _status(entry.config.name, SourceKind.LOCAL, cards=((0, 1),))
     for line in config.c_lines:
         sources[table.add_source()] = _upstream(line)
@@ -43,7 +43,8 @@ def evidence_of_files(
     )
 
 
-def _local_card(entry: CardEntry) -> LocalCard:
+def local_card(entry: CardEntry) -> LocalCard:
+    """What a card of cccamd.toml is announced as, as far as it decides who sees it."""
     config = entry.config
     return LocalCard(
         caid=config.caid,

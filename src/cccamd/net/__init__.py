@@ -4,6 +4,7 @@ It knows no configuration and no cards: everything is a plain argument.
 """
 
 from cccamd.net.admission import Admission, AdmissionLimits, Refusal
+from cccamd.net.alarm import Alarm
 from cccamd.net.backoff import Backoff
 from cccamd.net.client import Client, ConnectionLost
 from cccamd.net.connection import Connected, Connection, peer_address
@@ -17,6 +18,7 @@ from cccamd.net.tasks import TaskSet
 __all__ = [
     "Admission",
     "AdmissionLimits",
+    "Alarm",
     "Backoff",
     "Client",
     "ConnectError",

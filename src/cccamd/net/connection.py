@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
+from cccamd.net.alarm import Alarm
 from cccamd.wire import Closed, CloseReason, Protocol, State
 
 WRITE_BUFFER_LIMIT = 256 * 1024
@@ -48,8 +49,8 @@ class Connection(asyncio.Protocol, Generic[P]):
         self.port = 0
         self._handle = handle
         self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
+        self._alarm = Alarm(self._on_alarm)
         self._closed_reported = False
         self._handling = False
 
@@ -118,8 +119,7 @@ class Connection(asyncio.Protocol, Generic[P]):
         self.protocol.receive_eof(self._loop.time())
         self._transport = None
         self.flush()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.cancel()
 
     # Inside.
 
@@ -152,7 +152,7 @@ class Connection(asyncio.Protocol, Generic[P]):
         if self.protocol.state is State.CLOSED:
             self._end(transport)
         else:
-            self._arm_timer()
+            self._alarm.set(self.protocol.next_deadline())
 
     def _end(self, transport: asyncio.Transport) -> None:
         transport.close()
@@ -164,19 +164,7 @@ class Connection(asyncio.Protocol, Generic[P]):
         self.protocol.close(CloseReason.NOT_READING, f"{WRITE_BUFFER_LIMIT // 1024} KiB unread")
         self._handle_events()
 
-    def _arm_timer(self) -> None:
-        """Have a timer no later than the deadline; one that is too early does no harm."""
-        deadline = self.protocol.next_deadline()
-        if deadline is None:
-            return
-        if self._timer is not None:
-            if self._timer.when() <= deadline:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(deadline, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
+    def _on_alarm(self) -> None:
         self.protocol.handle_deadline(self._loop.time())
         self.flush()
 

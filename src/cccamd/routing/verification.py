@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cccamd.routing.keys import EcmKey, Service
-from cccamd.wire import CW_LENGTH, ControlWords
+from cccamd.wire import ControlWords
 
-ALL_ZERO = bytes(CW_LENGTH)
 SERVICES_LIMIT = 2000
 """A bound for memory: the oldest service is forgotten."""
 
@@ -36,13 +35,12 @@ class Verification:
 
     def flaw(self, service: Service, key: EcmKey, cw: ControlWords) -> Flaw | None:
         """What is wrong with an answer, if it shows."""
-        raw = cw.raw
-        if raw == ALL_ZERO:
+        if cw.is_zero:
             return Flaw.ZERO
-        if self._check_checksums and not _sums_right(raw):
+        if self._check_checksums and not cw.checksums_valid:
             return Flaw.CHECKSUM
         last = self._last.get(service)
-        if last and last.raw == raw and not last.constant and last.key != key:
+        if last and last.raw == cw.raw and not last.constant and last.key != key:
             return Flaw.REPEATED
         return None
 
@@ -59,13 +57,3 @@ class Verification:
         elif last.key != key:
             last.constant = last.raw == cw.raw
             last.key, last.raw = key, cw.raw
-
-
-def _sums_right(raw: bytes) -> bool:
-    """As `ControlWords.checksums_valid`, three times as fast: it runs for every answer."""
-    return (
-        raw[3] == (raw[0] + raw[1] + raw[2]) & 0xFF
-        and raw[7] == (raw[4] + raw[5] + raw[6]) & 0xFF
-        and raw[11] == (raw[8] + raw[9] + raw[10]) & 0xFF
-        and raw[15] == (raw[12] + raw[13] + raw[14]) & 0xFF
-    )

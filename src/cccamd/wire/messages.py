@@ -17,7 +17,6 @@ from cccamd.wire.versions import Capabilities, Version, parse_version
 IDENT_MASK = 0xFFFFFF
 TEXT_LENGTH = 32
 CLIENT_DATA_MINIMUM = 62
-CLIENT_DATA_LENGTH = 93
 SERVER_DATA_LENGTH = 72
 ECM_LIMIT = 1007
 EMM_LIMIT = 1008
