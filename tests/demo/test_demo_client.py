@@ -34,6 +34,10 @@ CW = ControlWords(bytes(range(16)))
 PASSWORD = "secret"
 
 
+def fail_loudly(name: str, error: BaseException) -> None:
+    raise error
+
+
 class SmallServer:
     """One login; answers ECM 80... with `CW`, refuses 81..., closes at 82..."""
 
@@ -47,7 +51,7 @@ class SmallServer:
             random=bytes(12),
             now=asyncio.get_running_loop().time(),
         )
-        self.connection = Connection(protocol, self.handle)
+        self.connection = Connection(protocol, self.handle, on_failure=fail_loudly)
 
     def handle(self, event: object) -> None:
         protocol = self.connection.protocol

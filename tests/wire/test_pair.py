@@ -452,3 +452,17 @@ def test_a_login_is_not_open_before_the_introduction() -> None:
     assert pair.server.state is State.INTRODUCTION
     with pytest.raises(LocalProtocolError):
         pair.client.ask(request(1), pair.now)
+
+
+def test_who_has_closed_tells_nothing_else() -> None:
+    """Whoever acted on what came before the end would act on a closed connection."""
+    pair = Pair()
+    pair.pump()
+    pair.client.ask(EcmRequest(Caid(0x0B00), Ident(0), ShareId(1), Sid(1), b"\x80"), pair.now)
+    garbage = bytes(2000)
+    pair.server.receive_data(pair.client.data_to_send() + garbage, pair.now)
+    events = pair.server.events_received()
+    assert [type(event) for event in events] == [Closed]
+    pair.server.receive_data(bytes(100), pair.now)
+    pair.server.receive_eof(pair.now)
+    assert pair.server.events_received() == []

@@ -51,6 +51,9 @@ class CardList:
 
     def _send_slice(self) -> None:
         self._handle = None
+        self._connection.attempt(self._send_what_fits)
+
+    def _send_what_fits(self) -> None:
         protocol = self._connection.protocol
         if protocol.state is not State.OPEN:
             return

@@ -11,7 +11,6 @@ from cccamd.wire import Closed
 log = logging.getLogger("cccamd.login")
 """LOG WARNINGS writes these lines to a file of their own."""
 
-SUM_INTERVAL: Final = 10.0
 OTHERS: Final = ("many other addresses", "various reasons")
 
 
@@ -32,9 +31,7 @@ class DoorLog:
         if self._throttle.admits((address, closed.reason.value), self._loop.time()):
             log.warning("%s: no login: %s", name, closed)
 
-    async def run(self) -> None:
-        """Tell the sums; until cancelled."""
-        while True:
-            await asyncio.sleep(SUM_INTERVAL)
-            for (address, reason), count in self._throttle.ended(self._loop.time()):
-                log.warning("%s: %d more within a minute: %s", address, count, reason)
+    def sum_up(self) -> None:
+        """Tell how many more there were."""
+        for (address, reason), count in self._throttle.ended(self._loop.time()):
+            log.warning("%s: %d more within a minute: %s", address, count, reason)

@@ -93,10 +93,12 @@ class Exchange:
         *,
         observers: Observers,
         on_loop: Callable[[LoopDetected], None],
+        on_failure: Callable[[str, BaseException], None],
     ) -> None:
         self.router = router
         self._observers = observers
         self._on_loop = on_loop
+        self._on_failure = on_failure
         self._loop = asyncio.get_running_loop()
         self._sources: dict[SourceId, Source] = {}
         self._asked: dict[AskId, _Asked] = {}
@@ -154,25 +156,36 @@ class Exchange:
         queue = deque(actions)
         while queue:
             action = queue.popleft()
-            match action:
-                case Deliver(waiter, cw, trace):
-                    waiter.deliver(cw, trace)  # type: ignore[attr-defined]
-                case Refuse(waiter, nok, trace):
-                    waiter.refuse(nok, trace)  # type: ignore[attr-defined]
-                case Ask():
-                    queue.extend(self._ask(action))
-                case Abandon(ask_id):
-                    queue.extend(self._abandon(ask_id))
-                case LoopDetected():
-                    self._on_loop(action)
+            try:
+                queue.extend(self._carry_out(action))
+            except Exception as error:  # the others that wait are to get their answers
+                self._on_failure("carrying out what the router decided", error)
         self._alarm.set(self.router.next_deadline())
+
+    def _carry_out(self, action: Action) -> Iterable[Action]:
+        match action:
+            case Deliver(waiter, cw, trace):
+                waiter.deliver(cw, trace)  # type: ignore[attr-defined]
+            case Refuse(waiter, nok, trace):
+                waiter.refuse(nok, trace)  # type: ignore[attr-defined]
+            case Ask():
+                return self._ask(action)
+            case Abandon(ask_id):
+                return self._abandon(ask_id)
+            case LoopDetected():
+                self._on_loop(action)
+        return ()
 
     def _ask(self, ask: Ask) -> Iterable[Action]:
         source = self._sources.get(ask.source)
         if source is None:
             return self.router.refused(ask.ask_id, Refusal.PASSING, self._loop.time())
         self._asked[ask.ask_id] = _Asked(ask.source, source, ask.request, self._loop.time())
-        result = source.ask(ask)
+        try:
+            result = source.ask(ask)
+        except Exception as error:
+            self._on_failure(f"asking {source.name}", error)
+            result = Refusal.PASSING
         if result is None:
             return ()
         if isinstance(result, Refusal):
@@ -212,4 +225,9 @@ class Exchange:
             )
 
     def _on_alarm(self) -> None:
-        self._perform(self.router.handle_deadline(self._loop.time()))
+        actions: Iterable[Action] = ()
+        try:
+            actions = self.router.handle_deadline(self._loop.time())
+        except Exception as error:  # what is due later is still to be done
+            self._on_failure("the router's timer", error)
+        self._perform(actions)

@@ -41,6 +41,7 @@ class PageSources:
     watchers: Watchers
     admits: Callable[[str], bool]
     program: str
+    on_failure: Callable[[str, BaseException], None]
 
 
 class InfoPages:
@@ -125,7 +126,7 @@ class InfoPages:
     # The telnet information.
 
     async def _open_telnet(self, addresses: Sequence[str], port: int) -> None:
-        listener = InfoListener(make_dialogue=self._dialogue, on_failure=_report_failure)
+        listener = InfoListener(make_dialogue=self._dialogue, on_failure=self._sources.on_failure)
         try:
             await listener.open(addresses, port)
         except ListenError as error:
@@ -164,7 +165,3 @@ def _door(info: InfoPort, addresses: Sequence[str]) -> tuple[object, ...] | None
 
 def _login(info: InfoPort) -> Login:
     return Login(username=info.username, password=info.password)
-
-
-def _report_failure(name: str, error: BaseException) -> None:
-    log.error("internal error in %s: %s: %s", name, type(error).__name__, error)

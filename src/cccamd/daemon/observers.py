@@ -1,12 +1,9 @@
 """Who is told what happens: the journal, the history, the metrics."""
 
-import logging
 import time
 from collections.abc import Callable
 
 from cccamd.diag import SAMPLING_ROUND, Happening, Sampler
-
-log = logging.getLogger("cccamd.server")
 
 Observer = Callable[[Happening], None]
 
@@ -14,7 +11,8 @@ Observer = Callable[[Happening], None]
 class Observers:
     """Passes each happening on to everybody who asked for it; one that fails hurts no other."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, on_failure: Callable[[str, BaseException], None]) -> None:
+        self._on_failure = on_failure
         self._observers: list[Observer] = []
         self._sampler = Sampler()
         self._calls = 0
@@ -43,8 +41,7 @@ class Observers:
             try:
                 observer(happening)
             except Exception as error:
-                log.error("internal error in an observer: %s: %s", type(error).__name__, error)
-                log.debug("it happened here:", exc_info=error)
+                self._on_failure("an observer", error)
 
     @staticmethod
     def now() -> float:

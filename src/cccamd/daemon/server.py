@@ -15,6 +15,7 @@ from cccamd.daemon.accounts import accounts_of
 from cccamd.daemon.clones import CloneWatch
 from cccamd.daemon.doorlog import DoorLog
 from cccamd.daemon.exchange import Exchange
+from cccamd.daemon.failurelog import FailureLog
 from cccamd.daemon.infopages import InfoPages, PageSources
 from cccamd.daemon.local import LocalCards
 from cccamd.daemon.observers import Observer, Observers
@@ -39,6 +40,8 @@ log = logging.getLogger("cccamd.server")
 PROGRAM: Final = f"cccamd v{__version__}"
 REFRESH_DELAY: Final = 0.1
 """Seconds that card changes are gathered before clients are told of them."""
+SUM_INTERVAL: Final = 10.0
+"""Seconds between two looks for lines that were counted and not written."""
 RESERVED_FILES: Final = 128
 """File descriptors that upstreams, logs and the interpreter may need."""
 
@@ -62,14 +65,20 @@ class Server:
         self._started_at = Observers.now()
         self._loop = asyncio.get_running_loop()
         self._identity = Identity(node_id, PROGRAM)
-        self._tasks = TaskSet(on_failure=_report_failure)
+        self._failures = FailureLog()
+        self._tasks = TaskSet(on_failure=self._failures.report)
         self._table = CardTable(node_id, first_share_id=_random_share_id())
         self._router = Router(_router_settings(setup.toml), setup.priorities)
-        self._observers = Observers()
+        self._observers = Observers(on_failure=self._failures.report)
         self._journal = journal
         self._watchers = Watchers(observers=self._observers, journal=journal)
         self._watching = False
-        self._exchange = Exchange(self._router, observers=self._observers, on_loop=_report_loop)
+        self._exchange = Exchange(
+            self._router,
+            observers=self._observers,
+            on_loop=_report_loop,
+            on_failure=self._failures.report,
+        )
         self._cards = LocalCards(
             table=self._table,
             exchange=self._exchange,
@@ -116,11 +125,12 @@ class Server:
         Raises:
             ListenError: the port is not to be had.
         """
+        self._loop.set_exception_handler(self._failures.report_from_loop)
         self._watch()
         await self._open_door()
         if self._journal is not None:
             self._journal.start()
-        self._tasks.start("sums of failed logins", self._door_log.run())
+        self._tasks.start("sums of lines not written", self._sum_up())
         self._tasks.start("watchers", self._watchers.run(self._context.sessions.values))
         await self._cards.apply(self._setup.toml.cards)
         await self._upstreams.apply(upstreams_of(self._setup.config, self._setup.toml))
@@ -183,6 +193,7 @@ class Server:
             tasks=self._tasks,
             limits=setup.toml.limits,
             minimum_client_version=_minimum_version(setup.config),
+            on_failure=self._failures.report,
         )
 
     def _make_records(self) -> RecordContext:
@@ -209,6 +220,7 @@ class Server:
             self._context.admission,
             make_guest=lambda: Session(self._context).connection,
             on_refused=self._door_log.refused,
+            on_failure=self._failures.report,
         )
 
     def _watch(self) -> None:
@@ -225,6 +237,7 @@ class Server:
             watchers=self._watchers,
             admits=AllowedNetworks(self._setup.toml.network.allow).admits,
             program=PROGRAM,
+            on_failure=self._failures.report,
         )
         return InfoPages(sources, tasks=self._tasks)
 
@@ -260,7 +273,14 @@ class Server:
             clones=self._clones,
             observers=self._observers,
             on_cards_changed=self._cards_changed,
+            on_failure=self._failures.report,
         )
+
+    async def _sum_up(self) -> None:
+        while True:
+            await asyncio.sleep(SUM_INTERVAL)
+            self._door_log.sum_up()
+            self._failures.sum_up()
 
     def _cards_changed(self) -> None:
         if self._refresh_timer is None:
@@ -333,8 +353,3 @@ def _router_settings(toml: TomlConfig) -> RouterSettings:
 
 def _random_share_id() -> int:
     return int.from_bytes(os.urandom(3)) << 8
-
-
-def _report_failure(name: str, error: BaseException) -> None:
-    log.error("internal error in %s: %s: %s", name, type(error).__name__, error)
-    log.debug("it happened here:", exc_info=error)

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from cccamd.cards import CardTable, View, Viewer, is_open
@@ -55,6 +56,8 @@ class SessionContext:
     tasks: TaskSet
     limits: Limits
     minimum_client_version: Version | None
+    on_failure: Callable[[str, BaseException], None]
+    """Told of every error of ours; the connection that it happened in ends."""
 
 
 class Session:
@@ -69,7 +72,7 @@ class Session:
             login_timeout=context.limits.login_timeout,
             queue_limit=context.limits.queue_limit,
         )
-        self.connection = Connection(protocol, self._handle)
+        self.connection = Connection(protocol, self._handle, on_failure=context.on_failure)
         self.record = ClientRecord(context.records)
         self._account: Account | None = None
         self._protocol = protocol
@@ -84,17 +87,28 @@ class Session:
         return self._protocol.client
 
     @property
+    def ended(self) -> bool:
+        """Whether the connection is over."""
+        return self._protocol.state is State.CLOSED
+
+    @property
     def told(self) -> Collection[ShareId]:
         """The cards that the client was told of."""
         return self._card_list.told if self._card_list is not None else ()
 
     def refresh(self) -> None:
         """Tell the client what has changed in its card list, and nothing else."""
+        self.connection.attempt(self._refresh)
+
+    def _refresh(self) -> None:
         if self._card_list is not None and self._view is not None:
             self._card_list.tell(self._view.announcements())
 
     def adopt(self, account: Account | None) -> None:
         """Go on with an edited F-line; a login that would fail now ends."""
+        self.connection.attempt(lambda: self._adopt(account))
+
+    def _adopt(self, account: Account | None) -> None:
         before = self._account
         if account is None or before is None or not before.same_login(account):
             self.connection.close(CloseReason.CONFIG_CHANGED)
@@ -106,13 +120,19 @@ class Session:
 
     def probe(self) -> None:
         """Send a sign of life: a peer that is gone answers it with the end of the connection."""
-        self._protocol.send_keepalive()
+        self.connection.attempt(self._protocol.send_keepalive)
         self.connection.flush()
 
     def finish(self, request: "_Request", answer: ControlWords | Nok, trace: Trace) -> None:
         """Answer one request of the client."""
         if self._requests.pop(request.request_id, None) is None:
             return
+        try:
+            self._finish(request, answer, trace)
+        except Exception as error:
+            self.connection.fail(error)
+
+    def _finish(self, request: "_Request", answer: ControlWords | Nok, trace: Trace) -> None:
         if isinstance(answer, ControlWords):
             self._protocol.answer(request.request_id, answer)
         else:
@@ -156,7 +176,8 @@ class Session:
             self._protocol.refuse_login(CloseReason.UNKNOWN_USER, shown)
             return
         self._take_account(account)  # from here on its name stands in the log, password or not
-        if (holder := self._context.sessions.get(user)) is not None:
+        holder = self._context.sessions.get(user)
+        if holder is not None and not holder.ended:
             holder.probe()
             detail = f"from {holder.connection.peer}"
             self._protocol.refuse_login(CloseReason.ALREADY_CONNECTED, detail)
@@ -167,7 +188,15 @@ class Session:
             self._context.tasks.start(name, self._check_host(account, account.line.host))
 
     async def _check_host(self, account: Account, host: str) -> None:
-        allowed = await comes_from(host, self.connection.address)
+        try:
+            allowed = await comes_from(host, self.connection.address)
+        except Exception as error:
+            self.connection.fail(error)
+            return
+        self.connection.attempt(lambda: self._host_checked(account, host, allowed=allowed))
+        self.connection.flush()
+
+    def _host_checked(self, account: Account, host: str, *, allowed: bool) -> None:
         if self._protocol.state is State.CLOSED:
             return
         if allowed:
@@ -175,14 +204,14 @@ class Session:
         else:
             detail = f"line {account.line.line}: {host}"
             self._protocol.refuse_login(CloseReason.WRONG_ADDRESS, detail)
-        self.connection.flush()
 
     def _take_account(self, account: Account) -> None:
         self._account, self.record.line = account, account.line
 
     def _log_in(self) -> None:
         assert self._account is not None
-        if self._account.user in self._context.sessions:  # two logins at the same moment
+        holder = self._context.sessions.get(self._account.user)
+        if holder is not None and not holder.ended:  # two logins at the same moment
             self._protocol.close(CloseReason.ALREADY_CONNECTED)
             return
         self._context.sessions[self._account.user] = self
@@ -256,22 +285,32 @@ class Session:
     # The end.
 
     def _end(self, closed: Closed) -> None:
+        """Give back all that the session holds. Each callback runs, whatever another raises."""
         context = self._context
-        context.admission.leave(self.connection)
         waiting = list(self._requests.values())
         self._requests.clear()
-        context.exchange.gone(waiting)
-        context.emm_gate.forget(self)
-        if self._card_list is not None:
-            self._card_list.close()
-        # Who is in `sessions` was logged in; everybody else never got so far.
-        if self._account is None or context.sessions.get(self._account.user) is not self:
+        with ExitStack() as held:
+            held.callback(self._tell_of_end, closed, logged_in=self._leave_account())
+            if self.client is not None:
+                held.callback(context.clones.gone, self.client.node_id, self.connection.address)
+            if self._card_list is not None:
+                held.callback(self._card_list.close)
+            held.callback(context.emm_gate.forget, self)
+            held.callback(context.exchange.gone, waiting)
+
+    def _leave_account(self) -> bool:
+        """Free the account for the next login; whether this session had it."""
+        sessions, account = self._context.sessions, self._account
+        if account is None or sessions.get(account.user) is not self:
+            return False
+        del sessions[account.user]
+        return True
+
+    def _tell_of_end(self, closed: Closed, *, logged_in: bool) -> None:
+        if logged_in:
+            self.record.logged_out(str(closed))
+        else:
             self.record.login_failed(closed)
-            return
-        del context.sessions[self._account.user]
-        if self.client is not None:
-            context.clones.gone(self.client.node_id, self.connection.address)
-        self.record.logged_out(str(closed))
 
 
 @dataclass(slots=True, eq=False)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from cccamd.cards import Card, CardTable, Rejected, Rejection, SourceId, SourcePolicy
@@ -126,6 +127,7 @@ class UpstreamSource(Source):
         clones: CloneWatch,
         observers: Observers,
         on_cards_changed: Callable[[], None],
+        on_failure: Callable[[str, BaseException], None],
     ) -> None:
         super().__init__(upstream.name)
         self.upstream = upstream
@@ -135,7 +137,9 @@ class UpstreamSource(Source):
         self.program = ""
         """What the server calls itself; empty without a partner text."""
         self.source_id = table.add_source(upstream.policy)
-        self.link = Link(upstream.target(), identity=identity, handle=self._handle)
+        self.link = Link(
+            upstream.target(), identity=identity, handle=self._handle, on_failure=on_failure
+        )
         self._table = table
         self._exchange = exchange
         self._clones = clones
@@ -298,13 +302,18 @@ class UpstreamSource(Source):
         self._exchange.add_source(self.source_id, self, traits)
 
     def _lose(self) -> None:
+        """Take back all that the login brought. Each callback runs, whatever another raises."""
         self.up_at = None
-        protocol = self.link.protocol
-        if protocol is not None and protocol.server is not None:
-            self._clones.gone(protocol.server.node_id, self.link.peer_address)
         self._asks.clear()
         self._link_ids.clear()
-        self._exchange.remove_source(self.source_id)
+        protocol = self.link.protocol
+        with ExitStack() as held:
+            if protocol is not None and protocol.server is not None:
+                held.callback(self._clones.gone, protocol.server.node_id, self.link.peer_address)
+            held.callback(self._drop_cards)
+            held.callback(self._exchange.remove_source, self.source_id)
+
+    def _drop_cards(self) -> None:
         if self._table.drop_source(self.source_id):
             self._on_cards_changed()
 

@@ -76,7 +76,7 @@ class Freezes:
         """Everything that is known at a moment."""
         watches = list(self._watches.values())
         open_freezes = [
-            replace(watch.freeze, seconds=now - watch.freeze.at)
+            replace(watch.freeze, seconds=max(0.0, now - watch.freeze.at))
             for watch in watches
             if watch.freeze
         ]
@@ -192,6 +192,7 @@ class Freezes:
         freeze, watch.freeze = watch.freeze, None
         if freeze is None:
             return []
+        now = max(now, freeze.at)  # the wall clock may have been set back
         around = dict.fromkeys((*freeze.around, *self._around(watch, zero=freeze.at, end=now)))
         over = replace(freeze, seconds=now - freeze.at, over=True, around=tuple(around))
         self._past.append(over)
@@ -232,4 +233,4 @@ class Freezes:
         if not account.services:
             del self._accounts[account.name]
         watch.due_at = None
-        return self._end(watch, max(at, watch.freeze.at) if watch.freeze else at)
+        return self._end(watch, at)

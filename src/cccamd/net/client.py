@@ -45,6 +45,10 @@ def _ignore(step: str) -> None:
     """Nobody wants to know."""
 
 
+def _closes(name: str, error: BaseException) -> None:
+    """An error of ours is the reason in `Closed`, which whoever waits is told."""
+
+
 class Client:
     """One login at one server, to be awaited."""
 
@@ -69,7 +73,9 @@ class Client:
             ConnectError: it failed; says how far it got.
         """
         client = cls(passed)
-        client._connection = await dial(target, identity=identity, handle=client._handle)
+        client._connection = await dial(
+            target, identity=identity, handle=client._handle, on_failure=_closes
+        )
         passed("TCP connection")
         await client._wait_for(lambda: client.server is not None)
         if client.closed is not None:

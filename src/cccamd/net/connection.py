@@ -38,20 +38,33 @@ class Connected:
 class Connection(asyncio.Protocol, Generic[P]):
     """A protocol object with a socket, a clock and a timer.
 
-    `handle` gets each event in order: first `Connected`, last `Closed`, each exactly once.
-    Whoever makes the protocol object send something calls `flush` afterwards.
+    `handle` gets each event in order: first `Connected`, last `Closed`, each exactly once;
+    after `close` nothing but `Closed` follows. Whoever makes the protocol object send
+    something calls `flush` afterwards.
+
+    Whatever `handle` or the protocol object raises is told to `on_failure` (with a name for
+    this connection) and ends this connection, and nothing else: `Closed` follows as always.
     """
 
-    def __init__(self, protocol: P, handle: Callable[[object], None]) -> None:
+    def __init__(
+        self,
+        protocol: P,
+        handle: Callable[[object], None],
+        *,
+        on_failure: Callable[[str, BaseException], None],
+    ) -> None:
         self.protocol = protocol
         self.address = ""
         """The peer's IP address."""
         self.port = 0
         self._handle = handle
+        self._on_failure = on_failure
+        self._on_end: Callable[[], None] | None = None
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._alarm = Alarm(self._on_alarm)
         self._closed_reported = False
+        self._failed = False
         self._handling = False
 
     def __repr__(self) -> str:
@@ -62,6 +75,10 @@ class Connection(asyncio.Protocol, Generic[P]):
         """The peer as logs name it: address and port."""
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"{host}:{self.port}"
+
+    def when_ended(self, act: Callable[[], None]) -> None:
+        """Let somebody give back what this connection holds: called once, whatever failed."""
+        self._on_end = act
 
     def now(self) -> float:
         """The clock that the protocol object is fed with."""
@@ -79,7 +96,10 @@ class Connection(asyncio.Protocol, Generic[P]):
         """
         if not self._handling:
             self._handle_events()
-            self._write()
+            try:
+                self._write()
+            except Exception as error:
+                self.fail(error)
 
     def round_trip(self) -> tuple[float, float] | None:
         """The kernel's estimate of the way there and back, and how much it varies; seconds.
@@ -98,37 +118,64 @@ class Connection(asyncio.Protocol, Generic[P]):
         self.protocol.close(reason, detail)
         self.flush()
 
+    def attempt(self, act: Callable[[], object]) -> None:
+        """Do something for the peer; if that fails, this connection ends, and nothing else."""
+        try:
+            act()
+        except Exception as error:
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """End the connection because of an error of ours, which is reported."""
+        self._on_failure(f"the connection of {self.peer}", error)
+        self.protocol.close(CloseReason.INTERNAL_ERROR, type(error).__name__)
+        if not self._failed:
+            self._failed = True
+            self.flush()
+        elif self._transport is not None:
+            self._transport.abort()  # not even the end goes as it should
+
     # asyncio calls these.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self.address, self.port = peer_address(transport)
-        set_socket_options(transport.get_extra_info("socket"))
-        self._handle(Connected(self.address))
+        self.attempt(self._begin)
         self.flush()
 
     def data_received(self, data: bytes) -> None:
-        self.protocol.receive_data(data, self._loop.time())
+        try:
+            self.protocol.receive_data(data, self._loop.time())
+        except Exception as error:
+            self.fail(error)
         self.flush()
 
     def eof_received(self) -> None:
-        self.protocol.receive_eof(self._loop.time())
+        self.attempt(lambda: self.protocol.receive_eof(self._loop.time()))
         self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.protocol.receive_eof(self._loop.time())
+        self.eof_received()
         self._transport = None
         self.flush()
         self._alarm.cancel()
 
     # Inside.
 
+    def _begin(self) -> None:
+        assert self._transport is not None
+        set_socket_options(self._transport.get_extra_info("socket"))
+        self._handle(Connected(self.address))
+
     def _handle_events(self) -> None:
         self._handling = True
         try:
             while events := self.protocol.events_received():
                 for event in events:
-                    self._pass_on(event)
+                    try:
+                        self._pass_on(event)
+                    except Exception as error:
+                        self.fail(error)
         finally:
             self._handling = False
 
@@ -137,7 +184,13 @@ class Connection(asyncio.Protocol, Generic[P]):
             if self._closed_reported:
                 return
             self._closed_reported = True
-        self._handle(event)
+            try:
+                self._handle(event)
+            finally:
+                if self._on_end is not None:
+                    self._on_end()
+        elif self.protocol.state is not State.CLOSED:  # not closed by an event before this one
+            self._handle(event)
 
     def _write(self) -> None:
         data = self.protocol.data_to_send()
@@ -165,7 +218,7 @@ class Connection(asyncio.Protocol, Generic[P]):
         self._handle_events()
 
     def _on_alarm(self) -> None:
-        self.protocol.handle_deadline(self._loop.time())
+        self.attempt(lambda: self.protocol.handle_deadline(self._loop.time()))
         self.flush()
 
 

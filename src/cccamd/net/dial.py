@@ -43,7 +43,11 @@ class Identity:
 
 
 async def dial(
-    target: Target, *, identity: Identity, handle: Callable[[object], None]
+    target: Target,
+    *,
+    identity: Identity,
+    handle: Callable[[object], None],
+    on_failure: Callable[[str, BaseException], None],
 ) -> Connection[ClientProtocol]:
     """Resolve the name, connect, and leave the login to the protocol object.
 
@@ -64,7 +68,7 @@ async def dial(
             login_timeout=target.login_timeout,
             answer_timeout=target.answer_timeout,
         )
-        return Connection(protocol, handle)
+        return Connection(protocol, handle, on_failure=on_failure)
 
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):

@@ -59,6 +59,7 @@ class Link:
         *,
         identity: Identity,
         handle: Callable[[object], None],
+        on_failure: Callable[[str, BaseException], None],
         backoff: Backoff | None = None,
     ) -> None:
         self.target = target
@@ -68,6 +69,7 @@ class Link:
         """The address that the host's name led to."""
         self._identity = identity
         self._handle = handle
+        self._on_failure = on_failure
         self._backoff = backoff or Backoff()
         self._connection: Connection[ClientProtocol] | None = None
         self._ended = asyncio.Event()
@@ -119,11 +121,17 @@ class Link:
                     self._backoff.reset()
                 delay = self._backoff.next_delay(random.random)
                 self.state, self.last_failure = LinkState.WAITING, reason
-                self._handle(LinkWaiting(reason, delay))
+                self._tell_of_waiting(LinkWaiting(reason, delay))
                 await asyncio.sleep(delay)
         finally:
             if self._connection is not None:
                 self._connection.close()
+
+    def _tell_of_waiting(self, waiting: LinkWaiting) -> None:
+        try:
+            self._handle(waiting)
+        except Exception as error:
+            self._on_failure(f"the link to {self.target.address}", error)
 
     async def _attempt(self) -> str:
         """Connect and stay until the end; return why it ended."""
@@ -131,7 +139,10 @@ class Link:
         self._ended.clear()
         try:
             self._connection = await dial(
-                self._announcing(), identity=self._identity, handle=self._on_event
+                self._announcing(),
+                identity=self._identity,
+                handle=self._on_event,
+                on_failure=self._on_failure,
             )
         except ConnectError as error:
             return str(error)

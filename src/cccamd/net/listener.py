@@ -26,6 +26,9 @@ class Guest(Hashable, Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
 
+    def when_ended(self, act: Callable[[], None]) -> None:
+        """Call `act` once when it has ended, whatever failed in between."""
+
     def close(self, reason: CloseReason = ..., detail: str = ...) -> None:
         """End it."""
 
@@ -52,10 +55,12 @@ class Listener:
         *,
         make_guest: Callable[[], Guest],
         on_refused: Callable[[str, Refusal], None],
+        on_failure: Callable[[str, BaseException], None],
     ) -> None:
         self.admission = admission
         self._make_guest = make_guest
         self._on_refused = on_refused
+        self._on_failure = on_failure
         self._servers: list[asyncio.Server] = []
 
     @property
@@ -102,7 +107,14 @@ class Listener:
             cast(Guest, guest).close(reason)
 
     def let_in(self, transport: asyncio.Transport) -> None:
-        """Decide about one connection."""
+        """Decide about one connection; whatever goes wrong, it does not stay half open."""
+        try:
+            self._decide(transport)
+        except Exception as error:
+            transport.abort()
+            self._on_failure("the door", error)
+
+    def _decide(self, transport: asyncio.Transport) -> None:
         address, _ = peer_address(transport)
         refusal = self.admission.refusal(address)
         if refusal is not None:
@@ -110,6 +122,7 @@ class Listener:
             self._on_refused(address, refusal)
             return
         guest = self._make_guest()
+        guest.when_ended(lambda: self.admission.leave(guest))
         crowded_out = cast(Guest | None, self.admission.enter(guest, address))
         if crowded_out is not None:
             crowded_out.close(CloseReason.TOO_MANY_LOGINS)

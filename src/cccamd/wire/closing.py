@@ -29,6 +29,7 @@ class CloseReason(Enum):
     GARBAGE = "the bytes received are no frames"
     MALFORMED_LOGIN = "the peer introduced itself with a malformed message"
     SILENT = "nothing was received for too long"
+    INTERNAL_ERROR = "an error of cccamd itself; its log says more"
     NOT_READING = "the peer does not read what it is sent"
     NO_ANSWER = "an ECM was not answered; in plain mode nothing more can be asked then"
 

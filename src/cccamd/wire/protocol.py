@@ -96,7 +96,7 @@ class Protocol(ABC):
         """Do what is due; being called early does no harm."""
 
     def events_received(self) -> list[object]:
-        """Hand over what happened since the last call, in order."""
+        """Hand over what happened since the last call, in order; after the end only `Closed`."""
         events, self._events = self._events, []
         return events
 
@@ -145,7 +145,8 @@ class Protocol(ABC):
     def _close(self, reason: CloseReason, detail: str = "") -> None:
         if self.state is not State.CLOSED:
             self.state = State.CLOSED
-            self._events.append(Closed(reason, detail))
+            # What came before is void: who acted upon it would act upon a closed connection.
+            self._events = [Closed(reason, detail)]
 
     def _agree(self, offered: Capabilities) -> None:
         self.capabilities = offered & self._offer
