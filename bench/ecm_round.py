@@ -14,7 +14,7 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
 from cryptography.hazmat.primitives.ciphers import Cipher as StreamCipher
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
-from cccamd.wire import (
+from cccamd.wire.cccam import (
     Capabilities,
     ClientProtocol,
     ControlWords,

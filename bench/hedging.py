@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 from cccamd.cards import CardTable, SourceId, View, Viewer
-from cccamd.config import FLine
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import Action, Ask, Deliver, Router, RouterSettings, SourceTraits
-from cccamd.wire import CardAdded, ControlWords, EcmRequest, Provider, with_checksums
+from cccamd.setup.cccamcfg import FLine
+from cccamd.wire.cccam import CardAdded, ControlWords, EcmRequest, Provider, with_checksums
 
 CAID, IDENT = Caid(0x0B00), Ident(0x030B00)
 REQUESTS = 50_000

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 
 from cccamd.cards import CardTable, LocalCard, View, Viewer
-from cccamd.config import FLine
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import Ask, Router, SourceTraits
-from cccamd.wire import ControlWords, EcmRequest, Provider, with_checksums
+from cccamd.setup.cccamcfg import FLine
+from cccamd.wire.cccam import ControlWords, EcmRequest, Provider, with_checksums
 
 ROUNDS = 10
 REQUESTS = 5000

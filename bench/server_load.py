@@ -22,7 +22,7 @@ from pathlib import Path
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.net import Client, Identity, Target
-from cccamd.wire import EcmRequest, make_node_id
+from cccamd.wire.cccam import EcmRequest, make_node_id
 
 PORT, WEB_PORT = 15998, 15997
 WATCHED = f"WEBINFO LISTEN PORT : {WEB_PORT}\nALLOW TELNETINFO : no\n"

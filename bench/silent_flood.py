@@ -20,7 +20,7 @@ from pathlib import Path
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.net import Client, Identity, Target
-from cccamd.wire import EcmRequest, make_node_id
+from cccamd.wire.cccam import EcmRequest, make_node_id
 
 PORT = 15999
 CFG = (

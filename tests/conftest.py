@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-from cccamd.ts import CsaLibraryMissing, require_csa
+from cccamd.lab.ts import CsaLibraryMissing, require_csa
 
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.register_profile("deep", max_examples=5000, deadline=None)
@@ -12,7 +12,18 @@ collect_ignore: list[str] = []
 try:
     require_csa()
 except CsaLibraryMissing:
-    collect_ignore += ["ts/test_csa.py", "demo"]
+    collect_ignore += [
+        "lab/test_csa.py",
+        "lab/test_broadcast.py",
+        "lab/test_comparison.py",
+        "lab/test_demo_client.py",
+        "lab/test_demo_command.py",
+        "lab/test_demo_run.py",
+        "lab/test_picture.py",
+        "lab/test_receiver.py",
+        "lab/test_report.py",
+        "lab/test_scrambler.py",
+    ]
 
 
 def pytest_report_header() -> list[str]:

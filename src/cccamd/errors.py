@@ -2,15 +2,15 @@
 
 CccamdError                  anything a person may be shown as one clear sentence
 |-- ConfigError              a configuration file that cannot be used at all
-|   '-- ConfigFileError      ... because it cannot be read          (cccamd.config)
+|   '-- ConfigFileError      ... because it cannot be read          (cccamd.setup.cccamcfg)
 |-- NodeIdError              a text that is no node id
-|-- LocalProtocolError       the protocol core was misused: our bug (cccamd.wire)
+|-- LocalProtocolError       the protocol core was misused: our bug (cccamd.wire.cccam)
 |-- ListenError              a port that is not to be had           (cccamd.net)
 |-- CannotDecode, CardUnavailable, EmmRefused                       (cccamd.localcards)
-|-- StorageError             a card's key file                      (cccamd.localcards)
-|-- CasError                 the open test CAS                      (cccamd.cas)
-|-- TsError                  a broken transport stream              (cccamd.ts)
-'-- CsaLibraryMissing        libdvbcsa is not installed             (cccamd.ts)
+|-- StorageError             a card's key file                      (cccamd.lab.storage)
+|-- CasError                 the open test CAS                      (cccamd.lab.cas)
+|-- TsError                  a broken transport stream              (cccamd.lab.ts)
+'-- CsaLibraryMissing        libdvbcsa is not installed             (cccamd.lab.ts)
 """
 
 

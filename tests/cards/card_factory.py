@@ -3,9 +3,9 @@
 from typing import Any
 
 from cccamd.cards import CardTable, View, Viewer
-from cccamd.config import FLine
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.wire import CardAdded, EcmRequest, Provider
+from cccamd.setup.cccamcfg import FLine
+from cccamd.wire.cccam import CardAdded, EcmRequest, Provider
 
 OURS = NodeId(b"ourselfs")
 CLIENT = NodeId(b"theclient"[:8])

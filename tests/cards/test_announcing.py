@@ -15,7 +15,7 @@ from cccamd.cards import (
     judge,
 )
 from cccamd.ids import ShareId, Sid
-from cccamd.wire import PAYLOAD_LIMIT, SIDS_LIMIT, CardAdded, CardRemoved, Provider
+from cccamd.wire.cccam import PAYLOAD_LIMIT, SIDS_LIMIT, CardAdded, CardRemoved, Provider
 
 SIDS = tuple(Sid(number) for number in range(1, 301))
 

@@ -5,7 +5,7 @@ from card_factory import OURS, announced, node
 
 from cccamd.cards import Added, Card, CardTable, Kept, LocalCard, Rejected, SourceId, SourcePolicy
 from cccamd.ids import Caid, NodeId, ShareId
-from cccamd.wire import SHARED_NODE_IDS, CardAdded
+from cccamd.wire.cccam import SHARED_NODE_IDS, CardAdded
 
 LOCAL = LocalCard(caid=Caid(0x0B00), reshare=1)
 

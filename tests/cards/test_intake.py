@@ -3,9 +3,9 @@
 from card_factory import CAID, OURS, announced, node, providers
 
 from cccamd.cards import Added, CardTable, Kept, Rejected, Rejection, SourcePolicy
-from cccamd.config import Limit
 from cccamd.ids import Caid, Ident, NodeId, ShareId
-from cccamd.wire import CardAdded
+from cccamd.setup.cccamcfg import Limit
+from cccamd.wire.cccam import CardAdded
 
 
 def take(message: CardAdded, **policy: object) -> Added | Kept | Rejected:

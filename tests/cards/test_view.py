@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from cccamd.cards import Added, Card, CardTable, LocalCard, Reason, SourceId, View, difference
-from cccamd.config import Limit, Service
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.wire import SHARED_NODE_IDS, CardAdded, CardRemoved, Nok
+from cccamd.setup.cccamcfg import Limit, Service
+from cccamd.wire.cccam import SHARED_NODE_IDS, CardAdded, CardRemoved, Nok
 
 
 def learn(table: CardTable, message: CardAdded) -> Card:

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cccamd.cards import Card, CardTable, LocalCard, Reason, Viewer, judge
-from cccamd.config import Dialect, FLine, Limit
 from cccamd.ids import Caid, Ident, NodeId
-from cccamd.wire import SHARED_NODE_IDS
+from cccamd.setup.cccamcfg import Dialect, FLine, Limit
+from cccamd.wire.cccam import SHARED_NODE_IDS
 
 CAIDS = st.sampled_from([0x0100, 0x0500])
 IDENTS = st.sampled_from([0x80, 0x81, 0x82])

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cccamd.cas import CardKeys, CasError, HeadEnd, decode, learn
 from cccamd.cli.cas import app
 from cccamd.ids import Sid
-from cccamd.localcards.open import OpenCard
-from cccamd.localcards.storage import read_key_file
-from cccamd.toml import parse
+from cccamd.lab.cas import CardKeys, CasError, HeadEnd, decode, learn
+from cccamd.lab.opencard import OpenCard
+from cccamd.lab.storage import read_key_file
+from cccamd.setup.toml import parse
 
 UA = "0000000012345678"
 NOW = datetime.now(UTC)

@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cccamd.cli.explain import explain
-from cccamd.explain import Explanation, as_json
+from cccamd.why import Explanation, as_json
 
 app = typer.Typer()
 app.command()(explain)

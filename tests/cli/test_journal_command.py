@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cccamd.cli.journal import journal
-from cccamd.journal import Database, Entry, Kind
+from cccamd.watch.journal import Database, Entry, Kind
 
 AT = 1_795_370_400.0
 

@@ -31,7 +31,9 @@ from cccamd.cli import statusview
 from cccamd.cli import terminal as parts
 from cccamd.cli.status import status
 from cccamd.cli.webreader import NoAnswer, address_of_url
-from cccamd.diag import (
+from cccamd.facts import Snapshot
+from cccamd.ids import Caid, Ident, Sid
+from cccamd.watch import (
     ChannelMargin,
     EcmResult,
     FreezeReport,
@@ -41,8 +43,6 @@ from cccamd.diag import (
     Span,
     Tone,
 )
-from cccamd.ids import Caid, Ident, Sid
-from cccamd.status import Snapshot
 from cccamd.web import Login, PointInfo, Status, api_routes, create_app
 
 app = typer.Typer()

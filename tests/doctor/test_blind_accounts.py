@@ -3,12 +3,12 @@
 import pytest
 
 from cccamd.cards import Card, CardTable, LocalCard
-from cccamd.config import parse
 from cccamd.doctor.accounts import KnownCards, judge_accounts, running_cards
 from cccamd.doctor.finding import Finding, Verdict
 from cccamd.doctor.running import RunningStatus, StatusUnavailable, read_status
 from cccamd.ids import Caid, Ident, NodeId, ShareId
-from cccamd.wire import CardAdded, Provider
+from cccamd.setup.cccamcfg import parse
+from cccamd.wire.cccam import CardAdded, Provider
 
 OWN = NodeId(bytes(7) + b"\1")
 THEIRS = NodeId(bytes(7) + b"\2")

@@ -10,21 +10,21 @@ from pathlib import Path
 import pytest
 
 from cccamd.cards import CardTable, Rejected
-from cccamd.config import parse
-from cccamd.daemon import Server, Setup, Upstream, upstreams_of
 from cccamd.doctor import Finding, Verdict, trial
 from cccamd.doctor.installation import Installation
 from cccamd.doctor.running import RunningSource
 from cccamd.doctor.trial import Trial, try_server
 from cccamd.doctor.upstreams import MEANINGS, Patient, judge_upstream
+from cccamd.facts import SourceKind
 from cccamd.ids import NodeId
 from cccamd.localcards import find_kinds
 from cccamd.net import Identity, Step
 from cccamd.routing import Priorities
-from cccamd.status import SourceKind
-from cccamd.toml import ParsedToml
-from cccamd.toml import parse as parse_toml
-from cccamd.wire import is_original_seed, make_node_id
+from cccamd.server import Server, Setup, Upstream, upstreams_of
+from cccamd.setup.cccamcfg import parse
+from cccamd.setup.toml import ParsedToml
+from cccamd.setup.toml import parse as parse_toml
+from cccamd.wire.cccam import is_original_seed, make_node_id
 
 HOST = "127.0.0.1"
 IDENTITY = Identity(make_node_id(os.urandom(4)), "doctor test")

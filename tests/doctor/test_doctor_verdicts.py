@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from cccamd.config import InfoPort, parse
 from cccamd.doctor.address import judge_address
 from cccamd.doctor.answer_times import judge_answer_times
 from cccamd.doctor.clock import TimeAnswer, judge_clock, servers_in
@@ -29,7 +28,8 @@ from cccamd.doctor.resources import (
 from cccamd.doctor.round_trip import jitter, judge_round_trip
 from cccamd.doctor.running import RunningSource
 from cccamd.doctor.service_user import unit_user
-from cccamd.status import SourceKind
+from cccamd.facts import SourceKind
+from cccamd.setup.cccamcfg import InfoPort, parse
 
 OK, NOT_CHECKED, ADVICE, WARNING, FAILURE = Verdict
 CFG = Path("/etc/CCcam.cfg")

@@ -19,8 +19,8 @@ from cccamd.doctor.running import (
     RunningSource,
     RunningStatus,
 )
+from cccamd.facts import SourceKind
 from cccamd.ids import parse_node_id
-from cccamd.status import SourceKind
 
 OWN = "380ceca0f39150d3"
 OTHER = "3f29c1d0437a04c2"

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from plugin_package import install
 
+from cccamd.lab.opencard import OpenCard
 from cccamd.localcards import CardConfig, GuardedCard, find_kinds, start_card
 from cccamd.localcards.fixed import FixedCard
-from cccamd.localcards.open import OpenCard
 from cccamd.localcards.test import TestCard
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "plugins.md"

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.net import Client, Connected, Connection, Identity, Target
-from cccamd.wire import (
+from cccamd.wire.cccam import (
     CardsDue,
     Closed,
     CloseReason,

@@ -5,7 +5,6 @@ from typing import Any
 from network import CAID, IDENT, cw_of
 
 from cccamd.cards import Card, CardTable, LocalCard, SourceId, View, Viewer
-from cccamd.config import FLine
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import (
     Action,
@@ -18,7 +17,8 @@ from cccamd.routing import (
     RouterSettings,
     SourceTraits,
 )
-from cccamd.wire import CardAdded, EcmRequest, Provider
+from cccamd.setup.cccamcfg import FLine
+from cccamd.wire.cccam import CardAdded, EcmRequest, Provider
 
 OURS, CLIENT = NodeId(b"ourselfs"), NodeId(b"receiver")
 

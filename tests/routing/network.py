@@ -11,7 +11,6 @@ from heapq import heappop, heappush
 from typing import Any
 
 from cccamd.cards import Card, CardTable, LocalCard, SourceId, View, Viewer, difference
-from cccamd.config import FLine
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import (
     Abandon,
@@ -26,7 +25,8 @@ from cccamd.routing import (
     SourceTraits,
     Trace,
 )
-from cccamd.wire import (
+from cccamd.setup.cccamcfg import FLine
+from cccamd.wire.cccam import (
     CardAdded,
     CardRemoved,
     ControlWords,

@@ -6,7 +6,6 @@ import pytest
 from desk import CLIENT, Desk, asked, delivered, ecm, refused
 from network import IDENT, cw_of
 
-from cccamd.config import Limit
 from cccamd.ids import Caid, Ident, NodeId, Sid
 from cccamd.routing import (
     Abandon,
@@ -22,7 +21,8 @@ from cccamd.routing import (
     SourceTraits,
     System,
 )
-from cccamd.wire import SHARED_NODE_IDS, ControlWords, Nok
+from cccamd.setup.cccamcfg import Limit
+from cccamd.wire.cccam import SHARED_NODE_IDS, ControlWords, Nok
 
 CW = cw_of(ecm()).raw
 

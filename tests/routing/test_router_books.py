@@ -9,7 +9,7 @@ from network import cw_of
 from cccamd.cards import View
 from cccamd.routing import Action, Ask, Deliver, Refusal, Refuse, SourceTraits
 from cccamd.routing.patience import ASK_LIFETIME
-from cccamd.wire import ControlWords
+from cccamd.wire.cccam import ControlWords
 
 DEADLINE = 4.5
 STALE = cw_of(b"some other")

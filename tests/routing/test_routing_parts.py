@@ -14,7 +14,7 @@ from cccamd.routing.cache import CwCache
 from cccamd.routing.standby import StandbyGroup
 from cccamd.routing.times import FORGOTTEN_AFTER, SAMPLES, AnswerTimes
 from cccamd.routing.verification import Flaw, Verification
-from cccamd.wire import SHARED_NODE_IDS, ControlWords
+from cccamd.wire.cccam import SHARED_NODE_IDS, ControlWords
 
 SERVICE = (CAID, IDENT, Sid(1))
 

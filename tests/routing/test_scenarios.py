@@ -17,10 +17,10 @@ from network import (
     silent,
 )
 
-from cccamd.config import Dialect, Limit
 from cccamd.ids import Caid, Ident
 from cccamd.routing import Refusal, SourceTraits
-from cccamd.wire import CardAdded, ControlWords, EcmRequest, Nok
+from cccamd.setup.cccamcfg import Dialect, Limit
+from cccamd.wire.cccam import CardAdded, ControlWords, EcmRequest, Nok
 
 
 def chain(network: Network, names: str) -> None:

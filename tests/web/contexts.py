@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from cccamd.diag import FreezeReport, History, Note
-from cccamd.explain import Explanation, Question
+from cccamd.facts import Snapshot
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.status import Snapshot
+from cccamd.watch import FreezeReport, History, Note
 from cccamd.web import Login, WebContext
+from cccamd.why import Explanation, Question
 
 CHANNEL_NAME = "Das Erste"
 PROVIDER_NAME = "ARD"

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from cccamd.config import parse
-from cccamd.daemon import Server, Setup
 from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.localcards import find_kinds
 from cccamd.net import Client, Identity, Target
 from cccamd.routing import Priorities
-from cccamd.toml import parse as parse_toml
-from cccamd.wire import DEFAULT_VERSION, EcmRequest, make_node_id
+from cccamd.server import Server, Setup
+from cccamd.setup.cccamcfg import parse
+from cccamd.setup.toml import parse as parse_toml
+from cccamd.wire.cccam import DEFAULT_VERSION, EcmRequest, make_node_id
 
 HOST = "127.0.0.1"
 CARD = '[[card]]\nkind = "test"\ncaid = "{caid}"\nproviders = ["00000A"]\n'

@@ -9,7 +9,9 @@ from typing import Any
 
 from starlette.applications import Starlette
 
-from cccamd.diag import (
+from cccamd.facts import CardStatus, ClientStatus, ServiceId, Snapshot, SourceKind, SourceStatus
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.watch import (
     ChannelMargin,
     ClientLoggedIn,
     EcmFinished,
@@ -24,7 +26,8 @@ from cccamd.diag import (
     SourceAnswered,
     SourceDown,
 )
-from cccamd.explain import (
+from cccamd.web import Login, WebContext, create_app
+from cccamd.why import (
     CardAnswer,
     EcmStory,
     Explanation,
@@ -34,16 +37,6 @@ from cccamd.explain import (
     StoryStep,
     Weight,
 )
-from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.status import (
-    CardStatus,
-    ClientStatus,
-    ServiceId,
-    Snapshot,
-    SourceKind,
-    SourceStatus,
-)
-from cccamd.web import Login, WebContext, create_app
 
 NOW = float(int(time.time()))
 NEWS = ServiceId(Caid(0x0B00), Ident(0x030B00), Sid(0x1D80))

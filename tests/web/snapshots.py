@@ -1,7 +1,6 @@
 """Snapshots made by hand: small ones by name, and a whole household."""
 
-from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.status import (
+from cccamd.facts import (
     CardStatus,
     ClientStatus,
     ServiceId,
@@ -10,6 +9,7 @@ from cccamd.status import (
     SourceKind,
     SourceStatus,
 )
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 
 NOW = 1_700_000_000.0
 STARTED_AT = NOW - 93_784.0

@@ -12,7 +12,9 @@ from contexts import CHANNEL_NAME, a_context, an_explanation
 from snapshots import LOCAL, NOW, UPSTREAM, a_card, a_household, a_snapshot, an_offline_source
 from starlette.applications import Starlette
 
-from cccamd.diag import (
+from cccamd.facts import ServiceId, Snapshot
+from cccamd.ids import Caid, Ident, Sid
+from cccamd.watch import (
     ChannelMargin,
     EcmFinished,
     EcmResult,
@@ -23,22 +25,12 @@ from cccamd.diag import (
     SourceAnswered,
     Tone,
 )
-from cccamd.explain import (
-    EcmStory,
-    Explanation,
-    Finding,
-    Question,
-    Setting,
-    StoryStep,
-    Weight,
-)
-from cccamd.ids import Caid, Ident, Sid
-from cccamd.status import ServiceId, Snapshot
 from cccamd.web.api import api_routes
 from cccamd.web.apimodels import Status
 from cccamd.web.app import create_app
 from cccamd.web.context import WebContext
 from cccamd.web.endpoints import ENDPOINTS, Explainer
+from cccamd.why import EcmStory, Explanation, Finding, Question, Setting, StoryStep, Weight
 
 SERVICE = ServiceId(Caid(0x0500), Ident(0x032830), Sid(0x1D80))
 WATCHED = {"account": "living", "caid": SERVICE.caid, "ident": SERVICE.ident, "sid": SERVICE.sid}

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scene import NEWS, Scene
 
-from cccamd.diag import Freeze, FreezeReport
-from cccamd.explain import Question
+from cccamd.watch import Freeze, FreezeReport
 from cccamd.web.links import explain_link
 from cccamd.web.questions import QuestionError, read_question
+from cccamd.why import Question
 
 HOSTILE = '<script>alert("1")</script>&'
 

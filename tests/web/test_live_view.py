@@ -8,7 +8,7 @@ from time import time
 from browsing import get, serving
 from scene import ATTIC, HOME, LOCAL, NEWS, NOW, SPORT, Scene, card, client, source
 
-from cccamd.diag import EcmFinished, EcmResult, SourceAnswered
+from cccamd.watch import EcmFinished, EcmResult, SourceAnswered
 from cccamd.web import create_app
 
 PARTS = {

@@ -14,7 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from snapshots import NOW, OFFLINE, UPSTREAM, a_card, a_household, a_snapshot, a_source
 
-from cccamd.diag import (
+from cccamd.facts import Snapshot
+from cccamd.ids import Caid, Ident, Sid
+from cccamd.watch import (
     ChannelMargin,
     ClientLoggedOut,
     EcmFinished,
@@ -27,10 +29,9 @@ from cccamd.diag import (
     SourceAnswered,
     SourceDown,
 )
-from cccamd.ids import Caid, Ident, Sid
-from cccamd.status import Snapshot
+from cccamd.watch.metrics.metrics import NAMES_LIMIT, Metrics, metrics_text
 from cccamd.web.app import create_app
-from cccamd.web.metrics import NAMES_LIMIT, Metrics, metrics_route, metrics_text
+from cccamd.web.scraping import metrics_route
 
 DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana" / "cccamd.json"
 UNITS = ("_seconds", "_bytes", "_total", "_info", "_count", "_sum", "_bucket", "_seconds_total")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from cccamd.ids import NodeId
-from cccamd.wire import (
+from cccamd.wire.cccam import (
     ALL_CAPABILITIES,
     DEFAULT_VERSION,
     Capabilities,

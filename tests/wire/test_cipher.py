@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.wire.cipher import Cipher
+from cccamd.wire.cccam.cipher import Cipher
 
 KEYS = st.binary(min_size=16, max_size=16) | st.binary(min_size=20, max_size=20)
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.wire import is_original_seed, is_partner_seed, make_node_id, offers_partner
-from cccamd.wire.handshake import derive_keys, make_seed, pack_user, unpack_user
+from cccamd.wire.cccam import is_original_seed, is_partner_seed, make_node_id, offers_partner
+from cccamd.wire.cccam.handshake import derive_keys, make_seed, pack_user, unpack_user
 
 
 @given(st.binary(min_size=12, max_size=12))

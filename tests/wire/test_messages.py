@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.wire import (
+from cccamd.wire.cccam import (
     Capabilities,
     CardAdded,
     CardRemoved,
@@ -25,9 +25,9 @@ from cccamd.wire import (
     parse_version,
     with_checksums,
 )
-from cccamd.wire.controlwords import mask, without_signed_shift
-from cccamd.wire.frames import Command, command_name
-from cccamd.wire.messages import parse_text
+from cccamd.wire.cccam.controlwords import mask, without_signed_shift
+from cccamd.wire.cccam.frames import Command, command_name
+from cccamd.wire.cccam.messages import parse_text
 
 U8, U16, U24, U32 = (st.integers(0, (1 << bits) - 1) for bits in (8, 16, 24, 32))
 NODES = st.binary(min_size=8, max_size=8).map(NodeId)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pair import PARTNER_NODE, PLAIN_NODE, Pair
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.wire import (
+from cccamd.wire.cccam import (
     Capabilities,
     CardAdded,
     CardRemoved,

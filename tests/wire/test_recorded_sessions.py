@@ -6,7 +6,7 @@ import pytest
 from recorded import COMPLETE, SESSIONS, Session, Unit
 
 from cccamd.ids import NodeId
-from cccamd.wire import (
+from cccamd.wire.cccam import (
     CardAdded,
     CardRemoved,
     ClientData,

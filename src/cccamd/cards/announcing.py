@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from cccamd.cards.visibility import Verdict
 from cccamd.ids import NodeId, ShareId
-from cccamd.wire import PAYLOAD_LIMIT, SIDS_LIMIT, UA_LENGTH, CardAdded, CardRemoved, Provider
+from cccamd.wire.cccam import PAYLOAD_LIMIT, SIDS_LIMIT, UA_LENGTH, CardAdded, CardRemoved, Provider
 
 NO_UA = bytes(UA_LENGTH)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NewType
 
 from cccamd.ids import Caid, NodeId, ShareId, Sid
-from cccamd.wire import UA_LENGTH, Provider
+from cccamd.wire.cccam import UA_LENGTH, Provider
 
 SourceId = NewType("SourceId", int)
 """One local card, or one upstream link; given out by `CardTable.add_source`, never used again."""

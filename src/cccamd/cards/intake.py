@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cccamd.cards.limits import LimitTable, find_limit, limit_table
-from cccamd.config import Limit
 from cccamd.ids import Ident, NodeId, format_caid, format_node_id
-from cccamd.wire import CardAdded, Provider
+from cccamd.setup.cccamcfg import Limit
+from cccamd.wire.cccam import CardAdded, Provider
 
 CARDS_LIMIT = 5000
 """More cards of one upstream than any public share list has; a bound for memory, no policy."""

@@ -5,8 +5,8 @@ Source: docs/config.md sections 3.1 (group1) and 3.2.
 
 from collections.abc import Iterable
 
-from cccamd.config import Limit
 from cccamd.ids import Caid, Ident
+from cccamd.setup.cccamcfg import Limit
 
 LimitTable = dict[tuple[int, int], Limit]
 """Limits by what they name; 0 stands for all."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cccamd.cards.card import Card, LocalCard, SourceId
 from cccamd.cards.intake import Rejected, Rejection, SourcePolicy, examine
 from cccamd.ids import Caid, NodeId, ShareId
-from cccamd.wire import SHARED_NODE_IDS, CardAdded, Provider
+from cccamd.wire.cccam import SHARED_NODE_IDS, CardAdded, Provider
 
 SHARE_ID_MODULUS = 1 << 32
 CHANGES_KEPT = 4096

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from cccamd.config import TimeFrame
+from cccamd.setup.cccamcfg import TimeFrame
 
 
 def is_open(timeframes: Iterable[TimeFrame], minute: int) -> bool:

@@ -10,7 +10,7 @@ from cccamd.cards.services import Request, denies_service, fit, fit_sentence
 from cccamd.cards.table import CardTable
 from cccamd.cards.visibility import Reason, Verdict, Viewer, judge
 from cccamd.ids import Caid, Ident, ShareId, Sid
-from cccamd.wire import SHARED_NODE_IDS, CardAdded, EcmRequest, Nok
+from cccamd.wire.cccam import SHARED_NODE_IDS, CardAdded, EcmRequest, Nok
 
 REQUESTS_KEPT = 1024
 """More different services no honest client asks within one state of the card table."""

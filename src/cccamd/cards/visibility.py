@@ -8,9 +8,9 @@ from enum import Enum
 
 from cccamd.cards.card import Card
 from cccamd.cards.limits import LimitTable, find_limit, limit_table
-from cccamd.config import FLine, Limit
 from cccamd.ids import Ident, NodeId
-from cccamd.wire import SHARED_NODE_IDS, Provider
+from cccamd.setup.cccamcfg import FLine, Limit
+from cccamd.wire.cccam import SHARED_NODE_IDS, Provider
 
 RESHARE_LIMIT = 255
 """One byte on the wire."""

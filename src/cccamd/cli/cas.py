@@ -11,7 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cccamd.cas import (
+from cccamd.errors import CccamdError
+from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident
+from cccamd.lab.cas import (
     KEY_LENGTH,
     NONCE_LENGTH,
     SA_LENGTH,
@@ -31,10 +33,8 @@ from cccamd.cas import (
     format_key_id,
     format_time,
 )
-from cccamd.errors import CccamdError
-from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident
-from cccamd.localcards import read_key_file, replace_key_file
-from cccamd.wire import CW_LENGTH, ControlWords, with_checksums
+from cccamd.lab.storage import read_key_file, replace_key_file
+from cccamd.wire.cccam import CW_LENGTH, ControlWords, with_checksums
 
 PERIOD_SECONDS = 10
 """The usual crypto period; only the default of `ecm --period` counts in it."""

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.style import Style
 
-from cccamd.config import (
+from cccamd.localcards import find_kinds
+from cccamd.setup.cccamcfg import (
     ConfigFileError,
     Diagnostic,
     Hint,
@@ -26,8 +27,7 @@ from cccamd.config import (
     read_file,
     read_stream,
 )
-from cccamd.localcards import find_kinds
-from cccamd.toml import load
+from cccamd.setup.toml import load
 
 _STDIN = "-"
 _TOML_ENDING = ".toml"

@@ -34,7 +34,7 @@ def demo(
 ) -> None:
     """Scramble a test picture, descramble it with the help of a server and its card."""
     # Not above: a server has no use for transport streams, and starts sooner without.
-    from cccamd.demo import Options, run
+    from cccamd.lab.demo import Options, run
 
     # A demo that is ended takes its server with it, as after Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cccamd.cli.terminal import plain
-from cccamd.daemon import PROGRAM, default_path
 from cccamd.doctor import Finding, Request, Verdict, examine, worst
+from cccamd.server import PROGRAM
+from cccamd.setup.nodeid import default_path
 
 _STYLES: Final = {
     Verdict.OK: Style(color="green"),

@@ -17,9 +17,10 @@ from cccamd.cli.webreader import (
     not_cccamd,
     read_api,
 )
-from cccamd.config import ConfigFileError, parse, read_file
-from cccamd.daemon import Files, load_files
-from cccamd.explain import (
+from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_sid
+from cccamd.setup.cccamcfg import ConfigFileError, parse, read_file
+from cccamd.setup.startup import Files, load_files
+from cccamd.why import (
     Explanation,
     NotAnExplanationError,
     Places,
@@ -30,8 +31,7 @@ from cccamd.explain import (
     read_places,
     report_lines,
 )
-from cccamd.explain import explain as make_explanation
-from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_sid
+from cccamd.why import explain as make_explanation
 
 EXIT_WELL, EXIT_NOTHING, EXIT_UNREADABLE = 0, 1, 2
 

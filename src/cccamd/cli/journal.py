@@ -11,16 +11,16 @@ from typing import Annotated, Final, TextIO
 
 import typer
 
-from cccamd.config import (
+from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_service, format_sid
+from cccamd.setup.cccamcfg import (
     ChannelNames,
     ConfigFileError,
     load_config,
     parse_channelinfo,
     read_file,
 )
-from cccamd.daemon import default_path
-from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_service, format_sid
-from cccamd.journal import FILE_NAME, Entry, JournalError, Kind, parse_since, read_entries
+from cccamd.setup.nodeid import default_path
+from cccamd.watch.journal import FILE_NAME, Entry, JournalError, Kind, parse_since, read_entries
 
 EXIT_UNREADABLE: Final = 2
 _COLUMNS: Final = (

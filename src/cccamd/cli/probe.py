@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cccamd.daemon import PROGRAM
 from cccamd.ids import (
     Caid,
     Ident,
@@ -24,7 +23,8 @@ from cccamd.ids import (
     format_sid,
 )
 from cccamd.net import Client, ConnectError, ConnectionLost, Identity, Step, Target
-from cccamd.wire import (
+from cccamd.server import PROGRAM
+from cccamd.wire.cccam import (
     ECM_LIMIT,
     NODE_ID_RANDOM_LENGTH,
     CardAdded,

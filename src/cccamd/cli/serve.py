@@ -9,24 +9,21 @@ from typing import Annotated, Final
 import typer
 
 from cccamd import __version__
-from cccamd.config import ConfigFileError
-from cccamd.daemon import (
+from cccamd.ids import NodeId
+from cccamd.net import ListenError, TaskSet
+from cccamd.server import (
     AccountFocus,
-    Example,
-    Files,
     Server,
     Setup,
-    default_path,
-    load_files,
-    load_or_make,
     raise_file_limit,
     set_up_logging,
     wait_for_change,
 )
-from cccamd.ids import NodeId
-from cccamd.journal import FILE_NAME as JOURNAL_NAME
-from cccamd.journal import Journal, JournalLimits
-from cccamd.net import ListenError, TaskSet
+from cccamd.setup.cccamcfg import ConfigFileError
+from cccamd.setup.nodeid import default_path, load_or_make
+from cccamd.setup.startup import Example, Files, load_files
+from cccamd.watch.journal import FILE_NAME as JOURNAL_NAME
+from cccamd.watch.journal import Journal, JournalLimits
 
 log = logging.getLogger("cccamd.server")
 

@@ -23,7 +23,7 @@ from cccamd.cli.webreader import (
     read_api,
     read_json,
 )
-from cccamd.config import ConfigFileError
+from cccamd.setup.cccamcfg import ConfigFileError
 from cccamd.web import HistoryInfo, Status
 
 EXIT_NO_ANSWER: Final = 1

@@ -16,8 +16,8 @@ from cccamd.cli.terminal import (
     span,
     sparkline,
 )
-from cccamd.diag import Tone
-from cccamd.status import SourceKind
+from cccamd.facts import SourceKind
+from cccamd.watch import Tone
 from cccamd.web import (
     ClientInfo,
     HistoryInfo,

@@ -10,8 +10,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
-from cccamd.config import ConfigFileMissingError, InfoPort, LoadedConfig, load_config
 from cccamd.errors import CccamdError
+from cccamd.setup.cccamcfg import ConfigFileMissingError, InfoPort, LoadedConfig, load_config
 
 TIMEOUT: Final = 5.0
 """Seconds; on this machine an answer takes a few milliseconds."""

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cccamd.config import SEARCHED_PATHS, Diagnostic, ParseResult, Severity
 from cccamd.doctor.finding import Check, Finding, Verdict
 from cccamd.doctor.installation import Installation
 from cccamd.doctor.permissions import Place, User, first_barrier, group_name, is_open_to_all
 from cccamd.doctor.wording import count, listed, some_of
-from cccamd.toml import ParsedToml
+from cccamd.setup.cccamcfg import SEARCHED_PATHS, Diagnostic, ParseResult, Severity
+from cccamd.setup.toml import ParsedToml
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from cccamd.cards import CardTable, Rejected, SourceId
-from cccamd.config import CLine
-from cccamd.daemon import Upstream, upstreams_of
 from cccamd.doctor.accounts import KnownCards, judge_accounts, running_cards
 from cccamd.doctor.address import judge_address
 from cccamd.doctor.answer_times import judge_answer_times
@@ -56,10 +54,12 @@ from cccamd.doctor.running import (
 from cccamd.doctor.service_user import find_service_user
 from cccamd.doctor.trial import Trial, try_server
 from cccamd.doctor.upstreams import Patient, judge_upstream
-from cccamd.explain import local_card
 from cccamd.ids import NodeId, format_node_id
 from cccamd.net import Identity, Step
-from cccamd.wire import NODE_ID_RANDOM_LENGTH, make_node_id
+from cccamd.server import Upstream, upstreams_of
+from cccamd.setup.cccamcfg import CLine
+from cccamd.why import local_card
+from cccamd.wire.cccam import NODE_ID_RANDOM_LENGTH, make_node_id
 
 TRIALS_AT_ONCE: Final = 8
 """Servers that are tried at the same time: more would disturb the round trips measured."""

@@ -3,9 +3,16 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cccamd.config import SEARCHED_PATHS, Config, ConfigFileError, ParseResult, load_config, parse
 from cccamd.localcards import find_kinds
-from cccamd.toml import FILE_NAME, ParsedToml, TomlConfig, load
+from cccamd.setup.cccamcfg import (
+    SEARCHED_PATHS,
+    Config,
+    ConfigFileError,
+    ParseResult,
+    load_config,
+    parse,
+)
+from cccamd.setup.toml import FILE_NAME, ParsedToml, TomlConfig, load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

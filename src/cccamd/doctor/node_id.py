@@ -11,7 +11,7 @@ from cccamd.doctor.running import RunningStatus
 from cccamd.doctor.wording import some_of
 from cccamd.errors import NodeIdError
 from cccamd.ids import NodeId, format_node_id, parse_node_id
-from cccamd.wire import SHARED_NODE_IDS
+from cccamd.wire.cccam import SHARED_NODE_IDS
 
 MACHINE_ID: Final = Path("/etc/machine-id")
 """Written when a system is installed or first started."""

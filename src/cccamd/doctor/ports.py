@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
-from cccamd.config import Config, InfoPort
 from cccamd.doctor.finding import Check, Finding, Verdict
 from cccamd.doctor.permissions import user_numbered
 from cccamd.doctor.processes import (
@@ -18,6 +17,7 @@ from cccamd.doctor.processes import (
     owners,
     servers_of,
 )
+from cccamd.setup.cccamcfg import Config, InfoPort
 
 _KNOWN_PROGRAMS: Final = {
     "cccam": "the original CCcam is still running",

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cccamd.config import InfoPort
 from cccamd.doctor.finding import Check, Finding, Verdict
 from cccamd.doctor.installation import Installation
 from cccamd.doctor.ports import Holder
-from cccamd.status import SourceKind
+from cccamd.facts import SourceKind
+from cccamd.setup.cccamcfg import InfoPort
 
 FETCH_TIMEOUT: Final = 3.0
 SIZE_LIMIT: Final = 32 * 1024 * 1024

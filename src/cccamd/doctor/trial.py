@@ -17,7 +17,7 @@ from cccamd.net import (
     Target,
     explain_connect_error,
 )
-from cccamd.wire import CardAdded, is_original_seed, is_partner_seed
+from cccamd.wire.cccam import CardAdded, is_original_seed, is_partner_seed
 
 STEP_TIMEOUT: Final = 5.0
 """Seconds for each of: the name, the connection, the first bytes."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from cccamd.cards import Rejected, SourcePolicy
-from cccamd.config import CLine
 from cccamd.doctor.finding import Check, Finding, Verdict
 from cccamd.doctor.running import RunningSource
 from cccamd.doctor.trial import SEED_LENGTH, Trial, is_seed
 from cccamd.doctor.wording import count, listed
 from cccamd.net import Step
+from cccamd.setup.cccamcfg import CLine
 
 NEWCAMD_GREETING_LENGTH: Final = 14
 """A newcamd server begins with so many random bytes."""

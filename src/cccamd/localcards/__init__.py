@@ -11,7 +11,6 @@ from cccamd.localcards.card import (
 )
 from cccamd.localcards.guard import GuardedCard, GuardLimits, Report, start_card
 from cccamd.localcards.registry import InstalledKinds, find_kinds
-from cccamd.localcards.storage import StorageError, read_key_file, replace_key_file
 
 __all__ = [
     "CannotDecode",
@@ -25,9 +24,6 @@ __all__ = [
     "InstalledKinds",
     "LocalCard",
     "Report",
-    "StorageError",
     "find_kinds",
-    "read_key_file",
-    "replace_key_file",
     "start_card",
 ]

@@ -25,7 +25,7 @@ from cccamd.localcards.card import (
     LocalCard,
 )
 from cccamd.localcards.stepping import StepTimer
-from cccamd.wire import ControlWords
+from cccamd.wire.cccam import ControlWords
 
 T = TypeVar("T")
 

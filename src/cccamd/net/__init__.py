@@ -1,4 +1,4 @@
-"""TCP connections on asyncio: a thin shell around `cccamd.wire`.
+"""TCP connections on asyncio: a thin shell around `cccamd.wire.cccam`.
 
 It knows no configuration and no cards: everything is a plain argument.
 """
@@ -9,13 +9,13 @@ from cccamd.net.backoff import Backoff
 from cccamd.net.client import Client, ConnectionLost
 from cccamd.net.connection import Connected, Connection, peer_address
 from cccamd.net.dial import Identity, Target, dial
-from cccamd.net.failures import ConnectError, Step, explain_connect_error
-from cccamd.net.infoport import InfoListener
+from cccamd.net.failures import ConnectError, Step, explain_connect_error, explain_listen_error
 from cccamd.net.link import Link, LinkState, LinkWaiting
-from cccamd.net.listener import Listener, ListenError, open_sockets
+from cccamd.net.listener import FAMILY_MISSING, Listener, ListenError, open_sockets
 from cccamd.net.tasks import TaskSet
 
 __all__ = [
+    "FAMILY_MISSING",
     "Admission",
     "AdmissionLimits",
     "Alarm",
@@ -26,7 +26,6 @@ __all__ = [
     "Connection",
     "ConnectionLost",
     "Identity",
-    "InfoListener",
     "Link",
     "LinkState",
     "LinkWaiting",
@@ -38,6 +37,7 @@ __all__ = [
     "TaskSet",
     "dial",
     "explain_connect_error",
+    "explain_listen_error",
     "open_sockets",
     "peer_address",
 ]

@@ -12,7 +12,7 @@ from cccamd.ids import ShareId
 from cccamd.net.connection import Connection
 from cccamd.net.dial import Identity, Target, dial
 from cccamd.net.failures import ConnectError, Step
-from cccamd.wire import (
+from cccamd.wire.cccam import (
     CardAdded,
     CardRemoved,
     ClientProtocol,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
 from cccamd.net.alarm import Alarm
-from cccamd.wire import Closed, CloseReason, Protocol, State
+from cccamd.wire.cccam import Closed, CloseReason, Protocol, State
 
 WRITE_BUFFER_LIMIT = 256 * 1024
 """Bytes that a peer may leave unread; an honest one reads twenty bytes at once."""

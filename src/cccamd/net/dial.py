@@ -8,7 +8,7 @@ from typing import Final
 from cccamd.ids import NodeId
 from cccamd.net.connection import Connection
 from cccamd.net.failures import ConnectError, Step, explain_connect_error
-from cccamd.wire import DEFAULT_VERSION, ClientProtocol, Version
+from cccamd.wire.cccam import DEFAULT_VERSION, ClientProtocol, Version
 
 CONNECT_TIMEOUT: Final = 5.0
 

@@ -11,7 +11,7 @@ from cccamd.net.backoff import Backoff
 from cccamd.net.connection import Connected, Connection
 from cccamd.net.dial import Identity, Target, dial
 from cccamd.net.failures import ConnectError
-from cccamd.wire import (
+from cccamd.wire.cccam import (
     ChallengeReceived,
     ClientProtocol,
     Closed,

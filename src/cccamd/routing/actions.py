@@ -9,7 +9,7 @@ from typing import NamedTuple, NewType
 from cccamd.cards import Card, SourceId
 from cccamd.ids import NodeId
 from cccamd.routing.trace import Trace
-from cccamd.wire import ControlWords, EcmRequest, Nok
+from cccamd.wire.cccam import ControlWords, EcmRequest, Nok
 
 AskId = NewType("AskId", int)
 Waiter = Hashable

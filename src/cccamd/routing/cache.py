@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cccamd.cards import Card
 from cccamd.routing.keys import EcmKey
 from cccamd.routing.trace import Log
-from cccamd.wire import ControlWords
+from cccamd.wire.cccam import ControlWords
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from cccamd.routing.pauses import Pauses
 from cccamd.routing.priorities import Priorities
 from cccamd.routing.ranking import Ranked, rank_card
 from cccamd.routing.trace import Event
-from cccamd.wire import Nok
+from cccamd.wire.cccam import Nok
 
 
 class Chooser:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from cccamd.ids import NodeId
-from cccamd.wire import SHARED_NODE_IDS
+from cccamd.wire.cccam import SHARED_NODE_IDS
 
 
 @dataclass(frozen=True, slots=True)

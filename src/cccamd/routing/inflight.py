@@ -8,7 +8,7 @@ from cccamd.routing.actions import Action, AskId, LoopDetected, Waiter
 from cccamd.routing.health import SourceHealth
 from cccamd.routing.keys import EcmKey, Refusal, Service
 from cccamd.routing.trace import Log, Result, Trace
-from cccamd.wire import SHARED_NODE_IDS, ControlWords, EcmRequest
+from cccamd.wire.cccam import SHARED_NODE_IDS, ControlWords, EcmRequest
 
 
 @dataclass(slots=True, eq=False)

@@ -17,7 +17,7 @@ from cccamd.routing.settings import RouterSettings
 from cccamd.routing.timers import Timers
 from cccamd.routing.trace import Event, Result, Trace
 from cccamd.routing.verification import Flaw, Verification
-from cccamd.wire import ControlWords, EcmRequest, Nok
+from cccamd.wire.cccam import ControlWords, EcmRequest, Nok
 
 _EVENTS = {
     Refusal.NOT_DECODED: Event.NOT_DECODED,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cccamd.routing.keys import EcmKey, Service
-from cccamd.wire import ControlWords
+from cccamd.wire.cccam import ControlWords
 
 SERVICES_LIMIT = 2000
 """A bound for memory: the oldest service is forgotten."""

@@ -17,19 +17,15 @@ from cccamd.web.context import (
     WebContext,
 )
 from cccamd.web.endpoints import Explainer
-from cccamd.web.metrics import Metrics, metrics_route
-from cccamd.web.oldpages import old_page_routes
-from cccamd.web.oldtables import Look
+from cccamd.web.oldwords import clean, duration, heading, home_lines, version_word
+from cccamd.web.scraping import metrics_route
 from cccamd.web.serving import WebServer
-from cccamd.web.telnet import TelnetDialogue, telnet_refusal
 
 __all__ = [
     "ClientInfo",
     "Explainer",
     "HistoryInfo",
     "Login",
-    "Look",
-    "Metrics",
     "NoteInfo",
     "PointInfo",
     "ServerInfo",
@@ -37,12 +33,14 @@ __all__ = [
     "SourceInfo",
     "Status",
     "SystemInfo",
-    "TelnetDialogue",
     "WebContext",
     "WebServer",
     "api_routes",
+    "clean",
     "create_app",
+    "duration",
+    "heading",
+    "home_lines",
     "metrics_route",
-    "old_page_routes",
-    "telnet_refusal",
+    "version_word",
 ]

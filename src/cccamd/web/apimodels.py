@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
-from cccamd.diag import Tone
+from cccamd.facts import ServiceId, SourceKind
 from cccamd.ids import (
     format_caid,
     format_ident,
@@ -15,7 +15,7 @@ from cccamd.ids import (
     format_share_id,
     format_sid,
 )
-from cccamd.status import ServiceId, SourceKind
+from cccamd.watch import Tone
 
 
 def _format(show: Any, kind: type) -> BeforeValidator:
@@ -31,7 +31,7 @@ HopCounts = Annotated[dict[int, int], BeforeValidator(dict)]
 
 
 class ApiModel(BaseModel):
-    """Base: made from the values of `cccamd.status`, by attribute."""
+    """Base: made from the values of `cccamd.facts`, by attribute."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from cccamd.diag import Freeze, FreezeReport
-from cccamd.status import ServiceId, Snapshot, SourceStatus
+from cccamd.facts import ServiceId, Snapshot, SourceStatus
+from cccamd.watch import Freeze, FreezeReport
 from cccamd.web.context import WebContext
 from cccamd.web.jsonvalues import Json
 from cccamd.web.links import explain_link

@@ -7,10 +7,10 @@ Every page module has `routes(context: WebContext) -> Sequence[BaseRoute]`; `cre
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from cccamd.diag import FreezeReport, History, Note
-from cccamd.explain import Explanation, Question
+from cccamd.facts import Snapshot
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.status import Snapshot
+from cccamd.watch import FreezeReport, History, Note
+from cccamd.why import Explanation, Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

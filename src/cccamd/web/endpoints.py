@@ -12,13 +12,13 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cccamd.diag import Series, Span
-from cccamd.explain import Explanation, Question
+from cccamd.facts import CardStatus, Snapshot
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.status import CardStatus, Snapshot
+from cccamd.watch import Series, Span
 from cccamd.web.apimodels import Cards, Clients, Happened, Sources, Status
 from cccamd.web.apireports import FreezesInfo, Health, HistoryInfo, Readiness
 from cccamd.web.context import WebContext
+from cccamd.why import Explanation, Question
 
 NOTES_IN_STATUS: Final = 30
 

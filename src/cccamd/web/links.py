@@ -2,8 +2,8 @@
 
 from urllib.parse import urlencode
 
+from cccamd.facts import ServiceId
 from cccamd.ids import format_caid, format_ident, format_sid
-from cccamd.status import ServiceId
 
 
 def explain_link(*, account: str = "", source: str = "", service: ServiceId | None = None) -> str:

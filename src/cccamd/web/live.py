@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from cccamd.diag import Series, Span
+from cccamd.watch import Series, Span
 from cccamd.web.context import WebContext
 from cccamd.web.jsonvalues import Json
 from cccamd.web.view import Moment, look, overview, times

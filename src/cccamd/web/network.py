@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
+from cccamd.facts import CardStatus, Snapshot
 from cccamd.ids import NodeId, format_node_id
-from cccamd.status import CardStatus, Snapshot
 from cccamd.web.jsonvalues import Json
 from cccamd.web.links import explain_link
 

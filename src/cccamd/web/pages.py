@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from cccamd.explain import CardAnswer, Explanation, Question
 from cccamd.ids import format_service
 from cccamd.web.context import WebContext
 from cccamd.web.links import explain_link
-from cccamd.web.oldpages import heading, home_block
+from cccamd.web.oldwords import heading, home_block
 from cccamd.web.questions import QuestionError, read_question
+from cccamd.why import CardAnswer, Explanation, Question
 
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("cccamd.web"),

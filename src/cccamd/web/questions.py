@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from cccamd.errors import CccamdError
-from cccamd.explain import Question
 from cccamd.ids import Caid, Ident, Sid
+from cccamd.why import Question
 
 LENGTH_LIMIT: Final = 256
 _DIGITS: Final = {"caid": 4, "ident": 6, "sid": 4}

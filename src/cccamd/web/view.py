@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from cccamd.diag import ChannelMargin, Freeze, FreezeReport, Note, Series, Span
+from cccamd.facts import CardStatus, ClientStatus, ServiceId, Snapshot, SourceStatus
 from cccamd.ids import format_caid, format_ident, format_node_id, format_service
-from cccamd.status import CardStatus, ClientStatus, ServiceId, Snapshot, SourceStatus
+from cccamd.watch import ChannelMargin, Freeze, FreezeReport, Note, Series, Span
 from cccamd.web.attention import attention
 from cccamd.web.context import WebContext
 from cccamd.web.jsonvalues import Json

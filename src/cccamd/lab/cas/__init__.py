@@ -1,0 +1,62 @@
+"""A small open conditional access system for laboratories and tests (docs/open-cas.md).
+
+Pure: keys, nonces and the time are arguments, nothing here touches a disk or a clock.
+"""
+
+from cccamd.lab.cas.ecm import Ecm, EcmHeader, parse_ecm, seal_ecm
+from cccamd.lab.cas.emm import (
+    Addressee,
+    Command,
+    Emm,
+    EmmHeader,
+    RevokeKey,
+    SetKey,
+    parse_emm,
+    seal_emm,
+)
+from cccamd.lab.cas.errors import CasError
+from cccamd.lab.cas.headend import HeadEnd, IssuedCard
+from cccamd.lab.cas.keys import (
+    SA_LENGTH,
+    UA_LENGTH,
+    CardKeys,
+    GroupKey,
+    KeyFile,
+    ManagementKey,
+    ServiceKey,
+    format_key_id,
+    format_time,
+)
+from cccamd.lab.cas.section import KEY_LENGTH, NONCE_LENGTH
+from cccamd.lab.cas.smartcard import decode, learn
+
+__all__ = [
+    "KEY_LENGTH",
+    "NONCE_LENGTH",
+    "SA_LENGTH",
+    "UA_LENGTH",
+    "Addressee",
+    "CardKeys",
+    "CasError",
+    "Command",
+    "Ecm",
+    "EcmHeader",
+    "Emm",
+    "EmmHeader",
+    "GroupKey",
+    "HeadEnd",
+    "IssuedCard",
+    "KeyFile",
+    "ManagementKey",
+    "RevokeKey",
+    "ServiceKey",
+    "SetKey",
+    "decode",
+    "format_key_id",
+    "format_time",
+    "learn",
+    "parse_ecm",
+    "parse_emm",
+    "seal_ecm",
+    "seal_emm",
+]

@@ -1,0 +1,104 @@
+"""A real `cccamd serve` in a process of its own, with one open card and one account."""
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cccamd.errors import CccamdError
+from cccamd.ids import format_caid
+from cccamd.lab.cas import CardKeys
+
+HOST = "127.0.0.1"
+USER = "viewer"
+STOP_TIMEOUT = 5.0
+_LOG_LINES_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where it listens, and who may log in."""
+
+    port: int
+    password: str
+    process: asyncio.subprocess.Process
+    log: Path
+
+    def check(self) -> None:
+        """Make sure that it still runs.
+
+        Raises:
+            CccamdError: it has ended; says with which words.
+        """
+        if self.process.returncode is not None:
+            last = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES_SHOWN:]
+            raise CccamdError("\n".join(["the server has ended:", *last]))
+
+
+@asynccontextmanager
+async def run_server(folder: Path, card: CardKeys) -> AsyncIterator[Server]:
+    """Write the configuration of a server into `folder`, run it, stop it in the end.
+
+    It may not listen yet when the body begins.
+    """
+    password = secrets.token_hex(8)
+    port = await _free_port()
+    log = folder / "server.log"
+    arguments = _write_files(folder, card, port=port, password=password)
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "cccamd", "serve", *arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        yield Server(port, password, process, log)
+    finally:
+        await _stop(process)
+
+
+def _write_files(folder: Path, card: CardKeys, *, port: int, password: str) -> list[str]:
+    """Return the arguments that name the files."""
+    config = folder / "CCcam.cfg"
+    config.write_text(
+        f"SERVER LISTEN PORT : {port}\nALLOW WEBINFO : no\nALLOW TELNETINFO : no\n"
+        "ALLOW TELNETINFO : no\n"
+        "ALLOW WEBINFO : no\n"
+        f"F: {USER} {password}\n"
+    )
+    keys = folder / "card.json"
+    keys.touch(mode=0o600)
+    keys.write_text(card.serialize())
+    toml = folder / "cccamd.toml"
+    toml.write_text(
+        "[[card]]\n"
+        'kind = "open"\n'
+        f'caid = "{format_caid(card.caid)}"\n'
+        'providers = ["000000"]\n'
+        f'keys = "{keys.name}"\n'
+    )
+    node_id = folder / "node-id"
+    return ["-C", os.fspath(config), "-T", os.fspath(toml), "-n", os.fspath(node_id)]
+
+
+async def _free_port() -> int:
+    listener = await asyncio.start_server(lambda _reader, writer: writer.close(), HOST, 0)
+    async with listener:
+        port: int = listener.sockets[0].getsockname()[1]
+        return port
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_TIMEOUT)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,110 @@
+"""The `open` kind: a card of the open test CAS, its keys in a file (docs/open-cas.md)."""
+
+import asyncio
+import threading
+from datetime import UTC, datetime
+
+from pydantic import Field
+
+from cccamd.ids import Ident, Sid, format_caid
+from cccamd.lab.cas import SA_LENGTH, CardKeys, CasError, decode, learn
+from cccamd.lab.storage import StorageError, permission_warnings, read_key_file, replace_key_file
+from cccamd.localcards import (
+    CannotDecode,
+    CardConfig,
+    CardOptions,
+    CardUnavailable,
+    EmmRefused,
+    ImmediateCard,
+)
+from cccamd.wire.cccam import ControlWords
+
+
+class OpenOptions(CardOptions):
+    """Where the card's keys are."""
+
+    keys: str = Field(min_length=1, description="the name of a file that `cccamd cas` made")
+
+
+class OpenCard(ImmediateCard):
+    """Decodes with the service keys of its file, and keeps there what EMMs teach it."""
+
+    Options = OpenOptions
+
+    def __init__(self, config: CardConfig, options: OpenOptions) -> None:
+        super().__init__(config, options)
+        self._path = config.folder / options.keys
+        self._keys: CardKeys  # there after start
+        self._unsaved = False
+        self._saving = threading.Lock()
+
+    async def start(self) -> None:
+        """Load the key file and see whether it belongs to this table."""
+        try:
+            self._keys = await asyncio.to_thread(read_key_file, self._path, CardKeys)
+        except StorageError as error:
+            raise CardUnavailable(str(error)) from None
+        if self._keys.caid != self.config.caid:
+            raise CardUnavailable(
+                f"{self._path} is a card of CAID {format_caid(self._keys.caid)}, "
+                f"the table says {format_caid(self.config.caid)}"
+            )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Whether the key file is private, and can be kept up to date."""
+        return permission_warnings(self._path)
+
+    @property
+    def ua(self) -> bytes:
+        """The card's own address."""
+        return self._keys.ua
+
+    def sa(self, ident: Ident) -> bytes:
+        """The SA of the first group under this provider, or zeros."""
+        found = (sa for sa, group in self._keys.groups.items() if group.ident == ident)
+        return next(found, bytes(SA_LENGTH))
+
+    def decode_now(self, ecm: bytes, *, ident: Ident, sid: Sid) -> ControlWords:
+        """Decode with the service key that the ECM names."""
+        try:
+            return decode(self._keys, ecm, sid=sid, now=datetime.now(UTC))
+        except CasError as error:
+            raise CannotDecode(str(error)) from None
+
+    async def handle_emm(self, emm: bytes) -> None:
+        """Learn, and return when the disk has it."""
+        try:
+            self._keys = learn(self._keys, emm)
+            self._unsaved = True
+        except CasError as error:
+            raise EmmRefused(str(error)) from None
+        finally:
+            await self._save()
+
+    async def _save(self) -> None:
+        """Write what is not on the disk yet; a failed write is tried again with the next EMM."""
+        if not self._unsaved:
+            return
+        try:
+            await asyncio.to_thread(self._save_newest)
+        except StorageError as error:
+            raise EmmRefused(f"learnt until the next restart only: {error}") from None
+
+    def _save_newest(self) -> None:
+        """Runs in a thread that outlives a cancelled EMM; the lock keeps the order.
+
+        Each thread writes what is newest when its turn comes, so an older state never
+        replaces a newer one.
+        """
+        with self._saving:
+            self._unsaved = False  # before reading: what is learnt from now on is the next's
+            try:
+                replace_key_file(self._path, self._keys)
+            except StorageError:
+                self._unsaved = True
+                raise
+
+    async def close(self) -> None:
+        """Try once more to keep what could not be written."""
+        await self._save()

@@ -1,0 +1,85 @@
+"""Files of keys, read whole and replaced whole.
+
+A reader finds the old content or the new one, also after a power cut or kill -9 at any
+moment: the new content is complete on the disk before it gets the file's name.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import TypeVar
+
+from cccamd.errors import CccamdError
+from cccamd.lab.cas import CasError, KeyFile
+
+F = TypeVar("F", bound=KeyFile)
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OWNER_ONLY = 0o600
+
+
+class StorageError(CccamdError):
+    """A file cannot be read or written; names the file."""
+
+
+def read_key_file(path: Path, kind: type[F]) -> F:
+    """Read a file of keys.
+
+    Raises:
+        StorageError: there is none, it may not be read, or it is not a file of this kind.
+    """
+    try:
+        return kind.parse(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise StorageError(f"{path}: not a UTF-8 text file") from None
+    except CasError as error:
+        raise StorageError(f"{path}: {error}") from None
+
+
+def replace_key_file(path: Path, keys: KeyFile) -> None:
+    """Write a file that only its owner may read, in place of the one there.
+
+    Blocks until the disk has it. Follows symbolic links. One writer at a time.
+
+    Raises:
+        StorageError: nothing was changed, or the disk did not confirm the change.
+    """
+    target = path.resolve()
+    new = target.with_name(f".{target.name}.new")
+    try:
+        _write_new(new, keys.serialize().encode("utf-8"))
+        new.replace(target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror or error}") from None
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    path.unlink(missing_ok=True)  # left by a process that was killed
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the renaming itself last: it lives in the folder, not in the file."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def permission_warnings(path: Path) -> tuple[str, ...]:
+    """Say what is wrong with who may use an existing file: too many others, or not we."""
+    warnings = []
+    if path.stat().st_mode & _OTHERS:
+        warnings.append(f"{path}: others may use this file of keys; mend it: chmod 600 {path}")
+    folder = path.resolve().parent
+    if not os.access(folder, os.W_OK):
+        warnings.append(f"{folder}: not writable, so what EMMs teach is lost at a restart")
+    return tuple(warnings)

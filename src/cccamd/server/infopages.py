@@ -1,0 +1,157 @@
+"""The web pages and the telnet information of a running server: sockets, logins, reload."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.applications import Starlette
+
+from cccamd.facts import Snapshot
+from cccamd.net import ListenError, TaskSet, open_sockets
+from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
+from cccamd.server.watching import Watchers
+from cccamd.setup.cccamcfg import Config, InfoPort
+from cccamd.setup.startup import Names
+from cccamd.web import Login, WebContext, WebServer, api_routes, create_app, metrics_route
+from cccamd.why import Explanation, Question
+
+log = logging.getLogger("cccamd.web")
+
+STOP_TIMEOUT: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageSources:
+    """What the pages show and ask."""
+
+    snapshot: Callable[[], Snapshot]
+    explain: Callable[[Question], Explanation]
+    watchers: Watchers
+    admits: Callable[[str], bool]
+    program: str
+    on_failure: Callable[[str, BaseException], None]
+
+
+class InfoPages:
+    """Both services; a port that is taken costs that service and not the server."""
+
+    def __init__(self, sources: PageSources, *, tasks: TaskSet) -> None:
+        self._sources = sources
+        self._tasks = tasks
+        self._config = Config()
+        self._names = Names()
+        self._web_door: tuple[object, ...] | None = None
+        self._telnet_door: tuple[object, ...] | None = None
+        self._web: WebServer | None = None
+        self._web_task: asyncio.Task[None] | None = None
+        self._telnet: InfoListener | None = None
+
+    async def apply(self, config: Config, names: Names, addresses: Sequence[str]) -> None:
+        """Open the ports that are wanted now, close those that are not, leave others alone."""
+        self._config, self._names = config, names
+        web_door, telnet_door = (
+            _door(config.webinfo, addresses),
+            _door(config.telnetinfo, addresses),
+        )
+        if web_door != self._web_door:
+            await self._close_web()
+            self._web_door = web_door
+            if web_door is not None:
+                self._open_web(addresses, config.webinfo.port)
+        if telnet_door != self._telnet_door:
+            await self._close_telnet()
+            self._telnet_door = telnet_door
+            if telnet_door is not None:
+                await self._open_telnet(addresses, config.telnetinfo.port)
+
+    async def close(self) -> None:
+        """End both."""
+        await self._close_web()
+        await self._close_telnet()
+
+    # The web pages.
+
+    def _open_web(self, addresses: Sequence[str], port: int) -> None:
+        try:
+            sockets = open_sockets(addresses, port)
+        except ListenError as error:
+            log.error("no web pages: %s", error)
+            return
+        self._web = WebServer(self._app(), sockets)
+        self._web_task = self._tasks.start("web pages", self._web.run())
+        log.info("web pages on port %d", port)
+
+    def _app(self) -> Starlette:
+        sources, watchers = self._sources, self._sources.watchers
+        context = WebContext(
+            snapshot=sources.snapshot,
+            history=watchers.history,
+            happenings=watchers.notes.recent,
+            explain=sources.explain,
+            freezes=watchers.freezes,
+            channel_name=lambda caid, ident, sid: self._names.channels.name(caid, ident, sid),
+            provider_name=lambda caid, ident: self._names.providers.name(caid, ident),
+            login=lambda: _login(self._config.webinfo),
+            admits=sources.admits,
+            program=sources.program,
+        )
+        routes = [
+            *old_page_routes(snapshot=sources.snapshot, look=self._look),
+            *api_routes(context),
+            metrics_route(context, watchers.metrics),
+        ]
+        return create_app(context, routes=routes)
+
+    async def _close_web(self) -> None:
+        if self._web is None or self._web_task is None:
+            return
+        self._web.stop()
+        done, _ = await asyncio.wait([self._web_task], timeout=STOP_TIMEOUT)
+        if not done:
+            self._web_task.cancel()
+        self._web = self._web_task = None
+
+    # The telnet information.
+
+    async def _open_telnet(self, addresses: Sequence[str], port: int) -> None:
+        listener = InfoListener(make_dialogue=self._dialogue, on_failure=self._sources.on_failure)
+        try:
+            await listener.open(addresses, port)
+        except ListenError as error:
+            log.error("no telnet information: %s", error)
+            return
+        self._telnet = listener
+        log.info("telnet information on port %d", port)
+
+    def _dialogue(self, address: str) -> TelnetDialogue:
+        login = _login(self._config.telnetinfo)
+        return TelnetDialogue(
+            snapshot=self._sources.snapshot,
+            look=self._look,
+            login=login,
+            refusal=telnet_refusal(address, login, self._sources.admits),
+        )
+
+    async def _close_telnet(self) -> None:
+        if self._telnet is not None:
+            await self._telnet.close()
+            self._telnet = None
+
+    def _look(self) -> Look:
+        settings = self._config.settings
+        return Look(
+            extended=settings.show_extended_client_info,
+            timing=settings.show_timing,
+            channel_name=self._names.channels.name,
+            provider_name=self._names.providers.name,
+        )
+
+
+def _door(info: InfoPort, addresses: Sequence[str]) -> tuple[object, ...] | None:
+    return (*addresses, info.port) if info.listens else None
+
+
+def _login(info: InfoPort) -> Login:
+    return Login(username=info.username, password=info.password)

@@ -1,0 +1,148 @@
+"""Local cards as sources of control words."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from cccamd.cards import Card, CardTable, LocalCard, SourceId
+from cccamd.ids import Ident, ShareId, Sid
+from cccamd.localcards import CannotDecode, CardUnavailable, EmmRefused, GuardedCard, start_card
+from cccamd.net import TaskSet
+from cccamd.routing import Ask, AskId, Refusal, SourceTraits
+from cccamd.server.exchange import Exchange, Source
+from cccamd.setup.toml import CardEntry
+from cccamd.wire.cccam import ControlWords, Emm, Provider
+
+log = logging.getLogger("cccamd.card")
+
+
+class LocalSource(Source):
+    """One local card: asked at once, or in a task of its own when it needs time."""
+
+    local = True
+
+    def __init__(self, card: GuardedCard, kind: str, *, exchange: Exchange, tasks: TaskSet) -> None:
+        super().__init__(card.config.name)
+        self.kind = kind
+        """As its `[[card]]` table says."""
+        self.card = card
+        self.up_at = time.time()
+        """Seconds since the epoch."""
+        self._exchange = exchange
+        self._tasks = tasks
+        self._one_emm_at_a_time = asyncio.Lock()
+
+    def ask(self, ask: Ask) -> ControlWords | Refusal | None:
+        request = ask.request
+        try:
+            cw = self.card.decode_now(request.ecm, ident=request.ident, sid=request.sid)
+        except (CannotDecode, CardUnavailable) as reason:
+            return self._refusal(reason)
+        if cw is None:
+            name = f"card {self.card.config.name} ask {ask.ask_id}"
+            self._tasks.start(
+                name, self._decode(ask.ask_id, request.ecm, request.ident, request.sid)
+            )
+        return cw
+
+    def forget(self, ask_id: AskId) -> bool:
+        return False
+
+    def send_emm(self, card: Card, emm: Emm) -> None:
+        name = f"EMM to card {self.card.config.name}"
+        self._tasks.start(name, self._handle_emm(card.source, emm.emm))
+
+    async def _handle_emm(self, source_id: SourceId, emm: bytes) -> None:
+        name = self.card.config.name
+        try:
+            async with self._one_emm_at_a_time:
+                await self.card.handle_emm(emm)
+        except EmmRefused as reason:
+            log.debug("card %s: EMM not taken: %s", name, reason)
+        else:
+            log.info("card %s: learnt from an EMM", name)
+            self._exchange.renew_source(source_id)
+
+    async def _decode(self, ask_id: AskId, ecm: bytes, ident: Ident, sid: Sid) -> None:
+        try:
+            cw = await self.card.decode(ecm, ident=ident, sid=sid)
+        except (CannotDecode, CardUnavailable) as reason:
+            self._exchange.refused(ask_id, self._refusal(reason))
+        else:
+            self._exchange.answered(ask_id, cw)
+
+    def _refusal(self, reason: CannotDecode | CardUnavailable) -> Refusal:
+        log.debug("card %s: no CW: %s", self.card.config.name, reason)
+        cannot = isinstance(reason, CannotDecode)
+        return Refusal.NOT_DECODED if cannot else Refusal.PASSING
+
+
+class LocalCards:
+    """The local cards that are configured now."""
+
+    def __init__(
+        self,
+        *,
+        table: CardTable,
+        exchange: Exchange,
+        tasks: TaskSet,
+        on_cards_changed: Callable[[], None],
+    ) -> None:
+        self._table = table
+        self._exchange = exchange
+        self._tasks = tasks
+        self._on_cards_changed = on_cards_changed
+        self._running: dict[SourceId, tuple[CardEntry, LocalSource]] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def sources(self) -> Iterable[tuple[SourceId, LocalSource]]:
+        """The cards that are served now."""
+        return [(source_id, source) for source_id, (_, source) in self._running.items()]
+
+    async def apply(self, entries: Iterable[CardEntry]) -> None:
+        """Start the cards that are new, close those that are gone, leave the others alone."""
+        wanted = list(entries)
+        for source_id, (entry, _) in list(self._running.items()):
+            if entry in wanted:
+                wanted.remove(entry)
+            else:
+                await self._close(source_id)
+        for entry in wanted:
+            await self._start(entry)
+        self._on_cards_changed()
+
+    async def _start(self, entry: CardEntry) -> None:
+        card = await start_card(entry.kind, entry.config, entry.options, report=_report)
+        if card is None:
+            return
+        source = LocalSource(card, entry.kind_name, exchange=self._exchange, tasks=self._tasks)
+        source_id = self._table.add_source()
+        self._table.add_local(source_id, _announcement(card))
+        traits = SourceTraits(constant=entry.kind.constant)
+        self._exchange.add_source(source_id, source, traits)
+        self._running[source_id] = (entry, source)
+
+    async def _close(self, source_id: SourceId) -> None:
+        _, source = self._running.pop(source_id)
+        self._exchange.remove_source(source_id)
+        self._table.forget_source(source_id)
+        await source.card.close()
+
+
+def _announcement(card: GuardedCard) -> LocalCard:
+    config = card.config
+    return LocalCard(
+        caid=config.caid,
+        share_id=ShareId(1),
+        reshare=config.reshare,
+        providers=tuple(Provider(ident, sa) for ident, sa in card.providers),
+        ua=card.ua,
+        assigned_sids=config.sids,
+    )
+
+
+def _report(text: str) -> None:
+    log.warning("%s", text)

@@ -1,0 +1,143 @@
+"""Where log lines go and what they look like: standard output, LOG FILE, LOG WARNINGS.
+
+One line per event, as text or as JSON. Records about a client have `account` and `peer` as
+attributes, so that everything can be told of one account and not of the others.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from logging.handlers import WatchedFileHandler
+from typing import Any, Final
+
+from cccamd.setup.cccamcfg import Settings
+from cccamd.setup.toml import LogTable
+
+FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
+ROOT: Final = "cccamd"
+
+
+class AccountFocus(logging.Filter):
+    """Lets DEBUG records of chosen accounts through; of the others what `level` allows.
+
+    One object for the whole life of the server, so that the choice outlasts a reload.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.level = logging.INFO
+        self.accounts: frozenset[str] = frozenset()
+
+    def choose(self, accounts: Iterable[str]) -> None:
+        """Tell everything of these accounts from now on, and of no others."""
+        self.accounts = frozenset(accounts)
+        # Records that nobody wants are not even made: they cost time.
+        logging.getLogger(ROOT).setLevel(logging.DEBUG if self.accounts else self.level)
+
+    def shows(self, account: str, level: int) -> bool:
+        """Whether a record of an account would be seen."""
+        return level >= self.level or account in self.accounts
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return self.shows(getattr(record, "account", ""), record.levelno)
+
+
+def set_up_logging(
+    settings: Settings,
+    *,
+    debug: bool,
+    table: LogTable | None = None,
+    focus: AccountFocus | None = None,
+) -> list[str]:
+    """Send log lines where the configuration wants them; return what could not be done.
+
+    To be called again after a reload: all files are opened anew.
+    """
+    table, focus = table or LogTable(), focus or AccountFocus()
+    focus.level = logging.DEBUG if debug or settings.debug else logging.INFO
+    root, logins = logging.getLogger(ROOT), logging.getLogger(f"{ROOT}.login")
+    root.propagate = False
+    for logger in (root, logins):
+        _remove_handlers(logger)
+    handlers: list[tuple[logging.Logger, logging.Handler]] = [(root, _Stream(sys.stdout))]
+    problems = []
+    for logger, path in ((root, settings.log_file), (logins, settings.log_warnings)):
+        if path is not None:
+            try:
+                handlers.append((logger, _File(path, encoding="utf-8")))
+            except OSError as error:
+                problems.append(f"cannot write the log to {path}: {error.strerror}")
+    formatter = JsonFormatter() if table.format == "json" else TextFormatter(FORMAT)
+    for logger, handler in handlers:
+        handler.setFormatter(formatter)
+        handler.addFilter(focus)
+        logger.addHandler(handler)
+    focus.choose(table.debug_accounts)
+    return problems
+
+
+def _remove_handlers(logger: logging.Logger) -> None:
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+
+
+class TextFormatter(logging.Formatter):
+    """Lines for people. What peers say cannot begin a new line or move the cursor."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # logging's name
+        return _printable(super().formatMessage(record))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, message; account and peer where known."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "time": datetime.fromtimestamp(record.created).astimezone().isoformat(),
+            "level": record.levelname.lower(),
+            "logger": record.name.removeprefix(f"{ROOT}."),
+            "message": record.getMessage(),
+        }
+        for name in ("account", "peer"):
+            if value := getattr(record, name, ""):
+                fields[name] = value
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False)
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+class _TroubleOnce:
+    """A disk that is full, or a folder that is gone, is told once and stops nobody."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # logging's name
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)  # type: ignore[misc]  # a bug of ours: show it
+        elif not self._told and sys.stderr is not None:
+            self._told = True
+            print(f"{ROOT}: cannot write the log: {error}", file=sys.stderr)
+
+
+class _Stream(_TroubleOnce, logging.StreamHandler[Any]):
+    pass
+
+
+class _File(_TroubleOnce, WatchedFileHandler):
+    """Looks before each line whether the file was moved away: rotation-safe."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            super().emit(record)
+        except OSError:  # the new file cannot be opened
+            self.handleError(record)

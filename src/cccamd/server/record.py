@@ -1,0 +1,248 @@
+"""The record of one client: what it did is counted, logged and reported here."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+
+from cccamd.cards import Card
+from cccamd.ids import format_node_id
+from cccamd.net import Connected
+from cccamd.routing import EmmVerdict, Result, Trace
+from cccamd.server.doorlog import DoorLog
+from cccamd.server.observers import Observers
+from cccamd.server.usage import ClientUsage, Totals
+from cccamd.server.words import describe_partner, describe_request, shorten
+from cccamd.setup.cccamcfg import FLine
+from cccamd.watch import (
+    ClientLoggedIn,
+    ClientLoggedOut,
+    EcmFinished,
+    EcmResult,
+    EmmFinished,
+    LoginFailed,
+)
+from cccamd.wire.cccam import (
+    ClientData,
+    Closed,
+    ControlWords,
+    EcmRequest,
+    Emm,
+    MalformedReceived,
+    Nok,
+    PartnerText,
+    Revision,
+    TextReceived,
+    UnexpectedReceived,
+    command_name,
+)
+
+log = logging.getLogger("cccamd.client")
+
+_NUMBERS = count()
+"""Clients in the order they came: what the sampling under great load goes by."""
+TEXTS_LIMIT = 5
+"""How many texts of one client are told; a log is not its blackboard."""
+ECM_TABLE_IDS = (0x80, 0x81)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordContext:
+    """What the records of all clients share."""
+
+    observers: Observers
+    totals: Totals
+    door_log: DoorLog
+    source_of: Callable[[Card], tuple[str, bool] | None]
+    """Name of a card's source, and whether it is a card of ours; None when it is gone."""
+    show_timing: Callable[[], bool]
+    note_trace: Callable[[str, float, Trace], None]
+    """Remembers how a request of an account went."""
+
+
+class ClientRecord:
+    """Knows the client's name; everything else comes with each call."""
+
+    def __init__(self, context: RecordContext) -> None:
+        now = context.observers.now()
+        self.usage = ClientUsage(connected_at=now, heard_at=now)
+        self.program = ""
+        """What the client calls itself; empty without a partner text."""
+        self.line: FLine | None = None
+        """Its F-line, as soon as it has named its user."""
+        self.address = ""
+        self.peer = ""
+        """Address and port."""
+        self._context = context
+        self._texts_told = 0
+        self._number = next(_NUMBERS)
+
+    @property
+    def user(self) -> str:
+        """The account, as text; empty before it is known."""
+        return self.line.user if self.line is not None else ""
+
+    @property
+    def name(self) -> str:
+        """How logs name the client: account, once it is known, and address."""
+        return f"{self.user}@{self.peer}" if self.line is not None else self.peer
+
+    def logged_in(self, client: ClientData, revision: Revision) -> None:
+        """The client has said who it is."""
+        self._log(
+            logging.INFO,
+            "logged in; version %s build %s, %s, node id %s",
+            client.version,
+            client.build,
+            revision.value,
+            format_node_id(client.node_id),
+        )
+        self._context.observers.tell(
+            ClientLoggedIn(
+                at=self._context.observers.now(),
+                account=self.user,
+                address=self.address,
+                version=client.version,
+                build=client.build,
+                revision=revision.value,
+                node_id=client.node_id,
+            )
+        )
+
+    def logged_out(self, reason: str) -> None:
+        """The client has left, or was sent away."""
+        self._log(logging.INFO, "logged out: %s", reason)
+        observers = self._context.observers
+        observers.tell(
+            ClientLoggedOut(
+                at=observers.now(), account=self.user, address=self.address, reason=reason
+            )
+        )
+
+    def login_failed(self, closed: Closed) -> None:
+        """The connection ended before its login did."""
+        context = self._context
+        context.totals.logins_failed += 1
+        context.door_log.failed(self.name, self.address, closed)
+        context.observers.tell(
+            LoginFailed(
+                at=context.observers.now(),
+                account=self.user,
+                address=self.address,
+                reason=str(closed),
+            )
+        )
+
+    def asked(self, request: EcmRequest, *, pending: int) -> None:
+        """A request came in; so many are open now."""
+        totals = self._context.totals
+        totals.ecms += 1
+        totals.peak_pending = max(totals.peak_pending, pending)
+        self.usage.asked(request, now=self._context.observers.now())
+        if self._logs(logging.DEBUG):
+            self._log(logging.DEBUG, "asks %s", describe_request(request))
+
+    def answered(
+        self, request: EcmRequest, answer: ControlWords | Nok, trace: Trace, *, seconds: float
+    ) -> None:
+        """A request was answered, so many seconds after it came."""
+        result = EcmResult.CW if isinstance(answer, ControlWords) else EcmResult[answer.name]
+        source, local = self._winner(trace)
+        self.usage.finished(
+            request, result=result.value, source=source, local=local, seconds=seconds
+        )
+        level = logging.INFO if self._context.show_timing() else logging.DEBUG
+        if self._logs(level):
+            words = describe_request(request)
+            how = _describe_answer(trace, source)
+            self._log(level, "%s: %s in %.1f ms, %s", words, result.value, 1000 * seconds, how)
+        if weight := self._context.observers.weight(self._number):
+            self._report(request, result, trace, seconds=seconds, weight=weight)
+
+    def out_of_hours(self, request: EcmRequest) -> None:
+        """A request was refused because of the time frames of the F-line; nobody was asked."""
+        self.debug("%s: NOK1, outside the hours of its F-line", describe_request(request))
+        self.usage.finished(request, result="NOK1", source="", local=None, seconds=0.0)
+        now = self._context.observers.now()
+        trace = Trace(request[:4], now, now, Result.OUT_OF_HOURS, None, [])
+        if weight := self._context.observers.weight(self._number):
+            self._report(request, EcmResult.NOK1, trace, seconds=0.0, weight=weight)
+
+    def emm_decided(self, emm: Emm, verdict: EmmVerdict) -> None:
+        """An EMM was passed on, or was not."""
+        passed = verdict is EmmVerdict.PASSED
+        self._context.totals.emms += 1
+        self.usage.emms_sent += 1
+        self.usage.emms_passed += passed
+        self._log(logging.DEBUG, "EMM of %d bytes: %s", len(emm.emm), verdict.value)
+        observers = self._context.observers
+        observers.tell(
+            EmmFinished(
+                at=observers.now(),
+                account=self.user,
+                caid=emm.caid,
+                passed=passed,
+                verdict=verdict.value,
+            )
+        )
+
+    def note(self, event: object) -> None:
+        """Write a line about an event that nothing else follows from."""
+        match event:
+            case Connected():
+                self._log(logging.DEBUG, "connected")
+            case PartnerText(program) if not self.program:
+                self.program = program
+                self._log(logging.INFO, "%s", describe_partner(event))
+            case TextReceived(text) if text and self._texts_told < TEXTS_LIMIT:
+                self._texts_told += 1
+                self._log(logging.INFO, "says: %s", shorten(text))
+            case UnexpectedReceived(command, length):
+                self.debug("%s of %d bytes ignored", command_name(command), length)
+            case MalformedReceived(command, _, why):
+                self.debug("malformed %s ignored: %s", command_name(command), why)
+
+    def debug(self, text: str, *values: object) -> None:
+        """Write a line for those who look closely."""
+        self._log(logging.DEBUG, text, *values)
+
+    def _logs(self, level: int) -> bool:
+        return log.isEnabledFor(level)
+
+    def _log(self, level: int, text: str, *values: object) -> None:
+        extra = {"account": self.user, "peer": self.peer}
+        log.log(level, "%s: " + text, self.name, *values, extra=extra)
+
+    def _winner(self, trace: Trace) -> tuple[str, bool | None]:
+        """Who gave the CW, and whether it was a card of ours; a refusal is nobody's."""
+        found = self._context.source_of(trace.winner) if trace.winner is not None else None
+        return found or ("", None)
+
+    def _report(
+        self, request: EcmRequest, result: EcmResult, trace: Trace, *, seconds: float, weight: int
+    ) -> None:
+        table_id = request.ecm[0]
+        observers = self._context.observers
+        self._context.note_trace(self.user, observers.now(), trace)
+        observers.tell(
+            EcmFinished(
+                at=observers.now(),
+                account=self.user,
+                caid=request.caid,
+                ident=request.ident,
+                sid=request.sid,
+                parity=table_id if table_id in ECM_TABLE_IDS else 0,
+                fingerprint=hash((request.caid, request.ident, request.ecm)),
+                result=result,
+                seconds=seconds,
+                source=self.usage.last_source,
+                cached=trace.result is Result.CACHED,
+                weight=weight,
+            )
+        )
+
+
+def _describe_answer(trace: Trace, source: str) -> str:
+    if not source:
+        return trace.result.value
+    return f"from {source}, known already" if trace.result is Result.CACHED else f"from {source}"

@@ -1,0 +1,355 @@
+"""The server: builds everything from a setup, runs it, and takes it down in order."""
+
+import asyncio
+import logging
+import os
+import resource
+import time
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from cccamd import __version__
+from cccamd.cards import CardTable
+from cccamd.facts import Snapshot
+from cccamd.ids import NodeId, format_node_id
+from cccamd.net import Admission, AdmissionLimits, Identity, Listener, TaskSet
+from cccamd.routing import EmmGate, LoopDetected, Priorities, Router, RouterSettings
+from cccamd.server.clones import CloneWatch
+from cccamd.server.doorlog import DoorLog
+from cccamd.server.exchange import Exchange
+from cccamd.server.failurelog import FailureLog
+from cccamd.server.infopages import InfoPages, PageSources
+from cccamd.server.local import LocalCards
+from cccamd.server.observers import Observer, Observers
+from cccamd.server.record import RecordContext
+from cccamd.server.session import Session, SessionContext
+from cccamd.server.snapshot import take_snapshot
+from cccamd.server.upstreams import Upstream, Upstreams, UpstreamSource, upstreams_of
+from cccamd.server.usage import Totals
+from cccamd.server.watching import Watchers
+from cccamd.setup.accounts import accounts_of
+from cccamd.setup.cccamcfg import Config
+from cccamd.setup.startup import Names
+from cccamd.setup.toml import AllowedNetworks, TomlConfig
+from cccamd.watch.journal import Journal
+from cccamd.why import Evidence, Explanation, Places, Question, explain
+from cccamd.wire.cccam import CloseReason, Version
+
+log = logging.getLogger("cccamd.server")
+
+PROGRAM: Final = f"cccamd v{__version__}"
+REFRESH_DELAY: Final = 0.1
+"""Seconds that card changes are gathered before clients are told of them."""
+SUM_INTERVAL: Final = 10.0
+"""Seconds between two looks for lines that were counted and not written."""
+RESERVED_FILES: Final = 128
+"""File descriptors that upstreams, logs and the interpreter may need."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """Everything that a server is built from, and that a reload may change."""
+
+    config: Config
+    toml: TomlConfig
+    priorities: Priorities
+    names: Names = field(default_factory=Names)
+    places: Places = field(default_factory=lambda: Places(config=""))
+
+
+class Server:
+    """One running cccamd."""
+
+    def __init__(self, setup: Setup, *, node_id: NodeId, journal: Journal | None = None) -> None:
+        self._setup = setup
+        self._started_at = Observers.now()
+        self._loop = asyncio.get_running_loop()
+        self._identity = Identity(node_id, PROGRAM)
+        self._failures = FailureLog()
+        self._tasks = TaskSet(on_failure=self._failures.report)
+        self._table = CardTable(node_id, first_share_id=_random_share_id())
+        self._router = Router(_router_settings(setup.toml), setup.priorities)
+        self._observers = Observers(on_failure=self._failures.report)
+        self._journal = journal
+        self._watchers = Watchers(observers=self._observers, journal=journal)
+        self._watching = False
+        self._exchange = Exchange(
+            self._router,
+            observers=self._observers,
+            on_loop=_report_loop,
+            on_failure=self._failures.report,
+        )
+        self._cards = LocalCards(
+            table=self._table,
+            exchange=self._exchange,
+            tasks=self._tasks,
+            on_cards_changed=self._cards_changed,
+        )
+        self._upstreams = Upstreams(self._start_upstream)
+        self._refresh_timer: asyncio.TimerHandle | None = None
+        self._door_log = DoorLog()
+        self._clones = CloneWatch(node_id)
+        self._context = self._make_context()
+        self._listener = self._make_listener()
+        self._open_at: tuple[tuple[str, ...], int] | None = None
+        self._pages = self._make_pages()
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports that clients can connect to."""
+        return self._listener.ports
+
+    def observe(self, observer: Observer) -> None:
+        """Tell somebody everything that happens from now on."""
+        self._observers.add(observer)
+
+    def snapshot(self) -> Snapshot:
+        """What may be seen of this server now."""
+        return take_snapshot(
+            config_path=self._setup.places.config,
+            started_at=self._started_at,
+            identity=self._identity,
+            context=self._context,
+            table=self._table,
+            upstreams=self._upstreams,
+            local_cards=self._cards,
+        )
+
+    def explain(self, question: Question) -> Explanation:
+        """Say why a client sees a card or not, and how its last requests went."""
+        return explain(question, self._evidence())
+
+    async def start(self) -> None:
+        """Start cards and links, and open the door.
+
+        Raises:
+            ListenError: the port is not to be had.
+        """
+        self._loop.set_exception_handler(self._failures.report_from_loop)
+        self._watch()
+        await self._open_door()
+        if self._journal is not None:
+            self._journal.start()
+        self._tasks.start("sums of lines not written", self._sum_up())
+        self._tasks.start("watchers", self._watchers.run(self._context.sessions.values))
+        await self._cards.apply(self._setup.toml.cards)
+        await self._upstreams.apply(upstreams_of(self._setup.config, self._setup.toml))
+        await self._apply_pages()
+        self._log_summary()
+
+    async def stop(self) -> None:
+        """Close the door, say goodbye to clients, log out of upstreams, close the cards."""
+        await self._listener.close()
+        self._listener.dismiss(CloseReason.SHUTDOWN)
+        await self._upstreams.apply(())
+        await self._cards.apply(())
+        await self._pages.close()
+        await self._tasks.cancel()
+        if self._journal is not None:
+            await asyncio.to_thread(self._journal.close)
+
+    async def reload(self, setup: Setup) -> None:
+        """Go over to another setup; what did not change is not touched.
+
+        The node id, the limits of the door, and [cache] and [routing] stay as at the start.
+
+        Raises:
+            ListenError: the new port is not to be had, so the old one stays open; everything
+                else was changed, and the next reload tries again.
+        """
+        self._setup = setup
+        self._router.priorities = setup.priorities
+        self._update_context()
+        await self._cards.apply(setup.toml.cards)
+        await self._upstreams.apply(upstreams_of(setup.config, setup.toml))
+        await self._apply_pages()
+        self._log_summary()
+        if _door(setup) != self._open_at:
+            await self._open_door()
+
+    async def _open_door(self) -> None:
+        addresses, port = door = _door(self._setup)
+        if port:
+            await self._listener.open(addresses, port)
+            log.info("listening for clients on port %d", port)
+        else:
+            await self._listener.close()
+            log.info("no clients are served: SERVER LISTEN PORT is 0")
+        self._open_at = door
+
+    def _make_context(self) -> SessionContext:
+        setup = self._setup
+        networks = AllowedNetworks(setup.toml.network.allow)
+        return SessionContext(
+            identity=self._identity,
+            accounts=accounts_of(setup.config, setup.toml),
+            sessions={},
+            table=self._table,
+            exchange=self._exchange,
+            admission=Admission(_admission_limits(setup.toml), admits=networks.admits),
+            records=self._make_records(),
+            clones=self._clones,
+            emm_gate=EmmGate(global_emms=setup.config.settings.global_emm),
+            tasks=self._tasks,
+            limits=setup.toml.limits,
+            minimum_client_version=_minimum_version(setup.config),
+            on_failure=self._failures.report,
+        )
+
+    def _make_records(self) -> RecordContext:
+        return RecordContext(
+            observers=self._observers,
+            totals=Totals(),
+            door_log=self._door_log,
+            source_of=self._exchange.source_of,
+            show_timing=lambda: self._setup.config.settings.show_timing,
+            note_trace=self._watchers.recent.note_ecm,
+        )
+
+    def _update_context(self) -> None:
+        context, setup = self._context, self._setup
+        context.accounts = accounts_of(setup.config, setup.toml)
+        context.limits = setup.toml.limits
+        context.minimum_client_version = _minimum_version(setup.config)
+        context.emm_gate.global_emms = setup.config.settings.global_emm
+        for user, session in list(context.sessions.items()):
+            session.adopt(context.accounts.get(user))
+
+    def _make_listener(self) -> Listener:
+        return Listener(
+            self._context.admission,
+            make_guest=lambda: Session(self._context).connection,
+            on_refused=self._door_log.refused,
+            on_failure=self._failures.report,
+        )
+
+    def _watch(self) -> None:
+        """Let the watchers watch, as soon as there is somebody to look or a journal to fill."""
+        wanted = self._journal is not None or self._setup.config.webinfo.listens
+        if wanted and not self._watching:
+            self._watching = True
+            self._observers.add(self._watchers.observe)
+
+    def _make_pages(self) -> InfoPages:
+        sources = PageSources(
+            snapshot=self.snapshot,
+            explain=self.explain,
+            watchers=self._watchers,
+            admits=AllowedNetworks(self._setup.toml.network.allow).admits,
+            program=PROGRAM,
+            on_failure=self._failures.report,
+        )
+        return InfoPages(sources, tasks=self._tasks)
+
+    async def _apply_pages(self) -> None:
+        setup = self._setup
+        self._watch()
+        await self._pages.apply(setup.config, setup.names, setup.toml.server.bind)
+
+    def _evidence(self) -> Evidence:
+        snapshot, setup, local = self.snapshot(), self._setup, time.localtime()
+        ids = [source_id for source_id, _ in (*self._cards.sources(), *self._upstreams.sources())]
+        return Evidence(
+            live=True,
+            at=snapshot.at,
+            minute=60 * local.tm_hour + local.tm_min,
+            config=setup.config,
+            toml=setup.toml,
+            priorities=setup.priorities,
+            places=setup.places,
+            table=self._table,
+            sources=dict(zip(ids, snapshot.sources, strict=True)),
+            clients={client.account: client for client in snapshot.clients},
+            recent=self._watchers.recent,
+        )
+
+    def _start_upstream(self, upstream: Upstream) -> UpstreamSource:
+        return UpstreamSource(
+            upstream,
+            identity=self._identity,
+            table=self._table,
+            exchange=self._exchange,
+            tasks=self._tasks,
+            clones=self._clones,
+            observers=self._observers,
+            on_cards_changed=self._cards_changed,
+            on_failure=self._failures.report,
+        )
+
+    async def _sum_up(self) -> None:
+        while True:
+            await asyncio.sleep(SUM_INTERVAL)
+            self._door_log.sum_up()
+            self._failures.sum_up()
+
+    def _cards_changed(self) -> None:
+        if self._refresh_timer is None:
+            self._refresh_timer = self._loop.call_later(REFRESH_DELAY, self._refresh_sessions)
+
+    def _refresh_sessions(self) -> None:
+        self._refresh_timer = None
+        for _, source in self._upstreams.sources():
+            source.report_cards()
+        self._tasks.start("card lists", self._refresh_in_turn())
+
+    async def _refresh_in_turn(self) -> None:
+        """Many clients times many cards is much to compare: ECMs go in between."""
+        for session in list(self._context.sessions.values()):
+            session.refresh()
+            await asyncio.sleep(0)
+
+    def _log_summary(self) -> None:
+        log.info(
+            "accounts: %d, local cards: %d, upstreams: %d, node id %s",
+            len(self._context.accounts),
+            len(self._cards),
+            len(self._upstreams),
+            format_node_id(self._identity.node_id),
+        )
+
+
+def _door(setup: Setup) -> tuple[tuple[str, ...], int]:
+    return setup.toml.server.bind, setup.config.server_listen_port
+
+
+def _minimum_version(config: Config) -> Version | None:
+    minimum = config.settings.minimum_client_version
+    return None if minimum is None else Version(*minimum)
+
+
+def _report_loop(loop: LoopDetected) -> None:
+    log.warning(
+        "a request came back through node %s: somewhere cards travel in a circle",
+        format_node_id(loop.node_id),
+    )
+
+
+def raise_file_limit() -> None:
+    """Take as many file descriptors as the system gives: each client needs one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _admission_limits(toml: TomlConfig) -> AdmissionLimits:
+    """Never take in more connections than there are file descriptors."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED_FILES
+    pending = max(1, min(toml.limits.max_pending_logins, files // 2))
+    return AdmissionLimits(
+        connections=max(1, min(toml.limits.max_clients, files - pending)),
+        pending_logins=pending,
+        per_address=toml.limits.max_connections_per_address,
+    )
+
+
+def _router_settings(toml: TomlConfig) -> RouterSettings:
+    settings = RouterSettings(
+        deadline=toml.limits.ecm_deadline,
+        cw_lifetime=toml.cache.seconds,
+        cache_limit=toml.cache.entries,
+        check_checksums=toml.cache.check_cw_checksums,
+    )
+    return settings if toml.routing.hedge else replace(settings, hedge_share=0.0)
+
+
+def _random_share_id() -> int:
+    return int.from_bytes(os.urandom(3)) << 8

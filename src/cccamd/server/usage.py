@@ -1,0 +1,106 @@
+"""What is counted about clients and sources while they are connected."""
+
+from dataclasses import dataclass, field
+
+from cccamd.facts import ServiceId, ShareUse
+from cccamd.ids import Caid, Ident
+from cccamd.wire.cccam import EcmRequest
+
+SHARES_LIMIT = 256
+"""CAIDs and providers told apart for one client or source; an honest one asks a few."""
+
+SMOOTHING = 0.1
+"""How much the newest answer counts."""
+
+_ShareKey = tuple[bool, Caid, Ident]
+
+
+@dataclass(slots=True)
+class ShareCounts:
+    """How often each CAID and provider was asked for, and answered."""
+
+    _counts: dict[_ShareKey, list[int]] = field(default_factory=dict)
+
+    def add(self, request: EcmRequest, *, local: bool | None, answered: bool) -> None:
+        """Count one request that has ended; `local` is None for one that nobody answered."""
+        if local is None:
+            local = (True, request.caid, request.ident) in self._counts
+        key = (local, request.caid, request.ident)
+        counts = self._counts.get(key)
+        if counts is None:
+            if len(self._counts) >= SHARES_LIMIT:
+                return
+            counts = self._counts[key] = [0, 0]
+        counts[0] += 1
+        counts[1] += answered
+
+    def uses(self) -> tuple[ShareUse, ...]:
+        """The counts as values."""
+        return tuple(
+            ShareUse(local=local, caid=caid, ident=ident, asked=asked, answered=answered)
+            for (local, caid, ident), (asked, answered) in self._counts.items()
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class ClientUsage:
+    """What one client did since it connected. `*_at` is seconds since the epoch."""
+
+    connected_at: float
+    heard_at: float
+    ecms_asked: int = 0
+    ecms_answered: int = 0
+    emms_sent: int = 0
+    emms_passed: int = 0
+    service: ServiceId | None = None
+    last_result: str = ""
+    last_source: str = ""
+    last_seconds: float | None = None
+    shares: ShareCounts = field(default_factory=ShareCounts)
+
+    def asked(self, request: EcmRequest, *, now: float) -> None:
+        """Count a request that came in."""
+        self.heard_at = now
+        self.ecms_asked += 1
+        service = self.service
+        if service is None or (service.sid, service.caid) != (request.sid, request.caid):
+            self.service = ServiceId(request.caid, request.ident, request.sid)
+
+    def finished(
+        self, request: EcmRequest, *, result: str, source: str, local: bool | None, seconds: float
+    ) -> None:
+        """Count a request that was answered."""
+        answered = result == "CW"
+        self.ecms_answered += answered
+        self.last_result, self.last_source, self.last_seconds = result, source, seconds
+        self.shares.add(request, local=local, answered=answered)
+
+
+@dataclass(slots=True)
+class SourceUsage:
+    """What one source was asked since the server started."""
+
+    asked: int = 0
+    answered: int = 0
+    usual_seconds: float | None = None
+    """A decaying mean of its answer times, for people; the router keeps better ones."""
+    shares: ShareCounts = field(default_factory=ShareCounts)
+
+    def finished(self, request: EcmRequest, *, local: bool, answered: bool, seconds: float) -> None:
+        """Count one ask that has ended."""
+        self.asked += 1
+        self.answered += answered
+        if answered:
+            usual = self.usual_seconds
+            self.usual_seconds = seconds if usual is None else usual + (seconds - usual) * SMOOTHING
+        self.shares.add(request, local=local, answered=answered)
+
+
+@dataclass(slots=True)
+class Totals:
+    """What was counted since the server started."""
+
+    ecms: int = 0
+    emms: int = 0
+    logins_failed: int = 0
+    peak_pending: int = 0

@@ -1,0 +1,74 @@
+"""Read CCcam.cfg and its companion files, and say what is wrong with them."""
+
+from cccamd.setup.cccamcfg.channelinfo import ChannelNames, parse_channelinfo
+from cccamd.setup.cccamcfg.companion import LineWarning
+from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, Hint, Severity
+from cccamd.setup.cccamcfg.loader import (
+    SEARCHED_PATHS,
+    ConfigFileError,
+    ConfigFileMissingError,
+    LoadedConfig,
+    load_config,
+    read_file,
+    read_stream,
+)
+from cccamd.setup.cccamcfg.masking import MaskedLine, masked_lines
+from cccamd.setup.cccamcfg.model import (
+    CLine,
+    Codec,
+    Config,
+    Credentials,
+    Dialect,
+    FLine,
+    InfoPort,
+    Limit,
+    NLine,
+    Service,
+    Settings,
+    TimeFrame,
+    UnsupportedLine,
+)
+from cccamd.setup.cccamcfg.parser import ParseResult, parse
+from cccamd.setup.cccamcfg.prio import Prio, PrioEntry, parse_prio
+from cccamd.setup.cccamcfg.providers import ProviderNames, parse_providers
+from cccamd.setup.cccamcfg.report import as_json
+
+__all__ = [
+    "SEARCHED_PATHS",
+    "CLine",
+    "ChannelNames",
+    "Code",
+    "Codec",
+    "Config",
+    "ConfigFileError",
+    "ConfigFileMissingError",
+    "Credentials",
+    "Diagnostic",
+    "Dialect",
+    "FLine",
+    "Hint",
+    "InfoPort",
+    "Limit",
+    "LineWarning",
+    "LoadedConfig",
+    "MaskedLine",
+    "NLine",
+    "ParseResult",
+    "Prio",
+    "PrioEntry",
+    "ProviderNames",
+    "Service",
+    "Settings",
+    "Severity",
+    "TimeFrame",
+    "UnsupportedLine",
+    "as_json",
+    "load_config",
+    "masked_lines",
+    "parse",
+    "parse_channelinfo",
+    "parse_prio",
+    "parse_providers",
+    "read_file",
+    "read_stream",
+]

@@ -1,0 +1,148 @@
+"""What kind of line this is (`docs/config.md` section 1.3), before any value is read."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes
+from cccamd.setup.cccamcfg.directives import (
+    KNOWN_KEYS,
+    Directive,
+    Implemented,
+    leading_key,
+    normal_key,
+)
+from cccamd.setup.cccamcfg.lexer import Line, Token
+
+_LETTER_LINE = re.compile(r"[ \t]*([A-Za-z])([ \t]*):")
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_ \t]+")
+_LETTERS_THAT_NEED_A_COLON = frozenset("FCN")
+_KEY_WITHOUT_COLON = "POSTINIT"
+"""Releases 1.7.0 to 2.0.1 documented it with a blank only."""
+
+
+class Kind(Enum):
+    """The kinds of lines that are not empty."""
+
+    LETTER = auto()
+    KEY = auto()
+    COLON_MISSING = auto()
+    UNKNOWN_KEY = auto()
+    NOT_UNDERSTOOD = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A line, its kind, and where its value begins."""
+
+    kind: Kind
+    line: Line
+    name: str = ""
+    """The letter, or the normal form of the key; both in large letters."""
+    value_start: int = 0
+    """Index in the line's text."""
+
+    @property
+    def value(self) -> Token:
+        """What follows the separator, without the blanks around it."""
+        return self.line.rest(self.value_start)
+
+    @property
+    def directive(self) -> Directive | None:
+        """The directive of a key line."""
+        return KNOWN_KEYS.get(self.name) if self.kind is Kind.KEY else None
+
+
+def classify(line: Line) -> Statement:
+    """Find the kind of a line by the first rule that fits."""
+    return (
+        _letter_line(line)
+        or _known_key_line(line)
+        or _colon_missing(line)
+        or _unknown_key_line(line)
+        or Statement(Kind.NOT_UNDERSTOOD, line)
+    )
+
+
+def _letter_line(line: Line) -> Statement | None:
+    found = _LETTER_LINE.match(line.text)
+    return Statement(Kind.LETTER, line, found[1].upper(), found.end()) if found else None
+
+
+def _known_key_line(line: Line) -> Statement | None:
+    separator = _separator(line.text)
+    if separator is not None:
+        name = normal_key(line.text[:separator])
+        if name in KNOWN_KEYS:
+            return Statement(Kind.KEY, line, name, separator + 1)
+    if ":" not in line.text:
+        first, *others = line.rest(0).words()
+        if others and normal_key(first.text) == _KEY_WITHOUT_COLON:
+            return Statement(Kind.KEY, line, _KEY_WITHOUT_COLON, first.end)
+    return None
+
+
+def _separator(text: str) -> int | None:
+    """Find the first `:` or `=`."""
+    found = [at for at in (text.find(":"), text.find("=")) if at >= 0]
+    return min(found, default=None)
+
+
+def _colon_missing(line: Line) -> Statement | None:
+    words = line.rest(0).words()
+    letter = words[0].text.upper()
+    if letter in _LETTERS_THAT_NEED_A_COLON and len(words) > 2:
+        return Statement(Kind.COLON_MISSING, line, letter, words[0].end)
+    # The colons inside a brace group separate nothing: GLOBAL LIMITS { 0:0:1 }
+    key = None if _separator(line.text.partition("{")[0]) is not None else leading_key(words)
+    if key is None:
+        return None
+    return Statement(Kind.COLON_MISSING, line, key, words[key.count(" ")].end)
+
+
+def _unknown_key_line(line: Line) -> Statement | None:
+    separator = _separator(line.text)
+    if separator is None or line.text[separator] == "=":
+        return None
+    name = line.text[:separator]
+    if not name.strip(" \t") or not _PLAIN_KEY.fullmatch(name):
+        return None
+    return Statement(Kind.UNKNOWN_KEY, line, normal_key(name), separator + 1)
+
+
+def note_spelling(statement: Statement, notes: LineNotes) -> None:
+    """Add the warnings about how letter, key and separator are written."""
+    line = statement.line
+    if line.odd_blank is not None:
+        text = "a character that looks like a blank, or is none at all, is read as a blank"
+        notes.add(Code.ODD_BLANK, line.odd_blank, text, "retype the blanks of this line")
+    if statement.kind is Kind.LETTER:
+        _note_letter(statement, notes)
+    if statement.kind is Kind.KEY:
+        _note_key(statement, notes)
+
+
+def _note_letter(statement: Statement, notes: LineNotes) -> None:
+    line, letter = statement.line, statement.name
+    written = line.text[: statement.value_start]
+    if written[-2] in " \t":
+        text = "a blank before the colon: other programs skip such lines"
+        notes.add(Code.BLANK_BEFORE_COLON, len(written) - 1, text, f"write {letter}:")
+    if letter not in written:
+        text = "a small letter: other programs skip such lines"
+        notes.add(Code.NOT_UPPER_CASE, line.first_column, text, f"write {letter}:")
+
+
+def _note_key(statement: Statement, notes: LineNotes) -> None:
+    line, name = statement.line, statement.name
+    written = line.text[: statement.value_start]
+    if any(char.islower() for char in written):
+        text = "the key is not in large letters: other programs do not find it"
+        notes.add(Code.NOT_UPPER_CASE, line.first_column, text, f"write {name}")
+    if written.endswith("="):
+        text = "'=' is read as ':'; other programs skip such lines"
+        notes.add(Code.EQUALS_SIGN, len(written), text, f"write {name} :")
+    directive = statement.directive
+    if isinstance(directive, Implemented) and name in directive.old_names:
+        text = f"old name of {directive.name}"
+        notes.add(Code.OLD_NAME, line.first_column, text, f"write {directive.name}")

@@ -1,0 +1,96 @@
+"""N: - connection to a newcamd server (`docs/config.md` section 3.3)."""
+
+import re
+from collections.abc import Sequence
+
+from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
+from cccamd.setup.cccamcfg.lexer import Token
+from cccamd.setup.cccamcfg.limits import MANY_HOPS
+from cccamd.setup.cccamcfg.login_fields import (
+    check_user,
+    note_credentials,
+    note_surplus,
+    read_host,
+    read_remote_port,
+    refuse_placeholders,
+    require_words,
+)
+from cccamd.setup.cccamcfg.model import Codec, NLine
+from cccamd.setup.cccamcfg.numerals import decimal, decimal_between
+from cccamd.setup.cccamcfg.values import note_hash
+
+_FIELDS = ("host", "port", "user", "password")
+_KEY_BYTES = 14
+_JOINED_KEY = re.compile(r"[0-9A-Fa-f]{28}")
+_KEY_BYTE = re.compile(r"[0-9A-Fa-f]{1,2}")
+_DEFAULT_HOPS = 1
+
+
+def read_n_line(value: Token, notes: LineNotes, codec: Codec) -> NLine:
+    """Read what follows `N:`.
+
+    Raises:
+        LineRefusedError: the line cannot be used.
+    """
+    words = value.words()
+    require_words(words, _FIELDS, value)
+    host, port, user, password, *others = words
+    refuse_placeholders(words)
+    remote = read_host(host), read_remote_port(port)
+    check_user(user, codec)
+    deskey, options = _take_key(others, password)
+    note_credentials(user, password, notes)
+    note_hash(value, notes)
+    note_surplus(options[2:], notes)
+    return NLine(
+        line=notes.line,
+        host=remote[0],
+        port=remote[1],
+        user=user.text,
+        password=password.text,
+        codec=codec,
+        deskey=deskey,
+        hops=_read_hops(options[0], notes) if options else _DEFAULT_HOPS,
+        stealth=_read_stealth(options[1], notes) if len(options) > 1 else 0,
+    )
+
+
+def _take_key(words: Sequence[Token], password: Token) -> tuple[str, Sequence[Token]]:
+    """Read the key; return it and the words behind it."""
+    if words and _JOINED_KEY.fullmatch(words[0].text):
+        return words[0].text.lower(), words[1:]
+    key = words[:_KEY_BYTES]
+    if len(key) < _KEY_BYTES:
+        text = f"the DES key is incomplete: {len(key)} of {_KEY_BYTES} bytes"
+        raise _bad_key(words[-1].end + 1 if words else password.end + 1, text)
+    for byte in key:
+        if not _KEY_BYTE.fullmatch(byte.text):
+            raise _bad_key(byte.column, "the DES key has a byte that is not one or two hex digits")
+    return "".join(byte.text.lower().zfill(2) for byte in key), words[_KEY_BYTES:]
+
+
+def _bad_key(column: int, text: str) -> LineRefusedError:
+    return LineRefusedError(Code.BAD_DES_KEY, column, text, "write 14 bytes as 28 hex digits")
+
+
+def _read_hops(word: Token, notes: LineNotes) -> int:
+    hops = decimal(word.text)
+    if hops is None:
+        text = "HOPS behind the key is no number"
+        raise LineRefusedError(Code.BAD_NUMBER, word.column, text, "write 1, or leave it out")
+    if hops > MANY_HOPS:
+        text = f"HOPS above {MANY_HOPS} is read as {_DEFAULT_HOPS}"
+        notes.add(Code.NEWCAMD_HOPS, word.column, text, f"write {_DEFAULT_HOPS}")
+        return _DEFAULT_HOPS
+    return hops
+
+
+def _read_stealth(word: Token, notes: LineNotes) -> int:
+    stealth = decimal_between(word.text, 0, 4)
+    if stealth is None:
+        text = "STEALTH behind HOPS is no number from 0 to 4"
+        raise LineRefusedError(Code.BAD_NUMBER, word.column, text, "write 0, or leave it out")
+    if stealth:
+        text = "STEALTH has no effect: cccamd states what it is"
+        notes.add(Code.NO_EFFECT, word.column, text, "write 0, or leave it out")
+    return stealth

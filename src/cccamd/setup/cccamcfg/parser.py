@@ -1,0 +1,116 @@
+"""From the bytes of a CCcam.cfg to a configuration and messages. Any bytes will do."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cccamd.setup.cccamcfg.assignments import Assignments
+from cccamd.setup.cccamcfg.classify import classify
+from cccamd.setup.cccamcfg.cross_checks import cross_check
+from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, Hint, Severity
+from cccamd.setup.cccamcfg.hints import find_hints
+from cccamd.setup.cccamcfg.letter_lines import LetterLines
+from cccamd.setup.cccamcfg.lexer import cut_lines, read_source
+from cccamd.setup.cccamcfg.listeners import Listeners, find_listeners
+from cccamd.setup.cccamcfg.model import Codec, Config
+from cccamd.setup.cccamcfg.reader import FileReader
+
+_FILE_TEXTS = {
+    Code.BYTE_ORDER_MARK: ("the file began with a byte order mark, which was skipped", None),
+    Code.CRLF: ("lines end in CR LF, as on Windows; that does no harm here", None),
+    # No advice to save it as UTF-8: that changes the bytes of user names and passwords.
+    Code.NOT_UTF8: ("not UTF-8, so the file was read as ISO-8859-1", None),
+    Code.UTF16: (
+        "the file is UTF-16 text, of which nothing was read",
+        "save it as plain text in UTF-8",
+    ),
+    Code.NOT_A_CONFIG: (
+        "no line of this file belongs into a CCcam.cfg",
+        "check that it is the right file",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParseResult:
+    """What a file says, and what there is to say about it."""
+
+    config: Config
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """For the file first, then in the order of lines and columns."""
+    hints: tuple[Hint, ...] = ()
+    encoding: Codec | None = None
+    """None: the file is UTF-16 and was not read."""
+    bom: bool = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether the server must not start with this file."""
+        return any(
+            message.line is None and message.severity is Severity.ERROR
+            for message in self.diagnostics
+        )
+
+
+def parse(data: bytes) -> ParseResult:
+    """Read a whole file. Never raises: what is wrong is in the diagnostics."""
+    source = read_source(data)
+    notes = [_file_diagnostic(code) for code in source.notes]
+    if source.codec is None:
+        return ParseResult(config=Config(), diagnostics=tuple(notes))
+    reader = FileReader(source.codec)
+    for line in cut_lines(source):
+        reader.read(classify(line))
+    if reader.is_something_else:
+        notes.append(_file_diagnostic(Code.NOT_A_CONFIG))
+    listeners = find_listeners(reader.assignments)
+    config = _build_config(reader.assignments, reader.letter_lines, listeners)
+    messages = [
+        *reader.diagnostics,
+        *listeners.diagnostics,
+        *cross_check(reader.assignments),
+    ]
+    return ParseResult(
+        config=config,
+        diagnostics=(*notes, *_in_order(_without_overruled(messages))),
+        hints=tuple(find_hints(config, reader.assignments)),
+        encoding=source.codec,
+        bom=source.bom,
+    )
+
+
+def _file_diagnostic(code: Code) -> Diagnostic:
+    text, instead = _FILE_TEXTS[code]
+    return Diagnostic(code=code, text=text, instead=instead)
+
+
+def _build_config(
+    assignments: Assignments, letter_lines: LetterLines, listeners: Listeners
+) -> Config:
+    settings = assignments.settings()
+    return Config(
+        server_listen_port=listeners.server_port,
+        server_listen_port_line=listeners.server_line,
+        telnetinfo=listeners.telnetinfo,
+        webinfo=listeners.webinfo,
+        emm_allowed=settings.allow_emm and not settings.disable_emm,
+        settings=settings,
+        settings_set=assignments.names_of_settings(),
+        f_lines=letter_lines.f_lines,
+        c_lines=letter_lines.c_lines,
+        n_lines=letter_lines.n_lines,
+        unsupported_lines=letter_lines.unsupported_lines,
+    )
+
+
+def _without_overruled(messages: list[Diagnostic]) -> list[Diagnostic]:
+    """Drop the warnings of lines that have an error."""
+    refused = {message.line for message in messages if message.severity is Severity.ERROR}
+    return [
+        message
+        for message in messages
+        if message.severity is Severity.ERROR or message.line not in refused
+    ]
+
+
+def _in_order(messages: Iterable[Diagnostic]) -> list[Diagnostic]:
+    return sorted(messages, key=lambda found: (found.line or 0, found.column, found.code))

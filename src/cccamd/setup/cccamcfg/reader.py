@@ -1,0 +1,181 @@
+"""What each kind of line does to the configuration (`docs/config.md` sections 1.3 and 2)."""
+
+from typing import NoReturn
+
+from cccamd.setup.cccamcfg.assignments import Assignment, Assignments
+from cccamd.setup.cccamcfg.classify import Kind, Statement, note_spelling
+from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, LineNotes, LineRefusedError
+from cccamd.setup.cccamcfg.directives import (
+    B_LINE,
+    Implemented,
+    Obsolete,
+    Value,
+    WithoutEffect,
+    nearest_key,
+)
+from cccamd.setup.cccamcfg.letter_lines import LetterLines
+from cccamd.setup.cccamcfg.lexer import Token
+from cccamd.setup.cccamcfg.model import Codec
+from cccamd.setup.cccamcfg.quoting import quoted
+
+_OTHER_PROTOCOLS = {"L": "camd3", "R": "radegast", "G": "gbox", "X": "gbox"}
+_LETTERS_OF_THIS_FILE = frozenset("FCNLRGXB")
+_LETTERS_OF_PRIO = frozenset("PIS")
+
+# Looking for similar keys is slow. A file with more unknown keys has other problems.
+_SUGGESTION_LIMIT = 50
+
+
+class FileReader:
+    """Takes the lines of a file one by one and keeps what they say."""
+
+    def __init__(self, codec: Codec) -> None:
+        self.assignments = Assignments()
+        self.letter_lines = LetterLines(codec)
+        self.diagnostics: list[Diagnostic] = []
+        self._has_known_lines = False
+        self._has_foreign_lines = False
+        self._suggestions_left = _SUGGESTION_LIMIT
+
+    @property
+    def is_something_else(self) -> bool:
+        """Whether the file is no CCcam.cfg at all (E002)."""
+        return self._has_foreign_lines and not self._has_known_lines
+
+    def read(self, statement: Statement) -> None:
+        """Take the next line."""
+        notes = LineNotes(statement.line.number)
+        note_spelling(statement, notes)
+        try:
+            self._read_kind(statement, notes)
+        except LineRefusedError as error:
+            notes.refuse(error)
+        self.diagnostics += notes.diagnostics()
+
+    def _read_kind(self, statement: Statement, notes: LineNotes) -> None:
+        match statement.kind:
+            case Kind.LETTER:
+                self._read_letter(statement, notes)
+            case Kind.KEY:
+                self._has_known_lines = True
+                self._read_key(statement, notes)
+            case Kind.COLON_MISSING:
+                self._has_known_lines = True
+                _refuse_without_colon(statement)
+            case Kind.UNKNOWN_KEY:
+                self._note_unknown_key(statement, notes)
+            case Kind.NOT_UNDERSTOOD:
+                self._has_foreign_lines = True
+                text = "this is neither a letter line nor a setting; it is ignored"
+                column = statement.line.first_column
+                notes.add(Code.NOT_UNDERSTOOD, column, text, "begin remarks with #")
+
+    def _read_letter(self, statement: Statement, notes: LineNotes) -> None:
+        letter, value = statement.name, statement.value
+        if letter in _LETTERS_OF_THIS_FILE:
+            self._has_known_lines = True
+            self._read_known_letter(letter, value, notes)
+            return
+        self._has_foreign_lines = True
+        column = statement.line.first_column
+        if letter in _LETTERS_OF_PRIO:
+            text = f"{letter}: belongs into CCcam.prio; it is ignored here"
+            notes.add(Code.BELONGS_INTO_PRIO, column, text, "move the line")
+        else:
+            text = f"there are no lines that begin with {letter}:; it is ignored"
+            notes.add(Code.UNKNOWN_KEY, column, text, "begin remarks with #")
+
+    def _read_known_letter(self, letter: str, value: Token, notes: LineNotes) -> None:
+        if not value.text:
+            _note_empty(f"{letter}:", value, notes)
+            return
+        match letter:
+            case "F":
+                self.letter_lines.read_account(value, notes)
+            case "C":
+                self.letter_lines.read_cccam_upstream(value, notes)
+            case "N":
+                self.letter_lines.read_newcamd_upstream(value, notes)
+            case "B":
+                _note_b_line(value, notes)
+            case _:
+                text = f"{letter}: ({_OTHER_PROTOCOLS[letter]}) is not supported; no connection"
+                notes.add(Code.NOT_SUPPORTED, value.column, text)
+                self.letter_lines.note_unsupported(letter, notes.line)
+
+    def _read_key(self, statement: Statement, notes: LineNotes) -> None:
+        directive, value = statement.directive, statement.value
+        if not value.text:
+            _note_empty(statement.name, value, notes)
+            return
+        match directive:
+            case Implemented():
+                self._assign(directive, statement, notes)
+            case WithoutEffect():
+                if not _asks_for_nothing(value.text, directive):
+                    _note_without_effect(directive.name, directive, value, notes)
+            case Obsolete():
+                text = f"the vendor gave {directive.name} up long ago; the line is ignored"
+                notes.add(Code.OBSOLETE, statement.line.first_column, text, "take it out")
+
+    def _assign(self, directive: Implemented, statement: Statement, notes: LineNotes) -> None:
+        try:
+            value = directive.read(statement.value, notes)
+        except LineRefusedError:
+            if directive.damaged is not None:
+                self._set(directive, statement, directive.damaged)
+            raise
+        before = self.assignments.get(directive.name)
+        if before is not None and not directive.repeatable:
+            text = f"{directive.name} was set in line {before.line}; this line counts"
+            column = statement.line.first_column
+            notes.add(Code.SETTING_REPEATED, column, text, "keep one of them")
+        self._set(directive, statement, value)
+
+    def _set(self, directive: Implemented, statement: Statement, value: Value) -> None:
+        assignment = Assignment(
+            directive=directive,
+            written_as=statement.name,
+            value=value,
+            line=statement.line.number,
+            column=statement.value.column,
+        )
+        self.assignments.set(assignment)
+
+    def _note_unknown_key(self, statement: Statement, notes: LineNotes) -> None:
+        self._has_foreign_lines = True
+        meant = None
+        if self._suggestions_left:
+            self._suggestions_left -= 1
+            meant = nearest_key(statement.name)
+        text = f"unknown key {quoted(statement.name)}; the line is ignored"
+        instead = f"perhaps {meant} is meant" if meant else None
+        notes.add(Code.UNKNOWN_KEY, statement.line.first_column, text, instead)
+
+
+def _refuse_without_colon(statement: Statement) -> NoReturn:
+    text = f"there is no ':' behind {statement.name}; the line is not used"
+    instead = f"write {statement.name}: and then the value"
+    column = statement.value_start + 1
+    raise LineRefusedError(Code.COLON_MISSING, column, text, instead)
+
+
+def _note_empty(name: str, value: Token, notes: LineNotes) -> None:
+    text = f"{name} has no value; the line is ignored"
+    notes.add(Code.EMPTY, value.column, text, "fill it in or take it out")
+
+
+def _note_without_effect(name: str, directive: WithoutEffect, at: Token, notes: LineNotes) -> None:
+    text = f"{name} has no effect in cccamd: {directive.reason}"
+    notes.add(Code.NO_EFFECT, at.column, text)
+
+
+def _asks_for_nothing(value: str, directive: WithoutEffect) -> bool:
+    word = value.lower()
+    return (word if word in ("yes", "no") else value) in directive.quiet
+
+
+def _note_b_line(value: Token, notes: LineNotes) -> None:
+    words = value.words()
+    if len(words) != 2 or not _asks_for_nothing(words[1].text, B_LINE):
+        _note_without_effect("B:", B_LINE, value, notes)

@@ -1,0 +1,162 @@
+"""The `[[card]]` tables: keys that all kinds share, then the kind's own."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, Field, PlainValidator
+
+from cccamd.ids import Caid, Ident, Sid
+from cccamd.localcards import CardConfig, CardOptions, LocalCard
+from cccamd.setup.toml.model import CardEntry, Table
+from cccamd.setup.toml.positions import KeyPath
+from cccamd.setup.toml.reader import TableReader
+from cccamd.wire.cccam import SIDS_LIMIT
+
+NAME_LIMIT = 40
+PROVIDERS_LIMIT = 32
+"""With SIDS_LIMIT services and a long path the card still fits into one message of 1,020 bytes."""
+
+N = TypeVar("N", Caid, Ident, Sid)
+
+
+def _number_reader(kind: Callable[[int], N], *, digits: int, low: int) -> Callable[[object], N]:
+    high = 16**digits - 1
+
+    def read(value: object) -> N:
+        number = _read_number(value, digits)
+        if number is None or not low <= number <= high:
+            raise ValueError(
+                f'expected {digits} hex digits in quotes, "{low:0{digits}X}" to '
+                f'"{high:0{digits}X}", or such a number: 0x{high // 0x10:0{digits}X}'
+            )
+        return kind(number)
+
+    return read
+
+
+def _read_number(value: object, digits: int) -> int | None:
+    if isinstance(value, str) and re.fullmatch(rf"(0[xX])?[0-9A-Fa-f]{{1,{digits}}}", value):
+        return int(value, 16)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _check_name(text: str) -> str:
+    if not text.strip() or len(text) > NAME_LIMIT or not text.isprintable():
+        raise ValueError(f"expected a name of 1 to {NAME_LIMIT} printable characters")
+    return text
+
+
+def _check_distinct(values: tuple[N, ...]) -> tuple[N, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("expected each number once")
+    return values
+
+
+_Caid = Annotated[Caid, PlainValidator(_number_reader(Caid, digits=4, low=1))]
+_Ident = Annotated[Ident, PlainValidator(_number_reader(Ident, digits=6, low=0))]
+_Sid = Annotated[Sid, PlainValidator(_number_reader(Sid, digits=4, low=1))]
+
+
+class CardTable(Table):
+    """What every `[[card]]` table may say."""
+
+    kind: str = Field(description='the kind of card in quotes, such as "test"')
+    name: Annotated[str, AfterValidator(_check_name)] | None = Field(
+        default=None, description="a name in quotes"
+    )
+    caid: _Caid = Field(description='the CAID: caid = "0B00"')
+    providers: Annotated[tuple[_Ident, ...], AfterValidator(_check_distinct)] = Field(
+        default=(Ident(0),),
+        strict=False,
+        min_length=1,
+        max_length=PROVIDERS_LIMIT,
+        description=f'a list of 1 to {PROVIDERS_LIMIT} providers: providers = ["000000"]',
+    )
+    sids: Annotated[tuple[_Sid, ...], AfterValidator(_check_distinct)] = Field(
+        default=(),
+        strict=False,
+        max_length=SIDS_LIMIT,
+        description=f'a list of up to {SIDS_LIMIT} services: sids = ["1D80"]',
+    )
+    reshare: int = Field(default=10, ge=0, le=255, description="a whole number, 0 to 255")
+
+    def config(self, *, default_name: str, folder: Path) -> CardConfig:
+        """Make what the card gets to know."""
+        return CardConfig(
+            name=self.name or default_name,
+            caid=self.caid,
+            providers=self.providers,
+            sids=self.sids,
+            reshare=self.reshare,
+            folder=folder,
+        )
+
+
+_COMMON_KEYS = frozenset(CardTable.model_fields)
+
+
+def read_cards(
+    reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: Path
+) -> Iterator[CardEntry]:
+    """Read all `[[card]]` tables; those with problems are left out."""
+    seen: dict[str, int] = {}
+    for number, (path, data) in enumerate(reader.tables("card"), start=1):
+        common = {key: value for key, value in data.items() if key in _COMMON_KEYS}
+        own = {key: value for key, value in data.items() if key not in _COMMON_KEYS}
+        table = reader.validate(CardTable, common, path, label="[[card]]")
+        kind = _find_kind(reader, path, common, kinds)
+        options = _read_options(reader, path, own, kind)
+        if table is None or kind is None or options is None:
+            continue
+        _warn_of_decimals(reader, path, common)
+        config = table.config(default_name=f"{table.kind}{number}", folder=folder)
+        if reader.is_new(f'name "{config.name}"', seen, path):
+            yield CardEntry(kind=kind, kind_name=table.kind, config=config, options=options)
+
+
+def _find_kind(
+    reader: TableReader,
+    path: KeyPath,
+    common: Mapping[str, Any],
+    kinds: Mapping[str, type[LocalCard]],
+) -> type[LocalCard] | None:
+    name = common.get("kind")
+    if not isinstance(name, str):
+        return None  # CardTable has said so
+    if name in kinds:
+        return kinds[name]
+    place = (*path, "kind")
+    known = ", ".join(f'"{known}"' for known in sorted(kinds)) or "none installed"
+    text = f"[[card]] kind: read {reader.positions.written(place)}, expected a known kind: {known}"
+    reader.add(reader.positions.value(place), f"{text} (so this [[card]] is left out)")
+    return None
+
+
+def _read_options(
+    reader: TableReader, path: KeyPath, own: dict[str, Any], kind: type[LocalCard] | None
+) -> CardOptions | None:
+    """Read the kind's own keys. Any of them may be a secret, only the kind knows which."""
+    if kind is None:
+        return None
+    return reader.validate(
+        kind.Options, own, path, label="[[card]]", secret=True, more_keys=_COMMON_KEYS
+    )
+
+
+def _warn_of_decimals(reader: TableReader, path: KeyPath, common: Mapping[str, Any]) -> None:
+    """`caid = 1702` is legal and means 06A6, which hardly anybody wants to say."""
+    for key, digits in (("caid", 4), ("providers", 6), ("sids", 4)):
+        value = common.get(key)
+        listed = range(len(value)) if isinstance(value, list) else None
+        places = [(*path, key)] if listed is None else [(*path, key, index) for index in listed]
+        for place in places:
+            written = reader.positions.written(place)
+            if re.fullmatch(r"\d[\d_]+", written):
+                shown = f"{int(written.replace('_', '')):0{digits}X}"
+                text = (
+                    f"[[card]] {key}: {written} without quotes is decimal, so it means {shown}; "
+                    f'write "{shown}", or "{written}" if those are hex digits'
+                )
+                reader.add(reader.positions.value(place), text, is_warning=True)

@@ -1,0 +1,237 @@
+"""What cccamd.toml says, as frozen values.
+
+The `description` of a field completes the sentence "expected ..." of messages. Times are
+seconds.
+"""
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    model_validator,
+)
+
+from cccamd.localcards import CardConfig, CardOptions, LocalCard
+from cccamd.setup.toml.networks import AllowedNetworks, Network, parse_network
+from cccamd.wire.cccam import BUILDS, DEFAULT_VERSION, Version, parse_version
+
+USER_LIMIT = 20
+"""Bytes of a user name on the wire (docs/protocol.md section 4)."""
+
+
+class Table(BaseModel):
+    """Base of the tables: TOML's own types, nothing converted, nothing unknown.
+
+    A TOML list becomes a tuple: fields that are tuples say `strict=False` for that alone.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        arbitrary_types_allowed=True,
+    )
+
+
+def _seconds(default: float, low: float, high: float) -> Any:
+    expected = f"seconds, {low:g} to {high:g}"
+    return Field(default=default, ge=low, le=high, description=expected)
+
+
+def _count(default: int | None, low: int, high: int) -> Any:
+    expected = f"a whole number, {low} to {high}"
+    return Field(default=default, ge=low, le=high, description=expected)
+
+
+def _read_version(value: object) -> Version:
+    version = parse_version(value) if isinstance(value, str) else None
+    if version is None or version not in BUILDS:
+        known = ", ".join(f'"{known}"' for known in BUILDS)
+        raise ValueError(f"expected a known version: {known}")
+    return version
+
+
+def _read_network(value: object) -> Network:
+    return parse_network(value if isinstance(value, str) else "")
+
+
+def _check_address(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        raise ValueError('expected an address such as "192.0.2.1" or "::"') from None
+    return text
+
+
+def _check_user(text: str) -> str:
+    if not 0 < len(text.encode("utf-8", "surrogatepass")) <= USER_LIMIT:
+        raise ValueError(f"expected a user name of 1 to {USER_LIMIT} bytes")
+    return text
+
+
+_User = Annotated[str, AfterValidator(_check_user), Field(description="a user name in quotes")]
+_KnownVersion = Annotated[
+    Version,
+    PlainValidator(_read_version),
+    Field(description='a known version in quotes, such as "2.3.0"'),
+]
+
+
+class NetworkTable(Table):
+    """`[network]`: where clients may come from besides the local networks."""
+
+    allow: tuple[Annotated[Network, PlainValidator(_read_network)], ...] = Field(
+        default=(), strict=False, description='a list of networks: allow = ["203.0.113.0/24"]'
+    )
+
+    @property
+    def allowed(self) -> AllowedNetworks:
+        """The local networks and these."""
+        return AllowedNetworks(self.allow)
+
+
+class Limits(Table):
+    """`[limits]`: how long we wait, and how much we keep. None: no bound of its own."""
+
+    login_timeout: float = _seconds(10.0, 1, 120)
+    """From the connection to the end of the login."""
+    max_clients: int = _count(2000, 1, 100_000)
+    """Clients logged in at once."""
+    max_connections_per_address: int | None = _count(None, 1, 100_000)
+    """Connections of one address at once, logged in or not."""
+    max_pending_logins: int = _count(1000, 1, 100_000)
+    """Connections that have not logged in yet."""
+    ecm_deadline: float = _seconds(4.5, 0.5, 30)
+    """From a client's ECM to our answer, which is NOK1 when nothing else came."""
+    answer_timeout: float = _seconds(8.0, 1, 120)
+    """An upstream that has not answered an ECM for so long is dropped."""
+    queue_limit: int = _count(64, 1, 10_000)
+    """ECMs of one client that wait for their turn."""
+    upstream_cards_limit: int = _count(5000, 1, 1_000_000)
+    """Cards taken from one upstream."""
+
+
+class ServerTable(Table):
+    """`[server]`: how we show ourselves to clients, and where we listen."""
+
+    cccversion: _KnownVersion = DEFAULT_VERSION
+    bind: tuple[Annotated[str, AfterValidator(_check_address)], ...] = Field(
+        default=("0.0.0.0", "::"),
+        strict=False,
+        min_length=1,
+        description='a list of addresses: bind = ["0.0.0.0", "::"]',
+    )
+
+
+class CacheTable(Table):
+    """`[cache]`: the control words that we keep."""
+
+    seconds: float = _seconds(15.0, 1, 600)
+    """How long a CW answers the same ECM again."""
+    entries: int = _count(2000, 1, 1_000_000)
+    """How many CWs are kept."""
+    check_cw_checksums: bool = Field(default=True, description="true or false")
+    """Whether a CW whose checksums are wrong counts as no answer."""
+
+
+class RoutingTable(Table):
+    """`[routing]`: how cards are chosen."""
+
+    hedge: bool = Field(default=True, description="true or false")
+    """Whether a second card is asked when the first takes longer than it usually does."""
+
+
+class LogTable(Table):
+    """`[log]`: what log lines look like, and of whom more is told."""
+
+    format: Literal["text", "json"] = Field(default="text", description='"text" or "json"')
+    """`json`: one JSON object a line, for programs that collect logs."""
+    debug_accounts: tuple[_User, ...] = Field(
+        default=(), strict=False, description='a list of user names: debug_accounts = ["anna"]'
+    )
+    """Accounts of which everything is told, as with `-d`, and of nobody else."""
+
+
+class JournalTable(Table):
+    """`[journal]`: the record of what clients did."""
+
+    enabled: bool = Field(default=True, description="true or false")
+    """Whether it is kept, in the folder of the node id."""
+    days: int = _count(90, 1, 3650)
+    """How long an entry is kept."""
+    megabytes: int = _count(64, 1, 10_000)
+    """How large the file may become; the oldest entries go first."""
+
+
+class AccountTable(Table):
+    """`[[account]]`: what CCcam.cfg cannot say about an F-line, named by its user."""
+
+    user: _User
+    cccversion: _KnownVersion
+    """Announced to this client instead of that in `[server]`."""
+
+    @property
+    def identity(self) -> str:
+        """What no two tables share."""
+        return f'user "{self.user}"'
+
+
+class UpstreamTable(Table):
+    """`[[upstream]]`: what CCcam.cfg cannot say about a C-line, named by host, port, user."""
+
+    host: str = Field(min_length=1, description="the host of a C-line, in quotes")
+    port: int = Field(ge=1, le=65_535, description="the port of a C-line, 1 to 65535")
+    user: _User
+    cccversion: _KnownVersion | None = None
+    """Announced to this upstream."""
+    group: str | None = Field(default=None, min_length=1, description="a name in quotes")
+    """Upstreams of one group stand in for each other."""
+    rank: int = _count(1, 1, 1000)
+    """1 is asked first, the others of the group only when it is away."""
+
+    @property
+    def identity(self) -> str:
+        """What no two tables share."""
+        return f'{self.host.lower()} {self.port} user "{self.user}"'
+
+    @model_validator(mode="after")
+    def _check_use(self) -> Self:
+        if "rank" in self.model_fields_set and self.group is None:
+            raise ValueError('expected a group too: rank orders the upstreams of one group = "…"')
+        if self.cccversion is None and self.group is None:
+            raise ValueError("expected cccversion or group: else the table says nothing")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardEntry:
+    """One sound `[[card]]` table, ready for `start_card`."""
+
+    kind: type[LocalCard]
+    kind_name: str
+    """As the table says."""
+    config: CardConfig
+    options: CardOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TomlConfig:
+    """Everything one cccamd.toml says; without a file these defaults."""
+
+    network: NetworkTable = field(default_factory=NetworkTable)
+    limits: Limits = field(default_factory=Limits)
+    server: ServerTable = field(default_factory=ServerTable)
+    cache: CacheTable = field(default_factory=CacheTable)
+    routing: RoutingTable = field(default_factory=RoutingTable)
+    log: LogTable = field(default_factory=LogTable)
+    journal: JournalTable = field(default_factory=JournalTable)
+    accounts: tuple[AccountTable, ...] = ()
+    upstreams: tuple[UpstreamTable, ...] = ()
+    cards: tuple[CardEntry, ...] = ()

@@ -1,0 +1,103 @@
+"""From the text of a cccamd.toml to frozen values and a list of problems.
+
+A table with a problem costs itself only: a `[table]` keeps its defaults, which are the strict
+ones, a `[[table]]` is left out.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from cccamd.localcards import LocalCard
+from cccamd.setup.toml.cardtable import read_cards
+from cccamd.setup.toml.explain import explain_syntax, suggest
+from cccamd.setup.toml.model import (
+    AccountTable,
+    CacheTable,
+    JournalTable,
+    Limits,
+    LogTable,
+    NetworkTable,
+    RoutingTable,
+    ServerTable,
+    TomlConfig,
+    UpstreamTable,
+)
+from cccamd.setup.toml.positions import locate
+from cccamd.setup.toml.problems import TomlProblem
+from cccamd.setup.toml.reader import TableReader
+
+FILE_NAME = "cccamd.toml"
+
+_TABLES = ("network", "limits", "server", "cache", "routing", "log", "journal")
+_LISTS = ("account", "upstream", "card")
+
+U = TypeVar("U", AccountTable, UpstreamTable)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedToml:
+    """What was understood, and what was not."""
+
+    config: TomlConfig = field(default_factory=TomlConfig)
+    problems: tuple[TomlProblem, ...] = ()
+    usable: bool = True
+    """False: nothing of the file was understood, `config` is all defaults."""
+
+
+def parse(
+    text: str, *, kinds: Mapping[str, type[LocalCard]], folder: Path, source: str = FILE_NAME
+) -> ParsedToml:
+    """Read a whole file. Never raises; `folder` is where the cards' own file names start."""
+    try:
+        data = tomllib.loads(text)
+        positions = locate(text)
+    except (ValueError, RecursionError) as error:
+        line, column, words = explain_syntax(error, text)
+        problem = TomlProblem(source=source, line=line, column=column, text=words)
+        return ParsedToml(problems=(problem,), usable=False)
+    reader = TableReader(data, positions, source)
+    config = _read(reader, kinds=kinds, folder=folder)
+    return ParsedToml(config, tuple(sorted(reader.problems, key=_place)))
+
+
+def _place(problem: TomlProblem) -> tuple[int, int]:
+    return problem.line or 0, problem.column or 0
+
+
+def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: Path) -> TomlConfig:
+    for name in reader.data.keys() - {*_TABLES, *_LISTS}:
+        text = f"unknown [{name}]; {suggest(name, (*_TABLES, *_LISTS))}"
+        reader.add(reader.positions.key((name,)), text)
+    return TomlConfig(
+        network=_read_network(reader),
+        limits=reader.read_table("limits", Limits),
+        server=reader.read_table("server", ServerTable),
+        cache=reader.read_table("cache", CacheTable),
+        routing=reader.read_table("routing", RoutingTable),
+        log=reader.read_table("log", LogTable),
+        journal=reader.read_table("journal", JournalTable),
+        accounts=tuple(_read_list(reader, "account", AccountTable)),
+        upstreams=tuple(_read_list(reader, "upstream", UpstreamTable)),
+        cards=tuple(read_cards(reader, kinds=kinds, folder=folder)),
+    )
+
+
+def _read_network(reader: TableReader) -> NetworkTable:
+    read = reader.read_table("network", NetworkTable)
+    for index, network in enumerate(read.allow):
+        if network.prefixlen == 0:
+            at = reader.positions.value(("network", "allow", index))
+            text = f"[network] allow: {network} lets the whole internet try to log in"
+            reader.add(at, text, is_warning=True)
+    return read
+
+
+def _read_list(reader: TableReader, name: str, model: type[U]) -> Iterator[U]:
+    seen: dict[str, int] = {}
+    for path, data in reader.tables(name):
+        read = reader.validate(model, data, path, label=f"[[{name}]]")
+        if read and reader.is_new(read.identity, seen, path):
+            yield read

@@ -1,0 +1,23 @@
+"""The record of what clients did: bounded, persistent, never in the way of an answer.
+
+docs/journal.md says what is in it.
+"""
+
+from cccamd.watch.journal.database import Database, JournalError, JournalLimits, read_entries
+from cccamd.watch.journal.entries import FILE_NAME, Entry, Kind
+from cccamd.watch.journal.journal import Journal
+from cccamd.watch.journal.scribe import Scribe
+from cccamd.watch.journal.since import parse_since
+
+__all__ = [
+    "FILE_NAME",
+    "Database",
+    "Entry",
+    "Journal",
+    "JournalError",
+    "JournalLimits",
+    "Kind",
+    "Scribe",
+    "parse_since",
+    "read_entries",
+]

@@ -1,0 +1,163 @@
+"""What happened lately, in words: a bounded list that says a repeated thing once."""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+
+from cccamd.facts import ServiceId
+from cccamd.watch.happenings import (
+    CardsChanged,
+    ClientLoggedIn,
+    ClientLoggedOut,
+    EcmFinished,
+    EcmResult,
+    FreezeBegan,
+    FreezeEnded,
+    FreezeForeseen,
+    Happening,
+    LoginFailed,
+    SourceDown,
+    SourceUp,
+)
+
+NOTES_LIMIT: Final = 200
+"""How many are kept."""
+ACCOUNTS_LIMIT: Final = 4096
+"""Of how many accounts the channel is remembered."""
+
+
+class Tone(Enum):
+    """Whether it is good news; the value is for style sheets."""
+
+    GOOD = "good"
+    PLAIN = "plain"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """One thing that happened. `subject` and `text` make a sentence."""
+
+    at: float
+    tone: Tone
+    subject: str
+    """An account, a source or an address."""
+    text: str
+    account: str = ""
+    """Whom it is about, when it is about an account."""
+    service: ServiceId | None = None
+    """The channel it ends with."""
+    times: int = 1
+    """How often, with nothing else of this subject in between; `at` is the last time."""
+
+
+class Notes:
+    """Remembers what happened lately; fed with happenings."""
+
+    def __init__(self) -> None:
+        self._notes: deque[Note] = deque(maxlen=NOTES_LIMIT)
+        self._watching: OrderedDict[str, tuple[ServiceId, EcmResult]] = OrderedDict()
+
+    def recent(self) -> tuple[Note, ...]:
+        """Give all, the newest first."""
+        return tuple(reversed(self._notes))
+
+    def observe(self, happening: Happening) -> None:
+        """Take a happening in, if it is news."""
+        note = self._note(happening)
+        if note is not None:
+            self._add(note)
+
+    def _note(self, happening: Happening) -> Note | None:
+        match happening:
+            case EcmFinished():
+                return self._watched(happening)
+            case FreezeForeseen() | FreezeBegan() | FreezeEnded():
+                return _picture_note(happening)
+        return _note(happening)
+
+    def _add(self, note: Note) -> None:
+        """A link that fails every minute is one note, unless something else came of it."""
+        last = next((old for old in reversed(self._notes) if old.subject == note.subject), None)
+        if last is not None and replace(last, at=note.at, times=1) == note:
+            self._notes.remove(last)
+            note = replace(note, times=last.times + 1)
+        self._notes.append(note)
+
+    def _watched(self, happening: EcmFinished) -> Note | None:
+        """Tell of another channel, of the first refusal in a row, and of the end of a row."""
+        service = ServiceId(happening.caid, happening.ident, happening.sid)
+        before = self._watching.get(happening.account)
+        if before == (service, happening.result):
+            return None
+        self._watching[happening.account] = service, happening.result
+        if len(self._watching) > ACCOUNTS_LIMIT:
+            self._watching.popitem(last=False)
+        back = before is not None and before[0] == service
+        return _channel_note(happening, service, back=back)
+
+
+def _channel_note(happening: EcmFinished, service: ServiceId, *, back: bool) -> Note | None:
+    tone, text = Tone.PLAIN, "watches"
+    if happening.result is not EcmResult.CW:
+        tone, text = Tone.BAD, f"gets no CW ({happening.result.value}) for"
+    elif back:
+        tone, text = Tone.GOOD, "gets CWs again for"
+    account = happening.account
+    return Note(
+        at=happening.at, tone=tone, subject=account, text=text, account=account, service=service
+    )
+
+
+def _picture_note(happening: FreezeForeseen | FreezeBegan | FreezeEnded) -> Note:
+    match happening:
+        case FreezeForeseen():
+            tone, text = Tone.BAD, f"may freeze in about {happening.seconds:.0f} s on"
+        case FreezeBegan():
+            tone, text = Tone.BAD, f"froze ({happening.cause}) on"
+        case FreezeEnded():
+            seconds = happening.at - happening.began_at
+            tone, text = Tone.PLAIN, f"was frozen for {seconds:.1f} s on"
+    return Note(
+        at=happening.at,
+        tone=tone,
+        subject=happening.account,
+        text=text,
+        account=happening.account,
+        service=ServiceId(happening.caid, happening.ident, happening.sid),
+    )
+
+
+def _note(happening: Happening) -> Note | None:
+    at = happening.at
+    match happening:
+        case ClientLoggedIn(account=account):
+            text = f"logged in from {happening.address}, version {happening.version}"
+            return Note(at=at, tone=Tone.GOOD, subject=account, text=text, account=account)
+        case ClientLoggedOut(account=account):
+            text = f"has left: {happening.reason}"
+            return Note(at=at, tone=Tone.PLAIN, subject=account, text=text, account=account)
+        case LoginFailed():
+            return _failed_login(happening)
+        case SourceUp(source=source):
+            return Note(at=at, tone=Tone.GOOD, subject=source, text="is up")
+        case SourceDown(source=source):
+            return Note(at=at, tone=Tone.BAD, subject=source, text=f"is down: {happening.reason}")
+        case CardsChanged(source=source):
+            cards = "1 card" if happening.cards == 1 else f"{happening.cards} cards"
+            tone = Tone.PLAIN if happening.cards else Tone.BAD
+            return Note(at=at, tone=tone, subject=source, text=f"now has {cards}")
+    return None
+
+
+def _failed_login(happening: LoginFailed) -> Note:
+    subject = happening.account or happening.address
+    place = f" from {happening.address}" if happening.account else ""
+    return Note(
+        at=happening.at,
+        tone=Tone.BAD,
+        subject=subject,
+        text=f"did not get in{place}: {happening.reason}",
+        account=happening.account,
+    )

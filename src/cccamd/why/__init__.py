@@ -1,0 +1,51 @@
+"""Why an account sees a card or not, and why an ECM went where it went. Pure.
+
+`explain` takes a `Question` and the `Evidence` of a server (or `evidence_of_files`), and gives
+an `Explanation`, which is plain text and numbers. docs/explain.md shows it.
+"""
+
+from cccamd.why.answer import (
+    CardAnswer,
+    EcmStory,
+    Explanation,
+    Finding,
+    NotAnExplanationError,
+    Setting,
+    SourceAnswer,
+    StoryCard,
+    StoryStep,
+    Weight,
+    as_json,
+    from_json,
+)
+from cccamd.why.evidence import Evidence, Question
+from cccamd.why.explaining import explain
+from cccamd.why.offline import evidence_of_files, local_card
+from cccamd.why.places import BrokenLine, Places, read_places
+from cccamd.why.recent import Recent
+from cccamd.why.report import report_lines
+
+__all__ = [
+    "BrokenLine",
+    "CardAnswer",
+    "EcmStory",
+    "Evidence",
+    "Explanation",
+    "Finding",
+    "NotAnExplanationError",
+    "Places",
+    "Question",
+    "Recent",
+    "Setting",
+    "SourceAnswer",
+    "StoryCard",
+    "StoryStep",
+    "Weight",
+    "as_json",
+    "evidence_of_files",
+    "explain",
+    "from_json",
+    "local_card",
+    "read_places",
+    "report_lines",
+]

@@ -1,0 +1,110 @@
+"""From a question and the evidence to an explanation. Pure."""
+
+from collections import Counter
+from typing import Final
+
+from cccamd.why.account import explain_account, explain_missing
+from cccamd.why.answer import CardAnswer, EcmStory, Explanation, Finding
+from cccamd.why.cards import CardsExplained, explain_cards
+from cccamd.why.evidence import Evidence, Question
+from cccamd.why.phrases import count, milliseconds
+from cccamd.why.sources import explain_emptiness, explain_sources
+from cccamd.why.stories import explain_ecms
+
+_SHORT: Final = {
+    "too-far": "too far away",
+    "limited": "kept back by limits",
+    "not-reshared": "not to be passed on",
+    "loop": "came through the account itself",
+    "ignored": "switched off in CCcam.prio",
+    "provider-missing": "without that provider",
+    "ident-missing": "without that provider",
+    "ident-limited": "with that provider kept back",
+    "service-denied": "with that service denied",
+    "service-not-assigned": "not for that service",
+    "service-rejected": "not for that service",
+}
+
+
+def explain(question: Question, evidence: Evidence) -> Explanation:
+    """Answer a question about an account, a service or both."""
+    account = evidence.account(question.account) if question.account is not None else None
+    viewer = evidence.viewer(account) if account else None
+    cards = explain_cards(question, evidence, viewer)
+    findings: list[Finding] = []
+    if account:
+        findings += explain_account(account, evidence)
+    elif question.account is not None:
+        findings += explain_missing(question.account, evidence)
+    if not evidence.sources:
+        findings.append(explain_emptiness(evidence))
+    ecms = tuple(explain_ecms(question, evidence))
+    return Explanation(
+        account=question.account or "",
+        service=question.service,
+        at=evidence.at,
+        live=evidence.live,
+        summary=_summary(question, findings, cards, ecms, live=evidence.live),
+        findings=tuple(findings),
+        sources=tuple(explain_sources(question, evidence)),
+        cards=cards.cards,
+        cards_left_out=cards.total - len(cards.cards),
+        ecms=ecms,
+    )
+
+
+def _summary(
+    question: Question,
+    findings: list[Finding],
+    cards: CardsExplained,
+    ecms: tuple[EcmStory, ...],
+    *,
+    live: bool,
+) -> str:
+    if question.account is not None:
+        bad = next((finding for finding in findings if finding.code in _DECISIVE), None)
+        if bad:
+            return bad.text
+    parts = [_about_cards(question, cards, known="now" if live else "in these files")]
+    if question.service and ecms:
+        parts.append(_about_ecm(ecms[0]))
+    return "; ".join(parts)
+
+
+_DECISIVE: Final = frozenset({"no-account", "f-line-refused", "no-sources", "hours-closed"})
+"""What settles the matter, whatever the cards are."""
+
+
+def _about_cards(question: Question, cards: CardsExplained, *, known: str) -> str:
+    there_are = count(cards.total, "card")
+    if question.account is None:
+        about = f" of CAID {question.service.partition(':')[0]}" if question.caid else ""
+        return f"there {'is' if cards.total == 1 else 'are'} {there_are}{about}"
+    verb, number = ("can use", cards.usable) if question.service else ("sees", cards.seen)
+    if not cards.total:
+        what = " of this CAID" if question.caid is not None else ""
+        return f"there are no cards{what} at all {known}: see the sources"
+    shown = "none" if number == 0 else str(number)
+    text = f"{question.account} {verb} {shown} of {there_are}"
+    reasons = _reasons(cards.cards)
+    if reasons and len(cards.cards) < cards.total:
+        reasons += f" (among the first {len(cards.cards)})"
+    return f"{text}: {reasons}" if reasons else text
+
+
+def _reasons(cards: tuple[CardAnswer, ...]) -> str:
+    """Sum up why cards cannot be used: the last bad finding of each tells."""
+    counts: Counter[str] = Counter()
+    for card in cards:
+        if card.usable:
+            continue
+        code = next((each.code for each in reversed(card.findings) if each.code != "seen"), "")
+        counts["not taken from its source" if not card.taken else _SHORT.get(code, code)] += 1
+    return ", ".join(f"{number} {why}" for why, number in counts.most_common())
+
+
+def _about_ecm(ecm: EcmStory) -> str:
+    took = milliseconds(ecm.seconds)
+    if ecm.answered:
+        return f"its last ECM was answered by {ecm.source} after {took}"
+    return f"its last ECM was refused after {took}: {ecm.why}"

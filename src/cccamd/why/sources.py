@@ -1,0 +1,138 @@
+"""How each source stands: why it brings no cards, or fewer than before."""
+
+from collections.abc import Iterator
+
+from cccamd.facts import SourceKind, SourceStatus
+from cccamd.why.answer import Finding, Setting, SourceAnswer, Weight
+from cccamd.why.evidence import Evidence, Question
+from cccamd.why.phrases import ago, count
+from cccamd.why.places import BrokenLine
+from cccamd.wire.cccam import CloseReason
+
+_LIST_NEWS = 3600.0
+"""Seconds: that a list became shorter is worth telling for so long."""
+NOT_RUNNING = "not running"
+
+
+def explain_sources(question: Question, evidence: Evidence) -> Iterator[SourceAnswer]:
+    """Go through all that are configured, or the one that the question is about."""
+    for source in evidence.sources.values():
+        if question.source not in (None, source.name):
+            continue
+        yield SourceAnswer(
+            name=source.name,
+            kind=source.kind.value,
+            state=source.state,
+            cards=source.cards,
+            rejected=source.cards_rejected,
+            findings=tuple(_findings(source, evidence)),
+        )
+    for broken in evidence.places.broken:
+        if broken.letter == "C" and question.source in (None, broken.name):
+            yield _refused(broken, evidence.places.config)
+
+
+def _refused(broken: BrokenLine, file: str) -> SourceAnswer:
+    finding = Finding(
+        code="c-line-refused",
+        weight=Weight.BAD,
+        text=f"the C-line in line {broken.line} of {file} is not used: {broken.text}",
+        change=broken.instead or f"mend line {broken.line}",
+        setting=Setting(name="the C-line", file=file, line=broken.line),
+    )
+    return SourceAnswer(
+        name=broken.name,
+        kind=SourceKind.CCCAM.value,
+        state="not used",
+        cards=0,
+        rejected=0,
+        findings=(finding,),
+    )
+
+
+def explain_emptiness(evidence: Evidence) -> Finding:
+    """Say that there is nothing from which a card could come."""
+    file = evidence.places.config
+    return Finding(
+        code="no-sources",
+        weight=Weight.BAD,
+        text="this server has no cards: no C-line names a server, and no [[card]] is configured",
+        change=(
+            f"add a C-line to {file} (C: HOST 12000 USER PASSWORD), or a [[card]] to"
+            f" {evidence.places.toml}"
+        ),
+        setting=Setting(name="the C-lines", file=file),
+    )
+
+
+def _findings(source: SourceStatus, evidence: Evidence) -> Iterator[Finding]:
+    if source.kind is not SourceKind.LOCAL:
+        yield _link(source, evidence)
+    change = evidence.recent.list_change(source.name)
+    if change and change.after < change.before and evidence.at - change.at < _LIST_NEWS:
+        when = ago(evidence.at - change.at)
+        yield Finding(
+            code="cards-removed",
+            weight=Weight.BAD if change.after == 0 else Weight.NOTE,
+            text=f"its list went from {count(change.before, 'card')} to {change.after} {when} ago",
+            change=f"ask the owner of {source.name}, unless its link was lost",
+        )
+
+
+def _link(source: SourceStatus, evidence: Evidence) -> Finding:
+    place = evidence.places.c_line(source.line)
+    if source.state == NOT_RUNNING:
+        text = "which cards it has is known to a running server only"
+        return Finding(code="not-running", weight=Weight.NOTE, text=text, setting=place)
+    if source.up_at is None:
+        return _down(source, place, evidence)
+    if source.cards:
+        text = f"logged in, {count(source.cards, 'card')} taken"
+        if source.cards_rejected:
+            text += f", {source.cards_rejected} not taken"
+        return Finding(code="up", weight=Weight.GOOD, text=text, setting=place)
+    return _empty(source, place)
+
+
+def _empty(source: SourceStatus, place: Setting) -> Finding:
+    if source.cards_rejected:
+        announced = count(source.cards_rejected, "card")
+        text = f"logged in, but nothing of the {announced} that it announces is taken"
+        change = "see the cards for the reason of each"
+        return Finding(
+            code="all-rejected", weight=Weight.BAD, text=text, change=change, setting=place
+        )
+    return Finding(
+        code="announces-nothing",
+        weight=Weight.BAD,
+        text="logged in, but it announces no cards to us",
+        change=(
+            f"the owner of {source.name} must look: there, our F-line allows no card (its uphops"
+            " or limits), every card has reshare 0, or its own sources are down"
+        ),
+        setting=place,
+    )
+
+
+def _down(source: SourceStatus, place: Setting, evidence: Evidence) -> Finding:
+    reason = source.last_failure or "no attempt has ended yet"
+    text = f"not logged in ({source.state}), so it brings no cards: {reason}"
+    if source.next_attempt_at is not None:
+        text += f"; next attempt in {max(0.0, source.next_attempt_at - evidence.at):.0f} s"
+    return Finding(
+        code="down",
+        weight=Weight.BAD,
+        text=text,
+        change=_advice(source, place),
+        setting=place,
+    )
+
+
+def _advice(source: SourceStatus, place: Setting) -> str:
+    probe = f"`cccamd doctor` tries every step to {source.name}"
+    if CloseReason.LOGIN_REFUSED.value in source.last_failure:
+        return (
+            f"compare user and password of line {place.line} with what the owner of"
+            f" {source.name} gave you, also that nobody else uses them; {probe}"
+        )
+    return f"compare host and port of line {place.line} with what its owner gave you; {probe}"

@@ -1,0 +1,217 @@
+"""What both sides of a connection have in common.
+
+Bytes in: `receive_data`, `receive_eof`, `handle_deadline`. Out: `events_received`,
+`data_to_send`, `next_deadline`. After each call the owner sends what there is to send,
+handles the events, and closes the transport when `state` is CLOSED and all is sent.
+Times are float seconds of any monotonic clock, always the same one.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from cccamd.wire.cccam.cipher import Cipher
+from cccamd.wire.cccam.closing import CloseReason
+from cccamd.wire.cccam.cursor import MalformedError
+from cccamd.wire.cccam.events import (
+    Closed,
+    KeepaliveReceived,
+    MalformedReceived,
+    UnexpectedReceived,
+)
+from cccamd.wire.cccam.frames import (
+    Command,
+    EagerFrameReader,
+    FrameReader,
+    OversizedFrameError,
+    serialize_frame,
+)
+from cccamd.wire.cccam.state import Rule, State
+from cccamd.wire.cccam.versions import ALL_CAPABILITIES, Capabilities
+
+HANDSHAKE_BUFFER_LIMIT = 4096
+"""More than any login plus the first frames that a hasty client sends behind it."""
+
+
+_PHASES = {
+    State.HANDSHAKE: "during the login",
+    State.INTRODUCTION: "after the login, before the peers knew each other",
+}
+"""When the peer closed; afterwards there is nothing special about it."""
+KEEPALIVE_BURST, KEEPALIVE_RATE = 5.0, 2.0
+"""How many keepalives are answered at once, and per second; tvheadend sends one a second."""
+
+
+class Protocol(ABC):
+    """One connection, either side, without a socket and without a clock."""
+
+    rules: ClassVar[Mapping[int, Rule]]
+    """What may come, who parses it, who handles it."""
+    keepalive_interval: ClassVar[float]
+    """Seconds after our last message until we send a sign of life."""
+
+    def __init__(self, *, now: float, offer: Capabilities = ALL_CAPABILITIES) -> None:
+        self.state = State.HANDSHAKE
+        self.capabilities = Capabilities.NONE
+        """What both sides agreed on in PARTNER texts."""
+        self.extended = False
+        """Whether flags name requests and CWs travel unmasked (section 9)."""
+        self.dropped = 0
+        """How many unknown, unexpected or malformed messages were ignored."""
+        self._offer = offer
+        self._now = now
+        self._last_received_at = self._last_sent_at = now
+        self._out: list[bytes] = []
+        self._events: list[object] = []
+        self._buffer = b""
+        self._wanted = 0
+        self._handle_field: Callable[[bytes], None]
+        self._sending: Cipher
+        self._receiving: Cipher
+        self._frames: FrameReader | EagerFrameReader
+        self._keepalive_unanswered = False
+        self._keepalive_answered_at = now
+        self._keepalive_credit = KEEPALIVE_BURST
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take in bytes from the peer, in whatever pieces they came."""
+        self._now = self._last_received_at = now
+        if self.state is State.HANDSHAKE:
+            data = self._receive_fields(data)
+        if data and self.state is not State.CLOSED:
+            self._receive_frames(data)
+
+    def receive_eof(self, now: float) -> None:
+        """Take note that the peer closed the connection."""
+        self._now = now
+        reason = self._eof_reason()
+        phase = _PHASES.get(self.state, "") if reason is CloseReason.PEER_CLOSED else ""
+        self._close(reason, phase)
+
+    def close(self, reason: CloseReason = CloseReason.LOCAL, detail: str = "") -> None:
+        """End the connection from our side."""
+        self._close(reason, detail)
+
+    @abstractmethod
+    def next_deadline(self) -> float | None:
+        """When `handle_deadline` wants to be called; None after the end."""
+
+    @abstractmethod
+    def handle_deadline(self, now: float) -> None:
+        """Do what is due; being called early does no harm."""
+
+    def events_received(self) -> list[object]:
+        """Hand over what happened since the last call, in order; after the end only `Closed`."""
+        events, self._events = self._events, []
+        return events
+
+    def data_to_send(self) -> bytes:
+        """Hand over the bytes that must be written now, in one piece."""
+        if not self._out:
+            return b""
+        data = b"".join(self._out)
+        self._out.clear()
+        return data
+
+    def send_keepalive(self) -> None:
+        """Ask the peer for a sign of life."""
+        self._keepalive_unanswered = True
+        self._send(0, Command.KEEPALIVE)
+
+    # For the two sides.
+
+    @property
+    def _keepalive_at(self) -> float:
+        return self._last_sent_at + self.keepalive_interval
+
+    def _eof_reason(self) -> CloseReason:
+        return CloseReason.PEER_CLOSED
+
+    def _expect(self, length: int, handle: Callable[[bytes], None]) -> None:
+        """Let `handle` have the next `length` bytes of the handshake."""
+        self._wanted, self._handle_field = length, handle
+
+    def _pause(self) -> None:
+        """Keep what comes until the next `_expect`."""
+        self._wanted = 0
+
+    def _start_frames(self, frames: FrameReader | EagerFrameReader) -> None:
+        self._frames = frames
+        self.state = State.INTRODUCTION
+
+    def _send(self, flag: int, command: int, payload: bytes = b"") -> None:
+        self._send_frame(serialize_frame(flag, command, payload))
+
+    def _send_frame(self, frame: bytes, burn: int = 0) -> None:
+        if self.state is not State.CLOSED:
+            self._last_sent_at = self._now
+            self._out.append(self._sending.encrypt(frame, burn=burn))
+
+    def _close(self, reason: CloseReason, detail: str = "") -> None:
+        if self.state is not State.CLOSED:
+            self.state = State.CLOSED
+            # What came before is void: who acted upon it would act upon a closed connection.
+            self._events = [Closed(reason, detail)]
+
+    def _agree(self, offered: Capabilities) -> None:
+        self.capabilities = offered & self._offer
+        self.extended = Capabilities.EXT in self.capabilities
+
+    def _on_keepalive(self, payload: bytes, flag: int) -> None:
+        # Answering an answer would never end between two programs that do so, and with one
+        # that answers ours it would not end either, were there no limit.
+        if self._keepalive_unanswered:
+            self._keepalive_unanswered = False
+        elif self._may_answer_keepalive():
+            self._send(flag if self.extended else 0, Command.KEEPALIVE)
+        self._events.append(KeepaliveReceived())
+
+    # Inside.
+
+    def _may_answer_keepalive(self) -> bool:
+        passed = self._now - self._keepalive_answered_at
+        self._keepalive_answered_at = self._now
+        credit = min(KEEPALIVE_BURST, self._keepalive_credit + KEEPALIVE_RATE * passed)
+        self._keepalive_credit = max(0.0, credit - 1.0)
+        return credit >= 1.0
+
+    def _receive_fields(self, data: bytes) -> bytes:
+        """Serve the handshake; return the bytes behind it."""
+        self._buffer += data
+        while self.state is State.HANDSHAKE and 0 < self._wanted <= len(self._buffer):
+            field, self._buffer = self._buffer[: self._wanted], self._buffer[self._wanted :]
+            self._handle_field(field)
+        if self.state is State.HANDSHAKE:
+            if len(self._buffer) > HANDSHAKE_BUFFER_LIMIT:
+                self._close(CloseReason.NOT_CCCAM, "too many bytes before the login was answered")
+            return b""
+        rest, self._buffer = self._buffer, b""
+        return rest
+
+    def _receive_frames(self, data: bytes) -> None:
+        try:
+            for flag, command, payload in self._frames.frames(data):
+                rule = self.rules.get(command)
+                if rule is None or self.state < rule.since:
+                    self._drop_unexpected(command, payload)
+                    continue
+                try:
+                    message = rule.parse(payload)
+                except MalformedError as error:
+                    self._drop_malformed(command, payload, str(error))
+                else:
+                    rule.handle(self, message, flag)
+                if self.state is State.CLOSED:
+                    return
+        except OversizedFrameError as error:
+            self._close(CloseReason.GARBAGE, str(error))
+
+    def _drop_unexpected(self, command: int, payload: bytes) -> None:
+        self.dropped += 1
+        self._events.append(UnexpectedReceived(command, len(payload)))
+
+    def _drop_malformed(self, command: int, payload: bytes, why: str) -> None:
+        self.dropped += 1
+        self._events.append(MalformedReceived(command, len(payload), why))
+        if self.state is State.INTRODUCTION:
+            self._close(CloseReason.MALFORMED_LOGIN, why)

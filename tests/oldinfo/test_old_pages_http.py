@@ -1,0 +1,126 @@
+"""The old pages through a real web server (docs/webinfo.md H1 to H6)."""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+from browsing import exchange, get, serving
+from contexts import a_context, channel_name, provider_name
+from readers import Php, Ts2, Vix
+from snapshots import a_household
+from starlette.applications import Starlette
+
+from cccamd.oldinfo.oldpages import old_page_routes
+from cccamd.oldinfo.oldtables import Look
+from cccamd.web import serving as web_serving
+from cccamd.web.app import create_app
+from cccamd.web.context import Login
+
+NAMES = ("clients", "activeclients", "servers", "shares", "providers", "entitlements")
+PATHS = ("/", *(f"/{name}" for name in NAMES))
+PASSED = "HTTP/1.1 200 OK"
+
+
+def an_app(login: Login | None = None) -> Starlette:
+    context = a_context(a_household, login=login)
+    look = Look(channel_name=channel_name, provider_name=provider_name)
+    routes = old_page_routes(snapshot=a_household, look=lambda: look)
+    return create_app(context, routes=routes)
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    async with serving(an_app()) as port:
+        yield port
+
+
+@pytest.fixture
+async def locked_port() -> AsyncIterator[int]:
+    async with serving(an_app(Login(username="me", password="geh:eim"))) as port:
+        yield port
+
+
+def basic(text: str) -> str:
+    return "Authorization: Basic " + b64encode(text.encode()).decode()
+
+
+async def test_get_and_head_in_both_versions(port: int) -> None:
+    for path in PATHS:
+        page = await get(port, path)
+        assert page.status == PASSED
+        assert "transfer-encoding" not in page.headers
+        assert "content-encoding" not in page.headers
+        assert int(page.headers["content-length"]) == len(page.body)
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert b"\r" not in page.body
+        head = await get(port, path, method="HEAD")
+        assert (head.status, head.body) == (PASSED, b"")
+        for request in (f"GET {path} HTTP/1.0\r\n\r\n", f"GET {path} HTTP/1.0\r\nHost: x\r\n\r\n"):
+            old = await exchange(port, request)
+            assert old.status.endswith(" 200 OK")
+            assert len(old.body) == len(page.body)
+
+
+async def test_an_unknown_page_is_not_there(port: int) -> None:
+    assert (await get(port, "/oscamapi.html")).status == "HTTP/1.1 404 Not Found"
+
+
+async def test_a_needless_login_and_a_wrong_host_are_ignored(port: int) -> None:
+    request = f"GET /clients HTTP/1.1\r\nHost: boxt\r\n{basic(':')}\r\nConnection: Close\r\n\r\n"
+    assert (await exchange(port, request)).status == PASSED
+
+
+async def test_the_login_is_asked_for(locked_port: int) -> None:
+    for path in PATHS:
+        for method in ("GET", "HEAD"):
+            page = await get(locked_port, path, method=method)
+            assert page.status == "HTTP/1.1 401 Unauthorized"
+            assert page.headers["www-authenticate"].startswith('Basic realm="')
+        wrong = await get(locked_port, path, basic("me:falsch"))
+        assert wrong.status == "HTTP/1.1 401 Unauthorized"
+        assert (await get(locked_port, path, basic("me:geh:eim"))).status == PASSED
+
+
+async def test_readers_over_http(port: int) -> None:
+    home, clients, servers, shares = [
+        (await get(port, path)).text for path in ("/", "/clients", "/servers", "/shares")
+    ]
+    assert Ts2.heading(home) == "Welcome to CCcam cccamd-0.1.0 server"
+    assert Ts2.home(home) == Vix.home(home)
+    assert Php.heading(home) == "Welcome to CCcam cccamd-0.1.0 server"
+    assert Php.home(home)["Active clients"] == "1"
+    assert Vix.version(shares) == "cccamd-0.1.0"
+    assert Ts2.clients(clients)[0].keys() == {"living", "bedroom"}
+    assert sum(Ts2.shares(shares, Ts2.servers(servers)).values()) == 3
+
+
+async def test_connections_that_ask_nothing_are_ended(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_serving, "HEAD_TIMEOUT", 0.3)
+    silent = await asyncio.open_connection("127.0.0.1", port)
+    dripping = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(3):
+        dripping[1].write(b"GET /clients HTTP/1.1\r\n")
+        await asyncio.sleep(0.05)
+    async with asyncio.timeout(2.0):
+        for reader, writer in (silent, dripping):
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
+            writer.close()
+    assert (await get(port, "/clients")).status == PASSED
+
+
+async def test_more_connections_than_anybody_needs_are_not_kept(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_serving, "SOCKETS_LIMIT", 3)
+    writers = [(await asyncio.open_connection("127.0.0.1", port))[1] for _ in range(3)]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(2.0):
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""
+    for each in (writer, *writers):
+        each.close()

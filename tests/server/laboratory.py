@@ -1,0 +1,128 @@
+"""Real servers and real clients on the loopback interface, in this process."""
+
+import asyncio
+import hashlib
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.localcards import find_kinds
+from cccamd.net import Client, Identity, Target
+from cccamd.routing import Priorities
+from cccamd.server import Server, Setup
+from cccamd.setup.cccamcfg import parse
+from cccamd.setup.toml import parse as parse_toml
+from cccamd.wire.cccam import (
+    DEFAULT_VERSION,
+    ControlWords,
+    EcmRequest,
+    Version,
+    make_node_id,
+    with_checksums,
+)
+
+HOST = "127.0.0.1"
+TEST_CARD = """
+[[card]]
+kind = "test"
+caid = "7F00"
+providers = ["00000A"]
+"""
+NO_PAGES = "ALLOW WEBINFO : no\nALLOW TELNETINFO : no\n"
+"""For tests that are not about pages: many servers at once would want the same ports."""
+PLAIN_NODE = NodeId(bytes.fromhex("7fffffff00000001"))
+"""Not the shape that offers extended mode: clients stay plain."""
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind((HOST, 0))
+        return int(sock.getsockname()[1])
+
+
+def new_node_id() -> NodeId:
+    return make_node_id(os.urandom(4))
+
+
+def setup(cfg: str, toml: str, *, port: int, folder: Path = Path()) -> Setup:
+    pages = "" if "WEBINFO" in cfg else NO_PAGES
+    parsed = parse(f"SERVER LISTEN PORT : {port}\n{cfg}\n{pages}".encode())
+    assert not parsed.refused
+    found = parse_toml(
+        f'{toml}\n[server]\nbind = ["{HOST}"]\n', kinds=find_kinds().kinds, folder=folder
+    )
+    assert not found.problems, [str(problem) for problem in found.problems]
+    return Setup(config=parsed.config, toml=found.config, priorities=Priorities())
+
+
+class Laboratory:
+    """One running server."""
+
+    def __init__(self, server: Server, port: int) -> None:
+        self.server = server
+        self.port = port
+
+    @asynccontextmanager
+    async def client(
+        self,
+        user: str = "anna",
+        password: str = "secret",
+        *,
+        version: Version = DEFAULT_VERSION,
+        node_id: NodeId | None = None,
+    ) -> AsyncIterator[Client]:
+        target = Target(
+            host=HOST,
+            port=self.port,
+            user=user.encode(),
+            password=password.encode(),
+            version=version,
+        )
+        identity = Identity(node_id or new_node_id(), "test client")
+        client = await Client.connect(target, identity=identity)
+        try:
+            yield client
+        finally:
+            await client.close()
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def running(
+    cfg: str = "F: anna secret",
+    toml: str = TEST_CARD,
+    *,
+    node_id: NodeId | None = None,
+    port: int | None = None,
+    folder: Path = Path(),
+) -> AsyncIterator[Laboratory]:
+    port = port or free_port()
+    server = Server(setup(cfg, toml, port=port, folder=folder), node_id=node_id or new_node_id())
+    await server.start()
+    try:
+        yield Laboratory(server, port)
+    finally:
+        await server.stop()
+
+
+def expected_cw(ecm: bytes) -> ControlWords:
+    """What a card of kind `test` answers."""
+    return ControlWords(with_checksums(hashlib.sha256(ecm).digest()[:16]))
+
+
+def request(ecm: bytes, *, sid: int = 1, caid: int = 0x7F00, share_id: int = 0) -> EcmRequest:
+    return EcmRequest(Caid(caid), Ident(0x0A), ShareId(share_id), Sid(sid), ecm)
+
+
+async def cards_of(client: Client, count: int = 1) -> list[int]:
+    """Wait for so many cards; return their CAIDs."""
+    await client.wait_until(lambda: len(client.cards) == count, timeout=3.0)
+    return [card.caid for card in client.cards.values()]
+
+
+async def ask(client: Client, ecm: bytes, **words: int) -> ControlWords | object:
+    share_id = words.pop("share_id", next(iter(client.cards), 0))
+    return await client.ask(request(ecm, share_id=share_id, **words))

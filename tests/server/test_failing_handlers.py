@@ -1,0 +1,212 @@
+"""Whatever a handler raises: its connection ends, its place is free, one line says so."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from laboratory import HOST, TEST_CARD, Laboratory, ask, cards_of, expected_cw, running
+
+from cccamd.ids import Caid, Ident, ShareId
+from cccamd.net import Client, ConnectError, Connection
+from cccamd.routing import EmmGate, Router
+from cccamd.server.cardlist import CardList
+from cccamd.server.exchange import Exchange
+from cccamd.server.failurelog import FailureLog
+from cccamd.server.record import ClientRecord
+from cccamd.server.session import Session
+from cccamd.server.upstreams import UpstreamSource
+from cccamd.wire.cccam import Emm, ServerProtocol
+from cccamd.wire.cccam.cipher import Cipher
+from cccamd.wire.cccam.handshake import derive_keys, pack_user
+
+ECM = b"\x80seventy"
+GUARDS = {"adopt", "refresh", "probe", "finish"}
+"""What the server calls of a session: they hold nothing but the guard around the rest."""
+OWNERS = (Session, ClientRecord, CardList, ServerProtocol, EmmGate, Router)
+
+
+def handlers() -> Iterator[tuple[Any, str]]:
+    for owner in OWNERS:
+        for name, value in vars(owner).items():
+            if inspect.isfunction(value) and name not in GUARDS:
+                yield owner, name
+    yield Exchange, "request"
+    yield Exchange, "_carry_out"
+    yield Connection, "_write"
+    yield Connection, "_begin"
+
+
+class Broken(Exception):
+    """What the handlers raise here."""
+
+
+@contextmanager
+def raising(owner: Any, name: str) -> Iterator[list[str]]:
+    """Let a method raise, also where the table of what is allowed names it."""
+    called: list[str] = []
+
+    def broken(*args: object, **words: object) -> None:
+        called.append(name)
+        raise Broken
+
+    with pytest.MonkeyPatch.context() as patch:
+        original = getattr(owner, name)
+        patch.setattr(owner, name, broken)
+        if owner is ServerProtocol:
+            for command, rule in ServerProtocol.rules.items():
+                if rule.handle is original:
+                    patch.setitem(ServerProtocol.rules, command, rule._replace(handle=broken))
+        yield called
+
+
+async def live(lab: Laboratory) -> None:
+    """Do everything that a client does; how far it gets is not the question here."""
+    with suppress(ConnectError, ConnectionError, TimeoutError):
+        async with asyncio.timeout(1.0), lab.client() as client:
+            await client.wait_until(lambda: bool(client.cards), timeout=0.2)
+            share_id = next(iter(client.cards), ShareId(0))
+            await client.send_emm(Emm(Caid(0x7F00), Ident(0x0A), share_id, bytes(20)), timeout=0.2)
+            await ask(client, ECM, share_id=share_id)
+            lab.server._cards_changed()
+            await lab.server.reload(lab.server._setup)
+            with suppress(ConnectError):  # refused, and makes the server probe the first one
+                async with lab.client():
+                    pass
+
+
+async def until(reached: Callable[[], bool]) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(3.0):
+            while not reached():
+                await asyncio.sleep(0.01)
+    return reached()
+
+
+async def test_no_handler_that_raises_leaves_anything_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    never_called: list[str] = []
+    toml = TEST_CARD + "[limits]\nlogin_timeout = 1\n"
+    async with running(toml=toml) as lab:
+        for owner, name in handlers():
+            what = f"{owner.__name__}.{name}"
+            lab.server._failures.__init__()  # type: ignore[misc]  # each is told anew
+            caplog.clear()
+            with raising(owner, name) as called:
+                await live(lab)
+                assert await until(lambda: lab.server._context.admission.connections == 0), what
+            if called:
+                told = [record for record in caplog.records if "internal error" in record.message]
+                assert 1 <= len(told) <= 5, what
+                assert all(
+                    record.exc_info is None or record.levelno == logging.DEBUG
+                    for record in caplog.records
+                ), what
+            else:
+                never_called.append(what)
+            async with lab.client() as client:
+                assert await cards_of(client) == [0x7F00], what
+                assert await ask(client, ECM) == expected_cw(ECM), what
+    sessions = [what for what in never_called if what.startswith("Session.")]
+    # With the host of an F-line, and with a full queue: they run within the same two guards.
+    assert sessions == ["Session._check_host", "Session._host_checked", "Session._drop"]
+
+
+def hasty_login(seed: bytes, behind: bytes) -> bytes:
+    keys = derive_keys(seed)
+    cipher: Cipher = keys.client_to_server
+    return cipher.encrypt(keys.proof) + cipher.encrypt(pack_user(b"anna")) + behind
+
+
+async def test_too_much_behind_the_user_name_costs_only_who_sent_it() -> None:
+    toml = TEST_CARD + "[limits]\nmax_pending_logins = 20\nmax_connections_per_address = 1000\n"
+    async with running(toml=toml) as lab:
+        for _ in range(60):
+            reader, writer = await asyncio.open_connection(HOST, lab.port)
+            writer.write(hasty_login(await reader.readexactly(16), bytes(5000)))
+            async with asyncio.timeout(2.0):
+                assert await reader.read() == b""
+            writer.close()
+        assert lab.server._context.admission.connections == 0
+        async with lab.client() as client:
+            assert await cards_of(client) == [0x7F00]
+
+
+def cards_there(lab: Laboratory, source: UpstreamSource) -> bool:
+    return bool(lab.server._table.cards_of(source.source_id))
+
+
+async def test_an_upstreams_handler_that_raises_costs_that_login_only() -> None:
+    async with running() as upper:
+        line = f"F: ben other\nC: {HOST} {upper.port} anna secret\n"
+        async with running(line, toml="") as lower:
+            ((_, source),) = lower.server._upstreams.sources()
+            assert await until(lambda: source.link.is_up)
+            source.link._backoff.most = 0.05
+            for name in ("_up", "_add_card", "_lose", "_wait", "_note"):
+                with raising(type(source), name):
+                    assert await until(lambda: b"anna" in upper.server._context.sessions), name
+                    upper.server._context.sessions[b"anna"].connection.close()
+                    await asyncio.sleep(0.05)
+                assert await until(lambda: source.link.is_up), name
+                assert await until(lambda: cards_there(lower, source)), name
+            async with lower.client("ben", "other") as client:
+                assert await cards_of(client) == [0x7F00]
+                assert await ask(client, ECM) == expected_cw(ECM)
+
+
+async def test_one_waiter_that_cannot_be_answered_costs_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running() as upper:
+        accounts = f"F: anna secret\nF: ben other\nC: {HOST} {upper.port} anna secret\n"
+        async with (
+            running(accounts, toml="") as lab,
+            lab.client() as anna,
+            lab.client("ben", "other") as ben,
+        ):
+            await asyncio.gather(cards_of(anna), cards_of(ben))
+            broken = lab.server._context.sessions[b"anna"]
+            finish = Session._finish
+
+            def fail_for_anna(self: Session, *args: Any) -> None:
+                if self is broken:
+                    raise Broken
+                finish(self, *args)
+
+            monkeypatch.setattr(Session, "_finish", fail_for_anna)
+            first, second = await asyncio.gather(
+                ask(anna, ECM), ask(ben, ECM), return_exceptions=True
+            )
+            assert isinstance(first, ConnectionError)
+            assert second == expected_cw(ECM)
+
+
+async def test_a_client_that_fails_is_told_by_name() -> None:
+    """Ours, as a client: the error is the reason that whoever waits is given."""
+    async with running() as lab, lab.client() as client:
+        await cards_of(client)
+        with raising(Client, "_settle"), pytest.raises(ConnectionError, match="Broken"):
+            await ask(client, ECM)
+
+
+async def test_the_same_failure_is_counted_and_not_repeated(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failures = FailureLog()
+    for number in range(1000):
+        try:
+            raise Broken(f"secret {number}")
+        except Broken as error:
+            failures.report(f"the connection of 10.0.0.{number}", error)
+    assert len(caplog.records) < 20
+    failures._loop = SimpleNamespace(time=lambda: 1e12)  # type: ignore[assignment]
+    caplog.clear()
+    failures.sum_up()
+    (told,) = caplog.messages
+    assert "995 more within a minute: Broken in test_failing_handlers.py" in told

@@ -1,0 +1,200 @@
+"""Servers joined by C-lines, over loopback."""
+
+import asyncio
+import os
+
+from laboratory import (
+    PLAIN_NODE,
+    TEST_CARD,
+    Laboratory,
+    ask,
+    cards_of,
+    expected_cw,
+    free_port,
+    request,
+    running,
+    setup,
+)
+
+from cccamd.wire.cccam import ControlWords, Nok
+
+NO_CARDS = ""
+DEAD_CARD = """
+[[card]]
+kind = "fixed"
+caid = "7F00"
+providers = ["00000A"]
+services = { "0077" = "010203060405060f010203060405060f" }
+"""
+
+
+def c_line(lab: Laboratory, extra: str = "") -> str:
+    return f"C: 127.0.0.1 {lab.port} anna secret {extra}\n"
+
+
+async def test_a_chain_of_servers_counts_hops_and_answers_right() -> None:
+    async with (
+        running() as first,
+        running(c_line(first) + "F: anna secret", NO_CARDS) as second,
+        running(c_line(second) + "F: anna secret", NO_CARDS, node_id=PLAIN_NODE) as third,
+        third.client() as client,
+    ):
+        assert await cards_of(client) == [0x7F00]
+        (card,) = client.cards.values()
+        assert card.hop == 2
+        assert card.reshare == 8
+        assert len(card.path) == 3
+        assert card.path[-1] == PLAIN_NODE
+        ecm = os.urandom(300)
+        assert await ask(client, ecm) == expected_cw(ecm)
+
+
+async def test_cards_of_a_lost_upstream_are_withdrawn_and_come_back() -> None:
+    port = free_port()
+    cfg = f"C: 127.0.0.1 {port} anna secret\nF: anna secret"
+    async with running(cfg, NO_CARDS) as near, near.client() as client:
+        async with running(port=port):
+            assert await client.wait_until(lambda: len(client.cards) == 1, timeout=5.0)
+        assert await client.wait_until(lambda: not client.cards, timeout=2.0)
+        assert await ask(client, b"\x80gone") is Nok.NOK1
+        async with running(port=port):
+            assert await client.wait_until(lambda: len(client.cards) == 1, timeout=8.0)
+            assert await ask(client, b"\x80back") == expected_cw(b"\x80back")
+
+
+async def test_the_next_card_is_asked_when_the_first_refuses() -> None:
+    async with (
+        running(toml=DEAD_CARD) as wrong,
+        running() as right,
+        running(c_line(wrong) + c_line(right) + "F: anna secret", NO_CARDS) as middle,
+        middle.client() as client,
+    ):
+        await cards_of(client, 2)
+        for number in range(6):
+            ecm = b"\x80" + bytes([number])
+            for share_id in client.cards:
+                assert await ask(client, ecm, share_id=share_id) == expected_cw(ecm)
+
+
+async def test_many_clients_of_one_service_are_one_question() -> None:
+    async with (
+        running() as far,
+        running(
+            c_line(far) + "".join(f"F: u{number} secret\n" for number in range(20)), NO_CARDS
+        ) as near,
+    ):
+        contexts = [near.client(f"u{number}") for number in range(20)]
+        clients = [await context.__aenter__() for context in contexts]
+        for client in clients:
+            await cards_of(client)
+        asked = 0
+        session = far.server._context.sessions[b"anna"]
+        original = session._ask
+
+        def counting(request_id: int, ecm: object) -> None:
+            nonlocal asked
+            asked += 1
+            original(request_id, ecm)  # type: ignore[arg-type]
+
+        session._ask = counting  # type: ignore[method-assign]
+        answers = await asyncio.gather(*(ask(client, b"\x80same") for client in clients))
+        assert answers == [expected_cw(b"\x80same")] * 20
+        assert asked == 1
+        for context in contexts:
+            await context.__aexit__(None, None, None)
+
+
+async def test_a_ring_announces_no_card_to_where_it_came_from() -> None:
+    one, other = free_port(), free_port()
+    async with (
+        running(f"C: 127.0.0.1 {other} anna secret\nF: anna secret\nF: ben secret", port=one) as a,
+        running(
+            f"C: 127.0.0.1 {one} anna secret\nF: anna secret\nF: ben secret", NO_CARDS, port=other
+        ) as b,
+        b.client("ben") as at_b,
+        a.client("ben") as at_a,
+    ):
+        assert await at_b.wait_until(lambda: len(at_b.cards) == 1, timeout=5.0)
+        await asyncio.sleep(1.0)
+        assert [card.hop for card in at_a.cards.values()] == [0]
+        assert [card.hop for card in at_b.cards.values()] == [1]
+        assert await ask(at_b, b"\x80ring") == expected_cw(b"\x80ring")
+
+
+async def test_limits_of_a_c_line() -> None:
+    async with (
+        running() as far,
+        running(c_line(far, "no { 7f00:00000a:0 }") + "F: anna secret", NO_CARDS) as near,
+        near.client() as client,
+    ):
+        await asyncio.sleep(1.0)
+        assert not client.cards
+
+
+async def test_a_silent_upstream_costs_a_refusal_not_the_server() -> None:
+    """It logs us in and offers a card, and then never answers an ECM."""
+    toml = TEST_CARD + "[limits]\necm_deadline = 0.5\n"
+    async with (
+        running() as far,
+        running(c_line(far) + "F: anna secret", toml.replace("7F00", "7E00")) as near,
+        near.client() as client,
+    ):
+        await cards_of(client, 2)
+        far.server._exchange.request = lambda *arguments: None  # type: ignore[method-assign]
+        started = asyncio.get_running_loop().time()
+        assert await ask(client, b"\x80void") is Nok.NOK1
+        assert asyncio.get_running_loop().time() - started < 1.5
+        local = next(card for card in client.cards.values() if card.caid == 0x7E00)
+        answer = await client.ask(request(b"\x80", caid=0x7E00, share_id=local.share_id))
+        assert isinstance(answer, ControlWords)
+
+
+async def test_a_reload_keeps_links_whose_line_did_not_change() -> None:
+    async with (
+        running() as far,
+        running(c_line(far) + "F: anna secret", NO_CARDS) as near,
+        near.client() as client,
+    ):
+        await cards_of(client)
+        session = far.server._context.sessions[b"anna"]
+        cfg = "# moved\n" + c_line(far) + "F: anna secret"
+        await near.server.reload(setup(cfg, NO_CARDS, port=near.port))
+        await asyncio.sleep(0.3)
+        assert far.server._context.sessions[b"anna"] is session
+        assert len(client.cards) == 1
+        await near.server.reload(setup("F: anna secret", NO_CARDS, port=near.port))
+        assert await client.wait_until(lambda: not client.cards, timeout=2.0)
+        assert not far.server._context.sessions
+
+
+async def test_a_standby_line_takes_over_without_a_client_noticing() -> None:
+    """The same card by two ways; the line of rank 1 goes down while the client watches."""
+    first_port, second_port = free_port(), free_port()
+    upstream = (
+        '[[upstream]]\nhost = "127.0.0.1"\nport = {}\nuser = "anna"\ngroup = "g"\nrank = {}\n'
+    )
+    toml = upstream.format(first_port, 1) + upstream.format(second_port, 2)
+    cfg = "".join(f"C: 127.0.0.1 {port} anna secret\n" for port in (first_port, second_port))
+    far_cfg = "F: anna secret\nF: ben secret"
+    async with running(far_cfg) as far:
+        second_way = f"C: 127.0.0.1 {far.port} ben secret\nF: anna secret"
+        async with (
+            running(c_line(far) + "F: anna secret", NO_CARDS, port=first_port) as first,
+            running(second_way, NO_CARDS, port=second_port) as second,
+            running(cfg + "F: anna secret", toml) as near,
+            near.client() as client,
+        ):
+            await cards_of(client, 2)
+            (remote,) = (card for card in client.cards.values() if card.hop)
+            asked = [0, 0]
+            for number in range(40):
+                if number == 20:
+                    asked = [len(lab.server.snapshot().clients) for lab in (first, second)]
+                    await first.server.stop()
+                ecm = b"\x80" + bytes([number])
+                assert await ask(client, ecm, share_id=remote.share_id) == expected_cw(ecm)
+                assert remote.share_id in client.cards
+                await asyncio.sleep(0.02)
+            assert asked == [1, 1]
+            by_second = next(s for s in second.server.snapshot().sources if s.line)
+            assert by_second.answered == 20

@@ -1,0 +1,139 @@
+"""CCcam.prio, CCcam.providers and CCcam.channelinfo (docs/config.md section 4)."""
+
+import pytest
+
+from cccamd.ids import Caid, Ident, Sid
+from cccamd.setup.cccamcfg import PrioEntry, parse_channelinfo, parse_prio, parse_providers
+
+
+def entry(caid: int, ident: int = 0, sid: int | None = None) -> PrioEntry:
+    return PrioEntry(Caid(caid), Ident(ident), None if sid is None else Sid(sid))
+
+
+def test_prio_lines() -> None:
+    prio = parse_prio(
+        b"# remark\n; remark\n// remark\n\n"
+        b"P: 0500:032830, 0100:80:c8e\t# first\n"
+        b"i:0d00 ; all of it\n"
+        b"I: 0500:030b00:1\r\n"
+        b"P: 0500\n"
+    )
+    assert prio.orders == ((entry(0x500, 0x32830), entry(0x100, 0x80, 0xC8E)), (entry(0x500),))
+    assert prio.ignored == {entry(0xD00), entry(0x500, 0x30B00, 1)}
+    assert not prio.warnings
+
+
+@pytest.mark.parametrize(
+    "line", ["P:", "P: 0500,", "P: x", "P: 10000", "I: 0500:1:2:3", "S: 1 2 3", "F: u p", "P 0500"]
+)
+def test_bad_prio_line_is_skipped(line: str) -> None:
+    prio = parse_prio(f"{line}\nI: 0100\n".encode())
+    assert [warning.line for warning in prio.warnings] == [1]
+    assert not prio.orders
+    assert prio.ignored == {entry(0x100)}
+
+
+def test_short_form_names_further_idents() -> None:
+    prio = parse_prio(b"P: 1802:000000,004801,004901")
+    assert prio.orders == ((entry(0x1802), entry(0x1802, 0x4801), entry(0x1802, 0x4901)),)
+    assert [warning.line for warning in prio.warnings] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("caid", "ident", "sid", "ignored"),
+    [
+        (0x0D00, 0x1, 0x1, True),
+        (0x0500, 0x30B00, 0x1, True),
+        (0x0500, 0x30B00, 0x2, False),
+        (0x0100, 0x80, 0x9, True),
+        (0x0100, 0x81, 0x9, False),
+        (0x0D01, 0x1, 0x1, False),
+    ],
+)
+def test_prio_ignores(caid: int, ident: int, sid: int, ignored: bool) -> None:
+    prio = parse_prio(b"I: 0d00\nI: 0500:030b00:1\nI: 0100:80\n")
+    assert prio.ignores(Caid(caid), Ident(ident), Sid(sid)) is ignored
+
+
+def test_prio_order() -> None:
+    prio = parse_prio(b"P: 0500:1:64, 0100:80\nP: 0500:1, 0600\nP: 1802:1, 0500\nP: 0500\n")
+    five, one, six, nagra = (
+        (Caid(0x500), Ident(1)),
+        (Caid(0x100), Ident(0x80)),
+        (Caid(0x600), Ident(9)),
+        (Caid(0x1802), Ident(0)),
+    )
+    sid, other = Sid(0x64), Sid(1)
+    assert prio.order({five, one, six}, sid) == prio.orders[0]
+    assert prio.order({five, one, six}, other) == prio.orders[1]
+    assert prio.order({five, one}, other) == prio.orders[3]
+    assert prio.order({five, nagra}, other) == prio.orders[2]
+    assert prio.order({one}, other) == ()
+
+
+def test_providers() -> None:
+    names = parse_providers(
+        '# 2011\n05022C00 "Eins" // 0500:022C00\n01000068\t"Zwei""\n18335411 "Drei"\n'
+        '05022c00 "Spät"\n'.encode("latin-1")
+    )
+    assert not names.warnings
+    assert names.name(Caid(0x0500), Ident(0x022C00)) == "Eins"
+    assert names.name(Caid(0x0100), Ident(0x000068)) == "Zwei"
+    assert names.name(Caid(0x1833), Ident(0x005411)) == "Drei"
+    assert names.name(Caid(0x0500), Ident(0x022C01)) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "05022C00 Eins",
+        '05022C00 "Eins',
+        '0502 "Eins"',
+        '05022C0G "Eins"',
+        '05022C00 ""',
+        "2011-05-13",
+    ],
+)
+def test_bad_provider_line_is_skipped(line: str) -> None:
+    names = parse_providers(f'{line}\n01000068 "Zwei"'.encode())
+    assert [warning.line for warning in names.warnings] == [1]
+    assert list(names.names.values()) == ["Zwei"]
+
+
+def test_channelinfo() -> None:
+    names = parse_channelinfo(
+        b'; remark\n1702:0:000b  "Eins"\n1802:4801,4901:015F\t"Zwei # 2"\n1702:1:b "Drei"\n'
+        b'1702:1:b "Spaeter"\n'
+    )
+    assert not names.warnings
+    assert names.name(Caid(0x1702), Ident(0x5), Sid(0xB)) == "Eins"
+    assert names.name(Caid(0x1702), Ident(0x1), Sid(0xB)) == "Drei"
+    assert names.name(Caid(0x1802), Ident(0x4801), Sid(0x15F)) == "Zwei # 2"
+    assert names.name(Caid(0x1802), Ident(0x4901), Sid(0x15F)) == "Zwei # 2"
+    assert names.name(Caid(0x1802), Ident(0x4902), Sid(0x15F)) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "=====",
+        '1702.0:b "x"',
+        '1702 0:b "x"',
+        '1702:0:b "x',
+        '1702:0 "x"',
+        '1702:0:b:1 "x"',
+        "1702:0:b x",
+        f'{"1," * 300}1:0:1 "x"',
+    ],
+)
+def test_bad_channel_line_is_skipped(line: str) -> None:
+    names = parse_channelinfo(f'{line}\n1:2:3 "Zwei"'.encode())
+    assert [warning.line for warning in names.warnings] == [1]
+    assert names.names == {(1, 2, 3): "Zwei"}
+
+
+@pytest.mark.parametrize("parser", [parse_prio, parse_providers, parse_channelinfo])
+def test_utf16_companion_is_not_read(parser: object) -> None:
+    assert callable(parser)
+    (warning,) = parser("P: 0500".encode("utf-16")).warnings
+    assert "UTF-16" in warning.text

@@ -1,0 +1,141 @@
+"""From files to a server that can start, and what is said about them."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from cccamd.server import FileWatch
+from cccamd.setup.nodeid import load_or_make
+from cccamd.setup.startup import load_files
+from cccamd.wire.cccam import offers_partner
+
+
+def texts(config: Path, toml: Path | None = None) -> list[str]:
+    return [text for _, text in load_files(config, toml).messages]
+
+
+def write(folder: Path, cfg: str, toml: str | None = None) -> Path:
+    path = folder / "CCcam.cfg"
+    path.write_text(cfg)
+    if toml is not None:
+        (folder / "cccamd.toml").write_text(toml)
+    return path
+
+
+def test_the_file_that_was_read_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "F: anna secret\nF: anna other\n")
+    files = load_files(path, None)
+    assert f"configuration read from {path}" in texts(path)
+    assert any(text.startswith(f"{path}:2: W140") for text in texts(path))
+    assert not any("secret" in text for text in texts(path))
+    assert [line.user for line in files.config.f_lines] == ["anna"]
+    assert files.example is None
+
+
+def test_a_missing_file_means_no_accounts_and_is_said(tmp_path: Path) -> None:
+    files = load_files(tmp_path / "nothing.cfg", None)
+    assert not files.config.f_lines
+    assert not files.refused
+    assert files.messages[0][0] == logging.ERROR
+
+
+def test_what_is_no_cccam_cfg_is_refused(tmp_path: Path) -> None:
+    assert load_files(write(tmp_path, "[section]\nkey = value\n"), None).refused
+
+
+@pytest.mark.parametrize(
+    ("cfg", "toml", "said"),
+    [
+        ("N: 192.0.2.1 15000 u p 0102030405060708091011121314\n", None, "not served yet"),
+        ("F: a b\n", '[[account]]\nuser = "c"\ncccversion = "2.0.11"\n', "names no F-line"),
+        (
+            "F: a b\n",
+            '[[upstream]]\nhost = "h"\nport = 1\nuser = "c"\ncccversion = "2.0.11"\n',
+            "names no C-line",
+        ),
+        ("F: a b\n", "[netwrok]\n", "netwrok"),
+    ],
+)
+def test_what_has_no_effect_is_said(tmp_path: Path, cfg: str, toml: str | None, said: str) -> None:
+    assert any(said in text for text in texts(write(tmp_path, cfg, toml)))
+
+
+def test_a_toml_file_that_was_named_must_exist(tmp_path: Path) -> None:
+    path = write(tmp_path, "F: a b\n")
+    assert load_files(path, tmp_path / "missing.toml").refused
+    assert not load_files(path, None).refused
+
+
+def test_priorities_are_read_from_the_file_that_is_named(tmp_path: Path) -> None:
+    prio = tmp_path / "my.prio"
+    prio.write_text("I: 0500:042400\nP: 0100, 0B00:1:1234\nnonsense\n")
+    files = load_files(write(tmp_path, f"CAID PRIO FILE : {prio}\nF: a b\n"), None)
+    (ignored,) = files.priorities.ignored
+    assert (ignored.caid, ignored.ident, ignored.sid) == (0x0500, 0x042400, 0)
+    assert len(files.priorities.orders[0]) == 2
+    assert any(text.startswith(f"{prio}:3:") for _, text in files.messages)
+
+
+def test_without_any_file_an_example_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    if load_files(None, None).example is None:
+        pytest.skip("this machine has a CCcam.cfg")
+    first, second = load_files(None, None), load_files(None, None)
+    assert first.example is not None
+    assert first.config.f_lines[0].password != second.config.f_lines[0].password
+    assert first.example.c_line.endswith(first.config.f_lines[0].password)
+    assert [entry.config.name for entry in first.toml.cards] == ["example"]
+
+
+def test_a_node_id_is_made_once(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "node-id"
+    made = load_or_make(path)
+    assert offers_partner(made.node_id)
+    assert load_or_make(path) == type(made)(made.node_id)
+
+
+@pytest.mark.parametrize("content", [b"", b"not hex at all!!", b"\xff" * 16])
+def test_a_corrupt_node_id_file_is_reported_and_replaced(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "node-id"
+    path.write_bytes(content)
+    made = load_or_make(path)
+    ((level, note),) = made.notes
+    assert level == logging.WARNING
+    assert "was replaced" in note
+    assert load_or_make(path).node_id == made.node_id
+
+
+@pytest.mark.parametrize("content", ["F: anna secret\n", "ab" * 600])
+def test_a_file_that_was_named_by_mistake_is_left_alone(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "CCcam.cfg"
+    path.write_text(content)
+    made = load_or_make(path)
+    assert made.trouble is not None
+    assert "left alone" in made.trouble
+    assert path.read_text() == content
+
+
+def test_a_node_id_from_elsewhere_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "node-id"
+    path.write_text("  80CECA0F39150D3F\n")
+    kept = load_or_make(path)
+    assert kept.node_id.hex() == "80ceca0f39150d3f"
+    assert "tvheadend" in kept.notes[0][1]
+
+
+def test_a_node_id_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
+    (tmp_path / "node-id").mkdir()
+    made = load_or_make(tmp_path / "node-id")
+    assert made.trouble is not None
+    assert offers_partner(made.node_id)
+
+
+def test_changes_of_files_are_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "CCcam.cfg"
+    watch = FileWatch([path])
+    assert not watch.changed()
+    path.write_text("F: a b\n")
+    assert watch.changed()
+    assert not watch.changed()
+    path.unlink()
+    assert watch.changed()

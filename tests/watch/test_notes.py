@@ -1,0 +1,126 @@
+"""What happened lately: sentences, each thing once."""
+
+from cccamd.ids import NO_NODE_ID, Caid, Ident, Sid
+from cccamd.watch import (
+    CardsChanged,
+    ClientLoggedIn,
+    ClientLoggedOut,
+    EcmFinished,
+    EcmResult,
+    FreezeBegan,
+    FreezeEnded,
+    FreezeForeseen,
+    LoginFailed,
+    Note,
+    Notes,
+    SourceDown,
+    SourceUp,
+    Tone,
+)
+from cccamd.watch.notes import NOTES_LIMIT
+
+NOW = 1_800_000_000.0
+
+
+def ecm(sid: int, result: EcmResult = EcmResult.CW, *, account: str = "anna") -> EcmFinished:
+    return EcmFinished(
+        at=NOW,
+        account=account,
+        caid=Caid(0x0B00),
+        ident=Ident(0),
+        sid=Sid(sid),
+        parity=0x80,
+        fingerprint=1,
+        result=result,
+        seconds=0.1,
+        source="attic" if result is EcmResult.CW else "",
+        cached=False,
+    )
+
+
+def sentences(notes: Notes) -> list[str]:
+    return [_sentence(note) for note in reversed(notes.recent())]
+
+
+def _sentence(note: Note) -> str:
+    sid = f" {note.service.sid}" if note.service else ""
+    times = f" x{note.times}" if note.times > 1 else ""
+    return f"{note.subject} {note.text}{sid}{times}"
+
+
+def test_links_and_logins_are_told_with_their_reasons() -> None:
+    notes = Notes()
+    notes.observe(
+        ClientLoggedIn(
+            at=NOW,
+            account="anna",
+            address="192.0.2.7",
+            version="2.3.0",
+            build="3367",
+            revision="v2",
+            node_id=NO_NODE_ID,
+        )
+    )
+    notes.observe(SourceUp(at=NOW, source="attic"))
+    notes.observe(CardsChanged(at=NOW, source="attic", cards=1))
+    notes.observe(SourceDown(at=NOW, source="attic", reason="it went silent"))
+    notes.observe(ClientLoggedOut(at=NOW, account="anna", address="192.0.2.7", reason="it left"))
+    assert sentences(notes) == [
+        "anna logged in from 192.0.2.7, version 2.3.0",
+        "attic is up",
+        "attic now has 1 card",
+        "attic is down: it went silent",
+        "anna has left: it left",
+    ]
+
+
+def test_of_ecms_only_news_are_told() -> None:
+    notes = Notes()
+    nok = EcmResult.NOK2
+    for happening in (ecm(1), ecm(1), ecm(2), ecm(2, nok), ecm(2, nok), ecm(2)):
+        notes.observe(happening)
+    assert sentences(notes) == [
+        "anna watches 1",
+        "anna watches 2",
+        "anna gets no CW (NOK2) for 2",
+        "anna gets CWs again for 2",
+    ]
+    assert [note.tone for note in notes.recent()][:2] == [Tone.GOOD, Tone.BAD]
+
+
+def test_a_picture_that_freezes_is_told_from_its_sign_to_its_end() -> None:
+    notes, began = Notes(), NOW + 20
+    ids = {"account": "anna", "caid": Caid(0x0B00), "ident": Ident(0), "sid": Sid(7)}
+    notes.observe(FreezeForeseen(at=NOW, margin=1.0, seconds=20.2, **ids))  # type: ignore[arg-type]
+    notes.observe(FreezeBegan(at=began, source="attic", cause="no CW", **ids))  # type: ignore[arg-type]
+    ended = FreezeEnded(at=NOW + 23, began_at=began, source="attic", cause="no CW", **ids)  # type: ignore[arg-type]
+    notes.observe(ended)
+    assert sentences(notes) == [
+        "anna may freeze in about 20 s on 7",
+        "anna froze (no CW) on 7",
+        "anna was frozen for 3.0 s on 7",
+    ]
+
+
+def test_what_goes_on_and_on_is_said_once_and_counted() -> None:
+    notes = Notes()
+    for second in range(3):
+        notes.observe(
+            LoginFailed(at=NOW + second, account="", address="192.0.2.9", reason="no account")
+        )
+        notes.observe(SourceDown(at=NOW + second, source="attic", reason="it is off"))
+    assert sentences(notes) == [
+        "192.0.2.9 did not get in: no account x3",
+        "attic is down: it is off x3",
+    ]
+    assert notes.recent()[0].at == NOW + 2
+    notes.observe(SourceUp(at=NOW + 3, source="attic"))
+    notes.observe(SourceDown(at=NOW + 4, source="attic", reason="it is off"))
+    assert sentences(notes)[-2:] == ["attic is up", "attic is down: it is off"]
+
+
+def test_the_list_is_bounded() -> None:
+    notes = Notes()
+    for sid in range(NOTES_LIMIT + 10):
+        notes.observe(ecm(sid))
+    assert len(notes.recent()) == NOTES_LIMIT

@@ -1,0 +1,182 @@
+"""What is worth an entry."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cccamd.ids import Caid, Ident, NodeId, Sid
+from cccamd.watch import (
+    ClientLoggedIn,
+    ClientLoggedOut,
+    EcmFinished,
+    EcmResult,
+    FreezeEnded,
+    LoginFailed,
+    RoundTripMeasured,
+)
+from cccamd.watch.journal import Entry, Kind, Scribe
+
+NOW = 1_800_000_000.0
+
+
+def ecm(
+    at: float,
+    seconds: float = 0.05,
+    *,
+    sid: int = 1,
+    source: str = "a:12000",
+    account: str = "anna",
+) -> EcmFinished:
+    return EcmFinished(
+        at=NOW + at,
+        account=account,
+        caid=Caid(0x0B00),
+        ident=Ident(0x030B00),
+        sid=Sid(sid),
+        parity=0x80,
+        fingerprint=int(at * 1000),
+        result=EcmResult.CW if source else EcmResult.NOK1,
+        seconds=seconds,
+        source=source,
+        cached=False,
+    )
+
+
+def login(at: float = 0.0) -> ClientLoggedIn:
+    return ClientLoggedIn(
+        at=NOW + at,
+        account="anna",
+        address="192.0.2.7",
+        version="2.3.0",
+        build="3367",
+        revision="v2",
+        node_id=NodeId(bytes(8)),
+    )
+
+
+def logout(at: float) -> ClientLoggedOut:
+    return ClientLoggedOut(at=NOW + at, account="anna", address="192.0.2.7", reason="it left")
+
+
+def visits(entries: list[Entry]) -> list[Entry]:
+    """The last state of each visit, as the file keeps it."""
+    last = {(each.at, each.sid): each for each in entries if each.kind is Kind.VISIT}
+    return list(last.values())
+
+
+def test_a_session_reads_like_a_story() -> None:
+    scribe = Scribe()
+    told = [*scribe.observe(login())]
+    for number in range(30):
+        told += scribe.observe(ecm(1 + 10 * number))
+    for number in range(3):
+        told += scribe.observe(
+            ecm(301 + 10 * number, 0.4, sid=2, source="b:12000" if number else "")
+        )
+    told += scribe.observe(logout(330))
+    first, second = visits(told)
+    assert told[0].kind is Kind.LOGIN
+    assert "version 2.3.0 build 3367, v2" in told[0].text
+    assert (first.asked, first.answered, first.source) == (30, 30, "a:12000")
+    assert first.until == NOW + 291
+    assert first.median == pytest.approx(0.05, rel=0.03)
+    assert (second.asked, second.answered, second.worst) == (3, 2, 0.4)
+    assert second.source == "b:12000"
+    assert told[-1].kind is Kind.LOGOUT
+    assert told[-1].text == "it left"
+    assert len(told) < 14  # 33 requests, written about once a minute
+
+
+def test_two_sources_are_both_named() -> None:
+    scribe = Scribe()
+    told = [
+        *scribe.observe(ecm(0)),
+        *scribe.observe(ecm(10)),
+        *scribe.observe(ecm(20, source="b:12000")),
+        *scribe.observe(logout(21)),
+    ]
+    assert visits(told)[0].source == "a:12000 (2), b:12000 (1)"
+
+
+def test_coming_back_is_another_visit_and_two_tuners_are_not() -> None:
+    scribe = Scribe()
+    zapped = ((0, 1), (10, 2), (20, 2), (60, 1))
+    back = [each for at, sid in zapped for each in scribe.observe(ecm(at, sid=sid))]
+    assert len(visits(back)) == 3
+    scribe = Scribe()
+    turns = range(40)
+    both = [each for turn in turns for each in scribe.observe(ecm(5 * turn, sid=turn % 2))]
+    assert len(visits(both)) == 2
+
+
+def test_a_flood_of_failures_is_summed_up() -> None:
+    scribe = Scribe()
+    told = []
+    for number in range(500):
+        failure = LoginFailed(
+            at=NOW + number / 4, account="", address="203.0.113.9", reason="no such user"
+        )
+        told += scribe.observe(failure)
+    assert len(told) < 20
+    assert any("more within a minute" in each.text for each in told)
+
+
+@pytest.mark.parametrize(
+    ("trips", "words"),
+    [
+        ([(0.001, 0.0002), (0.004, 0.002), (0.001, 0.0001)] * 5, "probably wired"),
+        ([(0.003, 0.004), (0.014, 0.009), (0.006, 0.001)] * 5, "probably wireless"),
+        ([(0.003, 0.002)] * 9, "hard to tell"),
+        ([(0.040, 0.001)] * 20, "not in this house"),
+        ([(0.001, 0.0001)] * 3, ""),
+        ([(0.001, None)] * 20, ""),
+    ],
+)
+def test_cable_or_radio_is_guessed_from_jitter(
+    trips: list[tuple[float, float | None]], words: str
+) -> None:
+    scribe = Scribe()
+    scribe.observe(login())
+    for seconds, jitter in trips:
+        scribe.observe(RoundTripMeasured(at=NOW, account="anna", seconds=seconds, jitter=jitter))
+    links = [each for each in scribe.observe(logout(5)) if each.kind is Kind.LINK]
+    assert [words in each.text for each in links] == ([True] if words else [])
+
+
+def test_a_freeze_is_an_entry() -> None:
+    freeze = FreezeEnded(
+        at=NOW + 3,
+        account="anna",
+        caid=Caid(0x0B00),
+        ident=Ident(0),
+        sid=Sid(1),
+        began_at=NOW,
+        source="a:12000",
+        cause="no card gave the CW in time",
+    )
+    (told,) = Scribe().observe(freeze)
+    assert (told.kind, told.at, told.until) == (Kind.FREEZE, NOW, NOW + 3)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1000), st.floats(0, 5), st.integers(1, 4), st.booleans()),
+        max_size=60,
+    )
+)
+def test_no_request_is_lost_and_none_counted_twice(
+    asked: list[tuple[float, float, int, bool]],
+) -> None:
+    scribe = Scribe()
+    told: list[Entry] = []
+    for at, seconds, sid, answered in sorted(asked):
+        told += scribe.observe(ecm(at, seconds, sid=sid, source="a" if answered else ""))
+    told += scribe.observe(logout(2000))
+    found = visits(told)
+    assert sum(each.answered for each in found) <= sum(each.asked for each in found) <= len(asked)
+    if len({at for at, *_ in asked}) == len(asked) and not any(each[1] for each in asked):
+        assert sum(each.asked for each in found) == len(asked)
+    for each in found:
+        assert each.median is not None
+        assert each.worst is not None
+        assert each.median <= each.worst

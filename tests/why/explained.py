@@ -1,0 +1,133 @@
+"""A server made of values, for explanations: F- and C-lines as text, cards as announced."""
+
+from typing import Any
+
+from cccamd.cards import CardTable, SourceId, SourcePolicy
+from cccamd.facts import ClientStatus, SourceKind, SourceStatus
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.routing import Priorities
+from cccamd.setup.cccamcfg import parse
+from cccamd.setup.toml import TomlConfig
+from cccamd.why import Evidence, Explanation, Question, explain, read_places
+from cccamd.wire.cccam import CardAdded, Provider
+
+OURS, FAR = NodeId(b"ourselfs"), NodeId(b"far away")
+NOW = 1_800_000_000.0
+
+
+def announced(share_id: int = 1, **words: Any) -> CardAdded:
+    fields: dict[str, Any] = {
+        "remote_id": share_id,
+        "caid": Caid(0x0B00),
+        "hop": 0,
+        "reshare": 3,
+        "providers": (Provider(Ident(0x030B00)),),
+        "path": (FAR,),
+    }
+    return CardAdded(share_id=ShareId(share_id), **(fields | words))
+
+
+def source(name: str = "headend-a:12000", line: int = 20, **words: Any) -> SourceStatus:
+    fields: dict[str, Any] = {
+        "kind": SourceKind.CCCAM,
+        "state": "up",
+        "up_at": NOW - 60,
+        "next_attempt_at": None,
+        "last_failure": "",
+        "address": "192.0.2.20",
+        "version": "2.3.0",
+        "build": "3367",
+        "revision": "v2",
+        "extended": True,
+        "program": "",
+        "node_id": FAR,
+        "in_flight": 0,
+        "cards_by_hop": ((1, 1),),
+        "cards_rejected": 0,
+        "asked": 0,
+        "answered": 0,
+        "usual_seconds": None,
+        "uses": (),
+        "group": "",
+        "rank": 1,
+    }
+    return SourceStatus(name=name, line=line, **(fields | words))
+
+
+def client(account: str = "anna", **words: Any) -> ClientStatus:
+    fields: dict[str, Any] = {
+        "line": 1,
+        "address": "192.0.2.7",
+        "port": 40000,
+        "version": "2.3.0",
+        "build": "3367",
+        "revision": "v2",
+        "extended": False,
+        "program": "",
+        "node_id": NodeId(b"receiver"),
+        "connected_at": NOW - 600,
+        "heard_at": NOW - 3,
+        "ecms_asked": 5,
+        "ecms_answered": 5,
+        "emms_sent": 0,
+        "emms_passed": 0,
+        "pending": 0,
+        "cards": 1,
+        "service": None,
+        "last_result": "CW",
+        "last_source": "",
+        "last_seconds": 0.04,
+        "uses": (),
+    }
+    return ClientStatus(account=account, **(fields | words))
+
+
+def evidence(
+    cfg: str, *cards: CardAdded, status: SourceStatus | None = None, **words: Any
+) -> Evidence:
+    """A running server with this CCcam.cfg, and one upstream that announces these cards."""
+    data = cfg.encode()
+    result = parse(data)
+    config = result.config
+    table = CardTable(OURS)
+    policy = SourcePolicy(
+        limits=config.c_lines[0].limits if config.c_lines else (),
+        minimum_downhops=config.settings.minimum_downhops,
+        ignore_nodes=frozenset(config.settings.ignore_nodes),
+    )
+    upstream = table.add_source(policy)
+    for card in cards:
+        table.add(upstream, card)
+    sources: dict[SourceId, SourceStatus] = {upstream: status or source()}
+    fields: dict[str, Any] = {
+        "live": True,
+        "at": NOW,
+        "minute": 18 * 60,
+        "config": config,
+        "toml": TomlConfig(),
+        "priorities": Priorities(),
+        "places": read_places(data, result, config="/etc/CCcam.cfg", toml="/etc/cccamd.toml"),
+        "table": table,
+        "sources": sources,
+        "clients": {"anna": client()},
+    }
+    return Evidence(**(fields | words))
+
+
+def ask(
+    shown: Evidence,
+    account: str | None = "anna",
+    *,
+    caid: int | None = None,
+    ident: int | None = None,
+    sid: int | None = None,
+    name: str | None = None,
+) -> Explanation:
+    question = Question(
+        account=account,
+        source=name,
+        caid=None if caid is None else Caid(caid),
+        ident=None if ident is None else Ident(ident),
+        sid=None if sid is None else Sid(sid),
+    )
+    return explain(question, shown)
