@@ -14,18 +14,15 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
 from cryptography.hazmat.primitives.ciphers import Cipher as StreamCipher
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.values import ControlWords, Request, with_checksums
 from cccamd.wire.cccam import (
     Capabilities,
     ClientProtocol,
-    ControlWords,
-    EcmReceived,
-    EcmRequest,
-    LoginRequested,
     Protocol,
     ServerProtocol,
     make_node_id,
-    with_checksums,
 )
+from cccamd.wire.link import LoginRequested, Requested
 
 ECM_LENGTH = 150
 ROUNDS = 20_000
@@ -62,7 +59,7 @@ def carry(source: Protocol, target: Protocol) -> bool:
 
 def requests(client: ClientProtocol, rounds: int) -> list[bytes]:
     """Encrypt the requests beforehand: only the server's side is timed."""
-    request = EcmRequest(Caid(0x7F00), Ident(10), SHARE, Sid(1), bytes(ECM_LENGTH))
+    request = Request(Caid(0x7F00), Ident(10), SHARE, Sid(1), bytes(ECM_LENGTH))
     payload = request.serialize()
     wires = []
     for number in range(rounds):
@@ -79,7 +76,7 @@ def time_server(*, extended: bool) -> float:
     for wire in wires:
         server.receive_data(wire, 1.0)
         for event in server.events_received():
-            if isinstance(event, EcmReceived):
+            if isinstance(event, Requested):
                 server.answer(event.request_id, CW)
         server.data_to_send()
     return (time.perf_counter() - started) / ROUNDS

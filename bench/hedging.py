@@ -14,7 +14,7 @@ from cccamd.cards import CardTable, SourceId, View, Viewer
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import Action, Ask, Deliver, Router, RouterSettings, SourceTraits
 from cccamd.setup.cccamcfg import FLine
-from cccamd.wire.cccam import CardAdded, ControlWords, EcmRequest, Provider, with_checksums
+from cccamd.values import ControlWords, Offer, Provider, Request, with_checksums
 
 CAID, IDENT = Caid(0x0B00), Ident(0x030B00)
 REQUESTS = 50_000
@@ -89,7 +89,7 @@ class Run:
                 self.perform(self.router.answered(what.ask_id, cw, now), now)
             else:
                 sid, ecm = Sid(1 + what % 50), self.numbers.randbytes(64)
-                request = EcmRequest(CAID, IDENT, share_id, sid, ecm)
+                request = Request(CAID, IDENT, share_id, sid, ecm)
                 self.perform(self.router.request(what, self.view, request, now), now)
 
     @property
@@ -101,8 +101,8 @@ class Run:
         return sorted(self.times)[int(share * (len(self.times) - 1))]
 
 
-def announced(number: int) -> CardAdded:
-    return CardAdded(
+def announced(number: int) -> Offer:
+    return Offer(
         share_id=ShareId(number),
         remote_id=number,
         caid=CAID,

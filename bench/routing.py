@@ -12,7 +12,7 @@ from cccamd.cards import CardTable, LocalCard, View, Viewer
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import Ask, Router, SourceTraits
 from cccamd.setup.cccamcfg import FLine
-from cccamd.wire.cccam import ControlWords, EcmRequest, Provider, with_checksums
+from cccamd.values import ControlWords, Provider, Request, with_checksums
 
 ROUNDS = 10
 REQUESTS = 5000
@@ -32,12 +32,12 @@ def make_view(sources: int) -> tuple[View, Router]:
     return View(table, Viewer(account=account, node_id=NodeId(b"receiver"))), router
 
 
-def make_requests(view: View, seed: int) -> list[EcmRequest]:
+def make_requests(view: View, seed: int) -> list[Request]:
     """ECMs of fifty services, each a new one."""
     numbers = random.Random(seed)
     share_id = next(iter(view.announcements()), ShareId(0))
     return [
-        EcmRequest(CAID, IDENT, share_id, Sid(1 + index % 50), numbers.randbytes(180))
+        Request(CAID, IDENT, share_id, Sid(1 + index % 50), numbers.randbytes(180))
         for index in range(REQUESTS)
     ]
 
@@ -54,7 +54,7 @@ def ask_and_answer(sources: int) -> float:
     cws = make_cws()
     clock = 0.0
 
-    def run(requests: list[EcmRequest]) -> None:
+    def run(requests: list[Request]) -> None:
         nonlocal clock
         for waiter, (request, cw) in enumerate(zip(requests, cws, strict=True)):
             (ask,) = router.request(waiter, view, request, clock)
@@ -76,19 +76,17 @@ def cache_hit() -> float:
     assert isinstance(ask, Ask)
     router.answered(ask.ask_id, make_cws()[0], 0.02)
 
-    def copies(_: int) -> list[EcmRequest]:
+    def copies(_: int) -> list[Request]:
         return [first._replace(ecm=bytes(bytearray(first.ecm))) for _ in range(REQUESTS)]
 
-    def run(requests: list[EcmRequest]) -> None:
+    def run(requests: list[Request]) -> None:
         for request in requests:
             router.request(0, view, request, 1.0)
 
     return best_time(copies, run)
 
 
-def best_time(
-    make: Callable[[int], list[EcmRequest]], run: Callable[[list[EcmRequest]], None]
-) -> float:
+def best_time(make: Callable[[int], list[Request]], run: Callable[[list[Request]], None]) -> float:
     """Microseconds per request, in the best round."""
     times = []
     for seed in range(ROUNDS):

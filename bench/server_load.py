@@ -21,8 +21,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.net import Client, Identity, Target
-from cccamd.wire.cccam import EcmRequest, make_node_id
+from cccamd.net import (
+    Client,
+)
+from cccamd.values import Request
+from cccamd.wire.cccam import (
+    Identity,
+    Target,
+    make_node_id,
+)
 
 PORT, WEB_PORT = 15998, 15997
 WATCHED = f"WEBINFO LISTEN PORT : {WEB_PORT}\nALLOW TELNETINFO : no\n"
@@ -71,7 +78,7 @@ async def ask_until(client: Client, end: float, times: list[float]) -> None:
     """Ask one ECM after the other."""
     while (started := time.perf_counter()) < end:
         ecm = b"\x80" + os.urandom(ECM_LENGTH - 1)
-        await client.ask(EcmRequest(Caid(0x7F00), Ident(0), ShareId(0), Sid(1), ecm))
+        await client.ask(Request(Caid(0x7F00), Ident(0), ShareId(0), Sid(1), ecm))
         times.append(time.perf_counter() - started)
 
 

@@ -19,8 +19,15 @@ import time
 from pathlib import Path
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
-from cccamd.net import Client, Identity, Target
-from cccamd.wire.cccam import EcmRequest, make_node_id
+from cccamd.net import (
+    Client,
+)
+from cccamd.values import Request
+from cccamd.wire.cccam import (
+    Identity,
+    Target,
+    make_node_id,
+)
 
 PORT = 15999
 CFG = (
@@ -54,7 +61,7 @@ async def log_in(user: str) -> Client:
 async def ask_for_ever(client: Client, times: list[float]) -> None:
     """Note how long each answer takes."""
     while True:
-        request = EcmRequest(Caid(0x7F00), Ident(0), ShareId(0), Sid(1), b"\x80" + os.urandom(100))
+        request = Request(Caid(0x7F00), Ident(0), ShareId(0), Sid(1), b"\x80" + os.urandom(100))
         started = time.perf_counter()
         await client.ask(request)
         times.append(1000 * (time.perf_counter() - started))

@@ -24,6 +24,8 @@ NodeId = NewType("NodeId", bytes)
 
 NODE_ID_LENGTH = 8
 NO_NODE_ID = NodeId(bytes(NODE_ID_LENGTH))
+SHARED_NODE_IDS = frozenset({NO_NODE_ID, NodeId(bytes.fromhex("0000000054fe1386"))})
+"""Node ids that name nobody: every tvheadend whose owner set none sends one of these."""
 
 
 def format_caid(caid: int) -> str:

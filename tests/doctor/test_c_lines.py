@@ -18,13 +18,15 @@ from cccamd.doctor.upstreams import MEANINGS, Patient, judge_upstream
 from cccamd.facts import SourceKind
 from cccamd.ids import NodeId
 from cccamd.localcards import find_kinds
-from cccamd.net import Identity, Step
+from cccamd.net import (
+    Step,
+)
 from cccamd.routing import Priorities
 from cccamd.server import Server, Setup, Upstream, upstreams_of
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.toml import ParsedToml
 from cccamd.setup.toml import parse as parse_toml
-from cccamd.wire.cccam import is_original_seed, make_node_id
+from cccamd.wire.cccam import Identity, is_original_seed, make_node_id
 
 HOST = "127.0.0.1"
 IDENTITY = Identity(make_node_id(os.urandom(4)), "doctor test")

@@ -5,17 +5,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
-from cccamd.net import Client, Connected, Connection, Identity, Target
+from cccamd.net import (
+    Client,
+    Connected,
+    Connection,
+)
+from cccamd.values import Request
 from cccamd.wire.cccam import (
-    CardsDue,
-    Closed,
-    CloseReason,
-    EcmReceived,
-    EcmRequest,
-    LoginRequested,
+    Identity,
     ServerProtocol,
+    Target,
     make_node_id,
 )
+from cccamd.wire.link import Closed, CloseReason, LoginRequested, OffersDue, Requested
 
 HOST = "127.0.0.1"
 
@@ -71,8 +73,8 @@ async def connected(
         server.close()
 
 
-def ecm(number: int) -> EcmRequest:
-    return EcmRequest(Caid(0x0B00), Ident(0), ShareId(1), Sid(1), bytes([0x80, number]))
+def ecm(number: int) -> Request:
+    return Request(Caid(0x0B00), Ident(0), ShareId(1), Sid(1), bytes([0x80, number]))
 
 
 async def ask_twice_at_once(client: Client) -> None:
@@ -94,29 +96,29 @@ async def test_events_have_an_order_and_an_end() -> None:
     assert kinds[0] is Connected
     assert kinds[-1] is Closed
     assert kinds.count(Closed) == 1
-    assert CardsDue in kinds
+    assert OffersDue in kinds
     assert door.ended == 1
 
 
 async def test_after_close_nothing_but_the_end_is_handled() -> None:
     def close_at_the_first(connection: Connection[ServerProtocol], event: object) -> None:
-        if isinstance(event, EcmReceived):
+        if isinstance(event, Requested):
             connection.close(CloseReason.SHUTDOWN)
 
     async with connected(close_at_the_first) as (door, client):
         await ask_twice_at_once(client)
-    assert [type(event) for event in door.events[-2:]] == [EcmReceived, Closed]
+    assert [type(event) for event in door.events[-2:]] == [Requested, Closed]
 
 
 async def test_a_handler_that_raises_ends_its_connection_and_nothing_follows() -> None:
     def fail(connection: Connection[ServerProtocol], event: object) -> None:
-        if isinstance(event, (EcmReceived, Closed)):
+        if isinstance(event, (Requested, Closed)):
             raise ZeroDivisionError
 
     async with connected(fail) as (door, client):
         await ask_twice_at_once(client)
         assert client.closed is not None
-    assert [type(event) for event in door.events[-2:]] == [EcmReceived, Closed]
+    assert [type(event) for event in door.events[-2:]] == [Requested, Closed]
     assert door.events[-1] == Closed(CloseReason.INTERNAL_ERROR, "ZeroDivisionError")
     assert len(door.failures) == 2
     assert door.ended == 1

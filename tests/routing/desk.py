@@ -11,14 +11,13 @@ from cccamd.routing import (
     Ask,
     Deliver,
     Priorities,
-    Refusal,
     Refuse,
     Router,
     RouterSettings,
     SourceTraits,
 )
 from cccamd.setup.cccamcfg import FLine
-from cccamd.wire.cccam import CardAdded, EcmRequest, Provider
+from cccamd.values import Offer, Provider, Refusal, Request
 
 OURS, CLIENT = NodeId(b"ourselfs"), NodeId(b"receiver")
 
@@ -60,7 +59,7 @@ class Desk:
         share_id: int | None = None,
     ) -> Card:
         share_id = share_id or 100 + source
-        message = CardAdded(
+        message = Offer(
             share_id=ShareId(share_id),
             remote_id=share_id,
             caid=CAID,
@@ -85,14 +84,14 @@ class Desk:
     ) -> list[Action]:
         view = view or self.view
         share_id = next(iter(view.announcements()), ShareId(0))
-        message = EcmRequest(Caid(caid), Ident(ident), share_id, Sid(sid), ecm(number))
+        message = Request(Caid(caid), Ident(ident), share_id, Sid(sid), ecm(number))
         return self.router.request(waiter, view, message, now)
 
     def right(self, ask: Ask, now: float) -> list[Action]:
         """Let a source give the right answer."""
         return self.router.answered(ask.ask_id, cw_of(ask.request.ecm), now)
 
-    def wrong(self, ask: Ask, now: float, refusal: Refusal = Refusal.NOT_DECODED) -> list[Action]:
+    def wrong(self, ask: Ask, now: float, refusal: Refusal = Refusal.CANNOT_DECODE) -> list[Action]:
         return self.router.refused(ask.ask_id, refusal, now)
 
     def wait(self, until: float) -> list[tuple[float, Action]]:

@@ -18,7 +18,6 @@ from cccamd.routing import (
     Ask,
     Deliver,
     LoopDetected,
-    Refusal,
     Refuse,
     Router,
     RouterSettings,
@@ -26,21 +25,14 @@ from cccamd.routing import (
     Trace,
 )
 from cccamd.setup.cccamcfg import FLine
-from cccamd.wire.cccam import (
-    CardAdded,
-    CardRemoved,
-    ControlWords,
-    EcmRequest,
-    Nok,
-    Provider,
-    with_checksums,
-)
+from cccamd.values import ControlWords, Offer, Provider, Refusal, Request, with_checksums
+from cccamd.wire.link import OfferWithdrawn
 
 CAID, IDENT = Caid(0x0B00), Ident(0x030B00)
 LATENCY = 0.01
 REFRESH_AFTER = 0.05
 Outcome = ControlWords | Refusal | None
-Behaviour = Callable[[EcmRequest, float], tuple[float, Outcome]]
+Behaviour = Callable[[Request, float], tuple[float, Outcome]]
 """What a card does with an ECM at a time: after how long it says what; None: never."""
 
 
@@ -53,11 +45,11 @@ def decodes(seconds: float = 0.1) -> Behaviour:
     return lambda request, now: (seconds, cw_of(request.ecm))
 
 
-def refuses(refusal: Refusal = Refusal.NOT_DECODED, seconds: float = 0.02) -> Behaviour:
+def refuses(refusal: Refusal = Refusal.CANNOT_DECODE, seconds: float = 0.02) -> Behaviour:
     return lambda request, now: (seconds, refusal)
 
 
-def silent(request: EcmRequest, now: float) -> tuple[float, Outcome]:
+def silent(request: Request, now: float) -> tuple[float, Outcome]:
     return 0.0, None
 
 
@@ -159,14 +151,14 @@ class Waiter:
     cards: frozenset[Card]
     """Those that may serve it."""
     deadline: float
-    then: Callable[[ControlWords | Nok, Trace], None]
+    then: Callable[[ControlWords | Refusal, Trace], None]
     done: bool = False
 
     @property
     def network(self) -> "Network":
         return self.node.network
 
-    def finish(self, answer: ControlWords | Nok, trace: Trace) -> None:
+    def finish(self, answer: ControlWords | Refusal, trace: Trace) -> None:
         assert not self.done, "answered twice"
         assert self.network.now <= self.deadline + 1e-6, "answered too late"
         self.done = True
@@ -187,7 +179,7 @@ class Link:
         self.account = FLine(**({"line": 1, "user": name, "password": "x"} | account))
         node_id = client.node_id if client else NodeId(name.encode().rjust(8, b"-"))
         self.view = View(server.table, Viewer(account=self.account, node_id=node_id))
-        self.told: dict[ShareId, CardAdded] = {}
+        self.told: dict[ShareId, Offer] = {}
         self.source = SourceId(0)
         server.links.append(self)
         if client:
@@ -206,9 +198,9 @@ class Link:
                 self.network.later(self.latency, lambda message=message: self.learn(message))
         self.told = new
 
-    def learn(self, message: CardAdded | CardRemoved) -> None:
+    def learn(self, message: Offer | OfferWithdrawn) -> None:
         assert self.client
-        if isinstance(message, CardRemoved):
+        if isinstance(message, OfferWithdrawn):
             self.client.table.remove(self.source, message.share_id)
         elif self.up:
             self.client.table.add(self.source, message)
@@ -221,8 +213,8 @@ class Link:
             client.outcome(ask, Refusal.PASSING)
             return
 
-        def answer(given: ControlWords | Nok, trace: Trace) -> None:
-            refusal = Refusal.NOT_DECODED if given is Nok.NOK2 else Refusal.PASSING
+        def answer(given: ControlWords | Refusal, trace: Trace) -> None:
+            refusal = Refusal.CANNOT_DECODE if given is Refusal.CANNOT_DECODE else Refusal.PASSING
             outcome = given if isinstance(given, ControlWords) else refusal
             self.network.later(self.latency, lambda: client.outcome(ask, outcome))
 
@@ -232,7 +224,7 @@ class Link:
         self.network.later(self.latency, arrive)
 
     def request(
-        self, request: EcmRequest, then: Callable[[ControlWords | Nok, Trace], None]
+        self, request: Request, then: Callable[[ControlWords | Refusal, Trace], None]
     ) -> Waiter:
         """Bring a request to the server."""
         deadline = self.network.now + self.server.settings.deadline
@@ -264,9 +256,9 @@ class Link:
 class Reply:
     """What a receiver got for an ECM."""
 
-    request: EcmRequest
+    request: Request
     asked_at: float
-    answer: ControlWords | Nok | None = None
+    answer: ControlWords | Refusal | None = None
     trace: Trace | None = None
     seconds: float = 0.0
 
@@ -290,7 +282,7 @@ class Network:
         self.carried: dict[Ask, Waiter] = {}
         """What became of a question at the node that was asked."""
         self._asked_at: dict[tuple[bytes, str, str, ShareId], float] = {}
-        self.announcements: list[tuple[Link, CardAdded]] = []
+        self.announcements: list[tuple[Link, Offer]] = []
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
 
@@ -321,10 +313,10 @@ class Network:
         """Let a receiver ask for an ECM; look at the reply after `run`."""
         if share_id is None:
             share_id = next(iter(receiver.view.announcements()), 0)
-        request = EcmRequest(CAID, IDENT, ShareId(share_id), Sid(sid), ecm)
+        request = Request(CAID, IDENT, ShareId(share_id), Sid(sid), ecm)
         reply = Reply(request, self.now)
 
-        def take(answer: ControlWords | Nok, trace: Trace) -> None:
+        def take(answer: ControlWords | Refusal, trace: Trace) -> None:
             reply.answer, reply.trace = answer, trace
             reply.seconds = self.now - reply.asked_at
 
@@ -340,8 +332,8 @@ class Network:
         self.asks[ask.request.ecm].append(edge)
         self.questions[node.name, ask.request.ecm].append(ask)
 
-    def announced(self, link: Link, message: CardAdded | CardRemoved) -> None:
-        if isinstance(message, CardAdded):
+    def announced(self, link: Link, message: Offer | OfferWithdrawn) -> None:
+        if isinstance(message, Offer):
             self.announcements.append((link, message))
 
     def all_answered(self) -> bool:

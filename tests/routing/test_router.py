@@ -6,7 +6,8 @@ import pytest
 from desk import CLIENT, Desk, asked, delivered, ecm, refused
 from network import IDENT, cw_of
 
-from cccamd.ids import Caid, Ident, NodeId, Sid
+from cccamd.cards import Limit
+from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId, Sid
 from cccamd.routing import (
     Abandon,
     Ask,
@@ -15,14 +16,11 @@ from cccamd.routing import (
     Event,
     LoopDetected,
     Priorities,
-    Refusal,
     Refuse,
     Result,
     SourceTraits,
-    System,
 )
-from cccamd.setup.cccamcfg import Limit
-from cccamd.wire.cccam import SHARED_NODE_IDS, ControlWords, Nok
+from cccamd.values import ControlWords, Refusal, Service
 
 CW = cw_of(ecm()).raw
 
@@ -96,19 +94,19 @@ def test_a_refusal_moves_on_at_once_to_the_next_best(desk: Desk) -> None:
         order.append(ask.card)
         actions = desk.wrong(ask, 0.1)
     assert order == [local, near, far]
-    assert refused(actions).nok is Nok.NOK2
+    assert refused(actions).nok is Refusal.CANNOT_DECODE
 
 
 @pytest.mark.parametrize(
     ("refusals", "nok"),
     [
-        ((Refusal.NOT_DECODED, Refusal.NOT_DECODED), Nok.NOK2),
-        ((Refusal.NOT_DECODED, Refusal.PASSING), Nok.NOK1),
-        ((Refusal.NOT_SENT, Refusal.NOT_DECODED), Nok.NOK1),
+        ((Refusal.CANNOT_DECODE, Refusal.CANNOT_DECODE), Refusal.CANNOT_DECODE),
+        ((Refusal.CANNOT_DECODE, Refusal.PASSING), Refusal.PASSING),
+        ((Refusal.NOT_SENT, Refusal.CANNOT_DECODE), Refusal.PASSING),
     ],
 )
 def test_nok2_only_when_no_card_can_decode(
-    desk: Desk, refusals: tuple[Refusal, ...], nok: Nok
+    desk: Desk, refusals: tuple[Refusal, ...], nok: Refusal
 ) -> None:
     desk.upstream("a")
     desk.upstream("b")
@@ -125,7 +123,7 @@ def test_who_gets_nothing_by_the_deadline_gets_nok1_and_the_late_answer_is_kept(
     ask = asked(desk.request("anna", 0.0))
     (at, answer), (_, abandon) = desk.wait(9.0)
     assert isinstance(answer, Refuse)
-    assert (at, answer.nok, answer.trace.result) == (4.5, Nok.NOK1, Result.DEADLINE)
+    assert (at, answer.nok, answer.trace.result) == (4.5, Refusal.PASSING, Result.DEADLINE)
     assert abandon == Abandon(ask.ask_id)
     assert desk.request("ben", 5.0) == []
     assert delivered(desk.right(ask, 6.0)) == {"ben": CW}
@@ -162,14 +160,14 @@ def test_a_lost_source_hands_over_and_is_not_asked_for_another_card(desk: Desk) 
     assert ask.card is lost
     moved = asked(desk.router.source_lost(lost.source, 0.1))
     assert moved.card is other
-    assert refused(desk.router.source_lost(other.source, 0.2)).nok is Nok.NOK1
+    assert refused(desk.router.source_lost(other.source, 0.2)).nok is Refusal.PASSING
 
 
 def test_what_a_lost_source_has_besides_is_not_asked_either(desk: Desk) -> None:
     card = desk.upstream("a")
     desk.announce(card.source, "b", "a", share_id=7)
     asked(desk.request("anna", 0.0))
-    assert refused(desk.router.source_lost(card.source, 0.1)).nok is Nok.NOK1
+    assert refused(desk.router.source_lost(card.source, 0.1)).nok is Refusal.PASSING
 
 
 def test_two_cards_of_one_source_do_not_confirm_each_other(desk: Desk) -> None:
@@ -202,7 +200,7 @@ def test_all_refused_is_refused_at_once_until_the_pause_is_over_and_pauses_grow(
             actions = desk.wrong(asked(actions), now)
         else:
             assert refused(actions).trace.result is Result.RESTING
-        assert refused(actions).nok is Nok.NOK2
+        assert refused(actions).nok is Refusal.CANNOT_DECODE
         now += 10.0
     gaps = [later - earlier for earlier, later in pairwise(asked_at)]
     assert gaps[:6] == [10.0, 20.0, 40.0, 70.0, 130.0, 260.0]
@@ -350,7 +348,7 @@ def test_a_request_that_comes_back_through_its_own_way_is_told_and_not_kept_wait
     loop, answer = desk.request("relay", 0.1, view=relay)
     assert loop == LoopDetected("relay", NodeId(b"...relay"), card.source, card)
     assert isinstance(answer, Refuse)
-    assert answer.nok is Nok.NOK1
+    assert answer.nok is Refusal.PASSING
 
 
 def test_a_relay_is_served_by_what_does_not_pass_it(desk: Desk) -> None:
@@ -377,14 +375,14 @@ def test_a_node_id_that_names_nobody_is_no_loop(desk: Desk) -> None:
 
 # CCcam.prio.
 
-SYSTEM = System(Caid(0x0B00), IDENT, Sid(0))
+SYSTEM = Service(Caid(0x0B00), IDENT, Sid(0))
 
 
 def test_i_lines_keep_requests_from_upstreams_but_not_from_local_cards() -> None:
     desk = Desk(priorities=Priorities(ignored=(SYSTEM,)))
     desk.upstream("a")
     answer = refused(desk.request("anna", 0.0))
-    assert answer.nok is Nok.NOK2
+    assert answer.nok is Refusal.CANNOT_DECODE
     assert [step.event for step in answer.trace.steps if not isinstance(step, Choice)] == [
         Event.IGNORED
     ]
@@ -397,7 +395,7 @@ def test_i_lines_keep_requests_from_upstreams_but_not_from_local_cards() -> None
 def test_a_p_line_orders_requests_that_name_no_provider(desk: Desk) -> None:
     near, far = desk.upstream("a", idents=(0x80,)), desk.upstream("b", "c", idents=(0x81,))
     assert asked(desk.request("anna", 0.0, ident=0)).card is near
-    systems = tuple(System(Caid(0x0B00), Ident(ident), Sid(0)) for ident in (0x81, 0x80))
+    systems = tuple(Service(Caid(0x0B00), Ident(ident), Sid(0)) for ident in (0x81, 0x80))
     desk.router.priorities = Priorities(orders=(systems,))
     assert asked(desk.request("ben", 0.0, ident=0, number=1)).card is far
 

@@ -1,5 +1,6 @@
 """Whatever happens, in whatever order: each waiter is answered once, in time, and rightly."""
 
+from cccamd.routing.patience import ASK_LIFETIME
 from desk import Desk
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -7,9 +8,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from network import cw_of
 
 from cccamd.cards import View
-from cccamd.routing import Action, Ask, Deliver, Refusal, Refuse, SourceTraits
-from cccamd.routing.patience import ASK_LIFETIME
-from cccamd.wire.cccam import ControlWords
+from cccamd.routing import (
+    Action,
+    Ask,
+    Deliver,
+    Refuse,
+    SourceTraits,
+)
+from cccamd.values import ControlWords, Refusal
 
 DEADLINE = 4.5
 STALE = cw_of(b"some other")

@@ -1,20 +1,24 @@
 """What the router is made of: times, priorities, standby groups, verification, clones."""
 
 import pytest
+from cccamd.routing.budget import HedgeBudget
+from cccamd.routing.standby import StandbyGroup
+from cccamd.routing.times import FORGOTTEN_AFTER, SAMPLES, AnswerTimes
+from cccamd.routing.verification import Flaw, Verification
 from desk import Desk
 from hypothesis import given
 from hypothesis import strategies as st
 from network import CAID, IDENT, cw_of
 
 from cccamd.cards import SourceId
-from cccamd.ids import Caid, Ident, NodeId, Sid
-from cccamd.routing import CloneDetected, CloneDetector, Priorities, System
-from cccamd.routing.budget import HedgeBudget
+from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId, Sid
+from cccamd.routing import (
+    CloneDetected,
+    CloneDetector,
+    Priorities,
+)
 from cccamd.routing.cache import CwCache
-from cccamd.routing.standby import StandbyGroup
-from cccamd.routing.times import FORGOTTEN_AFTER, SAMPLES, AnswerTimes
-from cccamd.routing.verification import Flaw, Verification
-from cccamd.wire.cccam import SHARED_NODE_IDS, ControlWords
+from cccamd.values import ControlWords, Service
 
 SERVICE = (CAID, IDENT, Sid(1))
 
@@ -130,9 +134,9 @@ def test_a_cw_repeats_only_for_another_ecm_of_the_same_service() -> None:
 # Priorities.
 
 
-def system(text: str) -> System:
+def system(text: str) -> Service:
     caid, ident, sid = (int(part, 16) for part in text.split(":"))
-    return System(Caid(caid), Ident(ident), Sid(sid))
+    return Service(Caid(caid), Ident(ident), Sid(sid))
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,20 @@ from pathlib import Path
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.localcards import find_kinds
-from cccamd.net import Client, Identity, Target
+from cccamd.net import (
+    Client,
+)
 from cccamd.routing import Priorities
 from cccamd.server import Server, Setup
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.toml import parse as parse_toml
+from cccamd.values import ControlWords, Request, with_checksums
 from cccamd.wire.cccam import (
     DEFAULT_VERSION,
-    ControlWords,
-    EcmRequest,
+    Identity,
+    Target,
     Version,
     make_node_id,
-    with_checksums,
 )
 
 HOST = "127.0.0.1"
@@ -113,8 +115,8 @@ def expected_cw(ecm: bytes) -> ControlWords:
     return ControlWords(with_checksums(hashlib.sha256(ecm).digest()[:16]))
 
 
-def request(ecm: bytes, *, sid: int = 1, caid: int = 0x7F00, share_id: int = 0) -> EcmRequest:
-    return EcmRequest(Caid(caid), Ident(0x0A), ShareId(share_id), Sid(sid), ecm)
+def request(ecm: bytes, *, sid: int = 1, caid: int = 0x7F00, share_id: int = 0) -> Request:
+    return Request(Caid(caid), Ident(0x0A), ShareId(share_id), Sid(sid), ecm)
 
 
 async def cards_of(client: Client, count: int = 1) -> list[int]:

@@ -20,7 +20,10 @@ from cccamd.server.failurelog import FailureLog
 from cccamd.server.record import ClientRecord
 from cccamd.server.session import Session
 from cccamd.server.upstreams import UpstreamSource
-from cccamd.wire.cccam import Emm, ServerProtocol
+from cccamd.values import Emm
+from cccamd.wire.cccam import (
+    ServerProtocol,
+)
 from cccamd.wire.cccam.cipher import Cipher
 from cccamd.wire.cccam.handshake import derive_keys, pack_user
 

@@ -13,7 +13,7 @@ from cccamd.net import ConnectError
 from cccamd.server import logs, set_up_logging
 from cccamd.setup.cccamcfg import Settings
 from cccamd.setup.toml import LogTable
-from cccamd.wire.cccam import Emm
+from cccamd.values import Emm
 
 CLIENT = logging.getLogger("cccamd.client")
 ANNA = {"account": "anna", "peer": "192.0.2.7:40000"}

@@ -4,6 +4,7 @@ import asyncio
 import os
 
 from laboratory import (
+from cccamd.values import ControlWords, Refusal
     PLAIN_NODE,
     TEST_CARD,
     Laboratory,
@@ -16,7 +17,6 @@ from laboratory import (
     setup,
 )
 
-from cccamd.wire.cccam import ControlWords, Nok
 
 NO_CARDS = ""
 DEAD_CARD = """
@@ -56,7 +56,7 @@ async def test_cards_of_a_lost_upstream_are_withdrawn_and_come_back() -> None:
         async with running(port=port):
             assert await client.wait_until(lambda: len(client.cards) == 1, timeout=5.0)
         assert await client.wait_until(lambda: not client.cards, timeout=2.0)
-        assert await ask(client, b"\x80gone") is Nok.NOK1
+        assert await ask(client, b"\x80gone") is Refusal.PASSING
         async with running(port=port):
             assert await client.wait_until(lambda: len(client.cards) == 1, timeout=8.0)
             assert await ask(client, b"\x80back") == expected_cw(b"\x80back")
@@ -142,7 +142,7 @@ async def test_a_silent_upstream_costs_a_refusal_not_the_server() -> None:
         await cards_of(client, 2)
         far.server._exchange.request = lambda *arguments: None  # type: ignore[method-assign]
         started = asyncio.get_running_loop().time()
-        assert await ask(client, b"\x80void") is Nok.NOK1
+        assert await ask(client, b"\x80void") is Refusal.PASSING
         assert asyncio.get_running_loop().time() - started < 1.5
         local = next(card for card in client.cards.values() if card.caid == 0x7E00)
         answer = await client.ask(request(b"\x80", caid=0x7E00, share_id=local.share_id))

@@ -5,13 +5,12 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cccamd.cards import Limit
 from cccamd.ids import Caid, Ident, Sid, format_service
 from cccamd.setup.cccamcfg import (
     CLine,
     FLine,
-    Limit,
     NLine,
-    Service,
     Severity,
     TimeFrame,
     as_json,
@@ -23,6 +22,7 @@ from cccamd.setup.cccamcfg import (
 )
 from cccamd.setup.cccamcfg.directives import KNOWN_KEYS
 from cccamd.setup.cccamcfg.lexer import read_source
+from cccamd.values import Service
 
 # Pieces of which most combinations are almost a line.
 PIECES = (

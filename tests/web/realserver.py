@@ -8,12 +8,20 @@ from pathlib import Path
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.localcards import find_kinds
-from cccamd.net import Client, Identity, Target
+from cccamd.net import (
+    Client,
+)
 from cccamd.routing import Priorities
 from cccamd.server import Server, Setup
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.toml import parse as parse_toml
-from cccamd.wire.cccam import DEFAULT_VERSION, EcmRequest, make_node_id
+from cccamd.values import Request
+from cccamd.wire.cccam import (
+    DEFAULT_VERSION,
+    Identity,
+    Target,
+    make_node_id,
+)
 
 HOST = "127.0.0.1"
 CARD = '[[card]]\nkind = "test"\ncaid = "{caid}"\nproviders = ["00000A"]\n'
@@ -55,6 +63,6 @@ async def receiver(user: str, *, port: int) -> AsyncIterator[Client]:
         await client.close()
 
 
-def watching(caid: int, sid: int) -> EcmRequest:
+def watching(caid: int, sid: int) -> Request:
     """What a receiver asks on a channel."""
-    return EcmRequest(Caid(caid), Ident(0x0A), ShareId(0), Sid(sid), os.urandom(40))
+    return Request(Caid(caid), Ident(0x0A), ShareId(0), Sid(sid), os.urandom(40))

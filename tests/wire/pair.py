@@ -8,12 +8,12 @@ from cccamd.wire.cccam import (
     DEFAULT_VERSION,
     Capabilities,
     ClientProtocol,
-    LoginRequested,
     Protocol,
     ServerProtocol,
     Version,
     make_node_id,
 )
+from cccamd.wire.link import LoginRequested
 
 PLAIN_NODE = NodeId(bytes.fromhex("3638d159507c1599"))
 PARTNER_NODE = make_node_id(b"\x01\x02\x03\x04")

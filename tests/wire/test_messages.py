@@ -8,26 +8,20 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.values import ControlWords, Emm, Offer, Provider, Request, with_checksums
 from cccamd.wire.cccam import (
     Capabilities,
-    CardAdded,
-    CardRemoved,
     ClientData,
-    ControlWords,
-    EcmRequest,
-    Emm,
     MalformedError,
     PartnerText,
-    Provider,
     ServerData,
-    TextReceived,
     Version,
     parse_version,
-    with_checksums,
 )
 from cccamd.wire.cccam.controlwords import mask, without_signed_shift
 from cccamd.wire.cccam.frames import Command, command_name
 from cccamd.wire.cccam.messages import parse_text
+from cccamd.wire.link import OfferWithdrawn, TextReceived
 
 U8, U16, U24, U32 = (st.integers(0, (1 << bits) - 1) for bits in (8, 16, 24, 32))
 NODES = st.binary(min_size=8, max_size=8).map(NodeId)
@@ -36,7 +30,7 @@ PROVIDERS = st.builds(Provider, U24.map(Ident), st.binary(min_size=4, max_size=4
 TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=31)
 
 ECMS = st.builds(
-    EcmRequest,
+    Request,
     U16.map(Caid),
     U24.map(Ident),
     U32.map(ShareId),
@@ -48,9 +42,9 @@ EMMS = st.builds(
 )
 
 
-def cards(sids: st.SearchStrategy[tuple[Sid, ...]]) -> st.SearchStrategy[CardAdded]:
+def cards(sids: st.SearchStrategy[tuple[Sid, ...]]) -> st.SearchStrategy[Offer]:
     return st.builds(
-        CardAdded,
+        Offer,
         share_id=U32.map(ShareId),
         remote_id=U32,
         caid=U16.map(Caid),
@@ -65,16 +59,16 @@ def cards(sids: st.SearchStrategy[tuple[Sid, ...]]) -> st.SearchStrategy[CardAdd
 
 
 @given(ECMS)
-def test_ecm_requests(request: EcmRequest) -> None:
+def test_ecm_requests(request: Request) -> None:
     payload = request.serialize()
-    assert EcmRequest.parse(payload) == request
+    assert Request.parse(payload) == request
     assert payload[12] == len(request.ecm) & 0xFF
 
 
 def test_an_ecm_request_ignores_the_top_byte_of_the_provider() -> None:
-    payload = bytearray(EcmRequest(Caid(1), Ident(2), ShareId(3), Sid(4), b"\x80").serialize())
+    payload = bytearray(Request(Caid(1), Ident(2), ShareId(3), Sid(4), b"\x80").serialize())
     payload[2] = 0x77
-    assert EcmRequest.parse(bytes(payload)).ident == 2
+    assert Request.parse(bytes(payload)).ident == 2
 
 
 @given(EMMS)
@@ -83,18 +77,18 @@ def test_emms(emm: Emm) -> None:
 
 
 @given(cards(SIDS))
-def test_cards_with_sids(card: CardAdded) -> None:
-    assert CardAdded.parse_with_sids(card.serialize_with_sids()) == card
+def test_cards_with_sids(card: Offer) -> None:
+    assert Offer.parse_with_sids(card.serialize_with_sids()) == card
 
 
 @given(cards(st.just(())))
-def test_cards_without_sids(card: CardAdded) -> None:
-    assert CardAdded.parse(card.serialize()) == card
+def test_cards_without_sids(card: Offer) -> None:
+    assert Offer.parse(card.serialize()) == card
 
 
 def test_a_card_without_its_tail_has_no_path() -> None:
     payload = bytes.fromhex("00000064000100007f00000a000000000000000001" + "00000a01000000")
-    assert CardAdded.parse(payload).path == ()
+    assert Offer.parse(payload).path == ()
 
 
 @given(NODES, st.booleans(), TEXT, TEXT, st.binary(max_size=20).map(lambda b: b.rstrip(b"\0")))
@@ -150,11 +144,11 @@ def test_partner_texts_of_real_programs() -> None:
 PARSERS: list[Callable[[bytes], object]] = [
     ClientData.parse,
     ServerData.parse,
-    EcmRequest.parse,
+    Request.parse,
     Emm.parse,
-    CardAdded.parse,
-    CardAdded.parse_with_sids,
-    CardRemoved.parse,
+    Offer.parse,
+    Offer.parse_with_sids,
+    OfferWithdrawn.parse,
     parse_text,
 ]
 

@@ -8,41 +8,37 @@ from hypothesis import strategies as st
 from pair import PARTNER_NODE, PLAIN_NODE, Pair
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.values import ControlWords, Emm, Offer, Provider, Refusal, Request, with_checksums
 from cccamd.wire.cccam import (
     Capabilities,
-    CardAdded,
-    CardRemoved,
-    CardsDue,
     ChallengeReceived,
-    Closed,
-    CloseReason,
     Command,
-    ControlWords,
-    EcmAnswered,
-    EcmReceived,
-    EcmRefused,
-    EcmRequest,
-    Emm,
-    EmmAcknowledged,
-    EmmReceived,
     KeepaliveReceived,
-    LocalProtocolError,
-    LoginSucceeded,
     MalformedReceived,
-    Nok,
     PartnerText,
     Protocol,
-    Provider,
-    RequestDropped,
-    State,
     UnexpectedReceived,
     Version,
-    with_checksums,
+)
+from cccamd.wire.link import (
+    Answered,
+    Closed,
+    CloseReason,
+    EmmAcknowledged,
+    EmmReceived,
+    LocalProtocolError,
+    LoginSucceeded,
+    OffersDue,
+    OfferWithdrawn,
+    Refused,
+    RequestDropped,
+    Requested,
+    State,
 )
 
 Event = TypeVar("Event")
 
-CARD = CardAdded(
+CARD = Offer(
     share_id=ShareId(7),
     remote_id=8,
     caid=Caid(0x7F00),
@@ -51,13 +47,13 @@ CARD = CardAdded(
     providers=(Provider(Ident(0x0A)),),
     path=(PLAIN_NODE,),
 )
-SID_CARD = CardAdded(
+SID_CARD = Offer(
     share_id=ShareId(9), remote_id=9, caid=Caid(0x7F00), hop=0, reshare=1, assigned_sids=(Sid(5),)
 )
 
 
-def request(number: int, *, share_id: int = 7) -> EcmRequest:
-    return EcmRequest(
+def request(number: int, *, share_id: int = 7) -> Request:
+    return Request(
         Caid(0x7F00),
         Ident(0x0A),
         ShareId(share_id),
@@ -76,7 +72,7 @@ def of_type(events: list[object], kind: type[Event]) -> list[Event]:
 
 def answer_at_once(pair: Pair) -> None:
     def on_event(event: object) -> None:
-        if isinstance(event, EcmReceived):
+        if isinstance(event, Requested):
             pair.server.answer(event.request_id, cw(event.request.ecm[1]))
 
     pair.on_server_event = on_event
@@ -106,8 +102,8 @@ def test_login_and_ecms_in_any_fragmentation(
     assert pair.client.extended is pair.server.extended is extended
     ids = [pair.client.ask(request(number), pair.now) for number in range(5)]
     pair.pump()
-    assert of_type(pair.client_events, EcmAnswered) == [
-        EcmAnswered(ask_id, cw(number)) for number, ask_id in enumerate(ids)
+    assert of_type(pair.client_events, Answered) == [
+        Answered(ask_id, cw(number)) for number, ask_id in enumerate(ids)
     ]
     assert pair.server.client is not None
     assert pair.server.client.user == user
@@ -144,27 +140,27 @@ def test_sid_lists_need_both_versions(
 ) -> None:
     pair = Pair(client_version=client_version, server_version=server_version)
     pair.pump()
-    assert CardsDue() in pair.server_events
+    assert OffersDue() in pair.server_events
     pair.server.announce(SID_CARD)
     pair.server.announce(CARD)
-    pair.server.withdraw(CardRemoved(CARD.share_id))
+    pair.server.withdraw(OfferWithdrawn(CARD.share_id))
     pair.pump()
     first, second, third = pair.client_events[-3:]
-    assert isinstance(first, CardAdded)
+    assert isinstance(first, Offer)
     assert first.assigned_sids == ((Sid(5),) if uses_sids else ())
     assert second == CARD
-    assert third == CardRemoved(CARD.share_id)
+    assert third == OfferWithdrawn(CARD.share_id)
 
 
 def test_cards_wait_for_the_partner_text_or_half_a_second() -> None:
     pair = Pair(server_node=PARTNER_NODE)
     pair.client._offer = Capabilities.NONE
     pair.pump()
-    assert CardsDue() not in pair.server_events
+    assert OffersDue() not in pair.server_events
     due_at = pair.server.next_deadline()
     assert due_at == pair.now + 0.5
     pair.server.handle_deadline(due_at)
-    assert pair.server.events_received() == [CardsDue()]
+    assert pair.server.events_received() == [OffersDue()]
 
 
 def test_plain_mode_answers_in_the_order_of_the_requests() -> None:
@@ -175,9 +171,9 @@ def test_plain_mode_answers_in_the_order_of_the_requests() -> None:
         raw._send(0, Command.ECM, request(number).serialize())
     raw._send(0, Command.EMM, Emm(Caid(1), Ident(2), ShareId(3), b"\x82").serialize())
     pair.pump()
-    first, second, third = of_type(pair.server_events, EcmReceived)
+    first, second, third = of_type(pair.server_events, Requested)
     pair.server.answer(third.request_id, cw(3))
-    pair.server.refuse(second.request_id, Nok.NOK1)
+    pair.server.refuse(second.request_id, Refusal.PASSING)
     assert pair.server.data_to_send() == b""
     pair.server.answer(first.request_id, cw(1))
     assert len(pair.server.data_to_send()) == 20 + 4 + 20 + 4
@@ -193,11 +189,11 @@ def test_requests_over_the_bound_cost_the_oldest(extended: bool) -> None:
     for number in range(limit + 2):
         pair.client._send(number, Command.ECM, request(number).serialize())
     pair.pump()
-    received = of_type(pair.server_events, EcmReceived)
+    received = of_type(pair.server_events, Requested)
     dropped = of_type(pair.server_events, RequestDropped)
     assert [event.request_id for event in dropped] == [e.request_id for e in received[:2]]
     for event in received:
-        pair.server.refuse(event.request_id, Nok.NOK1)
+        pair.server.refuse(event.request_id, Refusal.PASSING)
     assert pair.server.pending == 0
 
 
@@ -230,7 +226,7 @@ def test_a_cw_of_another_length_is_an_answer_but_no_cw(length: int) -> None:
     pair.pump()
     pair.server._send(1, Command.ECM, bytes(length))
     pair.pump()
-    assert pair.client_events[-1] == EcmRefused(ask_id, Nok.NOK1)
+    assert pair.client_events[-1] == Refused(ask_id, Refusal.PASSING)
 
 
 def test_what_is_no_seed_is_noticed_at_once() -> None:
@@ -247,16 +243,16 @@ def test_extended_answers_come_in_any_order() -> None:
     pair.pump()
     ids = [pair.client.ask(request(number), pair.now) for number in range(40)]
     pair.pump()
-    received = of_type(pair.server_events, EcmReceived)
+    received = of_type(pair.server_events, Requested)
     assert len(received) == 40
     for event in reversed(received):
         if event.request.ecm[1] % 2:
             pair.server.answer(event.request_id, cw(event.request.ecm[1]))
         else:
-            pair.server.refuse(event.request_id, Nok.NOK2)
+            pair.server.refuse(event.request_id, Refusal.CANNOT_DECODE)
     pair.pump()
-    answered = {event.ask_id: event.cw for event in of_type(pair.client_events, EcmAnswered)}
-    refused = {event.ask_id for event in of_type(pair.client_events, EcmRefused)}
+    answered = {event.ask_id: event.cw for event in of_type(pair.client_events, Answered)}
+    refused = {event.ask_id for event in of_type(pair.client_events, Refused)}
     assert answered == {ids[number]: cw(number) for number in range(1, 40, 2)}
     assert refused == {ids[number] for number in range(0, 40, 2)}
 
@@ -266,7 +262,7 @@ def test_extended_mode_repeats_flag_zero() -> None:
     pair.pump()
     pair.client._send(0, Command.ECM, request(1).serialize())
     pair.pump()
-    pair.server.answer(of_type(pair.server_events, EcmReceived)[-1].request_id, cw(1))
+    pair.server.answer(of_type(pair.server_events, Requested)[-1].request_id, cw(1))
     frame = pair.client._receiving.decrypt(pair.server.data_to_send())
     assert frame == bytes.fromhex("00010010") + cw(1).raw
 
@@ -277,11 +273,11 @@ def test_more_than_255_questions_wait_for_a_free_flag() -> None:
     for number in range(300):
         pair.client.ask(request(number & 0xFF), pair.now)
     pair.pump()
-    assert len(of_type(pair.server_events, EcmReceived)) == 255
-    for event in of_type(pair.server_events, EcmReceived):
-        pair.server.refuse(event.request_id, Nok.NOK1)
+    assert len(of_type(pair.server_events, Requested)) == 255
+    for event in of_type(pair.server_events, Requested):
+        pair.server.refuse(event.request_id, Refusal.PASSING)
     pair.pump()
-    assert len(of_type(pair.server_events, EcmReceived)) == 300
+    assert len(of_type(pair.server_events, Requested)) == 300
     assert pair.client.in_flight == 45
 
 
@@ -305,7 +301,7 @@ def test_answers_held_back_go_out_when_extended_mode_begins() -> None:
     for number in (1, 2):
         pair.client._send(number, Command.ECM, request(number).serialize())
     pair.pump()
-    _, second = of_type(pair.server_events, EcmReceived)
+    _, second = of_type(pair.server_events, Requested)
     pair.server.answer(second.request_id, cw(2))
     assert pair.server.data_to_send() == b""
     text = PartnerText("late", Capabilities.EXT)
@@ -357,7 +353,7 @@ def test_unknown_and_malformed_messages_are_dropped_after_the_login() -> None:
     pair.pump()
     assert UnexpectedReceived(0x42, 8) in pair.server_events
     assert len(of_type(pair.server_events, MalformedReceived)) == 1
-    assert EcmAnswered(ask_id, cw(9)) in pair.client_events
+    assert Answered(ask_id, cw(9)) in pair.client_events
     assert pair.server.dropped == 2
 
 
@@ -388,7 +384,7 @@ def test_cws_are_right_whatever_the_top_bit_of_the_node_id(first: int) -> None:
     pair.pump()
     ask_id = pair.client.ask(request(77, share_id=0xFFFFFFF0), pair.now)
     pair.pump()
-    assert pair.client_events[-1] == EcmAnswered(ask_id, cw(77))
+    assert pair.client_events[-1] == Answered(ask_id, cw(77))
 
 
 def test_silence_ends_a_login_but_not_a_client() -> None:
@@ -458,7 +454,7 @@ def test_who_has_closed_tells_nothing_else() -> None:
     """Whoever acted on what came before the end would act on a closed connection."""
     pair = Pair()
     pair.pump()
-    pair.client.ask(EcmRequest(Caid(0x0B00), Ident(0), ShareId(1), Sid(1), b"\x80"), pair.now)
+    pair.client.ask(Request(Caid(0x0B00), Ident(0), ShareId(1), Sid(1), b"\x80"), pair.now)
     garbage = bytes(2000)
     pair.server.receive_data(pair.client.data_to_send() + garbage, pair.now)
     events = pair.server.events_received()

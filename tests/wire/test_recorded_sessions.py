@@ -6,26 +6,25 @@ import pytest
 from recorded import COMPLETE, SESSIONS, Session, Unit
 
 from cccamd.ids import NodeId
+from cccamd.values import ControlWords, Offer, Refusal, Request
 from cccamd.wire.cccam import (
-    CardAdded,
-    CardRemoved,
     ClientData,
     ClientProtocol,
-    Closed,
-    CloseReason,
     Command,
-    ControlWords,
-    EcmAnswered,
-    EcmReceived,
-    EcmRefused,
-    EcmRequest,
     KeepaliveReceived,
-    LoginRequested,
-    LoginSucceeded,
-    Nok,
     PartnerText,
     ServerData,
     ServerProtocol,
+)
+from cccamd.wire.link import (
+    Answered,
+    Closed,
+    CloseReason,
+    LoginRequested,
+    LoginSucceeded,
+    OfferWithdrawn,
+    Refused,
+    Requested,
 )
 
 Split = Callable[[bytes], Iterator[bytes]]
@@ -68,19 +67,19 @@ def expected_of_server(unit: Unit, ask_id: int) -> object:
         case Command.SERVER_DATA:
             return ServerData.parse(unit.payload)
         case Command.NEW_CARD:
-            return CardAdded.parse(unit.payload)
+            return Offer.parse(unit.payload)
         case Command.NEW_CARD_SIDS:
-            return CardAdded.parse_with_sids(unit.payload)
+            return Offer.parse_with_sids(unit.payload)
         case Command.CARD_REMOVED:
-            return CardRemoved.parse(unit.payload)
+            return OfferWithdrawn.parse(unit.payload)
         case Command.KEEPALIVE:
             return KeepaliveReceived()
         case Command.NOK2:
-            return EcmRefused(ask_id, Nok.NOK2)
+            return Refused(ask_id, Refusal.CANNOT_DECODE)
         case Command.NOK1:
             return PartnerText
         case Command.ECM:
-            return EcmAnswered
+            return Answered
     return None
 
 
@@ -98,9 +97,9 @@ def test_our_server_understands_a_real_client(session: Session, split: Split) ->
                     assert event.user == session.user
                     server.authenticate(session.password)
         events += server.events_received()
-    received = [event.request for event in events if isinstance(event, EcmReceived)]
+    received = [event.request for event in events if isinstance(event, Requested)]
     assert received == [
-        EcmRequest.parse(unit.payload)
+        Request.parse(unit.payload)
         for unit in session.sent_by("client")
         if unit.is_frame and unit.command == Command.ECM
     ]
@@ -119,7 +118,7 @@ def test_our_client_understands_a_real_server(session: Session, split: Split) ->
     for unit in session.units:
         if unit.sender == "client":
             if unit.is_frame and unit.command == Command.ECM:
-                asked = client.ask(EcmRequest.parse(unit.payload), 1.0)
+                asked = client.ask(Request.parse(unit.payload), 1.0)
             continue
         for piece in split(unit.wire):
             client.receive_data(piece, 1.0)
@@ -137,8 +136,8 @@ def check_server_unit(unit: Unit, events: list[object], asked: int) -> None:
         assert [type(event) for event in events] == [expected]
     else:
         assert events == [expected]
-    if expected is EcmAnswered:
-        assert events[0] == EcmAnswered(asked, events[0].cw)  # type: ignore[attr-defined]
+    if expected is Answered:
+        assert events[0] == Answered(asked, events[0].cw)  # type: ignore[attr-defined]
         assert events[0].cw.checksums_valid  # type: ignore[attr-defined]
 
 
@@ -167,10 +166,10 @@ def test_every_recorded_cw_is_right() -> None:
         client = our_client(session)
         for unit in session.units:
             if unit.sender == "client" and unit.is_frame and unit.command == Command.ECM:
-                client.ask(EcmRequest.parse(unit.payload), 1.0)
+                client.ask(Request.parse(unit.payload), 1.0)
             elif unit.sender == "server":
                 client.receive_data(unit.wire, 1.0)
-        cws = {event.cw.raw for event in client.events_received() if isinstance(event, EcmAnswered)}
+        cws = {event.cw.raw for event in client.events_received() if isinstance(event, Answered)}
         assert cws == {CW.raw}, session.name
 
 

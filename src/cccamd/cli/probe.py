@@ -22,14 +22,19 @@ from cccamd.ids import (
     format_share_id,
     format_sid,
 )
-from cccamd.net import Client, ConnectError, ConnectionLost, Identity, Step, Target
+from cccamd.net import (
+    Client,
+    ConnectError,
+    ConnectionLost,
+    Step,
+)
 from cccamd.server import PROGRAM
+from cccamd.values import ControlWords, Offer, Request
 from cccamd.wire.cccam import (
     ECM_LIMIT,
     NODE_ID_RANDOM_LENGTH,
-    CardAdded,
-    ControlWords,
-    EcmRequest,
+    Identity,
+    Target,
     make_node_id,
 )
 
@@ -54,7 +59,7 @@ class Report:
     node_id: str | None = None
     partner: str | None = None
     extended: bool = False
-    cards: list[CardAdded] = field(default_factory=list)
+    cards: list[Offer] = field(default_factory=list)
     asked: bool = False
     cw: ControlWords | None = None
     ecm_result: str | None = None
@@ -106,7 +111,7 @@ def probe(
         raise typer.Exit(1)
 
 
-async def run_probe(target: Target, request: EcmRequest | None) -> Report:
+async def run_probe(target: Target, request: Request | None) -> Report:
     """Log in, learn the cards, ask the ECM."""
     started = time.perf_counter()
     report = Report(target.address, Step.RESOLVE, asked=request is not None)
@@ -143,7 +148,7 @@ async def _learn_cards(client: Client) -> None:
         await asyncio.sleep(CARDS_QUIET)
 
 
-async def _ask(client: Client, request: EcmRequest, report: Report) -> None:
+async def _ask(client: Client, request: Request, report: Report) -> None:
     started = time.perf_counter()
     answer = await client.ask(request._replace(share_id=_share_for(client, request)))
     report.ecm_milliseconds = 1000 * (time.perf_counter() - started)
@@ -153,13 +158,13 @@ async def _ask(client: Client, request: EcmRequest, report: Report) -> None:
         report.ecm_result = answer.name
 
 
-def _share_for(client: Client, request: EcmRequest) -> ShareId:
+def _share_for(client: Client, request: Request) -> ShareId:
     """The card that a receiver would choose: it fits, and it is the nearest."""
     fitting = [card for card in client.cards.values() if _fits(card, request)]
     return min(fitting, key=lambda card: card.hop).share_id if fitting else ShareId(0)
 
 
-def _fits(card: CardAdded, request: EcmRequest) -> bool:
+def _fits(card: Offer, request: Request) -> bool:
     idents = {provider.ident for provider in card.providers}
     return card.caid == request.caid and (not request.ident or request.ident in idents)
 
@@ -187,14 +192,14 @@ def _user_bytes(user: str) -> bytes:
 
 def _read_request(
     ecm: str | None, caid: str | None, provider: str | None, sid: str | None
-) -> EcmRequest | None:
+) -> Request | None:
     if ecm is None:
         if caid or provider or sid:
             raise typer.BadParameter("--caid, --provider and --sid go with --ecm")
         return None
     if caid is None:
         raise typer.BadParameter("--ecm needs the --caid of its card, for instance --caid 7F00")
-    return EcmRequest(
+    return Request(
         Caid(_number(caid, "--caid", 0xFFFF)),
         Ident(_number(provider or "0", "--provider", 0xFFFFFF)),
         ShareId(0),
@@ -244,7 +249,7 @@ def _as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _card_as_json(card: CardAdded) -> dict[str, Any]:
+def _card_as_json(card: Offer) -> dict[str, Any]:
     return {
         "share_id": format_share_id(card.share_id),
         "caid": format_caid(card.caid),

@@ -55,11 +55,13 @@ from cccamd.doctor.service_user import find_service_user
 from cccamd.doctor.trial import Trial, try_server
 from cccamd.doctor.upstreams import Patient, judge_upstream
 from cccamd.ids import NodeId, format_node_id
-from cccamd.net import Identity, Step
+from cccamd.net import (
+    Step,
+)
 from cccamd.server import Upstream, upstreams_of
 from cccamd.setup.cccamcfg import CLine
 from cccamd.why import local_card
-from cccamd.wire.cccam import NODE_ID_RANDOM_LENGTH, make_node_id
+from cccamd.wire.cccam import NODE_ID_RANDOM_LENGTH, Identity, make_node_id
 
 TRIALS_AT_ONCE: Final = 8
 """Servers that are tried at the same time: more would disturb the round trips measured."""

@@ -10,8 +10,7 @@ from cccamd.doctor.finding import Check, Finding, Verdict
 from cccamd.doctor.running import RunningStatus
 from cccamd.doctor.wording import some_of
 from cccamd.errors import NodeIdError
-from cccamd.ids import NodeId, format_node_id, parse_node_id
-from cccamd.wire.cccam import SHARED_NODE_IDS
+from cccamd.ids import SHARED_NODE_IDS, NodeId, format_node_id, parse_node_id
 
 MACHINE_ID: Final = Path("/etc/machine-id")
 """Written when a system is installed or first started."""

@@ -12,12 +12,16 @@ from cccamd.ids import NodeId
 from cccamd.net import (
     Client,
     ConnectError,
-    Identity,
     Step,
-    Target,
     explain_connect_error,
 )
-from cccamd.wire.cccam import CardAdded, is_original_seed, is_partner_seed
+from cccamd.values import Offer
+from cccamd.wire.cccam import (
+    Identity,
+    Target,
+    is_original_seed,
+    is_partner_seed,
+)
 
 STEP_TIMEOUT: Final = 5.0
 """Seconds for each of: the name, the connection, the first bytes."""
@@ -48,7 +52,7 @@ class Trial:
     """It closed the connection before it had sent a seed."""
     node_id: NodeId | None = None
     program: str = ""
-    cards: tuple[CardAdded, ...] = field(default=(), repr=False)
+    cards: tuple[Offer, ...] = field(default=(), repr=False)
 
 
 async def try_server(target: Target, *, identity: Identity, log_in: bool) -> Trial:

@@ -25,7 +25,7 @@ from cccamd.localcards.card import (
     LocalCard,
 )
 from cccamd.localcards.stepping import StepTimer
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import ControlWords
 
 T = TypeVar("T")
 

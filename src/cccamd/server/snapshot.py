@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from cccamd.cards import Card, CardTable, SourceId
 from cccamd.facts import CardStatus, ClientStatus, Snapshot, SourceKind, SourceStatus
 from cccamd.ids import ShareId
-from cccamd.net import Identity
 from cccamd.server.local import LocalCards, LocalSource
 from cccamd.server.session import Session, SessionContext
 from cccamd.server.upstreams import Upstreams, UpstreamSource
+from cccamd.wire.cccam import Identity
 
 
 def take_snapshot(
@@ -51,28 +51,27 @@ def take_snapshot(
 
 
 def _client(session: Session) -> ClientStatus:
-    client, protocol = session.client, session.connection.protocol
-    record, usage = session.record, session.record.usage
-    assert client is not None
+    peer, record, usage = session.peer, session.record, session.record.usage
+    assert peer is not None
     assert record.line is not None
     return ClientStatus(
         account=record.user,
         line=record.line.line,
         address=session.connection.address,
         port=session.connection.port,
-        version=client.version,
-        build=client.build,
-        revision=protocol.revision.value,
-        extended=protocol.extended,
+        version=peer.version,
+        build=peer.build,
+        revision=peer.revision,
+        extended=peer.extended,
         program=record.program,
-        node_id=client.node_id,
+        node_id=peer.node_id,
         connected_at=usage.connected_at,
         heard_at=usage.heard_at,
         ecms_asked=usage.ecms_asked,
         ecms_answered=usage.ecms_answered,
         emms_sent=usage.emms_sent,
         emms_passed=usage.emms_passed,
-        pending=protocol.pending,
+        pending=session.pending,
         cards=len(session.told),
         service=usage.service,
         last_result=usage.last_result,
@@ -111,8 +110,7 @@ def _local(source_id: SourceId, source: LocalSource, table: CardTable) -> Source
 
 
 def _upstream(source_id: SourceId, source: UpstreamSource, table: CardTable) -> SourceStatus:
-    protocol = source.link.protocol
-    server = protocol.server if protocol is not None else None
+    protocol, peer = source.link.protocol, source.peer or Peer()
     return SourceStatus(
         name=source.name,
         kind=SourceKind.CCCAM,
@@ -122,12 +120,12 @@ def _upstream(source_id: SourceId, source: UpstreamSource, table: CardTable) -> 
         next_attempt_at=source.next_attempt_at,
         last_failure=source.link.last_failure,
         address=source.link.peer_address,
-        version=server.version if server else "",
-        build=server.build if server else "",
-        revision=protocol.revision.value if protocol and server else "",
-        extended=protocol.extended if protocol else False,
+        version=peer.version,
+        build=peer.build,
+        revision=peer.revision,
+        extended=peer.extended,
         program=source.program,
-        node_id=server.node_id if server else None,
+        node_id=peer.node_id,
         in_flight=protocol.in_flight if protocol else 0,
         cards_by_hop=_by_hop(table.cards_of(source_id)),
         cards_rejected=len(table.rejected_of(source_id)),

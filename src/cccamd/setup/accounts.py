@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final
 
-from cccamd.setup.cccamcfg import Config, FLine, Limit
+from cccamd.cards import Limit
+from cccamd.setup.cccamcfg import (
+    Config,
+    FLine,
+)
 from cccamd.setup.toml import TomlConfig
 from cccamd.wire.cccam import Version
 

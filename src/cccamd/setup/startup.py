@@ -9,7 +9,9 @@ from typing import Final
 
 from cccamd.ids import Sid
 from cccamd.localcards import find_kinds
-from cccamd.routing import Priorities, System
+from cccamd.routing import (
+    Priorities,
+)
 from cccamd.setup.cccamcfg import (
     ChannelNames,
     Config,
@@ -29,6 +31,7 @@ from cccamd.setup.cccamcfg import (
 )
 from cccamd.setup.toml import FILE_NAME, ParsedToml, TomlConfig, load
 from cccamd.setup.toml import parse as parse_toml
+from cccamd.values import Service
 from cccamd.why import Places, read_places
 
 EXAMPLE_USER: Final = "receiver"
@@ -243,8 +246,8 @@ def _find_places(path: Path, toml: Path, loaded: LoadedConfig) -> Places:
     return read_places(data, loaded.result, config=str(path), toml=str(toml))
 
 
-def _system(entry: PrioEntry) -> System:
-    return System(entry.caid, entry.ident, entry.sid or Sid(0))
+def _system(entry: PrioEntry) -> Service:
+    return Service(entry.caid, entry.ident, entry.sid or Sid(0))
 
 
 def own_address() -> str:

@@ -29,12 +29,12 @@ class CryptoPeriod:
 
     period: float | None = None
     """Seconds between two changes of the key; None: not known yet."""
-    _turn: int = -1
+    _turn: int | bytes = -1
     _turned_at: float = 0.0
-    _seen: deque[int] = field(default_factory=lambda: deque(maxlen=FINGERPRINTS_KEPT))
+    _seen: deque[bytes] = field(default_factory=lambda: deque(maxlen=FINGERPRINTS_KEPT))
     _intervals: deque[float] = field(default_factory=lambda: deque(maxlen=INTERVALS_KEPT))
 
-    def learn(self, parity: int, fingerprint: int, at: float) -> None:
+    def learn(self, parity: int, fingerprint: bytes, at: float) -> None:
         """Note a request. Without a table id (`parity` 0) each new ECM is a new period."""
         if fingerprint in self._seen:
             return

@@ -34,7 +34,7 @@ class Watch:
     account: WatchingAccount
     service: Service
     crypto: CryptoPeriod
-    fingerprint: int
+    fingerprint: bytes
     asked_at: float
     heard_at: float
     is_first: bool = True
@@ -47,7 +47,7 @@ class Watch:
     foreseen: float | None = None
     """When the margin will be used up; None: no freeze is foreseen."""
 
-    def turn_to(self, fingerprint: int, asked_at: float) -> None:
+    def turn_to(self, fingerprint: bytes, asked_at: float) -> None:
         """The next ECM was asked for."""
         self.fingerprint, self.asked_at = fingerprint, asked_at
         self.is_first = self.answered = False

@@ -14,12 +14,12 @@ from cccamd.ids import (
     format_caid,
     format_share_id,
 )
+from cccamd.values import Request
 from cccamd.why.answer import CardAnswer, Finding, Weight
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.intake import explain_rejection
 from cccamd.why.services import explain_exclusion
 from cccamd.why.verdicts import explain_verdict, format_idents
-from cccamd.wire.cccam import EcmRequest
 
 CARDS_LIMIT: Final = 2000
 """More than anybody reads, and quick enough not to be felt by those who watch."""
@@ -148,7 +148,7 @@ def _exclusions(
         ),
     )
     ident, sid = question.ident or _OPEN, question.sid or Sid(0)
-    request = EcmRequest(caid, ident, ShareId(0), sid, b"")
+    request = Request(caid, ident, ShareId(0), sid, b"")
     for exclusion in view.explain(request):
         if not _is_open_end(exclusion.reason, question):
             yield exclusion

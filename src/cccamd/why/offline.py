@@ -6,10 +6,10 @@ from cccamd.ids import NO_NODE_ID
 from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import CLine, Config
 from cccamd.setup.toml import CardEntry, TomlConfig
+from cccamd.values import Provider
 from cccamd.why.evidence import Evidence
 from cccamd.why.places import Places
 from cccamd.why.sources import NOT_RUNNING
-from cccamd.wire.cccam import Provider
 
 
 def evidence_of_files(

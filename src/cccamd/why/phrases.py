@@ -1,7 +1,7 @@
 """How explanations write times, limits and lists."""
 
+from cccamd.cards import Limit
 from cccamd.ids import format_caid, format_ident
-from cccamd.setup.cccamcfg import Limit
 
 
 def ago(seconds: float) -> str:

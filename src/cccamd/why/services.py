@@ -2,7 +2,10 @@
 
 from cccamd.cards import Exclusion, Reason, Verdict
 from cccamd.ids import format_caid, format_ident, format_service, format_sid
-from cccamd.setup.cccamcfg import FLine, Service
+from cccamd.setup.cccamcfg import (
+    FLine,
+)
+from cccamd.values import Service
 from cccamd.why.answer import Finding, Setting, Weight
 from cccamd.why.evidence import Evidence, Question
 

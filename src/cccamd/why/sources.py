@@ -7,7 +7,7 @@ from cccamd.why.answer import Finding, Setting, SourceAnswer, Weight
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.phrases import ago, count
 from cccamd.why.places import BrokenLine
-from cccamd.wire.cccam import CloseReason
+from cccamd.wire.link import CloseReason
 
 _LIST_NEWS = 3600.0
 """Seconds: that a list became shorter is worth telling for so long."""

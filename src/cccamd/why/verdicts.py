@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 
-from cccamd.cards import Reason, Verdict, Viewer, find_limit
+from cccamd.cards import Limit, Reason, Verdict, Viewer, find_limit
 from cccamd.ids import Caid, Ident, format_caid, format_ident
-from cccamd.setup.cccamcfg import Limit
+from cccamd.values import Provider
 from cccamd.why.answer import Finding, Weight
 from cccamd.why.evidence import Evidence
 from cccamd.why.phrases import limit_entry
-from cccamd.wire.cccam import Provider
 
 
 def explain_verdict(verdict: Verdict, evidence: Evidence) -> Finding:

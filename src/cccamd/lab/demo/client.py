@@ -8,13 +8,17 @@ from contextlib import asynccontextmanager, contextmanager
 from cccamd.errors import CccamdError
 from cccamd.ids import Caid, Ident, Sid, format_caid
 from cccamd.lab.demo.server import HOST, USER, Server
-from cccamd.net import Client, ConnectError, ConnectionLost, Identity, Step, Target
+from cccamd.net import (
+    Client,
+    ConnectError,
+    ConnectionLost,
+    Step,
+)
+from cccamd.values import ControlWords, Emm, Offer, Request
 from cccamd.wire.cccam import (
     NODE_ID_RANDOM_LENGTH,
-    CardAdded,
-    ControlWords,
-    EcmRequest,
-    Emm,
+    Identity,
+    Target,
     make_node_id,
 )
 
@@ -46,7 +50,7 @@ async def connect(server: Server, *, caid: Caid) -> AsyncIterator["LoopbackClien
 class LoopbackClient:
     """Asks one card."""
 
-    def __init__(self, client: Client, card: CardAdded) -> None:
+    def __init__(self, client: Client, card: Offer) -> None:
         self._client = client
         self._card = card
 
@@ -56,7 +60,7 @@ class LoopbackClient:
         Raises:
             CccamdError: there was no answer.
         """
-        request = EcmRequest(caid, ANY_IDENT, self._card.share_id, sid, ecm)
+        request = Request(caid, ANY_IDENT, self._card.share_id, sid, ecm)
         with _failures_explained():
             answer = await self._client.ask(request)
         return answer if isinstance(answer, ControlWords) else None

@@ -2,12 +2,14 @@
 
 import re
 
+from cccamd.cards import Limit
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
 from cccamd.setup.cccamcfg.lexer import Token
-from cccamd.setup.cccamcfg.model import Limit, Service, TimeFrame
+from cccamd.setup.cccamcfg.model import TimeFrame
 from cccamd.setup.cccamcfg.numerals import decimal_between, hexadecimal
 from cccamd.setup.cccamcfg.quoting import quoted_entry
+from cccamd.values import Service
 
 MANY_HOPS = 10
 """More hops than this work, but are worth a warning (W123)."""

@@ -7,13 +7,13 @@ if the value cannot be used.
 import re
 from typing import NoReturn
 
+from cccamd.cards import Limit
 from cccamd.errors import NodeIdError
 from cccamd.ids import Caid, Ident, NodeId, parse_node_id
 from cccamd.setup.cccamcfg.braces import read_shape, refuse_surplus_groups
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
 from cccamd.setup.cccamcfg.lexer import Token
 from cccamd.setup.cccamcfg.limits import read_limit
-from cccamd.setup.cccamcfg.model import Limit
 from cccamd.setup.cccamcfg.numerals import decimal, decimal_between
 from cccamd.setup.cccamcfg.quoting import quoted
 
