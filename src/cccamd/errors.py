@@ -2,7 +2,7 @@
 
 CccamdError                  anything a person may be shown as one clear sentence
 |-- ConfigError              a configuration file that cannot be used at all
-|   '-- ConfigFileError      ... because it cannot be read          (cccamd.setup.cccamcfg)
+|   '-- ConfigFileError      ... because it cannot be read          (cccamd.setup.files)
 |-- NumberError              a text that is not the number or address it should be
 |-- LocalProtocolError       the protocol core was misused: our bug (cccamd.wire.cccam)
 |-- ListenError              a port that is not to be had           (cccamd.net)
