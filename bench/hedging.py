@@ -67,7 +67,7 @@ class Run:
         for action in actions:
             if isinstance(action, Ask):
                 self.asked += 1
-                cw = ControlWords(with_checksums(action.request.ecm[-16:]))
+                cw = ControlWords(with_checksums(action.request.section[-16:]))
                 self.push(now + self.by_id[action.source].answer_time(self.numbers), action, cw)
             elif isinstance(action, Deliver):
                 self.times.append(now - action.trace.asked_at)

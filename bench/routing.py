@@ -77,7 +77,7 @@ def cache_hit() -> float:
     router.answered(ask.ask_id, make_cws()[0], 0.02)
 
     def copies(_: int) -> list[Request]:
-        return [first._replace(ecm=bytes(bytearray(first.ecm))) for _ in range(REQUESTS)]
+        return [first._replace(section=bytes(bytearray(first.section))) for _ in range(REQUESTS)]
 
     def run(requests: list[Request]) -> None:
         for request in requests:

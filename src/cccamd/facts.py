@@ -51,7 +51,8 @@ class ClientStatus:
     extended: bool
     program: str
     """What it calls itself in its partner text; empty without one."""
-    node_id: NodeId
+    node_id: NodeId | None
+    """None for a client whose protocol knows no such thing."""
     connected_at: float
     heard_at: float
     """When it last asked for something."""

@@ -53,7 +53,7 @@ def test_a_rejected_replacement_takes_the_card_out(table: CardTable) -> None:
     looped = announced(1, path=(OURS,), hop=0)
     assert isinstance(table.add(source, looped), Rejected)
     assert list(table.cards()) == []
-    assert [rejected.announcement for rejected in table.rejected_of(source)] == [looped]
+    assert [rejected.offer for rejected in table.rejected_of(source)] == [looped]
     assert table.remove(source, ShareId(1)) is None
     assert table.rejected_of(source) == ()
 

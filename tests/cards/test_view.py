@@ -18,7 +18,6 @@ from cccamd.cards import (
 )
 from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId, ShareId, Sid
 from cccamd.values import Offer, Refusal, Service
-from cccamd.wire.link import OfferWithdrawn
 
 
 def learn(table: CardTable, message: Offer) -> Card:
@@ -124,12 +123,12 @@ def test_assigned_and_rejected_sids() -> None:
 def test_nok1_when_the_card_is_not_there_and_nok2_when_it_cannot() -> None:
     table = CardTable(OURS)
     view = view_of(table)
-    assert view.candidates(request(5)).nok is Refusal.PASSING
-    assert view.candidates(request(0)).nok is Refusal.PASSING
+    assert view.candidates(request(5)).refusal is Refusal.PASSING
+    assert view.candidates(request(0)).refusal is Refusal.PASSING
     card = learn(table, announced(1, "a"))
-    assert view.candidates(request(card.own_share_id, ident=0x99)).nok is Refusal.CANNOT_DECODE
-    assert view.candidates(request(0, ident=0x99)).nok is Refusal.CANNOT_DECODE
-    assert view.candidates(request(77, ident=0x99)).nok is Refusal.PASSING
+    assert view.candidates(request(card.own_share_id, ident=0x99)).refusal is Refusal.CANNOT_DECODE
+    assert view.candidates(request(0, ident=0x99)).refusal is Refusal.CANNOT_DECODE
+    assert view.candidates(request(77, ident=0x99)).refusal is Refusal.PASSING
     assert fits(view, share_id=77)
 
 
@@ -178,8 +177,8 @@ class Client:
     def update(self) -> None:
         new = self.view.announcements()
         for step in difference(self.told, new):
-            if isinstance(step, OfferWithdrawn):
-                del self.told[step.share_id]
+            if not isinstance(step, Offer):
+                del self.told[step]
             else:
                 assert self.told.get(step.share_id) != step
                 self.told[step.share_id] = step

@@ -63,9 +63,9 @@ class SmallServer:
                 protocol.announce(card)
             case Requested(request_id, request):
                 self.requests.append((request.caid, request.share_id, request.sid))
-                self.decode(request_id, request.ecm[0])
+                self.decode(request_id, request.section[0])
             case EmmReceived(emm):
-                self.emms.append(emm.emm)
+                self.emms.append(emm.section)
 
     def decode(self, request_id: int, table_id: int) -> None:
         protocol = self.connection.protocol

@@ -16,17 +16,20 @@ from cccamd.routing import (
     Abandon,
     Action,
     Ask,
+    CwCache,
     Deliver,
+    LookUp,
     LoopDetected,
     Refuse,
     Router,
     RouterSettings,
+    Settled,
     SourceTraits,
+    Store,
     Trace,
 )
 from cccamd.setup.cccamcfg import FLine
 from cccamd.values import ControlWords, Offer, Provider, Refusal, Request, with_checksums
-from cccamd.wire.link import OfferWithdrawn
 
 CAID, IDENT = Caid(0x0B00), Ident(0x030B00)
 LATENCY = 0.01
@@ -42,7 +45,7 @@ def cw_of(ecm: bytes) -> ControlWords:
 
 
 def decodes(seconds: float = 0.1) -> Behaviour:
-    return lambda request, now: (seconds, cw_of(request.ecm))
+    return lambda request, now: (seconds, cw_of(request.section))
 
 
 def refuses(refusal: Refusal = Refusal.CANNOT_DECODE, seconds: float = 0.02) -> Behaviour:
@@ -62,6 +65,7 @@ class Node:
     settings: RouterSettings
     table: CardTable = field(init=False)
     router: Router = field(init=False)
+    cache: CwCache = field(init=False)
     links: list["Link"] = field(default_factory=list)
     sources: dict[SourceId, "Link | Behaviour"] = field(default_factory=dict)
     loops: list[LoopDetected] = field(default_factory=list)
@@ -71,6 +75,7 @@ class Node:
     def __post_init__(self) -> None:
         self.table = CardTable(self.node_id)
         self.router = Router(self.settings)
+        self.cache = CwCache()
 
     @property
     def node_id(self) -> NodeId:
@@ -103,8 +108,15 @@ class Node:
             match queue.pop(0):
                 case Deliver(Waiter() as waiter, cw, trace):
                     waiter.finish(cw, trace)
-                case Refuse(Waiter() as waiter, nok, trace):
-                    waiter.finish(nok, trace)
+                case Refuse(Waiter() as waiter, refusal, trace):
+                    waiter.finish(refusal, trace)
+                case LookUp() as lookup:
+                    known = self.cache.get(lookup.fingerprint, self.network.now)
+                    queue += self.router.looked_up(lookup, known, self.network.now)
+                case Store() as store:
+                    self.cache.put(store, self.network.now)
+                case Settled():
+                    pass
                 case Ask() as ask:
                     self.ask(ask)
                 case LoopDetected() as loop:
@@ -198,10 +210,10 @@ class Link:
                 self.network.later(self.latency, lambda message=message: self.learn(message))
         self.told = new
 
-    def learn(self, message: Offer | OfferWithdrawn) -> None:
+    def learn(self, message: Offer | ShareId) -> None:
         assert self.client
-        if isinstance(message, OfferWithdrawn):
-            self.client.table.remove(self.source, message.share_id)
+        if not isinstance(message, Offer):
+            self.client.table.remove(self.source, message)
         elif self.up:
             self.client.table.add(self.source, message)
         self.client.changed()
@@ -214,12 +226,11 @@ class Link:
             return
 
         def answer(given: ControlWords | Refusal, trace: Trace) -> None:
-            refusal = Refusal.CANNOT_DECODE if given is Refusal.CANNOT_DECODE else Refusal.PASSING
-            outcome = given if isinstance(given, ControlWords) else refusal
+            outcome = given if given is not Refusal.LATE else Refusal.PASSING
             self.network.later(self.latency, lambda: client.outcome(ask, outcome))
 
         def arrive() -> None:
-            self.network.carried[ask] = self.request(ask.request, answer)
+            self.network.carried[client.name, ask] = self.request(ask.request, answer)
 
         self.network.later(self.latency, arrive)
 
@@ -229,7 +240,7 @@ class Link:
         """Bring a request to the server."""
         deadline = self.network.now + self.server.settings.deadline
         cards = self.view.candidates(request).members
-        waiter = Waiter(self.server, request.ecm, cards, deadline, then)
+        waiter = Waiter(self.server, request.section, cards, deadline, then)
         self.network.waiters.append(waiter)
         actions = self.server.router.request(waiter, self.view, request, self.network.now)
         self.server.perform(actions)
@@ -264,7 +275,7 @@ class Reply:
 
     @property
     def right(self) -> bool:
-        return self.answer == cw_of(self.request.ecm)
+        return self.answer == cw_of(self.request.section)
 
 
 class Network:
@@ -279,7 +290,7 @@ class Network:
         """Of each ECM: which node asked which node, or its own card (`a.1`), for which card."""
         self.questions: dict[tuple[str, bytes], list[Ask]] = defaultdict(list)
         """What each node asked others for each ECM."""
-        self.carried: dict[Ask, Waiter] = {}
+        self.carried: dict[tuple[str, Ask], Waiter] = {}
         """What became of a question at the node that was asked."""
         self._asked_at: dict[tuple[bytes, str, str, ShareId], float] = {}
         self.announcements: list[tuple[Link, Offer]] = []
@@ -326,13 +337,13 @@ class Network:
     def asked(self, node: Node, source: "Link | Behaviour", ask: Ask) -> None:
         goal = source.server.name if isinstance(source, Link) else f"{node.name}.{ask.source}"
         edge = (node.name, goal, ask.card.share_id)
-        key = (ask.request.ecm, *edge)
+        key = (ask.request.section, *edge)
         assert self.now - self._asked_at.get(key, -9.0) >= 1.0, f"{edge} hammered"
         self._asked_at[key] = self.now
-        self.asks[ask.request.ecm].append(edge)
-        self.questions[node.name, ask.request.ecm].append(ask)
+        self.asks[ask.request.section].append(edge)
+        self.questions[node.name, ask.request.section].append(ask)
 
-    def announced(self, link: Link, message: Offer | OfferWithdrawn) -> None:
+    def announced(self, link: Link, message: Offer | ShareId) -> None:
         if isinstance(message, Offer):
             self.announcements.append((link, message))
 
@@ -360,7 +371,8 @@ class Network:
             return True
         passed |= {waiter.node.name}
         questions = self.questions[waiter.node.name, waiter.ecm]
-        carried = (self.carried.get(ask) for ask in questions if ask.card in waiter.cards)
+        asker = waiter.node.name
+        carried = (self.carried.get((asker, ask)) for ask in questions if ask.card in waiter.cards)
         return any(self._comes_back(further, passed) for further in carried if further)
 
 

@@ -220,7 +220,7 @@ def test_a_flapping_upstream_costs_no_answer() -> None:
 
 def test_a_source_that_turns_slow_is_left_for_another_without_a_freeze() -> None:
     def turns_slow(request: Request, now: float) -> tuple[float, ControlWords]:
-        return (0.05 if now < 100 else 3.0), cw_of(request.ecm)
+        return (0.05 if now < 100 else 3.0), cw_of(request.section)
 
     network, receiver = diamond(turns_slow, decodes(0.15))
     replies = []
@@ -240,7 +240,7 @@ def test_a_source_that_turns_slow_is_left_for_another_without_a_freeze() -> None
 
 def test_a_source_that_falls_silent_costs_no_freeze() -> None:
     def falls_silent(request: Request, now: float) -> tuple[float, ControlWords | None]:
-        return 0.05, cw_of(request.ecm) if now < 50 else None
+        return 0.05, cw_of(request.section) if now < 50 else None
 
     network, receiver = diamond(falls_silent, decodes(0.15))
     replies = []
@@ -261,7 +261,7 @@ WRONG = {
 @pytest.mark.parametrize("lie", WRONG)
 def test_a_source_that_lies_is_not_believed(lie: str) -> None:
     network, receiver = diamond(
-        lambda request, now: (0.01, WRONG[lie]), lambda request, now: (0.1, cw_of(request.ecm))
+        lambda request, now: (0.01, WRONG[lie]), lambda request, now: (0.1, cw_of(request.section))
     )
     replies = []
     for number in range(20):

@@ -14,6 +14,7 @@ from laboratory import (
     Laboratory,
     ask,
     cards_of,
+    connect,
     expected_cw,
     request,
     running,
@@ -22,14 +23,12 @@ from laboratory import (
 
 from cccamd.ids import NodeId
 from cccamd.net import (
-    Client,
     ConnectError,
     ListenError,
     Step,
 )
 from cccamd.values import Refusal
 from cccamd.wire.cccam import (
-    Identity,
     Revision,
     Target,
     Version,
@@ -233,7 +232,7 @@ async def test_a_client_that_does_not_read_is_dropped() -> None:
         ecm = request(bytes(1), share_id=next(iter(client.cards)))
         for _ in range(400):
             for _ in range(200):
-                client.protocol.ask(ecm, 0.0)
+                client.protocol.ask(1, ecm, 0.0)
                 client.protocol._asked.clear()
             connection.flush()
             await asyncio.sleep(0)
@@ -304,7 +303,7 @@ async def test_a_port_that_is_taken_is_named() -> None:
 async def test_a_name_that_leads_nowhere_is_named(host: str) -> None:
     target = Target(host=host, port=12000, user=b"a", password=b"b")
     with pytest.raises(ConnectError) as caught:
-        await Client.connect(target, identity=Identity(PLAIN_NODE, "test"))
+        await connect(target)
     assert caught.value.step is Step.RESOLVE
 
 
@@ -313,5 +312,5 @@ async def test_a_server_that_says_nothing_is_named() -> None:
         port = silent.getsockname()[1]
         target = Target(host=HOST, port=port, user=b"a", password=b"b", login_timeout=0.2)
         with pytest.raises(ConnectError) as caught:
-            await Client.connect(target, identity=Identity(PLAIN_NODE, "test"))
+            await connect(target)
     assert caught.value.step is Step.SEED

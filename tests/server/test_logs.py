@@ -136,7 +136,7 @@ async def test_no_secret_is_ever_logged(tmp_path: Path, log_format: str) -> None
                 await ask(client, ecms[0], sid=9, caid=0x1234)
                 card = next(iter(client.cards.values()))
                 client.protocol.send_emm(
-                    Emm(card.caid, card.providers[0].ident, card.share_id, emm), 0.0
+                    1, Emm(card.caid, card.providers[0].ident, card.share_id, emm), 0.0
                 )
                 client._connection.flush()
                 await ask(client, b"\x80" + os.urandom(3))

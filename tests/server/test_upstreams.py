@@ -4,7 +4,6 @@ import asyncio
 import os
 
 from laboratory import (
-from cccamd.values import ControlWords, Refusal
     PLAIN_NODE,
     TEST_CARD,
     Laboratory,
@@ -17,6 +16,7 @@ from cccamd.values import ControlWords, Refusal
     setup,
 )
 
+from cccamd.values import ControlWords, Refusal
 
 NO_CARDS = ""
 DEAD_CARD = """

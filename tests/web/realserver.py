@@ -18,6 +18,7 @@ from cccamd.setup.toml import parse as parse_toml
 from cccamd.values import Request
 from cccamd.wire.cccam import (
     DEFAULT_VERSION,
+    Caller,
     Identity,
     Target,
     make_node_id,
@@ -56,7 +57,7 @@ async def receiver(user: str, *, port: int) -> AsyncIterator[Client]:
         host=HOST, port=port, user=user.encode(), password=b"pw", version=DEFAULT_VERSION
     )
     identity = Identity(make_node_id(os.urandom(4)), "a receiver")
-    client = await Client.connect(target, identity=identity)
+    client = await Client.connect(HOST, port, Caller(target, identity))
     try:
         yield client
     finally:

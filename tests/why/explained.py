@@ -9,7 +9,7 @@ from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.toml import TomlConfig
 from cccamd.values import Offer, Provider
-from cccamd.why import Evidence, Explanation, Question, explain, read_places
+from cccamd.why import Evidence, Explanation, Question, explain
 
 OURS, FAR = NodeId(b"ourselfs"), NodeId(b"far away")
 NOW = 1_800_000_000.0
@@ -84,9 +84,7 @@ def client(account: str = "anna", **words: Any) -> ClientStatus:
 
 def evidence(cfg: str, *cards: Offer, status: SourceStatus | None = None, **words: Any) -> Evidence:
     """A running server with this CCcam.cfg, and one upstream that announces these cards."""
-    data = cfg.encode()
-    result = parse(data)
-    config = result.config
+    config = parse(cfg.encode(), file="/etc/CCcam.cfg").config
     table = CardTable(OURS)
     policy = SourcePolicy(
         limits=config.c_lines[0].limits if config.c_lines else (),
@@ -102,9 +100,8 @@ def evidence(cfg: str, *cards: Offer, status: SourceStatus | None = None, **word
         "at": NOW,
         "minute": 18 * 60,
         "config": config,
-        "toml": TomlConfig(),
+        "toml": TomlConfig(file="/etc/cccamd.toml"),
         "priorities": Priorities(),
-        "places": read_places(data, result, config="/etc/CCcam.cfg", toml="/etc/cccamd.toml"),
         "table": table,
         "sources": sources,
         "clients": {"anna": client()},

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from hypothesis import example, given
@@ -16,12 +17,20 @@ from cccamd.wire.cccam import (
     PartnerText,
     ServerData,
     Version,
+    parse_ecm,
+    parse_emm,
+    parse_offer,
     parse_version,
+    parse_withdrawal,
+    serialize_ecm,
+    serialize_emm,
+    serialize_offer,
+    serialize_withdrawal,
 )
 from cccamd.wire.cccam.controlwords import mask, without_signed_shift
 from cccamd.wire.cccam.frames import Command, command_name
 from cccamd.wire.cccam.messages import parse_text
-from cccamd.wire.link import OfferWithdrawn, TextReceived
+from cccamd.wire.link import TextReceived
 
 U8, U16, U24, U32 = (st.integers(0, (1 << bits) - 1) for bits in (8, 16, 24, 32))
 NODES = st.binary(min_size=8, max_size=8).map(NodeId)
@@ -60,35 +69,40 @@ def cards(sids: st.SearchStrategy[tuple[Sid, ...]]) -> st.SearchStrategy[Offer]:
 
 @given(ECMS)
 def test_ecm_requests(request: Request) -> None:
-    payload = request.serialize()
-    assert Request.parse(payload) == request
-    assert payload[12] == len(request.ecm) & 0xFF
+    payload = serialize_ecm(request)
+    assert parse_ecm(payload) == request
+    assert payload[12] == len(request.section) & 0xFF
 
 
 def test_an_ecm_request_ignores_the_top_byte_of_the_provider() -> None:
-    payload = bytearray(Request(Caid(1), Ident(2), ShareId(3), Sid(4), b"\x80").serialize())
+    payload = bytearray(serialize_ecm(Request(Caid(1), Ident(2), ShareId(3), Sid(4), b"\x80")))
     payload[2] = 0x77
-    assert Request.parse(bytes(payload)).ident == 2
+    assert parse_ecm(bytes(payload)).ident == 2
 
 
 @given(EMMS)
 def test_emms(emm: Emm) -> None:
-    assert Emm.parse(emm.serialize()) == emm
+    assert parse_emm(serialize_emm(emm)) == emm
 
 
 @given(cards(SIDS))
 def test_cards_with_sids(card: Offer) -> None:
-    assert Offer.parse_with_sids(card.serialize_with_sids()) == card
+    assert parse_offer(serialize_offer(card, with_sids=True), with_sids=True) == card
 
 
 @given(cards(st.just(())))
 def test_cards_without_sids(card: Offer) -> None:
-    assert Offer.parse(card.serialize()) == card
+    assert parse_offer(serialize_offer(card, with_sids=False), with_sids=False) == card
+
+
+@given(U32.map(ShareId))
+def test_withdrawals(share_id: ShareId) -> None:
+    assert parse_withdrawal(serialize_withdrawal(share_id)) == share_id
 
 
 def test_a_card_without_its_tail_has_no_path() -> None:
     payload = bytes.fromhex("00000064000100007f00000a000000000000000001" + "00000a01000000")
-    assert Offer.parse(payload).path == ()
+    assert parse_offer(payload, with_sids=False).path == ()
 
 
 @given(NODES, st.booleans(), TEXT, TEXT, st.binary(max_size=20).map(lambda b: b.rstrip(b"\0")))
@@ -144,11 +158,11 @@ def test_partner_texts_of_real_programs() -> None:
 PARSERS: list[Callable[[bytes], object]] = [
     ClientData.parse,
     ServerData.parse,
-    Request.parse,
-    Emm.parse,
-    Offer.parse,
-    Offer.parse_with_sids,
-    OfferWithdrawn.parse,
+    parse_ecm,
+    parse_emm,
+    partial(parse_offer, with_sids=False),
+    partial(parse_offer, with_sids=True),
+    parse_withdrawal,
     parse_text,
 ]
 

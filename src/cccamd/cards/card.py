@@ -19,8 +19,8 @@ class Card:
     """One way to one card.
 
     Two ways to the same card are two `Card`s with the same `id` and `own_share_id`. Announced
-    anew with other words, a way is another one: `serial` tells, and alone decides equality, so
-    that a copy in another process is the same.
+    anew with other words, a way is another one: `serial` tells, and alone decides equality among
+    the cards of one table, so that a copy in another process is the same.
     """
 
     serial: int

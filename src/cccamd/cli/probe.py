@@ -17,6 +17,7 @@ from cccamd.ids import (
     ShareId,
     Sid,
     format_caid,
+    format_endpoint,
     format_ident,
     format_node_id,
     format_share_id,
@@ -33,6 +34,9 @@ from cccamd.values import ControlWords, Offer, Request
 from cccamd.wire.cccam import (
     ECM_LIMIT,
     NODE_ID_RANDOM_LENGTH,
+    NOK_COMMANDS,
+    Caller,
+    ClientProtocol,
     Identity,
     Target,
     make_node_id,
@@ -114,14 +118,18 @@ def probe(
 async def run_probe(target: Target, request: Request | None) -> Report:
     """Log in, learn the cards, ask the ECM."""
     started = time.perf_counter()
-    report = Report(target.address, Step.RESOLVE, asked=request is not None)
+    report = Report(
+        format_endpoint(target.host, target.port), Step.RESOLVE, asked=request is not None
+    )
 
     def passed(step: str) -> None:
         report.steps.append((step, 1000 * (time.perf_counter() - started)))
 
     identity = Identity(make_node_id(os.urandom(NODE_ID_RANDOM_LENGTH)), f"{PROGRAM} probe")
     try:
-        client = await Client.connect(target, identity=identity, passed=passed)
+        client = await Client.connect(
+            target.host, target.port, Caller(target, identity), passed=passed
+        )
     except ConnectError as error:
         report.reached, report.failure = error.step, str(error)
         return report
@@ -138,7 +146,7 @@ async def run_probe(target: Target, request: Request | None) -> Report:
     return report
 
 
-async def _learn_cards(client: Client) -> None:
+async def _learn_cards(client: Client[ClientProtocol]) -> None:
     """Wait for the first card, then until no more come."""
     if not await client.wait_until(lambda: bool(client.cards), timeout=CARDS_TIMEOUT):
         return
@@ -148,17 +156,17 @@ async def _learn_cards(client: Client) -> None:
         await asyncio.sleep(CARDS_QUIET)
 
 
-async def _ask(client: Client, request: Request, report: Report) -> None:
+async def _ask(client: Client[ClientProtocol], request: Request, report: Report) -> None:
     started = time.perf_counter()
     answer = await client.ask(request._replace(share_id=_share_for(client, request)))
     report.ecm_milliseconds = 1000 * (time.perf_counter() - started)
     if isinstance(answer, ControlWords):
         report.cw, report.ecm_result = answer, "CW"
     else:
-        report.ecm_result = answer.name
+        report.ecm_result = NOK_COMMANDS[answer].name
 
 
-def _share_for(client: Client, request: Request) -> ShareId:
+def _share_for(client: Client[ClientProtocol], request: Request) -> ShareId:
     """The card that a receiver would choose: it fits, and it is the nearest."""
     fitting = [card for card in client.cards.values() if _fits(card, request)]
     return min(fitting, key=lambda card: card.hop).share_id if fitting else ShareId(0)
@@ -169,14 +177,13 @@ def _fits(card: Offer, request: Request) -> bool:
     return card.caid == request.caid and (not request.ident or request.ident in idents)
 
 
-def _describe_server(client: Client, report: Report) -> None:
-    server, protocol = client.server, client.protocol
+def _describe_server(client: Client[ClientProtocol], report: Report) -> None:
+    server = client.server
     if server is not None:
         report.version, report.build = server.version, server.build
-        report.node_id = format_node_id(server.node_id)
-    report.revision = protocol.revision.value
-    report.extended = protocol.extended
-    report.partner = client.partner.program if client.partner is not None else None
+        report.revision, report.extended = server.revision, server.extended
+        report.node_id = format_node_id(server.node_id) if server.node_id is not None else None
+        report.partner = server.program or None
     report.cards = sorted(client.cards.values(), key=lambda card: (card.hop, card.caid))
 
 

@@ -19,7 +19,7 @@ from cccamd.ids import (
 )
 from cccamd.setup.cccamcfg import Config, FLine
 from cccamd.setup.cccamcfg import is_open as is_open_at
-from cccamd.values import Provider
+from cccamd.values import CardId, Provider
 
 LINES_SHOWN = 10
 
@@ -198,6 +198,8 @@ def running_cards(status: RunningStatus) -> KnownCards:
 
 def _card(number: int, card: RunningCard, *, local: bool) -> Card:
     return Card(
+        serial=number,
+        id=CardId(NO_NODE_ID, number, Caid(int(card.caid, 16))),
         source=SourceId(0),
         share_id=ShareId(number),
         own_share_id=ShareId(number),

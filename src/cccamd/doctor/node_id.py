@@ -9,7 +9,7 @@ from typing import Final
 from cccamd.doctor.finding import Check, Finding, Verdict
 from cccamd.doctor.running import RunningStatus
 from cccamd.doctor.wording import some_of
-from cccamd.errors import NodeIdError
+from cccamd.errors import NumberError
 from cccamd.ids import SHARED_NODE_IDS, NodeId, format_node_id, parse_node_id
 
 MACHINE_ID: Final = Path("/etc/machine-id")
@@ -150,7 +150,7 @@ def look_at_file(path: Path, *, machine_id: Path = MACHINE_ID) -> NodeIdFile:
         return NodeIdFile(path=path, state=FileState.MISSING)
     except OSError:
         return NodeIdFile(path=path, state=FileState.HIDDEN)
-    except NodeIdError:
+    except NumberError:
         return NodeIdFile(path=path, state=FileState.CORRUPT)
     older_by = _older_by(path, machine_id)
     return NodeIdFile(path=path, state=FileState.GOOD, node_id=node_id, older_by=older_by)

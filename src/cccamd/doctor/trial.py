@@ -17,6 +17,8 @@ from cccamd.net import (
 )
 from cccamd.values import Offer
 from cccamd.wire.cccam import (
+    Caller,
+    ClientProtocol,
     Identity,
     Target,
     is_original_seed,
@@ -146,25 +148,24 @@ async def _greeting(address: str, target: Target) -> tuple[bytes, bool]:
 
 async def _log_in(trial: Trial, target: Target, identity: Identity) -> Trial:
     try:
-        client = await Client.connect(
-            replace(target, login_timeout=STEP_TIMEOUT), identity=identity
-        )
+        caller = Caller(replace(target, login_timeout=STEP_TIMEOUT), identity)
+        client = await Client.connect(target.host, target.port, caller)
     except ConnectError as error:
         return replace(trial, reached=error.step, detail=error.detail)
     await _learn_cards(client)
-    server, partner = client.server, client.partner
+    server = client.server
     await client.close()
     return replace(
         trial,
         reached=Step.UP,
         failed=False,
         node_id=server.node_id if server else None,
-        program=partner.program if partner else "",
+        program=server.program if server else "",
         cards=tuple(client.cards.values()),
     )
 
 
-async def _learn_cards(client: Client) -> None:
+async def _learn_cards(client: Client[ClientProtocol]) -> None:
     """Wait for the first card, then until no more come."""
     if not await client.wait_until(lambda: bool(client.cards), timeout=CARDS_TIMEOUT):
         return

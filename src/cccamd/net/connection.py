@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
+from cccamd.ids import format_endpoint
 from cccamd.net.alarm import Alarm
 from cccamd.wire.link import Closed, CloseReason, SansIo, State
 
@@ -74,8 +75,7 @@ class Connection(asyncio.Protocol, Generic[E]):
     @property
     def peer(self) -> str:
         """The peer as logs name it: address and port."""
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{host}:{self.port}"
+        return format_endpoint(self.address, self.port)
 
     def when_ended(self, act: Callable[[], None]) -> None:
         """Let somebody give back what this connection holds: called once, whatever failed."""

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Generic, TypeVar
 
+from cccamd.ids import format_endpoint
 from cccamd.net.backoff import Backoff
 from cccamd.net.connection import Connected, Connection
 from cccamd.net.dial import dial
@@ -70,8 +71,9 @@ class Link(Generic[P]):
         on_failure: Callable[[str, BaseException], None],
         backoff: Backoff | None = None,
     ) -> None:
-        self.host = host
-        self.port = port
+        self.address = format_endpoint(host, port)
+        """Host and port as logs name them."""
+        self._host, self._port = host, port
         self.state = LinkState.WAITING
         self.last_failure = ""
         self.peer_address = ""
@@ -87,7 +89,7 @@ class Link(Generic[P]):
         self._closed: Closed | None = None
 
     def __repr__(self) -> str:
-        return f"<Link {self.host}:{self.port} {self.state.value}>"
+        return f"<Link {self.address} {self.state.value}>"
 
     @property
     def is_up(self) -> bool:
@@ -135,14 +137,14 @@ class Link(Generic[P]):
         try:
             self._handle(waiting)
         except Exception as error:
-            self._on_failure(f"the link to {self.host}:{self.port}", error)
+            self._on_failure(f"the link to {self.address}", error)
 
     async def _attempt(self) -> str:
         """Connect and stay until the end; return why it ended."""
         self.state = LinkState.CONNECTING
         self._ended.clear()
         try:
-            self._connection = await dial(self.host, self.port, self._new_connection)
+            self._connection = await dial(self._host, self._port, self._new_connection)
         except ConnectError as error:
             return str(error)
         await self._ended.wait()
@@ -171,5 +173,5 @@ class Link(Generic[P]):
     def _require_login(self) -> tuple[Connection[ClientEvent], P]:
         connection, protocol = self._connection, self.protocol
         if connection is None or protocol is None or protocol.state is not State.OPEN:
-            raise ConnectionError(f"{self.host}:{self.port} is not connected")
+            raise ConnectionError(f"{self.address} is not connected")
         return connection, protocol

@@ -32,6 +32,7 @@ from cccamd.server.exchange import Exchange
 from cccamd.server.record import ClientRecord, RecordContext
 from cccamd.setup.accounts import Account, Accounts, comes_from
 from cccamd.setup.cccamcfg import is_open
+from cccamd.setup.toml import Limits
 from cccamd.values import ControlWords, Emm, Refusal, Request
 from cccamd.wire.cccam import Version, parse_version
 from cccamd.wire.link import (

@@ -11,6 +11,7 @@ from cccamd.server.local import LocalCards, LocalSource
 from cccamd.server.session import Session, SessionContext
 from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.wire.cccam import Identity
+from cccamd.wire.link import Peer
 
 
 def take_snapshot(
@@ -24,7 +25,7 @@ def take_snapshot(
     local_cards: LocalCards,
 ) -> Snapshot:
     """Look at everything once."""
-    sessions = [session for session in context.sessions.values() if session.client is not None]
+    sessions = [session for session in context.sessions.values() if session.peer is not None]
     sources = [
         *(_local(source_id, source, table) for source_id, source in local_cards.sources()),
         *(_upstream(source_id, source, table) for source_id, source in upstreams.sources()),

@@ -130,7 +130,7 @@ def _client(client: ClientStatus, margins: Margins, context: WebContext) -> Json
         "revision": client.revision,
         "extended": client.extended,
         "program": client.program,
-        "node_id": format_node_id(client.node_id),
+        "node_id": format_node_id(client.node_id or b""),
         "connected_at": client.connected_at,
         "heard_at": client.heard_at,
         "asked": client.ecms_asked,

@@ -14,7 +14,7 @@ from cccamd.ids import (
     format_caid,
     format_share_id,
 )
-from cccamd.values import Request
+from cccamd.values import Request, Service
 from cccamd.why.answer import CardAnswer, Finding, Weight
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.intake import explain_rejection
@@ -67,7 +67,7 @@ def _rejected(question: Question, evidence: Evidence) -> Iterator[tuple[SourceId
         if question.source not in (None, status.name):
             continue
         for rejected in evidence.table.rejected_of(source):
-            if question.caid in (None, rejected.announcement.caid):
+            if question.caid in (None, rejected.offer.caid):
                 yield source, rejected
 
 
@@ -119,11 +119,11 @@ class _Lens:
         question = self.question
         if question.caid is None:
             return False
-        service = (question.caid, question.ident or _OPEN, question.sid or Sid(0))
+        service = Service(question.caid, question.ident or _OPEN, question.sid or Sid(0))
         return self.evidence.priorities.ignores(card, service)
 
     def _ignored(self) -> Finding:
-        setting = self.evidence.places.i_line()
+        setting = self.evidence.i_line()
         return Finding(
             code="ignored",
             weight=Weight.BAD,
@@ -165,7 +165,7 @@ def _is_open_end(reason: Reason, question: Question) -> bool:
 
 
 def _not_taken(source: SourceId, rejected: Rejected, evidence: Evidence) -> CardAnswer:
-    card = rejected.announcement
+    card = rejected.offer
     return CardAnswer(
         source=evidence.sources[source].name,
         share_id=format_share_id(card.share_id),

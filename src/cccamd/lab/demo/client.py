@@ -17,6 +17,8 @@ from cccamd.net import (
 from cccamd.values import ControlWords, Emm, Offer, Request
 from cccamd.wire.cccam import (
     NODE_ID_RANDOM_LENGTH,
+    Caller,
+    ClientProtocol,
     Identity,
     Target,
     make_node_id,
@@ -50,7 +52,7 @@ async def connect(server: Server, *, caid: Caid) -> AsyncIterator["LoopbackClien
 class LoopbackClient:
     """Asks one card."""
 
-    def __init__(self, client: Client, card: Offer) -> None:
+    def __init__(self, client: Client[ClientProtocol], card: Offer) -> None:
         self._client = client
         self._card = card
 
@@ -75,16 +77,17 @@ class LoopbackClient:
             await self._client.send_emm(Emm(caid, ANY_IDENT, self._card.share_id, emm))
 
 
-async def _log_in(server: Server) -> Client:
+async def _log_in(server: Server) -> Client[ClientProtocol]:
     target = Target(
         host=HOST, port=server.port, user=USER.encode(), password=server.password.encode()
     )
     node_id = make_node_id(os.urandom(NODE_ID_RANDOM_LENGTH))
+    caller = Caller(target, Identity(node_id, "cccamd demo"))
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + START_TIMEOUT
     while True:
         try:
-            return await Client.connect(target, identity=Identity(node_id, "cccamd demo"))
+            return await Client.connect(target.host, target.port, caller)
         except ConnectError as error:
             # A server that breaks down says why a moment after the connection ended.
             await asyncio.sleep(RETRY_INTERVAL)
@@ -93,7 +96,7 @@ async def _log_in(server: Server) -> Client:
                 raise CccamdError(f"cannot log in to the server: {error}") from None
 
 
-def _has_card(client: Client, caid: Caid) -> bool:
+def _has_card(client: Client[ClientProtocol], caid: Caid) -> bool:
     return any(card.caid == caid for card in client.cards.values())
 
 

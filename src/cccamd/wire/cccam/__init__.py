@@ -18,6 +18,7 @@ from cccamd.wire.cccam.login import Caller, Identity, Target
 from cccamd.wire.cccam.messages import (
     ECM_LIMIT,
     EMM_LIMIT,
+    NOK_COMMANDS,
     ClientData,
     PartnerText,
     ServerData,
@@ -56,6 +57,7 @@ __all__ = [
     "ECM_LIMIT",
     "EMM_LIMIT",
     "NODE_ID_RANDOM_LENGTH",
+    "NOK_COMMANDS",
     "PAYLOAD_LIMIT",
     "SEED_RANDOM_LENGTH",
     "SIDS_LIMIT",
