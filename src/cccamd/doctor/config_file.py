@@ -170,7 +170,7 @@ def _lines(diagnostics: Sequence[Diagnostic]) -> tuple[str, ...]:
 
 def _some_lines(diagnostics: Sequence[Diagnostic]) -> Iterator[str]:
     for found in diagnostics[:_LINES_SHOWN]:
-        place = "the file" if found.line is None else f"line {found.line}"
+        place = "the file" if found.place.line is None else f"line {found.place.line}"
         yield f"{place}: {found.code.value}: {found.sentence()}"
     if len(diagnostics) > _LINES_SHOWN:
         yield f"and {len(diagnostics) - _LINES_SHOWN} more"

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cccamd.errors import NumberError
+from cccamd.ids import parse_endpoint
+
 TIMESYNCD_FILES: Final = Path("/etc/systemd")
 SERVERS_ASKED: Final = 3
 """The first that answers counts."""
@@ -123,12 +126,6 @@ def _unpack_time(raw: bytes) -> float:
     return value / 2**32 - _EPOCH + era
 
 
-def split_port(server: str) -> tuple[str, int]:
-    """Read `host` or `host:port`; an IPv6 address has no port here."""
-    host, colon, port = server.partition(":")
-    return (host, int(port)) if colon and port.isdigit() else (server, PORT)
-
-
 def ask_offset(server: str, *, timeout: float = ANSWER_TIMEOUT) -> float:
     """Ask one server (`host` or `host:port`); how many seconds our clock is behind.
 
@@ -136,7 +133,7 @@ def ask_offset(server: str, *, timeout: float = ANSWER_TIMEOUT) -> float:
         NoTime: it did not answer, or not with a time.
     """
     try:
-        host, port = split_port(server)
+        host, port = parse_endpoint(server, default_port=PORT)
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.settimeout(timeout)
@@ -148,7 +145,7 @@ def ask_offset(server: str, *, timeout: float = ANSWER_TIMEOUT) -> float:
             return read_offset(answer, request=request, sent_at=sent_at, received_at=time.time())
     except TimeoutError:
         raise NoTime("no answer") from None
-    except (UnicodeError, OverflowError):  # no name, no port
+    except (NumberError, UnicodeError):
         raise NoTime("cannot be a name") from None
     except OSError as error:
         raise NoTime(error.strerror or "no answer") from None

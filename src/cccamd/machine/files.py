@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from cccamd.errors import NodeIdError
+from cccamd.errors import NumberError
 from cccamd.ids import NodeId, parse_node_id
 from cccamd.machine.users import SystemUser
 
@@ -97,7 +97,7 @@ def look_at_node_id(path: Path, *, machine_id: Path = MACHINE_ID) -> NodeIdFile:
         return NodeIdFile(path=path, state=FileState.MISSING)
     except OSError:
         return NodeIdFile(path=path, state=FileState.HIDDEN)
-    except NodeIdError:
+    except NumberError:
         return NodeIdFile(path=path, state=FileState.CORRUPT)
     older_by = _older_by(path, machine_id)
     return NodeIdFile(path=path, state=FileState.GOOD, node_id=node_id, older_by=older_by)
