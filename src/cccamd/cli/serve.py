@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import signal
-import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from cccamd import __version__
+from cccamd.machine import own_address
 from cccamd.net import ListenError, TaskSet
 from cccamd.server import (
     AccountFocus,
@@ -125,18 +125,8 @@ def _show_example(example: Example) -> None:
     typer.echo(
         "\nAn example runs, with an account and a card to try it with.\n"
         "Put this line into the CCcam.cfg of a receiver in this network:\n\n"
-        f"    C: {_own_address()} {example.port} {example.user} {example.password}\n",
+        f"    C: {own_address()} {example.port} {example.user} {example.password}\n",
     )
-
-
-def _own_address() -> str:
-    """The address by which others in the network reach this machine; no packet is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])
 
 
 class Runner:
