@@ -4,6 +4,9 @@ import socket
 import time
 from typing import Final
 
+from cccamd.errors import NumberError
+from cccamd.ids import parse_endpoint
+
 PORT: Final = 123
 PACKET_LENGTH: Final = 48
 TIMEOUT: Final = 2.0
@@ -50,20 +53,14 @@ def _unpack_time(raw: bytes) -> float:
     return value / 2**32 - _ERA + era
 
 
-def split_port(server: str) -> tuple[str, int]:
-    """Read `host` or `host:port`; an IPv6 address has no port here."""
-    host, colon, port = server.partition(":")
-    return (host, int(port)) if colon and port.isdigit() else (server, PORT)
-
-
 def ask(server: str, *, timeout: float = TIMEOUT) -> float:
-    """Ask one server (`host` or `host:port`); how many seconds our clock is behind.
+    """Ask one server how many seconds our clock is behind; `parse_endpoint` says how to name it.
 
     Raises:
         NoTime: it did not answer, or not with a time.
     """
     try:
-        host, port = split_port(server)
+        host, port = parse_endpoint(server, default_port=PORT)
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.settimeout(timeout)
@@ -75,7 +72,7 @@ def ask(server: str, *, timeout: float = TIMEOUT) -> float:
             return read_offset(answer, request=request, sent_at=sent_at, received_at=time.time())
     except TimeoutError:
         raise NoTime("no answer") from None
-    except (UnicodeError, OverflowError):  # no name, no port
+    except (UnicodeError, NumberError):  # the resolver's opinion, and ours
         raise NoTime("cannot be a name") from None
     except OSError as error:
         raise NoTime(error.strerror or "no answer") from None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from cccamd.ids import NodeId
+from cccamd.ids import NodeId, format_endpoint
 from cccamd.net.connection import Connection
 from cccamd.net.failures import ConnectError, Step, explain_connect_error
 from cccamd.wire.cccam import DEFAULT_VERSION, ClientProtocol, Version
@@ -30,7 +30,7 @@ class Target:
     @property
     def address(self) -> str:
         """Host and port as in the C-line."""
-        return f"{self.host}:{self.port}"
+        return format_endpoint(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from cccamd.cards import Card, CardTable, Rejected, Rejection, SourceId, SourcePolicy
-from cccamd.ids import format_node_id, format_share_id
+from cccamd.ids import LoginKey, format_endpoint, format_node_id, format_share_id
 from cccamd.net import Connected, Identity, Link, LinkWaiting, Target, TaskSet
 from cccamd.routing import Ask, AskId, Refusal, SourceTraits
 from cccamd.server.clones import CloneWatch
@@ -60,12 +60,12 @@ class Upstream:
     @property
     def name(self) -> str:
         """How logs name it: host and port as in the C-line."""
-        return f"{self.line.host}:{self.line.port}"
+        return format_endpoint(self.line.host, self.line.port)
 
     @property
-    def key(self) -> tuple[str, int, str]:
+    def key(self) -> LoginKey:
         """What makes it the same upstream although its line was edited."""
-        return self.line.host.lower(), self.line.port, self.line.user
+        return self.line.key
 
     def target(self) -> Target:
         """Where and how to log in."""
@@ -83,10 +83,10 @@ class Upstream:
 
 def upstreams_of(config: Config, toml: TomlConfig) -> list[Upstream]:
     """Put the C-lines and what cccamd.toml says of them together."""
-    extras = {(extra.host.lower(), extra.port, extra.user): extra for extra in toml.upstreams}
+    extras = {extra.key: extra for extra in toml.upstreams}
     upstreams = []
     for line in config.c_lines:
-        extra = extras.get((line.host.lower(), line.port, line.user))
+        extra = extras.get(line.key)
         version = extra.cccversion if extra is not None else None
         upstreams.append(
             Upstream(

@@ -3,9 +3,10 @@
 import asyncio
 import socket
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Final
 
+from cccamd.errors import NumberError
+from cccamd.ids import host_key, parse_address, unwrap_address
 from cccamd.setup.cccamcfg import Config, FLine, Limit
 from cccamd.setup.toml import TomlConfig
 from cccamd.wire.cccam import Version
@@ -37,7 +38,7 @@ class Account:
     def same_login(self, other: "Account") -> bool:
         """Whether a client that is logged in as one could log in as the other just the same."""
         ours, theirs = self.line, other.line
-        same_host = ours.host == theirs.host
+        same_host = host_key(ours.host or "") == host_key(theirs.host or "")
         return self.password == other.password and same_host and self.version == other.version
 
 
@@ -65,8 +66,8 @@ async def comes_from(host: str, address: str) -> bool:
     Names are resolved at each login (docs/config.md section 3.1), because they change.
     """
     try:
-        return ip_address(host) == ip_address(address.split("%")[0])
-    except ValueError:
+        return parse_address(host) == parse_address(address)
+    except NumberError:
         return await _resolves_to(host, address)
 
 
@@ -78,4 +79,4 @@ async def _resolves_to(host: str, address: str) -> bool:
             found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return False
-    return address in {str(sockaddr[0]) for *_, sockaddr in found}
+    return address in {unwrap_address(str(sockaddr[0])) for *_, sockaddr in found}

@@ -154,7 +154,7 @@ def _describe_unserved(config: Config) -> list[Message]:
 def _describe_strays(config: Config, toml: TomlConfig) -> list[Message]:
     """Tables that name an F-line or C-line which does not exist are typing errors."""
     users = {line.user for line in config.f_lines}
-    links = {(line.host.lower(), line.port, line.user) for line in config.c_lines}
+    links = {line.key for line in config.c_lines}
     strays = [
         (f"[[account]] {account.identity}", "F-line")
         for account in toml.accounts
@@ -163,7 +163,7 @@ def _describe_strays(config: Config, toml: TomlConfig) -> list[Message]:
     strays += [
         (f"[[upstream]] {upstream.identity}", "C-line")
         for upstream in toml.upstreams
-        if (upstream.host.lower(), upstream.port, upstream.user) not in links
+        if upstream.key not in links
     ]
     return [
         (logging.WARNING, f"{toml.place(table)}: {table} names no {missing}")

@@ -4,17 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
 
-from cccamd.ids import Caid, Ident, Sid
+from cccamd.ids import CAID_DIGITS, IDENT_DIGITS, SID_DIGITS, Caid, Ident, Sid, bare_hex
 from cccamd.setup.cccamcfg.companion import (
     content_lines,
     encoding_problems,
     skipped,
     split_name,
 )
-from cccamd.setup.cccamcfg.numerals import hexadecimal
 from cccamd.setup.files import Problem
 
-_DIGITS = (4, 6, 4)
+_DIGITS = (CAID_DIGITS, IDENT_DIGITS, SID_DIGITS)
 _ENTRIES_PER_LINE_LIMIT = 256
 """Far above any line that a person writes; commas in all three parts multiply."""
 
@@ -56,8 +55,7 @@ def _read_keys(text: str) -> list[tuple[int, int, int]]:
     if len(parts) != len(_DIGITS) or count > _ENTRIES_PER_LINE_LIMIT:
         return []
     numbers = [
-        [hexadecimal(one, max_digits=digits) for one in part]
-        for part, digits in zip(parts, _DIGITS, strict=True)
+        [bare_hex(one, digits) for one in part] for part, digits in zip(parts, _DIGITS, strict=True)
     ]
     keys: list[tuple[int, int, int]] = []
     for caid, ident, sid in product(*numbers):

@@ -4,14 +4,13 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from cccamd.ids import Caid, Ident, Sid
+from cccamd.ids import CAID_DIGITS, IDENT_DIGITS, SID_DIGITS, Caid, Ident, Sid, bare_hex
 from cccamd.setup.cccamcfg.companion import (
     COMMENT_SIGNS,
     content_lines,
     encoding_problems,
     skipped,
 )
-from cccamd.setup.cccamcfg.numerals import hexadecimal
 from cccamd.setup.files import Problem
 
 _LINE = re.compile(r"([A-Za-z])[ \t]*:(.*)", re.DOTALL)
@@ -109,7 +108,7 @@ class _PrioReader:
 
     def _read_further_ident(self, number: int, text: str, caid: Caid) -> PrioEntry | None:
         """Read the short form `1802:000000,004801`: too long for a CAID, so an ident."""
-        ident = hexadecimal(text, max_digits=6)
+        ident = bare_hex(text, IDENT_DIGITS)
         if ident is None:
             return None
         self._warn(number, f"{text} is read as a further ident of the CAID before it")
@@ -121,11 +120,11 @@ class _PrioReader:
 
 def _read_entry(text: str) -> PrioEntry | None:
     parts = text.split(":")
-    caid = hexadecimal(parts[0], max_digits=4)
+    caid = bare_hex(parts[0], CAID_DIGITS)
     if caid is None or len(parts) > 3:
         return None
-    ident = hexadecimal(parts[1], max_digits=6) if len(parts) > 1 else 0
-    sid = hexadecimal(parts[2], max_digits=4) if len(parts) > 2 else None
+    ident = bare_hex(parts[1], IDENT_DIGITS) if len(parts) > 1 else 0
+    sid = bare_hex(parts[2], SID_DIGITS) if len(parts) > 2 else None
     if ident is None or (len(parts) > 2 and sid is None):
         return None
     return PrioEntry(Caid(caid), Ident(ident), None if sid is None else Sid(sid))

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cccamd.ids import Caid, Ident
+from cccamd.ids import Caid, Ident, bare_hex
 from cccamd.setup.cccamcfg.companion import (
     content_lines,
     encoding_problems,
     skipped,
     split_name,
 )
-from cccamd.setup.cccamcfg.numerals import hexadecimal
 from cccamd.setup.files import Problem
 
 _KEY_DIGITS = 8
@@ -46,5 +45,5 @@ def _read_line(text: str) -> tuple[int, str] | None:
     found = split_name(text)
     if found is None or len(found[0]) != _KEY_DIGITS:
         return None
-    key = hexadecimal(found[0], max_digits=_KEY_DIGITS)
+    key = bare_hex(found[0], _KEY_DIGITS)
     return None if key is None else (key, found[1])
