@@ -2,7 +2,6 @@
 
 import logging
 import secrets
-import socket
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 
 from cccamd.ids import Sid
 from cccamd.localcards import find_kinds
+from cccamd.machine import own_address
 from cccamd.routing import Priorities, System
 from cccamd.setup.cccamcfg import (
     ChannelNames,
@@ -247,13 +247,3 @@ def _read_companion(name: str, messages: list[Message]) -> bytes:
 
 def _system(entry: PrioEntry) -> System:
     return System(entry.caid, entry.ident, entry.sid or Sid(0))
-
-
-def own_address() -> str:
-    """The address by which others in the network reach this machine; no packet is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])
