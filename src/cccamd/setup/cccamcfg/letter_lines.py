@@ -19,8 +19,8 @@ class LetterLines:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._accounts: dict[str, FLine] = {}
-        self._c_lines: dict[tuple[str, int, str], CLine] = {}
-        self._n_lines: dict[tuple[str, int, str], NLine] = {}
+        self._c_lines: dict[LoginKey, CLine] = {}
+        self._n_lines: dict[LoginKey, NLine] = {}
         self._unsupported: list[UnsupportedLine] = []
 
     def read_account(self, value: Token, notes: LineNotes) -> None:

@@ -176,9 +176,9 @@ class AccountTable(Table):
     """Announced to this client instead of that in `[server]`."""
 
     @property
-    def identity(self) -> str:
-        """What no two tables share."""
-        return f'user "{self.user}"'
+    def heading(self) -> str:
+        """How messages name it; no two tables share it."""
+        return f'[[account]] user "{self.user}"'
 
 
 class UpstreamTable(Table):
@@ -196,13 +196,13 @@ class UpstreamTable(Table):
 
     @property
     def key(self) -> LoginKey:
-        """What it shares with its C-line."""
+        """What it shares with its C-line and no other."""
         return login_key(self.host, self.port, self.user)
 
     @property
-    def identity(self) -> str:
-        """What no two tables share."""
-        return f'{host_key(self.host)} {self.port} user "{self.user}"'
+    def heading(self) -> str:
+        """How messages name it; no two tables share it."""
+        return f'[[upstream]] {host_key(self.host)} {self.port} user "{self.user}"'
 
     @model_validator(mode="after")
     def _check_use(self) -> Self:
@@ -230,7 +230,7 @@ class TomlConfig:
 
     file: str = FILE_NAME
     places: Mapping[str, Place] = field(default_factory=dict)
-    """Where the `[[tables]]` stand that are used, by heading and identity."""
+    """Where the `[[tables]]` stand that are used, by their headings in messages."""
     network: NetworkTable = field(default_factory=NetworkTable)
     limits: Limits = field(default_factory=Limits)
     server: ServerTable = field(default_factory=ServerTable)
@@ -242,6 +242,6 @@ class TomlConfig:
     upstreams: tuple[UpstreamTable, ...] = ()
     cards: tuple[CardEntry, ...] = ()
 
-    def place(self, table: str) -> Place:
-        """Where a `[[table]]` stands, by heading and identity; else the whole file."""
-        return self.places.get(table, Place(self.file))
+    def place(self, heading: str) -> Place:
+        """Where a `[[table]]` stands, by its heading; else the whole file."""
+        return self.places.get(heading, Place(self.file))
