@@ -83,7 +83,7 @@ def _too_few_downhops(rejected: Rejected, source: SourceStatus, evidence: Eviden
 
 def _beyond_limits(rejected: Rejected, source: SourceStatus, evidence: Evidence) -> Finding:
     card, setting = rejected.announcement, evidence.c_line(source.line)
-    ident = f"{card.providers[0].ident:06X}" if card.providers else "0"
+    ident = format_ident(card.providers[0].ident) if card.providers else "0"
     return Finding(
         code="not-taken-limited",
         weight=Weight.BAD,
