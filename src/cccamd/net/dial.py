@@ -1,16 +1,20 @@
-"""Open a connection to a server, as its client."""
+"""Names of machines: open a connection to a server by its name, tell whether one has called us."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from cccamd.ids import NodeId
+from cccamd.errors import NumberError
+from cccamd.ids import NodeId, format_endpoint, parse_address, unwrap_address
 from cccamd.net.connection import Connection
 from cccamd.net.failures import ConnectError, Step, explain_connect_error
 from cccamd.wire.cccam import DEFAULT_VERSION, ClientProtocol, Version
 
 CONNECT_TIMEOUT: Final = 5.0
+RESOLVE_TIMEOUT: Final = 1.5
+"""Clients wait two seconds for the answer to their login (docs/protocol.md section 13.6)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,7 @@ class Target:
     @property
     def address(self) -> str:
         """Host and port as in the C-line."""
-        return f"{self.host}:{self.port}"
+        return format_endpoint(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,25 @@ class Identity:
     node_id: NodeId
     program: str
     """Our name in partner texts."""
+
+
+async def comes_from(host: str, address: str) -> bool:
+    """Whether an address is that of a host.
+
+    Names are resolved each time (docs/config.md section 3.1), because they change; one that
+    cannot be resolved has no address.
+    """
+    try:
+        return parse_address(host) == parse_address(address)
+    except NumberError:
+        pass
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(RESOLVE_TIMEOUT):
+            found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    return address in {unwrap_address(str(sockaddr[0])) for *_, sockaddr in found}
 
 
 async def dial(

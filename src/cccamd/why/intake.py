@@ -2,7 +2,7 @@
 
 from cccamd.cards import Rejected, Rejection
 from cccamd.facts import SourceStatus
-from cccamd.ids import format_caid, format_node_id
+from cccamd.ids import format_caid, format_ident, format_node_id
 from cccamd.why.answer import Finding, Weight
 from cccamd.why.evidence import Evidence
 
@@ -57,7 +57,7 @@ def _too_few_downhops(rejected: Rejected, source: SourceStatus, evidence: Eviden
 
 def _limited(rejected: Rejected, source: SourceStatus, evidence: Evidence) -> Finding:
     card, setting = rejected.announcement, evidence.c_line(source.line)
-    ident = f"{card.providers[0].ident:06X}" if card.providers else "0"
+    ident = format_ident(card.providers[0].ident) if card.providers else "0"
     return Finding(
         code="not-taken-limited",
         weight=Weight.BAD,
