@@ -8,15 +8,17 @@ from network import CAID, IDENT, cw_of
 
 from cccamd.cards import SourceId
 from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId, ShareId, Sid
-from cccamd.routing import (
-    CloneDetected,
-    CloneDetector,
-    Priorities,
-    Store,
-)
+from cccamd.routing import CloneDetected, CloneDetector, Priorities, Store
 from cccamd.routing.cache import CwCache, Flaw, Verification
 from cccamd.routing.choosing import HedgeBudget
-from cccamd.routing.health import FORGOTTEN_AFTER, SAMPLES, AnswerTimes, StandbyGroup
+from cccamd.routing.health import (
+    FORGOTTEN_AFTER,
+    SAMPLES,
+    AnswerTimes,
+    SourceHealth,
+    StandbyGroup,
+)
+from cccamd.setup.cccamcfg import parse_prio
 from cccamd.values import ControlWords, Fingerprints, Request, Service
 
 SERVICE = Service(CAID, IDENT, Sid(1))
@@ -56,6 +58,43 @@ def test_what_is_long_ago_is_forgotten() -> None:
     assert times.usual(FORGOTTEN_AFTER + 1) is None
     times.add(0.1, FORGOTTEN_AFTER + 1)
     assert times.usual(FORGOTTEN_AFTER + 1) == 0.1
+
+
+def test_a_service_has_times_of_its_own_from_the_fourth_answer_on() -> None:
+    health = SourceHealth()
+    slow = (CAID, IDENT, Sid(2))
+    for index in range(20):
+        health.count_answer(SERVICE, 0.1, float(index))
+    for index in range(3):
+        health.count_answer(slow, 2.0, 20.0 + index)
+    assert health.usual(slow, 23.0) == health.usual((CAID, IDENT, Sid(3)), 23.0) == 2.0
+    for _ in range(32):
+        health.count_answer(SERVICE, 0.1, 24.0)
+    assert health.usual(slow, 25.0) == 0.1, "three answers say too little"
+    health.count_answer(slow, 2.0, 26.0)
+    assert health.usual(slow, 27.0) == 2.0
+    assert health.usual(SERVICE, 27.0) == 0.1
+
+
+def test_silence_counts_against_the_service_and_only_if_it_hangs_against_the_source() -> None:
+    alive, hung = SourceHealth(), SourceHealth()
+    alive.heard_at, hung.heard_at = 15.0, 9.9
+    for health in (alive, hung):
+        for _ in range(4):
+            health.count_silence(SERVICE, 10.0, 20.0)
+        assert health.usual(SERVICE, 20.0) == 10.0
+    assert alive.usual((CAID, IDENT, Sid(2)), 20.0) is None
+    assert hung.usual((CAID, IDENT, Sid(2)), 20.0) == 10.0
+
+
+def test_a_source_is_late_until_it_says_something_or_a_crypto_period_is_over() -> None:
+    health = SourceHealth()
+    assert not health.is_late(0.0)
+    health.late_since = 5.0
+    assert health.is_late(14.9)
+    assert not health.is_late(15.0)
+    health.heard_at = 5.0
+    assert not health.is_late(6.0)
 
 
 def test_the_budget_is_a_share_of_the_requests() -> None:
@@ -151,9 +190,11 @@ def test_a_cw_repeats_only_for_another_ecm_of_the_same_service() -> None:
 # Priorities.
 
 
-def system(text: str) -> Service:
-    caid, ident, sid = (int(part, 16) for part in text.split(":"))
-    return Service(Caid(caid), Ident(ident), Sid(sid))
+def priorities_of(text: str) -> Priorities:
+    """What the lines of a CCcam.prio come to."""
+    prio = parse_prio(text.encode())
+    assert not prio.problems
+    return Priorities.of(prio.ignored, prio.orders)
 
 
 @pytest.mark.parametrize(
@@ -168,13 +209,16 @@ def system(text: str) -> Service:
         ("100:30B00:0", "B00:30B00:1", False),
         ("B00:30B00:0", "B00:0:1", True),
         ("B00:80:0", "B00:0:1", False),
+        ("B00", "B00:30B00:1", True),
+        ("B00:30B00", "B00:30B00:1", True),
+        ("100, B00:30B00:1", "B00:30B00:1", True),
     ],
 )
 def test_i_lines(line: str, service: str, ignored: bool) -> None:
     desk = Desk()
-    asked = system(service)
-    priorities = Priorities(ignored=(system(line),))
-    triple = (asked.caid, asked.ident, asked.sid)
+    caid, ident, sid = (int(part, 16) for part in service.split(":"))
+    priorities = priorities_of(f"I: {line}")
+    triple = (Caid(caid), Ident(ident), Sid(sid))
     assert priorities.ignores(desk.upstream("a"), triple) == ignored
     assert not priorities.ignores(desk.local(), triple)
 
@@ -183,13 +227,12 @@ def test_the_first_p_line_of_which_all_systems_are_there_counts() -> None:
     desk = Desk()
     cards = [desk.upstream("a", idents=(ident,)) for ident in (0x80, 0x81, 0x82)]
     lines = [
-        "B00:99:0 B00:80:0",  # 99 is not there
-        "B00:82:2 B00:80:0",  # another service
-        "100:1:0 B00:82:0 B00:81:0",  # other CAIDs do not matter
-        "B00:80:0",  # too late
+        "P: B00:99:0, B00:80",  # 99 is not there
+        "P: B00:82:2, B00:80:0",  # another service
+        "P: 100:1:0, B00:82, B00:81:0",  # other CAIDs do not matter
+        "P: B00:80:0",  # too late
     ]
-    orders = tuple(tuple(system(text) for text in line.split()) for line in lines)
-    priorities = Priorities(orders=orders)
+    priorities = priorities_of("\n".join(lines))
     order = priorities.order(cards, (CAID, Ident(0), Sid(1)))
     assert [order[card] for card in cards] == [3, 2, 1]
     assert priorities.order(cards, (CAID, Ident(0x80), Sid(1))) == {}
@@ -197,8 +240,7 @@ def test_the_first_p_line_of_which_all_systems_are_there_counts() -> None:
 
 
 def test_p_lines_compare_only_the_caid_of_18xx() -> None:
-    line = (system("1802:80:0"), system("1802:81:0"))
-    priorities = Priorities(orders=(line,))
+    priorities = priorities_of("P: 1802:80, 1802:81")
     assert priorities.order([Desk().local()], (Caid(0x1802), Ident(0), Sid(1))) == {}
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cccamd.doctor.finding import Check, Finding, Verdict
 from cccamd.doctor.installation import Installation
-from cccamd.doctor.permissions import Place, User, first_barrier, group_name, is_open_to_all
 from cccamd.doctor.wording import count, listed, some_of
+from cccamd.machine import SystemUser, WayPart, first_barrier, group_name, is_open_to_all
 from cccamd.setup.cccamcfg import SEARCHED_PATHS, Diagnostic, ParseResult, Severity
 from cccamd.setup.toml import ParsedToml
 
@@ -17,8 +17,8 @@ class Access:
     """A file, the way to it, and who has to read it."""
 
     path: Path
-    way: tuple[Place, ...]
-    user: User
+    way: tuple[WayPart, ...]
+    user: SystemUser
     why: str
     """How we know that it is this user."""
 

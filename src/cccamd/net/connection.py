@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
-from cccamd.ids import format_endpoint
+from cccamd.ids import format_endpoint, unwrap_address
 from cccamd.net.alarm import Alarm
 from cccamd.wire.link import Closed, CloseReason, SansIo, State
 
@@ -245,7 +245,7 @@ class Connection(asyncio.Protocol, Generic[E]):
 def peer_address(transport: asyncio.BaseTransport) -> tuple[str, int]:
     """The address and port at the other end; an IPv4 address inside an IPv6 one unwrapped."""
     peername = transport.get_extra_info("peername") or ("", 0)
-    return str(peername[0]).removeprefix("::ffff:"), int(peername[1])
+    return unwrap_address(str(peername[0])), int(peername[1])
 
 
 def set_socket_options(sock: socket.socket) -> None:

@@ -1,15 +1,39 @@
-"""Open a connection to a server."""
+"""Names of machines: open a connection to a server by its name, tell whether one has called us."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from cccamd.errors import NumberError
+from cccamd.ids import parse_address, unwrap_address
 from cccamd.net.connection import Connection
 from cccamd.net.failures import ConnectError, Step, explain_connect_error
 
 CONNECT_TIMEOUT: Final = 5.0
+RESOLVE_TIMEOUT: Final = 1.5
+"""Clients wait two seconds for the answer to their login (docs/protocol.md section 13.6)."""
 
 E = TypeVar("E")
+
+
+async def comes_from(host: str, address: str) -> bool:
+    """Whether an address is that of a host.
+
+    Names are resolved each time (docs/config.md section 3.1), because they change; one that
+    cannot be resolved has no address.
+    """
+    try:
+        return parse_address(host) == parse_address(address)
+    except NumberError:
+        pass
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(RESOLVE_TIMEOUT):
+            found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    return address in {unwrap_address(str(sockaddr[0])) for *_, sockaddr in found}
 
 
 async def dial(host: str, port: int, make: Callable[[], Connection[E]]) -> Connection[E]:

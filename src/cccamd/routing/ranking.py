@@ -101,6 +101,11 @@ class Priorities:
         init=False, repr=False, compare=False, default_factory=dict
     )
 
+    @classmethod
+    def of(cls, ignored: Iterable[Service], orders: Iterable[Iterable[Service]]) -> "Priorities":
+        """Take the entries as CCcam.prio has them."""
+        return cls(ignored=tuple(ignored), orders=tuple(tuple(line) for line in orders))
+
     def __post_init__(self) -> None:
         # Files with thousands of P-lines exist; a request looks at those of its CAID only.
         for line in self.orders:

@@ -12,8 +12,7 @@ from cccamd.facts import Snapshot
 from cccamd.net import ListenError, TaskSet, open_sockets
 from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
 from cccamd.server.watching import Watchers
-from cccamd.setup.cccamcfg import Config, InfoPort
-from cccamd.setup.startup import Names
+from cccamd.setup.cccamcfg import Companions, Config, InfoPort
 from cccamd.web import Login, WebContext, WebServer, api_routes, create_app, metrics_route
 from cccamd.why import Explanation, Question
 
@@ -41,14 +40,14 @@ class InfoPages:
         self._sources = sources
         self._tasks = tasks
         self._config = Config()
-        self._names = Names()
+        self._names = Companions()
         self._web_door: tuple[object, ...] | None = None
         self._telnet_door: tuple[object, ...] | None = None
         self._web: WebServer | None = None
         self._web_task: asyncio.Task[None] | None = None
         self._telnet: InfoListener | None = None
 
-    async def apply(self, config: Config, names: Names, addresses: Sequence[str]) -> None:
+    async def apply(self, config: Config, names: Companions, addresses: Sequence[str]) -> None:
         """Open the ports that are wanted now, close those that are not, leave others alone."""
         self._config, self._names = config, names
         web_door, telnet_door = (

@@ -24,14 +24,14 @@ from typing import assert_never
 
 from cccamd.cards import CardTable, View, Viewer
 from cccamd.ids import ShareId
-from cccamd.net import Admission, Connected, Connection, TaskSet
+from cccamd.net import Admission, Connected, Connection, TaskSet, comes_from
 from cccamd.routing import EmmGate, EmmVerdict, Trace, Waiter
 from cccamd.server.cardlist import CardList
 from cccamd.server.clones import CloneWatch
 from cccamd.server.exchange import Exchange
 from cccamd.server.record import ClientRecord, RecordContext
-from cccamd.setup.accounts import Account, Accounts, comes_from
 from cccamd.setup.cccamcfg import is_open
+from cccamd.setup.logins import Account, Accounts
 from cccamd.setup.toml import Limits
 from cccamd.values import ControlWords, Emm, Refusal, Request
 from cccamd.wire.cccam import Version, parse_version

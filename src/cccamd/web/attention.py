@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cccamd.facts import ServiceId, Snapshot, SourceStatus
+from cccamd.ids import format_sid
 from cccamd.watch import Freeze, FreezeReport
 from cccamd.web.context import WebContext
 from cccamd.web.jsonvalues import Json
@@ -39,7 +40,7 @@ def _frozen(snapshot: Snapshot, report: FreezeReport, context: WebContext) -> It
 
 def _name(freeze: Freeze, context: WebContext) -> str:
     name = context.channel_name(freeze.caid, freeze.ident, freeze.sid)
-    return name or f"service {freeze.sid:04X}"
+    return name or f"service {format_sid(freeze.sid)}"
 
 
 def _sources(snapshot: Snapshot) -> Iterator[Json]:
@@ -75,7 +76,7 @@ def _channel(service: ServiceId | None, context: WebContext) -> str:
     if service is None:
         return "its last request"
     name = context.channel_name(service.caid, service.ident, service.sid)
-    return name or f"service {service.sid:04X}"
+    return name or f"service {format_sid(service.sid)}"
 
 
 def _forecasts(report: FreezeReport) -> Iterator[Json]:

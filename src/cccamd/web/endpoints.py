@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from cccamd.facts import CardStatus, Snapshot
-from cccamd.ids import Caid, Ident, Sid
+from cccamd.ids import Caid, parse_caid, parse_ident, parse_sid
 from cccamd.watch import Series, Span
 from cccamd.web.apimodels import Cards, Clients, Happened, Sources, Status
 from cccamd.web.apireports import FreezesInfo, Health, HistoryInfo, Readiness
@@ -126,7 +126,7 @@ def _cards(context: WebContext, query: CardsQuery) -> Answer:
 
 
 def _chosen(cards: Iterable[CardStatus], query: CardsQuery) -> tuple[CardStatus, ...]:
-    caid = _number(query.caid)
+    caid = None if query.caid is None else parse_caid(query.caid)
     return tuple(
         card
         for card in cards
@@ -194,18 +194,13 @@ def explain_endpoint(explainer: Explainer) -> Endpoint:
 
 
 def _question(query: ExplainQuery) -> Question:
-    caid, ident, sid = _number(query.caid), _number(query.ident), _number(query.sid)
     return Question(
         account=query.account,
         source=query.source,
-        caid=None if caid is None else Caid(caid),
-        ident=None if ident is None else Ident(ident),
-        sid=None if sid is None else Sid(sid),
+        caid=None if query.caid is None else parse_caid(query.caid),
+        ident=None if query.ident is None else parse_ident(query.ident),
+        sid=None if query.sid is None else parse_sid(query.sid),
     )
-
-
-def _number(text: str | None) -> int | None:
-    return None if text is None else int(text, 16)
 
 
 def _health(context: WebContext, query: Query) -> Answer:

@@ -15,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from cccamd.ids import format_service
+from cccamd.errors import NumberError
+from cccamd.ids import format_caid, format_service
 from cccamd.web.context import WebContext
 from cccamd.web.links import explain_link
 from cccamd.web.oldwords import heading, home_block
-from cccamd.web.questions import QuestionError, read_question
+from cccamd.web.questions import read_question
 from cccamd.why import CardAnswer, Explanation, Question
 
 _TEMPLATES: Final = Environment(
@@ -70,7 +71,7 @@ async def _explain(context: WebContext, request: Request) -> Response:
     given = {key: query.get(key, "") for key in ("account", "source", "channel")}
     try:
         question = read_question(query)
-    except QuestionError as error:
+    except NumberError as error:
         page = _render("explain.html", accounts=accounts, given=given, problem=str(error))
         return HTMLResponse(page, 400)
     explanation = context.explain(question)
@@ -98,7 +99,7 @@ def _channel_text(question: Question) -> str:
     if question.caid is None:
         return ""
     if question.ident is None or question.sid is None:
-        return f"{question.caid:04X}"
+        return format_caid(question.caid)
     return format_service(question.caid, question.ident, question.sid)
 
 

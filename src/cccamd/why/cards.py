@@ -15,11 +15,15 @@ from cccamd.ids import (
     format_share_id,
 )
 from cccamd.values import Request, Service
-from cccamd.why.answer import CardAnswer, Finding, Weight
+from cccamd.why.answer import CardAnswer
 from cccamd.why.evidence import Evidence, Question
-from cccamd.why.intake import explain_rejection
-from cccamd.why.services import explain_exclusion
-from cccamd.why.verdicts import explain_verdict, format_idents
+from cccamd.why.finding import Finding, Weight
+from cccamd.why.visibility import (
+    explain_exclusion,
+    explain_rejection,
+    explain_verdict,
+    format_idents,
+)
 
 CARDS_LIMIT: Final = 2000
 """More than anybody reads, and quick enough not to be felt by those who watch."""

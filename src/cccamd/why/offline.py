@@ -2,7 +2,7 @@
 
 from cccamd.cards import CardTable, LocalCard, SourceId
 from cccamd.facts import SourceKind, SourceStatus
-from cccamd.ids import NO_NODE_ID
+from cccamd.ids import NO_NODE_ID, format_endpoint
 from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import CLine, Config
 from cccamd.setup.toml import CardEntry, TomlConfig
@@ -52,7 +52,7 @@ def local_card(entry: CardEntry) -> LocalCard:
 
 
 def _upstream(line: CLine) -> SourceStatus:
-    return _status(f"{line.host}:{line.port}", SourceKind.CCCAM, line=line.line)
+    return _status(format_endpoint(line.host, line.port), SourceKind.CCCAM, line=line.line)
 
 
 def _status(

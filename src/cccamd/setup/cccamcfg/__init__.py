@@ -1,6 +1,15 @@
 """Read CCcam.cfg and its companion files, and say what is wrong with them."""
 
-from cccamd.setup.cccamcfg.channelinfo import ChannelNames, parse_channelinfo
+from cccamd.setup.cccamcfg.companions import (
+    ChannelNames,
+    Companions,
+    Prio,
+    ProviderNames,
+    load_companions,
+    parse_channelinfo,
+    parse_prio,
+    parse_providers,
+)
 from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, Hint, Severity
 from cccamd.setup.cccamcfg.loader import SEARCHED_PATHS, LoadedConfig, load_config
 from cccamd.setup.cccamcfg.masking import MaskedLine, masked_lines
@@ -20,8 +29,6 @@ from cccamd.setup.cccamcfg.model import (
     is_open,
 )
 from cccamd.setup.cccamcfg.parser import ParseResult, parse
-from cccamd.setup.cccamcfg.prio import Prio, PrioEntry, parse_prio
-from cccamd.setup.cccamcfg.providers import ProviderNames, parse_providers
 from cccamd.setup.cccamcfg.report import as_json
 from cccamd.setup.files import (
     ConfigFileError,
@@ -36,6 +43,7 @@ __all__ = [
     "ChannelNames",
     "Code",
     "Codec",
+    "Companions",
     "Config",
     "ConfigFileError",
     "ConfigFileMissingError",
@@ -50,7 +58,6 @@ __all__ = [
     "NLine",
     "ParseResult",
     "Prio",
-    "PrioEntry",
     "ProviderNames",
     "RefusedLine",
     "Settings",
@@ -59,6 +66,7 @@ __all__ = [
     "UnsupportedLine",
     "as_json",
     "is_open",
+    "load_companions",
     "load_config",
     "masked_lines",
     "parse",

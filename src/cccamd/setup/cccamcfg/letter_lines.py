@@ -2,6 +2,7 @@
 
 from typing import TypeVar
 
+from cccamd.ids import LoginKey
 from cccamd.setup.cccamcfg.c_line import read_c_line
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes
 from cccamd.setup.cccamcfg.f_line import read_f_line
@@ -18,8 +19,8 @@ class LetterLines:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._accounts: dict[str, FLine] = {}
-        self._c_lines: dict[tuple[str, int, str], CLine] = {}
-        self._n_lines: dict[tuple[str, int, str], NLine] = {}
+        self._c_lines: dict[LoginKey, CLine] = {}
+        self._n_lines: dict[LoginKey, NLine] = {}
         self._unsupported: list[UnsupportedLine] = []
 
     def read_account(self, value: Token, notes: LineNotes) -> None:
@@ -78,12 +79,12 @@ class LetterLines:
 
 
 def _keep_first(
-    known: dict[tuple[str, int, str], _Upstream],
+    known: dict[LoginKey, _Upstream],
     line: _Upstream,
     value: Token,
     notes: LineNotes,
 ) -> None:
-    first = known.setdefault((line.host.lower(), line.port, line.user), line)
+    first = known.setdefault(line.key, line)
     if first is not line:
         text = f"host, port and user are those of line {first.line}, which counts"
         notes.add(Code.UPSTREAM_REPEATED, value.column, text, "take this line out")

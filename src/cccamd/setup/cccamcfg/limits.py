@@ -3,11 +3,21 @@
 import re
 
 from cccamd.cards import Limit
-from cccamd.ids import Caid, Ident, Sid
+from cccamd.ids import (
+    CAID_DIGITS,
+    IDENT_DIGITS,
+    SID_DIGITS,
+    Caid,
+    Ident,
+    Sid,
+    bare_decimal,
+    bare_hex,
+)
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
 from cccamd.setup.cccamcfg.lexer import Token
-from cccamd.setup.cccamcfg.model import TimeFrame
-from cccamd.setup.cccamcfg.numerals import decimal_between, hexadecimal
+from cccamd.setup.cccamcfg.model import (
+    TimeFrame,
+)
 from cccamd.setup.cccamcfg.quoting import quoted_entry
 from cccamd.values import Service
 
@@ -17,7 +27,6 @@ MANY_HOPS = 10
 _FRAME_LIKE = re.compile(r"[0-9]+:[0-9]+-[0-9]+:[0-9]+")
 _FRAME = re.compile(r"([0-9]{1,2}):([0-9]{2})-([0-9]{1,2}):([0-9]{2})")
 _TIME = re.compile(r"[0-9]{1,2}:[0-9]{2}")
-_ONLY_A_CAID = re.compile(r"[0-9A-Fa-f]{3,4}")
 _MINUTES_OF_A_DAY = 24 * 60
 
 
@@ -28,23 +37,24 @@ def read_limit(entry: Token, notes: LineNotes) -> Limit:
         LineRefusedError: the entry has another shape, or belongs into another group.
     """
     _refuse_frame(entry)
-    if _ONLY_A_CAID.fullmatch(entry.text):
-        return _limit_of_a_caid(entry, notes)
+    caid_alone = bare_hex(entry.text, CAID_DIGITS)
+    if caid_alone is not None and len(entry.text) >= 3:
+        return _limit_of_a_caid(Caid(caid_alone), entry, notes)
     caid, ident, number = _three_parts(entry, Code.BAD_LIMIT, "caid:ident or caid:ident:hops")
     if number is None:
         return Limit(caid, ident, 0)
     return Limit(caid, ident, _read_hops(entry, number, notes))
 
 
-def _limit_of_a_caid(entry: Token, notes: LineNotes) -> Limit:
+def _limit_of_a_caid(caid: Caid, entry: Token, notes: LineNotes) -> Limit:
     text = f"{quoted_entry(entry.text)} has no ident: taken for all idents of this CAID, 0 hops"
     notes.add(Code.LIMIT_WITHOUT_IDENT, entry.column, text, f"write {entry.text}:0:0")
-    return Limit(Caid(int(entry.text, 16)), Ident(0), 0)
+    return Limit(caid, Ident(0), 0)
 
 
 def _read_hops(entry: Token, number: str, notes: LineNotes) -> int:
-    hops = decimal_between(number, 0, 255)
-    if hops is None and hexadecimal(number, max_digits=len(number)) is None:
+    hops = bare_decimal(number, 0, 255)
+    if hops is None and bare_hex(number, len(number)) is None:
         raise _bad_entry(entry, Code.BAD_LIMIT, "caid:ident or caid:ident:hops")
     if hops is None:
         text = f"{quoted_entry(entry.text)} does not end in a number of hops (0-255)"
@@ -70,7 +80,7 @@ def read_service(entry: Token, _: LineNotes) -> Service:
     _refuse_frame(entry)
     shape = "caid:ident:service"
     caid, ident, last = _three_parts(entry, Code.BAD_SERVICE, shape)
-    sid = hexadecimal(last or "", max_digits=4)
+    sid = bare_hex(last or "", SID_DIGITS)
     if sid is None:
         raise _bad_entry(entry, Code.BAD_SERVICE, shape)
     return Service(caid, ident, Sid(sid))
@@ -80,8 +90,8 @@ def _three_parts(entry: Token, code: Code, shape: str) -> tuple[Caid, Ident, str
     """Split into CAID, ident and what follows, which is not looked at."""
     caid_text, _, others = entry.text.partition(":")
     ident_text, second_colon, last = others.partition(":")
-    caid = hexadecimal(caid_text, max_digits=4)
-    ident = hexadecimal(ident_text, max_digits=6)
+    caid = bare_hex(caid_text, CAID_DIGITS)
+    ident = bare_hex(ident_text, IDENT_DIGITS)
     if caid is None or ident is None:
         raise _bad_entry(entry, code, shape)
     return Caid(caid), Ident(ident), last if second_colon else None
@@ -135,5 +145,5 @@ def _no_frame(entry: Token) -> LineRefusedError:
 def _looks_like_limit(text: str) -> bool:
     if _TIME.fullmatch(text):
         return False
-    first, *others = (hexadecimal(part, max_digits=6) for part in text.split(":"))
+    first, *others = (bare_hex(part, IDENT_DIGITS) for part in text.split(":"))
     return first is not None and bool(others) and None not in others

@@ -8,10 +8,10 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from cccamd.ids import PORT_LIMIT, bare_decimal
 from cccamd.setup.cccamcfg.classify import Kind, Statement, classify
 from cccamd.setup.cccamcfg.directives import Implemented
 from cccamd.setup.cccamcfg.lexer import Line, Token, cut_lines, read_source
-from cccamd.setup.cccamcfg.numerals import decimal_between
 from cccamd.setup.cccamcfg.quoting import is_harmless_entry, is_harmless_field, printable
 
 MASK = "********"
@@ -93,7 +93,7 @@ def _secrets_of_upstream(words: list[Token]) -> list[Token]:
     fields = words[:4]
     if "@" in fields[0].text:
         return fields
-    if len(fields) < 2 or decimal_between(fields[1].text, 0, 65535) is None:
+    if len(fields) < 2 or bare_decimal(fields[1].text, 0, PORT_LIMIT) is None:
         return fields[1:]
     return fields[3:] if len(fields) == 4 else fields[2:]
 

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Literal
 
 from cccamd.cards import Limit
-from cccamd.ids import NodeId
+from cccamd.ids import LoginKey, NodeId, login_key
 from cccamd.setup.cccamcfg.diagnostics import Diagnostic
 from cccamd.setup.files import Place
 from cccamd.values import Service
@@ -91,23 +91,31 @@ class FLine(Credentials):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CLine(Credentials):
-    """One CCcam server to fetch cards from."""
+class UpstreamLine(Credentials):
+    """What all servers to fetch cards from have."""
 
     line: int
     host: str
     port: int
+
+    @property
+    def key(self) -> LoginKey:
+        """What makes it the same upstream although its line was edited."""
+        return login_key(self.host, self.port, self.user)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CLine(UpstreamLine):
+    """One CCcam server to fetch cards from."""
+
     wantemus: bool = False
     limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NLine(Credentials):
+class NLine(UpstreamLine):
     """One newcamd server to fetch a card from."""
 
-    line: int
-    host: str
-    port: int
     deskey: str = field(repr=False)
     """28 small hex digits."""
     hops: int = 1

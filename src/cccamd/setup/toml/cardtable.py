@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, Field, PlainValidator
 
-from cccamd.ids import Caid, Ident, Sid
+from cccamd.ids import CAID_DIGITS, IDENT_DIGITS, SID_DIGITS, Caid, Ident, Sid, typed_hex
 from cccamd.localcards import CardConfig, CardOptions, LocalCard
 from cccamd.setup.toml.model import CardEntry, Table
 from cccamd.setup.toml.positions import KeyPath
@@ -37,8 +37,8 @@ def _number_reader(kind: Callable[[int], N], *, digits: int, low: int) -> Callab
 
 
 def _read_number(value: object, digits: int) -> int | None:
-    if isinstance(value, str) and re.fullmatch(rf"(0[xX])?[0-9A-Fa-f]{{1,{digits}}}", value):
-        return int(value, 16)
+    if isinstance(value, str):
+        return typed_hex(value, digits)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
@@ -54,9 +54,9 @@ def _check_distinct(values: tuple[N, ...]) -> tuple[N, ...]:
     return values
 
 
-_Caid = Annotated[Caid, PlainValidator(_number_reader(Caid, digits=4, low=1))]
-_Ident = Annotated[Ident, PlainValidator(_number_reader(Ident, digits=6, low=0))]
-_Sid = Annotated[Sid, PlainValidator(_number_reader(Sid, digits=4, low=1))]
+_Caid = Annotated[Caid, PlainValidator(_number_reader(Caid, digits=CAID_DIGITS, low=1))]
+_Ident = Annotated[Ident, PlainValidator(_number_reader(Ident, digits=IDENT_DIGITS, low=0))]
+_Sid = Annotated[Sid, PlainValidator(_number_reader(Sid, digits=SID_DIGITS, low=1))]
 
 
 class CardTable(Table):
@@ -111,7 +111,7 @@ def read_cards(
             continue
         _warn_of_decimals(reader, path, common)
         config = table.config(default_name=f"{table.kind}{number}", folder=folder)
-        if reader.is_new(f'name "{config.name}"', path):
+        if reader.is_new(f'[[card]] name "{config.name}"', path):
             yield CardEntry(kind=kind, kind_name=table.kind, config=config, options=options)
 
 

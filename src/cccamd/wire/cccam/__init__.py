@@ -13,7 +13,12 @@ from cccamd.wire.cccam.events import (
     UnexpectedReceived,
 )
 from cccamd.wire.cccam.frames import PAYLOAD_LIMIT, Command, command_name
-from cccamd.wire.cccam.handshake import SEED_RANDOM_LENGTH, is_original_seed, is_partner_seed
+from cccamd.wire.cccam.handshake import (
+    SEED_RANDOM_LENGTH,
+    USER_LENGTH,
+    is_original_seed,
+    is_partner_seed,
+)
 from cccamd.wire.cccam.login import Caller, Identity, Target
 from cccamd.wire.cccam.messages import (
     ECM_LIMIT,
@@ -61,6 +66,7 @@ __all__ = [
     "PAYLOAD_LIMIT",
     "SEED_RANDOM_LENGTH",
     "SIDS_LIMIT",
+    "USER_LENGTH",
     "Caller",
     "Capabilities",
     "ChallengeReceived",
