@@ -18,9 +18,9 @@ from cccamd.values import ControlWords, Request, with_checksums
 from cccamd.wire.cccam import (
     Capabilities,
     ClientProtocol,
-    Protocol,
     ServerProtocol,
     make_node_id,
+    serialize_ecm,
 )
 from cccamd.wire.link import LoginRequested, Requested
 
@@ -49,7 +49,10 @@ def logged_in(*, extended: bool) -> tuple[ServerProtocol, ClientProtocol]:
     return server, client
 
 
-def carry(source: Protocol, target: Protocol) -> bool:
+Side = ServerProtocol | ClientProtocol
+
+
+def carry(source: Side, target: Side) -> bool:
     """Move what one side has to send to the other."""
     data = source.data_to_send()
     if data:
@@ -60,7 +63,7 @@ def carry(source: Protocol, target: Protocol) -> bool:
 def requests(client: ClientProtocol, rounds: int) -> list[bytes]:
     """Encrypt the requests beforehand: only the server's side is timed."""
     request = Request(Caid(0x7F00), Ident(10), SHARE, Sid(1), bytes(ECM_LENGTH))
-    payload = request.serialize()
+    payload = serialize_ecm(request)
     wires = []
     for number in range(rounds):
         client._send(number & 0xFF, 0x01, payload)
@@ -77,7 +80,7 @@ def time_server(*, extended: bool) -> float:
         server.receive_data(wire, 1.0)
         for event in server.events_received():
             if isinstance(event, Requested):
-                server.answer(event.request_id, CW)
+                server.answer(event.token, CW)
         server.data_to_send()
     return (time.perf_counter() - started) / ROUNDS
 

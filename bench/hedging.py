@@ -12,7 +12,18 @@ from heapq import heappop, heappush
 
 from cccamd.cards import CardTable, SourceId, View, Viewer
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.routing import Action, Ask, Deliver, Router, RouterSettings, SourceTraits
+from cccamd.routing import (
+    Action,
+    Ask,
+    ClientId,
+    Deliver,
+    LookUp,
+    Refuse,
+    Router,
+    RouterSettings,
+    SourceTraits,
+    Waiter,
+)
 from cccamd.setup.cccamcfg import FLine
 from cccamd.values import ControlWords, Offer, Provider, Request, with_checksums
 
@@ -69,10 +80,12 @@ class Run:
                 self.asked += 1
                 cw = ControlWords(with_checksums(action.request.section[-16:]))
                 self.push(now + self.by_id[action.source].answer_time(self.numbers), action, cw)
+            elif isinstance(action, LookUp):  # each ECM is wanted once: nothing is known
+                self.perform(self.router.looked_up(action, None, now), now)
             elif isinstance(action, Deliver):
                 self.times.append(now - action.trace.asked_at)
-            else:
-                self.refused += hasattr(action, "nok")
+            elif isinstance(action, Refuse):
+                self.refused += 1
 
     def go(self) -> None:
         share_id = next(iter(self.view.announcements()), ShareId(0))
@@ -90,7 +103,9 @@ class Run:
             else:
                 sid, ecm = Sid(1 + what % 50), self.numbers.randbytes(64)
                 request = Request(CAID, IDENT, share_id, sid, ecm)
-                self.perform(self.router.request(what, self.view, request, now), now)
+                self.perform(
+                    self.router.request(Waiter(ClientId(1), what), self.view, request, now), now
+                )
 
     @property
     def extra(self) -> float:

@@ -24,6 +24,8 @@ from cccamd.net import (
 )
 from cccamd.values import Request
 from cccamd.wire.cccam import (
+    Caller,
+    ClientProtocol,
     Identity,
     Target,
     make_node_id,
@@ -47,13 +49,13 @@ def start_server(folder: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen([*command, "-n", str(folder / "node-id")], stdout=log)
 
 
-async def log_in(user: str) -> Client:
+async def log_in(user: str) -> Client[ClientProtocol]:
     """Log in, again and again until the server listens."""
     identity = Identity(make_node_id(os.urandom(4)), "bench")
     target = Target(host="127.0.0.1", port=PORT, user=user.encode(), password=b"secret")
     for _ in range(100):
         with contextlib.suppress(Exception):
-            return await Client.connect(target, identity=identity)
+            return await Client.connect("127.0.0.1", PORT, Caller(target, identity))
         await asyncio.sleep(0.1)
     raise SystemExit("the server does not answer")
 
