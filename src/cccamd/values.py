@@ -164,6 +164,5 @@ class Fingerprints:
         share ECMs, and an answer opens all of them.
         """
         hashed = self._keyed.copy()
-        hashed.update(b"%04x%06x" % (request[0], request[1]))
-        hashed.update(request[4])
+        hashed.update((request[0] << 24 | request[1]).to_bytes(5) + request[4])
         return hashed.digest()

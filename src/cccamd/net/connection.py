@@ -195,8 +195,8 @@ class Connection(asyncio.Protocol, Generic[E]):
     def _pass_on(self, event: E | Closed) -> None:
         if isinstance(event, Closed):
             self._closing = self._closing or event
-        elif not self.is_closed:  # not closed while an event before this one was handled
-            self._handle(event)
+        elif self._closing is None and self.protocol.state is not State.CLOSED:
+            self._handle(event)  # else it was closed while an event before this one was handled
 
     def _tell_of_end(self, closed: Closed) -> None:
         if self._closed_reported:

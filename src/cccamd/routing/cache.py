@@ -60,12 +60,6 @@ class Verification:
             last.fingerprint, last.raw = fingerprint, cw.raw
 
 
-@dataclass(slots=True)
-class _Entry:
-    known: Known
-    expires_at: float
-
-
 class CwCache:
     """A bounded cache; all entries live equally long, so the oldest is the first to go."""
 
@@ -73,7 +67,8 @@ class CwCache:
         """`lifetime` in seconds: one crypto period and some of the next."""
         self._limit = limit
         self._lifetime = lifetime
-        self._entries: OrderedDict[Fingerprint, _Entry] = OrderedDict()
+        # With the time at which each expires.
+        self._entries: OrderedDict[Fingerprint, tuple[Known, float]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -81,19 +76,20 @@ class CwCache:
     def get(self, fingerprint: Fingerprint, now: float) -> Known | None:
         """The answer to an ECM, if it is still fresh."""
         entry = self._entries.get(fingerprint)
-        return entry.known if entry and entry.expires_at > now else None
+        return entry[0] if entry and entry[1] > now else None
 
     def put(self, store: Store, now: float) -> None:
         """Keep an answer. A second card that says the same widens who may have it."""
         fingerprint, card, cw, log = store
         entries = self._entries
         entry = entries.get(fingerprint)
-        if entry and entry.expires_at > now:
-            if entry.known.cw == cw:
-                entry.known = entry.known._replace(cards=(*entry.known.cards, card))
+        if entry and entry[1] > now:
+            known, expires_at = entry
+            if known.cw == cw:
+                entries[fingerprint] = known._replace(cards=(*known.cards, card)), expires_at
             return
         if entry:
             del entries[fingerprint]
         elif len(entries) >= self._limit:
             entries.popitem(last=False)
-        entries[fingerprint] = _Entry(Known(cw, (card,), log), now + self._lifetime)
+        entries[fingerprint] = Known(cw, (card,), log), now + self._lifetime

@@ -8,7 +8,6 @@ The path of an ECM: `Session` -> `Exchange.request` -> `Router` (decides) -> a `
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, Protocol, assert_never
 
@@ -161,11 +160,10 @@ class Exchange:
 
     def _perform(self, actions: Iterable[Action]) -> None:
         """Carry out actions, and those that follow from them at once, in order."""
-        queue = deque(actions)
-        while queue:
-            action = queue.popleft()
+        queue = list(actions)
+        for action in queue:  # which grows meanwhile
             try:
-                queue.extend(self._carry_out(action))
+                queue += self._carry_out(action)
             except Exception as error:  # the others that wait are to get their answers
                 self._on_failure("carrying out what the router decided", error)
         self._alarm.set(self.router.next_deadline())

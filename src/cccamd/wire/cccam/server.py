@@ -13,7 +13,7 @@ Source: docs/protocol.md sections 4 to 13.
 
 from collections.abc import Callable, Mapping
 from hmac import compare_digest
-from typing import Final, NamedTuple
+from typing import Final
 
 from cccamd.ids import NodeId, ShareId
 from cccamd.values import CW_LENGTH, ControlWords, Offer, Refusal
@@ -80,13 +80,9 @@ BURNT_LENGTH: Final = 16
 _Reply = tuple[Command, bytes]
 
 
-class _Slot(NamedTuple):
-    """A request that is not answered on the wire yet."""
-
-    flag: int
-    share_id: int
-    reply: _Reply | None = None
-    """In plain mode an answer that waits for those to earlier requests."""
+_Slot = tuple[int, int, _Reply | None]
+"""A request that is not answered on the wire yet: its flag, its share id, and in plain mode an
+answer that waits for those to earlier requests. A bare tuple: one is made for every ECM."""
 
 
 def _default_version(user: bytes) -> Version:
@@ -300,11 +296,12 @@ class ServerProtocol(Endpoint[ServerEvent]):
 
     def _become_partners(self, message: PartnerText) -> None:
         self._agree(message.capabilities)
-        held_back = {token: slot.reply for token, slot in self._slots.items() if slot.reply}
+        held_back = {token: slot[2] for token, slot in self._slots.items() if slot[2]}
         answer = PartnerText(self._program, self.capabilities)
         self._send(0, Command.NOK1, answer.serialize())
         for token, reply in held_back.items():
-            self._slots[token] = self._slots[token]._replace(reply=None)
+            flag, share_id, _ = self._slots[token]
+            self._slots[token] = (flag, share_id, None)
             self._reply(token, *reply)
         if self.peer is not None:
             self._events.append(PeerChanged(self.peer))
@@ -330,7 +327,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
         if len(self._slots) >= limit:
             self._drop_oldest()
         self._last_token += 1
-        self._slots[self._last_token] = _Slot(flag, share_id)
+        self._slots[self._last_token] = (flag, share_id, None)
         return self._last_token
 
     def _drop_oldest(self) -> None:
@@ -353,7 +350,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
             del slots[token]
             self._send_plain(slot[1], command, payload)
         else:
-            slots[token] = _Slot(slot[0], slot[1], (command, payload))
+            slots[token] = (slot[0], slot[1], (command, payload))
             self._send_held_back()
 
     def _send_held_back(self) -> None:
