@@ -107,7 +107,7 @@ def _check_toml(path: Path, *, strict: bool) -> int:
     installed = find_kinds()
     for text in installed.problems:
         typer.echo(text)
-    found = load(path, kinds=installed.kinds, required=True)
+    found = load(path, kinds=installed, required=True)
     for problem in found.problems:
         typer.echo(str(problem))
     typer.echo(f"{len(found.config.cards)} local cards, {len(found.problems)} problems")
