@@ -31,18 +31,9 @@ from cccamd.cli import statusview
 from cccamd.cli import terminal as parts
 from cccamd.cli.status import status
 from cccamd.cli.webreader import NoAnswer, address_of_url
-from cccamd.facts import Snapshot
+from cccamd.facts import ChannelMargin, EcmResult, FreezeReport, Note, Snapshot, Span, Tone
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.watch import (
-    ChannelMargin,
-    EcmResult,
-    FreezeReport,
-    History,
-    Note,
-    SourceAnswered,
-    Span,
-    Tone,
-)
+from cccamd.watch import History, SourceAnswered
 from cccamd.web import Login, PointInfo, Status, api_routes, create_app
 
 app = typer.Typer()

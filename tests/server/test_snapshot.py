@@ -2,12 +2,12 @@
 
 from laboratory import ask, cards_of, expected_cw, running
 
+from cccamd.facts import EcmResult
 from cccamd.watch import (
     CardsChanged,
     ClientLoggedIn,
     ClientLoggedOut,
     EcmFinished,
-    EcmResult,
     Happening,
     SourceAnswered,
     SourceUp,

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.facts import ServiceId
+from cccamd.facts import EcmResult, ServiceId, Span
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.watch import EcmFinished, EcmResult, History, SourceAnswered, Span
+from cccamd.watch import EcmFinished, History, SourceAnswered
 from cccamd.watch.history import SERIES_LIMIT
 
 NOW = 1_800_000_000.0

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from cccamd.facts import Snapshot
+from cccamd.facts import FreezeReport, Note, Snapshot
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.watch import FreezeReport, History, Note
+from cccamd.watch import History
 from cccamd.web import Login, WebContext
 from cccamd.why import Explanation, Question
 

@@ -9,19 +9,26 @@ from typing import Any
 
 from starlette.applications import Starlette
 
-from cccamd.facts import CardStatus, ClientStatus, ServiceId, Snapshot, SourceKind, SourceStatus
-from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.watch import (
+from cccamd.facts import (
+    CardStatus,
     ChannelMargin,
-    ClientLoggedIn,
-    EcmFinished,
+    ClientStatus,
     EcmResult,
     Freeze,
     FreezeReport,
+    Margin,
+    ServiceId,
+    Snapshot,
+    SourceKind,
+    SourceStatus,
+)
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.watch import (
+    ClientLoggedIn,
+    EcmFinished,
     Happening,
     History,
     LoginFailed,
-    Margin,
     Notes,
     SourceAnswered,
     SourceDown,

@@ -12,19 +12,18 @@ from contexts import CHANNEL_NAME, a_context, an_explanation
 from snapshots import LOCAL, NOW, UPSTREAM, a_card, a_household, a_snapshot, an_offline_source
 from starlette.applications import Starlette
 
-from cccamd.facts import ServiceId, Snapshot
-from cccamd.ids import Caid, Ident, Sid
-from cccamd.watch import (
+from cccamd.facts import (
     ChannelMargin,
-    EcmFinished,
     EcmResult,
     Freeze,
     FreezeReport,
-    History,
     Note,
-    SourceAnswered,
+    ServiceId,
+    Snapshot,
     Tone,
 )
+from cccamd.ids import Caid, Ident, Sid
+from cccamd.watch import EcmFinished, History, SourceAnswered
 from cccamd.web.api import api_routes
 from cccamd.web.apimodels import Status
 from cccamd.web.app import create_app

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scene import NEWS, Scene
 
-from cccamd.watch import Freeze, FreezeReport
+from cccamd.facts import Freeze, FreezeReport
 from cccamd.web.links import explain_link
 from cccamd.web.questions import QuestionError, read_question
 from cccamd.why import Question

@@ -8,7 +8,8 @@ from time import time
 from browsing import get, serving
 from scene import ATTIC, HOME, LOCAL, NEWS, NOW, SPORT, Scene, card, client, source
 
-from cccamd.watch import EcmFinished, EcmResult, SourceAnswered
+from cccamd.facts import EcmResult
+from cccamd.watch import EcmFinished, SourceAnswered
 from cccamd.web import create_app
 
 PARTS = {

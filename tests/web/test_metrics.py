@@ -14,17 +14,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from snapshots import NOW, OFFLINE, UPSTREAM, a_card, a_household, a_snapshot, a_source
 
-from cccamd.facts import Snapshot
+from cccamd.facts import ChannelMargin, EcmResult, FreezeReport, Snapshot
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.watch import (
-    ChannelMargin,
     ClientLoggedOut,
     EcmFinished,
-    EcmResult,
     EmmFinished,
     FreezeBegan,
     FreezeEnded,
-    FreezeReport,
     LoginFailed,
     SourceAnswered,
     SourceDown,

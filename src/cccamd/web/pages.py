@@ -4,7 +4,7 @@
 people see of it is drawn by its script.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -15,13 +15,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from cccamd.ids import format_service
-from cccamd.web.context import WebContext
-from cccamd.web.links import explain_link
+from cccamd.errors import CccamdError
+from cccamd.ids import Caid, Ident, Sid, format_service
+from cccamd.web.context import WebContext, explain_link
 from cccamd.web.oldwords import heading, home_block
-from cccamd.web.questions import QuestionError, read_question
 from cccamd.why import CardAnswer, Explanation, Question
 
+LENGTH_LIMIT: Final = 256
+_DIGITS: Final = {"caid": 4, "ident": 6, "sid": 4}
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("cccamd.web"),
     autoescape=True,
@@ -86,6 +87,54 @@ async def _explain(context: WebContext, request: Request) -> Response:
     return HTMLResponse(page)
 
 
+class QuestionError(CccamdError):
+    """A question that cannot be read; the text is for the person who asked it."""
+
+
+def read_question(query: Mapping[str, str]) -> Question:
+    """Read `account`, `source`, and `caid`, `ident`, `sid` or all three as `channel`.
+
+    Raises:
+        QuestionError: a number is not hexadecimal, or too long.
+    """
+    numbers = _numbers(query)
+    caid, ident, sid = numbers["caid"], numbers["ident"], numbers["sid"]
+    return Question(
+        account=query.get("account", "")[:LENGTH_LIMIT] or None,
+        source=query.get("source", "")[:LENGTH_LIMIT] or None,
+        caid=None if caid is None else Caid(caid),
+        ident=None if ident is None else Ident(ident),
+        sid=None if sid is None else Sid(sid),
+    )
+
+
+def _numbers(query: Mapping[str, str]) -> dict[str, int | None]:
+    parts = {name: query.get(name, "").strip() for name in _DIGITS}
+    channel = query.get("channel", "").strip()
+    if channel:
+        given = channel.split(":")
+        if len(given) > len(_DIGITS):
+            raise QuestionError(
+                "write a channel as CAID:provider:SID, for instance 0B00:030B00:1D80"
+            )
+        parts |= dict(zip(_DIGITS, given, strict=False))
+    return {name: _number(name, text.strip()) for name, text in parts.items()}
+
+
+def _number(name: str, text: str) -> int | None:
+    if not text:
+        return None
+    digits = _DIGITS[name]
+    try:
+        number = int(text, 16)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 16**digits or len(text) > digits + 2:
+        what = "provider" if name == "ident" else name.upper()
+        raise QuestionError(f"a {what} is up to {digits} hex digits")
+    return number
+
+
 def _groups(explanation: Explanation) -> list[list[CardAnswer]]:
     """Cards of one source with the same reasons stand together, those of use last."""
     groups: dict[tuple[object, ...], list[CardAnswer]] = {}
@@ -113,7 +162,6 @@ async def _freezes(context: WebContext, _: Request) -> Response:
     page = _render(
         "freezes.html",
         report=context.freezes(),
-        channel_name=context.channel_name,
         service=format_service,
     )
     return HTMLResponse(page)

@@ -6,9 +6,8 @@ from typing import Final
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from cccamd.facts import Snapshot, SourceKind, SourceStatus, active_clients
+from cccamd.facts import FreezeReport, Snapshot, SourceKind, SourceStatus, active_clients
 from cccamd.ids import format_node_id
-from cccamd.watch import FreezeReport
 from cccamd.watch.metrics.families import counter, gauge, gauges
 
 FARTHEST_HOP: Final = 9
