@@ -1,5 +1,5 @@
 # `make demo` and `make test` set up everything they need.
-.PHONY: setup demo test check lock bench screenshots
+.PHONY: setup demo test check lock bench mutants screenshots
 
 setup: .venv/ready
 
@@ -21,6 +21,10 @@ check: setup
 
 bench: setup
 	@for script in bench/*.py; do echo "== $$script"; .venv/bin/python $$script; done
+
+# Change the source one spot at a time; print what no test notices (docs/mutants.md).
+mutants: setup
+	@nice -n 15 .venv/bin/python scripts/mutants.py $(ARGS)
 
 # Make the pictures of docs/images anew, with Chromium.
 screenshots: setup

@@ -2,8 +2,8 @@
 
 CccamdError                  anything a person may be shown as one clear sentence
 |-- ConfigError              a configuration file that cannot be used at all
-|   '-- ConfigFileError      ... because it cannot be read          (cccamd.setup.cccamcfg)
-|-- NodeIdError              a text that is no node id
+|   '-- ConfigFileError      ... because it cannot be read          (cccamd.setup.files)
+|-- NumberError              a text that is not the number or address it should be
 |-- LocalProtocolError       the protocol core was misused: our bug (cccamd.wire.cccam)
 |-- ListenError              a port that is not to be had           (cccamd.net)
 |-- CannotDecode, CardUnavailable, EmmRefused                       (cccamd.localcards)
@@ -22,5 +22,5 @@ class ConfigError(CccamdError):
     """A configuration, or a file it names, cannot be used at all."""
 
 
-class NodeIdError(CccamdError):
-    """A text is not a node id (16 hex digits)."""
+class NumberError(CccamdError, ValueError):
+    """A text is not the number or address that was expected of it."""

@@ -22,7 +22,10 @@ from cccamd.ids import (
     format_node_id,
     format_share_id,
     format_sid,
+    parse_caid,
+    parse_ident,
     parse_node_id,
+    parse_sid,
 )
 
 if TYPE_CHECKING:
@@ -102,15 +105,13 @@ class BlankIfNone:
 
 CaidFact = Annotated[
     Caid,
-    AsText(format_caid, lambda text: Caid(int(text, 16)), "^[0-9A-Fa-f]{1,4}$", "0B00"),
+    AsText(format_caid, parse_caid, "^[0-9A-Fa-f]{1,4}$", "0B00"),
 ]
 IdentFact = Annotated[
     Ident,
-    AsText(format_ident, lambda text: Ident(int(text, 16)), "^[0-9A-Fa-f]{1,6}$", "030B00"),
+    AsText(format_ident, parse_ident, "^[0-9A-Fa-f]{1,6}$", "030B00"),
 ]
-SidFact = Annotated[
-    Sid, AsText(format_sid, lambda text: Sid(int(text, 16)), "^[0-9A-Fa-f]{1,4}$", "1D80")
-]
+SidFact = Annotated[Sid, AsText(format_sid, parse_sid, "^[0-9A-Fa-f]{1,4}$", "1D80")]
 ShareIdFact = Annotated[
     ShareId,
     AsText(format_share_id, lambda text: ShareId(int(text, 16)), "^[0-9A-Fa-f]{1,8}$", "0000006A"),

@@ -1,11 +1,24 @@
-"""The numbers of the field: their types, how people write them, how they are shown.
+"""The numbers and addresses of the field: their types, how people write them, how they are shown.
 
-This is the only place that makes hex for people. Names follow `docs/protocol.md`.
+This is the only place that reads or makes them for people. Names follow `docs/protocol.md`.
+
+There are two rules for reading, because two kinds of text are read:
+
+- **bare**, for CCcam.cfg and its companions (docs/config.md): ASCII digits and nothing else. No
+  sign, no `0x`, no blank. Fewer digits than the number has are as good as leading zeros.
+- **typed**, for what a person types into cccamd.toml, a command or a page: the same, and `0x`
+  before the digits and blanks around the whole are taken too.
+
+Functions of the first rule give None for anything else, because each caller knows better words;
+those of the second raise `NumberError`, whose text can be shown.
 """
 
-from typing import NewType
+import re
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final, NewType, TypeVar
 
-from cccamd.errors import NodeIdError
+from cccamd.errors import NumberError
 
 Caid = NewType("Caid", int)
 """16-bit conditional access system id, shown as 4 hex digits."""
@@ -22,23 +35,40 @@ ShareId = NewType("ShareId", int)
 NodeId = NewType("NodeId", bytes)
 """8 bytes naming one running program in the sharing graph, shown as 16 hex digits."""
 
-NODE_ID_LENGTH = 8
-NO_NODE_ID = NodeId(bytes(NODE_ID_LENGTH))
+CAID_DIGITS: Final = 4
+IDENT_DIGITS: Final = 6
+SID_DIGITS: Final = 4
+NODE_ID_LENGTH: Final = 8
+NO_NODE_ID: Final = NodeId(bytes(NODE_ID_LENGTH))
+
+PORT_LIMIT: Final = 65535
+
+N = TypeVar("N")
+
+# Far above any number that means something here, far below what makes int() slow or fail.
+_DECIMAL = re.compile(r"0*([0-9]{1,18})")
+_HEX = re.compile(r"[0-9A-Fa-f]+")
+_HOST = re.compile(r"[A-Za-z0-9._-]+")
+_ZONE = re.compile(r"%[A-Za-z0-9._-]+$")
+_ENDPOINT = re.compile(r"(?:\[(?P<quoted>[^\[\]]*)\]|(?P<bare>[^\[\]:]*))(?::(?P<port>[0-9]+))?")
+
+
+# Showing numbers.
 
 
 def format_caid(caid: int) -> str:
     """Show a CAID: `0B00`."""
-    return f"{caid:04X}"
+    return f"{caid:0{CAID_DIGITS}X}"
 
 
 def format_ident(ident: int) -> str:
     """Show a provider id: `030B00`."""
-    return f"{ident:06X}"
+    return f"{ident:0{IDENT_DIGITS}X}"
 
 
 def format_sid(sid: int) -> str:
     """Show a service id: `1D80`."""
-    return f"{sid:04X}"
+    return f"{sid:0{SID_DIGITS}X}"
 
 
 def format_share_id(share_id: int) -> str:
@@ -56,17 +86,187 @@ def format_node_id(node_id: bytes) -> str:
     return node_id.hex()
 
 
-def parse_node_id(text: str) -> NodeId:
-    """Read 16 hex digits, blanks around them allowed.
+# The bare rule.
+
+
+def bare_hex(text: str, digits: int) -> int | None:
+    """Read one to `digits` hex digits."""
+    return int(text, 16) if len(text) <= digits and _HEX.fullmatch(text) else None
+
+
+def bare_decimal(text: str, low: int = 0, high: int | None = None) -> int | None:
+    """Read a decimal number from `low` to `high`, both included; None: no upper bound."""
+    found = _DECIMAL.fullmatch(text)
+    number = int(found[1]) if found else -1
+    return number if low <= number and (high is None or number <= high) else None
+
+
+def bare_node_id(text: str) -> NodeId | None:
+    """Read 16 hex digits, none of them left out."""
+    number = bare_hex(text, 2 * NODE_ID_LENGTH) if len(text) == 2 * NODE_ID_LENGTH else None
+    return None if number is None else NodeId(number.to_bytes(NODE_ID_LENGTH))
+
+
+# The typed rule.
+
+
+def parse_caid(text: str) -> Caid:
+    """Read a CAID.
 
     Raises:
-        NodeIdError: the text is anything else.
+        NumberError: the text is no number, or too great.
     """
-    digits = text.strip()
+    return Caid(_typed_hex(text, CAID_DIGITS, "a CAID", "0B00"))
+
+
+def parse_ident(text: str) -> Ident:
+    """Read a provider id.
+
+    Raises:
+        NumberError: the text is no number, or too great.
+    """
+    return Ident(_typed_hex(text, IDENT_DIGITS, "a provider", "030B00"))
+
+
+def parse_sid(text: str) -> Sid:
+    """Read a service id.
+
+    Raises:
+        NumberError: the text is no number, or too great.
+    """
+    return Sid(_typed_hex(text, SID_DIGITS, "a SID", "1D80"))
+
+
+def parse_service(text: str) -> tuple[Caid | None, Ident | None, Sid | None]:
+    """Read `caid:ident:sid`; None for each part that is empty, or left out at the end.
+
+    Raises:
+        NumberError: there are more parts, or one is no such number.
+    """
+    parts = text.split(":")
+    if len(parts) > 3:
+        example = format_service(0x0B00, 0x030B00, 0x1D80)
+        raise NumberError(f"a service is CAID:provider:SID, for instance {example}")
+    caid, ident, sid = parts + [""] * (3 - len(parts))
+    return _if_any(parse_caid, caid), _if_any(parse_ident, ident), _if_any(parse_sid, sid)
+
+
+def _if_any(parse: Callable[[str], N], text: str) -> N | None:
+    return parse(text) if text.strip() else None
+
+
+def parse_node_id(text: str) -> NodeId:
+    """Read 16 hex digits, none of them left out.
+
+    Raises:
+        NumberError: the text is anything else.
+    """
+    node_id = bare_node_id(_typed_digits(text))
+    if node_id is None:
+        raise NumberError("a node id is 16 hex digits, for instance 3f29c1d0437a04c2")
+    return node_id
+
+
+def parse_hex(text: str, *, low: int, high: int | None = None) -> bytes:
+    """Read `low` to `high` bytes (default: exactly `low`), each two hex digits, blanks between.
+
+    The text is in no message: it may be a key.
+
+    Raises:
+        NumberError: the text is no hex, or has another length.
+    """
+    high = low if high is None else high
+    bounds = f"{2 * low}" if low == high else f"{2 * low} to {2 * high}"
     try:
-        value = bytes.fromhex(digits)
+        raw = bytes.fromhex(_typed_digits(text))
     except ValueError:
-        value = b""
-    if len(value) != NODE_ID_LENGTH or len(digits) != 2 * NODE_ID_LENGTH:
-        raise NodeIdError("a node id is 16 hex digits, for instance 3f29c1d0437a04c2")
-    return NodeId(value)
+        raise NumberError(f"expected {bounds} hex digits and nothing else") from None
+    if not low <= len(raw) <= high:
+        raise NumberError(f"expected {bounds} hex digits, found {2 * len(raw)}")
+    return raw
+
+
+def _typed_digits(text: str) -> str:
+    digits = text.strip()
+    return digits[2:] if digits[:2] in ("0x", "0X") else digits
+
+
+def _typed_hex(text: str, digits: int, what: str, example: str) -> int:
+    number = bare_hex(_typed_digits(text), digits)
+    if number is None:
+        raise NumberError(f"{what} is up to {digits} hex digits, for instance {example}")
+    return number
+
+
+# Hosts, addresses and ports.
+
+
+def format_endpoint(host: str, port: int) -> str:
+    """Show a host with its port: `a.example.org:12000`, `[2001:db8::1]:12000`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def parse_endpoint(text: str, *, default_port: int) -> tuple[str, int]:
+    """Read `host:port`, `[2001:db8::1]:port`, or either without a port.
+
+    An IPv6 address without brackets has no port: which colon would be its last?
+
+    Raises:
+        NumberError: the host can be none, or the port is not 1 to 65535.
+    """
+    found = _ENDPOINT.fullmatch(text)
+    host = text if found is None else found["quoted"] or found["bare"] or ""
+    if not is_host(host) or (found and found["quoted"] and ":" not in host):
+        raise NumberError(
+            "expected a host and a port, for instance a.example.org:12000 or [2001:db8::1]:12000"
+        )
+    if found is None or found["port"] is None:
+        return host, default_port
+    port = bare_decimal(found["port"], 1, PORT_LIMIT)
+    if port is None:
+        raise NumberError(f"a port is a number from 1 to {PORT_LIMIT}")
+    return host, port
+
+
+def is_host(text: str) -> bool:
+    """Whether a text can be the name of a machine, or is an address (without brackets)."""
+    if _HOST.fullmatch(text):
+        return True
+    try:
+        IPv6Address(_ZONE.sub("", text))
+    except ValueError:
+        return False
+    return True
+
+
+def host_key(host: str) -> str:
+    """What two spellings of a host have in common: letter case and ways to write an address."""
+    return unwrap_address(host).lower()
+
+
+def parse_address(text: str) -> IPv4Address | IPv6Address:
+    """Read an address as it is compared: unwrapped, without its zone (`fe80::1%eth0`).
+
+    Raises:
+        NumberError: it is none.
+    """
+    try:
+        return _unwrapped(ip_address(text.partition("%")[0]))
+    except ValueError:
+        raise NumberError('expected an address such as "192.0.2.1" or "::"') from None
+
+
+def unwrap_address(text: str) -> str:
+    """Show an IPv4 address that is written as IPv6 (`::ffff:192.0.2.1`) as what it is.
+
+    What is no address stays as it is.
+    """
+    try:
+        return str(_unwrapped(ip_address(text)))
+    except ValueError:
+        return text
+
+
+def _unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

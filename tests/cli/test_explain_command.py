@@ -95,6 +95,18 @@ def test_without_a_server_the_files_tell(tmp_path: Path) -> None:
     assert run(tmp_path, "F: anna secret\n", "anna", toml=toml).exit_code == 0
 
 
+def test_places_reach_the_person_who_asks(tmp_path: Path) -> None:
+    toml = '[[card]]\nkind = "test"\nname = "lab"\ncaid = "7F00"\nsids = ["1D80"]\n'
+    found = run(tmp_path, "F anna topsecret 1 0 0\n", "anna", toml=toml)
+    assert f"line 2 of {tmp_path}/CCcam.cfg is not used: no ':' behind F" in found.output
+    assert "topsecret" not in found.output
+    cfg = "F: anna secret\nGLOBAL LIMITS = { 7f00:0:0 }\n"
+    found = run(tmp_path, cfg, "anna", toml=toml)
+    assert f"of GLOBAL LIMITS in line 3 of {tmp_path}/CCcam.cfg" in found.output
+    found = run(tmp_path, "F: anna secret\n", "anna", "--caid", "7F00", "--sid", "1D81", toml=toml)
+    assert f'[[card]] name "lab" in line 1 of {tmp_path}/cccamd.toml' in found.output
+
+
 def test_own_cards_only_is_said_also_without_a_server(tmp_path: Path) -> None:
     cfg = "F: anna secret 0\nC: a.example 12000 u p\n"
     found = run(tmp_path, cfg, "anna")

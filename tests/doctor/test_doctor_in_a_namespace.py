@@ -49,9 +49,10 @@ done
 IMPATIENT_DOCTOR = """
 import typer
 from cccamd.cli.doctor import doctor
-from cccamd.doctor import firewall, trial
+from cccamd.doctor import trial
+from cccamd.machine import addresses
 
-trial.STEP_TIMEOUT = firewall.CONNECT_TIMEOUT = 0.3
+trial.STEP_TIMEOUT = addresses.KNOCK_TIMEOUT = 0.3
 typer.run(doctor)
 """
 SERVER = '"$PYTHON" -m cccamd serve -C "$CFG" -n "$NODE_ID" >/dev/null 2>&1 & server=$!\n'

@@ -1,34 +1,36 @@
 """The judgement of each check, as tables: what was seen, and what is said about it."""
 
 import errno
-from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cccamd.doctor.address import judge_address
 from cccamd.doctor.answer_times import judge_answer_times
-from cccamd.doctor.clock import TimeAnswer, judge_clock, servers_in
+from cccamd.doctor.clock import judge_clock
 from cccamd.doctor.config_file import Access, judge_access, judge_content, judge_source
 from cccamd.doctor.finding import Check, Finding, Verdict, worst
+from cccamd.doctor.firewall import judge_firewall
 from cccamd.doctor.installation import Installation
-from cccamd.doctor.interfaces import Addresses
-from cccamd.doctor.permissions import Place, User
-from cccamd.doctor.ports import Door, Holder, doors_of, in_the_way, judge_door
-from cccamd.doctor.processes import ListeningSocket, Process
-from cccamd.doctor.resources import (
-    Demand,
-    Supply,
-    judge_files,
-    judge_memory,
-    read_file_limit,
-    read_kibibytes,
-)
+from cccamd.doctor.ports import WantedPort, judge_port, wanted_ports
+from cccamd.doctor.resources import Demand, judge_files, judge_memory
 from cccamd.doctor.round_trip import jitter, judge_round_trip
 from cccamd.doctor.running import RunningSource
-from cccamd.doctor.service_user import unit_user
 from cccamd.facts import SourceKind
+from cccamd.machine import (
+    Addresses,
+    FirstPacket,
+    Knock,
+    PortHolder,
+    Process,
+    Ruleset,
+    Supply,
+    SystemUser,
+    TimeAnswer,
+    WayPart,
+)
 from cccamd.setup.cccamcfg import InfoPort, parse
 
 OK, NOT_CHECKED, ADVICE, WARNING, FAILURE = Verdict
@@ -129,13 +131,6 @@ def test_clock(answer: TimeAnswer, synchronised: bool | None, expected: Verdict,
     assert word in found.evidence
 
 
-def test_time_servers_of_a_machine() -> None:
-    main = "[Time]\n#NTP=\nNTP=a b\nFallbackNTP=z\n"
-    assert servers_in([main, "[Time]\nNTP=c\n", "rubbish"]) == ["a", "b", "c", "z"]
-    assert servers_in([main, "[Time]\nNTP=\nNTP=d\n"]) == ["d", "z"]  # an empty one resets
-    assert servers_in(["[Time]\n#NTP=x\n"]) == []
-
-
 @pytest.mark.parametrize(
     ("outward", "strangers", "tunnels", "expected", "word"),
     [
@@ -193,14 +188,7 @@ def test_memory(memory: int | None, expected: Verdict) -> None:
     assert judge_memory(a_demand(), supply).verdict is expected
 
 
-def test_texts_of_proc() -> None:
-    limits = "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024   4096   files\n"
-    assert read_file_limit(limits) == 4096
-    assert read_file_limit(limits.replace("4096", "unlimited")) is None
-    assert read_kibibytes("MemAvailable:    2048 kB\nx\n") == {"MemAvailable": 2 << 20}
-
-
-CLIENTS_DOOR = Door(
+CLIENTS_PORT = WantedPort(
     purpose="clients",
     port=12000,
     setting="SERVER LISTEN PORT",
@@ -219,49 +207,26 @@ OURS = Process(8, 0, ("/usr/bin/python3", "/usr/bin/cccamd", "serve"))
         (None, errno.EACCES, FAILURE, "below 1024"),
         (None, errno.EADDRINUSE, FAILURE, "container"),
         (None, errno.EADDRNOTAVAIL, FAILURE, "bind in the [server] table"),
-        (Holder(user="root", process=OURS, is_ours=True), None, OK, "process 8 of root"),
-        (Holder(user="root", process=CCCAM, is_ours=False), None, FAILURE, "the original CCcam"),
-        (Holder(user="max", process=None, is_ours=False), None, FAILURE, "only root can see"),
+        (PortHolder(user="root", process=OURS, is_ours=True), None, OK, "process 8 of root"),
+        (
+            PortHolder(user="root", process=CCCAM, is_ours=False),
+            None,
+            FAILURE,
+            "the original CCcam",
+        ),
+        (PortHolder(user="max", process=None, is_ours=False), None, FAILURE, "only root can see"),
     ],
 )
-def test_ports(holder: Holder | None, error: int | None, expected: Verdict, word: str) -> None:
-    found = judge_door(CLIENTS_DOOR, holder, error)
+def test_ports(holder: PortHolder | None, error: int | None, expected: Verdict, word: str) -> None:
+    found = judge_port(CLIENTS_PORT, holder, error)
     assert found.verdict is expected
     assert word in f"{found.evidence} {found.advice}"
     assert (found.advice == "") == (found.verdict is OK)
 
 
-@pytest.mark.parametrize(
-    ("theirs", "ours", "is_in_the_way"),
-    [
-        ("0.0.0.0", "0.0.0.0", True),
-        ("127.0.0.1", "0.0.0.0", True),
-        ("0.0.0.0", "127.0.0.1", True),
-        ("192.168.1.5", "127.0.0.1", False),
-        ("::", "0.0.0.0", True),
-        ("::1", "127.0.0.1", False),
-        ("0.0.0.0", "::", False),
-    ],
-)
-def test_sockets_in_the_way(theirs: str, ours: str, is_in_the_way: bool) -> None:
-    door = replace(CLIENTS_DOOR, addresses=(ours,))
-    found = ListeningSocket(ip_address(theirs), 12000, 0, 1)
-    elsewhere = found._replace(port=12001)
-    assert in_the_way(door, [elsewhere, found]) == [found] * is_in_the_way
-
-
-def test_a_process_is_named_by_the_script_that_it_runs() -> None:
-    assert (CCCAM.name, OURS.name) == ("CCcam.x86", "cccamd")
-    assert (CCCAM.is_cccamd, OURS.is_cccamd) == (False, True)
-    assert Process(9, 0, ("python3.11", "-m", "cccamd", "serve")).name == "cccamd"
-    assert Process(9, 0, ("python3", "-c", "print(1)")).name == "python3"
-    assert Process(9, 0, ()).name == "unknown"
-    assert not Process(9, 0, ("/usr/bin/cccamd", "doctor")).is_cccamd
-
-
 def test_only_ports_that_are_opened_count() -> None:
     config = parse(b"ALLOW WEBINFO : no\nSERVER LISTEN PORT : 0").config
-    assert [door.purpose for door in doors_of(config, ["::"])] == ["telnet information"]
+    assert [door.purpose for door in wanted_ports(config, ["::"])] == ["telnet information"]
     assert config.webinfo == InfoPort(allowed=False, port=16001)
 
 
@@ -303,8 +268,8 @@ def test_what_check_says_is_summed_up(text: bytes, expected: Verdict, word: str)
 
 
 def an_access(mode: int, *, folder_mode: int = 0o755, uid: int = 1000) -> Access:
-    way = (Place("/etc", folder_mode, 0, 0), Place(str(CFG), mode, 0, 0))
-    return Access(path=CFG, way=way, user=User("cccam", uid, frozenset({1000})), why="unit")
+    way = (WayPart("/etc", folder_mode, 0, 0), WayPart(str(CFG), mode, 0, 0))
+    return Access(path=CFG, way=way, user=SystemUser("cccam", uid, frozenset({1000})), why="unit")
 
 
 @pytest.mark.parametrize(
@@ -322,6 +287,42 @@ def test_access(access: Access, expected: Verdict, word: str) -> None:
     assert word in f"{found.evidence} {found.advice}"
 
 
-def test_the_user_of_a_unit() -> None:
-    assert unit_user("[Service]\nUser=x\nUser = cccam\n") == "cccam"
-    assert unit_user("[Service]\nExecStart=/bin/true\n") == "root"
+PACKET = FirstPacket(port=12000, interface="eth0", address=IPv4Address("192.168.1.5"))
+CHAIN = {"family": "inet", "table": "filter", "name": "input"}
+
+
+def nft(*expression: dict[str, Any], policy: str = "accept") -> dict[str, Any]:
+    """A ruleset with one rule, in the form of `nft -j list ruleset`."""
+    hook = {"type": "filter", "hook": "input", "prio": 0, "policy": policy}
+    rule = {"family": "inet", "table": "filter", "chain": "input", "expr": list(expression)}
+    return {"nftables": [{"chain": CHAIN | hook}, {"rule": rule}]}
+
+
+FROM_SOME = {
+    "match": {
+        "op": "==",
+        "left": {"payload": {"protocol": "ip", "field": "saddr"}},
+        "right": "192.168.1.9",
+    }
+}
+DROP = {"drop": None}
+
+
+@pytest.mark.parametrize(
+    ("rules", "knock", "expected", "word"),
+    [
+        (Ruleset(nft=nft()), Knock.ANSWERED, Verdict.OK, "no rule of this machine drops"),
+        (Ruleset(nft=nft(policy="drop")), Knock.NOT_TRIED, Verdict.FAILURE, "a rule drops"),
+        (Ruleset(nft=nft(policy="drop")), Knock.SILENT, Verdict.FAILURE, "got no answer"),
+        (Ruleset(nft=nft(FROM_SOME, DROP)), Knock.ANSWERED, Verdict.ADVICE, "depends"),
+        (Ruleset(forbidden=True), Knock.NOT_TRIED, Verdict.NOT_CHECKED, "only root"),
+        (Ruleset(forbidden=True), Knock.ANSWERED, Verdict.OK, "only root can see the rules"),
+        (Ruleset(forbidden=True), Knock.SILENT, Verdict.FAILURE, "gets no answer"),
+        (Ruleset(), Knock.NOT_TRIED, Verdict.NOT_CHECKED, "neither nft nor iptables"),
+        (Ruleset(nft={"nftables": [{"rule": {}}]}), Knock.NOT_TRIED, Verdict.NOT_CHECKED, "read"),
+    ],
+)
+def test_firewall(rules: Ruleset, knock: Knock, expected: Verdict, word: str) -> None:
+    found = judge_firewall(PACKET, rules, knock)
+    assert found.verdict is expected
+    assert word in found.evidence

@@ -5,14 +5,7 @@ from pathlib import Path
 import pytest
 
 from cccamd.doctor.finding import Verdict
-from cccamd.doctor.node_id import (
-    FileState,
-    NodeIdFile,
-    Peer,
-    judge_node_id,
-    judge_twins,
-    peers_of,
-)
+from cccamd.doctor.node_id import Peer, judge_node_id, judge_twins, peers_of
 from cccamd.doctor.running import (
     RunningClient,
     RunningServer,
@@ -21,6 +14,7 @@ from cccamd.doctor.running import (
 )
 from cccamd.facts import SourceKind
 from cccamd.ids import parse_node_id
+from cccamd.machine import FileState, NodeIdFile
 
 OWN = "380ceca0f39150d3"
 OTHER = "3f29c1d0437a04c2"

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from cccamd.ids import Caid, Sid
 from cccamd.lab.cas import CasError, EcmHeader, parse_ecm, seal_ecm
+from cccamd.lab.cas.section import seal_section
 from cccamd.wire.cccam import ControlWords
 
 headers = st.builds(
@@ -18,10 +19,52 @@ SEALED = seal_ecm(EcmHeader(Sid(0x1D80), 3, 7), WORDS, caid=CAID, key=key(1), no
 
 @given(headers, st.binary(min_size=16, max_size=16), st.binary(min_size=12, max_size=12))
 def test_round_trip(header: EcmHeader, raw: bytes, nonce: bytes) -> None:
-    sealed = seal_ecm(header, ControlWords(raw), caid=CAID, key=key(1), nonce=nonce)
-    ecm = parse_ecm(sealed)
+    raw_ecm = seal_ecm(header, ControlWords(raw), caid=CAID, key=key(1), nonce=nonce)
+    ecm = parse_ecm(raw_ecm)
     assert ecm.header == header
     assert ecm.unseal(key(1), caid=CAID).raw == raw
+
+
+def sealed(
+    *, table_id: int = 0x81, period: int = 7, secret: bytes = WORDS.raw, nonce: bytes = NONCE
+) -> bytes:
+    """Make an authentic section of which something is not as it should be."""
+    header = EcmHeader(Sid(0x1D80), 3, period).serialize()
+    context = b"cccamd open ECM" + CAID.to_bytes(2)
+    return seal_section(table_id, header, secret, key=key(1), nonce=nonce, context=context)
+
+
+@pytest.mark.parametrize(("period", "table_id"), [(0, 0x80), (1, 0x81), (2, 0x80), (3, 0x81)])
+def test_the_table_id_says_whether_the_period_is_odd(period: int, table_id: int) -> None:
+    assert sealed(table_id=table_id, period=period)[0] == table_id
+    header = EcmHeader(Sid(1), 3, period)
+    assert header.table_id == table_id
+    assert parse_ecm(sealed(table_id=table_id, period=period)).header.period == period
+    with pytest.raises(CasError, match="does not fit period"):
+        parse_ecm(sealed(table_id=table_id ^ 1, period=period))
+
+
+def test_authentic_words_of_another_length_are_refused() -> None:
+    for length in (15, 17):
+        with pytest.raises(CasError, match=f"{length} bytes where 16"):
+            parse_ecm(sealed(secret=bytes(length))).unseal(key(1), caid=CAID)
+
+
+def test_what_a_section_can_hold() -> None:
+    most = 255 - 4 - 8 - 12 - 16
+    assert len(sealed(secret=bytes(most))) == 255
+    with pytest.raises(CasError, match="would have 256 bytes"):
+        sealed(secret=bytes(most + 1))
+    with pytest.raises(ValueError, match="a nonce is 12 bytes, not 11"):
+        sealed(nonce=bytes(11))
+
+
+def test_the_frame_alone_refuses_another_length_or_version() -> None:
+    for changed in (1, 2, 4, 8):
+        with pytest.raises(CasError, match="says that it has"):
+            parse_ecm(SEALED[:1] + bytes([SEALED[1] ^ changed]) + SEALED[2:])
+    with pytest.raises(CasError, match="format version 2, expected 1"):
+        parse_ecm(SEALED[:3] + b"\2" + SEALED[4:])
 
 
 def test_section_frame() -> None:

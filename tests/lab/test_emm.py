@@ -65,6 +65,14 @@ def test_any_authentic_content_is_commands_or_refused(secret: bytes) -> None:
     assert b"".join(command.serialize() for command in understood) == secret
 
 
+def test_an_authentic_emm_without_a_command_is_refused() -> None:
+    raw = seal_section(
+        Addressee.ALL, bytes(8), b"", key=key(1), nonce=NONCE, context=b"cccamd open EMM\xff\x01"
+    )
+    with pytest.raises(CasError, match="no command in it"):
+        parse_emm(raw).unseal(key(1), caid=CAID)
+
+
 def test_emm_keeps_within_a_ccam_message() -> None:
     nine = tuple(SetKey(number, key(1), LATER) for number in range(9))
     header = EmmHeader(Addressee.CARD, UA, 1)

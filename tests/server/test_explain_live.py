@@ -86,7 +86,7 @@ async def test_a_f_line_with_downhops_0() -> None:
         await until(witness, cards=1)
         answer = witness.ask()
         found = the_card(answer)
-        assert f"the F-line in line {witness.f_line} lets" in found.text
+        assert f"the F-line in line {witness.f_line} of CCcam.cfg lets" in found.text
         assert "lets anna see cards up to hop 0; this card is at hop 1" in found.text
         assert found.change == f"raise the fourth field (downhops) of line {witness.f_line} to 1"
         assert "was told of 0 cards" in answer.findings[0].text

@@ -20,7 +20,7 @@ def test_prio_lines() -> None:
     )
     assert prio.orders == ((entry(0x500, 0x32830), entry(0x100, 0x80, 0xC8E)), (entry(0x500),))
     assert prio.ignored == {entry(0xD00), entry(0x500, 0x30B00, 1)}
-    assert not prio.warnings
+    assert not prio.problems
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_prio_lines() -> None:
 )
 def test_bad_prio_line_is_skipped(line: str) -> None:
     prio = parse_prio(f"{line}\nI: 0100\n".encode())
-    assert [warning.line for warning in prio.warnings] == [1]
+    assert [problem.place.line for problem in prio.problems] == [1]
     assert not prio.orders
     assert prio.ignored == {entry(0x100)}
 
@@ -36,7 +36,7 @@ def test_bad_prio_line_is_skipped(line: str) -> None:
 def test_short_form_names_further_idents() -> None:
     prio = parse_prio(b"P: 1802:000000,004801,004901")
     assert prio.orders == ((entry(0x1802), entry(0x1802, 0x4801), entry(0x1802, 0x4901)),)
-    assert [warning.line for warning in prio.warnings] == [1, 1]
+    assert [problem.place.line for problem in prio.problems] == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_providers() -> None:
         '# 2011\n05022C00 "Eins" // 0500:022C00\n01000068\t"Zwei""\n18335411 "Drei"\n'
         '05022c00 "Spät"\n'.encode("latin-1")
     )
-    assert not names.warnings
+    assert not names.problems
     assert names.name(Caid(0x0500), Ident(0x022C00)) == "Eins"
     assert names.name(Caid(0x0100), Ident(0x000068)) == "Zwei"
     assert names.name(Caid(0x1833), Ident(0x005411)) == "Drei"
@@ -96,7 +96,7 @@ def test_providers() -> None:
 )
 def test_bad_provider_line_is_skipped(line: str) -> None:
     names = parse_providers(f'{line}\n01000068 "Zwei"'.encode())
-    assert [warning.line for warning in names.warnings] == [1]
+    assert [problem.place.line for problem in names.problems] == [1]
     assert list(names.names.values()) == ["Zwei"]
 
 
@@ -105,7 +105,7 @@ def test_channelinfo() -> None:
         b'; remark\n1702:0:000b  "Eins"\n1802:4801,4901:015F\t"Zwei # 2"\n1702:1:b "Drei"\n'
         b'1702:1:b "Spaeter"\n'
     )
-    assert not names.warnings
+    assert not names.problems
     assert names.name(Caid(0x1702), Ident(0x5), Sid(0xB)) == "Eins"
     assert names.name(Caid(0x1702), Ident(0x1), Sid(0xB)) == "Drei"
     assert names.name(Caid(0x1802), Ident(0x4801), Sid(0x15F)) == "Zwei # 2"
@@ -128,12 +128,12 @@ def test_channelinfo() -> None:
 )
 def test_bad_channel_line_is_skipped(line: str) -> None:
     names = parse_channelinfo(f'{line}\n1:2:3 "Zwei"'.encode())
-    assert [warning.line for warning in names.warnings] == [1]
+    assert [problem.place.line for problem in names.problems] == [1]
     assert names.names == {(1, 2, 3): "Zwei"}
 
 
 @pytest.mark.parametrize("parser", [parse_prio, parse_providers, parse_channelinfo])
 def test_utf16_companion_is_not_read(parser: object) -> None:
     assert callable(parser)
-    (warning,) = parser("P: 0500".encode("utf-16")).warnings
-    assert "UTF-16" in warning.text
+    (problem,) = parser("P: 0500".encode("utf-16")).problems
+    assert "UTF-16" in problem.text

@@ -114,7 +114,7 @@ def test_suggestions_are_not_made_for_thousands_of_keys() -> None:
 )
 def test_file_of_something_else_is_refused(text: str) -> None:
     result = parse(text.encode())
-    assert (None, "E002") in [(found.line, found.code.value) for found in result.diagnostics]
+    assert (None, "E002") in [(found.place.line, found.code.value) for found in result.diagnostics]
     assert result.refused
 
 

@@ -13,7 +13,7 @@ JOINED = "0102030405060708091011121314"
 
 def read(*lines: str) -> tuple[dict[str, Any], list[tuple[int | None, str]]]:
     result = parse("\n".join(lines).encode())
-    found = [(message.line, message.code.value) for message in result.diagnostics]
+    found = [(message.place.line, message.code.value) for message in result.diagnostics]
     return as_json(result, show_secrets=True), found
 
 

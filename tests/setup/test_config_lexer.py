@@ -9,7 +9,7 @@ ACCOUNT = b"F: anna secret 1 0 0\n"
 
 
 def codes(result: ParseResult) -> list[tuple[int | None, str]]:
-    return [(found.line, found.code.value) for found in result.diagnostics]
+    return [(found.place.line, found.code.value) for found in result.diagnostics]
 
 
 def users(result: ParseResult) -> list[tuple[int, str, str]]:
@@ -88,7 +88,7 @@ def test_odd_blanks(blank: str) -> None:
     text = "\n".join(lines).replace("{}", blank)
     result = parse(text.encode())
     assert codes(result) == [(1, "W102"), (6, "W102")]
-    assert [found.column for found in result.diagnostics] == [3, 7]
+    assert [found.place.column for found in result.diagnostics] == [3, 7]
     assert [user for _, user, _ in users(result)] == ["anna", "b", "d"]
 
 
@@ -119,7 +119,7 @@ def test_comment_begins_at_the_start_of_a_token(text: str, left: str) -> None:
 def test_hash_inside_a_token_is_worth_a_warning() -> None:
     result = parse(b"F: anna pass#word\nWEBINFO USERNAME : a b#c\nWEBINFO PASSWORD : p\n")
     assert codes(result) == [(1, "W110"), (2, "W110")]
-    assert [found.column for found in result.diagnostics] == [13, 23]
+    assert [found.place.column for found in result.diagnostics] == [13, 23]
     assert users(result) == [(1, "anna", "pass#word")]
     assert result.config.webinfo.username == "a b#c"
 

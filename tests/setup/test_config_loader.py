@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from cccamd.setup import files
 from cccamd.setup.cccamcfg import (
+    SEARCHED_PATHS,
     Config,
     ConfigFileError,
     ConfigFileMissingError,
     load_config,
-    loader,
     read_file,
     read_stream,
 )
@@ -21,7 +22,7 @@ def test_named_file_is_the_only_one(tmp_path: Path) -> None:
     usual.write_bytes(b"F: other secret\n")
     loaded = load_config(named, searched=(usual,))
     assert (loaded.path, loaded.missing) == (named, True)
-    assert loaded.result.config == Config()
+    assert loaded.result.config == Config(file=str(named))
     named.write_bytes(b"F: anna secret\n")
     loaded = load_config(named, searched=(usual,))
     assert (loaded.path, loaded.missing) == (named, False)
@@ -39,7 +40,7 @@ def test_first_existing_file_counts(tmp_path: Path) -> None:
 
 
 def test_usual_paths() -> None:
-    names = [str(path) for path in loader.SEARCHED_PATHS]
+    names = [str(path) for path in SEARCHED_PATHS]
     assert names == ["/var/etc/CCcam.cfg", "/etc/CCcam.cfg", "/etc/cccam/CCcam.cfg"]
 
 
@@ -72,7 +73,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loader, "SIZE_LIMIT", 4)
+    monkeypatch.setattr(files, "SIZE_LIMIT", 4)
     assert read_stream(io.BytesIO(b"1234"), "stdin") == b"1234"
     with pytest.raises(ConfigFileError, match="larger than"):
         read_stream(io.BytesIO(b"12345"), "stdin")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from cccamd.ids import Caid, Ident, Sid, format_service
 from cccamd.setup.cccamcfg import (
     CLine,
+    Code,
     FLine,
     Limit,
     NLine,
@@ -21,8 +22,8 @@ from cccamd.setup.cccamcfg import (
     parse_prio,
     parse_providers,
 )
-from cccamd.setup.cccamcfg.directives import KNOWN_KEYS
-from cccamd.setup.cccamcfg.lexer import read_source
+from cccamd.setup.cccamcfg.directives import KNOWN_KEYS, normal_key
+from cccamd.setup.cccamcfg.lexer import read_source, replace_odd_blanks
 
 # Pieces of which most combinations are almost a line.
 PIECES = (
@@ -44,17 +45,29 @@ def check_places(data: bytes) -> None:
     result = parse(data)
     lines = read_source(data).physical_lines
     masked = masked_lines(data, range(len(lines) + 1))
-    errors = {message.line for message in result.diagnostics if message.severity is Severity.ERROR}
+    errors = {
+        message.place.line for message in result.diagnostics if message.severity is Severity.ERROR
+    }
     for message in result.diagnostics:
         assert message.text
         assert message.text.isprintable()
-        if message.line is None:
+        if message.place.line is None:
             continue
-        assert 1 <= message.line <= len(lines)
-        assert 1 <= message.column <= len(lines[message.line - 1]) + 1
-        shown = masked[message.line]
-        assert 1 <= shown.column(message.column) <= len(shown.text) + 1
-        assert message.severity is Severity.ERROR or message.line not in errors
+        assert 1 <= message.place.line <= len(lines)
+        assert 1 <= message.place.column <= len(lines[message.place.line - 1]) + 1
+        shown = masked[message.place.line]
+        assert 1 <= shown.column(message.place.column) <= len(shown.text) + 1
+        assert message.severity is Severity.ERROR or message.place.line not in errors
+    clashes = {m.place.line for m in result.diagnostics if m.code is Code.PORT_CLASH}
+    refused = [line.fault.place.line for line in result.config.refused_lines]
+    assert errors - {None} == {*refused, *clashes}
+    for key, places in result.config.places.items():
+        for place in places:
+            assert place.line is not None
+            assert place.column is not None
+            written = lines[place.line - 1][: place.column - 1]
+            name = normal_key(replace_odd_blanks(written).strip(" \t:="))
+            assert KNOWN_KEYS[name] is KNOWN_KEYS[key]
     json.dumps(as_json(result, show_secrets=True))
 
 

@@ -15,7 +15,7 @@ def read(*lines: str) -> tuple[dict[str, Any], list[tuple[int | None, str]]]:
 
 
 def codes(result: ParseResult) -> list[tuple[int | None, str]]:
-    return [(found.line, found.code.value) for found in result.diagnostics]
+    return [(found.place.line, found.code.value) for found in result.diagnostics]
 
 
 @pytest.mark.parametrize(
@@ -264,6 +264,6 @@ def test_hints_are_no_diagnostics() -> None:
     )
     result = parse(text.encode())
     assert not result.diagnostics
-    hints = {hint.line: hint.text for hint in result.hints if hint.line}
+    hints = {hint.place.line: hint.text for hint in result.hints if hint.place.line}
     assert sorted(hints) == [2, 3, 4, 5, 6]
     assert "DISABLE EMM blocks the EMM of this client" in hints[5]

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from reading import KINDS
 
+from cccamd.setup.files import Place
 from cccamd.setup.toml import ParsedToml, TomlConfig, load
 
 
@@ -15,13 +16,14 @@ def test_reads_a_file_and_remembers_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_bytes(b'\xef\xbb\xbf[[card]]\r\nkind = "test"\r\ncaid = "1"\r\nx = 1\r\n')
     (problem,) = read(path).problems
-    assert (problem.source, problem.line) == (str(path), 4)
+    assert problem.place == Place(str(path), 4, 1)
     path.write_text('[[card]]\nkind = "test"\ncaid = "1"\n')
     assert read(path).config.cards[0].config.folder == tmp_path
 
 
 def test_a_missing_file_matters_only_when_named(tmp_path: Path) -> None:
-    assert read(tmp_path / "cccamd.toml", required=False) == ParsedToml()
+    path = tmp_path / "cccamd.toml"
+    assert read(path, required=False) == ParsedToml(TomlConfig(file=str(path)))
     named = read(tmp_path / "cccamd.toml")
     assert not named.usable
     assert str(named.problems[0]) == f"{tmp_path / 'cccamd.toml'}: error: no such file"
@@ -38,7 +40,7 @@ def test_wrong_encodings(tmp_path: Path, data: bytes, expected: str) -> None:
     path = tmp_path / "cccamd.toml"
     path.write_bytes(data)
     parsed = read(path)
-    assert (parsed.usable, parsed.config) == (False, TomlConfig())
+    assert (parsed.usable, parsed.config) == (False, TomlConfig(file=str(path)))
     assert str(parsed.problems[0]) == f"{path}{expected}"
 
 

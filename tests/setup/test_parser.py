@@ -146,7 +146,7 @@ def test_each_problem_has_its_place_and_words(text: str, expected: str) -> None:
 
 def test_all_problems_are_told_at_once() -> None:
     text = '[limits]\nqueue_limit = 0\nmax_clients = 0\n[[card]]\nkind = "test"\ncaid = "x"\nz = 1'
-    assert [(problem.line, problem.column) for problem in read(text).problems] == [
+    assert [problem.place.order for problem in read(text).problems] == [
         (2, 15),
         (3, 15),
         (6, 8),
@@ -188,7 +188,7 @@ def test_accounts_and_upstreams_are_unique() -> None:
     upstream = "[[upstream]]\nhost = '{}'\nport = 1\nuser = 'u'\ngroup = 'g'\n"
     parsed = read(account * 2 + upstream.format("h") + upstream.format("H"))
     assert (len(parsed.config.accounts), len(parsed.config.upstreams)) == (1, 1)
-    assert [problem.line for problem in parsed.problems] == [4, 12]
+    assert [problem.place.line for problem in parsed.problems] == [4, 12]
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,8 @@ entries = st.dictionaries(keys, values, max_size=4).map(
 @given(st.lists(st.tuples(tables, entries).map("\n".join), max_size=4).map("\n".join))
 def test_any_value_of_any_key_gives_a_config_or_problems(text: str) -> None:
     for problem in read(text).problems:
-        assert problem.line is None or 1 <= problem.line <= text.count("\n") + 1
+        line = problem.place.line
+        assert line is None or 1 <= line <= text.count("\n") + 1
 
 
 def test_kinds_come_as_an_argument() -> None:

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.setup.toml.positions import KeyPath, Position, locate
+from cccamd.setup.files import Place
+from cccamd.setup.toml.positions import KeyPath, locate
 
+FILE = "cccamd.toml"
 TEXT = '''\
 # a remark [with] = things
 top = 1
@@ -50,28 +52,28 @@ PLACES = {
 @pytest.mark.parametrize("path", PLACES, ids=str)
 def test_finds_keys_and_values(path: KeyPath) -> None:
     line, key_column, value_column = PLACES[path]
-    positions = locate(TEXT)
-    assert positions.value(path) == Position(line, value_column)
+    positions = locate(TEXT, FILE)
+    assert positions.value(path) == Place(FILE, line, value_column)
     if key_column:
-        assert positions.key(path) == Position(line, key_column)
+        assert positions.key(path) == Place(FILE, line, key_column)
 
 
 def test_finds_headers() -> None:
-    positions = locate(TEXT)
-    assert positions.key(("card", 0)) == Position(10, 1)
-    assert positions.key(("card", 1)) == Position(15, 1)
-    assert positions.key(("card", 1, "services")) == Position(17, 1)
-    assert positions.value(("network",)) == Position(3, 1)
+    positions = locate(TEXT, FILE)
+    assert positions.key(("card", 0)) == Place(FILE, 10, 1)
+    assert positions.key(("card", 1)) == Place(FILE, 15, 1)
+    assert positions.key(("card", 1, "services")) == Place(FILE, 17, 1)
+    assert positions.value(("network",)) == Place(FILE, 3, 1)
 
 
 def test_unknown_paths_give_the_nearest_known_part() -> None:
-    positions = locate(TEXT)
-    assert positions.key(("card", 1, "absent", "deeper")) == Position(15, 1)
-    assert positions.key(("absent",)) == Position(1, 1)
+    positions = locate(TEXT, FILE)
+    assert positions.key(("card", 1, "absent", "deeper")) == Place(FILE, 15, 1)
+    assert positions.key(("absent",)) == Place(FILE, 1, 1)
 
 
 def test_values_as_they_were_written() -> None:
-    positions = locate(TEXT)
+    positions = locate(TEXT, FILE)
     assert positions.written(("card", 1, "caid")) == "0x0B00"
     assert positions.written(("network", "allow", 1)) == "'b # no remark'"
     assert positions.written(("card", 1)) == ""
@@ -132,6 +134,6 @@ def test_every_value_is_found_where_it_stands(text: str) -> None:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return
-    positions = locate(text)
+    positions = locate(text, FILE)
     for path, value in leaves(data):
         assert tomllib.loads(f"x = {positions.written(path)}")["x"] == value

@@ -27,7 +27,7 @@ def test_the_file_that_was_read_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "F: anna secret\nF: anna other\n")
     files = load_files(path, None)
     assert f"configuration read from {path}" in texts(path)
-    assert any(text.startswith(f"{path}:2: W140") for text in texts(path))
+    assert any(text.startswith(f"{path}:2:4: W140") for text in texts(path))
     assert not any("secret" in text for text in texts(path))
     assert [line.user for line in files.config.f_lines] == ["anna"]
     assert files.example is None

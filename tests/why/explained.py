@@ -8,7 +8,7 @@ from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.toml import TomlConfig
-from cccamd.why import Evidence, Explanation, Question, explain, read_places
+from cccamd.why import Evidence, Explanation, Question, explain
 from cccamd.wire.cccam import CardAdded, Provider
 
 OURS, FAR = NodeId(b"ourselfs"), NodeId(b"far away")
@@ -86,9 +86,7 @@ def evidence(
     cfg: str, *cards: CardAdded, status: SourceStatus | None = None, **words: Any
 ) -> Evidence:
     """A running server with this CCcam.cfg, and one upstream that announces these cards."""
-    data = cfg.encode()
-    result = parse(data)
-    config = result.config
+    config = parse(cfg.encode(), file="/etc/CCcam.cfg").config
     table = CardTable(OURS)
     policy = SourcePolicy(
         limits=config.c_lines[0].limits if config.c_lines else (),
@@ -104,9 +102,8 @@ def evidence(
         "at": NOW,
         "minute": 18 * 60,
         "config": config,
-        "toml": TomlConfig(),
+        "toml": TomlConfig(file="/etc/cccamd.toml"),
         "priorities": Priorities(),
-        "places": read_places(data, result, config="/etc/CCcam.cfg", toml="/etc/cccamd.toml"),
         "table": table,
         "sources": sources,
         "clients": {"anna": client()},

@@ -71,6 +71,14 @@ CARDS = [
         id="global limits",
     ),
     pytest.param(
+        "F: anna secret\nGLOBAL LIMITS = { 0b00:0 }",
+        announced(),
+        "limited",
+        "{ 0B00:0:0 } of GLOBAL LIMITS in line 2 of /etc/CCcam.cfg",
+        "into GLOBAL LIMITS in line 2 of /etc/CCcam.cfg",
+        id="global limits with an equals sign",
+    ),
+    pytest.param(
         "F: anna secret",
         announced(reshare=0),
         "not-reshared",
@@ -235,9 +243,17 @@ def test_an_i_line_switches_a_card_off() -> None:
 
 def test_an_account_whose_line_is_broken() -> None:
     answer = ask(evidence("F: anna secret 1 0 0 { 0100:000080:15df }"))
-    assert "line 1 of /etc/CCcam.cfg is not used, so there is no such account" in answer.summary
-    assert "E314" in answer.summary
+    assert "line 1 of /etc/CCcam.cfg is not used: '0100:000080:15df' does not" in answer.summary
+    assert "(E314); so there is no account anna" in answer.summary
     assert "secret" not in str(answer)
+
+
+def test_an_account_whose_line_lacks_its_colon() -> None:
+    answer = ask(evidence("F anna topsecret 1 0 0"))
+    assert "line 1 of /etc/CCcam.cfg is not used: no ':' behind F" in answer.summary
+    assert [finding.code for finding in answer.findings] == ["f-line-refused"]
+    assert answer.findings[0].change == "write F: and then the value"
+    assert "topsecret" not in str(answer)
 
 
 def test_an_account_that_is_not_there() -> None:
@@ -338,7 +354,7 @@ def test_a_list_that_became_shorter_and_a_c_line_that_is_broken() -> None:
     first, second = ask(evidence(cfg, status=source(cards_by_hop=()), recent=recent)).sources
     assert first.findings[-1].text == "its list went from 3 cards to 0 2 min ago"
     assert second.name == "a.example"
-    assert "line 2 of /etc/CCcam.cfg is not used: E302" in second.findings[0].text
+    assert "line 2 of /etc/CCcam.cfg is not used: the port is" in second.findings[0].text
     assert "topsecret" not in str(second)
 
 

@@ -73,11 +73,11 @@ def check(
     except ConfigFileError as error:
         typer.echo(f"cccamd check: {error}", err=True)
         raise typer.Exit(_EXIT_UNREADABLE) from None
-    result = parse(data)
+    result = parse(data, file="stdin" if file == _STDIN else file)
     if as_data:
         typer.echo(json.dumps(as_json(result, show_secrets=show_secrets), indent=2))
     else:
-        _print_for_people("stdin" if file == _STDIN else file, data, result)
+        _print_for_people(data, result)
     raise typer.Exit(_exit_status(result, strict=strict))
 
 
@@ -109,43 +109,42 @@ def _exit_status(result: ParseResult, *, strict: bool) -> int:
     return _EXIT_FAULTS if severities & faults else _EXIT_CLEAN
 
 
-def _print_for_people(name: str, data: bytes, result: ParseResult) -> None:
+def _print_for_people(data: bytes, result: ParseResult) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a user name that the terminal cannot show
     console = Console(soft_wrap=True)
     width = console.width if console.is_terminal else _WIDTH_OF_FILES
-    numbers = {found.line for found in result.diagnostics if found.line is not None}
+    numbers = {found.place.line for found in result.diagnostics if found.place.line is not None}
     lines = masked_lines(data, numbers)
     report = [
         segment
         for found in result.diagnostics
-        for segment in _message(name, found, lines=lines, width=width - len(_INDENT))
+        for segment in _message(found, lines=lines, width=width - len(_INDENT))
     ]
-    report += (_hint(name, hint) for hint in result.hints)
+    report += (_hint(hint) for hint in result.hints)
     report.append(Segment(f"{_summary(result)}\n"))
     # Not rich's own text: it takes several times as long for the same lines.
     console.print(Segments(report), end="")
 
 
 def _message(
-    name: str, found: Diagnostic, *, lines: Mapping[int, MaskedLine], width: int
+    found: Diagnostic, *, lines: Mapping[int, MaskedLine], width: int
 ) -> Iterator[Segment]:
     label, style = _LABELS[found.severity]
-    place = name if found.line is None else f"{name}:{found.line}:{found.column}"
+    place = found.place
     yield Segment(f"{place}: ")
     yield Segment(f"{label} {found.code}", style)
     yield Segment(f": {found.text}\n")
-    if found.line is not None and found.line in lines:
-        shown, mark = _excerpt(lines[found.line], found.column, width)
+    if place.line is not None and place.line in lines:
+        shown, mark = _excerpt(lines[place.line], place.column or 1, width)
         yield Segment(f"{_INDENT}{shown}\n")
         yield Segment(f"{_INDENT}{mark}\n", style)
     if found.instead is not None:
         yield Segment(f"{_INDENT}help: {found.instead}\n", _HELP_STYLE)
 
 
-def _hint(name: str, hint: Hint) -> Segment:
-    place = name if hint.line is None else f"{name}:{hint.line}"
-    return Segment(f"{place}: hint: {hint.text}\n", _HINT_STYLE)
+def _hint(hint: Hint) -> Segment:
+    return Segment(f"{hint.place}: hint: {hint.text}\n", _HINT_STYLE)
 
 
 def _excerpt(line: MaskedLine, column: int, width: int) -> tuple[str, str]:

@@ -18,17 +18,15 @@ from cccamd.cli.webreader import (
     read_api,
 )
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_sid
-from cccamd.setup.cccamcfg import ConfigFileError, parse, read_file
+from cccamd.setup.cccamcfg import ConfigFileError
 from cccamd.setup.startup import Files, load_files
 from cccamd.why import (
     Explanation,
     NotAnExplanationError,
-    Places,
     Question,
     as_json,
     evidence_of_files,
     from_json,
-    read_places,
     report_lines,
 )
 from cccamd.why import explain as make_explanation
@@ -159,7 +157,6 @@ def explain_files(question: Question, files: Files) -> Explanation:
         files.config,
         files.toml,
         files.priorities,
-        places=_places(files),
         at=now,
         minute=60 * local.tm_hour + local.tm_min,
     )
@@ -171,14 +168,3 @@ def _troubles(files: Files) -> list[str]:
     if not files.refused:
         return []
     return [text for level, text in files.messages if level >= logging.ERROR]
-
-
-def _places(files: Files) -> Places:
-    if len(files.paths) < 2:
-        return Places(config="the built-in example")
-    config, toml, *_ = files.paths
-    try:
-        data = read_file(config)
-    except ConfigFileError:
-        data = b""
-    return read_places(data, parse(data), config=str(config), toml=str(toml))

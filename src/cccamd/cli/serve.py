@@ -212,5 +212,4 @@ def _setup(files: Files) -> Setup:
         toml=files.toml,
         priorities=files.priorities,
         names=files.names,
-        places=files.places,
     )

@@ -5,8 +5,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Final
 
 from cccamd.doctor.finding import Check, Finding, Verdict
-from cccamd.doctor.interfaces import Addresses
 from cccamd.doctor.wording import listed
+from cccamd.machine import Addresses
 
 CARRIER_GRADE: Final = IPv4Network("100.64.0.0/10")
 """RFC 6598: providers put many customers behind one public address with it."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cccamd.doctor.finding import Check, Finding, Verdict
 from cccamd.doctor.installation import Installation
-from cccamd.doctor.permissions import Place, User, first_barrier, group_name, is_open_to_all
 from cccamd.doctor.wording import count, listed, some_of
+from cccamd.machine import SystemUser, WayPart, first_barrier, group_name, is_open_to_all
 from cccamd.setup.cccamcfg import SEARCHED_PATHS, Diagnostic, ParseResult, Severity
 from cccamd.setup.toml import ParsedToml
 
@@ -17,8 +17,8 @@ class Access:
     """A file, the way to it, and who has to read it."""
 
     path: Path
-    way: tuple[Place, ...]
-    user: User
+    way: tuple[WayPart, ...]
+    user: SystemUser
     why: str
     """How we know that it is this user."""
 
@@ -170,7 +170,7 @@ def _lines(diagnostics: Sequence[Diagnostic]) -> tuple[str, ...]:
 
 def _some_lines(diagnostics: Sequence[Diagnostic]) -> Iterator[str]:
     for found in diagnostics[:_LINES_SHOWN]:
-        place = "the file" if found.line is None else f"line {found.line}"
+        place = "the file" if found.place.line is None else f"line {found.place.line}"
         yield f"{place}: {found.code.value}: {found.sentence()}"
     if len(diagnostics) > _LINES_SHOWN:
         yield f"and {len(diagnostics) - _LINES_SHOWN} more"

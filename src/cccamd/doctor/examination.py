@@ -12,13 +12,7 @@ from cccamd.cards import CardTable, Rejected, SourceId
 from cccamd.doctor.accounts import KnownCards, judge_accounts, running_cards
 from cccamd.doctor.address import judge_address
 from cccamd.doctor.answer_times import judge_answer_times
-from cccamd.doctor.clock import (
-    TimeAnswer,
-    ask_time,
-    configured_servers,
-    is_synchronised,
-    judge_clock,
-)
+from cccamd.doctor.clock import judge_clock
 from cccamd.doctor.config_file import (
     Access,
     judge_access,
@@ -28,21 +22,11 @@ from cccamd.doctor.config_file import (
     judge_toml,
 )
 from cccamd.doctor.finding import Check, Finding, Verdict
-from cccamd.doctor.firewall import Knock, judge_firewall, knock, look_at_rules
+from cccamd.doctor.firewall import judge_firewall
 from cccamd.doctor.installation import Installation, read_installation
-from cccamd.doctor.interfaces import Addresses, look_at_addresses
-from cccamd.doctor.node_id import (
-    NodeIdFile,
-    Peer,
-    judge_node_id,
-    judge_twins,
-    look_at_file,
-    peers_of,
-)
-from cccamd.doctor.packetfilter import Packet
-from cccamd.doctor.permissions import user_numbered, way_to
-from cccamd.doctor.ports import Door, Holder, doors_of, judge_door, look_at_door
-from cccamd.doctor.resources import Demand, judge_files, judge_memory, look_at_supply
+from cccamd.doctor.node_id import Peer, judge_node_id, judge_twins, peers_of
+from cccamd.doctor.ports import WantedPort, judge_port, wanted_ports
+from cccamd.doctor.resources import Demand, judge_files, judge_memory
 from cccamd.doctor.round_trip import judge_round_trip
 from cccamd.doctor.running import (
     RunningSource,
@@ -51,10 +35,31 @@ from cccamd.doctor.running import (
     fetch_status,
     judge_server,
 )
-from cccamd.doctor.service_user import find_service_user
 from cccamd.doctor.trial import Trial, try_server
 from cccamd.doctor.upstreams import Patient, judge_upstream
 from cccamd.ids import NodeId, format_node_id
+from cccamd.machine import (
+    Addresses,
+    FirstPacket,
+    Knock,
+    NodeIdFile,
+    PortHolder,
+    SystemUser,
+    TimeAnswer,
+    ask_time,
+    configured_servers,
+    find_unit_user,
+    holder_of,
+    is_synchronised,
+    knock,
+    look_at_addresses,
+    look_at_node_id,
+    look_at_rules,
+    look_at_supply,
+    try_to_bind,
+    user_numbered,
+    way_to,
+)
 from cccamd.net import Identity, Step
 from cccamd.server import Upstream, upstreams_of
 from cccamd.setup.cccamcfg import CLine
@@ -97,7 +102,7 @@ class _Case:
 
     request: Request
     installation: Installation
-    doors: list[tuple[Door, Holder | None, int | None]] = field(default_factory=list)
+    ports: list[tuple[WantedPort, PortHolder | None, int | None]] = field(default_factory=list)
     """Each with who has it, and the error number if it is not to be had."""
     status: RunningStatus | None = None
     why_no_status: str = ""
@@ -110,12 +115,12 @@ class _Case:
 
     def look(self) -> None:
         """Do all that other findings depend on."""
-        self.own = look_at_file(self.request.node_id)
+        self.own = look_at_node_id(self.request.node_id)
         self.table = CardTable(self.own.node_id or _stranger())
         if not self.installation.is_known:
             return
         config, bind = self.installation.config, self.installation.settings.server.bind
-        self.doors = [(door, *look_at_door(door)) for door in doors_of(config, bind)]
+        self.ports = [_look_at_port(wanted) for wanted in wanted_ports(config, bind)]
         if self.server is not None:
             try:
                 self.status = fetch_status(config.webinfo, bind)
@@ -125,9 +130,9 @@ class _Case:
             self.trials = asyncio.run(self._try_all())
 
     @property
-    def server(self) -> Holder | None:
+    def server(self) -> PortHolder | None:
         """Our running server."""
-        holders = (holder for _, holder, _ in self.doors)
+        holders = (holder for _, holder, _ in self.ports)
         return next((holder for holder in holders if holder and holder.is_ours), None)
 
     def findings(self) -> Iterator[Finding]:
@@ -167,23 +172,31 @@ class _Case:
             way = way_to(path)
         except OSError:  # judge_source and judge_toml tell
             return None
-        process = self.server.process if self.server else None
-        found = find_service_user(process)
-        user, why = found or (user_numbered(os.geteuid()), "who runs doctor now")
+        user, why = self._service_user()
         return Access(path=path, way=way, user=user, why=why)
 
+    def _service_user(self) -> tuple[SystemUser, str]:
+        """The user of the running server, else that of its unit file; and how we know."""
+        process = self.server.process if self.server else None
+        if process is not None:
+            return user_numbered(process.uid), f"process {process.pid} runs as this user"
+        found = find_unit_user()
+        if found is not None:
+            return found[0], f"{found[1]} says so"
+        return user_numbered(os.geteuid()), "who runs doctor now"
+
     def _ports(self) -> Iterator[Finding]:
-        for door, holder, error in self.doors:
-            yield judge_door(door, holder, error)
+        for wanted, holder, error in self.ports:
+            yield judge_port(wanted, holder, error)
 
     def _firewall(self) -> Iterator[Finding]:
         port = self.installation.config.server_listen_port
         if not port:
             return
         addresses = self.addresses
-        packet = Packet(port=port, interface=addresses.interface, address=addresses.outward)
-        listens = any(holder and door.port == port for door, holder, _ in self.doors)
-        answer = knock(packet) if listens else Knock.NOT_TRIED
+        packet = FirstPacket(port=port, interface=addresses.interface, address=addresses.outward)
+        listens = any(holder and wanted.port == port for wanted, holder, _ in self.ports)
+        answer = knock(packet.address, port) if listens else Knock.NOT_TRIED
         yield judge_firewall(packet, look_at_rules(), answer)
 
     def _address(self) -> Finding:
@@ -197,7 +210,7 @@ class _Case:
         """Go to all servers, some at a time; log in only if our server does not run."""
         identity = Identity(_stranger(), self.request.program)
         turn = asyncio.Semaphore(TRIALS_AT_ONCE)
-        log_in = not any(_may_be_ours(holder) for _, holder, _ in self.doors)
+        log_in = not any(_may_be_ours(holder) for _, holder, _ in self.ports)
 
         async def try_one(upstream: Upstream) -> Trial:
             async with turn:
@@ -301,12 +314,18 @@ class _Case:
         yield judge_memory(demand, supply)
 
 
+def _look_at_port(wanted: WantedPort) -> tuple[WantedPort, PortHolder | None, int | None]:
+    error = try_to_bind(wanted.port, wanted.addresses)
+    holder = holder_of(wanted.port, wanted.addresses) if error is not None else None
+    return wanted, holder, error
+
+
 def _stranger() -> NodeId:
     """A node id of nobody, so that the doctor is never taken for a clone of the server."""
     return make_node_id(os.urandom(NODE_ID_RANDOM_LENGTH))
 
 
-def _may_be_ours(holder: Holder | None) -> bool:
+def _may_be_ours(holder: PortHolder | None) -> bool:
     """Whether somebody listens who is our server, or could be it and hides."""
     return holder is not None and (holder.is_ours or holder.process is None)
 

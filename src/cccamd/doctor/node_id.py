@@ -2,42 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
-from pathlib import Path
 from typing import Final
 
 from cccamd.doctor.finding import Check, Finding, Verdict
 from cccamd.doctor.running import RunningStatus
 from cccamd.doctor.wording import some_of
-from cccamd.errors import NodeIdError
-from cccamd.ids import NodeId, format_node_id, parse_node_id
+from cccamd.ids import format_node_id
+from cccamd.machine import FileState, NodeIdFile
 from cccamd.wire.cccam import SHARED_NODE_IDS
 
-MACHINE_ID: Final = Path("/etc/machine-id")
-"""Written when a system is installed or first started."""
 DAY: Final = 86_400.0
-SIZE_LIMIT: Final = 1024
-
-
-class FileState(Enum):
-    """What there is under the file's name."""
-
-    GOOD = "good"
-    MISSING = "missing"
-    CORRUPT = "corrupt"
-    HIDDEN = "hidden"
-    """We may not read it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeIdFile:
-    """The file with our node id."""
-
-    path: Path
-    state: FileState
-    node_id: NodeId | None = None
-    older_by: float = 0.0
-    """Seconds that the file is older than the system it is on; 0 if it is not, or unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,28 +111,3 @@ def peers_of(status: RunningStatus) -> list[Peer]:
 
 def _finding(verdict: Verdict, evidence: str, advice: str = "") -> Finding:
     return Finding(check=Check.NODE_ID, verdict=verdict, evidence=evidence, advice=advice)
-
-
-# What touches the system.
-
-
-def look_at_file(path: Path, *, machine_id: Path = MACHINE_ID) -> NodeIdFile:
-    """Read the node id file; nothing is made or changed."""
-    try:
-        with path.open("rb") as file:
-            node_id = parse_node_id(file.read(SIZE_LIMIT).decode("ascii", "replace"))
-    except FileNotFoundError:
-        return NodeIdFile(path=path, state=FileState.MISSING)
-    except OSError:
-        return NodeIdFile(path=path, state=FileState.HIDDEN)
-    except NodeIdError:
-        return NodeIdFile(path=path, state=FileState.CORRUPT)
-    older_by = _older_by(path, machine_id)
-    return NodeIdFile(path=path, state=FileState.GOOD, node_id=node_id, older_by=older_by)
-
-
-def _older_by(path: Path, machine_id: Path) -> float:
-    try:
-        return max(0.0, machine_id.stat().st_mtime - path.stat().st_mtime)
-    except OSError:
-        return 0.0

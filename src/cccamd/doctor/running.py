@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cccamd.doctor.finding import Check, Finding, Verdict
 from cccamd.doctor.installation import Installation
-from cccamd.doctor.ports import Holder
 from cccamd.facts import SourceKind
+from cccamd.machine import PortHolder
 from cccamd.setup.cccamcfg import InfoPort
 
 FETCH_TIMEOUT: Final = 3.0
@@ -91,7 +91,10 @@ class StatusUnavailable(Exception):
 
 
 def judge_server(
-    installation: Installation, holder: Holder | None, status: RunningStatus | None, why_not: str
+    installation: Installation,
+    holder: PortHolder | None,
+    status: RunningStatus | None,
+    why_not: str,
 ) -> Finding:
     """Say whether our server runs, and whether it runs with the file that was read."""
     if holder is None or not holder.is_ours:

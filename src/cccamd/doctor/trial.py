@@ -2,13 +2,13 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cccamd.ids import NodeId
+from cccamd.machine import connect_time
 from cccamd.net import (
     Client,
     ConnectError,
@@ -105,11 +105,10 @@ async def _connect_times(address: str, target: Target) -> tuple[float, ...]:
 
 
 async def _connect_time(address: str, target: Target) -> float:
-    started = time.perf_counter()
-    _, writer = await _open(address, target)
-    took = time.perf_counter() - started
-    writer.close()
-    return took
+    try:
+        return await connect_time(address, target.port, timeout=STEP_TIMEOUT)
+    except OSError as error:
+        raise explain_connect_error(error, host=target.host, port=target.port) from error
 
 
 async def _open(address: str, target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

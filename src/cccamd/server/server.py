@@ -32,7 +32,7 @@ from cccamd.setup.cccamcfg import Config
 from cccamd.setup.startup import Names
 from cccamd.setup.toml import AllowedNetworks, TomlConfig
 from cccamd.watch.journal import Journal
-from cccamd.why import Evidence, Explanation, Places, Question, explain
+from cccamd.why import Evidence, Explanation, Question, explain
 from cccamd.wire.cccam import CloseReason, Version
 
 log = logging.getLogger("cccamd.server")
@@ -54,7 +54,6 @@ class Setup:
     toml: TomlConfig
     priorities: Priorities
     names: Names = field(default_factory=Names)
-    places: Places = field(default_factory=lambda: Places(config=""))
 
 
 class Server:
@@ -106,7 +105,7 @@ class Server:
     def snapshot(self) -> Snapshot:
         """What may be seen of this server now."""
         return take_snapshot(
-            config_path=self._setup.places.config,
+            config_path=self._setup.config.file,
             started_at=self._started_at,
             identity=self._identity,
             context=self._context,
@@ -258,7 +257,6 @@ class Server:
             config=setup.config,
             toml=setup.toml,
             priorities=setup.priorities,
-            places=setup.places,
             table=self._table,
             sources=dict(zip(ids, snapshot.sources, strict=True)),
             clients={client.account: client for client in snapshot.clients},

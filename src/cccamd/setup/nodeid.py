@@ -7,7 +7,7 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-from cccamd.errors import NodeIdError
+from cccamd.errors import NumberError
 from cccamd.ids import NodeId, format_node_id, parse_node_id
 from cccamd.wire.cccam import NODE_ID_RANDOM_LENGTH, make_node_id, offers_partner
 
@@ -50,7 +50,7 @@ def load_or_make(path: Path) -> OwnNodeId:
         note = (logging.INFO, f"made a new node id and wrote it to {path}")
     except OSError as error:
         note = (logging.WARNING, f"cannot read the node id in {path}: {error.strerror}")
-    except NodeIdError as error:
+    except NumberError as error:
         note = (logging.WARNING, f"{path} does not hold a node id ({error}); it was replaced")
     if len(content) > CORRUPT_LIMIT or b":" in content:
         trouble = (

@@ -2,20 +2,20 @@
 
 import logging
 import secrets
-import socket
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from cccamd.ids import Sid
 from cccamd.localcards import find_kinds
+from cccamd.machine import own_address
 from cccamd.routing import Priorities, System
 from cccamd.setup.cccamcfg import (
     ChannelNames,
     Config,
     ConfigFileError,
     Diagnostic,
-    LoadedConfig,
     ParseResult,
     PrioEntry,
     ProviderNames,
@@ -27,11 +27,12 @@ from cccamd.setup.cccamcfg import (
     parse_providers,
     read_file,
 )
+from cccamd.setup.files import Problem
 from cccamd.setup.toml import FILE_NAME, ParsedToml, TomlConfig, load
 from cccamd.setup.toml import parse as parse_toml
-from cccamd.why import Places, read_places
 
 EXAMPLE_USER: Final = "receiver"
+EXAMPLE_FILE: Final = "the built-in example"
 EXAMPLE_TOML: Final = """
 [[card]]
 kind = "test"
@@ -85,7 +86,6 @@ class Files:
     paths: tuple[Path, ...]
     """The files that count, also those that are not there (yet)."""
     names: Names = field(default_factory=Names)
-    places: Places = field(default_factory=lambda: Places(config=""))
     example: Example | None = None
 
 
@@ -106,8 +106,8 @@ def load_files(config_path: Path | None, toml_path: Path | None) -> Files:
         messages.append((logging.ERROR, text))
     else:
         messages.append((logging.INFO, f"configuration read from {path}"))
-    messages += describe_diagnostics(path, loaded.result)
-    messages += _describe_unserved(path, loaded.result.config)
+    messages += describe_diagnostics(loaded.result)
+    messages += _describe_unserved(loaded.result.config)
     beside = path.parent / FILE_NAME
     toml = _load_toml(toml_path or beside, required=toml_path is not None, messages=messages)
     messages += _describe_strays(loaded.result.config, toml.config)
@@ -121,7 +121,6 @@ def load_files(config_path: Path | None, toml_path: Path | None) -> Files:
         doubtful=loaded.result.refused or _is_empty(path) or not toml.usable,
         paths=(path, toml_path or beside, *([Path(prio_path)] if prio_path else [])),
         names=_load_names(loaded.result.config, messages),
-        places=_find_places(path, toml_path or beside, loaded),
     )
 
 
@@ -133,19 +132,21 @@ def _is_empty(path: Path) -> bool:
         return True
 
 
-def describe_diagnostics(path: Path, result: ParseResult) -> list[Message]:
+def describe_diagnostics(result: ParseResult) -> list[Message]:
     """One log line for each diagnostic."""
-    return [(_LEVELS[found.severity], _describe(path, found)) for found in result.diagnostics]
+    return [(_LEVELS[found.severity], _describe(found)) for found in result.diagnostics]
 
 
-def _describe(path: Path, found: Diagnostic) -> str:
-    place = f"{path}" if found.line is None else f"{path}:{found.line}"
-    return f"{place}: {found.code.value}: {found.sentence()}"
+def _describe(found: Diagnostic) -> str:
+    return f"{found.place}: {found.code.value}: {found.sentence()}"
 
 
-def _describe_unserved(path: Path, config: Config) -> list[Message]:
+def _describe_unserved(config: Config) -> list[Message]:
     return [
-        (logging.WARNING, f"{path}:{line.line}: N-lines (newcamd) are read, but not served yet")
+        (
+            logging.WARNING,
+            f"{config.file}:{line.line}: N-lines (newcamd) are read, but not served yet",
+        )
         for line in config.n_lines
     ]
 
@@ -154,23 +155,26 @@ def _describe_strays(config: Config, toml: TomlConfig) -> list[Message]:
     """Tables that name an F-line or C-line which does not exist are typing errors."""
     users = {line.user for line in config.f_lines}
     links = {(line.host.lower(), line.port, line.user) for line in config.c_lines}
-    texts = [
-        f"{FILE_NAME}: [[account]] {account.identity} names no F-line"
+    strays = [
+        (f"[[account]] {account.identity}", "F-line")
         for account in toml.accounts
         if account.user not in users
     ]
-    texts += [
-        f"{FILE_NAME}: [[upstream]] {upstream.identity} names no C-line"
+    strays += [
+        (f"[[upstream]] {upstream.identity}", "C-line")
         for upstream in toml.upstreams
         if (upstream.host.lower(), upstream.port, upstream.user) not in links
     ]
-    return [(logging.WARNING, text) for text in texts]
+    return [
+        (logging.WARNING, f"{toml.place(table)}: {table} names no {missing}")
+        for table, missing in strays
+    ]
 
 
 def _load_example(toml_path: Path | None) -> Files:
     """Run something that a receiver can log in to, with what cccamd.toml says if it is named."""
     password = secrets.token_urlsafe(9)
-    result = parse(f"F: {EXAMPLE_USER} {password}\n".encode())
+    result = parse(f"F: {EXAMPLE_USER} {password}\n".encode(), file=EXAMPLE_FILE)
     messages: list[Message] = [(logging.INFO, "no CCcam.cfg was found: the built-in example runs")]
     kinds = find_kinds()
     toml = ParsedToml()
@@ -193,22 +197,26 @@ def _load_toml(path: Path, *, required: bool, messages: list[Message]) -> Parsed
     kinds = find_kinds()
     messages += [(logging.WARNING, text) for text in kinds.problems]
     toml = load(path, kinds=kinds.kinds, required=required)
-    messages += [
-        (logging.WARNING if problem.is_warning else logging.ERROR, str(problem))
-        for problem in toml.problems
-    ]
+    messages += _describe_problems(toml.problems)
     return toml
+
+
+def _describe_problems(problems: Iterable[Problem]) -> list[Message]:
+    return [
+        (logging.WARNING if problem.is_warning else logging.ERROR, str(problem))
+        for problem in problems
+    ]
 
 
 def _load_priorities(name: str | None, messages: list[Message]) -> Priorities:
     if name is None:
         return Priorities()
     try:
-        prio = parse_prio(read_file(Path(name)))
+        prio = parse_prio(read_file(Path(name)), file=name)
     except ConfigFileError as error:
         messages.append((logging.INFO, f"no priorities: {error}"))
         return Priorities()
-    messages += [(logging.WARNING, f"{name}:{found.line}: {found.text}") for found in prio.warnings]
+    messages += _describe_problems(prio.problems)
     return Priorities(
         ignored=tuple(_system(entry) for entry in prio.ignored),
         orders=tuple(tuple(_system(entry) for entry in order) for order in prio.orders),
@@ -217,41 +225,25 @@ def _load_priorities(name: str | None, messages: list[Message]) -> Priorities:
 
 def _load_names(config: Config, messages: list[Message]) -> Names:
     settings = config.settings
-    channels = _read_companion(settings.channelinfo_file, messages)
-    providers = _read_companion(settings.providerinfo_file, messages)
-    return Names(
-        channels=ChannelNames() if channels is None else parse_channelinfo(channels),
-        providers=ProviderNames() if providers is None else parse_providers(providers),
-    )
+    channels, providers = ChannelNames(), ProviderNames()
+    if name := settings.channelinfo_file:
+        channels = parse_channelinfo(_read_companion(name, messages), file=name)
+    if name := settings.providerinfo_file:
+        providers = parse_providers(_read_companion(name, messages), file=name)
+    for problems in (channels.problems, providers.problems):
+        if problems:
+            text = f"{problems[0]}; cccamd check shows all {len(problems)} of this file"
+            messages.append((logging.WARNING, text))
+    return Names(channels=channels, providers=providers)
 
 
-def _read_companion(name: str | None, messages: list[Message]) -> bytes | None:
-    if name is None:
-        return None
+def _read_companion(name: str, messages: list[Message]) -> bytes:
     try:
         return read_file(Path(name))
     except ConfigFileError as error:
         messages.append((logging.INFO, f"no names: {error}"))
-        return None
-
-
-def _find_places(path: Path, toml: Path, loaded: LoadedConfig) -> Places:
-    try:
-        data = read_file(path)
-    except ConfigFileError:
-        data = b""
-    return read_places(data, loaded.result, config=str(path), toml=str(toml))
+        return b""
 
 
 def _system(entry: PrioEntry) -> System:
     return System(entry.caid, entry.ident, entry.sid or Sid(0))
-
-
-def own_address() -> str:
-    """The address by which others in the network reach this machine; no packet is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])

@@ -15,14 +15,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from cccamd.errors import CccamdError
-from cccamd.ids import Caid, Ident, Sid, format_service
+from cccamd.errors import NumberError
+from cccamd.ids import format_caid, format_service, parse_service
 from cccamd.web.context import WebContext, explain_link
 from cccamd.web.oldwords import heading, home_block
 from cccamd.why import CardAnswer, Explanation, Question
 
 LENGTH_LIMIT: Final = 256
-_DIGITS: Final = {"caid": 4, "ident": 6, "sid": 4}
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("cccamd.web"),
     autoescape=True,
@@ -71,7 +70,7 @@ async def _explain(context: WebContext, request: Request) -> Response:
     given = {key: query.get(key, "") for key in ("account", "source", "channel")}
     try:
         question = read_question(query)
-    except QuestionError as error:
+    except NumberError as error:
         page = _render("explain.html", accounts=accounts, given=given, problem=str(error))
         return HTMLResponse(page, 400)
     explanation = context.explain(question)
@@ -87,52 +86,21 @@ async def _explain(context: WebContext, request: Request) -> Response:
     return HTMLResponse(page)
 
 
-class QuestionError(CccamdError):
-    """A question that cannot be read; the text is for the person who asked it."""
-
-
 def read_question(query: Mapping[str, str]) -> Question:
     """Read `account`, `source`, and `caid`, `ident`, `sid` or all three as `channel`.
 
     Raises:
-        QuestionError: a number is not hexadecimal, or too long.
+        NumberError: a number is none, or too long.
     """
-    numbers = _numbers(query)
-    caid, ident, sid = numbers["caid"], numbers["ident"], numbers["sid"]
+    given = (query.get(name, "") for name in ("caid", "ident", "sid"))
+    caid, ident, sid = parse_service(query.get("channel", "").strip() or ":".join(given))
     return Question(
         account=query.get("account", "")[:LENGTH_LIMIT] or None,
         source=query.get("source", "")[:LENGTH_LIMIT] or None,
-        caid=None if caid is None else Caid(caid),
-        ident=None if ident is None else Ident(ident),
-        sid=None if sid is None else Sid(sid),
+        caid=caid,
+        ident=ident,
+        sid=sid,
     )
-
-
-def _numbers(query: Mapping[str, str]) -> dict[str, int | None]:
-    parts = {name: query.get(name, "").strip() for name in _DIGITS}
-    channel = query.get("channel", "").strip()
-    if channel:
-        given = channel.split(":")
-        if len(given) > len(_DIGITS):
-            raise QuestionError(
-                "write a channel as CAID:provider:SID, for instance 0B00:030B00:1D80"
-            )
-        parts |= dict(zip(_DIGITS, given, strict=False))
-    return {name: _number(name, text.strip()) for name, text in parts.items()}
-
-
-def _number(name: str, text: str) -> int | None:
-    if not text:
-        return None
-    digits = _DIGITS[name]
-    try:
-        number = int(text, 16)
-    except ValueError:
-        number = -1
-    if not 0 <= number < 16**digits or len(text) > digits + 2:
-        what = "provider" if name == "ident" else name.upper()
-        raise QuestionError(f"a {what} is up to {digits} hex digits")
-    return number
 
 
 def _groups(explanation: Explanation) -> list[list[CardAnswer]]:
@@ -147,7 +115,7 @@ def _channel_text(question: Question) -> str:
     if question.caid is None:
         return ""
     if question.ident is None or question.sid is None:
-        return f"{question.caid:04X}"
+        return format_caid(question.caid)
     return format_service(question.caid, question.ident, question.sid)
 
 

@@ -21,19 +21,16 @@ from cccamd.why.answer import (
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.explaining import explain
 from cccamd.why.offline import evidence_of_files, local_card
-from cccamd.why.places import BrokenLine, Places, read_places
 from cccamd.why.recent import Recent
 from cccamd.why.report import report_lines
 
 __all__ = [
-    "BrokenLine",
     "CardAnswer",
     "EcmStory",
     "Evidence",
     "Explanation",
     "Finding",
     "NotAnExplanationError",
-    "Places",
     "Question",
     "Recent",
     "Setting",
@@ -46,6 +43,5 @@ __all__ = [
     "explain",
     "from_json",
     "local_card",
-    "read_places",
     "report_lines",
 ]

@@ -33,18 +33,20 @@ def explain_account(account: FLine, evidence: Evidence) -> Iterator[Finding]:
 
 def explain_missing(user: str, evidence: Evidence) -> Iterator[Finding]:
     """Say why there is no such account."""
-    file = evidence.places.config
-    for broken in evidence.places.broken:
-        if broken.letter == "F" and broken.name == user:
+    file = evidence.config.file
+    for refused in evidence.config.refused_lines:
+        if refused.name == "F" and refused.subject == user:
+            fault = refused.fault
             yield Finding(
                 code="f-line-refused",
                 weight=Weight.BAD,
                 text=(
-                    f"the F-line of {user} in line {broken.line} of {file} is not used,"
-                    f" so there is no such account: {broken.text}"
+                    f"line {fault.place.line} of {file} is not used: {fault.text}"
+                    f" ({fault.code.value}); so there is no account {user}"
                 ),
-                change=broken.instead or f"mend line {broken.line}; `cccamd check` shows the place",
-                setting=Setting(name="the F-line", file=file, line=broken.line),
+                change=fault.instead
+                or f"mend line {fault.place.line}; `cccamd check` shows the place",
+                setting=Setting(name="the F-line", file=file, line=fault.place.line),
             )
             return
     yield _unknown(user, evidence)
@@ -52,7 +54,7 @@ def explain_missing(user: str, evidence: Evidence) -> Iterator[Finding]:
 
 
 def _unknown(user: str, evidence: Evidence) -> Finding:
-    file = evidence.places.config
+    file = evidence.config.file
     users = [line.user for line in evidence.config.f_lines]
     near = get_close_matches(user, users, n=1) or [
         each for each in users if each.lower() == user.lower()
@@ -121,7 +123,7 @@ def _closed_port(evidence: Evidence) -> Finding:
         weight=Weight.BAD,
         text="nobody can log in: SERVER LISTEN PORT is 0, which closes the port",
         change="set SERVER LISTEN PORT to 12000, or leave the line out",
-        setting=Setting(name="SERVER LISTEN PORT", file=evidence.places.config, line=line),
+        setting=Setting(name="SERVER LISTEN PORT", file=evidence.config.file, line=line),
     )
 
 
@@ -152,7 +154,7 @@ def _refused(account: FLine, failure: LoginFailed, evidence: Evidence) -> Findin
 
 
 def _advice(account: FLine, failure: LoginFailed, evidence: Evidence) -> tuple[str, Setting | None]:
-    places, f_line = evidence.places, evidence.places.f_line(account)
+    f_line = evidence.f_line(account)
     if CloseReason.WRONG_PASSWORD.value in failure.reason:
         text = f"make the password in the receiver's C-line that of line {account.line}"
         return f"{text}; small and capital letters differ", f_line
@@ -163,7 +165,7 @@ def _advice(account: FLine, failure: LoginFailed, evidence: Evidence) -> tuple[s
         return "give each receiver an F-line of its own: one F-line is one client", f_line
     if CloseReason.OLD_VERSION.value in failure.reason:
         text = "have the receiver announce a newer version, or lower MINIMUM CLIENT VERSION"
-        return text, places.key("MINIMUM CLIENT VERSION")
+        return text, evidence.key("MINIMUM CLIENT VERSION")
     return "look at the receiver's log; `cccamd probe` tries the same login from here", None
 
 
@@ -171,13 +173,13 @@ def _advice(account: FLine, failure: LoginFailed, evidence: Evidence) -> tuple[s
 
 
 def _reach(account: FLine, evidence: Evidence) -> Finding:
-    place = evidence.places.f_line(account)
+    place = evidence.f_line(account)
     text = f"{place.words} lets {account.user} see cards of our own only (hop 0), none of servers"
     return Finding(code="own-cards-only", weight=Weight.NOTE, text=text, setting=place)
 
 
 def _hours(account: FLine, evidence: Evidence) -> Finding:
-    place = evidence.places.f_line(account)
+    place = evidence.f_line(account)
     frames = ", ".join(_frame(frame) for frame in account.timeframes)
     now = _clock(evidence.minute)
     if is_open(account.timeframes, evidence.minute):
@@ -204,20 +206,20 @@ def _clock(minute: int) -> str:
 
 
 def _host(account: FLine, evidence: Evidence) -> Finding:
-    place = evidence.places.f_line(account)
+    place = evidence.f_line(account)
     text = f"{place.words} lets {account.user} in from {account.host} only"
     return Finding(code="host", weight=Weight.NOTE, text=text, setting=place)
 
 
 def _emms(account: FLine, evidence: Evidence) -> Finding:
     """Say which of the three switches keeps its EMMs back (docs/config.md section 6.3)."""
-    user, places, settings = account.user, evidence.places, evidence.config.settings
+    user, settings = account.user, evidence.config.settings
     if settings.disable_emm:
-        setting, change = places.key("DISABLE EMM"), "set DISABLE EMM to no"
+        setting, change = evidence.key("DISABLE EMM"), "set DISABLE EMM to no"
     elif not settings.allow_emm:
-        setting, change = places.key("ALLOW EMM"), "set ALLOW EMM to yes"
+        setting, change = evidence.key("ALLOW EMM"), "set ALLOW EMM to yes"
     elif not account.allowemm:
-        setting = places.f_line(account)
+        setting = evidence.f_line(account)
         change = f"make the fifth field (allowemm) of line {account.line} a 1"
     else:
         text = f"EMMs of {user}, which keep cards up to date, are passed on"

@@ -123,7 +123,7 @@ class _Lens:
         return self.evidence.priorities.ignores(card, service)
 
     def _ignored(self) -> Finding:
-        setting = self.evidence.places.i_line()
+        setting = self.evidence.i_line()
         return Finding(
             code="ignored",
             weight=Weight.BAD,

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from cccamd.cards import Card, CardTable, SourceId, Viewer
 from cccamd.facts import ClientStatus, SourceStatus
-from cccamd.ids import NO_NODE_ID, Caid, Ident, Sid, format_caid, format_ident, format_sid
+from cccamd.ids import NO_NODE_ID, Caid, Ident, NodeId, Sid, format_caid, format_ident, format_sid
 from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import Config, FLine
 from cccamd.setup.toml import TomlConfig
-from cccamd.why.places import Places
+from cccamd.why.answer import Setting
 from cccamd.why.recent import Recent
 
 
@@ -50,13 +50,43 @@ class Evidence:
     config: Config
     toml: TomlConfig
     priorities: Priorities
-    places: Places
     table: CardTable
     sources: Mapping[SourceId, SourceStatus]
     """Also those that are not logged in."""
     clients: Mapping[str, ClientStatus] = field(default_factory=dict)
     """Who is logged in, by account."""
     recent: Recent = field(default_factory=Recent)
+
+    # Where settings stand, so that every reason can name its own.
+
+    def key(self, name: str) -> Setting:
+        """A key line of CCcam.cfg; without a line when it is not set there."""
+        place = self.config.place(name)
+        return Setting(name=name, file=place.file, line=place.line)
+
+    def ignore_node(self, node_id: NodeId) -> Setting:
+        """The line that ignores a node."""
+        index = self.config.settings.ignore_nodes.index(node_id)
+        place = self.config.place("IGNORE NODE", index)
+        return Setting(name="IGNORE NODE", file=place.file, line=place.line)
+
+    def f_line(self, line: FLine) -> Setting:
+        """An account."""
+        return Setting(name="the F-line", file=self.config.file, line=line.line)
+
+    def c_line(self, line: int) -> Setting:
+        """An upstream."""
+        return Setting(name="the C-line", file=self.config.file, line=line)
+
+    def toml_table(self, name: str) -> Setting:
+        """A table of cccamd.toml, by its heading and identity."""
+        place = self.toml.place(name)
+        return Setting(name=name, file=place.file, line=place.line)
+
+    def i_line(self) -> Setting:
+        """An I-line of CCcam.prio."""
+        file = self.config.settings.caid_prio_file or "CCcam.prio"
+        return Setting(name="an I-line", file=file)
 
     def account(self, user: str) -> FLine | None:
         """The F-line of a user."""

@@ -29,7 +29,7 @@ def explain_rejection(rejected: Rejected, source: SourceStatus, evidence: Eviden
 def _ignored_node(rejected: Rejected, evidence: Evidence) -> Finding:
     ignored = evidence.config.settings.ignore_nodes
     node_id = next(node for node in rejected.announcement.path if node in ignored)
-    setting = evidence.places.ignore_node(node_id)
+    setting = evidence.ignore_node(node_id)
     return Finding(
         code="not-taken-ignored-node",
         weight=Weight.BAD,
@@ -40,7 +40,7 @@ def _ignored_node(rejected: Rejected, evidence: Evidence) -> Finding:
 
 
 def _too_few_downhops(rejected: Rejected, source: SourceStatus, evidence: Evidence) -> Finding:
-    setting = evidence.places.key("MINIMUM DOWNHOPS")
+    setting = evidence.key("MINIMUM DOWNHOPS")
     minimum = evidence.config.settings.minimum_downhops
     reshare = rejected.announcement.reshare
     return Finding(
@@ -56,7 +56,7 @@ def _too_few_downhops(rejected: Rejected, source: SourceStatus, evidence: Eviden
 
 
 def _limited(rejected: Rejected, source: SourceStatus, evidence: Evidence) -> Finding:
-    card, setting = rejected.announcement, evidence.places.c_line(source.line)
+    card, setting = rejected.announcement, evidence.c_line(source.line)
     ident = f"{card.providers[0].ident:06X}" if card.providers else "0"
     return Finding(
         code="not-taken-limited",

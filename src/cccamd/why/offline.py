@@ -9,7 +9,6 @@ from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import CLine, Config
 from cccamd.setup.toml import CardEntry, TomlConfig
 from cccamd.why.evidence import Evidence
-from cccamd.why.places import Places
 from cccamd.wire.cccam import Provider
 
 
@@ -18,7 +17,6 @@ def evidence_of_files(
     toml: TomlConfig,
     priorities: Priorities,
     *,
-    places: Places,
     at: float,
     minute: int,
 ) -> Evidence:
@@ -38,7 +36,6 @@ def evidence_of_files(
         config=config,
         toml=toml,
         priorities=priorities,
-        places=places,
         table=table,
         sources=sources,
     )

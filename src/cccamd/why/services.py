@@ -15,13 +15,13 @@ def explain_exclusion(
     text, change, setting = exclusion.text, "", None
     match exclusion.reason:
         case Reason.SERVICE_DENIED:
-            setting = evidence.places.f_line(account)
+            setting = evidence.f_line(account)
             text = _denied(account, question, setting)
             change = f"take that entry out of the second braces of line {setting.line}"
         case Reason.IDENT_LIMITED:
-            setting = evidence.places.f_line(account)
+            setting = evidence.f_line(account)
             if not account.limits:
-                setting = evidence.places.key("GLOBAL LIMITS")
+                setting = evidence.key("GLOBAL LIMITS")
             ident = format_ident(question.ident or 0)
             text = f"the limits of {setting.words} keep its provider {ident} from {account.user}"
             change = f"give {_pair(exclusion, ident)} the number 1 or more there"
@@ -29,7 +29,7 @@ def explain_exclusion(
             has = ", ".join(format_ident(each.ident) for each in exclusion.card.providers)
             text = f"{exclusion.text}; it has {has}"
         case Reason.SERVICE_NOT_ASSIGNED if exclusion.card.local:
-            setting = evidence.places.table(f'[[card]] "{evidence.source_name(exclusion.card)}"')
+            setting = evidence.toml_table(f'[[card]] name "{evidence.source_name(exclusion.card)}"')
             text = f"{exclusion.text}: {setting.words} lists the services that it serves"
             change = f"add {format_sid(question.sid or 0)} to its sids"
         case Reason.SERVICE_NOT_ASSIGNED | Reason.SERVICE_REJECTED:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from cccamd.facts import LinkState, SourceKind, SourceStatus
+from cccamd.setup.cccamcfg import RefusedLine
 from cccamd.why.answer import Finding, Setting, SourceAnswer, Weight
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.phrases import ago, count
-from cccamd.why.places import BrokenLine
 from cccamd.wire.cccam import CloseReason
 
 _LIST_NEWS = 3600.0
@@ -26,21 +26,23 @@ def explain_sources(question: Question, evidence: Evidence) -> Iterator[SourceAn
             rejected=source.cards_rejected,
             findings=tuple(_findings(source, evidence)),
         )
-    for broken in evidence.places.broken:
-        if broken.letter == "C" and question.source in (None, broken.name):
-            yield _refused(broken, evidence.places.config)
+    for refused in evidence.config.refused_lines:
+        if refused.name == "C" and question.source in (None, refused.subject):
+            yield _refused(refused, evidence.config.file)
 
 
-def _refused(broken: BrokenLine, file: str) -> SourceAnswer:
+def _refused(refused: RefusedLine, file: str) -> SourceAnswer:
+    fault = refused.fault
+    line = fault.place.line
     finding = Finding(
         code="c-line-refused",
         weight=Weight.BAD,
-        text=f"the C-line in line {broken.line} of {file} is not used: {broken.text}",
-        change=broken.instead or f"mend line {broken.line}",
-        setting=Setting(name="the C-line", file=file, line=broken.line),
+        text=f"line {line} of {file} is not used: {fault.text} ({fault.code.value})",
+        change=fault.instead or f"mend line {line}",
+        setting=Setting(name="the C-line", file=file, line=line),
     )
     return SourceAnswer(
-        name=broken.name,
+        name=refused.subject,
         kind=SourceKind.CCCAM.value,
         state="not used",
         cards=0,
@@ -51,14 +53,14 @@ def _refused(broken: BrokenLine, file: str) -> SourceAnswer:
 
 def explain_emptiness(evidence: Evidence) -> Finding:
     """Say that there is nothing from which a card could come."""
-    file = evidence.places.config
+    file = evidence.config.file
     return Finding(
         code="no-sources",
         weight=Weight.BAD,
         text="this server has no cards: no C-line names a server, and no [[card]] is configured",
         change=(
             f"add a C-line to {file} (C: HOST 12000 USER PASSWORD), or a [[card]] to"
-            f" {evidence.places.toml}"
+            f" {evidence.toml.file}"
         ),
         setting=Setting(name="the C-lines", file=file),
     )
@@ -79,7 +81,7 @@ def _findings(source: SourceStatus, evidence: Evidence) -> Iterator[Finding]:
 
 
 def _link(source: SourceStatus, evidence: Evidence) -> Finding:
-    place = evidence.places.c_line(source.line)
+    place = evidence.c_line(source.line)
     if source.state is LinkState.NOT_RUNNING:
         text = "which cards it has is known to a running server only"
         return Finding(code="not-running", weight=Weight.NOTE, text=text, setting=place)

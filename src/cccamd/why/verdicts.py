@@ -28,7 +28,7 @@ def explain_verdict(verdict: Verdict, evidence: Evidence) -> Finding:
 
 def _visible(verdict: Verdict, evidence: Evidence) -> Finding:
     account, card = verdict.viewer.account, verdict.card
-    place = evidence.places.f_line(account)
+    place = evidence.f_line(account)
     further = (
         f"{account.user} may pass it on {_hops(verdict.reshare)}"
         if verdict.reshare
@@ -74,13 +74,13 @@ def _not_reshared(verdict: Verdict, evidence: Evidence) -> Finding:
             f"only the owner of {name} can change that: there, our F-line needs limits that let"
             " cards go a level further, { 0:0:2 } for instance"
         ),
-        setting=evidence.places.c_line(source.line) if source and source.line else None,
+        setting=evidence.c_line(source.line) if source and source.line else None,
     )
 
 
 def _too_far(verdict: Verdict, evidence: Evidence) -> Finding:
     account, hop = verdict.viewer.account, verdict.card.hop
-    place = evidence.places.f_line(account)
+    place = evidence.f_line(account)
     fields = ["third field (uphops)"] if account.uphops < hop else []
     if account.downhops is not None and account.downhops < hop:
         fields.append("fourth field (downhops)")
@@ -100,8 +100,8 @@ def _too_far(verdict: Verdict, evidence: Evidence) -> Finding:
 def _limited(verdict: Verdict, evidence: Evidence) -> Finding:
     account, card = verdict.viewer.account, verdict.card
     own = bool(account.limits)
-    f_line = evidence.places.f_line(account)
-    place = f_line if own else evidence.places.key("GLOBAL LIMITS")
+    f_line = evidence.f_line(account)
+    place = f_line if own else evidence.key("GLOBAL LIMITS")
     entries = responsible_limits(verdict.viewer, card.caid, card.providers)
     shown = ", ".join(dict.fromkeys(limit_entry(limit) for limit in entries))
     wanted = f"{format_caid(card.caid)}:{next(iter(format_idents(card.providers)), '0')}:1"

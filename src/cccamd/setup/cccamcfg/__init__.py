@@ -1,17 +1,8 @@
 """Read CCcam.cfg and its companion files, and say what is wrong with them."""
 
 from cccamd.setup.cccamcfg.channelinfo import ChannelNames, parse_channelinfo
-from cccamd.setup.cccamcfg.companion import LineWarning
 from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, Hint, Severity
-from cccamd.setup.cccamcfg.loader import (
-    SEARCHED_PATHS,
-    ConfigFileError,
-    ConfigFileMissingError,
-    LoadedConfig,
-    load_config,
-    read_file,
-    read_stream,
-)
+from cccamd.setup.cccamcfg.loader import SEARCHED_PATHS, LoadedConfig, load_config
 from cccamd.setup.cccamcfg.masking import MaskedLine, masked_lines
 from cccamd.setup.cccamcfg.model import (
     CLine,
@@ -23,6 +14,7 @@ from cccamd.setup.cccamcfg.model import (
     InfoPort,
     Limit,
     NLine,
+    RefusedLine,
     Service,
     Settings,
     TimeFrame,
@@ -32,6 +24,12 @@ from cccamd.setup.cccamcfg.parser import ParseResult, parse
 from cccamd.setup.cccamcfg.prio import Prio, PrioEntry, parse_prio
 from cccamd.setup.cccamcfg.providers import ProviderNames, parse_providers
 from cccamd.setup.cccamcfg.report import as_json
+from cccamd.setup.files import (
+    ConfigFileError,
+    ConfigFileMissingError,
+    read_file,
+    read_stream,
+)
 
 __all__ = [
     "SEARCHED_PATHS",
@@ -49,7 +47,6 @@ __all__ = [
     "Hint",
     "InfoPort",
     "Limit",
-    "LineWarning",
     "LoadedConfig",
     "MaskedLine",
     "NLine",
@@ -57,6 +54,7 @@ __all__ = [
     "Prio",
     "PrioEntry",
     "ProviderNames",
+    "RefusedLine",
     "Service",
     "Settings",
     "Severity",

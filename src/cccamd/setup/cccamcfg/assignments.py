@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from cccamd.setup.cccamcfg.directives import Implemented, Value
 from cccamd.setup.cccamcfg.model import Settings
+from cccamd.setup.files import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +17,7 @@ class Assignment:
     written_as: str
     """The key as the file names it; maybe an old name."""
     value: Value
-    line: int
-    column: int
+    place: Place
 
 
 class Assignments:
@@ -25,14 +25,14 @@ class Assignments:
 
     def __init__(self) -> None:
         self._last: dict[str, Assignment] = {}
-        self._repeated: dict[str, list[Value]] = {}
+        self._repeated: dict[str, list[Assignment]] = {}
 
     def set(self, assignment: Assignment) -> None:
         """Let a value count from now on."""
         directive = assignment.directive
         self._last[directive.name] = assignment
         if directive.repeatable:
-            self._repeated.setdefault(directive.name, []).append(assignment.value)
+            self._repeated.setdefault(directive.name, []).append(assignment)
 
     def all(self) -> Collection[Assignment]:
         """List the assignments that count."""
@@ -61,6 +61,13 @@ class Assignments:
         """Vendor names of the keys that go to `Settings`, in the order they were first set."""
         return tuple(name for name, found in self._last.items() if found.directive.setting)
 
+    def places(self) -> dict[str, tuple[Place, ...]]:
+        """Where the values that count stand, by the vendor's names of their keys."""
+        return {
+            name: tuple(each.place for each in self._repeated.get(name, (found,)))
+            for name, found in self._last.items()
+        }
+
     def settings(self) -> Settings:
         """Fill in what was set; the rest keeps the model's defaults."""
         fields: dict[str, Any] = {
@@ -72,4 +79,6 @@ class Assignments:
 
     def _whole_value(self, name: str) -> Value | tuple[Value, ...]:
         repeated = self._repeated.get(name)
-        return self._last[name].value if repeated is None else tuple(repeated)
+        if repeated is None:
+            return self._last[name].value
+        return tuple(assignment.value for assignment in repeated)

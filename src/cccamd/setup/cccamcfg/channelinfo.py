@@ -6,12 +6,13 @@ from itertools import product
 
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.setup.cccamcfg.companion import (
-    LineWarning,
     content_lines,
-    encoding_warnings,
+    encoding_problems,
+    skipped,
     split_name,
 )
 from cccamd.setup.cccamcfg.numerals import hexadecimal
+from cccamd.setup.files import Problem
 
 _DIGITS = (4, 6, 4)
 _ENTRIES_PER_LINE_LIMIT = 256
@@ -24,26 +25,26 @@ class ChannelNames:
 
     names: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
     """By CAID, ident and sid."""
-    warnings: tuple[LineWarning, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     def name(self, caid: Caid, ident: Ident, sid: Sid) -> str | None:
         """Look a channel up, first with its ident, then with ident 0."""
         return self.names.get((caid, ident, sid)) or self.names.get((caid, 0, sid))
 
 
-def parse_channelinfo(data: bytes) -> ChannelNames:
+def parse_channelinfo(data: bytes, *, file: str = "CCcam.channelinfo") -> ChannelNames:
     """Read any bytes; the first entry for a channel counts, bad lines are skipped."""
     names: dict[tuple[int, int, int], str] = {}
-    warnings = encoding_warnings(data)
+    problems = encoding_problems(data, file)
     for number, text in content_lines(data):
         found = split_name(text)
         keys = _read_keys(found[0]) if found else []
         if found is None or not keys:
-            warnings.append(LineWarning(number, 'skipped: write caid:ident:sid and a "name"'))
+            problems.append(skipped(file, number, 'skipped: write caid:ident:sid and a "name"'))
             continue
         for key in keys:
             names.setdefault(key, found[1])
-    return ChannelNames(names=names, warnings=tuple(warnings))
+    return ChannelNames(names=names, problems=tuple(problems))
 
 
 def _read_keys(text: str) -> list[tuple[int, int, int]]:

@@ -1,19 +1,11 @@
 """What the readers of CCcam.prio, CCcam.providers and CCcam.channelinfo share (section 4)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from cccamd.setup.cccamcfg.lexer import read_source, replace_odd_blanks
+from cccamd.setup.files import Place, Problem
 
 COMMENT_SIGNS = ("#", ";", "//")
-
-
-@dataclass(frozen=True, slots=True)
-class LineWarning:
-    """A line of a companion file that was skipped, or read with a guess."""
-
-    line: int
-    text: str
 
 
 def content_lines(data: bytes) -> Iterator[tuple[int, str]]:
@@ -27,11 +19,16 @@ def content_lines(data: bytes) -> Iterator[tuple[int, str]]:
             yield number, text
 
 
-def encoding_warnings(data: bytes) -> list[LineWarning]:
+def encoding_problems(data: bytes, file: str) -> list[Problem]:
     """Say why a UTF-16 file has no lines."""
     if read_source(data).codec is not None:
         return []
-    return [LineWarning(1, "the file is UTF-16 text and was not read; save it as UTF-8")]
+    return [skipped(file, 1, "the file is UTF-16 text and was not read; save it as UTF-8")]
+
+
+def skipped(file: str, line: int, text: str) -> Problem:
+    """Say that a line was skipped, or read with a guess."""
+    return Problem(place=Place(file, line), text=text, is_warning=True)
 
 
 def split_name(text: str) -> tuple[str, str] | None:

@@ -19,14 +19,14 @@ def _check_server_port(assignments: Assignments) -> Iterator[Diagnostic]:
     server = assignments.get("SERVER LISTEN PORT")
     second = assignments.get("GLOBAL LISTEN PORT")
     if server and second:
-        text = f"SERVER LISTEN PORT in line {server.line} counts; this line has no effect"
+        text = f"SERVER LISTEN PORT in line {server.place.line} counts; this line has no effect"
         yield _warning(Code.TWO_SERVER_PORTS, second, text, "take one of the two out")
 
 
 def _check_emm(assignments: Assignments) -> Iterator[Diagnostic]:
     allow, disable = assignments.get("ALLOW EMM"), assignments.get("DISABLE EMM")
     if allow and disable and allow.value == disable.value:
-        later = max(allow, disable, key=lambda found: found.line)
+        later = max(allow, disable, key=lambda found: found.place.order)
         text = "ALLOW EMM and DISABLE EMM contradict each other: EMM are blocked"
         yield _warning(Code.EMM_CONTRADICTION, later, text, "use one of the two")
 
@@ -43,4 +43,4 @@ def _check_login(name: str, assignments: Assignments) -> Iterator[Diagnostic]:
 
 
 def _warning(code: Code, at: Assignment, text: str, instead: str) -> Diagnostic:
-    return Diagnostic(code=code, text=text, line=at.line, column=at.column, instead=instead)
+    return Diagnostic(code=code, text=text, place=at.place, instead=instead)

@@ -7,6 +7,8 @@ cccamd does not use: messages name the field and the line.
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+from cccamd.setup.files import Place
+
 
 class Severity(Enum):
     """How much a message matters (`docs/config.md` section 6.5)."""
@@ -90,9 +92,7 @@ class Diagnostic:
 
     code: Code
     text: str
-    line: int | None = None
-    """None: the file as a whole."""
-    column: int = 1
+    place: Place
     instead: str | None = None
     """What to write or do instead, where one thing suggests itself."""
 
@@ -111,7 +111,7 @@ class Hint:
     """Advice that is no fault; for people only."""
 
     text: str
-    line: int | None = None
+    place: Place
 
 
 class LineRefusedError(Exception):
@@ -131,20 +131,21 @@ class LineRefusedError(Exception):
 class LineNotes:
     """Collects the messages about one line, each code once."""
 
-    def __init__(self, line: int) -> None:
+    def __init__(self, file: str, line: int) -> None:
+        self.file = file
         self.line = line
         self._found: dict[Code, Diagnostic] = {}
 
     def add(self, code: Code, column: int, text: str, instead: str | None = None) -> None:
         """Add a message unless its code was there already."""
         if code not in self._found:
-            self._found[code] = Diagnostic(
-                code=code, text=text, line=self.line, column=column, instead=instead
-            )
+            place = Place(self.file, self.line, column)
+            self._found[code] = Diagnostic(code=code, text=text, place=place, instead=instead)
 
-    def refuse(self, error: LineRefusedError) -> None:
+    def refuse(self, error: LineRefusedError) -> Diagnostic:
         """Add the error that ended the reading of the line."""
         self.add(error.code, error.column, error.text, error.instead)
+        return self._found[error.code]
 
     def diagnostics(self) -> list[Diagnostic]:
         """List what was found, in the order it was found."""

@@ -62,7 +62,7 @@ def find_listeners(assignments: Assignments) -> Listeners:
     losers = {clash.loser for clash in clashes}
     return Listeners(
         server_port=server_port,
-        server_line=server.line if server else None,
+        server_line=server.place.line if server else None,
         telnetinfo=replace(telnetinfo, clashes=TELNETINFO in losers),
         webinfo=replace(webinfo, clashes=WEBINFO in losers),
         diagnostics=tuple(map(_clash_diagnostic, clashes)),
@@ -93,7 +93,7 @@ def _find_clashes(*listeners: _Listener) -> Iterator[_Clash]:
             continue
         # The defaults differ, so at least one of the two was set.
         setters = [listener.set_by for listener in (first, second) if listener.set_by]
-        later = max(setters, key=lambda setter: setter.line)
+        later = max(setters, key=lambda setter: setter.place.order)
         winner, loser = first, second
         if first.name != SERVER and later is first.set_by:
             winner, loser = second, first
@@ -107,7 +107,6 @@ def _clash_diagnostic(clash: _Clash) -> Diagnostic:
             f"port {clash.port} is already that of another listener:"
             f" {clash.winner} keeps it, {clash.loser} stays closed"
         ),
-        line=clash.second.line,
-        column=clash.second.column,
+        place=clash.second.place,
         instead="choose another number",
     )

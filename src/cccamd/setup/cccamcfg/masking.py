@@ -119,6 +119,15 @@ def _doubtful(value: Token, password: Iterable[Token]) -> list[Token]:
     return found
 
 
+def subject(statement: Statement) -> str:
+    """Name whom a letter line is about by its first word, covered if that may be a secret."""
+    words = statement.value.words(1)
+    if len(statement.name) != 1 or not words:
+        return ""
+    covered = {secret.column for secret in _secrets(statement)}
+    return MASK if words[0].column in covered else printable(words[0].text)
+
+
 def masked_lines(data: bytes, numbers: Collection[int]) -> dict[int, MaskedLine]:
     """Cover the secrets in the wanted lines of a file; empty lines are left out."""
     lines = cut_lines(read_source(data))

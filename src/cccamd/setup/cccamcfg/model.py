@@ -4,11 +4,14 @@ Field names are those of `docs/config.md`. Each line kind knows the physical lin
 from, so that every later decision can name it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
 from cccamd.ids import Caid, Ident, NodeId, Sid
+from cccamd.setup.cccamcfg.diagnostics import Diagnostic
+from cccamd.setup.files import Place
 
 Codec = Literal["utf-8", "iso-8859-1"]
 
@@ -129,6 +132,18 @@ class UnsupportedLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedLine:
+    """A line that is not used because something is wrong with it."""
+
+    name: str
+    """The letter, or the key, in capital letters."""
+    subject: str
+    """Whom it is about: the user of an F-line, the host of a C-line; covered where a secret may
+    stand there, empty for keys."""
+    fault: Diagnostic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InfoPort:
     """The telnet or the web information service."""
 
@@ -179,6 +194,7 @@ class Settings:
 class Config:
     """Everything one CCcam.cfg says."""
 
+    file: str = "CCcam.cfg"
     server_listen_port: int = 12000
     server_listen_port_line: int | None = None
     telnetinfo: InfoPort = InfoPort(port=16000)
@@ -192,3 +208,10 @@ class Config:
     c_lines: tuple[CLine, ...] = ()
     n_lines: tuple[NLine, ...] = ()
     unsupported_lines: tuple[UnsupportedLine, ...] = ()
+    refused_lines: tuple[RefusedLine, ...] = ()
+    places: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
+    """Where the keys that were set have their values; several for those that may be repeated."""
+
+    def place(self, key: str, index: int = 0) -> Place:
+        """Where a key has its value, by the vendor's name; the whole file if it is not set."""
+        return self.places[key][index] if key in self.places else Place(self.file)

@@ -3,16 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cccamd.setup.cccamcfg.assignments import Assignments
 from cccamd.setup.cccamcfg.classify import classify
 from cccamd.setup.cccamcfg.cross_checks import cross_check
 from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, Hint, Severity
 from cccamd.setup.cccamcfg.hints import find_hints
-from cccamd.setup.cccamcfg.letter_lines import LetterLines
 from cccamd.setup.cccamcfg.lexer import cut_lines, read_source
 from cccamd.setup.cccamcfg.listeners import Listeners, find_listeners
 from cccamd.setup.cccamcfg.model import Codec, Config
 from cccamd.setup.cccamcfg.reader import FileReader
+from cccamd.setup.files import Place
 
 _FILE_TEXTS = {
     Code.BYTE_ORDER_MARK: ("the file began with a byte order mark, which was skipped", None),
@@ -46,24 +45,24 @@ class ParseResult:
     def refused(self) -> bool:
         """Whether the server must not start with this file."""
         return any(
-            message.line is None and message.severity is Severity.ERROR
+            message.place.line is None and message.severity is Severity.ERROR
             for message in self.diagnostics
         )
 
 
-def parse(data: bytes) -> ParseResult:
-    """Read a whole file. Never raises: what is wrong is in the diagnostics."""
+def parse(data: bytes, *, file: str = "CCcam.cfg") -> ParseResult:
+    """Read a whole file of this name. Never raises: what is wrong is in the diagnostics."""
     source = read_source(data)
-    notes = [_file_diagnostic(code) for code in source.notes]
+    notes = [_file_diagnostic(code, file) for code in source.notes]
     if source.codec is None:
-        return ParseResult(config=Config(), diagnostics=tuple(notes))
-    reader = FileReader(source.codec)
+        return ParseResult(config=Config(file=file), diagnostics=tuple(notes))
+    reader = FileReader(file, source.codec)
     for line in cut_lines(source):
         reader.read(classify(line))
     if reader.is_something_else:
-        notes.append(_file_diagnostic(Code.NOT_A_CONFIG))
+        notes.append(_file_diagnostic(Code.NOT_A_CONFIG, file))
     listeners = find_listeners(reader.assignments)
-    config = _build_config(reader.assignments, reader.letter_lines, listeners)
+    config = _build_config(file, reader, listeners)
     messages = [
         *reader.diagnostics,
         *listeners.diagnostics,
@@ -78,16 +77,16 @@ def parse(data: bytes) -> ParseResult:
     )
 
 
-def _file_diagnostic(code: Code) -> Diagnostic:
+def _file_diagnostic(code: Code, file: str) -> Diagnostic:
     text, instead = _FILE_TEXTS[code]
-    return Diagnostic(code=code, text=text, instead=instead)
+    return Diagnostic(code=code, text=text, place=Place(file), instead=instead)
 
 
-def _build_config(
-    assignments: Assignments, letter_lines: LetterLines, listeners: Listeners
-) -> Config:
+def _build_config(file: str, reader: FileReader, listeners: Listeners) -> Config:
+    assignments, letter_lines = reader.assignments, reader.letter_lines
     settings = assignments.settings()
     return Config(
+        file=file,
         server_listen_port=listeners.server_port,
         server_listen_port_line=listeners.server_line,
         telnetinfo=listeners.telnetinfo,
@@ -99,18 +98,20 @@ def _build_config(
         c_lines=letter_lines.c_lines,
         n_lines=letter_lines.n_lines,
         unsupported_lines=letter_lines.unsupported_lines,
+        refused_lines=tuple(reader.refused_lines),
+        places=assignments.places(),
     )
 
 
 def _without_overruled(messages: list[Diagnostic]) -> list[Diagnostic]:
     """Drop the warnings of lines that have an error."""
-    refused = {message.line for message in messages if message.severity is Severity.ERROR}
+    refused = {message.place.line for message in messages if message.severity is Severity.ERROR}
     return [
         message
         for message in messages
-        if message.severity is Severity.ERROR or message.line not in refused
+        if message.severity is Severity.ERROR or message.place.line not in refused
     ]
 
 
 def _in_order(messages: Iterable[Diagnostic]) -> list[Diagnostic]:
-    return sorted(messages, key=lambda found: (found.line or 0, found.column, found.code))
+    return sorted(messages, key=lambda found: (*found.place.order, found.code))

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.setup.cccamcfg.companion import (
     COMMENT_SIGNS,
-    LineWarning,
     content_lines,
-    encoding_warnings,
+    encoding_problems,
+    skipped,
 )
 from cccamd.setup.cccamcfg.numerals import hexadecimal
+from cccamd.setup.files import Problem
 
 _LINE = re.compile(r"([A-Za-z])[ \t]*:(.*)", re.DOTALL)
 _COMMENT = re.compile("|".join(map(re.escape, COMMENT_SIGNS)))
@@ -41,7 +42,7 @@ class Prio:
 
     ignored: frozenset[PrioEntry] = frozenset()
     orders: tuple[tuple[PrioEntry, ...], ...] = ()
-    warnings: tuple[LineWarning, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     def ignores(self, caid: Caid, ident: Ident, sid: Sid) -> bool:
         """Tell whether requests and EMM of this system must not go upstream."""
@@ -61,21 +62,22 @@ def _all_present(entries: Collection[PrioEntry], systems: Collection[tuple[Caid,
     return all(any(entry.covers(*system) for system in systems) for entry in entries)
 
 
-def parse_prio(data: bytes) -> Prio:
+def parse_prio(data: bytes, *, file: str = "CCcam.prio") -> Prio:
     """Read any bytes; lines that cannot be used are skipped with a warning."""
-    reader = _PrioReader(warnings=encoding_warnings(data))
+    reader = _PrioReader(file, problems=encoding_problems(data, file))
     for number, text in content_lines(data):
         reader.read(number, _COMMENT.split(text, maxsplit=1)[0].rstrip(" \t"))
     return Prio(
         ignored=frozenset(reader.ignored),
         orders=tuple(reader.orders),
-        warnings=tuple(reader.warnings),
+        problems=tuple(reader.problems),
     )
 
 
 @dataclass(slots=True)
 class _PrioReader:
-    warnings: list[LineWarning]
+    file: str
+    problems: list[Problem]
     ignored: list[PrioEntry] = field(default_factory=list)
     orders: list[tuple[PrioEntry, ...]] = field(default_factory=list)
 
@@ -114,7 +116,7 @@ class _PrioReader:
         return PrioEntry(caid, Ident(ident))
 
     def _warn(self, number: int, text: str) -> None:
-        self.warnings.append(LineWarning(number, text))
+        self.problems.append(skipped(self.file, number, text))
 
 
 def _read_entry(text: str) -> PrioEntry | None:

@@ -15,8 +15,10 @@ from cccamd.setup.cccamcfg.directives import (
 )
 from cccamd.setup.cccamcfg.letter_lines import LetterLines
 from cccamd.setup.cccamcfg.lexer import Token
-from cccamd.setup.cccamcfg.model import Codec
+from cccamd.setup.cccamcfg.masking import subject
+from cccamd.setup.cccamcfg.model import Codec, RefusedLine
 from cccamd.setup.cccamcfg.quoting import quoted
+from cccamd.setup.files import Place
 
 _OTHER_PROTOCOLS = {"L": "camd3", "R": "radegast", "G": "gbox", "X": "gbox"}
 _LETTERS_OF_THIS_FILE = frozenset("FCNLRGXB")
@@ -29,10 +31,12 @@ _SUGGESTION_LIMIT = 50
 class FileReader:
     """Takes the lines of a file one by one and keeps what they say."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, file: str, codec: Codec) -> None:
+        self._file = file
         self.assignments = Assignments()
         self.letter_lines = LetterLines(codec)
         self.diagnostics: list[Diagnostic] = []
+        self.refused_lines: list[RefusedLine] = []
         self._has_known_lines = False
         self._has_foreign_lines = False
         self._suggestions_left = _SUGGESTION_LIMIT
@@ -44,13 +48,17 @@ class FileReader:
 
     def read(self, statement: Statement) -> None:
         """Take the next line."""
-        notes = LineNotes(statement.line.number)
+        notes = LineNotes(self._file, statement.line.number)
         note_spelling(statement, notes)
         try:
             self._read_kind(statement, notes)
         except LineRefusedError as error:
-            notes.refuse(error)
+            self._refuse(statement, notes.refuse(error))
         self.diagnostics += notes.diagnostics()
+
+    def _refuse(self, statement: Statement, fault: Diagnostic) -> None:
+        about = subject(statement)
+        self.refused_lines.append(RefusedLine(name=statement.name, subject=about, fault=fault))
 
     def _read_kind(self, statement: Statement, notes: LineNotes) -> None:
         match statement.kind:
@@ -127,7 +135,7 @@ class FileReader:
             raise
         before = self.assignments.get(directive.name)
         if before is not None and not directive.repeatable:
-            text = f"{directive.name} was set in line {before.line}; this line counts"
+            text = f"{directive.name} was set in line {before.place.line}; this line counts"
             column = statement.line.first_column
             notes.add(Code.SETTING_REPEATED, column, text, "keep one of them")
         self._set(directive, statement, value)
@@ -137,8 +145,7 @@ class FileReader:
             directive=directive,
             written_as=statement.name,
             value=value,
-            line=statement.line.number,
-            column=statement.value.column,
+            place=Place(self._file, statement.line.number, statement.value.column),
         )
         self.assignments.set(assignment)
 
@@ -154,7 +161,7 @@ class FileReader:
 
 
 def _refuse_without_colon(statement: Statement) -> NoReturn:
-    text = f"there is no ':' behind {statement.name}; the line is not used"
+    text = f"no ':' behind {statement.name}"
     instead = f"write {statement.name}: and then the value"
     column = statement.value_start + 1
     raise LineRefusedError(Code.COLON_MISSING, column, text, instead)

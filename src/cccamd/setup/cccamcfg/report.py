@@ -42,7 +42,9 @@ def as_json(result: ParseResult, *, show_secrets: bool) -> dict[str, Any]:
         "unsupported_lines": [
             {"line": line.line, "letter": line.letter} for line in config.unsupported_lines
         ],
-        "file_diagnostics": [found.code.value for found in result.diagnostics if not found.line],
+        "file_diagnostics": [
+            found.code.value for found in result.diagnostics if not found.place.line
+        ],
         "warning_lines": _lines(result.diagnostics, Severity.WARNING),
         "error_lines": _lines(result.diagnostics, Severity.ERROR),
         "diagnostics": [_diagnostic(found) for found in result.diagnostics],
@@ -138,14 +140,14 @@ def _frame(frame: TimeFrame) -> list[str]:
 
 
 def _lines(diagnostics: Iterable[Diagnostic], severity: Severity) -> list[int]:
-    found = {message.line for message in diagnostics if message.severity is severity}
+    found = {message.place.line for message in diagnostics if message.severity is severity}
     return sorted(line for line in found if line is not None)
 
 
 def _diagnostic(found: Diagnostic) -> dict[str, Any]:
     return {
-        "line": found.line,
-        "column": found.column,
+        "line": found.place.line,
+        "column": found.place.column or 1,
         "severity": found.severity.value,
         "code": found.code.value,
         "text": found.sentence(),

@@ -7,8 +7,7 @@ if the value cannot be used.
 import re
 from typing import NoReturn
 
-from cccamd.errors import NodeIdError
-from cccamd.ids import Caid, Ident, NodeId, parse_node_id
+from cccamd.ids import Caid, Ident, NodeId, bare_node_id
 from cccamd.setup.cccamcfg.braces import read_shape, refuse_surplus_groups
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
 from cccamd.setup.cccamcfg.lexer import Token
@@ -97,10 +96,10 @@ def read_version(value: Token, _: LineNotes) -> tuple[int, int, int]:
 
 def read_node_id(value: Token, _: LineNotes) -> NodeId:
     """Read 16 hex digits."""
-    try:
-        return parse_node_id(value.text)
-    except NodeIdError:
+    node_id = bare_node_id(value.text)
+    if node_id is None:
         _refuse(value, "a node id", "write 16 hex digits")
+    return node_id
 
 
 def read_limits(value: Token, notes: LineNotes) -> tuple[Limit, ...]:

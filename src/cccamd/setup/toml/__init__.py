@@ -2,6 +2,7 @@
 
 from cccamd.setup.toml.loader import load
 from cccamd.setup.toml.model import (
+    FILE_NAME,
     AccountTable,
     CacheTable,
     CardEntry,
@@ -15,8 +16,7 @@ from cccamd.setup.toml.model import (
     UpstreamTable,
 )
 from cccamd.setup.toml.networks import LOCAL_NETWORKS, AllowedNetworks
-from cccamd.setup.toml.parser import FILE_NAME, ParsedToml, parse
-from cccamd.setup.toml.problems import TomlProblem
+from cccamd.setup.toml.parser import ParsedToml, parse
 
 __all__ = [
     "FILE_NAME",
@@ -33,7 +33,6 @@ __all__ = [
     "RoutingTable",
     "ServerTable",
     "TomlConfig",
-    "TomlProblem",
     "UpstreamTable",
     "load",
     "parse",

@@ -101,7 +101,6 @@ def read_cards(
     reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: Path
 ) -> Iterator[CardEntry]:
     """Read all `[[card]]` tables; those with problems are left out."""
-    seen: dict[str, int] = {}
     for number, (path, data) in enumerate(reader.tables("card"), start=1):
         common = {key: value for key, value in data.items() if key in _COMMON_KEYS}
         own = {key: value for key, value in data.items() if key not in _COMMON_KEYS}
@@ -112,7 +111,7 @@ def read_cards(
             continue
         _warn_of_decimals(reader, path, common)
         config = table.config(default_name=f"{table.kind}{number}", folder=folder)
-        if reader.is_new(f'name "{config.name}"', seen, path):
+        if reader.is_new(f'name "{config.name}"', path):
             yield CardEntry(kind=kind, kind_name=table.kind, config=config, options=options)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cccamd.localcards import LocalCard
+from cccamd.setup.files import Place, Problem
+from cccamd.setup.toml.model import TomlConfig
 from cccamd.setup.toml.parser import ParsedToml, parse
-from cccamd.setup.toml.problems import TomlProblem
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -15,7 +16,9 @@ def load(path: Path, *, kinds: Mapping[str, type[LocalCard]], required: bool) ->
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        return _unusable(path, "no such file") if required else ParsedToml()
+        return (
+            _unusable(path, "no such file") if required else ParsedToml(TomlConfig(file=str(path)))
+        )
     except IsADirectoryError:
         return _unusable(path, "is a folder; name the file in it")
     except PermissionError:
@@ -29,9 +32,9 @@ def load(path: Path, *, kinds: Mapping[str, type[LocalCard]], required: bool) ->
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         return _unusable(path, "a letter is not UTF-8; save the file as UTF-8", line=line)
-    return parse(text, kinds=kinds, folder=path.parent, source=str(path))
+    return parse(text, kinds=kinds, folder=path.parent, file=str(path))
 
 
 def _unusable(path: Path, text: str, *, line: int | None = None) -> ParsedToml:
-    problem = TomlProblem(source=str(path), line=line, text=text)
-    return ParsedToml(problems=(problem,), usable=False)
+    problem = Problem(place=Place(str(path), line), text=text)
+    return ParsedToml(TomlConfig(file=str(path)), problems=(problem,), usable=False)

@@ -4,6 +4,7 @@ The `description` of a field completes the sentence "expected ..." of messages. 
 seconds.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
@@ -18,9 +19,11 @@ from pydantic import (
 )
 
 from cccamd.localcards import CardConfig, CardOptions, LocalCard
+from cccamd.setup.files import Place
 from cccamd.setup.toml.networks import AllowedNetworks, Network, parse_network
 from cccamd.wire.cccam import BUILDS, DEFAULT_VERSION, Version, parse_version
 
+FILE_NAME = "cccamd.toml"
 USER_LIMIT = 20
 """Bytes of a user name on the wire (docs/protocol.md section 4)."""
 
@@ -225,6 +228,9 @@ class CardEntry:
 class TomlConfig:
     """Everything one cccamd.toml says; without a file these defaults."""
 
+    file: str = FILE_NAME
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """Where the `[[tables]]` stand that are used, by heading and identity."""
     network: NetworkTable = field(default_factory=NetworkTable)
     limits: Limits = field(default_factory=Limits)
     server: ServerTable = field(default_factory=ServerTable)
@@ -235,3 +241,7 @@ class TomlConfig:
     accounts: tuple[AccountTable, ...] = ()
     upstreams: tuple[UpstreamTable, ...] = ()
     cards: tuple[CardEntry, ...] = ()
+
+    def place(self, table: str) -> Place:
+        """Where a `[[table]]` stands, by heading and identity; else the whole file."""
+        return self.places.get(table, Place(self.file))

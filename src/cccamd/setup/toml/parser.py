@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from cccamd.localcards import LocalCard
+from cccamd.setup.files import Place, Problem
 from cccamd.setup.toml.cardtable import read_cards
 from cccamd.setup.toml.explain import explain_syntax, suggest
 from cccamd.setup.toml.model import (
+    FILE_NAME,
     AccountTable,
     CacheTable,
     JournalTable,
@@ -26,10 +28,7 @@ from cccamd.setup.toml.model import (
     UpstreamTable,
 )
 from cccamd.setup.toml.positions import locate
-from cccamd.setup.toml.problems import TomlProblem
 from cccamd.setup.toml.reader import TableReader
-
-FILE_NAME = "cccamd.toml"
 
 _TABLES = ("network", "limits", "server", "cache", "routing", "log", "journal")
 _LISTS = ("account", "upstream", "card")
@@ -42,29 +41,25 @@ class ParsedToml:
     """What was understood, and what was not."""
 
     config: TomlConfig = field(default_factory=TomlConfig)
-    problems: tuple[TomlProblem, ...] = ()
+    problems: tuple[Problem, ...] = ()
     usable: bool = True
     """False: nothing of the file was understood, `config` is all defaults."""
 
 
 def parse(
-    text: str, *, kinds: Mapping[str, type[LocalCard]], folder: Path, source: str = FILE_NAME
+    text: str, *, kinds: Mapping[str, type[LocalCard]], folder: Path, file: str = FILE_NAME
 ) -> ParsedToml:
     """Read a whole file. Never raises; `folder` is where the cards' own file names start."""
     try:
         data = tomllib.loads(text)
-        positions = locate(text)
+        positions = locate(text, file)
     except (ValueError, RecursionError) as error:
         line, column, words = explain_syntax(error, text)
-        problem = TomlProblem(source=source, line=line, column=column, text=words)
-        return ParsedToml(problems=(problem,), usable=False)
-    reader = TableReader(data, positions, source)
+        problem = Problem(place=Place(file, line, column), text=words)
+        return ParsedToml(TomlConfig(file=file), problems=(problem,), usable=False)
+    reader = TableReader(data, positions)
     config = _read(reader, kinds=kinds, folder=folder)
-    return ParsedToml(config, tuple(sorted(reader.problems, key=_place)))
-
-
-def _place(problem: TomlProblem) -> tuple[int, int]:
-    return problem.line or 0, problem.column or 0
+    return ParsedToml(config, tuple(sorted(reader.problems, key=lambda found: found.place.order)))
 
 
 def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: Path) -> TomlConfig:
@@ -72,6 +67,8 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
         text = f"unknown [{name}]; {suggest(name, (*_TABLES, *_LISTS))}"
         reader.add(reader.positions.key((name,)), text)
     return TomlConfig(
+        file=reader.positions.file,
+        places=reader.places,
         network=_read_network(reader),
         limits=reader.read_table("limits", Limits),
         server=reader.read_table("server", ServerTable),
@@ -96,8 +93,7 @@ def _read_network(reader: TableReader) -> NetworkTable:
 
 
 def _read_list(reader: TableReader, name: str, model: type[U]) -> Iterator[U]:
-    seen: dict[str, int] = {}
     for path, data in reader.tables(name):
         read = reader.validate(model, data, path, label=f"[[{name}]]")
-        if read and reader.is_new(read.identity, seen, path):
+        if read and reader.is_new(read.identity, path):
             yield read

@@ -9,6 +9,8 @@ import tomllib
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
+from cccamd.setup.files import Place
+
 KeyPath = tuple[str | int, ...]
 """Keys and list positions from the top: `("card", 1, "caid")`."""
 
@@ -26,30 +28,23 @@ _STRING = re.compile(
 _SCALAR = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^\s,\]}#]*|[^\s,\]}#]+")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
-    """A line and a column, both starting at 1, the column in characters."""
-
-    line: int
-    column: int
-
-
 @dataclass(frozen=True, slots=True)
 class Positions:
     """Finds keys and values of one text."""
 
+    file: str
     text: str
     _keys: dict[KeyPath, int]
     _values: dict[KeyPath, slice]
     _line_starts: list[int]
 
-    def key(self, path: KeyPath) -> Position:
+    def key(self, path: KeyPath) -> Place:
         """Find a key or table header; of an unknown path the nearest known part above it."""
         while path and path not in self._keys:
             path = path[:-1]
         return self._position(self._keys.get(path, 0))
 
-    def value(self, path: KeyPath) -> Position:
+    def value(self, path: KeyPath) -> Place:
         """Find a value; without one the key above."""
         found = self._values.get(path)
         return self._position(found.start) if found else self.key(path)
@@ -58,18 +53,18 @@ class Positions:
         """Return a value as it was written; empty for tables with a header of their own."""
         return self.text[self._values.get(path, slice(0, 0))]
 
-    def _position(self, offset: int) -> Position:
+    def _position(self, offset: int) -> Place:
         line = bisect_right(self._line_starts, offset)
-        return Position(line, offset - self._line_starts[line - 1] + 1)
+        return Place(self.file, line, offset - self._line_starts[line - 1] + 1)
 
 
-def locate(text: str) -> Positions:
-    """Scan a valid TOML text."""
+def locate(text: str, file: str) -> Positions:
+    """Scan a valid TOML text of a file of this name."""
     text = text.replace("\r\n", "\n")  # as tomllib does; lines and columns stay
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
     scanner = _Scanner(text)
     scanner.scan()
-    return Positions(text, scanner.keys, scanner.values, starts)
+    return Positions(file, text, scanner.keys, scanner.values, starts)
 
 
 @dataclass(slots=True)

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from cccamd.setup.files import Place, Problem
 from cccamd.setup.toml.explain import explain_value
-from cccamd.setup.toml.positions import KeyPath, Position, Positions
-from cccamd.setup.toml.problems import TomlProblem
+from cccamd.setup.toml.positions import KeyPath, Positions
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -20,20 +20,13 @@ class TableReader:
 
     data: dict[str, Any]
     positions: Positions
-    source: str
-    problems: list[TomlProblem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    places: dict[str, Place] = field(default_factory=dict)
+    """Where each table stands that is used, by its heading and what it is about."""
 
-    def add(self, at: Position, text: str, *, is_warning: bool = False) -> None:
+    def add(self, at: Place, text: str, *, is_warning: bool = False) -> None:
         """Note a problem."""
-        self.problems.append(
-            TomlProblem(
-                source=self.source,
-                line=at.line,
-                column=at.column,
-                text=text,
-                is_warning=is_warning,
-            )
-        )
+        self.problems.append(Problem(place=at, text=text, is_warning=is_warning))
 
     def read_table(self, name: str, model: type[M]) -> M:
         """Read `[name]`; with a problem, or without the table, its defaults."""
@@ -54,15 +47,14 @@ class TableReader:
         for index, table in enumerate(data):
             yield (name, index), table
 
-    def is_new(self, identity: str, seen: dict[str, int], path: KeyPath) -> bool:
+    def is_new(self, identity: str, path: KeyPath) -> bool:
         """Say whether no earlier table has this identity; else note a problem."""
-        at = self.positions.key(path)
-        if identity not in seen:
-            seen[identity] = at.line
-            return True
-        text = f"[[{path[0]}]] {identity} is in line {seen[identity]} already, which counts"
-        self.add(at, f"{text} {_consequence(path)}")
-        return False
+        at, name = self.positions.key(path), f"[[{path[0]}]] {identity}"
+        first = self.places.setdefault(name, at)
+        if first is not at:
+            text = f"{name} is in line {first.line} already, which counts"
+            self.add(at, f"{text} {_consequence(path)}")
+        return first is at
 
     def validate(
         self,
@@ -92,7 +84,7 @@ class TableReader:
             self.add(self.positions.key(path), f"{text} {_consequence(path)}")
         return None
 
-    def _at(self, detail: ErrorDetails, place: KeyPath) -> Position:
+    def _at(self, detail: ErrorDetails, place: KeyPath) -> Place:
         is_about_key = detail["type"] in ("extra_forbidden", "missing")
         return self.positions.key(place) if is_about_key else self.positions.value(place)
 

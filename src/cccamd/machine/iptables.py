@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, ip_network
 from typing import Final
 
-from cccamd.doctor.packetfilter import (
-    Action,
+from cccamd.machine.packetfilter import (
     Applies,
     Chain,
-    Packet,
-    Rule,
+    FilterAction,
+    FilterRule,
+    FirstPacket,
     conjunction,
     decided,
     negated,
@@ -20,10 +20,10 @@ _BASE_CHAINS: Final = ("PREROUTING", "INPUT")
 _TABLES: Final = ("raw", "mangle", "filter")
 """Tables that may drop what comes in; `nat` only rewrites."""
 _ACTIONS: Final = {
-    "ACCEPT": Action.ACCEPT,
-    "DROP": Action.DROP,
-    "REJECT": Action.DROP,
-    "RETURN": Action.RETURN,
+    "ACCEPT": FilterAction.ACCEPT,
+    "DROP": FilterAction.DROP,
+    "REJECT": FilterAction.DROP,
+    "RETURN": FilterAction.RETURN,
 }
 _NEUTRAL: Final = frozenset({"--comment", "--reject-with", "--log-prefix", "--log-level"})
 """Options with one value that narrow nothing down."""
@@ -31,7 +31,7 @@ _NEUTRAL: Final = frozenset({"--comment", "--reject-with", "--log-prefix", "--lo
 Tables = dict[str, dict[str, Chain]]
 
 
-def read_iptables(text: str, packet: Packet) -> Tables:
+def read_iptables(text: str, packet: FirstPacket) -> Tables:
     """Turn the output of iptables-save into chains by table."""
     tables: Tables = {}
     table = ""
@@ -56,11 +56,11 @@ def _chain(table: str, name: str, policy: str) -> Chain:
         name=f"iptables table {table}, chain {name}",
         rules=(),
         is_base=name in _BASE_CHAINS,
-        policy=_ACTIONS.get(policy, Action.ACCEPT),
+        policy=_ACTIONS.get(policy, FilterAction.ACCEPT),
     )
 
 
-def _append(chains: dict[str, Chain], table: str, line: str, packet: Packet) -> None:
+def _append(chains: dict[str, Chain], table: str, line: str, packet: FirstPacket) -> None:
     try:
         words = shlex.split(line)
     except ValueError:  # a quote in a comment that is not closed
@@ -78,15 +78,15 @@ def _append(chains: dict[str, Chain], table: str, line: str, packet: Packet) -> 
     )
 
 
-def _rule(text: str, words: Sequence[str], packet: Packet) -> Rule:
+def _rule(text: str, words: Sequence[str], packet: FirstPacket) -> FilterRule:
     options = list(_options(words))
     target = next((values[0] for name, values, _ in options if name in ("-j", "-g") and values), "")
-    jumps = Action.GOTO if any(name == "-g" for name, _, _ in options) else Action.JUMP
+    jumps = FilterAction.GOTO if any(name == "-g" for name, _, _ in options) else FilterAction.JUMP
     applies = conjunction(
         negated(_applies(name, values, packet)) if inverted else _applies(name, values, packet)
         for name, values, inverted in options
     )
-    return Rule(text=text, applies=applies, action=_ACTIONS.get(target, jumps), target=target)
+    return FilterRule(text=text, applies=applies, action=_ACTIONS.get(target, jumps), target=target)
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, list[str], bool]]:
@@ -105,7 +105,7 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, list[str], bool]]:
         yield name, values, inverted
 
 
-def _applies(name: str, values: Sequence[str], packet: Packet) -> Applies:
+def _applies(name: str, values: Sequence[str], packet: FirstPacket) -> Applies:
     value = values[0] if values else ""
     match name:
         case "-j" | "-g" | "-m":
@@ -159,7 +159,7 @@ def _has_flags(values: Sequence[str]) -> Applies:
     return decided({"SYN"} & mask == wanted - {"NONE"})
 
 
-def _goes_to(text: str, packet: Packet) -> Applies:
+def _goes_to(text: str, packet: FirstPacket) -> Applies:
     try:
         network = ip_network(text, strict=False)
     except ValueError:

@@ -22,7 +22,7 @@ class Applies(Enum):
     NO = "no"
 
 
-class Action(Enum):
+class FilterAction(Enum):
     """What a rule does when it applies."""
 
     ACCEPT = "accept"
@@ -35,7 +35,7 @@ class Action(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Packet:
+class FirstPacket:
     """The first packet of a client's connection, arriving from outside."""
 
     port: int
@@ -46,12 +46,12 @@ class Packet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class FilterRule:
     """One rule, as far as it concerns our connection."""
 
     text: str
     applies: Applies
-    action: Action
+    action: FilterAction
     target: str = ""
     """The chain of a jump."""
 
@@ -61,9 +61,9 @@ class Chain:
     """A list of rules; `policy` is what happens at the end of one that the kernel calls."""
 
     name: str
-    rules: tuple[Rule, ...]
+    rules: tuple[FilterRule, ...]
     is_base: bool = False
-    policy: Action = Action.ACCEPT
+    policy: FilterAction = FilterAction.ACCEPT
     priority: int = 0
 
 
@@ -111,42 +111,46 @@ class _Walk:
     def through(self, chain: Chain) -> Outcome:
         ended = self._follow(chain, certain=True, depth=0)
         action, text = ended or (chain.policy, f"{chain.name}: policy {chain.policy.value}")
-        if action is Action.DROP:
+        if action is FilterAction.DROP:
             if self.accepts:
                 return Outcome(Fate.PARTLY, (*self.accepts, text))
             return Outcome(Fate.CLOSED, (text,))
         return Outcome(Fate.PARTLY, tuple(self.drops)) if self.drops else Outcome(Fate.OPEN)
 
-    def _follow(self, chain: Chain, *, certain: bool, depth: int) -> tuple[Action, str] | None:
+    def _follow(
+        self, chain: Chain, *, certain: bool, depth: int
+    ) -> tuple[FilterAction, str] | None:
         """Go through a chain; the certain end, or None when it goes on behind the chain."""
         for rule in chain.rules if depth < DEPTH_LIMIT else ():
             if rule.applies is Applies.NO:
                 continue
             surely = certain and rule.applies is Applies.YES
             match rule.action:
-                case Action.ACCEPT | Action.DROP:
+                case FilterAction.ACCEPT | FilterAction.DROP:
                     if surely:
                         return rule.action, rule.text
                     self._note(rule)
                     if rule.applies is Applies.YES:
                         return None
-                case Action.JUMP | Action.GOTO:
+                case FilterAction.JUMP | FilterAction.GOTO:
                     ended = self._enter(rule, certain=surely, depth=depth)
-                    if ended or (rule.action is Action.GOTO and rule.applies is Applies.YES):
+                    if ended or (rule.action is FilterAction.GOTO and rule.applies is Applies.YES):
                         return ended
-                    certain = certain and rule.action is not Action.GOTO
-                case Action.RETURN:
+                    certain = certain and rule.action is not FilterAction.GOTO
+                case FilterAction.RETURN:
                     if rule.applies is Applies.YES:
                         return None
                     certain = False
         return None
 
-    def _enter(self, rule: Rule, *, certain: bool, depth: int) -> tuple[Action, str] | None:
+    def _enter(
+        self, rule: FilterRule, *, certain: bool, depth: int
+    ) -> tuple[FilterAction, str] | None:
         target = self.chains.get(rule.target)
         return self._follow(target, certain=certain, depth=depth + 1) if target else None
 
-    def _note(self, rule: Rule) -> None:
-        (self.accepts if rule.action is Action.ACCEPT else self.drops).append(rule.text)
+    def _note(self, rule: FilterRule) -> None:
+        (self.accepts if rule.action is FilterAction.ACCEPT else self.drops).append(rule.text)
 
 
 def conjunction(parts: Iterable[Applies]) -> Applies:

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, ip_address, ip_network
 from typing import Any, Final
 
-from cccamd.doctor.packetfilter import (
-    Action,
+from cccamd.machine.packetfilter import (
     Applies,
     Chain,
-    Packet,
-    Rule,
+    FilterAction,
+    FilterRule,
+    FirstPacket,
     conjunction,
     decided,
     negated,
@@ -18,14 +18,14 @@ from cccamd.doctor.packetfilter import (
 _FAMILIES: Final = ("inet", "ip")
 _HOOKS: Final = ("prerouting", "input")
 _VERDICTS: Final = {
-    "accept": Action.ACCEPT,
-    "drop": Action.DROP,
-    "reject": Action.DROP,
-    "return": Action.RETURN,
-    "jump": Action.JUMP,
-    "goto": Action.GOTO,
+    "accept": FilterAction.ACCEPT,
+    "drop": FilterAction.DROP,
+    "reject": FilterAction.DROP,
+    "return": FilterAction.RETURN,
+    "jump": FilterAction.JUMP,
+    "goto": FilterAction.GOTO,
 }
-_XT_TARGETS: Final = {"REJECT": Action.DROP, "DROP": Action.DROP}
+_XT_TARGETS: Final = {"REJECT": FilterAction.DROP, "DROP": FilterAction.DROP}
 _HARMLESS: Final = frozenset({"counter", "log", "comment", "mangle", "notrack", "ct helper"})
 """Statements that neither decide nor narrow down."""
 _OUR_PROTOCOL: Final = frozenset({"tcp", 6})
@@ -36,10 +36,12 @@ Tables = dict[str, dict[str, Chain]]
 _Sets = Mapping[str, Any]
 
 
-def read_nft(ruleset: Mapping[str, Any], packet: Packet, *, without: Sequence[str] = ()) -> Tables:
+def read_nft(
+    ruleset: Mapping[str, Any], packet: FirstPacket, *, without: Sequence[str] = ()
+) -> Tables:
     """Turn a ruleset into chains. `without`: names of `ip` tables that iptables looks after."""
     items = [(kind, value) for item in ruleset.get("nftables", ()) for kind, value in item.items()]
-    rules: dict[tuple[str, str], list[Rule]] = {}
+    rules: dict[tuple[str, str], list[FilterRule]] = {}
     sets = {
         f"{_table(value)} @{value['name']}": value.get("elem", [])
         for kind, value in items
@@ -63,9 +65,9 @@ def _table(value: Mapping[str, Any]) -> str:
     return f"{value['family']} {value['table']}"
 
 
-def _chain(value: Mapping[str, Any], rules: tuple[Rule, ...]) -> Chain:
+def _chain(value: Mapping[str, Any], rules: tuple[FilterRule, ...]) -> Chain:
     filters = value.get("type") == "filter" and value.get("hook") in _HOOKS
-    policy = Action.DROP if value.get("policy") == "drop" else Action.ACCEPT
+    policy = FilterAction.DROP if value.get("policy") == "drop" else FilterAction.ACCEPT
     name = f"nft table {_table(value)}, chain {value['name']}"
     return Chain(name=name, rules=rules, is_base=filters, policy=policy)
 
@@ -73,12 +75,12 @@ def _chain(value: Mapping[str, Any], rules: tuple[Rule, ...]) -> Chain:
 class _RuleReader:
     """Reads the rules of one table."""
 
-    def __init__(self, packet: Packet, sets: _Sets, table: str) -> None:
+    def __init__(self, packet: FirstPacket, sets: _Sets, table: str) -> None:
         self._packet = packet
         self._sets = sets
         self._table = table
 
-    def read(self, value: Mapping[str, Any]) -> Iterator[Rule]:
+    def read(self, value: Mapping[str, Any]) -> Iterator[FilterRule]:
         """A rule gives one of ours, one with a verdict map several."""
         statements = [pair for part in value["expr"] for pair in part.items()]
         applies = conjunction(self._applies(kind, content) for kind, content in statements)
@@ -88,16 +90,18 @@ class _RuleReader:
                 yield from self._read_map(content, applies, text)
             elif (action := _action(kind, content)) is not None:
                 target = content["target"] if kind in ("jump", "goto") else ""
-                yield Rule(text=text, applies=applies, action=action, target=target)
+                yield FilterRule(text=text, applies=applies, action=action, target=target)
 
-    def _read_map(self, content: Mapping[str, Any], applies: Applies, text: str) -> Iterator[Rule]:
+    def _read_map(
+        self, content: Mapping[str, Any], applies: Applies, text: str
+    ) -> Iterator[FilterRule]:
         for key, verdict in self._elements(content["data"]):
             one = self._match({"left": content["key"], "right": key, "op": "=="})
             kind, detail = next(iter(verdict.items()))
-            yield Rule(
+            yield FilterRule(
                 text=text,
                 applies=conjunction((applies, one)),
-                action=_VERDICTS.get(kind, Action.NOTHING),
+                action=_VERDICTS.get(kind, FilterAction.NOTHING),
                 target=detail["target"] if kind in ("jump", "goto") else "",
             )
 
@@ -186,7 +190,7 @@ class _RuleReader:
         return [right]
 
 
-def _action(kind: str, content: Any) -> Action | None:
+def _action(kind: str, content: Any) -> FilterAction | None:
     if kind == "xt" and content.get("type") == "target":
         return _XT_TARGETS.get(content.get("name"))
     return _VERDICTS.get(kind)

@@ -7,13 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.doctor.finding import Verdict
-from cccamd.doctor.firewall import Knock, Ruleset, judge_firewall
-from cccamd.doctor.iptables import read_iptables, tables_in
-from cccamd.doctor.nftables import read_nft
-from cccamd.doctor.packetfilter import Fate, Packet, outcome
+from cccamd.machine.iptables import read_iptables, tables_in
+from cccamd.machine.nftables import read_nft
+from cccamd.machine.packetfilter import Fate, FirstPacket, outcome
 
-PACKET = Packet(port=12000, interface="eth0", address=IPv4Address("192.168.1.5"))
+PACKET = FirstPacket(port=12000, interface="eth0", address=IPv4Address("192.168.1.5"))
 OPEN, PARTLY, CLOSED = Fate
 
 
@@ -161,26 +159,6 @@ def test_tables_of_iptables_are_not_judged_twice() -> None:
     assert outcome(read_nft(ruleset, PACKET)).fate is PARTLY
     assert outcome(read_nft(ruleset, PACKET, without=tables_in(text))).fate is OPEN
     assert outcome(read_iptables(text, PACKET)).fate is OPEN
-
-
-@pytest.mark.parametrize(
-    ("rules", "knock", "expected", "word"),
-    [
-        (Ruleset(nft=nft()), Knock.ANSWERED, Verdict.OK, "no rule of this machine drops"),
-        (Ruleset(nft=nft(policy="drop")), Knock.NOT_TRIED, Verdict.FAILURE, "a rule drops"),
-        (Ruleset(nft=nft(policy="drop")), Knock.SILENT, Verdict.FAILURE, "got no answer"),
-        (Ruleset(nft=nft([match(SADDR, LAN), DROP])), Knock.ANSWERED, Verdict.ADVICE, "depends"),
-        (Ruleset(forbidden=True), Knock.NOT_TRIED, Verdict.NOT_CHECKED, "only root"),
-        (Ruleset(forbidden=True), Knock.ANSWERED, Verdict.OK, "only root can see the rules"),
-        (Ruleset(forbidden=True), Knock.SILENT, Verdict.FAILURE, "gets no answer"),
-        (Ruleset(), Knock.NOT_TRIED, Verdict.NOT_CHECKED, "neither nft nor iptables"),
-        (Ruleset(nft={"nftables": [{"rule": {}}]}), Knock.NOT_TRIED, Verdict.NOT_CHECKED, "read"),
-    ],
-)
-def test_verdicts(rules: Ruleset, knock: Knock, expected: Verdict, word: str) -> None:
-    found = judge_firewall(PACKET, rules, knock)
-    assert found.verdict is expected
-    assert word in found.evidence
 
 
 @given(st.text(alphabet="-AIjpsd!:* INPUTDROPtcp0123456789'\n\"", max_size=200))

@@ -1,0 +1,62 @@
+"""What looks at this computer and nothing else: ports, packet filter, addresses, clock, files.
+
+It judges nothing, and knows neither the server nor its configuration: `cccamd.why` does.
+"""
+
+from cccamd.machine.addresses import (
+    Addresses,
+    Knock,
+    connect_time,
+    knock,
+    look_at_addresses,
+    own_address,
+)
+from cccamd.machine.clock import TimeAnswer, ask_time, configured_servers, is_synchronised
+from cccamd.machine.files import (
+    FileState,
+    NodeIdFile,
+    WayPart,
+    first_barrier,
+    is_open_to_all,
+    look_at_node_id,
+    way_to,
+)
+from cccamd.machine.firewall import Ruleset, look_at_rules
+from cccamd.machine.packetfilter import Fate, FirstPacket
+from cccamd.machine.ports import PortHolder, Process, holder_of, try_to_bind
+from cccamd.machine.resources import Supply, look_at_supply
+from cccamd.machine.users import SystemUser, find_unit_user, group_name, user_numbered
+
+__all__ = [
+    "Addresses",
+    "Fate",
+    "FileState",
+    "FirstPacket",
+    "Knock",
+    "NodeIdFile",
+    "PortHolder",
+    "Process",
+    "Ruleset",
+    "Supply",
+    "SystemUser",
+    "TimeAnswer",
+    "WayPart",
+    "ask_time",
+    "configured_servers",
+    "connect_time",
+    "find_unit_user",
+    "first_barrier",
+    "group_name",
+    "holder_of",
+    "is_open_to_all",
+    "is_synchronised",
+    "knock",
+    "look_at_addresses",
+    "look_at_node_id",
+    "look_at_rules",
+    "look_at_supply",
+    "own_address",
+    "try_to_bind",
+    "user_numbered",
+    "way_to",
+]

@@ -1,0 +1,116 @@
+"""The addresses of this machine, by which one it reaches the world, and connections from it."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+_NOWHERE_4: Final = "192.0.2.1"
+_NOWHERE_6: Final = "2001:db8::1"
+"""Documentation addresses: nobody has them, so the way to them is the default route."""
+_LOOPBACK: Final = "127.0.0.1"
+KNOCK_TIMEOUT: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """How this machine is connected."""
+
+    outward: IPv4Address | None
+    """The IPv4 address with which we reach the world; None: there is no default route."""
+    interface: str
+    """The interface that has it; empty if unknown."""
+    outward6: IPv6Address | None
+    tunnels: tuple[str, ...]
+    """WireGuard interfaces."""
+
+
+def look_at_addresses() -> Addresses:
+    """Ask the kernel; no packet is sent."""
+    outward = _outward(socket.AF_INET, _NOWHERE_4)
+    outward6 = _outward(socket.AF_INET6, _NOWHERE_6)
+    return Addresses(
+        outward=IPv4Address(outward) if outward else None,
+        interface=_interface_with(outward) if outward else "",
+        outward6=IPv6Address(outward6.split("%")[0]) if outward6 else None,
+        tunnels=tuple(_wireguards(name for _, name in socket.if_nameindex())),
+    )
+
+
+def own_address() -> str:
+    """The address by which others in the network reach this machine; no packet is sent."""
+    return _outward(socket.AF_INET, _NOWHERE_4) or _LOOPBACK
+
+
+def _outward(family: socket.AddressFamily, nowhere: str) -> str | None:
+    """Connecting a UDP socket chooses the route and sends nothing."""
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((nowhere, 9))
+            return str(probe.getsockname()[0])
+    except OSError:
+        return None
+
+
+def _interface_with(address: str) -> str:
+    for name, addresses in psutil.net_if_addrs().items():
+        if any(found.address == address for found in addresses):
+            return name
+    return ""
+
+
+def _wireguards(names: Iterable[str]) -> Iterable[str]:
+    """psutil knows no kinds of interfaces, and leaves out those without an address."""
+    for name in names:
+        try:
+            text = Path(f"/sys/class/net/{name}/uevent").read_text()
+        except OSError:
+            continue
+        if "DEVTYPE=wireguard" in text.splitlines():
+            yield name
+
+
+# Connections.
+
+
+class Knock(Enum):
+    """What a connection from this machine to its own outward address came to."""
+
+    ANSWERED = "answered"
+    SILENT = "no answer"
+    REFUSED = "refused"
+    NOT_TRIED = "not tried"
+
+
+def knock(address: IPv4Address | None, port: int) -> Knock:
+    """Connect to an address of our own, as a client would; nothing leaves the machine."""
+    if address is None:
+        return Knock.NOT_TRIED
+    try:
+        with socket.create_connection((str(address), port), timeout=KNOCK_TIMEOUT):
+            return Knock.ANSWERED
+    except TimeoutError:
+        return Knock.SILENT
+    except OSError:
+        return Knock.REFUSED
+
+
+async def connect_time(address: str, port: int, *, timeout: float) -> float:
+    """Seconds that a TCP connection takes: one round trip.
+
+    Raises:
+        OSError: it could not be made; `TimeoutError`: not in time.
+    """
+    started = time.perf_counter()
+    async with asyncio.timeout(timeout):
+        _, writer = await asyncio.open_connection(address, port)
+    took = time.perf_counter() - started
+    writer.close()
+    return took

@@ -1,0 +1,94 @@
+"""The files that somebody wrote for us: how one is read, and how a place in it is named."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from cccamd.errors import ConfigError
+
+SIZE_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes. The longest real files have some 13,000 lines, which is less than one million."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands; lines and columns start at 1, columns count characters."""
+
+    file: str
+    """As the operator named it."""
+    line: int | None = None
+    """None: the file as a whole."""
+    column: int | None = None
+    """None: the line as a whole."""
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """What sorts the places of one file from its beginning to its end."""
+        return self.line or 0, self.column or 0
+
+    def __str__(self) -> str:
+        numbers = [str(number) for number in (self.line, self.column) if number is not None]
+        return ":".join([self.file, *numbers])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong at one place. No text holds a secret."""
+
+    place: Place
+    text: str
+    is_warning: bool = False
+    """What stands there is used all the same, or is missed by nobody."""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {'warning' if self.is_warning else 'error'}: {self.text}"
+
+
+class ConfigFileError(ConfigError):
+    """A file cannot be read."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Make the sentence."""
+        return f"{self.name}: {self.reason}"
+
+
+class ConfigFileMissingError(ConfigFileError):
+    """A file does not exist."""
+
+
+def read_file(path: Path) -> bytes:
+    """Read a whole file.
+
+    Raises:
+        ConfigFileMissingError: there is none of this name.
+        ConfigFileError: it cannot be read, or is too large.
+    """
+    try:
+        with path.open("rb") as file:
+            return read_stream(file, str(path))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConfigFileMissingError(str(path), "there is no such file") from None
+    except IsADirectoryError:
+        raise ConfigFileError(str(path), "this is a directory, not a file") from None
+    except PermissionError:
+        raise ConfigFileError(str(path), "no permission to read it") from None
+    except OSError as error:
+        raise ConfigFileError(str(path), f"cannot be read: {error.strerror}") from None
+
+
+def read_stream(stream: BinaryIO, name: str) -> bytes:
+    """Read an open file to its end.
+
+    Raises:
+        ConfigFileError: there is more than any configuration has.
+    """
+    data = stream.read(SIZE_LIMIT + 1)
+    if len(data) > SIZE_LIMIT:
+        reason = f"larger than {SIZE_LIMIT // 2**20} MiB, so it is no configuration"
+        raise ConfigFileError(name, reason)
+    return data
