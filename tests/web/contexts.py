@@ -4,18 +4,20 @@ from collections.abc import Callable
 from typing import Any
 
 from cccamd.facts import FreezeReport, Note, Snapshot
-from cccamd.ids import Caid, Ident, Sid
+from cccamd.ids import Caid, Ident
+from cccamd.server.snapshot import take_history
+from cccamd.setup.cccamcfg import ChannelNames
+from cccamd.setup.startup import Names
 from cccamd.watch import History
+from cccamd.watch.metrics import Metrics
 from cccamd.web import Login, WebContext
 from cccamd.why import Explanation, Question
+from fact_factory import CHANNEL_NAME
 
-CHANNEL_NAME = "Das Erste"
 PROVIDER_NAME = "ARD"
 
 
-def channel_name(caid: Caid, ident: Ident, sid: Sid) -> str | None:
-    """The one channel that has a name."""
-    return CHANNEL_NAME if (caid, ident, sid) == (0x0500, 0x032830, 0x1D80) else None
+NAMES = Names(channels=ChannelNames(names={(0x0500, 0x032830, 0x1D80): CHANNEL_NAME}))
 
 
 def provider_name(caid: Caid, ident: Ident) -> str | None:
@@ -44,11 +46,12 @@ def a_context(
     """A context with anything given by name, and the rest plain."""
     return WebContext(
         snapshot=snapshot,
-        history=history or History(),
+        history=lambda span: take_history(history or History(), span, NAMES),
         happenings=lambda: notes,
         explain=explain or an_explanation,
         freezes=lambda: freezes or FreezeReport(),
-        channel_name=channel_name,
+        channel_name=NAMES.channels.name,
+        metrics=Metrics(),
         provider_name=provider_name,
         login=lambda: login or Login(),
         admits=admits,

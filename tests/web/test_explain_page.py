@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scene import NEWS, Scene
 
+from cccamd.errors import NumberError
 from cccamd.facts import Freeze, FreezeReport
-from cccamd.web.links import explain_link
-from cccamd.web.questions import QuestionError, read_question
+from cccamd.web.context import explain_link
+from cccamd.web.pages import read_question
 from cccamd.why import Question
 
 HOSTILE = '<script>alert("1")</script>&'
@@ -46,7 +47,7 @@ KEYS = ("account", "source", "channel", "caid", "ident", "sid")
 
 @given(st.dictionaries(st.sampled_from(KEYS), st.text() | st.from_regex("[0-9a-f:]{1,18}")))
 def test_any_query_is_a_question_or_a_clear_error(query: dict[str, str]) -> None:
-    with suppress(QuestionError):
+    with suppress(NumberError):
         question = read_question(query)
         assert question.caid is None or 0 <= question.caid <= 0xFFFF
         assert question.ident is None or 0 <= question.ident <= 0xFFFFFF
