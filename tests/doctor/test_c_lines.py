@@ -16,12 +16,12 @@ from cccamd.doctor.running import RunningSource
 from cccamd.doctor.trial import Trial, try_server
 from cccamd.doctor.upstreams import MEANINGS, Patient, judge_upstream
 from cccamd.facts import SourceKind
-from cccamd.ids import NodeId
 from cccamd.localcards import find_kinds
 from cccamd.net import Identity, Step
-from cccamd.routing import Priorities
-from cccamd.server import Server, Setup, Upstream, upstreams_of
+from cccamd.server import Server, target_of
 from cccamd.setup.cccamcfg import parse
+from cccamd.setup.logins import Upstream, upstreams_of
+from cccamd.setup.setup import Setup
 from cccamd.setup.toml import ParsedToml
 from cccamd.setup.toml import parse as parse_toml
 from cccamd.wire.cccam import is_original_seed, make_node_id
@@ -60,7 +60,7 @@ async def examine(
     port: int, cfg: str = "C: {host} {port} me secret", *, log_in: bool = True
 ) -> tuple[Trial, Installation]:
     installation = an_installation(port, cfg)
-    target = the_upstream(installation).target()
+    target = target_of(the_upstream(installation))
     return await try_server(target, identity=IDENTITY, log_in=log_in), installation
 
 
@@ -77,8 +77,7 @@ async def upstream(f_line: str) -> AsyncIterator[int]:
     port = free_port()
     config = parse(f"SERVER LISTEN PORT : {port}\n{f_line}".encode()).config
     toml = parse_toml(UPSTREAM_TOML, kinds=find_kinds().kinds, folder=Path()).config
-    setup = Setup(config=config, toml=toml, priorities=Priorities())
-    server = Server(setup, node_id=NodeId(make_node_id(os.urandom(4))))
+    server = Server(Setup(config=config, toml=toml, node_id=make_node_id(os.urandom(4))))
     await server.start()
     try:
         yield port

@@ -8,12 +8,13 @@ from network import CAID, IDENT, cw_of
 
 from cccamd.cards import SourceId
 from cccamd.ids import Caid, Ident, NodeId, Sid
-from cccamd.routing import CloneDetected, CloneDetector, Priorities, System
+from cccamd.routing import CloneDetected, CloneDetector, Priorities
 from cccamd.routing.budget import HedgeBudget
 from cccamd.routing.cache import CwCache
 from cccamd.routing.standby import StandbyGroup
 from cccamd.routing.times import FORGOTTEN_AFTER, SAMPLES, AnswerTimes
 from cccamd.routing.verification import Flaw, Verification
+from cccamd.setup.cccamcfg import parse_prio
 from cccamd.wire.cccam import SHARED_NODE_IDS, ControlWords
 
 SERVICE = (CAID, IDENT, Sid(1))
@@ -130,9 +131,11 @@ def test_a_cw_repeats_only_for_another_ecm_of_the_same_service() -> None:
 # Priorities.
 
 
-def system(text: str) -> System:
-    caid, ident, sid = (int(part, 16) for part in text.split(":"))
-    return System(Caid(caid), Ident(ident), Sid(sid))
+def priorities_of(text: str) -> Priorities:
+    """What the lines of a CCcam.prio come to."""
+    prio = parse_prio(text.encode())
+    assert not prio.problems
+    return Priorities.of(prio.ignored, prio.orders)
 
 
 @pytest.mark.parametrize(
@@ -147,13 +150,16 @@ def system(text: str) -> System:
         ("100:30B00:0", "B00:30B00:1", False),
         ("B00:30B00:0", "B00:0:1", True),
         ("B00:80:0", "B00:0:1", False),
+        ("B00", "B00:30B00:1", True),
+        ("B00:30B00", "B00:30B00:1", True),
+        ("100, B00:30B00:1", "B00:30B00:1", True),
     ],
 )
 def test_i_lines(line: str, service: str, ignored: bool) -> None:
     desk = Desk()
-    asked = system(service)
-    priorities = Priorities(ignored=(system(line),))
-    triple = (asked.caid, asked.ident, asked.sid)
+    caid, ident, sid = (int(part, 16) for part in service.split(":"))
+    priorities = priorities_of(f"I: {line}")
+    triple = (Caid(caid), Ident(ident), Sid(sid))
     assert priorities.ignores(desk.upstream("a"), triple) == ignored
     assert not priorities.ignores(desk.local(), triple)
 
@@ -162,13 +168,12 @@ def test_the_first_p_line_of_which_all_systems_are_there_counts() -> None:
     desk = Desk()
     cards = [desk.upstream("a", idents=(ident,)) for ident in (0x80, 0x81, 0x82)]
     lines = [
-        "B00:99:0 B00:80:0",  # 99 is not there
-        "B00:82:2 B00:80:0",  # another service
-        "100:1:0 B00:82:0 B00:81:0",  # other CAIDs do not matter
-        "B00:80:0",  # too late
+        "P: B00:99:0, B00:80",  # 99 is not there
+        "P: B00:82:2, B00:80:0",  # another service
+        "P: 100:1:0, B00:82, B00:81:0",  # other CAIDs do not matter
+        "P: B00:80:0",  # too late
     ]
-    orders = tuple(tuple(system(text) for text in line.split()) for line in lines)
-    priorities = Priorities(orders=orders)
+    priorities = priorities_of("\n".join(lines))
     order = priorities.order(cards, (CAID, Ident(0), Sid(1)))
     assert [order[card] for card in cards] == [3, 2, 1]
     assert priorities.order(cards, (CAID, Ident(0x80), Sid(1))) == {}
@@ -176,8 +181,7 @@ def test_the_first_p_line_of_which_all_systems_are_there_counts() -> None:
 
 
 def test_p_lines_compare_only_the_caid_of_18xx() -> None:
-    line = (system("1802:80:0"), system("1802:81:0"))
-    priorities = Priorities(orders=(line,))
+    priorities = priorities_of("P: 1802:80, 1802:81")
     assert priorities.order([Desk().local()], (Caid(0x1802), Ident(0), Sid(1))) == {}
 
 

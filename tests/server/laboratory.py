@@ -11,9 +11,9 @@ from pathlib import Path
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.localcards import find_kinds
 from cccamd.net import Client, Identity, Target
-from cccamd.routing import Priorities
-from cccamd.server import Server, Setup
+from cccamd.server import Server
 from cccamd.setup.cccamcfg import parse
+from cccamd.setup.setup import Setup
 from cccamd.setup.toml import parse as parse_toml
 from cccamd.wire.cccam import (
     DEFAULT_VERSION,
@@ -47,7 +47,14 @@ def new_node_id() -> NodeId:
     return make_node_id(os.urandom(4))
 
 
-def setup(cfg: str, toml: str, *, port: int, folder: Path = Path()) -> Setup:
+def setup(
+    cfg: str,
+    toml: str,
+    *,
+    port: int,
+    folder: Path = Path(),
+    node_id: NodeId | None = None,
+) -> Setup:
     pages = "" if "WEBINFO" in cfg else NO_PAGES
     parsed = parse(f"SERVER LISTEN PORT : {port}\n{cfg}\n{pages}".encode())
     assert not parsed.refused
@@ -55,7 +62,7 @@ def setup(cfg: str, toml: str, *, port: int, folder: Path = Path()) -> Setup:
         f'{toml}\n[server]\nbind = ["{HOST}"]\n', kinds=find_kinds().kinds, folder=folder
     )
     assert not found.problems, [str(problem) for problem in found.problems]
-    return Setup(config=parsed.config, toml=found.config, priorities=Priorities())
+    return Setup(config=parsed.config, toml=found.config, node_id=node_id or new_node_id())
 
 
 class Laboratory:
@@ -100,7 +107,7 @@ async def running(
     folder: Path = Path(),
 ) -> AsyncIterator[Laboratory]:
     port = port or free_port()
-    server = Server(setup(cfg, toml, port=port, folder=folder), node_id=node_id or new_node_id())
+    server = Server(setup(cfg, toml, port=port, folder=folder, node_id=node_id))
     await server.start()
     try:
         yield Laboratory(server, port)

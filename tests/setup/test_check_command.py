@@ -105,3 +105,25 @@ def test_wide_letters_before_the_mark() -> None:
     shown, mark = run_on("F: 日本 p far\n").stdout.splitlines()[1:3]
     assert shown == "    F: 日本 ******** ********"
     assert cell_len(mark) == cell_len("    F: 日本 ******** *")
+
+
+def test_the_files_that_are_named_are_read_too(tmp_path: Path) -> None:
+    prio, names = tmp_path / "my.prio", tmp_path / "my.channelinfo"
+    prio.write_text("I: 0500:042400\nnonsense\n")
+    names.write_text('1702:0:b "Eins"\n1702 "s3cret"\n')
+    cfg = f"F: anna secret\nCAID PRIO FILE : {prio}\nCHANNELINFO FILE : {names}\n"
+    told = run_on(cfg).stdout
+    assert f"{prio}:2: warning: skipped: only lines that begin with P: or I: are read" in told
+    assert f"{names}:2: warning: skipped: write caid:ident:sid" in told
+    assert "s3cret" not in told
+    assert "0 errors, 2 warnings" in told
+    assert (run_on(cfg).exit_code, run_on(cfg, "--strict").exit_code) == (0, 1)
+    shown = json.loads(run_on(cfg, "--json").stdout)["companions"]
+    assert [(found["file"], found["line"]) for found in shown] == [(str(prio), 2), (str(names), 2)]
+
+
+def test_a_file_that_is_named_and_not_there_is_told(tmp_path: Path) -> None:
+    result = run_on(f"F: anna secret\nCAID PRIO FILE : {tmp_path}/none\n", "--strict")
+    assert f"stdin:2:18: hint: {tmp_path}/none: there is no such file" in result.stdout
+    assert result.exit_code == 0
+    assert "none" not in run_on("F: anna secret\n").stdout

@@ -6,8 +6,8 @@ from cccamd.ids import Caid, Ident, Sid
 from cccamd.setup.cccamcfg import PrioEntry, parse_channelinfo, parse_prio, parse_providers
 
 
-def entry(caid: int, ident: int = 0, sid: int | None = None) -> PrioEntry:
-    return PrioEntry(Caid(caid), Ident(ident), None if sid is None else Sid(sid))
+def entry(caid: int, ident: int = 0, sid: int = 0) -> PrioEntry:
+    return PrioEntry(Caid(caid), Ident(ident), Sid(sid))
 
 
 def test_prio_lines() -> None:
@@ -37,38 +37,6 @@ def test_short_form_names_further_idents() -> None:
     prio = parse_prio(b"P: 1802:000000,004801,004901")
     assert prio.orders == ((entry(0x1802), entry(0x1802, 0x4801), entry(0x1802, 0x4901)),)
     assert [problem.place.line for problem in prio.problems] == [1, 1]
-
-
-@pytest.mark.parametrize(
-    ("caid", "ident", "sid", "ignored"),
-    [
-        (0x0D00, 0x1, 0x1, True),
-        (0x0500, 0x30B00, 0x1, True),
-        (0x0500, 0x30B00, 0x2, False),
-        (0x0100, 0x80, 0x9, True),
-        (0x0100, 0x81, 0x9, False),
-        (0x0D01, 0x1, 0x1, False),
-    ],
-)
-def test_prio_ignores(caid: int, ident: int, sid: int, ignored: bool) -> None:
-    prio = parse_prio(b"I: 0d00\nI: 0500:030b00:1\nI: 0100:80\n")
-    assert prio.ignores(Caid(caid), Ident(ident), Sid(sid)) is ignored
-
-
-def test_prio_order() -> None:
-    prio = parse_prio(b"P: 0500:1:64, 0100:80\nP: 0500:1, 0600\nP: 1802:1, 0500\nP: 0500\n")
-    five, one, six, nagra = (
-        (Caid(0x500), Ident(1)),
-        (Caid(0x100), Ident(0x80)),
-        (Caid(0x600), Ident(9)),
-        (Caid(0x1802), Ident(0)),
-    )
-    sid, other = Sid(0x64), Sid(1)
-    assert prio.order({five, one, six}, sid) == prio.orders[0]
-    assert prio.order({five, one, six}, other) == prio.orders[1]
-    assert prio.order({five, one}, other) == prio.orders[3]
-    assert prio.order({five, nagra}, other) == prio.orders[2]
-    assert prio.order({one}, other) == ()
 
 
 def test_providers() -> None:

@@ -7,12 +7,12 @@ import pytest
 
 from cccamd.server import FileWatch
 from cccamd.setup.nodeid import load_or_make
-from cccamd.setup.startup import load_files
+from cccamd.setup.setup import load_setup
 from cccamd.wire.cccam import offers_partner
 
 
 def texts(config: Path, toml: Path | None = None) -> list[str]:
-    return [text for _, text in load_files(config, toml).messages]
+    return [text for _, text in load_setup(config, toml).messages]
 
 
 def write(folder: Path, cfg: str, toml: str | None = None) -> Path:
@@ -25,7 +25,7 @@ def write(folder: Path, cfg: str, toml: str | None = None) -> Path:
 
 def test_the_file_that_was_read_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "F: anna secret\nF: anna other\n")
-    files = load_files(path, None)
+    files = load_setup(path, None)
     assert f"configuration read from {path}" in texts(path)
     assert any(text.startswith(f"{path}:2:4: W140") for text in texts(path))
     assert not any("secret" in text for text in texts(path))
@@ -34,14 +34,14 @@ def test_the_file_that_was_read_is_named(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_means_no_accounts_and_is_said(tmp_path: Path) -> None:
-    files = load_files(tmp_path / "nothing.cfg", None)
+    files = load_setup(tmp_path / "nothing.cfg", None)
     assert not files.config.f_lines
     assert not files.refused
     assert files.messages[0][0] == logging.ERROR
 
 
 def test_what_is_no_cccam_cfg_is_refused(tmp_path: Path) -> None:
-    assert load_files(write(tmp_path, "[section]\nkey = value\n"), None).refused
+    assert load_setup(write(tmp_path, "[section]\nkey = value\n"), None).refused
 
 
 @pytest.mark.parametrize(
@@ -63,27 +63,28 @@ def test_what_has_no_effect_is_said(tmp_path: Path, cfg: str, toml: str | None, 
 
 def test_a_toml_file_that_was_named_must_exist(tmp_path: Path) -> None:
     path = write(tmp_path, "F: a b\n")
-    assert load_files(path, tmp_path / "missing.toml").refused
-    assert not load_files(path, None).refused
+    assert load_setup(path, tmp_path / "missing.toml").refused
+    assert not load_setup(path, None).refused
 
 
 def test_priorities_are_read_from_the_file_that_is_named(tmp_path: Path) -> None:
     prio = tmp_path / "my.prio"
     prio.write_text("I: 0500:042400\nP: 0100, 0B00:1:1234\nnonsense\n")
-    files = load_files(write(tmp_path, f"CAID PRIO FILE : {prio}\nF: a b\n"), None)
-    (ignored,) = files.priorities.ignored
+    files = load_setup(write(tmp_path, f"CAID PRIO FILE : {prio}\nF: a b\n"), None)
+    read = files.companions.prio
+    (ignored,) = read.ignored
     assert (ignored.caid, ignored.ident, ignored.sid) == (0x0500, 0x042400, 0)
-    assert len(files.priorities.orders[0]) == 2
+    assert len(read.orders[0]) == 2
     assert any(text.startswith(f"{prio}:3:") for _, text in files.messages)
 
 
 def test_without_any_file_an_example_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    if load_files(None, None).example is None:
+    if load_setup(None, None).example is None:
         pytest.skip("this machine has a CCcam.cfg")
-    first, second = load_files(None, None), load_files(None, None)
+    first, second = load_setup(None, None), load_setup(None, None)
     assert first.example is not None
     assert first.config.f_lines[0].password != second.config.f_lines[0].password
-    assert first.example.c_line.endswith(first.config.f_lines[0].password)
+    assert first.example.password == first.config.f_lines[0].password
     assert [entry.config.name for entry in first.toml.cards] == ["example"]
 
 

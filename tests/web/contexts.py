@@ -7,7 +7,6 @@ from cccamd.facts import FreezeReport, Note, Snapshot
 from cccamd.ids import Caid, Ident
 from cccamd.server.snapshot import take_history
 from cccamd.setup.cccamcfg import ChannelNames
-from cccamd.setup.startup import Names
 from cccamd.watch import History
 from cccamd.watch.metrics import Metrics
 from cccamd.web import Login, WebContext
@@ -17,7 +16,7 @@ from fact_factory import CHANNEL_NAME
 PROVIDER_NAME = "ARD"
 
 
-NAMES = Names(channels=ChannelNames(names={(0x0500, 0x032830, 0x1D80): CHANNEL_NAME}))
+NAMES = ChannelNames(names={(0x0500, 0x032830, 0x1D80): CHANNEL_NAME})
 
 
 def provider_name(caid: Caid, ident: Ident) -> str | None:
@@ -50,7 +49,7 @@ def a_context(
         happenings=lambda: notes,
         explain=explain or an_explanation,
         freezes=lambda: freezes or FreezeReport(),
-        channel_name=NAMES.channels.name,
+        channel_name=NAMES.name,
         metrics=Metrics(),
         provider_name=provider_name,
         login=lambda: login or Login(),

@@ -9,9 +9,9 @@ from pathlib import Path
 from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.localcards import find_kinds
 from cccamd.net import Client, Identity, Target
-from cccamd.routing import Priorities
-from cccamd.server import Server, Setup
+from cccamd.server import Server
 from cccamd.setup.cccamcfg import parse
+from cccamd.setup.setup import Setup
 from cccamd.setup.toml import parse as parse_toml
 from cccamd.wire.cccam import DEFAULT_VERSION, EcmRequest, make_node_id
 
@@ -32,8 +32,7 @@ async def running(cfg: str, *, caid: str, port: int, web_port: int = 0) -> Async
     config = parse(f"{cfg}\n{ports}ALLOW TELNETINFO : no\n".encode()).config
     text = CARD.format(caid=caid) + f'[server]\nbind = ["{HOST}"]\n'
     toml = parse_toml(text, kinds=find_kinds().kinds, folder=Path()).config
-    setup = Setup(config=config, toml=toml, priorities=Priorities())
-    server = Server(setup, node_id=make_node_id(os.urandom(4)))
+    server = Server(Setup(config=config, toml=toml, node_id=make_node_id(os.urandom(4))))
     await server.start()
     try:
         yield server

@@ -27,7 +27,6 @@ from cccamd.facts import (
 from cccamd.ids import Caid, Ident, NodeId, ShareId
 from cccamd.server.snapshot import named_notes, take_history
 from cccamd.setup.cccamcfg import ChannelNames
-from cccamd.setup.startup import Names
 from cccamd.watch import (
     ClientLoggedIn,
     EcmFinished,
@@ -56,10 +55,8 @@ NOW = float(int(time.time()))
 NEWS = a_service(0x0B00, 0x030B00, 0x1D80, "Nordlicht News HD")
 SPORT = a_service(0x0B00, 0x030B00, 0x1D8A, "Sport Eins HD")
 FEED = a_service(0x2600, 0, 0x0001, None)
-NAMES = Names(
-    channels=ChannelNames(
-        names={(one.caid, one.ident, one.sid): one.name for one in (NEWS, SPORT) if one.name}
-    )
+NAMES = ChannelNames(
+    names={(one.caid, one.ident, one.sid): one.name for one in (NEWS, SPORT) if one.name}
 )
 PROVIDERS = {(0x0B00, 0x030B00): "Northern Lights", (0x0500, 0x032830): "Sud TV"}
 
@@ -364,7 +361,7 @@ class Scene:
             explain=self.explain,
             freezes=lambda: self.report,
             metrics=Metrics(),
-            channel_name=NAMES.channels.name,
+            channel_name=NAMES.name,
             provider_name=lambda *provider: PROVIDERS.get(provider),
             login=lambda: self.login,
             admits=lambda address: address.startswith(self.admitted),

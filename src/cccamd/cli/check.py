@@ -15,6 +15,8 @@ from rich.style import Style
 
 from cccamd.localcards import find_kinds
 from cccamd.setup.cccamcfg import (
+    Companions,
+    Config,
     ConfigFileError,
     Diagnostic,
     Hint,
@@ -22,11 +24,13 @@ from cccamd.setup.cccamcfg import (
     ParseResult,
     Severity,
     as_json,
+    load_companions,
     masked_lines,
     parse,
     read_file,
     read_stream,
 )
+from cccamd.setup.files import Problem
 from cccamd.setup.toml import load
 
 _STDIN = "-"
@@ -58,7 +62,8 @@ def check(
 ) -> None:
     """Read a CCcam.cfg and report each line that does not do what it seems to say.
 
-    A file that ends with .toml is read as cccamd.toml.
+    The CCcam.prio, CCcam.channelinfo and CCcam.providers that it names are read, too. A file
+    that ends with .toml is read as cccamd.toml.
 
     Exit status: 0 no errors, 1 errors, 2 the file cannot be read.
     """
@@ -74,11 +79,18 @@ def check(
         typer.echo(f"cccamd check: {error}", err=True)
         raise typer.Exit(_EXIT_UNREADABLE) from None
     result = parse(data, file="stdin" if file == _STDIN else file)
+    companions = load_companions(result.config.settings)
     if as_data:
-        typer.echo(json.dumps(as_json(result, show_secrets=show_secrets), indent=2))
+        shown = as_json(result, show_secrets=show_secrets)
+        shown["companions"] = list(map(_companion_as_json, companions.problems))
+        typer.echo(json.dumps(shown, indent=2))
     else:
-        _print_for_people(data, result)
-    raise typer.Exit(_exit_status(result, strict=strict))
+        _print_for_people(data, result, companions)
+    raise typer.Exit(_exit_status(result, companions, strict=strict))
+
+
+def _companion_as_json(problem: Problem) -> dict[str, object]:
+    return {"file": problem.place.file, "line": problem.place.line, "text": problem.text}
 
 
 def _read(file: str) -> bytes:
@@ -103,13 +115,15 @@ def _check_toml(path: Path, *, strict: bool) -> int:
     return _EXIT_FAULTS if bad else _EXIT_CLEAN
 
 
-def _exit_status(result: ParseResult, *, strict: bool) -> int:
+def _exit_status(result: ParseResult, companions: Companions, *, strict: bool) -> int:
     severities = {found.severity for found in result.diagnostics}
+    if companions.problems:
+        severities.add(Severity.WARNING)
     faults = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     return _EXIT_FAULTS if severities & faults else _EXIT_CLEAN
 
 
-def _print_for_people(data: bytes, result: ParseResult) -> None:
+def _print_for_people(data: bytes, result: ParseResult, companions: Companions) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a user name that the terminal cannot show
     console = Console(soft_wrap=True)
@@ -121,8 +135,10 @@ def _print_for_people(data: bytes, result: ParseResult) -> None:
         for found in result.diagnostics
         for segment in _message(found, lines=lines, width=width - len(_INDENT))
     ]
-    report += (_hint(hint) for hint in result.hints)
-    report.append(Segment(f"{_summary(result)}\n"))
+    for problem in companions.problems:
+        report += _companion_message(problem)
+    report += (_hint(hint) for hint in (*result.hints, *_unread(result.config, companions)))
+    report.append(Segment(f"{_summary(result, companions)}\n"))
     # Not rich's own text: it takes several times as long for the same lines.
     console.print(Segments(report), end="")
 
@@ -143,6 +159,20 @@ def _message(
         yield Segment(f"{_INDENT}help: {found.instead}\n", _HELP_STYLE)
 
 
+def _companion_message(problem: Problem) -> Iterator[Segment]:
+    label, style = _LABELS[Severity.WARNING]
+    yield Segment(f"{problem.place}: ")
+    yield Segment(label, style)
+    yield Segment(f": {problem.text}\n")
+
+
+def _unread(config: Config, companions: Companions) -> Iterator[Hint]:
+    """Tell of files that are named and not there; those of the defaults seldom are."""
+    for key, error in companions.unread.items():
+        if key in config.places:
+            yield Hint(f"{error}; the server does without", config.place(key))
+
+
 def _hint(hint: Hint) -> Segment:
     return Segment(f"{hint.place}: hint: {hint.text}\n", _HINT_STYLE)
 
@@ -155,15 +185,16 @@ def _excerpt(line: MaskedLine, column: int, width: int) -> tuple[str, str]:
     return shown, " " * cell_len(shown[: at - begin]) + "^"
 
 
-def _summary(result: ParseResult) -> str:
+def _summary(result: ParseResult, companions: Companions) -> str:
     config = result.config
     upstreams = len(config.c_lines) + len(config.n_lines)
+    warnings = _messages(result, Severity.WARNING) + len(companions.problems)
     counts = ", ".join(
         (
             _count(len(config.f_lines), "account"),
             _count(upstreams, "upstream"),
             _count(_messages(result, Severity.ERROR), "error"),
-            _count(_messages(result, Severity.WARNING), "warning"),
+            _count(warnings, "warning"),
         )
     )
     return f"{counts}; the server would not start with this file" if result.refused else counts

@@ -18,8 +18,9 @@ from cccamd.cli.webreader import (
     read_api,
 )
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_sid
+from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import ConfigFileError
-from cccamd.setup.startup import Files, load_files
+from cccamd.setup.setup import Setup, load_setup
 from cccamd.why import (
     Explanation,
     NotAnExplanationError,
@@ -66,24 +67,24 @@ def explain(
         sid=None if sid is None else Sid(_hex(sid, 4, "--sid")),
     )
     try:
-        files = load_files(config, toml)
-        explanation, where = _explain(question, files, config)
+        setup = load_setup(config, toml)
+        explanation, where = _explain(question, setup, config)
     except ConfigFileError as error:
         typer.echo(f"cccamd explain: {error}", err=True)
         raise typer.Exit(EXIT_UNREADABLE) from None
-    _print(explanation, where, troubles=_troubles(files), as_data=as_data)
+    _print(explanation, where, troubles=_troubles(setup), as_data=as_data)
     usable = any(card.usable for card in explanation.cards)
     raise typer.Exit(EXIT_WELL if usable else EXIT_NOTHING)
 
 
-def _explain(question: Question, files: Files, config: Path | None) -> tuple[Explanation, str]:
+def _explain(question: Question, setup: Setup, config: Path | None) -> tuple[Explanation, str]:
     """Ask the running server, or else the files; say which it was."""
     try:
         address = address_of_config(config)
         return ask(question, address), f"as the server at {address.url} sees it"
     except NoAnswer as reason:
         where = f"{reason}\nThis is what the files say; `cccamd doctor` looks for the cause."
-        return explain_files(question, files), where
+        return explain_files(question, setup), where
 
 
 def _hex(text: str, digits: int, name: str) -> int:
@@ -149,22 +150,23 @@ def _path(question: Question) -> str:
 # The files alone.
 
 
-def explain_files(question: Question, files: Files) -> Explanation:
+def explain_files(question: Question, setup: Setup) -> Explanation:
     """Explain as far as the files reach: accounts, limits, local cards."""
     now = time.time()
     local = time.localtime(now)
+    prio = setup.companions.prio
     evidence = evidence_of_files(
-        files.config,
-        files.toml,
-        files.priorities,
+        setup.config,
+        setup.toml,
+        Priorities.of(prio.ignored, prio.orders),
         at=now,
         minute=60 * local.tm_hour + local.tm_min,
     )
     return make_explanation(question, evidence)
 
 
-def _troubles(files: Files) -> list[str]:
+def _troubles(setup: Setup) -> list[str]:
     """Why no server runs with these files, if they are the cause."""
-    if not files.refused:
+    if not setup.refused:
         return []
-    return [text for level, text in files.messages if level >= logging.ERROR]
+    return [text for level, text in setup.messages if level >= logging.ERROR]

@@ -3,25 +3,25 @@
 import asyncio
 import logging
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from cccamd import __version__
-from cccamd.ids import NodeId
+from cccamd.machine import own_address
 from cccamd.net import ListenError, TaskSet
 from cccamd.server import (
     AccountFocus,
     Server,
-    Setup,
     raise_file_limit,
     set_up_logging,
     wait_for_change,
 )
 from cccamd.setup.cccamcfg import ConfigFileError
 from cccamd.setup.nodeid import default_path, load_or_make
-from cccamd.setup.startup import Example, Files, load_files
+from cccamd.setup.setup import Example, Setup, load_setup
 from cccamd.watch.journal import FILE_NAME as JOURNAL_NAME
 from cccamd.watch.journal import Journal, JournalLimits
 
@@ -75,13 +75,13 @@ def serve(
     prints the C-line to put into a receiver.
     """
     try:
-        files = load_files(config, toml)
+        setup = load_setup(config, toml)
     except ConfigFileError as error:
         typer.echo(f"cccamd: {error}", err=True)
         raise typer.Exit(EXIT_UNUSABLE) from None
     focus = AccountFocus()
-    _start_log(files, focus, debug=debug)
-    if files.refused:
+    _start_log(setup, focus, debug=debug)
+    if setup.refused:
         log.error("the configuration cannot be used; nothing was started")
         raise typer.Exit(EXIT_UNUSABLE)
     node_id_path = node_id or default_path()
@@ -90,30 +90,30 @@ def serve(
         log.log(level, "%s", note)
     if own.trouble is not None:
         log.error("%s", own.trouble)
-    if files.example is not None:
-        _show_example(files.example)
+    if setup.example is not None:
+        _show_example(setup.example)
     raise_file_limit()
     runner = Runner(
         config, toml, focus=focus, journal=node_id_path.with_name(JOURNAL_NAME), debug=debug
     )
-    raise typer.Exit(asyncio.run(runner.run(files, own.node_id)))
+    raise typer.Exit(asyncio.run(runner.run(replace(setup, node_id=own.node_id))))
 
 
-def _start_log(files: Files, focus: AccountFocus, *, debug: bool) -> None:
-    problems = _set_up_log(files, focus, debug=debug)
+def _start_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> None:
+    problems = _set_up_log(setup, focus, debug=debug)
     log.info("cccamd %s starts", __version__)
     for problem in problems:
         log.error("%s", problem)
-    _log_messages(files)
+    _log_messages(setup)
 
 
-def _set_up_log(files: Files, focus: AccountFocus, *, debug: bool) -> list[str]:
-    return set_up_logging(files.config.settings, debug=debug, table=files.toml.log, focus=focus)
+def _set_up_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> list[str]:
+    return set_up_logging(setup.config.settings, debug=debug, table=setup.toml.log, focus=focus)
 
 
-def _log_messages(files: Files, *, above: int = logging.DEBUG) -> None:
+def _log_messages(setup: Setup, *, above: int = logging.DEBUG) -> None:
     """Tell what there is to tell of the files; what is no news at a reload is left out."""
-    told = [(level, text) for level, text in files.messages if level > above]
+    told = [(level, text) for level, text in setup.messages if level > above]
     for level, text in told[:MESSAGES_LIMIT]:
         log.log(level, "%s", text)
     if len(told) > MESSAGES_LIMIT:
@@ -125,7 +125,7 @@ def _show_example(example: Example) -> None:
     typer.echo(
         "\nAn example runs, with an account and a card to try it with.\n"
         "Put this line into the CCcam.cfg of a receiver in this network:\n\n"
-        f"    {example.c_line}\n",
+        f"    C: {own_address()} {example.port} {example.user} {example.password}\n",
     )
 
 
@@ -149,67 +149,58 @@ class Runner:
         self._reload_asked = asyncio.Event()
         self._tasks = TaskSet(on_failure=lambda name, error: log.error("%s: %s", name, error))
 
-    async def run(self, files: Files, node_id: NodeId) -> int:
+    async def run(self, setup: Setup) -> int:
         """Serve until a signal says stop; return the exit status."""
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
-        journal = _journal(files, self._journal_path)
-        server = Server(_setup(files), node_id=node_id, journal=journal)
+        journal = _journal(setup, self._journal_path)
+        server = Server(setup, journal=journal)
         try:
             await server.start()
         except ListenError as error:
             log.error("%s", error)
             await server.stop()
             return EXIT_UNUSABLE
-        self._tasks.start("reload", self._reload_for_ever(server, files))
+        self._tasks.start("reload", self._reload_for_ever(server, setup))
         await stopped.wait()
         log.info("stopping")
         await self._tasks.cancel()
         await server.stop()
         return 0
 
-    async def _reload_for_ever(self, server: Server, files: Files) -> None:
+    async def _reload_for_ever(self, server: Server, setup: Setup) -> None:
         while True:
-            await wait_for_change(files.paths, self._reload_asked)
-            if files.example is None:
-                files = await self._reload(server) or files
+            await wait_for_change(setup.paths, self._reload_asked)
+            if setup.example is None:
+                setup = await self._reload(server) or setup
 
-    async def _reload(self, server: Server) -> Files | None:
+    async def _reload(self, server: Server) -> Setup | None:
         """Read the files again and go over to them; None: the old state was kept."""
         try:
             # A thread, so that clients are served while a large file is read.
-            files = await asyncio.to_thread(load_files, self._config, self._toml)
+            setup = await asyncio.to_thread(load_setup, self._config, self._toml)
         except ConfigFileError as error:
             log.error("%s; the old configuration is kept", error)
             return None
-        _log_messages(files, above=logging.INFO)
-        if files.doubtful:
+        _log_messages(setup, above=logging.INFO)
+        if setup.doubtful:
             log.error("the configuration cannot be used; the old one is kept")
             return None
-        for problem in _set_up_log(files, self._focus, debug=self._debug):
+        for problem in _set_up_log(setup, self._focus, debug=self._debug):
             log.error("%s", problem)
         try:
-            await server.reload(_setup(files))
+            await server.reload(setup)
         except ListenError as error:
             log.error("%s; the port that was open stays open", error)
-        return files
+        return setup
 
 
-def _journal(files: Files, path: Path) -> Journal | None:
-    table = files.toml.journal
+def _journal(setup: Setup, path: Path) -> Journal | None:
+    table = setup.toml.journal
     if not table.enabled:
         return None
     limits = JournalLimits(days=table.days, megabytes=table.megabytes)
     return Journal(path, on_trouble=lambda text: log.warning("%s", text), limits=limits)
-
-
-def _setup(files: Files) -> Setup:
-    return Setup(
-        config=files.config,
-        toml=files.toml,
-        priorities=files.priorities,
-        names=files.names,
-    )

@@ -61,8 +61,9 @@ from cccamd.machine import (
     way_to,
 )
 from cccamd.net import Identity, Step
-from cccamd.server import Upstream, upstreams_of
+from cccamd.server import target_of
 from cccamd.setup.cccamcfg import CLine
+from cccamd.setup.logins import Upstream, upstreams_of
 from cccamd.why import local_card
 from cccamd.wire.cccam import NODE_ID_RANDOM_LENGTH, make_node_id
 
@@ -214,7 +215,7 @@ class _Case:
 
         async def try_one(upstream: Upstream) -> Trial:
             async with turn:
-                return await try_server(upstream.target(), identity=identity, log_in=log_in)
+                return await try_server(target_of(upstream), identity=identity, log_in=log_in)
 
         upstreams = upstreams_of(self.installation.config, self.installation.settings)
         return list(zip(upstreams, await asyncio.gather(*map(try_one, upstreams)), strict=True))

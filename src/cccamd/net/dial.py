@@ -1,8 +1,10 @@
-"""Open a connection to a server, as its client."""
+"""Names of machines: open a connection to a server by its name, tell whether one has called us."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Final
 
 from cccamd.ids import NodeId
@@ -11,6 +13,8 @@ from cccamd.net.failures import ConnectError, Step, explain_connect_error
 from cccamd.wire.cccam import DEFAULT_VERSION, ClientProtocol, Version
 
 CONNECT_TIMEOUT: Final = 5.0
+RESOLVE_TIMEOUT: Final = 1.5
+"""Clients wait two seconds for the answer to their login (docs/protocol.md section 13.6)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,25 @@ class Identity:
     node_id: NodeId
     program: str
     """Our name in partner texts."""
+
+
+async def comes_from(host: str, address: str) -> bool:
+    """Whether an address is that of a host.
+
+    Names are resolved each time (docs/config.md section 3.1), because they change; one that
+    cannot be resolved has no address.
+    """
+    try:
+        return ip_address(host) == ip_address(address.split("%")[0])
+    except ValueError:
+        pass
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(RESOLVE_TIMEOUT):
+            found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    return address in {str(sockaddr[0]) for *_, sockaddr in found}
 
 
 async def dial(

@@ -38,6 +38,14 @@ class Priorities:
             for caid in {system.caid for system in line}:
                 self._orders_by_caid.setdefault(caid, []).append(line)
 
+    @classmethod
+    def of(cls, ignored: Iterable[Service], orders: Iterable[Iterable[Service]]) -> "Priorities":
+        """Take the entries as CCcam.prio has them."""
+        return cls(
+            ignored=tuple(System(*entry) for entry in ignored),
+            orders=tuple(tuple(System(*entry) for entry in line) for line in orders),
+        )
+
     def ignores(self, card: Card, service: Service) -> bool:
         """Whether a request must not be passed on to the card's source."""
         if card.hop == 0:

@@ -2,18 +2,16 @@
 
 from cccamd.server.logs import AccountFocus, set_up_logging
 from cccamd.server.reload import FileWatch, wait_for_change
-from cccamd.server.server import PROGRAM, Server, Setup, raise_file_limit
-from cccamd.server.upstreams import Upstream, upstreams_of
+from cccamd.server.server import PROGRAM, Server, raise_file_limit
+from cccamd.server.upstreams import target_of
 
 __all__ = [
     "PROGRAM",
     "AccountFocus",
     "FileWatch",
     "Server",
-    "Setup",
-    "Upstream",
     "raise_file_limit",
     "set_up_logging",
-    "upstreams_of",
+    "target_of",
     "wait_for_change",
 ]

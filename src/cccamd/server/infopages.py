@@ -13,8 +13,7 @@ from cccamd.net import ListenError, TaskSet, open_sockets
 from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
 from cccamd.server.snapshot import named_notes, named_report, take_history
 from cccamd.server.watching import Watchers
-from cccamd.setup.cccamcfg import Config, InfoPort
-from cccamd.setup.startup import Names
+from cccamd.setup.cccamcfg import Companions, Config, InfoPort
 from cccamd.web import Login, WebContext, WebServer, create_app
 from cccamd.why import Explanation, Question
 
@@ -42,14 +41,14 @@ class InfoPages:
         self._sources = sources
         self._tasks = tasks
         self._config = Config()
-        self._names = Names()
+        self._names = Companions()
         self._web_door: tuple[object, ...] | None = None
         self._telnet_door: tuple[object, ...] | None = None
         self._web: WebServer | None = None
         self._web_task: asyncio.Task[None] | None = None
         self._telnet: InfoListener | None = None
 
-    async def apply(self, config: Config, names: Names, addresses: Sequence[str]) -> None:
+    async def apply(self, config: Config, names: Companions, addresses: Sequence[str]) -> None:
         """Open the ports that are wanted now, close those that are not, leave others alone."""
         self._config, self._names = config, names
         web_door, telnet_door = (
@@ -88,10 +87,10 @@ class InfoPages:
         sources, watchers = self._sources, self._sources.watchers
         context = WebContext(
             snapshot=sources.snapshot,
-            history=lambda span: take_history(watchers.history, span, self._names),
-            happenings=lambda: named_notes(watchers.notes.recent(), self._names),
+            history=lambda span: take_history(watchers.history, span, self._names.channels),
+            happenings=lambda: named_notes(watchers.notes.recent(), self._names.channels),
             explain=sources.explain,
-            freezes=lambda: named_report(watchers.freezes(), self._names),
+            freezes=lambda: named_report(watchers.freezes(), self._names.channels),
             metrics=watchers.metrics,
             channel_name=lambda caid, ident, sid: self._names.channels.name(caid, ident, sid),
             provider_name=lambda caid, ident: self._names.providers.name(caid, ident),

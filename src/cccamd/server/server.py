@@ -5,13 +5,13 @@ import logging
 import os
 import resource
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from cccamd import __version__
 from cccamd.cards import CardTable
 from cccamd.facts import Snapshot
-from cccamd.ids import NodeId, format_node_id
+from cccamd.ids import format_node_id
 from cccamd.net import Admission, AdmissionLimits, Identity, Listener, TaskSet
 from cccamd.routing import EmmGate, LoopDetected, Priorities, Router, RouterSettings
 from cccamd.server.clones import CloneWatch
@@ -24,12 +24,12 @@ from cccamd.server.observers import Observer, Observers
 from cccamd.server.record import RecordContext
 from cccamd.server.session import Session, SessionContext
 from cccamd.server.snapshot import take_snapshot
-from cccamd.server.upstreams import Upstream, Upstreams, UpstreamSource, upstreams_of
+from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.server.usage import Totals
 from cccamd.server.watching import Watchers
-from cccamd.setup.accounts import accounts_of
 from cccamd.setup.cccamcfg import Config
-from cccamd.setup.startup import Names
+from cccamd.setup.logins import Upstream
+from cccamd.setup.setup import Setup
 from cccamd.setup.toml import AllowedNetworks, TomlConfig
 from cccamd.watch.journal import Journal
 from cccamd.why import Evidence, Explanation, Question, explain
@@ -46,28 +46,18 @@ RESERVED_FILES: Final = 128
 """File descriptors that upstreams, logs and the interpreter may need."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
-    """Everything that a server is built from, and that a reload may change."""
-
-    config: Config
-    toml: TomlConfig
-    priorities: Priorities
-    names: Names = field(default_factory=Names)
-
-
 class Server:
     """One running cccamd."""
 
-    def __init__(self, setup: Setup, *, node_id: NodeId, journal: Journal | None = None) -> None:
+    def __init__(self, setup: Setup, *, journal: Journal | None = None) -> None:
         self._setup = setup
         self._started_at = Observers.now()
         self._loop = asyncio.get_running_loop()
-        self._identity = Identity(node_id, PROGRAM)
+        self._identity = Identity(setup.node_id, PROGRAM)
         self._failures = FailureLog()
         self._tasks = TaskSet(on_failure=self._failures.report)
-        self._table = CardTable(node_id, first_share_id=_random_share_id())
-        self._router = Router(_router_settings(setup.toml), setup.priorities)
+        self._table = CardTable(setup.node_id, first_share_id=_random_share_id())
+        self._router = Router(_router_settings(setup.toml), _priorities(setup))
         self._observers = Observers(on_failure=self._failures.report)
         self._journal = journal
         self._watchers = Watchers(observers=self._observers, journal=journal)
@@ -87,7 +77,7 @@ class Server:
         self._upstreams = Upstreams(self._start_upstream)
         self._refresh_timer: asyncio.TimerHandle | None = None
         self._door_log = DoorLog()
-        self._clones = CloneWatch(node_id)
+        self._clones = CloneWatch(setup.node_id)
         self._context = self._make_context()
         self._listener = self._make_listener()
         self._open_at: tuple[tuple[str, ...], int] | None = None
@@ -113,7 +103,7 @@ class Server:
             upstreams=self._upstreams,
             local_cards=self._cards,
             usual=lambda source: self._router.usual(source, self._loop.time()),
-            names=self._setup.names,
+            names=self._setup.companions.channels,
         )
 
     def explain(self, question: Question) -> Explanation:
@@ -134,7 +124,7 @@ class Server:
         self._tasks.start("sums of lines not written", self._sum_up())
         self._tasks.start("watchers", self._watchers.run(self._context.sessions.values))
         await self._cards.apply(self._setup.toml.cards)
-        await self._upstreams.apply(upstreams_of(self._setup.config, self._setup.toml))
+        await self._upstreams.apply(self._setup.upstreams)
         await self._apply_pages()
         self._log_summary()
 
@@ -159,10 +149,10 @@ class Server:
                 else was changed, and the next reload tries again.
         """
         self._setup = setup
-        self._router.priorities = setup.priorities
+        self._router.priorities = _priorities(setup)
         self._update_context()
         await self._cards.apply(setup.toml.cards)
-        await self._upstreams.apply(upstreams_of(setup.config, setup.toml))
+        await self._upstreams.apply(setup.upstreams)
         await self._apply_pages()
         self._log_summary()
         if _door(setup) != self._open_at:
@@ -183,7 +173,7 @@ class Server:
         networks = AllowedNetworks(setup.toml.network.allow)
         return SessionContext(
             identity=self._identity,
-            accounts=accounts_of(setup.config, setup.toml),
+            accounts=setup.accounts,
             sessions={},
             table=self._table,
             exchange=self._exchange,
@@ -209,7 +199,7 @@ class Server:
 
     def _update_context(self) -> None:
         context, setup = self._context, self._setup
-        context.accounts = accounts_of(setup.config, setup.toml)
+        context.accounts = setup.accounts
         context.limits = setup.toml.limits
         context.minimum_client_version = _minimum_version(setup.config)
         context.emm_gate.global_emms = setup.config.settings.global_emm
@@ -245,7 +235,7 @@ class Server:
     async def _apply_pages(self) -> None:
         setup = self._setup
         self._watch()
-        await self._pages.apply(setup.config, setup.names, setup.toml.server.bind)
+        await self._pages.apply(setup.config, setup.companions, setup.toml.server.bind)
 
     def _evidence(self) -> Evidence:
         snapshot, setup, local = self.snapshot(), self._setup, time.localtime()
@@ -256,7 +246,7 @@ class Server:
             minute=60 * local.tm_hour + local.tm_min,
             config=setup.config,
             toml=setup.toml,
-            priorities=setup.priorities,
+            priorities=self._router.priorities,
             table=self._table,
             sources=dict(zip(ids, snapshot.sources, strict=True)),
             clients={client.account: client for client in snapshot.clients},
@@ -310,6 +300,11 @@ class Server:
 
 def _door(setup: Setup) -> tuple[tuple[str, ...], int]:
     return setup.toml.server.bind, setup.config.server_listen_port
+
+
+def _priorities(setup: Setup) -> Priorities:
+    prio = setup.companions.prio
+    return Priorities.of(prio.ignored, prio.orders)
 
 
 def _minimum_version(config: Config) -> Version | None:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from cccamd.cards import CardTable, View, Viewer, is_open
 from cccamd.ids import ShareId
-from cccamd.net import Admission, Connected, Connection, Identity, TaskSet
+from cccamd.net import Admission, Connected, Connection, Identity, TaskSet, comes_from
 from cccamd.routing import EmmGate, EmmVerdict, Trace
 from cccamd.server.cardlist import CardList
 from cccamd.server.clones import CloneWatch
 from cccamd.server.exchange import ClientRequest, Exchange
 from cccamd.server.record import ClientRecord, RecordContext
-from cccamd.setup.accounts import Account, Accounts, comes_from
+from cccamd.setup.logins import Account, Accounts
 from cccamd.setup.toml import Limits
 from cccamd.wire.cccam import (
     SEED_RANDOM_LENGTH,

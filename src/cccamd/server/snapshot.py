@@ -26,7 +26,7 @@ from cccamd.net import Identity
 from cccamd.server.local import LocalCards, LocalSource
 from cccamd.server.session import Session, SessionContext
 from cccamd.server.upstreams import Upstreams, UpstreamSource
-from cccamd.setup.startup import Names
+from cccamd.setup.cccamcfg import ChannelNames
 from cccamd.watch import History
 
 S = TypeVar("S", bound=ServiceId)
@@ -42,7 +42,7 @@ def take_snapshot(
     upstreams: Upstreams,
     local_cards: LocalCards,
     usual: Callable[[SourceId], float | None],
-    names: Names,
+    names: ChannelNames,
 ) -> Snapshot:
     """Look at everything once. `usual` tells the usual answer time of a source."""
     sessions = [session for session in context.sessions.values() if session.client is not None]
@@ -73,13 +73,13 @@ def take_snapshot(
     )
 
 
-def named(channel: S, names: Names) -> S:
+def named(channel: S, names: ChannelNames) -> S:
     """Say what CCcam.channelinfo calls a channel."""
-    name = names.channels.name(channel.caid, channel.ident, channel.sid)
+    name = names.name(channel.caid, channel.ident, channel.sid)
     return replace(channel, name=name)
 
 
-def named_notes(notes: Iterable[Note], names: Names) -> tuple[Note, ...]:
+def named_notes(notes: Iterable[Note], names: ChannelNames) -> tuple[Note, ...]:
     """Say what the channels in them are called."""
     return tuple(
         note if note.service is None else replace(note, service=named(note.service, names))
@@ -87,7 +87,7 @@ def named_notes(notes: Iterable[Note], names: Names) -> tuple[Note, ...]:
     )
 
 
-def named_report(report: FreezeReport, names: Names) -> FreezeReport:
+def named_report(report: FreezeReport, names: ChannelNames) -> FreezeReport:
     """Say what the channels in it are called."""
     return FreezeReport(
         channels=tuple(named(channel, names) for channel in report.channels),
@@ -95,7 +95,7 @@ def named_report(report: FreezeReport, names: Names) -> FreezeReport:
     )
 
 
-def take_history(history: History, span: Span, names: Names) -> HistoryReport:
+def take_history(history: History, span: Span, names: ChannelNames) -> HistoryReport:
     """Read the answer times up to now."""
     now = time.time()
     return HistoryReport(
@@ -110,7 +110,7 @@ def take_history(history: History, span: Span, names: Names) -> HistoryReport:
     )
 
 
-def _client(session: Session, names: Names) -> ClientStatus:
+def _client(session: Session, names: ChannelNames) -> ClientStatus:
     client, protocol = session.client, session.connection.protocol
     record, usage = session.record, session.record.usage
     assert client is not None

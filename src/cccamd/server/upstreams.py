@@ -4,9 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 
-from cccamd.cards import Card, CardTable, Rejected, Rejection, SourceId, SourcePolicy
+from cccamd.cards import Card, CardTable, Rejected, Rejection, SourceId
 from cccamd.ids import format_node_id, format_share_id
 from cccamd.net import Connected, Identity, Link, LinkWaiting, Target, TaskSet
 from cccamd.routing import Ask, AskId, Refusal, SourceTraits
@@ -14,8 +13,7 @@ from cccamd.server.clones import CloneWatch
 from cccamd.server.exchange import Exchange, Source
 from cccamd.server.observers import Observers
 from cccamd.server.words import describe_card, describe_partner, shorten
-from cccamd.setup.cccamcfg import CLine, Config
-from cccamd.setup.toml import Limits, TomlConfig
+from cccamd.setup.logins import Upstream
 from cccamd.watch import CardsChanged, SourceDown, SourceUp
 from cccamd.wire.cccam import (
     CardAdded,
@@ -34,7 +32,6 @@ from cccamd.wire.cccam import (
     ServerData,
     TextReceived,
     UnexpectedReceived,
-    Version,
     command_name,
 )
 
@@ -46,68 +43,18 @@ TOLD_LIMIT = 20
 _REFUSALS = {Nok.NOK1: Refusal.PASSING, Nok.NOK2: Refusal.NOT_DECODED}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upstream:
-    """One C-line, with what else is configured for it."""
-
-    line: CLine
-    version: Version
-    limits: Limits = field(repr=False)
-    policy: SourcePolicy
-    group: str = ""
-    rank: int = 1
-
-    @property
-    def name(self) -> str:
-        """How logs name it: host and port as in the C-line."""
-        return f"{self.line.host}:{self.line.port}"
-
-    @property
-    def key(self) -> tuple[str, int, str]:
-        """What makes it the same upstream although its line was edited."""
-        return self.line.host.lower(), self.line.port, self.line.user
-
-    def target(self) -> Target:
-        """Where and how to log in."""
-        return Target(
-            host=self.line.host,
-            port=self.line.port,
-            user=self.line.user_bytes(),
-            password=self.line.password_bytes(),
-            version=self.version,
-            want_emus=self.line.wantemus,
-            login_timeout=self.limits.login_timeout,
-            answer_timeout=self.limits.answer_timeout,
-        )
-
-
-def upstreams_of(config: Config, toml: TomlConfig) -> list[Upstream]:
-    """Put the C-lines and what cccamd.toml says of them together."""
-    extras = {(extra.host.lower(), extra.port, extra.user): extra for extra in toml.upstreams}
-    upstreams = []
-    for line in config.c_lines:
-        extra = extras.get((line.host.lower(), line.port, line.user))
-        version = extra.cccversion if extra is not None else None
-        upstreams.append(
-            Upstream(
-                line=line,
-                version=version or toml.server.cccversion,
-                limits=toml.limits,
-                policy=_policy(line, config, toml),
-                group=(extra.group if extra else None) or "",
-                rank=extra.rank if extra else 1,
-            )
-        )
-    return upstreams
-
-
-def _policy(line: CLine, config: Config, toml: TomlConfig) -> SourcePolicy:
-    return SourcePolicy(
-        limits=line.limits,
-        minimum_downhops=config.settings.minimum_downhops,
-        ignore_nodes=frozenset(config.settings.ignore_nodes),
-        line=line.line,
-        cards_limit=toml.limits.upstream_cards_limit,
+def target_of(upstream: Upstream) -> Target:
+    """Where and how to log in."""
+    line, limits = upstream.line, upstream.limits
+    return Target(
+        host=line.host,
+        port=line.port,
+        user=line.user_bytes(),
+        password=line.password_bytes(),
+        version=upstream.version,
+        want_emus=line.wantemus,
+        login_timeout=limits.login_timeout,
+        answer_timeout=limits.answer_timeout,
     )
 
 
@@ -138,7 +85,7 @@ class UpstreamSource(Source):
         """What the server calls itself; empty without a partner text."""
         self.source_id = table.add_source(upstream.policy)
         self.link = Link(
-            upstream.target(), identity=identity, handle=self._handle, on_failure=on_failure
+            target_of(upstream), identity=identity, handle=self._handle, on_failure=on_failure
         )
         self._table = table
         self._exchange = exchange
@@ -159,7 +106,7 @@ class UpstreamSource(Source):
 
     def adopt(self, upstream: Upstream) -> bool:
         """Take over an edited line without a new login, if that is possible."""
-        if upstream.target() != self.upstream.target():
+        if target_of(upstream) != target_of(self.upstream):
             return False
         self.upstream = upstream
         self._table.set_policy(self.source_id, upstream.policy)

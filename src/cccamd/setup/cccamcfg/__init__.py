@@ -1,6 +1,16 @@
 """Read CCcam.cfg and its companion files, and say what is wrong with them."""
 
-from cccamd.setup.cccamcfg.channelinfo import ChannelNames, parse_channelinfo
+from cccamd.setup.cccamcfg.companions import (
+    ChannelNames,
+    Companions,
+    Prio,
+    PrioEntry,
+    ProviderNames,
+    load_companions,
+    parse_channelinfo,
+    parse_prio,
+    parse_providers,
+)
 from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, Hint, Severity
 from cccamd.setup.cccamcfg.loader import SEARCHED_PATHS, LoadedConfig, load_config
 from cccamd.setup.cccamcfg.masking import MaskedLine, masked_lines
@@ -21,8 +31,6 @@ from cccamd.setup.cccamcfg.model import (
     UnsupportedLine,
 )
 from cccamd.setup.cccamcfg.parser import ParseResult, parse
-from cccamd.setup.cccamcfg.prio import Prio, PrioEntry, parse_prio
-from cccamd.setup.cccamcfg.providers import ProviderNames, parse_providers
 from cccamd.setup.cccamcfg.report import as_json
 from cccamd.setup.files import (
     ConfigFileError,
@@ -37,6 +45,7 @@ __all__ = [
     "ChannelNames",
     "Code",
     "Codec",
+    "Companions",
     "Config",
     "ConfigFileError",
     "ConfigFileMissingError",
@@ -61,6 +70,7 @@ __all__ = [
     "TimeFrame",
     "UnsupportedLine",
     "as_json",
+    "load_companions",
     "load_config",
     "masked_lines",
     "parse",

@@ -83,7 +83,7 @@ def _keep_first(
     value: Token,
     notes: LineNotes,
 ) -> None:
-    first = known.setdefault((line.host.lower(), line.port, line.user), line)
+    first = known.setdefault(line.key, line)
     if first is not line:
         text = f"host, port and user are those of line {first.line}, which counts"
         notes.add(Code.UPSTREAM_REPEATED, value.column, text, "take this line out")

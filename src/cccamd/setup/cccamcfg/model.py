@@ -109,6 +109,11 @@ class CLine(Credentials):
     wantemus: bool = False
     limits: tuple[Limit, ...] = ()
 
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """What no two C-lines share."""
+        return self.host.lower(), self.port, self.user
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NLine(Credentials):
@@ -121,6 +126,11 @@ class NLine(Credentials):
     """28 small hex digits."""
     hops: int = 1
     stealth: int = 0
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """What no two N-lines share."""
+        return self.host.lower(), self.port, self.user
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ def read_cards(
             continue
         _warn_of_decimals(reader, path, common)
         config = table.config(default_name=f"{table.kind}{number}", folder=folder)
-        if reader.is_new(f'name "{config.name}"', path):
+        if reader.is_new(f'[[card]] name "{config.name}"', path):
             yield CardEntry(kind=kind, kind_name=table.kind, config=config, options=options)
 
 

@@ -181,9 +181,9 @@ class AccountTable(Table):
     """Announced to this client instead of that in `[server]`."""
 
     @property
-    def identity(self) -> str:
-        """What no two tables share."""
-        return f'user "{self.user}"'
+    def heading(self) -> str:
+        """How messages name it; no two tables share it."""
+        return f'[[account]] user "{self.user}"'
 
 
 class UpstreamTable(Table):
@@ -200,9 +200,14 @@ class UpstreamTable(Table):
     """1 is asked first, the others of the group only when it is away."""
 
     @property
-    def identity(self) -> str:
-        """What no two tables share."""
-        return f'{self.host.lower()} {self.port} user "{self.user}"'
+    def key(self) -> tuple[str, int, str]:
+        """What it shares with its C-line and no other."""
+        return self.host.lower(), self.port, self.user
+
+    @property
+    def heading(self) -> str:
+        """How messages name it; no two tables share it."""
+        return f'[[upstream]] {self.host.lower()} {self.port} user "{self.user}"'
 
     @model_validator(mode="after")
     def _check_use(self) -> Self:
@@ -230,7 +235,7 @@ class TomlConfig:
 
     file: str = FILE_NAME
     places: Mapping[str, Place] = field(default_factory=dict)
-    """Where the `[[tables]]` stand that are used, by heading and identity."""
+    """Where the `[[tables]]` stand that are used, by their headings in messages."""
     network: NetworkTable = field(default_factory=NetworkTable)
     limits: Limits = field(default_factory=Limits)
     server: ServerTable = field(default_factory=ServerTable)
@@ -242,6 +247,6 @@ class TomlConfig:
     upstreams: tuple[UpstreamTable, ...] = ()
     cards: tuple[CardEntry, ...] = ()
 
-    def place(self, table: str) -> Place:
-        """Where a `[[table]]` stands, by heading and identity; else the whole file."""
-        return self.places.get(table, Place(self.file))
+    def place(self, heading: str) -> Place:
+        """Where a `[[table]]` stands, by its heading; else the whole file."""
+        return self.places.get(heading, Place(self.file))

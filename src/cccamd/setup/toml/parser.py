@@ -95,5 +95,5 @@ def _read_network(reader: TableReader) -> NetworkTable:
 def _read_list(reader: TableReader, name: str, model: type[U]) -> Iterator[U]:
     for path, data in reader.tables(name):
         read = reader.validate(model, data, path, label=f"[[{name}]]")
-        if read and reader.is_new(read.identity, path):
+        if read and reader.is_new(read.heading, path):
             yield read

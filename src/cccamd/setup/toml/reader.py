@@ -22,7 +22,7 @@ class TableReader:
     positions: Positions
     problems: list[Problem] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
-    """Where each table stands that is used, by its heading and what it is about."""
+    """Where each table stands that is used, by its heading in messages."""
 
     def add(self, at: Place, text: str, *, is_warning: bool = False) -> None:
         """Note a problem."""
@@ -47,12 +47,12 @@ class TableReader:
         for index, table in enumerate(data):
             yield (name, index), table
 
-    def is_new(self, identity: str, path: KeyPath) -> bool:
-        """Say whether no earlier table has this identity; else note a problem."""
-        at, name = self.positions.key(path), f"[[{path[0]}]] {identity}"
-        first = self.places.setdefault(name, at)
+    def is_new(self, heading: str, path: KeyPath) -> bool:
+        """Say whether no earlier table has this heading; else note a problem."""
+        at = self.positions.key(path)
+        first = self.places.setdefault(heading, at)
         if first is not at:
-            text = f"{name} is in line {first.line} already, which counts"
+            text = f"{heading} is in line {first.line} already, which counts"
             self.add(at, f"{text} {_consequence(path)}")
         return first is at
 

@@ -1,0 +1,268 @@
+"""CCcam.prio, CCcam.providers and CCcam.channelinfo (section 4)."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from cccamd.ids import Caid, Ident, Sid
+from cccamd.setup.cccamcfg.lexer import read_source, replace_odd_blanks
+from cccamd.setup.cccamcfg.model import Settings
+from cccamd.setup.cccamcfg.numerals import hexadecimal
+from cccamd.setup.files import ConfigFileError, Place, Problem, read_file
+
+COMMENT_SIGNS = ("#", ";", "//")
+
+_LINE = re.compile(r"([A-Za-z])[ \t]*:(.*)", re.DOTALL)
+_COMMENT = re.compile("|".join(map(re.escape, COMMENT_SIGNS)))
+
+_KEY_DIGITS = 8
+_DIGITS = (4, 6, 4)
+_ENTRIES_PER_LINE_LIMIT = 256
+"""Far above any line that a person writes; commas in all three parts multiply."""
+
+
+class PrioEntry(NamedTuple):
+    """`caid[:ident[:sid]]`; ident 0 and sid 0 (or left out) mean all."""
+
+    caid: Caid
+    ident: Ident = Ident(0)
+    sid: Sid = Sid(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prio:
+    """CCcam.prio: which systems to prefer and which to leave alone (section 4.1)."""
+
+    ignored: frozenset[PrioEntry] = frozenset()
+    """I-lines."""
+    orders: tuple[tuple[PrioEntry, ...], ...] = ()
+    """P-lines, in the file's order."""
+    problems: tuple[Problem, ...] = ()
+
+
+def parse_prio(data: bytes, *, file: str = "CCcam.prio") -> Prio:
+    """Read any bytes; lines that cannot be used are skipped with a warning."""
+    reader = _PrioReader(file, problems=_encoding_problems(data, file))
+    for number, text in _content_lines(data):
+        reader.read(number, _COMMENT.split(text, maxsplit=1)[0].rstrip(" \t"))
+    return Prio(
+        ignored=frozenset(reader.ignored),
+        orders=tuple(reader.orders),
+        problems=tuple(reader.problems),
+    )
+
+
+@dataclass(slots=True)
+class _PrioReader:
+    file: str
+    problems: list[Problem]
+    ignored: list[PrioEntry] = field(default_factory=list)
+    orders: list[tuple[PrioEntry, ...]] = field(default_factory=list)
+
+    def read(self, number: int, text: str) -> None:
+        found = _LINE.fullmatch(text)
+        letter = found[1].upper() if found else ""
+        if found is None or letter not in ("P", "I"):
+            self._warn(number, "skipped: only lines that begin with P: or I: are read")
+            return
+        entries = self._read_entries(number, found[2])
+        if not entries:
+            self._warn(number, "skipped: write caid, caid:ident or caid:ident:sid in hex digits")
+        elif letter == "P":
+            self.orders.append(entries)
+        else:
+            self.ignored += entries
+
+    def _read_entries(self, number: int, text: str) -> tuple[PrioEntry, ...]:
+        """Read all entries of a line, or none if one is bad."""
+        entries: list[PrioEntry] = []
+        for part in text.split(","):
+            entry = _read_entry(part.strip(" \t"))
+            if entry is None and entries:
+                entry = self._read_further_ident(number, part.strip(" \t"), entries[-1].caid)
+            if entry is None:
+                return ()
+            entries.append(entry)
+        return tuple(entries)
+
+    def _read_further_ident(self, number: int, text: str, caid: Caid) -> PrioEntry | None:
+        """Read the short form `1802:000000,004801`: too long for a CAID, so an ident."""
+        ident = hexadecimal(text, max_digits=6)
+        if ident is None:
+            return None
+        self._warn(number, f"{text} is read as a further ident of the CAID before it")
+        return PrioEntry(caid, Ident(ident))
+
+    def _warn(self, number: int, text: str) -> None:
+        self.problems.append(_skipped(self.file, number, text))
+
+
+def _read_entry(text: str) -> PrioEntry | None:
+    parts = text.split(":")
+    caid = hexadecimal(parts[0], max_digits=4)
+    if caid is None or len(parts) > 3:
+        return None
+    ident = hexadecimal(parts[1], max_digits=6) if len(parts) > 1 else 0
+    sid = hexadecimal(parts[2], max_digits=4) if len(parts) > 2 else 0
+    if ident is None or sid is None:
+        return None
+    return PrioEntry(Caid(caid), Ident(ident), Sid(sid))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderNames:
+    """CCcam.providers: names of providers (section 4.2)."""
+
+    names: Mapping[int, str] = field(default_factory=dict)
+    """By the file's 32-bit key, which cannot be split into CAID and ident."""
+    problems: tuple[Problem, ...] = ()
+
+    def name(self, caid: Caid, ident: Ident) -> str | None:
+        """Look a provider up. The ident's upper byte overlaps the CAID's lower byte."""
+        return self.names.get(caid << 16 | ident)
+
+
+def parse_providers(data: bytes, *, file: str = "CCcam.providers") -> ProviderNames:
+    """Read any bytes; the first entry for a key counts, bad lines are skipped with a warning."""
+    names: dict[int, str] = {}
+    problems = _encoding_problems(data, file)
+    for number, text in _content_lines(data):
+        entry = _read_line(text)
+        if entry is None:
+            problems.append(_skipped(file, number, 'skipped: write eight hex digits and a "name"'))
+        else:
+            names.setdefault(*entry)
+    return ProviderNames(names=names, problems=tuple(problems))
+
+
+def _read_line(text: str) -> tuple[int, str] | None:
+    found = _split_name(text)
+    if found is None or len(found[0]) != _KEY_DIGITS:
+        return None
+    key = hexadecimal(found[0], max_digits=_KEY_DIGITS)
+    return None if key is None else (key, found[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelNames:
+    """CCcam.channelinfo: names of channels, for display only (section 4.3)."""
+
+    names: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
+    """By CAID, ident and sid."""
+    problems: tuple[Problem, ...] = ()
+
+    def name(self, caid: Caid, ident: Ident, sid: Sid) -> str | None:
+        """Look a channel up, first with its ident, then with ident 0."""
+        return self.names.get((caid, ident, sid)) or self.names.get((caid, 0, sid))
+
+
+def parse_channelinfo(data: bytes, *, file: str = "CCcam.channelinfo") -> ChannelNames:
+    """Read any bytes; the first entry for a channel counts, bad lines are skipped."""
+    names: dict[tuple[int, int, int], str] = {}
+    problems = _encoding_problems(data, file)
+    for number, text in _content_lines(data):
+        found = _split_name(text)
+        keys = _read_keys(found[0]) if found else []
+        if found is None or not keys:
+            problems.append(_skipped(file, number, 'skipped: write caid:ident:sid and a "name"'))
+            continue
+        for key in keys:
+            names.setdefault(key, found[1])
+    return ChannelNames(names=names, problems=tuple(problems))
+
+
+def _read_keys(text: str) -> list[tuple[int, int, int]]:
+    """Read `caid:ident:sid`; commas inside a part make several entries."""
+    parts = [part.split(",") for part in text.split(":")]
+    count = 1
+    for part in parts:
+        count *= len(part)
+    if len(parts) != len(_DIGITS) or count > _ENTRIES_PER_LINE_LIMIT:
+        return []
+    numbers = [
+        [hexadecimal(one, max_digits=digits) for one in part]
+        for part, digits in zip(parts, _DIGITS, strict=True)
+    ]
+    keys: list[tuple[int, int, int]] = []
+    for caid, ident, sid in product(*numbers):
+        if caid is None or ident is None or sid is None:
+            return []
+        keys.append((caid, ident, sid))
+    return keys
+
+
+# What the three share.
+
+
+def _content_lines(data: bytes) -> Iterator[tuple[int, str]]:
+    """Go through the lines that are neither empty nor comments, without blanks at the ends.
+
+    A UTF-16 file has none.
+    """
+    for number, physical in enumerate(read_source(data).physical_lines, start=1):
+        text = replace_odd_blanks(physical).strip(" \t")
+        if text and not text.startswith(COMMENT_SIGNS):
+            yield number, text
+
+
+def _encoding_problems(data: bytes, file: str) -> list[Problem]:
+    """Say why a UTF-16 file has no lines."""
+    if read_source(data).codec is not None:
+        return []
+    return [_skipped(file, 1, "the file is UTF-16 text and was not read; save it as UTF-8")]
+
+
+def _skipped(file: str, line: int, text: str) -> Problem:
+    """Say that a line was skipped, or read with a guess."""
+    return Problem(place=Place(file, line), text=text, is_warning=True)
+
+
+def _split_name(text: str) -> tuple[str, str] | None:
+    """Split `key "name" remark` into key and name, or None if there is no quoted name."""
+    key, opening, others = text.partition('"')
+    name, closing, _ = others.rpartition('"')
+    name = name.strip('" \t')
+    return (key.strip(" \t"), name) if opening and closing and name else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Companions:
+    """The three files that a CCcam.cfg names; one that is not there says nothing."""
+
+    prio: Prio = field(default_factory=Prio)
+    channels: ChannelNames = field(default_factory=ChannelNames)
+    providers: ProviderNames = field(default_factory=ProviderNames)
+    unread: Mapping[str, ConfigFileError] = field(default_factory=dict)
+    """What could not be read and why, by the key of CCcam.cfg that names it."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was skipped or guessed in all of them."""
+        return (*self.prio.problems, *self.channels.problems, *self.providers.problems)
+
+
+def load_companions(settings: Settings) -> Companions:
+    """Read the companion files from the disk."""
+    unread: dict[str, ConfigFileError] = {}
+
+    def read(key: str, name: str | None) -> bytes:
+        try:
+            return read_file(Path(name)) if name else b""
+        except ConfigFileError as error:
+            unread[key] = error
+            return b""
+
+    prio, channels, providers = (
+        settings.caid_prio_file or "",
+        settings.channelinfo_file or "",
+        settings.providerinfo_file or "",
+    )
+    return Companions(
+        prio=parse_prio(read("CAID PRIO FILE", prio), file=prio),
+        channels=parse_channelinfo(read("CHANNELINFO FILE", channels), file=channels),
+        providers=parse_providers(read("PROVIDERINFO FILE", providers), file=providers),
+        unread=unread,
+    )
