@@ -2,109 +2,36 @@
 
 import json
 import re
-import time
 from typing import Any
 
 import pytest
 from browsing import Reply, ask
-from contexts import a_context, an_explanation
+from contexts import SERVICE, full_context
 from fastapi import FastAPI
 from pydantic import TypeAdapter
 
 from cccamd.facts import (
-    ChannelMargin,
-    EcmResult,
-    Freeze,
-    FreezeReport,
-    Note,
     Snapshot,
     Status,
-    Tone,
 )
-from cccamd.watch import EcmFinished, History, SourceAnswered
 from cccamd.web.app import create_app
-from cccamd.web.context import WebContext
-from cccamd.why import EcmStory, Explanation, Finding, Question, Setting, StoryStep, Weight
+from cccamd.why import Question
 from fact_factory import (
     CHANNEL_NAME,
     LOCAL,
-    NOW,
     UPSTREAM,
     a_card,
     a_household,
-    a_service,
     a_snapshot,
     an_offline_source,
 )
 
-SERVICE = a_service()
-WATCHED = {"account": "living", "caid": SERVICE.caid, "ident": SERVICE.ident, "sid": SERVICE.sid}
-FREEZES = FreezeReport(
-    channels=(ChannelMargin(period=10.0, margin=3.25, **WATCHED),),  # type: ignore[arg-type]
-    freezes=(
-        Freeze(at=NOW, seconds=2.0, over=True, source=UPSTREAM, cause="late", **WATCHED),  # type: ignore[arg-type]
-    ),
-)
 PATHS = {
     *(f"/api/{name}" for name in ("status", "clients", "sources", "cards", "happenings")),
     *(f"/api/{name}" for name in ("history", "freezes", "explain")),
     "/health",
     "/ready",
 }
-NOTES = (Note(at=NOW, tone=Tone.PLAIN, subject="living", text="watches", service=SERVICE),)
-
-
-def a_history() -> History:
-    """One answer of one channel and of one source, just now."""
-    history = History()
-    at = time.time() - 1
-    numbers = {"caid": SERVICE.caid, "ident": SERVICE.ident, "sid": SERVICE.sid}
-    history.observe(
-        EcmFinished(
-            at=at,
-            account="living",
-            parity=0x80,
-            fingerprint=1,
-            result=EcmResult.CW,
-            seconds=0.25,
-            source=UPSTREAM,
-            cached=False,
-            **numbers,  # type: ignore[arg-type]
-        )
-    )
-    history.observe(
-        SourceAnswered(at=at, source=UPSTREAM, result=EcmResult.CW, seconds=0.2, **numbers)  # type: ignore[arg-type]
-    )
-    return history
-
-
-def explain(question: Question) -> Explanation:
-    """Say what was asked."""
-    setting = Setting(name="the F-line", file="/etc/CCcam.cfg", line=3)
-    finding = Finding(code="limited", weight=Weight.BAD, text="a mask", setting=setting)
-    story = EcmStory(
-        account="living",
-        at=NOW,
-        service="0500:032830:1D80",
-        answered=True,
-        result="the CW was given",
-        seconds=0.2,
-        source=UPSTREAM,
-        why="it was the only one",
-        considered=(),
-        steps=(StoryStep(milliseconds=0.0, source=UPSTREAM, text="is asked"),),
-    )
-    return an_explanation(question, summary=repr(question), findings=(finding,), ecms=(story,))
-
-
-def full_context(snapshot: Snapshot | None = None) -> WebContext:
-    return a_context(
-        lambda: snapshot or a_household(),
-        history=a_history(),
-        notes=NOTES,
-        freezes=FREEZES,
-        explain=explain,
-    )
 
 
 def an_app(snapshot: Snapshot | None = None) -> FastAPI:
