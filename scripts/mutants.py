@@ -5,7 +5,8 @@ Usage: python scripts/mutants.py [room or file ...] [--sample N] [--seed S] [--r
 A mutant inside a function costs a fork of this process, in which everything is imported and
 the tests are collected: its code is put in the function's place, and the tests that ran
 through its line in a first, unchanged run are run again, the fastest first, until one fails.
-A mutant of a module or a class itself (constants, fields) costs a fork that imports anew.
+A mutant of a module or a class itself (constants, fields) costs a fork that imports anew and
+runs all tests near to it.
 """
 
 import argparse
@@ -41,7 +42,9 @@ ROOMS = {
     "lab/cas": [f"lab/test_{name}.py" for name in ("ecm", "emm", "keys", "open_card")]
     + [f"lab/test_{name}.py" for name in ("sections", "smartcard", "storage", "worked_example")],
 }
-"""Each room with the tests that are to guard it, the nearest first."""
+"""Each room with the tests that are to guard it."""
+FAR_TESTS = {"server"}
+"""Whole servers: they take too long to be run for every mutant that needs an import of its own."""
 PATIENCE = 5.0
 """Seconds a test may take besides five times what it took unchanged."""
 COLD_PATIENCE = 120
@@ -337,7 +340,7 @@ def _forked(work: Callable[[], int]) -> int:
 
 
 def _try_cold(mutant: Mutant, *, changed: bool = True) -> int:
-    """Import everything anew with one module changed, and run all tests of its room."""
+    """Import everything anew with one module changed, and run the tests near to it."""
     code = mutant.compile()
     usual = importlib.machinery.SourceFileLoader.get_code
 
@@ -347,7 +350,8 @@ def _try_cold(mutant: Mutant, *, changed: bool = True) -> int:
 
     setattr(importlib.machinery.SourceFileLoader, "get_code", get_code)  # noqa: B010  for mypy
     signal.alarm(COLD_PATIENCE)
-    status = pytest.main([*OPTIONS, "-x", *(str(ROOT / "tests" / t) for t in _tests(mutant))])
+    near = [test for test in _tests(mutant) if test not in FAR_TESTS]
+    status = pytest.main([*OPTIONS, "-x", *_paths(near)])
     return SURVIVED if status == pytest.ExitCode.OK else KILLED
 
 
@@ -357,6 +361,10 @@ def _room(path: Path) -> str:
 
 def _tests(mutant: Mutant) -> list[str]:
     return ROOMS[_room(mutant.path)]
+
+
+def _paths(tests: Iterable[str]) -> list[str]:
+    return [str(ROOT / "tests" / test) for test in tests]
 
 
 OPTIONS = ["-o", "addopts=--strict-markers", "-p", "no:terminal", "--capture=sys"]
@@ -454,7 +462,7 @@ def main() -> None:
     tests = dict.fromkeys(test for mutant in warm for test in _tests(mutant))
     if warm:
         runner = Runner(warm, ledger)
-        status = pytest.main([*OPTIONS, *(str(ROOT / "tests" / t) for t in tests)], [runner])
+        status = pytest.main([*OPTIONS, *_paths(tests)], [runner])
         if runner._failed:
             sys.exit(int(status))
     for line in ledger.table():

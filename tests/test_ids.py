@@ -91,7 +91,7 @@ def test_bytes_are_read_with_and_without_blanks_between_them(raw: bytes) -> None
         assert ids.parse_hex(text, low=8, high=16) == raw
     with pytest.raises(NumberError, match=f"^expected 8 hex digits, found {2 * len(raw)}$"):
         ids.parse_hex(raw.hex(), low=4)
-    with pytest.raises(NumberError, match=r"^expected 16 to 32 hex digits and nothing else$"):
+    with pytest.raises(NumberError, match=r"^expected 16 to 32 hex digits, and nothing but hex"):
         ids.parse_hex(f"{raw.hex()}g", low=8, high=16)
 
 

@@ -43,6 +43,8 @@ NO_NODE_ID: Final = NodeId(bytes(NODE_ID_LENGTH))
 
 PORT_LIMIT: Final = 65535
 
+IpAddress = IPv4Address | IPv6Address
+
 N = TypeVar("N")
 
 # Far above any number that means something here, far below what makes int() slow or fail.
@@ -101,10 +103,16 @@ def bare_decimal(text: str, low: int = 0, high: int | None = None) -> int | None
     return number if low <= number and (high is None or number <= high) else None
 
 
+def bare_bytes(text: str, length: int) -> bytes | None:
+    """Read so many bytes, two hex digits each, none of them left out."""
+    number = bare_hex(text, 2 * length) if len(text) == 2 * length else None
+    return None if number is None else number.to_bytes(length)
+
+
 def bare_node_id(text: str) -> NodeId | None:
     """Read 16 hex digits, none of them left out."""
-    number = bare_hex(text, 2 * NODE_ID_LENGTH) if len(text) == 2 * NODE_ID_LENGTH else None
-    return None if number is None else NodeId(number.to_bytes(NODE_ID_LENGTH))
+    node_id = bare_bytes(text, NODE_ID_LENGTH)
+    return None if node_id is None else NodeId(node_id)
 
 
 # The typed rule.
@@ -116,7 +124,7 @@ def parse_caid(text: str) -> Caid:
     Raises:
         NumberError: the text is no number, or too great.
     """
-    return Caid(_typed_hex(text, CAID_DIGITS, "a CAID", "0B00"))
+    return Caid(_parse_number(text, CAID_DIGITS, "a CAID", "0B00"))
 
 
 def parse_ident(text: str) -> Ident:
@@ -125,7 +133,7 @@ def parse_ident(text: str) -> Ident:
     Raises:
         NumberError: the text is no number, or too great.
     """
-    return Ident(_typed_hex(text, IDENT_DIGITS, "a provider", "030B00"))
+    return Ident(_parse_number(text, IDENT_DIGITS, "a provider", "030B00"))
 
 
 def parse_sid(text: str) -> Sid:
@@ -134,7 +142,7 @@ def parse_sid(text: str) -> Sid:
     Raises:
         NumberError: the text is no number, or too great.
     """
-    return Sid(_typed_hex(text, SID_DIGITS, "a SID", "1D80"))
+    return Sid(_parse_number(text, SID_DIGITS, "a SID", "1D80"))
 
 
 def parse_service(text: str) -> tuple[Caid | None, Ident | None, Sid | None]:
@@ -167,23 +175,29 @@ def parse_node_id(text: str) -> NodeId:
     return node_id
 
 
-def parse_hex(text: str, *, low: int, high: int | None = None) -> bytes:
+def parse_hex(text: str, *, low: int, high: int | None = None, meaning: str = "") -> bytes:
     """Read `low` to `high` bytes (default: exactly `low`), each two hex digits, blanks between.
 
-    The text is in no message: it may be a key.
+    The text is in no message, since it may be a key; `meaning` is, to say what belongs there.
 
     Raises:
         NumberError: the text is no hex, or has another length.
     """
     high = low if high is None else high
     bounds = f"{2 * low}" if low == high else f"{2 * low} to {2 * high}"
+    expected = f"expected {bounds} hex digits{meaning and f' ({meaning})'}"
     try:
         raw = bytes.fromhex(_typed_digits(text))
     except ValueError:
-        raise NumberError(f"expected {bounds} hex digits and nothing else") from None
+        raise NumberError(f"{expected}, and nothing but hex digits and blanks") from None
     if not low <= len(raw) <= high:
-        raise NumberError(f"expected {bounds} hex digits, found {2 * len(raw)}")
+        raise NumberError(f"{expected}, found {2 * len(raw)}")
     return raw
+
+
+def typed_hex(text: str, digits: int) -> int | None:
+    """Read one to `digits` hex digits by the typed rule; for numbers that have no name here."""
+    return bare_hex(_typed_digits(text), digits)
 
 
 def _typed_digits(text: str) -> str:
@@ -191,8 +205,8 @@ def _typed_digits(text: str) -> str:
     return digits[2:] if digits[:2] in ("0x", "0X") else digits
 
 
-def _typed_hex(text: str, digits: int, what: str, example: str) -> int:
-    number = bare_hex(_typed_digits(text), digits)
+def _parse_number(text: str, digits: int, what: str, example: str) -> int:
+    number = typed_hex(text, digits)
     if number is None:
         raise NumberError(f"{what} is up to {digits} hex digits, for instance {example}")
     return number
@@ -244,16 +258,26 @@ def host_key(host: str) -> str:
     return unwrap_address(host).lower()
 
 
-def parse_address(text: str) -> IPv4Address | IPv6Address:
+LoginKey = tuple[str, int, str]
+"""Host as `host_key` has it, port and user: what no two upstreams share."""
+
+
+def login_key(host: str, port: int, user: str) -> LoginKey:
+    """Name a login at another server, as lines and tables about it are compared."""
+    return host_key(host), port, user
+
+
+def parse_address(text: str) -> IpAddress:
     """Read an address as it is compared: unwrapped, without its zone (`fe80::1%eth0`).
 
     Raises:
         NumberError: it is none.
     """
     try:
-        return _unwrapped(ip_address(text.partition("%")[0]))
+        address = _unwrapped(ip_address(text))
     except ValueError:
         raise NumberError('expected an address such as "192.0.2.1" or "::"') from None
+    return IPv6Address(int(address)) if address.version == 6 else address
 
 
 def unwrap_address(text: str) -> str:
@@ -267,6 +291,6 @@ def unwrap_address(text: str) -> str:
         return text
 
 
-def _unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def _unwrapped(address: IpAddress) -> IpAddress:
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address

@@ -1,5 +1,6 @@
 """A client's view: the list it is told, and what may serve its requests."""
 
+import pytest
 from card_factory import CAID, OURS, announced, node, providers, request, view_of
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -144,6 +145,26 @@ def test_shared_node_ids_are_nobody() -> None:
     view = view_of(table, node_id=nobody)
     assert len(view.announcements()) == 1
     assert fits(view)
+
+
+@pytest.mark.parametrize("behind", [4095, 4096, 4097])
+def test_a_view_that_is_far_behind_looks_at_every_card_again(behind: int) -> None:
+    """The table keeps its last 4,096 changes; older ones must not go unnoticed."""
+    table = CardTable(OURS)
+    gone = learn(table, announced(1, "a"))
+    restless = learn(table, announced(2, "b"))
+    view = view_of(table)
+    assert set(view.announcements()) == {gone.own_share_id, restless.own_share_id}
+    before = table.generation
+    table.remove(gone.source, gone.share_id)
+    while table.generation < before + behind:
+        table.remove(restless.source, restless.share_id)
+        if table.generation < before + behind:
+            table.add(restless.source, announced(2, "b"))
+    table.add(restless.source, announced(2, "b", reshare=1))
+    (left,) = view.announcements().values()
+    assert (left.reshare, view.card(gone.own_share_id)) == (0, None)
+    assert not view.candidates(request(gone.own_share_id)).members & {gone}
 
 
 NAMES = ["a", "b", "c", "relay"]

@@ -118,7 +118,7 @@ def test_renewing_a_key_keeps_its_name() -> None:
         ("ecm absent.json --key 3 --sid 1", "absent.json: No such file or directory"),
         ("ecm lab.keys --key 3 --sid 1", "lab.keys: "),
         ("ecm head.json --key 7 --sid 1", "the head-end has no service key 0007"),
-        ("ecm head.json --key xyz --sid 1", "expected up to 4 hex digits"),
+        ("ecm head.json --key xyz --sid 1", "a key id is up to 4 hex digits"),
         ("ecm head.json --key 3 --sid 1 --cw 0102", "expected 32 hex digits"),
         ("emm head.json --set 3", "say whom the EMM is for"),
         (f"emm head.json --all --card {UA} --set 3", "say whom the EMM is for"),

@@ -135,4 +135,4 @@ def test_files_with_which_no_server_starts(tmp_path: Path) -> None:
 def test_what_is_no_number_is_said(tmp_path: Path) -> None:
     found = run(tmp_path, "F: anna secret\n", "anna", "--caid", "12345")
     assert found.exit_code == 2
-    assert "expected up to 4 hex digits" in found.output
+    assert "a CAID is up to 4 hex digits" in found.output

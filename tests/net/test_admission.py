@@ -47,11 +47,28 @@ def test_clients_that_are_logged_in_are_counted_apart() -> None:
     assert door.refusal("192.0.2.1") is None
 
 
+def test_logins_that_are_pending_do_not_make_the_server_full() -> None:
+    door = admission(connections=2, pending=3)
+    for name in ("one", "two", "three"):
+        assert door.refusal("192.0.2.1") is None
+        door.enter(name, "192.0.2.1")
+    door.logged_in("one")
+    assert door.refusal("192.0.2.1") is None
+    door.enter("four", "192.0.2.1")
+    door.logged_in("four")
+    assert door.refusal("192.0.2.1") is Refusal.FULL, "two are in, whoever else is at the door"
+    assert (door.connections, door.pending, door.refused) == (4, 2, 1)
+
+
 def test_one_address_may_be_limited() -> None:
-    door = admission(per_address=1)
-    door.enter("one", "192.0.2.1")
+    door = admission(per_address=2)
+    for name in ("one", "two"):
+        assert door.refusal("192.0.2.1") is None
+        door.enter(name, "192.0.2.1")
     assert door.refusal("192.0.2.1") is Refusal.ADDRESS_FULL
     assert door.refusal("192.0.2.2") is None
+    door.leave("one")
+    assert door.refusal("192.0.2.1") is None
 
 
 @given(

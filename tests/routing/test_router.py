@@ -187,6 +187,54 @@ def test_two_cards_of_one_source_do_not_confirm_each_other(desk: Desk) -> None:
     assert delivered(desk.right(ask, 10.2)) == {"ben": cw_of(ecm(1)).raw}
 
 
+def repeated(desk: Desk, number: int, now: float) -> tuple[Ask, Ask]:
+    """Let the first source give the CW of the period before; its question and the next one."""
+    first = asked(desk.request("ben", now, number=number))
+    return first, asked(desk.router.answered(first.ask_id, cw_of(ecm()), now + 0.1))
+
+
+def test_two_sources_that_agree_on_a_repeated_cw_are_right(desk: Desk) -> None:
+    one, two = desk.upstream("a"), desk.upstream("b", "c")
+    desk.upstream("d", "e", "f")
+    desk.right(asked(desk.request("anna", 0.0)), 0.01)
+    first, second = repeated(desk, 1, 10.0)
+    assert (first.card, second.card) == (one, two)
+    assert delivered(desk.router.answered(second.ask_id, cw_of(ecm()), 10.2)) == {"ben": CW}
+    for card in (one, two):
+        only = desk.view_of(node_id=next(node for node in (one, two) if node is not card).path[0])
+        (answer,) = desk.request(f"by {card.own_share_id}", 10.3, number=1, view=only)
+        assert isinstance(answer, Deliver), "both are known to have said so"
+
+
+def test_who_repeats_a_cw_that_another_does_not_is_asked_last(desk: Desk) -> None:
+    stale, honest = desk.upstream("a"), desk.upstream("b", "c")
+    desk.right(asked(desk.request("anna", 0.0)), 0.01)
+    _, second = repeated(desk, 1, 10.0)
+    assert delivered(desk.right(second, 10.2)) == {"ben": cw_of(ecm(1)).raw}
+    assert asked(desk.request("cleo", 20.0, number=2)).card is honest
+    assert stale.hop < honest.hop
+
+
+def test_a_repeated_cw_is_better_than_none(desk: Desk) -> None:
+    desk.upstream("a")
+    desk.right(asked(desk.request("anna", 0.0)), 0.01)
+    only = asked(desk.request("ben", 10.0, number=1))
+    assert delivered(desk.router.answered(only.ask_id, cw_of(ecm()), 10.1)) == {"ben": CW}
+
+
+def test_times_are_those_of_the_service(desk: Desk) -> None:
+    """A source that decodes one service slowly is asked first for all the others."""
+    near = desk.upstream("a")
+    for number in range(4):
+        for sid, seconds in ((1, 0.1), (2, 0.9)):
+            now = 10.0 * number
+            ask = asked(desk.request(f"{sid}.{number}", now, number=number + 10 * sid, sid=sid))
+            desk.right(ask, now + seconds)
+    far = desk.upstream("b", "c")
+    assert asked(desk.request("anna", 100.0, number=98)).card is near
+    assert asked(desk.request("ben", 100.0, number=99, sid=2)).card is far
+
+
 # Pauses.
 
 

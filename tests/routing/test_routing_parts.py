@@ -11,6 +11,7 @@ from cccamd.ids import Caid, Ident, NodeId, Sid
 from cccamd.routing import CloneDetected, CloneDetector, Priorities
 from cccamd.routing.budget import HedgeBudget
 from cccamd.routing.cache import CwCache
+from cccamd.routing.health import SourceHealth
 from cccamd.routing.standby import StandbyGroup
 from cccamd.routing.times import FORGOTTEN_AFTER, SAMPLES, AnswerTimes
 from cccamd.routing.verification import Flaw, Verification
@@ -54,6 +55,43 @@ def test_what_is_long_ago_is_forgotten() -> None:
     assert times.usual(FORGOTTEN_AFTER + 1) is None
     times.add(0.1, FORGOTTEN_AFTER + 1)
     assert times.usual(FORGOTTEN_AFTER + 1) == 0.1
+
+
+def test_a_service_has_times_of_its_own_from_the_fourth_answer_on() -> None:
+    health = SourceHealth()
+    slow = (CAID, IDENT, Sid(2))
+    for index in range(20):
+        health.count_answer(SERVICE, 0.1, float(index))
+    for index in range(3):
+        health.count_answer(slow, 2.0, 20.0 + index)
+    assert health.usual(slow, 23.0) == health.usual((CAID, IDENT, Sid(3)), 23.0) == 2.0
+    for _ in range(32):
+        health.count_answer(SERVICE, 0.1, 24.0)
+    assert health.usual(slow, 25.0) == 0.1, "three answers say too little"
+    health.count_answer(slow, 2.0, 26.0)
+    assert health.usual(slow, 27.0) == 2.0
+    assert health.usual(SERVICE, 27.0) == 0.1
+
+
+def test_silence_counts_against_the_service_and_only_if_it_hangs_against_the_source() -> None:
+    alive, hung = SourceHealth(), SourceHealth()
+    alive.heard_at, hung.heard_at = 15.0, 9.9
+    for health in (alive, hung):
+        for _ in range(4):
+            health.count_silence(SERVICE, 10.0, 20.0)
+        assert health.usual(SERVICE, 20.0) == 10.0
+    assert alive.usual((CAID, IDENT, Sid(2)), 20.0) is None
+    assert hung.usual((CAID, IDENT, Sid(2)), 20.0) == 10.0
+
+
+def test_a_source_is_late_until_it_says_something_or_a_crypto_period_is_over() -> None:
+    health = SourceHealth()
+    assert not health.is_late(0.0)
+    health.late_since = 5.0
+    assert health.is_late(14.9)
+    assert not health.is_late(15.0)
+    health.heard_at = 5.0
+    assert not health.is_late(6.0)
 
 
 def test_the_budget_is_a_share_of_the_requests() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 
+import pytest
 from laboratory import (
     PLAIN_NODE,
     TEST_CARD,
@@ -11,11 +12,13 @@ from laboratory import (
     cards_of,
     expected_cw,
     free_port,
+    new_node_id,
     request,
     running,
     setup,
 )
 
+from cccamd.ids import format_node_id
 from cccamd.wire.cccam import ControlWords, Nok
 
 NO_CARDS = ""
@@ -119,6 +122,31 @@ async def test_a_ring_announces_no_card_to_where_it_came_from() -> None:
         assert [card.hop for card in at_a.cards.values()] == [0]
         assert [card.hop for card in at_b.cards.values()] == [1]
         assert await ask(at_b, b"\x80ring") == expected_cw(b"\x80ring")
+
+
+async def test_a_request_that_came_in_a_circle_is_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A server between us and the card asks us for what we ask it."""
+    between = new_node_id()
+    async with (
+        running() as far,
+        running(c_line(far) + "F: anna secret", NO_CARDS, node_id=between) as relay,
+        running(c_line(relay) + "F: anna secret\nF: relay secret", NO_CARDS) as near,
+        near.client() as client,
+        near.client("relay", node_id=between) as circle,
+    ):
+        await cards_of(client)
+        far.server._exchange.request = lambda *arguments: None  # type: ignore[method-assign]
+        waiting = asyncio.gather(ask(client, b"\x80void"))
+        await asyncio.sleep(0.1)
+        assert await ask(circle, b"\x80other") is Nok.NOK1
+        assert "circle" not in caplog.text
+        assert await ask(circle, b"\x80void") is Nok.NOK1
+        waiting.cancel()
+    told = [record for record in caplog.records if "circle" in record.message]
+    assert [record.levelname for record in told] == ["WARNING"]
+    assert format_node_id(between) in told[0].message
 
 
 async def test_limits_of_a_c_line() -> None:

@@ -340,7 +340,7 @@ def test_sources_without_cards() -> None:
     found = the_bad(down.findings)
     assert "login refused" in found.text
     assert "next attempt in 8 s" in found.text
-    assert "compare user and password of line 20" in found.change
+    assert "compare user name and password in line 20" in found.change
     (silent,) = ask(evidence("F: anna secret", status=source(cards_by_hop={}))).sources
     assert "announces no cards" in the_bad(silent.findings).text
     nothing = ask(evidence("F: anna secret", sources={}))

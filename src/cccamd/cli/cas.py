@@ -1,18 +1,29 @@
 """`cccamd cas`: a laboratory head-end for the open test CAS (docs/open-cas.md)."""
 
-import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from cccamd.cli.options import hex_option
 from cccamd.errors import CccamdError
-from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident
+from cccamd.ids import (
+    Caid,
+    Ident,
+    Sid,
+    format_caid,
+    format_ident,
+    parse_caid,
+    parse_hex,
+    parse_ident,
+    parse_sid,
+)
 from cccamd.lab.cas import (
     KEY_LENGTH,
     NONCE_LENGTH,
@@ -32,6 +43,7 @@ from cccamd.lab.cas import (
     ServiceKey,
     format_key_id,
     format_time,
+    parse_key_id,
 )
 from cccamd.lab.storage import read_key_file, replace_key_file
 from cccamd.wire.cccam import CW_LENGTH, ControlWords, with_checksums
@@ -49,24 +61,6 @@ app = typer.Typer(
 )
 
 
-def _hex_bytes(length: int) -> Callable[[str], bytes]:
-    def read(text: str) -> bytes:
-        if not re.fullmatch(rf"[0-9A-Fa-f]{{{2 * length}}}", text):
-            raise typer.BadParameter(f"expected {2 * length} hex digits")
-        return bytes.fromhex(text)
-
-    return read
-
-
-def _hex_number(digits: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not re.fullmatch(rf"[0-9A-Fa-f]{{1,{digits}}}", text):
-            raise typer.BadParameter(f"expected up to {digits} hex digits")
-        return int(text, 16)
-
-    return read
-
-
 def _read_moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
@@ -76,16 +70,12 @@ def _read_moment(text: str) -> datetime:
     return aware.replace(microsecond=0)
 
 
-def _hex_option(parser: Callable[[str], Any], help_text: str, *names: str) -> Any:
-    return typer.Option(*names, parser=parser, metavar="HEX", help=help_text)
-
-
 HeadEndFile = Annotated[Path, typer.Argument(metavar="HEADEND", help="The head-end's file.")]
 CardFile = Annotated[Path, typer.Argument(metavar="CARDFILE", help="The file of a card.")]
 
-_read_key_id = _hex_number(4)
-_read_ua = _hex_bytes(UA_LENGTH)
-_read_sa = _hex_bytes(SA_LENGTH)
+_read_ua = partial(parse_hex, low=UA_LENGTH)
+_read_sa = partial(parse_hex, low=SA_LENGTH)
+_read_cw = partial(parse_hex, low=CW_LENGTH, meaning="even CW, then odd CW")
 
 
 @contextmanager
@@ -108,7 +98,7 @@ def _save_new(path: Path, keys: KeyFile) -> None:
 def new_headend(
     path: HeadEndFile,
     caid: Annotated[
-        int, _hex_option(_hex_number(4), "The CAID of your system, 4 hex digits.", "--caid")
+        int, hex_option(parse_caid, "The CAID of your system, 4 hex digits.", "--caid")
     ],
 ) -> None:
     """Make a head-end: a file with the secrets of everything that comes later."""
@@ -122,7 +112,7 @@ def new_headend(
 def new_key(
     path: HeadEndFile,
     key_id: Annotated[
-        int, _hex_option(_read_key_id, "The key's name, 4 hex digits; renews a key.", "--id")
+        int, hex_option(parse_key_id, "The key's name, 4 hex digits; renews a key.", "--id")
     ],
     days: Annotated[
         int, typer.Option(min=1, max=3650, help="How many days from now on it opens ECMs.")
@@ -152,9 +142,9 @@ def _make_service_key(expires: datetime) -> ServiceKey:
 @app.command("new-group")
 def new_group(
     path: HeadEndFile,
-    sa: Annotated[bytes, _hex_option(_read_sa, "The group's shared address, 8 digits.", "--sa")],
+    sa: Annotated[bytes, hex_option(_read_sa, "The group's shared address, 8 digits.", "--sa")],
     ident: Annotated[
-        int | None, _hex_option(_hex_number(6), "The group's provider, else 000000.", "--ident")
+        int | None, hex_option(parse_ident, "The group's provider, else 000000.", "--ident")
     ] = None,
 ) -> None:
     """Make a group: EMMs to its shared address reach all cards made with it."""
@@ -170,10 +160,10 @@ def new_card(
     card_file: CardFile,
     ua: Annotated[
         bytes | None,
-        _hex_option(_read_ua, "The card's unique address, 16 digits; else a random one.", "--ua"),
+        hex_option(_read_ua, "The card's unique address, 16 digits; else a random one.", "--ua"),
     ] = None,
     group: Annotated[
-        list[bytes] | None, _hex_option(_read_sa, "SA of a group of it; repeatable.", "--group")
+        list[bytes] | None, hex_option(_read_sa, "SA of a group of it; repeatable.", "--group")
     ] = None,
     empty: Annotated[
         bool, typer.Option("--empty", help="Without service keys: EMMs have to bring them.")
@@ -203,15 +193,15 @@ def _card_table(keys: CardKeys, card_file: Path) -> str:
 @app.command("ecm")
 def ecm(
     path: HeadEndFile,
-    key_id: Annotated[int, _hex_option(_read_key_id, "Name of the service key.", "--key")],
-    sid: Annotated[int, _hex_option(_hex_number(4), "The service, 4 hex digits.", "--sid")],
+    key_id: Annotated[int, hex_option(parse_key_id, "Name of the service key.", "--key")],
+    sid: Annotated[int, hex_option(parse_sid, "The service, 4 hex digits.", "--sid")],
     period: Annotated[
         int | None,
         typer.Option(min=0, max=0xFFFFFFFF, help="Number of the crypto period; else by the clock."),
     ] = None,
     cw: Annotated[
         bytes | None,
-        _hex_option(_hex_bytes(CW_LENGTH), "Even CW, then odd CW; else random ones.", "--cw"),
+        hex_option(_read_cw, "Even CW, then odd CW; else random ones.", "--cw"),
     ] = None,
     show_cw: Annotated[
         bool, typer.Option("--show-cw", help="Print the CW behind the ECM: for your scrambler.")
@@ -234,20 +224,18 @@ def ecm(
 @app.command("emm")
 def emm(
     path: HeadEndFile,
-    card: Annotated[
-        bytes | None, _hex_option(_read_ua, "To the card of this UA.", "--card")
-    ] = None,
+    card: Annotated[bytes | None, hex_option(_read_ua, "To the card of this UA.", "--card")] = None,
     group: Annotated[
-        bytes | None, _hex_option(_read_sa, "To the cards of the group of this SA.", "--group")
+        bytes | None, hex_option(_read_sa, "To the cards of the group of this SA.", "--group")
     ] = None,
     to_all: Annotated[bool, typer.Option("--all", help="To all cards of the head-end.")] = False,
     set_key: Annotated[
         list[int] | None,
-        _hex_option(_read_key_id, "Service key to add or renew; repeatable.", "--set"),
+        hex_option(parse_key_id, "Service key to add or renew; repeatable.", "--set"),
     ] = None,
     revoke: Annotated[
         list[int] | None,
-        _hex_option(_read_key_id, "Service key to take away; repeatable.", "--revoke"),
+        hex_option(parse_key_id, "Service key to take away; repeatable.", "--revoke"),
     ] = None,
 ) -> None:
     """Print an EMM as hex: it gives cards service keys, or takes them away."""

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import typer
 
+from cccamd.cli.options import hex_option
 from cccamd.cli.webreader import (
     NoAnswer,
     WebAddress,
@@ -17,7 +18,17 @@ from cccamd.cli.webreader import (
     not_cccamd,
     read_api,
 )
-from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_sid
+from cccamd.ids import (
+    Caid,
+    Ident,
+    Sid,
+    format_caid,
+    format_ident,
+    format_sid,
+    parse_caid,
+    parse_ident,
+    parse_sid,
+)
 from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import ConfigFileError
 from cccamd.setup.setup import Setup, load_setup
@@ -38,14 +49,12 @@ EXIT_WELL, EXIT_NOTHING, EXIT_UNREADABLE = 0, 1, 2
 def explain(
     account: Annotated[str, typer.Argument(help="The user name of an F-line.")],
     caid: Annotated[
-        str | None, typer.Option(metavar="HEX", help="Only cards of this CAID, such as 0B00.")
+        int | None, hex_option(parse_caid, "Only cards of this CAID, such as 0B00.")
     ] = None,
     provider: Annotated[
-        str | None, typer.Option(metavar="HEX", help="... and this provider, such as 030B00.")
+        int | None, hex_option(parse_ident, "... and this provider, such as 030B00.")
     ] = None,
-    sid: Annotated[
-        str | None, typer.Option(metavar="HEX", help="... and this service, such as 1D80.")
-    ] = None,
+    sid: Annotated[int | None, hex_option(parse_sid, "... and this service, such as 1D80.")] = None,
     config: Annotated[
         Path | None, typer.Option("-C", "--config", metavar="FILE", help="CCcam.cfg, as for serve.")
     ] = None,
@@ -62,9 +71,9 @@ def explain(
     """
     question = Question(
         account=account,
-        caid=None if caid is None else Caid(_hex(caid, 4, "--caid")),
-        ident=None if provider is None else Ident(_hex(provider, 6, "--provider")),
-        sid=None if sid is None else Sid(_hex(sid, 4, "--sid")),
+        caid=None if caid is None else Caid(caid),
+        ident=None if provider is None else Ident(provider),
+        sid=None if sid is None else Sid(sid),
     )
     try:
         setup = load_setup(config, toml)
@@ -85,16 +94,6 @@ def _explain(question: Question, setup: Setup, config: Path | None) -> tuple[Exp
     except NoAnswer as reason:
         where = f"{reason}\nThis is what the files say; `cccamd doctor` looks for the cause."
         return explain_files(question, setup), where
-
-
-def _hex(text: str, digits: int, name: str) -> int:
-    try:
-        number = int(text, 16)
-    except ValueError:
-        number = -1
-    if not 0 <= number < 16**digits:
-        raise typer.BadParameter(f"expected up to {digits} hex digits", param_hint=name)
-    return number
 
 
 def _print(explanation: Explanation, where: str, *, troubles: Iterable[str], as_data: bool) -> None:

@@ -5,13 +5,16 @@ import json
 import os
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from cccamd.cli.options import hex_option
 from cccamd.ids import (
+    PORT_LIMIT,
     Caid,
     Ident,
     ShareId,
@@ -21,12 +24,17 @@ from cccamd.ids import (
     format_node_id,
     format_share_id,
     format_sid,
+    parse_caid,
+    parse_hex,
+    parse_ident,
+    parse_sid,
 )
 from cccamd.net import Client, ConnectError, ConnectionLost, Identity, Step, Target
 from cccamd.server import PROGRAM
 from cccamd.wire.cccam import (
     ECM_LIMIT,
     NODE_ID_RANDOM_LENGTH,
+    USER_LENGTH,
     CardAdded,
     ControlWords,
     EcmRequest,
@@ -68,21 +76,20 @@ class Report:
 
 def probe(
     host: Annotated[str, typer.Argument(help="Name or address of your server.")],
-    port: Annotated[int, typer.Argument(help="Its port, usually 12000.", min=1, max=65535)],
+    port: Annotated[int, typer.Argument(help="Its port, usually 12000.", min=1, max=PORT_LIMIT)],
     user: Annotated[str, typer.Argument(help="User name of an F-line of that server.")],
     password: Annotated[str, typer.Argument(help="Its password.")],
     ecm: Annotated[
-        str | None, typer.Option(metavar="HEX", help="An ECM section to have decoded.")
+        bytes | None,
+        hex_option(partial(parse_hex, low=1, high=ECM_LIMIT), "An ECM section to have decoded."),
     ] = None,
     caid: Annotated[
-        str | None, typer.Option(metavar="HEX", help="CAID of the ECM, for instance 7F00.")
+        int | None, hex_option(parse_caid, "CAID of the ECM, for instance 7F00.")
     ] = None,
     provider: Annotated[
-        str | None, typer.Option(metavar="HEX", help="Provider of the ECM; 0: any of the CAID.")
+        int | None, hex_option(parse_ident, "Provider of the ECM; 0: any of the CAID.")
     ] = None,
-    sid: Annotated[
-        str | None, typer.Option(metavar="HEX", help="Service of the ECM; 0: unknown.")
-    ] = None,
+    sid: Annotated[int | None, hex_option(parse_sid, "Service of the ECM; 0: unknown.")] = None,
     as_data: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Log in to your own server as a receiver would, and say how far it got.
@@ -180,47 +187,21 @@ def _describe_server(client: Client, report: Report) -> None:
 
 def _user_bytes(user: str) -> bytes:
     raw = user.encode("utf-8", "surrogateescape")
-    if not 1 <= len(raw) <= 20:
-        raise typer.BadParameter("a user name has 1 to 20 bytes", param_hint="USER")
+    if not 1 <= len(raw) <= USER_LENGTH:
+        raise typer.BadParameter(f"a user name has 1 to {USER_LENGTH} bytes", param_hint="USER")
     return raw
 
 
 def _read_request(
-    ecm: str | None, caid: str | None, provider: str | None, sid: str | None
+    ecm: bytes | None, caid: int | None, provider: int | None, sid: int | None
 ) -> EcmRequest | None:
     if ecm is None:
-        if caid or provider or sid:
+        if (caid, provider, sid) != (None, None, None):
             raise typer.BadParameter("--caid, --provider and --sid go with --ecm")
         return None
     if caid is None:
         raise typer.BadParameter("--ecm needs the --caid of its card, for instance --caid 7F00")
-    return EcmRequest(
-        Caid(_number(caid, "--caid", 0xFFFF)),
-        Ident(_number(provider or "0", "--provider", 0xFFFFFF)),
-        ShareId(0),
-        Sid(_number(sid or "0", "--sid", 0xFFFF)),
-        _section(ecm),
-    )
-
-
-def _number(text: str, name: str, most: int) -> int:
-    try:
-        value = int(text.removeprefix("0x"), 16)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= most:
-        raise typer.BadParameter(f"{name} takes hex digits up to {most:X}, not {text!r}")
-    return value
-
-
-def _section(text: str) -> bytes:
-    try:
-        section = bytes.fromhex(text)
-    except ValueError:
-        raise typer.BadParameter("--ecm takes an even number of hex digits") from None
-    if not 1 <= len(section) <= ECM_LIMIT:
-        raise typer.BadParameter(f"--ecm takes 1 to {ECM_LIMIT} bytes, not {len(section)}")
-    return section
+    return EcmRequest(Caid(caid), Ident(provider or 0), ShareId(0), Sid(sid or 0), ecm)
 
 
 # Showing what was found.

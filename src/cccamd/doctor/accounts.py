@@ -11,11 +11,11 @@ from cccamd.doctor.running import RunningCard, RunningStatus
 from cccamd.doctor.wording import count, some_of
 from cccamd.ids import (
     NO_NODE_ID,
-    Caid,
-    Ident,
     ShareId,
     format_caid,
     format_ident,
+    parse_caid,
+    parse_ident,
     parse_node_id,
 )
 from cccamd.setup.cccamcfg import Config, FLine
@@ -202,11 +202,11 @@ def _card(number: int, card: RunningCard, *, local: bool) -> Card:
         share_id=ShareId(number),
         own_share_id=ShareId(number),
         remote_id=0,
-        caid=Caid(int(card.caid, 16)),
+        caid=parse_caid(card.caid),
         hop=card.hop,
         reshare=card.reshare,
         local=local,
-        providers=tuple(Provider(Ident(int(ident, 16))) for ident in card.idents),
+        providers=tuple(Provider(parse_ident(ident)) for ident in card.idents),
         ua=bytes(8),
         path=tuple(parse_node_id(node) for node in card.path),
         assigned_sids=(),

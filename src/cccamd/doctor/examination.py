@@ -37,7 +37,7 @@ from cccamd.doctor.running import (
 )
 from cccamd.doctor.trial import Trial, try_server
 from cccamd.doctor.upstreams import Patient, judge_upstream
-from cccamd.ids import NodeId, format_node_id
+from cccamd.ids import NodeId, format_endpoint, format_node_id
 from cccamd.machine import (
     Addresses,
     FirstPacket,
@@ -250,7 +250,7 @@ class _Case:
 
     def _running(self, line: CLine) -> RunningSource | None:
         links = self.status.links if self.status else ()
-        name = f"{line.host}:{line.port}"
+        name = format_endpoint(line.host, line.port)
         same = [link for link in links if link.name == name]
         exact = [link for link in same if link.line == line.line]
         # Lines move when a file is edited: without a twin the name will do.

@@ -10,6 +10,7 @@ from cccamd.doctor.finding import Check, Finding, Verdict
 from cccamd.doctor.running import RunningSource
 from cccamd.doctor.trial import SEED_LENGTH, Trial, is_seed
 from cccamd.doctor.wording import count, listed
+from cccamd.ids import format_endpoint
 from cccamd.net import Step
 from cccamd.setup.cccamcfg import CLine
 
@@ -135,7 +136,7 @@ class Patient:
     @property
     def name(self) -> str:
         """Host and port as in the line."""
-        return f"{self.line.host}:{self.line.port}"
+        return format_endpoint(self.line.host, self.line.port)
 
 
 def judge_upstream(patient: Patient) -> Finding:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from cccamd.ids import Ident, Sid, format_sid
+from cccamd.ids import SID_DIGITS, Ident, Sid, format_sid, parse_hex, typed_hex
 from cccamd.localcards.card import CannotDecode, CardConfig, CardOptions, ImmediateCard
 from cccamd.wire.cccam import CW_LENGTH, ControlWords, with_checksums
 
@@ -13,12 +13,7 @@ def _read_cw(value: object) -> ControlWords:
     """Read 32 hex digits. No message repeats a digit: they are a key."""
     if not isinstance(value, str):
         raise ValueError('expected 32 hex digits in quotes, even CW first: cw = "…"')
-    try:
-        raw = bytes.fromhex(value)
-    except ValueError:
-        raise ValueError("expected nothing but hex digits, blanks allowed between bytes") from None
-    if len(raw) != CW_LENGTH:
-        raise ValueError(f"expected 32 hex digits (even CW, then odd CW), found {2 * len(raw)}")
+    raw = parse_hex(value, low=CW_LENGTH, meaning="even CW, then odd CW")
     if not any(raw):
         raise ValueError("expected a CW, found zeros only: clients take that for no answer")
     _check_sums(raw)
@@ -36,11 +31,8 @@ def _check_sums(raw: bytes) -> None:
 
 
 def _read_sid(value: object) -> Sid:
-    try:
-        sid = int(value, 16) if isinstance(value, str) and value.isalnum() else -1
-    except ValueError:
-        sid = -1
-    if not 0 < sid <= 0xFFFF:
+    sid = typed_hex(value, SID_DIGITS) if isinstance(value, str) else None
+    if not sid:
         raise ValueError("expected a service id of 1 to 4 hex digits, 0001 to FFFF")
     return Sid(sid)
 

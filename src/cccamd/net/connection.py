@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
+from cccamd.ids import format_endpoint, unwrap_address
 from cccamd.net.alarm import Alarm
 from cccamd.wire.cccam import Closed, CloseReason, Protocol, State
 
@@ -73,8 +74,7 @@ class Connection(asyncio.Protocol, Generic[P]):
     @property
     def peer(self) -> str:
         """The peer as logs name it: address and port."""
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{host}:{self.port}"
+        return format_endpoint(self.address, self.port)
 
     def when_ended(self, act: Callable[[], None]) -> None:
         """Let somebody give back what this connection holds: called once, whatever failed."""
@@ -225,7 +225,7 @@ class Connection(asyncio.Protocol, Generic[P]):
 def peer_address(transport: asyncio.BaseTransport) -> tuple[str, int]:
     """The address and port at the other end; an IPv4 address inside an IPv6 one unwrapped."""
     peername = transport.get_extra_info("peername") or ("", 0)
-    return str(peername[0]).removeprefix("::ffff:"), int(peername[1])
+    return unwrap_address(str(peername[0])), int(peername[1])
 
 
 def set_socket_options(sock: socket.socket) -> None:

@@ -4,10 +4,10 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Final
 
-from cccamd.ids import NodeId
+from cccamd.errors import NumberError
+from cccamd.ids import NodeId, format_endpoint, parse_address, unwrap_address
 from cccamd.net.connection import Connection
 from cccamd.net.failures import ConnectError, Step, explain_connect_error
 from cccamd.wire.cccam import DEFAULT_VERSION, ClientProtocol, Version
@@ -34,7 +34,7 @@ class Target:
     @property
     def address(self) -> str:
         """Host and port as in the C-line."""
-        return f"{self.host}:{self.port}"
+        return format_endpoint(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ async def comes_from(host: str, address: str) -> bool:
     cannot be resolved has no address.
     """
     try:
-        return ip_address(host) == ip_address(address.split("%")[0])
-    except ValueError:
+        return parse_address(host) == parse_address(address)
+    except NumberError:
         pass
     loop = asyncio.get_running_loop()
     try:
@@ -62,7 +62,7 @@ async def comes_from(host: str, address: str) -> bool:
             found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return False
-    return address in {str(sockaddr[0]) for *_, sockaddr in found}
+    return address in {unwrap_address(str(sockaddr[0])) for *_, sockaddr in found}
 
 
 async def dial(

@@ -11,12 +11,13 @@ answer is the text of the web page of the same name. So a pipe can do it all at 
 import asyncio
 import hmac
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 
+from cccamd.errors import NumberError
 from cccamd.facts import Snapshot
+from cccamd.ids import parse_address
 from cccamd.oldinfo.oldpages import OLD_TEXTS
 from cccamd.oldinfo.oldtables import Look
 from cccamd.web import Login, home_lines, version_word
@@ -66,8 +67,8 @@ def telnet_refusal(address: str, login: Login, admits: Callable[[str], bool]) ->
 
 def _is_loopback(address: str) -> bool:
     try:
-        return ip_address(address).is_loopback
-    except ValueError:
+        return parse_address(address).is_loopback
+    except NumberError:
         return False
 
 

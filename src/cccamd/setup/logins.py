@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from cccamd.cards import SourcePolicy
+from cccamd.ids import LoginKey, format_endpoint, host_key
 from cccamd.setup.cccamcfg import CLine, Config, FLine, Limit
 from cccamd.setup.toml import Limits, TomlConfig
 from cccamd.wire.cccam import Version
@@ -31,7 +32,7 @@ class Account:
     def same_login(self, other: "Account") -> bool:
         """Whether a client that is logged in as one could log in as the other just the same."""
         ours, theirs = self.line, other.line
-        same_host = ours.host == theirs.host
+        same_host = host_key(ours.host or "") == host_key(theirs.host or "")
         return self.password == other.password and same_host and self.version == other.version
 
 
@@ -69,10 +70,10 @@ class Upstream:
     @property
     def name(self) -> str:
         """How logs name it: host and port as in the C-line."""
-        return f"{self.line.host}:{self.line.port}"
+        return format_endpoint(self.line.host, self.line.port)
 
     @property
-    def key(self) -> tuple[str, int, str]:
+    def key(self) -> LoginKey:
         """What makes it the same upstream although its line was edited."""
         return self.line.key
 

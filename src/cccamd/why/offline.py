@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from cccamd.cards import CardTable, LocalCard, SourceId
 from cccamd.facts import LinkState, SourceKind, SourceStatus
-from cccamd.ids import NO_NODE_ID
+from cccamd.ids import NO_NODE_ID, format_endpoint
 from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import CLine, Config
 from cccamd.setup.toml import CardEntry, TomlConfig
@@ -53,7 +53,9 @@ def local_card(entry: CardEntry) -> LocalCard:
 
 
 def _upstream(line: CLine) -> SourceStatus:
-    return _status(f"{line.host}:{line.port}", SourceKind.CCCAM, line=line.line, cards={})
+    return _status(
+        format_endpoint(line.host, line.port), SourceKind.CCCAM, line=line.line, cards={}
+    )
 
 
 def _status(

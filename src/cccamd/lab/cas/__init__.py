@@ -26,6 +26,7 @@ from cccamd.lab.cas.keys import (
     ServiceKey,
     format_key_id,
     format_time,
+    parse_key_id,
 )
 from cccamd.lab.cas.section import KEY_LENGTH, NONCE_LENGTH
 from cccamd.lab.cas.smartcard import decode, learn
@@ -57,6 +58,7 @@ __all__ = [
     "learn",
     "parse_ecm",
     "parse_emm",
+    "parse_key_id",
     "seal_ecm",
     "seal_emm",
 ]

@@ -19,10 +19,21 @@ from pydantic import (
     ValidationError,
 )
 
-from cccamd.ids import Caid, Ident, format_caid, format_ident
+from cccamd.errors import NumberError
+from cccamd.ids import (
+    CAID_DIGITS,
+    IDENT_DIGITS,
+    Caid,
+    Ident,
+    format_caid,
+    format_ident,
+    parse_hex,
+    typed_hex,
+)
 from cccamd.lab.cas.errors import CasError
 from cccamd.lab.cas.section import KEY_LENGTH
 
+KEY_ID_DIGITS = 4
 UA_LENGTH = 8
 SA_LENGTH = 4
 SERIAL_LIMIT = 2**64 - 1
@@ -32,7 +43,19 @@ EXPIRY_LIMIT = datetime.fromtimestamp(2**32 - 1, UTC)
 
 def format_key_id(key_id: int) -> str:
     """Show the name of a service key: `0003`."""
-    return f"{key_id:04X}"
+    return f"{key_id:0{KEY_ID_DIGITS}X}"
+
+
+def parse_key_id(text: str) -> int:
+    """Read the name of a service key.
+
+    Raises:
+        NumberError: it is none.
+    """
+    number = typed_hex(text, KEY_ID_DIGITS)
+    if number is None:
+        raise NumberError(f"a key id is up to {KEY_ID_DIGITS} hex digits, for instance 0003")
+    return number
 
 
 def format_time(moment: datetime) -> str:
@@ -44,13 +67,7 @@ def format_time(moment: datetime) -> str:
 def _read_hex(value: object, *, length: int) -> bytes:
     if isinstance(value, bytes) and len(value) == length:
         return value
-    try:
-        raw = bytes.fromhex(value) if isinstance(value, str) else b""
-    except ValueError:
-        raw = b""
-    if len(raw) != length:
-        raise ValueError(f"expected {2 * length} hex digits")
-    return raw
+    return parse_hex(value if isinstance(value, str) else "", low=length)
 
 
 def _read_number(value: object, *, digits: int) -> int:
@@ -78,13 +95,17 @@ Key = Annotated[
 Ua = Annotated[bytes, BeforeValidator(partial(_read_hex, length=UA_LENGTH)), _HexWriter]
 Sa = Annotated[bytes, BeforeValidator(partial(_read_hex, length=SA_LENGTH)), _HexWriter]
 KeyId = Annotated[
-    int, BeforeValidator(partial(_read_number, digits=4)), PlainSerializer(format_key_id)
+    int,
+    BeforeValidator(partial(_read_number, digits=KEY_ID_DIGITS)),
+    PlainSerializer(format_key_id),
 ]
 CaidText = Annotated[
-    Caid, BeforeValidator(partial(_read_number, digits=4)), PlainSerializer(format_caid)
+    Caid, BeforeValidator(partial(_read_number, digits=CAID_DIGITS)), PlainSerializer(format_caid)
 ]
 IdentText = Annotated[
-    Ident, BeforeValidator(partial(_read_number, digits=6)), PlainSerializer(format_ident)
+    Ident,
+    BeforeValidator(partial(_read_number, digits=IDENT_DIGITS)),
+    PlainSerializer(format_ident),
 ]
 Serial = Annotated[int, Field(strict=True, ge=0, le=SERIAL_LIMIT)]
 Expiry = Annotated[AwareDatetime, AfterValidator(_check_expiry), PlainSerializer(_write_time)]

@@ -7,11 +7,10 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from cccamd.ids import Caid, Ident, Sid
+from cccamd.ids import CAID_DIGITS, IDENT_DIGITS, SID_DIGITS, Caid, Ident, Sid, bare_hex
 from cccamd.setup.cccamcfg.lexer import read_source, replace_odd_blanks
 from cccamd.setup.cccamcfg.model import Settings
-from cccamd.setup.cccamcfg.numerals import hexadecimal
-from cccamd.setup.files import ConfigFileError, Place, Problem, read_file
+from cccamd.setup.files import ConfigFileError, FileProblem, Place, read_file
 
 COMMENT_SIGNS = ("#", ";", "//")
 
@@ -19,7 +18,7 @@ _LINE = re.compile(r"([A-Za-z])[ \t]*:(.*)", re.DOTALL)
 _COMMENT = re.compile("|".join(map(re.escape, COMMENT_SIGNS)))
 
 _KEY_DIGITS = 8
-_DIGITS = (4, 6, 4)
+_DIGITS = (CAID_DIGITS, IDENT_DIGITS, SID_DIGITS)
 _ENTRIES_PER_LINE_LIMIT = 256
 """Far above any line that a person writes; commas in all three parts multiply."""
 
@@ -40,7 +39,7 @@ class Prio:
     """I-lines."""
     orders: tuple[tuple[PrioEntry, ...], ...] = ()
     """P-lines, in the file's order."""
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[FileProblem, ...] = ()
 
 
 def parse_prio(data: bytes, *, file: str = "CCcam.prio") -> Prio:
@@ -58,7 +57,7 @@ def parse_prio(data: bytes, *, file: str = "CCcam.prio") -> Prio:
 @dataclass(slots=True)
 class _PrioReader:
     file: str
-    problems: list[Problem]
+    problems: list[FileProblem]
     ignored: list[PrioEntry] = field(default_factory=list)
     orders: list[tuple[PrioEntry, ...]] = field(default_factory=list)
 
@@ -90,7 +89,7 @@ class _PrioReader:
 
     def _read_further_ident(self, number: int, text: str, caid: Caid) -> PrioEntry | None:
         """Read the short form `1802:000000,004801`: too long for a CAID, so an ident."""
-        ident = hexadecimal(text, max_digits=6)
+        ident = bare_hex(text, IDENT_DIGITS)
         if ident is None:
             return None
         self._warn(number, f"{text} is read as a further ident of the CAID before it")
@@ -102,11 +101,11 @@ class _PrioReader:
 
 def _read_entry(text: str) -> PrioEntry | None:
     parts = text.split(":")
-    caid = hexadecimal(parts[0], max_digits=4)
+    caid = bare_hex(parts[0], CAID_DIGITS)
     if caid is None or len(parts) > 3:
         return None
-    ident = hexadecimal(parts[1], max_digits=6) if len(parts) > 1 else 0
-    sid = hexadecimal(parts[2], max_digits=4) if len(parts) > 2 else 0
+    ident = bare_hex(parts[1], IDENT_DIGITS) if len(parts) > 1 else 0
+    sid = bare_hex(parts[2], SID_DIGITS) if len(parts) > 2 else 0
     if ident is None or sid is None:
         return None
     return PrioEntry(Caid(caid), Ident(ident), Sid(sid))
@@ -118,7 +117,7 @@ class ProviderNames:
 
     names: Mapping[int, str] = field(default_factory=dict)
     """By the file's 32-bit key, which cannot be split into CAID and ident."""
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[FileProblem, ...] = ()
 
     def name(self, caid: Caid, ident: Ident) -> str | None:
         """Look a provider up. The ident's upper byte overlaps the CAID's lower byte."""
@@ -142,7 +141,7 @@ def _read_line(text: str) -> tuple[int, str] | None:
     found = _split_name(text)
     if found is None or len(found[0]) != _KEY_DIGITS:
         return None
-    key = hexadecimal(found[0], max_digits=_KEY_DIGITS)
+    key = bare_hex(found[0], _KEY_DIGITS)
     return None if key is None else (key, found[1])
 
 
@@ -152,7 +151,7 @@ class ChannelNames:
 
     names: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
     """By CAID, ident and sid."""
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[FileProblem, ...] = ()
 
     def name(self, caid: Caid, ident: Ident, sid: Sid) -> str | None:
         """Look a channel up, first with its ident, then with ident 0."""
@@ -183,8 +182,7 @@ def _read_keys(text: str) -> list[tuple[int, int, int]]:
     if len(parts) != len(_DIGITS) or count > _ENTRIES_PER_LINE_LIMIT:
         return []
     numbers = [
-        [hexadecimal(one, max_digits=digits) for one in part]
-        for part, digits in zip(parts, _DIGITS, strict=True)
+        [bare_hex(one, digits) for one in part] for part, digits in zip(parts, _DIGITS, strict=True)
     ]
     keys: list[tuple[int, int, int]] = []
     for caid, ident, sid in product(*numbers):
@@ -208,16 +206,16 @@ def _content_lines(data: bytes) -> Iterator[tuple[int, str]]:
             yield number, text
 
 
-def _encoding_problems(data: bytes, file: str) -> list[Problem]:
+def _encoding_problems(data: bytes, file: str) -> list[FileProblem]:
     """Say why a UTF-16 file has no lines."""
     if read_source(data).codec is not None:
         return []
     return [_skipped(file, 1, "the file is UTF-16 text and was not read; save it as UTF-8")]
 
 
-def _skipped(file: str, line: int, text: str) -> Problem:
+def _skipped(file: str, line: int, text: str) -> FileProblem:
     """Say that a line was skipped, or read with a guess."""
-    return Problem(place=Place(file, line), text=text, is_warning=True)
+    return FileProblem(place=Place(file, line), text=text, is_warning=True)
 
 
 def _split_name(text: str) -> tuple[str, str] | None:
@@ -239,7 +237,7 @@ class Companions:
     """What could not be read and why, by the key of CCcam.cfg that names it."""
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[FileProblem, ...]:
         """What was skipped or guessed in all of them."""
         return (*self.prio.problems, *self.channels.problems, *self.providers.problems)
 

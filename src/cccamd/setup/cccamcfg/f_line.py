@@ -1,14 +1,22 @@
 """F: - account of a client, in the vendor's and in the mask dialect (section 3.1)."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from cccamd.setup.cccamcfg.braces import Group, Shape, read_shape, refuse_surplus_groups
+from cccamd.ids import bare_decimal, bare_hex
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
 from cccamd.setup.cccamcfg.lexer import Token
-from cccamd.setup.cccamcfg.limits import read_frame, read_limit, read_service, warn_many_hops
+from cccamd.setup.cccamcfg.limits import (
+    Group,
+    Shape,
+    read_frame,
+    read_limit,
+    read_service,
+    read_shape,
+    refuse_surplus_groups,
+    warn_many_hops,
+)
 from cccamd.setup.cccamcfg.login_fields import (
     check_user,
     note_credentials,
@@ -18,13 +26,12 @@ from cccamd.setup.cccamcfg.login_fields import (
     require_words,
 )
 from cccamd.setup.cccamcfg.model import Codec, Dialect, FLine
-from cccamd.setup.cccamcfg.numerals import decimal, decimal_between
 from cccamd.setup.cccamcfg.values import note_hash
 
 _FIELDS = ("user", "password")
 _SWITCHES = {"yes": True, "no": False}
-_MASK_ELEMENT = re.compile(r"[0-9A-Fa-f]{1,2}")
 _MASK_LENGTH = 8
+_DIGITS_OF_A_BYTE = 2
 _GROUPS = 3
 _VALUES = 3
 _DEFAULT_UPHOPS = 5
@@ -110,9 +117,10 @@ def _take_host(shape: Shape, notes: LineNotes) -> tuple[str | None, Sequence[Tok
 def _find_dialect(groups: Sequence[Group]) -> Dialect:
     """Tell the dialects apart by the first group (section 3.1.1, rules 2 and 3)."""
     elements = groups[0].elements if groups else []
-    if not elements or not all(_MASK_ELEMENT.fullmatch(element.text) for element in elements):
+    mask = [bare_hex(element.text, _DIGITS_OF_A_BYTE) for element in elements]
+    if not mask or None in mask:
         return Dialect.VENDOR
-    if len(elements) != _MASK_LENGTH or any(int(element.text, 16) for element in elements):
+    if len(mask) != _MASK_LENGTH or any(mask):
         text = "the mask is not eight zeros; what else it may mean is not known"
         instead = "write { caid:ident:hops } for a limit"
         raise LineRefusedError(Code.BAD_MASK, elements[0].column, text, instead)
@@ -149,7 +157,7 @@ def _read_mask_numbers(values: Sequence[Token], notes: LineNotes) -> _Numbers:
 
 
 def _read_hops(name: str, value: Token, notes: LineNotes) -> int:
-    hops = decimal_between(value.text, 0, 255)
+    hops = bare_decimal(value.text, 0, 255)
     if hops is None:
         text = f"{name} is no number from 0 to 255"
         instead = f"write the number; {_NO_BLANKS}"
@@ -162,7 +170,7 @@ def _read_switch(name: str, value: Token, notes: LineNotes) -> bool:
     word = value.text.lower()
     if word in _SWITCHES:
         return _SWITCHES[word]
-    number = decimal(word)
+    number = bare_decimal(word)
     if number is None:
         text = f"{name} is neither 0 nor 1"
         instead = f"write 0 or 1; {_NO_BLANKS}"

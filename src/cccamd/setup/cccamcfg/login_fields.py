@@ -1,19 +1,12 @@
 """The fields that F-, C- and N-lines share: words, host, port, user and password."""
 
-import re
 from collections.abc import Iterable, Sequence
-from ipaddress import AddressValueError, IPv6Address
 
+from cccamd.ids import PORT_LIMIT, bare_decimal, is_host
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
 from cccamd.setup.cccamcfg.lexer import Token
 from cccamd.setup.cccamcfg.model import Codec
-from cccamd.setup.cccamcfg.numerals import decimal_between
-
-USER_LIMIT = 20
-"""Bytes of the user name field on the wire."""
-
-_HOST = re.compile(r"[A-Za-z0-9._-]+")
-_ZONE = re.compile(r"%[A-Za-z0-9._-]+$")
+from cccamd.wire.cccam import USER_LENGTH
 
 
 def require_words(words: Sequence[Token], names: Sequence[str], value: Token) -> None:
@@ -56,19 +49,11 @@ def read_host(token: Token) -> str:
     Raises:
         LineRefusedError: it can be neither.
     """
-    if _HOST.fullmatch(token.text) or _is_ipv6(token.text):
+    if is_host(token.text):
         return token.text
     text = "this is no host: only letters, digits, '.', '-' and '_', or an IPv6 address"
     instead = "write the name or address alone, without http:// and port"
     raise LineRefusedError(Code.BAD_HOST, token.column, text, instead)
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        IPv6Address(_ZONE.sub("", text))
-    except AddressValueError:
-        return False
-    return True
 
 
 def read_remote_port(token: Token) -> int:
@@ -77,7 +62,7 @@ def read_remote_port(token: Token) -> int:
     Raises:
         LineRefusedError: it is not 1 to 65535.
     """
-    port = decimal_between(token.text, 1, 65535)
+    port = bare_decimal(token.text, 1, PORT_LIMIT)
     if port is None:
         text = "the port is no number from 1 to 65535"
         raise LineRefusedError(Code.BAD_PORT, token.column, text, "write HOST PORT USER PASSWORD")
@@ -91,8 +76,8 @@ def check_user(user: Token, codec: Codec) -> None:
         LineRefusedError: it is too long.
     """
     length = len(user.text.encode(codec))
-    if length > USER_LIMIT:
-        text = f"the user name has {length} bytes, but the protocol has room for {USER_LIMIT}"
+    if length > USER_LENGTH:
+        text = f"the user name has {length} bytes, but the protocol has room for {USER_LENGTH}"
         raise LineRefusedError(Code.LONG_USER, user.column, text, "choose a shorter name")
 
 

@@ -8,11 +8,11 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from cccamd.setup.cccamcfg.classify import Kind, Statement, classify
+from cccamd.ids import PORT_LIMIT, bare_decimal
+from cccamd.setup.cccamcfg.classify import LineKind, Statement, classify
+from cccamd.setup.cccamcfg.diagnostics import is_harmless_entry, is_harmless_field, printable
 from cccamd.setup.cccamcfg.directives import Implemented
 from cccamd.setup.cccamcfg.lexer import Line, Token, cut_lines, read_source
-from cccamd.setup.cccamcfg.numerals import decimal_between
-from cccamd.setup.cccamcfg.quoting import is_harmless_entry, is_harmless_field, printable
 
 MASK = "********"
 """Always as long as this: the length of a secret is nobody's business."""
@@ -57,14 +57,14 @@ def mask(line: Line) -> MaskedLine:
 def _secrets(statement: Statement) -> list[Token]:
     value, directive = statement.value, statement.directive
     match statement.kind:
-        case Kind.LETTER:
+        case LineKind.LETTER:
             return _secrets_of_letter_line(statement.name, value)
-        case Kind.KEY if isinstance(directive, Implemented) and not directive.secret:
+        case LineKind.KEY if isinstance(directive, Implemented) and not directive.secret:
             return []
-        case Kind.COLON_MISSING if len(statement.name) == 1:
+        case LineKind.COLON_MISSING if len(statement.name) == 1:
             first = value.words(1)[0]
             return [value if "@" in first.text else value.after(first)]
-        case Kind.NOT_UNDERSTOOD:
+        case LineKind.NOT_UNDERSTOOD:
             return [_after_first_word(statement.line)]
         case _:
             return [value]
@@ -93,7 +93,7 @@ def _secrets_of_upstream(words: list[Token]) -> list[Token]:
     fields = words[:4]
     if "@" in fields[0].text:
         return fields
-    if len(fields) < 2 or decimal_between(fields[1].text, 0, 65535) is None:
+    if len(fields) < 2 or bare_decimal(fields[1].text, 0, PORT_LIMIT) is None:
         return fields[1:]
     return fields[3:] if len(fields) == 4 else fields[2:]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from cccamd.ids import Caid, Ident, NodeId, Sid
+from cccamd.ids import Caid, Ident, LoginKey, NodeId, Sid, login_key
 from cccamd.setup.cccamcfg.diagnostics import Diagnostic
 from cccamd.setup.files import Place
 
@@ -100,37 +100,35 @@ class FLine(Credentials):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CLine(Credentials):
-    """One CCcam server to fetch cards from."""
+class UpstreamLine(Credentials):
+    """What all servers to fetch cards from have."""
 
     line: int
     host: str
     port: int
-    wantemus: bool = False
-    limits: tuple[Limit, ...] = ()
 
     @property
-    def key(self) -> tuple[str, int, str]:
-        """What no two C-lines share."""
-        return self.host.lower(), self.port, self.user
+    def key(self) -> LoginKey:
+        """What makes it the same upstream although its line was edited."""
+        return login_key(self.host, self.port, self.user)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NLine(Credentials):
+class CLine(UpstreamLine):
+    """One CCcam server to fetch cards from."""
+
+    wantemus: bool = False
+    limits: tuple[Limit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NLine(UpstreamLine):
     """One newcamd server to fetch a card from."""
 
-    line: int
-    host: str
-    port: int
     deskey: str = field(repr=False)
     """28 small hex digits."""
     hops: int = 1
     stealth: int = 0
-
-    @property
-    def key(self) -> tuple[str, int, str]:
-        """What no two N-lines share."""
-        return self.host.lower(), self.port, self.user
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """N: - connection to a newcamd server (`docs/config.md` section 3.3)."""
 
-import re
 from collections.abc import Sequence
 
+from cccamd.ids import bare_bytes, bare_decimal, bare_hex
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
 from cccamd.setup.cccamcfg.lexer import Token
 from cccamd.setup.cccamcfg.limits import MANY_HOPS
@@ -16,13 +16,10 @@ from cccamd.setup.cccamcfg.login_fields import (
     require_words,
 )
 from cccamd.setup.cccamcfg.model import Codec, NLine
-from cccamd.setup.cccamcfg.numerals import decimal, decimal_between
 from cccamd.setup.cccamcfg.values import note_hash
 
 _FIELDS = ("host", "port", "user", "password")
 _KEY_BYTES = 14
-_JOINED_KEY = re.compile(r"[0-9A-Fa-f]{28}")
-_KEY_BYTE = re.compile(r"[0-9A-Fa-f]{1,2}")
 _DEFAULT_HOPS = 1
 
 
@@ -57,14 +54,14 @@ def read_n_line(value: Token, notes: LineNotes, codec: Codec) -> NLine:
 
 def _take_key(words: Sequence[Token], password: Token) -> tuple[str, Sequence[Token]]:
     """Read the key; return it and the words behind it."""
-    if words and _JOINED_KEY.fullmatch(words[0].text):
+    if words and bare_bytes(words[0].text, _KEY_BYTES) is not None:
         return words[0].text.lower(), words[1:]
     key = words[:_KEY_BYTES]
     if len(key) < _KEY_BYTES:
         text = f"the DES key is incomplete: {len(key)} of {_KEY_BYTES} bytes"
         raise _bad_key(words[-1].end + 1 if words else password.end + 1, text)
     for byte in key:
-        if not _KEY_BYTE.fullmatch(byte.text):
+        if bare_hex(byte.text, 2) is None:
             raise _bad_key(byte.column, "the DES key has a byte that is not one or two hex digits")
     return "".join(byte.text.lower().zfill(2) for byte in key), words[_KEY_BYTES:]
 
@@ -74,7 +71,7 @@ def _bad_key(column: int, text: str) -> LineRefusedError:
 
 
 def _read_hops(word: Token, notes: LineNotes) -> int:
-    hops = decimal(word.text)
+    hops = bare_decimal(word.text)
     if hops is None:
         text = "HOPS behind the key is no number"
         raise LineRefusedError(Code.BAD_NUMBER, word.column, text, "write 1, or leave it out")
@@ -86,7 +83,7 @@ def _read_hops(word: Token, notes: LineNotes) -> int:
 
 
 def _read_stealth(word: Token, notes: LineNotes) -> int:
-    stealth = decimal_between(word.text, 0, 4)
+    stealth = bare_decimal(word.text, 0, 4)
     if stealth is None:
         text = "STEALTH behind HOPS is no number from 0 to 4"
         raise LineRefusedError(Code.BAD_NUMBER, word.column, text, "write 0, or leave it out")

@@ -7,14 +7,11 @@ if the value cannot be used.
 import re
 from typing import NoReturn
 
-from cccamd.ids import Caid, Ident, NodeId, bare_node_id
-from cccamd.setup.cccamcfg.braces import read_shape, refuse_surplus_groups
-from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
+from cccamd.ids import PORT_LIMIT, Caid, Ident, NodeId, bare_decimal, bare_node_id
+from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError, quoted
 from cccamd.setup.cccamcfg.lexer import Token
-from cccamd.setup.cccamcfg.limits import read_limit
+from cccamd.setup.cccamcfg.limits import read_limit, read_shape, refuse_surplus_groups
 from cccamd.setup.cccamcfg.model import Limit
-from cccamd.setup.cccamcfg.numerals import decimal, decimal_between
-from cccamd.setup.cccamcfg.quoting import quoted
 
 _SWITCH_WORDS = {"yes": True, "1": True, "no": False, "0": False}
 _LOOSE_SWITCH_WORDS = {"on": True, "true": True, "off": False, "false": False}
@@ -40,7 +37,7 @@ def read_switch(value: Token, notes: LineNotes) -> bool:
 
 def read_port(value: Token, _: LineNotes) -> int:
     """Read a port; 0 closes it."""
-    port = decimal_between(value.text, 0, 65535)
+    port = bare_decimal(value.text, 0, PORT_LIMIT)
     if port is None:
         _refuse(value, "a port", "write a number from 0 (closed) to 65535")
     return port
@@ -48,7 +45,7 @@ def read_port(value: Token, _: LineNotes) -> int:
 
 def read_number(value: Token, _: LineNotes) -> int:
     """Read decimal digits."""
-    number = decimal(value.text)
+    number = bare_decimal(value.text)
     if number is None:
         _refuse(value, "a number", "write decimal digits only")
     return number
@@ -56,7 +53,7 @@ def read_number(value: Token, _: LineNotes) -> int:
 
 def read_emm_level(value: Token, _: LineNotes) -> int:
     """Read how many global EMM are wanted."""
-    level = decimal_between(value.text, 0, 2)
+    level = bare_decimal(value.text, 0, 2)
     if level is None:
         _refuse(value, "an amount of global EMM", "write 0 (none), 1 (a few) or 2 (all)")
     return level

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, Field, PlainValidator
 
-from cccamd.ids import Caid, Ident, Sid
+from cccamd.ids import CAID_DIGITS, IDENT_DIGITS, SID_DIGITS, Caid, Ident, Sid, typed_hex
 from cccamd.localcards import CardConfig, CardOptions, LocalCard
 from cccamd.setup.toml.model import CardEntry, Table
 from cccamd.setup.toml.positions import KeyPath
@@ -37,8 +37,8 @@ def _number_reader(kind: Callable[[int], N], *, digits: int, low: int) -> Callab
 
 
 def _read_number(value: object, digits: int) -> int | None:
-    if isinstance(value, str) and re.fullmatch(rf"(0[xX])?[0-9A-Fa-f]{{1,{digits}}}", value):
-        return int(value, 16)
+    if isinstance(value, str):
+        return typed_hex(value, digits)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
@@ -54,12 +54,12 @@ def _check_distinct(values: tuple[N, ...]) -> tuple[N, ...]:
     return values
 
 
-_Caid = Annotated[Caid, PlainValidator(_number_reader(Caid, digits=4, low=1))]
-_Ident = Annotated[Ident, PlainValidator(_number_reader(Ident, digits=6, low=0))]
-_Sid = Annotated[Sid, PlainValidator(_number_reader(Sid, digits=4, low=1))]
+_Caid = Annotated[Caid, PlainValidator(_number_reader(Caid, digits=CAID_DIGITS, low=1))]
+_Ident = Annotated[Ident, PlainValidator(_number_reader(Ident, digits=IDENT_DIGITS, low=0))]
+_Sid = Annotated[Sid, PlainValidator(_number_reader(Sid, digits=SID_DIGITS, low=1))]
 
 
-class CardTable(Table):
+class LocalCardTable(Table):
     """What every `[[card]]` table may say."""
 
     kind: str = Field(description='the kind of card in quotes, such as "test"')
@@ -94,7 +94,7 @@ class CardTable(Table):
         )
 
 
-_COMMON_KEYS = frozenset(CardTable.model_fields)
+_COMMON_KEYS = frozenset(LocalCardTable.model_fields)
 
 
 def read_cards(
@@ -104,7 +104,7 @@ def read_cards(
     for number, (path, data) in enumerate(reader.tables("card"), start=1):
         common = {key: value for key, value in data.items() if key in _COMMON_KEYS}
         own = {key: value for key, value in data.items() if key not in _COMMON_KEYS}
-        table = reader.validate(CardTable, common, path, label="[[card]]")
+        table = reader.validate(LocalCardTable, common, path, label="[[card]]")
         kind = _find_kind(reader, path, common, kinds)
         options = _read_options(reader, path, own, kind)
         if table is None or kind is None or options is None:
@@ -123,7 +123,7 @@ def _find_kind(
 ) -> type[LocalCard] | None:
     name = common.get("kind")
     if not isinstance(name, str):
-        return None  # CardTable has said so
+        return None  # LocalCardTable has said so
     if name in kinds:
         return kinds[name]
     place = (*path, "kind")

@@ -6,7 +6,6 @@ seconds.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -18,14 +17,13 @@ from pydantic import (
     model_validator,
 )
 
+from cccamd.ids import PORT_LIMIT, LoginKey, host_key, login_key, parse_address
 from cccamd.localcards import CardConfig, CardOptions, LocalCard
 from cccamd.setup.files import Place
 from cccamd.setup.toml.networks import AllowedNetworks, Network, parse_network
-from cccamd.wire.cccam import BUILDS, DEFAULT_VERSION, Version, parse_version
+from cccamd.wire.cccam import BUILDS, DEFAULT_VERSION, USER_LENGTH, Version, parse_version
 
 FILE_NAME = "cccamd.toml"
-USER_LIMIT = 20
-"""Bytes of a user name on the wire (docs/protocol.md section 4)."""
 
 
 class Table(BaseModel):
@@ -66,16 +64,13 @@ def _read_network(value: object) -> Network:
 
 
 def _check_address(text: str) -> str:
-    try:
-        ip_address(text)
-    except ValueError:
-        raise ValueError('expected an address such as "192.0.2.1" or "::"') from None
+    parse_address(text)
     return text
 
 
 def _check_user(text: str) -> str:
-    if not 0 < len(text.encode("utf-8", "surrogatepass")) <= USER_LIMIT:
-        raise ValueError(f"expected a user name of 1 to {USER_LIMIT} bytes")
+    if not 0 < len(text.encode("utf-8", "surrogatepass")) <= USER_LENGTH:
+        raise ValueError(f"expected a user name of 1 to {USER_LENGTH} bytes")
     return text
 
 
@@ -190,7 +185,7 @@ class UpstreamTable(Table):
     """`[[upstream]]`: what CCcam.cfg cannot say about a C-line, named by host, port, user."""
 
     host: str = Field(min_length=1, description="the host of a C-line, in quotes")
-    port: int = Field(ge=1, le=65_535, description="the port of a C-line, 1 to 65535")
+    port: int = Field(ge=1, le=PORT_LIMIT, description="the port of a C-line, 1 to 65535")
     user: _User
     cccversion: _KnownVersion | None = None
     """Announced to this upstream."""
@@ -200,14 +195,14 @@ class UpstreamTable(Table):
     """1 is asked first, the others of the group only when it is away."""
 
     @property
-    def key(self) -> tuple[str, int, str]:
+    def key(self) -> LoginKey:
         """What it shares with its C-line and no other."""
-        return self.host.lower(), self.port, self.user
+        return login_key(self.host, self.port, self.user)
 
     @property
     def heading(self) -> str:
         """How messages name it; no two tables share it."""
-        return f'[[upstream]] {self.host.lower()} {self.port} user "{self.user}"'
+        return f'[[upstream]] {host_key(self.host)} {self.port} user "{self.user}"'
 
     @model_validator(mode="after")
     def _check_use(self) -> Self:

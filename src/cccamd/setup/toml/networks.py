@@ -1,15 +1,10 @@
 """Which addresses clients may come from."""
 
 from dataclasses import dataclass
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_interface,
-    ip_network,
-)
+from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
+
+from cccamd.errors import NumberError
+from cccamd.ids import parse_address
 
 Network = IPv4Network | IPv6Network
 
@@ -44,15 +39,10 @@ class AllowedNetworks:
         (`fe80::1%eth0`). Anything that is no address is not admitted.
         """
         try:
-            parsed = _unmapped(ip_address(address))
-        except ValueError:
+            parsed = parse_address(address)
+        except NumberError:
             return False
         return any(parsed in network for network in (*LOCAL_NETWORKS, *self.added))
-
-
-def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
 
 
 def parse_network(text: str) -> Network:

@@ -108,5 +108,3 @@ def _number(fact: Fact, name: str) -> float:
 _DECLARED: Final[Mapping[type[Fact], tuple[tuple[str, facts.Metric], ...]]] = {
     kind: _declared(kind) for kind in (ServerStatus, ClientStatus, SourceStatus)
 }
-    kind: _declared(kind) for kind in (ServerStatus, ClientStatus, SourceStatus)
-}

@@ -33,7 +33,12 @@ from cccamd.wire.cccam.events import (
     UnexpectedReceived,
 )
 from cccamd.wire.cccam.frames import PAYLOAD_LIMIT, Command, command_name
-from cccamd.wire.cccam.handshake import SEED_RANDOM_LENGTH, is_original_seed, is_partner_seed
+from cccamd.wire.cccam.handshake import (
+    SEED_RANDOM_LENGTH,
+    USER_LENGTH,
+    is_original_seed,
+    is_partner_seed,
+)
 from cccamd.wire.cccam.messages import (
     ECM_LIMIT,
     EMM_LIMIT,
@@ -80,6 +85,7 @@ __all__ = [
     "SHARED_NODE_IDS",
     "SIDS_LIMIT",
     "UA_LENGTH",
+    "USER_LENGTH",
     "Capabilities",
     "CardAdded",
     "CardRemoved",

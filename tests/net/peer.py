@@ -1,0 +1,192 @@
+"""A toy protocol, and a peer on the loopback interface with one method to override."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.net import Connection
+from cccamd.wire.cccam import (
+    CardAdded,
+    CardRemoved,
+    CardsDue,
+    Closed,
+    CloseReason,
+    ControlWords,
+    EcmReceived,
+    EcmRequest,
+    LoginRequested,
+    LoginSucceeded,
+    Nok,
+    ServerProtocol,
+    State,
+    make_node_id,
+    with_checksums,
+)
+
+HOST = "127.0.0.1"
+ECM = EcmRequest(Caid(0x0B00), Ident(0), ShareId(1), Sid(1), b"\x80ecm")
+SILENCE = ECM._replace(ecm=b"\x80silence")
+"""An ECM that our server never answers."""
+CW = ControlWords(with_checksums(bytes(range(16))))
+CARD = CardAdded(share_id=ShareId(1), remote_id=1, caid=Caid(0x0B00), hop=0, reshare=1)
+SMALL = 4096
+"""Bytes of a socket's buffers where a test wants them full soon."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line came."""
+
+    text: bytes
+
+
+@dataclass
+class Lines:
+    """A protocol object as small as can be: each line is an event, and `say` sends one."""
+
+    state: State = State.OPEN
+    deadline_at: float | None = None
+    rung: list[float] = field(default_factory=list)
+    """When its deadline was handled."""
+    _buffer: bytes = b""
+    _out: bytes = b""
+    _events: list[object] = field(default_factory=list)
+
+    def say(self, text: bytes) -> None:
+        self._out += text + b"\n"
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        if self.state is not State.CLOSED:
+            self._events += map(Line, lines)
+
+    def receive_eof(self, now: float, why: str = "") -> None:
+        self.close(CloseReason.PEER_CLOSED, why)
+
+    def close(self, reason: CloseReason = CloseReason.LOCAL, detail: str = "") -> None:
+        if self.state is not State.CLOSED:
+            self.state = State.CLOSED
+            self._events = [Closed(reason, detail)]
+
+    def next_deadline(self) -> float | None:
+        return self.deadline_at
+
+    def handle_deadline(self, now: float) -> None:
+        if self.deadline_at is not None and now >= self.deadline_at:
+            self.deadline_at = None
+            self.rung.append(now)
+
+    def events_received(self) -> list[object]:
+        events, self._events = self._events, []
+        return events
+
+    def data_to_send(self) -> bytes:
+        data, self._out = self._out, b""
+        return data
+
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def listens(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Read until the other side has enough."""
+    while await reader.read(1 << 16):
+        pass
+
+
+class Peer:
+    """A server that does what `talk` says, with each connection."""
+
+    def __init__(self, talk: Talk = listens) -> None:
+        self.connections = 0
+        self._talk = talk
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            await self._talk(reader, writer)
+        finally:
+            writer.close()
+
+    @asynccontextmanager
+    async def serving(self, *, port: int = 0) -> AsyncIterator[int]:
+        """Serve on a port of the loopback interface; which."""
+        server = await asyncio.start_server(self.talk, HOST, port)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+
+
+class Server:
+    """Takes each login and answers ECMs that are `ECM`, until it is told to close them."""
+
+    def __init__(self, *, introduces_itself: bool = True) -> None:
+        self.open: list[Connection[ServerProtocol]] = []
+        self._introduces_itself = introduces_itself
+
+    def withdraw_card(self) -> None:
+        for connection in self.open:
+            connection.protocol.withdraw(CardRemoved(CARD.share_id))
+            connection.flush()
+
+    def make(self) -> Connection[ServerProtocol]:
+        protocol = ServerProtocol(
+            node_id=make_node_id(b"serv"),
+            program="server",
+            random=bytes(12),
+            now=asyncio.get_running_loop().time(),
+        )
+        made: Connection[ServerProtocol] = Connection(
+            protocol, lambda event: self._handle(made, event), on_failure=unexpected
+        )
+        self.open.append(made)
+        return made
+
+    def _handle(self, connection: Connection[ServerProtocol], event: object) -> None:
+        if isinstance(event, LoginRequested):
+            connection.protocol.authenticate(b"secret")
+        elif isinstance(event, LoginSucceeded) and not self._introduces_itself:
+            connection.close()
+        elif isinstance(event, CardsDue):
+            connection.protocol.announce(CARD)
+        elif isinstance(event, EcmReceived) and event.request.ecm == ECM.ecm:
+            connection.protocol.answer(event.request_id, CW)
+        elif isinstance(event, EcmReceived) and event.request.ecm != SILENCE.ecm:
+            connection.protocol.refuse(event.request_id, Nok.NOK2)
+        elif isinstance(event, Closed):
+            self.open.remove(connection)
+
+    @asynccontextmanager
+    async def serving(self, port: int = 0) -> AsyncIterator[int]:
+        server = await asyncio.get_running_loop().create_server(self.make, HOST, port)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+            for connection in list(self.open):
+                connection.close()
+
+
+def unexpected(name: str, error: BaseException) -> None:
+    raise AssertionError(name) from error
+
+
+async def until(reached: Callable[[], bool], *, seconds: float = 2.0) -> None:
+    """Wait until something holds.
+
+    Raises:
+        TimeoutError: it does not.
+    """
+    async with asyncio.timeout(seconds):
+        while not reached():
+            await asyncio.sleep(0.005)
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind((HOST, 0))
+        return int(sock.getsockname()[1])

@@ -1,0 +1,174 @@
+"""A link: one login kept alive at a server that comes and goes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from peer import CW, ECM, HOST, Peer, Server, free_port, listens, until
+
+from cccamd.net import (
+    Backoff,
+    Connected,
+    Identity,
+    Link,
+    LinkState,
+    LinkWaiting,
+    Target,
+)
+from cccamd.net import link as link_module
+from cccamd.wire.cccam import (
+    Closed,
+    CloseReason,
+    EcmAnswered,
+    ServerData,
+    make_node_id,
+)
+
+PAUSE = 0.02
+
+
+class Watched:
+    """A link, and what it told."""
+
+    def __init__(self, port: int, react: Callable[[object], None] = lambda event: None) -> None:
+        self.told: list[object] = []
+        self.failures: list[tuple[str, BaseException]] = []
+        self.backoff = Backoff(first=PAUSE, most=4 * PAUSE)
+        self._react = react
+        self.link = Link(
+            Target(host=HOST, port=port, user=b"anna", password=b"secret"),
+            identity=Identity(make_node_id(b"clnt"), "test"),
+            handle=self._handle,
+            on_failure=lambda name, error: self.failures.append((name, error)),
+            backoff=self.backoff,
+        )
+
+    @property
+    def waits(self) -> list[LinkWaiting]:
+        return [event for event in self.told if isinstance(event, LinkWaiting)]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.link.run())  # noqa: TID251
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def _handle(self, event: object) -> None:
+        self.told.append(event)
+        self._react(event)
+
+
+async def test_a_refused_connection_is_told_with_the_pause_and_tried_again() -> None:
+    watched = Watched(free_port())
+    async with watched.running():
+        await until(lambda: len(watched.waits) == 3)
+        assert watched.link.state is LinkState.WAITING
+        assert not watched.link.is_up
+        with pytest.raises(ConnectionError, match="is not connected"):
+            watched.link.ask(ECM)
+        assert not watched.link.forget(1)
+    assert {type(event) for event in watched.told} == {LinkWaiting}
+    for number, waiting in enumerate(watched.waits):
+        assert "refused" in waiting.reason
+        assert waiting.reason == watched.link.last_failure
+        assert PAUSE * 2**number / 2 <= waiting.delay <= PAUSE * 2**number
+    assert not watched.failures
+
+
+async def test_a_login_that_ends_is_told_and_comes_back() -> None:
+    server = Server()
+    async with server.serving() as port:
+        watched = Watched(port)
+        async with watched.running():
+            await until(lambda: watched.link.is_up)
+            assert watched.link.peer_address == HOST
+            server.open[0].close()
+            await until(lambda: bool(watched.waits))
+            assert watched.told[-2:] == [
+                Closed(CloseReason.PEER_CLOSED),
+                LinkWaiting(CloseReason.PEER_CLOSED.value, watched.waits[0].delay),
+            ]
+            assert watched.link.protocol is None
+            assert watched.link.last_failure == CloseReason.PEER_CLOSED.value
+            await until(lambda: watched.link.is_up)
+            kinds = [type(event) for event in watched.told]
+            assert kinds.count(Connected) == kinds.count(ServerData) == 2
+        await until(lambda: not server.open)
+    assert watched.told[-1] == Closed(CloseReason.LOCAL), "whoever stops the link ends the login"
+
+
+async def test_states_follow_each_other() -> None:
+    states: list[LinkState] = []
+    server = Server()
+    async with server.serving() as port:
+        watched = Watched(port, lambda event: states.append(watched.link.state))
+        async with watched.running():
+            await asyncio.sleep(0)
+            assert watched.link.state is LinkState.CONNECTING
+            await until(lambda: watched.link.is_up)
+            server.open[0].close()
+            await until(lambda: bool(watched.waits))
+    order = list(dict.fromkeys(states))
+    assert order == [LinkState.LOGGING_IN, LinkState.UP, LinkState.WAITING]
+
+
+async def test_questions_go_out_at_once_while_it_is_up() -> None:
+    server = Server()
+    async with server.serving() as port:
+        watched = Watched(port)
+        async with watched.running():
+            await until(lambda: watched.link.is_up)
+            ask_id = watched.link.ask(ECM)
+            await until(lambda: EcmAnswered(ask_id, CW) in watched.told)
+            server.open[0].close()
+            await until(lambda: bool(watched.waits))
+            with pytest.raises(ConnectionError):
+                watched.link.ask(ECM)
+
+
+async def test_the_pause_grows_until_a_login_has_lasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server()
+    async with server.serving() as port:
+        watched = Watched(port)
+        watched.backoff.failures = 2
+        async with watched.running():
+            await until(lambda: watched.link.is_up)
+            server.open[0].close()
+            await until(lambda: bool(watched.waits))
+            assert watched.backoff.failures == 3, "a short login is a failure like any other"
+            monkeypatch.setattr(link_module, "WELL_AFTER", 0.05)
+            await until(lambda: watched.link.is_up)
+            await asyncio.sleep(0.06)
+            server.open[0].close()
+            await until(lambda: len(watched.waits) == 2)
+            assert watched.backoff.failures == 1
+
+
+async def test_a_handler_that_fails_when_told_of_the_pause_does_not_stop_the_link() -> None:
+    def fail(event: object) -> None:
+        if isinstance(event, LinkWaiting):
+            raise ZeroDivisionError
+
+    port = free_port()
+    watched = Watched(port, fail)
+    async with watched.running():
+        await until(lambda: len(watched.waits) == 2)
+    name, error = watched.failures[0]
+    assert name == f"the link to {HOST}:{port}"
+    assert isinstance(error, ZeroDivisionError)
+
+
+async def test_a_server_that_says_nothing_is_a_login_and_not_up() -> None:
+    async with Peer(listens).serving() as port:
+        watched = Watched(port)
+        async with watched.running():
+            await until(lambda: bool(watched.told))
+            assert watched.told == [Connected(HOST)]
+            assert watched.link.state is LinkState.LOGGING_IN
+            with pytest.raises(ConnectionError):
+                watched.link.ask(ECM)

@@ -1,0 +1,220 @@
+"""The door: who is let in, what happens to the others, and which ports are open."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from peer import HOST, Lines, free_port, until
+
+from cccamd.net import (
+    Admission,
+    AdmissionLimits,
+    Connection,
+    Listener,
+    ListenError,
+    Refusal,
+    open_sockets,
+)
+from cccamd.wire.cccam import Closed, CloseReason
+
+NOWHERE = "2001:db8::1"
+"""An address that this machine does not have."""
+
+
+class Door:
+    """A listener whose guests are toys, and what it told."""
+
+    def __init__(
+        self, *, connections: int = 9, pending: int = 9, make: Callable[[], Any] | None = None
+    ) -> None:
+        self.refused: list[tuple[str, Refusal]] = []
+        self.failures: list[tuple[str, BaseException]] = []
+        self.ends: list[Closed] = []
+        self.guests: list[Connection[Any]] = []
+        self.admitted = True
+        self._callers: list[socket.socket] = []
+        limits = AdmissionLimits(connections=connections, pending_logins=pending)
+        self.admission = Admission(limits, admits=lambda address: self.admitted)
+        self.listener = Listener(
+            self.admission,
+            make_guest=make or self._make,
+            on_refused=lambda address, why: self.refused.append((address, why)),
+            on_failure=lambda name, error: self.failures.append((name, error)),
+        )
+
+    def _make(self) -> Connection[Any]:
+        guest: Connection[Any] = Connection(
+            Lines(),  # type: ignore[arg-type]
+            self._handle,
+            on_failure=lambda name, error: self.failures.append((name, error)),
+        )
+        self.guests.append(guest)
+        return guest
+
+    def _handle(self, event: object) -> None:
+        if isinstance(event, Closed):
+            self.ends.append(event)
+
+    async def call(self, port: int, host: str = HOST) -> socket.socket:
+        """Somebody outside connects."""
+        caller = socket.socket()
+        self._callers.append(caller)
+        caller.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(caller, (host, port))
+        return caller
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[int]:
+        await self.listener.open([HOST], 0)
+        try:
+            yield self.listener.ports[0]
+        finally:
+            await self.listener.close()
+            self.listener.dismiss(CloseReason.SHUTDOWN)
+            await asyncio.sleep(0.01)
+            for caller in self._callers:
+                caller.close()
+            assert self.admission.connections == 0, "each place is given back"
+
+
+async def is_closed(caller: socket.socket) -> bool:
+    """Whether the server closes a connection, in whatever way."""
+    try:
+        async with asyncio.timeout(1.0):
+            return await asyncio.get_running_loop().sock_recv(caller, 1) == b""
+    except ConnectionResetError:
+        return True
+
+
+async def test_a_guest_gets_the_connection_and_its_place_is_free_afterwards() -> None:
+    door = Door()
+    async with door.open() as port:
+        caller = await door.call(port)
+        await until(lambda: len(door.guests) == 1 and door.guests[0].address == HOST)
+        assert (door.admission.connections, door.admission.pending) == (1, 1)
+        caller.close()
+        await until(lambda: door.admission.connections == 0)
+        assert door.ends == [Closed(CloseReason.PEER_CLOSED)]
+
+
+async def test_who_is_refused_is_closed_and_told() -> None:
+    door = Door()
+    door.admitted = False
+    async with door.open() as port:
+        assert await is_closed(await door.call(port))
+        assert door.refused == [(HOST, Refusal.NETWORK)]
+        assert not door.guests
+        assert door.admission.connections == 0
+
+
+async def test_a_new_one_pushes_out_the_oldest_that_is_not_logged_in() -> None:
+    door = Door(pending=1)
+    async with door.open() as port:
+        first = await door.call(port)
+        await until(lambda: len(door.guests) == 1)
+        await door.call(port)
+        assert await is_closed(first)
+        assert door.ends == [Closed(CloseReason.TOO_MANY_LOGINS)]
+        assert door.admission.inside == (door.guests[1],)
+
+
+async def test_the_server_is_full_of_those_who_are_logged_in_only() -> None:
+    door = Door(connections=1)
+    async with door.open() as port:
+        for count in (1, 2):
+            await door.call(port)
+            await until(lambda count=count: len(door.guests) == count)  # type: ignore[misc]
+        assert not door.refused
+        door.admission.logged_in(door.guests[0])
+        assert await is_closed(await door.call(port))
+        assert door.refused == [(HOST, Refusal.FULL)]
+
+
+async def test_a_guest_that_cannot_be_made_leaves_nothing_half_open() -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    door = Door(make=fail)
+    async with door.open() as port:
+        assert await is_closed(await door.call(port))
+        ((name, error),) = door.failures
+        assert name == "the door"
+        assert isinstance(error, ZeroDivisionError)
+
+
+async def test_all_can_be_dismissed() -> None:
+    door = Door()
+    async with door.open() as port:
+        callers = [await door.call(port) for _ in range(3)]
+        await until(lambda: len(door.guests) == 3)
+        door.listener.dismiss(CloseReason.CONFIG_CHANGED)
+        assert all([await is_closed(caller) for caller in callers])
+        assert door.ends == 3 * [Closed(CloseReason.CONFIG_CHANGED)]
+
+
+async def test_guests_stay_when_listening_ends() -> None:
+    door = Door()
+    async with door.open() as port:
+        await door.call(port)
+        await until(lambda: len(door.guests) == 1)
+        await door.listener.close()
+        assert door.listener.ports == []
+        with pytest.raises(ConnectionRefusedError):
+            await door.call(port)
+        assert door.admission.connections == 1
+
+
+async def test_another_port_is_opened_instead() -> None:
+    door = Door()
+    async with door.open() as before:
+        after = free_port()
+        await door.listener.open([HOST], after)
+        assert door.listener.ports == [after]
+        await door.call(after)
+        await until(lambda: len(door.guests) == 1)
+        with pytest.raises(ConnectionRefusedError):
+            await door.call(before)
+
+
+async def test_a_port_that_is_taken_changes_nothing() -> None:
+    door = Door()
+    with socket.create_server((HOST, 0)) as other:
+        taken = other.getsockname()[1]
+        async with door.open() as port:
+            # The first address is to be had, the second not.
+            with pytest.raises(ListenError) as caught:
+                await door.listener.open(["127.0.0.2", HOST], taken)
+            error = caught.value
+            assert (error.address, error.port) == (HOST, taken)
+            assert str(error).startswith(f"cannot listen on {HOST} port {taken}: ")
+            assert door.listener.ports == [port]
+            await door.call(port)
+            with pytest.raises(ConnectionRefusedError):
+                await door.call(taken, "127.0.0.2")
+
+
+async def test_an_address_that_is_not_there_is_left_out_unless_it_is_the_only_one() -> None:
+    door = Door()
+    async with door.open():
+        await door.listener.open([HOST, NOWHERE], 0)
+        assert len(door.listener.ports) == 1
+        for addresses in ([NOWHERE], [NOWHERE, HOST]):
+            with pytest.raises(ListenError, match=NOWHERE):
+                await door.listener.open(addresses, 0)
+
+
+def test_sockets_for_a_server_with_a_protocol_of_its_own() -> None:
+    opened = open_sockets([HOST, NOWHERE], 0)
+    assert [sock.getsockname()[0] for sock in opened] == [HOST]
+    taken = opened[0].getsockname()[1]
+    with pytest.raises(ListenError, match=f"cannot listen on {HOST} port {taken}"):
+        open_sockets(["127.0.0.2", HOST], taken)
+    # What was opened before the failure is closed again.
+    again = open_sockets(["127.0.0.2"], taken)
+    for sock in opened + again:
+        sock.close()
+    with pytest.raises(ListenError, match=NOWHERE):
+        open_sockets([NOWHERE, HOST], 0)

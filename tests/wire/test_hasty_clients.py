@@ -1,0 +1,100 @@
+"""Clients that do not wait: what they mean to say stands right behind what it depends on."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pair import PARTNER_NODE, PLAIN_NODE, SEED
+
+from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.wire.cccam import (
+    ClientData,
+    Closed,
+    CloseReason,
+    Command,
+    EcmReceived,
+    EcmRequest,
+    LoginRequested,
+    LoginSucceeded,
+    ServerProtocol,
+    State,
+)
+from cccamd.wire.cccam.frames import serialize_frame
+from cccamd.wire.cccam.handshake import PASSWORD_CHECK, derive_keys, pack_user
+
+WHO = ClientData(user=b"anna", node_id=PARTNER_NODE, version="2.3.0", build="3367")
+ECM = EcmRequest(Caid(0x7F00), Ident(0x0A), ShareId(7), Sid(1), b"\x80ecm")
+
+
+def server() -> ServerProtocol:
+    return ServerProtocol(node_id=PLAIN_NODE, program="server", random=SEED, now=0.0)
+
+
+def everything(seed: bytes, *, password: bytes = b"secret") -> bytes:
+    """All that a client has to say, in one piece."""
+    keys = derive_keys(seed)
+    cipher = keys.client_to_server
+    login = cipher.encrypt(keys.proof) + cipher.encrypt(pack_user(b"anna"))
+    cipher.encrypt(password)  # moves the cipher, and is never sent
+    check = cipher.encrypt(PASSWORD_CHECK)
+    frames = [(Command.CLIENT_DATA, WHO.serialize()), (Command.ECM, ECM.serialize())]
+    return (
+        login
+        + check
+        + b"".join(
+            cipher.encrypt(serialize_frame(0, command, payload)) for command, payload in frames
+        )
+    )
+
+
+def take(target: ServerProtocol, *pieces: bytes) -> list[object]:
+    """Feed it; the password is known at once."""
+    events: list[object] = []
+    for piece in pieces:
+        target.receive_data(piece, 1.0)
+        for event in target.events_received():
+            events.append(event)
+            if isinstance(event, LoginRequested):
+                target.authenticate(b"secret")
+        events += target.events_received()
+    return events
+
+
+def said(events: list[object]) -> list[object]:
+    kinds = (LoginRequested, LoginSucceeded, ClientData, EcmReceived, Closed)
+    return [event for event in events if isinstance(event, kinds)]
+
+
+@given(st.lists(st.integers(0, 300), max_size=4))
+def test_frames_right_behind_the_password_are_heard(cuts: list[int]) -> None:
+    target = server()
+    data = everything(target.data_to_send())
+    places = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
+    events = said(take(target, *(data[start:end] for start, end in pairwise(places))))
+    assert [type(event) for event in events] == [
+        LoginRequested,
+        LoginSucceeded,
+        ClientData,
+        EcmReceived,
+    ]
+    assert events[2] == WHO
+    assert isinstance(events[3], EcmReceived)
+    assert events[3].request == ECM
+    assert target.state is State.OPEN
+
+
+def test_frames_behind_a_wrong_password_are_not_heard() -> None:
+    target = server()
+    events = said(take(target, everything(target.data_to_send(), password=b"guess")))
+    assert events == [LoginRequested(b"anna"), Closed(CloseReason.WRONG_PASSWORD)]
+    assert target.data_to_send() == b""
+
+
+@pytest.mark.parametrize(("more", "closed"), [(4096, False), (4097, True)])
+def test_what_comes_before_the_password_is_known_is_bounded(more: int, closed: bool) -> None:
+    target = server()
+    keys = derive_keys(target.data_to_send())
+    login = keys.client_to_server.encrypt(keys.proof + pack_user(b"anna"))
+    target.receive_data(login + bytes(more), 1.0)
+    assert (target.state is State.CLOSED) == closed
