@@ -1,7 +1,7 @@
 """The command line: one file per command, imported when it is called.
 
 A command costs what it needs and no more: `--version`, `--help` and `probe` know nothing of
-configuration, web pages or cards (tests/cli/test_startup.py, `make bench`).
+configuration, web pages or cards (tests/cli/test_lazy_commands.py, `make bench`).
 """
 
 import os
