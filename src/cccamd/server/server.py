@@ -102,6 +102,8 @@ class Server:
             table=self._table,
             upstreams=self._upstreams,
             local_cards=self._cards,
+            usual=lambda source: self._router.usual(source, self._loop.time()),
+            names=self._setup.companions.channels,
         )
 
     def explain(self, question: Question) -> Explanation:
