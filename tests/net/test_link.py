@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from peer import CW, ECM, HOST, Peer, Server, free_port, listens, until
 
+from cccamd.facts import LinkState
 from cccamd.net import (
     Backoff,
     Connected,
     Link,
-    LinkState,
     LinkWaiting,
 )
 from cccamd.net import link as link_module

@@ -18,9 +18,9 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final, Generic, TypeVar
 
+from cccamd.facts import LinkState
 from cccamd.ids import format_endpoint
 from cccamd.net.backoff import Backoff
 from cccamd.net.connection import Connected, Connection
@@ -31,15 +31,6 @@ from cccamd.wire.link import ClientEvent, ClientSide, Closed, Introduced, State
 
 WELL_AFTER: Final = 30.0
 """Seconds of a login after which the next failure counts as the first again."""
-
-
-class LinkState(Enum):
-    """What a link is doing; the value is for people."""
-
-    CONNECTING = "connecting"
-    LOGGING_IN = "logging in"
-    UP = "up"
-    WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True)

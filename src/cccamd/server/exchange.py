@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, Protocol, assert_never
 
 from cccamd.cards import Card, SourceId, View
+from cccamd.facts import EcmResult
 from cccamd.net import Alarm
 from cccamd.routing import (
     Abandon,
@@ -34,7 +35,7 @@ from cccamd.routing import (
 from cccamd.server.observers import Observers
 from cccamd.server.usage import SourceUsage
 from cccamd.values import ControlWords, Emm, Refusal, Request
-from cccamd.watch import EcmResult, SourceAnswered
+from cccamd.watch import SourceAnswered
 
 
 class Recipient(Protocol):
@@ -222,9 +223,7 @@ class Exchange:
             return
         answered = settled.refusal is None
         result = EcmResult.CW if settled.refusal is None else RESULTS[settled.refusal]
-        source.usage.finished(
-            request, local=source.local, answered=answered, seconds=settled.seconds
-        )
+        source.usage.finished(request, local=source.local, answered=answered)
         if weight := self._observers.weight(settled.ask_id):
             self._observers.tell(
                 SourceAnswered(

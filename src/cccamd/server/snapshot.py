@@ -2,16 +2,35 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TypeVar
 
 from cccamd.cards import Card, CardTable, SourceId
-from cccamd.facts import CardStatus, ClientStatus, Snapshot, SourceKind, SourceStatus
+from cccamd.facts import (
+    CardStatus,
+    ClientStatus,
+    FreezeReport,
+    HistoryReport,
+    LinkState,
+    Note,
+    Revision,
+    ServiceId,
+    Snapshot,
+    SourceKind,
+    SourceStatus,
+    Span,
+)
 from cccamd.ids import ShareId
 from cccamd.server.local import LocalCards, LocalSource
 from cccamd.server.session import Session, SessionContext
 from cccamd.server.upstreams import Upstreams, UpstreamSource
+from cccamd.setup.cccamcfg import ChannelNames
+from cccamd.watch import History
 from cccamd.wire.cccam import Identity
 from cccamd.wire.link import Peer
+
+S = TypeVar("S", bound=ServiceId)
 
 
 def take_snapshot(
@@ -23,15 +42,19 @@ def take_snapshot(
     table: CardTable,
     upstreams: Upstreams,
     local_cards: LocalCards,
+    usual: Callable[[SourceId], float | None],
+    names: ChannelNames,
 ) -> Snapshot:
-    """Look at everything once."""
+    """Look at everything once. `usual` tells the usual answer time of a source."""
     sessions = [session for session in context.sessions.values() if session.peer is not None]
-    sources = [
-        *(_local(source_id, source, table) for source_id, source in local_cards.sources()),
-        *(_upstream(source_id, source, table) for source_id, source in upstreams.sources()),
-    ]
-    names = {source_id: source.name for source_id, source in local_cards.sources()}
-    names |= {source_id: source.name for source_id, source in upstreams.sources()}
+    sources = {
+        source_id: _local(source, table.cards_of(source_id), usual(source_id))
+        for source_id, source in local_cards.sources()
+    }
+    for source_id, source in upstreams.sources():
+        rejected = len(table.rejected_of(source_id))
+        cards = table.cards_of(source_id)
+        sources[source_id] = _upstream(source, cards, rejected, usual(source_id))
     return Snapshot(
         at=time.time(),
         started_at=started_at,
@@ -39,9 +62,9 @@ def take_snapshot(
         node_id=identity.node_id,
         config_path=config_path,
         accounts=tuple(account.line.user for account in context.accounts.values()),
-        clients=tuple(_client(session) for session in sessions),
-        sources=tuple(sources),
-        cards=_cards(table, names, sessions),
+        clients=tuple(_client(session, names) for session in sessions),
+        sources=tuple(sources.values()),
+        cards=_cards(table, sources, sessions),
         ecms_total=context.records.totals.ecms,
         emms_total=context.records.totals.emms,
         logins_failed=context.records.totals.logins_failed,
@@ -51,7 +74,44 @@ def take_snapshot(
     )
 
 
-def _client(session: Session) -> ClientStatus:
+def named(channel: S, names: ChannelNames) -> S:
+    """Say what CCcam.channelinfo calls a channel."""
+    name = names.name(channel.caid, channel.ident, channel.sid)
+    return replace(channel, name=name)
+
+
+def named_notes(notes: Iterable[Note], names: ChannelNames) -> tuple[Note, ...]:
+    """Say what the channels in them are called."""
+    return tuple(
+        note if note.service is None else replace(note, service=named(note.service, names))
+        for note in notes
+    )
+
+
+def named_report(report: FreezeReport, names: ChannelNames) -> FreezeReport:
+    """Say what the channels in it are called."""
+    return FreezeReport(
+        channels=tuple(named(channel, names) for channel in report.channels),
+        freezes=tuple(named(freeze, names) for freeze in report.freezes),
+    )
+
+
+def take_history(history: History, span: Span, names: ChannelNames) -> HistoryReport:
+    """Read the answer times up to now."""
+    now = time.time()
+    return HistoryReport(
+        at=now,
+        span=span,
+        step=span.step,
+        sources=history.sources(span, now=now),
+        channels=tuple(
+            replace(channel, service=named(channel.service, names))
+            for channel in history.channels(span, now=now)
+        ),
+    )
+
+
+def _client(session: Session, names: ChannelNames) -> ClientStatus:
     peer, record, usage = session.peer, session.record, session.record.usage
     assert peer is not None
     assert record.line is not None
@@ -62,7 +122,7 @@ def _client(session: Session) -> ClientStatus:
         port=session.connection.port,
         version=peer.version,
         build=peer.build,
-        revision=peer.revision,
+        revision=_revision(peer),
         extended=peer.extended,
         program=record.program,
         node_id=peer.node_id,
@@ -74,7 +134,7 @@ def _client(session: Session) -> ClientStatus:
         emms_passed=usage.emms_passed,
         pending=session.pending,
         cards=len(session.told),
-        service=usage.service,
+        service=None if usage.service is None else named(usage.service, names),
         last_result=usage.last_result,
         last_source=usage.last_source,
         last_seconds=usage.last_seconds,
@@ -82,69 +142,77 @@ def _client(session: Session) -> ClientStatus:
     )
 
 
-def _local(source_id: SourceId, source: LocalSource, table: CardTable) -> SourceStatus:
+def _local(source: LocalSource, cards: tuple[Card, ...], usual: float | None) -> SourceStatus:
     return SourceStatus(
         name=source.name,
         kind=SourceKind.LOCAL,
         line=0,
-        state="up",
+        state=LinkState.UP,
         up_at=source.up_at,
         next_attempt_at=None,
         last_failure="",
         address="",
         version="",
         build="",
-        revision="",
+        revision=None,
         extended=False,
         program=source.kind,
         node_id=None,
         in_flight=0,
-        cards_by_hop=_by_hop(table.cards_of(source_id)),
+        cards=len(cards),
+        cards_by_hop=_by_hop(cards),
         cards_rejected=0,
         asked=source.usage.asked,
         answered=source.usage.answered,
-        usual_seconds=source.usage.usual_seconds,
+        usual_seconds=usual,
         uses=source.usage.shares.uses(),
         group="",
         rank=0,
     )
 
 
-def _upstream(source_id: SourceId, source: UpstreamSource, table: CardTable) -> SourceStatus:
+def _upstream(
+    source: UpstreamSource, cards: tuple[Card, ...], rejected: int, usual: float | None
+) -> SourceStatus:
     protocol, peer = source.link.protocol, source.peer or Peer()
     return SourceStatus(
         name=source.name,
         kind=SourceKind.CCCAM,
         line=source.upstream.line.line,
-        state=source.link.state.value,
+        state=source.link.state,
         up_at=source.up_at,
         next_attempt_at=source.next_attempt_at,
         last_failure=source.link.last_failure,
         address=source.link.peer_address,
         version=peer.version,
         build=peer.build,
-        revision=peer.revision,
+        revision=_revision(peer),
         extended=peer.extended,
         program=source.program,
         node_id=peer.node_id,
         in_flight=protocol.in_flight if protocol else 0,
-        cards_by_hop=_by_hop(table.cards_of(source_id)),
-        cards_rejected=len(table.rejected_of(source_id)),
+        cards=len(cards),
+        cards_by_hop=_by_hop(cards),
+        cards_rejected=rejected,
         asked=source.usage.asked,
         answered=source.usage.answered,
-        usual_seconds=source.usage.usual_seconds,
+        usual_seconds=usual,
         uses=source.usage.shares.uses(),
         group=source.upstream.group,
         rank=source.upstream.rank,
     )
 
 
-def _by_hop(cards: tuple[Card, ...]) -> tuple[tuple[int, int], ...]:
-    return tuple(sorted(Counter(card.hop for card in cards).items()))
+def _revision(peer: Peer) -> Revision | None:
+    return Revision(peer.revision) if peer.revision else None
+
+
+def _by_hop(cards: tuple[Card, ...]) -> Mapping[int, int]:
+    return dict(sorted(Counter(card.hop for card in cards).items()))
 
 
 def _cards(
-    table: CardTable, names: Mapping[SourceId, str], sessions: list[Session]
+    table: CardTable, sources: Mapping[SourceId, SourceStatus], sessions: list[Session]
 ) -> tuple[CardStatus, ...]:
     viewers: dict[ShareId, list[str]] = defaultdict(list)
     for session in sessions:
@@ -152,7 +220,7 @@ def _cards(
             viewers[share_id].append(session.record.user)
     return tuple(
         CardStatus(
-            source=names.get(card.source, ""),
+            source=sources[card.source].name if card.source in sources else "",
             share_id=card.share_id,
             own_share_id=card.own_share_id,
             caid=card.caid,

@@ -3,21 +3,16 @@
 from cccamd.setup.cccamcfg.companions import (
     ChannelNames,
     Companions,
-    Prio,
-    ProviderNames,
     load_companions,
     parse_channelinfo,
     parse_prio,
     parse_providers,
 )
 from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, Hint, Severity
-from cccamd.setup.cccamcfg.loader import SEARCHED_PATHS, LoadedConfig, load_config
 from cccamd.setup.cccamcfg.masking import MaskedLine, masked_lines
 from cccamd.setup.cccamcfg.model import (
     CLine,
-    Codec,
     Config,
-    Credentials,
     Dialect,
     FLine,
     InfoPort,
@@ -25,10 +20,15 @@ from cccamd.setup.cccamcfg.model import (
     RefusedLine,
     Settings,
     TimeFrame,
-    UnsupportedLine,
     is_open,
 )
-from cccamd.setup.cccamcfg.parser import ParseResult, parse
+from cccamd.setup.cccamcfg.parser import (
+    SEARCHED_PATHS,
+    LoadedConfig,
+    ParseResult,
+    load_config,
+    parse,
+)
 from cccamd.setup.cccamcfg.report import as_json
 from cccamd.setup.files import (
     ConfigFileError,
@@ -42,12 +42,10 @@ __all__ = [
     "CLine",
     "ChannelNames",
     "Code",
-    "Codec",
     "Companions",
     "Config",
     "ConfigFileError",
     "ConfigFileMissingError",
-    "Credentials",
     "Diagnostic",
     "Dialect",
     "FLine",
@@ -57,13 +55,10 @@ __all__ = [
     "MaskedLine",
     "NLine",
     "ParseResult",
-    "Prio",
-    "ProviderNames",
     "RefusedLine",
     "Settings",
     "Severity",
     "TimeFrame",
-    "UnsupportedLine",
     "as_json",
     "is_open",
     "load_companions",
