@@ -64,7 +64,7 @@ def read_installation(path: Path | None, toml_path: Path | None) -> Installation
     beside = toml_path or (path.parent / FILE_NAME if path is not None else None)
     toml = ParsedToml()
     if beside is not None:
-        toml = load(beside, kinds=kinds.kinds, required=toml_path is not None)
+        toml = load(beside, kinds=kinds, required=toml_path is not None)
     return Installation(
         path=path,
         named=named,
