@@ -9,6 +9,7 @@ from contextlib import suppress
 from itertools import count
 from typing import Final, Generic, Self, TypeVar, assert_never
 
+from cccamd.errors import CccamdError
 from cccamd.ids import ShareId
 from cccamd.net.connection import Connected, Connection
 from cccamd.net.dial import dial
@@ -46,7 +47,7 @@ LOGIN_FAILURES: Final = (
 P = TypeVar("P", bound=ClientSide)
 
 
-class ConnectionLost(ConnectionError):
+class ConnectionLost(CccamdError, ConnectionError):
     """The server closed the connection while something was awaited."""
 
 
