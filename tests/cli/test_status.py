@@ -35,8 +35,9 @@ from cccamd.facts import (
     Tone,
 )
 from cccamd.ids import Caid, Ident, Sid
+from cccamd.setup.cccamcfg import InfoPort
 from cccamd.watch import History, SourceAnswered
-from cccamd.web import Login, create_app
+from cccamd.web import create_app
 from fact_factory import (
     NOW,
     OFFLINE,
@@ -50,7 +51,7 @@ from fact_factory import (
 app = typer.Typer()
 app.command()(status)
 
-LOGIN = Login(username="me", password="s3cret-word")
+LOGIN = InfoPort(username="me", password="s3cret-word")
 NOTES = (Note(at=NOW, tone=Tone.BAD, subject=OFFLINE, text="is down: no route", times=3),)
 FREEZES = FreezeReport(
     channels=(
@@ -77,7 +78,7 @@ async def run(*words: str) -> Result:
 
 @asynccontextmanager
 async def server(
-    tmp_path: Path, snapshot: Callable[[], Snapshot] = a_household, login: Login | None = None
+    tmp_path: Path, snapshot: Callable[[], Snapshot] = a_household, login: InfoPort | None = None
 ) -> AsyncIterator[Path]:
     """Serve a snapshot, and give the CCcam.cfg of that server."""
     context = a_context(snapshot, login=login, notes=NOTES, freezes=FREEZES)

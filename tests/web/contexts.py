@@ -7,10 +7,10 @@ from typing import Any
 from cccamd.facts import ChannelMargin, EcmResult, Freeze, FreezeReport, Note, Snapshot, Tone
 from cccamd.ids import Caid, Ident
 from cccamd.server.snapshot import take_history
-from cccamd.setup.cccamcfg import ChannelNames
+from cccamd.setup.cccamcfg import ChannelNames, InfoPort
 from cccamd.watch import EcmFinished, History, SourceAnswered
 from cccamd.watch.metrics import Metrics
-from cccamd.web import Login, WebContext
+from cccamd.web import WebContext
 from cccamd.why import EcmStory, Explanation, Finding, Question, Setting, StoryStep, Weight
 from fact_factory import CHANNEL_NAME, NOW, UPSTREAM, a_household, a_service
 
@@ -36,7 +36,7 @@ def an_explanation(question: Question, **words: Any) -> Explanation:
 def a_context(
     snapshot: Callable[[], Snapshot],
     *,
-    login: Login | None = None,
+    login: InfoPort | None = None,
     history: History | None = None,
     notes: tuple[Note, ...] = (),
     explain: Callable[[Question], Explanation] | None = None,
@@ -53,7 +53,7 @@ def a_context(
         channel_name=NAMES.name,
         metrics=Metrics(),
         provider_name=provider_name,
-        login=lambda: login or Login(),
+        login=lambda: login or InfoPort(),
         admits=admits,
         program="cccamd-0.1.0",
     )

@@ -26,7 +26,7 @@ from cccamd.facts import (
 )
 from cccamd.ids import Caid, Ident, NodeId, ShareId
 from cccamd.server.snapshot import named_notes, take_history
-from cccamd.setup.cccamcfg import ChannelNames
+from cccamd.setup.cccamcfg import ChannelNames, InfoPort
 from cccamd.watch import (
     ClientLoggedIn,
     EcmFinished,
@@ -38,7 +38,7 @@ from cccamd.watch import (
     SourceDown,
 )
 from cccamd.watch.metrics import Metrics
-from cccamd.web import Login, WebContext, create_app
+from cccamd.web import WebContext, create_app
 from cccamd.why import (
     CardAnswer,
     EcmStory,
@@ -344,7 +344,7 @@ class Scene:
 
     snapshot: Snapshot = field(default_factory=household)
     report: FreezeReport = field(default_factory=freezes)
-    login: Login = field(default_factory=Login)
+    login: InfoPort = field(default_factory=InfoPort)
     history: History = field(default_factory=History)
     notes: Notes = field(default_factory=Notes)
     asked: list[Question] = field(default_factory=list)

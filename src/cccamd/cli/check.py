@@ -16,7 +16,6 @@ from rich.style import Style
 from cccamd.setup.cccamcfg import (
     Companions,
     Config,
-    ConfigFileError,
     Diagnostic,
     Hint,
     MaskedLine,
@@ -26,10 +25,8 @@ from cccamd.setup.cccamcfg import (
     load_companions,
     masked_lines,
     parse,
-    read_file,
-    read_stream,
 )
-from cccamd.setup.files import FileProblem
+from cccamd.setup.files import ConfigFileError, FileProblem, read_file, read_stream
 
 _STDIN = "-"
 _TOML_ENDING = ".toml"

@@ -24,7 +24,7 @@ from cccamd.cli.webreader import (
     read_json,
 )
 from cccamd.facts import HistoryReport, Status
-from cccamd.setup.cccamcfg import ConfigFileError
+from cccamd.setup.files import ConfigFileError
 
 EXIT_NO_ANSWER: Final = 1
 EXIT_UNUSABLE: Final = 2

@@ -4,14 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cccamd.localcards import find_kinds
-from cccamd.setup.cccamcfg import (
-    SEARCHED_PATHS,
-    Config,
-    ConfigFileError,
-    ParseResult,
-    load_config,
-    parse,
-)
+from cccamd.setup.cccamcfg import SEARCHED_PATHS, Config, ParseResult, load_config, parse
+from cccamd.setup.files import ConfigFileError
 from cccamd.setup.toml import FILE_NAME, ParsedToml, TomlConfig, load
 
 

@@ -19,8 +19,16 @@ from cccamd.facts import (
     is_active,
 )
 from cccamd.ids import Caid, Ident, format_node_id
-from cccamd.oldinfo.cells import Column, clean_word, draw_table, ratio, system_name, unique_words
-from cccamd.web import clean, duration
+from cccamd.oldinfo.words import (
+    Column,
+    clean,
+    clean_word,
+    draw_table,
+    duration,
+    ratio,
+    system_name,
+    unique_words,
+)
 
 _TYPES: Final = {SourceKind.CCCAM: "CCcam-s2s"}
 _RESULTS: Final = {

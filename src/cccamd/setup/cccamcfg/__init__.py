@@ -32,12 +32,6 @@ from cccamd.setup.cccamcfg.parser import (
     parse,
 )
 from cccamd.setup.cccamcfg.report import as_json
-from cccamd.setup.files import (
-    ConfigFileError,
-    ConfigFileMissingError,
-    read_file,
-    read_stream,
-)
 
 __all__ = [
     "SEARCHED_PATHS",
@@ -46,8 +40,6 @@ __all__ = [
     "Code",
     "Companions",
     "Config",
-    "ConfigFileError",
-    "ConfigFileMissingError",
     "Diagnostic",
     "Dialect",
     "FLine",
@@ -72,6 +64,4 @@ __all__ = [
     "parse_channelinfo",
     "parse_prio",
     "parse_providers",
-    "read_file",
-    "read_stream",
 ]
