@@ -9,7 +9,7 @@ import pytest
 
 from cccamd.errors import CccamdError
 from cccamd.ids import Caid
-from cccamd.lab.demo import renewal
+from cccamd.lab.demo import subscription
 from cccamd.lab.demo.comparison import Fate
 from cccamd.lab.demo.subscription import Renewal
 
@@ -51,7 +51,7 @@ async def test_with_an_empty_card_everything_stays_dark(open_studio: Any, stream
 async def test_dark_then_an_emm_clear_then_expired_dark(
     open_studio: Any, stream_of: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(renewal, "SHORTEST_VALIDITY", 0.0)
+    monkeypatch.setattr(subscription, "SHORTEST_VALIDITY", 0.0)
     studio = open_studio(paid=False)
     story = Renewal(studio.subscription, studio.scrambler, duration=None)
     monkeypatch.setattr("cccamd.lab.demo.broadcast.HURRIED_CHUNK", 10_000)
