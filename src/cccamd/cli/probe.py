@@ -43,11 +43,6 @@ from cccamd.wire.cccam import (
     make_node_id,
 )
 
-CARDS_TIMEOUT = 3.0
-"""Seconds: servers wait up to about one for a partner text before they announce cards."""
-CARDS_QUIET = 0.3
-"""Seconds without a new card after which the list counts as complete."""
-
 
 @dataclass(slots=True)
 class Report:
@@ -135,7 +130,7 @@ async def run_probe(target: Target, request: Request | None) -> Report:
         return report
     report.reached = Step.UP
     try:
-        await _learn_cards(client)
+        await client.learn_cards()
         passed("card list")
         if request is not None:
             await _ask(client, request, report)
@@ -144,16 +139,6 @@ async def run_probe(target: Target, request: Request | None) -> Report:
     _describe_server(client, report)
     await client.close()
     return report
-
-
-async def _learn_cards(client: Client[ClientProtocol]) -> None:
-    """Wait for the first card, then until no more come."""
-    if not await client.wait_until(lambda: bool(client.cards), timeout=CARDS_TIMEOUT):
-        return
-    known = -1
-    while known != len(client.cards):
-        known = len(client.cards)
-        await asyncio.sleep(CARDS_QUIET)
 
 
 async def _ask(client: Client[ClientProtocol], request: Request, report: Report) -> None:

@@ -18,7 +18,6 @@ from cccamd.net import (
 from cccamd.values import Offer
 from cccamd.wire.cccam import (
     Caller,
-    ClientProtocol,
     Identity,
     Target,
     is_original_seed,
@@ -27,10 +26,6 @@ from cccamd.wire.cccam import (
 
 STEP_TIMEOUT: Final = 5.0
 """Seconds for each of: the name, the connection, the first bytes."""
-CARDS_TIMEOUT: Final = 3.0
-"""Seconds for the first card: servers wait up to about one before they announce any."""
-CARDS_QUIET: Final = 0.4
-"""Seconds without another card after which the list counts as complete."""
 CONNECTS: Final = 4
 """How often the round trip is measured; few enough that nobody takes it for an attack."""
 SEED_LENGTH: Final = 16
@@ -151,7 +146,7 @@ async def _log_in(trial: Trial, target: Target, identity: Identity) -> Trial:
         client = await Client.connect(target.host, target.port, caller)
     except ConnectError as error:
         return replace(trial, reached=error.step, detail=error.detail)
-    await _learn_cards(client)
+    await client.learn_cards()
     server = client.server
     await client.close()
     return replace(
@@ -162,13 +157,3 @@ async def _log_in(trial: Trial, target: Target, identity: Identity) -> Trial:
         program=server.program if server else "",
         cards=tuple(client.cards.values()),
     )
-
-
-async def _learn_cards(client: Client[ClientProtocol]) -> None:
-    """Wait for the first card, then until no more come."""
-    if not await client.wait_until(lambda: bool(client.cards), timeout=CARDS_TIMEOUT):
-        return
-    known = -1
-    while known != len(client.cards):
-        known = len(client.cards)
-        await asyncio.sleep(CARDS_QUIET)

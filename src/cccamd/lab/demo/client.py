@@ -7,13 +7,8 @@ from contextlib import asynccontextmanager, contextmanager
 
 from cccamd.errors import CccamdError
 from cccamd.ids import Caid, Ident, Sid, format_caid
-from cccamd.lab.demo.server import HOST, USER, Server
-from cccamd.net import (
-    Client,
-    ConnectError,
-    ConnectionLost,
-    Step,
-)
+from cccamd.lab.demo.server import HOST, USER, DemoServer
+from cccamd.net import Client, ConnectError, ConnectionLost, Step
 from cccamd.values import ControlWords, Emm, Offer, Request
 from cccamd.wire.cccam import (
     NODE_ID_RANDOM_LENGTH,
@@ -32,7 +27,7 @@ ANY_IDENT = Ident(0)
 
 
 @asynccontextmanager
-async def connect(server: Server, *, caid: Caid) -> AsyncIterator["LoopbackClient"]:
+async def connect(server: DemoServer, *, caid: Caid) -> AsyncIterator["LoopbackClient"]:
     """Log in as soon as the server listens, wait for its card, log out in the end.
 
     Raises:
@@ -77,7 +72,7 @@ class LoopbackClient:
             await self._client.send_emm(Emm(caid, ANY_IDENT, self._card.share_id, emm))
 
 
-async def _log_in(server: Server) -> Client[ClientProtocol]:
+async def _log_in(server: DemoServer) -> Client[ClientProtocol]:
     target = Target(
         host=HOST, port=server.port, user=USER.encode(), password=server.password.encode()
     )
