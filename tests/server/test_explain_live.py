@@ -194,7 +194,9 @@ async def test_a_source_that_refuses_us() -> None:
         (source,) = witness.ask().sources
         assert bad(source.findings) == ["down"]
         assert "closed the connection after user name and password" in source.findings[0].text
-        assert f"compare user and password of line {witness.c_line}" in source.findings[0].change
+        assert (
+            f"compare user name and password in line {witness.c_line}" in source.findings[0].change
+        )
 
 
 async def test_limits_of_a_c_line() -> None:

@@ -7,6 +7,7 @@ from explained import FAR, NOW, OURS, announced, ask, client, evidence, source
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cccamd.facts import LinkState
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.routing import Priorities, System
 from cccamd.setup.cccamcfg import Config, FLine, Limit
@@ -329,9 +330,9 @@ def test_who_keeps_emms_back(cfg: str, words: str) -> None:
 
 def test_sources_without_cards() -> None:
     refused = source(
-        state="waiting",
+        state=LinkState.WAITING,
         up_at=None,
-        cards_by_hop=(),
+        cards_by_hop={},
         next_attempt_at=NOW + 8,
         last_failure=f"login refused: {CloseReason.LOGIN_REFUSED.value}",
     )
@@ -339,8 +340,8 @@ def test_sources_without_cards() -> None:
     found = the_bad(down.findings)
     assert "login refused" in found.text
     assert "next attempt in 8 s" in found.text
-    assert "compare user and password of line 20" in found.change
-    (silent,) = ask(evidence("F: anna secret", status=source(cards_by_hop=()))).sources
+    assert "compare user name and password in line 20" in found.change
+    (silent,) = ask(evidence("F: anna secret", status=source(cards_by_hop={}))).sources
     assert "announces no cards" in the_bad(silent.findings).text
     nothing = ask(evidence("F: anna secret", sources={}))
     assert "no C-line names a server" in nothing.summary
@@ -351,7 +352,7 @@ def test_a_list_that_became_shorter_and_a_c_line_that_is_broken() -> None:
     for at, cards in ((NOW - 500, 3), (NOW - 120, 0)):
         recent.observe(CardsChanged(at=at, source="headend-a:12000", cards=cards))
     cfg = "F: anna secret\nC: a.example 99999 u topsecret"
-    first, second = ask(evidence(cfg, status=source(cards_by_hop=()), recent=recent)).sources
+    first, second = ask(evidence(cfg, status=source(cards_by_hop={}), recent=recent)).sources
     assert first.findings[-1].text == "its list went from 3 cards to 0 2 min ago"
     assert second.name == "a.example"
     assert "line 2 of /etc/CCcam.cfg is not used: the port is" in second.findings[0].text

@@ -13,11 +13,9 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.style import Style
 
-from cccamd.localcards import find_kinds
 from cccamd.setup.cccamcfg import (
     Companions,
     Config,
-    ConfigFileError,
     Diagnostic,
     Hint,
     MaskedLine,
@@ -27,11 +25,8 @@ from cccamd.setup.cccamcfg import (
     load_companions,
     masked_lines,
     parse,
-    read_file,
-    read_stream,
 )
-from cccamd.setup.files import Problem
-from cccamd.setup.toml import load
+from cccamd.setup.files import ConfigFileError, FileProblem, read_file, read_stream
 
 _STDIN = "-"
 _TOML_ENDING = ".toml"
@@ -89,7 +84,7 @@ def check(
     raise typer.Exit(_exit_status(result, companions, strict=strict))
 
 
-def _companion_as_json(problem: Problem) -> dict[str, object]:
+def _companion_as_json(problem: FileProblem) -> dict[str, object]:
     return {"file": problem.place.file, "line": problem.place.line, "text": problem.text}
 
 
@@ -101,13 +96,17 @@ def _read(file: str) -> bytes:
 
 def _check_toml(path: Path, *, strict: bool) -> int:
     """Report what is wrong with a cccamd.toml."""
+    # Not above: whoever checks a CCcam.cfg need not wait for the kinds of cards.
+    from cccamd.localcards import find_kinds
+    from cccamd.setup.toml import load
+
     if not path.is_file():
         typer.echo(f"cccamd check: {path}: there is no such file", err=True)
         return _EXIT_UNREADABLE
     installed = find_kinds()
     for text in installed.problems:
         typer.echo(text)
-    found = load(path, kinds=installed.kinds, required=True)
+    found = load(path, kinds=installed, required=True)
     for problem in found.problems:
         typer.echo(str(problem))
     typer.echo(f"{len(found.config.cards)} local cards, {len(found.problems)} problems")
@@ -159,7 +158,7 @@ def _message(
         yield Segment(f"{_INDENT}help: {found.instead}\n", _HELP_STYLE)
 
 
-def _companion_message(problem: Problem) -> Iterator[Segment]:
+def _companion_message(problem: FileProblem) -> Iterator[Segment]:
     label, style = _LABELS[Severity.WARNING]
     yield Segment(f"{problem.place}: ")
     yield Segment(label, style)

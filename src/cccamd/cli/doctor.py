@@ -12,9 +12,9 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from cccamd import PROGRAM
 from cccamd.cli.terminal import plain
 from cccamd.doctor import Finding, Request, Verdict, examine, worst
-from cccamd.server import PROGRAM
 from cccamd.setup.nodeid import default_path
 
 _STYLES: Final = {

@@ -30,7 +30,7 @@ from cccamd.ids import (
     parse_sid,
 )
 from cccamd.routing import Priorities
-from cccamd.setup.cccamcfg import ConfigFileError
+from cccamd.setup.files import ConfigFileError
 from cccamd.setup.setup import Setup, load_setup
 from cccamd.why import (
     Explanation,

@@ -12,13 +12,8 @@ from typing import Annotated, Final, TextIO
 import typer
 
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_service, format_sid
-from cccamd.setup.cccamcfg import (
-    ChannelNames,
-    ConfigFileError,
-    load_config,
-    parse_channelinfo,
-    read_file,
-)
+from cccamd.setup.cccamcfg import ChannelNames, load_config, parse_channelinfo
+from cccamd.setup.files import ConfigFileError, read_file
 from cccamd.setup.nodeid import default_path
 from cccamd.watch.journal import FILE_NAME, Entry, JournalError, Kind, parse_since, read_entries
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
@@ -23,13 +23,15 @@ from cccamd.cli.webreader import (
     read_api,
     read_json,
 )
-from cccamd.setup.cccamcfg import ConfigFileError
-from cccamd.web import HistoryInfo, Status
+from cccamd.facts import HistoryReport, Status
+from cccamd.setup.files import ConfigFileError
 
 EXIT_NO_ANSWER: Final = 1
 EXIT_UNUSABLE: Final = 2
 WIDTH_OF_FILES: Final = 160
 """Columns where there is no terminal to ask."""
+_STATUS: Final = TypeAdapter(Status)
+_HISTORY: Final = TypeAdapter(HistoryReport)
 
 
 def status(
@@ -124,8 +126,8 @@ class _Look:
 
     def _draw(self) -> Group:
         try:
-            status = Status.model_validate_json(read_api(self._address, "/api/status"))
-            history = HistoryInfo.model_validate_json(read_api(self._address, "/api/history"))
+            status = _STATUS.validate_json(read_api(self._address, "/api/status"))
+            history = _HISTORY.validate_json(read_api(self._address, "/api/history"))
         except ValidationError:
             raise NoAnswer(not_cccamd(self._address)) from None
         return draw_status(status, history, width=self._console.width)

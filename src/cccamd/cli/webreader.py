@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 from cccamd.errors import CccamdError
-from cccamd.setup.cccamcfg import ConfigFileMissingError, InfoPort, LoadedConfig, load_config
+from cccamd.setup.cccamcfg import InfoPort, LoadedConfig, load_config
+from cccamd.setup.files import ConfigFileMissingError
 
 TIMEOUT: Final = 5.0
 """Seconds; on this machine an answer takes a few milliseconds."""

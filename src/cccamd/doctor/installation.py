@@ -4,14 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cccamd.localcards import find_kinds
-from cccamd.setup.cccamcfg import (
-    SEARCHED_PATHS,
-    Config,
-    ConfigFileError,
-    ParseResult,
-    load_config,
-    parse,
-)
+from cccamd.setup.cccamcfg import SEARCHED_PATHS, Config, ParseResult, load_config, parse
+from cccamd.setup.files import ConfigFileError
 from cccamd.setup.toml import FILE_NAME, ParsedToml, TomlConfig, load
 
 
@@ -64,7 +58,7 @@ def read_installation(path: Path | None, toml_path: Path | None) -> Installation
     beside = toml_path or (path.parent / FILE_NAME if path is not None else None)
     toml = ParsedToml()
     if beside is not None:
-        toml = load(beside, kinds=kinds.kinds, required=toml_path is not None)
+        toml = load(beside, kinds=kinds, required=toml_path is not None)
     return Installation(
         path=path,
         named=named,

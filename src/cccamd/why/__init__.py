@@ -8,21 +8,19 @@ from cccamd.why.answer import (
     CardAnswer,
     EcmStory,
     Explanation,
-    Finding,
     NotAnExplanationError,
-    Setting,
     SourceAnswer,
     StoryCard,
     StoryStep,
-    Weight,
     as_json,
     from_json,
+    report_lines,
 )
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.explaining import explain
+from cccamd.why.finding import Finding, Setting, Weight
 from cccamd.why.offline import evidence_of_files, local_card
 from cccamd.why.recent import Recent
-from cccamd.why.report import report_lines
 
 __all__ = [
     "CardAnswer",

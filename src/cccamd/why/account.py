@@ -8,9 +8,8 @@ from cccamd.cards import is_open
 from cccamd.facts import ClientStatus
 from cccamd.setup.cccamcfg import FLine, TimeFrame
 from cccamd.watch import LoginFailed
-from cccamd.why.answer import Finding, Setting, Weight
 from cccamd.why.evidence import Evidence
-from cccamd.why.phrases import ago
+from cccamd.why.finding import Finding, Setting, Weight, ago
 from cccamd.wire.cccam import SHARED_NODE_IDS, CloseReason
 
 STRANGERS_SHOWN: Final = 3
@@ -22,7 +21,7 @@ def explain_account(account: FLine, evidence: Evidence) -> Iterator[Finding]:
     if account.max_distance == 0 and evidence.config.c_lines:
         yield _reach(account, evidence)
     if account.timeframes:
-        yield _hours(account, evidence)
+        yield explain_hours(account, evidence)
     if account.host is not None:
         yield _host(account, evidence)
     yield _emms(account, evidence)
@@ -64,9 +63,14 @@ def _unknown(user: str, evidence: Evidence) -> Finding:
         code="no-account",
         weight=Weight.BAD,
         text=f"no F-line in {file} has the user name {user}{hint}",
-        change=f"add a line to {file}: F: {user} PASSWORD",
+        change=add_account(file, user),
         setting=Setting(name="the F-lines", file=file),
     )
+
+
+def add_account(file: str, user: str = "USER") -> str:
+    """Say how somebody gets an account."""
+    return f"add a line to {file}: F: {user} PASSWORD"
 
 
 def _strangers(evidence: Evidence) -> Iterator[Finding]:
@@ -90,7 +94,7 @@ def _login(account: FLine, evidence: Evidence) -> Finding:
             text="no server was asked, so it is not known whether this account is logged in",
         )
     if evidence.config.server_listen_port == 0:
-        return _closed_port(evidence)
+        return explain_closed_port(evidence)
     memory = evidence.recent.account(account.user)
     left_at = memory.left.at if memory.left else 0.0
     if memory.refused and memory.refused.at >= left_at:
@@ -116,7 +120,7 @@ def _logged_in(client: ClientStatus, evidence: Evidence) -> Finding:
     )
 
 
-def _closed_port(evidence: Evidence) -> Finding:
+def explain_closed_port(evidence: Evidence) -> Finding:
     line = evidence.config.server_listen_port_line
     return Finding(
         code="port-closed",
@@ -178,7 +182,7 @@ def _reach(account: FLine, evidence: Evidence) -> Finding:
     return Finding(code="own-cards-only", weight=Weight.NOTE, text=text, setting=place)
 
 
-def _hours(account: FLine, evidence: Evidence) -> Finding:
+def explain_hours(account: FLine, evidence: Evidence) -> Finding:
     place = evidence.f_line(account)
     frames = ", ".join(_frame(frame) for frame in account.timeframes)
     now = _clock(evidence.minute)

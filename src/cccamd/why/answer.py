@@ -1,55 +1,22 @@
-"""The answer to "why?": values of plain text and numbers, the same in Python and in JSON."""
+"""The answer to "why?": values of plain text and numbers; as JSON, and as lines for a terminal."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from cccamd.errors import CccamdError
+from cccamd.why.finding import Finding, Weight, count, milliseconds
+
+_MARKS: Final = {Weight.GOOD: "ok  ", Weight.NOTE: "note", Weight.BAD: "NO  "}
+ECMS_SHOWN: Final = 3
+CARDS_NAMED: Final = 8
+"""Of those with the same reasons; the others are counted."""
 
 
 class NotAnExplanationError(CccamdError):
     """A text is not the JSON form of an `Explanation`."""
-
-
-class Weight(Enum):
-    """Whether a finding is good news, neither, or what keeps something from working."""
-
-    GOOD = "good"
-    NOTE = "note"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """What somebody wrote that is responsible, and where it stands."""
-
-    name: str
-    """`the F-line`, `GLOBAL LIMITS`, ..."""
-    file: str
-    line: int | None = None
-
-    @property
-    def words(self) -> str:
-        """Name and place in words."""
-        if self.line is None:
-            return f"{self.name} in {self.file}"
-        place = f"{self.name} in line {self.line}"
-        return f"{place} of {self.file}" if self.file else place
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One reason: a sentence, what to change, and the setting responsible."""
-
-    code: str
-    """A fixed name for programs."""
-    weight: Weight
-    text: str
-    change: str = ""
-    """What to do; empty when there is nothing to do."""
-    setting: Setting | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,3 +141,79 @@ def from_json(text: str | bytes) -> Explanation:
 
 def _plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key: value.value if isinstance(value, Weight) else value for key, value in pairs}
+
+
+# Lines of text.
+
+
+def report_lines(explanation: Explanation, *, when: Callable[[float], str]) -> Iterator[str]:
+    """Tell everything, the most important first; `when` writes a time of day."""
+    yield explanation.summary
+    if explanation.findings:
+        yield ""
+        yield f"Account {explanation.account}" if explanation.account else "This server"
+        for finding in explanation.findings:
+            yield from _finding(finding, indent="  ")
+    yield from _sources(explanation)
+    yield from _cards(explanation)
+    yield from _ecms(explanation, when)
+
+
+def _finding(finding: Finding, *, indent: str) -> Iterator[str]:
+    yield f"{indent}{_MARKS[finding.weight]}  {finding.text}"
+    if finding.change:
+        yield f"{indent}      -> {finding.change}"
+
+
+def _sources(explanation: Explanation) -> Iterator[str]:
+    if explanation.sources:
+        yield ""
+        yield "Sources"
+    for source in explanation.sources:
+        yield f"  {source.name} ({source.kind}, {source.state}): {count(source.cards, 'card')}"
+        for finding in source.findings:
+            yield from _finding(finding, indent="    ")
+
+
+def _cards(explanation: Explanation) -> Iterator[str]:
+    groups: dict[tuple[object, ...], list[CardAnswer]] = {}
+    for card in explanation.cards:
+        key = (card.usable, card.seen, card.taken, card.source, card.findings)
+        groups.setdefault(key, []).append(card)
+    if groups:
+        yield ""
+        yield "Cards"
+    # Those that can be used come first.
+    for cards in sorted(
+        groups.values(), key=lambda cards: (not cards[0].usable, not cards[0].seen)
+    ):
+        yield from _card_group(cards)
+    if explanation.cards_left_out:
+        yield f"  and {count(explanation.cards_left_out, 'more card')}: ask for one CAID"
+
+
+def _card_group(cards: list[CardAnswer]) -> Iterator[str]:
+    for card in cards[:CARDS_NAMED]:
+        yield f"  {card.words}"
+    if len(cards) > CARDS_NAMED:
+        yield f"  ... and {len(cards) - CARDS_NAMED} like these"
+    for finding in cards[0].findings:
+        yield from _finding(finding, indent="    ")
+
+
+def _ecms(explanation: Explanation, when: Callable[[float], str]) -> Iterator[str]:
+    if explanation.ecms:
+        yield ""
+        yield "Last ECMs, the newest first"
+    for ecm in explanation.ecms[:ECMS_SHOWN]:
+        yield from _ecm(ecm, when)
+
+
+def _ecm(ecm: EcmStory, when: Callable[[float], str]) -> Iterator[str]:
+    took = milliseconds(ecm.seconds)
+    yield f"  {when(ecm.at)}  {ecm.account}  {ecm.service}: {ecm.result}, {took}"
+    yield f"    {ecm.why}"
+    for place, card in enumerate(ecm.considered, start=1):
+        yield f"    choice {place}: {card.source} ({card.card}): {card.text}"
+    for step in ecm.steps:
+        yield f"    {step.milliseconds:+8.1f} ms  {step.source} {step.text}"

@@ -14,11 +14,15 @@ from cccamd.ids import (
     format_caid,
     format_share_id,
 )
-from cccamd.why.answer import CardAnswer, Finding, Weight
+from cccamd.why.answer import CardAnswer
 from cccamd.why.evidence import Evidence, Question
-from cccamd.why.intake import explain_rejection
-from cccamd.why.services import explain_exclusion
-from cccamd.why.verdicts import explain_verdict, format_idents
+from cccamd.why.finding import Finding, Weight
+from cccamd.why.visibility import (
+    explain_exclusion,
+    explain_rejection,
+    explain_verdict,
+    format_idents,
+)
 from cccamd.wire.cccam import EcmRequest
 
 CARDS_LIMIT: Final = 2000

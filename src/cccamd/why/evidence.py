@@ -9,7 +9,7 @@ from cccamd.ids import NO_NODE_ID, Caid, Ident, NodeId, Sid, format_caid, format
 from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import Config, FLine
 from cccamd.setup.toml import TomlConfig
-from cccamd.why.answer import Setting
+from cccamd.why.finding import Setting
 from cccamd.why.recent import Recent
 
 

@@ -1,13 +1,14 @@
 """Evidence from files alone: accounts, limits, and the local cards that are configured."""
 
+from collections.abc import Mapping
+
 from cccamd.cards import CardTable, LocalCard, SourceId
-from cccamd.facts import SourceKind, SourceStatus
+from cccamd.facts import LinkState, SourceKind, SourceStatus
 from cccamd.ids import NO_NODE_ID, format_endpoint
 from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import CLine, Config
 from cccamd.setup.toml import CardEntry, TomlConfig
 from cccamd.why.evidence import Evidence
-from cccamd.why.sources import NOT_RUNNING
 from cccamd.wire.cccam import Provider
 
 
@@ -25,7 +26,7 @@ def evidence_of_files(
     for entry in toml.cards:
         source = table.add_source()
         table.add_local(source, local_card(entry))
-        sources[source] = _status(entry.config.name, SourceKind.LOCAL, cards=((0, 1),))
+        sources[source] = _status(entry.config.name, SourceKind.LOCAL, line=0, cards={0: 1})
     for line in config.c_lines:
         sources[table.add_source()] = _upstream(line)
     return Evidence(
@@ -52,32 +53,35 @@ def local_card(entry: CardEntry) -> LocalCard:
 
 
 def _upstream(line: CLine) -> SourceStatus:
-    return _status(format_endpoint(line.host, line.port), SourceKind.CCCAM, line=line.line)
+    return _status(
+        format_endpoint(line.host, line.port), SourceKind.CCCAM, line=line.line, cards={}
+    )
 
 
 def _status(
     name: str,
     kind: SourceKind,
     *,
-    line: int = 0,
-    cards: tuple[tuple[int, int], ...] = (),
+    line: int,
+    cards: Mapping[int, int],
 ) -> SourceStatus:
     return SourceStatus(
         name=name,
         kind=kind,
         line=line,
-        state=NOT_RUNNING,
+        state=LinkState.NOT_RUNNING,
         up_at=None,
         next_attempt_at=None,
         last_failure="",
         address="",
         version="",
         build="",
-        revision="",
+        revision=None,
         extended=False,
         program="",
         node_id=None,
         in_flight=0,
+        cards=sum(cards.values()),
         cards_by_hop=cards,
         cards_rejected=0,
         asked=0,

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 
-from cccamd.facts import SourceKind, SourceStatus
+from cccamd.facts import LinkState, SourceKind, SourceStatus
 from cccamd.setup.cccamcfg import RefusedLine
-from cccamd.why.answer import Finding, Setting, SourceAnswer, Weight
+from cccamd.why.answer import SourceAnswer
 from cccamd.why.evidence import Evidence, Question
-from cccamd.why.phrases import ago, count
-from cccamd.wire.cccam import CloseReason
+from cccamd.why.finding import Finding, Setting, Weight, ago, count
+from cccamd.why.links import logged_in, meaning_of, without_cards
 
 _LIST_NEWS = 3600.0
 """Seconds: that a list became shorter is worth telling for so long."""
-NOT_RUNNING = "not running"
 
 
 def explain_sources(question: Question, evidence: Evidence) -> Iterator[SourceAnswer]:
@@ -22,7 +21,7 @@ def explain_sources(question: Question, evidence: Evidence) -> Iterator[SourceAn
         yield SourceAnswer(
             name=source.name,
             kind=source.kind.value,
-            state=source.state,
+            state=source.state.value,
             cards=source.cards,
             rejected=source.cards_rejected,
             findings=tuple(_findings(source, evidence)),
@@ -83,58 +82,25 @@ def _findings(source: SourceStatus, evidence: Evidence) -> Iterator[Finding]:
 
 def _link(source: SourceStatus, evidence: Evidence) -> Finding:
     place = evidence.c_line(source.line)
-    if source.state == NOT_RUNNING:
+    if source.state is LinkState.NOT_RUNNING:
         text = "which cards it has is known to a running server only"
         return Finding(code="not-running", weight=Weight.NOTE, text=text, setting=place)
     if source.up_at is None:
         return _down(source, place, evidence)
     if source.cards:
-        text = f"logged in, {count(source.cards, 'card')} taken"
-        if source.cards_rejected:
-            text += f", {source.cards_rejected} not taken"
-        return Finding(code="up", weight=Weight.GOOD, text=text, setting=place)
-    return _empty(source, place)
-
-
-def _empty(source: SourceStatus, place: Setting) -> Finding:
-    if source.cards_rejected:
-        announced = count(source.cards_rejected, "card")
-        text = f"logged in, but nothing of the {announced} that it announces is taken"
-        change = "see the cards for the reason of each"
-        return Finding(
-            code="all-rejected", weight=Weight.BAD, text=text, change=change, setting=place
-        )
-    return Finding(
-        code="announces-nothing",
-        weight=Weight.BAD,
-        text="logged in, but it announces no cards to us",
-        change=(
-            f"the owner of {source.name} must look: there, our F-line allows no card (its uphops"
-            " or limits), every card has reshare 0, or its own sources are down"
-        ),
-        setting=place,
-    )
+        return logged_in("logged in", source.cards, source.cards_rejected, place)
+    return without_cards("logged in", source.cards_rejected, source.line, evidence.config)
 
 
 def _down(source: SourceStatus, place: Setting, evidence: Evidence) -> Finding:
     reason = source.last_failure or "no attempt has ended yet"
-    text = f"not logged in ({source.state}), so it brings no cards: {reason}"
+    text = f"not logged in ({source.state.value}), so it brings no cards: {reason}"
     if source.next_attempt_at is not None:
         text += f"; next attempt in {max(0.0, source.next_attempt_at - evidence.at):.0f} s"
     return Finding(
         code="down",
         weight=Weight.BAD,
-        text=text,
-        change=_advice(source, place),
+        text=f"{text}; `cccamd doctor` tries every step",
+        change=meaning_of(source.last_failure).of(source.name, source.line).change,
         setting=place,
     )
-
-
-def _advice(source: SourceStatus, place: Setting) -> str:
-    probe = f"`cccamd doctor` tries every step to {source.name}"
-    if CloseReason.LOGIN_REFUSED.value in source.last_failure:
-        return (
-            f"compare user and password of line {place.line} with what the owner of"
-            f" {source.name} gave you, also that nobody else uses them; {probe}"
-        )
-    return f"compare host and port of line {place.line} with what its owner gave you; {probe}"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, Field, PlainValidator
 
 from cccamd.ids import CAID_DIGITS, IDENT_DIGITS, SID_DIGITS, Caid, Ident, Sid, typed_hex
-from cccamd.localcards import CardConfig, CardOptions, LocalCard
+from cccamd.localcards import CardConfig, CardKindError, CardOptions, LocalCard
 from cccamd.setup.toml.model import CardEntry, Table
 from cccamd.setup.toml.positions import KeyPath
 from cccamd.setup.toml.reader import TableReader
@@ -59,7 +59,7 @@ _Ident = Annotated[Ident, PlainValidator(_number_reader(Ident, digits=IDENT_DIGI
 _Sid = Annotated[Sid, PlainValidator(_number_reader(Sid, digits=SID_DIGITS, low=1))]
 
 
-class CardTable(Table):
+class LocalCardTable(Table):
     """What every `[[card]]` table may say."""
 
     kind: str = Field(description='the kind of card in quotes, such as "test"')
@@ -94,7 +94,7 @@ class CardTable(Table):
         )
 
 
-_COMMON_KEYS = frozenset(CardTable.model_fields)
+_COMMON_KEYS = frozenset(LocalCardTable.model_fields)
 
 
 def read_cards(
@@ -104,7 +104,7 @@ def read_cards(
     for number, (path, data) in enumerate(reader.tables("card"), start=1):
         common = {key: value for key, value in data.items() if key in _COMMON_KEYS}
         own = {key: value for key, value in data.items() if key not in _COMMON_KEYS}
-        table = reader.validate(CardTable, common, path, label="[[card]]")
+        table = reader.validate(LocalCardTable, common, path, label="[[card]]")
         kind = _find_kind(reader, path, common, kinds)
         options = _read_options(reader, path, own, kind)
         if table is None or kind is None or options is None:
@@ -123,12 +123,16 @@ def _find_kind(
 ) -> type[LocalCard] | None:
     name = common.get("kind")
     if not isinstance(name, str):
-        return None  # CardTable has said so
-    if name in kinds:
-        return kinds[name]
+        return None  # LocalCardTable has said so
     place = (*path, "kind")
-    known = ", ".join(f'"{known}"' for known in sorted(kinds)) or "none installed"
-    text = f"[[card]] kind: read {reader.positions.written(place)}, expected a known kind: {known}"
+    try:
+        return kinds[name]
+    except KeyError:
+        known = ", ".join(f'"{known}"' for known in sorted(kinds)) or "none installed"
+        wrong = f"read {reader.positions.written(place)}, expected a known kind: {known}"
+    except CardKindError as error:
+        wrong = str(error)
+    text = f"[[card]] kind: {wrong}"
     reader.add(reader.positions.value(place), f"{text} (so this [[card]] is left out)")
     return None
 

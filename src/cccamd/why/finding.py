@@ -1,0 +1,93 @@
+"""One reason in words, as every answer to "why?" gives it; and how such words are put."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from cccamd.ids import format_caid, format_ident
+from cccamd.setup.cccamcfg import Limit
+
+SHOWN_LIMIT: Final = 3
+"""Items of a list that a sentence names before it says "and so on"."""
+
+
+class Weight(Enum):
+    """Whether a finding is good news, neither, or what keeps something from working."""
+
+    GOOD = "good"
+    NOTE = "note"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What somebody wrote that is responsible, and where it stands."""
+
+    name: str
+    """`the F-line`, `GLOBAL LIMITS`, ..."""
+    file: str
+    line: int | None = None
+
+    @property
+    def words(self) -> str:
+        """Name and place in words."""
+        if self.line is None:
+            return f"{self.name} in {self.file}"
+        place = f"{self.name} in line {self.line}"
+        return f"{place} of {self.file}" if self.file else place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One reason: a sentence, what to change, and the setting responsible. It holds no secret."""
+
+    code: str
+    """A fixed name for programs."""
+    weight: Weight
+    text: str
+    change: str = ""
+    """What to do; empty when there is nothing to do."""
+    setting: Setting | None = None
+
+
+# How numbers, times and lists are put into sentences.
+
+
+def count(number: int, noun: str) -> str:
+    """`1 card`, `2 cards`."""
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join((", ".join(items[:-1]), items[-1])) if len(items) > 1 else "".join(items)
+
+
+def some_of(items: Sequence[str]) -> str:
+    """Name the first few, and say how many more there are."""
+    if len(items) <= SHOWN_LIMIT:
+        return listed(items)
+    return f"{', '.join(items[:SHOWN_LIMIT])} and {len(items) - SHOWN_LIMIT} more"
+
+
+def milliseconds(seconds: float) -> str:
+    """Show an answer time: `43 ms`, `0.2 ms`."""
+    value = 1000 * seconds
+    return f"{value:.1f} ms" if value < 10 else f"{value:,.0f} ms"
+
+
+def ago(seconds: float) -> str:
+    """Show a length of time roughly: `3 min`."""
+    seconds = max(0.0, seconds)
+    for size, name in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {name}"
+    return f"{seconds:.0f} s"
+
+
+def limit_entry(limit: Limit) -> str:
+    """Show an entry of a brace group as people write it: `0B00:030B00:0`."""
+    caid = format_caid(limit.caid) if limit.caid else "0"
+    ident = format_ident(limit.ident) if limit.ident else "0"
+    return f"{caid}:{ident}:{limit.number}"

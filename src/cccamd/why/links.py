@@ -1,0 +1,188 @@
+"""How a link to an upstream does, and what that means: one set of words for everybody.
+
+`explain` knows a link from the running server, `doctor` from a trial of its own too; both say
+the same of the same trouble.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cccamd.net import Step
+from cccamd.setup.cccamcfg import Config
+from cccamd.why.finding import Finding, Setting, Weight, count, listed
+from cccamd.wire.cccam import CloseReason
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a trouble of a link means; `{line}`, `{host}` and `{port}` are filled in."""
+
+    change: str
+    causes: tuple[str, ...]
+    """The most likely first."""
+
+    def of(self, name: str, line: int) -> "Meaning":
+        """Fill in what the C-line says; `name` is its host and port."""
+        host, _, port = name.rpartition(":")
+        words = {"line": f"line {line}", "host": host.strip("[]"), "port": port}
+        causes = tuple(cause.format(**words) for cause in self.causes)
+        return Meaning(self.change.format(**words), causes)
+
+
+MEANINGS: Final[Mapping[Step, Meaning]] = {
+    Step.RESOLVE: Meaning(
+        "check the spelling of the host in {line}, then try `getent hosts {host}`",
+        (
+            "the host is misspelt",
+            "the dynamic DNS name has expired, or its updater has stopped",
+            "this machine cannot reach its name server: does any other name resolve?",
+        ),
+    ),
+    Step.ROUTE: Meaning(
+        "look at the network of this machine with `ip route`",
+        (
+            "this machine has no default route: cable, Wi-Fi or gateway setting",
+            "the host has only an IPv6 address, and this machine has no IPv6",
+            "the way leads through a tunnel (VPN) that is down",
+        ),
+    ),
+    Step.CONNECT_TIMEOUT: Meaning(
+        "ask its owner whether port {port} is forwarded to the server and open in its firewall",
+        (
+            "the router in front of it does not forward port {port}, or its firewall drops it",
+            "the machine is off",
+            "the name leads to an address that is no longer the right one",
+            "it is behind carrier-grade NAT, where nobody can connect from outside",
+        ),
+    ),
+    Step.REFUSED: Meaning(
+        "ask its owner whether the server runs, and on which port",
+        (
+            "the machine is on, but the server program does not run",
+            "the port in {line} is wrong",
+            "the server listens on another of its addresses only",
+        ),
+    ),
+    Step.CONNECT: Meaning(
+        "try the connection from another machine in this network",
+        ("something on the way refuses it",),
+    ),
+    Step.SEED: Meaning(
+        "ask its owner whether port {port} is that of the CCcam server, and whether we are banned",
+        (
+            "the server hangs or is overloaded",
+            "something else listens on that port",
+            "the server lets no connection from our address in",
+        ),
+    ),
+    Step.LOGIN: Meaning(
+        "compare user name and password in {line} with its owner's F-line, letter by letter, and"
+        " see that nobody else uses them",
+        (
+            "wrong user name or password; capitals count",
+            "the account was removed, has expired, or is switched off",
+            "somebody else is logged in with this account",
+            "the owner's F-line allows another address than ours only",
+            "the owner asks for a newer version (MINIMUM CLIENT VERSION)",
+        ),
+    ),
+    Step.INTRODUCTION: Meaning(
+        "ask its owner for the server's log of this moment",
+        (
+            "the server took the login and then threw us out: the account is in use elsewhere",
+            "it asks for a version that we do not announce",
+        ),
+    ),
+}
+"""What each step means when it fails."""
+
+HUNG_UP: Final = Meaning(
+    "ask its owner whether our address is let in",
+    (
+        "our address is banned there, perhaps after wrong logins",
+        "the server admits certain networks only",
+        "it has as many connections as it takes",
+        "something else than a CCcam server listens on that port",
+    ),
+)
+NEWCAMD: Final = Meaning(
+    "write an N-line for it, or ask its owner for the port of the CCcam server",
+    ("port {port} is that of a newcamd server", "something else listens on that port"),
+)
+STRANGER: Final = Meaning(
+    "ask its owner for the port of the CCcam server",
+    ("something else than a CCcam server listens on port {port}",),
+)
+NO_CARDS: Final = Meaning(
+    "ask its owner what the F-line of this account allows",
+    (
+        "the owner's F-line gives this account nothing: downhops 0, or a list that leaves all out",
+        "the owner's cards are gone at the moment",
+        "the owner has only cards of others, and may not pass them on (reshare 0)",
+    ),
+)
+_LOST: Final = Meaning(
+    "ask its owner for the server's log of that moment",
+    ("the server was stopped, or its machine or network went down",),
+)
+_NOT_TRIED: Final = Meaning("wait a moment, and look again", ())
+_STEPS_OF_CLOSING: Final = {
+    CloseReason.LOGIN_REFUSED: Step.LOGIN,
+    CloseReason.NO_ANSWER_TO_LOGIN: Step.LOGIN,
+    CloseReason.NO_SEED: Step.SEED,
+    CloseReason.NOT_CCCAM: Step.SEED,
+}
+"""A link that got as far as the first bytes ends with one of these."""
+
+
+def meaning_of(failure: str) -> Meaning:
+    """What the words mean with which an attempt or a login ended."""
+    if not failure:
+        return _NOT_TRIED
+    for step, meaning in MEANINGS.items():
+        if failure.startswith(f"{step.value}: "):
+            return meaning
+    for reason, step in _STEPS_OF_CLOSING.items():
+        if failure.startswith(reason.value):
+            return MEANINGS[step]
+    return _LOST
+
+
+def logged_in(how: str, taken: int, rejected: int, place: Setting) -> Finding:
+    """Say that a link is up and brings cards; `how` we know of it."""
+    text = f"{how}, {count(taken, 'card')} taken"
+    if rejected:
+        text += f", {rejected:,} not taken"
+    return Finding(code="up", weight=Weight.GOOD, text=text, setting=place)
+
+
+def without_cards(how: str, rejected: int, line: int, config: Config) -> Finding:
+    """Say why a link is up and brings none; `line` is that of its C-line."""
+    place = Setting(name="the C-line", file=config.file, line=line)
+    if not rejected:
+        return Finding(
+            code="announces-nothing",
+            weight=Weight.BAD,
+            text=f"{how}, but it announces no cards to us",
+            change=NO_CARDS.change,
+            setting=place,
+        )
+    announced = count(rejected, "card")
+    return Finding(
+        code="all-rejected",
+        weight=Weight.BAD,
+        text=f"{how}, but our own settings leave out all of the {announced} that it announces",
+        change=_settings_to_look_at(line, config),
+        setting=place,
+    )
+
+
+def _settings_to_look_at(line: int, config: Config) -> str:
+    limited = any(found.limits for found in config.c_lines if found.line == line)
+    settings = [f"the limits in line {line}"] if limited else []
+    settings += ["MINIMUM DOWNHOPS"] if config.settings.minimum_downhops else []
+    settings += ["IGNORE NODE"] if config.settings.ignore_nodes else []
+    if not settings:
+        return "nothing: its cards all come from this server itself"
+    return f"look at {listed(settings)} of {config.file}"
