@@ -45,7 +45,7 @@ ROOMS = {
 """Each room with the tests that are to guard it."""
 FAR_TESTS = {"server"}
 """Whole servers: they take too long to be run for every mutant that needs an import of its own."""
-PATIENCE = 5.0
+PATIENCE = 3.0
 """Seconds a test may take besides five times what it took unchanged."""
 COLD_PATIENCE = 120
 BUDGET = 6.0
