@@ -152,7 +152,10 @@ class Fact:
     """Base: the texts below the fields describe them."""
 
     __slots__ = ()
-    __pydantic_config__: ClassVar = {"use_attribute_docstrings": True}
+    __pydantic_config__: ClassVar = {
+        "use_attribute_docstrings": True,
+        "json_schema_serialization_defaults_required": True,
+    }
 
 
 # Words.
@@ -246,13 +249,13 @@ class ShareUse(Fact):
 class Peer(Fact):
     """What is known of a program at the other end; empty texts where it says nothing."""
 
-    address: str
-    version: str
-    build: str
-    revision: Annotated[Revision | None, BlankIfNone(Revision)]
+    address: str = ""
+    version: str = ""
+    build: str = ""
+    revision: Annotated[Revision | None, BlankIfNone(Revision)] = None
     """v1 or v2."""
-    extended: bool
-    program: str
+    extended: bool = False
+    program: str = ""
     """What it calls itself in its partner text; of a local card, its kind."""
 
 
@@ -291,7 +294,7 @@ class ClientStatus(Peer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatus(Peer):
-    """One upstream link or one local card."""
+    """One upstream link or one local card; what is not said of it is nothing yet."""
 
     name: str
     """host:port as in the C-line, or the name of the card."""
@@ -299,28 +302,28 @@ class SourceStatus(Peer):
     line: int
     """Its C-line; 0 for a local card."""
     state: LinkState
-    up_at: float | None
+    up_at: float | None = None
     """Since when it can be asked; null: it cannot."""
-    next_attempt_at: float | None
-    last_failure: str
-    node_id: NodeIdFact | None
-    in_flight: Annotated[int, Metric("cccamd_source_requests_in_flight", "ECMs it works on.")]
+    next_attempt_at: float | None = None
+    last_failure: str = ""
+    node_id: NodeIdFact | None = None
+    in_flight: Annotated[int, Metric("cccamd_source_requests_in_flight", "ECMs it works on.")] = 0
     """ECMs that it works on."""
-    cards: Annotated[int, Metric("cccamd_source_cards", "Cards from it.")]
-    cards_by_hop: Mapping[int, int]
+    cards: Annotated[int, Metric("cccamd_source_cards", "Cards from it.")] = 0
+    cards_by_hop: Mapping[int, int] = field(default_factory=dict)
     """Number of cards by distance from us."""
-    cards_rejected: int
+    cards_rejected: int = 0
     """Cards of its list that we do not take."""
-    asked: int
-    answered: int
+    asked: int = 0
+    answered: int = 0
     """With a CW."""
-    usual_seconds: float | None
+    usual_seconds: float | None = None
     """The time within which nearly all its last answers came: what the router goes by. null: it
     was asked nothing for five minutes."""
-    uses: tuple[ShareUse, ...]
-    group: str
+    uses: tuple[ShareUse, ...] = ()
+    group: str = ""
     """The standby group it belongs to, or empty."""
-    rank: int
+    rank: int = 0
     """Its place in the group: the lowest serves."""
 
 
