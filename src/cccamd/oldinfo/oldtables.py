@@ -161,7 +161,8 @@ def _share_rows(named: Iterable[_NamedClient]) -> Iterator[tuple[str, str]]:
 
 def _use(use: ShareUse) -> str:
     kind = "local" if use.local else "remote"
-    return f"{kind} {format_caid(use.caid).lower()}:{format_ident(use.ident).lower()} {ratio(use.asked, use.answered)}"
+    system = f"{format_caid(use.caid)}:{format_ident(use.ident)}".lower()
+    return f"{kind} {system} {ratio(use.asked, use.answered)}"
 
 
 def servers_text(snapshot: Snapshot) -> str:
