@@ -34,8 +34,8 @@ UPSTREAM_TOML = '[[card]]\nkind = "test"\ncaid = "7F00"\n[server]\nbind = ["127.
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "STEP_TIMEOUT", 0.3)
-    monkeypatch.setattr(trial, "CARDS_TIMEOUT", 1.3)
-    monkeypatch.setattr(trial, "CARDS_QUIET", 0.05)
+    monkeypatch.setattr("cccamd.net.client.CARDS_TIMEOUT", 1.3)
+    monkeypatch.setattr("cccamd.net.client.CARDS_QUIET", 0.05)
 
 
 def free_port() -> int:

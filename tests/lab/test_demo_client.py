@@ -13,7 +13,7 @@ from cccamd.errors import CccamdError
 from cccamd.ids import Caid, ShareId, Sid
 from cccamd.lab.demo import client as demo_client
 from cccamd.lab.demo.client import connect
-from cccamd.lab.demo.server import HOST, USER, Server
+from cccamd.lab.demo.server import HOST, USER, DemoServer
 from cccamd.net import Connection
 from cccamd.wire.cccam import (
     CardAdded,
@@ -85,7 +85,7 @@ class SmallServer:
 
 
 @asynccontextmanager
-async def listening(small: SmallServer) -> AsyncIterator[Server]:
+async def listening(small: SmallServer) -> AsyncIterator[DemoServer]:
     loop = asyncio.get_running_loop()
     listener = await loop.create_server(lambda: small.connection, HOST, 0)
     async with listener:
@@ -94,9 +94,9 @@ async def listening(small: SmallServer) -> AsyncIterator[Server]:
         small.connection.close()
 
 
-def make_server(port: int, *, returncode: int | None = None, log: Path = Path()) -> Server:
+def make_server(port: int, *, returncode: int | None = None, log: Path = Path()) -> DemoServer:
     process = cast(Any, SimpleNamespace(returncode=returncode))
-    return Server(port, PASSWORD, process, log)
+    return DemoServer(port, PASSWORD, process, log)
 
 
 async def test_ask_a_card_through_a_server() -> None:

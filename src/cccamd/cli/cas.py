@@ -32,11 +32,11 @@ from cccamd.lab.cas import (
     Addressee,
     CardKeys,
     CasError,
-    Command,
     EcmHeader,
     GroupKey,
     HeadEnd,
     IssuedCard,
+    KeyCommand,
     KeyFile,
     ManagementKey,
     RevokeKey,
@@ -242,7 +242,7 @@ def emm(
     with _plain_errors():
         to, address = _addressee(card, group, to_all=to_all)
         head_end = read_key_file(path, HeadEnd)
-        commands: tuple[Command, ...] = (
+        commands: tuple[KeyCommand, ...] = (
             *(head_end.set_command(key_id) for key_id in set_key or ()),
             *(RevokeKey(key_id) for key_id in revoke or ()),
         )

@@ -39,11 +39,6 @@ from cccamd.wire.cccam import (
     make_node_id,
 )
 
-CARDS_TIMEOUT = 3.0
-"""Seconds: servers wait up to about one for a partner text before they announce cards."""
-CARDS_QUIET = 0.3
-"""Seconds without a new card after which the list counts as complete."""
-
 
 @dataclass(slots=True)
 class Report:
@@ -127,7 +122,7 @@ async def run_probe(target: Target, request: EcmRequest | None) -> Report:
         return report
     report.reached = Step.UP
     try:
-        await _learn_cards(client)
+        await client.learn_cards()
         passed("card list")
         if request is not None:
             await _ask(client, request, report)
@@ -136,16 +131,6 @@ async def run_probe(target: Target, request: EcmRequest | None) -> Report:
     _describe_server(client, report)
     await client.close()
     return report
-
-
-async def _learn_cards(client: Client) -> None:
-    """Wait for the first card, then until no more come."""
-    if not await client.wait_until(lambda: bool(client.cards), timeout=CARDS_TIMEOUT):
-        return
-    known = -1
-    while known != len(client.cards):
-        known = len(client.cards)
-        await asyncio.sleep(CARDS_QUIET)
 
 
 async def _ask(client: Client, request: EcmRequest, report: Report) -> None:

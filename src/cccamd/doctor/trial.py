@@ -21,10 +21,6 @@ from cccamd.wire.cccam import CardAdded, is_original_seed, is_partner_seed
 
 STEP_TIMEOUT: Final = 5.0
 """Seconds for each of: the name, the connection, the first bytes."""
-CARDS_TIMEOUT: Final = 3.0
-"""Seconds for the first card: servers wait up to about one before they announce any."""
-CARDS_QUIET: Final = 0.4
-"""Seconds without another card after which the list counts as complete."""
 CONNECTS: Final = 4
 """How often the round trip is measured; few enough that nobody takes it for an attack."""
 SEED_LENGTH: Final = 16
@@ -146,7 +142,7 @@ async def _log_in(trial: Trial, target: Target, identity: Identity) -> Trial:
         )
     except ConnectError as error:
         return replace(trial, reached=error.step, detail=error.detail)
-    await _learn_cards(client)
+    await client.learn_cards()
     server, partner = client.server, client.partner
     await client.close()
     return replace(
@@ -157,13 +153,3 @@ async def _log_in(trial: Trial, target: Target, identity: Identity) -> Trial:
         program=partner.program if partner else "",
         cards=tuple(client.cards.values()),
     )
-
-
-async def _learn_cards(client: Client) -> None:
-    """Wait for the first card, then until no more come."""
-    if not await client.wait_until(lambda: bool(client.cards), timeout=CARDS_TIMEOUT):
-        return
-    known = -1
-    while known != len(client.cards):
-        known = len(client.cards)
-        await asyncio.sleep(CARDS_QUIET)

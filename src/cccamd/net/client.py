@@ -32,6 +32,11 @@ from cccamd.wire.cccam import (
 
 ASK_TIMEOUT: Final = 10.0
 """Seconds; longer than any server takes to say NOK."""
+CARDS_TIMEOUT: Final = 3.0
+"""Seconds for the first card: servers wait up to about one for a partner text before they announce
+any."""
+CARDS_QUIET: Final = 0.4
+"""Seconds without another card after which the list counts as complete."""
 
 
 Answer = ControlWords | Nok | None
@@ -111,6 +116,15 @@ class Client:
             async with asyncio.timeout(timeout):
                 await self._wait_for(reached)
         return reached()
+
+    async def learn_cards(self) -> None:
+        """Wait for the first card, if there is any, then until no more come."""
+        if not await self.wait_until(lambda: bool(self.cards), timeout=CARDS_TIMEOUT):
+            return
+        known = -1
+        while known != len(self.cards):
+            known = len(self.cards)
+            await asyncio.sleep(CARDS_QUIET)
 
     async def close(self) -> None:
         """Log out."""

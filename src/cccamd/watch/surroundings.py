@@ -6,8 +6,8 @@ from typing import Final
 
 from cccamd.facts import EcmResult
 from cccamd.ids import format_service
-from cccamd.watch.cryptoperiods import Service
 from cccamd.watch.happenings import Happening, SourceAnswered, SourceDown, SourceUp
+from cccamd.watch.watches import Service
 
 SLOW: Final = 0.5
 """Seconds: what takes longer is worth telling."""

@@ -3,18 +3,16 @@
 Pure: keys, nonces and the time are arguments, nothing here touches a disk or a clock.
 """
 
-from cccamd.lab.cas.ecm import Ecm, EcmHeader, parse_ecm, seal_ecm
+from cccamd.lab.cas.ecm import EcmHeader, parse_ecm, seal_ecm
 from cccamd.lab.cas.emm import (
     Addressee,
-    Command,
-    Emm,
     EmmHeader,
+    KeyCommand,
     RevokeKey,
     SetKey,
     parse_emm,
     seal_emm,
 )
-from cccamd.lab.cas.errors import CasError
 from cccamd.lab.cas.headend import HeadEnd, IssuedCard
 from cccamd.lab.cas.keys import (
     SA_LENGTH,
@@ -28,7 +26,7 @@ from cccamd.lab.cas.keys import (
     format_time,
     parse_key_id,
 )
-from cccamd.lab.cas.section import KEY_LENGTH, NONCE_LENGTH
+from cccamd.lab.cas.section import KEY_LENGTH, NONCE_LENGTH, CasError
 from cccamd.lab.cas.smartcard import decode, learn
 
 __all__ = [
@@ -39,14 +37,12 @@ __all__ = [
     "Addressee",
     "CardKeys",
     "CasError",
-    "Command",
-    "Ecm",
     "EcmHeader",
-    "Emm",
     "EmmHeader",
     "GroupKey",
     "HeadEnd",
     "IssuedCard",
+    "KeyCommand",
     "KeyFile",
     "ManagementKey",
     "RevokeKey",

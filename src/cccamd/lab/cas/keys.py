@@ -30,8 +30,7 @@ from cccamd.ids import (
     parse_hex,
     typed_hex,
 )
-from cccamd.lab.cas.errors import CasError
-from cccamd.lab.cas.section import KEY_LENGTH
+from cccamd.lab.cas.section import KEY_LENGTH, CasError
 
 KEY_ID_DIGITS = 4
 UA_LENGTH = 8

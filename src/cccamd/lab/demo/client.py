@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from cccamd.errors import CccamdError
 from cccamd.ids import Caid, Ident, Sid, format_caid
-from cccamd.lab.demo.server import HOST, USER, Server
+from cccamd.lab.demo.server import HOST, USER, DemoServer
 from cccamd.net import Client, ConnectError, ConnectionLost, Identity, Step, Target
 from cccamd.wire.cccam import (
     NODE_ID_RANDOM_LENGTH,
@@ -26,7 +26,7 @@ ANY_IDENT = Ident(0)
 
 
 @asynccontextmanager
-async def connect(server: Server, *, caid: Caid) -> AsyncIterator["LoopbackClient"]:
+async def connect(server: DemoServer, *, caid: Caid) -> AsyncIterator["LoopbackClient"]:
     """Log in as soon as the server listens, wait for its card, log out in the end.
 
     Raises:
@@ -71,7 +71,7 @@ class LoopbackClient:
             await self._client.send_emm(Emm(caid, ANY_IDENT, self._card.share_id, emm))
 
 
-async def _log_in(server: Server) -> Client:
+async def _log_in(server: DemoServer) -> Client:
     target = Target(
         host=HOST, port=server.port, user=USER.encode(), password=server.password.encode()
     )

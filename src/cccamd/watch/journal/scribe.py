@@ -14,9 +14,7 @@ from cccamd.watch import (
     RoundTripMeasured,
     Throttle,
 )
-from cccamd.watch.journal.entries import Entry, Kind
-from cccamd.watch.journal.links import RoundTrips
-from cccamd.watch.journal.visits import Service, Visit
+from cccamd.watch.journal.entries import Entry, Kind, RoundTrips, Service, Visit
 
 WRITE_INTERVAL: Final = 60.0
 """Seconds after which a visit that goes on is written again: no more is lost with a kill."""
