@@ -24,11 +24,9 @@ from cccamd.cli import terminal as parts
 from cccamd.cli.status import status
 from cccamd.cli.webreader import NoAnswer, address_of_url
 from cccamd.facts import (
-    ChannelMargin,
     EcmResult,
     FreezeReport,
     LinkState,
-    Note,
     Snapshot,
     Span,
     Status,
@@ -44,6 +42,8 @@ from fact_factory import (
     UPSTREAM,
     a_client,
     a_household,
+    a_margin,
+    a_note,
     a_snapshot,
     a_source,
 )
@@ -52,19 +52,8 @@ app = typer.Typer()
 app.command()(status)
 
 LOGIN = InfoPort(username="me", password="s3cret-word")
-NOTES = (Note(at=NOW, tone=Tone.BAD, subject=OFFLINE, text="is down: no route", times=3),)
-FREEZES = FreezeReport(
-    channels=(
-        ChannelMargin(
-            account="living",
-            caid=Caid(0x0500),
-            ident=Ident(0x032830),
-            sid=Sid(0x1D80),
-            period=10.0,
-            margin=4.25,
-        ),
-    )
-)
+NOTES = (a_note(OFFLINE, tone=Tone.BAD, text="is down: no route", service=None, times=3),)
+FREEZES = FreezeReport(channels=(a_margin(),))
 
 
 def cccamd_status(*words: str) -> Result:

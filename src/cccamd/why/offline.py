@@ -1,7 +1,5 @@
 """Evidence from files alone: accounts, limits, and the local cards that are configured."""
 
-from collections.abc import Mapping
-
 from cccamd.cards import CardTable, LocalCard, SourceId
 from cccamd.facts import LinkState, SourceKind, SourceStatus
 from cccamd.ids import NO_NODE_ID, format_endpoint
@@ -26,7 +24,7 @@ def evidence_of_files(
     for entry in toml.cards:
         source = table.add_source()
         table.add_local(source, local_card(entry))
-        sources[source] = _status(entry.config.name, SourceKind.LOCAL, line=0, cards={0: 1})
+        sources[source] = _local(entry)
     for line in config.c_lines:
         sources[table.add_source()] = _upstream(line)
     return Evidence(
@@ -52,42 +50,21 @@ def local_card(entry: CardEntry) -> LocalCard:
     )
 
 
-def _upstream(line: CLine) -> SourceStatus:
-    return _status(
-        format_endpoint(line.host, line.port), SourceKind.CCCAM, line=line.line, cards={}
+def _local(entry: CardEntry) -> SourceStatus:
+    return SourceStatus(
+        name=entry.config.name,
+        kind=SourceKind.LOCAL,
+        line=0,
+        state=LinkState.NOT_RUNNING,
+        cards=1,
+        cards_by_hop={0: 1},
     )
 
 
-def _status(
-    name: str,
-    kind: SourceKind,
-    *,
-    line: int,
-    cards: Mapping[int, int],
-) -> SourceStatus:
+def _upstream(line: CLine) -> SourceStatus:
     return SourceStatus(
-        name=name,
-        kind=kind,
-        line=line,
+        name=format_endpoint(line.host, line.port),
+        kind=SourceKind.CCCAM,
+        line=line.line,
         state=LinkState.NOT_RUNNING,
-        up_at=None,
-        next_attempt_at=None,
-        last_failure="",
-        address="",
-        version="",
-        build="",
-        revision=None,
-        extended=False,
-        program="",
-        node_id=None,
-        in_flight=0,
-        cards=sum(cards.values()),
-        cards_by_hop=cards,
-        cards_rejected=0,
-        asked=0,
-        answered=0,
-        usual_seconds=None,
-        uses=(),
-        group="",
-        rank=0,
     )
