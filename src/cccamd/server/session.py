@@ -265,6 +265,7 @@ class Session:
             return
         assert self._account is not None
         self.record.logged_in(peer)
+        self.record.said_more(peer)
         if peer.node_id is not None:
             self._context.clones.seen(peer.node_id, self.connection.address)
         self._look(self._account, peer)

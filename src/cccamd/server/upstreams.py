@@ -224,13 +224,14 @@ class UpstreamSource(Source):
         self.up_at, self.next_attempt_at = self._observers.now(), None
         self._told, self._too_many_told = 0, False
         self._observers.tell(SourceUp(at=self.up_at, source=self.name))
-        self._tell_traits(one_at_a_time=not peer.extended)
+        self._learn_of(peer)
 
     def _learn_of(self, peer: Peer) -> None:
-        if peer.program != self.program:
+        if peer.program and peer.program != self.program:
             self._tell("%s", describe_program(peer))
-        self.program = peer.program
-        self._tell_traits(one_at_a_time=not peer.extended)
+            self.program = peer.program
+        protocol = self.link.protocol
+        self._tell_traits(one_at_a_time=protocol is None or protocol.one_at_a_time)
 
     def _wait(self, reason: str, delay: float) -> None:
         log.warning("%s: %s; next attempt in %.1f s", self.label, reason, delay)
