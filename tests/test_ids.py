@@ -1,5 +1,6 @@
 """Numbers and addresses: what is shown can be read, and any text is a value or the one error."""
 
+import re
 import string
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +17,7 @@ NUMBERS = {
     "CAID": (ids.parse_caid, ids.format_caid, ids.CAID_DIGITS),
     "provider": (ids.parse_ident, ids.format_ident, ids.IDENT_DIGITS),
     "SID": (ids.parse_sid, ids.format_sid, ids.SID_DIGITS),
+    "share id": (ids.parse_share_id, ids.format_share_id, ids.SHARE_ID_DIGITS),
 }
 # Texts of which most are almost a number or an address.
 ALMOST = st.one_of(
@@ -38,9 +40,18 @@ def test_a_number_is_read_as_it_is_shown_and_as_people_write_it(
     number = data.draw(st.integers(0, 16**digits - 1))
     shown = show(number)
     assert len(shown) == digits
-    spellings = (shown, shown.lower(), f"{number:x}", f"0x{shown}", f"0X{number:x}", f" {shown}\n")
+    spellings = (
+        shown,
+        shown.lower(),
+        ids.format_short(number),
+        f"0x{shown}",
+        f"0X{number:x}",
+        f" {shown}\n",
+    )
     assert {parse(text) for text in spellings} == {number}
-    assert ids.bare_hex(shown, digits) == ids.bare_hex(f"{number:x}", digits) == number
+    assert ids.bare_hex(shown, digits) == ids.bare_hex(ids.format_short(number), digits) == number
+    assert re.search(ids.bare_pattern(digits), ids.format_short(number))
+    assert re.search(ids.bare_pattern(digits, at_least=digits), shown)
 
 
 @pytest.mark.parametrize("text", ["", "-1", "+1", "0x", "0x0x1", "1_0", "٣", "0B 00", "10000", "G"])

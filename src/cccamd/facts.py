@@ -12,11 +12,17 @@ from enum import Enum
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Generic, TypeVar
 
 from cccamd.ids import (
+    CAID_DIGITS,
+    IDENT_DIGITS,
+    NODE_ID_LENGTH,
+    SHARE_ID_DIGITS,
+    SID_DIGITS,
     Caid,
     Ident,
     NodeId,
     ShareId,
     Sid,
+    bare_pattern,
     format_caid,
     format_ident,
     format_node_id,
@@ -25,6 +31,7 @@ from cccamd.ids import (
     parse_caid,
     parse_ident,
     parse_node_id,
+    parse_share_id,
     parse_sid,
 )
 
@@ -107,22 +114,28 @@ class BlankIfNone:
         return {"type": "string", "enum": [*(word.value for word in self.words), ""]}
 
 
+_NODE_ID_DIGITS: Final = 2 * NODE_ID_LENGTH
 CaidFact = Annotated[
     Caid,
-    AsText(format_caid, parse_caid, "^[0-9A-Fa-f]{1,4}$", "0B00"),
+    AsText(format_caid, parse_caid, bare_pattern(CAID_DIGITS), "0B00"),
 ]
 IdentFact = Annotated[
     Ident,
-    AsText(format_ident, parse_ident, "^[0-9A-Fa-f]{1,6}$", "030B00"),
+    AsText(format_ident, parse_ident, bare_pattern(IDENT_DIGITS), "030B00"),
 ]
-SidFact = Annotated[Sid, AsText(format_sid, parse_sid, "^[0-9A-Fa-f]{1,4}$", "1D80")]
+SidFact = Annotated[Sid, AsText(format_sid, parse_sid, bare_pattern(SID_DIGITS), "1D80")]
 ShareIdFact = Annotated[
     ShareId,
-    AsText(format_share_id, lambda text: ShareId(int(text, 16)), "^[0-9A-Fa-f]{1,8}$", "0000006A"),
+    AsText(format_share_id, parse_share_id, bare_pattern(SHARE_ID_DIGITS), "0000006A"),
 ]
 NodeIdFact = Annotated[
     NodeId,
-    AsText(format_node_id, parse_node_id, "^[0-9A-Fa-f]{16}$", "380ceca0f39150d3"),
+    AsText(
+        format_node_id,
+        parse_node_id,
+        bare_pattern(_NODE_ID_DIGITS, at_least=_NODE_ID_DIGITS),
+        "380ceca0f39150d3",
+    ),
 ]
 
 
@@ -258,7 +271,8 @@ class ClientStatus(Peer):
     line: int
     """Its F-line in the configuration."""
     port: int
-    node_id: NodeIdFact
+    node_id: NodeIdFact | None
+    """None for a client whose protocol knows no such thing."""
     connected_at: float
     heard_at: float
     """When it last asked for something."""

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 from cccamd.errors import CccamdError
+from cccamd.ids import format_endpoint
 from cccamd.setup.cccamcfg import InfoPort, LoadedConfig, load_config
 from cccamd.setup.files import ConfigFileMissingError
 
@@ -49,8 +50,7 @@ def address_of_url(url: str) -> WebAddress:
         host = port = None
     if not host or parts.scheme not in ("http", "https"):
         raise NoAnswer("--url wants an address such as http://192.168.1.5:16001")
-    shown = f"[{host}]" if ":" in host else host
-    place = shown if port is None else f"{shown}:{port}"
+    place = format_endpoint(host, port)
     return WebAddress(
         url=f"{parts.scheme}://{place}",
         username=None if parts.username is None else unquote(parts.username),
@@ -73,7 +73,7 @@ def address_of_config(path: Path | None) -> WebAddress:
     if trouble:
         raise NoAnswer(f"{_name(loaded)}: {trouble}")
     return WebAddress(
-        url=f"http://{_LOOPBACK}:{webinfo.port}",
+        url=f"http://{format_endpoint(_LOOPBACK, webinfo.port)}",
         username=webinfo.username,
         password=webinfo.password,
         source=_name(loaded),

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from cccamd.ids import parse_endpoint
 from cccamd.net import Step
 from cccamd.setup.cccamcfg import Config
 from cccamd.why.finding import Finding, Setting, Weight, count, listed
-from cccamd.wire.cccam import CloseReason
+from cccamd.wire.link import CloseReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,8 @@ class Meaning:
 
     def of(self, name: str, line: int) -> "Meaning":
         """Fill in what the C-line says; `name` is its host and port."""
-        host, _, port = name.rpartition(":")
-        words = {"line": f"line {line}", "host": host.strip("[]"), "port": port}
+        host, port = parse_endpoint(name, default_port=0)
+        words = {"line": f"line {line}", "host": host, "port": port}
         causes = tuple(cause.format(**words) for cause in self.causes)
         return Meaning(self.change.format(**words), causes)
 
