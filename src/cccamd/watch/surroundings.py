@@ -4,7 +4,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterator
 from typing import Final
 
-from cccamd.facts import EcmResult
+from cccamd.facts import SLOW_SECONDS, EcmResult
 from cccamd.ids import format_service
 from cccamd.watch.happenings import Happening, SourceAnswered, SourceDown, SourceUp
 from cccamd.watch.watches import Service
