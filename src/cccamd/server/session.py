@@ -27,8 +27,8 @@ from cccamd.ids import ShareId
 from cccamd.net import Admission, Connected, Connection, TaskSet, comes_from
 from cccamd.routing import EmmGate, EmmVerdict, Trace, Waiter
 from cccamd.server.cardlist import CardList
-from cccamd.server.clones import CloneWatch
 from cccamd.server.exchange import Exchange
+from cccamd.server.loglines import CloneWatch
 from cccamd.server.record import ClientRecord, RecordContext
 from cccamd.setup.cccamcfg import is_open
 from cccamd.setup.logins import Account, Accounts
