@@ -45,9 +45,11 @@ ROOMS = {
 """Each room with the tests that are to guard it."""
 FAR_TESTS = {"server"}
 """Whole servers: they take too long to be run for every mutant that needs an import of its own."""
-PATIENCE = 5.0
+PATIENCE = 3.0
 """Seconds a test may take besides five times what it took unchanged."""
 COLD_PATIENCE = 120
+BUDGET = 6.0
+"""Seconds of tests per mutant, as long as they took unchanged; all tests near are quicker."""
 KILLED, SURVIVED = 1, 0
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -280,12 +282,22 @@ class Runner:
             reached = set[int]().union(
                 *(self._reached[str(mutant.path), line] for line in mutant.lines)
             )
-            chosen = sorted(reached, key=lambda number: self._seconds[number])
+            chosen = self._within_budget(reached)
             if not chosen:
                 self._note.unreached(mutant)
                 continue
             self._note.ended(mutant, _forked(partial(self._try, session, mutant, chosen)))
         return True
+
+    def _within_budget(self, reached: Iterable[int]) -> list[int]:
+        chosen: list[int] = []
+        left = BUDGET
+        for number in sorted(reached, key=lambda number: self._seconds[number]):
+            left -= self._seconds[number]
+            if chosen and left < 0:
+                break
+            chosen.append(number)
+        return chosen
 
     def _run_unchanged(self, session: pytest.Session, item: pytest.Item) -> None:
         following = session.items[self._present + 1 : self._present + 2]

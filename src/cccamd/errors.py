@@ -5,7 +5,7 @@ CccamdError                         anything a person may be shown as one clear 
 |   '-- ConfigFileError             ... because it cannot be read         (cccamd.setup.files)
 |       '-- ConfigFileMissingError  ... because there is none             (cccamd.setup.files)
 |-- NumberError                     a text is not the number or address it should be
-|-- LocalProtocolError              the protocol core was misused         (cccamd.wire.cccam)
+|-- LocalProtocolError              the protocol core was misused         (cccamd.wire.link)
 |-- ConnectError                    no login at a server, and how far     (cccamd.net)
 |-- ConnectionLost                  ... or it ended later                 (cccamd.net)
 |-- ListenError                     a port that is not to be had          (cccamd.net)

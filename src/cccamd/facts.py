@@ -267,7 +267,8 @@ class ClientStatus(Peer):
     line: int
     """Its F-line in the configuration."""
     port: int
-    node_id: NodeIdFact
+    node_id: NodeIdFact | None
+    """None for a client whose protocol knows no such thing."""
     connected_at: float
     heard_at: float
     """When it last asked for something."""

@@ -41,6 +41,8 @@ SID_DIGITS: Final = 4
 SHARE_ID_DIGITS: Final = 8
 NODE_ID_LENGTH: Final = 8
 NO_NODE_ID: Final = NodeId(bytes(NODE_ID_LENGTH))
+SHARED_NODE_IDS: Final = frozenset({NO_NODE_ID, NodeId(bytes.fromhex("0000000054fe1386"))})
+"""Node ids that name nobody: every tvheadend whose owner set none sends one of these."""
 
 PORT_LIMIT: Final = 65535
 

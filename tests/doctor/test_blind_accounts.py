@@ -8,14 +8,14 @@ from cccamd.doctor.finding import Finding, Verdict
 from cccamd.doctor.running import RunningStatus, StatusUnavailable, read_status
 from cccamd.ids import Caid, Ident, NodeId, ShareId
 from cccamd.setup.cccamcfg import parse
-from cccamd.wire.cccam import CardAdded, Provider
+from cccamd.values import Offer, Provider
 
 OWN = NodeId(bytes(7) + b"\1")
 THEIRS = NodeId(bytes(7) + b"\2")
 NOON = 12 * 60
 
 
-def table_with(*cards: LocalCard | CardAdded) -> tuple[Card, ...]:
+def table_with(*cards: LocalCard | Offer) -> tuple[Card, ...]:
     table = CardTable(OWN)
     for card in cards:
         if isinstance(card, LocalCard):
@@ -29,8 +29,8 @@ def local(caid: int = 0x0B00) -> LocalCard:
     return LocalCard(caid=Caid(caid), providers=(Provider(Ident(0x030B00)),))
 
 
-def learnt(*, hop: int = 1, reshare: int = 2) -> CardAdded:
-    return CardAdded(
+def learnt(*, hop: int = 1, reshare: int = 2) -> Offer:
+    return Offer(
         share_id=ShareId(1),
         remote_id=5,
         caid=Caid(0x0500),
@@ -42,7 +42,7 @@ def learnt(*, hop: int = 1, reshare: int = 2) -> CardAdded:
     )
 
 
-def judge(cfg: str, *cards: LocalCard | CardAdded, complete: bool = True) -> list[Finding]:
+def judge(cfg: str, *cards: LocalCard | Offer, complete: bool = True) -> list[Finding]:
     known = table_with(*cards)
     names = tuple(f"source {number}" for number in range(len(known)))
     return judge_accounts(
@@ -65,7 +65,7 @@ def judge(cfg: str, *cards: LocalCard | CardAdded, complete: bool = True) -> lis
     ],
 )
 def test_an_account_that_sees_nothing(
-    cfg: str, card: LocalCard | CardAdded, evidence: str, advice: str
+    cfg: str, card: LocalCard | Offer, evidence: str, advice: str
 ) -> None:
     (found,) = judge(cfg, card)
     assert (found.verdict, found.subject) == (Verdict.WARNING, "anna")

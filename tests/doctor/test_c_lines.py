@@ -17,14 +17,16 @@ from cccamd.doctor.trial import Trial, try_server
 from cccamd.doctor.upstreams import MEANINGS, Patient, judge_upstream
 from cccamd.facts import SourceKind
 from cccamd.localcards import find_kinds
-from cccamd.net import Identity, Step
+from cccamd.net import (
+    Step,
+)
 from cccamd.server import Server, target_of
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.logins import Upstream, upstreams_of
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import ParsedToml
 from cccamd.setup.toml import parse as parse_toml
-from cccamd.wire.cccam import is_original_seed, make_node_id
+from cccamd.wire.cccam import Identity, is_original_seed, make_node_id
 
 HOST = "127.0.0.1"
 IDENTITY = Identity(make_node_id(os.urandom(4)), "doctor test")

@@ -16,7 +16,7 @@ from cccamd.lab.demo.receiver import Receiver
 from cccamd.lab.demo.scrambler import CaSettings, CwPeriod, Scrambler
 from cccamd.lab.demo.subscription import Subscription
 from cccamd.lab.ts import PACKET_LENGTH, PCR_HZ, ElementaryStream, Pat, Pmt, Program, SectionWriter
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import ControlWords
 
 CAID = Caid(0x7F00)
 SID = 0x0017

@@ -15,19 +15,12 @@ from cccamd.lab.demo import client as demo_client
 from cccamd.lab.demo.client import connect
 from cccamd.lab.demo.server import HOST, USER, DemoServer
 from cccamd.net import Connection
+from cccamd.values import ControlWords, Offer, Provider, Refusal
 from cccamd.wire.cccam import (
-    CardAdded,
-    CardsDue,
-    CloseReason,
-    ControlWords,
-    EcmReceived,
-    EmmReceived,
-    LoginRequested,
-    Nok,
-    Provider,
     ServerProtocol,
     make_node_id,
 )
+from cccamd.wire.link import CloseReason, EmmReceived, LoginRequested, OffersDue, Requested
 
 CAID, SHARE_ID, SID = Caid(0x7F00), ShareId(0x6A), Sid(0x17)
 CW = ControlWords(bytes(range(16)))
@@ -58,8 +51,8 @@ class SmallServer:
         match event:
             case LoginRequested(user) if user == USER.encode():
                 protocol.authenticate(PASSWORD.encode())
-            case CardsDue():
-                card = CardAdded(
+            case OffersDue():
+                card = Offer(
                     share_id=SHARE_ID,
                     remote_id=1,
                     caid=self.caid,
@@ -68,18 +61,18 @@ class SmallServer:
                     providers=(Provider(ident=0),),  # type: ignore[arg-type]
                 )
                 protocol.announce(card)
-            case EcmReceived(request_id, request):
+            case Requested(request_id, request):
                 self.requests.append((request.caid, request.share_id, request.sid))
-                self.decode(request_id, request.ecm[0])
+                self.decode(request_id, request.section[0])
             case EmmReceived(emm):
-                self.emms.append(emm.emm)
+                self.emms.append(emm.section)
 
     def decode(self, request_id: int, table_id: int) -> None:
         protocol = self.connection.protocol
         if table_id == 0x80:
             protocol.answer(request_id, CW)
         elif table_id == 0x81:
-            protocol.refuse(request_id, Nok.NOK2)
+            protocol.refuse(request_id, Refusal.CANNOT_DECODE)
         else:
             protocol.close(CloseReason.LOCAL)
 

@@ -17,7 +17,7 @@ from cccamd.localcards import (
     start_card,
 )
 from cccamd.localcards.test import TestCard
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import ControlWords
 
 WORDS = ControlWords(bytes(15) + b"\1")
 CONFIG = CardConfig(name="lab", caid=Caid(0xFF01), sids=(Sid(1), Sid(2)))

@@ -7,22 +7,25 @@ from hypothesis import strategies as st
 from network import CAID, IDENT, cw_of
 
 from cccamd.cards import SourceId
-from cccamd.ids import Caid, Ident, NodeId, Sid
-from cccamd.routing import CloneDetected, CloneDetector, Priorities
-from cccamd.routing.budget import HedgeBudget
-from cccamd.routing.cache import CwCache
-from cccamd.routing.health import SourceHealth
-from cccamd.routing.standby import StandbyGroup
-from cccamd.routing.times import FORGOTTEN_AFTER, SAMPLES, AnswerTimes
-from cccamd.routing.verification import Flaw, Verification
+from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId, ShareId, Sid
+from cccamd.routing import CloneDetected, CloneDetector, Priorities, Store
+from cccamd.routing.cache import CwCache, Flaw, Verification
+from cccamd.routing.choosing import HedgeBudget
+from cccamd.routing.health import (
+    FORGOTTEN_AFTER,
+    SAMPLES,
+    AnswerTimes,
+    SourceHealth,
+    StandbyGroup,
+)
 from cccamd.setup.cccamcfg import parse_prio
-from cccamd.wire.cccam import SHARED_NODE_IDS, ControlWords
+from cccamd.values import ControlWords, Fingerprints, Request, Service
 
-SERVICE = (CAID, IDENT, Sid(1))
+SERVICE = Service(CAID, IDENT, Sid(1))
 
 
-def key(number: int) -> tuple[Caid, Ident, bytes]:
-    return (CAID, IDENT, bytes([number]))
+def key(number: int) -> bytes:
+    return bytes([number])
 
 
 # Times.
@@ -111,7 +114,7 @@ def test_the_cache_is_bounded_and_the_oldest_goes_first() -> None:
     card = Desk().local()
     cache = CwCache(limit=3, lifetime=15.0)
     for number in range(5):
-        cache.put(key(number), card, cw_of(b"x"), [], float(number))
+        cache.put(Store(key(number), card, cw_of(b"x"), []), float(number))
     assert [cache.get(key(number), 5.0) is not None for number in range(5)] == [
         False,
         False,
@@ -126,12 +129,30 @@ def test_the_first_answer_stays_and_cards_that_agree_are_added() -> None:
     desk = Desk()
     one, two, liar = desk.local(), desk.local(), desk.local()
     cache = CwCache(limit=3, lifetime=15.0)
-    cache.put(key(0), one, cw_of(b"x"), [], 0.0)
-    cache.put(key(0), liar, cw_of(b"y"), [], 0.0)
-    cache.put(key(0), two, cw_of(b"x"), [], 1.0)
+    cache.put(Store(key(0), one, cw_of(b"x"), []), 0.0)
+    cache.put(Store(key(0), liar, cw_of(b"y"), []), 0.0)
+    cache.put(Store(key(0), two, cw_of(b"x"), []), 1.0)
     entry = cache.get(key(0), 2.0)
     assert entry is not None
-    assert (entry.cw, entry.cards, entry.expires_at) == (cw_of(b"x"), [one, two], 15.0)
+    assert (entry.cw, entry.cards) == (cw_of(b"x"), (one, two))
+    assert cache.get(key(0), 14.9) is not None
+    assert cache.get(key(0), 15.0) is None  # the second one does not make it younger
+
+
+def test_one_ecm_is_one_whatever_its_service_and_its_name_needs_the_key() -> None:
+    def wanted(sid: int, section: bytes = b"\x80", ident: int = IDENT) -> Request:
+        return Request(CAID, Ident(ident), ShareId(sid), Sid(sid), section)
+
+    ours, others = Fingerprints(b"ours"), Fingerprints(b"theirs")
+    assert ours.of(wanted(1)) == ours.of(wanted(2)) == Fingerprints(b"ours").of(wanted(3))
+    assert len(ours.of(wanted(1))) == 16
+    different = {
+        ours.of(wanted(1)),
+        ours.of(wanted(1, b"\x81")),
+        ours.of(wanted(1, ident=0)),
+        others.of(wanted(1)),
+    }
+    assert len(different) == 4
 
 
 # Verification.
@@ -158,7 +179,7 @@ def test_a_cw_repeats_only_for_another_ecm_of_the_same_service() -> None:
     verification = Verification(check_checksums=True)
     verification.accept(SERVICE, key(0), cw_of(b"x"))
     assert verification.flaw(SERVICE, key(0), cw_of(b"x")) is None
-    assert verification.flaw((CAID, IDENT, Sid(2)), key(1), cw_of(b"x")) is None
+    assert verification.flaw(Service(CAID, IDENT, Sid(2)), key(1), cw_of(b"x")) is None
     assert verification.flaw(SERVICE, key(1), cw_of(b"x")) is Flaw.REPEATED
     verification.accept(SERVICE, key(1), cw_of(b"x"))
     assert verification.flaw(SERVICE, key(2), cw_of(b"x")) is None

@@ -44,7 +44,7 @@ from cccamd.lab.cas import (
     parse_key_id,
 )
 from cccamd.lab.storage import read_key_file, replace_key_file
-from cccamd.wire.cccam import CW_LENGTH, ControlWords, with_checksums
+from cccamd.values import CW_LENGTH, ControlWords, with_checksums
 
 PERIOD_SECONDS = 10
 """The usual crypto period; only the default of `ecm --period` counts in it."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cccamd.cards import Card, Reason, SourceId, Verdict, Viewer, judge
-from cccamd.cards import is_open as is_open_at
 from cccamd.doctor.finding import Check, Finding
 from cccamd.doctor.finding import Verdict as Judgement
 from cccamd.doctor.running import RunningCard, RunningStatus
@@ -19,7 +18,8 @@ from cccamd.ids import (
     parse_node_id,
 )
 from cccamd.setup.cccamcfg import Config, FLine
-from cccamd.wire.cccam import Provider
+from cccamd.setup.cccamcfg import is_open as is_open_at
+from cccamd.values import CardId, Provider
 
 LINES_SHOWN = 10
 
@@ -198,6 +198,8 @@ def running_cards(status: RunningStatus) -> KnownCards:
 
 def _card(number: int, card: RunningCard, *, local: bool) -> Card:
     return Card(
+        serial=number,
+        id=CardId(NO_NODE_ID, number, parse_caid(card.caid)),
         source=SourceId(0),
         share_id=ShareId(number),
         own_share_id=ShareId(number),

@@ -60,12 +60,14 @@ from cccamd.machine import (
     user_numbered,
     way_to,
 )
-from cccamd.net import Identity, Step
+from cccamd.net import (
+    Step,
+)
 from cccamd.server import target_of
 from cccamd.setup.cccamcfg import CLine
 from cccamd.setup.logins import Upstream, upstreams_of
 from cccamd.why import local_card
-from cccamd.wire.cccam import NODE_ID_RANDOM_LENGTH, make_node_id
+from cccamd.wire.cccam import NODE_ID_RANDOM_LENGTH, Identity, make_node_id
 
 TRIALS_AT_ONCE: Final = 8
 """Servers that are tried at the same time: more would disturb the round trips measured."""

@@ -7,9 +7,8 @@ from typing import Final
 from cccamd.doctor.finding import Check, Finding, Verdict
 from cccamd.doctor.running import RunningStatus
 from cccamd.doctor.wording import some_of
-from cccamd.ids import format_node_id
+from cccamd.ids import SHARED_NODE_IDS, format_node_id
 from cccamd.machine import FileState, NodeIdFile
-from cccamd.wire.cccam import SHARED_NODE_IDS
 
 DAY: Final = 86_400.0
 

@@ -12,12 +12,17 @@ from cccamd.machine import connect_time
 from cccamd.net import (
     Client,
     ConnectError,
-    Identity,
     Step,
-    Target,
     explain_connect_error,
 )
-from cccamd.wire.cccam import CardAdded, is_original_seed, is_partner_seed
+from cccamd.values import Offer
+from cccamd.wire.cccam import (
+    Caller,
+    Identity,
+    Target,
+    is_original_seed,
+    is_partner_seed,
+)
 
 STEP_TIMEOUT: Final = 5.0
 """Seconds for each of: the name, the connection, the first bytes."""
@@ -44,7 +49,7 @@ class Trial:
     """It closed the connection before it had sent a seed."""
     node_id: NodeId | None = None
     program: str = ""
-    cards: tuple[CardAdded, ...] = field(default=(), repr=False)
+    cards: tuple[Offer, ...] = field(default=(), repr=False)
 
 
 async def try_server(target: Target, *, identity: Identity, log_in: bool) -> Trial:
@@ -137,19 +142,18 @@ async def _greeting(address: str, target: Target) -> tuple[bytes, bool]:
 
 async def _log_in(trial: Trial, target: Target, identity: Identity) -> Trial:
     try:
-        client = await Client.connect(
-            replace(target, login_timeout=STEP_TIMEOUT), identity=identity
-        )
+        caller = Caller(replace(target, login_timeout=STEP_TIMEOUT), identity)
+        client = await Client.connect(target.host, target.port, caller)
     except ConnectError as error:
         return replace(trial, reached=error.step, detail=error.detail)
     await client.learn_cards()
-    server, partner = client.server, client.partner
+    server = client.server
     await client.close()
     return replace(
         trial,
         reached=Step.UP,
         failed=False,
         node_id=server.node_id if server else None,
-        program=partner.program if partner else "",
+        program=server.program if server else "",
         cards=tuple(client.cards.values()),
     )

@@ -17,7 +17,7 @@ from cccamd.localcards import (
     EmmRefused,
     ImmediateCard,
 )
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import ControlWords
 
 
 class OpenOptions(CardOptions):

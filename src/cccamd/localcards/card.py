@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cccamd.errors import CccamdError
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import ControlWords
 
 UA_LENGTH = 8
 SA_LENGTH = 4

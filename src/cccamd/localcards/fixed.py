@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from cccamd.ids import SID_DIGITS, Ident, Sid, format_sid, parse_hex, typed_hex
 from cccamd.localcards.card import CannotDecode, CardConfig, CardOptions, ImmediateCard
-from cccamd.wire.cccam import CW_LENGTH, ControlWords, with_checksums
+from cccamd.values import CW_LENGTH, ControlWords, with_checksums
 
 
 def _read_cw(value: object) -> ControlWords:

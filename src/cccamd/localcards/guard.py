@@ -24,7 +24,7 @@ from cccamd.localcards.card import (
     EmmRefused,
     LocalCard,
 )
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import ControlWords
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from cccamd.ids import Ident, Sid
 from cccamd.localcards.card import ImmediateCard
-from cccamd.wire.cccam import CW_LENGTH, ControlWords, with_checksums
+from cccamd.values import CW_LENGTH, ControlWords, with_checksums
 
 
 class TestCard(ImmediateCard):

@@ -8,9 +8,9 @@ from cccamd.net.alarm import Alarm
 from cccamd.net.backoff import Backoff
 from cccamd.net.client import Client, ConnectionLost
 from cccamd.net.connection import Connected, Connection, peer_address
-from cccamd.net.dial import Identity, Target, comes_from, dial
+from cccamd.net.dial import comes_from, dial
 from cccamd.net.failures import ConnectError, Step, explain_connect_error, explain_listen_error
-from cccamd.net.link import Link, LinkWaiting
+from cccamd.net.link import Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import FAMILY_MISSING, Listener, ListenError, open_sockets
 from cccamd.net.tasks import TaskSet
 
@@ -25,14 +25,13 @@ __all__ = [
     "Connected",
     "Connection",
     "ConnectionLost",
-    "Identity",
     "Link",
+    "LinkEvent",
     "LinkWaiting",
     "ListenError",
     "Listener",
     "Refusal",
     "Step",
-    "Target",
     "TaskSet",
     "comes_from",
     "dial",

@@ -32,12 +32,12 @@ class CryptoPeriod:
 
     period: float | None = None
     """Seconds between two changes of the key; None: not known yet."""
-    _turn: int = -1
+    _turn: int | bytes = -1
     _turned_at: float = 0.0
-    _seen: deque[int] = field(default_factory=lambda: deque(maxlen=FINGERPRINTS_KEPT))
+    _seen: deque[bytes] = field(default_factory=lambda: deque(maxlen=FINGERPRINTS_KEPT))
     _intervals: deque[float] = field(default_factory=lambda: deque(maxlen=INTERVALS_KEPT))
 
-    def learn(self, parity: int, fingerprint: int, at: float) -> None:
+    def learn(self, parity: int, fingerprint: bytes, at: float) -> None:
         """Note a request. Without a table id (`parity` 0) each new ECM is a new period."""
         if fingerprint in self._seen:
             return
@@ -125,7 +125,7 @@ class Watch:
     account: WatchingAccount
     service: Service
     crypto: CryptoPeriod
-    fingerprint: int
+    fingerprint: bytes
     asked_at: float
     heard_at: float
     is_first: bool = True
@@ -138,7 +138,7 @@ class Watch:
     foreseen: float | None = None
     """When the margin will be used up; None: no freeze is foreseen."""
 
-    def turn_to(self, fingerprint: int, asked_at: float) -> None:
+    def turn_to(self, fingerprint: bytes, asked_at: float) -> None:
         """The next ECM was asked for."""
         self.fingerprint, self.asked_at = fingerprint, asked_at
         self.is_first = self.answered = False

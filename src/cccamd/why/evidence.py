@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cccamd.cards import Card, CardTable, SourceId, Viewer
+from cccamd.cards import Card, CardTable, Rights, SourceId, Viewer
 from cccamd.facts import ClientStatus, SourceStatus
 from cccamd.ids import NO_NODE_ID, Caid, Ident, NodeId, Sid, format_caid, format_ident, format_sid
 from cccamd.routing import Priorities
@@ -70,7 +70,7 @@ class Evidence:
         place = self.config.place("IGNORE NODE", index)
         return Setting(name="IGNORE NODE", file=place.file, line=place.line)
 
-    def f_line(self, line: FLine) -> Setting:
+    def f_line(self, line: Rights) -> Setting:
         """An account."""
         return Setting(name="the F-line", file=self.config.file, line=line.line)
 

@@ -12,7 +12,7 @@ from cccamd.ids import parse_endpoint
 from cccamd.net import Step
 from cccamd.setup.cccamcfg import Config
 from cccamd.why.finding import Finding, Setting, Weight, count, listed
-from cccamd.wire.cccam import CloseReason
+from cccamd.wire.link import CloseReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from cccamd.ids import NO_NODE_ID, format_endpoint
 from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import CLine, Config
 from cccamd.setup.toml import CardEntry, TomlConfig
+from cccamd.values import Provider
 from cccamd.why.evidence import Evidence
-from cccamd.wire.cccam import Provider
 
 
 def evidence_of_files(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cccamd.ids import Caid, Sid
 from cccamd.lab.cas.section import CasError, Section, parse_section, seal_section
-from cccamd.wire.cccam import CW_LENGTH, ControlWords
+from cccamd.values import CW_LENGTH, ControlWords
 
 EVEN_TABLE_ID = 0x80
 ODD_TABLE_ID = 0x81

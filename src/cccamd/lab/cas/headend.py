@@ -25,7 +25,7 @@ from cccamd.lab.cas.keys import (
     format_key_id,
 )
 from cccamd.lab.cas.section import CasError
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import ControlWords
 
 K = TypeVar("K", bytes, int)
 V = TypeVar("V")

@@ -11,7 +11,7 @@ from cccamd.lab.cas.ecm import parse_ecm
 from cccamd.lab.cas.emm import Addressee, EmmHeader, KeyCommand, SetKey, parse_emm
 from cccamd.lab.cas.keys import CardKeys, ManagementKey, ServiceKey, format_key_id, format_time
 from cccamd.lab.cas.section import CasError
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import ControlWords
 
 
 def decode(keys: CardKeys, ecm: bytes, *, sid: Sid, now: datetime) -> ControlWords:

@@ -29,7 +29,7 @@ from cccamd.lab.ts import (
     SectionWriter,
     scramble,
 )
-from cccamd.wire.cccam import CW_LENGTH, ControlWords, with_checksums
+from cccamd.values import CW_LENGTH, ControlWords, with_checksums
 
 ECM_INTERVAL = 0.1
 """Seconds of stream between repetitions of an ECM: broadcasters take 0.1 to 0.2."""

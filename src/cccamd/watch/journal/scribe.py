@@ -106,10 +106,9 @@ class Scribe:
 
     def _log_in(self, login: ClientLoggedIn) -> list[Entry]:
         client = self._clients[login.account] = _Client(login.address, login.at)
-        text = (
-            f"version {login.version} build {login.build}, {login.revision},"
-            f" node id {format_node_id(login.node_id)}"
-        )
+        text = f"version {login.version} build {login.build}, {login.revision}"
+        if login.node_id is not None:
+            text += f", node id {format_node_id(login.node_id)}"
         return [
             Entry(
                 at=login.at,
