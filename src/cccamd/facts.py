@@ -44,6 +44,10 @@ T = TypeVar("T")
 
 ACTIVE_SECONDS: Final = 20
 """A client that asked for something within this time is active."""
+SLOW_SECONDS: Final = 0.5
+"""An answer that takes longer than this is slow: a picture may stutter."""
+OVERLOADED_SECONDS: Final = 1.5
+"""A source that usually takes longer than this is overloaded."""
 
 
 # How JSON has them.

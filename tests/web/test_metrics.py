@@ -231,3 +231,11 @@ def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
     named = {name for text in asked for name in re.findall(r"(?:cccamd|process)_\w+", text)}
     assert len(named) > 15
     assert named <= known
+
+
+def test_the_manual_lists_all_metrics_and_no_others() -> None:
+    manual = (DASHBOARD.parents[1] / "api.md").read_text()
+    listed = set(re.findall(r"^\| `(cccamd_\w+)`", manual, re.MULTILINE))
+    families = Metrics().collect(a_household(), FreezeReport())
+    found = {f"{one.name}_total" if one.type == "counter" else one.name for one in families}
+    assert listed == {name for name in found if name.startswith("cccamd_")}

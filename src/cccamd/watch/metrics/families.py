@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import (
 
 from cccamd import facts
 from cccamd.facts import (
+    ACTIVE_SECONDS,
     ClientStatus,
     Fact,
     FreezeReport,
@@ -117,7 +118,7 @@ def snapshot_metrics(snapshot: Snapshot) -> Iterator[Metric]:
     active = len(active_clients(snapshot))
     yield gauges(
         "cccamd_clients",
-        "Clients that are logged in; active ones asked in the last 20 s.",
+        f"Clients that are logged in; active ones asked in the last {ACTIVE_SECONDS} s.",
         label="state",
         values={"active": active, "idle": len(snapshot.clients) - active},
     )
