@@ -1,6 +1,7 @@
 """Change the source one spot at a time and see which changes no test notices.
 
-Usage: python scripts/mutants.py [room or file ...] [--sample N] [--seed S] [--report FILE]
+Usage: python scripts/mutants.py [room or file ...] [--sample N] [--seed S]
+           [--report FILE] [--again FILE]
 
 A mutant inside a function costs a fork of this process, in which everything is imported and
 the tests are collected: its code is put in the function's place, and the tests that ran
@@ -51,6 +52,7 @@ COLD_PATIENCE = 120
 BUDGET = 6.0
 """Seconds of tests per mutant, as long as they took unchanged; all tests near are quicker."""
 KILLED, SURVIVED = 1, 0
+UNREACHED = " (no test comes here)"
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
@@ -398,7 +400,7 @@ class Ledger:
 
     def unreached(self, mutant: Mutant) -> None:
         """Count one that no test comes by."""
-        self._count(mutant, "survived", " (no test comes here)")
+        self._count(mutant, "survived", UNREACHED)
 
     def _count(self, mutant: Mutant, kind: str, note: str = "") -> None:
         self.counts[mutant.path][kind] += 1
@@ -443,6 +445,7 @@ def main() -> None:
     parser.add_argument("places", nargs="*", default=list(ROOMS))
     parser.add_argument("--sample", type=int, metavar="N", help="try N mutants taken by chance")
     parser.add_argument("--seed", type=int, default=1, help="for --sample")
+    parser.add_argument("--again", type=Path, metavar="REPORT", help="try its survivors only")
     parser.add_argument("--report", type=Path, help="write survivors and the table there, too")
     wanted = parser.parse_args()
     paths = [
@@ -451,6 +454,9 @@ def main() -> None:
         for path in (sorted(place.rglob("*.py")) if place.is_dir() else [place])
     ]
     mutants = [mutant for path in paths for mutant in Finder(path).mutants]
+    if wanted.again is not None:
+        lines = {line.removesuffix(UNREACHED) for line in wanted.again.read_text().splitlines()}
+        mutants = [mutant for mutant in mutants if str(mutant) in lines]
     if wanted.sample is not None and wanted.sample < len(mutants):
         mutants = random.Random(wanted.seed).sample(mutants, wanted.sample)
         mutants.sort(key=lambda mutant: (str(mutant.path), mutant.lines.start))

@@ -54,6 +54,13 @@ def test_a_number_is_read_as_it_is_shown_and_as_people_write_it(
     assert re.search(ids.bare_pattern(digits, at_least=digits), shown)
 
 
+def test_how_numbers_are_shown() -> None:
+    assert ids.format_service(0xB00, 0x30B00, 0x1D80) == "0B00:030B00:1D80"
+    assert ids.format_share_id(0x6A) == "0000006A"
+    assert ids.format_node_id(ids.NO_NODE_ID) == "0000000000000000"
+    assert ids.bare_decimal("0") == 0
+
+
 @pytest.mark.parametrize("text", ["", "-1", "+1", "0x", "0x0x1", "1_0", "٣", "0B 00", "10000", "G"])
 def test_what_is_no_caid_by_the_typed_rule(text: str) -> None:
     with pytest.raises(NumberError, match=r"^a CAID is up to 4 hex digits, for instance 0B00$"):
@@ -81,8 +88,12 @@ def test_a_service_is_read_as_it_is_shown(caid: int, ident: int, sid: int) -> No
 def test_parts_of_a_service_may_be_left_out() -> None:
     assert ids.parse_service("B00") == (0xB00, None, None)
     assert ids.parse_service(" ::1D80") == (None, None, 0x1D80)
-    for text in ("1:2:3:4", "1:2:10000", "1:x"):
-        with pytest.raises(NumberError):
+    for text, words in (
+        ("1:2:3:4", "CAID:provider:SID, for instance 0B00:030B00:1D80$"),
+        ("1:2:10000", "^a SID is"),
+        ("1:x", "^a provider is"),
+    ):
+        with pytest.raises(NumberError, match=words):
             ids.parse_service(text)
 
 
@@ -143,6 +154,9 @@ def test_an_ipv6_address_that_only_begins_like_one_stays_as_it_is() -> None:
 def test_two_spellings_of_a_host_have_one_key() -> None:
     assert ids.host_key("A.Example.Org") == ids.host_key("a.example.org")
     assert ids.host_key("2001:DB8:0::1") == ids.host_key("2001:db8::1")
+    assert (
+        ids.login_key("Host", 1, "Anna") == ids.login_key("host", 1, "Anna") == ("host", 1, "Anna")
+    )
     assert ids.parse_address("fe80::1%eth0") == ids.parse_address("fe80::1")
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.style import Style
 
+from cccamd.cli.command import failing_plainly
 from cccamd.setup.cccamcfg import (
     Companions,
     Config,
@@ -68,11 +69,8 @@ def check(
         if as_data:
             raise typer.BadParameter("--json is for CCcam.cfg, not for cccamd.toml")
         raise typer.Exit(_check_toml(Path(file), strict=strict))
-    try:
+    with failing_plainly("check", ConfigFileError, status=_EXIT_UNREADABLE):
         data = _read(file)
-    except ConfigFileError as error:
-        typer.echo(f"cccamd check: {error}", err=True)
-        raise typer.Exit(_EXIT_UNREADABLE) from None
     result = parse(data, file="stdin" if file == _STDIN else file)
     companions = load_companions(result.config.settings)
     if as_data:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import typer
 
-from cccamd.cli.options import hex_option
+from cccamd.cli.command import hex_option
 from cccamd.cli.webreader import (
     NoAnswer,
     WebAddress,

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cccamd import PROGRAM
-from cccamd.cli.options import hex_option
+from cccamd.cli.command import hex_option
 from cccamd.ids import (
     PORT_LIMIT,
     Caid,
