@@ -367,6 +367,53 @@ def test_a_source_that_takes_one_at_a_time_is_slower_while_it_is_busy(desk: Desk
     assert [ask.card for ask in asks] == [queued, other, other]
 
 
+def test_no_help_is_asked_that_would_come_too_late_itself() -> None:
+    for seconds, helps in ((0.3, True), (0.45, False)):
+        desk = Desk(deadline=0.55)
+        usual = desk.upstream("a")
+        warm_up(desk)
+        other = desk.upstream("b", "c")
+        desk.router.source_ready(other.source, SourceTraits(), 0.0)
+        for number in range(4):
+            # Only the other one: the first is kept from this client.
+            alone = desk.view_of(node_id=usual.path[0])
+            ask = asked(desk.request(f"o{number}", 190.0, number=200 + number, view=alone))
+            assert ask.card is other
+            desk.right(ask, 190.0 + seconds)
+        assert asked(desk.request("anna", 200.0)).card is usual
+        help_asked = [type(action) for _, action in desk.wait(200.2)]
+        assert help_asked == ([Ask] if helps else [])
+
+
+def test_a_source_that_gives_up_in_time_is_counted_as_silent(desk: Desk) -> None:
+    card = desk.upstream("a")
+    ask = asked(desk.request("anna", 0.0))
+    assert refused(desk.wrong(ask, 4.0, Refusal.LATE)).refusal is Refusal.PASSING
+    assert desk.router.usual(card.source, 5.0) == 4.0
+    (settled,) = desk.settled
+    assert (settled.source, settled.refusal, settled.seconds) == (card.source, Refusal.LATE, 4.0)
+
+
+def test_a_source_that_refuses_is_not_slow(desk: Desk) -> None:
+    card = desk.upstream("a")
+    desk.wrong(asked(desk.request("anna", 0.0)), 2.0)
+    assert desk.router.usual(card.source, 3.0) is None
+    desk.right(asked(desk.request("ben", 20.0, number=1)), 20.5)
+    assert desk.router.usual(card.source, 21.0) == 0.5
+
+
+def test_cards_that_have_learnt_something_are_asked_again(desk: Desk) -> None:
+    one, other = desk.upstream("a"), desk.upstream("b", "c")
+    second = asked(desk.wrong(asked(desk.request("anna", 0.0)), 0.0))
+    assert second.card is other
+    desk.wrong(second, 0.0)
+    refused(desk.request("ben", 1.0, number=1))
+    desk.router.source_renewed(one.source)
+    again = asked(desk.request("cleo", 1.0, number=2))
+    assert again.card is one
+    refused(desk.wrong(again, 1.0))
+
+
 # Standby.
 
 

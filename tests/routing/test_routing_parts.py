@@ -250,6 +250,16 @@ def test_the_cache_is_bounded_and_the_oldest_goes_first() -> None:
     assert len(cache) == 3
 
 
+def test_an_answer_that_is_told_anew_is_the_newest() -> None:
+    card = Desk().local()
+    cache = CwCache(limit=2, lifetime=15.0)
+    for number, now in ((0, 0.0), (1, 14.0), (0, 15.0), (2, 16.0)):
+        cache.put(Store(key(number), card, cw_of(b"x"), []), now)
+    assert [cache.get(key(number), 16.0) is not None for number in range(3)] == [True, False, True]
+    assert cache.get(key(0), 29.9) is not None
+    assert cache.get(key(0), 30.0) is None
+
+
 def test_the_first_answer_stays_and_cards_that_agree_are_added() -> None:
     desk = Desk()
     one, two, liar = desk.local(), desk.local(), desk.local()
