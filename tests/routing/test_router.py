@@ -20,7 +20,7 @@ from cccamd.routing import (
     Result,
     SourceTraits,
 )
-from cccamd.values import ControlWords, Refusal, Service
+from cccamd.values import ControlWords, Offer, Refusal, Service
 
 CW = cw_of(ecm()).raw
 
@@ -49,6 +49,15 @@ def test_one_question_for_many_and_then_the_cache(desk: Desk) -> None:
     assert isinstance(answer, Deliver)
     assert answer.trace.result is Result.CACHED
     assert isinstance(asked(desk.request("dan", 15.2)), Ask)
+
+
+def test_many_wait_for_one_source_although_there_are_others(desk: Desk) -> None:
+    desk.upstream("a")
+    desk.upstream("b", "c")
+    ask = asked(desk.request("anna", 0.0))
+    for name in ("ben", "cleo"):
+        assert desk.request(name, 0.1) == []
+    assert set(delivered(desk.right(ask, 0.2))) == {"anna", "ben", "cleo"}
 
 
 def test_another_provider_or_section_is_another_question(desk: Desk) -> None:
@@ -128,6 +137,15 @@ def test_who_gets_nothing_by_the_deadline_gets_nok1_and_the_late_answer_is_kept(
     assert desk.request("ben", 5.0) == []
     assert delivered(desk.right(ask, 6.0)) == {"ben": CW}
     assert set(delivered(desk.request("anna again", 7.0))) == {"anna again"}
+
+
+def test_what_is_due_at_the_same_time_is_done_in_the_order_it_came(desk: Desk) -> None:
+    desk.upstream("a")
+    names = ["anna", "ben", "cleo"]
+    for number, name in enumerate(names):
+        desk.request(name, 0.0, number=number)
+    refusals = [action.waiter for _, action in desk.wait(4.6) if isinstance(action, Refuse)]
+    assert refusals == names
 
 
 def test_a_question_that_is_never_answered_is_forgotten(desk: Desk) -> None:
@@ -461,7 +479,19 @@ def test_a_relay_is_served_by_what_does_not_pass_it(desk: Desk) -> None:
 
 def test_a_node_id_that_names_nobody_is_no_loop(desk: Desk) -> None:
     nobody = next(iter(SHARED_NODE_IDS))
-    desk.upstream("a")
+    card = desk.upstream("a")
+    desk.table.add(
+        card.source,
+        Offer(
+            share_id=card.share_id,
+            remote_id=1,
+            caid=card.caid,
+            hop=1,
+            reshare=3,
+            providers=card.providers,
+            path=(nobody, NodeId(b".......a")),
+        ),
+    )
     view = desk.view_of(node_id=nobody)
     asked(desk.request("anna", 0.0, view=view))
     assert desk.request("ben", 0.1, view=view) == []
