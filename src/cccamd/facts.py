@@ -250,7 +250,7 @@ class ShareUse(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Peer(Fact):
+class PeerStatus(Fact):
     """What is known of a program at the other end; empty texts where it says nothing."""
 
     address: str = ""
@@ -264,7 +264,7 @@ class Peer(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientStatus(Peer):
+class ClientStatus(PeerStatus):
     """One client that is logged in."""
 
     account: str
@@ -298,7 +298,7 @@ class ClientStatus(Peer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceStatus(Peer):
+class SourceStatus(PeerStatus):
     """One upstream link or one local card; what is not said of it is nothing yet."""
 
     name: str
