@@ -228,13 +228,12 @@ class Span(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceId(Fact):
-    """A channel."""
+    """A channel; its name is from CCcam.channelinfo."""
 
     caid: CaidFact
     ident: IdentFact
     sid: SidFact
     name: str | None = field(default=None, compare=False)
-    """From CCcam.channelinfo."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,29 +249,23 @@ class ShareUse(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PeerStatus(Fact):
-    """What is known of a program at the other end; empty texts where it says nothing."""
-
-    address: str = ""
-    version: str = ""
-    build: str = ""
-    revision: Annotated[Revision | None, BlankIfNone(Revision)] = None
-    """v1 or v2."""
-    extended: bool = False
-    program: str = ""
-    """What it calls itself in its partner text; of a local card, its kind."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientStatus(PeerStatus):
+class ClientStatus(Fact):
     """One client that is logged in."""
 
     account: str
     line: int
     """Its F-line in the configuration."""
+    address: str
     port: int
+    version: str
+    build: str
+    revision: Annotated[Revision | None, BlankIfNone(Revision)]
+    """Of the CCcam protocol; empty for others."""
+    extended: bool
+    program: str
+    """What it calls itself in its partner text; empty without one."""
     node_id: NodeIdFact | None
-    """None for a client whose protocol knows no such thing."""
+    """null for a client whose protocol knows no such thing."""
     connected_at: float
     heard_at: float
     """When it last asked for something."""
@@ -298,7 +291,7 @@ class ClientStatus(PeerStatus):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceStatus(PeerStatus):
+class SourceStatus(Fact):
     """One upstream link or one local card; what is not said of it is nothing yet."""
 
     name: str
@@ -311,6 +304,14 @@ class SourceStatus(PeerStatus):
     """Since when it can be asked; null: it cannot."""
     next_attempt_at: float | None = None
     last_failure: str = ""
+    address: str = ""
+    version: str = ""
+    build: str = ""
+    revision: Annotated[Revision | None, BlankIfNone(Revision)] = None
+    """Of the CCcam protocol; empty for others."""
+    extended: bool = False
+    program: str = ""
+    """What it calls itself in its partner text; of a local card, its kind."""
     node_id: NodeIdFact | None = None
     in_flight: Annotated[int, Metric("cccamd_source_requests_in_flight", "ECMs it works on.")] = 0
     """ECMs that it works on."""

@@ -16,6 +16,10 @@ SA_LENGTH = 4
 CW_LENGTH = 16
 HALF_LENGTH = 8
 
+EVEN_TABLE_ID, ODD_TABLE_ID = ECM_TABLE_IDS = (0x80, 0x81)
+"""The first byte of an ECM: it toggles with each crypto period."""
+EMM_TABLE_IDS = range(0x82, 0x90)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ControlWords:

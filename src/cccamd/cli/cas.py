@@ -25,8 +25,6 @@ from cccamd.ids import (
 from cccamd.lab.cas import (
     KEY_LENGTH,
     NONCE_LENGTH,
-    SA_LENGTH,
-    UA_LENGTH,
     Addressee,
     CardKeys,
     CasError,
@@ -44,7 +42,7 @@ from cccamd.lab.cas import (
     parse_key_id,
 )
 from cccamd.lab.storage import read_key_file, replace_key_file
-from cccamd.values import CW_LENGTH, ControlWords, with_checksums
+from cccamd.values import CW_LENGTH, SA_LENGTH, UA_LENGTH, ControlWords, with_checksums
 
 PERIOD_SECONDS = 10
 """The usual crypto period; only the default of `ecm --period` counts in it."""

@@ -5,10 +5,8 @@ from typing import Final
 
 from cccamd.doctor.finding import Check, Finding, Verdict
 from cccamd.doctor.wording import count
-from cccamd.machine import Supply
+from cccamd.machine import RESERVED_FILES, Supply
 
-RESERVED_FILES: Final = 128
-"""For logs, the interpreter and what else is open."""
 LOGINS_AT_ONCE: Final = 64
 """Connections that have not logged in yet: after a power cut all receivers come at once."""
 MEBIBYTE: Final = 2**20

@@ -15,8 +15,6 @@ from typing import Any, Generic, TypeVar
 from cccamd.errors import CccamdError
 from cccamd.ids import Ident, Sid, format_sid
 from cccamd.localcards.card import (
-    SA_LENGTH,
-    UA_LENGTH,
     CannotDecode,
     CardConfig,
     CardOptions,
@@ -24,7 +22,7 @@ from cccamd.localcards.card import (
     EmmRefused,
     LocalCard,
 )
-from cccamd.values import ControlWords
+from cccamd.values import SA_LENGTH, UA_LENGTH, ControlWords
 
 T = TypeVar("T")
 

@@ -24,10 +24,11 @@ from cccamd.machine.files import (
 from cccamd.machine.firewall import Ruleset, look_at_rules
 from cccamd.machine.packetfilter import Fate, FirstPacket
 from cccamd.machine.ports import PortHolder, Process, holder_of, try_to_bind
-from cccamd.machine.resources import Supply, look_at_supply
+from cccamd.machine.resources import RESERVED_FILES, Supply, look_at_supply
 from cccamd.machine.users import SystemUser, find_unit_user, group_name, user_numbered
 
 __all__ = [
+    "RESERVED_FILES",
     "Addresses",
     "Fate",
     "FileState",

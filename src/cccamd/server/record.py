@@ -19,7 +19,7 @@ from cccamd.server.loglines import (
 from cccamd.server.observers import Observers
 from cccamd.server.usage import ClientUsage, Totals
 from cccamd.setup.cccamcfg import FLine
-from cccamd.values import ControlWords, Emm, Fingerprint, Refusal, Request
+from cccamd.values import ECM_TABLE_IDS, ControlWords, Emm, Fingerprint, Refusal, Request
 from cccamd.watch import (
     ClientLoggedIn,
     ClientLoggedOut,
@@ -35,7 +35,6 @@ _NUMBERS = count()
 """Clients in the order they came: what the sampling under great load goes by."""
 TEXTS_LIMIT = 5
 """How many texts of one client are told; a log is not its blackboard."""
-ECM_TABLE_IDS = (0x80, 0x81)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

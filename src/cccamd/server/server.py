@@ -12,6 +12,7 @@ from cccamd import PROGRAM
 from cccamd.cards import CardTable
 from cccamd.facts import Snapshot
 from cccamd.ids import format_node_id
+from cccamd.machine import RESERVED_FILES
 from cccamd.net import Admission, AdmissionLimits, Listener, TaskSet
 from cccamd.routing import CwCache, EmmGate, LoopDetected, Priorities, Router, RouterSettings
 from cccamd.server.exchange import Exchange
@@ -46,8 +47,6 @@ REFRESH_DELAY: Final = 0.1
 """Seconds that card changes are gathered before clients are told of them."""
 SUM_INTERVAL: Final = 10.0
 """Seconds between two looks for lines that were counted and not written."""
-RESERVED_FILES: Final = 128
-"""File descriptors that upstreams, logs and the interpreter may need."""
 
 
 class Server:

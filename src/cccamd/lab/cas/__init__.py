@@ -15,8 +15,6 @@ from cccamd.lab.cas.emm import (
 )
 from cccamd.lab.cas.headend import HeadEnd, IssuedCard
 from cccamd.lab.cas.keys import (
-    SA_LENGTH,
-    UA_LENGTH,
     CardKeys,
     GroupKey,
     KeyFile,
@@ -32,8 +30,6 @@ from cccamd.lab.cas.smartcard import decode, learn
 __all__ = [
     "KEY_LENGTH",
     "NONCE_LENGTH",
-    "SA_LENGTH",
-    "UA_LENGTH",
     "Addressee",
     "CardKeys",
     "CasError",

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 from cccamd.ids import Caid, Sid
 from cccamd.lab.cas.section import CasError, Section, parse_section, seal_section
-from cccamd.values import CW_LENGTH, ControlWords
-
-EVEN_TABLE_ID = 0x80
-ODD_TABLE_ID = 0x81
+from cccamd.values import CW_LENGTH, EVEN_TABLE_ID, ODD_TABLE_ID, ControlWords
 
 _HEADER_LENGTH = 8  # sid, key id, period
 _HEADER_LENGTHS = {EVEN_TABLE_ID: _HEADER_LENGTH, ODD_TABLE_ID: _HEADER_LENGTH}

@@ -29,7 +29,7 @@ from cccamd.lab.ts import (
     SectionWriter,
     scramble,
 )
-from cccamd.values import CW_LENGTH, ControlWords, with_checksums
+from cccamd.values import HALF_LENGTH, ControlWords, with_checksums
 
 ECM_INTERVAL = 0.1
 """Seconds of stream between repetitions of an ECM: broadcasters take 0.1 to 0.2."""
@@ -198,7 +198,7 @@ class Scrambler:
         self._send_ecm()
 
     def _new_cw(self) -> bytes:
-        return with_checksums(self._random_bytes(CW_LENGTH // 2))
+        return with_checksums(self._random_bytes(HALF_LENGTH))
 
     def _send_ecm(self) -> None:
         self._ecm_due_at = self._clock.elapsed + ECM_INTERVAL

@@ -11,7 +11,6 @@ from cccamd.ids import Caid, Sid
 from cccamd.lab.cas import (
     KEY_LENGTH,
     NONCE_LENGTH,
-    UA_LENGTH,
     Addressee,
     CardKeys,
     EcmHeader,
@@ -21,6 +20,7 @@ from cccamd.lab.cas import (
     ServiceKey,
 )
 from cccamd.lab.demo.scrambler import CwPeriod, Scrambler
+from cccamd.values import UA_LENGTH
 
 KEY_ID = 1
 EMM_AT = 0.25

@@ -10,8 +10,8 @@ from functools import cache
 
 from cccamd.errors import CccamdError
 from cccamd.lab.ts.packets import HEADER_LENGTH, PACKET_LENGTH, Packet, Parity
+from cccamd.values import HALF_LENGTH
 
-HALF_LENGTH = 8
 PayloadSpan = tuple[int, int]
 """Where a payload lies in a buffer: offset and length."""
 

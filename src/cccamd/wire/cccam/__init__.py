@@ -43,6 +43,7 @@ from cccamd.wire.cccam.offers import (
     serialize_offer,
     serialize_withdrawal,
 )
+from cccamd.wire.cccam.protocol import ANSWER_TIMEOUT, LOGIN_TIMEOUT, QUEUE_LIMIT
 from cccamd.wire.cccam.server import ServerProtocol
 from cccamd.wire.cccam.versions import (
     ALL_CAPABILITIES,
@@ -56,13 +57,16 @@ from cccamd.wire.cccam.versions import (
 
 __all__ = [
     "ALL_CAPABILITIES",
+    "ANSWER_TIMEOUT",
     "BUILDS",
     "DEFAULT_VERSION",
     "ECM_LIMIT",
     "EMM_LIMIT",
+    "LOGIN_TIMEOUT",
     "NODE_ID_RANDOM_LENGTH",
     "NOK_COMMANDS",
     "PAYLOAD_LIMIT",
+    "QUEUE_LIMIT",
     "SEED_RANDOM_LENGTH",
     "SIDS_LIMIT",
     "USER_LENGTH",

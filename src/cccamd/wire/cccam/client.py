@@ -49,7 +49,7 @@ from cccamd.wire.cccam.messages import (
 )
 from cccamd.wire.cccam.nodeids import offers_partner
 from cccamd.wire.cccam.offers import parse_offer, parse_withdrawal
-from cccamd.wire.cccam.protocol import Endpoint, Rule
+from cccamd.wire.cccam.protocol import ANSWER_TIMEOUT, LOGIN_TIMEOUT, Endpoint, Rule
 from cccamd.wire.cccam.server import BURNT_LENGTH
 from cccamd.wire.cccam.versions import (
     ALL_CAPABILITIES,
@@ -109,8 +109,8 @@ class ClientProtocol(Endpoint[ClientEvent]):
         now: float,
         version: Version = DEFAULT_VERSION,
         want_emus: bool = False,
-        login_timeout: float = 10.0,
-        answer_timeout: float = 8.0,
+        login_timeout: float = LOGIN_TIMEOUT,
+        answer_timeout: float = ANSWER_TIMEOUT,
         offer: Capabilities = ALL_CAPABILITIES,
     ) -> None:
         """Wait for the server's seed.

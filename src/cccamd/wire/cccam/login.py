@@ -5,6 +5,7 @@ from typing import Final
 
 from cccamd.ids import NodeId
 from cccamd.wire.cccam.client import ClientProtocol
+from cccamd.wire.cccam.protocol import ANSWER_TIMEOUT, LOGIN_TIMEOUT
 from cccamd.wire.cccam.versions import DEFAULT_VERSION, Version
 
 CHECK_FREE_VERSION: Final = Version(2, 0, 11)
@@ -31,8 +32,8 @@ class Target:
     version: Version = DEFAULT_VERSION
     """What we announce; below 2.2.0 makes both sides speak v1."""
     want_emus: bool = False
-    login_timeout: float = 10.0
-    answer_timeout: float = 8.0
+    login_timeout: float = LOGIN_TIMEOUT
+    answer_timeout: float = ANSWER_TIMEOUT
 
 
 class Caller:

@@ -25,6 +25,12 @@ from cccamd.wire.cccam.frames import (
 from cccamd.wire.cccam.versions import ALL_CAPABILITIES, Capabilities
 from cccamd.wire.link import Closed, CloseReason, Remark, State
 
+LOGIN_TIMEOUT = 10.0
+"""Seconds from the connection to the end of the login."""
+ANSWER_TIMEOUT = 8.0
+"""Seconds after which a server that has not answered an ECM is given up."""
+QUEUE_LIMIT = 64
+"""ECMs of one client that wait for their turn."""
 HANDSHAKE_BUFFER_LIMIT = 4096
 """More than any login plus the first frames that a hasty client sends behind it."""
 

@@ -42,7 +42,7 @@ from cccamd.wire.cccam.messages import (
 )
 from cccamd.wire.cccam.nodeids import offers_partner
 from cccamd.wire.cccam.offers import fitted, serialize_offer, serialize_withdrawal
-from cccamd.wire.cccam.protocol import Endpoint, Rule
+from cccamd.wire.cccam.protocol import LOGIN_TIMEOUT, QUEUE_LIMIT, Endpoint, Rule
 from cccamd.wire.cccam.versions import (
     ALL_CAPABILITIES,
     BUILDS,
@@ -101,8 +101,8 @@ class ServerProtocol(Endpoint[ServerEvent]):
         program: str,
         random: bytes,
         now: float,
-        login_timeout: float = 10.0,
-        queue_limit: int = 64,
+        login_timeout: float = LOGIN_TIMEOUT,
+        queue_limit: int = QUEUE_LIMIT,
         version_for: Callable[[bytes], Version] = _default_version,
         offer: Capabilities = ALL_CAPABILITIES,
     ) -> None:
