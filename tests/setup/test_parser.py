@@ -10,8 +10,7 @@ from reading import FOLDER, KINDS, read, told
 
 from cccamd.cards import SourcePolicy
 from cccamd.localcards import CardOptions
-from cccamd.localcards.fixed import FixedCard
-from cccamd.localcards.test import TestCard
+from cccamd.localcards.kinds import FixedCard, TestCard
 from cccamd.routing import CwCache, RouterSettings
 from cccamd.setup.toml import Limits, TomlConfig, parse
 from cccamd.wire.cccam import Version
