@@ -14,7 +14,7 @@ from cccamd.cards import (
     difference,
     judge,
 )
-from cccamd.ids import ShareId, Sid
+from cccamd.ids import Ident, ShareId, Sid
 from cccamd.values import Offer, Provider
 from cccamd.wire.cccam import (
     PAYLOAD_LIMIT,
@@ -54,6 +54,15 @@ def test_who_may_not_send_emms_learns_no_ua() -> None:
     passed_on = told(message, emm_allowed=False)
     assert passed_on is not None
     assert passed_on.ua == bytes(8)
+
+
+def test_who_may_not_send_emms_learns_no_shared_address() -> None:
+    shared = (Provider(Ident(0x80), b"\0\0\xaa\x01"), Provider(Ident(0x81), b"\0\0\xaa\x02"))
+    message = announced(77, "x", providers=shared)
+    for allowed, expected in ((True, shared), (False, providers(0x80, 0x81))):
+        passed_on = told(message, emm_allowed=allowed)
+        assert passed_on is not None
+        assert passed_on.providers == expected
 
 
 def test_a_local_card_is_announced_with_provider_0_and_its_own_reshare() -> None:

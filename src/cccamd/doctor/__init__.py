@@ -4,6 +4,6 @@ Each check has a file of its own: a pure function judges, small functions look a
 """
 
 from cccamd.doctor.examination import Request, examine
-from cccamd.doctor.finding import Check, Finding, Verdict, worst
+from cccamd.doctor.finding import Finding, Verdict, worst
 
-__all__ = ["Check", "Finding", "Request", "Verdict", "examine", "worst"]
+__all__ = ["Finding", "Request", "Verdict", "examine", "worst"]
