@@ -13,9 +13,11 @@ from cccamd.net.failures import ConnectError, Step, explain_connect_error, expla
 from cccamd.net.link import Link, LinkState, LinkWaiting
 from cccamd.net.listener import FAMILY_MISSING, Listener, ListenError, open_sockets
 from cccamd.net.tasks import TaskSet
+from cccamd.net.trial import SEED_LENGTH, Trial, is_seed, try_server
 
 __all__ = [
     "FAMILY_MISSING",
+    "SEED_LENGTH",
     "Admission",
     "AdmissionLimits",
     "Alarm",
@@ -35,10 +37,13 @@ __all__ = [
     "Step",
     "Target",
     "TaskSet",
+    "Trial",
     "comes_from",
     "dial",
     "explain_connect_error",
     "explain_listen_error",
+    "is_seed",
     "open_sockets",
     "peer_address",
+    "try_server",
 ]

@@ -1,4 +1,4 @@
-"""Go to one C-line's server step by step, and note how far one gets."""
+"""Go to one server step by step, and note how far one gets."""
 
 import asyncio
 import socket
@@ -9,14 +9,9 @@ from typing import Final
 
 from cccamd.ids import NodeId
 from cccamd.machine import connect_time
-from cccamd.net import (
-    Client,
-    ConnectError,
-    Identity,
-    Step,
-    Target,
-    explain_connect_error,
-)
+from cccamd.net.client import Client
+from cccamd.net.dial import Identity, Target
+from cccamd.net.failures import ConnectError, Step, explain_connect_error
 from cccamd.wire.cccam import CardAdded, is_original_seed, is_partner_seed
 
 STEP_TIMEOUT: Final = 5.0
