@@ -1,74 +1,148 @@
-"""What may be seen of a running server: frozen values for pages, commands and tests.
+"""What may be seen of a running server: each fact is declared here, once, for everybody.
 
-A `Snapshot` is made on demand, costs nothing in between, and holds no secret. Durations are
-seconds, `*_at` is seconds since the epoch.
+Pages, `/api` and its description, `status`, `explain`, `doctor` and the metrics show these
+values under these names; docs/design/facts.md says how one is added. A `Snapshot` is made on
+demand, costs nothing in between, and holds no secret. Durations are seconds, `*_at` is seconds
+since 1970. The text below a field is what the description of `/api` says about it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Generic, TypeVar
 
-from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.ids import (
+    Caid,
+    Ident,
+    NodeId,
+    ShareId,
+    Sid,
+    format_caid,
+    format_ident,
+    format_node_id,
+    format_share_id,
+    format_sid,
+    parse_caid,
+    parse_ident,
+    parse_node_id,
+    parse_sid,
+)
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
+
+T = TypeVar("T")
 
 ACTIVE_SECONDS: Final = 20
 """A client that asked for something within this time is active."""
 
 
+# How JSON has them.
+
+
 @dataclass(frozen=True, slots=True)
-class ServiceId:
-    """What a client watches."""
+class AsText(Generic[T]):
+    """An id in JSON: the text that people know, in so many hex digits.
 
-    caid: Caid
-    ident: Ident
-    sid: Sid
+    pydantic calls the methods, and only who reads or writes JSON has pydantic loaded.
+    """
+
+    show: Callable[[T], str]
+    read: Callable[[str], T]
+    pattern: str
+    example: str
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: "GetCoreSchemaHandler"
+    ) -> "CoreSchema":
+        """Read a text, write a text."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(
+            self.read,
+            core_schema.str_schema(pattern=self.pattern),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                self.show, return_schema=core_schema.str_schema()
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: "CoreSchema", handler: "GetJsonSchemaHandler"
+    ) -> "JsonSchemaValue":
+        """Describe the text."""
+        return {"type": "string", "pattern": self.pattern, "examples": [self.example]}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareUse:
-    """How often one CAID and provider was asked for, and answered with a CW."""
+@dataclass(frozen=True, slots=True)
+class BlankIfNone:
+    """A word of an enum in JSON, which is the empty text where there is none."""
 
-    local: bool
-    """Answered by a card of ours; else by one of an upstream."""
-    caid: Caid
-    ident: Ident
-    asked: int
-    answered: int
+    words: type[Enum]
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: "GetCoreSchemaHandler"
+    ) -> "CoreSchema":
+        """Read a word or nothing, write a word or nothing."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(
+            lambda given: None if given == "" else given,
+            handler(source),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda word: "" if word is None else word.value,
+                return_schema=core_schema.str_schema(),
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: "CoreSchema", handler: "GetJsonSchemaHandler"
+    ) -> "JsonSchemaValue":
+        """List the words."""
+        return {"type": "string", "enum": [*(word.value for word in self.words), ""]}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientStatus:
-    """One client that is logged in."""
+CaidFact = Annotated[
+    Caid,
+    AsText(format_caid, parse_caid, "^[0-9A-Fa-f]{1,4}$", "0B00"),
+]
+IdentFact = Annotated[
+    Ident,
+    AsText(format_ident, parse_ident, "^[0-9A-Fa-f]{1,6}$", "030B00"),
+]
+SidFact = Annotated[Sid, AsText(format_sid, parse_sid, "^[0-9A-Fa-f]{1,4}$", "1D80")]
+ShareIdFact = Annotated[
+    ShareId,
+    AsText(format_share_id, lambda text: ShareId(int(text, 16)), "^[0-9A-Fa-f]{1,8}$", "0000006A"),
+]
+NodeIdFact = Annotated[
+    NodeId,
+    AsText(format_node_id, parse_node_id, "^[0-9A-Fa-f]{16}$", "380ceca0f39150d3"),
+]
 
-    account: str
-    line: int
-    """Its F-line."""
-    address: str
-    port: int
-    version: str
-    build: str
-    revision: str
-    """`v1` or `v2`."""
-    extended: bool
-    program: str
-    """What it calls itself in its partner text; empty without one."""
-    node_id: NodeId
-    connected_at: float
-    heard_at: float
-    """When it last asked for something."""
-    ecms_asked: int
-    ecms_answered: int
-    """With a CW."""
-    emms_sent: int
-    emms_passed: int
-    pending: int
-    cards: int
-    """How many it was told of."""
-    service: ServiceId | None
-    last_result: str
-    """`CW`, `NOK1`, `NOK2`, or empty."""
-    last_source: str
-    last_seconds: float | None
-    uses: tuple[ShareUse, ...]
+
+# How Prometheus has them.
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """The name and the help that a number has among the metrics; a tuple's is its length."""
+
+    name: str
+    text: str
+    grows: bool = False
+    """It only ever grows: a counter, to whose name `_total` is added."""
+
+
+class Fact:
+    """Base: the texts below the fields describe them."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar = {"use_attribute_docstrings": True}
+
+
+# Words.
 
 
 class SourceKind(Enum):
@@ -78,86 +152,218 @@ class SourceKind(Enum):
     CCCAM = "CCcam server"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceStatus:
-    """One upstream link or one local card."""
+class LinkState(Enum):
+    """What a link is doing; the value is for people. A local card is always up."""
 
-    name: str
-    """`host:port` as in the C-line, or the name of the card."""
-    kind: SourceKind
-    line: int
-    """Its C-line; 0 for a local card."""
-    state: str
-    """`up`, `connecting`, `logging in`, `waiting`; a local card is always up."""
-    up_at: float | None
-    next_attempt_at: float | None
-    last_failure: str
+    CONNECTING = "connecting"
+    LOGGING_IN = "logging in"
+    UP = "up"
+    WAITING = "waiting"
+    NOT_RUNNING = "not running"
+    """There is no server: only its files were looked at."""
+
+
+class EcmResult(Enum):
+    """How a request ended."""
+
+    CW = "CW"
+    NOK1 = "NOK1"
+    NOK2 = "NOK2"
+
+
+class Revision(Enum):
+    """Which of the two forms of the CCcam protocol is spoken."""
+
+    V1 = "v1"
+    V2 = "v2"
+
+
+class Tone(Enum):
+    """Whether it is good news; the value is for style sheets."""
+
+    GOOD = "good"
+    PLAIN = "plain"
+    BAD = "bad"
+
+
+class Span(Enum):
+    """How far back to look at answer times."""
+
+    MINUTES = "minutes"
+    DAY = "day"
+
+    @property
+    def step(self) -> int:
+        """The seconds that are summed up in one point."""
+        return 5 if self is Span.MINUTES else 60
+
+    @property
+    def length(self) -> int:
+        """The whole span in seconds."""
+        return 600 if self is Span.MINUTES else 86_400
+
+
+# Clients, sources, cards.
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceId(Fact):
+    """A channel."""
+
+    caid: CaidFact
+    ident: IdentFact
+    sid: SidFact
+    name: str | None = field(default=None, compare=False)
+    """From CCcam.channelinfo."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareUse(Fact):
+    """How often one CAID and provider was asked for, and answered with a CW."""
+
+    local: bool
+    """Answered by a card of ours; else by one of an upstream."""
+    caid: CaidFact
+    ident: IdentFact
+    asked: int
+    answered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer(Fact):
+    """What is known of a program at the other end; empty texts where it says nothing."""
+
     address: str
     version: str
     build: str
-    revision: str
+    revision: Annotated[Revision | None, BlankIfNone(Revision)]
+    """v1 or v2."""
     extended: bool
     program: str
-    node_id: NodeId | None
-    in_flight: int
-    cards_by_hop: tuple[tuple[int, int], ...]
-    """Pairs of hop (distance from us) and number of cards."""
-    cards_rejected: int
-    asked: int
-    answered: int
-    usual_seconds: float | None
-    """Its usual answer time as the router knows it."""
-    uses: tuple[ShareUse, ...]
-    group: str
-    rank: int
-
-    @property
-    def cards(self) -> int:
-        """How many cards came from here."""
-        return sum(count for _, count in self.cards_by_hop)
+    """What it calls itself in its partner text; of a local card, its kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CardStatus:
+class ClientStatus(Peer):
+    """One client that is logged in."""
+
+    account: str
+    line: int
+    """Its F-line in the configuration."""
+    port: int
+    node_id: NodeIdFact
+    connected_at: float
+    heard_at: float
+    """When it last asked for something."""
+    ecms_asked: int
+    ecms_answered: int
+    """With a CW."""
+    emms_sent: int
+    emms_passed: int
+    pending: Annotated[
+        int, Metric("cccamd_requests_pending", "ECMs of clients without an answer yet.")
+    ]
+    """ECMs without an answer yet."""
+    cards: int
+    """How many cards it was told of."""
+    service: ServiceId | None
+    """What it watches."""
+    last_result: Annotated[EcmResult | None, BlankIfNone(EcmResult)]
+    """CW, NOK1, NOK2 or empty."""
+    last_source: str
+    last_seconds: float | None
+    """From its last ECM to our answer."""
+    uses: tuple[ShareUse, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus(Peer):
+    """One upstream link or one local card."""
+
+    name: str
+    """host:port as in the C-line, or the name of the card."""
+    kind: SourceKind
+    line: int
+    """Its C-line; 0 for a local card."""
+    state: LinkState
+    up_at: float | None
+    """Since when it can be asked; null: it cannot."""
+    next_attempt_at: float | None
+    last_failure: str
+    node_id: NodeIdFact | None
+    in_flight: Annotated[int, Metric("cccamd_source_requests_in_flight", "ECMs it works on.")]
+    """ECMs that it works on."""
+    cards: Annotated[int, Metric("cccamd_source_cards", "Cards from it.")]
+    cards_by_hop: Mapping[int, int]
+    """Number of cards by distance from us."""
+    cards_rejected: int
+    """Cards of its list that we do not take."""
+    asked: int
+    answered: int
+    """With a CW."""
+    usual_seconds: float | None
+    """The time within which nearly all its last answers came: what the router goes by. null: it
+    was asked nothing for five minutes."""
+    uses: tuple[ShareUse, ...]
+    group: str
+    """The standby group it belongs to, or empty."""
+    rank: int
+    """Its place in the group: the lowest serves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardStatus(Fact):
     """One way to one card."""
 
     source: str
-    share_id: ShareId
+    share_id: ShareIdFact
     """At its source."""
-    own_share_id: ShareId
+    own_share_id: ShareIdFact
     """At us."""
-    caid: Caid
-    idents: tuple[Ident, ...]
+    caid: CaidFact
+    idents: tuple[IdentFact, ...]
     hop: int
     reshare: int
-    path: tuple[NodeId, ...]
-    assigned_sids: tuple[Sid, ...]
-    rejected_sids: tuple[Sid, ...]
+    path: tuple[NodeIdFact, ...]
+    """Nodes from its origin to the source."""
+    assigned_sids: tuple[SidFact, ...]
+    rejected_sids: tuple[SidFact, ...]
     seen_by: tuple[str, ...]
-    """The accounts of clients, logged in now, that were told of it."""
+    """Accounts, logged in now, that were told of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """A whole server at one moment."""
+class ServerStatus(Fact):
+    """The server itself."""
 
     at: float
-    started_at: float
+    """The moment that all this is about."""
+    started_at: Annotated[float, Metric("cccamd_start_time_seconds", "Start, seconds since 1970.")]
     program: str
-    node_id: NodeId
+    node_id: NodeIdFact
     config_path: str
-    accounts: tuple[str, ...]
-    """All of them, also those that are not logged in."""
-    clients: tuple[ClientStatus, ...]
-    sources: tuple[SourceStatus, ...]
-    cards: tuple[CardStatus, ...]
+    accounts: Annotated[tuple[str, ...], Metric("cccamd_accounts", "F-lines in use.")]
+    """All accounts, logged in or not."""
     ecms_total: int
     emms_total: int
     logins_failed: int
-    connections_refused: int
-    pending_logins: int
+    connections_refused: Annotated[
+        int, Metric("cccamd_connections_refused", "Connections closed unheard.", grows=True)
+    ]
+    """Connections that were closed before their first byte."""
+    pending_logins: Annotated[int, Metric("cccamd_logins_pending", "Connections before login.")]
+    """Connections that have not logged in yet."""
     peak_pending: int
-    """The most requests of one client that were ever open at once."""
+    """Most ECMs of one client that were ever open at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot(ServerStatus):
+    """A server at one moment, and all there is in it."""
+
+    clients: tuple[ClientStatus, ...]
+    sources: tuple[SourceStatus, ...]
+    cards: tuple[CardStatus, ...]
 
 
 def is_active(client: ClientStatus, at: float) -> bool:
@@ -168,3 +374,143 @@ def is_active(client: ClientStatus, at: float) -> bool:
 def active_clients(snapshot: Snapshot) -> list[ClientStatus]:
     """All clients that are active."""
     return [client for client in snapshot.clients if is_active(client, snapshot.at)]
+
+
+# What happened.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note(Fact):
+    """One thing that happened; `subject` and `text` make a sentence."""
+
+    at: float
+    tone: Tone
+    subject: str
+    """An account, a source or an address."""
+    text: str
+    account: str = ""
+    """Whom it is about, when it is about an account."""
+    service: ServiceId | None = None
+    """The channel that the sentence ends with."""
+    times: int = 1
+    """How often, with nothing else of this subject in between; `at` is the last time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Margin(Fact):
+    """The time left before a key was needed, when its CW arrived."""
+
+    at: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelMargin(ServiceId):
+    """A channel that is being watched, and how much time is left before each key is needed."""
+
+    account: str
+    period: float | None
+    """Seconds between two changes of the key; null: not known yet."""
+    margin: float | None
+    """Seconds left when the last CW came; negative: the picture froze."""
+    margins: tuple[Margin, ...] = ()
+    """The last ones, the oldest first."""
+    forecast: str = ""
+    """Says so when the trend goes to zero; else empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze(ServiceId):
+    """A picture that stood still, and what happened around it."""
+
+    at: float
+    """When the key was needed."""
+    account: str
+    seconds: float
+    """How long, as far as is known."""
+    over: bool
+    """It is not frozen any more."""
+    source: str
+    cause: str
+    around: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeReport(Fact):
+    """Margins of watched channels, and freezes."""
+
+    channels: tuple[ChannelMargin, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
+    """The newest first."""
+
+
+# Answer times.
+
+
+@dataclass(frozen=True, slots=True)
+class Point(Fact):
+    """The answers of a few seconds; times are 0 when nothing was answered."""
+
+    at: float
+    """When they begin."""
+    answered: int
+    refused: int
+    median: float
+    percentile95: float
+    longest: float
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTimes(Fact):
+    """The answer times of one source: its own, without our waiting."""
+
+    source: str
+    points: tuple[Point, ...]
+    """The oldest first; intervals in which nothing happened are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTimes(Fact):
+    """The answer times of one channel, as its viewers saw them."""
+
+    service: ServiceId
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryReport(Fact):
+    """Answer times of sources and channels."""
+
+    at: float
+    """Up to when."""
+    span: Span
+    step: int
+    """Seconds that one point stands for."""
+    sources: tuple[SourceTimes, ...]
+    channels: tuple[ChannelTimes, ...]
+
+
+# Everything at once.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System(Fact):
+    """All cards of one CAID."""
+
+    caid: CaidFact
+    cards: int
+    nearest_hop: int
+    idents: tuple[IdentFact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status(Fact):
+    """What goes on: all but the single cards."""
+
+    server: ServerStatus
+    clients: tuple[ClientStatus, ...]
+    sources: tuple[SourceStatus, ...]
+    systems: tuple[System, ...]
+    notes: tuple[Note, ...]
+    """What happened lately, the newest first."""
+    channels: tuple[ChannelMargin, ...]

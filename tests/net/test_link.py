@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from peer import CW, ECM, HOST, Peer, Server, free_port, listens, until
 
+from cccamd.facts import LinkState
 from cccamd.net import (
     Backoff,
     Connected,
     Identity,
     Link,
-    LinkState,
     LinkWaiting,
     Target,
 )

@@ -5,11 +5,17 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from contexts import channel_name, provider_name
+from contexts import provider_name
 from hypothesis import given
 from hypothesis import strategies as st
 from readers import BlackHole, Panel, Php, Ts2, Vix
-from snapshots import (
+
+from cccamd.facts import EcmResult, Snapshot
+from cccamd.ids import Caid, Ident
+from cccamd.oldinfo.oldpages import OLD_TEXTS, old_page
+from cccamd.oldinfo.oldtables import Look
+from cccamd.web.oldwords import heading, home_block
+from fact_factory import (
     LOCAL,
     NOW,
     OFFLINE,
@@ -18,18 +24,13 @@ from snapshots import (
     a_client,
     a_household,
     a_local_source,
+    a_service,
     a_snapshot,
     a_source,
     a_use,
 )
 
-from cccamd.facts import Snapshot
-from cccamd.ids import Caid, Ident
-from cccamd.oldinfo.oldpages import OLD_TEXTS, old_page
-from cccamd.oldinfo.oldtables import Look
-from cccamd.web.oldwords import heading, home_block
-
-LOOK = Look(channel_name=channel_name, provider_name=provider_name)
+LOOK = Look(provider_name=provider_name)
 TABLES = ("clients", "activeclients", "servers", "shares", "providers")
 COLUMNS = {"clients": 8, "activeclients": 8, "servers": 7, "shares": 7, "providers": 4}
 MINIMUM = {"clients": 8, "activeclients": 8, "servers": 7, "shares": 7, "providers": 5}
@@ -49,7 +50,7 @@ def crowd(number: int = 300) -> Snapshot:
         for index in range(number)
     )
     cards = (a_card(share_id=index, caid=Caid(0x100 + index), hop=2) for index in range(number))
-    source = a_source(cards_by_hop=((2, number),))
+    source = a_source(cards_by_hop={2: number})
     return a_snapshot(clients=tuple(clients), sources=(source,), cards=tuple(cards))
 
 
@@ -228,9 +229,9 @@ def test_a_client_that_just_came_has_been_there_for_a_second() -> None:
     ("changes", "shown"),
     [
         ({}, "Das Erste (ok)"),
-        ({"last_result": "NOK1"}, "Das Erste (nok1)"),
-        ({"last_result": "NOK2"}, "Das Erste (nok2)"),
-        ({"last_result": ""}, ""),
+        ({"last_result": EcmResult.NOK1}, "Das Erste (nok1)"),
+        ({"last_result": EcmResult.NOK2}, "Das Erste (nok2)"),
+        ({"last_result": None}, ""),
         ({"service": None}, ""),
     ],
 )
@@ -243,8 +244,7 @@ def test_last_used_share(changes: dict[str, object], shown: str) -> None:
 
 
 def test_a_service_without_a_name_is_shown_in_numbers() -> None:
-    look = replace(LOOK, channel_name=lambda caid, ident, sid: None)
-    document = page("clients", a_snapshot(clients=(a_client(),)), look)
+    document = page("clients", a_snapshot(clients=(a_client(service=a_service(name=None)),)))
     (row,) = BlackHole.rows(document, heading="Last used share")
     assert row[7] == "0500:032830:1d80 (ok)"
     assert [found.start() for found in re.finditer(":", row[7])] == [4, 11]
@@ -345,7 +345,7 @@ def test_shares_belong_to_servers_of_the_same_name() -> None:
 
 def test_a_card_of_ours_is_never_taken_for_a_servers() -> None:
     snapshot = a_snapshot(
-        sources=(a_local_source("box:12000"), a_source("other:12000", cards_by_hop=())),
+        sources=(a_local_source("box:12000"), a_source("other:12000", cards_by_hop={})),
         cards=(a_card("box:12000", hop=1),),
     )
     servers = Ts2.servers(page("servers", snapshot))
@@ -418,9 +418,14 @@ texts = st.text(max_size=30) | st.sampled_from(
 
 @given(texts, texts, texts, texts)
 def test_hostile_names_break_nothing(user: str, host: str, version: str, name: str) -> None:
-    look = Look(timing=True, channel_name=lambda *_: name, provider_name=lambda *_: name)
+    look = Look(timing=True, provider_name=lambda *_: name)
+    watched = a_service(name=name)
     snapshot = a_snapshot(
-        clients=(a_client(user, version=version), a_client("second"), a_client(user)),
+        clients=(
+            a_client(user, version=version, service=watched),
+            a_client("second", service=watched),
+            a_client(user, service=watched),
+        ),
         sources=(a_local_source(user), a_source(f"{host}:1", version=version)),
         cards=(a_card(f"{host}:1"), a_card(user, idents=(Ident(7),))),
     )

@@ -7,25 +7,25 @@ from contextlib import suppress
 
 import pytest
 from browsing import exchange, get, serving
-from contexts import a_context, channel_name, provider_name
+from contexts import a_context, provider_name
+from fastapi import FastAPI
 from readers import Php, Ts2, Vix
-from snapshots import a_household
-from starlette.applications import Starlette
 
 from cccamd.oldinfo.oldpages import old_page_routes
 from cccamd.oldinfo.oldtables import Look
 from cccamd.web import serving as web_serving
 from cccamd.web.app import create_app
 from cccamd.web.context import Login
+from fact_factory import a_household
 
 NAMES = ("clients", "activeclients", "servers", "shares", "providers", "entitlements")
 PATHS = ("/", *(f"/{name}" for name in NAMES))
 PASSED = "HTTP/1.1 200 OK"
 
 
-def an_app(login: Login | None = None) -> Starlette:
+def an_app(login: Login | None = None) -> FastAPI:
     context = a_context(a_household, login=login)
-    look = Look(channel_name=channel_name, provider_name=provider_name)
+    look = Look(provider_name=provider_name)
     routes = old_page_routes(snapshot=a_household, look=lambda: look)
     return create_app(context, routes=routes)
 

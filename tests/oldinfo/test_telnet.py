@@ -7,10 +7,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from contexts import channel_name, provider_name
+from contexts import provider_name
 from hypothesis import given
 from hypothesis import strategies as st
-from snapshots import a_card, a_household
 
 from cccamd.facts import Snapshot
 from cccamd.net.listener import ListenError
@@ -18,8 +17,9 @@ from cccamd.oldinfo.infoport import CONNECTIONS_LIMIT, INPUT_LIMIT, InfoListener
 from cccamd.oldinfo.oldtables import Look, clients_text
 from cccamd.oldinfo.telnet import COMMANDS, TelnetDialogue, telnet_answer, telnet_refusal
 from cccamd.web.context import Login
+from fact_factory import a_card, a_household
 
-LOOK = Look(channel_name=channel_name, provider_name=provider_name)
+LOOK = Look(provider_name=provider_name)
 GREETING = b"Welcome to the CCcam information client.\n"
 LOGIN = Login(username="me", password="geheim€")
 NO_LOGIN = Login()

@@ -2,12 +2,12 @@
 
 from laboratory import ask, cards_of, expected_cw, running
 
+from cccamd.facts import EcmResult, LinkState, Revision
 from cccamd.watch import (
     CardsChanged,
     ClientLoggedIn,
     ClientLoggedOut,
     EcmFinished,
-    EcmResult,
     Happening,
     SourceAnswered,
     SourceUp,
@@ -27,13 +27,18 @@ async def test_a_snapshot_shows_clients_sources_and_cards() -> None:
         snapshot = near.server.snapshot()
     assert snapshot.accounts == ("anna", "ben")
     (anna,) = snapshot.clients
-    assert (anna.account, anna.address, anna.revision, anna.cards) == ("anna", "127.0.0.1", "v2", 2)
-    assert (anna.ecms_asked, anna.ecms_answered, anna.last_result) == (2, 1, "NOK2")
+    assert (anna.account, anna.address, anna.revision, anna.cards) == (
+        "anna",
+        "127.0.0.1",
+        Revision.V2,
+        2,
+    )
+    assert (anna.ecms_asked, anna.ecms_answered, anna.last_result) == (2, 1, EcmResult.NOK2)
     local, upstream = snapshot.sources
-    assert (local.state, local.cards, local.asked) == ("up", 1, 1)
+    assert (local.state, local.cards, local.asked) == (LinkState.UP, 1, 1)
     assert (upstream.state, upstream.cards_by_hop, upstream.program) == (
-        "up",
-        ((1, 1),),
+        LinkState.UP,
+        {1: 1},
         "cccamd v0.1.0",
     )
     assert {card.seen_by for card in snapshot.cards} == {("anna",)}

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cccamd.facts import EcmResult
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.watch import (
     ClientLoggedOut,
     EcmFinished,
-    EcmResult,
     FreezeBegan,
     FreezeEnded,
     FreezeForeseen,

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.facts import ServiceId
+from cccamd.facts import EcmResult, ServiceId, Span
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.watch import EcmFinished, EcmResult, History, SourceAnswered, Span
+from cccamd.watch import EcmFinished, History, SourceAnswered
 from cccamd.watch.history import SERIES_LIMIT
 
 NOW = 1_800_000_000.0
@@ -48,7 +48,7 @@ def test_a_single_answer_is_shown_exactly() -> None:
     history.observe(answered(0.1234))
     (series,) = history.sources(Span.MINUTES, now=NOW)
     (point,) = series.points
-    assert series.subject == "attic"
+    assert series.source == "attic"
     assert (point.at, point.answered, point.refused) == (NOW, 1, 0)
     assert (point.median, point.percentile95, point.longest) == (0.1234, 0.1234, 0.1234)
 
@@ -109,7 +109,7 @@ def test_only_the_series_that_were_asked_last_are_kept() -> None:
         history.observe(finished(sid))
     history.observe(finished(1))
     history.observe(finished(0x7777))
-    kept = {series.subject for series in history.channels(Span.DAY, now=NOW)}
+    kept = {series.service for series in history.channels(Span.DAY, now=NOW)}
     assert len(kept) == SERIES_LIMIT
     assert ServiceId(NEWS.caid, NEWS.ident, Sid(1)) in kept
     assert ServiceId(NEWS.caid, NEWS.ident, Sid(2)) not in kept

@@ -1,21 +1,19 @@
 """What happened lately: sentences, each thing once."""
 
+from cccamd.facts import EcmResult, Note, Tone
 from cccamd.ids import NO_NODE_ID, Caid, Ident, Sid
 from cccamd.watch import (
     CardsChanged,
     ClientLoggedIn,
     ClientLoggedOut,
     EcmFinished,
-    EcmResult,
     FreezeBegan,
     FreezeEnded,
     FreezeForeseen,
     LoginFailed,
-    Note,
     Notes,
     SourceDown,
     SourceUp,
-    Tone,
 )
 from cccamd.watch.notes import NOTES_LIMIT
 

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cccamd.facts import EcmResult
 from cccamd.ids import Caid, Ident, NodeId, Sid
 from cccamd.watch import (
     ClientLoggedIn,
     ClientLoggedOut,
     EcmFinished,
-    EcmResult,
     FreezeEnded,
     LoginFailed,
     RoundTripMeasured,

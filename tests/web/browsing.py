@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from starlette.applications import Starlette
+from fastapi import FastAPI
 from starlette.types import Message
 
 from cccamd.web.serving import WebServer
@@ -28,7 +28,7 @@ class Reply:
 
 
 @asynccontextmanager
-async def serving(app: Starlette) -> AsyncIterator[int]:
+async def serving(app: FastAPI) -> AsyncIterator[int]:
     """Serve an application, and give its port."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         server = WebServer(app, [sock])
@@ -59,7 +59,7 @@ async def get(port: int, path: str, *headers: str, method: str = "GET") -> Reply
     return await exchange(port, "\r\n".join(lines) + "\r\n\r\n")
 
 
-async def ask(app: Starlette, path: str, *, method: str = "GET") -> Reply:
+async def ask(app: FastAPI, path: str, *, method: str = "GET") -> Reply:
     """Ask an application without any socket."""
     bare, _, query = path.partition("?")
     sent: list[Message] = []

@@ -1,21 +1,23 @@
 """A web context over hand-made values."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
-from cccamd.facts import Snapshot
-from cccamd.ids import Caid, Ident, Sid
-from cccamd.watch import FreezeReport, History, Note
+from cccamd.facts import ChannelMargin, EcmResult, Freeze, FreezeReport, Note, Snapshot, Tone
+from cccamd.ids import Caid, Ident
+from cccamd.server.snapshot import take_history
+from cccamd.setup.cccamcfg import ChannelNames
+from cccamd.watch import EcmFinished, History, SourceAnswered
+from cccamd.watch.metrics import Metrics
 from cccamd.web import Login, WebContext
-from cccamd.why import Explanation, Question
+from cccamd.why import EcmStory, Explanation, Finding, Question, Setting, StoryStep, Weight
+from fact_factory import CHANNEL_NAME, NOW, UPSTREAM, a_household, a_service
 
-CHANNEL_NAME = "Das Erste"
 PROVIDER_NAME = "ARD"
 
 
-def channel_name(caid: Caid, ident: Ident, sid: Sid) -> str | None:
-    """The one channel that has a name."""
-    return CHANNEL_NAME if (caid, ident, sid) == (0x0500, 0x032830, 0x1D80) else None
+NAMES = ChannelNames(names={(0x0500, 0x032830, 0x1D80): CHANNEL_NAME})
 
 
 def provider_name(caid: Caid, ident: Ident) -> str | None:
@@ -44,13 +46,80 @@ def a_context(
     """A context with anything given by name, and the rest plain."""
     return WebContext(
         snapshot=snapshot,
-        history=history or History(),
+        history=lambda span: take_history(history or History(), span, NAMES),
         happenings=lambda: notes,
         explain=explain or an_explanation,
         freezes=lambda: freezes or FreezeReport(),
-        channel_name=channel_name,
+        channel_name=NAMES.name,
+        metrics=Metrics(),
         provider_name=provider_name,
         login=lambda: login or Login(),
         admits=admits,
         program="cccamd-0.1.0",
+    )
+
+
+# With something of everything.
+
+SERVICE = a_service()
+WATCHED = {"account": "living", "caid": SERVICE.caid, "ident": SERVICE.ident, "sid": SERVICE.sid}
+FREEZES = FreezeReport(
+    channels=(ChannelMargin(period=10.0, margin=3.25, **WATCHED),),  # type: ignore[arg-type]
+    freezes=(
+        Freeze(at=NOW, seconds=2.0, over=True, source=UPSTREAM, cause="late", **WATCHED),  # type: ignore[arg-type]
+    ),
+)
+NOTES = (Note(at=NOW, tone=Tone.PLAIN, subject="living", text="watches", service=SERVICE),)
+
+
+def a_history() -> History:
+    """One answer of one channel and of one source, just now."""
+    history = History()
+    at = time.time() - 1
+    numbers = {"caid": SERVICE.caid, "ident": SERVICE.ident, "sid": SERVICE.sid}
+    history.observe(
+        EcmFinished(
+            at=at,
+            account="living",
+            parity=0x80,
+            fingerprint=1,
+            result=EcmResult.CW,
+            seconds=0.25,
+            source=UPSTREAM,
+            cached=False,
+            **numbers,  # type: ignore[arg-type]
+        )
+    )
+    history.observe(
+        SourceAnswered(at=at, source=UPSTREAM, result=EcmResult.CW, seconds=0.2, **numbers)  # type: ignore[arg-type]
+    )
+    return history
+
+
+def explain(question: Question) -> Explanation:
+    """Say what was asked."""
+    setting = Setting(name="the F-line", file="/etc/CCcam.cfg", line=3)
+    finding = Finding(code="limited", weight=Weight.BAD, text="a mask", setting=setting)
+    story = EcmStory(
+        account="living",
+        at=NOW,
+        service="0500:032830:1D80",
+        answered=True,
+        result="the CW was given",
+        seconds=0.2,
+        source=UPSTREAM,
+        why="it was the only one",
+        considered=(),
+        steps=(StoryStep(milliseconds=0.0, source=UPSTREAM, text="is asked"),),
+    )
+    return an_explanation(question, summary=repr(question), findings=(finding,), ecms=(story,))
+
+
+def full_context(snapshot: Snapshot | None = None) -> WebContext:
+    return a_context(
+        lambda: snapshot or a_household(),
+        history=a_history(),
+        notes=NOTES,
+        freezes=FREEZES,
+        explain=explain,
     )

@@ -7,25 +7,37 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from starlette.applications import Starlette
+from fastapi import FastAPI
 
-from cccamd.facts import CardStatus, ClientStatus, ServiceId, Snapshot, SourceKind, SourceStatus
-from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.watch import (
+from cccamd.facts import (
+    CardStatus,
     ChannelMargin,
-    ClientLoggedIn,
-    EcmFinished,
+    ClientStatus,
     EcmResult,
     Freeze,
     FreezeReport,
+    LinkState,
+    Margin,
+    Revision,
+    ServiceId,
+    Snapshot,
+    SourceKind,
+    SourceStatus,
+)
+from cccamd.ids import Caid, Ident, NodeId, ShareId
+from cccamd.server.snapshot import named_notes, take_history
+from cccamd.setup.cccamcfg import ChannelNames
+from cccamd.watch import (
+    ClientLoggedIn,
+    EcmFinished,
     Happening,
     History,
     LoginFailed,
-    Margin,
     Notes,
     SourceAnswered,
     SourceDown,
 )
+from cccamd.watch.metrics import Metrics
 from cccamd.web import Login, WebContext, create_app
 from cccamd.why import (
     CardAnswer,
@@ -37,12 +49,15 @@ from cccamd.why import (
     StoryStep,
     Weight,
 )
+from fact_factory import a_card, a_client, a_service, a_snapshot, a_source
 
 NOW = float(int(time.time()))
-NEWS = ServiceId(Caid(0x0B00), Ident(0x030B00), Sid(0x1D80))
-SPORT = ServiceId(Caid(0x0B00), Ident(0x030B00), Sid(0x1D8A))
-FEED = ServiceId(Caid(0x2600), Ident(0), Sid(0x0001))
-CHANNELS = {NEWS: "Nordlicht News HD", SPORT: "Sport Eins HD"}
+NEWS = a_service(0x0B00, 0x030B00, 0x1D80, "Nordlicht News HD")
+SPORT = a_service(0x0B00, 0x030B00, 0x1D8A, "Sport Eins HD")
+FEED = a_service(0x2600, 0, 0x0001, None)
+NAMES = ChannelNames(
+    names={(one.caid, one.ident, one.sid): one.name for one in (NEWS, SPORT) if one.name}
+)
 PROVIDERS = {(0x0B00, 0x030B00): "Northern Lights", (0x0500, 0x032830): "Sud TV"}
 
 
@@ -51,78 +66,54 @@ def node_id(number: int) -> NodeId:
 
 
 def client(account: str, number: int, **changes: object) -> ClientStatus:
-    made = ClientStatus(
-        account=account,
-        line=10 + number,
-        address=f"192.168.1.{30 + number}",
-        port=40000 + number,
-        version="2.3.0",
-        build="3367",
-        revision="v2",
-        extended=False,
-        program="",
-        node_id=node_id(number),
-        connected_at=NOW - 5400 * number - 1260,
-        heard_at=NOW - 3 * number,
-        ecms_asked=1218,
-        ecms_answered=1218,
-        emms_sent=12,
-        emms_passed=12,
-        pending=0,
-        cards=5,
-        service=NEWS,
-        last_result="CW",
-        last_source="192.168.1.20:12000",
-        last_seconds=0.124,
-        uses=(),
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    fields: dict[str, object] = {
+        "line": 10 + number,
+        "address": f"192.168.1.{30 + number}",
+        "port": 40000 + number,
+        "revision": Revision.V2,
+        "node_id": node_id(number),
+        "connected_at": NOW - 5400 * number - 1260,
+        "heard_at": NOW - 3 * number,
+        "ecms_asked": 1218,
+        "ecms_answered": 1218,
+        "cards": 5,
+        "service": NEWS,
+        "last_source": "192.168.1.20:12000",
+        "last_seconds": 0.124,
+        "uses": (),
+    }
+    return a_client(account, **(fields | changes))
 
 
 def source(name: str, **changes: object) -> SourceStatus:
-    made = SourceStatus(
-        name=name,
-        kind=SourceKind.CCCAM,
-        line=3,
-        state="up",
-        up_at=NOW - 93600,
-        next_attempt_at=None,
-        last_failure="",
-        address="192.168.1.20",
-        version="2.3.0",
-        build="3367",
-        revision="v2",
-        extended=False,
-        program="",
-        node_id=node_id(101),
-        in_flight=0,
-        cards_by_hop=((1, 2), (2, 3)),
-        cards_rejected=0,
-        asked=2410,
-        answered=2404,
-        usual_seconds=0.118,
-        uses=(),
-        group="",
-        rank=0,
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    fields: dict[str, object] = {
+        "line": 3,
+        "up_at": NOW - 93600,
+        "address": "192.168.1.20",
+        "version": "2.3.0",
+        "build": "3367",
+        "revision": Revision.V2,
+        "node_id": node_id(101),
+        "in_flight": 0,
+        "cards_by_hop": {1: 2, 2: 3},
+        "asked": 2410,
+        "answered": 2404,
+        "usual_seconds": 0.118,
+        "uses": (),
+    }
+    return a_source(name, **(fields | changes))
 
 
 def card(source_name: str, number: int, caid: int, ident: int, **changes: object) -> CardStatus:
-    made = CardStatus(
-        source=source_name,
-        share_id=ShareId(number),
-        own_share_id=ShareId(0x900 + number),
-        caid=Caid(caid),
-        idents=(Ident(ident),),
-        hop=1,
-        reshare=2,
-        path=(node_id(101),),
-        assigned_sids=(),
-        rejected_sids=(),
-        seen_by=("bedroom", "livingroom"),
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    fields: dict[str, object] = {
+        "own_share_id": ShareId(0x900 + number),
+        "caid": Caid(caid),
+        "idents": (Ident(ident),),
+        "reshare": 2,
+        "path": (node_id(101),),
+        "seen_by": ("bedroom", "livingroom"),
+    }
+    return a_card(source_name, number, **(fields | changes))
 
 
 HOME = "192.168.1.20:12000"
@@ -132,7 +123,7 @@ LOCAL = "feed of our own"
 
 def household() -> Snapshot:
     """Three receivers, one of them without cards; two links, one of them down; a local card."""
-    return Snapshot(
+    return a_snapshot(
         at=NOW,
         started_at=NOW - 273723,
         program="cccamd v0.1.0",
@@ -146,10 +137,10 @@ def household() -> Snapshot:
                 "kids",
                 3,
                 version="2.1.4",
-                revision="v1",
+                revision=Revision.V1,
                 cards=0,
                 service=SPORT,
-                last_result="NOK1",
+                last_result=EcmResult.NOK1,
                 last_source="",
                 last_seconds=0.0004,
                 ecms_answered=0,
@@ -163,8 +154,8 @@ def household() -> Snapshot:
                 line=0,
                 node_id=None,
                 version="",
-                revision="",
-                cards_by_hop=((0, 1),),
+                revision=None,
+                cards_by_hop={0: 1},
                 asked=820,
                 answered=820,
                 usual_seconds=0.0019,
@@ -173,14 +164,14 @@ def household() -> Snapshot:
             source(
                 ATTIC,
                 line=4,
-                state="waiting",
+                state=LinkState.WAITING,
                 up_at=None,
                 next_attempt_at=NOW + 42,
                 last_failure="the connection was refused: nothing listens on port 12000 there",
                 version="",
-                revision="",
+                revision=None,
                 node_id=None,
-                cards_by_hop=(),
+                cards_by_hop={},
                 asked=0,
                 answered=0,
                 usual_seconds=None,
@@ -210,6 +201,7 @@ def freezes() -> FreezeReport:
         caid=NEWS.caid,
         ident=NEWS.ident,
         sid=NEWS.sid,
+        name=NEWS.name,
         period=10.0,
         margin=9.1,
         margins=tuple(Margin(NOW + 10 * i, 9.1 - 6 * (i == -4)) for i in range(-11, 1)),
@@ -220,6 +212,7 @@ def freezes() -> FreezeReport:
         caid=NEWS.caid,
         ident=NEWS.ident,
         sid=NEWS.sid,
+        name=NEWS.name,
         seconds=3.2,
         over=True,
         source=HOME,
@@ -357,17 +350,18 @@ class Scene:
     asked: list[Question] = field(default_factory=list)
     admitted: str = "127."
 
-    def app(self) -> Starlette:
+    def app(self) -> FastAPI:
         return create_app(self.context())
 
     def context(self) -> WebContext:
         return WebContext(
             snapshot=lambda: self.snapshot,
-            history=self.history,
-            happenings=self.notes.recent,
+            history=lambda span: take_history(self.history, span, NAMES),
+            happenings=lambda: named_notes(self.notes.recent(), NAMES),
             explain=self.explain,
             freezes=lambda: self.report,
-            channel_name=lambda *service: CHANNELS.get(ServiceId(*service)),
+            metrics=Metrics(),
+            channel_name=NAMES.name,
             provider_name=lambda *provider: PROVIDERS.get(provider),
             login=lambda: self.login,
             admits=lambda address: address.startswith(self.admitted),

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scene import NEWS, Scene
 
 from cccamd.errors import NumberError
-from cccamd.watch import Freeze, FreezeReport
-from cccamd.web.links import explain_link
-from cccamd.web.questions import read_question
+from cccamd.facts import Freeze, FreezeReport
+from cccamd.web.context import explain_link
+from cccamd.web.pages import read_question
 from cccamd.why import Question
 
 HOSTILE = '<script>alert("1")</script>&'

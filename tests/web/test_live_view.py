@@ -2,20 +2,20 @@
 
 import asyncio
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from time import time
 
 from browsing import get, serving
 from scene import ATTIC, HOME, LOCAL, NEWS, NOW, SPORT, Scene, card, client, source
 
-from cccamd.watch import EcmFinished, EcmResult, SourceAnswered
+from cccamd.facts import EcmResult, Point
+from cccamd.watch import EcmFinished, SourceAnswered
 from cccamd.web import create_app
 
 PARTS = {
-    "head",
+    "server",
     "attention",
     "clients",
-    "absent",
     "sources",
     "cards",
     "network",
@@ -57,19 +57,19 @@ async def test_a_stream_tells_all_once_and_then_what_changes() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /live/events HTTP/1.1\r\nHost: t\r\n\r\n")
         stream = Stream(reader)
-        first = [(await stream.event())[0] for _ in range(9)]
+        first = [(await stream.event())[0] for _ in PARTS]
         scene.change(clients=(*scene.snapshot.clients, client("office", 4)))
-        changed = [(await stream.event())[0] for _ in range(4)]
+        changed = [(await stream.event())[0] for _ in range(2)]
         writer.close()
     assert set(first) == PARTS
-    assert changed == ["head", "clients", "absent", "network"]
+    assert changed == ["clients", "network"]
 
 
 async def test_streams_end_when_the_server_stops() -> None:
     async with asyncio.timeout(3), serving(Scene().app()) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /live/events HTTP/1.1\r\nHost: t\r\n\r\n")
-        await Stream(reader).until("head")
+        await Stream(reader).until("server")
     await reader.read()
     writer.close()
 
@@ -91,8 +91,8 @@ async def test_however_many_watch_the_server_is_looked_at_once_a_second() -> Non
 
 async def test_every_trouble_is_one_click_from_its_explanation() -> None:
     scene = Scene()
-    refused = client("office", 4, last_result="NOK2", service=NEWS, heard_at=NOW)
-    empty = source("empty.example:12000", cards_by_hop=())
+    refused = client("office", 4, last_result=EcmResult.NOK2, service=NEWS, heard_at=NOW)
+    empty = source("empty.example:12000", cards_by_hop={})
     scene.change(
         clients=(*scene.snapshot.clients, refused), sources=(*scene.snapshot.sources, empty)
     )
@@ -156,7 +156,9 @@ async def test_answer_times_come_by_source_and_by_channel() -> None:
         by_source = json.loads((await get(port, "/live/times.json")).text)
         by_channel = json.loads((await get(port, "/live/times.json?by=channel&span=day")).text)
     (one,) = by_source["series"]
-    assert (one["name"], one["points"][0][1:]) == (HOME, [1, 0, 0.12, 0.12, 0.12])
+    assert by_source["fields"] == [field.name for field in fields(Point)]
+    assert (one["source"], one["points"][0][1:]) == (HOME, [1, 0, 0.12, 0.12, 0.12])
     (one,) = by_channel["series"]
-    assert (one["name"], one["id"]) == ("Sport Eins HD", "0B00:030B00:1D8A")
+    assert one["service"]["name"] == "Sport Eins HD"
+    assert one["service"]["sid"] == "1D8A"
     assert (by_channel["step"], by_channel["length"]) == (60, 86400)

@@ -12,26 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
-from snapshots import NOW, OFFLINE, UPSTREAM, a_card, a_household, a_snapshot, a_source
 
-from cccamd.facts import Snapshot
+from cccamd.facts import ChannelMargin, EcmResult, FreezeReport, Snapshot
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.watch import (
-    ChannelMargin,
     ClientLoggedOut,
     EcmFinished,
-    EcmResult,
     EmmFinished,
     FreezeBegan,
     FreezeEnded,
-    FreezeReport,
     LoginFailed,
     SourceAnswered,
     SourceDown,
 )
 from cccamd.watch.metrics.metrics import NAMES_LIMIT, Metrics, metrics_text
 from cccamd.web.app import create_app
-from cccamd.web.scraping import metrics_route
+from fact_factory import NOW, OFFLINE, UPSTREAM, a_card, a_household, a_snapshot, a_source
 
 DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana" / "cccamd.json"
 UNITS = ("_seconds", "_bytes", "_total", "_info", "_count", "_sum", "_bucket", "_seconds_total")
@@ -219,9 +215,7 @@ def test_any_name_can_be_a_label(name: str) -> None:
     ],
 )
 async def test_scraping(accept: str, content_type: str) -> None:
-    context = a_context(a_household)
-    app = create_app(context, routes=[metrics_route(context, Metrics())])
-    async with serving(app) as port:
+    async with serving(create_app(a_context(a_household))) as port:
         reply = await get(port, "/metrics", f"Accept: {accept}")
     assert reply.status == "HTTP/1.1 200 OK"
     assert reply.headers["content-type"].startswith(content_type)

@@ -17,6 +17,7 @@ from browsing import serving
 from realserver import HOST, free_port, receiver, running, watching
 from scene import HOME, NOW, Scene, a_day, client
 
+from cccamd.facts import LinkState
 from cccamd.web import Login, live
 
 if TYPE_CHECKING:
@@ -126,7 +127,9 @@ async def test_what_happens_is_seen_without_reloading(browser: Browser) -> None:
         await expect(glance).to_contain_text("4 of 5 accounts")
 
         local, home, attic = scene.snapshot.sources
-        lost = replace(home, state="waiting", last_failure="it went silent", cards_by_hop=())
+        lost = replace(
+            home, state=LinkState.WAITING, last_failure="it went silent", cards=0, cards_by_hop={}
+        )
         scene.change(sources=(local, lost, attic))
         tile = page.locator("#sources .source", has_text=HOME)
         await expect(tile.locator(".chip")).to_have_text("waiting")

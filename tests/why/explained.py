@@ -3,13 +3,14 @@
 from typing import Any
 
 from cccamd.cards import CardTable, SourceId, SourcePolicy
-from cccamd.facts import ClientStatus, SourceKind, SourceStatus
+from cccamd.facts import ClientStatus, Revision, SourceStatus
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.toml import TomlConfig
 from cccamd.why import Evidence, Explanation, Question, explain
 from cccamd.wire.cccam import CardAdded, Provider
+from fact_factory import a_client, a_source
 
 OURS, FAR = NodeId(b"ourselfs"), NodeId(b"far away")
 NOW = 1_800_000_000.0
@@ -29,57 +30,34 @@ def announced(share_id: int = 1, **words: Any) -> CardAdded:
 
 def source(name: str = "headend-a:12000", line: int = 20, **words: Any) -> SourceStatus:
     fields: dict[str, Any] = {
-        "kind": SourceKind.CCCAM,
-        "state": "up",
         "up_at": NOW - 60,
-        "next_attempt_at": None,
-        "last_failure": "",
-        "address": "192.0.2.20",
-        "version": "2.3.0",
-        "build": "3367",
-        "revision": "v2",
+        "revision": Revision.V2,
         "extended": True,
-        "program": "",
         "node_id": FAR,
         "in_flight": 0,
-        "cards_by_hop": ((1, 1),),
-        "cards_rejected": 0,
+        "cards_by_hop": {1: 1},
         "asked": 0,
         "answered": 0,
         "usual_seconds": None,
-        "uses": (),
-        "group": "",
         "rank": 1,
     }
-    return SourceStatus(name=name, line=line, **(fields | words))
+    return a_source(name, line=line, **(fields | words))
 
 
 def client(account: str = "anna", **words: Any) -> ClientStatus:
     fields: dict[str, Any] = {
         "line": 1,
         "address": "192.0.2.7",
-        "port": 40000,
-        "version": "2.3.0",
-        "build": "3367",
-        "revision": "v2",
-        "extended": False,
-        "program": "",
+        "revision": Revision.V2,
         "node_id": NodeId(b"receiver"),
         "connected_at": NOW - 600,
         "heard_at": NOW - 3,
         "ecms_asked": 5,
         "ecms_answered": 5,
-        "emms_sent": 0,
-        "emms_passed": 0,
-        "pending": 0,
         "cards": 1,
         "service": None,
-        "last_result": "CW",
-        "last_source": "",
-        "last_seconds": 0.04,
-        "uses": (),
     }
-    return ClientStatus(account=account, **(fields | words))
+    return a_client(account, **(fields | words))
 
 
 def evidence(

@@ -30,7 +30,7 @@ from cccamd.setup.cccamcfg import (
     read_file,
     read_stream,
 )
-from cccamd.setup.files import Problem
+from cccamd.setup.files import FileProblem
 from cccamd.setup.toml import load
 
 _STDIN = "-"
@@ -89,7 +89,7 @@ def check(
     raise typer.Exit(_exit_status(result, companions, strict=strict))
 
 
-def _companion_as_json(problem: Problem) -> dict[str, object]:
+def _companion_as_json(problem: FileProblem) -> dict[str, object]:
     return {"file": problem.place.file, "line": problem.place.line, "text": problem.text}
 
 
@@ -159,7 +159,7 @@ def _message(
         yield Segment(f"{_INDENT}help: {found.instead}\n", _HELP_STYLE)
 
 
-def _companion_message(problem: Problem) -> Iterator[Segment]:
+def _companion_message(problem: FileProblem) -> Iterator[Segment]:
     label, style = _LABELS[Severity.WARNING]
     yield Segment(f"{problem.place}: ")
     yield Segment(label, style)

@@ -203,9 +203,7 @@ def _ask_server(
 # Servers of C-lines.
 
 
-def _try_all(
-    installation: Installation, ports: Sequence[PortSeen]
-) -> list[tuple[Upstream, Trial]]:
+def _try_all(installation: Installation, ports: Sequence[PortSeen]) -> list[tuple[Upstream, Trial]]:
     """Go to all servers; log in only if our server does not run."""
     if not installation.is_known:
         return []

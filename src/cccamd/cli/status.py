@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
@@ -19,12 +18,11 @@ from cccamd.cli.webreader import (
     WebAddress,
     address_of_config,
     address_of_url,
-    not_cccamd,
-    read_api,
-    read_json,
+    read_data,
+    read_history,
+    read_status,
 )
 from cccamd.setup.cccamcfg import ConfigFileError
-from cccamd.web import HistoryInfo, Status
 
 EXIT_NO_ANSWER: Final = 1
 EXIT_UNUSABLE: Final = 2
@@ -123,12 +121,8 @@ class _Look:
             return Group(Text(f"{time.strftime('%H:%M:%S')}  {error}", "red"))
 
     def _draw(self) -> Group:
-        try:
-            status = Status.model_validate_json(read_api(self._address, "/api/status"))
-            history = HistoryInfo.model_validate_json(read_api(self._address, "/api/history"))
-        except ValidationError:
-            raise NoAnswer(not_cccamd(self._address)) from None
+        status, history = read_status(self._address), read_history(self._address)
         return draw_status(status, history, width=self._console.width)
 
     def _data(self) -> object:
-        return read_json(read_api(self._address, "/api/status"), self._address)
+        return read_data(self._address, "/api/status")

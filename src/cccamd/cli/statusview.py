@@ -16,21 +16,24 @@ from cccamd.cli.terminal import (
     span,
     sparkline,
 )
-from cccamd.facts import SourceKind
-from cccamd.watch import Tone
-from cccamd.web import (
-    ClientInfo,
-    HistoryInfo,
-    NoteInfo,
-    PointInfo,
-    ServerInfo,
-    ServiceInfo,
-    SourceInfo,
+from cccamd.facts import (
+    ClientStatus,
+    EcmResult,
+    HistoryReport,
+    LinkState,
+    Note,
+    Point,
+    ServerStatus,
+    ServiceId,
+    SourceKind,
+    SourceStatus,
     Status,
-    SystemInfo,
+    System,
+    Tone,
+    is_active,
 )
+from cccamd.ids import Caid, Sid, format_caid, format_ident, format_node_id, format_service
 
-ACTIVE_SECONDS: Final = 20
 SMALL_MARGIN: Final = 1.0
 """Seconds before a key is needed: less than this is close to a freeze."""
 NOTES_SHOWN: Final = 10
@@ -40,7 +43,7 @@ SPARK_SECONDS: Final = 600.0
 _TONES: Final = {Tone.GOOD: "green", Tone.PLAIN: "", Tone.BAD: "red"}
 
 
-def draw_status(status: Status, history: HistoryInfo | None, *, width: int) -> Group:
+def draw_status(status: Status, history: HistoryReport | None, *, width: int) -> Group:
     """Draw everything, leaving out what a narrow terminal has no room for."""
     parts: list[RenderableType] = [
         _head(status),
@@ -54,12 +57,14 @@ def draw_status(status: Status, history: HistoryInfo | None, *, width: int) -> G
 
 def _head(status: Status) -> Text:
     server = status.server
-    up = sum(source.state == "up" for source in status.sources)
-    active = sum(server.at - client.heard_at <= ACTIVE_SECONDS for client in status.clients)
+    up = sum(source.state is LinkState.UP for source in status.sources)
+    active = sum(is_active(client, server.at) for client in status.clients)
     cards = sum(system.cards for system in status.systems)
     text = Text()
     text.append(plain(server.program), "bold")
-    text.append(f"  up {span(server.at - server.started_at)}  node {server.node_id}", "dim")
+    text.append(
+        f"  up {span(server.at - server.started_at)}  node {format_node_id(server.node_id)}", "dim"
+    )
     text.append(f"  {plain(server.config_path)}\n", "dim")
     text.append(f"{_count(len(status.clients), 'receiver')} on ({active} active), ")
     text.append(f"{up} of {_count(len(status.sources), 'source')} up, ", _alarm(status, up))
@@ -72,7 +77,7 @@ def _alarm(status: Status, up: int) -> str:
     return "" if up == len(status.sources) else "red" if up == 0 else "yellow"
 
 
-def _troubles(server: ServerInfo) -> str:
+def _troubles(server: ServerStatus) -> str:
     failed = f", {_count(server.logins_failed, 'failed login')}" if server.logins_failed else ""
     refused = server.connections_refused
     return failed + (f", {_count(refused, 'connection')} refused" if refused else "")
@@ -118,18 +123,20 @@ def _absent(status: Status) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-_Left = Mapping[tuple[str, str, str], float | None]
+_Left = Mapping[tuple[str, Caid, Sid], float | None]
 
 
-def _client_row(client: ClientInfo, at: float, left: _Left) -> list[Text]:
+def _client_row(client: ClientStatus, at: float, left: _Left) -> list[Text]:
     idle = at - client.heard_at
-    speaks = f"{client.version} {client.revision}" + (" extended" if client.extended else "")
+    revision = client.revision.value if client.revision else ""
+    speaks = f"{client.version} {revision}" + (" extended" if client.extended else "")
+    active = is_active(client, at)
     return [
-        Text(plain(client.account), "bold" if idle <= ACTIVE_SECONDS else ""),
+        Text(plain(client.account), "bold" if active else ""),
         Text(plain(client.address)),
         Text(plain(speaks.strip())),
         Text(span(at - client.connected_at)),
-        Text(span(idle), "" if idle <= ACTIVE_SECONDS else "dim"),
+        Text(span(idle), "" if active else "dim"),
         Text(_channel(client.service)),
         _result(client),
         _margin(client, left),
@@ -139,13 +146,13 @@ def _client_row(client: ClientInfo, at: float, left: _Left) -> list[Text]:
     ]
 
 
-def _result(client: ClientInfo) -> Text:
-    if client.last_result in ("", "CW"):
+def _result(client: ClientStatus) -> Text:
+    if client.last_result in (None, EcmResult.CW):
         return answer_time(client.last_seconds)
-    return Text(plain(client.last_result), "red")
+    return Text(client.last_result.value, "red")
 
 
-def _margin(client: ClientInfo, left: _Left) -> Text:
+def _margin(client: ClientStatus, left: _Left) -> Text:
     """How much time was left when the last CW came."""
     service = client.service
     margin = left.get((client.account, service.caid, service.sid)) if service else None
@@ -154,10 +161,10 @@ def _margin(client: ClientInfo, left: _Left) -> Text:
     return Text(f"{margin:.1f} s", "red" if margin < SMALL_MARGIN else "green")
 
 
-def _channel(service: ServiceInfo | None) -> str:
+def _channel(service: ServiceId | None) -> str:
     if service is None:
         return ""
-    return plain(service.name or f"{service.caid}:{service.ident}:{service.sid}")
+    return plain(service.name or format_service(service.caid, service.ident, service.sid))
 
 
 _SOURCE_COLUMNS: Final = (
@@ -172,7 +179,7 @@ _SOURCE_COLUMNS: Final = (
 )
 
 
-def _sources(status: Status, history: HistoryInfo | None, width: int) -> Iterator[RenderableType]:
+def _sources(status: Status, history: HistoryReport | None, width: int) -> Iterator[RenderableType]:
     if not status.sources:
         yield Text("\nSources\nnone: no C-line, no local card", "yellow")
         return
@@ -181,15 +188,15 @@ def _sources(status: Status, history: HistoryInfo | None, width: int) -> Iterato
     rows = [_source_row(source, at, points.get(source.name, ())) for source in status.sources]
     yield draw_table("Sources", _SOURCE_COLUMNS, rows, width)
     for source in status.sources:
-        if source.state != "up" and source.last_failure:
+        if source.state is not LinkState.UP and source.last_failure:
             yield Text(f"{plain(source.name)}: {plain(source.last_failure)}", "yellow")
 
 
-def _source_row(source: SourceInfo, at: float, points: Sequence[PointInfo]) -> list[Text]:
-    state = "own card" if source.kind is SourceKind.LOCAL else plain(source.state)
+def _source_row(source: SourceStatus, at: float, points: Sequence[Point]) -> list[Text]:
+    state = "own card" if source.kind is SourceKind.LOCAL else source.state.value
     return [
         Text(plain(source.name), "bold"),
-        Text(state, "green" if source.state == "up" else "yellow"),
+        Text(state, "green" if source.state is LinkState.UP else "yellow"),
         Text(_since(source, at)),
         Text(_hops(source), "" if source.cards else "red"),
         answer_time(source.usual_seconds),
@@ -199,7 +206,7 @@ def _source_row(source: SourceInfo, at: float, points: Sequence[PointInfo]) -> l
     ]
 
 
-def _since(source: SourceInfo, at: float) -> str:
+def _since(source: SourceStatus, at: float) -> str:
     if source.up_at is not None:
         return span(at - source.up_at)
     if source.next_attempt_at is not None:
@@ -207,7 +214,7 @@ def _since(source: SourceInfo, at: float) -> str:
     return ""
 
 
-def _hops(source: SourceInfo) -> str:
+def _hops(source: SourceStatus) -> str:
     """`12 (2+10)`: the number of cards, and how many at each hop."""
     counts = [count for _, count in sorted(source.cards_by_hop.items())]
     detail = f" ({'+'.join(map(str, counts))})" if len(counts) > 1 else ""
@@ -228,17 +235,17 @@ def _cards(status: Status) -> RenderableType:
     return draw_table("Cards", _CARD_COLUMNS, map(_system_row, status.systems), 0)
 
 
-def _system_row(system: SystemInfo) -> list[Text]:
+def _system_row(system: System) -> list[Text]:
     more = " ..." if len(system.idents) > IDENTS_SHOWN else ""
     return [
-        Text(system.caid),
+        Text(format_caid(system.caid)),
         Text(str(system.cards)),
         Text(str(system.nearest_hop)),
-        Text(" ".join(system.idents[:IDENTS_SHOWN]) + more),
+        Text(" ".join(map(format_ident, system.idents[:IDENTS_SHOWN])) + more),
     ]
 
 
-def _notes(notes: Sequence[NoteInfo]) -> Iterator[Text]:
+def _notes(notes: Sequence[Note]) -> Iterator[Text]:
     if notes:
         yield Text("\nLately", "bold")
     for note in notes[:NOTES_SHOWN]:

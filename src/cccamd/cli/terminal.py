@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from cccamd.web import PointInfo
+from cccamd.facts import Point
 
 GOOD_SECONDS: Final = 0.5
 """Answers up to here are good; beyond, people may see it."""
@@ -43,7 +43,7 @@ def answer_time(seconds: float | None) -> Text:
     return Text("") if seconds is None else Text(f"{seconds * 1000:.0f} ms", _colour(seconds))
 
 
-def sparkline(points: Sequence[PointInfo], *, now: float, seconds: float) -> Text:
+def sparkline(points: Sequence[Point], *, now: float, seconds: float) -> Text:
     """Draw the median answer times of the last `seconds`; gaps where nothing happened."""
     slots = [0.0] * SPARKS
     for point in points:

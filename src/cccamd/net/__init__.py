@@ -10,7 +10,7 @@ from cccamd.net.client import Client, ConnectionLost
 from cccamd.net.connection import Connected, Connection, peer_address
 from cccamd.net.dial import Identity, Target, comes_from, dial
 from cccamd.net.failures import ConnectError, Step, explain_connect_error, explain_listen_error
-from cccamd.net.link import Link, LinkState, LinkWaiting
+from cccamd.net.link import Link, LinkWaiting
 from cccamd.net.listener import FAMILY_MISSING, Listener, ListenError, open_sockets
 from cccamd.net.tasks import TaskSet
 from cccamd.net.trial import SEED_LENGTH, Trial, is_seed, try_server
@@ -29,7 +29,6 @@ __all__ = [
     "ConnectionLost",
     "Identity",
     "Link",
-    "LinkState",
     "LinkWaiting",
     "ListenError",
     "Listener",

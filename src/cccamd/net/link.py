@@ -4,9 +4,9 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Final
 
+from cccamd.facts import LinkState
 from cccamd.net.backoff import Backoff
 from cccamd.net.connection import Connected, Connection
 from cccamd.net.dial import Identity, Target, dial
@@ -27,15 +27,6 @@ WELL_AFTER: Final = 30.0
 """Seconds of a login after which the next failure counts as the first again."""
 CHECK_FREE_VERSION: Final = Version(2, 0, 11)
 """Original servers do not test clients that announce it (docs/protocol.md section 5, 0x0E)."""
-
-
-class LinkState(Enum):
-    """What a link is doing; the value is for people."""
-
-    CONNECTING = "connecting"
-    LOGGING_IN = "logging in"
-    UP = "up"
-    WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,23 @@ from cccamd.facts import (
     ACTIVE_SECONDS,
     CardStatus,
     ClientStatus,
+    EcmResult,
     ShareUse,
     Snapshot,
     SourceKind,
     SourceStatus,
     is_active,
 )
-from cccamd.ids import Caid, Ident, Sid, format_node_id
+from cccamd.ids import Caid, Ident, format_node_id
 from cccamd.oldinfo.cells import Column, clean_word, draw_table, ratio, system_name, unique_words
 from cccamd.web import clean, duration
 
 _TYPES: Final = {SourceKind.CCCAM: "CCcam-s2s"}
-_RESULTS: Final = {"CW": "(ok)", "NOK1": "(nok1)", "NOK2": "(nok2)"}
+_RESULTS: Final = {
+    EcmResult.CW: "(ok)",
+    EcmResult.NOK1: "(nok1)",
+    EcmResult.NOK2: "(nok2)",
+}
 
 _CLIENTS: Final = (
     Column(" Username"),
@@ -64,13 +69,12 @@ _PROVIDERS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What the settings say about the old pages, and where names come from."""
+    """What the settings say about the old pages, and where providers' names come from."""
 
     extended: bool = True
     """SHOW EXTENEDED CLIENT INFO: list what each client asked for."""
     timing: bool = False
     """SHOW TIMING: a ninth column with the time of the last answer."""
-    channel_name: Callable[[Caid, Ident, Sid], str | None]
     provider_name: Callable[[Caid, Ident], str | None]
 
 
@@ -115,18 +119,18 @@ def _client_row(name: str, client: ClientStatus, at: float, look: Look) -> tuple
         ratio(client.ecms_asked, client.ecms_answered),
         ratio(client.emms_sent, client.emms_passed),
         clean_word(client.version),
-        _last_used_share(client, look),
+        _last_used_share(client),
     )
     return (*row, _ecm_time(client)) if look.timing else row
 
 
-def _last_used_share(client: ClientStatus, look: Look) -> str:
+def _last_used_share(client: ClientStatus) -> str:
     service, result = client.service, client.last_result
-    if service is None or not result:
+    if service is None or result is None:
         return ""
-    caid, ident, sid = service.caid, service.ident, service.sid
-    name = clean(look.channel_name(caid, ident, sid) or "")
-    return f"{name or f'{caid:04x}:{ident:06x}:{sid:04x}'} {_RESULTS.get(result, '(nok)')}"
+    name = clean(service.name or "")
+    numbers = f"{service.caid:04x}:{service.ident:06x}:{service.sid:04x}"
+    return f"{name or numbers} {_RESULTS[result]}"
 
 
 def _ecm_time(client: ClientStatus) -> str:

@@ -138,6 +138,10 @@ class Router:
         self._end_waiting(waiting)
         return self._tidy(waiting.flight)
 
+    def usual(self, source: SourceId, now: float) -> float | None:
+        """The usual answer time of a source in seconds; None: not known (any more)."""
+        return self._chooser.health.of(source).times.usual(now)
+
     def next_deadline(self) -> float | None:
         """When to call `handle_deadline`; None: not before something else happens."""
         return self._timers.next_at()

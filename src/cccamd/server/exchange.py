@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import ClassVar, NamedTuple
 
 from cccamd.cards import Card, SourceId, View
+from cccamd.facts import EcmResult
 from cccamd.net import Alarm
 from cccamd.routing import (
     Abandon,
@@ -28,7 +29,7 @@ from cccamd.routing import (
 )
 from cccamd.server.observers import Observers
 from cccamd.server.usage import SourceUsage
-from cccamd.watch import EcmResult, SourceAnswered
+from cccamd.watch import SourceAnswered
 from cccamd.wire.cccam import ControlWords, EcmRequest, Emm, Nok
 
 
@@ -209,7 +210,7 @@ class Exchange:
         source, request = asked.source, asked.request
         seconds = self._loop.time() - asked.at
         answered = result is EcmResult.CW
-        source.usage.finished(request, local=source.local, answered=answered, seconds=seconds)
+        source.usage.finished(request, local=source.local, answered=answered)
         if weight := self._observers.weight(ask_id):
             self._observers.tell(
                 SourceAnswered(

@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from starlette.applications import Starlette
+from fastapi import FastAPI
 
 from cccamd.facts import Snapshot
 from cccamd.net import ListenError, TaskSet, open_sockets
 from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
+from cccamd.server.snapshot import named_notes, named_report, take_history
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Companions, Config, InfoPort
-from cccamd.web import Login, WebContext, WebServer, api_routes, create_app, metrics_route
+from cccamd.web import Login, WebContext, WebServer, create_app
 from cccamd.why import Explanation, Question
 
 log = logging.getLogger("cccamd.web")
@@ -82,26 +83,23 @@ class InfoPages:
         self._web_task = self._tasks.start("web pages", self._web.run())
         log.info("web pages on port %d", port)
 
-    def _app(self) -> Starlette:
+    def _app(self) -> FastAPI:
         sources, watchers = self._sources, self._sources.watchers
         context = WebContext(
             snapshot=sources.snapshot,
-            history=watchers.history,
-            happenings=watchers.notes.recent,
+            history=lambda span: take_history(watchers.history, span, self._names.channels),
+            happenings=lambda: named_notes(watchers.notes.recent(), self._names.channels),
             explain=sources.explain,
-            freezes=watchers.freezes,
+            freezes=lambda: named_report(watchers.freezes(), self._names.channels),
+            metrics=watchers.metrics,
             channel_name=lambda caid, ident, sid: self._names.channels.name(caid, ident, sid),
             provider_name=lambda caid, ident: self._names.providers.name(caid, ident),
             login=lambda: _login(self._config.webinfo),
             admits=sources.admits,
             program=sources.program,
         )
-        routes = [
-            *old_page_routes(snapshot=sources.snapshot, look=self._look),
-            *api_routes(context),
-            metrics_route(context, watchers.metrics),
-        ]
-        return create_app(context, routes=routes)
+        old = old_page_routes(snapshot=sources.snapshot, look=self._look)
+        return create_app(context, routes=old)
 
     async def _close_web(self) -> None:
         if self._web is None or self._web_task is None:
@@ -143,7 +141,6 @@ class InfoPages:
         return Look(
             extended=settings.show_extended_client_info,
             timing=settings.show_timing,
-            channel_name=self._names.channels.name,
             provider_name=self._names.providers.name,
         )
 

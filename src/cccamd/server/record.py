@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from cccamd.cards import Card
+from cccamd.facts import EcmResult
 from cccamd.ids import format_node_id
 from cccamd.net import Connected
 from cccamd.routing import EmmVerdict, Result, Trace
@@ -14,14 +15,7 @@ from cccamd.server.observers import Observers
 from cccamd.server.usage import ClientUsage, Totals
 from cccamd.server.words import describe_partner, describe_request, shorten
 from cccamd.setup.cccamcfg import FLine
-from cccamd.watch import (
-    ClientLoggedIn,
-    ClientLoggedOut,
-    EcmFinished,
-    EcmResult,
-    EmmFinished,
-    LoginFailed,
-)
+from cccamd.watch import ClientLoggedIn, ClientLoggedOut, EcmFinished, EmmFinished, LoginFailed
 from cccamd.wire.cccam import (
     ClientData,
     Closed,
@@ -148,9 +142,7 @@ class ClientRecord:
         """A request was answered, so many seconds after it came."""
         result = EcmResult.CW if isinstance(answer, ControlWords) else EcmResult[answer.name]
         source, local = self._winner(trace)
-        self.usage.finished(
-            request, result=result.value, source=source, local=local, seconds=seconds
-        )
+        self.usage.finished(request, result=result, source=source, local=local, seconds=seconds)
         level = logging.INFO if self._context.show_timing() else logging.DEBUG
         if self._logs(level):
             words = describe_request(request)
@@ -162,7 +154,7 @@ class ClientRecord:
     def out_of_hours(self, request: EcmRequest) -> None:
         """A request was refused because of the time frames of the F-line; nobody was asked."""
         self.debug("%s: NOK1, outside the hours of its F-line", describe_request(request))
-        self.usage.finished(request, result="NOK1", source="", local=None, seconds=0.0)
+        self.usage.finished(request, result=EcmResult.NOK1, source="", local=None, seconds=0.0)
         now = self._context.observers.now()
         trace = Trace(request[:4], now, now, Result.OUT_OF_HOURS, None, [])
         if weight := self._context.observers.weight(self._number):

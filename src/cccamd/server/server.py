@@ -30,7 +30,7 @@ from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Config
 from cccamd.setup.logins import Upstream
 from cccamd.setup.setup import Setup
-from cccamd.setup.toml import AllowedNetworks, TomlConfig
+from cccamd.setup.toml import TomlConfig
 from cccamd.watch.journal import Journal
 from cccamd.why import Evidence, Explanation, Question, explain
 from cccamd.wire.cccam import CloseReason, Version
@@ -102,6 +102,8 @@ class Server:
             table=self._table,
             upstreams=self._upstreams,
             local_cards=self._cards,
+            usual=lambda source: self._router.usual(source, self._loop.time()),
+            names=self._setup.companions.channels,
         )
 
     def explain(self, question: Question) -> Explanation:
@@ -168,7 +170,7 @@ class Server:
 
     def _make_context(self) -> SessionContext:
         setup = self._setup
-        networks = AllowedNetworks(setup.toml.network.allow)
+        networks = setup.toml.network.allowed
         return SessionContext(
             identity=self._identity,
             accounts=setup.accounts,
@@ -224,7 +226,7 @@ class Server:
             snapshot=self.snapshot,
             explain=self.explain,
             watchers=self._watchers,
-            admits=AllowedNetworks(self._setup.toml.network.allow).admits,
+            admits=self._setup.toml.network.allowed.admits,
             program=PROGRAM,
             on_failure=self._failures.report,
         )

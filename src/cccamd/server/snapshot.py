@@ -2,15 +2,34 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TypeVar
 
 from cccamd.cards import Card, CardTable, SourceId
-from cccamd.facts import CardStatus, ClientStatus, Snapshot, SourceKind, SourceStatus
+from cccamd.facts import (
+    CardStatus,
+    ClientStatus,
+    FreezeReport,
+    HistoryReport,
+    LinkState,
+    Note,
+    Revision,
+    ServiceId,
+    Snapshot,
+    SourceKind,
+    SourceStatus,
+    Span,
+)
 from cccamd.ids import ShareId
 from cccamd.net import Identity
 from cccamd.server.local import LocalCards, LocalSource
 from cccamd.server.session import Session, SessionContext
 from cccamd.server.upstreams import Upstreams, UpstreamSource
+from cccamd.setup.cccamcfg import ChannelNames
+from cccamd.watch import History
+
+S = TypeVar("S", bound=ServiceId)
 
 
 def take_snapshot(
@@ -22,15 +41,19 @@ def take_snapshot(
     table: CardTable,
     upstreams: Upstreams,
     local_cards: LocalCards,
+    usual: Callable[[SourceId], float | None],
+    names: ChannelNames,
 ) -> Snapshot:
-    """Look at everything once."""
+    """Look at everything once. `usual` tells the usual answer time of a source."""
     sessions = [session for session in context.sessions.values() if session.client is not None]
-    sources = [
-        *(_local(source_id, source, table) for source_id, source in local_cards.sources()),
-        *(_upstream(source_id, source, table) for source_id, source in upstreams.sources()),
-    ]
-    names = {source_id: source.name for source_id, source in local_cards.sources()}
-    names |= {source_id: source.name for source_id, source in upstreams.sources()}
+    sources = {
+        source_id: _local(source, table.cards_of(source_id), usual(source_id))
+        for source_id, source in local_cards.sources()
+    }
+    for source_id, source in upstreams.sources():
+        rejected = len(table.rejected_of(source_id))
+        cards = table.cards_of(source_id)
+        sources[source_id] = _upstream(source, cards, rejected, usual(source_id))
     return Snapshot(
         at=time.time(),
         started_at=started_at,
@@ -38,9 +61,9 @@ def take_snapshot(
         node_id=identity.node_id,
         config_path=config_path,
         accounts=tuple(account.line.user for account in context.accounts.values()),
-        clients=tuple(_client(session) for session in sessions),
-        sources=tuple(sources),
-        cards=_cards(table, names, sessions),
+        clients=tuple(_client(session, names) for session in sessions),
+        sources=tuple(sources.values()),
+        cards=_cards(table, sources, sessions),
         ecms_total=context.records.totals.ecms,
         emms_total=context.records.totals.emms,
         logins_failed=context.records.totals.logins_failed,
@@ -50,7 +73,44 @@ def take_snapshot(
     )
 
 
-def _client(session: Session) -> ClientStatus:
+def named(channel: S, names: ChannelNames) -> S:
+    """Say what CCcam.channelinfo calls a channel."""
+    name = names.name(channel.caid, channel.ident, channel.sid)
+    return replace(channel, name=name)
+
+
+def named_notes(notes: Iterable[Note], names: ChannelNames) -> tuple[Note, ...]:
+    """Say what the channels in them are called."""
+    return tuple(
+        note if note.service is None else replace(note, service=named(note.service, names))
+        for note in notes
+    )
+
+
+def named_report(report: FreezeReport, names: ChannelNames) -> FreezeReport:
+    """Say what the channels in it are called."""
+    return FreezeReport(
+        channels=tuple(named(channel, names) for channel in report.channels),
+        freezes=tuple(named(freeze, names) for freeze in report.freezes),
+    )
+
+
+def take_history(history: History, span: Span, names: ChannelNames) -> HistoryReport:
+    """Read the answer times up to now."""
+    now = time.time()
+    return HistoryReport(
+        at=now,
+        span=span,
+        step=span.step,
+        sources=history.sources(span, now=now),
+        channels=tuple(
+            replace(channel, service=named(channel.service, names))
+            for channel in history.channels(span, now=now)
+        ),
+    )
+
+
+def _client(session: Session, names: ChannelNames) -> ClientStatus:
     client, protocol = session.client, session.connection.protocol
     record, usage = session.record, session.record.usage
     assert client is not None
@@ -62,7 +122,7 @@ def _client(session: Session) -> ClientStatus:
         port=session.connection.port,
         version=client.version,
         build=client.build,
-        revision=protocol.revision.value,
+        revision=Revision(protocol.revision.value),
         extended=protocol.extended,
         program=record.program,
         node_id=client.node_id,
@@ -74,7 +134,7 @@ def _client(session: Session) -> ClientStatus:
         emms_passed=usage.emms_passed,
         pending=protocol.pending,
         cards=len(session.told),
-        service=usage.service,
+        service=None if usage.service is None else named(usage.service, names),
         last_result=usage.last_result,
         last_source=usage.last_source,
         last_seconds=usage.last_seconds,
@@ -82,70 +142,74 @@ def _client(session: Session) -> ClientStatus:
     )
 
 
-def _local(source_id: SourceId, source: LocalSource, table: CardTable) -> SourceStatus:
+def _local(source: LocalSource, cards: tuple[Card, ...], usual: float | None) -> SourceStatus:
     return SourceStatus(
         name=source.name,
         kind=SourceKind.LOCAL,
         line=0,
-        state="up",
+        state=LinkState.UP,
         up_at=source.up_at,
         next_attempt_at=None,
         last_failure="",
         address="",
         version="",
         build="",
-        revision="",
+        revision=None,
         extended=False,
         program=source.kind,
         node_id=None,
         in_flight=0,
-        cards_by_hop=_by_hop(table.cards_of(source_id)),
+        cards=len(cards),
+        cards_by_hop=_by_hop(cards),
         cards_rejected=0,
         asked=source.usage.asked,
         answered=source.usage.answered,
-        usual_seconds=source.usage.usual_seconds,
+        usual_seconds=usual,
         uses=source.usage.shares.uses(),
         group="",
         rank=0,
     )
 
 
-def _upstream(source_id: SourceId, source: UpstreamSource, table: CardTable) -> SourceStatus:
+def _upstream(
+    source: UpstreamSource, cards: tuple[Card, ...], rejected: int, usual: float | None
+) -> SourceStatus:
     protocol = source.link.protocol
     server = protocol.server if protocol is not None else None
     return SourceStatus(
         name=source.name,
         kind=SourceKind.CCCAM,
         line=source.upstream.line.line,
-        state=source.link.state.value,
+        state=source.link.state,
         up_at=source.up_at,
         next_attempt_at=source.next_attempt_at,
         last_failure=source.link.last_failure,
         address=source.link.peer_address,
         version=server.version if server else "",
         build=server.build if server else "",
-        revision=protocol.revision.value if protocol and server else "",
+        revision=Revision(protocol.revision.value) if protocol and server else None,
         extended=protocol.extended if protocol else False,
         program=source.program,
         node_id=server.node_id if server else None,
         in_flight=protocol.in_flight if protocol else 0,
-        cards_by_hop=_by_hop(table.cards_of(source_id)),
-        cards_rejected=len(table.rejected_of(source_id)),
+        cards=len(cards),
+        cards_by_hop=_by_hop(cards),
+        cards_rejected=rejected,
         asked=source.usage.asked,
         answered=source.usage.answered,
-        usual_seconds=source.usage.usual_seconds,
+        usual_seconds=usual,
         uses=source.usage.shares.uses(),
         group=source.upstream.group,
         rank=source.upstream.rank,
     )
 
 
-def _by_hop(cards: tuple[Card, ...]) -> tuple[tuple[int, int], ...]:
-    return tuple(sorted(Counter(card.hop for card in cards).items()))
+def _by_hop(cards: tuple[Card, ...]) -> Mapping[int, int]:
+    return dict(sorted(Counter(card.hop for card in cards).items()))
 
 
 def _cards(
-    table: CardTable, names: Mapping[SourceId, str], sessions: list[Session]
+    table: CardTable, sources: Mapping[SourceId, SourceStatus], sessions: list[Session]
 ) -> tuple[CardStatus, ...]:
     viewers: dict[ShareId, list[str]] = defaultdict(list)
     for session in sessions:
@@ -153,7 +217,7 @@ def _cards(
             viewers[share_id].append(session.record.user)
     return tuple(
         CardStatus(
-            source=names.get(card.source, ""),
+            source=sources[card.source].name if card.source in sources else "",
             share_id=card.share_id,
             own_share_id=card.own_share_id,
             caid=card.caid,

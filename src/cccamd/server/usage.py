@@ -2,15 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from cccamd.facts import ServiceId, ShareUse
+from cccamd.facts import EcmResult, ServiceId, ShareUse
 from cccamd.ids import Caid, Ident
 from cccamd.wire.cccam import EcmRequest
 
 SHARES_LIMIT = 256
 """CAIDs and providers told apart for one client or source; an honest one asks a few."""
-
-SMOOTHING = 0.1
-"""How much the newest answer counts."""
 
 _ShareKey = tuple[bool, Caid, Ident]
 
@@ -53,7 +50,7 @@ class ClientUsage:
     emms_sent: int = 0
     emms_passed: int = 0
     service: ServiceId | None = None
-    last_result: str = ""
+    last_result: EcmResult | None = None
     last_source: str = ""
     last_seconds: float | None = None
     shares: ShareCounts = field(default_factory=ShareCounts)
@@ -67,10 +64,16 @@ class ClientUsage:
             self.service = ServiceId(request.caid, request.ident, request.sid)
 
     def finished(
-        self, request: EcmRequest, *, result: str, source: str, local: bool | None, seconds: float
+        self,
+        request: EcmRequest,
+        *,
+        result: EcmResult,
+        source: str,
+        local: bool | None,
+        seconds: float,
     ) -> None:
         """Count a request that was answered."""
-        answered = result == "CW"
+        answered = result is EcmResult.CW
         self.ecms_answered += answered
         self.last_result, self.last_source, self.last_seconds = result, source, seconds
         self.shares.add(request, local=local, answered=answered)
@@ -82,17 +85,12 @@ class SourceUsage:
 
     asked: int = 0
     answered: int = 0
-    usual_seconds: float | None = None
-    """A decaying mean of its answer times, for people; the router keeps better ones."""
     shares: ShareCounts = field(default_factory=ShareCounts)
 
-    def finished(self, request: EcmRequest, *, local: bool, answered: bool, seconds: float) -> None:
+    def finished(self, request: EcmRequest, *, local: bool, answered: bool) -> None:
         """Count one ask that has ended."""
         self.asked += 1
         self.answered += answered
-        if answered:
-            usual = self.usual_seconds
-            self.usual_seconds = seconds if usual is None else usual + (seconds - usual) * SMOOTHING
         self.shares.add(request, local=local, answered=answered)
 
 

@@ -7,9 +7,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from cccamd.facts import FreezeReport
 from cccamd.server.observers import Observers
 from cccamd.server.session import Session
-from cccamd.watch import FreezeReport, Freezes, Happening, History, Notes, RoundTripMeasured
+from cccamd.watch import Freezes, Happening, History, Notes, RoundTripMeasured
 from cccamd.watch.journal import Journal
 from cccamd.watch.metrics import Metrics
 from cccamd.why import Recent

@@ -19,7 +19,7 @@ from cccamd.setup.cccamcfg import (
     load_config,
     parse,
 )
-from cccamd.setup.files import Problem
+from cccamd.setup.files import FileProblem
 from cccamd.setup.logins import Accounts, Upstream, accounts_of, upstreams_of
 from cccamd.setup.toml import FILE_NAME, ParsedToml, TomlConfig, load
 from cccamd.setup.toml import parse as parse_toml
@@ -170,7 +170,7 @@ def _about_toml(kind_problems: Iterable[str], toml: ParsedToml) -> Iterator[Mess
     yield from map(_message, toml.problems)
 
 
-def _message(problem: Problem) -> Message:
+def _message(problem: FileProblem) -> Message:
     return logging.WARNING if problem.is_warning else logging.ERROR, str(problem)
 
 

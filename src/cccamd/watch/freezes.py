@@ -10,19 +10,18 @@ from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Final
 
+from cccamd.facts import EcmResult, Freeze, FreezeReport, Margin
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.watch.cryptoperiods import CryptoPeriods
-from cccamd.watch.freezereport import Freeze, FreezeReport
 from cccamd.watch.happenings import (
     ClientLoggedOut,
     EcmFinished,
-    EcmResult,
     FreezeBegan,
     FreezeEnded,
     FreezeForeseen,
     Happening,
 )
-from cccamd.watch.margins import Margin, seconds_to_zero
+from cccamd.watch.margins import seconds_to_zero
 from cccamd.watch.surroundings import Surroundings
 from cccamd.watch.watches import (
     Watch,

@@ -5,17 +5,9 @@ objects. None of these ever holds a password, an ECM's bytes or a CW.
 """
 
 from dataclasses import dataclass
-from enum import Enum
 
+from cccamd.facts import EcmResult
 from cccamd.ids import Caid, Ident, NodeId, Sid
-
-
-class EcmResult(Enum):
-    """How a request of a client ended."""
-
-    CW = "CW"
-    NOK1 = "NOK1"
-    NOK2 = "NOK2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

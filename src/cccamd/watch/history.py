@@ -6,13 +6,12 @@ Memory is bounded: so many series, so many buckets in each, and an open bucket i
 import math
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import Final, TypeVar
 
-from cccamd.facts import ServiceId
-from cccamd.watch.happenings import EcmFinished, EcmResult, Happening, SourceAnswered
+from cccamd.facts import ChannelTimes, EcmResult, Point, ServiceId, SourceTimes, Span
+from cccamd.watch.happenings import EcmFinished, Happening, SourceAnswered
 
 SERIES_LIMIT: Final = 64
 """How many sources, and how many channels, are remembered: those that were asked last."""
@@ -20,52 +19,17 @@ BIN_GROWTH: Final = math.log(1.05)
 """Histogram bins are 5 % wide: nobody needs an answer time more exactly."""
 SHORTEST: Final = 1e-4
 """Seconds; what is quicker counts as this."""
+WIDTH: Final = len(fields(Point))
 
-
-class Span(Enum):
-    """How far back to look: the length of a bucket in seconds, and how many there are."""
-
-    MINUTES = (5, 120)
-    DAY = (60, 1440)
-
-    @property
-    def step(self) -> int:
-        """The length of one bucket in seconds."""
-        return self.value[0]
-
-    @property
-    def length(self) -> int:
-        """The whole span in seconds."""
-        return self.value[0] * self.value[1]
-
-
-class Point(NamedTuple):
-    """The answers of one bucket. Times are seconds, all 0 when nothing was answered."""
-
-    at: float
-    """When the bucket begins, seconds since the epoch."""
-    answered: int
-    refused: int
-    median: float
-    percentile95: float
-    longest: float
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """The answer times of one source (by name) or one channel."""
-
-    subject: str | ServiceId
-    points: tuple[Point, ...]
-    """The oldest first; buckets in which nothing happened are left out."""
+T = TypeVar("T")
 
 
 class History:
     """Remembers answer times; fed with happenings, read by pages."""
 
     def __init__(self) -> None:
-        self._sources: OrderedDict[str | ServiceId, _Record] = OrderedDict()
-        self._channels: OrderedDict[str | ServiceId, _Record] = OrderedDict()
+        self._sources: OrderedDict[str, _Record] = OrderedDict()
+        self._channels: OrderedDict[ServiceId, _Record] = OrderedDict()
 
     def observe(self, happening: Happening) -> None:
         """Take a happening in; those without an answer time are none of its business."""
@@ -76,18 +40,18 @@ class History:
                 channel = ServiceId(happening.caid, happening.ident, happening.sid)
                 self._add(self._channels, channel, happening)
 
-    def sources(self, span: Span, *, now: float) -> tuple[Series, ...]:
-        """Give the answer times of each source, its own, without our waiting."""
-        return _read(self._sources, span, now)
+    def sources(self, span: Span, *, now: float) -> tuple[SourceTimes, ...]:
+        """Give the answer times of each source that was asked."""
+        return tuple(SourceTimes(*found) for found in _read(self._sources, span, now))
 
-    def channels(self, span: Span, *, now: float) -> tuple[Series, ...]:
-        """Give the answer times of each channel, as its viewers saw them."""
-        return _read(self._channels, span, now)
+    def channels(self, span: Span, *, now: float) -> tuple[ChannelTimes, ...]:
+        """Give the answer times of each channel that was watched."""
+        return tuple(ChannelTimes(*found) for found in _read(self._channels, span, now))
 
     def _add(
         self,
-        records: OrderedDict[str | ServiceId, "_Record"],
-        subject: str | ServiceId,
+        records: OrderedDict[T, "_Record"],
+        subject: T,
         happening: EcmFinished | SourceAnswered,
     ) -> None:
         record = records.get(subject)
@@ -102,10 +66,11 @@ class History:
 
 
 def _read(
-    records: OrderedDict[str | ServiceId, "_Record"], span: Span, now: float
-) -> tuple[Series, ...]:
-    series = (Series(key, record.points(span, now)) for key, record in records.items())
-    return tuple(one for one in series if one.points)
+    records: OrderedDict[T, "_Record"], span: Span, now: float
+) -> Iterator[tuple[T, tuple[Point, ...]]]:
+    for subject, record in records.items():
+        if points := record.points(span, now):
+            yield subject, points
 
 
 class _Record:
@@ -132,8 +97,8 @@ class _Track:
     __slots__ = ("_closed", "_limit", "_open", "_step")
 
     def __init__(self, span: Span) -> None:
-        self._step, buckets = span.value
-        self._limit = buckets * len(Point._fields)
+        self._step = span.step
+        self._limit = span.length // span.step * WIDTH
         self._closed = array("d")
         self._open: _Bucket | None = None
 
@@ -146,19 +111,17 @@ class _Track:
         self._open.add(seconds, number)
 
     def points(self) -> Iterator[Point]:
-        width = len(Point._fields)
-        for index in range(0, len(self._closed), width):
-            at, answered, refused, *times = self._closed[index : index + width]
-            yield Point(at, int(answered), int(refused), *times)
+        for index in range(0, len(self._closed), WIDTH):
+            yield _point(self._closed[index : index + WIDTH])
         if self._open is not None:
-            yield self._open.point()
+            yield _point(self._open.numbers())
 
     def _close(self) -> None:
         if self._open is None:
             return
-        self._closed.extend(self._open.point())
+        self._closed.extend(self._open.numbers())
         if len(self._closed) > self._limit:
-            del self._closed[: len(Point._fields)]
+            del self._closed[:WIDTH]
 
 
 class _Bucket:
@@ -181,10 +144,11 @@ class _Bucket:
         self._shortest = min(self._shortest, seconds)
         self._longest = max(self._longest, seconds)
 
-    def point(self) -> Point:
+    def numbers(self) -> tuple[float, ...]:
+        """What makes a `Point`."""
         answered = sum(self._bins.values())
         median, percentile95 = self._quantile(0.5), self._quantile(0.95)
-        return Point(self.begin, answered, self._refused, median, percentile95, self._longest)
+        return self.begin, answered, self._refused, median, percentile95, self._longest
 
     def _quantile(self, share: float) -> float:
         """The middle of the bin that this share of the answers reaches into."""
@@ -195,6 +159,11 @@ class _Bucket:
                 middle = SHORTEST * math.exp((number + 0.5) * BIN_GROWTH)
                 return min(max(middle, self._shortest), self._longest)
         return 0.0
+
+
+def _point(numbers: Sequence[float]) -> Point:
+    at, answered, refused, *times = numbers
+    return Point(at, int(answered), int(refused), *times)
 
 
 def _bin(seconds: float) -> int:

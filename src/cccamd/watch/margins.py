@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from itertools import combinations
 from statistics import median
-from typing import Final, NamedTuple
+from typing import Final
+
+from cccamd.facts import Margin
 
 MARGINS_KEPT: Final = 12
 MARGINS_NEEDED: Final = 5
@@ -12,13 +14,6 @@ HORIZON: Final = 12
 """Crypto periods; what lies further ahead is no forecast but a guess."""
 STEEP: Final = 0.01
 """Seconds that must be lost in each second, so that noise is no trend."""
-
-
-class Margin(NamedTuple):
-    """The time left before a key was needed, when its CW arrived."""
-
-    at: float
-    seconds: float
 
 
 def seconds_to_zero(margins: Sequence[Margin], period: float) -> float | None:

@@ -1,17 +1,15 @@
 """What happened lately, in words: a bounded list that says a repeated thing once."""
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from typing import Final
 
-from cccamd.facts import ServiceId
+from cccamd.facts import EcmResult, Note, ServiceId, Tone
 from cccamd.watch.happenings import (
     CardsChanged,
     ClientLoggedIn,
     ClientLoggedOut,
     EcmFinished,
-    EcmResult,
     FreezeBegan,
     FreezeEnded,
     FreezeForeseen,
@@ -25,31 +23,6 @@ NOTES_LIMIT: Final = 200
 """How many are kept."""
 ACCOUNTS_LIMIT: Final = 4096
 """Of how many accounts the channel is remembered."""
-
-
-class Tone(Enum):
-    """Whether it is good news; the value is for style sheets."""
-
-    GOOD = "good"
-    PLAIN = "plain"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
-    """One thing that happened. `subject` and `text` make a sentence."""
-
-    at: float
-    tone: Tone
-    subject: str
-    """An account, a source or an address."""
-    text: str
-    account: str = ""
-    """Whom it is about, when it is about an account."""
-    service: ServiceId | None = None
-    """The channel it ends with."""
-    times: int = 1
-    """How often, with nothing else of this subject in between; `at` is the last time."""
 
 
 class Notes:

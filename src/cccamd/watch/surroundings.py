@@ -4,9 +4,10 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterator
 from typing import Final
 
+from cccamd.facts import EcmResult
 from cccamd.ids import format_service
 from cccamd.watch.cryptoperiods import Service
-from cccamd.watch.happenings import EcmResult, Happening, SourceAnswered, SourceDown, SourceUp
+from cccamd.watch.happenings import Happening, SourceAnswered, SourceDown, SourceUp
 
 SLOW: Final = 0.5
 """Seconds: what takes longer is worth telling."""

@@ -4,11 +4,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, TypedDict
 
+from cccamd.facts import ChannelMargin, EcmResult, Freeze, Margin
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.watch.cryptoperiods import CryptoPeriod, Service
-from cccamd.watch.freezereport import ChannelMargin, Freeze
-from cccamd.watch.happenings import EcmResult
-from cccamd.watch.margins import MARGINS_KEPT, Margin
+from cccamd.watch.margins import MARGINS_KEPT
 
 SILENCE: Final = 2.5
 """Crypto periods without a request after which nobody watches a channel any more."""

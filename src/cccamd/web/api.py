@@ -1,71 +1,354 @@
-"""`/api`, `/health` and `/ready`: JSON for machines, read only."""
+"""For machines, read only: `/api` with its description, `/health`, `/ready` and `/metrics`.
+
+What is answered are the facts as they are declared. A route reads what it needs at once, on
+the loop of the server; what of it takes longer is done in another thread.
+"""
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
-from cccamd.web.apireports import Problem, Readiness
-from cccamd.web.context import WebContext
-from cccamd.web.endpoints import (
-    ENDPOINTS,
-    Answer,
-    Endpoint,
-    Explainer,
-    explain_endpoint,
-    explainer_of,
+from cccamd.facts import (
+    CaidFact,
+    CardStatus,
+    ClientStatus,
+    Fact,
+    FreezeReport,
+    HistoryReport,
+    IdentFact,
+    Note,
+    SidFact,
+    Snapshot,
+    SourceStatus,
+    Span,
+    Status,
+    System,
 )
-from cccamd.web.openapi import describe_api
+from cccamd.ids import Caid
+from cccamd.watch.metrics import metrics_text
+from cccamd.web.context import WebContext
+from cccamd.why import Explanation, Question
 
-_JSON = "application/json"
+T = TypeVar("T")
+
+NOTES_IN_STATUS: Final = 30
+_JSON: Final = "application/json"
+_ABOUT: Final = (
+    "A running cccamd server, read only. Ids are hex texts; times are seconds, and names that end"
+    " in _at are seconds since 1970."
+)
 
 
-def api_routes(context: WebContext, explainer: Explainer | None = None) -> Sequence[BaseRoute]:
-    """Serve all endpoints, and their description at `/api` and `/api/openapi.json`.
+# What is answered besides the facts themselves.
 
-    `explainer` answers `/api/explain` instead of the context.
-    """
-    endpoints = (*ENDPOINTS, explain_endpoint(explainer or explainer_of(context)))
-    description = json.dumps(describe_api(context.program, endpoints))
 
-    async def describe(request: Request) -> Response:
+@dataclass(frozen=True, slots=True)
+class Clients(Fact):
+    """All clients that are logged in."""
+
+    clients: tuple[ClientStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources(Fact):
+    """All upstream links and local cards."""
+
+    sources: tuple[SourceStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cards(Fact):
+    """Cards."""
+
+    cards: tuple[CardStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Happened(Fact):
+    """What happened lately, the newest first."""
+
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health(Fact):
+    """The server runs: it has answered."""
+
+    status: Literal["ok"] = "ok"
+    program: str
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness(Fact):
+    """Whether ECMs can be answered."""
+
+    ready: bool
+    why: str
+    """What is missing; empty when nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem(Fact):
+    """What is wrong with a request."""
+
+    error: str
+
+
+# What may be asked.
+
+
+class Nothing(BaseModel):
+    """What most paths take."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CardsQuery(Nothing):
+    """Which cards; all that is given must hold."""
+
+    source: str | None = Field(None, description="only cards from this source")
+    caid: CaidFact | None = Field(None, description="only cards of this CAID")
+    account: str | None = Field(None, description="only cards that this account was told of")
+
+
+class HistoryQuery(Nothing):
+    """How far back."""
+
+    span: Span = Field(Span.MINUTES, description="the last minutes or day")
+
+
+class ExplainQuery(Nothing):
+    """Whom and what to explain; all of it may be left out."""
+
+    account: str | None = Field(None, description="why this client sees what it sees")
+    source: str | None = Field(None, description="cards from this source")
+    caid: CaidFact | None = None
+    ident: IdentFact | None = Field(None, description="the provider")
+    sid: SidFact | None = None
+
+
+# The routes.
+
+router: Final = APIRouter()
+_WRITERS: Final[dict[type[object], TypeAdapter[object]]] = {}
+"""Made when they are needed first."""
+
+
+async def _context(request: Request) -> WebContext:
+    context: WebContext = request.app.state.context
+    return context
+
+
+Context = Annotated[WebContext, Depends(_context)]
+Asked = Annotated[Nothing, Query()]
+_REFUSAL: Final[dict[int | str, dict[str, object]]] = {
+    400: {"model": Problem, "description": "A parameter is wrong"}
+}
+
+
+@router.get("/api/status", response_model=Status, summary="What goes on")
+async def status(context: Context, _: Asked) -> Response:
+    """All but the single cards."""
+    snapshot, channels = context.snapshot(), context.freezes().channels
+    notes = tuple(islice(context.happenings(), NOTES_IN_STATUS))
+
+    def make() -> Status:
+        return Status(
+            server=snapshot,
+            clients=snapshot.clients,
+            sources=snapshot.sources,
+            systems=_systems(snapshot),
+            notes=notes,
+            channels=channels,
+        )
+
+    return await _write(Status, make)
+
+
+@router.get("/api/clients", response_model=Clients, summary="Clients")
+async def clients(context: Context, _: Asked) -> Response:
+    """All that are logged in."""
+    snapshot = context.snapshot()
+    return await _write(Clients, lambda: Clients(snapshot.clients))
+
+
+@router.get("/api/sources", response_model=Sources, summary="Links and local cards")
+async def sources(context: Context, _: Asked) -> Response:
+    """All, whether up or not."""
+    snapshot = context.snapshot()
+    return await _write(Sources, lambda: Sources(snapshot.sources))
+
+
+@router.get("/api/cards", response_model=Cards, summary="Cards", responses=_REFUSAL)
+async def cards(context: Context, query: Annotated[CardsQuery, Query()]) -> Response:
+    """All, or some."""
+    snapshot = context.snapshot()
+    return await _write(Cards, lambda: Cards(_chosen(snapshot.cards, query)))
+
+
+@router.get("/api/happenings", response_model=Happened, summary="What happened lately")
+async def happenings(context: Context, _: Asked) -> Response:
+    """The newest first."""
+    notes = tuple(context.happenings())
+    return await _write(Happened, lambda: Happened(notes))
+
+
+@router.get(
+    "/api/history",
+    response_model=HistoryReport,
+    summary="Answer times of sources and channels",
+    responses=_REFUSAL,
+)
+async def history(context: Context, query: Annotated[HistoryQuery, Query()]) -> Response:
+    """Over the last minutes or the last day."""
+    report = context.history(query.span)
+    return await _write(HistoryReport, lambda: report)
+
+
+@router.get("/api/freezes", response_model=FreezeReport, summary="Margins and freezes")
+async def freezes(context: Context, _: Asked) -> Response:
+    """Of all channels that are watched."""
+    report = context.freezes()
+    return await _write(FreezeReport, lambda: report)
+
+
+@router.get(
+    "/api/explain",
+    response_model=Explanation,
+    summary="Why a client sees a card or not, and how its ECMs went",
+    responses=_REFUSAL,
+)
+async def explain(context: Context, query: Annotated[ExplainQuery, Query()]) -> Response:
+    """What is left out of the question is not asked for."""
+    explanation = context.explain(_question(query))
+    return await _write(Explanation, lambda: explanation)
+
+
+@router.get("/health", response_model=Health, summary="Does the server run?")
+async def health(context: Context, _: Asked) -> Response:
+    """It does if it answers."""
+    return await _write(Health, lambda: Health(program=context.program))
+
+
+@router.get(
+    "/ready",
+    response_model=Readiness,
+    summary="Can ECMs be answered?",
+    responses={503: {"model": Readiness, "description": "Not ready"}},
+)
+async def ready(context: Context, _: Asked) -> Response:
+    """If a source is up and there is a card."""
+    why = _missing(context.snapshot())
+    readiness = Readiness(ready=not why, why=why)
+    return await _write(Readiness, lambda: readiness, code=503 if why else 200)
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(context: Context, request: Request) -> Response:
+    """What Prometheus reads."""
+    collected = context.metrics.collect(context.snapshot(), context.freezes())
+    accept = request.headers.get("accept", "")
+    text, content_type = await run_in_threadpool(metrics_text, collected, accept)
+    return Response(text, headers={"content-type": content_type})
+
+
+def add_api(app: FastAPI, context: WebContext) -> None:
+    """Serve all this, for HEAD too, and the description at `/api` and `/api/openapi.json`."""
+    app.state.context = context
+    app.include_router(router)
+    app.add_exception_handler(RequestValidationError, _refuse)
+    description = json.dumps(_described(context.program))
+
+    async def describe() -> Response:
         return Response(description, media_type=_JSON)
 
-    return [
-        *(Route(path, describe) for path in ("/api", "/api/openapi.json")),
-        *(_route(endpoint, context) for endpoint in endpoints),
-    ]
+    heads = [(route.path, route.endpoint) for route in router.routes if isinstance(route, APIRoute)]
+    for path in ("/api", "/api/openapi.json"):
+        app.add_api_route(path, describe, include_in_schema=False)
+        heads.append((path, describe))
+    for path, endpoint in heads:
+        app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
 
 
-def _route(endpoint: Endpoint, context: WebContext) -> Route:
-    writer: TypeAdapter[Any] = TypeAdapter(endpoint.model)
-
-    async def show(request: Request) -> Response:
-        try:
-            query = endpoint.query.model_validate(dict(request.query_params))
-        except ValidationError as error:
-            problem = Problem(error=_describe(error))
-            return Response(problem.model_dump_json(), status_code=400, media_type=_JSON)
-        text, status = await run_in_threadpool(_write, endpoint.read(context, query), writer)
-        return Response(text, status_code=status, media_type=_JSON)
-
-    return Route(endpoint.path, show)
-
-
-def _write(answer: Answer, writer: TypeAdapter[Any]) -> tuple[bytes, int]:
-    """Make an answer and write it down, which for many cards takes a while."""
-    value = answer()
-    missing = isinstance(value, Readiness) and not value.ready
-    return writer.dump_json(value), 503 if missing else 200
-
-
-def _describe(error: ValidationError) -> str:
-    """Name each wrong parameter, without repeating what was sent."""
-    return "; ".join(
-        f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors()
+def _described(program: str) -> Mapping[str, object]:
+    """Describe all paths; no parameter can be wrong where none is taken, and none is a 422."""
+    description = get_openapi(
+        title="cccamd",
+        version=program,
+        description=_ABOUT,
+        routes=router.routes,
     )
+    for methods in description["paths"].values():
+        methods["get"]["responses"].pop("422", None)
+    components = description["components"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        del components["schemas"][unused]
+    components["securitySchemes"] = {"login": {"type": "http", "scheme": "basic"}}
+    return {**description, "security": [{}, {"login": []}]}
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Name each wrong parameter, without repeating what was sent."""
+    assert isinstance(error, RequestValidationError)
+    words = (f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors())
+    return await _write(Problem, lambda: Problem("; ".join(words)), code=400)
+
+
+async def _write(kind: type[T], make: Callable[[], T], *, code: int = 200) -> Response:
+    """Make an answer and write it down, which for many cards takes a while."""
+    writer = _WRITERS.get(kind) or _WRITERS.setdefault(kind, TypeAdapter(kind))
+    text = await run_in_threadpool(lambda: writer.dump_json(make()))
+    return Response(text, status_code=code, media_type=_JSON)
+
+
+def _systems(snapshot: Snapshot) -> tuple[System, ...]:
+    by_caid: dict[Caid, list[CardStatus]] = {}
+    for card in snapshot.cards:
+        by_caid.setdefault(card.caid, []).append(card)
+    return tuple(
+        System(
+            caid=caid,
+            cards=len(cards),
+            nearest_hop=min(card.hop for card in cards),
+            idents=tuple(sorted({ident for card in cards for ident in card.idents})),
+        )
+        for caid, cards in sorted(by_caid.items())
+    )
+
+
+def _chosen(cards: Iterable[CardStatus], query: CardsQuery) -> tuple[CardStatus, ...]:
+    return tuple(
+        card
+        for card in cards
+        if query.source in (None, card.source)
+        and query.caid in (None, card.caid)
+        and (query.account is None or query.account in card.seen_by)
+    )
+
+
+def _question(query: ExplainQuery) -> Question:
+    return Question(
+        account=query.account,
+        source=query.source,
+        caid=query.caid,
+        ident=query.ident,
+        sid=query.sid,
+    )
+
+
+def _missing(snapshot: Snapshot) -> str:
+    """What an answer to any ECM fails for."""
+    if not snapshot.sources:
+        return "there is no source: neither a C-line nor a local card"
+    if not any(source.up_at is not None for source in snapshot.sources):
+        return "no source is up"
+    return "" if snapshot.cards else "no source has brought a card yet"

@@ -5,27 +5,30 @@ from os import PathLike, stat_result
 from pathlib import Path
 from typing import Final
 
-from starlette.applications import Starlette
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from cccamd.web import live, pages
 from cccamd.web.access import Door
+from cccamd.web.api import add_api
 from cccamd.web.context import WebContext
 
 STATIC: Final = Path(__file__).parent / "static"
 
 
-def create_app(context: WebContext, *, routes: Sequence[BaseRoute] = ()) -> Starlette:
-    """Put the pages together. `routes` are those of further page modules, behind the same door.
+def create_app(context: WebContext, *, routes: Sequence[BaseRoute] = ()) -> FastAPI:
+    """Put the pages together. `routes` are those of further pages, behind the same door.
 
     `app.state.feed` is the live view; close it before the server of the application stops.
     """
     feed = live.Feed(context)
-    app = Starlette(
+    app = FastAPI(
+        openapi_url=None,  # nor the pages about it, which load their scripts from elsewhere
         routes=[
             *pages.routes(context),
             *live.routes(context, feed),
@@ -34,9 +37,17 @@ def create_app(context: WebContext, *, routes: Sequence[BaseRoute] = ()) -> Star
             Mount("/static", _Files(directory=STATIC)),
         ],
         middleware=[Middleware(Door, admits=context.admits, login=context.login)],
+        exception_handlers={HTTPException: _plain},
     )
     app.state.feed = feed
+    add_api(app, context)
     return app
+
+
+async def _plain(request: Request, error: Exception) -> Response:
+    """Say in plain text what there is not."""
+    assert isinstance(error, HTTPException)
+    return PlainTextResponse(error.detail, error.status_code, headers=error.headers)
 
 
 async def _icon(_: Request) -> Response:

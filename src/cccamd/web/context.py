@@ -1,16 +1,15 @@
-"""What the pages are made of: functions handed in by the daemon. No live object gets here.
+"""What the pages are made of: functions handed in by the daemon. No live object gets here."""
 
-Every page module has `routes(context: WebContext) -> Sequence[BaseRoute]`; `create_app` in
-`app.py` puts them together behind the doors of `access.py`.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
-from cccamd.facts import Snapshot
-from cccamd.ids import Caid, Ident, Sid
-from cccamd.watch import FreezeReport, History, Note
+from cccamd.facts import FreezeReport, HistoryReport, Note, ServiceId, Snapshot, Span
+from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_sid
+from cccamd.watch.metrics import Metrics
 from cccamd.why import Explanation, Question
+
+Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +30,12 @@ class WebContext:
     """Everything the pages may know and ask. `login` and names may change with a reload."""
 
     snapshot: Callable[[], Snapshot]
-    history: History
+    history: Callable[[Span], HistoryReport]
     happenings: Callable[[], Sequence[Note]]
     """What happened lately, the newest first."""
     explain: Callable[[Question], Explanation]
     freezes: Callable[[], FreezeReport]
+    metrics: Metrics
     channel_name: Callable[[Caid, Ident, Sid], str | None]
     """From CCcam.channelinfo."""
     provider_name: Callable[[Caid, Ident], str | None]
@@ -44,3 +44,13 @@ class WebContext:
     admits: Callable[[str], bool]
     """Whether an address may look at all, as `AllowedNetworks.admits`."""
     program: str
+
+
+def explain_link(*, account: str = "", source: str = "", service: ServiceId | None = None) -> str:
+    """Where the explanation for this account, source or service is."""
+    query = {"account": account, "source": source}
+    if service is not None:
+        query["caid"] = format_caid(service.caid)
+        query["ident"] = format_ident(service.ident)
+        query["sid"] = format_sid(service.sid)
+    return "/explain?" + urlencode({key: value for key, value in query.items() if value})

@@ -1,20 +1,18 @@
 """The live view: the overview's parts as server-sent events, and as JSON for polling."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from cccamd.watch import Series, Span
+from cccamd.facts import Span
 from cccamd.web.context import WebContext
-from cccamd.web.jsonvalues import Json
-from cccamd.web.view import Moment, look, overview, times
+from cccamd.web.view import look, overview, times
 
 INTERVAL: Final = 1.0
 """Seconds between two looks at the server, however many people watch."""
@@ -47,7 +45,7 @@ class Feed:
                 clients = len(moment.snapshot.clients)
                 self.interval = min(max(INTERVAL, clients / CLIENTS_PER_SECOND), SLOWEST)
                 # Thousands of cards take a while to draw, which no ECM should wait for.
-                self._parts = await run_in_threadpool(_draw, moment, self._context)
+                self._parts = await run_in_threadpool(overview, moment, self._context)
                 self._next_look = now + self.interval * 0.9
         return self._parts
 
@@ -86,25 +84,16 @@ def routes(context: WebContext, feed: Feed) -> Sequence[BaseRoute]:
         return Response(f"{{{body}}}", media_type="application/json")
 
     async def answer_times(request: Request) -> Response:
-        span = Span.DAY if request.query_params.get("span") == "day" else Span.MINUTES
-        now = time.time()
-        series: tuple[Series, ...]
-        if request.query_params.get("by") == "channel":
-            series = context.history.channels(span, now=now)
-        else:
-            series = context.history.sources(span, now=now)
-        return JSONResponse(times(series, span, now, context))
+        query = request.query_params
+        report = context.history(Span.DAY if query.get("span") == "day" else Span.MINUTES)
+        by_channel = query.get("by") == "channel"
+        text = await run_in_threadpool(
+            times, report, report.channels if by_channel else report.sources
+        )
+        return Response(text, media_type="application/json")
 
     return [
         Route("/live/events", stream),
         Route("/live/view.json", view),
         Route("/live/times.json", answer_times),
     ]
-
-
-def _draw(moment: Moment, context: WebContext) -> dict[str, str]:
-    return {name: _dump(part) for name, part in overview(moment, context).items()}
-
-
-def _dump(part: Json) -> str:
-    return json.dumps(part, separators=(",", ":"), ensure_ascii=False)

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from cccamd.facts import CardStatus, Snapshot
+from cccamd.facts import CardStatus, EcmResult, Snapshot, SourceKind
 from cccamd.ids import NodeId, format_node_id
-from cccamd.web.jsonvalues import Json
-from cccamd.web.links import explain_link
+from cccamd.web.context import Json, explain_link
 
 US: Final = "us"
 COLUMN_LIMIT: Final = 14
@@ -77,17 +76,19 @@ def _nodes(snapshot: Snapshot, drawing: _Drawing) -> list[dict[str, Json]]:
         _node(US, "us", "this server", 0, state="up", note=format_node_id(snapshot.node_id))
     ]
     for source in snapshot.sources:
-        kind = "card" if source.kind.value == "local card" else "source"
+        kind = "card" if source.kind is SourceKind.LOCAL else "source"
         note = f"{source.cards} cards" if source.cards != 1 else "1 card"
         nodes.append(
-            _node(_source_id(source.name), kind, source.name, -1, state=source.state, note=note)
+            _node(
+                _source_id(source.name), kind, source.name, -1, state=source.state.value, note=note
+            )
         )
     for node, distance in sorted(drawing.columns.items()):
         if node.startswith("node:"):
             label = node.removeprefix("node:")
             nodes.append(_node(node, "node", label, -distance, state="up", note=f"hop {distance}"))
     for client in snapshot.clients:
-        state = "nok" if client.last_result.startswith("NOK") else "up"
+        state = "nok" if client.last_result not in (None, EcmResult.CW) else "up"
         note = "1 card" if client.cards == 1 else f"{client.cards} cards"
         nodes.append(
             _node(_client_id(client.account), "client", client.account, 1, state=state, note=note)
@@ -143,7 +144,7 @@ def _edges(snapshot: Snapshot, drawing: _Drawing, shown: set[str]) -> list[Json]
     for client in snapshot.clients:
         identifier = _client_id(client.account)
         if identifier in shown:
-            live = client.last_result == "CW"
+            live = client.last_result is EcmResult.CW
             edges.append({"from": US, "to": identifier, "cards": client.cards, "live": live})
     return edges
 

@@ -4,7 +4,7 @@
 people see of it is drawn by its script.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -16,13 +16,12 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from cccamd.errors import NumberError
-from cccamd.ids import format_caid, format_service
-from cccamd.web.context import WebContext
-from cccamd.web.links import explain_link
+from cccamd.ids import format_caid, format_service, parse_service
+from cccamd.web.context import WebContext, explain_link
 from cccamd.web.oldwords import heading, home_block
-from cccamd.web.questions import read_question
 from cccamd.why import CardAnswer, Explanation, Question
 
+LENGTH_LIMIT: Final = 256
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("cccamd.web"),
     autoescape=True,
@@ -87,6 +86,23 @@ async def _explain(context: WebContext, request: Request) -> Response:
     return HTMLResponse(page)
 
 
+def read_question(query: Mapping[str, str]) -> Question:
+    """Read `account`, `source`, and `caid`, `ident`, `sid` or all three as `channel`.
+
+    Raises:
+        NumberError: a number is none, or too long.
+    """
+    given = (query.get(name, "") for name in ("caid", "ident", "sid"))
+    caid, ident, sid = parse_service(query.get("channel", "").strip() or ":".join(given))
+    return Question(
+        account=query.get("account", "")[:LENGTH_LIMIT] or None,
+        source=query.get("source", "")[:LENGTH_LIMIT] or None,
+        caid=caid,
+        ident=ident,
+        sid=sid,
+    )
+
+
 def _groups(explanation: Explanation) -> list[list[CardAnswer]]:
     """Cards of one source with the same reasons stand together, those of use last."""
     groups: dict[tuple[object, ...], list[CardAnswer]] = {}
@@ -114,7 +130,6 @@ async def _freezes(context: WebContext, _: Request) -> Response:
     page = _render(
         "freezes.html",
         report=context.freezes(),
-        channel_name=context.channel_name,
         service=format_service,
     )
     return HTMLResponse(page)

@@ -1,28 +1,55 @@
-"""The overview as plain values: what the browser draws. Pure: a snapshot in, JSON out.
+"""The overview as JSON: what the browser draws. Pure: facts in, JSON out.
 
-Texts are passed on as they are: the script puts them into the page as text, never as markup.
+Parts that are facts are passed on as they are declared, and under their names. Texts are passed
+on as they are, too: the script puts them into the page as text, never as markup.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import islice
+from operator import attrgetter
 from typing import Final
 
-from cccamd.facts import CardStatus, ClientStatus, ServiceId, Snapshot, SourceStatus
-from cccamd.ids import format_caid, format_ident, format_node_id, format_service
-from cccamd.watch import ChannelMargin, Freeze, FreezeReport, Note, Series, Span
-from cccamd.web.attention import attention
-from cccamd.web.context import WebContext
-from cccamd.web.jsonvalues import Json
-from cccamd.web.links import explain_link
+from pydantic import TypeAdapter
+
+from cccamd.facts import (
+    CardStatus,
+    ChannelTimes,
+    ClientStatus,
+    EcmResult,
+    FreezeReport,
+    HistoryReport,
+    LinkState,
+    Note,
+    Point,
+    ServerStatus,
+    ServiceId,
+    Snapshot,
+    SourceStatus,
+    SourceTimes,
+)
+from cccamd.ids import format_caid, format_ident, format_sid
+from cccamd.web.context import Json, WebContext, explain_link
 from cccamd.web.network import network
 
 CARDS_LIMIT: Final = 300
 VIEWERS_LIMIT: Final = 4
 NOTES_LIMIT: Final = 60
 FREEZES_LIMIT: Final = 20
+RECENT: Final = 600.0
+"""Seconds for which a freeze or a refusal is worth looking at."""
+ITEMS_LIMIT: Final = 12
 
-Margins = Mapping[tuple[str, ServiceId], ChannelMargin]
+_SERVER: Final = TypeAdapter(ServerStatus)
+_CLIENTS: Final = TypeAdapter(tuple[ClientStatus, ...])
+_SOURCES: Final = TypeAdapter(tuple[SourceStatus, ...])
+_CARDS: Final = TypeAdapter(tuple[CardStatus, ...])
+_NOTES: Final = TypeAdapter(tuple[Note, ...])
+_FREEZES: Final = TypeAdapter(FreezeReport)
+_SERVICE: Final = TypeAdapter(ServiceId)
+_POINT: Final = tuple(field.name for field in fields(Point))
+_NUMBERS: Final[Callable[[Point], Iterable[float]]] = attrgetter(*_POINT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,211 +70,137 @@ def look(context: WebContext) -> Moment:
     )
 
 
-def overview(moment: Moment, context: WebContext) -> dict[str, Json]:
-    """Everything on the overview but the pictures of answer times, in parts."""
+def overview(moment: Moment, context: WebContext) -> dict[str, str]:
+    """Everything on the overview but the pictures of answer times: parts as JSON texts."""
     snapshot, report = moment.snapshot, moment.report
-    margins = {_watching(channel): channel for channel in report.channels}
-    clients = sorted(snapshot.clients, key=lambda client: client.account.casefold())
+    clients = tuple(sorted(snapshot.clients, key=lambda client: client.account.casefold()))
+    shown = replace(report, freezes=report.freezes[:FREEZES_LIMIT])
     return {
-        "head": _head(snapshot),
-        "attention": attention(snapshot, report, context),
-        "clients": [_client(client, margins, context) for client in clients],
-        "absent": _absent(snapshot),
-        "sources": [_source(source) for source in snapshot.sources],
-        "cards": _cards(snapshot.cards, context),
-        "network": network(snapshot),
-        "notes": [_note(note, context) for note in moment.notes],
-        "freezes": _freezes(report, context),
+        "server": _SERVER.dump_json(snapshot).decode(),
+        "attention": _dump(attention(snapshot, report)),
+        "clients": _CLIENTS.dump_json(clients).decode(),
+        "sources": _SOURCES.dump_json(snapshot.sources).decode(),
+        "cards": _dump(_cards(snapshot.cards, context)),
+        "network": _dump(network(snapshot)),
+        "notes": _NOTES.dump_json(moment.notes).decode(),
+        "freezes": _FREEZES.dump_json(shown).decode(),
     }
 
 
-def times(series: Iterable[Series], span: Span, now: float, context: WebContext) -> Json:
-    """The picture of answer times: the subjects with the most answers first."""
+def times(report: HistoryReport, series: Sequence[SourceTimes | ChannelTimes]) -> str:
+    """The picture of answer times as JSON: the subjects with the most answers first.
+
+    A day has many points, so each is a row of bare numbers, in the order of `fields`.
+    """
     by_use = sorted(series, key=lambda one: -sum(point.answered for point in one.points))
-    return {
-        "now": now,
-        "step": span.step,
-        "length": span.length,
-        "series": [
-            {**_subject(one.subject, context), "points": [_point(point) for point in one.points]}
-            for one in by_use
-        ],
-    }
+    return _dump(
+        {
+            "now": report.at,
+            "step": report.step,
+            "length": report.span.length,
+            "fields": _POINT,
+            "series": [_series(one) for one in by_use],
+        }
+    )
 
 
-def channel(service: ServiceId, context: WebContext) -> dict[str, Json]:
-    """A channel: its numbers, and its name or nothing."""
-    caid, ident, sid = service.caid, service.ident, service.sid
-    return {
-        "id": format_service(caid, ident, sid),
-        "name": context.channel_name(caid, ident, sid) or "",
-    }
-
-
-def _subject(subject: str | ServiceId, context: WebContext) -> dict[str, Json]:
-    if isinstance(subject, str):
-        return {"id": "", "name": subject, "explain": explain_link(source=subject)}
-    return {**channel(subject, context), "explain": explain_link(service=subject)}
-
-
-def _point(point: Sequence[float]) -> Json:
-    return [round(number, 4) for number in point]
-
-
-def _head(snapshot: Snapshot) -> Json:
-    asked = sum(client.ecms_asked for client in snapshot.clients)
-    answered = sum(client.ecms_answered for client in snapshot.clients)
-    return {
-        "at": snapshot.at,
-        "started_at": snapshot.started_at,
-        "program": snapshot.program,
-        "node_id": format_node_id(snapshot.node_id),
-        "config": snapshot.config_path,
-        "accounts": len(snapshot.accounts),
-        "accounts_on": len({client.account for client in snapshot.clients}),
-        "clients": len(snapshot.clients),
-        "sources": len(snapshot.sources),
-        "sources_up": sum(source.state == "up" for source in snapshot.sources),
-        "cards": len(snapshot.cards),
-        "asked": asked,
-        "answered": answered,
-        "ecms": snapshot.ecms_total,
-        "emms": snapshot.emms_total,
-        "logins_failed": snapshot.logins_failed,
-        "refused": snapshot.connections_refused,
-    }
-
-
-def _client(client: ClientStatus, margins: Margins, context: WebContext) -> Json:
-    service = client.service
-    margin = None if service is None else margins.get((client.account, service))
-    return {
-        "account": client.account,
-        "address": client.address,
-        "port": client.port,
-        "version": client.version,
-        "build": client.build,
-        "revision": client.revision,
-        "extended": client.extended,
-        "program": client.program,
-        "node_id": format_node_id(client.node_id),
-        "connected_at": client.connected_at,
-        "heard_at": client.heard_at,
-        "asked": client.ecms_asked,
-        "answered": client.ecms_answered,
-        "cards": client.cards,
-        "channel": None if service is None else channel(service, context),
-        "result": client.last_result,
-        "source": client.last_source,
-        "seconds": client.last_seconds,
-        "margin": None if margin is None else _margin(margin, context),
-        "explain": explain_link(account=client.account),
-        "explain_channel": explain_link(account=client.account, service=service),
-    }
-
-
-def _absent(snapshot: Snapshot) -> Json:
-    present = {client.account for client in snapshot.clients}
-    absent = sorted(set(snapshot.accounts) - present, key=str.casefold)
-    return [{"account": account, "explain": explain_link(account=account)} for account in absent]
-
-
-def _source(source: SourceStatus) -> Json:
-    return {
-        "name": source.name,
-        "kind": source.kind.value,
-        "line": source.line,
-        "state": source.state,
-        "up_at": source.up_at,
-        "next_attempt_at": source.next_attempt_at,
-        "failure": source.last_failure,
-        "version": source.version,
-        "revision": source.revision,
-        "extended": source.extended,
-        "program": source.program,
-        "node_id": "" if source.node_id is None else format_node_id(source.node_id),
-        "in_flight": source.in_flight,
-        "hops": source.cards_by_hop,
-        "cards": source.cards,
-        "rejected": source.cards_rejected,
-        "asked": source.asked,
-        "answered": source.answered,
-        "usual": source.usual_seconds,
-        "group": source.group,
-        "rank": source.rank,
-        "explain": explain_link(source=source.name),
-    }
+def _series(one: SourceTimes | ChannelTimes) -> Json:
+    points = [[round(number, 4) for number in _NUMBERS(point)] for point in one.points]
+    if isinstance(one, SourceTimes):
+        return {"source": one.source, "points": points}
+    return {"service": _SERVICE.dump_python(one.service, mode="json"), "points": points}
 
 
 def _cards(cards: Sequence[CardStatus], context: WebContext) -> Json:
-    nearest = sorted(cards, key=lambda card: (card.hop, card.caid, card.source))
+    nearest = sorted(cards, key=lambda card: (card.hop, card.caid, card.source))[:CARDS_LIMIT]
+    cut = tuple(replace(card, seen_by=card.seen_by[:VIEWERS_LIMIT]) for card in nearest)
     return {
         "total": len(cards),
-        "rows": [_card(card, context) for card in nearest[:CARDS_LIMIT]],
+        "rows": _CARDS.dump_python(cut, mode="json"),
+        "viewers": [len(card.seen_by) for card in nearest],
+        "providers": _provider_names(nearest, context),
     }
 
 
-def _card(card: CardStatus, context: WebContext) -> Json:
-    providers: list[Json] = [
-        {"id": format_ident(ident), "name": context.provider_name(card.caid, ident) or ""}
-        for ident in card.idents
+def _provider_names(cards: Sequence[CardStatus], context: WebContext) -> Mapping[str, str]:
+    """By `0B00:030B00`, the names that are known."""
+    found = {(card.caid, ident) for card in cards for ident in card.idents}
+    names = {pair: context.provider_name(*pair) for pair in found}
+    return {
+        f"{format_caid(caid)}:{format_ident(ident)}": name
+        for (caid, ident), name in names.items()
+        if name
+    }
+
+
+def _dump(part: Json) -> str:
+    return json.dumps(part, separators=(",", ":"), ensure_ascii=False)
+
+
+# What somebody should look at.
+
+
+def attention(snapshot: Snapshot, report: FreezeReport) -> Json:
+    """List what is wrong, in the order of importance, each with the page that explains it."""
+    items = [
+        *_frozen(snapshot, report),
+        *_sources(snapshot),
+        *_clients(snapshot),
+        *_forecasts(report),
     ]
-    return {
-        "caid": format_caid(card.caid),
-        "providers": providers,
-        "source": card.source,
-        "hop": card.hop,
-        "reshare": card.reshare,
-        "origin": format_node_id(card.path[0]) if card.path else "",
-        "seen_by": {"names": card.seen_by[:VIEWERS_LIMIT], "total": len(card.seen_by)},
-    }
+    return {"items": items[:ITEMS_LIMIT], "more": max(0, len(items) - ITEMS_LIMIT)}
 
 
-def _note(note: Note, context: WebContext) -> Json:
-    is_bad_ecm = note.tone.value == "bad" and note.service is not None
-    return {
-        "at": note.at,
-        "tone": note.tone.value,
-        "subject": note.subject,
-        "text": note.text,
-        "times": note.times,
-        "channel": None if note.service is None else channel(note.service, context),
-        "explain": explain_link(account=note.account, service=note.service) if is_bad_ecm else "",
-    }
+def _item(tone: str, subject: str, text: str, link: str, action: str) -> Json:
+    return {"tone": tone, "subject": subject, "text": text, "link": link, "action": action}
 
 
-def _freezes(report: FreezeReport, context: WebContext) -> Json:
-    return {
-        "channels": [_margin(margin, context) for margin in report.channels],
-        "freezes": [_freeze(freeze, context) for freeze in report.freezes[:FREEZES_LIMIT]],
-    }
+def _frozen(snapshot: Snapshot, report: FreezeReport) -> Iterator[Json]:
+    for freeze in report.freezes:
+        if freeze.at >= snapshot.at - RECENT:
+            froze = "froze" if freeze.over else "is frozen"
+            text = f"{froze} on {_name(freeze)}: {freeze.cause}"
+            yield _item("bad", freeze.account, text, "/freezes", "What happened around it")
 
 
-def _watching(watched: ChannelMargin | Freeze) -> tuple[str, ServiceId]:
-    return watched.account, ServiceId(watched.caid, watched.ident, watched.sid)
+def _name(channel: ServiceId) -> str:
+    return channel.name or f"service {format_sid(channel.sid)}"
 
 
-def _margin(margin: ChannelMargin, context: WebContext) -> Json:
-    account, service = _watching(margin)
-    return {
-        "account": account,
-        "channel": channel(service, context),
-        "period": margin.period,
-        "margin": margin.margin,
-        "forecast": margin.forecast,
-    }
+def _sources(snapshot: Snapshot) -> Iterator[Json]:
+    for source in snapshot.sources:
+        text = _trouble(source)
+        if text:
+            tone = "bad" if source.state is LinkState.WAITING else "warn"
+            yield _item(tone, source.name, text, explain_link(source=source.name), "Why?")
 
 
-def _freeze(freeze: Freeze, context: WebContext) -> Json:
-    account, service = _watching(freeze)
-    return {
-        "at": freeze.at,
-        "account": account,
-        "channel": channel(service, context),
-        "seconds": round(freeze.seconds, 1),
-        "over": freeze.over,
-        "source": freeze.source,
-        "cause": freeze.cause,
-        "around": freeze.around,
-        "explain": explain_link(account=account, service=service),
-    }
+def _trouble(source: SourceStatus) -> str:
+    if source.state is not LinkState.UP:
+        return f"is {source.state.value}" + (
+            f": {source.last_failure}" if source.last_failure else ""
+        )
+    return "" if source.cards else "gives 0 cards"
+
+
+def _clients(snapshot: Snapshot) -> Iterator[Json]:
+    for client in snapshot.clients:
+        link = explain_link(account=client.account)
+        if not client.cards:
+            yield _item("bad", client.account, "sees 0 cards", link, "Why?")
+        elif _is_refused(client) and client.heard_at >= snapshot.at - RECENT:
+            about = "its last request" if client.service is None else _name(client.service)
+            link = explain_link(account=client.account, service=client.service)
+            assert client.last_result is not None
+            text = f"got {client.last_result.value} for {about}"
+            yield _item("bad", client.account, text, link, "Why?")
+
+
+def _forecasts(report: FreezeReport) -> Iterator[Json]:
+    for channel in report.channels:
+        if channel.forecast:
+            yield _item("warn", channel.account, channel.forecast, "/freezes", "Details")
+
+
+def _is_refused(client: ClientStatus) -> bool:
+    return client.last_result not in (None, EcmResult.CW)

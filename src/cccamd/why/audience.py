@@ -9,13 +9,13 @@ from cccamd.cards import Card, SourceId, Verdict, is_open, judge
 from cccamd.facts import CardStatus, SourceKind, SourceStatus
 from cccamd.ids import format_caid, format_ident
 from cccamd.setup.cccamcfg import FLine
-from cccamd.wire.cccam import Provider
 from cccamd.why.account import add_account, explain_hours
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence
 from cccamd.why.finding import Finding, Weight, count, some_of
 from cccamd.why.sources import explain_emptiness
 from cccamd.why.visibility import explain_verdict, format_idents
+from cccamd.wire.cccam import Provider
 
 LINES_SHOWN: Final = 10
 
@@ -70,9 +70,7 @@ def _verdicts(line: FLine, known: KnownCards, evidence: Evidence) -> list[Verdic
     return [judge(evidence.viewer(line), card) for card in known.cards]
 
 
-def _judge_blind(
-    known: KnownCards, verdicts: Sequence[Verdict], evidence: Evidence
-) -> Diagnosis:
+def _judge_blind(known: KnownCards, verdicts: Sequence[Verdict], evidence: Evidence) -> Diagnosis:
     """The reason that most cards have in common gives the advice."""
     reasons = [verdict.reason for verdict in verdicts]
     commonest = max(reasons, key=reasons.count)
@@ -80,10 +78,10 @@ def _judge_blind(
     return Diagnosis(
         check=Check.ACCOUNTS,
         subject=verdicts[0].viewer.account.user,
-        grade=Grade.WARNING if known.complete else Grade.ADVICE,
+        grade=Grade.WARNING if known.complete and why.weight is Weight.BAD else Grade.ADVICE,
         finding=Finding(
             code=why.code,
-            weight=Weight.BAD,
+            weight=why.weight,
             text=f"sees 0 of {count(len(verdicts), 'card')}: {why.text}",
             change=why.change,
             setting=why.setting,
@@ -109,9 +107,7 @@ def _describe(card: Card, evidence: Evidence) -> str:
 
 def _judge_closed(line: FLine, evidence: Evidence) -> Diagnosis:
     finding = explain_hours(line, evidence)
-    return Diagnosis(
-        check=Check.ACCOUNTS, subject=line.user, grade=Grade.ADVICE, finding=finding
-    )
+    return Diagnosis(check=Check.ACCOUNTS, subject=line.user, grade=Grade.ADVICE, finding=finding)
 
 
 def _sum_up(

@@ -1,7 +1,7 @@
 """What the doctor saw of an installation, and all that is to be said about it. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cccamd.cards import CardTable, SourceId
 from cccamd.facts import CardStatus, SourceKind, Status
@@ -67,7 +67,7 @@ class Case:
     """Why the running server could not be asked."""
     packet: FirstPacket | None = None
     """Of a client to the server's port; None: it opens none."""
-    rules: Ruleset = Ruleset()
+    rules: Ruleset = field(default_factory=Ruleset)
     knock: Knock = Knock.NOT_TRIED
     addresses: Addresses
     trials: tuple[tuple[Upstream, Trial], ...] = ()
@@ -208,7 +208,7 @@ def _tried_links(case: Case, evidence: Evidence) -> Iterator[TriedLink]:
             running = running_link(upstream, case.running.status.sources)
             yield TriedLink(upstream=upstream, trial=trial, running=running)
         return
-    for (upstream, trial), source in zip(case.trials, _c_lines(evidence), strict=True):
+    for (upstream, trial), source in zip(case.trials, _c_lines(evidence), strict=False):
         yield TriedLink(
             upstream=upstream,
             trial=trial,

@@ -41,7 +41,9 @@ def judge_clock(answer: TimeAnswer, *, synchronised: bool | None) -> Diagnosis:
         asked = "; ".join(answer.refusals)
         return _clock(Grade.NOT_CHECKED, "no-time", f"no time server answered: {asked}")
     if synchronised:
-        return _clock(Grade.OK, "clock-kept", "the system says that it keeps its clock in step (NTP)")
+        return _clock(
+            Grade.OK, "clock-kept", "the system says that it keeps its clock in step (NTP)"
+        )
     if synchronised is False:
         return _clock(
             Grade.ADVICE,
@@ -154,10 +156,10 @@ def judge_node_id(
 def _judge_node_id_file(file: NodeIdFile, running: NodeId | None) -> Diagnosis:
     path = file.path
     match file.state:
-        case FileState.MISSING if running is None:
-            text = f"{path} is not there yet; the first start makes it"
-            return _node_id(Grade.OK, "node-id-later", text)
         case FileState.MISSING:
+            if running is None:
+                text = f"{path} is not there yet; the first start makes it"
+                return _node_id(Grade.OK, "node-id-later", text)
             text = f"the server uses {format_node_id(running)}, and {path} is not there"
             change = "If it is not kept elsewhere (-n), others see a stranger after each start."
             return _node_id(Grade.ADVICE, "node-id-not-kept", text, change)
@@ -180,9 +182,7 @@ def _judge_origin(file: NodeIdFile, running: NodeId | None) -> Diagnosis:
         return _node_id(Grade.WARNING, "node-id-shared", text, change)
     if running is not None and running != file.node_id:
         text = f"{file.path} holds {own}, but the server runs with {format_node_id(running)}"
-        return _node_id(
-            Grade.ADVICE, "node-id-other-file", text, "Name the right file with -n."
-        )
+        return _node_id(Grade.ADVICE, "node-id-other-file", text, "Name the right file with -n.")
     if file.older_by > DAY:
         days = round(file.older_by / DAY)
         return _node_id(

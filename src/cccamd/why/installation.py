@@ -160,9 +160,7 @@ def judge_toml(path: Path, parsed: ParsedToml, *, named: bool) -> Diagnosis:
 def judge_kinds(problems: Sequence[str]) -> list[Diagnosis]:
     """Name the plug-ins that cannot be used."""
     change = "Install it again, or remove it."
-    return [
-        _source(Grade.WARNING, "plug-in", text, change, subject="plug-in") for text in problems
-    ]
+    return [_source(Grade.WARNING, "plug-in", text, change, subject="plug-in") for text in problems]
 
 
 def judge_access(access: Access) -> Diagnosis:

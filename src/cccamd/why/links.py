@@ -275,9 +275,7 @@ def _describe_silence(trial: Trial) -> tuple[str, Meaning]:
 def _down(tried: TriedLink, text: str, meaning: Meaning, evidence: Evidence) -> Diagnosis:
     meant = meaning.of(tried.name, tried.line)
     place = evidence.c_line(tried.line)
-    finding = Finding(
-        code="down", weight=Weight.BAD, text=text, change=meant.change, setting=place
-    )
+    finding = Finding(code="down", weight=Weight.BAD, text=text, change=meant.change, setting=place)
     return _diagnosis(tried, Grade.FAILURE, finding, meant.numbered)
 
 

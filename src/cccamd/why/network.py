@@ -197,9 +197,7 @@ def _judge_answers(source: SourceStatus) -> Diagnosis:
     text = f"usually {milliseconds(usual)}; {counts}"
     if usual > GIVEN_UP:
         change = "Find a faster source; this one is no help."
-        return times(
-            Grade.WARNING, "too-slow", f"{text}: receivers have given up by then", change
-        )
+        return times(Grade.WARNING, "too-slow", f"{text}: receivers have given up by then", change)
     if usual >= OVERLOADED:
         change = "Ask its owner to take clients off it, or add a second source for these channels."
         return times(Grade.WARNING, "overloaded", f"{text}: it is overloaded", change)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cccamd.facts import SourceKind, SourceStatus
+from cccamd.facts import LinkState, SourceKind, SourceStatus
 from cccamd.setup.cccamcfg import RefusedLine
 from cccamd.why.answer import SourceAnswer
 from cccamd.why.evidence import Evidence, Question
@@ -11,7 +11,6 @@ from cccamd.why.links import logged_in, meaning_of, without_cards
 
 _LIST_NEWS = 3600.0
 """Seconds: that a list became shorter is worth telling for so long."""
-NOT_RUNNING = "not running"
 
 
 def explain_sources(question: Question, evidence: Evidence) -> Iterator[SourceAnswer]:
@@ -22,7 +21,7 @@ def explain_sources(question: Question, evidence: Evidence) -> Iterator[SourceAn
         yield SourceAnswer(
             name=source.name,
             kind=source.kind.value,
-            state=source.state,
+            state=source.state.value,
             cards=source.cards,
             rejected=source.cards_rejected,
             findings=tuple(_findings(source, evidence)),
@@ -83,7 +82,7 @@ def _findings(source: SourceStatus, evidence: Evidence) -> Iterator[Finding]:
 
 def _link(source: SourceStatus, evidence: Evidence) -> Finding:
     place = evidence.c_line(source.line)
-    if source.state == NOT_RUNNING:
+    if source.state is LinkState.NOT_RUNNING:
         text = "which cards it has is known to a running server only"
         return Finding(code="not-running", weight=Weight.NOTE, text=text, setting=place)
     if source.up_at is None:
@@ -95,7 +94,7 @@ def _link(source: SourceStatus, evidence: Evidence) -> Finding:
 
 def _down(source: SourceStatus, place: Setting, evidence: Evidence) -> Finding:
     reason = source.last_failure or "no attempt has ended yet"
-    text = f"not logged in ({source.state}), so it brings no cards: {reason}"
+    text = f"not logged in ({source.state.value}), so it brings no cards: {reason}"
     if source.next_attempt_at is not None:
         text += f"; next attempt in {max(0.0, source.next_attempt_at - evidence.at):.0f} s"
     return Finding(

@@ -32,9 +32,7 @@ CLONE_CHANGE = "stop one of the two, delete its node id file, and start it again
 # Whether we take it.
 
 
-def explain_rejection(
-    rejected: Rejected, source: str, line: int, evidence: Evidence
-) -> Finding:
+def explain_rejection(rejected: Rejected, source: str, line: int, evidence: Evidence) -> Finding:
     """Say what to change so that it is taken; `source` and `line` are those of its C-line."""
     match rejected.reason:
         case Rejection.LOOP:

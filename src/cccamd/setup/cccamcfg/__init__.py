@@ -3,22 +3,17 @@
 from cccamd.setup.cccamcfg.companions import (
     ChannelNames,
     Companions,
-    Prio,
     PrioEntry,
-    ProviderNames,
     load_companions,
     parse_channelinfo,
     parse_prio,
     parse_providers,
 )
 from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, Hint, Severity
-from cccamd.setup.cccamcfg.loader import SEARCHED_PATHS, LoadedConfig, load_config
 from cccamd.setup.cccamcfg.masking import MaskedLine, masked_lines
 from cccamd.setup.cccamcfg.model import (
     CLine,
-    Codec,
     Config,
-    Credentials,
     Dialect,
     FLine,
     InfoPort,
@@ -28,9 +23,14 @@ from cccamd.setup.cccamcfg.model import (
     Service,
     Settings,
     TimeFrame,
-    UnsupportedLine,
 )
-from cccamd.setup.cccamcfg.parser import ParseResult, parse
+from cccamd.setup.cccamcfg.parser import (
+    SEARCHED_PATHS,
+    LoadedConfig,
+    ParseResult,
+    load_config,
+    parse,
+)
 from cccamd.setup.cccamcfg.report import as_json
 from cccamd.setup.files import (
     ConfigFileError,
@@ -44,12 +44,10 @@ __all__ = [
     "CLine",
     "ChannelNames",
     "Code",
-    "Codec",
     "Companions",
     "Config",
     "ConfigFileError",
     "ConfigFileMissingError",
-    "Credentials",
     "Diagnostic",
     "Dialect",
     "FLine",
@@ -60,15 +58,12 @@ __all__ = [
     "MaskedLine",
     "NLine",
     "ParseResult",
-    "Prio",
     "PrioEntry",
-    "ProviderNames",
     "RefusedLine",
     "Service",
     "Settings",
     "Severity",
     "TimeFrame",
-    "UnsupportedLine",
     "as_json",
     "load_companions",
     "load_config",

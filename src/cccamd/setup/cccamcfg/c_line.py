@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from cccamd.setup.cccamcfg.braces import Shape, read_shape, refuse_surplus_groups
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes
 from cccamd.setup.cccamcfg.lexer import Token
-from cccamd.setup.cccamcfg.limits import read_limit
+from cccamd.setup.cccamcfg.limits import Shape, read_limit, read_shape, refuse_surplus_groups
 from cccamd.setup.cccamcfg.login_fields import (
     check_user,
     note_credentials,

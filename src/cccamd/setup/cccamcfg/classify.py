@@ -21,7 +21,7 @@ _KEY_WITHOUT_COLON = "POSTINIT"
 """Releases 1.7.0 to 2.0.1 documented it with a blank only."""
 
 
-class Kind(Enum):
+class LineKind(Enum):
     """The kinds of lines that are not empty."""
 
     LETTER = auto()
@@ -35,7 +35,7 @@ class Kind(Enum):
 class Statement:
     """A line, its kind, and where its value begins."""
 
-    kind: Kind
+    kind: LineKind
     line: Line
     name: str = ""
     """The letter, or the normal form of the key; both in large letters."""
@@ -50,7 +50,7 @@ class Statement:
     @property
     def directive(self) -> Directive | None:
         """The directive of a key line."""
-        return KNOWN_KEYS.get(self.name) if self.kind is Kind.KEY else None
+        return KNOWN_KEYS.get(self.name) if self.kind is LineKind.KEY else None
 
 
 def classify(line: Line) -> Statement:
@@ -60,13 +60,13 @@ def classify(line: Line) -> Statement:
         or _known_key_line(line)
         or _colon_missing(line)
         or _unknown_key_line(line)
-        or Statement(Kind.NOT_UNDERSTOOD, line)
+        or Statement(LineKind.NOT_UNDERSTOOD, line)
     )
 
 
 def _letter_line(line: Line) -> Statement | None:
     found = _LETTER_LINE.match(line.text)
-    return Statement(Kind.LETTER, line, found[1].upper(), found.end()) if found else None
+    return Statement(LineKind.LETTER, line, found[1].upper(), found.end()) if found else None
 
 
 def _known_key_line(line: Line) -> Statement | None:
@@ -74,11 +74,11 @@ def _known_key_line(line: Line) -> Statement | None:
     if separator is not None:
         name = normal_key(line.text[:separator])
         if name in KNOWN_KEYS:
-            return Statement(Kind.KEY, line, name, separator + 1)
+            return Statement(LineKind.KEY, line, name, separator + 1)
     if ":" not in line.text:
         first, *others = line.rest(0).words()
         if others and normal_key(first.text) == _KEY_WITHOUT_COLON:
-            return Statement(Kind.KEY, line, _KEY_WITHOUT_COLON, first.end)
+            return Statement(LineKind.KEY, line, _KEY_WITHOUT_COLON, first.end)
     return None
 
 
@@ -92,12 +92,12 @@ def _colon_missing(line: Line) -> Statement | None:
     words = line.rest(0).words()
     letter = words[0].text.upper()
     if letter in _LETTERS_THAT_NEED_A_COLON and len(words) > 2:
-        return Statement(Kind.COLON_MISSING, line, letter, words[0].end)
+        return Statement(LineKind.COLON_MISSING, line, letter, words[0].end)
     # The colons inside a brace group separate nothing: GLOBAL LIMITS { 0:0:1 }
     key = None if _separator(line.text.partition("{")[0]) is not None else leading_key(words)
     if key is None:
         return None
-    return Statement(Kind.COLON_MISSING, line, key, words[key.count(" ")].end)
+    return Statement(LineKind.COLON_MISSING, line, key, words[key.count(" ")].end)
 
 
 def _unknown_key_line(line: Line) -> Statement | None:
@@ -107,7 +107,7 @@ def _unknown_key_line(line: Line) -> Statement | None:
     name = line.text[:separator]
     if not name.strip(" \t") or not _PLAIN_KEY.fullmatch(name):
         return None
-    return Statement(Kind.UNKNOWN_KEY, line, normal_key(name), separator + 1)
+    return Statement(LineKind.UNKNOWN_KEY, line, normal_key(name), separator + 1)
 
 
 def note_spelling(statement: Statement, notes: LineNotes) -> None:
@@ -116,9 +116,9 @@ def note_spelling(statement: Statement, notes: LineNotes) -> None:
     if line.odd_blank is not None:
         text = "a character that looks like a blank, or is none at all, is read as a blank"
         notes.add(Code.ODD_BLANK, line.odd_blank, text, "retype the blanks of this line")
-    if statement.kind is Kind.LETTER:
+    if statement.kind is LineKind.LETTER:
         _note_letter(statement, notes)
-    if statement.kind is Kind.KEY:
+    if statement.kind is LineKind.KEY:
         _note_key(statement, notes)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from cccamd.ids import CAID_DIGITS, IDENT_DIGITS, SID_DIGITS, Caid, Ident, Sid, bare_hex
 from cccamd.setup.cccamcfg.lexer import read_source, replace_odd_blanks
 from cccamd.setup.cccamcfg.model import Settings
-from cccamd.setup.files import ConfigFileError, Place, Problem, read_file
+from cccamd.setup.files import ConfigFileError, FileProblem, Place, read_file
 
 COMMENT_SIGNS = ("#", ";", "//")
 
@@ -39,7 +39,7 @@ class Prio:
     """I-lines."""
     orders: tuple[tuple[PrioEntry, ...], ...] = ()
     """P-lines, in the file's order."""
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[FileProblem, ...] = ()
 
 
 def parse_prio(data: bytes, *, file: str = "CCcam.prio") -> Prio:
@@ -57,7 +57,7 @@ def parse_prio(data: bytes, *, file: str = "CCcam.prio") -> Prio:
 @dataclass(slots=True)
 class _PrioReader:
     file: str
-    problems: list[Problem]
+    problems: list[FileProblem]
     ignored: list[PrioEntry] = field(default_factory=list)
     orders: list[tuple[PrioEntry, ...]] = field(default_factory=list)
 
@@ -117,7 +117,7 @@ class ProviderNames:
 
     names: Mapping[int, str] = field(default_factory=dict)
     """By the file's 32-bit key, which cannot be split into CAID and ident."""
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[FileProblem, ...] = ()
 
     def name(self, caid: Caid, ident: Ident) -> str | None:
         """Look a provider up. The ident's upper byte overlaps the CAID's lower byte."""
@@ -151,7 +151,7 @@ class ChannelNames:
 
     names: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
     """By CAID, ident and sid."""
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[FileProblem, ...] = ()
 
     def name(self, caid: Caid, ident: Ident, sid: Sid) -> str | None:
         """Look a channel up, first with its ident, then with ident 0."""
@@ -206,16 +206,16 @@ def _content_lines(data: bytes) -> Iterator[tuple[int, str]]:
             yield number, text
 
 
-def _encoding_problems(data: bytes, file: str) -> list[Problem]:
+def _encoding_problems(data: bytes, file: str) -> list[FileProblem]:
     """Say why a UTF-16 file has no lines."""
     if read_source(data).codec is not None:
         return []
     return [_skipped(file, 1, "the file is UTF-16 text and was not read; save it as UTF-8")]
 
 
-def _skipped(file: str, line: int, text: str) -> Problem:
+def _skipped(file: str, line: int, text: str) -> FileProblem:
     """Say that a line was skipped, or read with a guess."""
-    return Problem(place=Place(file, line), text=text, is_warning=True)
+    return FileProblem(place=Place(file, line), text=text, is_warning=True)
 
 
 def _split_name(text: str) -> tuple[str, str] | None:
@@ -237,7 +237,7 @@ class Companions:
     """What could not be read and why, by the key of CCcam.cfg that names it."""
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[FileProblem, ...]:
         """What was skipped or guessed in all of them."""
         return (*self.prio.problems, *self.channels.problems, *self.providers.problems)
 

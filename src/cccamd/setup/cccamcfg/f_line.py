@@ -5,10 +5,18 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from cccamd.ids import bare_decimal, bare_hex
-from cccamd.setup.cccamcfg.braces import Group, Shape, read_shape, refuse_surplus_groups
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
 from cccamd.setup.cccamcfg.lexer import Token
-from cccamd.setup.cccamcfg.limits import read_frame, read_limit, read_service, warn_many_hops
+from cccamd.setup.cccamcfg.limits import (
+    Group,
+    Shape,
+    read_frame,
+    read_limit,
+    read_service,
+    read_shape,
+    refuse_surplus_groups,
+    warn_many_hops,
+)
 from cccamd.setup.cccamcfg.login_fields import (
     check_user,
     note_credentials,

@@ -79,7 +79,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DecodedFile:
     """A decoded file: its physical lines as they are, and the notes made on the way."""
 
     physical_lines: tuple[str, ...] = ()
@@ -89,10 +89,10 @@ class Source:
     notes: tuple[Code, ...] = ()
 
 
-def read_source(data: bytes) -> Source:
+def read_source(data: bytes) -> DecodedFile:
     """Decode any bytes (rules L1 to L6)."""
     if data.startswith(_UTF16_MARKS):
-        return Source(notes=(Code.UTF16,))
+        return DecodedFile(notes=(Code.UTF16,))
     bom = data.startswith(_UTF8_MARK)
     text, codec = _decode(data.removeprefix(_UTF8_MARK))
     found = {
@@ -101,7 +101,7 @@ def read_source(data: bytes) -> Source:
         Code.NOT_UTF8: codec != "utf-8",
     }
     notes = tuple(code for code, seen in found.items() if seen)
-    return Source(_split_lines(text), codec, bom, notes)
+    return DecodedFile(_split_lines(text), codec, bom, notes)
 
 
 def _decode(data: bytes) -> tuple[str, Codec]:
@@ -119,7 +119,7 @@ def _split_lines(text: str) -> tuple[str, ...]:
     return tuple(line.rstrip("\r") for line in lines)
 
 
-def cut_lines(source: Source) -> list[Line]:
+def cut_lines(source: DecodedFile) -> list[Line]:
     """Cut the comments off (section 1.2) and keep the lines on which something is left."""
     cut = (cut_line(number, text) for number, text in enumerate(source.physical_lines, start=1))
     return [line for line in cut if line.text]

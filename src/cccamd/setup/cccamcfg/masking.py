@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from cccamd.ids import PORT_LIMIT, bare_decimal
-from cccamd.setup.cccamcfg.classify import Kind, Statement, classify
+from cccamd.setup.cccamcfg.classify import LineKind, Statement, classify
+from cccamd.setup.cccamcfg.diagnostics import is_harmless_entry, is_harmless_field, printable
 from cccamd.setup.cccamcfg.directives import Implemented
 from cccamd.setup.cccamcfg.lexer import Line, Token, cut_lines, read_source
-from cccamd.setup.cccamcfg.quoting import is_harmless_entry, is_harmless_field, printable
 
 MASK = "********"
 """Always as long as this: the length of a secret is nobody's business."""
@@ -57,14 +57,14 @@ def mask(line: Line) -> MaskedLine:
 def _secrets(statement: Statement) -> list[Token]:
     value, directive = statement.value, statement.directive
     match statement.kind:
-        case Kind.LETTER:
+        case LineKind.LETTER:
             return _secrets_of_letter_line(statement.name, value)
-        case Kind.KEY if isinstance(directive, Implemented) and not directive.secret:
+        case LineKind.KEY if isinstance(directive, Implemented) and not directive.secret:
             return []
-        case Kind.COLON_MISSING if len(statement.name) == 1:
+        case LineKind.COLON_MISSING if len(statement.name) == 1:
             first = value.words(1)[0]
             return [value if "@" in first.text else value.after(first)]
-        case Kind.NOT_UNDERSTOOD:
+        case LineKind.NOT_UNDERSTOOD:
             return [_after_first_word(statement.line)]
         case _:
             return [value]

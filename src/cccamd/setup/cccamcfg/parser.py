@@ -1,17 +1,16 @@
 """From the bytes of a CCcam.cfg to a configuration and messages. Any bytes will do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from cccamd.setup.cccamcfg.classify import classify
-from cccamd.setup.cccamcfg.cross_checks import cross_check
+from cccamd.setup.cccamcfg.cross_checks import Listeners, cross_check, find_hints, find_listeners
 from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, Hint, Severity
-from cccamd.setup.cccamcfg.hints import find_hints
 from cccamd.setup.cccamcfg.lexer import cut_lines, read_source
-from cccamd.setup.cccamcfg.listeners import Listeners, find_listeners
 from cccamd.setup.cccamcfg.model import Codec, Config
 from cccamd.setup.cccamcfg.reader import FileReader
-from cccamd.setup.files import Place
+from cccamd.setup.files import ConfigFileMissingError, Place, read_file
 
 _FILE_TEXTS = {
     Code.BYTE_ORDER_MARK: ("the file began with a byte order mark, which was skipped", None),
@@ -115,3 +114,40 @@ def _without_overruled(messages: list[Diagnostic]) -> list[Diagnostic]:
 
 def _in_order(messages: Iterable[Diagnostic]) -> list[Diagnostic]:
     return sorted(messages, key=lambda found: (*found.place.order, found.code))
+
+
+SEARCHED_PATHS = (
+    Path("/var/etc/CCcam.cfg"),
+    Path("/etc/CCcam.cfg"),
+    Path("/etc/cccam/CCcam.cfg"),
+)
+"""Where to look if no file is named, in this order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedConfig:
+    """What was read, and from where."""
+
+    path: Path | None
+    """None: no file was named and none of the usual ones exists."""
+    missing: bool
+    """There was no file, which is legal: all defaults apply. Worth a line in the log."""
+    result: ParseResult
+
+
+def load_config(
+    path: Path | None = None, *, searched: Sequence[Path] = SEARCHED_PATHS
+) -> LoadedConfig:
+    """Read the named file, or else the first of the usual ones that exists.
+
+    Raises:
+        ConfigFileError: the file is there but cannot be read.
+    """
+    for candidate in searched if path is None else (path,):
+        try:
+            data = read_file(candidate)
+        except ConfigFileMissingError:
+            continue
+        return LoadedConfig(path=candidate, missing=False, result=parse(data, file=str(candidate)))
+    result = parse(b"") if path is None else parse(b"", file=str(path))
+    return LoadedConfig(path=path, missing=True, result=result)

@@ -2,9 +2,8 @@
 
 from typing import NoReturn
 
-from cccamd.setup.cccamcfg.assignments import Assignment, Assignments
-from cccamd.setup.cccamcfg.classify import Kind, Statement, note_spelling
-from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, LineNotes, LineRefusedError
+from cccamd.setup.cccamcfg.classify import LineKind, Statement, note_spelling
+from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, LineNotes, LineRefusedError, quoted
 from cccamd.setup.cccamcfg.directives import (
     B_LINE,
     Implemented,
@@ -13,11 +12,10 @@ from cccamd.setup.cccamcfg.directives import (
     WithoutEffect,
     nearest_key,
 )
-from cccamd.setup.cccamcfg.letter_lines import LetterLines
+from cccamd.setup.cccamcfg.gathered import Assignment, Assignments, LetterLines
 from cccamd.setup.cccamcfg.lexer import Token
 from cccamd.setup.cccamcfg.masking import subject
 from cccamd.setup.cccamcfg.model import Codec, RefusedLine
-from cccamd.setup.cccamcfg.quoting import quoted
 from cccamd.setup.files import Place
 
 _OTHER_PROTOCOLS = {"L": "camd3", "R": "radegast", "G": "gbox", "X": "gbox"}
@@ -62,17 +60,17 @@ class FileReader:
 
     def _read_kind(self, statement: Statement, notes: LineNotes) -> None:
         match statement.kind:
-            case Kind.LETTER:
+            case LineKind.LETTER:
                 self._read_letter(statement, notes)
-            case Kind.KEY:
+            case LineKind.KEY:
                 self._has_known_lines = True
                 self._read_key(statement, notes)
-            case Kind.COLON_MISSING:
+            case LineKind.COLON_MISSING:
                 self._has_known_lines = True
                 _refuse_without_colon(statement)
-            case Kind.UNKNOWN_KEY:
+            case LineKind.UNKNOWN_KEY:
                 self._note_unknown_key(statement, notes)
-            case Kind.NOT_UNDERSTOOD:
+            case LineKind.NOT_UNDERSTOOD:
                 self._has_foreign_lines = True
                 text = "this is neither a letter line nor a setting; it is ignored"
                 column = statement.line.first_column

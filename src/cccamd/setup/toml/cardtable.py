@@ -59,7 +59,7 @@ _Ident = Annotated[Ident, PlainValidator(_number_reader(Ident, digits=IDENT_DIGI
 _Sid = Annotated[Sid, PlainValidator(_number_reader(Sid, digits=SID_DIGITS, low=1))]
 
 
-class CardTable(Table):
+class LocalCardTable(Table):
     """What every `[[card]]` table may say."""
 
     kind: str = Field(description='the kind of card in quotes, such as "test"')
@@ -94,7 +94,7 @@ class CardTable(Table):
         )
 
 
-_COMMON_KEYS = frozenset(CardTable.model_fields)
+_COMMON_KEYS = frozenset(LocalCardTable.model_fields)
 
 
 def read_cards(
@@ -104,7 +104,7 @@ def read_cards(
     for number, (path, data) in enumerate(reader.tables("card"), start=1):
         common = {key: value for key, value in data.items() if key in _COMMON_KEYS}
         own = {key: value for key, value in data.items() if key not in _COMMON_KEYS}
-        table = reader.validate(CardTable, common, path, label="[[card]]")
+        table = reader.validate(LocalCardTable, common, path, label="[[card]]")
         kind = _find_kind(reader, path, common, kinds)
         options = _read_options(reader, path, own, kind)
         if table is None or kind is None or options is None:
@@ -123,7 +123,7 @@ def _find_kind(
 ) -> type[LocalCard] | None:
     name = common.get("kind")
     if not isinstance(name, str):
-        return None  # CardTable has said so
+        return None  # LocalCardTable has said so
     if name in kinds:
         return kinds[name]
     place = (*path, "kind")

@@ -1,4 +1,4 @@
-"""From the text of a cccamd.toml to frozen values and a list of problems.
+"""From the file or text of a cccamd.toml to frozen values and a list of problems.
 
 A table with a problem costs itself only: a `[table]` keeps its defaults, which are the strict
 ones, a `[[table]]` is left out.
@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from cccamd.localcards import LocalCard
-from cccamd.setup.files import Place, Problem
+from cccamd.setup.files import FileProblem, Place
 from cccamd.setup.toml.cardtable import read_cards
-from cccamd.setup.toml.explain import explain_syntax, suggest
 from cccamd.setup.toml.model import (
     FILE_NAME,
     AccountTable,
@@ -28,7 +27,7 @@ from cccamd.setup.toml.model import (
     UpstreamTable,
 )
 from cccamd.setup.toml.positions import locate
-from cccamd.setup.toml.reader import TableReader
+from cccamd.setup.toml.reader import TableReader, explain_syntax, suggest
 
 _TABLES = ("network", "limits", "server", "cache", "routing", "log", "journal")
 _LISTS = ("account", "upstream", "card")
@@ -41,7 +40,7 @@ class ParsedToml:
     """What was understood, and what was not."""
 
     config: TomlConfig = field(default_factory=TomlConfig)
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[FileProblem, ...] = ()
     usable: bool = True
     """False: nothing of the file was understood, `config` is all defaults."""
 
@@ -55,7 +54,7 @@ def parse(
         positions = locate(text, file)
     except (ValueError, RecursionError) as error:
         line, column, words = explain_syntax(error, text)
-        problem = Problem(place=Place(file, line, column), text=words)
+        problem = FileProblem(place=Place(file, line, column), text=words)
         return ParsedToml(TomlConfig(file=file), problems=(problem,), usable=False)
     reader = TableReader(data, positions)
     config = _read(reader, kinds=kinds, folder=folder)
@@ -97,3 +96,35 @@ def _read_list(reader: TableReader, name: str, model: type[U]) -> Iterator[U]:
         read = reader.validate(model, data, path, label=f"[[{name}]]")
         if read and reader.is_new(read.heading, path):
             yield read
+
+
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+def load(path: Path, *, kinds: Mapping[str, type[LocalCard]], required: bool) -> ParsedToml:
+    """Read a file. `required`: the operator named it, so that a missing one is a problem."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return (
+            _unusable(path, "no such file") if required else ParsedToml(TomlConfig(file=str(path)))
+        )
+    except IsADirectoryError:
+        return _unusable(path, "is a folder; name the file in it")
+    except PermissionError:
+        return _unusable(path, "may not be read by the user that cccamd runs as")
+    except OSError as error:
+        return _unusable(path, f"cannot be read: {error.strerror or error}")
+    if data.startswith(_UTF16_MARKS):
+        return _unusable(path, "is UTF-16 text; save it as UTF-8")
+    try:
+        text = data.decode("utf-8-sig")  # a byte order mark of some editors is dropped
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        return _unusable(path, "a letter is not UTF-8; save the file as UTF-8", line=line)
+    return parse(text, kinds=kinds, folder=path.parent, file=str(path))
+
+
+def _unusable(path: Path, text: str, *, line: int | None = None) -> ParsedToml:
+    problem = FileProblem(place=Place(str(path), line), text=text)
+    return ParsedToml(TomlConfig(file=str(path)), problems=(problem,), usable=False)

@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
+from cccamd.facts import EcmResult
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.watch import EcmFinished, EcmResult
+from cccamd.watch import EcmFinished
 from cccamd.watch.journal.entries import Entry, Kind
 
 Service = tuple[Caid, Ident, Sid]

@@ -12,16 +12,14 @@ from prometheus_client import ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
-from cccamd.facts import Snapshot
+from cccamd.facts import EcmResult, FreezeReport, Snapshot
 from cccamd.watch import (
     ClientLoggedIn,
     ClientLoggedOut,
     EcmFinished,
-    EcmResult,
     EmmFinished,
     FreezeBegan,
     FreezeEnded,
-    FreezeReport,
     Happening,
     LoginFailed,
     SourceAnswered,

@@ -6,7 +6,7 @@ import { count } from "./format.js";
 const COLUMNS = ["CAID", "Providers", "Source", "Hop", "Reshare", "Seen by"];
 const NUMBERS = new Set(["Hop", "Reshare"]);
 
-export function cards({ cards: { rows, total } }) {
+export function cards({ cards: { rows, total, viewers: viewerCounts, providers } }) {
   if (!total) return [h("p", { class: "empty" }, "There are 0 cards. ", h("a", { href: "/explain" }, "Why?"))];
   const heads = COLUMNS.map((name) => h("th", { scope: "col", role: "columnheader", class: NUMBERS.has(name) ? "num" : null }, name));
   const table = h(
@@ -16,7 +16,7 @@ export function cards({ cards: { rows, total } }) {
       "table",
       { class: "stack compact", role: "table", "aria-label": "Cards" },
       h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads)),
-      h("tbody", { role: "rowgroup" }, rows.map(row)),
+      h("tbody", { role: "rowgroup" }, rows.map((card, index) => row(card, viewerCounts[index], providers))),
     ),
   );
   if (rows.length === total) return [table];
@@ -28,25 +28,25 @@ function cell(name, ...content) {
   return h("td", { role: "cell", "data-label": name, class: NUMBERS.has(name) ? "num" : null }, h("div", {}, content));
 }
 
-function row(card) {
+function row(card, viewerCount, names) {
   return h(
     "tr",
     { role: "row" },
     h("th", { scope: "row", role: "rowheader", class: "mono" }, card.caid),
-    cell("Providers", card.providers.length ? card.providers.map(provider) : h("span", { class: "dim" }, "all")),
-    cell("Source", card.source, card.hop > 1 && h("span", { class: "sub mono" }, card.origin)),
+    cell("Providers", card.idents.length ? card.idents.map((ident) => provider(ident, names[`${card.caid}:${ident}`])) : h("span", { class: "dim" }, "all")),
+    cell("Source", card.source, card.hop > 1 && h("span", { class: "sub mono" }, card.path[0])),
     cell("Hop", String(card.hop)),
     cell("Reshare", String(card.reshare)),
-    cell("Seen by", viewers(card)),
+    cell("Seen by", viewers(card, viewerCount)),
   );
 }
 
-function provider({ id, name }) {
-  return h("div", {}, h("span", { class: "mono" }, id), name && ` ${name}`);
+function provider(ident, name) {
+  return h("div", {}, h("span", { class: "mono" }, ident), name && ` ${name}`);
 }
 
-function viewers(card) {
-  const { names, total } = card.seen_by;
+function viewers(card, total) {
+  const names = card.seen_by;
   if (!total) {
     const href = `/explain?caid=${card.caid}`;
     return h("span", {}, "nobody who is on now ", h("a", { href, "aria-label": `Why does nobody see ${card.caid}?` }, "why?"));

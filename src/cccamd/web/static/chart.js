@@ -1,7 +1,7 @@
-// One picture of answer times. A point is [at, answered, refused, median, 95 %, longest].
+// One picture of answer times.
 
 import { h, patchChildren, s } from "./dom.js";
-import { SLOW, chip, clock, count, milliseconds, shortClock, speed } from "./format.js";
+import { SLOW, channelId, channelName, chip, clock, count, explainLink, milliseconds, shortClock, speed } from "./format.js";
 
 const HEIGHT = 132;
 const EDGE = { left: 54, right: 6, top: 8, bottom: 18 };
@@ -33,8 +33,8 @@ export class Chart {
   show(one, frame) {
     this.#one = one;
     this.#frame = frame;
-    this.#title.textContent = one.name || one.id;
-    this.#title.title = one.id;
+    this.#title.textContent = nameOf(one);
+    this.#title.title = one.service ? channelId(one.service) : "";
     this.#draw();
   }
 
@@ -46,11 +46,11 @@ export class Chart {
   #nearest(x) {
     const place = this.#scale();
     const distance = (point) => Math.abs(place.x(this.#middle(point)) - x);
-    return this.#one.points.reduce((best, point) => (distance(point) < distance(best) ? point : best))[0];
+    return this.#one.points.reduce((best, point) => (distance(point) < distance(best) ? point : best)).at;
   }
 
   #middle(point) {
-    return point[0] + this.#frame.step / 2;
+    return point.at + this.#frame.step / 2;
   }
 
   #scale() {
@@ -70,7 +70,7 @@ export class Chart {
   #draw() {
     if (!this.#one || !this.#svg.clientWidth) return;
     const place = this.#scale();
-    const answered = this.#one.points.filter((point) => point[1]);
+    const answered = this.#one.points.filter((point) => point.answered);
     this.#svg.setAttribute("viewBox", `0 0 ${place.width} ${HEIGHT}`);
     this.#svg.setAttribute("aria-label", this.#summary(answered));
     patchChildren(this.#svg, [
@@ -115,20 +115,20 @@ export class Chart {
     const runs = [];
     let before = -Infinity;
     for (const point of points) {
-      if (point[0] - before > GAP * this.#frame.step) runs.push([]);
+      if (point.at - before > GAP * this.#frame.step) runs.push([]);
       runs.at(-1).push(point);
-      before = point[0];
+      before = point.at;
     }
     return runs;
   }
 
   #curve(run, place) {
     const spot = (point, value) => `${place.x(this.#middle(point)).toFixed(1)} ${place.y(value).toFixed(1)}`;
-    const medians = run.map((point) => spot(point, point[3]));
+    const medians = run.map((point) => spot(point, point.median));
     if (run.length === 1) {
-      return [s("circle", { class: "dot", cx: place.x(this.#middle(run[0])), cy: place.y(run[0][3]), r: 2.2 })];
+      return [s("circle", { class: "dot", cx: place.x(this.#middle(run[0])), cy: place.y(run[0].median), r: 2.2 })];
     }
-    const slow = run.map((point) => spot(point, point[4])).reverse();
+    const slow = run.map((point) => spot(point, point.percentile95)).reverse();
     return [
       s("path", { class: "band", d: `M${[...medians, ...slow].join("L")}Z` }),
       s("path", { class: "line", d: `M${medians.join("L")}` }),
@@ -136,10 +136,10 @@ export class Chart {
   }
 
   #marks(point, place) {
-    const [, answered, refused, , slow, longest] = point;
+    const { answered, refused, percentile95, longest } = point;
     const x = place.x(this.#middle(point)).toFixed(1);
     const found = [];
-    if (answered && (longest > slow || longest > SLOW)) {
+    if (answered && (longest > percentile95 || longest > SLOW)) {
       const style = longest > SLOW ? "longest slow" : "longest";
       found.push(s("path", { class: style, d: `M${x - 2.5} ${place.y(longest).toFixed(1)}h5` }));
       if (longest > this.#frame.top) {
@@ -158,38 +158,43 @@ export class Chart {
   }
 
   #pickedPoint() {
-    return this.#one.points.find((point) => point[0] === this.#picked);
+    return this.#one.points.find((point) => point.at === this.#picked);
   }
 
   #words(answered) {
     const last = answered.at(-1);
-    const tone = last ? speed(last[4]) : "bad";
-    const { explain, name, points } = this.#one;
+    const tone = last ? speed(last.percentile95) : "bad";
+    const { source, service, points } = this.#one;
+    const explain = explainLink({ source, service });
     patchChildren(this.#chip, [
-      last ? chip(tone, `${SPEEDS[tone]}, ${milliseconds(last[3])}`) : chip("bad", "only NOKs: why?", explain),
+      last ? chip(tone, `${SPEEDS[tone]}, ${milliseconds(last.median)}`) : chip("bad", "only NOKs: why?", explain),
     ]);
     const point = this.#pickedPoint();
-    const refused = points.some((one) => one[2]);
-    const why = h("a", { href: explain, "aria-label": `Why are there NOKs of ${name}?` }, "why?");
+    const refused = points.some((one) => one.refused);
+    const why = h("a", { href: explain, "aria-label": `Why are there NOKs of ${nameOf(this.#one)}?` }, "why?");
     patchChildren(this.#note, point ? [describe(point)] : [this.#summary(answered), refused && [" ", why]]);
   }
 
   #summary(answered) {
     const points = this.#one.points;
-    const sum = (index) => points.reduce((total, point) => total + point[index], 0);
-    const longest = Math.max(0, ...answered.map((point) => point[5]));
-    const refused = sum(2);
-    const words = [count(sum(1), "answer")];
+    const sum = (name) => points.reduce((total, point) => total + point[name], 0);
+    const longest = Math.max(0, ...answered.map((point) => point.longest));
+    const refused = sum("refused");
+    const words = [count(sum("answered"), "answer")];
     if (answered.length) words.push(`longest ${milliseconds(longest)}`);
     if (refused) words.push(count(refused, "NOK"));
     return words.join(", ");
   }
 }
 
-function describe([at, answered, refused, median, slow, longest]) {
+function nameOf({ source, service }) {
+  return source ?? channelName(service);
+}
+
+function describe({ at, answered, refused, median, percentile95, longest }) {
   const words = [clock(at)];
   if (answered) words.push(count(answered, "answer"), `median ${milliseconds(median)}`);
-  if (answered > 1) words.push(`95 % ${milliseconds(slow)}`, `longest ${milliseconds(longest)}`);
+  if (answered > 1) words.push(`95 % ${milliseconds(percentile95)}`, `longest ${milliseconds(longest)}`);
   if (refused) words.push(count(refused, "NOK"));
   return words.join(" · ");
 }

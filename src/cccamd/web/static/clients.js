@@ -1,18 +1,25 @@
 // Which receivers are on.
 
 import { h } from "./dom.js";
-import { channelName, chip, count, counting, milliseconds, speed } from "./format.js";
+import { channelId, channelName, chip, count, counting, explainLink, milliseconds, speed } from "./format.js";
 
 const COLUMNS = ["Receiver", "Program", "Watching", "Last answer", "Margin", "Cards", "On for"];
 const NUMBERS = new Set(["Cards"]);
 
-export function clients({ clients: rows, absent }) {
-  const parts = [rows.length ? table(rows) : h("p", { class: "empty" }, "No receiver is logged in.")];
+export function clients({ server, clients: rows, freezes }) {
+  const margins = new Map(freezes.channels.map((one) => [channelOf(one.account, one), one]));
+  const parts = [rows.length ? table(rows, margins) : h("p", { class: "empty" }, "No receiver is logged in.")];
+  const present = new Set(rows.map((client) => client.account));
+  const absent = server.accounts.filter((account) => !present.has(account)).sort((a, b) => a.localeCompare(b));
   if (absent.length) parts.push(notOn(absent));
   return parts;
 }
 
-function table(rows) {
+function channelOf(account, channel) {
+  return `${account} ${channelId(channel)}`;
+}
+
+function table(rows, margins) {
   const heads = COLUMNS.map((name) => h("th", { scope: "col", role: "columnheader", class: NUMBERS.has(name) ? "num" : null }, name));
   return h(
     "div",
@@ -21,7 +28,7 @@ function table(rows) {
       "table",
       { class: "stack", role: "table", "aria-label": "Receivers that are logged in" },
       h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads)),
-      h("tbody", { role: "rowgroup" }, rows.map(row)),
+      h("tbody", { role: "rowgroup" }, rows.map((client) => row(client, client.service && margins.get(channelOf(client.account, client.service))))),
     ),
   );
 }
@@ -31,7 +38,7 @@ function cell(name, ...content) {
   return h("td", { role: "cell", "data-label": name, class: style }, h("div", {}, content));
 }
 
-function row(client) {
+function row(client, left) {
   return h(
     "tr",
     { role: "row", "data-key": `${client.account} ${client.node_id} ${client.port}` },
@@ -39,7 +46,7 @@ function row(client) {
     cell("Program", ...program(client)),
     cell("Watching", ...watching(client)),
     cell("Last answer", ...answer(client)),
-    cell("Margin", ...margin(client.margin)),
+    cell("Margin", ...margin(left)),
     cell("Cards", cardCount(client)),
     cell("On for", counting(client.connected_at, "for"), h("span", { class: "sub" }, "asked ", counting(client.heard_at, "ago"))),
   );
@@ -55,34 +62,36 @@ function program(client) {
 }
 
 function watching(client) {
-  if (!client.channel) return [h("span", { class: "dim" }, "nothing yet")];
-  const { name, id } = client.channel;
+  const { service, last_source } = client;
+  if (!service) return [h("span", { class: "dim" }, "nothing yet")];
   return [
-    channelName(client.channel),
-    name && h("span", { class: "sub mono" }, id),
-    client.source && h("span", { class: "sub" }, `from ${client.source}`),
+    channelName(service),
+    service.name && h("span", { class: "sub mono" }, channelId(service)),
+    last_source && h("span", { class: "sub" }, `from ${last_source}`),
   ];
 }
 
 function answer(client) {
-  if (!client.result) return [h("span", { class: "dim" }, "–")];
-  if (client.result !== "CW") {
-    return [chip("bad", `${client.result}: why?`, client.explain_channel), h("span", { class: "sub" }, sums(client))];
+  const { last_result, last_seconds } = client;
+  if (!last_result) return [h("span", { class: "dim" }, "–")];
+  if (last_result !== "CW") {
+    return [chip("bad", `${last_result}: why?`, explainLink(client)), h("span", { class: "sub" }, sums(client))];
   }
-  const tone = speed(client.seconds);
+  const tone = speed(last_seconds);
   const slow = tone === "good" ? "" : tone === "warn" ? "fair" : "slow";
   return [
-    h("span", { class: `nowrap is-${tone}` }, milliseconds(client.seconds), slow && ` ${slow}`),
+    h("span", { class: `nowrap is-${tone}` }, milliseconds(last_seconds), slow && ` ${slow}`),
     h("span", { class: "sub" }, sums(client)),
   ];
 }
 
 function sums(client) {
-  const refused = client.asked - client.answered;
-  if (!refused) return count(client.asked, "ECM");
+  const refused = client.ecms_asked - client.ecms_answered;
+  const asked = count(client.ecms_asked, "ECM");
+  if (!refused) return asked;
   const words = count(refused, "NOK");
-  const link = h("a", { href: client.explain, "aria-label": `${words} for ${client.account}, explained` }, words);
-  return [count(client.asked, "ECM"), ", ", link];
+  const link = h("a", { href: explainAccount(client), "aria-label": `${words} for ${client.account}, explained` }, words);
+  return [asked, ", ", link];
 }
 
 function margin(value) {
@@ -98,12 +107,16 @@ function margin(value) {
   ];
 }
 
+function explainAccount({ account }) {
+  return explainLink({ account });
+}
+
 function cardCount(client) {
-  if (!client.cards) return chip("bad", "0 cards: why?", client.explain);
-  return h("a", { href: client.explain, "aria-label": `${count(client.cards, "card")} for ${client.account}, explained` }, String(client.cards));
+  if (!client.cards) return chip("bad", "0 cards: why?", explainAccount(client));
+  return h("a", { href: explainAccount(client), "aria-label": `${count(client.cards, "card")} for ${client.account}, explained` }, String(client.cards));
 }
 
 function notOn(absent) {
-  const names = absent.map(({ account, explain }) => h("li", {}, h("a", { class: "chip", href: explain }, account)));
+  const names = absent.map((account) => h("li", {}, h("a", { class: "chip", href: explainLink({ account }) }, account)));
   return h("ul", { class: "absent" }, h("li", {}, "Not on:"), names);
 }

@@ -81,6 +81,20 @@ export function chip(tone, text, href) {
   return h(href ? "a" : "span", { class: `chip ${tone}`, href }, text);
 }
 
+// A channel's numbers as people write them.
+export function channelId({ caid, ident, sid }) {
+  return `${caid}:${ident}:${sid}`;
+}
+
 export function channelName(channel) {
-  return channel.name || channel.id;
+  return channel.name || channelId(channel);
+}
+
+// Where the explanation for this account, source or channel is.
+export function explainLink({ account, source, service }) {
+  const query = new URLSearchParams();
+  if (account) query.set("account", account);
+  if (source) query.set("source", source);
+  for (const part of service ? ["caid", "ident", "sid"] : []) query.set(part, service[part]);
+  return `/explain?${query}`;
 }

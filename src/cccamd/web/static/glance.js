@@ -3,19 +3,27 @@
 import { h } from "./dom.js";
 import { count, milliseconds, speed } from "./format.js";
 
-export function glance({ head, freezes, clients }) {
-  const refused = head.asked - head.answered;
+export function glance({ server, freezes, clients, sources, cards }) {
+  const asked = sum(clients, "ecms_asked");
+  const answered = sum(clients, "ecms_answered");
+  const refused = asked - answered;
   const froze = freezes.freezes.length;
-  const answers = clients.filter((client) => client.result === "CW").map((client) => client.seconds);
+  const on = new Set(clients.map((client) => client.account)).size;
+  const up = sources.filter((source) => source.state === "up").length;
+  const answers = clients.filter((client) => client.last_result === "CW").map((client) => client.last_seconds);
   const middle = answers.sort((a, b) => a - b)[Math.floor(answers.length / 2)] ?? null;
   return [
-    figure("Receivers on", head.accounts_on, `of ${count(head.accounts, "account")}`),
-    figure("Sources up", head.sources_up, `of ${head.sources}`, head.sources_up < head.sources && "bad"),
-    figure("Cards", head.cards, !head.cards && why("why?"), !head.cards && "bad"),
+    figure("Receivers on", on, `of ${count(server.accounts.length, "account")}`),
+    figure("Sources up", up, `of ${sources.length}`, up < sources.length && "bad"),
+    figure("Cards", cards.total, !cards.total && why("why?"), !cards.total && "bad"),
     figure("Last answers", milliseconds(middle), answers.length && "median", middle && speed(middle)),
-    figure("ECMs answered", share(head.answered, head.asked), refused && why(count(refused, "NOK"))),
+    figure("ECMs answered", share(answered, asked), refused && why(count(refused, "NOK"))),
     figure("Freezes", froze, froze && why("what happened", "/freezes"), froze && "bad"),
   ];
+}
+
+function sum(all, name) {
+  return all.reduce((total, one) => total + one[name], 0);
 }
 
 function why(text, href = "/explain") {

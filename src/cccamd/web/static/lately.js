@@ -1,7 +1,7 @@
 // What happened lately, and freezes.
 
 import { h } from "./dom.js";
-import { channelName, chip, fullMoment, moment } from "./format.js";
+import { channelName, chip, explainLink, fullMoment, moment } from "./format.js";
 
 const WORDS = { good: "good news", bad: "trouble", plain: "" };
 
@@ -21,11 +21,15 @@ function note(one) {
       {},
       h("strong", {}, one.subject),
       ` ${one.text}`,
-      one.channel && ` ${channelName(one.channel)}`,
+      one.service && ` ${channelName(one.service)}`,
       one.times > 1 && h("span", { class: "dim" }, ` (${one.times} times)`),
-      one.explain && [" ", h("a", { href: one.explain, "aria-label": `Why? ${one.subject} ${one.text}` }, "why?")],
+      isRefusal(one) && [" ", h("a", { href: explainLink(one), "aria-label": `Why? ${one.subject} ${one.text}` }, "why?")],
     ),
   );
+}
+
+function isRefusal({ tone, service }) {
+  return tone === "bad" && service;
 }
 
 export function freezes({ freezes: { channels, freezes: past } }) {
@@ -35,13 +39,13 @@ export function freezes({ freezes: { channels, freezes: past } }) {
 }
 
 function freeze(one) {
-  const about = one.over ? `for ${one.seconds} s` : `for ${one.seconds} s until now`;
+  const about = `for ${one.seconds.toFixed(1)} s${one.over ? "" : " until now"}`;
   return h(
     "li",
     { class: "panel freeze", "data-key": `${one.at} ${one.account}` },
-    h("h3", {}, `${one.account} on ${channelName(one.channel)}`),
+    h("h3", {}, `${one.account} on ${channelName(one)}`),
     h("p", {}, chip("bad", one.over ? "froze" : "is frozen"), ` at ${moment(one.at)} ${about}: ${one.cause}`),
-    h("p", { class: "small" }, one.source && `Source: ${one.source}. `, h("a", { href: one.explain, "aria-label": `Explain ${one.account} on ${channelName(one.channel)}` }, "Explain")),
+    h("p", { class: "small" }, one.source && `Source: ${one.source}. `, h("a", { href: explainLink({ account: one.account, service: one }), "aria-label": `Explain ${one.account} on ${channelName(one)}` }, "Explain")),
     one.around.length > 0 && around(one.around),
   );
 }

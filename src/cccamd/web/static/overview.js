@@ -85,30 +85,30 @@ function foot() {
   );
 }
 
-function showFacts(head) {
+function showFacts(server) {
   const target = document.getElementById("facts");
   patchChildren(target, [
     document.createTextNode("up "),
-    counting(head.started_at, "for"),
+    counting(server.started_at, "for"),
     document.createTextNode(" · node "),
-    h("span", { class: "mono" }, head.node_id),
+    h("span", { class: "mono" }, server.node_id),
   ]);
-  state.title = `last look at ${clock(head.at)}`;
+  state.title = `last look at ${clock(server.at)}`;
   const troubles = view.attention?.items.length ?? 0;
   document.title = troubles ? `(${troubles}) cccamd` : "cccamd";
 }
 
 // Which boxes are drawn from which parts.
 const DRAW = {
-  glance: [["head", "freezes", "clients"], glance],
+  glance: [["server", "freezes", "clients", "sources", "cards"], glance],
   attention: [["attention"], attention],
-  clients: [["clients", "absent"], clients],
+  clients: [["server", "clients", "freezes"], clients],
   sources: [["sources"], sources],
   cards: [["cards"], cards],
   freezes: [["freezes"], freezes],
   lately: [["notes"], lately],
 };
-const PARTS = ["head", "attention", "freezes", "absent", "clients", "sources", "cards", "network", "notes"];
+const PARTS = ["server", "attention", "freezes", "clients", "sources", "cards", "network", "notes"];
 
 function draw(changed) {
   for (const [name, [needs, make]] of Object.entries(DRAW)) {
@@ -123,8 +123,8 @@ build();
 watch(PARTS, {
   onPart(name, value) {
     view[name] = value;
-    if (name === "head") setClock(value.at);
-    if (view.head) showFacts(view.head);
+    if (name === "server") setClock(value.at);
+    if (view.server) showFacts(view.server);
     if (name === "network") network.show(value);
     draw(name);
   },

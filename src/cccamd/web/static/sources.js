@@ -1,7 +1,7 @@
 // Where cards come from.
 
 import { h } from "./dom.js";
-import { chip, count, counting, milliseconds } from "./format.js";
+import { chip, count, counting, explainLink, milliseconds } from "./format.js";
 
 export function sources({ sources: all }) {
   if (!all.length) {
@@ -21,7 +21,7 @@ function tile(source) {
       h("h3", {}, source.name, h("span", { class: "sub" }, kind(source))),
       chip(isUp ? "good" : source.state === "waiting" ? "bad" : "warn", isUp ? "up" : source.state),
     ),
-    !isUp && source.failure && h("p", { class: "failure" }, source.failure),
+    !isUp && source.last_failure && h("p", { class: "failure" }, source.last_failure),
     isUp && cards(source),
     h("dl", { class: "facts-list" }, facts(source, isUp)),
   );
@@ -41,26 +41,32 @@ function facts(source, isUp) {
   return [
     !isUp && source.next_attempt_at && fact("Next attempt", counting(source.next_attempt_at, "in")),
     isUp && source.up_at && fact("Up for", counting(source.up_at, "for")),
-    fact("Usual answer", milliseconds(source.usual)),
+    fact("Usual answer", milliseconds(source.usual_seconds)),
     fact("Answered", `${source.answered.toLocaleString("en")} of ${count(source.asked, "ECM")}`, refusals(source)),
     source.version && fact("Program", source.program || `CCcam ${source.version}`, ` · ${source.revision}`),
     source.node_id && fact("Node", h("span", { class: "mono" }, source.node_id)),
-    source.rejected > 0 && fact("Not taken", h("a", { href: source.explain }, count(source.rejected, "card"))),
+    source.cards_rejected > 0 && fact("Not taken", h("a", { href: explain(source) }, count(source.cards_rejected, "card"))),
   ];
 }
 
-function refusals({ asked, answered, name, explain }) {
-  if (asked <= answered) return null;
-  const words = count(asked - answered, "NOK");
-  return [", ", h("a", { href: explain, "aria-label": `${words} of ${name}, explained` }, words)];
+function refusals(source) {
+  const refused = source.asked - source.answered;
+  if (refused <= 0) return null;
+  const words = count(refused, "NOK");
+  return [", ", h("a", { href: explain(source), "aria-label": `${words} of ${source.name}, explained` }, words)];
+}
+
+function explain({ name }) {
+  return explainLink({ source: name });
 }
 
 function cards(source) {
-  if (!source.cards) return h("p", {}, chip("bad", "0 cards: why?", source.explain));
-  const strip = source.hops.map(([hop, number]) =>
+  if (!source.cards) return h("p", {}, chip("bad", "0 cards: why?", explain(source)));
+  const hops = Object.entries(source.cards_by_hop);
+  const strip = hops.map(([hop, number]) =>
     h("span", { style: { "flex-grow": String(number), opacity: String(Math.max(0.25, 1 - 0.28 * (hop - (source.line ? 1 : 0)))) } }),
   );
-  const words = source.hops.map(([hop, number]) => h("span", {}, `hop ${hop}: ${number}`));
+  const words = hops.map(([hop, number]) => h("span", {}, `hop ${hop}: ${number}`));
   return h(
     "div",
     {},

@@ -2,7 +2,7 @@
 
 import { Chart } from "./chart.js";
 import { h } from "./dom.js";
-import { SLOW } from "./format.js";
+import { SLOW, channelId } from "./format.js";
 import { legend } from "./legend.js";
 
 const EVERY = { minutes: 3000, day: 30000 };
@@ -54,11 +54,12 @@ export class Times {
     this.#timer = setTimeout(() => this.#load(), EVERY[this.#span]);
   }
 
-  #show({ series, ...frame }) {
-    const shown = series.slice(0, MOST);
-    const slowest = Math.max(0, ...shown.flatMap((one) => one.points.map((point) => point[5])));
+  #show({ series, fields, ...frame }) {
+    const named = (row) => Object.fromEntries(fields.map((name, index) => [name, row[index]]));
+    const shown = series.slice(0, MOST).map((one) => ({ ...one, points: one.points.map(named) }));
+    const slowest = Math.max(0, ...shown.flatMap((one) => one.points.map((point) => point.longest)));
     const top = Math.min(TOP, Math.max(SLOW * 1.3, slowest * 1.1));
-    const keys = shown.map((one) => `${this.#by} ${one.id} ${one.name}`);
+    const keys = shown.map((one) => `${this.#by} ${one.source ?? channelId(one.service)}`);
     for (const [key, chart] of this.#charts) {
       if (!keys.includes(key)) {
         chart.element.remove();

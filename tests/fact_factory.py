@@ -1,8 +1,11 @@
-"""Snapshots made by hand: small ones by name, and a whole household."""
+"""The one place where tests make facts: each with any field changed, and a whole household."""
 
 from cccamd.facts import (
     CardStatus,
     ClientStatus,
+    EcmResult,
+    LinkState,
+    Revision,
     ServiceId,
     ShareUse,
     Snapshot,
@@ -21,6 +24,14 @@ CLIENT_NODE = NodeId(bytes.fromhex("0a0b0c0d0e0f1011"))
 UPSTREAM = "upstream.example:12000"
 OFFLINE = "gone.example:12001"
 LOCAL = "attic"
+CHANNEL_NAME = "Das Erste"
+
+
+def a_service(
+    caid: int = 0x0500, ident: int = 0x032830, sid: int = 0x1D80, name: str | None = CHANNEL_NAME
+) -> ServiceId:
+    """A channel that has a name."""
+    return ServiceId(Caid(caid), Ident(ident), Sid(sid), name)
 
 
 def a_use(
@@ -41,7 +52,7 @@ def a_client(account: str = "living", **changes: object) -> ClientStatus:
         "port": 40_123,
         "version": "2.3.0",
         "build": "3367",
-        "revision": "v1",
+        "revision": Revision.V1,
         "extended": False,
         "program": "",
         "node_id": CLIENT_NODE,
@@ -53,8 +64,8 @@ def a_client(account: str = "living", **changes: object) -> ClientStatus:
         "emms_passed": 5,
         "pending": 0,
         "cards": 3,
-        "service": ServiceId(Caid(0x0500), Ident(0x032830), Sid(0x1D80)),
-        "last_result": "CW",
+        "service": a_service(),
+        "last_result": EcmResult.CW,
         "last_source": UPSTREAM,
         "last_seconds": 0.123,
         "uses": (a_use(),),
@@ -68,19 +79,19 @@ def a_source(name: str = UPSTREAM, **changes: object) -> SourceStatus:
         "name": name,
         "kind": SourceKind.CCCAM,
         "line": 7,
-        "state": "up",
+        "state": LinkState.UP,
         "up_at": NOW - 90_061.0,
         "next_attempt_at": None,
         "last_failure": "",
         "address": "203.0.113.9",
         "version": "2.1.4",
         "build": "3191",
-        "revision": "v1",
+        "revision": Revision.V1,
         "extended": False,
         "program": "",
         "node_id": UPSTREAM_NODE,
         "in_flight": 1,
-        "cards_by_hop": ((1, 1), (2, 1)),
+        "cards_by_hop": {1: 1, 2: 1},
         "cards_rejected": 0,
         "asked": 23_415,
         "answered": 23_411,
@@ -92,7 +103,9 @@ def a_source(name: str = UPSTREAM, **changes: object) -> SourceStatus:
         "group": "",
         "rank": 0,
     }
-    return SourceStatus(**(fields | changes))  # type: ignore[arg-type]
+    fields |= changes
+    cards = sum(fields["cards_by_hop"].values())  # type: ignore[attr-defined]
+    return SourceStatus(**{"cards": cards, **fields})  # type: ignore[arg-type]
 
 
 def an_offline_source(name: str = OFFLINE) -> SourceStatus:
@@ -100,15 +113,16 @@ def an_offline_source(name: str = OFFLINE) -> SourceStatus:
     return a_source(
         name,
         line=8,
-        state="waiting",
+        state=LinkState.WAITING,
         up_at=None,
         next_attempt_at=NOW + 42.0,
         last_failure="connection refused",
         version="",
         build="",
+        revision=None,
         node_id=None,
         in_flight=0,
-        cards_by_hop=(),
+        cards_by_hop={},
         asked=0,
         answered=0,
         usual_seconds=None,
@@ -125,10 +139,11 @@ def a_local_source(name: str = LOCAL) -> SourceStatus:
         address="",
         version="",
         build="",
+        revision=None,
         program="test",
         node_id=None,
         in_flight=0,
-        cards_by_hop=((0, 1),),
+        cards_by_hop={0: 1},
         asked=40,
         answered=39,
         usual_seconds=0.002,
@@ -188,7 +203,7 @@ def a_household() -> Snapshot:
                 address="192.168.1.21",
                 heard_at=NOW - 200.0,
                 version="",
-                last_result="NOK2",
+                last_result=EcmResult.NOK2,
                 last_source="",
                 uses=(a_use(local=False), a_use(0x1815, 0, asked=3)),
             ),

@@ -1,0 +1,170 @@
+"""What the lines of one file say, gathered: values of keys, accounts, upstreams."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from cccamd.ids import LoginKey
+from cccamd.setup.cccamcfg.c_line import read_c_line
+from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes
+from cccamd.setup.cccamcfg.directives import Implemented, Value
+from cccamd.setup.cccamcfg.f_line import read_f_line
+from cccamd.setup.cccamcfg.lexer import Token
+from cccamd.setup.cccamcfg.model import CLine, Codec, FLine, NLine, Settings, UnsupportedLine
+from cccamd.setup.cccamcfg.n_line import read_n_line
+from cccamd.setup.files import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One value and where it was written."""
+
+    directive: Implemented
+    written_as: str
+    """The key as the file names it; maybe an old name."""
+    value: Value
+    place: Place
+
+
+class Assignments:
+    """Keeps the last value of each key, and all values of keys that may be repeated."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Assignment] = {}
+        self._repeated: dict[str, list[Assignment]] = {}
+
+    def set(self, assignment: Assignment) -> None:
+        """Let a value count from now on."""
+        directive = assignment.directive
+        self._last[directive.name] = assignment
+        if directive.repeatable:
+            self._repeated.setdefault(directive.name, []).append(assignment)
+
+    def all(self) -> Collection[Assignment]:
+        """List the assignments that count."""
+        return self._last.values()
+
+    def get(self, name: str) -> Assignment | None:
+        """Find the assignment that counts, by the vendor's name."""
+        return self._last.get(name)
+
+    def switch(self, name: str, default: bool) -> bool:
+        """Value of a switch, or the default."""
+        found = self._last.get(name)
+        return cast(bool, found.value) if found else default
+
+    def number(self, name: str, default: int) -> int:
+        """Value of a port or number, or the default."""
+        found = self._last.get(name)
+        return cast(int, found.value) if found else default
+
+    def text(self, name: str) -> str | None:
+        """Value of a text, or None."""
+        found = self._last.get(name)
+        return cast(str, found.value) if found else None
+
+    def names_of_settings(self) -> tuple[str, ...]:
+        """Vendor names of the keys that go to `Settings`, in the order they were first set."""
+        return tuple(name for name, found in self._last.items() if found.directive.setting)
+
+    def places(self) -> dict[str, tuple[Place, ...]]:
+        """Where the values that count stand, by the vendor's names of their keys."""
+        return {
+            name: tuple(each.place for each in self._repeated.get(name, (found,)))
+            for name, found in self._last.items()
+        }
+
+    def settings(self) -> Settings:
+        """Fill in what was set; the rest keeps the model's defaults."""
+        fields: dict[str, Any] = {
+            found.directive.setting: self._whole_value(name)
+            for name, found in self._last.items()
+            if found.directive.setting
+        }
+        return Settings(**fields)
+
+    def _whole_value(self, name: str) -> Value | tuple[Value, ...]:
+        repeated = self._repeated.get(name)
+        if repeated is None:
+            return self._last[name].value
+        return tuple(assignment.value for assignment in repeated)
+
+
+_Upstream = TypeVar("_Upstream", CLine, NLine)
+
+
+class LetterLines:
+    """Collects the letter lines that can be used."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self._accounts: dict[str, FLine] = {}
+        self._c_lines: dict[LoginKey, CLine] = {}
+        self._n_lines: dict[LoginKey, NLine] = {}
+        self._unsupported: list[UnsupportedLine] = []
+
+    def read_account(self, value: Token, notes: LineNotes) -> None:
+        """Read an F-line.
+
+        Raises:
+            LineRefusedError: there is no account.
+        """
+        line = read_f_line(value, notes, self._codec)
+        first = self._accounts.setdefault(line.user, line)
+        if first is not line:
+            text = f"the user is defined in line {first.line}, which counts"
+            notes.add(Code.USER_REPEATED, value.column, text, "take this line out or rename")
+
+    def read_cccam_upstream(self, value: Token, notes: LineNotes) -> None:
+        """Read a C-line.
+
+        Raises:
+            LineRefusedError: there is no upstream.
+        """
+        line = read_c_line(value, notes, self._codec)
+        _keep_first(self._c_lines, line, value, notes)
+
+    def read_newcamd_upstream(self, value: Token, notes: LineNotes) -> None:
+        """Read an N-line.
+
+        Raises:
+            LineRefusedError: there is no upstream.
+        """
+        line = read_n_line(value, notes, self._codec)
+        _keep_first(self._n_lines, line, value, notes)
+
+    def note_unsupported(self, letter: str, line: int) -> None:
+        """Remember a line of a protocol that is not served."""
+        self._unsupported.append(UnsupportedLine(line, letter))
+
+    @property
+    def f_lines(self) -> tuple[FLine, ...]:
+        """The accounts, in the order of the file."""
+        return tuple(self._accounts.values())
+
+    @property
+    def c_lines(self) -> tuple[CLine, ...]:
+        """The CCcam upstreams, in the order of the file."""
+        return tuple(self._c_lines.values())
+
+    @property
+    def n_lines(self) -> tuple[NLine, ...]:
+        """The newcamd upstreams, in the order of the file."""
+        return tuple(self._n_lines.values())
+
+    @property
+    def unsupported_lines(self) -> tuple[UnsupportedLine, ...]:
+        """The lines of other protocols, in the order of the file."""
+        return tuple(self._unsupported)
+
+
+def _keep_first(
+    known: dict[LoginKey, _Upstream],
+    line: _Upstream,
+    value: Token,
+    notes: LineNotes,
+) -> None:
+    first = known.setdefault(line.key, line)
+    if first is not line:
+        text = f"host, port and user are those of line {first.line}, which counts"
+        notes.add(Code.UPSTREAM_REPEATED, value.column, text, "take this line out")
