@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cccamd.cli import app
+from cccamd.cli import command_line
 
 SOUND = '[[card]]\nkind = "test"\ncaid = "7F00"\n'
 
@@ -28,6 +28,6 @@ def test_problems_are_shown(
     path = tmp_path / "cccamd.toml"
     if content is not None:
         path.write_text(content)
-    result = CliRunner().invoke(app, ["check", str(path), *options])
+    result = CliRunner().invoke(command_line(["check"]), ["check", str(path), *options])
     assert result.exit_code == status
     assert said in result.output

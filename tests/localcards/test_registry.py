@@ -5,15 +5,16 @@ import pytest
 from plugin_package import install
 
 from cccamd.lab.opencard import OpenCard
-from cccamd.localcards import CardConfig, GuardedCard, find_kinds, start_card
+from cccamd.localcards import CardConfig, CardKindError, GuardedCard, find_kinds, start_card
 from cccamd.localcards.fixed import FixedCard
 from cccamd.localcards.test import TestCard
+from cccamd.setup.toml import parse
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "plugins.md"
 
 
 def test_built_in_kinds_are_found() -> None:
-    kinds = find_kinds().kinds
+    kinds = find_kinds()
     assert kinds["fixed"] is FixedCard
     assert kinds["test"] is TestCard
     assert kinds["open"] is OpenCard
@@ -37,20 +38,37 @@ def test_unusable_plug_ins_cost_themselves_only(
     install(
         tmp_path, name="quitting_cards", entry_points={"q": "quitting_cards:Q"}, source="exit(3)"
     )
-    found = find_kinds()
-    assert found.kinds["good"].__name__ == "TestCard"
-    assert found.kinds["test"] is TestCard, "ours wins"
-    assert not {"nocard", "badoptions", "absent", "b", "q"} & found.kinds.keys()
-    told = "\n".join(found.problems)
-    for expected in (
-        r'kind "b" of package broken_cards 1.2 cannot be used: ZeroDivisionError',
-        r'kind "q" of package quitting_cards 1.2 cannot be used: SystemExit',
-        r'kind "nocard" of package mixed_cards 1.2 .* not a subclass of .*LocalCard',
-        r'kind "badoptions" .* not a subclass of CardOptions',
-        r'kind "absent" .* AttributeError',
-        r'kind "test" of package mixed_cards 1.2 is not used: the name is taken',
+    kinds = find_kinds()
+    assert kinds["good"].__name__ == "TestCard"
+    assert kinds["test"] is TestCard, "ours wins"
+    assert kinds.problems == (
+        'card kind "test" of package mixed_cards 1.2 is not used: the name is taken',
+    )
+    for name, expected in (
+        ("b", r'kind "b" of package broken_cards 1.2 cannot be used: ZeroDivisionError'),
+        ("q", r'kind "q" of package quitting_cards 1.2 cannot be used: SystemExit'),
+        ("nocard", r'kind "nocard" of package mixed_cards 1.2 .* not a subclass of .*LocalCard'),
+        ("badoptions", r'kind "badoptions" .* not a subclass of CardOptions'),
+        ("absent", r'kind "absent" .* AttributeError'),
     ):
-        assert re.search(expected, told), expected
+        assert name in kinds
+        with pytest.raises(CardKindError, match=expected):
+            kinds[name]
+
+
+def test_a_card_of_a_broken_kind_is_left_out_and_the_file_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    install(tmp_path, name="broken_cards", entry_points={"b": "broken_cards:B"}, source="1 / 0")
+    sound = parse('[[card]]\nkind = "test"\ncaid = "7F00"\n', kinds=find_kinds(), folder=tmp_path)
+    assert not sound.problems, "nobody asked for the broken one"
+    broken = parse('[[card]]\nkind = "b"\ncaid = "7F00"\n', kinds=find_kinds(), folder=tmp_path)
+    assert not broken.config.cards
+    (problem,) = broken.problems
+    assert re.search(
+        r'cccamd.toml:2:8: error: \[\[card\]\] kind: card kind "b" .*ZeroDiv', str(problem)
+    )
 
 
 async def test_the_documented_plug_in_works(
@@ -60,7 +78,7 @@ async def test_the_documented_plug_in_works(
     blocks = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     point = {"tape": "tape_cards:TapeCard"}
     install(tmp_path, name="tape_cards", entry_points=point, source=blocks[0])
-    kind = find_kinds().kinds["tape"]
+    kind = find_kinds()["tape"]
     (tmp_path / "tape.txt").write_text("aabb 00112233aabbcc3100112233aabbcc31\n")
     config = CardConfig(name="tape", caid=0xFF01, folder=tmp_path)
     told: list[str] = []

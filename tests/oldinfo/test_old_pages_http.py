@@ -1,9 +1,7 @@
 """The old pages through a real web server (docs/webinfo.md H1 to H6)."""
 
-import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 import pytest
 from browsing import exchange, get, serving
@@ -13,7 +11,6 @@ from readers import Php, Ts2, Vix
 
 from cccamd.oldinfo.oldpages import old_page_routes
 from cccamd.oldinfo.oldtables import Look
-from cccamd.web import serving as web_serving
 from cccamd.web.app import create_app
 from cccamd.web.context import Login
 from fact_factory import a_household
@@ -94,33 +91,3 @@ async def test_readers_over_http(port: int) -> None:
     assert Vix.version(shares) == "cccamd-0.1.0"
     assert Ts2.clients(clients)[0].keys() == {"living", "bedroom"}
     assert sum(Ts2.shares(shares, Ts2.servers(servers)).values()) == 3
-
-
-async def test_connections_that_ask_nothing_are_ended(
-    port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(web_serving, "HEAD_TIMEOUT", 0.3)
-    silent = await asyncio.open_connection("127.0.0.1", port)
-    dripping = await asyncio.open_connection("127.0.0.1", port)
-    for _ in range(3):
-        dripping[1].write(b"GET /clients HTTP/1.1\r\n")
-        await asyncio.sleep(0.05)
-    async with asyncio.timeout(2.0):
-        for reader, writer in (silent, dripping):
-            with suppress(ConnectionResetError):
-                assert await reader.read() == b""
-            writer.close()
-    assert (await get(port, "/clients")).status == PASSED
-
-
-async def test_more_connections_than_anybody_needs_are_not_kept(
-    port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(web_serving, "SOCKETS_LIMIT", 3)
-    writers = [(await asyncio.open_connection("127.0.0.1", port))[1] for _ in range(3)]
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    async with asyncio.timeout(2.0):
-        with suppress(ConnectionResetError):
-            assert await reader.read() == b""
-    for each in (writer, *writers):
-        each.close()

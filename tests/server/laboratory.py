@@ -58,9 +58,7 @@ def setup(
     pages = "" if "WEBINFO" in cfg else NO_PAGES
     parsed = parse(f"SERVER LISTEN PORT : {port}\n{cfg}\n{pages}".encode())
     assert not parsed.refused
-    found = parse_toml(
-        f'{toml}\n[server]\nbind = ["{HOST}"]\n', kinds=find_kinds().kinds, folder=folder
-    )
+    found = parse_toml(f'{toml}\n[server]\nbind = ["{HOST}"]\n', kinds=find_kinds(), folder=folder)
     assert not found.problems, [str(problem) for problem in found.problems]
     return Setup(config=parsed.config, toml=found.config, node_id=node_id or new_node_id())
 

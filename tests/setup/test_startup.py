@@ -44,6 +44,19 @@ def test_what_is_no_cccam_cfg_is_refused(tmp_path: Path) -> None:
     assert load_setup(write(tmp_path, "[section]\nkey = value\n"), None).refused
 
 
+def test_a_file_that_is_being_written_is_doubtful(tmp_path: Path) -> None:
+    path = write(tmp_path, "F: anna secret\n", "[limits]\n")
+    assert not load_setup(path, None).doubtful
+    (tmp_path / "cccamd.toml").write_text("[limits")
+    assert load_setup(path, None).doubtful
+    (tmp_path / "cccamd.toml").unlink()
+    path.write_bytes(b"")
+    assert load_setup(path, None).doubtful
+    path.unlink()
+    gone = load_setup(path, None)
+    assert (gone.doubtful, gone.refused) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("cfg", "toml", "said"),
     [

@@ -31,7 +31,7 @@ async def running(cfg: str, *, caid: str, port: int, web_port: int = 0) -> Async
     ports = f"SERVER LISTEN PORT : {port}\nWEBINFO LISTEN PORT : {web_port}\n"
     config = parse(f"{cfg}\n{ports}ALLOW TELNETINFO : no\n".encode()).config
     text = CARD.format(caid=caid) + f'[server]\nbind = ["{HOST}"]\n'
-    toml = parse_toml(text, kinds=find_kinds().kinds, folder=Path()).config
+    toml = parse_toml(text, kinds=find_kinds(), folder=Path()).config
     server = Server(Setup(config=config, toml=toml, node_id=make_node_id(os.urandom(4))))
     await server.start()
     try:

@@ -73,7 +73,7 @@ async def upstream(f_line: str) -> AsyncIterator[int]:
     """A real server with one test card, and one account."""
     port = free_port()
     config = parse(f"SERVER LISTEN PORT : {port}\n{f_line}".encode()).config
-    toml = parse_toml(UPSTREAM_TOML, kinds=find_kinds().kinds, folder=Path()).config
+    toml = parse_toml(UPSTREAM_TOML, kinds=find_kinds(), folder=Path()).config
     server = Server(Setup(config=config, toml=toml, node_id=make_node_id(os.urandom(4))))
     await server.start()
     try:

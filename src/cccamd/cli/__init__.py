@@ -1,5 +1,5 @@
 """The commands of `cccamd`."""
 
-from cccamd.cli.main import app, main
+from cccamd.cli.main import command_line, main
 
-__all__ = ["app", "main"]
+__all__ = ["command_line", "main"]

@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.style import Style
 
-from cccamd.localcards import find_kinds
 from cccamd.setup.cccamcfg import (
     Companions,
     Config,
@@ -31,7 +30,6 @@ from cccamd.setup.cccamcfg import (
     read_stream,
 )
 from cccamd.setup.files import FileProblem
-from cccamd.setup.toml import load
 
 _STDIN = "-"
 _TOML_ENDING = ".toml"
@@ -101,13 +99,17 @@ def _read(file: str) -> bytes:
 
 def _check_toml(path: Path, *, strict: bool) -> int:
     """Report what is wrong with a cccamd.toml."""
+    # Not above: whoever checks a CCcam.cfg need not wait for the kinds of cards.
+    from cccamd.localcards import find_kinds
+    from cccamd.setup.toml import load
+
     if not path.is_file():
         typer.echo(f"cccamd check: {path}: there is no such file", err=True)
         return _EXIT_UNREADABLE
     installed = find_kinds()
     for text in installed.problems:
         typer.echo(text)
-    found = load(path, kinds=installed.kinds, required=True)
+    found = load(path, kinds=installed, required=True)
     for problem in found.problems:
         typer.echo(str(problem))
     typer.echo(f"{len(found.config.cards)} local cards, {len(found.problems)} problems")

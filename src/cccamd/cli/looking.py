@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cccamd import PROGRAM
 from cccamd.cli.webreader import NoAnswer, address_of, read_cards, read_status
 from cccamd.ids import NodeId
 from cccamd.localcards import find_kinds
@@ -32,7 +33,7 @@ from cccamd.machine import (
     way_to,
 )
 from cccamd.net import Identity, Trial, try_server
-from cccamd.server import PROGRAM, target_of
+from cccamd.server import target_of
 from cccamd.setup.cccamcfg import SEARCHED_PATHS, load_config, parse
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.logins import Upstream, upstreams_of
@@ -124,7 +125,7 @@ def read_installation(path: Path | None, toml_path: Path | None) -> Installation
     beside = toml_path or (path.parent / FILE_NAME if path is not None else None)
     toml = ParsedToml()
     if beside is not None:
-        toml = load(beside, kinds=kinds.kinds, required=toml_path is not None)
+        toml = load(beside, kinds=kinds, required=toml_path is not None)
     return Installation(
         path=path,
         named=named,

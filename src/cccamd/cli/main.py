@@ -1,36 +1,70 @@
-"""The command line: one file per command, all gathered here."""
+"""The command line: one file per command, imported when it is called.
+
+A command costs what it needs and no more: `--version`, `--help` and `probe` know nothing of
+configuration, web pages or cards (tests/cli/test_lazy_commands.py, `make bench`).
+"""
 
 import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Final
 
 import typer
 
 from cccamd import __version__
-from cccamd.cli.cas import app as cas
-from cccamd.cli.check import check
-from cccamd.cli.demo import demo
-from cccamd.cli.doctor import doctor
-from cccamd.cli.explain import explain
-from cccamd.cli.journal import journal
-from cccamd.cli.probe import probe
-from cccamd.cli.serve import serve
-from cccamd.cli.status import status
 from cccamd.errors import CccamdError
 
 EXIT_TROUBLE: Final = 2
 TRACEBACK_VARIABLE: Final = "CCCAMD_TRACEBACK"
 
-app = typer.Typer(
-    help="A server, client and workbench for the CCcam protocol that explains itself.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (serve, status, explain, doctor, journal, check, probe, demo):
-    app.command()(command)
-app.add_typer(cas, name="cas")
+COMMANDS: Final = {
+    "serve": "Run the server until it is stopped (Ctrl-C, or the signal TERM).",
+    "status": "Show receivers, sources, cards and answer times of the server.",
+    "explain": "Say which cards an account sees, which not, and what to change.",
+    "doctor": "Examine this installation: what is wrong, and what to do.",
+    "journal": "Show what clients did: channels, answer times, logins, freezes.",
+    "check": "Read a CCcam.cfg and report what does not do what it seems to.",
+    "probe": "See how far a receiver gets when it logs in to your own server.",
+    "demo": "Scramble a test picture, and see it again through a server.",
+    "cas": "Be a small head-end for the open test CAS, in a laboratory.",
+}
+"""What the list of commands says of each, in one line of a terminal. The module `cccamd.cli.NAME`
+holds a function NAME, or the `app` of a group of commands."""
+
+
+def command_line(arguments: Sequence[str]) -> typer.Typer:
+    """Make the commands, of which only the one that these arguments call is more than a name."""
+    app = typer.Typer(
+        help="A server, client and workbench for the CCcam protocol that explains itself.",
+        callback=_root,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # boxes cost more time than the commands that draw them
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    # No option before the command takes a value, so the first word is the command.
+    called = next((word for word in arguments if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        if name == called:
+            _add(app, name, summary)
+        else:
+            app.command(name, short_help=summary)(_not_called)
+    return app
+
+
+def _add(app: typer.Typer, name: str, summary: str) -> None:
+    module = import_module(f"cccamd.cli.{name}")
+    group = getattr(module, "app", None)
+    if group is None:
+        app.command(name, short_help=summary)(getattr(module, name))
+    else:
+        app.add_typer(group, name=name, short_help=summary)
+
+
+def _not_called() -> None:
+    raise AssertionError("a command that was not called has run")
 
 
 def _show_version(wanted: bool) -> None:
@@ -39,20 +73,19 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def root(
+def _root(
     version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Say which version."),
     ] = False,
 ) -> None:
-    """A server, client and workbench for the CCcam protocol that explains itself."""
+    pass
 
 
 def main() -> None:
     """Run the command that was typed; a bug of ours shows as one line, too."""
     try:
-        app()
+        command_line(sys.argv[1:])()
     except CccamdError as error:
         typer.echo(f"cccamd: {error}", err=True)
         sys.exit(EXIT_TROUBLE)

@@ -9,9 +9,8 @@ from functools import partial
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from cccamd import PROGRAM
 from cccamd.cli.options import hex_option
 from cccamd.ids import (
     PORT_LIMIT,
@@ -30,7 +29,6 @@ from cccamd.ids import (
     parse_sid,
 )
 from cccamd.net import Client, ConnectError, ConnectionLost, Identity, Step, Target
-from cccamd.server import PROGRAM
 from cccamd.wire.cccam import (
     ECM_LIMIT,
     NODE_ID_RANDOM_LENGTH,
@@ -108,7 +106,7 @@ def probe(
     if as_data:
         typer.echo(json.dumps(_as_json(report), indent=2))
     else:
-        _show(report, Console())
+        _show(report)
     if not report.complete:
         raise typer.Exit(1)
 
@@ -249,38 +247,46 @@ def _ecm_as_json(report: Report) -> dict[str, Any] | None:
     }
 
 
-def _show(report: Report, console: Console) -> None:
+def _show(report: Report) -> None:
     for step, milliseconds in report.steps:
-        console.print(f"[green]ok[/]  {step} [dim]after {milliseconds:.0f} ms[/]", highlight=False)
+        passed = typer.style(f"after {milliseconds:.0f} ms", dim=True)
+        typer.echo(f"{typer.style('ok', fg='green')}  {step} {passed}")
     if report.version is not None:
-        _show_server(report, console)
+        _show_server(report)
     if report.failure is not None:
-        console.print(f"[red]--[/]  {report.failure}", highlight=False, soft_wrap=True)
+        _show_trouble(report.failure)
     elif report.asked:
-        _show_answer(report, console)
+        _show_answer(report)
 
 
-def _show_server(report: Report, console: Console) -> None:
+def _show_trouble(text: str) -> None:
+    typer.echo(f"{typer.style('--', fg='red')}  {text}")
+
+
+def _show_server(report: Report) -> None:
     mode = "extended mode" if report.extended else "plain mode"
     who = f"version {report.version} build {report.build}, {report.revision}, {mode}"
-    console.print(f"server   {who}", highlight=False)
-    console.print(f"node id  {report.node_id}", highlight=False)
+    typer.echo(f"server   {who}")
+    typer.echo(f"node id  {report.node_id}")
     if report.partner is not None:
-        console.print(f"program  {report.partner}", highlight=False, markup=False)
+        typer.echo(f"program  {report.partner}")
     if not report.cards:
-        console.print("It offers no cards to this account.")
+        typer.echo("It offers no cards to this account.")
         return
-    table = Table("share id", "CAID", "providers", "hop", "reshare", box=None, pad_edge=False)
+    rows = [("share id", "CAID", "providers", "hop", "reshare")]
     for card in report.cards:
         idents = " ".join(format_ident(provider.ident) for provider in card.providers)
         share_id = format_share_id(card.share_id)
-        table.add_row(share_id, format_caid(card.caid), idents, str(card.hop), str(card.reshare))
-    console.print(table)
+        rows.append((share_id, format_caid(card.caid), idents, str(card.hop), str(card.reshare)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
 
 
-def _show_answer(report: Report, console: Console) -> None:
+def _show_answer(report: Report) -> None:
     took = f"after {report.ecm_milliseconds:.1f} ms"
     if report.cw is not None:
-        console.print(f"CW       {report.cw.raw.hex()} {took}", highlight=False)
+        typer.echo(f"CW       {report.cw.raw.hex()} {took}")
     else:
-        console.print(f"[red]--[/]  the ECM was refused with {report.ecm_result} {took}")
+        _show_trouble(f"the ECM was refused with {report.ecm_result} {took}")

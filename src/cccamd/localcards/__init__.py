@@ -10,11 +10,12 @@ from cccamd.localcards.card import (
     LocalCard,
 )
 from cccamd.localcards.guard import GuardedCard, GuardLimits, Report, start_card
-from cccamd.localcards.registry import InstalledKinds, find_kinds
+from cccamd.localcards.registry import CardKindError, InstalledKinds, find_kinds
 
 __all__ = [
     "CannotDecode",
     "CardConfig",
+    "CardKindError",
     "CardOptions",
     "CardUnavailable",
     "EmmRefused",

@@ -1,41 +1,58 @@
-"""Which kinds of cards are installed: the entry points of group `cccamd.cards`."""
+"""Which kinds of cards are installed: the entry points of group `cccamd.cards`.
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+A kind is imported when a card is of it, and not before: most servers need none of the kinds
+that are installed, and what is not needed can break nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 
+from cccamd.errors import CccamdError
 from cccamd.localcards.card import CardOptions, LocalCard
 
 GROUP = "cccamd.cards"
 _OWN_PACKAGE = "cccamd"
 
 
-@dataclass(frozen=True, slots=True)
-class InstalledKinds:
-    """The usable kinds by name, and a sentence for each that could not be used."""
+class CardKindError(CccamdError):
+    """An installed kind of card cannot be used; names the package it is from."""
 
-    kinds: Mapping[str, type[LocalCard]]
-    problems: tuple[str, ...] = ()
+
+class InstalledKinds(Mapping[str, type[LocalCard]]):
+    """The kinds by name. Looking one up imports it, and raises CardKindError if that fails."""
+
+    def __init__(self, points: Iterable[EntryPoint]) -> None:
+        """Of two kinds with one name ours counts, else the first."""
+        ordered = sorted(points, key=_preference)
+        self._points = {point.name: point for point in reversed(ordered)}
+        self.problems = tuple(
+            f"{_describe(point)} is not used: the name is taken"
+            for point in ordered
+            if point is not self._points[point.name]
+        )
+        """A sentence for each that has no name of its own."""
+
+    def __getitem__(self, name: str) -> type[LocalCard]:
+        point = self._points[name]
+        try:
+            return _load(point)
+        except (Exception, SystemExit) as error:
+            why = f"{type(error).__name__}: {error}"
+            raise CardKindError(f"{_describe(point)} cannot be used: {why}") from error
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._points
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._points)
+
+    def __len__(self) -> int:
+        return len(self._points)
 
 
 def find_kinds() -> InstalledKinds:
-    """Load every installed kind. A plug-in that can't be loaded is a problem, not an error."""
-    return load_kinds(entry_points(group=GROUP))
-
-
-def load_kinds(points: Iterable[EntryPoint]) -> InstalledKinds:
-    """Load these entry points. Of two with one name ours counts, else the first."""
-    kinds: dict[str, type[LocalCard]] = {}
-    problems: list[str] = []
-    for point in sorted(points, key=_preference):
-        if point.name in kinds:
-            problems.append(f"{_describe(point)} is not used: the name is taken")
-            continue
-        try:
-            kinds[point.name] = _load(point)
-        except (Exception, SystemExit) as error:
-            problems.append(f"{_describe(point)} cannot be used: {type(error).__name__}: {error}")
-    return InstalledKinds(kinds, tuple(problems))
+    """Find every installed kind."""
+    return InstalledKinds(entry_points(group=GROUP))
 
 
 def _preference(point: EntryPoint) -> tuple[bool, str, str]:

@@ -2,11 +2,10 @@
 
 from cccamd.server.logs import AccountFocus, set_up_logging
 from cccamd.server.reload import FileWatch, wait_for_change
-from cccamd.server.server import PROGRAM, Server, raise_file_limit
+from cccamd.server.server import Server, raise_file_limit
 from cccamd.server.upstreams import target_of
 
 __all__ = [
-    "PROGRAM",
     "AccountFocus",
     "FileWatch",
     "Server",

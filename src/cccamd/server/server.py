@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from typing import Final
 
-from cccamd import __version__
+from cccamd import PROGRAM
 from cccamd.cards import CardTable
 from cccamd.facts import Snapshot
 from cccamd.ids import format_node_id
@@ -37,7 +37,6 @@ from cccamd.wire.cccam import CloseReason, Version
 
 log = logging.getLogger("cccamd.server")
 
-PROGRAM: Final = f"cccamd v{__version__}"
 REFRESH_DELAY: Final = 0.1
 """Seconds that card changes are gathered before clients are told of them."""
 SUM_INTERVAL: Final = 10.0

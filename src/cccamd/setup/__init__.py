@@ -1,4 +1,4 @@
-"""What the server is told: CCcam.cfg, cccamd.toml, accounts, its node id.
+"""What the server is told: files -> one `Setup` (docs/design/setup.md).
 
-No facade: `cards` reads `cccamcfg`, and `startup` reads with the help of what stands on `cards`.
+No facade, so that whoever wants CCcam.cfg alone does not wait for the rest.
 """

@@ -96,7 +96,7 @@ def load_setup(config_path: Path | None, toml_path: Path | None) -> Setup:
         return _load_example(toml_path)
     beside = toml_path or path.parent / FILE_NAME
     kinds = find_kinds()
-    toml = load(beside, kinds=kinds.kinds, required=toml_path is not None)
+    toml = load(beside, kinds=kinds, required=toml_path is not None)
     config = loaded.result.config
     companions = load_companions(config.settings)
     prio_path = config.settings.caid_prio_file
@@ -131,8 +131,8 @@ def _load_example(toml_path: Path | None) -> Setup:
     kinds = find_kinds()
     toml = ParsedToml()
     if toml_path is not None:
-        toml = load(toml_path, kinds=kinds.kinds, required=True)
-    card = parse_toml(EXAMPLE_TOML, kinds=kinds.kinds, folder=Path()).config.cards
+        toml = load(toml_path, kinds=kinds, required=True)
+    card = parse_toml(EXAMPLE_TOML, kinds=kinds, folder=Path()).config.cards
     return Setup(
         config=config,
         toml=replace(toml.config, cards=toml.config.cards or card),

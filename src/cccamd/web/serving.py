@@ -7,8 +7,10 @@ from socket import socket
 from typing import Final
 
 import uvicorn
-from starlette.applications import Starlette
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from cccamd.web.live import Feed
 
@@ -20,17 +22,18 @@ HEAD_TIMEOUT: Final = 10.0
 """Seconds for the head of a request, from the connection or the answer before."""
 HEAD_LIMIT: Final = 16 * 1024
 """Bytes of a request's head."""
+_CONNECTION: Final = "cccamd.connection"
 
 
 class WebServer:
     """Answers requests until it is stopped. The sockets are closed at the end."""
 
-    def __init__(self, app: Starlette, sockets: Sequence[socket]) -> None:
+    def __init__(self, app: FastAPI, sockets: Sequence[socket]) -> None:
         self._sockets = list(sockets)
         self._feed: Feed = app.state.feed
-        self._server = _Server(
+        self._server = uvicorn.Server(
             uvicorn.Config(
-                app,
+                _Clocked(app),
                 http=_Connection,
                 ws="none",
                 lifespan="off",
@@ -45,8 +48,16 @@ class WebServer:
         )
 
     async def run(self) -> None:
-        """Serve until `stop`."""
-        await self._server.serve(sockets=self._sockets)
+        """Serve until `stop`.
+
+        The parts of `uvicorn.Server.serve`, but for its signal handlers: signals are the daemon's.
+        """
+        server, config = self._server, self._server.config
+        config.load()
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(self._sockets)
+        await server.main_loop()
+        await server.shutdown(self._sockets)
 
     def stop(self) -> None:
         """End live views, finish answers that have begun, and let `run` return."""
@@ -54,39 +65,78 @@ class WebServer:
         self._server.should_exit = True
 
 
-class _Connection(H11Protocol):
-    """Bounded in number, and in the time that a request's head may take.
+class _Connection(asyncio.Protocol):
+    """Bounded in number, and in the time that a request's head may take; uvicorn does the rest.
 
-    The library waits for a head for ever, and takes as many connections as there are file
-    descriptors: then nobody could log in to the card server any more.
+    It waits for a head for ever, and takes as many connections as there are file descriptors:
+    then nobody could log in to the card server any more.
     """
 
-    _head_timer: asyncio.TimerHandle | None = None
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, object],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        # What is in the state is in the scope of each request: so `_Clocked` finds us.
+        self._http = H11Protocol(config, server_state, {**app_state, _CONNECTION: self}, _loop)
+        self._others = server_state.connections
+        self._loop = _loop or asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._answering = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, or end it at once."""
-        super().connection_made(transport)
-        if len(self.connections) > SOCKETS_LIMIT:
+        if len(self._others) >= SOCKETS_LIMIT:
             transport.abort()
-        else:
-            self._watch_head()
+            return
+        self._transport = transport
+        self._http.connection_made(transport)
+        self._await_head()
 
     def data_received(self, data: bytes) -> None:
         """Take some bytes of a request."""
-        super().data_received(data)
-        self._watch_head()
+        if self._transport is not None:
+            self._http.data_received(data)
+
+    def eof_received(self) -> None:
+        """The peer sends no more."""
+        if self._transport is not None:
+            self._http.eof_received()
+
+    def pause_writing(self) -> None:
+        """The peer is slow to read."""
+        self._http.pause_writing()
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        self._http.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything."""
         self._stop_timer()
-        super().connection_lost(exc)
+        if self._transport is not None:
+            self._http.connection_lost(exc)
 
-    def _watch_head(self) -> None:
-        """Run a timer while a head is awaited; more bytes of it win no more time."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._stop_timer()
-        elif self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.abort)
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """A request has come; its answer may take as long as it takes."""
+        self._answering += 1
+        self._stop_timer()
+        try:
+            yield
+        finally:
+            self._answering -= 1
+            # A pipelined request may have come before the end of the one before.
+            if not self._answering:
+                self._await_head()
+
+    def _await_head(self) -> None:
+        """End the connection unless a whole head comes in time; bytes of it win no more time."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._transport.abort)
 
     def _stop_timer(self) -> None:
         if self._head_timer is not None:
@@ -94,8 +144,13 @@ class _Connection(H11Protocol):
             self._head_timer = None
 
 
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone: they are the daemon's."""
-        yield
+class _Clocked:
+    """Tells a connection when a request has come, and when it is answered."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection: _Connection = scope["state"][_CONNECTION]
+        with connection.answering():
+            await self._app(scope, receive, send)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, Field, PlainValidator
 
 from cccamd.ids import CAID_DIGITS, IDENT_DIGITS, SID_DIGITS, Caid, Ident, Sid, typed_hex
-from cccamd.localcards import CardConfig, CardOptions, LocalCard
+from cccamd.localcards import CardConfig, CardKindError, CardOptions, LocalCard
 from cccamd.setup.toml.model import CardEntry, Table
 from cccamd.setup.toml.positions import KeyPath
 from cccamd.setup.toml.reader import TableReader
@@ -124,11 +124,15 @@ def _find_kind(
     name = common.get("kind")
     if not isinstance(name, str):
         return None  # LocalCardTable has said so
-    if name in kinds:
-        return kinds[name]
     place = (*path, "kind")
-    known = ", ".join(f'"{known}"' for known in sorted(kinds)) or "none installed"
-    text = f"[[card]] kind: read {reader.positions.written(place)}, expected a known kind: {known}"
+    try:
+        return kinds[name]
+    except KeyError:
+        known = ", ".join(f'"{known}"' for known in sorted(kinds)) or "none installed"
+        wrong = f"read {reader.positions.written(place)}, expected a known kind: {known}"
+    except CardKindError as error:
+        wrong = str(error)
+    text = f"[[card]] kind: {wrong}"
     reader.add(reader.positions.value(place), f"{text} (so this [[card]] is left out)")
     return None
 

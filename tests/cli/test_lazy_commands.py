@@ -1,0 +1,130 @@
+"""A command loads what it needs: counted in processes of its own, by the modules they end with."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cccamd.cli import command_line
+from cccamd.cli.main import COMMANDS
+from cccamd.lab.cas import CardKeys, ManagementKey
+
+# Runs the program, and writes down on its way out which modules it has.
+PROGRAM = """
+import atexit, sys
+path = sys.argv.pop(1)
+atexit.register(lambda: open(path, "w").write("\\n".join(sys.modules)))
+from cccamd.cli import main
+main()
+"""
+
+# Libraries that serve pages, tables and pictures, and every room of ours that is none of these.
+PAGES = {"fastapi", "jinja2", "prometheus_client", "rich", "starlette", "uvicorn"}
+PICTURES = {"av", "numpy"}
+NOT_FOR_A_LOOK = {*PAGES, *PICTURES, "asyncio", "cryptography", "pydantic"}
+ROOMS = {path.stem for path in (Path(__file__).parents[2] / "src" / "cccamd").iterdir()} - {
+    *("__init__", "__main__", "__pycache__", "cli", "errors")
+}
+ROOMS_OF_PROBE = {"facts", "ids", "values", "net", "wire"}
+
+
+def command(note: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-c", PROGRAM, str(note), *arguments]
+
+
+def modules_of(note: Path, *arguments: str, status: int) -> set[str]:
+    done = subprocess.run(command(note, *arguments), capture_output=True, check=False, timeout=30)
+    assert done.returncode == status, done.stderr.decode()
+    return set(note.read_text().split())
+
+
+def packages(modules: set[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules}
+
+
+def rooms(modules: set[str]) -> set[str]:
+    return {module.split(".")[1] for module in modules if module.startswith("cccamd.")}
+
+
+@pytest.mark.parametrize("argument", ["--version", "--help"])
+def test_a_look_at_the_program_loads_next_to_nothing(tmp_path: Path, argument: str) -> None:
+    found = modules_of(tmp_path / "note", argument, status=0)
+    assert "cccamd.cli.main" in found
+    assert not packages(found) & NOT_FOR_A_LOOK
+    assert not rooms(found) & ROOMS
+    assert len(found) < 200, "149 when this was written"
+
+
+def test_probe_loads_the_protocol_and_the_network_only(tmp_path: Path) -> None:
+    with socket.socket() as unused:  # bound, but nobody listens
+        unused.bind(("127.0.0.1", 0))
+        port = str(unused.getsockname()[1])
+        arguments = ("probe", "127.0.0.1", port, "anna", "secret")
+        found = modules_of(tmp_path / "note", *arguments, status=1)
+    assert {"cccamd.net.client", "cccamd.wire.cccam.client"} <= found
+    assert not packages(found) & (PAGES | PICTURES)
+    assert not rooms(found) & (ROOMS - ROOMS_OF_PROBE)
+    assert len(found) < 450, "355 when this was written, 780 for any command before they were lazy"
+
+
+def served(folder: Path, cards: str) -> set[str]:
+    """What a server has imported when it is ready, and has stopped again."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (folder / "CCcam.cfg").write_text(
+        f"SERVER LISTEN PORT : {port}\nWEBINFO LISTEN PORT : 0\nALLOW TELNETINFO : no\n"
+    )
+    (folder / "cccamd.toml").write_text(f'[server]\nbind = ["127.0.0.1"]\n{cards}')
+    note = folder / "note"
+    run = command(note, "serve", "-C", f"{folder}/CCcam.cfg", "-n", f"{folder}/node-id")
+    with subprocess.Popen(run, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        for line in server.stdout:
+            if b"listening for clients" in line:
+                server.send_signal(signal.SIGTERM)
+    assert server.returncode == 0
+    return set(note.read_text().split())
+
+
+FIXED = '[[card]]\nkind = "fixed"\ncaid = "0B00"\ncw = "00112233aabbcc3100112233aabbcc31"\n'
+OPEN = '[[card]]\nkind = "open"\ncaid = "7F00"\nkeys = "card.json"\n'
+
+
+def test_a_server_loads_the_laboratory_with_an_open_card_only(tmp_path: Path) -> None:
+    found = served(tmp_path, FIXED)
+    assert {"cccamd.server.server", "cccamd.localcards.fixed"} <= found
+    assert not {module for module in found if module.startswith("cccamd.lab")}
+    assert "cccamd.localcards.test" not in found
+    key = ManagementKey(key=bytes(16))
+    keys = CardKeys(caid="7F00", ua="0000000000000001", card=key, all=key)
+    (tmp_path / "card.json").write_text(keys.serialize())
+    assert "cccamd.lab.opencard" in served(tmp_path, OPEN)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_there_and_has_a_summary_that_fits(name: str) -> None:
+    result = CliRunner().invoke(command_line([name]), [name, "--help"])
+    assert result.exit_code == 0
+    module = import_module(f"cccamd.cli.{name}")
+    words = module.app.info.help if hasattr(module, "app") else getattr(module, name).__doc__
+    assert words.split(".")[0] in " ".join(result.output.split()), "the command, not its name alone"
+    assert len(COMMANDS[name]) <= 66, "80 columns, less the name"
+
+
+def test_the_list_of_commands_is_that_of_the_files() -> None:
+    """A module with a function of its own name, or an `app`, is a command."""
+    folder = Path(__file__).parents[2] / "src" / "cccamd" / "cli"
+    pattern = re.compile(r"^(def (?P<name>\w+)\(|app = typer)", re.MULTILINE)
+    found = {
+        path.stem
+        for path in folder.glob("*.py")
+        if any(match["name"] in (path.stem, None) for match in pattern.finditer(path.read_text()))
+    }
+    assert found - {"main"} == set(COMMANDS)
