@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,3 +55,36 @@ def test_test_modules_have_names_of_their_own() -> None:
         path.name for path in Path(__file__).parent.rglob("*.py") if path.name != "conftest.py"
     ]
     assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+DOCS = ROOT.parents[1] / "docs"
+_CITED = re.compile(
+    r"docs/(?P<file>[\w/.-]+\.(?:md|json))"
+    r"(?:,? sections? (?P<sections>[0-9.]+[0-9](?:(?:, | and | to )[0-9.]*[0-9])*|[0-9]))?"
+)
+_HEADING = re.compile(r"^(?:#+ (?P<number>[0-9][0-9.]*)|(?P<item>[0-9]+)\.) ", re.MULTILINE)
+
+
+def sections_of(document: Path) -> set[str]:
+    """The numbers of its headings; numbered points count as parts of their section."""
+    found: set[str] = set()
+    section = ""
+    for line in _HEADING.finditer(document.read_text()):
+        if line["number"]:
+            section = line["number"].rstrip(".")
+        found.add(section if line["number"] else f"{section}.{line['item']}")
+    return found
+
+
+def test_every_document_and_section_that_is_cited_exists() -> None:
+    texts = [*FILES, *Path(__file__).parent.rglob("*.py"), *DOCS.rglob("*.md")]
+    cited = 0
+    for path in texts:
+        for citation in _CITED.finditer(" ".join(path.read_text().split())):
+            document = DOCS / citation["file"]
+            assert document.exists(), f"{path} cites {document.name}"
+            numbers = set(re.findall(r"[0-9][0-9.]*", citation["sections"] or ""))
+            missing = numbers - sections_of(document) if numbers else set()
+            assert not missing, f"{path} cites {document.name}, sections {missing}"
+            cited += len(numbers)
+    assert cited > 40, "the pattern finds nothing any more"

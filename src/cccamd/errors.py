@@ -1,16 +1,35 @@
 """The errors that cccamd raises on purpose, all together in one tree.
 
-CccamdError                  anything a person may be shown as one clear sentence
-|-- ConfigError              a configuration file that cannot be used at all
-|   '-- ConfigFileError      ... because it cannot be read          (cccamd.setup.files)
-|-- NumberError              a text that is not the number or address it should be
-|-- LocalProtocolError       the protocol core was misused: our bug (cccamd.wire.cccam)
-|-- ListenError              a port that is not to be had           (cccamd.net)
-|-- CannotDecode, CardUnavailable, EmmRefused                       (cccamd.localcards)
-|-- StorageError             a card's key file                      (cccamd.lab.storage)
-|-- CasError                 the open test CAS                      (cccamd.lab.cas)
-|-- TsError                  a broken transport stream              (cccamd.lab.ts)
-'-- CsaLibraryMissing        libdvbcsa is not installed             (cccamd.lab.ts)
+CccamdError                         anything a person may be shown as one clear sentence
+|-- ConfigError                     a configuration file that cannot be used at all
+|   '-- ConfigFileError             ... because it cannot be read         (cccamd.setup.files)
+|       '-- ConfigFileMissingError  ... because there is none             (cccamd.setup.files)
+|-- NumberError                     a text is not the number or address it should be
+|-- LocalProtocolError              the protocol core was misused         (cccamd.wire.cccam)
+|-- ConnectError                    no login at a server, and how far     (cccamd.net)
+|-- ConnectionLost                  ... or it ended later                 (cccamd.net)
+|-- ListenError                     a port that is not to be had          (cccamd.net)
+|-- CannotDecode                    a card: not this service              (cccamd.localcards)
+|-- CardUnavailable                 a card: not now                       (cccamd.localcards)
+|-- EmmRefused                      a card: this EMM changed nothing      (cccamd.localcards)
+|-- CardKindError                   an installed kind of card is broken   (cccamd.localcards)
+|-- JournalError                    the journal cannot be used            (cccamd.watch.journal)
+|-- NotAnExplanationError           something else answered `explain`     (cccamd.why)
+|-- NoAnswer                        a running server cannot be asked      (cccamd.cli.webreader)
+|-- StorageError                    a card's key file                     (cccamd.lab.storage)
+|-- CasError                        the open test CAS                     (cccamd.lab.cas)
+|-- TsError                         a broken transport stream             (cccamd.lab.ts)
+'-- CsaLibraryMissing               libdvbcsa is not installed            (cccamd.lab.ts)
+
+Where no room is named they are declared here. What else is ours is caught in its own room, which
+makes an event or a message of it:
+
+MalformedError          bytes that are no message          (cccamd.wire.cccam.cursor)
+'-- TruncatedError      ... because some are missing       (cccamd.wire.cccam.cursor)
+OversizedFrameError     a frame that nobody would send     (cccamd.wire.cccam.frames)
+LineRefusedError        a line of CCcam.cfg                (cccamd.setup.cccamcfg.diagnostics)
+NoTime                  a time server                      (cccamd.machine.clock)
+StatusUnavailable       a running server, for the doctor   (cccamd.doctor.running)
 """
 
 

@@ -1,6 +1,6 @@
 """Whether a card that a client sees may serve one request of it.
 
-Source: docs/protocol.md sections 7 and 11; docs/newcamd.md section 8; docs/config.md section 3.1.
+Source: docs/protocol.md sections 7 and 11; docs/config.md section 3.1.
 """
 
 from typing import NamedTuple

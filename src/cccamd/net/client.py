@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Self
 
+from cccamd.errors import CccamdError
 from cccamd.ids import ShareId
 from cccamd.net.connection import Connection
 from cccamd.net.dial import Identity, Target, dial
@@ -37,7 +38,7 @@ Answer = ControlWords | Nok | None
 """Of an ECM, or None for an acknowledged EMM."""
 
 
-class ConnectionLost(ConnectionError):
+class ConnectionLost(CccamdError, ConnectionError):
     """The server closed the connection while something was awaited."""
 
 

@@ -9,6 +9,8 @@ import os
 import socket
 from enum import Enum
 
+from cccamd.errors import CccamdError
+
 
 class Step(Enum):
     """How far an attempt to connect got; the value is what people read."""
@@ -27,7 +29,7 @@ class Step(Enum):
 _ROUTE_ERRORS = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL})
 
 
-class ConnectError(Exception):
+class ConnectError(CccamdError):
     """A connection could not be made."""
 
     def __init__(self, step: Step, detail: str) -> None:

@@ -1,6 +1,6 @@
 """The door in front of all pages: who may look, by which methods, with which headers.
 
-Source: docs/webinfo.md section 3 (H4, H5) and docs/config.md section 6.3 (half a login).
+Source: docs/webinfo.md section 3 (H4, H5) and docs/config.md section 6.4 (half a login).
 """
 
 import binascii
