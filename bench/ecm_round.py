@@ -14,18 +14,15 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
 from cryptography.hazmat.primitives.ciphers import Cipher as StreamCipher
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.values import ControlWords, Request, with_checksums
 from cccamd.wire.cccam import (
     Capabilities,
     ClientProtocol,
-    ControlWords,
-    EcmReceived,
-    EcmRequest,
-    LoginRequested,
-    Protocol,
     ServerProtocol,
     make_node_id,
-    with_checksums,
+    serialize_ecm,
 )
+from cccamd.wire.link import LoginRequested, Requested
 
 ECM_LENGTH = 150
 ROUNDS = 20_000
@@ -52,7 +49,10 @@ def logged_in(*, extended: bool) -> tuple[ServerProtocol, ClientProtocol]:
     return server, client
 
 
-def carry(source: Protocol, target: Protocol) -> bool:
+Side = ServerProtocol | ClientProtocol
+
+
+def carry(source: Side, target: Side) -> bool:
     """Move what one side has to send to the other."""
     data = source.data_to_send()
     if data:
@@ -62,8 +62,8 @@ def carry(source: Protocol, target: Protocol) -> bool:
 
 def requests(client: ClientProtocol, rounds: int) -> list[bytes]:
     """Encrypt the requests beforehand: only the server's side is timed."""
-    request = EcmRequest(Caid(0x7F00), Ident(10), SHARE, Sid(1), bytes(ECM_LENGTH))
-    payload = request.serialize()
+    request = Request(Caid(0x7F00), Ident(10), SHARE, Sid(1), bytes(ECM_LENGTH))
+    payload = serialize_ecm(request)
     wires = []
     for number in range(rounds):
         client._send(number & 0xFF, 0x01, payload)
@@ -79,8 +79,8 @@ def time_server(*, extended: bool) -> float:
     for wire in wires:
         server.receive_data(wire, 1.0)
         for event in server.events_received():
-            if isinstance(event, EcmReceived):
-                server.answer(event.request_id, CW)
+            if isinstance(event, Requested):
+                server.answer(event.token, CW)
         server.data_to_send()
     return (time.perf_counter() - started) / ROUNDS
 

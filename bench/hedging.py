@@ -12,9 +12,20 @@ from heapq import heappop, heappush
 
 from cccamd.cards import CardTable, SourceId, View, Viewer
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.routing import Action, Ask, Deliver, Router, RouterSettings, SourceTraits
+from cccamd.routing import (
+    Action,
+    Ask,
+    ClientId,
+    Deliver,
+    LookUp,
+    Refuse,
+    Router,
+    RouterSettings,
+    SourceTraits,
+    Waiter,
+)
 from cccamd.setup.cccamcfg import FLine
-from cccamd.wire.cccam import CardAdded, ControlWords, EcmRequest, Provider, with_checksums
+from cccamd.values import ControlWords, Offer, Provider, Request, with_checksums
 
 CAID, IDENT = Caid(0x0B00), Ident(0x030B00)
 REQUESTS = 50_000
@@ -67,12 +78,14 @@ class Run:
         for action in actions:
             if isinstance(action, Ask):
                 self.asked += 1
-                cw = ControlWords(with_checksums(action.request.ecm[-16:]))
+                cw = ControlWords(with_checksums(action.request.section[-16:]))
                 self.push(now + self.by_id[action.source].answer_time(self.numbers), action, cw)
+            elif isinstance(action, LookUp):  # each ECM is wanted once: nothing is known
+                self.perform(self.router.looked_up(action, None, now), now)
             elif isinstance(action, Deliver):
                 self.times.append(now - action.trace.asked_at)
-            else:
-                self.refused += hasattr(action, "nok")
+            elif isinstance(action, Refuse):
+                self.refused += 1
 
     def go(self) -> None:
         share_id = next(iter(self.view.announcements()), ShareId(0))
@@ -89,8 +102,10 @@ class Run:
                 self.perform(self.router.answered(what.ask_id, cw, now), now)
             else:
                 sid, ecm = Sid(1 + what % 50), self.numbers.randbytes(64)
-                request = EcmRequest(CAID, IDENT, share_id, sid, ecm)
-                self.perform(self.router.request(what, self.view, request, now), now)
+                request = Request(CAID, IDENT, share_id, sid, ecm)
+                self.perform(
+                    self.router.request(Waiter(ClientId(1), what), self.view, request, now), now
+                )
 
     @property
     def extra(self) -> float:
@@ -101,8 +116,8 @@ class Run:
         return sorted(self.times)[int(share * (len(self.times) - 1))]
 
 
-def announced(number: int) -> CardAdded:
-    return CardAdded(
+def announced(number: int) -> Offer:
+    return Offer(
         share_id=ShareId(number),
         remote_id=number,
         caid=CAID,

@@ -10,9 +10,19 @@ from collections.abc import Callable
 
 from cccamd.cards import CardTable, LocalCard, View, Viewer
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.routing import Ask, Router, SourceTraits
+from cccamd.routing import (
+    Action,
+    Ask,
+    ClientId,
+    CwCache,
+    LookUp,
+    Router,
+    SourceTraits,
+    Store,
+    Waiter,
+)
 from cccamd.setup.cccamcfg import FLine
-from cccamd.wire.cccam import ControlWords, EcmRequest, Provider, with_checksums
+from cccamd.values import ControlWords, Provider, Request, with_checksums
 
 ROUNDS = 10
 REQUESTS = 5000
@@ -32,12 +42,12 @@ def make_view(sources: int) -> tuple[View, Router]:
     return View(table, Viewer(account=account, node_id=NodeId(b"receiver"))), router
 
 
-def make_requests(view: View, seed: int) -> list[EcmRequest]:
+def make_requests(view: View, seed: int) -> list[Request]:
     """ECMs of fifty services, each a new one."""
     numbers = random.Random(seed)
     share_id = next(iter(view.announcements()), ShareId(0))
     return [
-        EcmRequest(CAID, IDENT, share_id, Sid(1 + index % 50), numbers.randbytes(180))
+        Request(CAID, IDENT, share_id, Sid(1 + index % 50), numbers.randbytes(180))
         for index in range(REQUESTS)
     ]
 
@@ -48,18 +58,40 @@ def make_cws() -> list[ControlWords]:
     return [ControlWords(with_checksums(numbers.randbytes(16))) for _ in range(REQUESTS)]
 
 
+class Desk:
+    """A router and its cache, with what an exchange does of itself."""
+
+    def __init__(self, router: Router) -> None:
+        self.router = router
+        self.cache = CwCache()
+
+    def carry_out(self, actions: list[Action], now: float) -> Ask | None:
+        """Look up and store; return what a source is to be asked."""
+        asked = None
+        for action in actions:
+            if isinstance(action, LookUp):
+                known = self.cache.get(action.fingerprint, now)
+                asked = self.carry_out(self.router.looked_up(action, known, now), now)
+            elif isinstance(action, Store):
+                self.cache.put(action, now)
+            elif isinstance(action, Ask):
+                asked = action
+        return asked
+
+
 def ask_and_answer(sources: int) -> float:
     """Microseconds for request -> Ask -> answered -> Deliver."""
     view, router = make_view(sources)
-    cws = make_cws()
+    desk, cws = Desk(router), make_cws()
     clock = 0.0
 
-    def run(requests: list[EcmRequest]) -> None:
+    def run(requests: list[Request]) -> None:
         nonlocal clock
-        for waiter, (request, cw) in enumerate(zip(requests, cws, strict=True)):
-            (ask,) = router.request(waiter, view, request, clock)
-            assert isinstance(ask, Ask)
-            router.answered(ask.ask_id, cw, clock + 0.02)
+        for token, (request, cw) in enumerate(zip(requests, cws, strict=True)):
+            waiter = Waiter(ClientId(1), token)
+            ask = desk.carry_out(router.request(waiter, view, request, clock), clock)
+            assert ask is not None
+            desk.carry_out(router.answered(ask.ask_id, cw, clock + 0.02), clock + 0.02)
             clock += STEP
             deadline = router.next_deadline()
             if deadline is not None and deadline <= clock:
@@ -71,24 +103,23 @@ def ask_and_answer(sources: int) -> float:
 def cache_hit() -> float:
     """Microseconds for request -> Deliver."""
     view, router = make_view(1)
-    first = make_requests(view, 0)[0]
-    (ask,) = router.request("first", view, first, 0.0)
-    assert isinstance(ask, Ask)
-    router.answered(ask.ask_id, make_cws()[0], 0.02)
+    desk, first = Desk(router), make_requests(view, 0)[0]
+    waiter = Waiter(ClientId(1), 1)
+    ask = desk.carry_out(router.request(waiter, view, first, 0.0), 0.0)
+    assert ask is not None
+    desk.carry_out(router.answered(ask.ask_id, make_cws()[0], 0.02), 0.02)
 
-    def copies(_: int) -> list[EcmRequest]:
-        return [first._replace(ecm=bytes(bytearray(first.ecm))) for _ in range(REQUESTS)]
+    def copies(_: int) -> list[Request]:
+        return [first._replace(section=bytes(bytearray(first.section))) for _ in range(REQUESTS)]
 
-    def run(requests: list[EcmRequest]) -> None:
+    def run(requests: list[Request]) -> None:
         for request in requests:
-            router.request(0, view, request, 1.0)
+            desk.carry_out(router.request(waiter, view, request, 1.0), 1.0)
 
     return best_time(copies, run)
 
 
-def best_time(
-    make: Callable[[int], list[EcmRequest]], run: Callable[[list[EcmRequest]], None]
-) -> float:
+def best_time(make: Callable[[int], list[Request]], run: Callable[[list[Request]], None]) -> float:
     """Microseconds per request, in the best round."""
     times = []
     for seed in range(ROUNDS):

@@ -21,8 +21,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.net import Client, Identity, Target
-from cccamd.wire.cccam import EcmRequest, make_node_id
+from cccamd.net import (
+    Client,
+)
+from cccamd.values import Request
+from cccamd.wire.cccam import (
+    Caller,
+    ClientProtocol,
+    Identity,
+    Target,
+    make_node_id,
+)
 
 PORT, WEB_PORT = 15998, 15997
 WATCHED = f"WEBINFO LISTEN PORT : {WEB_PORT}\nALLOW TELNETINFO : no\n"
@@ -56,22 +65,22 @@ def server(
         process.wait()
 
 
-async def log_in(number: int) -> Client:
+async def log_in(number: int) -> Client[ClientProtocol]:
     """Log in, again and again until the server listens."""
     identity = Identity(NodeId(os.urandom(8)), "bench")
     target = Target(host="127.0.0.1", port=PORT, user=f"user{number}".encode(), password=b"secret")
     for _ in range(100):
         with contextlib.suppress(Exception):
-            return await Client.connect(target, identity=identity)
+            return await Client.connect("127.0.0.1", PORT, Caller(target, identity))
         await asyncio.sleep(0.1)
     raise SystemExit("the server does not answer")
 
 
-async def ask_until(client: Client, end: float, times: list[float]) -> None:
+async def ask_until(client: Client[ClientProtocol], end: float, times: list[float]) -> None:
     """Ask one ECM after the other."""
     while (started := time.perf_counter()) < end:
         ecm = b"\x80" + os.urandom(ECM_LENGTH - 1)
-        await client.ask(EcmRequest(Caid(0x7F00), Ident(0), ShareId(0), Sid(1), ecm))
+        await client.ask(Request(Caid(0x7F00), Ident(0), ShareId(0), Sid(1), ecm))
         times.append(time.perf_counter() - started)
 
 

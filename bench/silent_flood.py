@@ -19,8 +19,17 @@ import time
 from pathlib import Path
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
-from cccamd.net import Client, Identity, Target
-from cccamd.wire.cccam import EcmRequest, make_node_id
+from cccamd.net import (
+    Client,
+)
+from cccamd.values import Request
+from cccamd.wire.cccam import (
+    Caller,
+    ClientProtocol,
+    Identity,
+    Target,
+    make_node_id,
+)
 
 PORT = 15999
 CFG = (
@@ -40,13 +49,13 @@ def start_server(folder: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen([*command, "-n", str(folder / "node-id")], stdout=log)
 
 
-async def log_in(user: str) -> Client:
+async def log_in(user: str) -> Client[ClientProtocol]:
     """Log in, again and again until the server listens."""
     identity = Identity(make_node_id(os.urandom(4)), "bench")
     target = Target(host="127.0.0.1", port=PORT, user=user.encode(), password=b"secret")
     for _ in range(100):
         with contextlib.suppress(Exception):
-            return await Client.connect(target, identity=identity)
+            return await Client.connect("127.0.0.1", PORT, Caller(target, identity))
         await asyncio.sleep(0.1)
     raise SystemExit("the server does not answer")
 
@@ -54,7 +63,7 @@ async def log_in(user: str) -> Client:
 async def ask_for_ever(client: Client, times: list[float]) -> None:
     """Note how long each answer takes."""
     while True:
-        request = EcmRequest(Caid(0x7F00), Ident(0), ShareId(0), Sid(1), b"\x80" + os.urandom(100))
+        request = Request(Caid(0x7F00), Ident(0), ShareId(0), Sid(1), b"\x80" + os.urandom(100))
         started = time.perf_counter()
         await client.ask(request)
         times.append(1000 * (time.perf_counter() - started))

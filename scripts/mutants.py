@@ -1,6 +1,7 @@
 """Change the source one spot at a time and see which changes no test notices.
 
-Usage: python scripts/mutants.py [room or file ...] [--sample N] [--seed S] [--report FILE]
+Usage: python scripts/mutants.py [room or file ...] [--sample N] [--seed S]
+           [--report FILE] [--again FILE]
 
 A mutant inside a function costs a fork of this process, in which everything is imported and
 the tests are collected: its code is put in the function's place, and the tests that ran
@@ -45,10 +46,13 @@ ROOMS = {
 """Each room with the tests that are to guard it."""
 FAR_TESTS = {"server"}
 """Whole servers: they take too long to be run for every mutant that needs an import of its own."""
-PATIENCE = 5.0
+PATIENCE = 3.0
 """Seconds a test may take besides five times what it took unchanged."""
 COLD_PATIENCE = 120
+BUDGET = 6.0
+"""Seconds of tests per mutant, as long as they took unchanged; all tests near are quicker."""
 KILLED, SURVIVED = 1, 0
+UNREACHED = " (no test comes here)"
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
@@ -280,12 +284,22 @@ class Runner:
             reached = set[int]().union(
                 *(self._reached[str(mutant.path), line] for line in mutant.lines)
             )
-            chosen = sorted(reached, key=lambda number: self._seconds[number])
+            chosen = self._within_budget(reached)
             if not chosen:
                 self._note.unreached(mutant)
                 continue
             self._note.ended(mutant, _forked(partial(self._try, session, mutant, chosen)))
         return True
+
+    def _within_budget(self, reached: Iterable[int]) -> list[int]:
+        chosen: list[int] = []
+        left = BUDGET
+        for number in sorted(reached, key=lambda number: self._seconds[number]):
+            left -= self._seconds[number]
+            if chosen and left < 0:
+                break
+            chosen.append(number)
+        return chosen
 
     def _run_unchanged(self, session: pytest.Session, item: pytest.Item) -> None:
         following = session.items[self._present + 1 : self._present + 2]
@@ -386,7 +400,7 @@ class Ledger:
 
     def unreached(self, mutant: Mutant) -> None:
         """Count one that no test comes by."""
-        self._count(mutant, "survived", " (no test comes here)")
+        self._count(mutant, "survived", UNREACHED)
 
     def _count(self, mutant: Mutant, kind: str, note: str = "") -> None:
         self.counts[mutant.path][kind] += 1
@@ -431,6 +445,7 @@ def main() -> None:
     parser.add_argument("places", nargs="*", default=list(ROOMS))
     parser.add_argument("--sample", type=int, metavar="N", help="try N mutants taken by chance")
     parser.add_argument("--seed", type=int, default=1, help="for --sample")
+    parser.add_argument("--again", type=Path, metavar="REPORT", help="try its survivors only")
     parser.add_argument("--report", type=Path, help="write survivors and the table there, too")
     wanted = parser.parse_args()
     paths = [
@@ -439,6 +454,9 @@ def main() -> None:
         for path in (sorted(place.rglob("*.py")) if place.is_dir() else [place])
     ]
     mutants = [mutant for path in paths for mutant in Finder(path).mutants]
+    if wanted.again is not None:
+        lines = {line.removesuffix(UNREACHED) for line in wanted.again.read_text().splitlines()}
+        mutants = [mutant for mutant in mutants if str(mutant) in lines]
     if wanted.sample is not None and wanted.sample < len(mutants):
         mutants = random.Random(wanted.seed).sample(mutants, wanted.sample)
         mutants.sort(key=lambda mutant: (str(mutant.path), mutant.lines.start))

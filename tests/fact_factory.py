@@ -2,15 +2,19 @@
 
 from cccamd.facts import (
     CardStatus,
+    ChannelMargin,
     ClientStatus,
     EcmResult,
+    Freeze,
     LinkState,
+    Note,
     Revision,
     ServiceId,
     ShareUse,
     Snapshot,
     SourceKind,
     SourceStatus,
+    Tone,
 )
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 
@@ -237,3 +241,39 @@ def a_household() -> Snapshot:
         connections_refused=1,
         peak_pending=4,
     )
+
+
+def a_margin(account: str = "living", **changes: object) -> ChannelMargin:
+    """A channel that is watched, with time to spare, and any field changed."""
+    fields: dict[str, object] = {"account": account, "period": 10.0, "margin": 4.25}
+    return ChannelMargin(**(on_channel(a_service()) | fields | changes))  # type: ignore[arg-type]
+
+
+def a_freeze(account: str = "living", **changes: object) -> Freeze:
+    """A picture that stood still for a while, with any field changed."""
+    fields: dict[str, object] = {
+        "at": NOW,
+        "account": account,
+        "seconds": 2.0,
+        "over": True,
+        "source": UPSTREAM,
+        "cause": "late",
+    }
+    return Freeze(**(on_channel(a_service()) | fields | changes))  # type: ignore[arg-type]
+
+
+def on_channel(service: ServiceId) -> dict[str, object]:
+    """What a margin or a freeze says of its channel."""
+    return {field: getattr(service, field) for field in ("caid", "ident", "sid", "name")}
+
+
+def a_note(subject: str = "living", **changes: object) -> Note:
+    """An account that watches something, with any field changed."""
+    fields: dict[str, object] = {
+        "at": NOW,
+        "tone": Tone.PLAIN,
+        "subject": subject,
+        "text": "watches",
+        "service": a_service(),
+    }
+    return Note(**(fields | changes))  # type: ignore[arg-type]

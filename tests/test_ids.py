@@ -1,5 +1,6 @@
 """Numbers and addresses: what is shown can be read, and any text is a value or the one error."""
 
+import re
 import string
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +17,7 @@ NUMBERS = {
     "CAID": (ids.parse_caid, ids.format_caid, ids.CAID_DIGITS),
     "provider": (ids.parse_ident, ids.format_ident, ids.IDENT_DIGITS),
     "SID": (ids.parse_sid, ids.format_sid, ids.SID_DIGITS),
+    "share id": (ids.parse_share_id, ids.format_share_id, ids.SHARE_ID_DIGITS),
 }
 # Texts of which most are almost a number or an address.
 ALMOST = st.one_of(
@@ -38,9 +40,25 @@ def test_a_number_is_read_as_it_is_shown_and_as_people_write_it(
     number = data.draw(st.integers(0, 16**digits - 1))
     shown = show(number)
     assert len(shown) == digits
-    spellings = (shown, shown.lower(), f"{number:x}", f"0x{shown}", f"0X{number:x}", f" {shown}\n")
+    spellings = (
+        shown,
+        shown.lower(),
+        ids.format_short(number),
+        f"0x{shown}",
+        f"0X{number:x}",
+        f" {shown}\n",
+    )
     assert {parse(text) for text in spellings} == {number}
-    assert ids.bare_hex(shown, digits) == ids.bare_hex(f"{number:x}", digits) == number
+    assert ids.bare_hex(shown, digits) == ids.bare_hex(ids.format_short(number), digits) == number
+    assert re.search(ids.bare_pattern(digits), ids.format_short(number))
+    assert re.search(ids.bare_pattern(digits, at_least=digits), shown)
+
+
+def test_how_numbers_are_shown() -> None:
+    assert ids.format_service(0xB00, 0x30B00, 0x1D80) == "0B00:030B00:1D80"
+    assert ids.format_share_id(0x6A) == "0000006A"
+    assert ids.format_node_id(ids.NO_NODE_ID) == "0000000000000000"
+    assert ids.bare_decimal("0") == 0
 
 
 @pytest.mark.parametrize("text", ["", "-1", "+1", "0x", "0x0x1", "1_0", "٣", "0B 00", "10000", "G"])
@@ -70,8 +88,12 @@ def test_a_service_is_read_as_it_is_shown(caid: int, ident: int, sid: int) -> No
 def test_parts_of_a_service_may_be_left_out() -> None:
     assert ids.parse_service("B00") == (0xB00, None, None)
     assert ids.parse_service(" ::1D80") == (None, None, 0x1D80)
-    for text in ("1:2:3:4", "1:2:10000", "1:x"):
-        with pytest.raises(NumberError):
+    for text, words in (
+        ("1:2:3:4", "CAID:provider:SID, for instance 0B00:030B00:1D80$"),
+        ("1:2:10000", "^a SID is"),
+        ("1:x", "^a provider is"),
+    ):
+        with pytest.raises(NumberError, match=words):
             ids.parse_service(text)
 
 
@@ -132,6 +154,9 @@ def test_an_ipv6_address_that_only_begins_like_one_stays_as_it_is() -> None:
 def test_two_spellings_of_a_host_have_one_key() -> None:
     assert ids.host_key("A.Example.Org") == ids.host_key("a.example.org")
     assert ids.host_key("2001:DB8:0::1") == ids.host_key("2001:db8::1")
+    assert (
+        ids.login_key("Host", 1, "Anna") == ids.login_key("host", 1, "Anna") == ("host", 1, "Anna")
+    )
     assert ids.parse_address("fe80::1%eth0") == ids.parse_address("fe80::1")
 
 

@@ -58,9 +58,10 @@ def test_test_modules_have_names_of_their_own() -> None:
 
 
 DOCS = ROOT.parents[1] / "docs"
+_NUMBER = r"[0-9]+(?:\.[0-9]+)*\b"
 _CITED = re.compile(
-    r"docs/(?P<file>[\w/.-]+\.(?:md|json))"
-    r"(?:,? sections? (?P<sections>[0-9.]+[0-9](?:(?:, | and | to )[0-9.]*[0-9])*|[0-9]))?"
+    rf"docs/(?P<file>[\w/.-]+\.(?:md|json))"
+    rf"(?:,? sections? (?P<sections>{_NUMBER}(?:(?:, | and | to ){_NUMBER})*))?"
 )
 _HEADING = re.compile(r"^(?:#+ (?P<number>[0-9][0-9.]*)|(?P<item>[0-9]+)\.) ", re.MULTILINE)
 
@@ -83,7 +84,7 @@ def test_every_document_and_section_that_is_cited_exists() -> None:
         for citation in _CITED.finditer(" ".join(path.read_text().split())):
             document = DOCS / citation["file"]
             assert document.exists(), f"{path} cites {document.name}"
-            numbers = set(re.findall(r"[0-9][0-9.]*", citation["sections"] or ""))
+            numbers = set(re.findall(_NUMBER, citation["sections"] or ""))
             missing = numbers - sections_of(document) if numbers else set()
             assert not missing, f"{path} cites {document.name}, sections {missing}"
             cited += len(numbers)

@@ -5,7 +5,7 @@ CccamdError                         anything a person may be shown as one clear 
 |   '-- ConfigFileError             ... because it cannot be read         (cccamd.setup.files)
 |       '-- ConfigFileMissingError  ... because there is none             (cccamd.setup.files)
 |-- NumberError                     a text is not the number or address it should be
-|-- LocalProtocolError              the protocol core was misused         (cccamd.wire.cccam)
+|-- LocalProtocolError              the protocol core was misused         (cccamd.wire.link)
 |-- ConnectError                    no login at a server, and how far     (cccamd.net)
 |-- ConnectionLost                  ... or it ended later                 (cccamd.net)
 |-- ListenError                     a port that is not to be had          (cccamd.net)
@@ -14,7 +14,6 @@ CccamdError                         anything a person may be shown as one clear 
 |-- EmmRefused                      a card: this EMM changed nothing      (cccamd.localcards)
 |-- CardKindError                   an installed kind of card is broken   (cccamd.localcards)
 |-- JournalError                    the journal cannot be used            (cccamd.watch.journal)
-|-- NotAnExplanationError           something else answered `explain`     (cccamd.why)
 |-- NoAnswer                        a running server cannot be asked      (cccamd.cli.webreader)
 |-- StorageError                    a card's key file                     (cccamd.lab.storage)
 |-- CasError                        the open test CAS                     (cccamd.lab.cas)
@@ -29,7 +28,6 @@ MalformedError          bytes that are no message          (cccamd.wire.cccam.cu
 OversizedFrameError     a frame that nobody would send     (cccamd.wire.cccam.frames)
 LineRefusedError        a line of CCcam.cfg                (cccamd.setup.cccamcfg.diagnostics)
 NoTime                  a time server                      (cccamd.machine.clock)
-StatusUnavailable       a running server, for the doctor   (cccamd.doctor.running)
 """
 
 

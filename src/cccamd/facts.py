@@ -12,11 +12,17 @@ from enum import Enum
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Generic, TypeVar
 
 from cccamd.ids import (
+    CAID_DIGITS,
+    IDENT_DIGITS,
+    NODE_ID_LENGTH,
+    SHARE_ID_DIGITS,
+    SID_DIGITS,
     Caid,
     Ident,
     NodeId,
     ShareId,
     Sid,
+    bare_pattern,
     format_caid,
     format_ident,
     format_node_id,
@@ -25,6 +31,7 @@ from cccamd.ids import (
     parse_caid,
     parse_ident,
     parse_node_id,
+    parse_share_id,
     parse_sid,
 )
 
@@ -37,6 +44,10 @@ T = TypeVar("T")
 
 ACTIVE_SECONDS: Final = 20
 """A client that asked for something within this time is active."""
+SLOW_SECONDS: Final = 0.5
+"""An answer that takes longer than this is slow: a picture may stutter."""
+OVERLOADED_SECONDS: Final = 1.5
+"""A source that usually takes longer than this is overloaded."""
 
 
 # How JSON has them.
@@ -103,22 +114,28 @@ class BlankIfNone:
         return {"type": "string", "enum": [*(word.value for word in self.words), ""]}
 
 
+_NODE_ID_DIGITS: Final = 2 * NODE_ID_LENGTH
 CaidFact = Annotated[
     Caid,
-    AsText(format_caid, parse_caid, "^[0-9A-Fa-f]{1,4}$", "0B00"),
+    AsText(format_caid, parse_caid, bare_pattern(CAID_DIGITS), "0B00"),
 ]
 IdentFact = Annotated[
     Ident,
-    AsText(format_ident, parse_ident, "^[0-9A-Fa-f]{1,6}$", "030B00"),
+    AsText(format_ident, parse_ident, bare_pattern(IDENT_DIGITS), "030B00"),
 ]
-SidFact = Annotated[Sid, AsText(format_sid, parse_sid, "^[0-9A-Fa-f]{1,4}$", "1D80")]
+SidFact = Annotated[Sid, AsText(format_sid, parse_sid, bare_pattern(SID_DIGITS), "1D80")]
 ShareIdFact = Annotated[
     ShareId,
-    AsText(format_share_id, lambda text: ShareId(int(text, 16)), "^[0-9A-Fa-f]{1,8}$", "0000006A"),
+    AsText(format_share_id, parse_share_id, bare_pattern(SHARE_ID_DIGITS), "0000006A"),
 ]
 NodeIdFact = Annotated[
     NodeId,
-    AsText(format_node_id, parse_node_id, "^[0-9A-Fa-f]{16}$", "380ceca0f39150d3"),
+    AsText(
+        format_node_id,
+        parse_node_id,
+        bare_pattern(_NODE_ID_DIGITS, at_least=_NODE_ID_DIGITS),
+        "380ceca0f39150d3",
+    ),
 ]
 
 
@@ -139,7 +156,10 @@ class Fact:
     """Base: the texts below the fields describe them."""
 
     __slots__ = ()
-    __pydantic_config__: ClassVar = {"use_attribute_docstrings": True}
+    __pydantic_config__: ClassVar = {
+        "use_attribute_docstrings": True,
+        "json_schema_serialization_defaults_required": True,
+    }
 
 
 # Words.
@@ -208,13 +228,12 @@ class Span(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceId(Fact):
-    """A channel."""
+    """A channel; its name is from CCcam.channelinfo."""
 
     caid: CaidFact
     ident: IdentFact
     sid: SidFact
     name: str | None = field(default=None, compare=False)
-    """From CCcam.channelinfo."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,28 +249,23 @@ class ShareUse(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Peer(Fact):
-    """What is known of a program at the other end; empty texts where it says nothing."""
-
-    address: str
-    version: str
-    build: str
-    revision: Annotated[Revision | None, BlankIfNone(Revision)]
-    """v1 or v2."""
-    extended: bool
-    program: str
-    """What it calls itself in its partner text; of a local card, its kind."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientStatus(Peer):
+class ClientStatus(Fact):
     """One client that is logged in."""
 
     account: str
     line: int
     """Its F-line in the configuration."""
+    address: str
     port: int
-    node_id: NodeIdFact
+    version: str
+    build: str
+    revision: Annotated[Revision | None, BlankIfNone(Revision)]
+    """Of the CCcam protocol; empty for others."""
+    extended: bool
+    program: str
+    """What it calls itself in its partner text; empty without one."""
+    node_id: NodeIdFact | None
+    """null for a client whose protocol knows no such thing."""
     connected_at: float
     heard_at: float
     """When it last asked for something."""
@@ -277,8 +291,8 @@ class ClientStatus(Peer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceStatus(Peer):
-    """One upstream link or one local card."""
+class SourceStatus(Fact):
+    """One upstream link or one local card; what is not said of it is nothing yet."""
 
     name: str
     """host:port as in the C-line, or the name of the card."""
@@ -286,28 +300,36 @@ class SourceStatus(Peer):
     line: int
     """Its C-line; 0 for a local card."""
     state: LinkState
-    up_at: float | None
+    up_at: float | None = None
     """Since when it can be asked; null: it cannot."""
-    next_attempt_at: float | None
-    last_failure: str
-    node_id: NodeIdFact | None
-    in_flight: Annotated[int, Metric("cccamd_source_requests_in_flight", "ECMs it works on.")]
+    next_attempt_at: float | None = None
+    last_failure: str = ""
+    address: str = ""
+    version: str = ""
+    build: str = ""
+    revision: Annotated[Revision | None, BlankIfNone(Revision)] = None
+    """Of the CCcam protocol; empty for others."""
+    extended: bool = False
+    program: str = ""
+    """What it calls itself in its partner text; of a local card, its kind."""
+    node_id: NodeIdFact | None = None
+    in_flight: Annotated[int, Metric("cccamd_source_requests_in_flight", "ECMs it works on.")] = 0
     """ECMs that it works on."""
-    cards: Annotated[int, Metric("cccamd_source_cards", "Cards from it.")]
-    cards_by_hop: Mapping[int, int]
+    cards: Annotated[int, Metric("cccamd_source_cards", "Cards from it.")] = 0
+    cards_by_hop: Mapping[int, int] = field(default_factory=dict)
     """Number of cards by distance from us."""
-    cards_rejected: int
+    cards_rejected: int = 0
     """Cards of its list that we do not take."""
-    asked: int
-    answered: int
+    asked: int = 0
+    answered: int = 0
     """With a CW."""
-    usual_seconds: float | None
+    usual_seconds: float | None = None
     """The time within which nearly all its last answers came: what the router goes by. null: it
     was asked nothing for five minutes."""
-    uses: tuple[ShareUse, ...]
-    group: str
+    uses: tuple[ShareUse, ...] = ()
+    group: str = ""
     """The standby group it belongs to, or empty."""
-    rank: int
+    rank: int = 0
     """Its place in the group: the lowest serves."""
 
 

@@ -38,8 +38,11 @@ NodeId = NewType("NodeId", bytes)
 CAID_DIGITS: Final = 4
 IDENT_DIGITS: Final = 6
 SID_DIGITS: Final = 4
+SHARE_ID_DIGITS: Final = 8
 NODE_ID_LENGTH: Final = 8
 NO_NODE_ID: Final = NodeId(bytes(NODE_ID_LENGTH))
+SHARED_NODE_IDS: Final = frozenset({NO_NODE_ID, NodeId(bytes.fromhex("0000000054fe1386"))})
+"""Node ids that name nobody: every tvheadend whose owner set none sends one of these."""
 
 PORT_LIMIT: Final = 65535
 
@@ -75,12 +78,17 @@ def format_sid(sid: int) -> str:
 
 def format_share_id(share_id: int) -> str:
     """Show a share id: `0000006A`."""
-    return f"{share_id:08X}"
+    return f"{share_id:0{SHARE_ID_DIGITS}X}"
 
 
 def format_service(caid: int, ident: int, sid: int) -> str:
     """Show a service as people write it in their files: `0B00:030B00:1D80`."""
     return f"{format_caid(caid)}:{format_ident(ident)}:{format_sid(sid)}"
+
+
+def format_short(number: int) -> str:
+    """Show a number as the old pages do, in small letters without leading zeros: `b00`."""
+    return f"{number:x}"
 
 
 def format_node_id(node_id: bytes) -> str:
@@ -94,6 +102,11 @@ def format_node_id(node_id: bytes) -> str:
 def bare_hex(text: str, digits: int) -> int | None:
     """Read one to `digits` hex digits."""
     return int(text, 16) if len(text) <= digits and _HEX.fullmatch(text) else None
+
+
+def bare_pattern(digits: int, *, at_least: int = 1) -> str:
+    """What `bare_hex` reads as a regular expression, for descriptions of data."""
+    return f"^[0-9A-Fa-f]{{{at_least},{digits}}}$"
 
 
 def bare_decimal(text: str, low: int = 0, high: int | None = None) -> int | None:
@@ -143,6 +156,15 @@ def parse_sid(text: str) -> Sid:
         NumberError: the text is no number, or too great.
     """
     return Sid(_parse_number(text, SID_DIGITS, "a SID", "1D80"))
+
+
+def parse_share_id(text: str) -> ShareId:
+    """Read a share id.
+
+    Raises:
+        NumberError: the text is no number, or too great.
+    """
+    return ShareId(_parse_number(text, SHARE_ID_DIGITS, "a share id", "0000006A"))
 
 
 def parse_service(text: str) -> tuple[Caid | None, Ident | None, Sid | None]:
@@ -215,9 +237,10 @@ def _parse_number(text: str, digits: int, what: str, example: str) -> int:
 # Hosts, addresses and ports.
 
 
-def format_endpoint(host: str, port: int) -> str:
-    """Show a host with its port: `a.example.org:12000`, `[2001:db8::1]:12000`."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def format_endpoint(host: str, port: int | None) -> str:
+    """Show a host with its port, if any: `a.example.org:12000`, `[2001:db8::1]:12000`."""
+    shown = f"[{host}]" if ":" in host else host
+    return shown if port is None else f"{shown}:{port}"
 
 
 def parse_endpoint(text: str, *, default_port: int) -> tuple[str, int]:

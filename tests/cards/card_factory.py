@@ -5,7 +5,7 @@ from typing import Any
 from cccamd.cards import CardTable, View, Viewer
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.setup.cccamcfg import FLine
-from cccamd.wire.cccam import CardAdded, EcmRequest, Provider
+from cccamd.values import Offer, Provider, Request
 
 OURS = NodeId(b"ourselfs")
 CLIENT = NodeId(b"theclient"[:8])
@@ -21,7 +21,7 @@ def providers(*idents: int) -> tuple[Provider, ...]:
     return tuple(Provider(Ident(ident)) for ident in idents)
 
 
-def announced(share_id: int, *path: str, **fields: Any) -> CardAdded:
+def announced(share_id: int, *path: str, **fields: Any) -> Offer:
     """A card as an upstream announces it; the path by node names."""
     defaults: dict[str, Any] = {
         "remote_id": share_id,
@@ -31,7 +31,7 @@ def announced(share_id: int, *path: str, **fields: Any) -> CardAdded:
         "providers": providers(0x80),
         "path": tuple(node(name) for name in path),
     }
-    return CardAdded(share_id=ShareId(share_id), **(defaults | fields))
+    return Offer(share_id=ShareId(share_id), **(defaults | fields))
 
 
 def account(**fields: Any) -> FLine:
@@ -44,5 +44,5 @@ def view_of(table: CardTable, *, node_id: NodeId = CLIENT, **fields: Any) -> Vie
     return View(table, Viewer(account=account(**fields), node_id=node_id))
 
 
-def request(share_id: int, *, caid: int = CAID, ident: int = 0x80, sid: int = 0x15DF) -> EcmRequest:
-    return EcmRequest(Caid(caid), Ident(ident), ShareId(share_id), Sid(sid), b"\x80ecm")
+def request(share_id: int, *, caid: int = CAID, ident: int = 0x80, sid: int = 0x15DF) -> Request:
+    return Request(Caid(caid), Ident(ident), ShareId(share_id), Sid(sid), b"\x80ecm")

@@ -15,23 +15,29 @@ from cccamd.cards import (
     judge,
 )
 from cccamd.ids import ShareId, Sid
-from cccamd.wire.cccam import PAYLOAD_LIMIT, SIDS_LIMIT, CardAdded, CardRemoved, Provider
+from cccamd.values import Offer, Provider
+from cccamd.wire.cccam import (
+    PAYLOAD_LIMIT,
+    SIDS_LIMIT,
+    fitted,
+    serialize_offer,
+)
 
 SIDS = tuple(Sid(number) for number in range(1, 301))
 
 
-def told(message: CardAdded, **viewer: object) -> CardAdded | None:
+def told(message: Offer, **viewer: object) -> Offer | None:
     table = CardTable(OURS)
     result = table.add(table.add_source(), message)
     assert isinstance(result, Added)
     fields: dict[str, object] = {"account": account(uphops=255), "node_id": CLIENT}
-    return announcement(judge(Viewer(**(fields | viewer)), result.card), OURS)  # type: ignore[arg-type]
+    return fitted(announcement(judge(Viewer(**(fields | viewer)), result.card), OURS))  # type: ignore[arg-type]
 
 
 def test_a_learnt_card_goes_on_with_our_node_id_last() -> None:
     message = announced(77, "x", "a", remote_id=5, reshare=2, ua=b"\0\0\0\0\x12\x34\x56\x78")
     passed_on = told(message)
-    assert passed_on == CardAdded(
+    assert passed_on == Offer(
         share_id=ShareId(1),
         remote_id=5,
         caid=CAID,
@@ -75,7 +81,7 @@ def test_it_fits_into_a_frame_and_never_widens(
     if passed_on is None:
         assert 24 + 8 * (path_length + 1) + 7 + 2 > PAYLOAD_LIMIT
         return
-    assert len(passed_on.serialize_with_sids()) <= PAYLOAD_LIMIT
+    assert len(serialize_offer(passed_on, with_sids=True)) <= PAYLOAD_LIMIT
     assert passed_on.path == (*message.path, OURS)
     assert bool(passed_on.assigned_sids) == bool(assigned)
     assert passed_on.providers
@@ -114,18 +120,18 @@ lists = st.lists(messages, max_size=6).map(lambda cards: {card.share_id: card fo
 
 @given(lists, lists)
 def test_the_difference_leads_from_one_list_to_the_other(
-    old: dict[ShareId, CardAdded], new: dict[ShareId, CardAdded]
+    old: dict[ShareId, Offer], new: dict[ShareId, Offer]
 ) -> None:
     known = dict(old)
     steps = difference(old, new)
     for step in steps:
-        if isinstance(step, CardRemoved):
-            del known[step.share_id]
+        if not isinstance(step, Offer):
+            del known[step]
         else:
             assert known.get(step.share_id) != step
             known[step.share_id] = step
     assert known == new
-    kinds = [isinstance(step, CardAdded) for step in steps]
+    kinds = [isinstance(step, Offer) for step in steps]
     assert kinds == sorted(kinds)
 
 

@@ -4,8 +4,8 @@ import pytest
 from card_factory import OURS, announced, node
 
 from cccamd.cards import Added, Card, CardTable, Kept, LocalCard, Rejected, SourceId, SourcePolicy
-from cccamd.ids import Caid, NodeId, ShareId
-from cccamd.wire.cccam import SHARED_NODE_IDS, CardAdded
+from cccamd.ids import SHARED_NODE_IDS, Caid, NodeId, ShareId
+from cccamd.values import Offer
 
 LOCAL = LocalCard(caid=Caid(0x0B00), reshare=1)
 
@@ -15,7 +15,7 @@ def table() -> CardTable:
     return CardTable(OURS)
 
 
-def add(table: CardTable, source: SourceId, message: CardAdded) -> Card:
+def add(table: CardTable, source: SourceId, message: Offer) -> Card:
     result = table.add(source, message)
     assert isinstance(result, Added)
     return result.card
@@ -53,7 +53,7 @@ def test_a_rejected_replacement_takes_the_card_out(table: CardTable) -> None:
     looped = announced(1, path=(OURS,), hop=0)
     assert isinstance(table.add(source, looped), Rejected)
     assert list(table.cards()) == []
-    assert [rejected.announcement for rejected in table.rejected_of(source)] == [looped]
+    assert [rejected.offer for rejected in table.rejected_of(source)] == [looped]
     assert table.remove(source, ShareId(1)) is None
     assert table.rejected_of(source) == ()
 
@@ -78,7 +78,7 @@ def test_two_ways_to_the_same_card_share_a_name_and_the_nearest_comes_first(
     ids=["origin", "remote id", "CAID"],
 )
 def test_what_differs_in_origin_remote_id_or_caid_is_another_card(
-    table: CardTable, other: CardAdded
+    table: CardTable, other: Offer
 ) -> None:
     one = add(table, table.add_source(), announced(3, "x", remote_id=99))
     two = add(table, table.add_source(), other)

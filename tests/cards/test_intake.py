@@ -2,13 +2,12 @@
 
 from card_factory import CAID, OURS, announced, node, providers
 
-from cccamd.cards import Added, CardTable, Kept, Rejected, Rejection, SourcePolicy
+from cccamd.cards import Added, CardTable, Kept, Limit, Rejected, Rejection, SourcePolicy
 from cccamd.ids import Caid, Ident, NodeId, ShareId
-from cccamd.setup.cccamcfg import Limit
-from cccamd.wire.cccam import CardAdded
+from cccamd.values import Offer
 
 
-def take(message: CardAdded, **policy: object) -> Added | Kept | Rejected:
+def take(message: Offer, **policy: object) -> Added | Kept | Rejected:
     table = CardTable(OURS)
     return table.add(table.add_source(SourcePolicy(**policy)), message)  # type: ignore[arg-type]
 

@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.cards import is_open
-from cccamd.setup.cccamcfg import TimeFrame
+from cccamd.setup.cccamcfg import TimeFrame, is_open
 
 NOON_TO_FIVE, LATE = TimeFrame(720, 1020), TimeFrame(1320, 120)
 

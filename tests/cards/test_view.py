@@ -6,13 +6,22 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from cccamd.cards import Added, Card, CardTable, LocalCard, Reason, SourceId, View, difference
-from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.setup.cccamcfg import Limit, Service
-from cccamd.wire.cccam import SHARED_NODE_IDS, CardAdded, CardRemoved, Nok
+from cccamd.cards import (
+    Added,
+    Card,
+    CardTable,
+    Limit,
+    LocalCard,
+    Reason,
+    SourceId,
+    View,
+    difference,
+)
+from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId, ShareId, Sid
+from cccamd.values import Offer, Refusal, Service
 
 
-def learn(table: CardTable, message: CardAdded) -> Card:
+def learn(table: CardTable, message: Offer) -> Card:
     result = table.add(table.add_source(), message)
     assert isinstance(result, Added)
     return result.card
@@ -36,7 +45,7 @@ def test_the_reserve_takes_the_place_without_the_client_losing_the_card() -> Non
     assert view.candidates(request(1)).members == {near, far}
     table.remove(near.source, near.share_id)
     (step,) = difference(told, view.announcements())
-    assert isinstance(step, CardAdded)
+    assert isinstance(step, Offer)
     assert (step.share_id, step.hop) == (near.own_share_id, 2)
     assert view.card(step.share_id) is far
 
@@ -115,12 +124,12 @@ def test_assigned_and_rejected_sids() -> None:
 def test_nok1_when_the_card_is_not_there_and_nok2_when_it_cannot() -> None:
     table = CardTable(OURS)
     view = view_of(table)
-    assert view.candidates(request(5)).nok is Nok.NOK1
-    assert view.candidates(request(0)).nok is Nok.NOK1
+    assert view.candidates(request(5)).refusal is Refusal.PASSING
+    assert view.candidates(request(0)).refusal is Refusal.PASSING
     card = learn(table, announced(1, "a"))
-    assert view.candidates(request(card.own_share_id, ident=0x99)).nok is Nok.NOK2
-    assert view.candidates(request(0, ident=0x99)).nok is Nok.NOK2
-    assert view.candidates(request(77, ident=0x99)).nok is Nok.NOK1
+    assert view.candidates(request(card.own_share_id, ident=0x99)).refusal is Refusal.CANNOT_DECODE
+    assert view.candidates(request(0, ident=0x99)).refusal is Refusal.CANNOT_DECODE
+    assert view.candidates(request(77, ident=0x99)).refusal is Refusal.PASSING
     assert fits(view, share_id=77)
 
 
@@ -184,13 +193,13 @@ class Client:
 
     def __init__(self, table: CardTable, node_id: NodeId, **fields: object) -> None:
         self.view = view_of(table, node_id=node_id, **fields)
-        self.told: dict[ShareId, CardAdded] = {}
+        self.told: dict[ShareId, Offer] = {}
 
     def update(self) -> None:
         new = self.view.announcements()
         for step in difference(self.told, new):
-            if isinstance(step, CardRemoved):
-                del self.told[step.share_id]
+            if not isinstance(step, Offer):
+                del self.told[step]
             else:
                 assert self.told.get(step.share_id) != step
                 self.told[step.share_id] = step
@@ -211,7 +220,7 @@ class TableMachine(RuleBasedStateMachine):
         self.clients = [Client(self.table, node_id, **fields) for node_id, fields in self.accounts]
 
     @rule(index=st.integers(0, 2), message=announcements)
-    def announce(self, index: int, message: CardAdded) -> None:
+    def announce(self, index: int, message: Offer) -> None:
         self.table.add(self.source(index), message)
 
     @rule(index=st.integers(0, 2), share_id=shares)

@@ -4,10 +4,12 @@ from card_factory import CLIENT, OURS, account, announced, node, providers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.cards import Card, CardTable, LocalCard, Reason, Viewer, judge
-from cccamd.ids import Caid, Ident, NodeId
-from cccamd.setup.cccamcfg import Dialect, FLine, Limit
-from cccamd.wire.cccam import SHARED_NODE_IDS
+from cccamd.cards import Card, CardTable, Limit, LocalCard, Reason, Viewer, judge
+from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId
+from cccamd.setup.cccamcfg import (
+    Dialect,
+    FLine,
+)
 
 CAIDS = st.sampled_from([0x0100, 0x0500])
 IDENTS = st.sampled_from([0x80, 0x81, 0x82])

@@ -17,8 +17,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cccamd.cli import trial
 from cccamd.cli.doctor import doctor
-from cccamd.net import trial
 
 app = typer.Typer()
 app.command()(doctor)

@@ -50,7 +50,7 @@ IMPATIENT_DOCTOR = """
 import typer
 from cccamd.cli.doctor import doctor
 from cccamd.machine import addresses
-from cccamd.net import trial
+from cccamd.cli import trial
 
 trial.STEP_TIMEOUT = addresses.KNOCK_TIMEOUT = 0.3
 typer.run(doctor)

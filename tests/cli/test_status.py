@@ -24,25 +24,26 @@ from cccamd.cli import terminal as parts
 from cccamd.cli.status import status
 from cccamd.cli.webreader import NoAnswer, address_of_url
 from cccamd.facts import (
-    ChannelMargin,
     EcmResult,
     FreezeReport,
     LinkState,
-    Note,
     Snapshot,
     Span,
     Status,
     Tone,
 )
 from cccamd.ids import Caid, Ident, Sid
+from cccamd.setup.cccamcfg import InfoPort
 from cccamd.watch import History, SourceAnswered
-from cccamd.web import Login, create_app
+from cccamd.web import create_app
 from fact_factory import (
     NOW,
     OFFLINE,
     UPSTREAM,
     a_client,
     a_household,
+    a_margin,
+    a_note,
     a_snapshot,
     a_source,
 )
@@ -50,20 +51,9 @@ from fact_factory import (
 app = typer.Typer()
 app.command()(status)
 
-LOGIN = Login(username="me", password="s3cret-word")
-NOTES = (Note(at=NOW, tone=Tone.BAD, subject=OFFLINE, text="is down: no route", times=3),)
-FREEZES = FreezeReport(
-    channels=(
-        ChannelMargin(
-            account="living",
-            caid=Caid(0x0500),
-            ident=Ident(0x032830),
-            sid=Sid(0x1D80),
-            period=10.0,
-            margin=4.25,
-        ),
-    )
-)
+LOGIN = InfoPort(username="me", password="s3cret-word")
+NOTES = (a_note(OFFLINE, tone=Tone.BAD, text="is down: no route", service=None, times=3),)
+FREEZES = FreezeReport(channels=(a_margin(),))
 
 
 def cccamd_status(*words: str) -> Result:
@@ -77,7 +67,7 @@ async def run(*words: str) -> Result:
 
 @asynccontextmanager
 async def server(
-    tmp_path: Path, snapshot: Callable[[], Snapshot] = a_household, login: Login | None = None
+    tmp_path: Path, snapshot: Callable[[], Snapshot] = a_household, login: InfoPort | None = None
 ) -> AsyncIterator[Path]:
     """Serve a snapshot, and give the CCcam.cfg of that server."""
     context = a_context(snapshot, login=login, notes=NOTES, freezes=FREEZES)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from cccamd.ids import Caid, Ident
 from cccamd.lab.cas import GroupKey, HeadEnd, IssuedCard, ManagementKey, ServiceKey
-from cccamd.wire.cccam import ControlWords, with_checksums
+from cccamd.values import ControlWords, with_checksums
 
 CAID = Caid(0xFF01)
 UA = bytes.fromhex("0000000012345678")

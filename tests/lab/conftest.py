@@ -13,10 +13,10 @@ from cccamd.ids import Caid, Sid
 from cccamd.lab.cas import CardKeys, CasError, decode, learn
 from cccamd.lab.demo.broadcast import Broadcast
 from cccamd.lab.demo.receiver import Receiver
-from cccamd.lab.demo.scrambler import CaSettings, CryptoPeriod, Scrambler
+from cccamd.lab.demo.scrambler import CaSettings, CwPeriod, Scrambler
 from cccamd.lab.demo.subscription import Subscription
 from cccamd.lab.ts import PACKET_LENGTH, PCR_HZ, ElementaryStream, Pat, Pmt, Program, SectionWriter
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import ControlWords
 
 CAID = Caid(0x7F00)
 SID = 0x0017
@@ -69,7 +69,7 @@ class KnownScrambler(Scrambler):
         self.control_words: dict[bytes, ControlWords] = {}
         """By ECM, in the order of the crypto periods."""
 
-    def _make_ecm(self, period: CryptoPeriod, *, sid: Sid) -> bytes:
+    def _make_ecm(self, period: CwPeriod, *, sid: Sid) -> bytes:
         body = sid.to_bytes(2) + period.number.to_bytes(4)
         ecm = bytes([0x80 | period.number & 1, 0x70, len(body)]) + body
         self.control_words[ecm] = period.control_words

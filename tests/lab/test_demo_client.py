@@ -13,21 +13,14 @@ from cccamd.errors import CccamdError
 from cccamd.ids import Caid, ShareId, Sid
 from cccamd.lab.demo import client as demo_client
 from cccamd.lab.demo.client import connect
-from cccamd.lab.demo.server import HOST, USER, Server
+from cccamd.lab.demo.server import HOST, USER, DemoServer
 from cccamd.net import Connection
+from cccamd.values import ControlWords, Offer, Provider, Refusal
 from cccamd.wire.cccam import (
-    CardAdded,
-    CardsDue,
-    CloseReason,
-    ControlWords,
-    EcmReceived,
-    EmmReceived,
-    LoginRequested,
-    Nok,
-    Provider,
     ServerProtocol,
     make_node_id,
 )
+from cccamd.wire.link import CloseReason, EmmReceived, LoginRequested, OffersDue, Requested
 
 CAID, SHARE_ID, SID = Caid(0x7F00), ShareId(0x6A), Sid(0x17)
 CW = ControlWords(bytes(range(16)))
@@ -58,8 +51,8 @@ class SmallServer:
         match event:
             case LoginRequested(user) if user == USER.encode():
                 protocol.authenticate(PASSWORD.encode())
-            case CardsDue():
-                card = CardAdded(
+            case OffersDue():
+                card = Offer(
                     share_id=SHARE_ID,
                     remote_id=1,
                     caid=self.caid,
@@ -68,24 +61,24 @@ class SmallServer:
                     providers=(Provider(ident=0),),  # type: ignore[arg-type]
                 )
                 protocol.announce(card)
-            case EcmReceived(request_id, request):
+            case Requested(request_id, request):
                 self.requests.append((request.caid, request.share_id, request.sid))
-                self.decode(request_id, request.ecm[0])
+                self.decode(request_id, request.section[0])
             case EmmReceived(emm):
-                self.emms.append(emm.emm)
+                self.emms.append(emm.section)
 
     def decode(self, request_id: int, table_id: int) -> None:
         protocol = self.connection.protocol
         if table_id == 0x80:
             protocol.answer(request_id, CW)
         elif table_id == 0x81:
-            protocol.refuse(request_id, Nok.NOK2)
+            protocol.refuse(request_id, Refusal.CANNOT_DECODE)
         else:
             protocol.close(CloseReason.LOCAL)
 
 
 @asynccontextmanager
-async def listening(small: SmallServer) -> AsyncIterator[Server]:
+async def listening(small: SmallServer) -> AsyncIterator[DemoServer]:
     loop = asyncio.get_running_loop()
     listener = await loop.create_server(lambda: small.connection, HOST, 0)
     async with listener:
@@ -94,9 +87,9 @@ async def listening(small: SmallServer) -> AsyncIterator[Server]:
         small.connection.close()
 
 
-def make_server(port: int, *, returncode: int | None = None, log: Path = Path()) -> Server:
+def make_server(port: int, *, returncode: int | None = None, log: Path = Path()) -> DemoServer:
     process = cast(Any, SimpleNamespace(returncode=returncode))
-    return Server(port, PASSWORD, process, log)
+    return DemoServer(port, PASSWORD, process, log)
 
 
 async def test_ask_a_card_through_a_server() -> None:

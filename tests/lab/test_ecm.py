@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from cccamd.ids import Caid, Sid
 from cccamd.lab.cas import CasError, EcmHeader, parse_ecm, seal_ecm
 from cccamd.lab.cas.section import seal_section
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import ControlWords
 
 headers = st.builds(
     EcmHeader,

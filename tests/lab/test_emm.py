@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from cccamd.lab.cas import (
     Addressee,
     CasError,
-    Command,
     EmmHeader,
+    KeyCommand,
     RevokeKey,
     SetKey,
     parse_emm,
@@ -31,7 +31,7 @@ SEALED = seal_emm(HEADER, (RevokeKey(3),), caid=CAID, key=key(1), nonce=NONCE)
 
 
 @given(addresses, st.integers(0, 2**64 - 1), st.lists(commands, min_size=1, max_size=8).map(tuple))
-def test_round_trip(to: tuple[Addressee, bytes], serial: int, sent: tuple[Command, ...]) -> None:
+def test_round_trip(to: tuple[Addressee, bytes], serial: int, sent: tuple[KeyCommand, ...]) -> None:
     header = EmmHeader(*to, serial)
     emm = parse_emm(seal_emm(header, sent, caid=CAID, key=key(1), nonce=NONCE))
     assert emm.header == header

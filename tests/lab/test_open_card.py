@@ -24,7 +24,7 @@ from cccamd.localcards import (
     GuardedCard,
     start_card,
 )
-from cccamd.wire.cccam import ControlWords, with_checksums
+from cccamd.values import ControlWords, with_checksums
 
 CAID = Caid(0xFF01)
 UA = bytes.fromhex("0000000012345678")

@@ -13,7 +13,7 @@ from cccamd.lab.demo.receiver import Receiver
 from cccamd.lab.demo.scrambler import Multiplex
 from cccamd.lab.demo.tuner import EcmFound, EmmFound
 from cccamd.lab.ts import PACKET_LENGTH
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import ControlWords
 
 CAID = Caid(0x7F00)
 SCRAMBLED = 450

@@ -8,22 +8,21 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cccamd.lab.demo.comparison import Verdict
+from cccamd.lab.demo.comparison import Fate
 from cccamd.lab.demo.picture import Frames
-from cccamd.lab.demo.report import Report
-from cccamd.lab.demo.screen import describe, open_screen
+from cccamd.lab.demo.report import Outcome, describe_moment, open_screen
 
 FRAMES = Frames(75, 75)
 
 
-def printed(report: Report) -> str:
+def printed(report: Outcome) -> str:
     console = Console(file=io.StringIO(), width=120)
     report.show(console)
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
 
-def make_report(studio: Any) -> Report:
-    return Report(
+def make_report(studio: Any) -> Outcome:
+    return Outcome(
         broadcast=studio.broadcast,
         period=0.5,
         made=FRAMES,
@@ -35,7 +34,7 @@ def make_report(studio: Any) -> Report:
 
 
 @pytest.fixture
-async def report(open_studio: Any, stream: bytes) -> Report:
+async def report(open_studio: Any, stream: bytes) -> Outcome:
     """Of a run in which everything went well."""
     studio = open_studio()
     await studio.broadcast.run(stream, duration=None, at=studio.at)
@@ -43,7 +42,7 @@ async def report(open_studio: Any, stream: bytes) -> Report:
     return make_report(studio)
 
 
-async def test_a_good_run(report: Report) -> None:
+async def test_a_good_run(report: Outcome) -> None:
     text = printed(report)
     assert report.is_good
     for part in (
@@ -57,11 +56,11 @@ async def test_a_good_run(report: Report) -> None:
         assert part in text
 
 
-async def test_a_picture_that_does_not_play_is_no_success(report: Report) -> None:
+async def test_a_picture_that_does_not_play_is_no_success(report: Outcome) -> None:
     assert not replace(report, played=Frames(74, 75)).is_good
 
 
-async def test_a_failure_is_no_success_and_is_told_once(report: Report) -> None:
+async def test_a_failure_is_no_success_and_is_told_once(report: Outcome) -> None:
     report.broadcast.failures += ["the server is gone [x]"] * 2
     assert not report.is_good
     assert printed(report).count("the server is gone [x]") == 1
@@ -79,13 +78,13 @@ async def test_a_dark_run_is_no_success(open_studio: Any, stream: bytes) -> None
 @pytest.mark.parametrize(
     ("stretches", "good"),
     [
-        ([Verdict.DARK, Verdict.CLEAR, Verdict.DARK], True),
-        ([Verdict.CLEAR], False),
-        ([Verdict.DARK, Verdict.CLEAR], False),
+        ([Fate.DARK, Fate.CLEAR, Fate.DARK], True),
+        ([Fate.CLEAR], False),
+        ([Fate.DARK, Fate.CLEAR], False),
     ],
 )
 async def test_the_story_with_an_emm_must_begin_and_end_dark(
-    report: Report, stretches: list[Verdict], good: bool
+    report: Outcome, stretches: list[Fate], good: bool
 ) -> None:
     report.broadcast.comparison.stretches[:] = stretches
     assert replace(report, renewal=True).is_good == good
@@ -110,7 +109,7 @@ async def test_the_display_without_a_terminal_is_a_line_per_answer(
 async def test_the_display_on_a_terminal(open_studio: Any, stream: bytes) -> None:
     studio = open_studio(paid=False)
     await studio.broadcast.run(stream, duration=None, at=studio.at)
-    assert describe(studio.broadcast) == "crypto period 6 (odd CW), 6 refused, picture dark"
+    assert describe_moment(studio.broadcast) == "crypto period 6 (odd CW), 6 refused, picture dark"
     console = Console(file=io.StringIO(), width=120, force_terminal=True)
     with open_screen(console) as screen:
         screen.show(studio.broadcast, 0.5)

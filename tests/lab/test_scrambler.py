@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cccamd.errors import CccamdError
-from cccamd.lab.demo.scrambler import CryptoPeriod, Multiplex
+from cccamd.lab.demo.scrambler import CwPeriod, Multiplex
 from cccamd.lab.ts import (
     CaDescriptor,
     Cat,
@@ -145,6 +145,6 @@ def test_chunks_of_any_size_make_the_same_stream(
 
 
 def test_a_period_does_not_show_its_control_words() -> None:
-    period = CryptoPeriod(0, b"12345678", b"abcdefgh")
+    period = CwPeriod(0, b"12345678", b"abcdefgh")
     assert "1234" not in repr(period)
-    assert "CryptoPeriod" in repr(period)
+    assert "CwPeriod" in repr(period)

@@ -20,7 +20,7 @@ from cccamd.lab.cas import (
     seal_ecm,
     seal_emm,
 )
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import ControlWords
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "open-cas.md").read_text()
 ECM, EMM = (bytes.fromhex(text) for text in re.findall(r"```\n([0-9a-f]+)\n```", DOCUMENT))

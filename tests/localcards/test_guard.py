@@ -16,8 +16,8 @@ from cccamd.localcards import (
     LocalCard,
     start_card,
 )
-from cccamd.localcards.test import TestCard
-from cccamd.wire.cccam import ControlWords
+from cccamd.localcards.kinds import TestCard
+from cccamd.values import ControlWords
 
 WORDS = ControlWords(bytes(15) + b"\1")
 CONFIG = CardConfig(name="lab", caid=Caid(0xFF01), sids=(Sid(1), Sid(2)))

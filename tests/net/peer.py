@@ -8,30 +8,28 @@ from dataclasses import dataclass, field
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.net import Connection
+from cccamd.values import ControlWords, Offer, Refusal, Request, with_checksums
 from cccamd.wire.cccam import (
-    CardAdded,
-    CardRemoved,
-    CardsDue,
+    ServerProtocol,
+    make_node_id,
+)
+from cccamd.wire.link import (
     Closed,
     CloseReason,
-    ControlWords,
-    EcmReceived,
-    EcmRequest,
     LoginRequested,
     LoginSucceeded,
-    Nok,
-    ServerProtocol,
+    OffersDue,
+    Requested,
+    ServerEvent,
     State,
-    make_node_id,
-    with_checksums,
 )
 
 HOST = "127.0.0.1"
-ECM = EcmRequest(Caid(0x0B00), Ident(0), ShareId(1), Sid(1), b"\x80ecm")
-SILENCE = ECM._replace(ecm=b"\x80silence")
+ECM = Request(Caid(0x0B00), Ident(0), ShareId(1), Sid(1), b"\x80ecm")
+SILENCE = ECM._replace(section=b"\x80silence")
 """An ECM that our server never answers."""
 CW = ControlWords(with_checksums(bytes(range(16))))
-CARD = CardAdded(share_id=ShareId(1), remote_id=1, caid=Caid(0x0B00), hop=0, reshare=1)
+CARD = Offer(share_id=ShareId(1), remote_id=1, caid=Caid(0x0B00), hop=0, reshare=1)
 SMALL = 4096
 """Bytes of a socket's buffers where a test wants them full soon."""
 
@@ -64,12 +62,9 @@ class Lines:
             self._events += map(Line, lines)
 
     def receive_eof(self, now: float, why: str = "") -> None:
-        self.close(CloseReason.PEER_CLOSED, why)
-
-    def close(self, reason: CloseReason = CloseReason.LOCAL, detail: str = "") -> None:
         if self.state is not State.CLOSED:
             self.state = State.CLOSED
-            self._events = [Closed(reason, detail)]
+            self._events = [Closed(CloseReason.PEER_CLOSED, why)]
 
     def next_deadline(self) -> float | None:
         return self.deadline_at
@@ -125,38 +120,41 @@ class Server:
     """Takes each login and answers ECMs that are `ECM`, until it is told to close them."""
 
     def __init__(self, *, introduces_itself: bool = True) -> None:
-        self.open: list[Connection[ServerProtocol]] = []
+        self.open: list[Connection[ServerEvent]] = []
+        self._protocols: dict[Connection[ServerEvent], ServerProtocol] = {}
         self._introduces_itself = introduces_itself
 
     def withdraw_card(self) -> None:
         for connection in self.open:
-            connection.protocol.withdraw(CardRemoved(CARD.share_id))
+            self._protocols[connection].withdraw(CARD.share_id)
             connection.flush()
 
-    def make(self) -> Connection[ServerProtocol]:
+    def make(self) -> Connection[ServerEvent]:
         protocol = ServerProtocol(
             node_id=make_node_id(b"serv"),
             program="server",
             random=bytes(12),
             now=asyncio.get_running_loop().time(),
         )
-        made: Connection[ServerProtocol] = Connection(
+        made: Connection[ServerEvent] = Connection(
             protocol, lambda event: self._handle(made, event), on_failure=unexpected
         )
         self.open.append(made)
+        self._protocols[made] = protocol
         return made
 
-    def _handle(self, connection: Connection[ServerProtocol], event: object) -> None:
+    def _handle(self, connection: Connection[ServerEvent], event: object) -> None:
+        protocol = self._protocols[connection]
         if isinstance(event, LoginRequested):
-            connection.protocol.authenticate(b"secret")
+            protocol.authenticate(b"secret")
         elif isinstance(event, LoginSucceeded) and not self._introduces_itself:
             connection.close()
-        elif isinstance(event, CardsDue):
-            connection.protocol.announce(CARD)
-        elif isinstance(event, EcmReceived) and event.request.ecm == ECM.ecm:
-            connection.protocol.answer(event.request_id, CW)
-        elif isinstance(event, EcmReceived) and event.request.ecm != SILENCE.ecm:
-            connection.protocol.refuse(event.request_id, Nok.NOK2)
+        elif isinstance(event, OffersDue):
+            protocol.announce(CARD)
+        elif isinstance(event, Requested) and event.request.section == ECM.section:
+            protocol.answer(event.token, CW)
+        elif isinstance(event, Requested) and event.request.section != SILENCE.section:
+            protocol.refuse(event.token, Refusal.CANNOT_DECODE)
         elif isinstance(event, Closed):
             self.open.remove(connection)
 

@@ -69,6 +69,13 @@ def test_one_address_may_be_limited() -> None:
     assert door.refusal("192.0.2.2") is None
     door.leave("one")
     assert door.refusal("192.0.2.1") is None
+    door.enter("three", "192.0.2.1")
+    assert door.refusal("192.0.2.1") is Refusal.ADDRESS_FULL
+    for name in ("two", "three"):
+        door.leave(name)
+    for name in ("four", "five"):
+        assert door.refusal("192.0.2.1") is None, "nobody of them is here any more"
+        door.enter(name, "192.0.2.1")
 
 
 @given(

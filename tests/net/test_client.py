@@ -9,24 +9,35 @@ import pytest
 from peer import CARD, CW, ECM, HOST, SILENCE, Peer, Server, Talk, free_port, until
 
 from cccamd.ids import Caid, Ident, ShareId
-from cccamd.net import Client, ConnectError, ConnectionLost, Identity, Step, Target
-from cccamd.wire.cccam import CloseReason, Emm, Nok, make_node_id
+from cccamd.net import (
+    Client,
+    ConnectError,
+    ConnectionLost,
+    Step,
+)
+from cccamd.values import Emm, Refusal
+from cccamd.wire.cccam import (
+    Caller,
+    ClientProtocol,
+    Identity,
+    Target,
+    make_node_id,
+)
 from cccamd.wire.cccam.handshake import make_seed
+from cccamd.wire.link import CloseReason
 
 
 async def connect(
     port: int, passed: list[str] | None = None, *, password: bytes = b"secret"
-) -> Client:
+) -> Client[ClientProtocol]:
     told = [] if passed is None else passed
-    return await Client.connect(
-        Target(host=HOST, port=port, user=b"anna", password=password),
-        identity=Identity(make_node_id(b"clnt"), "test"),
-        passed=told.append,
-    )
+    target = Target(host=HOST, port=port, user=b"anna", password=password)
+    caller = Caller(target, Identity(make_node_id(b"clnt"), "test"))
+    return await Client.connect(HOST, port, caller, passed=told.append)
 
 
 @asynccontextmanager
-async def logged_in() -> AsyncIterator[tuple[Client, Server]]:
+async def logged_in() -> AsyncIterator[tuple[Client[ClientProtocol], Server]]:
     server = Server()
     async with server.serving() as port:
         client = await connect(port)
@@ -51,7 +62,7 @@ async def test_a_login_passes_its_steps_and_brings_the_cards() -> None:
 async def test_questions_are_answered_or_refused() -> None:
     async with logged_in() as (client, _):
         assert await client.ask(ECM) == CW
-        assert await client.ask(ECM._replace(ecm=b"\x80other")) is Nok.NOK2
+        assert await client.ask(ECM._replace(section=b"\x80other")) is Refusal.CANNOT_DECODE
         await client.send_emm(Emm(Caid(0x0B00), Ident(0), ShareId(1), b"\x82emm"))
 
 
@@ -141,11 +152,10 @@ async def test_nobody_there() -> None:
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64])
 async def test_what_cannot_be_a_name(host: str) -> None:
+    target = Target(host=host, port=1, user=b"anna", password=b"secret")
+    caller = Caller(target, Identity(make_node_id(b"clnt"), "test"))
     with pytest.raises(ConnectError, match="cannot be a name of a machine") as caught:
-        await Client.connect(
-            Target(host=host, port=1, user=b"anna", password=b"secret"),
-            identity=Identity(make_node_id(b"clnt"), "test"),
-        )
+        await Client.connect(host, 1, caller)
     assert caught.value.step is Step.RESOLVE
 
 

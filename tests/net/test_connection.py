@@ -5,17 +5,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
-from cccamd.net import Client, Connected, Connection, Identity, Target
+from cccamd.net import (
+    Client,
+    Connected,
+    Connection,
+)
+from cccamd.values import Request
 from cccamd.wire.cccam import (
-    CardsDue,
-    Closed,
-    CloseReason,
-    EcmReceived,
-    EcmRequest,
-    LoginRequested,
+    Caller,
+    ClientProtocol,
+    Identity,
     ServerProtocol,
+    Target,
     make_node_id,
 )
+from cccamd.wire.link import Closed, CloseReason, LoginRequested, OffersDue, Requested, ServerEvent
 
 HOST = "127.0.0.1"
 
@@ -23,13 +27,13 @@ HOST = "127.0.0.1"
 class Door:
     """Takes connections in; `react` may do something at any event."""
 
-    def __init__(self, react: Callable[[Connection[ServerProtocol], object], None]) -> None:
+    def __init__(self, react: Callable[[Connection[ServerEvent], object], None]) -> None:
         self.events: list[object] = []
         self.failures: list[BaseException] = []
         self.ended = 0
         self._react = react
 
-    def make(self) -> Connection[ServerProtocol]:
+    def make(self) -> Connection[ServerEvent]:
         protocol = ServerProtocol(
             node_id=make_node_id(b"serv"),
             program="door",
@@ -42,9 +46,10 @@ class Door:
         connection.when_ended(self._count_end)
         return connection
 
-    def _handle(self, connection: Connection[ServerProtocol], event: object) -> None:
+    def _handle(self, connection: Connection[ServerEvent], event: object) -> None:
         self.events.append(event)
         if isinstance(event, LoginRequested):
+            assert isinstance(connection.protocol, ServerProtocol)
             connection.protocol.authenticate(b"secret")
         self._react(connection, event)
 
@@ -57,13 +62,15 @@ class Door:
 
 @asynccontextmanager
 async def connected(
-    react: Callable[[Connection[ServerProtocol], object], None],
-) -> AsyncIterator[tuple[Door, Client]]:
+    react: Callable[[Connection[ServerEvent], object], None],
+) -> AsyncIterator[tuple[Door, Client[ClientProtocol]]]:
     door = Door(react)
     server = await asyncio.get_running_loop().create_server(door.make, HOST, 0)
     port = server.sockets[0].getsockname()[1]
     target = Target(host=HOST, port=port, user=b"anna", password=b"secret")
-    client = await Client.connect(target, identity=Identity(make_node_id(b"clnt"), "test"))
+    client = await Client.connect(
+        HOST, port, Caller(target, Identity(make_node_id(b"clnt"), "test"))
+    )
     try:
         yield door, client
     finally:
@@ -71,15 +78,15 @@ async def connected(
         server.close()
 
 
-def ecm(number: int) -> EcmRequest:
-    return EcmRequest(Caid(0x0B00), Ident(0), ShareId(1), Sid(1), bytes([0x80, number]))
+def ecm(number: int) -> Request:
+    return Request(Caid(0x0B00), Ident(0), ShareId(1), Sid(1), bytes([0x80, number]))
 
 
-async def ask_twice_at_once(client: Client) -> None:
+async def ask_twice_at_once(client: Client[ClientProtocol]) -> None:
     await client.wait_until(lambda: client.protocol.extended, timeout=2.0)
     now = asyncio.get_running_loop().time()
     for number in (1, 2):
-        client.protocol.ask(ecm(number), now)
+        client.protocol.ask(number, ecm(number), now)
     client._connection.flush()
     await client.wait_until(lambda: client.closed is not None, timeout=2.0)
     await asyncio.sleep(0.02)
@@ -87,36 +94,36 @@ async def ask_twice_at_once(client: Client) -> None:
 
 async def test_events_have_an_order_and_an_end() -> None:
     async with connected(lambda connection, event: None) as (door, client):
-        await client.wait_until(lambda: client.partner is not None, timeout=2.0)
+        await client.wait_until(lambda: bool(client.server and client.server.program), timeout=2.0)
         await client.close()
         await asyncio.sleep(0.02)
     kinds = [type(event) for event in door.events]
     assert kinds[0] is Connected
     assert kinds[-1] is Closed
     assert kinds.count(Closed) == 1
-    assert CardsDue in kinds
+    assert OffersDue in kinds
     assert door.ended == 1
 
 
 async def test_after_close_nothing_but_the_end_is_handled() -> None:
-    def close_at_the_first(connection: Connection[ServerProtocol], event: object) -> None:
-        if isinstance(event, EcmReceived):
+    def close_at_the_first(connection: Connection[ServerEvent], event: object) -> None:
+        if isinstance(event, Requested):
             connection.close(CloseReason.SHUTDOWN)
 
     async with connected(close_at_the_first) as (door, client):
         await ask_twice_at_once(client)
-    assert [type(event) for event in door.events[-2:]] == [EcmReceived, Closed]
+    assert [type(event) for event in door.events[-2:]] == [Requested, Closed]
 
 
 async def test_a_handler_that_raises_ends_its_connection_and_nothing_follows() -> None:
-    def fail(connection: Connection[ServerProtocol], event: object) -> None:
-        if isinstance(event, (EcmReceived, Closed)):
+    def fail(connection: Connection[ServerEvent], event: object) -> None:
+        if isinstance(event, (Requested, Closed)):
             raise ZeroDivisionError
 
     async with connected(fail) as (door, client):
         await ask_twice_at_once(client)
         assert client.closed is not None
-    assert [type(event) for event in door.events[-2:]] == [EcmReceived, Closed]
+    assert [type(event) for event in door.events[-2:]] == [Requested, Closed]
     assert door.events[-1] == Closed(CloseReason.INTERNAL_ERROR, "ZeroDivisionError")
     assert len(door.failures) == 2
     assert door.ended == 1

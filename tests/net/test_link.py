@@ -11,19 +11,17 @@ from cccamd.facts import LinkState
 from cccamd.net import (
     Backoff,
     Connected,
-    Identity,
     Link,
     LinkWaiting,
-    Target,
 )
 from cccamd.net import link as link_module
 from cccamd.wire.cccam import (
-    Closed,
-    CloseReason,
-    EcmAnswered,
-    ServerData,
+    Caller,
+    Identity,
+    Target,
     make_node_id,
 )
+from cccamd.wire.link import Answered, Closed, CloseReason, Introduced
 
 PAUSE = 0.02
 
@@ -36,9 +34,11 @@ class Watched:
         self.failures: list[tuple[str, BaseException]] = []
         self.backoff = Backoff(first=PAUSE, most=4 * PAUSE)
         self._react = react
+        target = Target(host=HOST, port=port, user=b"anna", password=b"secret")
         self.link = Link(
-            Target(host=HOST, port=port, user=b"anna", password=b"secret"),
-            identity=Identity(make_node_id(b"clnt"), "test"),
+            HOST,
+            port,
+            Caller(target, Identity(make_node_id(b"clnt"), "test")),
             handle=self._handle,
             on_failure=lambda name, error: self.failures.append((name, error)),
             backoff=self.backoff,
@@ -70,7 +70,7 @@ async def test_a_refused_connection_is_told_with_the_pause_and_tried_again() -> 
         assert watched.link.state is LinkState.WAITING
         assert not watched.link.is_up
         with pytest.raises(ConnectionError, match="is not connected"):
-            watched.link.ask(ECM)
+            watched.link.ask(7, ECM)
         assert not watched.link.forget(1)
     assert {type(event) for event in watched.told} == {LinkWaiting}
     for number, waiting in enumerate(watched.waits):
@@ -97,7 +97,7 @@ async def test_a_login_that_ends_is_told_and_comes_back() -> None:
             assert watched.link.last_failure == CloseReason.PEER_CLOSED.value
             await until(lambda: watched.link.is_up)
             kinds = [type(event) for event in watched.told]
-            assert kinds.count(Connected) == kinds.count(ServerData) == 2
+            assert kinds.count(Connected) == kinds.count(Introduced) == 2
         await until(lambda: not server.open)
     assert watched.told[-1] == Closed(CloseReason.LOCAL), "whoever stops the link ends the login"
 
@@ -123,12 +123,12 @@ async def test_questions_go_out_at_once_while_it_is_up() -> None:
         watched = Watched(port)
         async with watched.running():
             await until(lambda: watched.link.is_up)
-            ask_id = watched.link.ask(ECM)
-            await until(lambda: EcmAnswered(ask_id, CW) in watched.told)
+            watched.link.ask(7, ECM)
+            await until(lambda: Answered(7, CW) in watched.told)
             server.open[0].close()
             await until(lambda: bool(watched.waits))
             with pytest.raises(ConnectionError):
-                watched.link.ask(ECM)
+                watched.link.ask(7, ECM)
 
 
 async def test_the_pause_grows_until_a_login_has_lasted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,4 +171,4 @@ async def test_a_server_that_says_nothing_is_a_login_and_not_up() -> None:
             assert watched.told == [Connected(HOST)]
             assert watched.link.state is LinkState.LOGGING_IN
             with pytest.raises(ConnectionError):
-                watched.link.ask(ECM)
+                watched.link.ask(7, ECM)

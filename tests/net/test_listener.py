@@ -18,7 +18,7 @@ from cccamd.net import (
     Refusal,
     open_sockets,
 )
-from cccamd.wire.cccam import Closed, CloseReason
+from cccamd.wire.link import Closed, CloseReason
 
 NOWHERE = "2001:db8::1"
 """An address that this machine does not have."""

@@ -10,7 +10,7 @@ import pytest
 from peer import HOST, SMALL, Line, Lines, until
 
 from cccamd.net import Connected, Connection, connection, peer_address
-from cccamd.wire.cccam import Closed, CloseReason
+from cccamd.wire.link import Closed, CloseReason
 
 UNREAD = 200 * 1024
 """Bytes that do not fit into small socket buffers, and are within what a peer may not read."""
@@ -133,7 +133,34 @@ async def test_what_a_handler_says_goes_out_at_once_and_in_order() -> None:
         peer.send(b"one\ntwo\n")
         await until(lambda: len(side.lines) == 2)
         got = await asyncio.get_running_loop().sock_recv(peer, 100)
-        assert got == b"<one\none>\n<two\ntwo>\n", "one segment, whatever called `flush`"
+        assert got == b"<one\none>\n<two\ntwo>\n"
+
+
+async def test_what_follows_from_an_event_is_told_after_those_that_came_with_it() -> None:
+    def more(side: Side, event: object) -> None:
+        if event == Line(b"one"):
+            side.protocol.receive_data(b"inner\n", 0.0)
+            side.say(b"first")
+            side.say(b"second")
+
+    async with joined(more) as (side, peer):
+        transport = side.connection._transport
+        assert transport is not None
+        written: list[bytes] = []
+        transport.write = written.append  # type: ignore[assignment, method-assign]
+        peer.send(b"one\ntwo\n")
+        await until(lambda: len(side.lines) == 3)
+        assert side.lines == [b"one", b"two", b"inner"]
+        assert written == [b"first\nsecond\n"], "all at once"
+
+
+async def test_what_is_to_be_said_at_once_goes_out_at_once() -> None:
+    def greet(side: Side, event: object) -> None:
+        if isinstance(event, Connected):
+            side.protocol.say(b"hello")
+
+    async with joined(greet) as (_, peer):
+        assert await asyncio.get_running_loop().sock_recv(peer, 100) == b"hello\n"
 
 
 async def test_the_last_words_reach_whoever_reads() -> None:
@@ -214,7 +241,23 @@ async def test_whatever_raises_ends_the_connection_and_is_told_by_name(
             name, error = side.failures[0]
             assert name == f"the connection of {side.connection.peer}"
             assert isinstance(error, ZeroDivisionError)
+            if method != "receive_eof":
+                async with asyncio.timeout(1.0):
+                    await read_all(peer)
         assert side.ends == 1
+
+
+async def test_what_was_said_before_an_error_still_goes_out() -> None:
+    def fail(side: Side, event: object) -> None:
+        if isinstance(event, Line):
+            side.protocol.say(b"goodbye")
+            raise ZeroDivisionError
+
+    async with joined(fail) as (side, peer):
+        peer.send(b"one\n")
+        await until(lambda: side.ends > 0)
+        assert await read_all(peer) == (len(b"goodbye\n"), True)
+        assert len(side.failures) == 1
 
 
 async def test_the_kernel_tells_the_round_trip() -> None:

@@ -14,7 +14,7 @@ from cccamd.facts import EcmResult, Snapshot
 from cccamd.ids import Caid, Ident
 from cccamd.oldinfo.oldpages import OLD_TEXTS, old_page
 from cccamd.oldinfo.oldtables import Look
-from cccamd.web.oldwords import heading, home_block
+from cccamd.oldinfo.words import heading, home_block
 from fact_factory import (
     LOCAL,
     NOW,

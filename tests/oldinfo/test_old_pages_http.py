@@ -11,8 +11,8 @@ from readers import Php, Ts2, Vix
 
 from cccamd.oldinfo.oldpages import old_page_routes
 from cccamd.oldinfo.oldtables import Look
+from cccamd.setup.cccamcfg import InfoPort
 from cccamd.web.app import create_app
-from cccamd.web.context import Login
 from fact_factory import a_household
 
 NAMES = ("clients", "activeclients", "servers", "shares", "providers", "entitlements")
@@ -20,7 +20,7 @@ PATHS = ("/", *(f"/{name}" for name in NAMES))
 PASSED = "HTTP/1.1 200 OK"
 
 
-def an_app(login: Login | None = None) -> FastAPI:
+def an_app(login: InfoPort | None = None) -> FastAPI:
     context = a_context(a_household, login=login)
     look = Look(provider_name=provider_name)
     routes = old_page_routes(snapshot=a_household, look=lambda: look)
@@ -35,7 +35,7 @@ async def port() -> AsyncIterator[int]:
 
 @pytest.fixture
 async def locked_port() -> AsyncIterator[int]:
-    async with serving(an_app(Login(username="me", password="geh:eim"))) as port:
+    async with serving(an_app(InfoPort(username="me", password="geh:eim"))) as port:
         yield port
 
 

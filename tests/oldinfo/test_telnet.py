@@ -16,17 +16,17 @@ from cccamd.net.listener import ListenError
 from cccamd.oldinfo.infoport import CONNECTIONS_LIMIT, INPUT_LIMIT, InfoListener, LineCutter
 from cccamd.oldinfo.oldtables import Look, clients_text
 from cccamd.oldinfo.telnet import COMMANDS, TelnetDialogue, telnet_answer, telnet_refusal
-from cccamd.web.context import Login
+from cccamd.setup.cccamcfg import InfoPort
 from fact_factory import a_card, a_household
 
 LOOK = Look(provider_name=provider_name)
 GREETING = b"Welcome to the CCcam information client.\n"
-LOGIN = Login(username="me", password="geheim€")
-NO_LOGIN = Login()
+LOGIN = InfoPort(username="me", password="geheim€")
+NO_LOGIN = InfoPort()
 
 
 def a_dialogue(
-    login: Login = NO_LOGIN, address: str = "127.0.0.1", snapshot: Snapshot | None = None
+    login: InfoPort = NO_LOGIN, address: str = "127.0.0.1", snapshot: Snapshot | None = None
 ) -> TelnetDialogue:
     return TelnetDialogue(
         snapshot=lambda: snapshot or a_household(),
@@ -106,12 +106,12 @@ async def test_a_wrong_login_gets_nothing(lines: tuple[bytes, bytes]) -> None:
 
 
 async def test_a_password_in_the_old_encoding_is_right_too() -> None:
-    dialogue = a_dialogue(Login(username="me", password="müde"))
+    dialogue = a_dialogue(InfoPort(username="me", password="müde"))
     assert (await say(dialogue, b"me", b"m\xfcde")).endswith(b"Command: ")
 
 
-@pytest.mark.parametrize("login", [Login(username="me"), Login(password="geheim")])
-async def test_half_a_login_lets_nobody_in(login: Login) -> None:
+@pytest.mark.parametrize("login", [InfoPort(username="me"), InfoPort(password="geheim")])
+async def test_half_a_login_lets_nobody_in(login: InfoPort) -> None:
     dialogue = a_dialogue(login)
     assert dialogue.finished
     assert b"Nobody gets answers" in dialogue.greeting
@@ -129,7 +129,7 @@ async def test_half_a_login_lets_nobody_in(login: Login) -> None:
         ("203.0.113.1", LOGIN, True),
     ],
 )
-def test_who_is_answered(address: str, login: Login, *, refused: bool) -> None:
+def test_who_is_answered(address: str, login: InfoPort, *, refused: bool) -> None:
     dialogue = a_dialogue(login, address)
     assert dialogue.finished is refused
     assert dialogue.greeting.startswith(GREETING)
@@ -170,7 +170,7 @@ def test_a_cr_alone_ends_a_line_at_once() -> None:
 
 @asynccontextmanager
 async def listening(
-    login: Login = NO_LOGIN, *, talk_timeout: float = 5.0, snapshot: Snapshot | None = None
+    login: InfoPort = NO_LOGIN, *, talk_timeout: float = 5.0, snapshot: Snapshot | None = None
 ) -> AsyncIterator[InfoListener]:
     failures: list[str] = []
     listener = InfoListener(

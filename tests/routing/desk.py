@@ -9,16 +9,19 @@ from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import (
     Action,
     Ask,
+    CwCache,
     Deliver,
+    LookUp,
     Priorities,
-    Refusal,
     Refuse,
     Router,
     RouterSettings,
+    Settled,
     SourceTraits,
+    Store,
 )
 from cccamd.setup.cccamcfg import FLine
-from cccamd.wire.cccam import CardAdded, EcmRequest, Provider
+from cccamd.values import ControlWords, Offer, Provider, Refusal, Request
 
 OURS, CLIENT = NodeId(b"ourselfs"), NodeId(b"receiver")
 
@@ -33,6 +36,9 @@ class Desk:
     def __init__(self, *, priorities: Priorities | None = None, **settings: Any) -> None:
         self.table = CardTable(OURS)
         self.router = Router(RouterSettings(**settings), priorities)
+        self.cache = CwCache()
+        self.settled: list[Settled] = []
+        self.requests: dict[object, Request] = {}
         self.view = self.view_of()
 
     def view_of(self, *, node_id: NodeId = CLIENT, **account: Any) -> View:
@@ -60,7 +66,7 @@ class Desk:
         share_id: int | None = None,
     ) -> Card:
         share_id = share_id or 100 + source
-        message = CardAdded(
+        message = Offer(
             share_id=ShareId(share_id),
             remote_id=share_id,
             caid=CAID,
@@ -85,21 +91,50 @@ class Desk:
     ) -> list[Action]:
         view = view or self.view
         share_id = next(iter(view.announcements()), ShareId(0))
-        message = EcmRequest(Caid(caid), Ident(ident), share_id, Sid(sid), ecm(number))
-        return self.router.request(waiter, view, message, now)
+        message = Request(Caid(caid), Ident(ident), share_id, Sid(sid), ecm(number))
+        self.requests[waiter] = message
+        return self.carry_out(self.router.request(waiter, view, message, now), now)
+
+    def gone(self, waiter: object, now: float) -> list[Action]:
+        return self.carry_out(self.router.waiter_gone(waiter, self.requests[waiter], now), now)
+
+    def lost(self, source: SourceId, now: float) -> list[Action]:
+        return self.carry_out(self.router.source_lost(source, now), now)
+
+    def answered(self, ask_id: object, cw: ControlWords, now: float) -> list[Action]:
+        return self.carry_out(self.router.answered(ask_id, cw, now), now)
+
+    def refused(self, ask_id: object, refusal: Refusal, now: float) -> list[Action]:
+        return self.carry_out(self.router.refused(ask_id, refusal, now), now)
+
+    def carry_out(self, actions: list[Action], now: float) -> list[Action]:
+        """Do what an exchange does by itself; return what is left for sources and clients."""
+        left: list[Action] = []
+        for action in actions:
+            if isinstance(action, LookUp):
+                known = self.cache.get(action.fingerprint, now)
+                left += self.carry_out(self.router.looked_up(action, known, now), now)
+            elif isinstance(action, Store):
+                self.cache.put(action, now)
+            elif isinstance(action, Settled):
+                self.settled.append(action)
+            else:
+                left.append(action)
+        return left
 
     def right(self, ask: Ask, now: float) -> list[Action]:
         """Let a source give the right answer."""
-        return self.router.answered(ask.ask_id, cw_of(ask.request.ecm), now)
+        return self.answered(ask.ask_id, cw_of(ask.request.section), now)
 
-    def wrong(self, ask: Ask, now: float, refusal: Refusal = Refusal.NOT_DECODED) -> list[Action]:
-        return self.router.refused(ask.ask_id, refusal, now)
+    def wrong(self, ask: Ask, now: float, refusal: Refusal = Refusal.CANNOT_DECODE) -> list[Action]:
+        return self.refused(ask.ask_id, refusal, now)
 
     def wait(self, until: float) -> list[tuple[float, Action]]:
         """Let time pass; what the router did, and when."""
         done: list[tuple[float, Action]] = []
         while (at := self.router.next_deadline()) is not None and at <= until:
-            done += [(at, action) for action in self.router.handle_deadline(at)]
+            actions = self.carry_out(self.router.handle_deadline(at), at)
+            done += [(at, action) for action in actions]
         return done
 
 

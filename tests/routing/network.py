@@ -16,31 +16,26 @@ from cccamd.routing import (
     Abandon,
     Action,
     Ask,
+    CwCache,
     Deliver,
+    LookUp,
     LoopDetected,
-    Refusal,
     Refuse,
     Router,
     RouterSettings,
+    Settled,
     SourceTraits,
+    Store,
     Trace,
 )
 from cccamd.setup.cccamcfg import FLine
-from cccamd.wire.cccam import (
-    CardAdded,
-    CardRemoved,
-    ControlWords,
-    EcmRequest,
-    Nok,
-    Provider,
-    with_checksums,
-)
+from cccamd.values import ControlWords, Offer, Provider, Refusal, Request, with_checksums
 
 CAID, IDENT = Caid(0x0B00), Ident(0x030B00)
 LATENCY = 0.01
 REFRESH_AFTER = 0.05
 Outcome = ControlWords | Refusal | None
-Behaviour = Callable[[EcmRequest, float], tuple[float, Outcome]]
+Behaviour = Callable[[Request, float], tuple[float, Outcome]]
 """What a card does with an ECM at a time: after how long it says what; None: never."""
 
 
@@ -50,14 +45,14 @@ def cw_of(ecm: bytes) -> ControlWords:
 
 
 def decodes(seconds: float = 0.1) -> Behaviour:
-    return lambda request, now: (seconds, cw_of(request.ecm))
+    return lambda request, now: (seconds, cw_of(request.section))
 
 
-def refuses(refusal: Refusal = Refusal.NOT_DECODED, seconds: float = 0.02) -> Behaviour:
+def refuses(refusal: Refusal = Refusal.CANNOT_DECODE, seconds: float = 0.02) -> Behaviour:
     return lambda request, now: (seconds, refusal)
 
 
-def silent(request: EcmRequest, now: float) -> tuple[float, Outcome]:
+def silent(request: Request, now: float) -> tuple[float, Outcome]:
     return 0.0, None
 
 
@@ -70,6 +65,7 @@ class Node:
     settings: RouterSettings
     table: CardTable = field(init=False)
     router: Router = field(init=False)
+    cache: CwCache = field(init=False)
     links: list["Link"] = field(default_factory=list)
     sources: dict[SourceId, "Link | Behaviour"] = field(default_factory=dict)
     loops: list[LoopDetected] = field(default_factory=list)
@@ -79,6 +75,7 @@ class Node:
     def __post_init__(self) -> None:
         self.table = CardTable(self.node_id)
         self.router = Router(self.settings)
+        self.cache = CwCache()
 
     @property
     def node_id(self) -> NodeId:
@@ -111,8 +108,15 @@ class Node:
             match queue.pop(0):
                 case Deliver(Waiter() as waiter, cw, trace):
                     waiter.finish(cw, trace)
-                case Refuse(Waiter() as waiter, nok, trace):
-                    waiter.finish(nok, trace)
+                case Refuse(Waiter() as waiter, refusal, trace):
+                    waiter.finish(refusal, trace)
+                case LookUp() as lookup:
+                    known = self.cache.get(lookup.fingerprint, self.network.now)
+                    queue += self.router.looked_up(lookup, known, self.network.now)
+                case Store() as store:
+                    self.cache.put(store, self.network.now)
+                case Settled():
+                    pass
                 case Ask() as ask:
                     self.ask(ask)
                 case LoopDetected() as loop:
@@ -159,14 +163,14 @@ class Waiter:
     cards: frozenset[Card]
     """Those that may serve it."""
     deadline: float
-    then: Callable[[ControlWords | Nok, Trace], None]
+    then: Callable[[ControlWords | Refusal, Trace], None]
     done: bool = False
 
     @property
     def network(self) -> "Network":
         return self.node.network
 
-    def finish(self, answer: ControlWords | Nok, trace: Trace) -> None:
+    def finish(self, answer: ControlWords | Refusal, trace: Trace) -> None:
         assert not self.done, "answered twice"
         assert self.network.now <= self.deadline + 1e-6, "answered too late"
         self.done = True
@@ -187,7 +191,7 @@ class Link:
         self.account = FLine(**({"line": 1, "user": name, "password": "x"} | account))
         node_id = client.node_id if client else NodeId(name.encode().rjust(8, b"-"))
         self.view = View(server.table, Viewer(account=self.account, node_id=node_id))
-        self.told: dict[ShareId, CardAdded] = {}
+        self.told: dict[ShareId, Offer] = {}
         self.source = SourceId(0)
         server.links.append(self)
         if client:
@@ -206,10 +210,10 @@ class Link:
                 self.network.later(self.latency, lambda message=message: self.learn(message))
         self.told = new
 
-    def learn(self, message: CardAdded | CardRemoved) -> None:
+    def learn(self, message: Offer | ShareId) -> None:
         assert self.client
-        if isinstance(message, CardRemoved):
-            self.client.table.remove(self.source, message.share_id)
+        if not isinstance(message, Offer):
+            self.client.table.remove(self.source, message)
         elif self.up:
             self.client.table.add(self.source, message)
         self.client.changed()
@@ -221,23 +225,22 @@ class Link:
             client.outcome(ask, Refusal.PASSING)
             return
 
-        def answer(given: ControlWords | Nok, trace: Trace) -> None:
-            refusal = Refusal.NOT_DECODED if given is Nok.NOK2 else Refusal.PASSING
-            outcome = given if isinstance(given, ControlWords) else refusal
+        def answer(given: ControlWords | Refusal, trace: Trace) -> None:
+            outcome = given if given is not Refusal.LATE else Refusal.PASSING
             self.network.later(self.latency, lambda: client.outcome(ask, outcome))
 
         def arrive() -> None:
-            self.network.carried[ask] = self.request(ask.request, answer)
+            self.network.carried[client.name, ask] = self.request(ask.request, answer)
 
         self.network.later(self.latency, arrive)
 
     def request(
-        self, request: EcmRequest, then: Callable[[ControlWords | Nok, Trace], None]
+        self, request: Request, then: Callable[[ControlWords | Refusal, Trace], None]
     ) -> Waiter:
         """Bring a request to the server."""
         deadline = self.network.now + self.server.settings.deadline
         cards = self.view.candidates(request).members
-        waiter = Waiter(self.server, request.ecm, cards, deadline, then)
+        waiter = Waiter(self.server, request.section, cards, deadline, then)
         self.network.waiters.append(waiter)
         actions = self.server.router.request(waiter, self.view, request, self.network.now)
         self.server.perform(actions)
@@ -264,15 +267,15 @@ class Link:
 class Reply:
     """What a receiver got for an ECM."""
 
-    request: EcmRequest
+    request: Request
     asked_at: float
-    answer: ControlWords | Nok | None = None
+    answer: ControlWords | Refusal | None = None
     trace: Trace | None = None
     seconds: float = 0.0
 
     @property
     def right(self) -> bool:
-        return self.answer == cw_of(self.request.ecm)
+        return self.answer == cw_of(self.request.section)
 
 
 class Network:
@@ -287,10 +290,10 @@ class Network:
         """Of each ECM: which node asked which node, or its own card (`a.1`), for which card."""
         self.questions: dict[tuple[str, bytes], list[Ask]] = defaultdict(list)
         """What each node asked others for each ECM."""
-        self.carried: dict[Ask, Waiter] = {}
+        self.carried: dict[tuple[str, Ask], Waiter] = {}
         """What became of a question at the node that was asked."""
         self._asked_at: dict[tuple[bytes, str, str, ShareId], float] = {}
-        self.announcements: list[tuple[Link, CardAdded]] = []
+        self.announcements: list[tuple[Link, Offer]] = []
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
 
@@ -321,10 +324,10 @@ class Network:
         """Let a receiver ask for an ECM; look at the reply after `run`."""
         if share_id is None:
             share_id = next(iter(receiver.view.announcements()), 0)
-        request = EcmRequest(CAID, IDENT, ShareId(share_id), Sid(sid), ecm)
+        request = Request(CAID, IDENT, ShareId(share_id), Sid(sid), ecm)
         reply = Reply(request, self.now)
 
-        def take(answer: ControlWords | Nok, trace: Trace) -> None:
+        def take(answer: ControlWords | Refusal, trace: Trace) -> None:
             reply.answer, reply.trace = answer, trace
             reply.seconds = self.now - reply.asked_at
 
@@ -334,14 +337,14 @@ class Network:
     def asked(self, node: Node, source: "Link | Behaviour", ask: Ask) -> None:
         goal = source.server.name if isinstance(source, Link) else f"{node.name}.{ask.source}"
         edge = (node.name, goal, ask.card.share_id)
-        key = (ask.request.ecm, *edge)
+        key = (ask.request.section, *edge)
         assert self.now - self._asked_at.get(key, -9.0) >= 1.0, f"{edge} hammered"
         self._asked_at[key] = self.now
-        self.asks[ask.request.ecm].append(edge)
-        self.questions[node.name, ask.request.ecm].append(ask)
+        self.asks[ask.request.section].append(edge)
+        self.questions[node.name, ask.request.section].append(ask)
 
-    def announced(self, link: Link, message: CardAdded | CardRemoved) -> None:
-        if isinstance(message, CardAdded):
+    def announced(self, link: Link, message: Offer | ShareId) -> None:
+        if isinstance(message, Offer):
             self.announcements.append((link, message))
 
     def all_answered(self) -> bool:
@@ -368,7 +371,8 @@ class Network:
             return True
         passed |= {waiter.node.name}
         questions = self.questions[waiter.node.name, waiter.ecm]
-        carried = (self.carried.get(ask) for ask in questions if ask.card in waiter.cards)
+        asker = waiter.node.name
+        carried = (self.carried.get((asker, ask)) for ask in questions if ask.card in waiter.cards)
         return any(self._comes_back(further, passed) for further in carried if further)
 
 

@@ -6,7 +6,8 @@ import pytest
 from desk import CLIENT, Desk, asked, delivered, ecm, refused
 from network import IDENT, cw_of
 
-from cccamd.ids import Caid, Ident, NodeId, Sid
+from cccamd.cards import Limit
+from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId, Sid
 from cccamd.routing import (
     Abandon,
     Ask,
@@ -15,14 +16,11 @@ from cccamd.routing import (
     Event,
     LoopDetected,
     Priorities,
-    Refusal,
     Refuse,
     Result,
     SourceTraits,
-    System,
 )
-from cccamd.setup.cccamcfg import Limit
-from cccamd.wire.cccam import SHARED_NODE_IDS, ControlWords, Nok
+from cccamd.values import ControlWords, Refusal, Service
 
 CW = cw_of(ecm()).raw
 
@@ -96,26 +94,26 @@ def test_a_refusal_moves_on_at_once_to_the_next_best(desk: Desk) -> None:
         order.append(ask.card)
         actions = desk.wrong(ask, 0.1)
     assert order == [local, near, far]
-    assert refused(actions).nok is Nok.NOK2
+    assert refused(actions).refusal is Refusal.CANNOT_DECODE
 
 
 @pytest.mark.parametrize(
     ("refusals", "nok"),
     [
-        ((Refusal.NOT_DECODED, Refusal.NOT_DECODED), Nok.NOK2),
-        ((Refusal.NOT_DECODED, Refusal.PASSING), Nok.NOK1),
-        ((Refusal.NOT_SENT, Refusal.NOT_DECODED), Nok.NOK1),
+        ((Refusal.CANNOT_DECODE, Refusal.CANNOT_DECODE), Refusal.CANNOT_DECODE),
+        ((Refusal.CANNOT_DECODE, Refusal.PASSING), Refusal.PASSING),
+        ((Refusal.NOT_SENT, Refusal.CANNOT_DECODE), Refusal.PASSING),
     ],
 )
 def test_nok2_only_when_no_card_can_decode(
-    desk: Desk, refusals: tuple[Refusal, ...], nok: Nok
+    desk: Desk, refusals: tuple[Refusal, ...], nok: Refusal
 ) -> None:
     desk.upstream("a")
     desk.upstream("b")
     actions = desk.request("anna", 0.0)
     for refusal in refusals:
         actions = desk.wrong(asked(actions), 0.1, refusal)
-    assert refused(actions).nok is nok
+    assert refused(actions).refusal is nok
 
 
 def test_who_gets_nothing_by_the_deadline_gets_nok1_and_the_late_answer_is_kept(
@@ -125,8 +123,8 @@ def test_who_gets_nothing_by_the_deadline_gets_nok1_and_the_late_answer_is_kept(
     ask = asked(desk.request("anna", 0.0))
     (at, answer), (_, abandon) = desk.wait(9.0)
     assert isinstance(answer, Refuse)
-    assert (at, answer.nok, answer.trace.result) == (4.5, Nok.NOK1, Result.DEADLINE)
-    assert abandon == Abandon(ask.ask_id)
+    assert (at, answer.refusal, answer.trace.result) == (4.5, Refusal.PASSING, Result.DEADLINE)
+    assert abandon == Abandon(ask.ask_id, ask.source)
     assert desk.request("ben", 5.0) == []
     assert delivered(desk.right(ask, 6.0)) == {"ben": CW}
     assert set(delivered(desk.request("anna again", 7.0))) == {"anna again"}
@@ -145,13 +143,13 @@ def test_nobody_waits_any_more(desk: Desk) -> None:
     desk.upstream("a")
     ask = asked(desk.request("anna", 0.0))
     assert desk.request("ben", 0.0) == []
-    assert desk.router.waiter_gone("anna", 0.1) == []
-    assert desk.router.waiter_gone("anna", 0.1) == []
-    assert desk.router.waiter_gone("ben", 0.1) == [Abandon(ask.ask_id)]
+    assert desk.gone("anna", 0.1) == []
+    assert desk.gone("anna", 0.1) == []
+    assert desk.gone("ben", 0.1) == [Abandon(ask.ask_id, ask.source)]
     assert desk.wrong(ask, 0.1, Refusal.NOT_SENT) == []
     again = asked(desk.request("cleo", 0.2))
     assert again.ask_id != ask.ask_id
-    assert desk.router.waiter_gone("cleo", 0.3) == [Abandon(again.ask_id)]
+    assert desk.gone("cleo", 0.3) == [Abandon(again.ask_id, again.source)]
     assert desk.right(again, 0.4) == []
     assert set(delivered(desk.request("dan", 0.5))) == {"dan"}
 
@@ -160,16 +158,16 @@ def test_a_lost_source_hands_over_and_is_not_asked_for_another_card(desk: Desk) 
     lost, other = desk.upstream("a"), desk.upstream("b", "c")
     ask = asked(desk.request("anna", 0.0))
     assert ask.card is lost
-    moved = asked(desk.router.source_lost(lost.source, 0.1))
+    moved = asked(desk.lost(lost.source, 0.1))
     assert moved.card is other
-    assert refused(desk.router.source_lost(other.source, 0.2)).nok is Nok.NOK1
+    assert refused(desk.lost(other.source, 0.2)).refusal is Refusal.PASSING
 
 
 def test_what_a_lost_source_has_besides_is_not_asked_either(desk: Desk) -> None:
     card = desk.upstream("a")
     desk.announce(card.source, "b", "a", share_id=7)
     asked(desk.request("anna", 0.0))
-    assert refused(desk.router.source_lost(card.source, 0.1)).nok is Nok.NOK1
+    assert refused(desk.lost(card.source, 0.1)).refusal is Refusal.PASSING
 
 
 def test_two_cards_of_one_source_do_not_confirm_each_other(desk: Desk) -> None:
@@ -181,7 +179,7 @@ def test_two_cards_of_one_source_do_not_confirm_each_other(desk: Desk) -> None:
     for _ in range(2):
         ask = asked(actions)
         assert ask.source == stale.source
-        actions = desk.router.answered(ask.ask_id, cw_of(ecm()), 10.1)
+        actions = desk.answered(ask.ask_id, cw_of(ecm()), 10.1)
     ask = asked(actions)
     assert ask.card is honest
     assert delivered(desk.right(ask, 10.2)) == {"ben": cw_of(ecm(1)).raw}
@@ -190,7 +188,7 @@ def test_two_cards_of_one_source_do_not_confirm_each_other(desk: Desk) -> None:
 def repeated(desk: Desk, number: int, now: float) -> tuple[Ask, Ask]:
     """Let the first source give the CW of the period before; its question and the next one."""
     first = asked(desk.request("ben", now, number=number))
-    return first, asked(desk.router.answered(first.ask_id, cw_of(ecm()), now + 0.1))
+    return first, asked(desk.answered(first.ask_id, cw_of(ecm()), now + 0.1))
 
 
 def test_two_sources_that_agree_on_a_repeated_cw_are_right(desk: Desk) -> None:
@@ -199,7 +197,7 @@ def test_two_sources_that_agree_on_a_repeated_cw_are_right(desk: Desk) -> None:
     desk.right(asked(desk.request("anna", 0.0)), 0.01)
     first, second = repeated(desk, 1, 10.0)
     assert (first.card, second.card) == (one, two)
-    assert delivered(desk.router.answered(second.ask_id, cw_of(ecm()), 10.2)) == {"ben": CW}
+    assert delivered(desk.answered(second.ask_id, cw_of(ecm()), 10.2)) == {"ben": CW}
     for card in (one, two):
         only = desk.view_of(node_id=next(node for node in (one, two) if node is not card).path[0])
         (answer,) = desk.request(f"by {card.own_share_id}", 10.3, number=1, view=only)
@@ -219,7 +217,7 @@ def test_a_repeated_cw_is_better_than_none(desk: Desk) -> None:
     desk.upstream("a")
     desk.right(asked(desk.request("anna", 0.0)), 0.01)
     only = asked(desk.request("ben", 10.0, number=1))
-    assert delivered(desk.router.answered(only.ask_id, cw_of(ecm()), 10.1)) == {"ben": CW}
+    assert delivered(desk.answered(only.ask_id, cw_of(ecm()), 10.1)) == {"ben": CW}
 
 
 def test_times_are_those_of_the_service(desk: Desk) -> None:
@@ -250,7 +248,7 @@ def test_all_refused_is_refused_at_once_until_the_pause_is_over_and_pauses_grow(
             actions = desk.wrong(asked(actions), now)
         else:
             assert refused(actions).trace.result is Result.RESTING
-        assert refused(actions).nok is Nok.NOK2
+        assert refused(actions).refusal is Refusal.CANNOT_DECODE
         now += 10.0
     gaps = [later - earlier for earlier, later in pairwise(asked_at)]
     assert gaps[:6] == [10.0, 20.0, 40.0, 70.0, 130.0, 260.0]
@@ -317,7 +315,7 @@ def test_a_late_source_is_helped_by_another_which_wins(desk: Desk) -> None:
     assert at == pytest.approx(200.125)
     answer = desk.right(extra, 200.3)
     assert delivered(answer) == {"anna": CW}
-    assert answer[1:] == [Abandon(ask.ask_id)]
+    assert answer[1:] == [Abandon(ask.ask_id, ask.source)]
     steps = [step.event for step in answer[0].trace.steps if not isinstance(step, Choice)]  # type: ignore[union-attr]
     assert steps == [Event.ASKED, Event.OVERDUE, Event.ASKED_ALSO, Event.ANSWERED]
 
@@ -377,7 +375,7 @@ def test_a_standby_takes_over_at_once_and_hands_back_after_a_while(desk: Desk) -
     standby = desk.upstream("c", traits=SourceTraits(group="g", rank=1))
     ask = asked(desk.request("anna", 0.0))
     assert ask.card is main
-    assert asked(desk.router.source_lost(main.source, 0.1)).card is standby
+    assert asked(desk.lost(main.source, 0.1)).card is standby
     desk.table.drop_source(main.source)
     assert asked(desk.request("ben", 5.0, number=1)).card is standby
     back = desk.announce(main.source, "a", "b")
@@ -396,9 +394,9 @@ def test_a_request_that_comes_back_through_its_own_way_is_told_and_not_kept_wait
     asked(desk.request("anna", 0.0))
     relay = desk.view_of(node_id=NodeId(b"...relay"))
     loop, answer = desk.request("relay", 0.1, view=relay)
-    assert loop == LoopDetected("relay", NodeId(b"...relay"), card.source, card)
+    assert loop == LoopDetected(NodeId(b"...relay"), card.source, card)
     assert isinstance(answer, Refuse)
-    assert answer.nok is Nok.NOK1
+    assert answer.refusal is Refusal.PASSING
 
 
 def test_a_relay_is_served_by_what_does_not_pass_it(desk: Desk) -> None:
@@ -425,14 +423,14 @@ def test_a_node_id_that_names_nobody_is_no_loop(desk: Desk) -> None:
 
 # CCcam.prio.
 
-SYSTEM = System(Caid(0x0B00), IDENT, Sid(0))
+SYSTEM = Service(Caid(0x0B00), IDENT, Sid(0))
 
 
 def test_i_lines_keep_requests_from_upstreams_but_not_from_local_cards() -> None:
     desk = Desk(priorities=Priorities(ignored=(SYSTEM,)))
     desk.upstream("a")
     answer = refused(desk.request("anna", 0.0))
-    assert answer.nok is Nok.NOK2
+    assert answer.refusal is Refusal.CANNOT_DECODE
     assert [step.event for step in answer.trace.steps if not isinstance(step, Choice)] == [
         Event.IGNORED
     ]
@@ -445,7 +443,7 @@ def test_i_lines_keep_requests_from_upstreams_but_not_from_local_cards() -> None
 def test_a_p_line_orders_requests_that_name_no_provider(desk: Desk) -> None:
     near, far = desk.upstream("a", idents=(0x80,)), desk.upstream("b", "c", idents=(0x81,))
     assert asked(desk.request("anna", 0.0, ident=0)).card is near
-    systems = tuple(System(Caid(0x0B00), Ident(ident), Sid(0)) for ident in (0x81, 0x80))
+    systems = tuple(Service(Caid(0x0B00), Ident(ident), Sid(0)) for ident in (0x81, 0x80))
     desk.router.priorities = Priorities(orders=(systems,))
     assert asked(desk.request("ben", 0.0, ident=0, number=1)).card is far
 

@@ -7,9 +7,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from network import cw_of
 
 from cccamd.cards import View
-from cccamd.routing import Action, Ask, Deliver, Refusal, Refuse, SourceTraits
-from cccamd.routing.patience import ASK_LIFETIME
-from cccamd.wire.cccam import ControlWords
+from cccamd.routing import (
+    Action,
+    Ask,
+    Deliver,
+    Refuse,
+    SourceTraits,
+)
+from cccamd.routing.health import ASK_LIFETIME
+from cccamd.values import ControlWords, Refusal
 
 DEADLINE = 4.5
 STALE = cw_of(b"some other")
@@ -41,7 +47,7 @@ class RouterMachine(RuleBasedStateMachine):
             match action:
                 case Ask():
                     assert not any(
-                        (ask.card, ask.request.ecm) == (action.card, action.request.ecm)
+                        (ask.card, ask.request.section) == (action.card, action.request.section)
                         for ask in self.asks.values()
                     ), "asked again while it is still being asked"
                     self.asks[action.ask_id] = action
@@ -71,17 +77,17 @@ class RouterMachine(RuleBasedStateMachine):
     def report(self, data: st.DataObject, kind: str | Refusal) -> None:
         ask = self.asks.pop(data.draw(st.sampled_from(sorted(self.asks))))
         if isinstance(kind, Refusal):
-            self.perform(self.desk.router.refused(ask.ask_id, kind, self.now))
+            self.perform(self.desk.refused(ask.ask_id, kind, self.now))
             return
-        cws = {"right": cw_of(ask.request.ecm), "zero": ControlWords(bytes(16)), "stale": STALE}
-        self.perform(self.desk.router.answered(ask.ask_id, cws[kind], self.now))
+        cws = {"right": cw_of(ask.request.section), "zero": ControlWords(bytes(16)), "stale": STALE}
+        self.perform(self.desk.answered(ask.ask_id, cws[kind], self.now))
 
     @rule(seconds=st.sampled_from([0.01, 0.2, 1.0, 5.0]))
     def wait(self, seconds: float) -> None:
         until = self.now + seconds
         while (at := self.desk.router.next_deadline()) is not None and at <= until:
             self.now = at
-            self.perform(self.desk.router.handle_deadline(at))
+            self.perform(self.desk.carry_out(self.desk.router.handle_deadline(at), at))
         self.now = until
 
     @precondition(lambda self: self.open)
@@ -89,7 +95,7 @@ class RouterMachine(RuleBasedStateMachine):
     def leave(self, data: st.DataObject) -> None:
         waiter = data.draw(st.sampled_from(sorted(self.open)))
         del self.open[waiter]
-        self.perform(self.desk.router.waiter_gone(waiter, self.now))
+        self.perform(self.desk.gone(waiter, self.now))
 
     @rule(data=st.data())
     def lose_or_restore(self, data: st.DataObject) -> None:
@@ -101,7 +107,7 @@ class RouterMachine(RuleBasedStateMachine):
             return
         self.lost.add(source)
         self.desk.table.drop_source(source)
-        actions = self.desk.router.source_lost(source, self.now)
+        actions = self.desk.lost(source, self.now)
         assert not any(isinstance(action, Ask) and action.source == source for action in actions)
         self.asks = {ask_id: ask for ask_id, ask in self.asks.items() if ask.source != source}
         self.perform(actions)
@@ -116,7 +122,6 @@ class RouterMachine(RuleBasedStateMachine):
         assert self.desk.router.next_deadline() is None
         assert not self.desk.router._flights
         assert not self.desk.router._asks
-        assert not self.desk.router._waiting
         for source in self.cards:
             health = self.desk.router._chooser.health.of(source)
             assert health.load == 0

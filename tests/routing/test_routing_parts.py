@@ -7,22 +7,28 @@ from hypothesis import strategies as st
 from network import CAID, IDENT, cw_of
 
 from cccamd.cards import SourceId
-from cccamd.ids import Caid, Ident, NodeId, Sid
-from cccamd.routing import CloneDetected, CloneDetector, Priorities
-from cccamd.routing.budget import HedgeBudget
-from cccamd.routing.cache import CwCache
-from cccamd.routing.health import SourceHealth
-from cccamd.routing.standby import StandbyGroup
-from cccamd.routing.times import FORGOTTEN_AFTER, SAMPLES, AnswerTimes
-from cccamd.routing.verification import Flaw, Verification
+from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId, ShareId, Sid
+from cccamd.routing import CloneDetected, CloneDetector, Priorities, SourceTraits, Store
+from cccamd.routing.cache import CwCache, Flaw, Verification
+from cccamd.routing.choosing import HedgeBudget, Pauses
+from cccamd.routing.health import (
+    FORGOTTEN_AFTER,
+    SAMPLES,
+    AnswerTimes,
+    Health,
+    SourceHealth,
+    StandbyGroup,
+    overdue_after,
+    stalled_after,
+)
 from cccamd.setup.cccamcfg import parse_prio
-from cccamd.wire.cccam import SHARED_NODE_IDS, ControlWords
+from cccamd.values import ControlWords, Fingerprints, Refusal, Request, Service
 
-SERVICE = (CAID, IDENT, Sid(1))
+SERVICE = Service(CAID, IDENT, Sid(1))
 
 
-def key(number: int) -> tuple[Caid, Ident, bytes]:
-    return (CAID, IDENT, bytes([number]))
+def key(number: int) -> bytes:
+    return bytes([number])
 
 
 # Times.
@@ -94,6 +100,128 @@ def test_a_source_is_late_until_it_says_something_or_a_crypto_period_is_over() -
     assert not health.is_late(6.0)
 
 
+@pytest.mark.parametrize(
+    ("usual", "overdue", "stalled"),
+    [
+        (0.0, 0.05, 0.4),
+        (0.04, 0.05, 0.4),
+        (0.16, 0.2, 0.4),
+        (0.2, 0.25, 0.5),
+        (0.4, 0.5, 1.0),
+        (0.6, 0.75, 1.5),
+        (0.8, 1.0, 1.5),
+        (1.6, 1.0, 2.0),
+        (5.0, 1.0, 2.25),
+    ],
+)
+def test_how_long_a_source_is_waited_for(usual: float, overdue: float, stalled: float) -> None:
+    assert overdue_after(usual) == pytest.approx(overdue)
+    assert stalled_after(usual, 4.5) == pytest.approx(stalled)
+
+
+def test_a_change_shows_as_soon_as_an_eighth_of_the_answers_is_new() -> None:
+    times = AnswerTimes()
+    for _ in range(32):
+        times.add(0.1, 0.0)
+    assert times.usual(0.0) == 0.1
+    for _ in range(4):
+        times.add(0.9, 0.0)
+        assert times.usual(0.0) == 0.1
+    times.add(0.9, 0.0)
+    assert times.usual(0.0) == 0.9
+
+
+def test_the_oldest_of_many_services_is_forgotten() -> None:
+    health = SourceHealth()
+    for sid in range(1, 258):
+        for _ in range(4):
+            health.count_answer(Service(CAID, IDENT, Sid(sid)), float(sid), 0.0)
+    assert len(health.service_times) == 256
+    last = health.usual(Service(CAID, IDENT, Sid(257)), 0.0)
+    assert health.usual(Service(CAID, IDENT, Sid(1)), 0.0) == last == 257.0, "the whole source's"
+    assert health.usual(Service(CAID, IDENT, Sid(2)), 0.0) == 2.0
+
+
+def test_who_takes_one_at_a_time_has_as_many_turns_as_it_has_work() -> None:
+    health = SourceHealth(load=3)
+    assert health.turns == 1
+    health.traits = SourceTraits(one_at_a_time=True)
+    assert health.turns == 4
+
+
+def test_a_source_may_change_or_leave_its_group() -> None:
+    desk = Desk()
+    main, other = (
+        desk.upstream(name, traits=SourceTraits(group="g", rank=rank))
+        for rank, name in enumerate("ab")
+    )
+    health = Health()
+    for rank, card in enumerate((main, other)):
+        health.ready(card.source, SourceTraits(group="g", rank=rank), 0.0)
+    assert [health.place(card, 0.0) for card in (main, other)] == [0, 1]
+    health.stalled(main.source, 1.0)
+    assert [health.place(card, 2.0) for card in (main, other)] == [1, 0]
+    health.ready(main.source, SourceTraits(group="h"), 3.0)
+    assert [health.place(card, 3.0) for card in (main, other)] == [0, 0]
+    health.ready(main.source, SourceTraits(), 4.0)
+    health.stalled(main.source, 5.0)
+    health.lost(main.source)
+    assert health.place(main, 6.0) == 0
+    assert health.lost_sources == {main.source}
+
+
+def test_pauses_grow_for_the_same_refusal_only_and_are_bounded() -> None:
+    card = Desk().local()
+    pauses = Pauses()
+
+    def pause(refusal: Refusal, service: Service = SERVICE) -> float:
+        pauses.start(card, service, refusal, 100.0)
+        found = pauses.get(card, service)
+        assert found is not None
+        return found.until - 100.0
+
+    assert [pause(Refusal.PASSING) for _ in range(5)] == [1.0, 2.0, 4.0, 8.0, 8.0]
+    assert [pause(Refusal.CANNOT_DECODE) for _ in range(2)] == [8.0, 16.0]
+    assert pause(Refusal.PASSING) == 1.0
+    assert pauses.rests(card, SERVICE, 100.9)
+    assert not pauses.rests(card, SERVICE, 101.0)
+    pauses.end(card, SERVICE)
+    assert pauses.get(card, SERVICE) is None
+    for sid in range(1, 10_002):
+        pauses.start(card, Service(CAID, IDENT, Sid(sid)), Refusal.PASSING, 100.0)
+    assert len(pauses) == 10_000
+    assert pauses.get(card, SERVICE) is None, "the oldest went"
+    assert pauses.get(card, Service(CAID, IDENT, Sid(2))) is not None
+
+
+def test_what_is_saved_for_extra_requests_is_bounded() -> None:
+    budget = HedgeBudget(0.5)
+    assert budget.spend()
+    assert not budget.spend()
+    for _ in range(100):
+        budget.save()
+    assert sum(budget.spend() for _ in range(100)) == 10
+    budget.save()
+    assert not budget.spend()
+    budget.save()
+    assert budget.spend()
+
+
+def test_the_last_cws_of_so_many_services_only_are_remembered() -> None:
+    verification = Verification(check_checksums=True)
+    cw = cw_of(b"x")
+    for sid in range(1, 2002):
+        verification.accept(Service(CAID, IDENT, Sid(sid)), key(0), cw)
+    flaws = [verification.flaw(Service(CAID, IDENT, Sid(sid)), key(1), cw) for sid in (1, 2, 2001)]
+    assert flaws == [None, Flaw.REPEATED, Flaw.REPEATED]
+
+
+def test_without_a_service_no_cw_repeats() -> None:
+    verification = Verification(check_checksums=True)
+    verification.accept(Service(CAID, IDENT, Sid(0)), key(0), cw_of(b"x"))
+    assert verification.flaw(Service(CAID, IDENT, Sid(0)), key(1), cw_of(b"x")) is None
+
+
 def test_the_budget_is_a_share_of_the_requests() -> None:
     budget = HedgeBudget(0.1)
     spent = 0
@@ -111,7 +239,7 @@ def test_the_cache_is_bounded_and_the_oldest_goes_first() -> None:
     card = Desk().local()
     cache = CwCache(limit=3, lifetime=15.0)
     for number in range(5):
-        cache.put(key(number), card, cw_of(b"x"), [], float(number))
+        cache.put(Store(key(number), card, cw_of(b"x"), []), float(number))
     assert [cache.get(key(number), 5.0) is not None for number in range(5)] == [
         False,
         False,
@@ -126,12 +254,30 @@ def test_the_first_answer_stays_and_cards_that_agree_are_added() -> None:
     desk = Desk()
     one, two, liar = desk.local(), desk.local(), desk.local()
     cache = CwCache(limit=3, lifetime=15.0)
-    cache.put(key(0), one, cw_of(b"x"), [], 0.0)
-    cache.put(key(0), liar, cw_of(b"y"), [], 0.0)
-    cache.put(key(0), two, cw_of(b"x"), [], 1.0)
+    cache.put(Store(key(0), one, cw_of(b"x"), []), 0.0)
+    cache.put(Store(key(0), liar, cw_of(b"y"), []), 0.0)
+    cache.put(Store(key(0), two, cw_of(b"x"), []), 1.0)
     entry = cache.get(key(0), 2.0)
     assert entry is not None
-    assert (entry.cw, entry.cards, entry.expires_at) == (cw_of(b"x"), [one, two], 15.0)
+    assert (entry.cw, entry.cards) == (cw_of(b"x"), (one, two))
+    assert cache.get(key(0), 14.9) is not None
+    assert cache.get(key(0), 15.0) is None  # the second one does not make it younger
+
+
+def test_one_ecm_is_one_whatever_its_service_and_its_name_needs_the_key() -> None:
+    def wanted(sid: int, section: bytes = b"\x80", ident: int = IDENT) -> Request:
+        return Request(CAID, Ident(ident), ShareId(sid), Sid(sid), section)
+
+    ours, others = Fingerprints(b"ours"), Fingerprints(b"theirs")
+    assert ours.of(wanted(1)) == ours.of(wanted(2)) == Fingerprints(b"ours").of(wanted(3))
+    assert len(ours.of(wanted(1))) == 16
+    different = {
+        ours.of(wanted(1)),
+        ours.of(wanted(1, b"\x81")),
+        ours.of(wanted(1, ident=0)),
+        others.of(wanted(1)),
+    }
+    assert len(different) == 4
 
 
 # Verification.
@@ -158,7 +304,7 @@ def test_a_cw_repeats_only_for_another_ecm_of_the_same_service() -> None:
     verification = Verification(check_checksums=True)
     verification.accept(SERVICE, key(0), cw_of(b"x"))
     assert verification.flaw(SERVICE, key(0), cw_of(b"x")) is None
-    assert verification.flaw((CAID, IDENT, Sid(2)), key(1), cw_of(b"x")) is None
+    assert verification.flaw(Service(CAID, IDENT, Sid(2)), key(1), cw_of(b"x")) is None
     assert verification.flaw(SERVICE, key(1), cw_of(b"x")) is Flaw.REPEATED
     verification.accept(SERVICE, key(1), cw_of(b"x"))
     assert verification.flaw(SERVICE, key(2), cw_of(b"x")) is None

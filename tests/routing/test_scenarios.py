@@ -17,10 +17,15 @@ from network import (
     silent,
 )
 
+from cccamd.cards import Limit
 from cccamd.ids import Caid, Ident
-from cccamd.routing import Refusal, SourceTraits
-from cccamd.setup.cccamcfg import Dialect, Limit
-from cccamd.wire.cccam import CardAdded, ControlWords, EcmRequest, Nok
+from cccamd.routing import (
+    SourceTraits,
+)
+from cccamd.setup.cccamcfg import (
+    Dialect,
+)
+from cccamd.values import ControlWords, Offer, Refusal, Request
 
 
 def chain(network: Network, names: str) -> None:
@@ -93,7 +98,7 @@ def test_a_server_that_never_announced_anything_is_known_by_its_name() -> None:
     for card in list(receiver.told.values()):
         reply = network.ask(receiver, ecm(card.share_id), share_id=card.share_id)
         network.run()
-        assert reply.answer is Nok.NOK2
+        assert reply.answer is Refusal.CANNOT_DECODE
         assert reply.seconds < 0.5
     assert not network.visited_twice()
 
@@ -123,7 +128,7 @@ def test_a_ring_in_which_nobody_can_says_nok2_at_once() -> None:
     network.run(2)
     reply = network.ask(receiver, ecm(1))
     network.run()
-    assert reply.answer is Nok.NOK2
+    assert reply.answer is Refusal.CANNOT_DECODE
     assert reply.seconds < 0.5
     assert not network.visited_twice()
 
@@ -138,7 +143,7 @@ def test_both_ends_of_a_ring_want_the_same_ecm() -> None:
     network.run(2)
     replies = [network.ask(receiver, ecm(1)) for receiver in receivers]
     network.run()
-    assert [reply.answer for reply in replies] == [Nok.NOK2, Nok.NOK2]
+    assert [reply.answer for reply in replies] == [Refusal.CANNOT_DECODE, Refusal.CANNOT_DECODE]
     assert max(reply.seconds for reply in replies) < 0.5
 
 
@@ -214,8 +219,8 @@ def test_a_flapping_upstream_costs_no_answer() -> None:
 
 
 def test_a_source_that_turns_slow_is_left_for_another_without_a_freeze() -> None:
-    def turns_slow(request: EcmRequest, now: float) -> tuple[float, ControlWords]:
-        return (0.05 if now < 100 else 3.0), cw_of(request.ecm)
+    def turns_slow(request: Request, now: float) -> tuple[float, ControlWords]:
+        return (0.05 if now < 100 else 3.0), cw_of(request.section)
 
     network, receiver = diamond(turns_slow, decodes(0.15))
     replies = []
@@ -234,8 +239,8 @@ def test_a_source_that_turns_slow_is_left_for_another_without_a_freeze() -> None
 
 
 def test_a_source_that_falls_silent_costs_no_freeze() -> None:
-    def falls_silent(request: EcmRequest, now: float) -> tuple[float, ControlWords | None]:
-        return 0.05, cw_of(request.ecm) if now < 50 else None
+    def falls_silent(request: Request, now: float) -> tuple[float, ControlWords | None]:
+        return 0.05, cw_of(request.section) if now < 50 else None
 
     network, receiver = diamond(falls_silent, decodes(0.15))
     replies = []
@@ -256,7 +261,7 @@ WRONG = {
 @pytest.mark.parametrize("lie", WRONG)
 def test_a_source_that_lies_is_not_believed(lie: str) -> None:
     network, receiver = diamond(
-        lambda request, now: (0.01, WRONG[lie]), lambda request, now: (0.1, cw_of(request.ecm))
+        lambda request, now: (0.01, WRONG[lie]), lambda request, now: (0.1, cw_of(request.section))
     )
     replies = []
     for number in range(20):
@@ -367,7 +372,7 @@ def levels(link: Link) -> int:
     return min(limits, default=1000)
 
 
-def within_rights(network: Network, link: Link, card: CardAdded) -> bool:
+def within_rights(network: Network, link: Link, card: Offer) -> bool:
     """Whether a card may be where it is announced, by all accounts on its way."""
     names = [node_id.decode().lstrip(".") for node_id in card.path]
     ways = [

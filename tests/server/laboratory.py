@@ -10,18 +10,20 @@ from pathlib import Path
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.localcards import find_kinds
-from cccamd.net import Client, Identity, Target
+from cccamd.net import Client
 from cccamd.server import Server
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import parse as parse_toml
+from cccamd.values import ControlWords, Request, with_checksums
 from cccamd.wire.cccam import (
     DEFAULT_VERSION,
-    ControlWords,
-    EcmRequest,
+    Caller,
+    ClientProtocol,
+    Identity,
+    Target,
     Version,
     make_node_id,
-    with_checksums,
 )
 
 HOST = "127.0.0.1"
@@ -78,7 +80,7 @@ class Laboratory:
         *,
         version: Version = DEFAULT_VERSION,
         node_id: NodeId | None = None,
-    ) -> AsyncIterator[Client]:
+    ) -> AsyncIterator[Client[ClientProtocol]]:
         target = Target(
             host=HOST,
             port=self.port,
@@ -86,13 +88,18 @@ class Laboratory:
             password=password.encode(),
             version=version,
         )
-        identity = Identity(node_id or new_node_id(), "test client")
-        client = await Client.connect(target, identity=identity)
+        client = await connect(target, node_id or new_node_id())
         try:
             yield client
         finally:
             await client.close()
             await asyncio.sleep(0.01)
+
+
+async def connect(target: Target, node_id: NodeId = PLAIN_NODE) -> Client[ClientProtocol]:
+    return await Client.connect(
+        target.host, target.port, Caller(target, Identity(node_id, "test client"))
+    )
 
 
 @asynccontextmanager
@@ -118,16 +125,16 @@ def expected_cw(ecm: bytes) -> ControlWords:
     return ControlWords(with_checksums(hashlib.sha256(ecm).digest()[:16]))
 
 
-def request(ecm: bytes, *, sid: int = 1, caid: int = 0x7F00, share_id: int = 0) -> EcmRequest:
-    return EcmRequest(Caid(caid), Ident(0x0A), ShareId(share_id), Sid(sid), ecm)
+def request(ecm: bytes, *, sid: int = 1, caid: int = 0x7F00, share_id: int = 0) -> Request:
+    return Request(Caid(caid), Ident(0x0A), ShareId(share_id), Sid(sid), ecm)
 
 
-async def cards_of(client: Client, count: int = 1) -> list[int]:
+async def cards_of(client: Client[ClientProtocol], count: int = 1) -> list[int]:
     """Wait for so many cards; return their CAIDs."""
     await client.wait_until(lambda: len(client.cards) == count, timeout=3.0)
     return [card.caid for card in client.cards.values()]
 
 
-async def ask(client: Client, ecm: bytes, **words: int) -> ControlWords | object:
+async def ask(client: Client[ClientProtocol], ecm: bytes, **words: int) -> ControlWords | object:
     share_id = words.pop("share_id", next(iter(client.cards), 0))
     return await client.ask(request(ecm, share_id=share_id, **words))

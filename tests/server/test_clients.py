@@ -14,6 +14,7 @@ from laboratory import (
     Laboratory,
     ask,
     cards_of,
+    connect,
     expected_cw,
     request,
     running,
@@ -21,8 +22,17 @@ from laboratory import (
 )
 
 from cccamd.ids import NodeId
-from cccamd.net import Client, ConnectError, Identity, ListenError, Step, Target
-from cccamd.wire.cccam import Nok, Revision, Version
+from cccamd.net import (
+    ConnectError,
+    ListenError,
+    Step,
+)
+from cccamd.values import Refusal
+from cccamd.wire.cccam import (
+    Revision,
+    Target,
+    Version,
+)
 
 ODD_PASSWORD = "".join(chr(code) for code in range(33, 127) if chr(code) not in "{}")
 
@@ -119,9 +129,12 @@ async def test_nok2_for_what_the_card_cannot_do_nok1_for_what_is_not_there() -> 
     toml = TEST_CARD + 'sids = ["0001"]\n'
     async with running(toml=toml) as lab, lab.client() as client:
         await cards_of(client)
-        assert await ask(client, b"\x80", sid=2) is Nok.NOK2
-        assert await ask(client, b"\x80", share_id=0x1234) in (Nok.NOK1, expected_cw(b"\x80"))
-        assert await ask(client, b"\x80", caid=0x7E00, share_id=0x1234) is Nok.NOK1
+        assert await ask(client, b"\x80", sid=2) is Refusal.CANNOT_DECODE
+        assert await ask(client, b"\x80", share_id=0x1234) in (
+            Refusal.PASSING,
+            expected_cw(b"\x80"),
+        )
+        assert await ask(client, b"\x80", caid=0x7E00, share_id=0x1234) is Refusal.PASSING
         assert await ask(client, b"\x80", sid=1) == expected_cw(b"\x80")
 
 
@@ -136,7 +149,7 @@ async def test_outside_its_hours_a_client_gets_nothing() -> None:
         lab.client() as client,
     ):
         await cards_of(client)
-        assert await ask(client, b"\x80") is Nok.NOK1
+        assert await ask(client, b"\x80") is Refusal.PASSING
 
 
 async def test_limits_of_an_f_line() -> None:
@@ -145,7 +158,7 @@ async def test_limits_of_an_f_line() -> None:
         await cards_of(ben)
         assert [card.reshare for card in ben.cards.values()] == [0]
         assert not anna.cards
-        assert await ask(anna, b"\x80", share_id=next(iter(ben.cards))) is Nok.NOK1
+        assert await ask(anna, b"\x80", share_id=next(iter(ben.cards))) is Refusal.PASSING
 
 
 async def test_many_requests_at_once_are_all_answered() -> None:
@@ -219,7 +232,7 @@ async def test_a_client_that_does_not_read_is_dropped() -> None:
         ecm = request(bytes(1), share_id=next(iter(client.cards)))
         for _ in range(400):
             for _ in range(200):
-                client.protocol.ask(ecm, 0.0)
+                client.protocol.ask(1, ecm, 0.0)
                 client.protocol._asked.clear()
             connection.flush()
             await asyncio.sleep(0)
@@ -290,7 +303,7 @@ async def test_a_port_that_is_taken_is_named() -> None:
 async def test_a_name_that_leads_nowhere_is_named(host: str) -> None:
     target = Target(host=host, port=12000, user=b"a", password=b"b")
     with pytest.raises(ConnectError) as caught:
-        await Client.connect(target, identity=Identity(PLAIN_NODE, "test"))
+        await connect(target)
     assert caught.value.step is Step.RESOLVE
 
 
@@ -299,5 +312,5 @@ async def test_a_server_that_says_nothing_is_named() -> None:
         port = silent.getsockname()[1]
         target = Target(host=HOST, port=port, user=b"a", password=b"b", login_timeout=0.2)
         with pytest.raises(ConnectError) as caught:
-            await Client.connect(target, identity=Identity(PLAIN_NODE, "test"))
+            await connect(target)
     assert caught.value.step is Step.SEED

@@ -21,8 +21,8 @@ from laboratory import (
 from cccamd.cli.webreader import WebAddress, read_explanation
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.net import ConnectError
+from cccamd.values import Refusal
 from cccamd.why import Explanation, Finding, Question, Weight
-from cccamd.wire.cccam import Nok
 
 
 def bad(findings: tuple[Finding, ...]) -> list[str]:
@@ -96,7 +96,7 @@ async def test_a_f_line_with_downhops_0() -> None:
 async def test_a_limit_that_excludes_the_caid() -> None:
     async with running("F: anna secret 5 0 1 { 7f00:0 }") as lab, lab.client() as client:
         witness = Witness(lab)
-        assert await ask(client, b"\x80", share_id=1) is Nok.NOK1
+        assert await ask(client, b"\x80", share_id=1) is Refusal.PASSING
         answer = witness.ask(caid=0x7F00, sid=1)
         assert f"{{ 7F00:0:0 }} of the F-line in line {witness.f_line}" in the_card(answer).text
         assert "no card that this account sees fits 7F00:00000A:0001" in answer.ecms[0].why
@@ -108,7 +108,7 @@ async def test_a_service_that_is_denied() -> None:
     async with running(cfg) as lab, lab.client() as client:
         witness = Witness(lab)
         await cards_of(client)
-        assert await ask(client, b"\x80", sid=7) is Nok.NOK2
+        assert await ask(client, b"\x80", sid=7) is Refusal.CANNOT_DECODE
         assert (
             "second braces { 7F00:00000A:0007 }" in the_card(witness.ask(caid=0x7F00, sid=7)).text
         )
@@ -155,7 +155,7 @@ async def test_hours_that_are_over() -> None:
     async with running(cfg) as lab, lab.client() as client:
         witness = Witness(lab)
         await cards_of(client)
-        assert await ask(client, b"\x80") is Nok.NOK1
+        assert await ask(client, b"\x80") is Refusal.PASSING
         answer = witness.ask()
         assert bad(answer.findings) == ["hours-closed"]
         assert f"{hour:02}:00-{hour:02}:30 only" in answer.summary
@@ -262,7 +262,7 @@ async def test_the_story_of_a_refusal() -> None:
         witness = Witness(near)
         far.server._exchange.request = lambda *arguments: None  # type: ignore[method-assign]
         share_id = next(iter(client.cards))
-        assert await client.ask(request(b"\x80", share_id=share_id)) is Nok.NOK1
+        assert await client.ask(request(b"\x80", share_id=share_id)) is Refusal.PASSING
         (story,) = witness.ask().ecms
         assert not story.answered
         assert story.why.startswith("no card answered in time")

@@ -20,12 +20,16 @@ from cccamd.server.failurelog import FailureLog
 from cccamd.server.record import ClientRecord
 from cccamd.server.session import Session
 from cccamd.server.upstreams import UpstreamSource
-from cccamd.wire.cccam import Emm, ServerProtocol
+from cccamd.values import Emm
+from cccamd.wire.cccam import (
+    ServerProtocol,
+)
 from cccamd.wire.cccam.cipher import Cipher
 from cccamd.wire.cccam.handshake import derive_keys, pack_user
+from cccamd.wire.cccam.server import _RULES as RULES
 
 ECM = b"\x80seventy"
-GUARDS = {"adopt", "refresh", "probe", "finish"}
+GUARDS = {"adopt", "refresh", "probe", "deliver", "refuse"}
 """What the server calls of a session: they hold nothing but the guard around the rest."""
 OWNERS = (Session, ClientRecord, CardList, ServerProtocol, EmmGate, Router)
 
@@ -58,9 +62,9 @@ def raising(owner: Any, name: str) -> Iterator[list[str]]:
         original = getattr(owner, name)
         patch.setattr(owner, name, broken)
         if owner is ServerProtocol:
-            for command, rule in ServerProtocol.rules.items():
+            for command, rule in RULES.items():
                 if rule.handle is original:
-                    patch.setitem(ServerProtocol.rules, command, rule._replace(handle=broken))
+                    patch.setitem(RULES, command, rule._replace(handle=broken))
         yield called
 
 
@@ -148,7 +152,7 @@ async def test_an_upstreams_handler_that_raises_costs_that_login_only() -> None:
             ((_, source),) = lower.server._upstreams.sources()
             assert await until(lambda: source.link.is_up)
             source.link._backoff.most = 0.05
-            for name in ("_up", "_add_card", "_lose", "_wait", "_note"):
+            for name in ("_up", "_add_card", "_lose", "_wait", "_remark"):
                 with raising(type(source), name):
                     assert await until(lambda: b"anna" in upper.server._context.sessions), name
                     upper.server._context.sessions[b"anna"].connection.close()
@@ -158,6 +162,11 @@ async def test_an_upstreams_handler_that_raises_costs_that_login_only() -> None:
             async with lower.client("ben", "other") as client:
                 assert await cards_of(client) == [0x7F00]
                 assert await ask(client, ECM) == expected_cw(ECM)
+
+
+class Raising:
+    def __call__(self, *args: object) -> None:
+        raise Broken
 
 
 async def test_one_waiter_that_cannot_be_answered_costs_the_others_nothing(
@@ -171,15 +180,8 @@ async def test_one_waiter_that_cannot_be_answered_costs_the_others_nothing(
             lab.client("ben", "other") as ben,
         ):
             await asyncio.gather(cards_of(anna), cards_of(ben))
-            broken = lab.server._context.sessions[b"anna"]
-            finish = Session._finish
-
-            def fail_for_anna(self: Session, *args: Any) -> None:
-                if self is broken:
-                    raise Broken
-                finish(self, *args)
-
-            monkeypatch.setattr(Session, "_finish", fail_for_anna)
+            protocol = lab.server._context.sessions[b"anna"]._protocol
+            monkeypatch.setattr(protocol, "answer", Raising())
             first, second = await asyncio.gather(
                 ask(anna, ECM), ask(ben, ECM), return_exceptions=True
             )

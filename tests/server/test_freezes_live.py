@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from laboratory import HOST, ask, cards_of, expected_cw, running
 
-from cccamd.watch import Freezes, Happening, cryptoperiods
+from cccamd.watch import Freezes, Happening, watches
 from cccamd.watch.journal import Kind, Scribe
 
 PERIOD = 0.25
@@ -17,7 +17,7 @@ def ecm(turn: int) -> bytes:
 
 
 async def test_a_source_that_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cryptoperiods, "SHORTEST", 0.05)
+    monkeypatch.setattr(watches, "SHORTEST", 0.05)
     freezes, scribe = Freezes(), Scribe()
     written = []
 

@@ -13,7 +13,7 @@ from cccamd.net import ConnectError
 from cccamd.server import logs, set_up_logging
 from cccamd.setup.cccamcfg import Settings
 from cccamd.setup.toml import LogTable
-from cccamd.wire.cccam import Emm
+from cccamd.values import Emm
 
 CLIENT = logging.getLogger("cccamd.client")
 ANNA = {"account": "anna", "peer": "192.0.2.7:40000"}
@@ -136,7 +136,7 @@ async def test_no_secret_is_ever_logged(tmp_path: Path, log_format: str) -> None
                 await ask(client, ecms[0], sid=9, caid=0x1234)
                 card = next(iter(client.cards.values()))
                 client.protocol.send_emm(
-                    Emm(card.caid, card.providers[0].ident, card.share_id, emm), 0.0
+                    1, Emm(card.caid, card.providers[0].ident, card.share_id, emm), 0.0
                 )
                 client._connection.flush()
                 await ask(client, b"\x80" + os.urandom(3))

@@ -3,6 +3,7 @@
 from laboratory import ask, cards_of, expected_cw, running
 
 from cccamd.facts import EcmResult, LinkState, Revision
+from cccamd.values import Refusal
 from cccamd.watch import (
     CardsChanged,
     ClientLoggedIn,
@@ -12,7 +13,6 @@ from cccamd.watch import (
     SourceAnswered,
     SourceUp,
 )
-from cccamd.wire.cccam import Nok
 
 
 async def test_a_snapshot_shows_clients_sources_and_cards() -> None:
@@ -23,7 +23,7 @@ async def test_a_snapshot_shows_clients_sources_and_cards() -> None:
     ):
         await cards_of(client, 2)
         assert await ask(client, b"\x80one", sid=7) == expected_cw(b"\x80one")
-        assert await ask(client, b"\x81two", caid=0x7E00) is Nok.NOK2
+        assert await ask(client, b"\x81two", caid=0x7E00) is Refusal.CANNOT_DECODE
         snapshot = near.server.snapshot()
     assert snapshot.accounts == ("anna", "ben")
     (anna,) = snapshot.clients

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from cccamd.lab.opencard import OpenCard
-from cccamd.localcards.fixed import FixedCard
-from cccamd.localcards.test import TestCard
+from cccamd.localcards.kinds import FixedCard, TestCard
 from cccamd.setup.toml import ParsedToml, parse
 
 FOLDER = Path("/etc/cccamd")

@@ -3,11 +3,12 @@
 import pytest
 
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.setup.cccamcfg import PrioEntry, parse_channelinfo, parse_prio, parse_providers
+from cccamd.setup.cccamcfg import parse_channelinfo, parse_prio, parse_providers
+from cccamd.values import Service
 
 
-def entry(caid: int, ident: int = 0, sid: int = 0) -> PrioEntry:
-    return PrioEntry(Caid(caid), Ident(ident), Sid(sid))
+def entry(caid: int, ident: int = 0, sid: int = 0) -> Service:
+    return Service(Caid(caid), Ident(ident), Sid(sid))
 
 
 def test_prio_lines() -> None:

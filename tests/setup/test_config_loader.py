@@ -6,15 +6,8 @@ from pathlib import Path
 import pytest
 
 from cccamd.setup import files
-from cccamd.setup.cccamcfg import (
-    SEARCHED_PATHS,
-    Config,
-    ConfigFileError,
-    ConfigFileMissingError,
-    load_config,
-    read_file,
-    read_stream,
-)
+from cccamd.setup.cccamcfg import SEARCHED_PATHS, Config, load_config
+from cccamd.setup.files import ConfigFileError, ConfigFileMissingError, read_file, read_stream
 
 
 def test_named_file_is_the_only_one(tmp_path: Path) -> None:

@@ -5,14 +5,13 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cccamd.cards import Limit
 from cccamd.ids import Caid, Ident, Sid, format_service
 from cccamd.setup.cccamcfg import (
     CLine,
     Code,
     FLine,
-    Limit,
     NLine,
-    Service,
     Severity,
     TimeFrame,
     as_json,
@@ -24,6 +23,7 @@ from cccamd.setup.cccamcfg import (
 )
 from cccamd.setup.cccamcfg.directives import KNOWN_KEYS, normal_key
 from cccamd.setup.cccamcfg.lexer import read_source, replace_odd_blanks
+from cccamd.values import Service
 
 # Pieces of which most combinations are almost a line.
 PIECES = (

@@ -1,3 +1,4 @@
+import inspect
 import re
 from pathlib import Path
 
@@ -7,9 +8,10 @@ from hypothesis import strategies as st
 from pydantic import field_validator
 from reading import FOLDER, KINDS, read, told
 
+from cccamd.cards import SourcePolicy
 from cccamd.localcards import CardOptions
-from cccamd.localcards.fixed import FixedCard
-from cccamd.localcards.test import TestCard
+from cccamd.localcards.kinds import FixedCard, TestCard
+from cccamd.routing import CwCache, RouterSettings
 from cccamd.setup.toml import Limits, TomlConfig, parse
 from cccamd.wire.cccam import Version
 
@@ -367,3 +369,13 @@ def test_kinds_come_as_an_argument() -> None:
     assert read('[[card]]\nkind = "test"\ncaid = "1"').config.cards[0].kind is KINDS["test"]
     nothing = parse('[[card]]\nkind = "test"\ncaid = "1"', kinds={}, folder=FOLDER)
     assert "none installed" in nothing.problems[0].text
+
+
+def test_defaults_that_rooms_have_for_themselves_are_those_of_the_file() -> None:
+    """`cards` and `routing` cannot ask the file: what they do without one is the same."""
+    limits, cache = TomlConfig().limits, TomlConfig().cache
+    cached = inspect.signature(CwCache).parameters
+    assert RouterSettings().deadline == limits.ecm_deadline
+    assert RouterSettings().check_checksums == cache.check_cw_checksums
+    assert SourcePolicy().cards_limit == limits.upstream_cards_limit
+    assert (cached["limit"].default, cached["lifetime"].default) == (cache.entries, cache.seconds)

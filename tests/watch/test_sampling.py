@@ -3,7 +3,7 @@
 from collections import Counter
 
 from cccamd.watch import Sampler
-from cccamd.watch.sampling import ROUND
+from cccamd.watch.throttle import ROUND
 
 
 def watch(sampler: Sampler, *, per_second: int, seconds: int) -> Counter[int]:

@@ -4,15 +4,24 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cccamd.facts import ChannelMargin, EcmResult, Freeze, FreezeReport, Note, Snapshot, Tone
+from cccamd.facts import EcmResult, FreezeReport, Note, Snapshot
 from cccamd.ids import Caid, Ident
 from cccamd.server.snapshot import take_history
-from cccamd.setup.cccamcfg import ChannelNames
+from cccamd.setup.cccamcfg import ChannelNames, InfoPort
 from cccamd.watch import EcmFinished, History, SourceAnswered
 from cccamd.watch.metrics import Metrics
-from cccamd.web import Login, WebContext
+from cccamd.web import WebContext
 from cccamd.why import EcmStory, Explanation, Finding, Question, Setting, StoryStep, Weight
-from fact_factory import CHANNEL_NAME, NOW, UPSTREAM, a_household, a_service
+from fact_factory import (
+    CHANNEL_NAME,
+    NOW,
+    UPSTREAM,
+    a_freeze,
+    a_household,
+    a_margin,
+    a_note,
+    a_service,
+)
 
 PROVIDER_NAME = "ARD"
 
@@ -36,7 +45,7 @@ def an_explanation(question: Question, **words: Any) -> Explanation:
 def a_context(
     snapshot: Callable[[], Snapshot],
     *,
-    login: Login | None = None,
+    login: InfoPort | None = None,
     history: History | None = None,
     notes: tuple[Note, ...] = (),
     explain: Callable[[Question], Explanation] | None = None,
@@ -53,7 +62,7 @@ def a_context(
         channel_name=NAMES.name,
         metrics=Metrics(),
         provider_name=provider_name,
-        login=lambda: login or Login(),
+        login=lambda: login or InfoPort(),
         admits=admits,
         program="cccamd-0.1.0",
     )
@@ -62,14 +71,8 @@ def a_context(
 # With something of everything.
 
 SERVICE = a_service()
-WATCHED = {"account": "living", "caid": SERVICE.caid, "ident": SERVICE.ident, "sid": SERVICE.sid}
-FREEZES = FreezeReport(
-    channels=(ChannelMargin(period=10.0, margin=3.25, **WATCHED),),  # type: ignore[arg-type]
-    freezes=(
-        Freeze(at=NOW, seconds=2.0, over=True, source=UPSTREAM, cause="late", **WATCHED),  # type: ignore[arg-type]
-    ),
-)
-NOTES = (Note(at=NOW, tone=Tone.PLAIN, subject="living", text="watches", service=SERVICE),)
+FREEZES = FreezeReport(channels=(a_margin(margin=3.25),), freezes=(a_freeze(),))
+NOTES = (a_note(),)
 
 
 def a_history() -> History:

@@ -8,12 +8,19 @@ from pathlib import Path
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.localcards import find_kinds
-from cccamd.net import Client, Identity, Target
+from cccamd.net import Client
 from cccamd.server import Server
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import parse as parse_toml
-from cccamd.wire.cccam import DEFAULT_VERSION, EcmRequest, make_node_id
+from cccamd.values import Request
+from cccamd.wire.cccam import (
+    DEFAULT_VERSION,
+    Caller,
+    Identity,
+    Target,
+    make_node_id,
+)
 
 HOST = "127.0.0.1"
 CARD = '[[card]]\nkind = "test"\ncaid = "{caid}"\nproviders = ["00000A"]\n'
@@ -47,13 +54,13 @@ async def receiver(user: str, *, port: int) -> AsyncIterator[Client]:
         host=HOST, port=port, user=user.encode(), password=b"pw", version=DEFAULT_VERSION
     )
     identity = Identity(make_node_id(os.urandom(4)), "a receiver")
-    client = await Client.connect(target, identity=identity)
+    client = await Client.connect(HOST, port, Caller(target, identity))
     try:
         yield client
     finally:
         await client.close()
 
 
-def watching(caid: int, sid: int) -> EcmRequest:
+def watching(caid: int, sid: int) -> Request:
     """What a receiver asks on a channel."""
-    return EcmRequest(Caid(caid), Ident(0x0A), ShareId(0), Sid(sid), os.urandom(40))
+    return Request(Caid(caid), Ident(0x0A), ShareId(0), Sid(sid), os.urandom(40))

@@ -11,10 +11,8 @@ from fastapi import FastAPI
 
 from cccamd.facts import (
     CardStatus,
-    ChannelMargin,
     ClientStatus,
     EcmResult,
-    Freeze,
     FreezeReport,
     LinkState,
     Margin,
@@ -26,7 +24,7 @@ from cccamd.facts import (
 )
 from cccamd.ids import Caid, Ident, NodeId, ShareId
 from cccamd.server.snapshot import named_notes, take_history
-from cccamd.setup.cccamcfg import ChannelNames
+from cccamd.setup.cccamcfg import ChannelNames, InfoPort
 from cccamd.watch import (
     ClientLoggedIn,
     EcmFinished,
@@ -38,7 +36,7 @@ from cccamd.watch import (
     SourceDown,
 )
 from cccamd.watch.metrics import Metrics
-from cccamd.web import Login, WebContext, create_app
+from cccamd.web import WebContext, create_app
 from cccamd.why import (
     CardAnswer,
     EcmStory,
@@ -49,7 +47,16 @@ from cccamd.why import (
     StoryStep,
     Weight,
 )
-from fact_factory import a_card, a_client, a_service, a_snapshot, a_source
+from fact_factory import (
+    a_card,
+    a_client,
+    a_freeze,
+    a_margin,
+    a_service,
+    a_snapshot,
+    a_source,
+    on_channel,
+)
 
 NOW = float(int(time.time()))
 NEWS = a_service(0x0B00, 0x030B00, 0x1D80, "Nordlicht News HD")
@@ -196,25 +203,17 @@ def household() -> Snapshot:
 
 def freezes() -> FreezeReport:
     """One picture that is going well, and one that froze a while ago."""
-    watched = ChannelMargin(
-        account="livingroom",
-        caid=NEWS.caid,
-        ident=NEWS.ident,
-        sid=NEWS.sid,
-        name=NEWS.name,
-        period=10.0,
+    watched = a_margin(
+        "livingroom",
+        **on_channel(NEWS),
         margin=9.1,
         margins=tuple(Margin(NOW + 10 * i, 9.1 - 6 * (i == -4)) for i in range(-11, 1)),
     )
-    froze = Freeze(
+    froze = a_freeze(
+        "livingroom",
+        **on_channel(NEWS),
         at=NOW - 1510,
-        account="livingroom",
-        caid=NEWS.caid,
-        ident=NEWS.ident,
-        sid=NEWS.sid,
-        name=NEWS.name,
         seconds=3.2,
-        over=True,
         source=HOME,
         cause="the CW came 13.2 s after its ECM was asked for; the key changes every 10.0 s",
         around=(
@@ -344,7 +343,7 @@ class Scene:
 
     snapshot: Snapshot = field(default_factory=household)
     report: FreezeReport = field(default_factory=freezes)
-    login: Login = field(default_factory=Login)
+    login: InfoPort = field(default_factory=InfoPort)
     history: History = field(default_factory=History)
     notes: Notes = field(default_factory=Notes)
     asked: list[Question] = field(default_factory=list)

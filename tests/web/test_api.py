@@ -91,6 +91,7 @@ async def test_every_path_is_described_and_answers_as_described(app: FastAPI) ->
     references = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(description))
     assert set(references) <= set(schemas)
     for path, methods in description["paths"].items():
+        assert methods["get"]["operationId"] == path.rpartition("/")[2]
         schema = methods["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         fits(schema, await answer(app, path), schemas)
 

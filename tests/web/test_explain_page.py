@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from scene import NEWS, Scene
 
 from cccamd.errors import NumberError
-from cccamd.facts import Freeze, FreezeReport
+from cccamd.facts import FreezeReport
 from cccamd.web.context import explain_link
 from cccamd.web.pages import read_question
 from cccamd.why import Question
+from fact_factory import a_freeze
 
 HOSTILE = '<script>alert("1")</script>&'
 
@@ -58,18 +59,7 @@ def test_any_query_is_a_question_or_a_clear_error(query: dict[str, str]) -> None
 async def test_hostile_words_stay_words(path: str) -> None:
     scene = Scene()
     scene.change(accounts=(HOSTILE,))
-    freeze = Freeze(
-        at=1.0,
-        account=HOSTILE,
-        caid=NEWS.caid,
-        ident=NEWS.ident,
-        sid=NEWS.sid,
-        seconds=1.0,
-        over=True,
-        source=HOSTILE,
-        cause=HOSTILE,
-        around=(HOSTILE,),
-    )
+    freeze = a_freeze(HOSTILE, name=HOSTILE, source=HOSTILE, cause=HOSTILE, around=(HOSTILE,))
     scene.report = FreezeReport(freezes=(freeze,))
     async with serving(scene.app()) as port:
         page = await get(port, f"{path}?account=%3Cscript%3Ealert(%22%3E")

@@ -10,7 +10,7 @@ import pytest
 from browsing import exchange, get, serving
 from scene import Scene, client
 
-from cccamd.web import Login
+from cccamd.setup.cccamcfg import InfoPort
 
 WORDS_OF_OTHERS = "Welcome server Current time NodeID: | card <BR><BR>"
 
@@ -120,7 +120,7 @@ async def test_without_a_login_whatever_is_sent_is_ignored() -> None:
 
 
 async def test_a_login_is_asked_for_in_the_standard_words() -> None:
-    scene = Scene(login=Login(username="anna", password="naïve:pass"))
+    scene = Scene(login=InfoPort(username="anna", password="naïve:pass"))
     async with serving(scene.app()) as port:
         for path in (*PAGES, "/live/events", "/no/such/page"):
             answer = await get(port, path)
@@ -134,7 +134,7 @@ async def test_a_login_is_asked_for_in_the_standard_words() -> None:
 
 async def test_half_a_login_lets_nobody_in() -> None:
     scene = Scene()
-    halves = Login(username="anna"), Login(password="p"), Login(username="", password=None)
+    halves = InfoPort(username="anna"), InfoPort(password="p"), InfoPort(username="", password=None)
     tries = basic("anna:"), basic(":p"), basic(":"), basic("anna:None"), basic("None:p")
     async with serving(scene.app()) as port:
         for scene.login, header in product(halves, tries):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from cccamd.facts import ChannelMargin, EcmResult, FreezeReport, Snapshot
+from cccamd.facts import EcmResult, FreezeReport, Snapshot
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.watch import (
     ClientLoggedOut,
@@ -27,7 +27,7 @@ from cccamd.watch import (
 )
 from cccamd.watch.metrics.metrics import NAMES_LIMIT, Metrics, metrics_text
 from cccamd.web.app import create_app
-from fact_factory import NOW, OFFLINE, UPSTREAM, a_card, a_household, a_snapshot, a_source
+from fact_factory import NOW, OFFLINE, UPSTREAM, a_card, a_household, a_margin, a_snapshot, a_source
 
 DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana" / "cccamd.json"
 UNITS = ("_seconds", "_bytes", "_total", "_info", "_count", "_sum", "_bucket", "_seconds_total")
@@ -152,15 +152,7 @@ def test_gauges_of_a_household() -> None:
 
 def test_the_tightest_channel_of_an_account_counts() -> None:
     channels = tuple(
-        ChannelMargin(
-            account="living",
-            caid=Caid(1),
-            ident=Ident(0),
-            sid=Sid(sid),
-            period=10.0,
-            margin=margin,
-        )
-        for sid, margin in enumerate((4.0, 1.5, None))
+        a_margin(sid=Sid(sid), margin=margin) for sid, margin in enumerate((4.0, 1.5, None))
     )
     text, _ = metrics_text(Metrics().collect(a_snapshot(), FreezeReport(channels=channels)))
     assert b'cccamd_channel_margin_seconds{account="living"} 1.5\n' in text
@@ -239,3 +231,11 @@ def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
     named = {name for text in asked for name in re.findall(r"(?:cccamd|process)_\w+", text)}
     assert len(named) > 15
     assert named <= known
+
+
+def test_the_manual_lists_all_metrics_and_no_others() -> None:
+    manual = (DASHBOARD.parents[1] / "api.md").read_text()
+    listed = set(re.findall(r"^\| `(cccamd_\w+)`", manual, re.MULTILINE))
+    families = Metrics().collect(a_household(), FreezeReport())
+    found = {f"{one.name}_total" if one.type == "counter" else one.name for one in families}
+    assert listed == {name for name in found if name.startswith("cccamd_")}

@@ -27,7 +27,7 @@ async def port() -> AsyncIterator[int]:
 async def test_connections_that_ask_nothing_are_ended(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web_serving, "HEAD_TIMEOUT", 0.3)
+    monkeypatch.setattr(web_serving, "HEAD_TIMEOUT", 0.5)
     silent = await asyncio.open_connection("127.0.0.1", port)
     dripping = await asyncio.open_connection("127.0.0.1", port)
     for _ in range(3):
@@ -59,7 +59,7 @@ async def test_more_connections_than_anybody_needs_are_not_kept(
 async def test_a_second_head_must_come_in_time_too(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web_serving, "HEAD_TIMEOUT", 0.3)
+    monkeypatch.setattr(web_serving, "HEAD_TIMEOUT", 0.5)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /health HTTP/1.1\r\nHost: t\r\n\r\n")
     await reader.readuntil(b"}")
@@ -72,7 +72,7 @@ async def test_a_second_head_must_come_in_time_too(
 
 async def test_an_answer_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one whose request was there before the one before it had quite ended."""
-    monkeypatch.setattr(web_serving, "HEAD_TIMEOUT", 0.2)
+    monkeypatch.setattr(web_serving, "HEAD_TIMEOUT", 0.5)
 
     async def slow_to_end(_: Request) -> Response:
         return Response("done", background=BackgroundTask(asyncio.sleep, 0.1))
@@ -84,7 +84,7 @@ async def test_an_answer_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> Non
             writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: t\r\n\r\n")
         await reader.readuntil(b"event: server")
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.6):
+            async with asyncio.timeout(0.9):
                 await reader.read()
         writer.close()
 

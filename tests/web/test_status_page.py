@@ -18,7 +18,8 @@ from realserver import HOST, free_port, receiver, running, watching
 from scene import HOME, NOW, Scene, a_day, client
 
 from cccamd.facts import LinkState
-from cccamd.web import Login, live
+from cccamd.setup.cccamcfg import InfoPort
+from cccamd.web import live
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -92,7 +93,7 @@ class Desk:
 @asynccontextmanager
 async def sitting(browser: Browser, **wishes: Any) -> AsyncIterator[Desk]:
     """Open the front page; at the end nothing may have been complained about."""
-    scene = Scene(login=Login(username=BOB["username"], password=BOB["password"]))
+    scene = Scene(login=InfoPort(username=BOB["username"], password=BOB["password"]))
     scene.tell(LATELY)
     async with serving(scene.app()) as port:
         wishes = {"viewport": DESKTOP, "http_credentials": BOB} | wishes

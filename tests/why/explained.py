@@ -8,15 +8,15 @@ from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.toml import TomlConfig
+from cccamd.values import Offer, Provider
 from cccamd.why import Evidence, Explanation, Question, explain
-from cccamd.wire.cccam import CardAdded, Provider
 from fact_factory import a_client, a_source
 
 OURS, FAR = NodeId(b"ourselfs"), NodeId(b"far away")
 NOW = 1_800_000_000.0
 
 
-def announced(share_id: int = 1, **words: Any) -> CardAdded:
+def announced(share_id: int = 1, **words: Any) -> Offer:
     fields: dict[str, Any] = {
         "remote_id": share_id,
         "caid": Caid(0x0B00),
@@ -25,7 +25,7 @@ def announced(share_id: int = 1, **words: Any) -> CardAdded:
         "providers": (Provider(Ident(0x030B00)),),
         "path": (FAR,),
     }
-    return CardAdded(share_id=ShareId(share_id), **(fields | words))
+    return Offer(share_id=ShareId(share_id), **(fields | words))
 
 
 def source(name: str = "headend-a:12000", line: int = 20, **words: Any) -> SourceStatus:
@@ -60,9 +60,7 @@ def client(account: str = "anna", **words: Any) -> ClientStatus:
     return a_client(account, **(fields | words))
 
 
-def evidence(
-    cfg: str, *cards: CardAdded, status: SourceStatus | None = None, **words: Any
-) -> Evidence:
+def evidence(cfg: str, *cards: Offer, status: SourceStatus | None = None, **words: Any) -> Evidence:
     """A running server with this CCcam.cfg, and one upstream that announces these cards."""
     config = parse(cfg.encode(), file="/etc/CCcam.cfg").config
     table = CardTable(OURS)

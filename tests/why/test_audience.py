@@ -8,9 +8,9 @@ from cccamd.ids import Caid, Ident, NodeId, ShareId
 from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.toml import TomlConfig
+from cccamd.values import Offer, Provider
 from cccamd.why import Diagnosis, Evidence, Grade
 from cccamd.why.audience import KnownCards, judge_accounts, running_cards
-from cccamd.wire.cccam import CardAdded, Provider
 from fact_factory import a_card, a_client, a_source
 
 OWN = NodeId(bytes(7) + b"\1")
@@ -22,8 +22,8 @@ def local(caid: int = 0x0B00) -> LocalCard:
     return LocalCard(caid=Caid(caid), providers=(Provider(Ident(0x030B00)),))
 
 
-def learnt(*, hop: int = 1, reshare: int = 2) -> CardAdded:
-    return CardAdded(
+def learnt(*, hop: int = 1, reshare: int = 2) -> Offer:
+    return Offer(
         share_id=ShareId(1),
         remote_id=5,
         caid=Caid(0x0500),
@@ -49,7 +49,7 @@ def evidence(cfg: str, table: CardTable, **words: object) -> Evidence:
     return Evidence(**(fields | words))  # type: ignore[arg-type]
 
 
-def judge(cfg: str, *cards: LocalCard | CardAdded, complete: bool = True) -> list[Diagnosis]:
+def judge(cfg: str, *cards: LocalCard | Offer, complete: bool = True) -> list[Diagnosis]:
     table, sources = CardTable(OWN), {}
     for number, card in enumerate(cards, 1):
         source = table.add_source()
@@ -77,7 +77,7 @@ def judge(cfg: str, *cards: LocalCard | CardAdded, complete: bool = True) -> lis
     ],
 )
 def test_an_account_that_sees_nothing(
-    cfg: str, card: LocalCard | CardAdded, evidence: str, advice: str
+    cfg: str, card: LocalCard | Offer, evidence: str, advice: str
 ) -> None:
     (found,) = judge(cfg, card)
     assert (found.grade, found.subject) == (Grade.WARNING, "anna")

@@ -8,10 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from cccamd.cards import Limit
 from cccamd.facts import LinkState
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.routing import Priorities, System
-from cccamd.setup.cccamcfg import Config, FLine, Limit
+from cccamd.routing import (
+    Priorities,
+)
+from cccamd.setup.cccamcfg import (
+    Config,
+    FLine,
+)
+from cccamd.values import Offer, Provider, Service
 from cccamd.watch import CardsChanged, ClientLoggedOut, LoginFailed
 from cccamd.why import (
     Explanation,
@@ -21,7 +28,7 @@ from cccamd.why import (
     as_json,
     report_lines,
 )
-from cccamd.wire.cccam import CardAdded, CloseReason, Provider
+from cccamd.wire.link import CloseReason
 
 
 def the_bad(findings: tuple[Finding, ...]) -> Finding:
@@ -115,9 +122,7 @@ CARDS = [
 
 
 @pytest.mark.parametrize(("cfg", "card", "code", "text", "change"), CARDS)
-def test_why_a_card_is_not_seen(
-    cfg: str, card: CardAdded, code: str, text: str, change: str
-) -> None:
+def test_why_a_card_is_not_seen(cfg: str, card: Offer, code: str, text: str, change: str) -> None:
     answer = ask(evidence(cfg, card))
     (shown,) = answer.cards
     found = the_bad(shown.findings)
@@ -200,7 +205,7 @@ SERVICES = [
 
 @pytest.mark.parametrize(("cfg", "card", "code", "text", "change"), SERVICES)
 def test_why_a_card_that_is_seen_cannot_serve(
-    cfg: str, card: CardAdded, code: str, text: str, change: str
+    cfg: str, card: Offer, code: str, text: str, change: str
 ) -> None:
     answer = ask(evidence(cfg, card), caid=0x0B00, ident=0x030B00, sid=0x1D80)
     (shown,) = answer.cards
@@ -232,7 +237,7 @@ def test_other_caids_and_other_sources_are_left_out() -> None:
 
 
 def test_an_i_line_switches_a_card_off() -> None:
-    ignored = Priorities(ignored=(System(Caid(0x0B00), Ident(0), Sid(0)),))
+    ignored = Priorities(ignored=(Service(Caid(0x0B00), Ident(0), Sid(0)),))
     seen = evidence("F: anna secret", announced(), priorities=ignored)
     answer = ask(seen, caid=0x0B00)
     assert the_bad(answer.cards[0].findings).code == "ignored"

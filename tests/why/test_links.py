@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from cccamd.cards import CardTable, Rejected
+from cccamd.cli import trial
+from cccamd.cli.trial import try_server
 from cccamd.facts import LinkState
 from cccamd.localcards import find_kinds
-from cccamd.net import Identity, Step, Trial, trial, try_server
+from cccamd.net import Step
 from cccamd.routing import Priorities
 from cccamd.server import Server, target_of
 from cccamd.setup.cccamcfg import parse
@@ -21,8 +23,8 @@ from cccamd.setup.setup import Setup
 from cccamd.setup.toml import TomlConfig
 from cccamd.setup.toml import parse as parse_toml
 from cccamd.why import Diagnosis, Evidence, Grade, evidence_of_files
-from cccamd.why.links import MEANINGS, TriedLink, judge_link
-from cccamd.wire.cccam import is_original_seed, make_node_id
+from cccamd.why.links import MEANINGS, Trial, TriedLink, judge_link
+from cccamd.wire.cccam import Identity, is_original_seed, make_node_id
 from fact_factory import a_source
 
 HOST = "127.0.0.1"
@@ -33,8 +35,8 @@ UPSTREAM_TOML = '[[card]]\nkind = "test"\ncaid = "7F00"\n[server]\nbind = ["127.
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "STEP_TIMEOUT", 0.3)
-    monkeypatch.setattr(trial, "CARDS_TIMEOUT", 1.3)
-    monkeypatch.setattr(trial, "CARDS_QUIET", 0.05)
+    monkeypatch.setattr("cccamd.net.client.CARDS_TIMEOUT", 1.3)
+    monkeypatch.setattr("cccamd.net.client.CARDS_QUIET", 0.05)
 
 
 def free_port() -> int:

@@ -3,21 +3,23 @@
 from collections.abc import Callable
 
 from cccamd.ids import NodeId
+from cccamd.values import Emm, Request
 from cccamd.wire.cccam import (
     ALL_CAPABILITIES,
     DEFAULT_VERSION,
     Capabilities,
     ClientProtocol,
-    LoginRequested,
-    Protocol,
     ServerProtocol,
     Version,
     make_node_id,
 )
+from cccamd.wire.link import LoginRequested
 
 PLAIN_NODE = NodeId(bytes.fromhex("3638d159507c1599"))
 PARTNER_NODE = make_node_id(b"\x01\x02\x03\x04")
 SEED = bytes(range(40, 52))
+
+Side = ServerProtocol | ClientProtocol
 
 
 class Pair:
@@ -38,6 +40,7 @@ class Pair:
         piece: int = 1 << 20,
     ) -> None:
         self.now = 100.0
+        self._tokens = 1000
         self.piece = piece
         self.expected_password = expected_password
         self.server_version = server_version
@@ -51,6 +54,7 @@ class Pair:
             now=self.now,
             queue_limit=queue_limit,
             offer=offer,
+            version_for=lambda user: self.server_version,
         )
         self.client = ClientProtocol(
             user=user,
@@ -61,12 +65,23 @@ class Pair:
             version=client_version,
         )
 
+    def ask(self, request: Request) -> int:
+        """Let the client ask; the token of the answer."""
+        self._tokens += 1
+        self.client.ask(self._tokens, request, self.now)
+        return self._tokens
+
+    def send_emm(self, emm: Emm) -> int:
+        self._tokens += 1
+        self.client.send_emm(self._tokens, emm, self.now)
+        return self._tokens
+
     def pump(self) -> None:
         while self._carry(self.server, self.client) or self._carry(self.client, self.server):
             pass
         self._drain()
 
-    def _carry(self, source: Protocol, target: Protocol) -> bool:
+    def _carry(self, source: Side, target: Side) -> bool:
         data = source.data_to_send()
         for start in range(0, len(data), self.piece):
             target.receive_data(data[start : start + self.piece], self.now)
@@ -78,7 +93,7 @@ class Pair:
         for event in self.server.events_received():
             self.server_events.append(event)
             if isinstance(event, LoginRequested):
-                self.server.authenticate(self.expected_password, version=self.server_version)
+                self.server.authenticate(self.expected_password)
             self.on_server_event(event)
         late = self.server.events_received()
         self.server_events += late

@@ -8,23 +8,27 @@ from hypothesis import strategies as st
 from pair import PARTNER_NODE, PLAIN_NODE, SEED
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.values import Request
 from cccamd.wire.cccam import (
     ClientData,
-    Closed,
-    CloseReason,
     Command,
-    EcmReceived,
-    EcmRequest,
-    LoginRequested,
-    LoginSucceeded,
     ServerProtocol,
-    State,
+    serialize_ecm,
 )
 from cccamd.wire.cccam.frames import serialize_frame
 from cccamd.wire.cccam.handshake import PASSWORD_CHECK, derive_keys, pack_user
+from cccamd.wire.link import (
+    Closed,
+    CloseReason,
+    Introduced,
+    LoginRequested,
+    LoginSucceeded,
+    Requested,
+    State,
+)
 
 WHO = ClientData(user=b"anna", node_id=PARTNER_NODE, version="2.3.0", build="3367")
-ECM = EcmRequest(Caid(0x7F00), Ident(0x0A), ShareId(7), Sid(1), b"\x80ecm")
+ECM = Request(Caid(0x7F00), Ident(0x0A), ShareId(7), Sid(1), b"\x80ecm")
 
 
 def server() -> ServerProtocol:
@@ -38,7 +42,7 @@ def everything(seed: bytes, *, password: bytes = b"secret") -> bytes:
     login = cipher.encrypt(keys.proof) + cipher.encrypt(pack_user(b"anna"))
     cipher.encrypt(password)  # moves the cipher, and is never sent
     check = cipher.encrypt(PASSWORD_CHECK)
-    frames = [(Command.CLIENT_DATA, WHO.serialize()), (Command.ECM, ECM.serialize())]
+    frames = [(Command.CLIENT_DATA, WHO.serialize()), (Command.ECM, serialize_ecm(ECM))]
     return (
         login
         + check
@@ -62,7 +66,7 @@ def take(target: ServerProtocol, *pieces: bytes) -> list[object]:
 
 
 def said(events: list[object]) -> list[object]:
-    kinds = (LoginRequested, LoginSucceeded, ClientData, EcmReceived, Closed)
+    kinds = (LoginRequested, LoginSucceeded, Introduced, Requested, Closed)
     return [event for event in events if isinstance(event, kinds)]
 
 
@@ -75,11 +79,11 @@ def test_frames_right_behind_the_password_are_heard(cuts: list[int]) -> None:
     assert [type(event) for event in events] == [
         LoginRequested,
         LoginSucceeded,
-        ClientData,
-        EcmReceived,
+        Introduced,
+        Requested,
     ]
-    assert events[2] == WHO
-    assert isinstance(events[3], EcmReceived)
+    assert target.client == WHO
+    assert isinstance(events[3], Requested)
     assert events[3].request == ECM
     assert target.state is State.OPEN
 

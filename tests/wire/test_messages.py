@@ -2,32 +2,35 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.values import ControlWords, Emm, Offer, Provider, Request, with_checksums
 from cccamd.wire.cccam import (
     Capabilities,
-    CardAdded,
-    CardRemoved,
     ClientData,
-    ControlWords,
-    EcmRequest,
-    Emm,
     MalformedError,
     PartnerText,
-    Provider,
     ServerData,
-    TextReceived,
     Version,
+    parse_ecm,
+    parse_emm,
+    parse_offer,
     parse_version,
-    with_checksums,
+    parse_withdrawal,
+    serialize_ecm,
+    serialize_emm,
+    serialize_offer,
+    serialize_withdrawal,
 )
 from cccamd.wire.cccam.controlwords import mask, without_signed_shift
 from cccamd.wire.cccam.frames import Command, command_name
 from cccamd.wire.cccam.messages import parse_text
+from cccamd.wire.link import TextReceived
 
 U8, U16, U24, U32 = (st.integers(0, (1 << bits) - 1) for bits in (8, 16, 24, 32))
 NODES = st.binary(min_size=8, max_size=8).map(NodeId)
@@ -36,7 +39,7 @@ PROVIDERS = st.builds(Provider, U24.map(Ident), st.binary(min_size=4, max_size=4
 TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=31)
 
 ECMS = st.builds(
-    EcmRequest,
+    Request,
     U16.map(Caid),
     U24.map(Ident),
     U32.map(ShareId),
@@ -48,9 +51,9 @@ EMMS = st.builds(
 )
 
 
-def cards(sids: st.SearchStrategy[tuple[Sid, ...]]) -> st.SearchStrategy[CardAdded]:
+def cards(sids: st.SearchStrategy[tuple[Sid, ...]]) -> st.SearchStrategy[Offer]:
     return st.builds(
-        CardAdded,
+        Offer,
         share_id=U32.map(ShareId),
         remote_id=U32,
         caid=U16.map(Caid),
@@ -65,36 +68,41 @@ def cards(sids: st.SearchStrategy[tuple[Sid, ...]]) -> st.SearchStrategy[CardAdd
 
 
 @given(ECMS)
-def test_ecm_requests(request: EcmRequest) -> None:
-    payload = request.serialize()
-    assert EcmRequest.parse(payload) == request
-    assert payload[12] == len(request.ecm) & 0xFF
+def test_ecm_requests(request: Request) -> None:
+    payload = serialize_ecm(request)
+    assert parse_ecm(payload) == request
+    assert payload[12] == len(request.section) & 0xFF
 
 
 def test_an_ecm_request_ignores_the_top_byte_of_the_provider() -> None:
-    payload = bytearray(EcmRequest(Caid(1), Ident(2), ShareId(3), Sid(4), b"\x80").serialize())
+    payload = bytearray(serialize_ecm(Request(Caid(1), Ident(2), ShareId(3), Sid(4), b"\x80")))
     payload[2] = 0x77
-    assert EcmRequest.parse(bytes(payload)).ident == 2
+    assert parse_ecm(bytes(payload)).ident == 2
 
 
 @given(EMMS)
 def test_emms(emm: Emm) -> None:
-    assert Emm.parse(emm.serialize()) == emm
+    assert parse_emm(serialize_emm(emm)) == emm
 
 
 @given(cards(SIDS))
-def test_cards_with_sids(card: CardAdded) -> None:
-    assert CardAdded.parse_with_sids(card.serialize_with_sids()) == card
+def test_cards_with_sids(card: Offer) -> None:
+    assert parse_offer(serialize_offer(card, with_sids=True), with_sids=True) == card
 
 
 @given(cards(st.just(())))
-def test_cards_without_sids(card: CardAdded) -> None:
-    assert CardAdded.parse(card.serialize()) == card
+def test_cards_without_sids(card: Offer) -> None:
+    assert parse_offer(serialize_offer(card, with_sids=False), with_sids=False) == card
+
+
+@given(U32.map(ShareId))
+def test_withdrawals(share_id: ShareId) -> None:
+    assert parse_withdrawal(serialize_withdrawal(share_id)) == share_id
 
 
 def test_a_card_without_its_tail_has_no_path() -> None:
     payload = bytes.fromhex("00000064000100007f00000a000000000000000001" + "00000a01000000")
-    assert CardAdded.parse(payload).path == ()
+    assert parse_offer(payload, with_sids=False).path == ()
 
 
 @given(NODES, st.booleans(), TEXT, TEXT, st.binary(max_size=20).map(lambda b: b.rstrip(b"\0")))
@@ -150,11 +158,11 @@ def test_partner_texts_of_real_programs() -> None:
 PARSERS: list[Callable[[bytes], object]] = [
     ClientData.parse,
     ServerData.parse,
-    EcmRequest.parse,
-    Emm.parse,
-    CardAdded.parse,
-    CardAdded.parse_with_sids,
-    CardRemoved.parse,
+    parse_ecm,
+    parse_emm,
+    partial(parse_offer, with_sids=False),
+    partial(parse_offer, with_sids=True),
+    parse_withdrawal,
     parse_text,
 ]
 

@@ -8,41 +8,39 @@ from hypothesis import strategies as st
 from pair import PARTNER_NODE, PLAIN_NODE, Pair
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.values import ControlWords, Emm, Offer, Provider, Refusal, Request, with_checksums
 from cccamd.wire.cccam import (
     Capabilities,
-    CardAdded,
-    CardRemoved,
-    CardsDue,
     ChallengeReceived,
-    Closed,
-    CloseReason,
     Command,
-    ControlWords,
-    EcmAnswered,
-    EcmReceived,
-    EcmRefused,
-    EcmRequest,
-    Emm,
-    EmmAcknowledged,
-    EmmReceived,
     KeepaliveReceived,
-    LocalProtocolError,
-    LoginSucceeded,
     MalformedReceived,
-    Nok,
     PartnerText,
-    Protocol,
-    Provider,
-    RequestDropped,
-    State,
     UnexpectedReceived,
     Version,
-    with_checksums,
+    serialize_ecm,
+    serialize_emm,
+)
+from cccamd.wire.link import (
+    Answered,
+    Closed,
+    CloseReason,
+    EmmAcknowledged,
+    EmmReceived,
+    LocalProtocolError,
+    LoginSucceeded,
+    OfferAdded,
+    OffersDue,
+    OfferWithdrawn,
+    Refused,
+    RequestDropped,
+    Requested,
+    State,
 )
 
 Event = TypeVar("Event")
 
-CARD = CardAdded(
+CARD = Offer(
     share_id=ShareId(7),
     remote_id=8,
     caid=Caid(0x7F00),
@@ -51,13 +49,13 @@ CARD = CardAdded(
     providers=(Provider(Ident(0x0A)),),
     path=(PLAIN_NODE,),
 )
-SID_CARD = CardAdded(
+SID_CARD = Offer(
     share_id=ShareId(9), remote_id=9, caid=Caid(0x7F00), hop=0, reshare=1, assigned_sids=(Sid(5),)
 )
 
 
-def request(number: int, *, share_id: int = 7) -> EcmRequest:
-    return EcmRequest(
+def request(number: int, *, share_id: int = 7) -> Request:
+    return Request(
         Caid(0x7F00),
         Ident(0x0A),
         ShareId(share_id),
@@ -76,8 +74,8 @@ def of_type(events: list[object], kind: type[Event]) -> list[Event]:
 
 def answer_at_once(pair: Pair) -> None:
     def on_event(event: object) -> None:
-        if isinstance(event, EcmReceived):
-            pair.server.answer(event.request_id, cw(event.request.ecm[1]))
+        if isinstance(event, Requested):
+            pair.server.answer(event.token, cw(event.request.section[1]))
 
     pair.on_server_event = on_event
 
@@ -104,10 +102,10 @@ def test_login_and_ecms_in_any_fragmentation(
     pair.pump()
     assert pair.client.state is pair.server.state is State.OPEN
     assert pair.client.extended is pair.server.extended is extended
-    ids = [pair.client.ask(request(number), pair.now) for number in range(5)]
+    ids = [pair.ask(request(number)) for number in range(5)]
     pair.pump()
-    assert of_type(pair.client_events, EcmAnswered) == [
-        EcmAnswered(ask_id, cw(number)) for number, ask_id in enumerate(ids)
+    assert of_type(pair.client_events, Answered) == [
+        Answered(ask_id, cw(number)) for number, ask_id in enumerate(ids)
     ]
     assert pair.server.client is not None
     assert pair.server.client.user == user
@@ -144,27 +142,27 @@ def test_sid_lists_need_both_versions(
 ) -> None:
     pair = Pair(client_version=client_version, server_version=server_version)
     pair.pump()
-    assert CardsDue() in pair.server_events
+    assert OffersDue() in pair.server_events
     pair.server.announce(SID_CARD)
     pair.server.announce(CARD)
-    pair.server.withdraw(CardRemoved(CARD.share_id))
+    pair.server.withdraw(CARD.share_id)
     pair.pump()
     first, second, third = pair.client_events[-3:]
-    assert isinstance(first, CardAdded)
-    assert first.assigned_sids == ((Sid(5),) if uses_sids else ())
-    assert second == CARD
-    assert third == CardRemoved(CARD.share_id)
+    assert isinstance(first, OfferAdded)
+    assert first.offer.assigned_sids == ((Sid(5),) if uses_sids else ())
+    assert second == OfferAdded(CARD)
+    assert third == OfferWithdrawn(CARD.share_id)
 
 
 def test_cards_wait_for_the_partner_text_or_half_a_second() -> None:
     pair = Pair(server_node=PARTNER_NODE)
     pair.client._offer = Capabilities.NONE
     pair.pump()
-    assert CardsDue() not in pair.server_events
+    assert OffersDue() not in pair.server_events
     due_at = pair.server.next_deadline()
     assert due_at == pair.now + 0.5
     pair.server.handle_deadline(due_at)
-    assert pair.server.events_received() == [CardsDue()]
+    assert pair.server.events_received() == [OffersDue()]
 
 
 def test_plain_mode_answers_in_the_order_of_the_requests() -> None:
@@ -172,16 +170,16 @@ def test_plain_mode_answers_in_the_order_of_the_requests() -> None:
     pair.pump()
     raw = pair.client
     for number in (1, 2, 3):  # a client that does not wait for its answers
-        raw._send(0, Command.ECM, request(number).serialize())
-    raw._send(0, Command.EMM, Emm(Caid(1), Ident(2), ShareId(3), b"\x82").serialize())
+        raw._send(0, Command.ECM, serialize_ecm(request(number)))
+    raw._send(0, Command.EMM, serialize_emm(Emm(Caid(1), Ident(2), ShareId(3), b"\x82")))
     pair.pump()
-    first, second, third = of_type(pair.server_events, EcmReceived)
-    pair.server.answer(third.request_id, cw(3))
-    pair.server.refuse(second.request_id, Nok.NOK1)
+    first, second, third = of_type(pair.server_events, Requested)
+    pair.server.answer(third.token, cw(3))
+    pair.server.refuse(second.token, Refusal.PASSING)
     assert pair.server.data_to_send() == b""
-    pair.server.answer(first.request_id, cw(1))
+    pair.server.answer(first.token, cw(1))
     assert len(pair.server.data_to_send()) == 20 + 4 + 20 + 4
-    assert pair.server.pending == 0
+    assert len(pair.server._slots) == 0
     assert len(of_type(pair.server_events, EmmReceived)) == 1
 
 
@@ -191,14 +189,14 @@ def test_requests_over_the_bound_cost_the_oldest(extended: bool) -> None:
     pair.pump()
     limit = 3 * 16 if extended else 3  # "any number" may be open in extended mode
     for number in range(limit + 2):
-        pair.client._send(number, Command.ECM, request(number).serialize())
+        pair.client._send(number, Command.ECM, serialize_ecm(request(number)))
     pair.pump()
-    received = of_type(pair.server_events, EcmReceived)
+    received = of_type(pair.server_events, Requested)
     dropped = of_type(pair.server_events, RequestDropped)
-    assert [event.request_id for event in dropped] == [e.request_id for e in received[:2]]
+    assert [event.token for event in dropped] == [e.token for e in received[:2]]
     for event in received:
-        pair.server.refuse(event.request_id, Nok.NOK1)
-    assert pair.server.pending == 0
+        pair.server.refuse(event.token, Refusal.PASSING)
+    assert len(pair.server._slots) == 0
 
 
 def test_answers_to_keepalives_never_become_a_storm() -> None:
@@ -226,11 +224,11 @@ def test_a_second_partner_text_changes_nothing() -> None:
 def test_a_cw_of_another_length_is_an_answer_but_no_cw(length: int) -> None:
     pair = Pair(server_node=PARTNER_NODE)
     pair.pump()
-    ask_id = pair.client.ask(request(1), pair.now)
+    ask_id = pair.ask(request(1))
     pair.pump()
     pair.server._send(1, Command.ECM, bytes(length))
     pair.pump()
-    assert pair.client_events[-1] == EcmRefused(ask_id, Nok.NOK1)
+    assert pair.client_events[-1] == Refused(ask_id, Refusal.PASSING)
 
 
 def test_what_is_no_seed_is_noticed_at_once() -> None:
@@ -245,18 +243,18 @@ def test_what_is_no_seed_is_noticed_at_once() -> None:
 def test_extended_answers_come_in_any_order() -> None:
     pair = Pair(server_node=PARTNER_NODE)
     pair.pump()
-    ids = [pair.client.ask(request(number), pair.now) for number in range(40)]
+    ids = [pair.ask(request(number)) for number in range(40)]
     pair.pump()
-    received = of_type(pair.server_events, EcmReceived)
+    received = of_type(pair.server_events, Requested)
     assert len(received) == 40
     for event in reversed(received):
-        if event.request.ecm[1] % 2:
-            pair.server.answer(event.request_id, cw(event.request.ecm[1]))
+        if event.request.section[1] % 2:
+            pair.server.answer(event.token, cw(event.request.section[1]))
         else:
-            pair.server.refuse(event.request_id, Nok.NOK2)
+            pair.server.refuse(event.token, Refusal.CANNOT_DECODE)
     pair.pump()
-    answered = {event.ask_id: event.cw for event in of_type(pair.client_events, EcmAnswered)}
-    refused = {event.ask_id for event in of_type(pair.client_events, EcmRefused)}
+    answered = {event.token: event.cw for event in of_type(pair.client_events, Answered)}
+    refused = {event.token for event in of_type(pair.client_events, Refused)}
     assert answered == {ids[number]: cw(number) for number in range(1, 40, 2)}
     assert refused == {ids[number] for number in range(0, 40, 2)}
 
@@ -264,9 +262,9 @@ def test_extended_answers_come_in_any_order() -> None:
 def test_extended_mode_repeats_flag_zero() -> None:
     pair = Pair(server_node=PARTNER_NODE)
     pair.pump()
-    pair.client._send(0, Command.ECM, request(1).serialize())
+    pair.client._send(0, Command.ECM, serialize_ecm(request(1)))
     pair.pump()
-    pair.server.answer(of_type(pair.server_events, EcmReceived)[-1].request_id, cw(1))
+    pair.server.answer(of_type(pair.server_events, Requested)[-1].token, cw(1))
     frame = pair.client._receiving.decrypt(pair.server.data_to_send())
     assert frame == bytes.fromhex("00010010") + cw(1).raw
 
@@ -275,13 +273,13 @@ def test_more_than_255_questions_wait_for_a_free_flag() -> None:
     pair = Pair(server_node=PARTNER_NODE, queue_limit=1000)
     pair.pump()
     for number in range(300):
-        pair.client.ask(request(number & 0xFF), pair.now)
+        pair.ask(request(number & 0xFF))
     pair.pump()
-    assert len(of_type(pair.server_events, EcmReceived)) == 255
-    for event in of_type(pair.server_events, EcmReceived):
-        pair.server.refuse(event.request_id, Nok.NOK1)
+    assert len(of_type(pair.server_events, Requested)) == 255
+    for event in of_type(pair.server_events, Requested):
+        pair.server.refuse(event.token, Refusal.PASSING)
     pair.pump()
-    assert len(of_type(pair.server_events, EcmReceived)) == 300
+    assert len(of_type(pair.server_events, Requested)) == 300
     assert pair.client.in_flight == 45
 
 
@@ -289,7 +287,7 @@ def test_emms_are_acknowledged_and_texts_and_keepalives_understood() -> None:
     pair = Pair()
     pair.pump()
     emm = Emm(Caid(0x7F00), Ident(0x0A), ShareId(7), b"\x82\x70\x01\x00")
-    ask_id = pair.client.send_emm(emm, pair.now)
+    ask_id = pair.send_emm(emm)
     pair.client.send_keepalive()
     pair.pump()
     assert EmmReceived(emm) in pair.server_events
@@ -303,24 +301,24 @@ def test_answers_held_back_go_out_when_extended_mode_begins() -> None:
     pair.client._offer = Capabilities.NONE  # no partner text yet
     pair.pump()
     for number in (1, 2):
-        pair.client._send(number, Command.ECM, request(number).serialize())
+        pair.client._send(number, Command.ECM, serialize_ecm(request(number)))
     pair.pump()
-    _, second = of_type(pair.server_events, EcmReceived)
-    pair.server.answer(second.request_id, cw(2))
+    _, second = of_type(pair.server_events, Requested)
+    pair.server.answer(second.token, cw(2))
     assert pair.server.data_to_send() == b""
     text = PartnerText("late", Capabilities.EXT)
     pair.client._send(0, Command.NOK1, text.serialize())
     pair.server.receive_data(pair.client.data_to_send(), pair.now)
     clear = pair.client._receiving.decrypt(pair.server.data_to_send())
     assert clear.endswith(bytes.fromhex("02010010") + cw(2).raw)
-    assert pair.server.pending == 1
+    assert len(pair.server._slots) == 1
 
 
 def test_a_forgotten_question_is_not_sent() -> None:
     pair = Pair()
     pair.pump()
-    pair.client.ask(request(1), pair.now)
-    second = pair.client.ask(request(2), pair.now)
+    pair.ask(request(1))
+    second = pair.ask(request(2))
     pair.client.forget(second)
     assert pair.client.in_flight == 1
 
@@ -353,11 +351,11 @@ def test_unknown_and_malformed_messages_are_dropped_after_the_login() -> None:
     pair.pump()
     pair.client._send(0, 0x42, b"whatever")
     pair.client._send(0, Command.ECM, b"short")
-    ask_id = pair.client.ask(request(9), pair.now)
+    ask_id = pair.ask(request(9))
     pair.pump()
     assert UnexpectedReceived(0x42, 8) in pair.server_events
     assert len(of_type(pair.server_events, MalformedReceived)) == 1
-    assert EcmAnswered(ask_id, cw(9)) in pair.client_events
+    assert Answered(ask_id, cw(9)) in pair.client_events
     assert pair.server.dropped == 2
 
 
@@ -386,9 +384,9 @@ def test_cws_are_right_whatever_the_top_bit_of_the_node_id(first: int) -> None:
     pair = Pair(client_node=NodeId(bytes([first]) + b"\xfe\x01\x02\x03\x04\x05\x06"))
     answer_at_once(pair)
     pair.pump()
-    ask_id = pair.client.ask(request(77, share_id=0xFFFFFFF0), pair.now)
+    ask_id = pair.ask(request(77, share_id=0xFFFFFFF0))
     pair.pump()
-    assert pair.client_events[-1] == EcmAnswered(ask_id, cw(77))
+    assert pair.client_events[-1] == Answered(ask_id, cw(77))
 
 
 def test_silence_ends_a_login_but_not_a_client() -> None:
@@ -414,7 +412,7 @@ def test_a_silent_server_is_noticed() -> None:
     assert pair.client.events_received() == [Closed(CloseReason.NO_SEED)]
     pair = Pair()
     pair.pump()
-    pair.client.ask(request(1), pair.now)
+    pair.ask(request(1))
     assert pair.client.next_deadline() == pair.now + 8
     pair.client.handle_deadline(pair.now + 8)
     assert pair.client.events_received()[0].reason is CloseReason.NO_ANSWER  # type: ignore[attr-defined]
@@ -434,7 +432,7 @@ def test_any_bytes_at_any_time_are_survived(chunks: list[bytes], side: str) -> N
         pair = Pair()
         if logged_in:
             pair.pump()
-        target: Protocol = pair.server if side == "server" else pair.client
+        target = pair.server if side == "server" else pair.client
         for chunk in chunks:
             target.receive_data(chunk, pair.now)
             target.events_received()
@@ -451,14 +449,14 @@ def test_a_login_is_not_open_before_the_introduction() -> None:
     assert pair.server.events_received() == [LoginSucceeded()]
     assert pair.server.state is State.INTRODUCTION
     with pytest.raises(LocalProtocolError):
-        pair.client.ask(request(1), pair.now)
+        pair.ask(request(1))
 
 
 def test_who_has_closed_tells_nothing_else() -> None:
     """Whoever acted on what came before the end would act on a closed connection."""
     pair = Pair()
     pair.pump()
-    pair.client.ask(EcmRequest(Caid(0x0B00), Ident(0), ShareId(1), Sid(1), b"\x80"), pair.now)
+    pair.ask(Request(Caid(0x0B00), Ident(0), ShareId(1), Sid(1), b"\x80"))
     garbage = bytes(2000)
     pair.server.receive_data(pair.client.data_to_send() + garbage, pair.now)
     events = pair.server.events_received()

@@ -6,26 +6,30 @@ import pytest
 from recorded import COMPLETE, SESSIONS, Session, Unit
 
 from cccamd.ids import NodeId
+from cccamd.values import ControlWords, Refusal
 from cccamd.wire.cccam import (
-    CardAdded,
-    CardRemoved,
     ClientData,
     ClientProtocol,
-    Closed,
-    CloseReason,
     Command,
-    ControlWords,
-    EcmAnswered,
-    EcmReceived,
-    EcmRefused,
-    EcmRequest,
     KeepaliveReceived,
-    LoginRequested,
-    LoginSucceeded,
-    Nok,
-    PartnerText,
     ServerData,
     ServerProtocol,
+    parse_ecm,
+    parse_offer,
+    parse_withdrawal,
+)
+from cccamd.wire.link import (
+    Answered,
+    Closed,
+    CloseReason,
+    Introduced,
+    LoginRequested,
+    LoginSucceeded,
+    OfferAdded,
+    OfferWithdrawn,
+    PeerChanged,
+    Refused,
+    Requested,
 )
 
 Split = Callable[[bytes], Iterator[bytes]]
@@ -66,21 +70,21 @@ def our_client(session: Session) -> ClientProtocol:
 def expected_of_server(unit: Unit, ask_id: int) -> object:
     match unit.command:
         case Command.SERVER_DATA:
-            return ServerData.parse(unit.payload)
+            return Introduced
         case Command.NEW_CARD:
-            return CardAdded.parse(unit.payload)
+            return OfferAdded(parse_offer(unit.payload, with_sids=False))
         case Command.NEW_CARD_SIDS:
-            return CardAdded.parse_with_sids(unit.payload)
+            return OfferAdded(parse_offer(unit.payload, with_sids=True))
         case Command.CARD_REMOVED:
-            return CardRemoved.parse(unit.payload)
+            return OfferWithdrawn(parse_withdrawal(unit.payload))
         case Command.KEEPALIVE:
             return KeepaliveReceived()
         case Command.NOK2:
-            return EcmRefused(ask_id, Nok.NOK2)
+            return Refused(ask_id, Refusal.CANNOT_DECODE)
         case Command.NOK1:
-            return PartnerText
+            return PeerChanged
         case Command.ECM:
-            return EcmAnswered
+            return Answered
     return None
 
 
@@ -98,15 +102,17 @@ def test_our_server_understands_a_real_client(session: Session, split: Split) ->
                     assert event.user == session.user
                     server.authenticate(session.password)
         events += server.events_received()
-    received = [event.request for event in events if isinstance(event, EcmReceived)]
+    received = [event.request for event in events if isinstance(event, Requested)]
     assert received == [
-        EcmRequest.parse(unit.payload)
+        parse_ecm(unit.payload)
         for unit in session.sent_by("client")
         if unit.is_frame and unit.command == Command.ECM
     ]
     assert LoginSucceeded() in events
     introduction = ClientData.parse(session.sent_by("client")[3].payload)
-    assert introduction in events
+    (peer,) = [event.peer for event in events if isinstance(event, Introduced)]
+    said = (introduction.node_id, introduction.version, introduction.build)
+    assert (peer.node_id, peer.version, peer.build) == said
     assert server.client == introduction
     assert server.dropped == 0
 
@@ -119,7 +125,8 @@ def test_our_client_understands_a_real_server(session: Session, split: Split) ->
     for unit in session.units:
         if unit.sender == "client":
             if unit.is_frame and unit.command == Command.ECM:
-                asked = client.ask(EcmRequest.parse(unit.payload), 1.0)
+                asked += 1
+                client.ask(asked, parse_ecm(unit.payload), 1.0)
             continue
         for piece in split(unit.wire):
             client.receive_data(piece, 1.0)
@@ -137,8 +144,13 @@ def check_server_unit(unit: Unit, events: list[object], asked: int) -> None:
         assert [type(event) for event in events] == [expected]
     else:
         assert events == [expected]
-    if expected is EcmAnswered:
-        assert events[0] == EcmAnswered(asked, events[0].cw)  # type: ignore[attr-defined]
+    if expected is Introduced:
+        data = ServerData.parse(unit.payload)
+        peer = events[0].peer  # type: ignore[attr-defined]
+        said = (data.node_id, data.version, data.build)
+        assert (peer.node_id, peer.version, peer.build) == said
+    if expected is Answered:
+        assert events[0] == Answered(asked, events[0].cw)  # type: ignore[attr-defined]
         assert events[0].cw.checksums_valid  # type: ignore[attr-defined]
 
 
@@ -167,10 +179,10 @@ def test_every_recorded_cw_is_right() -> None:
         client = our_client(session)
         for unit in session.units:
             if unit.sender == "client" and unit.is_frame and unit.command == Command.ECM:
-                client.ask(EcmRequest.parse(unit.payload), 1.0)
+                client.ask(1, parse_ecm(unit.payload), 1.0)
             elif unit.sender == "server":
                 client.receive_data(unit.wire, 1.0)
-        cws = {event.cw.raw for event in client.events_received() if isinstance(event, EcmAnswered)}
+        cws = {event.cw.raw for event in client.events_received() if isinstance(event, Answered)}
         assert cws == {CW.raw}, session.name
 
 

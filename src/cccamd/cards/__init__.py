@@ -7,11 +7,10 @@ may serve its requests. Source: docs/protocol.md section 11; docs/config.md sect
 from cccamd.cards.announcing import announcement, difference
 from cccamd.cards.card import Card, LocalCard, SourceId
 from cccamd.cards.intake import Rejected, Rejection, SourcePolicy
-from cccamd.cards.limits import find_limit
+from cccamd.cards.limits import Limit, find_limit
 from cccamd.cards.table import Added, CardTable, Kept
-from cccamd.cards.timeframes import is_open
 from cccamd.cards.view import Candidates, Exclusion, View
-from cccamd.cards.visibility import Reason, Verdict, Viewer, judge
+from cccamd.cards.visibility import Reason, Rights, Verdict, Viewer, judge
 
 __all__ = [
     "Added",
@@ -20,10 +19,12 @@ __all__ = [
     "CardTable",
     "Exclusion",
     "Kept",
+    "Limit",
     "LocalCard",
     "Reason",
     "Rejected",
     "Rejection",
+    "Rights",
     "SourceId",
     "SourcePolicy",
     "Verdict",
@@ -32,6 +33,5 @@ __all__ = [
     "announcement",
     "difference",
     "find_limit",
-    "is_open",
     "judge",
 ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NewType
 
 from cccamd.ids import Caid, NodeId, ShareId, Sid
-from cccamd.wire.cccam import UA_LENGTH, Provider
+from cccamd.values import UA_LENGTH, CardId, Provider
 
 SourceId = NewType("SourceId", int)
 """One local card, or one upstream link; given out by `CardTable.add_source`, never used again."""
@@ -16,11 +16,17 @@ ONLY_CARD = ShareId(1)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Card:
-    """One way to one card. Compared by identity: announced anew with other words, it is another.
+    """One way to one card.
 
-    Two ways to the same card are two `Card`s with the same `own_share_id`.
+    Two ways to the same card are two `Card`s with the same `id` and `own_share_id`. Announced
+    anew with other words, a way is another one: `serial` tells, and alone decides equality among
+    the cards of one table, so that a copy in another process is the same.
     """
 
+    serial: int
+    """Counts the announcements that the table took."""
+    id: CardId
+    """Which card it is, whatever way it took."""
     source: SourceId
     share_id: ShareId
     """Its name at the source."""
@@ -41,6 +47,12 @@ class Card:
     """The nodes from its origin to the source; empty for a local card."""
     assigned_sids: tuple[Sid, ...]
     rejected_sids: tuple[Sid, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Card) and self.serial == other.serial
+
+    def __hash__(self) -> int:
+        return self.serial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

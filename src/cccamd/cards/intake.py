@@ -6,10 +6,9 @@ Source: docs/protocol.md section 11; docs/config.md sections 2.1 and 3.2.
 from dataclasses import dataclass
 from enum import Enum
 
-from cccamd.cards.limits import LimitTable, find_limit, limit_table
+from cccamd.cards.limits import Limit, LimitTable, find_limit, limit_table
 from cccamd.ids import Ident, NodeId, format_caid, format_node_id
-from cccamd.setup.cccamcfg import Limit
-from cccamd.wire.cccam import CardAdded, Provider
+from cccamd.values import Offer, Provider
 
 CARDS_LIMIT = 5000
 """More cards of one upstream than any public share list has; a bound for memory, no policy."""
@@ -42,48 +41,44 @@ class Rejection(Enum):
 class Rejected:
     """An announced card that is not taken, and a sentence that says why."""
 
-    announcement: CardAdded
+    offer: Offer
     reason: Rejection
     text: str
 
 
 def examine(
-    announcement: CardAdded, policy: SourcePolicy, *, own_node_id: NodeId
+    offer: Offer, policy: SourcePolicy, *, own_node_id: NodeId
 ) -> tuple[Provider, ...] | Rejected:
     """Decide whether a card is taken: the providers that stay, or why not."""
-    if own_node_id in announcement.path:
-        return Rejected(announcement, Rejection.LOOP, "it has passed this server already")
-    for node_id in announcement.path:
+    if own_node_id in offer.path:
+        return Rejected(offer, Rejection.LOOP, "it has passed this server already")
+    for node_id in offer.path:
         if node_id in policy.ignore_nodes:
             text = f"it passed node {format_node_id(node_id)}, an IGNORE NODE"
-            return Rejected(announcement, Rejection.IGNORED_NODE, text)
-    if announcement.reshare < policy.minimum_downhops:
-        text = f"reshare {announcement.reshare} is below MINIMUM DOWNHOPS {policy.minimum_downhops}"
-        return Rejected(announcement, Rejection.TOO_FEW_DOWNHOPS, text)
-    return _within_limits(announcement, policy)
+            return Rejected(offer, Rejection.IGNORED_NODE, text)
+    if offer.reshare < policy.minimum_downhops:
+        text = f"reshare {offer.reshare} is below MINIMUM DOWNHOPS {policy.minimum_downhops}"
+        return Rejected(offer, Rejection.TOO_FEW_DOWNHOPS, text)
+    return _within_limits(offer, policy)
 
 
-def _within_limits(
-    announcement: CardAdded, policy: SourcePolicy
-) -> tuple[Provider, ...] | Rejected:
+def _within_limits(offer: Offer, policy: SourcePolicy) -> tuple[Provider, ...] | Rejected:
     """Remove the providers that are too far away; the card is out when none is left."""
-    providers = announcement.providers or (Provider(Ident(0)),)
+    providers = offer.providers or (Provider(Ident(0)),)
     table = limit_table(policy.limits)
-    kept = tuple(
-        provider for provider in providers if _near_enough(announcement, provider.ident, table)
-    )
+    kept = tuple(provider for provider in providers if _near_enough(offer, provider.ident, table))
     if kept:
         return kept
     text = (
-        f"distance {announcement.hop + 1} of CAID {format_caid(announcement.caid)}"
+        f"distance {offer.hop + 1} of CAID {format_caid(offer.caid)}"
         f" is beyond the limits of the C-line{_in_line(policy.line)}"
     )
-    return Rejected(announcement, Rejection.LIMITED, text)
+    return Rejected(offer, Rejection.LIMITED, text)
 
 
-def _near_enough(announcement: CardAdded, ident: Ident, table: LimitTable) -> bool:
-    limit = find_limit(table, announcement.caid, ident)
-    return limit is None or announcement.hop + 1 <= limit.number
+def _near_enough(offer: Offer, ident: Ident, table: LimitTable) -> bool:
+    limit = find_limit(table, offer.caid, ident)
+    return limit is None or offer.hop + 1 <= limit.number
 
 
 def _in_line(line: int | None) -> str:

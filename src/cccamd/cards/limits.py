@@ -4,9 +4,23 @@ Source: docs/config.md sections 3.1 (group1) and 3.2.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from cccamd.ids import Caid, Ident
-from cccamd.setup.cccamcfg import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`caid:ident[:number]` of a brace group; caid 0 and ident 0 mean all.
+
+    `number` counts hops: downhops in an F-line (0: the client does not get it, 1: for the
+    client only), the greatest distance from us in a C-line (0: ignore the card).
+    """
+
+    caid: Caid
+    ident: Ident
+    number: int
+
 
 LimitTable = dict[tuple[int, int], Limit]
 """Limits by what they name; 0 stands for all."""

@@ -10,8 +10,8 @@ from cccamd.cards.visibility import Reason, Verdict, Viewer
 from cccamd.ids import Caid, Ident, NodeId, Sid, format_ident, format_service, format_sid
 
 
-class Request(NamedTuple):
-    """What decides which cards fit a request."""
+class Wanted(NamedTuple):
+    """What of a request decides which cards fit it."""
 
     caid: Caid
     ident: Ident
@@ -20,7 +20,7 @@ class Request(NamedTuple):
     """When set, the request may pass no other nodes than these."""
 
 
-def fit(verdict: Verdict, request: Request) -> Reason:
+def fit(verdict: Verdict, request: Wanted) -> Reason:
     """Say why a visible card of the request's CAID cannot serve it; `VISIBLE`: it can."""
     if request.nodes is not None and not request.nodes.issuperset(verdict.card.path):
         return Reason.OTHER_WAY
@@ -28,7 +28,7 @@ def fit(verdict: Verdict, request: Request) -> Reason:
     return _fit_sid(verdict, request) if ident is Reason.VISIBLE else ident
 
 
-def denies_service(viewer: Viewer, request: Request) -> bool:
+def denies_service(viewer: Viewer, request: Wanted) -> bool:
     """Whether the second group of the F-line keeps the service from the client.
 
     A request that leaves the provider or the service open is denied if it could mean one
@@ -42,7 +42,7 @@ def denies_service(viewer: Viewer, request: Request) -> bool:
     )
 
 
-def _fit_ident(verdict: Verdict, request: Request) -> Reason:
+def _fit_ident(verdict: Verdict, request: Wanted) -> Reason:
     idents = {provider.ident for provider in verdict.providers}
     if request.ident == 0:
         hidden = len(verdict.providers) < len(verdict.card.providers)
@@ -55,7 +55,7 @@ def _fit_ident(verdict: Verdict, request: Request) -> Reason:
     return Reason.VISIBLE if limit is None or limit.number else Reason.IDENT_LIMITED
 
 
-def _fit_sid(verdict: Verdict, request: Request) -> Reason:
+def _fit_sid(verdict: Verdict, request: Wanted) -> Reason:
     card = verdict.card
     if request.sid == 0 and (card.assigned_sids or card.rejected_sids):
         return Reason.SERVICE_UNKNOWN
@@ -66,7 +66,7 @@ def _fit_sid(verdict: Verdict, request: Request) -> Reason:
     return Reason.VISIBLE
 
 
-def fit_sentence(verdict: Verdict, request: Request, reason: Reason) -> str:
+def fit_sentence(verdict: Verdict, request: Wanted, reason: Reason) -> str:
     """Say why a card is left out, for the owner of a receiver."""
     line = f"the F-line in line {verdict.line}"
     match reason:

@@ -4,12 +4,11 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
 
 from cccamd.cards.card import Card, LocalCard, SourceId
 from cccamd.cards.intake import Rejected, Rejection, SourcePolicy, examine
-from cccamd.ids import Caid, NodeId, ShareId
-from cccamd.wire.cccam import SHARED_NODE_IDS, CardAdded, Provider
+from cccamd.ids import SHARED_NODE_IDS, Caid, NodeId, ShareId
+from cccamd.values import CardId, Offer, Provider
 
 SHARE_ID_MODULUS = 1 << 32
 CHANGES_KEPT = 4096
@@ -31,19 +30,11 @@ class Kept:
     card: Card
 
 
-class _Identity(NamedTuple):
-    """What tells one card from another, whatever way it took."""
-
-    origin: NodeId
-    remote_id: int
-    caid: Caid
-
-
 @dataclass(slots=True)
 class _Source:
     policy: SourcePolicy
     node_ids: tuple[NodeId, ...] = ()
-    announced: dict[ShareId, CardAdded | LocalCard] = field(default_factory=dict)
+    announced: dict[ShareId, Offer | LocalCard] = field(default_factory=dict)
     cards: dict[ShareId, Card] = field(default_factory=dict)
     rejected: dict[ShareId, Rejected] = field(default_factory=dict)
 
@@ -63,9 +54,10 @@ class CardTable:
         taken or not, came by. Each with how often it was named."""
         self._sources: dict[SourceId, _Source] = {}
         self._source_count = 0
+        self._serial = 0
         self._next_share_id = first_share_id
         self._copies: dict[ShareId, list[Card]] = {}
-        self._identities: dict[_Identity, ShareId] = {}
+        self._share_ids: dict[CardId, ShareId] = {}
         self._by_caid: dict[Caid, dict[Card, None]] = {}
         self._changes: deque[ShareId] = deque(maxlen=CHANGES_KEPT)
 
@@ -80,9 +72,9 @@ class CardTable:
         """Judge all that an upstream announced anew, also what was rejected before."""
         record = self._sources[source]
         record.policy = policy
-        for announcement in list(record.announced.values()):
-            if isinstance(announcement, CardAdded):
-                self._judge(source, announcement)
+        for offer in list(record.announced.values()):
+            if isinstance(offer, Offer):
+                self._judge(source, offer)
 
     def set_node_id(self, source: SourceId, node_id: NodeId) -> None:
         """Note who an upstream is, before it has announced anything; until it is dropped."""
@@ -90,22 +82,22 @@ class CardTable:
         self._count_nodes(record.node_ids, (node_id,))
         record.node_ids = (node_id,)
 
-    def add(self, source: SourceId, announcement: CardAdded) -> Added | Kept | Rejected:
+    def add(self, source: SourceId, offer: Offer) -> Added | Kept | Rejected:
         """Take a card that an upstream announced, or say why not.
 
         The same share id replaces; a replacement that is rejected takes the card out.
         """
         record = self._sources[source]
-        share_id = announcement.share_id
-        if record.announced.get(share_id) == announcement:
+        share_id = offer.share_id
+        if record.announced.get(share_id) == offer:
             return record.rejected.get(share_id) or Kept(record.cards[share_id])
         full = len(record.announced) >= record.policy.cards_limit
         if full and share_id not in record.announced:
             text = f"the source has announced {record.policy.cards_limit} cards already"
-            return Rejected(announcement, Rejection.TOO_MANY_CARDS, text)
-        self._count_nodes(_path(record.announced.get(share_id)), announcement.path)
-        record.announced[share_id] = announcement
-        return self._judge(source, announcement)
+            return Rejected(offer, Rejection.TOO_MANY_CARDS, text)
+        self._count_nodes(_path(record.announced.get(share_id)), offer.path)
+        record.announced[share_id] = offer
+        return self._judge(source, offer)
 
     def add_local(self, source: SourceId, local: LocalCard) -> Added | Kept:
         """Put a local card in, or replace the one with the same share id."""
@@ -115,7 +107,7 @@ class CardTable:
         record.announced[local.share_id] = local
         before = record.cards.get(local.share_id)
         own_share_id = before.own_share_id if before else self._fresh_share_id()
-        return self._put_in(_local_card(source, own_share_id, local))
+        return self._put_in(self._local_card(source, own_share_id, local))
 
     def remove(self, source: SourceId, share_id: ShareId) -> Card | None:
         """Take a card out; None when there is none."""
@@ -173,25 +165,36 @@ class CardTable:
             return None
         return set(islice(reversed(self._changes), behind))
 
-    def _judge(self, source: SourceId, announcement: CardAdded) -> Added | Rejected:
+    def _judge(self, source: SourceId, offer: Offer) -> Added | Rejected:
         record = self._sources[source]
-        share_id = announcement.share_id
+        share_id = offer.share_id
         record.rejected.pop(share_id, None)
-        result = examine(announcement, record.policy, own_node_id=self.own_node_id)
+        result = examine(offer, record.policy, own_node_id=self.own_node_id)
         if isinstance(result, Rejected):
             self._take_out(source, share_id)
             record.rejected[share_id] = result
             return result
-        own_share_id = self._own_share_id(record.cards.get(share_id), announcement)
-        return self._put_in(_learnt_card(source, own_share_id, announcement, result))
+        card_id = _identity(offer)
+        own_share_id = self._own_share_id(record.cards.get(share_id), card_id)
+        if card_id is None:
+            card_id = self._id_of_ours(own_share_id, offer.caid)
+        return self._put_in(self._learnt_card(source, own_share_id, card_id, offer, result))
 
-    def _own_share_id(self, before: Card | None, announcement: CardAdded) -> ShareId:
+    def _own_share_id(self, before: Card | None, card_id: CardId | None) -> ShareId:
         """The share id of the same card if it is known, so that clients keep it."""
-        identity = _identity(announcement.path, announcement.remote_id, announcement.caid)
-        if identity is None:
-            anonymous = before is not None and _identity_of(before) is None
-            return before.own_share_id if before and anonymous else self._fresh_share_id()
-        return self._identities.get(identity) or self._fresh_share_id()
+        if card_id is not None:
+            return self._share_ids.get(card_id) or self._fresh_share_id()
+        if before is not None and before.id.origin == self.own_node_id:
+            return before.own_share_id
+        return self._fresh_share_id()
+
+    def _id_of_ours(self, own_share_id: ShareId, caid: Caid) -> CardId:
+        """For our own cards, and for those of which nobody says where they come from."""
+        return CardId(self.own_node_id, own_share_id, caid)
+
+    def _next_serial(self) -> int:
+        self._serial += 1
+        return self._serial
 
     def _fresh_share_id(self) -> ShareId:
         while True:
@@ -199,6 +202,51 @@ class CardTable:
             self._next_share_id = share_id + 1
             if share_id and share_id not in self._copies:
                 return share_id
+
+    def _local_card(self, source: SourceId, own_share_id: ShareId, local: LocalCard) -> Card:
+        return Card(
+            serial=self._next_serial(),
+            id=self._id_of_ours(own_share_id, local.caid),
+            source=source,
+            share_id=local.share_id,
+            own_share_id=own_share_id,
+            remote_id=own_share_id,
+            caid=local.caid,
+            hop=local.hop,
+            reshare=local.reshare,
+            local=True,
+            providers=local.providers,
+            ua=local.ua,
+            path=(),
+            assigned_sids=local.assigned_sids,
+            rejected_sids=local.rejected_sids,
+        )
+
+    def _learnt_card(
+        self,
+        source: SourceId,
+        own_share_id: ShareId,
+        card_id: CardId,
+        offer: Offer,
+        providers: tuple[Provider, ...],
+    ) -> Card:
+        return Card(
+            serial=self._next_serial(),
+            id=card_id,
+            source=source,
+            share_id=offer.share_id,
+            own_share_id=own_share_id,
+            remote_id=offer.remote_id,
+            caid=offer.caid,
+            hop=offer.hop + 1,
+            reshare=offer.reshare,
+            local=False,
+            providers=providers,
+            ua=offer.ua,
+            path=offer.path,
+            assigned_sids=offer.assigned_sids,
+            rejected_sids=offer.rejected_sids,
+        )
 
     def _put_in(self, card: Card) -> Added:
         before = self._sources[card.source].cards.get(card.share_id)
@@ -208,8 +256,7 @@ class CardTable:
         copies = self._copies.setdefault(card.own_share_id, [])
         copies.append(card)
         copies.sort(key=_nearest_first)
-        if identity := _identity_of(card):
-            self._identities[identity] = card.own_share_id
+        self._share_ids[card.id] = card.own_share_id
         self._by_caid.setdefault(card.caid, {})[card] = None
         self._note_change(card.own_share_id)
         return Added(card, before)
@@ -226,8 +273,7 @@ class CardTable:
         del self._by_caid[card.caid][card]
         if not copies:
             del self._copies[card.own_share_id]
-            if identity := _identity_of(card):
-                del self._identities[identity]
+            del self._share_ids[card.id]
         self._note_change(card.own_share_id)
 
     def _count_nodes(self, before: tuple[NodeId, ...], after: tuple[NodeId, ...]) -> None:
@@ -242,61 +288,17 @@ class CardTable:
         self.generation += 1
 
 
-def _path(announcement: CardAdded | LocalCard | None) -> tuple[NodeId, ...]:
-    return announcement.path if isinstance(announcement, CardAdded) else ()
+def _path(offer: Offer | LocalCard | None) -> tuple[NodeId, ...]:
+    return offer.path if isinstance(offer, Offer) else ()
 
 
 def _nearest_first(card: Card) -> tuple[int, SourceId, ShareId]:
     return card.hop, card.source, card.share_id
 
 
-def _identity(path: tuple[NodeId, ...], remote_id: int, caid: Caid) -> _Identity | None:
+def _identity(offer: Offer) -> CardId | None:
     """None: nothing says which card it is, so it is like no other."""
-    if not path or not remote_id or path[0] in SHARED_NODE_IDS:
+    path = offer.path
+    if not path or not offer.remote_id or path[0] in SHARED_NODE_IDS:
         return None
-    return _Identity(path[0], remote_id, caid)
-
-
-def _identity_of(card: Card) -> _Identity | None:
-    return _identity(card.path, card.remote_id, card.caid)
-
-
-def _local_card(source: SourceId, own_share_id: ShareId, local: LocalCard) -> Card:
-    return Card(
-        source=source,
-        share_id=local.share_id,
-        own_share_id=own_share_id,
-        remote_id=own_share_id,
-        caid=local.caid,
-        hop=local.hop,
-        reshare=local.reshare,
-        local=True,
-        providers=local.providers,
-        ua=local.ua,
-        path=(),
-        assigned_sids=local.assigned_sids,
-        rejected_sids=local.rejected_sids,
-    )
-
-
-def _learnt_card(
-    source: SourceId,
-    own_share_id: ShareId,
-    announcement: CardAdded,
-    providers: tuple[Provider, ...],
-) -> Card:
-    return Card(
-        source=source,
-        share_id=announcement.share_id,
-        own_share_id=own_share_id,
-        remote_id=announcement.remote_id,
-        caid=announcement.caid,
-        hop=announcement.hop + 1,
-        reshare=announcement.reshare,
-        local=False,
-        providers=providers,
-        ua=announcement.ua,
-        path=announcement.path,
-        assigned_sids=announcement.assigned_sids,
-        rejected_sids=announcement.rejected_sids,
-    )
+    return CardId(path[0], offer.remote_id, offer.caid)

@@ -6,11 +6,11 @@ from types import MappingProxyType
 
 from cccamd.cards.announcing import announcement
 from cccamd.cards.card import Card
-from cccamd.cards.services import Request, denies_service, fit, fit_sentence
+from cccamd.cards.services import Wanted, denies_service, fit, fit_sentence
 from cccamd.cards.table import CardTable
 from cccamd.cards.visibility import Reason, Verdict, Viewer, judge
-from cccamd.ids import Caid, Ident, ShareId, Sid
-from cccamd.wire.cccam import SHARED_NODE_IDS, CardAdded, EcmRequest, Nok
+from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, ShareId, Sid
+from cccamd.values import CardId, Offer, Refusal, Request
 
 REQUESTS_KEPT = 1024
 """More different services no honest client asks within one state of the card table."""
@@ -22,7 +22,9 @@ class Candidates:
 
     cards: tuple[Card, ...]
     members: frozenset[Card]
-    nok: Nok
+    ids: frozenset[CardId]
+    """The same cards, whatever way: a CW that any of them gave is for this client."""
+    refusal: Refusal
     """What is true when there is none, or none of them answers for now."""
 
 
@@ -47,10 +49,10 @@ class View:
         self._generation = -1
         self._verdicts: dict[Card, Verdict] = {}
         self._ways: dict[ShareId, tuple[Verdict, ...]] = {}
-        self._announcements: dict[ShareId, CardAdded] = {}
+        self._announcements: dict[ShareId, Offer] = {}
         self._candidates: dict[tuple[_Key, bool], Candidates] = {}
 
-    def announcements(self) -> Mapping[ShareId, CardAdded]:
+    def announcements(self) -> Mapping[ShareId, Offer]:
         """What the client is to be told: each card once, by the nearest way that it may see.
 
         A snapshot: keep it, and give it to `difference` as the old one next time.
@@ -64,7 +66,7 @@ class View:
         ways = self._ways.get(share_id)
         return ways[0].card if ways else None
 
-    def candidates(self, request: EcmRequest) -> Candidates:
+    def candidates(self, request: Request) -> Candidates:
         """Find what may serve a request; remembered until the table changes."""
         if self._generation != self._table.generation:
             self._catch_up()
@@ -72,7 +74,7 @@ class View:
         found = self._candidates.get((key, self._relays()))
         return found or self._find(key)
 
-    def explain(self, request: EcmRequest) -> tuple[Exclusion, ...]:
+    def explain(self, request: Request) -> tuple[Exclusion, ...]:
         """Say for each card of the request's CAID that does not serve it why not."""
         self._catch_up()
         wanted = self._wanted(*request[:4])
@@ -89,7 +91,7 @@ class View:
         node_id = self.viewer.node_id
         return node_id in self._table.nodes and node_id not in SHARED_NODE_IDS
 
-    def _reason(self, verdict: Verdict, wanted: Request) -> Reason:
+    def _reason(self, verdict: Verdict, wanted: Wanted) -> Reason:
         if not verdict.visible:
             return verdict.reason
         if denies_service(self.viewer, wanted):
@@ -104,24 +106,29 @@ class View:
             if (verdict := self._verdicts.get(card))
             and self._reason(verdict, wanted) is Reason.VISIBLE
         )
-        found = Candidates(cards, frozenset(cards), self._nok(wanted.caid, key[2]))
+        found = Candidates(
+            cards,
+            frozenset(cards),
+            frozenset(card.id for card in cards),
+            self._refusal(wanted.caid, key[2]),
+        )
         if len(self._candidates) >= REQUESTS_KEPT:
             self._candidates.clear()
         self._candidates[key, wanted.nodes is not None] = found
         return found
 
-    def _wanted(self, caid: Caid, ident: Ident, share_id: ShareId, sid: Sid) -> Request:
+    def _wanted(self, caid: Caid, ident: Ident, share_id: ShareId, sid: Sid) -> Wanted:
         ways = self._ways.get(share_id)
         if not self._relays():
-            return Request(caid, ident, sid)
-        return Request(caid, ident, sid, frozenset(ways[0].card.path if ways else ()))
+            return Wanted(caid, ident, sid)
+        return Wanted(caid, ident, sid, frozenset(ways[0].card.path if ways else ()))
 
-    def _nok(self, caid: Caid, share_id: ShareId) -> Nok:
-        """NOK1 when the card asked for is not there (any more, or yet), else NOK2 (13.8)."""
+    def _refusal(self, caid: Caid, share_id: ShareId) -> Refusal:
+        """Trouble that passes when the card asked for is not there (any more, or yet) (13.8)."""
         if share_id:
-            return Nok.NOK2 if share_id in self._ways else Nok.NOK1
+            return Refusal.CANNOT_DECODE if share_id in self._ways else Refusal.PASSING
         seen = any(card in self._verdicts for card in self._table.cards_with(caid))
-        return Nok.NOK2 if seen else Nok.NOK1
+        return Refusal.CANNOT_DECODE if seen else Refusal.PASSING
 
     def _catch_up(self) -> None:
         if self._generation == self._table.generation:

@@ -5,12 +5,12 @@ Source: docs/protocol.md section 11; docs/config.md section 3.1. Why: docs/desig
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 from cccamd.cards.card import Card
-from cccamd.cards.limits import LimitTable, find_limit, limit_table
-from cccamd.ids import Ident, NodeId
-from cccamd.setup.cccamcfg import FLine, Limit
-from cccamd.wire.cccam import SHARED_NODE_IDS, Provider
+from cccamd.cards.limits import Limit, LimitTable, find_limit, limit_table
+from cccamd.ids import SHARED_NODE_IDS, Ident, NodeId
+from cccamd.values import Provider, Service
 
 RESHARE_LIMIT = 255
 """One byte on the wire."""
@@ -33,12 +33,45 @@ class Reason(Enum):
     OTHER_WAY = "another way"
 
 
+class Rights(Protocol):
+    """What an account may see, as its F-line says it."""
+
+    @property
+    def user(self) -> str:
+        """Whose rights they are."""
+
+    @property
+    def line(self) -> int:
+        """Where they stand in CCcam.cfg."""
+
+    @property
+    def uphops(self) -> int:
+        """How many hops away from us a card may be to be offered."""
+
+    @property
+    def downhops(self) -> int | None:
+        """How many further hops it may go from there; None: no limit of this account's."""
+
+    @property
+    def max_distance(self) -> int:
+        """The smaller of the two."""
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """Of single cards and providers."""
+
+    @property
+    def sids(self) -> tuple[Service, ...]:
+        """Services that the client does not get; CAID 0 and ident 0 mean all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
     """A client, as far as it decides what it sees."""
 
-    account: FLine
-    node_id: NodeId
+    account: Rights
+    node_id: NodeId | None = None
+    """The program behind it, if its protocol knows such a thing."""
     global_limits: tuple[Limit, ...] = ()
     emm_allowed: bool = True
     """The effective permission of docs/config.md section 6.3: without it cards have no UA."""
@@ -135,7 +168,7 @@ def _sentence(verdict: Verdict) -> str:
             return f"the limits of {where} give none of its providers to this client"
 
 
-def _distance_words(account: FLine) -> str:
+def _distance_words(account: Rights) -> str:
     if account.downhops is not None and account.downhops < account.uphops:
         return f"downhops {account.downhops}"
     return f"uphops {account.uphops}"

@@ -2,8 +2,6 @@
 
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cccamd.cli.options import hex_option
+from cccamd.cli.command import failing_plainly, hex_option
 from cccamd.errors import CccamdError
 from cccamd.ids import (
     Caid,
@@ -27,16 +25,14 @@ from cccamd.ids import (
 from cccamd.lab.cas import (
     KEY_LENGTH,
     NONCE_LENGTH,
-    SA_LENGTH,
-    UA_LENGTH,
     Addressee,
     CardKeys,
     CasError,
-    Command,
     EcmHeader,
     GroupKey,
     HeadEnd,
     IssuedCard,
+    KeyCommand,
     KeyFile,
     ManagementKey,
     RevokeKey,
@@ -46,7 +42,7 @@ from cccamd.lab.cas import (
     parse_key_id,
 )
 from cccamd.lab.storage import read_key_file, replace_key_file
-from cccamd.wire.cccam import CW_LENGTH, ControlWords, with_checksums
+from cccamd.values import CW_LENGTH, SA_LENGTH, UA_LENGTH, ControlWords, with_checksums
 
 PERIOD_SECONDS = 10
 """The usual crypto period; only the default of `ecm --period` counts in it."""
@@ -73,19 +69,10 @@ def _read_moment(text: str) -> datetime:
 HeadEndFile = Annotated[Path, typer.Argument(metavar="HEADEND", help="The head-end's file.")]
 CardFile = Annotated[Path, typer.Argument(metavar="CARDFILE", help="The file of a card.")]
 
+_failing_plainly = partial(failing_plainly, "cas", CccamdError, status=1)
 _read_ua = partial(parse_hex, low=UA_LENGTH)
 _read_sa = partial(parse_hex, low=SA_LENGTH)
 _read_cw = partial(parse_hex, low=CW_LENGTH, meaning="even CW, then odd CW")
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """End with the sentence of an error of ours instead of a traceback."""
-    try:
-        yield
-    except CccamdError as error:
-        typer.echo(f"cccamd cas: {error}", err=True)
-        raise typer.Exit(1) from None
 
 
 def _save_new(path: Path, keys: KeyFile) -> None:
@@ -102,7 +89,7 @@ def new_headend(
     ],
 ) -> None:
     """Make a head-end: a file with the secrets of everything that comes later."""
-    with _plain_errors():
+    with _failing_plainly():
         head_end = HeadEnd(caid=Caid(caid), all=ManagementKey(key=secrets.token_bytes(KEY_LENGTH)))
         _save_new(path, head_end)
     typer.echo(f"{path}: a head-end of CAID {format_caid(caid)}; keep the file to yourself")
@@ -125,7 +112,7 @@ def new_key(
     """Make a random service key. Cards decode ECMs under it until it expires."""
     now = datetime.now(UTC).replace(microsecond=0)
     moment = expires or now + timedelta(days=days)
-    with _plain_errors():
+    with _failing_plainly():
         service_key = _make_service_key(moment)
         head_end = read_key_file(path, HeadEnd)
         replace_key_file(path, head_end.with_service_key(key_id, service_key))
@@ -148,7 +135,7 @@ def new_group(
     ] = None,
 ) -> None:
     """Make a group: EMMs to its shared address reach all cards made with it."""
-    with _plain_errors():
+    with _failing_plainly():
         group = GroupKey(key=secrets.token_bytes(KEY_LENGTH), ident=Ident(ident or 0))
         replace_key_file(path, read_key_file(path, HeadEnd).with_group(sa, group))
     typer.echo(f"group {sa.hex()} of provider {format_ident(group.ident)}")
@@ -172,7 +159,7 @@ def new_card(
     """Make the file of a new card, and print the table for cccamd.toml that serves it."""
     ua = ua or bytes(3) + secrets.token_bytes(5)
     issued = IssuedCard(key=secrets.token_bytes(KEY_LENGTH), groups=tuple(group or ()))
-    with _plain_errors():
+    with _failing_plainly():
         head_end = read_key_file(path, HeadEnd).with_card(ua, issued)
         keys = head_end.card_keys(ua, with_service_keys=not empty)
         _save_new(card_file, keys)
@@ -212,7 +199,7 @@ def ecm(
         period = int(time.time()) // PERIOD_SECONDS
     words = ControlWords(cw or with_checksums(secrets.token_bytes(CW_LENGTH)))
     header = EcmHeader(sid=Sid(sid), key_id=key_id, period=period)
-    with _plain_errors():
+    with _failing_plainly():
         made = read_key_file(path, HeadEnd).make_ecm(
             header, words, nonce=secrets.token_bytes(NONCE_LENGTH)
         )
@@ -239,10 +226,10 @@ def emm(
     ] = None,
 ) -> None:
     """Print an EMM as hex: it gives cards service keys, or takes them away."""
-    with _plain_errors():
+    with _failing_plainly():
         to, address = _addressee(card, group, to_all=to_all)
         head_end = read_key_file(path, HeadEnd)
-        commands: tuple[Command, ...] = (
+        commands: tuple[KeyCommand, ...] = (
             *(head_end.set_command(key_id) for key_id in set_key or ()),
             *(RevokeKey(key_id) for key_id in revoke or ()),
         )
@@ -266,7 +253,7 @@ def _addressee(card: bytes | None, group: bytes | None, *, to_all: bool) -> tupl
 @app.command("show")
 def show(card_file: CardFile) -> None:
     """Show what a card file holds, without its keys."""
-    with _plain_errors():
+    with _failing_plainly():
         keys = read_key_file(card_file, CardKeys)
     typer.echo(f"card {keys.ua.hex()} of CAID {format_caid(keys.caid)}")
     typer.echo(f"last EMM to the card {keys.card.serial}, to all {keys.all.serial}")

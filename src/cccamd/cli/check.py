@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.style import Style
 
+from cccamd.cli.command import failing_plainly
 from cccamd.setup.cccamcfg import (
     Companions,
     Config,
-    ConfigFileError,
     Diagnostic,
     Hint,
     MaskedLine,
@@ -26,10 +26,8 @@ from cccamd.setup.cccamcfg import (
     load_companions,
     masked_lines,
     parse,
-    read_file,
-    read_stream,
 )
-from cccamd.setup.files import FileProblem
+from cccamd.setup.files import ConfigFileError, FileProblem, read_file, read_stream
 
 _STDIN = "-"
 _TOML_ENDING = ".toml"
@@ -71,11 +69,8 @@ def check(
         if as_data:
             raise typer.BadParameter("--json is for CCcam.cfg, not for cccamd.toml")
         raise typer.Exit(_check_toml(Path(file), strict=strict))
-    try:
+    with failing_plainly("check", ConfigFileError, status=_EXIT_UNREADABLE):
         data = _read(file)
-    except ConfigFileError as error:
-        typer.echo(f"cccamd check: {error}", err=True)
-        raise typer.Exit(_EXIT_UNREADABLE) from None
     result = parse(data, file="stdin" if file == _STDIN else file)
     companions = load_companions(result.config.settings)
     if as_data:

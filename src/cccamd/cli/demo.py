@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cccamd.cli.command import failing_plainly
 from cccamd.errors import CccamdError
 
 
@@ -41,11 +42,8 @@ def demo(
         signal.signal(number, signal.default_int_handler)
     console = Console()
     options = Options(output=output, seconds=seconds, period=period, fast=fast, renewal=renewal)
-    try:
+    with failing_plainly("demo", CccamdError, OSError, status=1):
         report = asyncio.run(run(options, console))
-    except (CccamdError, OSError) as error:
-        typer.echo(f"cccamd demo: {error}", err=True)
-        raise typer.Exit(1) from None
     report.show(console)
     if not report.is_good:
         raise typer.Exit(1)

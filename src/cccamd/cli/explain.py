@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cccamd.cli.options import hex_option
+from cccamd.cli.command import hex_option
 from cccamd.cli.webreader import (
     NoAnswer,
     address_of_config,
@@ -24,7 +24,7 @@ from cccamd.ids import (
     parse_sid,
 )
 from cccamd.routing import Priorities
-from cccamd.setup.cccamcfg import ConfigFileError
+from cccamd.setup.files import ConfigFileError
 from cccamd.setup.setup import Setup, load_setup
 from cccamd.why import (
     Explanation,

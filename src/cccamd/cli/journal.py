@@ -2,25 +2,21 @@
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Final, TextIO
 
 import typer
 
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_service, format_sid
-from cccamd.setup.cccamcfg import (
-    ChannelNames,
-    ConfigFileError,
-    load_config,
-    parse_channelinfo,
-    read_file,
-)
+from cccamd.setup.cccamcfg import ChannelNames, load_config, parse_channelinfo
+from cccamd.setup.files import ConfigFileError, read_file
 from cccamd.setup.nodeid import default_path
-from cccamd.watch.journal import FILE_NAME, Entry, JournalError, Kind, parse_since, read_entries
+from cccamd.watch.journal import FILE_NAME, Entry, JournalError, Kind, read_entries
 
 EXIT_UNREADABLE: Final = 2
 _COLUMNS: Final = (
@@ -200,3 +196,39 @@ def _length(entry: Entry) -> str:
 
 def _milliseconds(seconds: float) -> str:
     return f"{1000 * seconds:.0f} ms"
+
+
+# Points in time.
+
+_AGO: Final = re.compile(r"(\d{1,6})\s*(s|m|min|h|d|w)")
+_UNITS: Final = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "min": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
+EXPECTED: Final = "2h, 30m, 3d, 1w, today, yesterday, 20:15, 2026-11-22 or 2026-11-22 20:15"
+
+
+def parse_since(text: str, now: datetime) -> datetime:
+    """Read a point in time; without a time zone it is in that of `now`.
+
+    Raises:
+        ValueError: it is none; the text says what is expected.
+    """
+    words = text.strip().lower()
+    if words in ("today", "yesterday"):
+        day = now.date() - timedelta(days=words == "yesterday")
+        return datetime.combine(day, time(), now.tzinfo)
+    try:
+        if ago := _AGO.fullmatch(words):
+            return now - int(ago[1]) * _UNITS[ago[2]]
+        if clock := re.fullmatch(r"(\d{1,2})(:\d{2}(?::\d{2})?)", words):
+            at = time.fromisoformat(clock[1].zfill(2) + clock[2])
+            return datetime.combine(now.date(), at, now.tzinfo)
+        moment = datetime.fromisoformat(words.upper())
+    except (ValueError, OverflowError):
+        raise ValueError(f"'{text}' is no point in time; expected {EXPECTED}") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from cccamd import PROGRAM
+from cccamd.cli.trial import try_server
 from cccamd.cli.webreader import NoAnswer, address_of, read_cards, read_status
 from cccamd.ids import NodeId
 from cccamd.localcards import find_kinds
@@ -32,14 +33,22 @@ from cccamd.machine import (
     user_numbered,
     way_to,
 )
-from cccamd.net import Identity, Trial, try_server
 from cccamd.server import target_of
 from cccamd.setup.cccamcfg import SEARCHED_PATHS, load_config, parse
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.logins import Upstream, upstreams_of
 from cccamd.setup.toml import FILE_NAME, ParsedToml, load
-from cccamd.why import Access, Case, Installation, PortSeen, RunningServer, WantedPort, wanted_ports
-from cccamd.wire.cccam import NODE_ID_RANDOM_LENGTH, make_node_id
+from cccamd.why import (
+    Access,
+    Case,
+    Installation,
+    PortSeen,
+    RunningServer,
+    Trial,
+    WantedPort,
+    wanted_ports,
+)
+from cccamd.wire.cccam import NODE_ID_RANDOM_LENGTH, Identity, make_node_id
 
 TRIALS_AT_ONCE: Final = 8
 """Servers that are tried at the same time: more would disturb the round trips measured."""

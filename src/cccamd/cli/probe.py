@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cccamd import PROGRAM
-from cccamd.cli.options import hex_option
+from cccamd.cli.command import hex_option
 from cccamd.ids import (
     PORT_LIMIT,
     Caid,
@@ -19,6 +19,7 @@ from cccamd.ids import (
     ShareId,
     Sid,
     format_caid,
+    format_endpoint,
     format_ident,
     format_node_id,
     format_share_id,
@@ -28,21 +29,19 @@ from cccamd.ids import (
     parse_ident,
     parse_sid,
 )
-from cccamd.net import Client, ConnectError, ConnectionLost, Identity, Step, Target
+from cccamd.net import Client, ConnectError, ConnectionLost, Step
+from cccamd.values import ControlWords, Offer, Request
 from cccamd.wire.cccam import (
     ECM_LIMIT,
     NODE_ID_RANDOM_LENGTH,
+    NOK_COMMANDS,
     USER_LENGTH,
-    CardAdded,
-    ControlWords,
-    EcmRequest,
+    Caller,
+    ClientProtocol,
+    Identity,
+    Target,
     make_node_id,
 )
-
-CARDS_TIMEOUT = 3.0
-"""Seconds: servers wait up to about one for a partner text before they announce cards."""
-CARDS_QUIET = 0.3
-"""Seconds without a new card after which the list counts as complete."""
 
 
 @dataclass(slots=True)
@@ -60,7 +59,7 @@ class Report:
     node_id: str | None = None
     partner: str | None = None
     extended: bool = False
-    cards: list[CardAdded] = field(default_factory=list)
+    cards: list[Offer] = field(default_factory=list)
     asked: bool = False
     cw: ControlWords | None = None
     ecm_result: str | None = None
@@ -111,23 +110,27 @@ def probe(
         raise typer.Exit(1)
 
 
-async def run_probe(target: Target, request: EcmRequest | None) -> Report:
+async def run_probe(target: Target, request: Request | None) -> Report:
     """Log in, learn the cards, ask the ECM."""
     started = time.perf_counter()
-    report = Report(target.address, Step.RESOLVE, asked=request is not None)
+    report = Report(
+        format_endpoint(target.host, target.port), Step.RESOLVE, asked=request is not None
+    )
 
     def passed(step: str) -> None:
         report.steps.append((step, 1000 * (time.perf_counter() - started)))
 
     identity = Identity(make_node_id(os.urandom(NODE_ID_RANDOM_LENGTH)), f"{PROGRAM} probe")
     try:
-        client = await Client.connect(target, identity=identity, passed=passed)
+        client = await Client.connect(
+            target.host, target.port, Caller(target, identity), passed=passed
+        )
     except ConnectError as error:
         report.reached, report.failure = error.step, str(error)
         return report
     report.reached = Step.UP
     try:
-        await _learn_cards(client)
+        await client.learn_cards()
         passed("card list")
         if request is not None:
             await _ask(client, request, report)
@@ -138,45 +141,34 @@ async def run_probe(target: Target, request: EcmRequest | None) -> Report:
     return report
 
 
-async def _learn_cards(client: Client) -> None:
-    """Wait for the first card, then until no more come."""
-    if not await client.wait_until(lambda: bool(client.cards), timeout=CARDS_TIMEOUT):
-        return
-    known = -1
-    while known != len(client.cards):
-        known = len(client.cards)
-        await asyncio.sleep(CARDS_QUIET)
-
-
-async def _ask(client: Client, request: EcmRequest, report: Report) -> None:
+async def _ask(client: Client[ClientProtocol], request: Request, report: Report) -> None:
     started = time.perf_counter()
     answer = await client.ask(request._replace(share_id=_share_for(client, request)))
     report.ecm_milliseconds = 1000 * (time.perf_counter() - started)
     if isinstance(answer, ControlWords):
         report.cw, report.ecm_result = answer, "CW"
     else:
-        report.ecm_result = answer.name
+        report.ecm_result = NOK_COMMANDS[answer].name
 
 
-def _share_for(client: Client, request: EcmRequest) -> ShareId:
+def _share_for(client: Client[ClientProtocol], request: Request) -> ShareId:
     """The card that a receiver would choose: it fits, and it is the nearest."""
     fitting = [card for card in client.cards.values() if _fits(card, request)]
     return min(fitting, key=lambda card: card.hop).share_id if fitting else ShareId(0)
 
 
-def _fits(card: CardAdded, request: EcmRequest) -> bool:
+def _fits(card: Offer, request: Request) -> bool:
     idents = {provider.ident for provider in card.providers}
     return card.caid == request.caid and (not request.ident or request.ident in idents)
 
 
-def _describe_server(client: Client, report: Report) -> None:
-    server, protocol = client.server, client.protocol
+def _describe_server(client: Client[ClientProtocol], report: Report) -> None:
+    server = client.server
     if server is not None:
         report.version, report.build = server.version, server.build
-        report.node_id = format_node_id(server.node_id)
-    report.revision = protocol.revision.value
-    report.extended = protocol.extended
-    report.partner = client.partner.program if client.partner is not None else None
+        report.revision, report.extended = server.revision, server.extended
+        report.node_id = format_node_id(server.node_id) if server.node_id is not None else None
+        report.partner = server.program or None
     report.cards = sorted(client.cards.values(), key=lambda card: (card.hop, card.caid))
 
 
@@ -192,14 +184,14 @@ def _user_bytes(user: str) -> bytes:
 
 def _read_request(
     ecm: bytes | None, caid: int | None, provider: int | None, sid: int | None
-) -> EcmRequest | None:
+) -> Request | None:
     if ecm is None:
         if (caid, provider, sid) != (None, None, None):
             raise typer.BadParameter("--caid, --provider and --sid go with --ecm")
         return None
     if caid is None:
         raise typer.BadParameter("--ecm needs the --caid of its card, for instance --caid 7F00")
-    return EcmRequest(Caid(caid), Ident(provider or 0), ShareId(0), Sid(sid or 0), ecm)
+    return Request(Caid(caid), Ident(provider or 0), ShareId(0), Sid(sid or 0), ecm)
 
 
 # Showing what was found.
@@ -223,7 +215,7 @@ def _as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _card_as_json(card: CardAdded) -> dict[str, Any]:
+def _card_as_json(card: Offer) -> dict[str, Any]:
     return {
         "share_id": format_share_id(card.share_id),
         "caid": format_caid(card.caid),

@@ -19,7 +19,7 @@ from cccamd.server import (
     set_up_logging,
     wait_for_change,
 )
-from cccamd.setup.cccamcfg import ConfigFileError
+from cccamd.setup.files import ConfigFileError
 from cccamd.setup.nodeid import default_path, load_or_make
 from cccamd.setup.setup import Example, Setup, load_setup
 from cccamd.watch.journal import FILE_NAME as JOURNAL_NAME

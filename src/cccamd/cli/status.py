@@ -22,7 +22,7 @@ from cccamd.cli.webreader import (
     read_history,
     read_status,
 )
-from cccamd.setup.cccamcfg import ConfigFileError
+from cccamd.setup.files import ConfigFileError
 
 EXIT_NO_ANSWER: Final = 1
 EXIT_UNUSABLE: Final = 2

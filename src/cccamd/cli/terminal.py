@@ -8,12 +8,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from cccamd.facts import Point
+from cccamd.facts import OVERLOADED_SECONDS, SLOW_SECONDS, Point
 
-GOOD_SECONDS: Final = 0.5
-"""Answers up to here are good; beyond, people may see it."""
-BAD_SECONDS: Final = 1.5
-"""An overloaded source begins here."""
 SPARKS: Final = 24
 """Signs in a picture of answer times."""
 _BARS: Final = "▁▂▃▄▅▆▇█"
@@ -63,9 +59,9 @@ def _bar(seconds: float) -> str:
 
 
 def _colour(seconds: float) -> str:
-    if seconds <= GOOD_SECONDS:
+    if seconds <= SLOW_SECONDS:
         return "green"
-    return "yellow" if seconds < BAD_SECONDS else "red"
+    return "yellow" if seconds < OVERLOADED_SECONDS else "red"
 
 
 def answered_share(answered: int, asked: int) -> Text:

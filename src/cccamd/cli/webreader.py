@@ -19,7 +19,8 @@ from pydantic import TypeAdapter, ValidationError
 from cccamd.errors import CccamdError
 from cccamd.facts import CardStatus, HistoryReport, Status
 from cccamd.ids import format_caid, format_endpoint, format_ident, format_sid
-from cccamd.setup.cccamcfg import ConfigFileMissingError, InfoPort, LoadedConfig, load_config
+from cccamd.setup.cccamcfg import InfoPort, LoadedConfig, load_config
+from cccamd.setup.files import ConfigFileMissingError
 from cccamd.setup.toml import FILE_NAME, load
 from cccamd.why import Explanation, Question
 
@@ -61,8 +62,7 @@ def address_of_url(url: str) -> WebAddress:
         host = port = None
     if not host or parts.scheme not in ("http", "https"):
         raise NoAnswer("--url wants an address such as http://192.168.1.5:16001")
-    shown = f"[{host}]" if ":" in host else host
-    place = shown if port is None else format_endpoint(host, port)
+    place = format_endpoint(host, port)
     return WebAddress(
         url=f"{parts.scheme}://{place}",
         username=None if parts.username is None else unquote(parts.username),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pydantic import Field
 
 from cccamd.ids import Ident, Sid, format_caid
-from cccamd.lab.cas import SA_LENGTH, CardKeys, CasError, decode, learn
+from cccamd.lab.cas import CardKeys, CasError, decode, learn
 from cccamd.lab.storage import StorageError, permission_warnings, read_key_file, replace_key_file
 from cccamd.localcards import (
     CannotDecode,
@@ -17,7 +17,7 @@ from cccamd.localcards import (
     EmmRefused,
     ImmediateCard,
 )
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import SA_LENGTH, ControlWords
 
 
 class OpenOptions(CardOptions):

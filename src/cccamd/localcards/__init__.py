@@ -9,7 +9,7 @@ from cccamd.localcards.card import (
     ImmediateCard,
     LocalCard,
 )
-from cccamd.localcards.guard import GuardedCard, GuardLimits, Report, start_card
+from cccamd.localcards.guard import GuardedCard, GuardLimits, start_card
 from cccamd.localcards.registry import CardKindError, InstalledKinds, find_kinds
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "ImmediateCard",
     "InstalledKinds",
     "LocalCard",
-    "Report",
     "find_kinds",
     "start_card",
 ]

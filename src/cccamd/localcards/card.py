@@ -14,10 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cccamd.errors import CccamdError
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.wire.cccam import ControlWords
-
-UA_LENGTH = 8
-SA_LENGTH = 4
+from cccamd.values import SA_LENGTH, UA_LENGTH, ControlWords
 
 
 class CannotDecode(CccamdError):

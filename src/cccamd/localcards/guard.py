@@ -5,18 +5,16 @@ swallows its cancellation. The first is measured and reported.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, perf_counter
 from traceback import walk_tb
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from cccamd.errors import CccamdError
 from cccamd.ids import Ident, Sid, format_sid
 from cccamd.localcards.card import (
-    SA_LENGTH,
-    UA_LENGTH,
     CannotDecode,
     CardConfig,
     CardOptions,
@@ -24,12 +22,11 @@ from cccamd.localcards.card import (
     EmmRefused,
     LocalCard,
 )
-from cccamd.localcards.stepping import StepTimer
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import SA_LENGTH, UA_LENGTH, ControlWords
 
 T = TypeVar("T")
 
-Report = Callable[[str], None]
+Tell = Callable[[str], None]
 """Takes one sentence for the operator, with the card's name in front."""
 
 _FAULTS = (Exception, SystemExit)
@@ -71,7 +68,7 @@ class GuardedCard:
         card: LocalCard,
         config: CardConfig,
         *,
-        report: Report,
+        report: Tell,
         limits: GuardLimits = GuardLimits(),
     ) -> None:
         self.config = config
@@ -161,11 +158,11 @@ class GuardedCard:
         A card that makes up a CancelledError must not look like a caller that was cancelled:
         only `Task.cancelling` tells them apart.
         """
-        timer: StepTimer[T] | None = None
+        timer: _StepTimer[T] | None = None
         limit = asyncio.timeout(duty.timeout)
         try:
             async with limit:
-                timer = StepTimer(_checked_awaitable(call()))
+                timer = _StepTimer(_checked_awaitable(call()))
                 return await timer
         except asyncio.CancelledError as cancelled:
             task = asyncio.current_task()
@@ -224,6 +221,36 @@ class GuardedCard:
         return f"raised {type(fault).__name__}{place}"
 
 
+class _StepTimer(Generic[T]):
+    """Await something and remember the longest time, in seconds, that it kept the event loop.
+
+    It hands through every value and exception unchanged, so that cancelling and
+    `asyncio.timeout` work as if it weren't there.
+    """
+
+    def __init__(self, awaited: Awaitable[T]) -> None:
+        self._awaited = awaited
+        self.longest = 0.0
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        steps = self._awaited.__await__()
+        value: Any = None
+        error: BaseException | None = None
+        while True:
+            began = perf_counter()
+            try:
+                waited_for = steps.send(value) if error is None else steps.throw(error)
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]  # StopIteration has no type
+            finally:
+                self.longest = max(self.longest, perf_counter() - began)
+            value, error = None, None
+            try:
+                value = yield waited_for
+            except BaseException as thrown:
+                error = thrown
+
+
 class _NotAsyncError(CccamdError):
     """A plug-in's method that should be a coroutine function is a plain one."""
 
@@ -245,7 +272,7 @@ async def start_card(
     config: CardConfig,
     options: CardOptions,
     *,
-    report: Report,
+    report: Tell,
     limits: GuardLimits = GuardLimits(),
 ) -> GuardedCard | None:
     """Build and start one card. None: it can't be served, and `report` was told why."""

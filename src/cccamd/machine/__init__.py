@@ -6,7 +6,6 @@ It judges nothing, and knows neither the server nor its configuration: `cccamd.w
 from cccamd.machine.addresses import (
     Addresses,
     Knock,
-    connect_time,
     knock,
     look_at_addresses,
     own_address,
@@ -24,10 +23,11 @@ from cccamd.machine.files import (
 from cccamd.machine.firewall import Ruleset, look_at_rules
 from cccamd.machine.packetfilter import Fate, FirstPacket
 from cccamd.machine.ports import PortHolder, Process, holder_of, try_to_bind
-from cccamd.machine.resources import Supply, look_at_supply
+from cccamd.machine.resources import RESERVED_FILES, Supply, look_at_supply
 from cccamd.machine.users import SystemUser, find_unit_user, group_name, user_numbered
 
 __all__ = [
+    "RESERVED_FILES",
     "Addresses",
     "Fate",
     "FileState",
@@ -43,7 +43,6 @@ __all__ = [
     "WayPart",
     "ask_time",
     "configured_servers",
-    "connect_time",
     "find_unit_user",
     "first_barrier",
     "group_name",

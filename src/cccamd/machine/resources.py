@@ -4,8 +4,12 @@ import re
 import resource
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import psutil
+
+RESERVED_FILES: Final = 128
+"""File descriptors that a server needs besides those of its clients: upstreams, logs, modules."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,16 +8,14 @@ from cccamd.net.alarm import Alarm
 from cccamd.net.backoff import Backoff
 from cccamd.net.client import Client, ConnectionLost
 from cccamd.net.connection import Connected, Connection, peer_address
-from cccamd.net.dial import Identity, Target, comes_from, dial
+from cccamd.net.dial import comes_from, dial
 from cccamd.net.failures import ConnectError, Step, explain_connect_error, explain_listen_error
-from cccamd.net.link import Link, LinkWaiting
+from cccamd.net.link import Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import FAMILY_MISSING, Listener, ListenError, open_sockets
 from cccamd.net.tasks import TaskSet
-from cccamd.net.trial import SEED_LENGTH, Trial, is_seed, try_server
 
 __all__ = [
     "FAMILY_MISSING",
-    "SEED_LENGTH",
     "Admission",
     "AdmissionLimits",
     "Alarm",
@@ -27,22 +25,18 @@ __all__ = [
     "Connected",
     "Connection",
     "ConnectionLost",
-    "Identity",
     "Link",
+    "LinkEvent",
     "LinkWaiting",
     "ListenError",
     "Listener",
     "Refusal",
     "Step",
-    "Target",
     "TaskSet",
-    "Trial",
     "comes_from",
     "dial",
     "explain_connect_error",
     "explain_listen_error",
-    "is_seed",
     "open_sockets",
     "peer_address",
-    "try_server",
 ]

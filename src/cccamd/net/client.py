@@ -6,36 +6,50 @@ The probe and the demonstration use it; upstream links have no use for futures.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Self
+from itertools import count
+from typing import Final, Generic, Self, TypeVar, assert_never
 
 from cccamd.errors import CccamdError
 from cccamd.ids import ShareId
-from cccamd.net.connection import Connection
-from cccamd.net.dial import Identity, Target, dial
+from cccamd.net.connection import Connected, Connection
+from cccamd.net.dial import dial
 from cccamd.net.failures import ConnectError, Step
-from cccamd.wire.cccam import (
-    CardAdded,
-    CardRemoved,
-    ClientProtocol,
+from cccamd.values import ControlWords, Emm, Offer, Refusal, Request
+from cccamd.wire.link import (
+    Answered,
+    ClientEvent,
+    ClientSide,
     Closed,
-    ControlWords,
-    EcmAnswered,
-    EcmRefused,
-    EcmRequest,
-    Emm,
+    CloseReason,
     EmmAcknowledged,
+    Introduced,
     LoginSucceeded,
-    Nok,
-    PartnerText,
-    ServerData,
+    OfferAdded,
+    OfferWithdrawn,
+    Peer,
+    PeerChanged,
+    Refused,
+    Remark,
+    TextReceived,
 )
 
 ASK_TIMEOUT: Final = 10.0
 """Seconds; longer than any server takes to say NOK."""
+CARDS_TIMEOUT: Final = 3.0
+"""Seconds for the first card: servers wait up to about one for a partner text before they announce
+any."""
+CARDS_QUIET: Final = 0.4
+"""Seconds without another card after which the list counts as complete."""
 
 
-Answer = ControlWords | Nok | None
+Answer = ControlWords | Refusal | None
 """Of an ECM, or None for an acknowledged EMM."""
+LOGIN_FAILURES: Final = (
+    CloseReason.LOGIN_REFUSED,
+    CloseReason.NO_ANSWER_TO_LOGIN,
+    CloseReason.BAD_LOGIN_ANSWER,
+)
+P = TypeVar("P", bound=ClientSide)
 
 
 class ConnectionLost(CccamdError, ConnectionError):
@@ -50,45 +64,51 @@ def _closes(name: str, error: BaseException) -> None:
     """An error of ours is the reason in `Closed`, which whoever waits is told."""
 
 
-class Client:
+class Client(Generic[P]):
     """One login at one server, to be awaited."""
 
-    def __init__(self, passed: Callable[[str], None]) -> None:
-        self.server: ServerData | None = None
-        self.partner: PartnerText | None = None
-        self.cards: dict[ShareId, CardAdded] = {}
+    def __init__(self, make: Callable[[float], P], passed: Callable[[str], None]) -> None:
+        self.server: Peer | None = None
+        """Who the server is; None before it has said so."""
+        self.cards: dict[ShareId, Offer] = {}
         self.closed: Closed | None = None
+        self.protocol: P
+        """The protocol object: versions, revision, capabilities."""
+        self._make = make
         self._passed = passed
+        self._tokens = count(1)
         self._reached = Step.SEED
-        self._connection: Connection[ClientProtocol]
+        self._connection: Connection[ClientEvent]
         self._changed = asyncio.Event()
         self._answers: dict[int, asyncio.Future[Answer]] = {}
 
     @classmethod
     async def connect(
-        cls, target: Target, *, identity: Identity, passed: Callable[[str], None] = _ignore
+        cls,
+        host: str,
+        port: int,
+        make: Callable[[float], P],
+        *,
+        passed: Callable[[str], None] = _ignore,
     ) -> Self:
-        """Log in; `passed` is told each step that worked.
+        """Log in with the protocol object that `make` makes, given the time.
+
+        `passed` is told each step that worked.
 
         Raises:
             ConnectError: it failed; says how far it got.
         """
-        client = cls(passed)
-        client._connection = await dial(
-            target, identity=identity, handle=client._handle, on_failure=_closes
-        )
+        client = cls(make, passed)
+        client._connection = await dial(host, port, client._new_connection)
         passed("TCP connection")
         await client._wait_for(lambda: client.server is not None)
         if client.closed is not None:
             raise ConnectError(client._failed_step(), str(client.closed))
         return client
 
-    @property
-    def protocol(self) -> ClientProtocol:
-        """The protocol object: versions, revision, capabilities."""
-        return self._connection.protocol
-
-    async def ask(self, request: EcmRequest, *, timeout: float = ASK_TIMEOUT) -> ControlWords | Nok:
+    async def ask(
+        self, request: Request, *, timeout: float = ASK_TIMEOUT
+    ) -> ControlWords | Refusal:
         """Send an ECM and wait for its answer.
 
         Raises:
@@ -96,14 +116,18 @@ class Client:
             ConnectionLost: the connection ended first.
         """
         self._require_connection()
-        answer = await self._await(self.protocol.ask(request, self._connection.now()), timeout)
+        token = next(self._tokens)
+        self.protocol.ask(token, request, self._connection.now())
+        answer = await self._await(token, timeout)
         assert answer is not None
         return answer
 
     async def send_emm(self, emm: Emm, *, timeout: float = ASK_TIMEOUT) -> None:
         """Send an EMM and wait until it is acknowledged. Raises as `ask` does."""
         self._require_connection()
-        await self._await(self.protocol.send_emm(emm, self._connection.now()), timeout)
+        token = next(self._tokens)
+        self.protocol.send_emm(token, emm, self._connection.now())
+        await self._await(token, timeout)
 
     async def wait_until(self, reached: Callable[[], bool], *, timeout: float) -> bool:
         """Wait until a condition on this client holds; whether it does in the end."""
@@ -111,6 +135,15 @@ class Client:
             async with asyncio.timeout(timeout):
                 await self._wait_for(reached)
         return reached()
+
+    async def learn_cards(self) -> None:
+        """Wait for the first card, if there is any, then until no more come."""
+        if not await self.wait_until(lambda: bool(self.cards), timeout=CARDS_TIMEOUT):
+            return
+        known = -1
+        while known != len(self.cards):
+            known = len(self.cards)
+            await asyncio.sleep(CARDS_QUIET)
 
     async def close(self) -> None:
         """Log out."""
@@ -120,15 +153,19 @@ class Client:
         if self.closed is not None:
             raise ConnectionLost(str(self.closed))
 
-    async def _await(self, ask_id: int, timeout: float) -> Answer:
+    def _new_connection(self) -> Connection[ClientEvent]:
+        self.protocol = self._make(asyncio.get_running_loop().time())
+        return Connection(self.protocol, self._handle, on_failure=_closes)
+
+    async def _await(self, token: int, timeout: float) -> Answer:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._answers[ask_id] = answer
+        self._answers[token] = answer
         self._connection.flush()
         try:
             async with asyncio.timeout(timeout):
                 return await answer
         finally:
-            self._answers.pop(ask_id, None)
+            self._answers.pop(token, None)
 
     async def _wait_for(self, reached: Callable[[], bool]) -> None:
         while not reached() and self.closed is None:
@@ -136,33 +173,37 @@ class Client:
             await self._changed.wait()
 
     def _failed_step(self) -> Step:
-        past_seed = self._reached is Step.SEED and self.protocol.seed_received
-        return Step.LOGIN if past_seed else self._reached
+        assert self.closed is not None
+        return Step.LOGIN if self.closed.reason in LOGIN_FAILURES else self._reached
 
-    def _handle(self, event: object) -> None:
+    def _handle(self, event: ClientEvent | Connected) -> None:
         match event:
-            case EcmAnswered(ask_id, answer) | EcmRefused(ask_id, answer):
-                self._settle(ask_id, answer)
-            case EmmAcknowledged(ask_id):
-                self._settle(ask_id, None)
-            case CardAdded():
-                self.cards[event.share_id] = event
-            case CardRemoved(share_id):
+            case Answered(token, answer) | Refused(token, answer):
+                self._settle(token, answer)
+            case EmmAcknowledged(token):
+                self._settle(token, None)
+            case OfferAdded(offer):
+                self.cards[offer.share_id] = offer
+            case OfferWithdrawn(share_id):
                 self.cards.pop(share_id, None)
             case LoginSucceeded():
                 self._reached = Step.INTRODUCTION
                 self._passed("login")
-            case ServerData():
-                self.server = event
+            case Introduced(peer):
+                self.server = peer
                 self._passed("server data")
-            case PartnerText():
-                self.partner = event
+            case PeerChanged(peer):
+                self.server = peer
             case Closed():
                 self._end(event)
+            case Connected() | TextReceived() | Remark():
+                pass
+            case _:
+                assert_never(event)
         self._changed.set()
 
-    def _settle(self, ask_id: int, answer: Answer) -> None:
-        future = self._answers.get(ask_id)
+    def _settle(self, token: int, answer: Answer) -> None:
+        future = self._answers.get(token)
         if future is not None and not future.done():
             future.set_result(answer)
 

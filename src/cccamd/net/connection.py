@@ -13,7 +13,7 @@ from typing import Generic, TypeVar, cast
 
 from cccamd.ids import format_endpoint, unwrap_address
 from cccamd.net.alarm import Alarm
-from cccamd.wire.cccam import Closed, CloseReason, Protocol, State
+from cccamd.wire.link import Closed, CloseReason, SansIo, State
 
 WRITE_BUFFER_LIMIT = 256 * 1024
 """Bytes that a peer may leave unread; an honest one reads twenty bytes at once."""
@@ -26,7 +26,7 @@ DEAD_PEER_MILLISECONDS = 30_000
 _TCP_INFO = struct.Struct("=68xII")
 """Linux's `struct tcp_info` up to `tcpi_rtt` and `tcpi_rttvar`, in microseconds."""
 
-P = TypeVar("P", bound=Protocol)
+E = TypeVar("E")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Connected:
     address: str
 
 
-class Connection(asyncio.Protocol, Generic[P]):
-    """A protocol object with a socket, a clock and a timer.
+class Connection(asyncio.Protocol, Generic[E]):
+    """A protocol object with a socket, a clock and a timer; `E` is what the object may tell.
 
     `handle` gets each event in order: first `Connected`, last `Closed`, each exactly once;
     after `close` nothing but `Closed` follows. Whoever makes the protocol object send
@@ -49,8 +49,8 @@ class Connection(asyncio.Protocol, Generic[P]):
 
     def __init__(
         self,
-        protocol: P,
-        handle: Callable[[object], None],
+        protocol: SansIo[E],
+        handle: Callable[[E | Connected | Closed], None],
         *,
         on_failure: Callable[[str, BaseException], None],
     ) -> None:
@@ -64,6 +64,7 @@ class Connection(asyncio.Protocol, Generic[P]):
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._alarm = Alarm(self._on_alarm)
+        self._closing: Closed | None = None
         self._closed_reported = False
         self._failed = False
         self._handling = False
@@ -79,6 +80,11 @@ class Connection(asyncio.Protocol, Generic[P]):
     def when_ended(self, act: Callable[[], None]) -> None:
         """Let somebody give back what this connection holds: called once, whatever failed."""
         self._on_end = act
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is over; the handler may not have been told yet."""
+        return self._closing is not None or self.protocol.state is State.CLOSED
 
     def now(self) -> float:
         """The clock that the protocol object is fed with."""
@@ -115,7 +121,8 @@ class Connection(asyncio.Protocol, Generic[P]):
 
     def close(self, reason: CloseReason = CloseReason.LOCAL, detail: str = "") -> None:
         """End the connection; `Closed` follows through the handler."""
-        self.protocol.close(reason, detail)
+        if not self.is_closed:
+            self._closing = Closed(reason, detail)
         self.flush()
 
     def attempt(self, act: Callable[[], object]) -> None:
@@ -128,7 +135,8 @@ class Connection(asyncio.Protocol, Generic[P]):
     def fail(self, error: Exception) -> None:
         """End the connection because of an error of ours, which is reported."""
         self._on_failure(f"the connection of {self.peer}", error)
-        self.protocol.close(CloseReason.INTERNAL_ERROR, type(error).__name__)
+        if not self.is_closed:
+            self._closing = Closed(CloseReason.INTERNAL_ERROR, type(error).__name__)
         if not self._failed:
             self._failed = True
             self.flush()
@@ -151,11 +159,10 @@ class Connection(asyncio.Protocol, Generic[P]):
         self.flush()
 
     def eof_received(self) -> None:
-        self.attempt(lambda: self.protocol.receive_eof(self._loop.time()))
-        self.flush()
+        self._receive_eof("")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.eof_received()
+        self._receive_eof(exc.strerror or "" if isinstance(exc, OSError) else "")
         self._transport = None
         self.flush()
         self._alarm.cancel()
@@ -167,30 +174,41 @@ class Connection(asyncio.Protocol, Generic[P]):
         set_socket_options(self._transport.get_extra_info("socket"))
         self._handle(Connected(self.address))
 
+    def _receive_eof(self, why: str) -> None:
+        self.attempt(lambda: self.protocol.receive_eof(self._loop.time(), why))
+        self.flush()
+
     def _handle_events(self) -> None:
         self._handling = True
         try:
-            while events := self.protocol.events_received():
+            while self._closing is None and (events := self.protocol.events_received()):
                 for event in events:
                     try:
                         self._pass_on(event)
                     except Exception as error:
                         self.fail(error)
+            if self._closing is not None:
+                self._tell_of_end(self._closing)
         finally:
             self._handling = False
 
-    def _pass_on(self, event: object) -> None:
+    def _pass_on(self, event: E | Closed) -> None:
         if isinstance(event, Closed):
-            if self._closed_reported:
-                return
-            self._closed_reported = True
-            try:
-                self._handle(event)
-            finally:
-                if self._on_end is not None:
-                    self._on_end()
-        elif self.protocol.state is not State.CLOSED:  # not closed by an event before this one
-            self._handle(event)
+            self._closing = self._closing or event
+        elif self._closing is None and self.protocol.state is not State.CLOSED:
+            self._handle(event)  # else it was closed while an event before this one was handled
+
+    def _tell_of_end(self, closed: Closed) -> None:
+        if self._closed_reported:
+            return
+        self._closed_reported = True
+        try:
+            self._handle(closed)
+        except Exception as error:
+            self.fail(error)
+        finally:
+            if self._on_end is not None:
+                self._on_end()
 
     def _write(self) -> None:
         data = self.protocol.data_to_send()
@@ -202,7 +220,7 @@ class Connection(asyncio.Protocol, Generic[P]):
             if transport.get_write_buffer_size() > WRITE_BUFFER_LIMIT:
                 self._drop_reader(transport)
                 return
-        if self.protocol.state is State.CLOSED:
+        if self.is_closed:
             self._end(transport)
         else:
             self._alarm.set(self.protocol.next_deadline())
@@ -214,7 +232,9 @@ class Connection(asyncio.Protocol, Generic[P]):
 
     def _drop_reader(self, transport: asyncio.Transport) -> None:
         transport.abort()
-        self.protocol.close(CloseReason.NOT_READING, f"{WRITE_BUFFER_LIMIT // 1024} KiB unread")
+        if not self.is_closed:
+            detail = f"{WRITE_BUFFER_LIMIT // 1024} KiB unread"
+            self._closing = Closed(CloseReason.NOT_READING, detail)
         self._handle_events()
 
     def _on_alarm(self) -> None:

@@ -1,32 +1,36 @@
-"""One upstream: log in, stay logged in, come back after trouble."""
+"""One upstream: log in, stay logged in, come back after trouble.
+
+Theory of operation. A link is always in one `LinkState`:
+
+    CONNECTING  the name is resolved and a TCP connection made; a failure leads to WAITING
+    LOGGING_IN  there is a connection (`Connected`), the protocol object does the rest
+    UP          the server has introduced itself (`Introduced`): it may be asked
+    WAITING     an attempt failed or a login ended (`Closed`): `LinkWaiting` tells how long;
+                the delay grows with each failure and starts anew after a good while UP
+
+`ask`, `send_emm` and `forget` may be called at any time; outside of UP they raise
+`ConnectionError`, or have nothing to forget. What was asked and not answered when a login ends
+is the caller's to give up: no answer follows. Whatever the handler raises ends that login, never
+the link.
+"""
 
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
 
 from cccamd.facts import LinkState
+from cccamd.ids import format_endpoint
 from cccamd.net.backoff import Backoff
 from cccamd.net.connection import Connected, Connection
-from cccamd.net.dial import Identity, Target, dial
+from cccamd.net.dial import dial
 from cccamd.net.failures import ConnectError
-from cccamd.wire.cccam import (
-    ChallengeReceived,
-    ClientProtocol,
-    Closed,
-    Command,
-    EcmRequest,
-    Emm,
-    ServerData,
-    State,
-    Version,
-)
+from cccamd.values import Emm, Request
+from cccamd.wire.link import ClientEvent, ClientSide, Closed, Introduced, State
 
 WELL_AFTER: Final = 30.0
 """Seconds of a login after which the next failure counts as the first again."""
-CHECK_FREE_VERSION: Final = Version(2, 0, 11)
-"""Original servers do not test clients that announce it (docs/protocol.md section 5, 0x0E)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,70 +41,72 @@ class LinkWaiting:
     delay: float
 
 
-class Link:
+LinkEvent = ClientEvent | Connected | LinkWaiting
+P = TypeVar("P", bound=ClientSide)
+
+
+class Link(Generic[P]):
     """Keeps one login at one server alive, for ever; names are resolved at each attempt.
 
-    `handle` gets all protocol events, `Closed` at each end, and `LinkWaiting` before each
-    pause.
+    `make` makes the protocol object of each attempt, given the time. `handle` gets all its
+    events, `Closed` at each end, and `LinkWaiting` before each pause.
     """
 
     def __init__(
         self,
-        target: Target,
+        host: str,
+        port: int,
+        make: Callable[[float], P],
         *,
-        identity: Identity,
-        handle: Callable[[object], None],
+        handle: Callable[[LinkEvent], None],
         on_failure: Callable[[str, BaseException], None],
         backoff: Backoff | None = None,
     ) -> None:
-        self.target = target
+        self.address = format_endpoint(host, port)
+        """Host and port as logs name them."""
+        self._host, self._port = host, port
         self.state = LinkState.WAITING
         self.last_failure = ""
         self.peer_address = ""
         """The address that the host's name led to."""
-        self._identity = identity
+        self.protocol: P | None = None
+        """The protocol object of the present login, if there is one."""
+        self._make = make
         self._handle = handle
         self._on_failure = on_failure
         self._backoff = backoff or Backoff()
-        self._connection: Connection[ClientProtocol] | None = None
+        self._connection: Connection[ClientEvent] | None = None
         self._ended = asyncio.Event()
         self._closed: Closed | None = None
-        self._checked = False
 
     def __repr__(self) -> str:
-        return f"<Link {self.target.address} {self.state.value}>"
-
-    @property
-    def protocol(self) -> ClientProtocol | None:
-        """The protocol object of the present login, if there is one."""
-        return self._connection.protocol if self._connection is not None else None
+        return f"<Link {self.address} {self.state.value}>"
 
     @property
     def is_up(self) -> bool:
         """Whether ECMs can be asked now."""
         return self.state is LinkState.UP
 
-    def ask(self, request: EcmRequest) -> int:
-        """Send an ECM; its answer comes as an event with the id returned.
+    def ask(self, token: int, request: Request) -> None:
+        """Send an ECM; its answer comes as an event with the token.
 
         Raises:
-            LocalProtocolError, ValueError: as `ClientProtocol.ask`.
+            ConnectionError: the link is not up.
+            ValueError: the ECM does not fit into a message.
         """
-        connection = self._require_connection()
-        ask_id = connection.protocol.ask(request, connection.now())
+        connection, protocol = self._require_login()
+        protocol.ask(token, request, connection.now())
         connection.flush()
-        return ask_id
 
-    def send_emm(self, emm: Emm) -> int:
-        """Send an EMM; `EmmAcknowledged` comes as an event with the id returned."""
-        connection = self._require_connection()
-        ask_id = connection.protocol.send_emm(emm, connection.now())
+    def send_emm(self, token: int, emm: Emm) -> None:
+        """Send an EMM; `EmmAcknowledged` comes as an event with the token. Raises as `ask`."""
+        connection, protocol = self._require_login()
+        protocol.send_emm(token, emm, connection.now())
         connection.flush()
-        return ask_id
 
-    def forget(self, ask_id: int) -> bool:
+    def forget(self, token: int) -> bool:
         """Drop a question that still waits for its turn; whether there was one."""
-        return self._connection is not None and self._connection.protocol.forget(ask_id)
+        return self.protocol is not None and self.protocol.forget(token)
 
     async def run(self) -> None:
         """Connect, stay, wait, again; until cancelled."""
@@ -122,44 +128,41 @@ class Link:
         try:
             self._handle(waiting)
         except Exception as error:
-            self._on_failure(f"the link to {self.target.address}", error)
+            self._on_failure(f"the link to {self.address}", error)
 
     async def _attempt(self) -> str:
         """Connect and stay until the end; return why it ended."""
         self.state = LinkState.CONNECTING
         self._ended.clear()
         try:
-            self._connection = await dial(
-                self._announcing(),
-                identity=self._identity,
-                handle=self._on_event,
-                on_failure=self._on_failure,
-            )
+            self._connection = await dial(self._host, self._port, self._new_connection)
         except ConnectError as error:
             return str(error)
         await self._ended.wait()
-        self._connection = None
+        self._connection = self.protocol = None
         return str(self._closed)
 
-    def _announcing(self) -> Target:
-        return replace(self.target, version=CHECK_FREE_VERSION) if self._checked else self.target
+    def _new_connection(self) -> Connection[ClientEvent]:
+        self.protocol = self._make(asyncio.get_running_loop().time())
+        return Connection(self.protocol, self._on_event, on_failure=self._on_failure)
 
-    def _on_event(self, event: object) -> None:
+    def _on_event(self, event: ClientEvent | Connected) -> None:
         match event:
             case Connected(address):
                 self.peer_address = address
                 self.state = LinkState.LOGGING_IN
-            case ServerData():
+            case Introduced():
                 self.state = LinkState.UP
-            case ChallengeReceived(Command.CLIENT_CHECK_0E):
-                self._checked = True
             case Closed():
                 self.state = LinkState.WAITING
                 self._closed = event
                 self._ended.set()
+            case _:
+                pass
         self._handle(event)
 
-    def _require_connection(self) -> Connection[ClientProtocol]:
-        if self._connection is None or self._connection.protocol.state is not State.OPEN:
-            raise ConnectionError(f"{self.target.address} is not connected")
-        return self._connection
+    def _require_login(self) -> tuple[Connection[ClientEvent], P]:
+        connection, protocol = self._connection, self.protocol
+        if connection is None or protocol is None or protocol.state is not State.OPEN:
+            raise ConnectionError(f"{self.address} is not connected")
+        return connection, protocol

@@ -10,7 +10,7 @@ from cccamd.errors import CccamdError
 from cccamd.net.admission import Admission, Refusal
 from cccamd.net.connection import peer_address
 from cccamd.net.failures import explain_listen_error
-from cccamd.wire.cccam import CloseReason
+from cccamd.wire.link import CloseReason
 
 BACKLOG: Final = 1024
 """Connections that the kernel keeps for us while we are busy."""

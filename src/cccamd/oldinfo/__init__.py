@@ -4,5 +4,14 @@ from cccamd.oldinfo.infoport import InfoListener
 from cccamd.oldinfo.oldpages import old_page_routes
 from cccamd.oldinfo.oldtables import Look
 from cccamd.oldinfo.telnet import TelnetDialogue, telnet_refusal
+from cccamd.oldinfo.words import heading, home_block
 
-__all__ = ["InfoListener", "Look", "TelnetDialogue", "old_page_routes", "telnet_refusal"]
+__all__ = [
+    "InfoListener",
+    "Look",
+    "TelnetDialogue",
+    "heading",
+    "home_block",
+    "old_page_routes",
+    "telnet_refusal",
+]

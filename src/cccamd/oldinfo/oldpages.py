@@ -23,7 +23,7 @@ from cccamd.oldinfo.oldtables import (
     servers_text,
     shares_text,
 )
-from cccamd.web import heading
+from cccamd.oldinfo.words import heading
 
 TITLE: Final = "CCcam info pages"
 """What all these pages are called; one reader deletes just these words."""

@@ -18,9 +18,25 @@ from cccamd.facts import (
     SourceStatus,
     is_active,
 )
-from cccamd.ids import Caid, Ident, format_node_id
-from cccamd.oldinfo.cells import Column, clean_word, draw_table, ratio, system_name, unique_words
-from cccamd.web import clean, duration
+from cccamd.ids import (
+    Caid,
+    Ident,
+    format_caid,
+    format_ident,
+    format_node_id,
+    format_service,
+    format_short,
+)
+from cccamd.oldinfo.words import (
+    Column,
+    clean,
+    clean_word,
+    draw_table,
+    duration,
+    ratio,
+    system_name,
+    unique_words,
+)
 
 _TYPES: Final = {SourceKind.CCCAM: "CCcam-s2s"}
 _RESULTS: Final = {
@@ -129,7 +145,7 @@ def _last_used_share(client: ClientStatus) -> str:
     if service is None or result is None:
         return ""
     name = clean(service.name or "")
-    numbers = f"{service.caid:04x}:{service.ident:06x}:{service.sid:04x}"
+    numbers = format_service(service.caid, service.ident, service.sid).lower()
     return f"{name or numbers} {_RESULTS[result]}"
 
 
@@ -145,7 +161,8 @@ def _share_rows(named: Iterable[_NamedClient]) -> Iterator[tuple[str, str]]:
 
 def _use(use: ShareUse) -> str:
     kind = "local" if use.local else "remote"
-    return f"{kind} {use.caid:04x}:{use.ident:06x} {ratio(use.asked, use.answered)}"
+    system = f"{format_caid(use.caid)}:{format_ident(use.ident)}".lower()
+    return f"{kind} {system} {ratio(use.asked, use.answered)}"
 
 
 def servers_text(snapshot: Snapshot) -> str:
@@ -191,9 +208,9 @@ def _card_row(card: CardStatus, server: SourceStatus | None, snapshot: Snapshot)
     return (
         clean_word(card.source).replace(":", "_") if own else clean_word(card.source),
         "local" if server is None else _TYPES.get(server.kind, server.kind.value),
-        f"{card.caid:x}",
+        format_short(card.caid),
         system_name(card.caid),
-        ",".join(f"{ident:x}" for ident in card.idents),
+        ",".join(format_short(ident) for ident in card.idents),
         f"{0 if own else card.hop}   {card.reshare}",  # readers split at just three blanks
         _nodes(card, server, snapshot),
     )
@@ -202,9 +219,11 @@ def _card_row(card: CardStatus, server: SourceStatus | None, snapshot: Snapshot)
 def _nodes(card: CardStatus, server: SourceStatus | None, snapshot: Snapshot) -> str:
     """The nodes on the way to a card. The last is the card's own, as readers expect."""
     if server is None:
-        return f"{format_node_id(snapshot.node_id)}_{card.own_share_id:x}"
+        return f"{format_node_id(snapshot.node_id)}_{format_short(card.own_share_id)}"
     path = card.path or ((server.node_id,) if server.node_id else ())
-    return ",".join(f"{format_node_id(node)}_{card.share_id:x}" for node in reversed(path))
+    return ",".join(
+        f"{format_node_id(node)}_{format_short(card.share_id)}" for node in reversed(path)
+    )
 
 
 def providers_text(snapshot: Snapshot, look: Look) -> str:
@@ -216,8 +235,8 @@ def providers_text(snapshot: Snapshot, look: Look) -> str:
 
 def _provider_row(caid: Caid, ident: Ident, look: Look) -> tuple[str, ...]:
     return (
-        f"{caid:x}",
-        f"{ident:x}" if ident else "",
+        format_short(caid),
+        format_short(ident) if ident else "",
         clean(look.provider_name(caid, ident) or "") or "Unknown",
         system_name(caid),
     )
@@ -245,6 +264,6 @@ def _entitlement(source: SourceStatus, cards: tuple[CardStatus, ...]) -> str:
 
 
 def _card_lines(card: CardStatus) -> Iterator[str]:
-    yield f"caid: {card.caid:04x} system: {system_name(card.caid)}"
+    yield f"caid: {format_caid(card.caid).lower()} system: {system_name(card.caid)}"
     for ident in card.idents:
-        yield f"provider: {ident:06x}"
+        yield f"provider: {format_ident(ident).lower()}"

@@ -20,7 +20,8 @@ from cccamd.facts import Snapshot
 from cccamd.ids import parse_address
 from cccamd.oldinfo.oldpages import OLD_TEXTS
 from cccamd.oldinfo.oldtables import Look
-from cccamd.web import Login, home_lines, version_word
+from cccamd.oldinfo.words import home_lines, version_word
+from cccamd.setup.cccamcfg import InfoPort
 
 GREETING: Final = "Welcome to the CCcam information client.\n"
 """One reader waits for exactly these words."""
@@ -56,9 +57,9 @@ def telnet_answer(command: str, snapshot: Snapshot, look: Look) -> str:
     return f"\n{version}{OLD_TEXTS[name](snapshot, look)}\n"
 
 
-def telnet_refusal(address: str, login: Login, admits: Callable[[str], bool]) -> str:
+def telnet_refusal(address: str, login: InfoPort, admits: Callable[[str], bool]) -> str:
     """Why an address gets no answers at all; empty: it may go on."""
-    if not login.is_needed:
+    if not login.is_protected:
         return "" if _is_loopback(address) else _NO_LOGIN_SET
     if login.username is None or login.password is None:
         return _HALF_A_LOGIN
@@ -73,14 +74,14 @@ def _is_loopback(address: str) -> bool:
 
 
 class TelnetDialogue:
-    """One connection, line by line. `cccamd.net.InfoListener` gives it the lines."""
+    """One connection, line by line. `InfoListener` gives it the lines."""
 
     def __init__(
         self,
         *,
         snapshot: Callable[[], Snapshot],
         look: Callable[[], Look],
-        login: Login,
+        login: InfoPort,
         refusal: str = "",
         wrong_login_delay: float = _WRONG_LOGIN_DELAY,
     ) -> None:
@@ -91,10 +92,10 @@ class TelnetDialogue:
         self._look = look
         self._login = login
         self._delay = wrong_login_delay
-        self._wanted = ["username", "password", "command"] if login.is_needed else ["command"]
+        self._wanted = ["username", "password", "command"] if login.is_protected else ["command"]
         self._username = b""
-        self._logged_in = not login.is_needed
-        if login.is_needed and not refusal:
+        self._logged_in = not login.is_protected
+        if login.is_protected and not refusal:
             self.greeting += b"Username: "
 
     async def hear(self, line: bytes) -> bytes:

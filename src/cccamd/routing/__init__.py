@@ -1,6 +1,6 @@
 """Where an ECM goes: pure decisions, `now` is an argument, actions are values.
 
-`Router` takes requests and answers and says what to do. Why: docs/design/routing.md.
+`Router` decides about ECMs, `EmmGate` about EMMs, `CloneDetector` finds copied installations.
 """
 
 from cccamd.routing.actions import (
@@ -8,19 +8,22 @@ from cccamd.routing.actions import (
     Action,
     Ask,
     AskId,
+    ClientId,
     Deliver,
+    Known,
+    LookUp,
     LoopDetected,
     Refuse,
+    Settled,
+    Store,
     Waiter,
 )
+from cccamd.routing.cache import CwCache
 from cccamd.routing.clones import CloneDetected, CloneDetector
 from cccamd.routing.emms import EmmGate, EmmVerdict
 from cccamd.routing.health import SourceTraits
-from cccamd.routing.keys import Refusal
-from cccamd.routing.priorities import Priorities, System
-from cccamd.routing.ranking import Rank, Ranked
-from cccamd.routing.router import Router
-from cccamd.routing.settings import RouterSettings
+from cccamd.routing.ranking import Priorities, Rank, Ranked
+from cccamd.routing.router import Router, RouterSettings
 from cccamd.routing.trace import Choice, Event, Result, Step, Trace
 
 __all__ = [
@@ -29,24 +32,28 @@ __all__ = [
     "Ask",
     "AskId",
     "Choice",
+    "ClientId",
     "CloneDetected",
     "CloneDetector",
+    "CwCache",
     "Deliver",
     "EmmGate",
     "EmmVerdict",
     "Event",
+    "Known",
+    "LookUp",
     "LoopDetected",
     "Priorities",
     "Rank",
     "Ranked",
-    "Refusal",
     "Refuse",
     "Result",
     "Router",
     "RouterSettings",
+    "Settled",
     "SourceTraits",
     "Step",
-    "System",
+    "Store",
     "Trace",
     "Waiter",
 ]

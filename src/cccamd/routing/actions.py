@@ -1,19 +1,56 @@
-"""What the router tells its caller to do.
+"""What the router tells its caller to do, and what the caller names things by: values only.
 
 Tuples and not dataclasses: they are made for every single ECM.
 """
 
-from collections.abc import Hashable
 from typing import NamedTuple, NewType
 
-from cccamd.cards import Card, SourceId
+from cccamd.cards import Candidates, Card, SourceId
 from cccamd.ids import NodeId
-from cccamd.routing.trace import Trace
-from cccamd.wire.cccam import ControlWords, EcmRequest, Nok
+from cccamd.routing.trace import Log, Trace
+from cccamd.values import ControlWords, Fingerprint, Refusal, Request
 
 AskId = NewType("AskId", int)
-Waiter = Hashable
-"""Whatever the caller names one request of one client by, for instance (session, flag)."""
+"""One question to one source. It is the token that goes through link and protocol and back."""
+ClientId = NewType("ClientId", int)
+"""One connection of one client, as the exchange numbers them."""
+
+
+class Waiter(NamedTuple):
+    """One request of one client: where to deliver, and what the client calls it there."""
+
+    client: ClientId
+    token: int
+
+
+class LookUp(NamedTuple):
+    """Ask the cache for an ECM; report to `looked_up` what it knows."""
+
+    waiter: Waiter
+    request: Request
+    fingerprint: Fingerprint
+    candidates: Candidates
+    node_id: NodeId | None
+    """The program that asks, if its protocol knows such a thing."""
+
+
+class Known(NamedTuple):
+    """What a cache knows of an ECM."""
+
+    cw: ControlWords
+    cards: tuple[Card, ...]
+    """Those that gave it: it is for whoever may see one of them."""
+    log: Log
+    """How it went when it was asked."""
+
+
+class Store(NamedTuple):
+    """Keep an answer as told by a card."""
+
+    fingerprint: Fingerprint
+    card: Card
+    cw: ControlWords
+    log: Log
 
 
 class Ask(NamedTuple):
@@ -22,7 +59,18 @@ class Ask(NamedTuple):
     ask_id: AskId
     source: SourceId
     card: Card
-    request: EcmRequest
+    request: Request
+
+
+class Settled(NamedTuple):
+    """Something to count: an ask that went out has ended."""
+
+    ask_id: AskId
+    source: SourceId
+    request: Request
+    refusal: Refusal | None
+    """None: it gave a CW, right or wrong."""
+    seconds: float
 
 
 class Deliver(NamedTuple):
@@ -37,7 +85,7 @@ class Refuse(NamedTuple):
     """Answer a waiter that there are none."""
 
     waiter: Waiter
-    nok: Nok
+    refusal: Refusal
     trace: Trace
 
 
@@ -49,6 +97,7 @@ class Abandon(NamedTuple):
     """
 
     ask_id: AskId
+    source: SourceId
 
 
 class LoopDetected(NamedTuple):
@@ -58,10 +107,9 @@ class LoopDetected(NamedTuple):
     comes through that client. It was not made to wait for itself.
     """
 
-    waiter: Waiter
     node_id: NodeId
     source: SourceId
     card: Card
 
 
-Action = Ask | Deliver | Refuse | Abandon | LoopDetected
+Action = LookUp | Store | Ask | Settled | Deliver | Refuse | Abandon | LoopDetected

@@ -1,50 +1,95 @@
-"""Control words that were told lately, and by which cards."""
+"""Control words that were told lately, by which cards, and which of them are wrong."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from enum import Enum
 
-from cccamd.cards import Card
-from cccamd.routing.keys import EcmKey
-from cccamd.routing.trace import Log
-from cccamd.wire.cccam import ControlWords
+from cccamd.routing.actions import Known, Store
+from cccamd.values import ControlWords, Fingerprint, Service
+
+SERVICES_LIMIT = 2000
+"""A bound for memory: the oldest service is forgotten."""
+
+
+class Flaw(Enum):
+    """What is wrong with a CW."""
+
+    ZERO = "all zero"
+    CHECKSUM = "wrong checksum"
+    REPEATED = "the CW of the period before"
 
 
 @dataclass(slots=True)
-class CacheEntry:
-    """One answer. It is for those who may see one of the cards that gave it."""
+class _Last:
+    fingerprint: Fingerprint
+    raw: bytes
+    constant: bool = False
+    """Whether the service has the same CW in every period: then repeating is right."""
 
-    cw: ControlWords
-    cards: list[Card]
-    log: Log
-    expires_at: float
+
+class Verification:
+    """Looks at each CW, and remembers the last right one of each service."""
+
+    def __init__(self, *, check_checksums: bool) -> None:
+        self._check_checksums = check_checksums
+        self._last: dict[Service, _Last] = {}
+
+    def flaw(self, service: Service, fingerprint: Fingerprint, cw: ControlWords) -> Flaw | None:
+        """What is wrong with an answer, if it shows."""
+        if cw.is_zero:
+            return Flaw.ZERO
+        if self._check_checksums and not cw.checksums_valid:
+            return Flaw.CHECKSUM
+        last = self._last.get(service)
+        if last and last.raw == cw.raw and not last.constant and last.fingerprint != fingerprint:
+            return Flaw.REPEATED
+        return None
+
+    def accept(self, service: Service, fingerprint: Fingerprint, cw: ControlWords) -> None:
+        """Remember a CW that was taken for right, also after a suspicion."""
+        if not service.sid:
+            # Without a service nothing says which ECM follows which.
+            return
+        last = self._last.get(service)
+        if last is None:
+            if len(self._last) >= SERVICES_LIMIT:
+                del self._last[next(iter(self._last))]
+            self._last[service] = _Last(fingerprint, cw.raw)
+        elif last.fingerprint != fingerprint:
+            last.constant = last.raw == cw.raw
+            last.fingerprint, last.raw = fingerprint, cw.raw
 
 
 class CwCache:
     """A bounded cache; all entries live equally long, so the oldest is the first to go."""
 
-    def __init__(self, *, limit: int, lifetime: float) -> None:
+    def __init__(self, *, limit: int = 2000, lifetime: float = 15.0) -> None:
+        """`lifetime` in seconds: one crypto period and some of the next."""
         self._limit = limit
         self._lifetime = lifetime
-        self._entries: OrderedDict[EcmKey, CacheEntry] = OrderedDict()
+        # With the time at which each expires.
+        self._entries: OrderedDict[Fingerprint, tuple[Known, float]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: EcmKey, now: float) -> CacheEntry | None:
+    def get(self, fingerprint: Fingerprint, now: float) -> Known | None:
         """The answer to an ECM, if it is still fresh."""
-        entry = self._entries.get(key)
-        return entry if entry and entry.expires_at > now else None
+        entry = self._entries.get(fingerprint)
+        return entry[0] if entry and entry[1] > now else None
 
-    def put(self, key: EcmKey, card: Card, cw: ControlWords, log: Log, now: float) -> None:
+    def put(self, store: Store, now: float) -> None:
         """Keep an answer. A second card that says the same widens who may have it."""
+        fingerprint, card, cw, log = store
         entries = self._entries
-        entry = entries.get(key)
-        if entry and entry.expires_at > now:
-            if entry.cw == cw:
-                entry.cards.append(card)
+        entry = entries.get(fingerprint)
+        if entry and entry[1] > now:
+            known, expires_at = entry
+            if known.cw == cw:
+                entries[fingerprint] = known._replace(cards=(*known.cards, card)), expires_at
             return
         if entry:
-            del entries[key]
+            del entries[fingerprint]
         elif len(entries) >= self._limit:
             entries.popitem(last=False)
-        entries[key] = CacheEntry(cw, [card], log, now + self._lifetime)
+        entries[fingerprint] = Known(cw, (card,), log), now + self._lifetime

@@ -1,14 +1,94 @@
 """Which card is asked next for a waiter, and what to say when there is none."""
 
-from cccamd.cards import Card
+from dataclasses import dataclass
+
+from cccamd.cards import Card, SourceId
+from cccamd.routing.flights import Flight, Waiting
 from cccamd.routing.health import Health
-from cccamd.routing.inflight import Flight, Waiting
-from cccamd.routing.keys import Refusal
-from cccamd.routing.pauses import Pauses
-from cccamd.routing.priorities import Priorities
-from cccamd.routing.ranking import Ranked, rank_card
+from cccamd.routing.ranking import Priorities, Ranked, rank_card
 from cccamd.routing.trace import Event
-from cccamd.wire.cccam import Nok
+from cccamd.values import Refusal, Service
+
+FIRST_PAUSE = {Refusal.CANNOT_DECODE: 8.0, Refusal.PASSING: 1.0}
+"""Seconds. Both are below a crypto period of 10 s, so that the next ECM gets a new try."""
+LONGEST_PAUSE = {Refusal.CANNOT_DECODE: 300.0, Refusal.PASSING: 8.0}
+GROWTH = 2.0
+PAUSES_LIMIT = 10_000
+"""A bound for memory: the oldest is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A card is left alone for a service; afterwards it is asked last until it answers again."""
+
+    until: float
+    length: float
+    refusal: Refusal
+
+
+class Pauses:
+    """The pauses of all cards. They end with an answer, or when the card is announced anew."""
+
+    def __init__(self) -> None:
+        self._pauses: dict[tuple[Card, Service], Pause] = {}
+
+    def __len__(self) -> int:
+        return len(self._pauses)
+
+    def get(self, card: Card, service: Service) -> Pause | None:
+        """The pause of a card for a service, running or over."""
+        return self._pauses.get((card, service))
+
+    def rests(self, card: Card, service: Service, now: float) -> bool:
+        """Whether a card is to be left alone for a service now."""
+        pause = self.get(card, service)
+        return pause is not None and pause.until > now
+
+    def start(self, card: Card, service: Service, refusal: Refusal, now: float) -> None:
+        """Note a refusal: a pause begins, longer than the last one was."""
+        if not service.sid:
+            # The service is unknown: this refusal says nothing about the others without one.
+            return
+        last = self._pauses.pop((card, service), None)
+        length = FIRST_PAUSE[refusal]
+        if last and last.refusal is refusal:
+            length = min(last.length * GROWTH, LONGEST_PAUSE[refusal])
+        if len(self._pauses) >= PAUSES_LIMIT:
+            del self._pauses[next(iter(self._pauses))]
+        self._pauses[card, service] = Pause(now + length, length, refusal)
+
+    def end(self, card: Card, service: Service) -> None:
+        """Note an answer."""
+        if self._pauses:
+            self._pauses.pop((card, service), None)
+
+    def forget(self, source: SourceId) -> None:
+        """Drop all pauses of a source that is gone: its cards come back as new ones."""
+        for key in [key for key in self._pauses if key[0].source == source]:
+            del self._pauses[key]
+
+
+SAVED_LIMIT = 10.0
+"""So many extra requests may be saved up: a burst after a quiet hour stays a burst."""
+
+
+class HedgeBudget:
+    """Each request saves a share of an extra one; an extra one needs a whole."""
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._saved = min(1.0, share * SAVED_LIMIT)
+
+    def save(self) -> None:
+        """A request was asked for the first time."""
+        self._saved = min(self._saved + self._share, SAVED_LIMIT)
+
+    def spend(self) -> bool:
+        """Take an extra request out; False when there is none."""
+        if self._saved < 1.0:
+            return False
+        self._saved -= 1.0
+        return True
 
 
 class Chooser:
@@ -40,8 +120,8 @@ class Chooser:
         waiting.flight.log.append((now, ranked))
         return ranked[0].card
 
-    def nok(self, waiting: Waiting) -> Nok:
-        """NOK2 when each card that fits cannot decode the service; else NOK1 (13.8)."""
+    def refusal(self, waiting: Waiting) -> Refusal:
+        """What to say: that no card can decode the service only if that is true of each (13.8)."""
         flight = waiting.flight
         for card in waiting.candidates.cards:
             if self.priorities.ignores(card, flight.service):
@@ -50,9 +130,9 @@ class Chooser:
             if card not in flight.tried:
                 pause = self.pauses.get(card, flight.service)
                 refusal = pause.refusal if pause else None
-            if refusal is not Refusal.NOT_DECODED:
-                return Nok.NOK1
-        return Nok.NOK2
+            if refusal is not Refusal.CANNOT_DECODE:
+                return Refusal.PASSING
+        return Refusal.CANNOT_DECODE
 
     def explain_none(self, waiting: Waiting, now: float) -> None:
         """Note in the flight's log why cards that fit were not even asked."""

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from cccamd.ids import NodeId
-from cccamd.wire.cccam import SHARED_NODE_IDS
+from cccamd.ids import SHARED_NODE_IDS, NodeId
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from enum import Enum
 from hashlib import blake2b
 
 from cccamd.cards import Card
+from cccamd.routing.actions import ClientId
 
 REPEAT_INTERVAL = 60.0
 """Seconds in which the same EMM is passed to the same card once: all clients hear the carousel."""
@@ -55,17 +56,17 @@ class Bucket:
 
 
 class EmmGate:
-    """Decides about EMMs; remembers what went through. Clients are named by any hashable."""
+    """Decides about EMMs; remembers what went through."""
 
     def __init__(self, *, global_emms: int = 2) -> None:
         self.global_emms = global_emms
         """GLOBAL EMM: 0 none, 1 a few, 2 all."""
         self._passed: OrderedDict[tuple[int, bytes], float] = OrderedDict()
-        self._clients: dict[object, Bucket] = {}
+        self._clients: dict[ClientId, Bucket] = {}
         self._globals: dict[int, Bucket] = {}
 
     def decide(
-        self, client: object, card: Card | None, emm: bytes, *, allowed: bool, now: float
+        self, client: ClientId, card: Card | None, emm: bytes, *, allowed: bool, now: float
     ) -> EmmVerdict:
         """Decide about one EMM of a client for the card that it names."""
         if not allowed:
@@ -80,7 +81,7 @@ class EmmGate:
             return EmmVerdict.GLOBAL
         return EmmVerdict.PASSED
 
-    def forget(self, client: object) -> None:
+    def forget(self, client: ClientId) -> None:
         """A client has left."""
         self._clients.pop(client, None)
 

@@ -1,12 +1,143 @@
-"""What is known of each source: its answer times, its load, whether it is late right now."""
+"""What is known of each source: its answer times, its load, whether it is late right now.
 
+All times are in seconds. How long a source is waited for follows from its usual answer time;
+sources of one standby group serve in turn of their rank as long as they are well.
+"""
+
+from collections import deque
 from dataclasses import dataclass, field
 
 from cccamd.cards import Card, SourceId
-from cccamd.routing.keys import Service
-from cccamd.routing.patience import ASK_LIFETIME
-from cccamd.routing.standby import NEVER, StandbyGroup
-from cccamd.routing.times import AnswerTimes
+from cccamd.values import Service
+
+UNKNOWN_USUAL = 0.5
+"""For a source that was never measured: up to then a picture has no stutter."""
+FREEZE = 1.0
+"""Whoever takes longer is only asked when there is nobody else, and not waited for alone."""
+OVERDUE_FACTOR = 1.25
+OVERDUE_LEAST = 0.05
+"""Below this a difference is the network's and not the source's."""
+STALLED_FACTOR = 2.5
+STALLED_LEAST, STALLED_MOST = 0.4, 1.5
+"""Three cards, one after the other, fit into a deadline."""
+ASK_LIFETIME = 10.0
+"""A crypto period: an answer that comes later opens nothing."""
+
+
+def overdue_after(usual: float) -> float:
+    """When another card is asked as well, if the budget allows."""
+    seconds = OVERDUE_FACTOR * usual
+    if seconds < OVERDUE_LEAST:
+        return OVERDUE_LEAST
+    return seconds if seconds < FREEZE else FREEZE
+
+
+def stalled_after(usual: float, deadline: float) -> float:
+    """When another card is asked whatever it costs.
+
+    A source that always takes its time gets it, up to half of the deadline: asking two such
+    sources for everything would not make either of them faster.
+    """
+    most = max(STALLED_MOST, min(OVERDUE_FACTOR * usual, deadline / 2))
+    return min(max(STALLED_FACTOR * usual, STALLED_LEAST), most)
+
+
+SAMPLES = 32
+"""Enough for a 95th percentile, few enough to notice a change within some minutes."""
+USUAL_SHARE = 0.95
+NEWS_SHARE = 8
+"""The percentile is computed again when more than an eighth of the samples is new."""
+FORGOTTEN_AFTER = 300.0
+"""A source that was slow, and was left alone since, deserves a new try after that long."""
+
+
+class AnswerTimes:
+    """A sliding window of answer times, in seconds.
+
+    A quantile and not a mean: one stall of three seconds says nothing about the next answer,
+    but doubles the mean of thirty.
+    """
+
+    __slots__ = ("_newest_at", "_news", "_usual", "_window")
+
+    def __init__(self) -> None:
+        self._window: deque[float] = deque(maxlen=SAMPLES)
+        self._newest_at = 0.0
+        self._news = 0
+        self._usual = 0.0
+
+    def __len__(self) -> int:
+        return len(self._window)
+
+    def add(self, seconds: float, now: float) -> None:
+        """Count one answer."""
+        if now - self._newest_at > FORGOTTEN_AFTER:
+            self._window.clear()
+        self._newest_at = now
+        self._window.append(seconds)
+        self._news += 1
+
+    def usual(self, now: float) -> float | None:
+        """The time within which nearly all answers came; None when nothing is known."""
+        window = self._window
+        if not window or now - self._newest_at > FORGOTTEN_AFTER:
+            return None
+        if self._news * NEWS_SHARE > len(window):
+            self._usual = sorted(window)[int(USUAL_SHARE * len(window))]
+            self._news = 0
+        return self._usual
+
+
+RETURN_AFTER = 60.0
+"""Seconds a source must have been well before it serves again: no going to and fro."""
+NEVER = float("-inf")
+
+
+@dataclass(slots=True)
+class _Member:
+    rank: int
+    ready: bool = True
+    troubled_at: float = NEVER
+
+
+class StandbyGroup:
+    """Decides which source of a group serves: the lowest rank that is well."""
+
+    def __init__(self) -> None:
+        self._members: dict[SourceId, _Member] = {}
+
+    def ready(self, source: SourceId, rank: int, now: float) -> None:
+        """A member is there. One that was lost must prove itself before it serves again."""
+        member = self._members.get(source)
+        if member is None:
+            self._members[source] = _Member(rank)
+            return
+        member.rank = rank
+        if not member.ready:
+            member.ready, member.troubled_at = True, now
+
+    def lost(self, source: SourceId) -> None:
+        """A member is gone."""
+        if member := self._members.get(source):
+            member.ready = False
+
+    def forget(self, source: SourceId) -> None:
+        """A member has left the group for good."""
+        self._members.pop(source, None)
+
+    def stalled(self, source: SourceId, now: float) -> None:
+        """A member did not answer in time."""
+        self._members[source].troubled_at = now
+
+    def place(self, source: SourceId, now: float) -> int:
+        """0 for the source that serves, 1 and up for those that stand by, next one first."""
+        return sorted(self._members, key=lambda each: self._order(each, now)).index(source)
+
+    def _order(self, source: SourceId, now: float) -> tuple[bool, bool, int, SourceId]:
+        member = self._members[source]
+        recovering = now - member.troubled_at < RETURN_AFTER
+        return not member.ready, recovering, member.rank, source
+
 
 SERVICE_SAMPLES = 4
 """From so many answers on, what is known of the service counts, and not the whole source."""

@@ -1,29 +1,75 @@
 """Where an ECM goes: plain decisions, values in, actions out.
 
+Theory of operation. Two clients that want the same ECM (the same fingerprint) share a *flight*.
+
+    request     a client asks. No card fits: `Refuse`. Else `LookUp`, and then
+    looked_up   the cache knew: `Deliver`. Else the client *waits* in the flight of its ECM,
+                and unless it may have the answer of an ask that is pending, the best card that
+                it may see is asked: `Ask`
+    answered,   the ask has ended, however late: `Settled`. A right CW goes to all in the flight
+    refused,    who may see a card that gave it, and is kept: `Store`, `Deliver`. Else the next
+    source_lost best card is asked for those who still wait; none is left: `Refuse`
+    deadline    a waiter is refused 4.5 s after it asked, whatever is pending. An ask goes
+                ON_TIME -> OVERDUE (another card may be asked as well: hedging, on a budget)
+                -> STALLED (nobody counts on it) -> timed out after a crypto period
+    waiter_gone an ask that nobody waits for any more is given up: `Abandon`
+
+A flight ends when nobody waits and nothing is pending. Each waiter gets one `Deliver` or one
+`Refuse`, each ask one `Settled` (none if it never went out). A CW that is zero or has wrong
+checksums counts as a refusal; one that repeats the period before is *suspect*: it is believed
+when a second source says the same, or when no other card is left to ask.
+
 Why it decides as it does: docs/design/routing.md.
 """
 
+from dataclasses import dataclass
+
 from cccamd.cards import Card, SourceId, View
-from cccamd.routing.actions import Abandon, Action, Ask, AskId, Deliver, Refuse, Waiter
-from cccamd.routing.budget import HedgeBudget
-from cccamd.routing.cache import CwCache
-from cccamd.routing.choosing import Chooser
-from cccamd.routing.health import SourceTraits
-from cccamd.routing.inflight import Flight, PendingAsk, Waiting
-from cccamd.routing.keys import EcmKey, Refusal
-from cccamd.routing.patience import ASK_LIFETIME, UNKNOWN_USUAL, overdue_after, stalled_after
-from cccamd.routing.priorities import Priorities
-from cccamd.routing.settings import RouterSettings
-from cccamd.routing.timers import Timers
+from cccamd.routing.actions import (
+    Abandon,
+    Action,
+    Ask,
+    AskId,
+    Deliver,
+    Known,
+    LookUp,
+    Refuse,
+    Settled,
+    Store,
+    Waiter,
+)
+from cccamd.routing.cache import Flaw, Verification
+from cccamd.routing.choosing import Chooser, HedgeBudget
+from cccamd.routing.flights import Flight, PendingAsk, Stage, Timers, Waiting
+from cccamd.routing.health import (
+    ASK_LIFETIME,
+    UNKNOWN_USUAL,
+    SourceTraits,
+    overdue_after,
+    stalled_after,
+)
+from cccamd.routing.ranking import Priorities
 from cccamd.routing.trace import Event, Result, Trace
-from cccamd.routing.verification import Flaw, Verification
-from cccamd.wire.cccam import ControlWords, EcmRequest, Nok
+from cccamd.values import ControlWords, Fingerprint, Fingerprints, Refusal, Request
 
 _EVENTS = {
-    Refusal.NOT_DECODED: Event.NOT_DECODED,
+    Refusal.CANNOT_DECODE: Event.NOT_DECODED,
     Refusal.PASSING: Event.PASSING,
     Refusal.NOT_SENT: Event.NOT_SENT,
+    Refusal.LATE: Event.TIMED_OUT,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterSettings:
+    """Times are in seconds."""
+
+    deadline: float = 4.5
+    """A request is answered by then, with a CW or without: clients give up after 3 to 5."""
+    check_checksums: bool = True
+    """Whether a CW with wrong checksum bytes is a wrong CW."""
+    hedge_share: float = 0.1
+    """How many requests, at most, are asked of a second card only because the first is late."""
 
 
 class Router:
@@ -35,17 +81,21 @@ class Router:
     """
 
     def __init__(
-        self, settings: RouterSettings | None = None, priorities: Priorities | None = None
+        self,
+        settings: RouterSettings | None = None,
+        priorities: Priorities | None = None,
+        *,
+        fingerprint_key: bytes = b"",
     ) -> None:
+        """`fingerprint_key`: up to 64 secret bytes under which ECMs are named."""
         settings = settings or RouterSettings()
         self._deadline = settings.deadline
-        self._cache = CwCache(limit=settings.cache_limit, lifetime=settings.cw_lifetime)
+        self._fingerprints = Fingerprints(fingerprint_key)
         self._verification = Verification(check_checksums=settings.check_checksums)
         self._budget = HedgeBudget(settings.hedge_share)
         self._chooser = Chooser(priorities or Priorities())
         self._timers = Timers()
-        self._flights: dict[EcmKey, Flight] = {}
-        self._waiting: dict[Waiter, Waiting] = {}
+        self._flights: dict[Fingerprint, Flight] = {}
         self._asks: dict[AskId, PendingAsk] = {}
         self._ask_count = 0
 
@@ -57,6 +107,10 @@ class Router:
     @priorities.setter
     def priorities(self, priorities: Priorities) -> None:
         self._chooser.priorities = priorities
+
+    def fingerprint_of(self, request: Request) -> Fingerprint:
+        """The name of an ECM, the same for all requests that one answer serves."""
+        return self._fingerprints.of(request)
 
     def source_ready(self, source: SourceId, traits: SourceTraits, now: float) -> None:
         """A source can be asked (again), or its traits have changed."""
@@ -72,32 +126,41 @@ class Router:
         self._chooser.pauses.forget(source)
         actions: list[Action] = []
         for ask in [ask for ask in self._asks.values() if ask.card.source == source]:
-            self._end_ask(ask, Event.LOST, now)
+            actions.append(self._end_ask(ask, Event.LOST, now, Refusal.PASSING))
             actions += self._move_on(ask, Refusal.PASSING, now)
         return actions
 
-    def request(self, waiter: Waiter, view: View, request: EcmRequest, now: float) -> list[Action]:
+    def request(self, waiter: Waiter, view: View, request: Request, now: float) -> list[Action]:
         """A client wants a CW. Its waiter, a new one for each request, gets exactly one
         `Deliver` or `Refuse`, now or later, unless it is `waiter_gone` before."""
         candidates = view.candidates(request)
-        key = (request[0], request[1], request[4])
-        if entry := self._cache.get(key, now):
-            for card in entry.cards:
-                if card in candidates.members:
-                    trace = Trace(request[:4], now, now, Result.CACHED, card, entry.log)
-                    return [Deliver(waiter, entry.cw, trace)]
-        flight = self._flights.get(key)
-        loops = flight.loops(waiter, view.viewer.node_id) if flight else []
-        if not candidates.cards:
-            nok = Nok.NOK1 if loops else candidates.nok
-            trace = Trace(request[:4], now, now, Result.NO_CARD, None, [])
-            return [*loops, Refuse(waiter, nok, trace)]
+        fingerprint = self._fingerprints.of(request)
+        node_id = view.viewer.node_id
+        if candidates.cards:
+            return [LookUp(waiter, request, fingerprint, candidates, node_id)]
+        flight = self._flights.get(fingerprint)
+        loops = flight.loops(node_id) if flight else []
+        refusal = Refusal.PASSING if loops else candidates.refusal
+        trace = Trace(request, fingerprint, now, now, Result.NO_CARD, None, [])
+        return [*loops, Refuse(waiter, refusal, trace)]
+
+    def looked_up(self, lookup: LookUp, known: Known | None, now: float) -> list[Action]:
+        """The cache has answered: what it knew, or that it knew nothing."""
+        waiter, request, fingerprint, candidates, node_id = lookup
+        if known is not None:
+            for card in known.cards:
+                if card.id in candidates.ids:
+                    result = Result.CACHED
+                    trace = Trace(request, fingerprint, now, now, result, card, known.log)
+                    return [Deliver(waiter, known.cw, trace)]
+        flight = self._flights.get(fingerprint)
+        actions = flight.loops(node_id) if flight else []
         if flight is None:
-            flight = self._flights[key] = Flight(key, request)
+            flight = self._flights[fingerprint] = Flight(fingerprint, request)
         waiting = Waiting(waiter, flight, request, candidates, now, now + self._deadline)
-        self._waiting[waiter] = flight.waiting[waiter] = waiting
-        self._timers.set(waiting.deadline_at, self._deadline_passed, waiting)
-        actions = loops + self._serve(waiting, now)
+        flight.waiting[waiter] = waiting
+        self._timers.set(waiting.deadline_at, waiting)
+        actions += self._serve(waiting, now)
         return actions if flight.pending else actions + self._tidy(flight)
 
     def answered(self, ask_id: AskId, cw: ControlWords, now: float) -> list[Action]:
@@ -108,31 +171,35 @@ class Router:
         flight = ask.flight
         ask.health.heard_at = now
         ask.health.count_answer(flight.service, now - ask.asked_at, now)
-        flaw = self._verification.flaw(flight.service, flight.key, cw)
+        flaw = self._verification.flaw(flight.service, flight.fingerprint, cw)
         if flaw is Flaw.REPEATED and not ask.health.traits.constant:
-            return self._suspect(ask, cw, now)
+            return [self._end_ask(ask, Event.REPEATED, now), *self._suspect(ask, cw, now)]
         if flaw is Flaw.ZERO or flaw is Flaw.CHECKSUM:
-            self._end_ask(ask, Event.WRONG_CW, now)
-            refusal = Refusal.NOT_DECODED if flaw is Flaw.ZERO else Refusal.PASSING
-            return self._ask_refused(ask, refusal, now)
-        self._end_ask(ask, Event.ANSWERED, now)
-        return self._accept(flight, ask.card, cw, now)
+            refusal = Refusal.CANNOT_DECODE if flaw is Flaw.ZERO else Refusal.PASSING
+            settled = self._end_ask(ask, Event.WRONG_CW, now)
+            return [settled, *self._ask_refused(ask, refusal, now)]
+        settled = self._end_ask(ask, Event.ANSWERED, now)
+        return [settled, *self._accept(flight, ask.card, cw, now)]
 
     def refused(self, ask_id: AskId, refusal: Refusal, now: float) -> list[Action]:
         """A source gave no CW."""
         ask = self._asks.get(ask_id)
         if ask is None:
             return []
-        self._end_ask(ask, _EVENTS[refusal], now)
+        settled = self._end_ask(ask, _EVENTS[refusal], now, refusal)
         if refusal is Refusal.NOT_SENT:
-            # Nothing was heard of the source.
+            # Nothing was heard of the source, so there is nothing to count either.
             return self._move_on(ask, refusal, now)
+        if refusal is Refusal.LATE:  # the link gave it up: nothing was heard
+            ask.health.count_silence(ask.flight.service, now - ask.asked_at, now)
+            return [settled, *self._ask_refused(ask, Refusal.PASSING, now)]
         ask.health.heard_at = now
-        return self._ask_refused(ask, refusal, now)
+        return [settled, *self._ask_refused(ask, refusal, now)]
 
-    def waiter_gone(self, waiter: Waiter, now: float) -> list[Action]:
+    def waiter_gone(self, waiter: Waiter, request: Request, now: float) -> list[Action]:
         """Nobody wants this answer any more: the client left."""
-        waiting = self._waiting.get(waiter)
+        flight = self._flights.get(self._fingerprints.of(request))
+        waiting = flight.waiting.get(waiter) if flight else None
         if waiting is None:
             return []
         self._end_waiting(waiting)
@@ -148,7 +215,17 @@ class Router:
 
     def handle_deadline(self, now: float) -> list[Action]:
         """Do what is due by now."""
-        return self._timers.run(now)
+        actions: list[Action] = []
+        while subject := self._timers.pop(now):
+            if isinstance(subject, Waiting):
+                actions += self._give_up(subject, now) + self._tidy(subject.flight)
+            elif subject.stage is Stage.ON_TIME:
+                actions += self._overdue(subject, now)
+            elif subject.stage is Stage.OVERDUE:
+                actions += self._stalled(subject, now)
+            else:
+                actions += self._timed_out(subject, now)
+        return actions
 
     # What a waiter gets.
 
@@ -182,14 +259,10 @@ class Router:
         self._chooser.explain_none(waiting, now)
         self._end_waiting(waiting)
         trace = waiting.trace(now, result)
-        return [Refuse(waiting.waiter, self._chooser.nok(waiting), trace)]
-
-    def _deadline_passed(self, waiting: Waiting, now: float) -> list[Action]:
-        return self._give_up(waiting, now) + self._tidy(waiting.flight)
+        return [Refuse(waiting.waiter, self._chooser.refusal(waiting), trace)]
 
     def _end_waiting(self, waiting: Waiting) -> None:
         waiting.done = True
-        del self._waiting[waiting.waiter]
         del waiting.flight.waiting[waiting.waiter]
 
     # What is asked.
@@ -200,30 +273,36 @@ class Router:
         usual = (UNKNOWN_USUAL if known is None else known) * health.turns
         self._ask_count += 1
         ask = PendingAsk(AskId(self._ask_count), flight, card, health, now, usual)
-        self._asks[ask.ask_id] = flight.pending[ask.ask_id] = ask
+        self._asks[ask.ask_id] = ask
+        flight.pending.append(ask)
         flight.tried[card] = None
         flight.log.append((now, event, card))
         health.load += 1
         if event is Event.ASKED:
             self._budget.save()
-        self._timers.set(now + overdue_after(usual), self._overdue, ask)
-        caid, ident, _, sid, ecm = flight.request
-        return Ask(ask.ask_id, card.source, card, EcmRequest(caid, ident, card.share_id, sid, ecm))
+        self._timers.set(now + overdue_after(usual), ask)
+        caid, ident, _, sid, section = flight.request
+        request = Request(caid, ident, card.share_id, sid, section)
+        return Ask(ask.ask_id, card.source, card, request)
 
-    def _end_ask(self, ask: PendingAsk, event: Event, now: float) -> None:
+    def _end_ask(
+        self, ask: PendingAsk, event: Event, now: float, refusal: Refusal | None = None
+    ) -> Settled:
+        flight = ask.flight
         ask.done = True
         del self._asks[ask.ask_id]
-        del ask.flight.pending[ask.ask_id]
-        ask.flight.log.append((now, event, ask.card))
+        flight.pending.remove(ask)
+        flight.log.append((now, event, ask.card))
         ask.health.load -= 1
+        seconds = now - ask.asked_at
+        return Settled(ask.ask_id, ask.card.source, flight.request, refusal, seconds)
 
     def _overdue(self, ask: PendingAsk, now: float) -> list[Action]:
         """An answer is later than usual: ask another card as well, if the budget allows."""
         ask.health.late_since = max(ask.health.late_since, ask.asked_at)
         ask.flight.log.append((now, Event.OVERDUE, ask.card))
-        self._timers.set(
-            ask.asked_at + stalled_after(ask.usual, self._deadline), self._stalled, ask
-        )
+        ask.stage = Stage.OVERDUE
+        self._timers.set(ask.asked_at + stalled_after(ask.usual, self._deadline), ask)
         for waiting in ask.flight.waiters_for(ask.card):
             card = self._chooser.better(waiting, now)
             if card and self._budget.spend():
@@ -233,23 +312,23 @@ class Router:
 
     def _stalled(self, ask: PendingAsk, now: float) -> list[Action]:
         """An answer is so late that nobody counts on it any more."""
-        ask.fresh = False
+        ask.fresh, ask.stage = False, Stage.STALLED
         if ask.health.is_late(now):
             self._chooser.health.stalled(ask.card.source, now)
-        self._timers.set(ask.asked_at + ASK_LIFETIME, self._timed_out, ask)
+        self._timers.set(ask.asked_at + ASK_LIFETIME, ask)
         return self._serve_all(ask.flight, now)
 
     def _timed_out(self, ask: PendingAsk, now: float) -> list[Action]:
         ask.health.count_silence(ask.flight.service, now - ask.asked_at, now)
-        self._end_ask(ask, Event.TIMED_OUT, now)
-        actions = self._ask_refused(ask, Refusal.PASSING, now)
-        return actions if ask.abandoned else [*actions, Abandon(ask.ask_id)]
+        settled = self._end_ask(ask, Event.TIMED_OUT, now, Refusal.LATE)
+        actions = [settled, *self._ask_refused(ask, Refusal.PASSING, now)]
+        return actions if ask.abandoned else [*actions, Abandon(ask.ask_id, ask.card.source)]
 
     # What becomes of an ask.
 
     def _accept(self, flight: Flight, card: Card, cw: ControlWords, now: float) -> list[Action]:
         """Take a CW for right: keep it, and give it to all who may see a card that gave it."""
-        self._verification.accept(flight.service, flight.key, cw)
+        self._verification.accept(flight.service, flight.fingerprint, cw)
         actions = self._credit(flight, card, cw, now)
         if flight.suspects:
             for suspect in self._settle_suspects(flight, cw, now):
@@ -268,8 +347,7 @@ class Router:
     def _credit(self, flight: Flight, card: Card, cw: ControlWords, now: float) -> list[Action]:
         """Keep the CW as told by a card, and give it to those who may see that card."""
         self._chooser.pauses.end(card, flight.service)
-        self._cache.put(flight.key, card, cw, flight.log, now)
-        actions: list[Action] = []
+        actions: list[Action] = [Store(flight.fingerprint, card, cw, flight.log)]
         for waiting in flight.waiters_for(card):
             self._end_waiting(waiting)
             trace = waiting.trace(now, Result.ANSWERED, card)
@@ -279,7 +357,6 @@ class Router:
     def _suspect(self, ask: PendingAsk, cw: ControlWords, now: float) -> list[Action]:
         """A source gave the CW of the period before: believe it when another says the same."""
         flight, card = ask.flight, ask.card
-        self._end_ask(ask, Event.REPEATED, now)
         for other, its_cw in flight.suspects.items():
             if its_cw == cw and other.source != card.source:
                 return self._accept(flight, card, cw, now)
@@ -303,10 +380,10 @@ class Router:
         actions: list[Action] = []
         if not flight.pending:
             if not flight.waiting:
-                self._flights.pop(flight.key, None)
+                self._flights.pop(flight.fingerprint, None)
             return actions
-        for ask in flight.pending.values():
+        for ask in flight.pending:
             if not ask.abandoned and not flight.waiters_for(ask.card):
                 ask.abandoned = True
-                actions.append(Abandon(ask.ask_id))
+                actions.append(Abandon(ask.ask_id, ask.card.source))
         return actions

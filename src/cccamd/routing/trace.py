@@ -5,8 +5,9 @@ from enum import Enum
 from typing import NamedTuple
 
 from cccamd.cards import Card
-from cccamd.ids import Caid, Ident, ShareId, Sid, format_caid, format_share_id
+from cccamd.ids import format_caid, format_share_id
 from cccamd.routing.ranking import Ranked
+from cccamd.values import Fingerprint, Request
 
 
 class Event(Enum):
@@ -61,18 +62,29 @@ Log = list[tuple[float, Event, Card] | tuple[float, list[Ranked]]]
 class Trace:
     """How one request of one client went. Never holds the ECM or the CW."""
 
-    __slots__ = ("_length", "_log", "asked_at", "ended_at", "request", "result", "winner")
+    __slots__ = (
+        "_length",
+        "_log",
+        "asked_at",
+        "ended_at",
+        "fingerprint",
+        "request",
+        "result",
+        "winner",
+    )
 
     def __init__(
         self,
-        request: tuple[Caid, Ident, ShareId, Sid],
+        request: Request,
+        fingerprint: Fingerprint,
         asked_at: float,
         ended_at: float,
         result: Result,
         winner: Card | None,
         log: Log,
     ) -> None:
-        self.request = request
+        self.request = request[:4]
+        self.fingerprint = fingerprint
         self.asked_at = asked_at
         self.ended_at = ended_at
         self.result = result

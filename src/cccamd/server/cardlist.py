@@ -12,7 +12,8 @@ from typing import Final
 from cccamd.cards import difference
 from cccamd.ids import ShareId
 from cccamd.net import Connection
-from cccamd.wire.cccam import CardAdded, CardRemoved, ServerProtocol, State
+from cccamd.values import Offer
+from cccamd.wire.link import ServerEvent, ServerSide, State
 
 SLICE: Final = 200
 """Messages sent before others have their turn."""
@@ -25,10 +26,11 @@ PATIENCE: Final = 0.05
 class CardList:
     """What one client was told, and what it is about to be told."""
 
-    def __init__(self, connection: Connection[ServerProtocol]) -> None:
+    def __init__(self, connection: Connection[ServerEvent], protocol: ServerSide) -> None:
         self._connection = connection
-        self._told: Mapping[ShareId, CardAdded] = {}
-        self._waiting: deque[CardAdded | CardRemoved] = deque()
+        self._protocol = protocol
+        self._told: Mapping[ShareId, Offer] = {}
+        self._waiting: deque[ShareId | Offer] = deque()
         self._handle: asyncio.Handle | None = None
 
     @property
@@ -36,7 +38,7 @@ class CardList:
         """The cards that the client knows, or will know in a moment."""
         return self._told
 
-    def tell(self, announcements: Mapping[ShareId, CardAdded]) -> None:
+    def tell(self, announcements: Mapping[ShareId, Offer]) -> None:
         """Lead the client from what it was told to these, and tell it nothing else."""
         self._waiting += difference(self._told, announcements)
         self._told = announcements
@@ -54,11 +56,11 @@ class CardList:
         self._connection.attempt(self._send_what_fits)
 
     def _send_what_fits(self) -> None:
-        protocol = self._connection.protocol
+        protocol = self._protocol
         if protocol.state is not State.OPEN:
             return
         if self._connection.unsent < UNSENT_LIMIT:
-            self._send(protocol, (self._waiting.popleft() for _ in range(self._slice_length)))
+            self._send(self._waiting.popleft() for _ in range(self._slice_length))
         if self._waiting:
             delay = PATIENCE if self._connection.unsent else 0
             self._handle = asyncio.get_running_loop().call_later(delay, self._send_slice)
@@ -67,10 +69,10 @@ class CardList:
     def _slice_length(self) -> int:
         return min(SLICE, len(self._waiting))
 
-    def _send(self, protocol: ServerProtocol, messages: Iterable[CardAdded | CardRemoved]) -> None:
-        for message in messages:
-            if isinstance(message, CardRemoved):
-                protocol.withdraw(message)
+    def _send(self, changes: Iterable[ShareId | Offer]) -> None:
+        for change in changes:
+            if isinstance(change, Offer):
+                self._protocol.announce(change)
             else:
-                protocol.announce(message)
+                self._protocol.withdraw(change)
         self._connection.flush()

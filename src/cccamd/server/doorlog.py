@@ -6,7 +6,7 @@ from typing import Final
 
 from cccamd.net import Refusal
 from cccamd.watch import Throttle
-from cccamd.wire.cccam import Closed
+from cccamd.wire.link import Closed
 
 log = logging.getLogger("cccamd.login")
 """LOG WARNINGS writes these lines to a file of their own."""

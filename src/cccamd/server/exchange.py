@@ -1,15 +1,15 @@
-"""Carries out what the router decides: asks sources, answers clients, keeps its timer.
+"""Carries out what the router decides: asks sources, answers clients, keeps cache and timer.
 
 The path of an ECM: `Session` -> `Exchange.request` -> `Router` (decides) -> a `Source`
-(a local card or an upstream link) -> `Exchange.answered` or `refused` -> `Router` ->
-`ClientRequest.deliver` or `refuse` -> `Session`.
+(a local card or an upstream link) -> `Exchange.answered` or `refused` -> `Router` -> the
+`Recipient` (the session). What it is called on its way: the client's token at the session, one
+`AskId` from the router through link and protocol and back.
 """
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Callable, Iterable
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar, Protocol, assert_never
 
 from cccamd.cards import Card, SourceId, View
 from cccamd.facts import EcmResult
@@ -19,32 +19,33 @@ from cccamd.routing import (
     Action,
     Ask,
     AskId,
+    ClientId,
+    CwCache,
     Deliver,
+    LookUp,
     LoopDetected,
-    Refusal,
     Refuse,
     Router,
+    Settled,
     SourceTraits,
+    Store,
     Trace,
+    Waiter,
 )
 from cccamd.server.observers import Observers
 from cccamd.server.usage import SourceUsage
+from cccamd.values import ControlWords, Emm, Refusal, Request
 from cccamd.watch import SourceAnswered
-from cccamd.wire.cccam import ControlWords, EcmRequest, Emm, Nok
 
 
-class ClientRequest(ABC):
-    """One request of one client, on its way; named by its identity."""
+class Recipient(Protocol):
+    """Who gets answers: a client's session. It knows its requests by their tokens."""
 
-    __slots__ = ()
+    def deliver(self, token: int, cw: ControlWords, trace: Trace) -> None:
+        """Answer a request with control words."""
 
-    @abstractmethod
-    def deliver(self, cw: ControlWords, trace: Trace) -> None:
-        """Answer it with control words."""
-
-    @abstractmethod
-    def refuse(self, nok: Nok, trace: Trace) -> None:
-        """Answer that there are none."""
+    def refuse(self, token: int, refusal: Refusal, trace: Trace) -> None:
+        """Answer a request that there are none."""
 
 
 class Source(ABC):
@@ -71,39 +72,50 @@ class Source(ABC):
         """Pass an EMM to one of its cards; nobody waits for the result."""
 
 
-class _Asked(NamedTuple):
-    by: SourceId
-    source: Source
-    request: EcmRequest
-    at: float
-
-
-_RESULTS = {
+RESULTS: Mapping[Refusal, EcmResult] = {
     Refusal.PASSING: EcmResult.NOK1,
     Refusal.NOT_SENT: EcmResult.NOK1,
-    Refusal.NOT_DECODED: EcmResult.NOK2,
+    Refusal.LATE: EcmResult.NOK1,
+    Refusal.CANNOT_DECODE: EcmResult.NOK2,
 }
+"""How a refusal is counted and shown: by the names that people know from CCcam."""
 
 
 class Exchange:
-    """The router with hands and a clock."""
+    """The router with hands, a cache and a clock."""
 
     def __init__(
         self,
         router: Router,
+        cache: CwCache,
         *,
         observers: Observers,
         on_loop: Callable[[LoopDetected], None],
         on_failure: Callable[[str, BaseException], None],
     ) -> None:
         self.router = router
+        self._cache = cache
         self._observers = observers
         self._on_loop = on_loop
         self._on_failure = on_failure
         self._loop = asyncio.get_running_loop()
         self._sources: dict[SourceId, Source] = {}
-        self._asked: dict[AskId, _Asked] = {}
+        self._clients: dict[ClientId, Recipient] = {}
+        self._client_count = 0
         self._alarm = Alarm(self._on_alarm)
+
+    def add_client(self, recipient: Recipient) -> ClientId:
+        """Give a client the name under which it gets its answers."""
+        self._client_count += 1
+        client = ClientId(self._client_count)
+        self._clients[client] = recipient
+        return client
+
+    def remove_client(self, client: ClientId, waiting: Mapping[int, Request]) -> None:
+        """Nobody waits any more for these requests (by their tokens): the client left."""
+        if self._clients.pop(client, None) is not None:
+            for token, request in waiting.items():
+                self.gone(Waiter(client, token), request)
 
     def add_source(self, source_id: SourceId, source: Source, traits: SourceTraits) -> None:
         """Let a source be asked from now on."""
@@ -116,29 +128,25 @@ class Exchange:
 
     def remove_source(self, source_id: SourceId) -> None:
         """Ask a source no more; what it was asked goes to others."""
-        if self._sources.pop(source_id, None) is None:
-            return
-        for ask_id in [ask_id for ask_id, asked in self._asked.items() if asked.by == source_id]:
-            self._ended(ask_id, EcmResult.NOK1)
-        self._perform(self.router.source_lost(source_id, self._loop.time()))
+        if source_id in self._sources:
+            self._perform(self.router.source_lost(source_id, self._loop.time()))
+            del self._sources[source_id]
 
     def source_of(self, card: Card) -> tuple[str, bool] | None:
         """Name of a card's source, and whether it is local; None when it is gone."""
         source = self._sources.get(card.source)
         return None if source is None else (source.name, source.local)
 
-    def request(self, waiter: ClientRequest, view: View, request: EcmRequest) -> None:
+    def request(self, waiter: Waiter, view: View, request: Request) -> None:
         """Find control words for a client; its waiter is answered exactly once."""
         self._perform(self.router.request(waiter, view, request, self._loop.time()))
 
     def answered(self, ask_id: AskId, cw: ControlWords) -> None:
         """A source has answered."""
-        self._ended(ask_id, EcmResult.CW)
         self._perform(self.router.answered(ask_id, cw, self._loop.time()))
 
     def refused(self, ask_id: AskId, refusal: Refusal) -> None:
         """A source has no answer."""
-        self._ended(ask_id, _RESULTS[refusal])
         self._perform(self.router.refused(ask_id, refusal, self._loop.time()))
 
     def send_emm(self, card: Card, emm: Emm) -> None:
@@ -147,41 +155,50 @@ class Exchange:
         if source is not None:
             source.send_emm(card, emm)
 
-    def gone(self, waiters: Iterable[ClientRequest]) -> None:
-        """Nobody waits for these any more: the client left."""
-        for waiter in waiters:
-            self._perform(self.router.waiter_gone(waiter, self._loop.time()))
+    def gone(self, waiter: Waiter, request: Request) -> None:
+        """Nobody waits for this any more."""
+        self._perform(self.router.waiter_gone(waiter, request, self._loop.time()))
 
     def _perform(self, actions: Iterable[Action]) -> None:
         """Carry out actions, and those that follow from them at once, in order."""
-        queue = deque(actions)
-        while queue:
-            action = queue.popleft()
+        queue = list(actions)
+        for action in queue:  # which grows meanwhile
             try:
-                queue.extend(self._carry_out(action))
+                queue += self._carry_out(action)
             except Exception as error:  # the others that wait are to get their answers
                 self._on_failure("carrying out what the router decided", error)
         self._alarm.set(self.router.next_deadline())
 
     def _carry_out(self, action: Action) -> Iterable[Action]:
         match action:
+            case LookUp():
+                now = self._loop.time()
+                known = self._cache.get(action.fingerprint, now)
+                return self.router.looked_up(action, known, now)
             case Deliver(waiter, cw, trace):
-                waiter.deliver(cw, trace)  # type: ignore[attr-defined]
-            case Refuse(waiter, nok, trace):
-                waiter.refuse(nok, trace)  # type: ignore[attr-defined]
+                if recipient := self._clients.get(waiter.client):
+                    recipient.deliver(waiter.token, cw, trace)
             case Ask():
                 return self._ask(action)
-            case Abandon(ask_id):
-                return self._abandon(ask_id)
+            case Settled():
+                self._count(action)
+            case Store():
+                self._cache.put(action, self._loop.time())
+            case Refuse(waiter, refusal, trace):
+                if recipient := self._clients.get(waiter.client):
+                    recipient.refuse(waiter.token, refusal, trace)
+            case Abandon(ask_id, source_id):
+                return self._abandon(ask_id, source_id)
             case LoopDetected():
                 self._on_loop(action)
+            case _:
+                assert_never(action)
         return ()
 
     def _ask(self, ask: Ask) -> Iterable[Action]:
         source = self._sources.get(ask.source)
         if source is None:
             return self.router.refused(ask.ask_id, Refusal.PASSING, self._loop.time())
-        self._asked[ask.ask_id] = _Asked(ask.source, source, ask.request, self._loop.time())
         try:
             result = source.ask(ask)
         except Exception as error:
@@ -190,28 +207,24 @@ class Exchange:
         if result is None:
             return ()
         if isinstance(result, Refusal):
-            self._ended(ask.ask_id, _RESULTS[result])
             return self.router.refused(ask.ask_id, result, self._loop.time())
-        self._ended(ask.ask_id, EcmResult.CW)
         return self.router.answered(ask.ask_id, result, self._loop.time())
 
-    def _abandon(self, ask_id: AskId) -> Iterable[Action]:
-        asked = self._asked.get(ask_id)
-        if asked is None or not asked.source.forget(ask_id):
+    def _abandon(self, ask_id: AskId, source_id: SourceId) -> Iterable[Action]:
+        source = self._sources.get(source_id)
+        if source is None or not source.forget(ask_id):
             return ()
-        del self._asked[ask_id]  # never sent, so it is not counted
         return self.router.refused(ask_id, Refusal.NOT_SENT, self._loop.time())
 
-    def _ended(self, ask_id: AskId, result: EcmResult) -> None:
-        """Count an ask, and tell who wants to know."""
-        asked = self._asked.pop(ask_id, None)
-        if asked is None:
+    def _count(self, settled: Settled) -> None:
+        """Count an ask that has ended, and tell who wants to know."""
+        source, request = self._sources.get(settled.source), settled.request
+        if source is None:
             return
-        source, request = asked.source, asked.request
-        seconds = self._loop.time() - asked.at
-        answered = result is EcmResult.CW
+        answered = settled.refusal is None
+        result = EcmResult.CW if settled.refusal is None else RESULTS[settled.refusal]
         source.usage.finished(request, local=source.local, answered=answered)
-        if weight := self._observers.weight(ask_id):
+        if weight := self._observers.weight(settled.ask_id):
             self._observers.tell(
                 SourceAnswered(
                     at=self._observers.now(),
@@ -220,7 +233,7 @@ class Exchange:
                     ident=request.ident,
                     sid=request.sid,
                     result=result,
-                    seconds=seconds,
+                    seconds=settled.seconds,
                     weight=weight,
                 )
             )

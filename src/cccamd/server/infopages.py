@@ -14,7 +14,7 @@ from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, 
 from cccamd.server.snapshot import named_notes, named_report, take_history
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Companions, Config, InfoPort
-from cccamd.web import Login, WebContext, WebServer, create_app
+from cccamd.web import WebContext, WebServer, create_app
 from cccamd.why import Explanation, Question
 
 log = logging.getLogger("cccamd.web")
@@ -94,7 +94,7 @@ class InfoPages:
             metrics=watchers.metrics,
             channel_name=lambda caid, ident, sid: self._names.channels.name(caid, ident, sid),
             provider_name=lambda caid, ident: self._names.providers.name(caid, ident),
-            login=lambda: _login(self._config.webinfo),
+            login=lambda: self._config.webinfo,
             admits=sources.admits,
             program=sources.program,
         )
@@ -123,7 +123,7 @@ class InfoPages:
         log.info("telnet information on port %d", port)
 
     def _dialogue(self, address: str) -> TelnetDialogue:
-        login = _login(self._config.telnetinfo)
+        login = self._config.telnetinfo
         return TelnetDialogue(
             snapshot=self._sources.snapshot,
             look=self._look,
@@ -147,7 +147,3 @@ class InfoPages:
 
 def _door(info: InfoPort, addresses: Sequence[str]) -> tuple[object, ...] | None:
     return (*addresses, info.port) if info.listens else None
-
-
-def _login(info: InfoPort) -> Login:
-    return Login(username=info.username, password=info.password)

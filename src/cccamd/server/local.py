@@ -9,10 +9,10 @@ from cccamd.cards import Card, CardTable, LocalCard, SourceId
 from cccamd.ids import Ident, ShareId, Sid
 from cccamd.localcards import CannotDecode, CardUnavailable, EmmRefused, GuardedCard, start_card
 from cccamd.net import TaskSet
-from cccamd.routing import Ask, AskId, Refusal, SourceTraits
+from cccamd.routing import Ask, AskId, SourceTraits
 from cccamd.server.exchange import Exchange, Source
 from cccamd.setup.toml import CardEntry
-from cccamd.wire.cccam import ControlWords, Emm, Provider
+from cccamd.values import ControlWords, Emm, Provider, Refusal
 
 log = logging.getLogger("cccamd.card")
 
@@ -36,13 +36,13 @@ class LocalSource(Source):
     def ask(self, ask: Ask) -> ControlWords | Refusal | None:
         request = ask.request
         try:
-            cw = self.card.decode_now(request.ecm, ident=request.ident, sid=request.sid)
+            cw = self.card.decode_now(request.section, ident=request.ident, sid=request.sid)
         except (CannotDecode, CardUnavailable) as reason:
             return self._refusal(reason)
         if cw is None:
             name = f"card {self.card.config.name} ask {ask.ask_id}"
             self._tasks.start(
-                name, self._decode(ask.ask_id, request.ecm, request.ident, request.sid)
+                name, self._decode(ask.ask_id, request.section, request.ident, request.sid)
             )
         return cw
 
@@ -51,7 +51,7 @@ class LocalSource(Source):
 
     def send_emm(self, card: Card, emm: Emm) -> None:
         name = f"EMM to card {self.card.config.name}"
-        self._tasks.start(name, self._handle_emm(card.source, emm.emm))
+        self._tasks.start(name, self._handle_emm(card.source, emm.section))
 
     async def _handle_emm(self, source_id: SourceId, emm: bytes) -> None:
         name = self.card.config.name
@@ -75,7 +75,7 @@ class LocalSource(Source):
     def _refusal(self, reason: CannotDecode | CardUnavailable) -> Refusal:
         log.debug("card %s: no CW: %s", self.card.config.name, reason)
         cannot = isinstance(reason, CannotDecode)
-        return Refusal.NOT_DECODED if cannot else Refusal.PASSING
+        return Refusal.CANNOT_DECODE if cannot else Refusal.PASSING
 
 
 class LocalCards:

@@ -8,28 +8,22 @@ from itertools import count
 from cccamd.cards import Card
 from cccamd.facts import EcmResult
 from cccamd.ids import format_node_id
-from cccamd.net import Connected
 from cccamd.routing import EmmVerdict, Result, Trace
 from cccamd.server.doorlog import DoorLog
+from cccamd.server.exchange import RESULTS
 from cccamd.server.observers import Observers
 from cccamd.server.usage import ClientUsage, Totals
-from cccamd.server.words import describe_partner, describe_request, shorten
+from cccamd.server.words import describe_program, describe_request, shorten
 from cccamd.setup.cccamcfg import FLine
-from cccamd.watch import ClientLoggedIn, ClientLoggedOut, EcmFinished, EmmFinished, LoginFailed
-from cccamd.wire.cccam import (
-    ClientData,
-    Closed,
-    ControlWords,
-    EcmRequest,
-    Emm,
-    MalformedReceived,
-    Nok,
-    PartnerText,
-    Revision,
-    TextReceived,
-    UnexpectedReceived,
-    command_name,
+from cccamd.values import ECM_TABLE_IDS, ControlWords, Emm, Fingerprint, Refusal, Request
+from cccamd.watch import (
+    ClientLoggedIn,
+    ClientLoggedOut,
+    EcmFinished,
+    EmmFinished,
+    LoginFailed,
 )
+from cccamd.wire.link import Closed, Peer, Remark
 
 log = logging.getLogger("cccamd.client")
 
@@ -37,7 +31,6 @@ _NUMBERS = count()
 """Clients in the order they came: what the sampling under great load goes by."""
 TEXTS_LIMIT = 5
 """How many texts of one client are told; a log is not its blackboard."""
-ECM_TABLE_IDS = (0x80, 0x81)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,25 +74,26 @@ class ClientRecord:
         """How logs name the client: account, once it is known, and address."""
         return f"{self.user}@{self.peer}" if self.line is not None else self.peer
 
-    def logged_in(self, client: ClientData, revision: Revision) -> None:
+    def logged_in(self, peer: Peer) -> None:
         """The client has said who it is."""
+        node_id = format_node_id(peer.node_id) if peer.node_id is not None else "none"
         self._log(
             logging.INFO,
             "logged in; version %s build %s, %s, node id %s",
-            client.version,
-            client.build,
-            revision.value,
-            format_node_id(client.node_id),
+            peer.version,
+            peer.build,
+            peer.revision,
+            node_id,
         )
         self._context.observers.tell(
             ClientLoggedIn(
                 at=self._context.observers.now(),
                 account=self.user,
                 address=self.address,
-                version=client.version,
-                build=client.build,
-                revision=revision.value,
-                node_id=client.node_id,
+                version=peer.version,
+                build=peer.build,
+                revision=peer.revision,
+                node_id=peer.node_id,
             )
         )
 
@@ -127,7 +121,7 @@ class ClientRecord:
             )
         )
 
-    def asked(self, request: EcmRequest, *, pending: int) -> None:
+    def asked(self, request: Request, *, pending: int) -> None:
         """A request came in; so many are open now."""
         totals = self._context.totals
         totals.ecms += 1
@@ -137,10 +131,10 @@ class ClientRecord:
             self._log(logging.DEBUG, "asks %s", describe_request(request))
 
     def answered(
-        self, request: EcmRequest, answer: ControlWords | Nok, trace: Trace, *, seconds: float
+        self, request: Request, answer: ControlWords | Refusal, trace: Trace, *, seconds: float
     ) -> None:
         """A request was answered, so many seconds after it came."""
-        result = EcmResult.CW if isinstance(answer, ControlWords) else EcmResult[answer.name]
+        result = EcmResult.CW if isinstance(answer, ControlWords) else RESULTS[answer]
         source, local = self._winner(trace)
         self.usage.finished(request, result=result, source=source, local=local, seconds=seconds)
         level = logging.INFO if self._context.show_timing() else logging.DEBUG
@@ -151,12 +145,12 @@ class ClientRecord:
         if weight := self._context.observers.weight(self._number):
             self._report(request, result, trace, seconds=seconds, weight=weight)
 
-    def out_of_hours(self, request: EcmRequest) -> None:
+    def out_of_hours(self, request: Request, fingerprint: Fingerprint) -> None:
         """A request was refused because of the time frames of the F-line; nobody was asked."""
         self.debug("%s: NOK1, outside the hours of its F-line", describe_request(request))
         self.usage.finished(request, result=EcmResult.NOK1, source="", local=None, seconds=0.0)
         now = self._context.observers.now()
-        trace = Trace(request[:4], now, now, Result.OUT_OF_HOURS, None, [])
+        trace = Trace(request, fingerprint, now, now, Result.OUT_OF_HOURS, None, [])
         if weight := self._context.observers.weight(self._number):
             self._report(request, EcmResult.NOK1, trace, seconds=0.0, weight=weight)
 
@@ -166,7 +160,7 @@ class ClientRecord:
         self._context.totals.emms += 1
         self.usage.emms_sent += 1
         self.usage.emms_passed += passed
-        self._log(logging.DEBUG, "EMM of %d bytes: %s", len(emm.emm), verdict.value)
+        self._log(logging.DEBUG, "EMM of %d bytes: %s", len(emm.section), verdict.value)
         observers = self._context.observers
         observers.tell(
             EmmFinished(
@@ -178,21 +172,21 @@ class ClientRecord:
             )
         )
 
-    def note(self, event: object) -> None:
-        """Write a line about an event that nothing else follows from."""
-        match event:
-            case Connected():
-                self._log(logging.DEBUG, "connected")
-            case PartnerText(program) if not self.program:
-                self.program = program
-                self._log(logging.INFO, "%s", describe_partner(event))
-            case TextReceived(text) if text and self._texts_told < TEXTS_LIMIT:
-                self._texts_told += 1
-                self._log(logging.INFO, "says: %s", shorten(text))
-            case UnexpectedReceived(command, length):
-                self.debug("%s of %d bytes ignored", command_name(command), length)
-            case MalformedReceived(command, _, why):
-                self.debug("malformed %s ignored: %s", command_name(command), why)
+    def said_more(self, peer: Peer) -> None:
+        """The client named its program."""
+        if not self.program and peer.program:
+            self._log(logging.INFO, "%s", describe_program(peer))
+        self.program = self.program or peer.program
+
+    def text(self, text: str) -> None:
+        """The client sent a text for the log."""
+        if text and self._texts_told < TEXTS_LIMIT:
+            self._texts_told += 1
+            self._log(logging.INFO, "says: %s", shorten(text))
+
+    def remark(self, remark: Remark) -> None:
+        """Write a line about something that nothing follows from."""
+        self.debug("%s", remark)
 
     def debug(self, text: str, *values: object) -> None:
         """Write a line for those who look closely."""
@@ -211,9 +205,9 @@ class ClientRecord:
         return found or ("", None)
 
     def _report(
-        self, request: EcmRequest, result: EcmResult, trace: Trace, *, seconds: float, weight: int
+        self, request: Request, result: EcmResult, trace: Trace, *, seconds: float, weight: int
     ) -> None:
-        table_id = request.ecm[0]
+        table_id = request.section[0]
         observers = self._context.observers
         self._context.note_trace(self.user, observers.now(), trace)
         observers.tell(
@@ -224,7 +218,7 @@ class ClientRecord:
                 ident=request.ident,
                 sid=request.sid,
                 parity=table_id if table_id in ECM_TABLE_IDS else 0,
-                fingerprint=hash((request.caid, request.ident, request.ecm)),
+                fingerprint=trace.fingerprint,
                 result=result,
                 seconds=seconds,
                 source=self.usage.last_source,

@@ -12,8 +12,9 @@ from cccamd import PROGRAM
 from cccamd.cards import CardTable
 from cccamd.facts import Snapshot
 from cccamd.ids import format_node_id
-from cccamd.net import Admission, AdmissionLimits, Identity, Listener, TaskSet
-from cccamd.routing import EmmGate, LoopDetected, Priorities, Router, RouterSettings
+from cccamd.machine import RESERVED_FILES
+from cccamd.net import Admission, AdmissionLimits, Listener, TaskSet
+from cccamd.routing import CwCache, EmmGate, LoopDetected, Priorities, Router, RouterSettings
 from cccamd.server.clones import CloneWatch
 from cccamd.server.doorlog import DoorLog
 from cccamd.server.exchange import Exchange
@@ -22,7 +23,7 @@ from cccamd.server.infopages import InfoPages, PageSources
 from cccamd.server.local import LocalCards
 from cccamd.server.observers import Observer, Observers
 from cccamd.server.record import RecordContext
-from cccamd.server.session import Session, SessionContext
+from cccamd.server.session import ClientPort, Session, SessionContext
 from cccamd.server.snapshot import take_snapshot
 from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.server.usage import Totals
@@ -33,7 +34,14 @@ from cccamd.setup.setup import Setup
 from cccamd.setup.toml import TomlConfig
 from cccamd.watch.journal import Journal
 from cccamd.why import Evidence, Explanation, Question, explain
-from cccamd.wire.cccam import CloseReason, Version
+from cccamd.wire.cccam import (
+    DEFAULT_VERSION,
+    SEED_RANDOM_LENGTH,
+    Identity,
+    ServerProtocol,
+    Version,
+)
+from cccamd.wire.link import CloseReason
 
 log = logging.getLogger("cccamd.server")
 
@@ -41,8 +49,6 @@ REFRESH_DELAY: Final = 0.1
 """Seconds that card changes are gathered before clients are told of them."""
 SUM_INTERVAL: Final = 10.0
 """Seconds between two looks for lines that were counted and not written."""
-RESERVED_FILES: Final = 128
-"""File descriptors that upstreams, logs and the interpreter may need."""
 
 
 class Server:
@@ -56,13 +62,16 @@ class Server:
         self._failures = FailureLog()
         self._tasks = TaskSet(on_failure=self._failures.report)
         self._table = CardTable(setup.node_id, first_share_id=_random_share_id())
-        self._router = Router(_router_settings(setup.toml), _priorities(setup))
+        self._router = Router(
+            _router_settings(setup.toml), _priorities(setup), fingerprint_key=os.urandom(32)
+        )
         self._observers = Observers(on_failure=self._failures.report)
         self._journal = journal
         self._watchers = Watchers(observers=self._observers, journal=journal)
         self._watching = False
         self._exchange = Exchange(
             self._router,
+            CwCache(limit=setup.toml.cache.entries, lifetime=setup.toml.cache.seconds),
             observers=self._observers,
             on_loop=_report_loop,
             on_failure=self._failures.report,
@@ -78,6 +87,10 @@ class Server:
         self._door_log = DoorLog()
         self._clones = CloneWatch(setup.node_id)
         self._context = self._make_context()
+        self._cccam_port = ClientPort(
+            make_protocol=self._make_protocol,
+            account_of=lambda user: self._context.accounts.get(user),
+        )
         self._listener = self._make_listener()
         self._open_at: tuple[tuple[str, ...], int] | None = None
         self._pages = self._make_pages()
@@ -171,7 +184,6 @@ class Server:
         setup = self._setup
         networks = setup.toml.network.allowed
         return SessionContext(
-            identity=self._identity,
             accounts=setup.accounts,
             sessions={},
             table=self._table,
@@ -205,10 +217,26 @@ class Server:
         for user, session in list(context.sessions.items()):
             session.adopt(context.accounts.get(user))
 
+    def _make_protocol(self, now: float) -> ServerProtocol:
+        limits = self._context.limits
+        return ServerProtocol(
+            node_id=self._identity.node_id,
+            program=self._identity.program,
+            random=os.urandom(SEED_RANDOM_LENGTH),
+            now=now,
+            login_timeout=limits.login_timeout,
+            queue_limit=limits.queue_limit,
+            version_for=self._version_for,
+        )
+
+    def _version_for(self, user: bytes) -> Version:
+        account = self._context.accounts.get(user)
+        return account.version if account is not None else DEFAULT_VERSION
+
     def _make_listener(self) -> Listener:
         return Listener(
             self._context.admission,
-            make_guest=lambda: Session(self._context).connection,
+            make_guest=lambda: Session(self._context, self._cccam_port).connection,
             on_refused=self._door_log.refused,
             on_failure=self._failures.report,
         )
@@ -338,8 +366,6 @@ def _admission_limits(toml: TomlConfig) -> AdmissionLimits:
 def _router_settings(toml: TomlConfig) -> RouterSettings:
     settings = RouterSettings(
         deadline=toml.limits.ecm_deadline,
-        cw_lifetime=toml.cache.seconds,
-        cache_limit=toml.cache.entries,
         check_checksums=toml.cache.check_cw_checksums,
     )
     return settings if toml.routing.hedge else replace(settings, hedge_share=0.0)

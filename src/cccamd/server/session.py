@@ -1,49 +1,73 @@
-"""One client, from its connection to its last word."""
+"""One client, from its connection to its last word, whatever protocol it speaks.
+
+Theory of operation. A session goes through these steps, and may end at each of them:
+
+    Connected       nobody knows who it is
+    LoginRequested  it named an account: the port's login rule says which, and whether its host
+                    fits; the protocol checks the password. From here on the log knows its name
+    LoginSucceeded  the account is this session's until it ends (one F-line is one client)
+    Introduced      who the program is: it has a view of the cards from now on, may ask and send
+                    EMMs; requests before that are refused as trouble that passes
+    OffersDue       it gets its card list, and every change from then on
+    Closed          everything that it holds is given back, whatever else fails
+
+`finish`, `refresh`, `adopt` and `probe` may be called at any time; what they raise ends this
+session and nothing else.
+"""
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import assert_never
 
-from cccamd.cards import CardTable, View, Viewer, is_open
+from cccamd.cards import CardTable, View, Viewer
 from cccamd.ids import ShareId
-from cccamd.net import Admission, Connected, Connection, Identity, TaskSet, comes_from
-from cccamd.routing import EmmGate, EmmVerdict, Trace
+from cccamd.net import Admission, Connected, Connection, TaskSet, comes_from
+from cccamd.routing import EmmGate, EmmVerdict, Trace, Waiter
 from cccamd.server.cardlist import CardList
 from cccamd.server.clones import CloneWatch
-from cccamd.server.exchange import ClientRequest, Exchange
+from cccamd.server.exchange import Exchange
 from cccamd.server.record import ClientRecord, RecordContext
+from cccamd.setup.cccamcfg import is_open
 from cccamd.setup.logins import Account, Accounts
 from cccamd.setup.toml import Limits
-from cccamd.wire.cccam import (
-    SEED_RANDOM_LENGTH,
-    CardsDue,
-    ClientData,
+from cccamd.values import ControlWords, Emm, Refusal, Request
+from cccamd.wire.cccam import Version, parse_version
+from cccamd.wire.link import (
     Closed,
     CloseReason,
-    ControlWords,
-    EcmReceived,
-    EcmRequest,
-    Emm,
     EmmReceived,
+    Introduced,
     LoginRequested,
     LoginSucceeded,
-    Nok,
+    OffersDue,
+    Peer,
+    PeerChanged,
+    Remark,
     RequestDropped,
-    ServerProtocol,
-    State,
-    Version,
-    announced_version,
+    Requested,
+    ServerEvent,
+    ServerSide,
+    TextReceived,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientPort:
+    """What is spoken on a port for clients, and who may log in there."""
+
+    make_protocol: Callable[[float], ServerSide]
+    """Makes the protocol object of a new connection, given the time."""
+    account_of: Callable[[bytes], Account | None]
+    """The account that a client named, if it may log in here."""
 
 
 @dataclass(slots=True, kw_only=True)
 class SessionContext:
     """What all sessions share. A reload replaces what comes from files."""
 
-    identity: Identity
     accounts: Accounts
     sessions: "dict[bytes, Session]"
     """Who is logged in, by user name."""
@@ -63,33 +87,34 @@ class SessionContext:
 class Session:
     """One client's connection, account, view of the cards and open requests."""
 
-    def __init__(self, context: SessionContext) -> None:
-        protocol = ServerProtocol(
-            node_id=context.identity.node_id,
-            program=context.identity.program,
-            random=os.urandom(SEED_RANDOM_LENGTH),
-            now=asyncio.get_running_loop().time(),
-            login_timeout=context.limits.login_timeout,
-            queue_limit=context.limits.queue_limit,
-        )
+    def __init__(self, context: SessionContext, port: ClientPort) -> None:
+        protocol = port.make_protocol(asyncio.get_running_loop().time())
         self.connection = Connection(protocol, self._handle, on_failure=context.on_failure)
         self.record = ClientRecord(context.records)
         self._account: Account | None = None
         self._protocol = protocol
+        self._port = port
         self._context = context
+        self._client = context.exchange.add_client(self)
         self._view: View | None = None
         self._card_list: CardList | None = None
-        self._requests: dict[int, _Request] = {}
+        self._requests: dict[int, Request] = {}
+        """What is not answered yet, by the protocol's tokens."""
 
     @property
-    def client(self) -> ClientData | None:
+    def peer(self) -> Peer | None:
         """Who the client says it is; None before it has said so."""
-        return self._protocol.client
+        return self._protocol.peer
+
+    @property
+    def pending(self) -> int:
+        """How many requests are not answered yet."""
+        return len(self._requests)
 
     @property
     def ended(self) -> bool:
         """Whether the connection is over."""
-        return self._protocol.state is State.CLOSED
+        return self.connection.is_closed
 
     @property
     def told(self) -> Collection[ShareId]:
@@ -114,8 +139,8 @@ class Session:
             self.connection.close(CloseReason.CONFIG_CHANGED)
             return
         self._take_account(account)
-        if self.client is not None:
-            self._look(account, self.client)
+        if self._protocol.peer is not None:
+            self._look(account, self._protocol.peer)
             self.refresh()
 
     def probe(self) -> None:
@@ -123,47 +148,62 @@ class Session:
         self.connection.attempt(self._protocol.send_keepalive)
         self.connection.flush()
 
-    def finish(self, request: "_Request", answer: ControlWords | Nok, trace: Trace) -> None:
-        """Answer one request of the client."""
-        if self._requests.pop(request.request_id, None) is None:
+    def deliver(self, token: int, cw: ControlWords, trace: Trace) -> None:
+        """Answer one request of the client with control words."""
+        request = self._requests.pop(token, None)
+        if request is None:
             return
         try:
-            self._finish(request, answer, trace)
+            self._protocol.answer(token, cw)
+            self._answered(request, cw, trace)
         except Exception as error:
             self.connection.fail(error)
 
-    def _finish(self, request: "_Request", answer: ControlWords | Nok, trace: Trace) -> None:
-        if isinstance(answer, ControlWords):
-            self._protocol.answer(request.request_id, answer)
-        else:
-            self._protocol.refuse(request.request_id, answer)
-        self.connection.flush()
-        seconds = self.connection.now() - request.asked_at
-        self.record.answered(request.request, answer, trace, seconds=seconds)
+    def refuse(self, token: int, refusal: Refusal, trace: Trace) -> None:
+        """Answer one request of the client that there are no control words."""
+        request = self._requests.pop(token, None)
+        if request is None:
+            return
+        try:
+            self._protocol.refuse(token, refusal)
+            self._answered(request, refusal, trace)
+        except Exception as error:
+            self.connection.fail(error)
 
-    def _handle(self, event: object) -> None:
+    def _answered(self, request: Request, answer: ControlWords | Refusal, trace: Trace) -> None:
+        self.connection.flush()
+        seconds = trace.ended_at - trace.asked_at
+        self.record.answered(request, answer, trace, seconds=seconds)
+
+    def _handle(self, event: ServerEvent | Connected) -> None:
         match event:
-            case EcmReceived(request_id, request):
-                self._ask(request_id, request)
+            case Requested(token, request):
+                self._ask(token, request)
             case EmmReceived(emm):
                 self._pass_emm(emm)
-            case RequestDropped(request_id):
-                self._drop(request_id)
+            case RequestDropped(token):
+                self._drop(token)
             case LoginRequested(user):
                 self._decide_login(user)
             case LoginSucceeded():
                 self._log_in()
-            case ClientData():
-                self._introduce(event)
-            case CardsDue():
+            case Introduced(peer):
+                self._introduce(peer)
+            case PeerChanged(peer):
+                self.record.said_more(peer)
+            case OffersDue():
                 self._announce_all()
             case Closed():
                 self._end(event)
-            case Connected():
-                self.record.address, self.record.peer = event.address, self.connection.peer
-                self.record.note(event)
+            case Connected(address):
+                self.record.address, self.record.peer = address, self.connection.peer
+                self.record.debug("connected")
+            case TextReceived(text):
+                self.record.text(text)
+            case Remark():
+                self.record.remark(event)
             case _:
-                self.record.note(event)
+                assert_never(event)
 
     # The login: between the user name and the password it is decided who may come in.
 
@@ -171,7 +211,7 @@ class Session:
         self._context.admission.heard(self.connection)
         shown = repr(user.decode("utf-8", "backslashreplace"))
         self.record.debug("handshake done, user %s", shown)
-        account = self._context.accounts.get(user)
+        account = self._port.account_of(user)
         if account is None:
             self._protocol.refuse_login(CloseReason.UNKNOWN_USER, shown)
             return
@@ -182,7 +222,7 @@ class Session:
             detail = f"from {holder.connection.peer}"
             self._protocol.refuse_login(CloseReason.ALREADY_CONNECTED, detail)
         elif account.line.host is None:
-            self._protocol.authenticate(account.password, version=account.version)
+            self._protocol.authenticate(account.password)
         else:
             name = f"host of {self.record.name}"
             self._context.tasks.start(name, self._check_host(account, account.line.host))
@@ -197,10 +237,10 @@ class Session:
         self.connection.flush()
 
     def _host_checked(self, account: Account, host: str, *, allowed: bool) -> None:
-        if self._protocol.state is State.CLOSED:
+        if self.ended:
             return
         if allowed:
-            self._protocol.authenticate(account.password, version=account.version)
+            self._protocol.authenticate(account.password)
         else:
             detail = f"line {account.line.line}: {host}"
             self._protocol.refuse_login(CloseReason.WRONG_ADDRESS, detail)
@@ -212,51 +252,51 @@ class Session:
         assert self._account is not None
         holder = self._context.sessions.get(self._account.user)
         if holder is not None and not holder.ended:  # two logins at the same moment
-            self._protocol.close(CloseReason.ALREADY_CONNECTED)
+            self.connection.close(CloseReason.ALREADY_CONNECTED)
             return
         self._context.sessions[self._account.user] = self
         self._context.admission.logged_in(self.connection)
 
-    def _introduce(self, client: ClientData) -> None:
-        version = announced_version(client)
+    def _introduce(self, peer: Peer) -> None:
+        version = parse_version(peer.version)
         minimum = self._context.minimum_client_version
         if minimum is not None and (version is None or version < minimum):
-            self._protocol.close(CloseReason.OLD_VERSION, f"{client.version} < {minimum}")
+            self.connection.close(CloseReason.OLD_VERSION, f"{peer.version} < {minimum}")
             return
         assert self._account is not None
-        self.record.logged_in(client, self._protocol.revision)
-        self._context.clones.seen(client.node_id, self.connection.address)
-        self._look(self._account, client)
+        self.record.logged_in(peer)
+        if peer.node_id is not None:
+            self._context.clones.seen(peer.node_id, self.connection.address)
+        self._look(self._account, peer)
 
     # Cards.
 
-    def _look(self, account: Account, client: ClientData) -> None:
+    def _look(self, account: Account, peer: Peer) -> None:
         viewer = Viewer(
             account=account.line,
-            node_id=client.node_id,
+            node_id=peer.node_id,
             global_limits=account.global_limits,
             emm_allowed=account.emm_allowed,
         )
         self._view = View(self._context.table, viewer)
 
     def _announce_all(self) -> None:
-        self._card_list = CardList(self.connection)
+        self._card_list = CardList(self.connection, self._protocol)
         self.refresh()
         self.record.debug("cards announced: %d", len(self.told))
 
     # ECMs and EMMs.
 
-    def _ask(self, request_id: int, ecm: EcmRequest) -> None:
-        request = _Request(self, request_id, ecm, self.connection.now())
-        self._requests[request_id] = request
-        self.record.asked(ecm, pending=len(self._requests))
-        if self._view is None or not self._is_open_now():
-            if self._view is not None:
-                self.record.out_of_hours(ecm)
-            self._protocol.refuse(request_id, Nok.NOK1)
-            del self._requests[request_id]
-            return
-        self._context.exchange.request(request, self._view, ecm)
+    def _ask(self, token: int, request: Request) -> None:
+        self.record.asked(request, pending=len(self._requests) + 1)
+        if self._view is None:
+            self._protocol.refuse(token, Refusal.PASSING)
+        elif not self._is_open_now():
+            self.record.out_of_hours(request, self._context.exchange.router.fingerprint_of(request))
+            self._protocol.refuse(token, Refusal.PASSING)
+        else:
+            self._requests[token] = request
+            self._context.exchange.request(Waiter(self._client, token), self._view, request)
 
     def _is_open_now(self) -> bool:
         assert self._account is not None
@@ -270,33 +310,37 @@ class Session:
             return
         card = self._view.card(emm.share_id)
         verdict = self._context.emm_gate.decide(
-            self, card, emm.emm, allowed=self._account.emm_allowed, now=self.connection.now()
+            self._client,
+            card,
+            emm.section,
+            allowed=self._account.emm_allowed,
+            now=self.connection.now(),
         )
         if verdict is EmmVerdict.PASSED and card is not None:
             self._context.exchange.send_emm(card, emm)
         self.record.emm_decided(emm, verdict)
 
-    def _drop(self, request_id: int) -> None:
-        request = self._requests.pop(request_id, None)
+    def _drop(self, token: int) -> None:
+        request = self._requests.pop(token, None)
         if request is not None:
             self.record.debug("too many requests at once, the oldest was refused")
-            self._context.exchange.gone([request])
+            self._context.exchange.gone(Waiter(self._client, token), request)
 
     # The end.
 
     def _end(self, closed: Closed) -> None:
         """Give back all that the session holds. Each callback runs, whatever another raises."""
         context = self._context
-        waiting = list(self._requests.values())
-        self._requests.clear()
+        waiting, self._requests = self._requests, {}
+        peer = self._protocol.peer
         with ExitStack() as held:
             held.callback(self._tell_of_end, closed, logged_in=self._leave_account())
-            if self.client is not None:
-                held.callback(context.clones.gone, self.client.node_id, self.connection.address)
+            if peer is not None and peer.node_id is not None:
+                held.callback(context.clones.gone, peer.node_id, self.connection.address)
             if self._card_list is not None:
                 held.callback(self._card_list.close)
-            held.callback(context.emm_gate.forget, self)
-            held.callback(context.exchange.gone, waiting)
+            held.callback(context.emm_gate.forget, self._client)
+            held.callback(context.exchange.remove_client, self._client, waiting)
 
     def _leave_account(self) -> bool:
         """Free the account for the next login; whether this session had it."""
@@ -311,17 +355,3 @@ class Session:
             self.record.logged_out(str(closed))
         else:
             self.record.login_failed(closed)
-
-
-@dataclass(slots=True, eq=False)
-class _Request(ClientRequest):
-    session: Session
-    request_id: int
-    request: EcmRequest
-    asked_at: float
-
-    def deliver(self, cw: ControlWords, trace: Trace) -> None:
-        self.session.finish(self, cw, trace)
-
-    def refuse(self, nok: Nok, trace: Trace) -> None:
-        self.session.finish(self, nok, trace)

@@ -22,12 +22,13 @@ from cccamd.facts import (
     Span,
 )
 from cccamd.ids import ShareId
-from cccamd.net import Identity
 from cccamd.server.local import LocalCards, LocalSource
 from cccamd.server.session import Session, SessionContext
 from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.setup.cccamcfg import ChannelNames
 from cccamd.watch import History
+from cccamd.wire.cccam import Identity
+from cccamd.wire.link import Peer
 
 S = TypeVar("S", bound=ServiceId)
 
@@ -45,7 +46,7 @@ def take_snapshot(
     names: ChannelNames,
 ) -> Snapshot:
     """Look at everything once. `usual` tells the usual answer time of a source."""
-    sessions = [session for session in context.sessions.values() if session.client is not None]
+    sessions = [session for session in context.sessions.values() if session.peer is not None]
     sources = {
         source_id: _local(source, table.cards_of(source_id), usual(source_id))
         for source_id, source in local_cards.sources()
@@ -111,28 +112,27 @@ def take_history(history: History, span: Span, names: ChannelNames) -> HistoryRe
 
 
 def _client(session: Session, names: ChannelNames) -> ClientStatus:
-    client, protocol = session.client, session.connection.protocol
-    record, usage = session.record, session.record.usage
-    assert client is not None
+    peer, record, usage = session.peer, session.record, session.record.usage
+    assert peer is not None
     assert record.line is not None
     return ClientStatus(
         account=record.user,
         line=record.line.line,
         address=session.connection.address,
         port=session.connection.port,
-        version=client.version,
-        build=client.build,
-        revision=Revision(protocol.revision.value),
-        extended=protocol.extended,
+        version=peer.version,
+        build=peer.build,
+        revision=_revision(peer),
+        extended=peer.extended,
         program=record.program,
-        node_id=client.node_id,
+        node_id=peer.node_id,
         connected_at=usage.connected_at,
         heard_at=usage.heard_at,
         ecms_asked=usage.ecms_asked,
         ecms_answered=usage.ecms_answered,
         emms_sent=usage.emms_sent,
         emms_passed=usage.emms_passed,
-        pending=protocol.pending,
+        pending=session.pending,
         cards=len(session.told),
         service=None if usage.service is None else named(usage.service, names),
         last_result=usage.last_result,
@@ -149,33 +149,20 @@ def _local(source: LocalSource, cards: tuple[Card, ...], usual: float | None) ->
         line=0,
         state=LinkState.UP,
         up_at=source.up_at,
-        next_attempt_at=None,
-        last_failure="",
-        address="",
-        version="",
-        build="",
-        revision=None,
-        extended=False,
         program=source.kind,
-        node_id=None,
-        in_flight=0,
         cards=len(cards),
         cards_by_hop=_by_hop(cards),
-        cards_rejected=0,
         asked=source.usage.asked,
         answered=source.usage.answered,
         usual_seconds=usual,
         uses=source.usage.shares.uses(),
-        group="",
-        rank=0,
     )
 
 
 def _upstream(
     source: UpstreamSource, cards: tuple[Card, ...], rejected: int, usual: float | None
 ) -> SourceStatus:
-    protocol = source.link.protocol
-    server = protocol.server if protocol is not None else None
+    protocol, peer = source.link.protocol, source.peer or Peer()
     return SourceStatus(
         name=source.name,
         kind=SourceKind.CCCAM,
@@ -185,12 +172,12 @@ def _upstream(
         next_attempt_at=source.next_attempt_at,
         last_failure=source.link.last_failure,
         address=source.link.peer_address,
-        version=server.version if server else "",
-        build=server.build if server else "",
-        revision=Revision(protocol.revision.value) if protocol and server else None,
-        extended=protocol.extended if protocol else False,
+        version=peer.version,
+        build=peer.build,
+        revision=_revision(peer),
+        extended=peer.extended,
         program=source.program,
-        node_id=server.node_id if server else None,
+        node_id=peer.node_id,
         in_flight=protocol.in_flight if protocol else 0,
         cards=len(cards),
         cards_by_hop=_by_hop(cards),
@@ -202,6 +189,10 @@ def _upstream(
         group=source.upstream.group,
         rank=source.upstream.rank,
     )
+
+
+def _revision(peer: Peer) -> Revision | None:
+    return Revision(peer.revision) if peer.revision else None
 
 
 def _by_hop(cards: tuple[Card, ...]) -> Mapping[int, int]:

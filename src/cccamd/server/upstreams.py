@@ -4,43 +4,41 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
+from typing import assert_never
 
 from cccamd.cards import Card, CardTable, Rejected, Rejection, SourceId
 from cccamd.ids import format_node_id, format_share_id
-from cccamd.net import Connected, Identity, Link, LinkWaiting, Target, TaskSet
-from cccamd.routing import Ask, AskId, Refusal, SourceTraits
+from cccamd.net import Connected, Link, LinkEvent, LinkWaiting, TaskSet
+from cccamd.routing import Ask, AskId, SourceTraits
 from cccamd.server.clones import CloneWatch
 from cccamd.server.exchange import Exchange, Source
 from cccamd.server.observers import Observers
-from cccamd.server.words import describe_card, describe_partner, shorten
+from cccamd.server.words import describe_card, describe_program, shorten
 from cccamd.setup.logins import Upstream
+from cccamd.values import ControlWords, Emm, Offer, Refusal
 from cccamd.watch import CardsChanged, SourceDown, SourceUp
-from cccamd.wire.cccam import (
-    CardAdded,
-    CardRemoved,
-    ChallengeReceived,
+from cccamd.wire.cccam import Caller, Identity, Target
+from cccamd.wire.link import (
+    Answered,
+    ClientSide,
     Closed,
-    Command,
-    ControlWords,
-    EcmAnswered,
-    EcmRefused,
-    Emm,
+    EmmAcknowledged,
+    Introduced,
     LoginSucceeded,
-    MalformedReceived,
-    Nok,
-    PartnerText,
-    ServerData,
+    OfferAdded,
+    OfferWithdrawn,
+    Peer,
+    PeerChanged,
+    Refused,
+    Remark,
     TextReceived,
-    UnexpectedReceived,
-    command_name,
 )
 
 log = logging.getLogger("cccamd.upstream")
 
 TOLD_LIMIT = 20
 """How many texts and challenges of one login are told."""
-
-_REFUSALS = {Nok.NOK1: Refusal.PASSING, Nok.NOK2: Refusal.NOT_DECODED}
 
 
 def target_of(upstream: Upstream) -> Target:
@@ -75,7 +73,9 @@ class UpstreamSource(Source):
         observers: Observers,
         on_cards_changed: Callable[[], None],
         on_failure: Callable[[str, BaseException], None],
+        make: Callable[[float], ClientSide] | None = None,
     ) -> None:
+        """`make` makes the protocol object of each login; without it, that of a CCcam server."""
         super().__init__(upstream.name)
         self.upstream = upstream
         self.up_at: float | None = None
@@ -85,7 +85,11 @@ class UpstreamSource(Source):
         """What the server calls itself; empty without a partner text."""
         self.source_id = table.add_source(upstream.policy)
         self.link = Link(
-            target_of(upstream), identity=identity, handle=self._handle, on_failure=on_failure
+            upstream.line.host,
+            upstream.line.port,
+            make or Caller(target_of(upstream), identity),
+            handle=self._handle,
+            on_failure=on_failure,
         )
         self._table = table
         self._exchange = exchange
@@ -93,16 +97,20 @@ class UpstreamSource(Source):
         self._observers = observers
         self._on_cards_changed = on_cards_changed
         self._reported_cards = 0
-        self._told = 0
+        self._told = self._emms_sent = 0
         self._too_many_told = False
-        self._asks: dict[int, AskId] = {}
-        self._link_ids: dict[AskId, int] = {}
         self._task = tasks.start(f"link to {upstream.name}", self.link.run())
 
     @property
     def label(self) -> str:
         """How logs name it: where we are the client, and by which line."""
         return f"upstream {self.name} (line {self.upstream.line.line})"
+
+    @property
+    def peer(self) -> Peer | None:
+        """Who the server is; None while nobody is logged in."""
+        protocol = self.link.protocol
+        return protocol.peer if protocol is not None else None
 
     def adopt(self, upstream: Upstream) -> bool:
         """Take over an edited line without a new login, if that is possible."""
@@ -112,7 +120,7 @@ class UpstreamSource(Source):
         self._table.set_policy(self.source_id, upstream.policy)
         protocol = self.link.protocol
         if self.link.is_up and protocol is not None:
-            self._tell_traits(one_at_a_time=not protocol.extended)
+            self._tell_traits(one_at_a_time=protocol.one_at_a_time)
         self._on_cards_changed()
         return True
 
@@ -133,67 +141,56 @@ class UpstreamSource(Source):
 
     def ask(self, ask: Ask) -> ControlWords | Refusal | None:
         try:
-            link_id = self.link.ask(ask.request)
+            self.link.ask(ask.ask_id, ask.request)
         except (ConnectionError, ValueError) as error:
             log.debug("%s: cannot be asked: %s", self.label, error)
             return Refusal.PASSING
-        self._asks[link_id] = ask.ask_id
-        self._link_ids[ask.ask_id] = link_id
         return None
 
     def forget(self, ask_id: AskId) -> bool:
-        link_id = self._link_ids.get(ask_id)
-        if link_id is None or not self.link.forget(link_id):
-            return False
-        self._take(link_id)
-        return True
+        return self.link.forget(ask_id)
 
     def send_emm(self, card: Card, emm: Emm) -> None:
         if self.link.is_up:
-            self.link.send_emm(Emm(emm.caid, emm.ident, card.share_id, emm.emm))
+            self._emms_sent += 1
+            to_card = replace(emm, share_id=card.share_id)
+            self.link.send_emm(self._emms_sent, to_card)
 
-    def _handle(self, event: object) -> None:
+    def _handle(self, event: LinkEvent) -> None:
         match event:
-            case EcmAnswered(link_id, cw):
-                self._answered(link_id, cw)
-            case EcmRefused(link_id, nok):
-                self._refused(link_id, nok)
-            case CardAdded():
-                self._add_card(event)
-            case CardRemoved(share_id):
+            case Answered(token, cw):
+                self._exchange.answered(AskId(token), cw)
+            case Refused(token, refusal):
+                self._exchange.refused(AskId(token), refusal)
+            case OfferAdded(offer):
+                self._add_card(offer)
+            case OfferWithdrawn(share_id):
                 log.debug("%s: card %s removed", self.label, format_share_id(share_id))
                 if self._table.remove(self.source_id, share_id) is not None:
                     self._on_cards_changed()
-            case ServerData():
-                self._up(event)
-            case PartnerText():
-                self._partner(event)
+            case Introduced(peer):
+                self._up(peer)
+            case PeerChanged(peer):
+                self._learn_of(peer)
             case Connected(address):
                 log.debug("%s: connected to %s", self.label, address)
             case Closed():
                 self._lose()
             case LinkWaiting(reason, delay):
                 self._wait(reason, delay)
+            case LoginSucceeded():
+                log.debug("%s: login accepted", self.label)
+            case EmmAcknowledged():
+                pass
+            case TextReceived(text):
+                if text:
+                    self._tell("says: %s", shorten(text))
+            case Remark():
+                self._remark(event)
             case _:
-                self._note(event)
+                assert_never(event)
 
-    def _answered(self, link_id: int, cw: ControlWords) -> None:
-        ask_id = self._take(link_id)
-        if ask_id is not None:
-            self._exchange.answered(ask_id, cw)
-
-    def _refused(self, link_id: int, nok: Nok) -> None:
-        ask_id = self._take(link_id)
-        if ask_id is not None:
-            self._exchange.refused(ask_id, _REFUSALS[nok])
-
-    def _take(self, link_id: int) -> AskId | None:
-        ask_id = self._asks.pop(link_id, None)
-        if ask_id is not None:
-            del self._link_ids[ask_id]
-        return ask_id
-
-    def _add_card(self, announced: CardAdded) -> None:
+    def _add_card(self, announced: Offer) -> None:
         result = self._table.add(self.source_id, announced)
         if isinstance(result, Rejected):
             name = self.label
@@ -211,30 +208,29 @@ class UpstreamSource(Source):
                 "%s: some of its cards are not taken: %s; %s", self.label, rejected.text, limit
             )
 
-    def _up(self, server: ServerData) -> None:
-        protocol = self.link.protocol
-        assert protocol is not None
+    def _up(self, peer: Peer) -> None:
+        node_id = format_node_id(peer.node_id) if peer.node_id is not None else "none"
         log.info(
             "%s: we are logged in; version %s build %s, %s, node id %s",
             self.label,
-            server.version,
-            server.build,
-            protocol.revision.value,
-            format_node_id(server.node_id),
+            peer.version,
+            peer.build,
+            peer.revision,
+            node_id,
         )
-        self._clones.seen(server.node_id, self.link.peer_address)
-        self._table.set_node_id(self.source_id, server.node_id)
+        if peer.node_id is not None:
+            self._clones.seen(peer.node_id, self.link.peer_address)
+            self._table.set_node_id(self.source_id, peer.node_id)
         self.up_at, self.next_attempt_at = self._observers.now(), None
         self._told, self._too_many_told = 0, False
         self._observers.tell(SourceUp(at=self.up_at, source=self.name))
-        self._tell_traits(one_at_a_time=not protocol.extended)
+        self._tell_traits(one_at_a_time=not peer.extended)
 
-    def _partner(self, partner: PartnerText) -> None:
-        if partner.program != self.program:
-            self._tell("%s", describe_partner(partner))
-        self.program = partner.program
-        protocol = self.link.protocol
-        self._tell_traits(one_at_a_time=protocol is None or not protocol.extended)
+    def _learn_of(self, peer: Peer) -> None:
+        if peer.program != self.program:
+            self._tell("%s", describe_program(peer))
+        self.program = peer.program
+        self._tell_traits(one_at_a_time=not peer.extended)
 
     def _wait(self, reason: str, delay: float) -> None:
         log.warning("%s: %s; next attempt in %.1f s", self.label, reason, delay)
@@ -251,12 +247,10 @@ class UpstreamSource(Source):
     def _lose(self) -> None:
         """Take back all that the login brought. Each callback runs, whatever another raises."""
         self.up_at = None
-        self._asks.clear()
-        self._link_ids.clear()
-        protocol = self.link.protocol
+        peer = self.peer
         with ExitStack() as held:
-            if protocol is not None and protocol.server is not None:
-                held.callback(self._clones.gone, protocol.server.node_id, self.link.peer_address)
+            if peer is not None and peer.node_id is not None:
+                held.callback(self._clones.gone, peer.node_id, self.link.peer_address)
             held.callback(self._drop_cards)
             held.callback(self._exchange.remove_source, self.source_id)
 
@@ -270,22 +264,11 @@ class UpstreamSource(Source):
         if self._told <= TOLD_LIMIT:
             log.info("%s: " + text, self.label, *values)
 
-    def _note(self, event: object) -> None:
-        name = self.label
-        match event:
-            case LoginSucceeded():
-                log.debug("%s: login accepted", name)
-            case TextReceived(text) if text:
-                self._tell("says: %s", shorten(text))
-            case ChallengeReceived(Command.CLIENT_CHECK_0E):
-                self._tell("checks its clients (0x0E); if it drops us we come back as 2.0.11")
-            case ChallengeReceived(command, answered):
-                done = "answered" if answered else "not answered"
-                self._tell("old server's challenge 0x%02X %s", command, done)
-            case UnexpectedReceived(command, length):
-                log.debug("%s: %s of %d bytes ignored", name, command_name(command), length)
-            case MalformedReceived(command, _, why):
-                log.debug("%s: malformed %s ignored: %s", name, command_name(command), why)
+    def _remark(self, remark: Remark) -> None:
+        if remark.is_news:
+            self._tell("%s", remark)
+        else:
+            log.debug("%s: %s", self.label, remark)
 
 
 class Upstreams:

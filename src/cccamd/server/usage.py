@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from cccamd.facts import EcmResult, ServiceId, ShareUse
 from cccamd.ids import Caid, Ident
-from cccamd.wire.cccam import EcmRequest
+from cccamd.values import Request
 
 SHARES_LIMIT = 256
 """CAIDs and providers told apart for one client or source; an honest one asks a few."""
@@ -18,7 +18,7 @@ class ShareCounts:
 
     _counts: dict[_ShareKey, list[int]] = field(default_factory=dict)
 
-    def add(self, request: EcmRequest, *, local: bool | None, answered: bool) -> None:
+    def add(self, request: Request, *, local: bool | None, answered: bool) -> None:
         """Count one request that has ended; `local` is None for one that nobody answered."""
         if local is None:
             local = (True, request.caid, request.ident) in self._counts
@@ -55,7 +55,7 @@ class ClientUsage:
     last_seconds: float | None = None
     shares: ShareCounts = field(default_factory=ShareCounts)
 
-    def asked(self, request: EcmRequest, *, now: float) -> None:
+    def asked(self, request: Request, *, now: float) -> None:
         """Count a request that came in."""
         self.heard_at = now
         self.ecms_asked += 1
@@ -65,7 +65,7 @@ class ClientUsage:
 
     def finished(
         self,
-        request: EcmRequest,
+        request: Request,
         *,
         result: EcmResult,
         source: str,
@@ -87,7 +87,7 @@ class SourceUsage:
     answered: int = 0
     shares: ShareCounts = field(default_factory=ShareCounts)
 
-    def finished(self, request: EcmRequest, *, local: bool, answered: bool) -> None:
+    def finished(self, request: Request, *, local: bool, answered: bool) -> None:
         """Count one ask that has ended."""
         self.asked += 1
         self.answered += answered

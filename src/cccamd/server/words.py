@@ -6,20 +6,21 @@ from cccamd.ids import (
     format_service,
     format_share_id,
 )
-from cccamd.wire.cccam import CardAdded, EcmRequest, PartnerText
+from cccamd.values import Offer, Request
+from cccamd.wire.link import Peer
 
 
-def describe_card(card: CardAdded) -> str:
+def describe_card(card: Offer) -> str:
     """`card 0000006A 0B00:030B00 hop 1 reshare 2`."""
     idents = ",".join(format_ident(provider.ident) for provider in card.providers) or "-"
     name = f"card {format_share_id(card.share_id)} {format_caid(card.caid)}:{idents}"
     return f"{name} hop {card.hop} reshare {card.reshare}"
 
 
-def describe_request(request: EcmRequest) -> str:
+def describe_request(request: Request) -> str:
     """`0B00:030B00:1D80 (share 0000006A, 150 bytes)`."""
     service = format_service(request.caid, request.ident, request.sid)
-    return f"{service} (share {format_share_id(request.share_id)}, {len(request.ecm)} bytes)"
+    return f"{service} (share {format_share_id(request.share_id)}, {len(request.section)} bytes)"
 
 
 TEXT_LIMIT = 80
@@ -30,7 +31,7 @@ def shorten(text: str) -> str:
     return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "..."
 
 
-def describe_partner(partner: PartnerText) -> str:
+def describe_program(peer: Peer) -> str:
     """`is OSCam v1.20, capabilities EXT SID SLP`."""
-    names = " ".join(flag.name or "" for flag in partner.capabilities) or "none"
-    return f"is {shorten(partner.program) or 'a program without a name'}, capabilities {names}"
+    capabilities = " ".join(peer.capabilities) or "none"
+    return f"is {shorten(peer.program) or 'a program without a name'}, capabilities {capabilities}"

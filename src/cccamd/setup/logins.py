@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from cccamd.cards import SourcePolicy
+from cccamd.cards import Limit, SourcePolicy
 from cccamd.ids import LoginKey, format_endpoint, host_key
-from cccamd.setup.cccamcfg import CLine, Config, FLine, Limit
+from cccamd.setup.cccamcfg import (
+    CLine,
+    Config,
+    FLine,
+)
 from cccamd.setup.toml import Limits, TomlConfig
 from cccamd.wire.cccam import Version
 

@@ -19,9 +19,8 @@ from cccamd.watch.happenings import (
 )
 from cccamd.watch.history import History
 from cccamd.watch.notes import Notes
-from cccamd.watch.sampling import ROUND as SAMPLING_ROUND
-from cccamd.watch.sampling import Sampler
-from cccamd.watch.throttle import Throttle
+from cccamd.watch.throttle import ROUND as SAMPLING_ROUND
+from cccamd.watch.throttle import Sampler, Throttle
 
 __all__ = [
     "SAMPLING_ROUND",

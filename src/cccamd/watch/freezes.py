@@ -12,7 +12,6 @@ from typing import Final
 
 from cccamd.facts import EcmResult, Freeze, FreezeReport, Margin
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.watch.cryptoperiods import CryptoPeriods
 from cccamd.watch.happenings import (
     ClientLoggedOut,
     EcmFinished,
@@ -21,14 +20,15 @@ from cccamd.watch.happenings import (
     FreezeForeseen,
     Happening,
 )
-from cccamd.watch.margins import seconds_to_zero
 from cccamd.watch.surroundings import Surroundings
 from cccamd.watch.watches import (
+    CryptoPeriods,
     Watch,
     WatchingAccount,
     channel_margin,
     has_gone_on,
     is_silent,
+    seconds_to_zero,
     subject_of,
 )
 

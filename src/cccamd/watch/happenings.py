@@ -26,7 +26,7 @@ class ClientLoggedIn(Happening):
     version: str
     build: str
     revision: str
-    node_id: NodeId
+    node_id: NodeId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class EcmFinished(Happening):
     sid: Sid
     parity: int
     """The ECM's table id, 0x80 or 0x81: it toggles with each crypto period. Else 0."""
-    fingerprint: int
+    fingerprint: bytes
     """Equal for equal ECMs, and says nothing else about them."""
     result: EcmResult
     seconds: float

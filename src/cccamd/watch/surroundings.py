@@ -4,13 +4,11 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterator
 from typing import Final
 
-from cccamd.facts import EcmResult
+from cccamd.facts import SLOW_SECONDS, EcmResult
 from cccamd.ids import format_service
-from cccamd.watch.cryptoperiods import Service
 from cccamd.watch.happenings import Happening, SourceAnswered, SourceDown, SourceUp
+from cccamd.watch.watches import Service
 
-SLOW: Final = 0.5
-"""Seconds: what takes longer is worth telling."""
 TROUBLES_KEPT: Final = 512
 ANSWERS_KEPT: Final = 8
 """For each service."""
@@ -52,7 +50,7 @@ class Surroundings:
                 self._answers.popitem(last=False)
             answers = self._answers[service] = deque(maxlen=ANSWERS_KEPT)
         answers.append(answer)
-        if answer.seconds >= SLOW or answer.result is not EcmResult.CW:
+        if answer.seconds >= SLOW_SECONDS or answer.result is not EcmResult.CW:
             self._troubles.append(answer)
 
     def _own(self, service: Service, begin: float, end: float) -> Iterator[tuple[float, str]]:

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cccamd.web.context import Login
+from cccamd.setup.cccamcfg import InfoPort
 
 log = logging.getLogger("cccamd.web")
 
@@ -31,9 +31,9 @@ HEADERS: Final = {
 """For every answer. Nothing is loaded from elsewhere, nothing runs but our own files."""
 
 
-def is_let_in(login: Login, authorization: str | None) -> bool:
+def is_let_in(login: InfoPort, authorization: str | None) -> bool:
     """Whether this `Authorization` header is good enough. Without a login it is not looked at."""
-    if not login.is_needed:
+    if not login.is_protected:
         return True
     if login.username is None or login.password is None or authorization is None:
         return False
@@ -59,7 +59,7 @@ class Door:
     """Lets those in who may look; keeps a page's failure from being anybody's traceback."""
 
     def __init__(
-        self, app: ASGIApp, *, admits: Callable[[str], bool], login: Callable[[], Login]
+        self, app: ASGIApp, *, admits: Callable[[str], bool], login: Callable[[], InfoPort]
     ) -> None:
         self._app = app
         self._admits = admits

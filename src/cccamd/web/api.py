@@ -138,7 +138,7 @@ class ExplainQuery(Nothing):
 
 # The routes.
 
-router: Final = APIRouter()
+router: Final = APIRouter(generate_unique_id_function=lambda route: route.name)
 _WRITERS: Final[dict[type[object], TypeAdapter[object]]] = {}
 """Made when they are needed first."""
 

@@ -1,28 +1,16 @@
 """What the pages are made of: functions handed in by the daemon. No live object gets here."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from cccamd.facts import FreezeReport, HistoryReport, Note, ServiceId, Snapshot, Span
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_sid
+from cccamd.setup.cccamcfg import InfoPort
 from cccamd.watch.metrics import Metrics
 from cccamd.why import Explanation, Question
 
 Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
-    """WEBINFO USERNAME and PASSWORD. None of both: no login; one of both: nobody gets in."""
-
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether anybody has to log in."""
-        return self.username is not None or self.password is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +28,8 @@ class WebContext:
     """From CCcam.channelinfo."""
     provider_name: Callable[[Caid, Ident], str | None]
     """From CCcam.providers."""
-    login: Callable[[], Login]
+    login: Callable[[], InfoPort]
+    """User name and password. None of both: no login; one of both: nobody gets in."""
     admits: Callable[[str], bool]
     """Whether an address may look at all, as `AllowedNetworks.admits`."""
     program: str

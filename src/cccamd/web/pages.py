@@ -17,8 +17,8 @@ from starlette.routing import BaseRoute, Route
 
 from cccamd.errors import NumberError
 from cccamd.ids import format_caid, format_service, parse_service
+from cccamd.oldinfo import heading, home_block
 from cccamd.web.context import WebContext, explain_link
-from cccamd.web.oldwords import heading, home_block
 from cccamd.why import CardAnswer, Explanation, Question
 
 LENGTH_LIMIT: Final = 256

@@ -21,9 +21,11 @@ from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
 from cccamd.why.finding import Finding, Setting, Weight
 from cccamd.why.installation import Access, Installation
+from cccamd.why.links import SEED_LENGTH, Trial, is_seed
 from cccamd.why.ports import PortSeen, WantedPort, wanted_ports
 
 __all__ = [
+    "SEED_LENGTH",
     "Access",
     "CardAnswer",
     "Case",
@@ -43,12 +45,14 @@ __all__ = [
     "SourceAnswer",
     "StoryCard",
     "StoryStep",
+    "Trial",
     "WantedPort",
     "Weight",
     "as_json",
     "evidence_of_files",
     "examine",
     "explain",
+    "is_seed",
     "report_lines",
     "wanted_ports",
     "worst",

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Final
 
-from cccamd.cards import is_open
 from cccamd.facts import ClientStatus
-from cccamd.setup.cccamcfg import FLine, TimeFrame
+from cccamd.ids import SHARED_NODE_IDS
+from cccamd.setup.cccamcfg import FLine, TimeFrame, is_open
 from cccamd.watch import LoginFailed
 from cccamd.why.evidence import Evidence
 from cccamd.why.finding import Finding, Setting, Weight, ago
-from cccamd.wire.cccam import SHARED_NODE_IDS, CloseReason
+from cccamd.wire.link import CloseReason
 
 STRANGERS_SHOWN: Final = 3
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from cccamd.cards import Card, SourceId, Verdict, is_open, judge
+from cccamd.cards import Card, SourceId, Verdict, judge
 from cccamd.facts import CardStatus, SourceKind, SourceStatus
-from cccamd.ids import format_caid, format_ident
-from cccamd.setup.cccamcfg import FLine
+from cccamd.ids import NO_NODE_ID, format_caid, format_ident
+from cccamd.setup.cccamcfg import FLine, is_open
+from cccamd.values import CardId, Provider
 from cccamd.why.account import add_account, explain_hours
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence
 from cccamd.why.finding import Finding, Weight, count, some_of
 from cccamd.why.sources import explain_emptiness
 from cccamd.why.visibility import explain_verdict, format_idents
-from cccamd.wire.cccam import Provider
 
 LINES_SHOWN: Final = 10
 
@@ -154,6 +154,8 @@ def running_cards(
 
 def _card(card: CardStatus, source: SourceId, *, local: bool) -> Card:
     return Card(
+        serial=card.own_share_id,
+        id=CardId(NO_NODE_ID, card.own_share_id, card.caid),
         source=source,
         share_id=card.share_id,
         own_share_id=card.own_share_id,

@@ -14,6 +14,7 @@ from cccamd.ids import (
     format_caid,
     format_share_id,
 )
+from cccamd.values import Request, Service
 from cccamd.why.answer import CardAnswer
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.finding import Finding, Weight
@@ -23,7 +24,6 @@ from cccamd.why.visibility import (
     explain_verdict,
     format_idents,
 )
-from cccamd.wire.cccam import EcmRequest
 
 CARDS_LIMIT: Final = 2000
 """More than anybody reads, and quick enough not to be felt by those who watch."""
@@ -71,7 +71,7 @@ def _rejected(question: Question, evidence: Evidence) -> Iterator[tuple[SourceId
         if question.source not in (None, status.name):
             continue
         for rejected in evidence.table.rejected_of(source):
-            if question.caid in (None, rejected.announcement.caid):
+            if question.caid in (None, rejected.offer.caid):
                 yield source, rejected
 
 
@@ -123,7 +123,7 @@ class _Lens:
         question = self.question
         if question.caid is None:
             return False
-        service = (question.caid, question.ident or _OPEN, question.sid or Sid(0))
+        service = Service(question.caid, question.ident or _OPEN, question.sid or Sid(0))
         return self.evidence.priorities.ignores(card, service)
 
     def _ignored(self) -> Finding:
@@ -152,7 +152,7 @@ def _exclusions(
         ),
     )
     ident, sid = question.ident or _OPEN, question.sid or Sid(0)
-    request = EcmRequest(caid, ident, ShareId(0), sid, b"")
+    request = Request(caid, ident, ShareId(0), sid, b"")
     for exclusion in view.explain(request):
         if not _is_open_end(exclusion.reason, question):
             yield exclusion
@@ -169,7 +169,7 @@ def _is_open_end(reason: Reason, question: Question) -> bool:
 
 
 def _not_taken(source: SourceId, rejected: Rejected, evidence: Evidence) -> CardAnswer:
-    card, status = rejected.announcement, evidence.sources[source]
+    card, status = rejected.offer, evidence.sources[source]
     return CardAnswer(
         source=status.name,
         share_id=format_share_id(card.share_id),

@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from cccamd.cards import Card, CardTable, LocalCard, SourceId, Viewer
+from cccamd.cards import Card, CardTable, LocalCard, Rights, SourceId, Viewer
 from cccamd.facts import ClientStatus, LinkState, SourceKind, SourceStatus
 from cccamd.ids import NO_NODE_ID, Caid, Ident, NodeId, Sid, format_caid, format_ident, format_sid
 from cccamd.routing import Priorities, Trace
 from cccamd.setup.cccamcfg import Config, FLine
-from cccamd.setup.logins import upstreams_of
+from cccamd.setup.logins import Upstream, upstreams_of
 from cccamd.setup.toml import CardEntry, TomlConfig
+from cccamd.values import Provider
 from cccamd.watch import CardsChanged, ClientLoggedOut, Happening, LoginFailed
 from cccamd.why.finding import Setting
-from cccamd.wire.cccam import Provider
 
 ECMS_KEPT: Final = 8
 """For each account."""
@@ -165,7 +165,7 @@ class Evidence:
         place = self.config.place("IGNORE NODE", index)
         return Setting(name="IGNORE NODE", file=place.file, line=place.line)
 
-    def f_line(self, line: FLine) -> Setting:
+    def f_line(self, line: Rights) -> Setting:
         """An account."""
         return Setting(name="the F-line", file=self.config.file, line=line.line)
 
@@ -221,11 +221,9 @@ def evidence_of_files(
     for entry in toml.cards:
         source = table.add_source()
         table.add_local(source, _local_card(entry))
-        sources[source] = _status(entry.config.name, SourceKind.LOCAL, line=0, cards={0: 1})
+        sources[source] = _local(entry)
     for upstream in upstreams_of(config, toml):
-        name, line = upstream.name, upstream.line.line
-        status = _status(name, SourceKind.CCCAM, line=line, cards={})
-        sources[table.add_source(upstream.policy)] = status
+        sources[table.add_source(upstream.policy)] = _upstream(upstream)
     return Evidence(
         live=False,
         at=at,
@@ -249,36 +247,21 @@ def _local_card(entry: CardEntry) -> LocalCard:
     )
 
 
-def _status(
-    name: str,
-    kind: SourceKind,
-    *,
-    line: int,
-    cards: Mapping[int, int],
-) -> SourceStatus:
+def _local(entry: CardEntry) -> SourceStatus:
     return SourceStatus(
-        name=name,
-        kind=kind,
-        line=line,
+        name=entry.config.name,
+        kind=SourceKind.LOCAL,
+        line=0,
         state=LinkState.NOT_RUNNING,
-        up_at=None,
-        next_attempt_at=None,
-        last_failure="",
-        address="",
-        version="",
-        build="",
-        revision=None,
-        extended=False,
-        program="",
-        node_id=None,
-        in_flight=0,
-        cards=sum(cards.values()),
-        cards_by_hop=cards,
-        cards_rejected=0,
-        asked=0,
-        answered=0,
-        usual_seconds=None,
-        uses=(),
-        group="",
-        rank=0,
+        cards=1,
+        cards_by_hop={0: 1},
+    )
+
+
+def _upstream(upstream: Upstream) -> SourceStatus:
+    return SourceStatus(
+        name=upstream.name,
+        kind=SourceKind.CCCAM,
+        line=upstream.line.line,
+        state=LinkState.NOT_RUNNING,
     )

@@ -15,7 +15,7 @@ from cccamd.machine import (
     Supply,
     TimeAnswer,
 )
-from cccamd.net import Step, Trial
+from cccamd.net import Step
 from cccamd.routing import Priorities
 from cccamd.setup.logins import Upstream
 from cccamd.why.account import explain_closed_port
@@ -42,7 +42,7 @@ from cccamd.why.installation import (
     judge_source,
     judge_toml,
 )
-from cccamd.why.links import TriedLink, judge_link, running_link
+from cccamd.why.links import Trial, TriedLink, judge_link, running_link
 from cccamd.why.network import judge_address, judge_answer_times, judge_round_trip
 from cccamd.why.ports import PortSeen, judge_firewall, judge_port
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from cccamd.cards import Limit
 from cccamd.ids import format_caid, format_ident
-from cccamd.setup.cccamcfg import Limit
 
 SHOWN_LIMIT: Final = 3
 """Items of a list that a sentence names before it says "and so on"."""

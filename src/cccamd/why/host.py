@@ -6,18 +6,15 @@ from functools import partial
 from typing import Final
 
 from cccamd.facts import SourceKind, Status
-from cccamd.ids import NodeId, format_node_id
-from cccamd.machine import FileState, NodeIdFile, Supply, TimeAnswer
+from cccamd.ids import SHARED_NODE_IDS, NodeId, format_node_id
+from cccamd.machine import RESERVED_FILES, FileState, NodeIdFile, Supply, TimeAnswer
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.finding import count, some_of
 from cccamd.why.visibility import CLONE_CHANGE
-from cccamd.wire.cccam import SHARED_NODE_IDS
 
 TOLERANCE: Final = 5.0
 """Seconds that a clock may be off."""
 _EFFECT: Final = "time frames of F-lines, validity of keys and times in logs are wrong"
-RESERVED_FILES: Final = 128
-"""For logs, the interpreter and what else is open."""
 LOGINS_AT_ONCE: Final = 64
 """Connections that have not logged in yet: after a power cut all receivers come at once."""
 MEBIBYTE: Final = 2**20
@@ -199,9 +196,10 @@ def judge_twins(status: Status) -> list[Diagnosis]:
     """Find clients at different addresses that share a node id with each other."""
     addresses: dict[NodeId, dict[str, str]] = {}
     for client in status.clients:
-        if client.node_id not in SHARED_NODE_IDS and client.node_id != status.server.node_id:
+        node_id = client.node_id
+        if node_id and node_id not in SHARED_NODE_IDS and node_id != status.server.node_id:
             named = f"{client.account} ({client.address})"
-            addresses.setdefault(client.node_id, {})[client.address] = named
+            addresses.setdefault(node_id, {})[client.address] = named
     return [
         _node_id(
             Grade.WARNING,
@@ -220,6 +218,7 @@ def peers_of(status: Status) -> list[NodeIdHolder]:
     clients = [
         NodeIdHolder(f"client {client.account} ({client.address})", client.node_id)
         for client in status.clients
+        if client.node_id
     ]
     links = [
         NodeIdHolder(f"upstream {source.name}", source.node_id)

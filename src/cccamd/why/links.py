@@ -6,19 +6,22 @@ the same of the same trouble.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from cccamd.cards import Rejected
 from cccamd.facts import LinkState, SourceKind, SourceStatus
-from cccamd.net import SEED_LENGTH, Step, Trial, is_seed
+from cccamd.ids import NodeId, parse_endpoint
+from cccamd.net import Step
 from cccamd.setup.cccamcfg import Config
 from cccamd.setup.logins import Upstream
+from cccamd.values import Offer
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence
 from cccamd.why.finding import Finding, Setting, Weight, count, listed
 from cccamd.why.visibility import explain_rejection
-from cccamd.wire.cccam import CloseReason
+from cccamd.wire.cccam import is_original_seed, is_partner_seed
+from cccamd.wire.link import CloseReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,8 @@ class Meaning:
 
     def of(self, name: str, line: int) -> "Meaning":
         """Fill in what the C-line says; `name` is its host and port."""
-        host, _, port = name.rpartition(":")
-        words = {"line": f"line {line}", "host": host.strip("[]"), "port": port}
+        host, port = parse_endpoint(name, default_port=0)
+        words = {"line": f"line {line}", "host": host, "port": port}
         causes = tuple(cause.format(**words) for cause in self.causes)
         return Meaning(self.change.format(**words), causes)
 
@@ -134,6 +137,7 @@ NO_CARDS: Final = Meaning(
         "the owner has only cards of others, and may not pass them on (reshare 0)",
     ),
 )
+SEED_LENGTH: Final = 16
 NEWCAMD_GREETING_LENGTH: Final = 14
 """A newcamd server begins with so many random bytes."""
 _LOST: Final = Meaning(
@@ -203,6 +207,33 @@ def _settings_to_look_at(line: int, config: Config) -> str:
 
 
 # What the doctor found out by itself.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """How far one got at one server."""
+
+    reached: Step = Step.RESOLVE
+    """The step that failed; else `UP`, or `LOGIN` when the login was left out."""
+    failed: bool = True
+    detail: str = ""
+    addresses: tuple[str, ...] = ()
+    """What the name resolves to."""
+    round_trips: tuple[float, ...] = ()
+    """Seconds each."""
+    greeting: bytes = b""
+    """The first bytes that the server sent, up to the length of a seed."""
+    hung_up: bool = False
+    """It closed the connection before it had sent a seed."""
+    node_id: NodeId | None = None
+    program: str = ""
+    cards: tuple[Offer, ...] = field(default=(), repr=False)
+
+
+def is_seed(greeting: bytes) -> bool:
+    """Whether a CCcam server begins like this (docs/protocol.md section 4)."""
+    whole = len(greeting) == SEED_LENGTH
+    return whole and (is_original_seed(greeting) or is_partner_seed(greeting))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

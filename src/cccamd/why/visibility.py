@@ -4,9 +4,11 @@ from collections.abc import Iterable
 
 from cccamd.cards import (
     Exclusion,
+    Limit,
     Reason,
     Rejected,
     Rejection,
+    Rights,
     Verdict,
     Viewer,
     find_limit,
@@ -20,10 +22,9 @@ from cccamd.ids import (
     format_service,
     format_sid,
 )
-from cccamd.setup.cccamcfg import FLine, Limit, Service
+from cccamd.values import Provider, Service
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.finding import Finding, Setting, Weight, limit_entry
-from cccamd.wire.cccam import Provider
 
 CLONE_CHANGE = "stop one of the two, delete its node id file, and start it again"
 """What to do about two programs with one node id."""
@@ -53,7 +54,7 @@ def explain_rejection(rejected: Rejected, source: str, line: int, evidence: Evid
 
 def _ignored_node(rejected: Rejected, evidence: Evidence) -> Finding:
     ignored = evidence.config.settings.ignore_nodes
-    node_id = next(node for node in rejected.announcement.path if node in ignored)
+    node_id = next(node for node in rejected.offer.path if node in ignored)
     setting = evidence.ignore_node(node_id)
     return Finding(
         code="not-taken-ignored-node",
@@ -67,7 +68,7 @@ def _ignored_node(rejected: Rejected, evidence: Evidence) -> Finding:
 def _too_few_downhops(rejected: Rejected, source: str, evidence: Evidence) -> Finding:
     setting = evidence.key("MINIMUM DOWNHOPS")
     minimum = evidence.config.settings.minimum_downhops
-    reshare = rejected.announcement.reshare
+    reshare = rejected.offer.reshare
     return Finding(
         code="not-taken-downhops",
         weight=Weight.BAD,
@@ -81,7 +82,7 @@ def _too_few_downhops(rejected: Rejected, source: str, evidence: Evidence) -> Fi
 
 
 def _beyond_limits(rejected: Rejected, line: int, evidence: Evidence) -> Finding:
-    card, setting = rejected.announcement, evidence.c_line(line)
+    card, setting = rejected.offer, evidence.c_line(line)
     ident = format_ident(card.providers[0].ident) if card.providers else "0"
     return Finding(
         code="not-taken-limited",
@@ -267,7 +268,7 @@ def _pair(exclusion: Exclusion, ident: str) -> str:
     return f"{format_caid(exclusion.card.caid)}:{ident}"
 
 
-def _denied(account: FLine, question: Question, setting: Setting) -> str:
+def _denied(account: Rights, question: Question, setting: Setting) -> str:
     entry = next((each for each in account.sids if _matches(each, question)), None)
     shown = f" {{ {format_service(*_parts(entry))} }}" if entry else ""
     return f"the second braces{shown} of {setting.words} keep this service from {account.user}"

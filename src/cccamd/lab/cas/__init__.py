@@ -3,22 +3,18 @@
 Pure: keys, nonces and the time are arguments, nothing here touches a disk or a clock.
 """
 
-from cccamd.lab.cas.ecm import Ecm, EcmHeader, parse_ecm, seal_ecm
+from cccamd.lab.cas.ecm import EcmHeader, parse_ecm, seal_ecm
 from cccamd.lab.cas.emm import (
     Addressee,
-    Command,
-    Emm,
     EmmHeader,
+    KeyCommand,
     RevokeKey,
     SetKey,
     parse_emm,
     seal_emm,
 )
-from cccamd.lab.cas.errors import CasError
 from cccamd.lab.cas.headend import HeadEnd, IssuedCard
 from cccamd.lab.cas.keys import (
-    SA_LENGTH,
-    UA_LENGTH,
     CardKeys,
     GroupKey,
     KeyFile,
@@ -28,25 +24,21 @@ from cccamd.lab.cas.keys import (
     format_time,
     parse_key_id,
 )
-from cccamd.lab.cas.section import KEY_LENGTH, NONCE_LENGTH
+from cccamd.lab.cas.section import KEY_LENGTH, NONCE_LENGTH, CasError
 from cccamd.lab.cas.smartcard import decode, learn
 
 __all__ = [
     "KEY_LENGTH",
     "NONCE_LENGTH",
-    "SA_LENGTH",
-    "UA_LENGTH",
     "Addressee",
     "CardKeys",
     "CasError",
-    "Command",
-    "Ecm",
     "EcmHeader",
-    "Emm",
     "EmmHeader",
     "GroupKey",
     "HeadEnd",
     "IssuedCard",
+    "KeyCommand",
     "KeyFile",
     "ManagementKey",
     "RevokeKey",

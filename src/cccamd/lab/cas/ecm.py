@@ -6,12 +6,8 @@ Source: docs/open-cas.md section 4.
 from dataclasses import dataclass
 
 from cccamd.ids import Caid, Sid
-from cccamd.lab.cas.errors import CasError
-from cccamd.lab.cas.section import Section, parse_section, seal_section
-from cccamd.wire.cccam import CW_LENGTH, ControlWords
-
-EVEN_TABLE_ID = 0x80
-ODD_TABLE_ID = 0x81
+from cccamd.lab.cas.section import CasError, Section, parse_section, seal_section
+from cccamd.values import CW_LENGTH, EVEN_TABLE_ID, ODD_TABLE_ID, ControlWords
 
 _HEADER_LENGTH = 8  # sid, key id, period
 _HEADER_LENGTHS = {EVEN_TABLE_ID: _HEADER_LENGTH, ODD_TABLE_ID: _HEADER_LENGTH}
@@ -38,7 +34,7 @@ class EcmHeader:
 
 
 @dataclass(frozen=True, slots=True)
-class Ecm:
+class SealedEcm:
     """An ECM that was read, and not opened yet."""
 
     header: EcmHeader
@@ -56,7 +52,7 @@ class Ecm:
         return ControlWords(raw)
 
 
-def parse_ecm(raw: bytes) -> Ecm:
+def parse_ecm(raw: bytes) -> SealedEcm:
     """Read an ECM section.
 
     Raises:
@@ -71,7 +67,7 @@ def parse_ecm(raw: bytes) -> Ecm:
     )
     if header.table_id != section.table_id:
         raise CasError(f"table id {section.table_id:02X} does not fit period {header.period}")
-    return Ecm(header, section)
+    return SealedEcm(header, section)
 
 
 def seal_ecm(

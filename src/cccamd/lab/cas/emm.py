@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 
 from cccamd.ids import Caid
-from cccamd.lab.cas.errors import CasError
-from cccamd.lab.cas.section import KEY_LENGTH, Section, parse_section, seal_section
+from cccamd.lab.cas.section import KEY_LENGTH, CasError, Section, parse_section, seal_section
 
 SERIAL_LENGTH = 8
 
@@ -65,7 +64,7 @@ class RevokeKey:
         return bytes([_Code.REVOKE_KEY]) + self.key_id.to_bytes(2)
 
 
-Command = SetKey | RevokeKey
+KeyCommand = SetKey | RevokeKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +79,13 @@ class EmmHeader:
 
 
 @dataclass(frozen=True, slots=True)
-class Emm:
+class SealedEmm:
     """An EMM that was read, and not opened yet."""
 
     header: EmmHeader
     section: Section
 
-    def unseal(self, key: bytes, *, caid: Caid) -> tuple[Command, ...]:
+    def unseal(self, key: bytes, *, caid: Caid) -> tuple[KeyCommand, ...]:
         """Open it with the management key of its addressee; all commands are sound, or none.
 
         Raises:
@@ -95,7 +94,7 @@ class Emm:
         return _parse_commands(self.section.unseal(key, context=_context(caid)))
 
 
-def parse_emm(raw: bytes) -> Emm:
+def parse_emm(raw: bytes) -> SealedEmm:
     """Read an EMM section.
 
     Raises:
@@ -104,11 +103,11 @@ def parse_emm(raw: bytes) -> Emm:
     section = parse_section(raw, header_lengths=_HEADER_LENGTHS)
     address, serial = section.header[:-SERIAL_LENGTH], section.header[-SERIAL_LENGTH:]
     header = EmmHeader(Addressee(section.table_id), address, int.from_bytes(serial))
-    return Emm(header, section)
+    return SealedEmm(header, section)
 
 
 def seal_emm(
-    header: EmmHeader, commands: tuple[Command, ...], *, caid: Caid, key: bytes, nonce: bytes
+    header: EmmHeader, commands: tuple[KeyCommand, ...], *, caid: Caid, key: bytes, nonce: bytes
 ) -> bytes:
     """Build an EMM section. `nonce`: 12 fresh random bytes.
 
@@ -129,8 +128,8 @@ def _context(caid: Caid) -> bytes:
     return b"cccamd open EMM" + caid.to_bytes(2)
 
 
-def _parse_commands(raw: bytes) -> tuple[Command, ...]:
-    commands: list[Command] = []
+def _parse_commands(raw: bytes) -> tuple[KeyCommand, ...]:
+    commands: list[KeyCommand] = []
     position = 0
     while position < len(raw):
         length = _command_length(raw[position])
@@ -150,7 +149,7 @@ def _command_length(code: int) -> int:
         raise CasError(f"unknown command {code:02X}") from None
 
 
-def _parse_command(raw: bytes) -> Command:
+def _parse_command(raw: bytes) -> KeyCommand:
     key_id = int.from_bytes(raw[1:3])
     if raw[0] == _Code.REVOKE_KEY:
         return RevokeKey(key_id)

@@ -10,8 +10,7 @@ from typing import Literal, TypeVar
 from pydantic import Field
 
 from cccamd.lab.cas.ecm import EcmHeader, seal_ecm
-from cccamd.lab.cas.emm import Addressee, Command, EmmHeader, SetKey, seal_emm
-from cccamd.lab.cas.errors import CasError
+from cccamd.lab.cas.emm import Addressee, EmmHeader, KeyCommand, SetKey, seal_emm
 from cccamd.lab.cas.keys import (
     SERIAL_LIMIT,
     CaidText,
@@ -25,7 +24,8 @@ from cccamd.lab.cas.keys import (
     Ua,
     format_key_id,
 )
-from cccamd.wire.cccam import ControlWords
+from cccamd.lab.cas.section import CasError
+from cccamd.values import ControlWords
 
 K = TypeVar("K", bytes, int)
 V = TypeVar("V")
@@ -112,7 +112,7 @@ class HeadEnd(KeyFile):
         return SetKey(key_id, service_key.key, service_key.expires)
 
     def make_emm(
-        self, to: Addressee, address: bytes, commands: tuple[Command, ...], *, nonce: bytes
+        self, to: Addressee, address: bytes, commands: tuple[KeyCommand, ...], *, nonce: bytes
     ) -> tuple["HeadEnd", bytes]:
         """Make the next EMM for an addressee. Keep the new head-end before sending it.
 

@@ -30,12 +30,10 @@ from cccamd.ids import (
     parse_hex,
     typed_hex,
 )
-from cccamd.lab.cas.errors import CasError
-from cccamd.lab.cas.section import KEY_LENGTH
+from cccamd.lab.cas.section import KEY_LENGTH, CasError
+from cccamd.values import SA_LENGTH, UA_LENGTH
 
 KEY_ID_DIGITS = 4
-UA_LENGTH = 8
-SA_LENGTH = 4
 SERIAL_LIMIT = 2**64 - 1
 EXPIRY_LIMIT = datetime.fromtimestamp(2**32 - 1, UTC)
 """EMMs hold the expiry in 32 bits: seconds since 1970."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from cccamd.lab.cas.errors import CasError
+from cccamd.errors import CccamdError
 
 KEY_LENGTH = 16
 NONCE_LENGTH = 12
@@ -20,6 +20,10 @@ FORMAT_VERSION = 1
 _FRAME_LENGTH = 4  # table id, flags and length, format version
 _FLAGS = 0x70  # no section syntax, private, both reserved bits set
 _LENGTH_MASK = 0x0FFF
+
+
+class CasError(CccamdError):
+    """A section, a key or a key file cannot be used; the text says why, and holds no secret."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from cccamd.ids import Sid, format_sid
 from cccamd.lab.cas.ecm import parse_ecm
-from cccamd.lab.cas.emm import Addressee, Command, EmmHeader, SetKey, parse_emm
-from cccamd.lab.cas.errors import CasError
+from cccamd.lab.cas.emm import Addressee, EmmHeader, KeyCommand, SetKey, parse_emm
 from cccamd.lab.cas.keys import CardKeys, ManagementKey, ServiceKey, format_key_id, format_time
-from cccamd.wire.cccam import ControlWords
+from cccamd.lab.cas.section import CasError
+from cccamd.values import ControlWords
 
 
 def decode(keys: CardKeys, ecm: bytes, *, sid: Sid, now: datetime) -> ControlWords:
@@ -78,7 +78,7 @@ def _with_serial(keys: CardKeys, header: EmmHeader) -> CardKeys:
     return keys.replace(groups=keys.groups | {header.address: group})
 
 
-def _execute(keys: CardKeys, commands: tuple[Command, ...]) -> dict[int, ServiceKey]:
+def _execute(keys: CardKeys, commands: tuple[KeyCommand, ...]) -> dict[int, ServiceKey]:
     held = dict(keys.service_keys)
     for command in commands:
         if isinstance(command, SetKey):

@@ -10,7 +10,7 @@ from cccamd.lab.demo.receiver import Receiver
 from cccamd.lab.demo.scrambler import Scrambler
 from cccamd.lab.demo.tuner import EcmFound, EmmFound, Found
 from cccamd.net import TaskSet
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import ControlWords
 
 TICK_INTERVAL = 0.05
 """Seconds between two chunks of a broadcast with a duration."""

@@ -7,14 +7,15 @@ from contextlib import asynccontextmanager, contextmanager
 
 from cccamd.errors import CccamdError
 from cccamd.ids import Caid, Ident, Sid, format_caid
-from cccamd.lab.demo.server import HOST, USER, Server
-from cccamd.net import Client, ConnectError, ConnectionLost, Identity, Step, Target
+from cccamd.lab.demo.server import HOST, USER, DemoServer
+from cccamd.net import Client, ConnectError, ConnectionLost, Step
+from cccamd.values import ControlWords, Emm, Offer, Request
 from cccamd.wire.cccam import (
     NODE_ID_RANDOM_LENGTH,
-    CardAdded,
-    ControlWords,
-    EcmRequest,
-    Emm,
+    Caller,
+    ClientProtocol,
+    Identity,
+    Target,
     make_node_id,
 )
 
@@ -26,7 +27,7 @@ ANY_IDENT = Ident(0)
 
 
 @asynccontextmanager
-async def connect(server: Server, *, caid: Caid) -> AsyncIterator["LoopbackClient"]:
+async def connect(server: DemoServer, *, caid: Caid) -> AsyncIterator["LoopbackClient"]:
     """Log in as soon as the server listens, wait for its card, log out in the end.
 
     Raises:
@@ -46,7 +47,7 @@ async def connect(server: Server, *, caid: Caid) -> AsyncIterator["LoopbackClien
 class LoopbackClient:
     """Asks one card."""
 
-    def __init__(self, client: Client, card: CardAdded) -> None:
+    def __init__(self, client: Client[ClientProtocol], card: Offer) -> None:
         self._client = client
         self._card = card
 
@@ -56,7 +57,7 @@ class LoopbackClient:
         Raises:
             CccamdError: there was no answer.
         """
-        request = EcmRequest(caid, ANY_IDENT, self._card.share_id, sid, ecm)
+        request = Request(caid, ANY_IDENT, self._card.share_id, sid, ecm)
         with _failures_explained():
             answer = await self._client.ask(request)
         return answer if isinstance(answer, ControlWords) else None
@@ -71,16 +72,17 @@ class LoopbackClient:
             await self._client.send_emm(Emm(caid, ANY_IDENT, self._card.share_id, emm))
 
 
-async def _log_in(server: Server) -> Client:
+async def _log_in(server: DemoServer) -> Client[ClientProtocol]:
     target = Target(
         host=HOST, port=server.port, user=USER.encode(), password=server.password.encode()
     )
     node_id = make_node_id(os.urandom(NODE_ID_RANDOM_LENGTH))
+    caller = Caller(target, Identity(node_id, "cccamd demo"))
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + START_TIMEOUT
     while True:
         try:
-            return await Client.connect(target, identity=Identity(node_id, "cccamd demo"))
+            return await Client.connect(target.host, target.port, caller)
         except ConnectError as error:
             # A server that breaks down says why a moment after the connection ended.
             await asyncio.sleep(RETRY_INTERVAL)
@@ -89,7 +91,7 @@ async def _log_in(server: Server) -> Client:
                 raise CccamdError(f"cannot log in to the server: {error}") from None
 
 
-def _has_card(client: Client, caid: Caid) -> bool:
+def _has_card(client: Client[ClientProtocol], caid: Caid) -> bool:
     return any(card.caid == caid for card in client.cards.values())
 
 

@@ -6,7 +6,7 @@ from cccamd.lab.demo.scrambler import Multiplex
 from cccamd.lab.ts import PACKET_LENGTH
 
 
-class Verdict(Enum):
+class Fate(Enum):
     """What became of a packet that was sent scrambled."""
 
     CLEAR = "clear"
@@ -23,9 +23,9 @@ class Comparison:
     def __init__(self) -> None:
         self._clear = bytearray()
         self._scrambled = bytearray()
-        self.counts = dict.fromkeys(Verdict, 0)
+        self.counts = dict.fromkeys(Fate, 0)
         """Of the packets that were sent scrambled; a damaged one of the others is WRONG too."""
-        self.stretches: list[Verdict] = []
+        self.stretches: list[Fate] = []
         """What a viewer saw one after the other."""
 
     @property
@@ -36,7 +36,7 @@ class Comparison:
     @property
     def is_identical(self) -> bool:
         """Whether the receiver's stream is the clear stream, bit for bit, up to its end."""
-        return not self.owed and not self.counts[Verdict.DARK] and not self.counts[Verdict.WRONG]
+        return not self.owed and not self.counts[Fate.DARK] and not self.counts[Fate.WRONG]
 
     def sent(self, multiplex: Multiplex) -> None:
         """Take what went out."""
@@ -55,11 +55,11 @@ class Comparison:
         if packet == clear == scrambled:
             return
         if packet == clear:
-            verdict = Verdict.CLEAR
+            fate = Fate.CLEAR
         elif packet == scrambled:
-            verdict = Verdict.DARK
+            fate = Fate.DARK
         else:
-            verdict = Verdict.WRONG
-        self.counts[verdict] += 1
-        if self.stretches[-1:] != [verdict]:
-            self.stretches.append(verdict)
+            fate = Fate.WRONG
+        self.counts[fate] += 1
+        if self.stretches[-1:] != [fate]:
+            self.stretches.append(fate)

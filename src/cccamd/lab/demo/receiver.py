@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from cccamd.ids import Caid
 from cccamd.lab.demo.tuner import EcmFound, Found, Tuner
 from cccamd.lab.ts import PACKET_LENGTH, CsaKey, Packet, PacketReader, Parity, descramble
-from cccamd.wire.cccam import ControlWords
+from cccamd.values import ControlWords
 
 HELD_LIMIT = 16_384
 """Packets held back at most: 3 MB, some 5 s of a standard definition service."""

@@ -1,21 +1,25 @@
-"""What a run came to: the verdict, and the table for people."""
+"""What a person sees of a run: a live line while it lasts, the table it came to."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Protocol
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from cccamd.lab.demo.broadcast import Broadcast
-from cccamd.lab.demo.comparison import Comparison, Verdict
+from cccamd.lab.demo.comparison import Comparison, Fate
 from cccamd.lab.demo.picture import Frames
 
-RENEWAL_STRETCHES = [Verdict.DARK, Verdict.CLEAR, Verdict.DARK]
+RENEWAL_STRETCHES = [Fate.DARK, Fate.CLEAR, Fate.DARK]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Outcome:
     """The result of one run."""
 
     broadcast: Broadcast
@@ -36,7 +40,7 @@ class Report:
         if self.broadcast.failures:
             return False
         if self.renewal:
-            sound = not comparison.owed and not comparison.counts[Verdict.WRONG]
+            sound = not comparison.owed and not comparison.counts[Fate.WRONG]
             return sound and comparison.stretches == RENEWAL_STRETCHES
         return comparison.is_identical and self.played == self.made
 
@@ -77,7 +81,7 @@ class Report:
 
     def _seen(self) -> str:
         stretches = self.broadcast.comparison.stretches
-        return " - ".join(verdict.value for verdict in stretches) or "nothing"
+        return " - ".join(fate.value for fate in stretches) or "nothing"
 
     def _played(self) -> str:
         made, played = self.made, self.played
@@ -90,7 +94,68 @@ class Report:
 def _result(comparison: Comparison) -> str:
     if comparison.is_identical:
         return "identical to the clear stream, bit for bit"
-    parts = [f"{comparison.counts[verdict]:,} {verdict.value}" for verdict in Verdict]
+    parts = [f"{comparison.counts[fate]:,} {fate.value}" for fate in Fate]
     if comparison.owed:
         parts.append(f"{comparison.owed:,} missing")
     return f"packets: {', '.join(parts)}"
+
+
+class Screen(Protocol):
+    """Shows how far a broadcast has come."""
+
+    def show(self, broadcast: Broadcast, done: float) -> None:
+        """Bring the display up to date; `done` is the part of the stream, 0 to 1."""
+
+
+@contextmanager
+def open_screen(console: Console) -> Iterator[Screen]:
+    """Choose the display that fits the console, and clean it up in the end."""
+    if not console.is_terminal:
+        yield PlainScreen(console)
+        return
+    columns = (BarColumn(24), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.description}"), console=console) as progress:
+        yield LiveScreen(progress)
+
+
+class LiveScreen:
+    """A bar, and beside it the state of the moment."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=1.0)
+
+    def show(self, broadcast: Broadcast, done: float) -> None:
+        """Redraw the line."""
+        self._progress.update(self._task, completed=done, description=describe_moment(broadcast))
+
+
+class PlainScreen:
+    """One line per answer: logs and pipes have no use for a bar."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._answers = -1
+
+    def show(self, broadcast: Broadcast, done: float) -> None:
+        """Print a line if an answer came since the last one."""
+        answers = len(broadcast.answer_times) + broadcast.refused
+        if answers != self._answers:
+            self._answers = answers
+            text = f"{done:4.0%}  {describe_moment(broadcast)}"
+            self._console.print(text, markup=False, highlight=False)
+
+
+def describe_moment(broadcast: Broadcast) -> str:
+    """Say what is going on: crypto period, its parity, the last answer, what a viewer sees."""
+    period = broadcast.scrambler.period
+    if period is None:
+        return "looking for the service"
+    parts = [f"crypto period {period.number + 1} ({period.parity.name.lower()} CW)"]
+    times = broadcast.answer_times
+    if times:
+        parts.append(f"last answer {times[-1] * 1000:.1f} ms")
+    if broadcast.refused:
+        parts.append(f"{broadcast.refused} refused")
+    parts += [f"picture {fate.value}" for fate in broadcast.comparison.stretches[-1:]]
+    return ", ".join(parts)

@@ -15,12 +15,10 @@ from cccamd.lab.demo.broadcast import Broadcast
 from cccamd.lab.demo.client import connect
 from cccamd.lab.demo.picture import count_frames, make_clip, require_av
 from cccamd.lab.demo.receiver import Receiver
-from cccamd.lab.demo.renewal import FEWEST_PERIODS, Renewal
-from cccamd.lab.demo.report import Report
+from cccamd.lab.demo.report import Outcome, open_screen
 from cccamd.lab.demo.scrambler import CaSettings, Scrambler
-from cccamd.lab.demo.screen import open_screen
 from cccamd.lab.demo.server import run_server
-from cccamd.lab.demo.subscription import Subscription
+from cccamd.lab.demo.subscription import FEWEST_PERIODS, Renewal, Subscription
 from cccamd.lab.ts import require_csa
 
 CAID = Caid(0x7F00)
@@ -62,7 +60,7 @@ class Options:
         return self.output / "clear.ts"
 
 
-async def run(options: Options, console: Console) -> Report:
+async def run(options: Options, console: Console) -> Outcome:
     """Run the demonstration from beginning to end.
 
     Raises:
@@ -79,7 +77,7 @@ async def run(options: Options, console: Console) -> Report:
     broadcast = await _broadcast(clip.stream, options, console)
     with console.status("Playing what was received ..."):
         played = count_frames(options.clear_path.read_bytes())
-    return Report(
+    return Outcome(
         broadcast=broadcast,
         period=options.period,
         made=clip.frames,

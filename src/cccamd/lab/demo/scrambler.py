@@ -29,14 +29,14 @@ from cccamd.lab.ts import (
     SectionWriter,
     scramble,
 )
-from cccamd.wire.cccam import CW_LENGTH, ControlWords, with_checksums
+from cccamd.values import HALF_LENGTH, ControlWords, with_checksums
 
 ECM_INTERVAL = 0.1
 """Seconds of stream between repetitions of an ECM: broadcasters take 0.1 to 0.2."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CryptoPeriod:
+class CwPeriod:
     """The time for which one CW is in force, and what is announced in it."""
 
     number: int
@@ -60,7 +60,7 @@ class CryptoPeriod:
 class MakeEcm(Protocol):
     """Seals the control words of a period: the CA system behind a scrambler."""
 
-    def __call__(self, period: CryptoPeriod, *, sid: Sid) -> bytes:
+    def __call__(self, period: CwPeriod, *, sid: Sid) -> bytes:
         """Return one section: of table 80 in even periods, of table 81 in odd ones."""
 
 
@@ -107,7 +107,7 @@ class Scrambler:
         self._emm_writer = SectionWriter(settings.emm_pid)
 
         self._pmt: Pmt | None = None
-        self.period: CryptoPeriod | None = None
+        self.period: CwPeriod | None = None
         """The one in force; None until the service was found."""
         self._key: CsaKey | None = None
         self._ecm = b""
@@ -188,7 +188,7 @@ class Scrambler:
     def _begin_period(self, pmt: Pmt) -> None:
         self._flush()
         before = self.period
-        self.period = CryptoPeriod(
+        self.period = CwPeriod(
             number=before.number + 1 if before else 0,
             cw=before.next_cw if before else self._new_cw(),
             next_cw=self._new_cw(),
@@ -198,7 +198,7 @@ class Scrambler:
         self._send_ecm()
 
     def _new_cw(self) -> bytes:
-        return with_checksums(self._random_bytes(CW_LENGTH // 2))
+        return with_checksums(self._random_bytes(HALF_LENGTH))
 
     def _send_ecm(self) -> None:
         self._ecm_due_at = self._clock.elapsed + ECM_INTERVAL

@@ -20,7 +20,7 @@ _LOG_LINES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class DemoServer:
     """Where it listens, and who may log in."""
 
     port: int
@@ -40,7 +40,7 @@ class Server:
 
 
 @asynccontextmanager
-async def run_server(folder: Path, card: CardKeys) -> AsyncIterator[Server]:
+async def run_server(folder: Path, card: CardKeys) -> AsyncIterator[DemoServer]:
     """Write the configuration of a server into `folder`, run it, stop it in the end.
 
     It may not listen yet when the body begins.
@@ -57,7 +57,7 @@ async def run_server(folder: Path, card: CardKeys) -> AsyncIterator[Server]:
             stderr=output,
         )
     try:
-        yield Server(port, password, process, log)
+        yield DemoServer(port, password, process, log)
     finally:
         await _stop(process)
 
@@ -67,8 +67,6 @@ def _write_files(folder: Path, card: CardKeys, *, port: int, password: str) -> l
     config = folder / "CCcam.cfg"
     config.write_text(
         f"SERVER LISTEN PORT : {port}\nALLOW WEBINFO : no\nALLOW TELNETINFO : no\n"
-        "ALLOW TELNETINFO : no\n"
-        "ALLOW WEBINFO : no\n"
         f"F: {USER} {password}\n"
     )
     keys = folder / "card.json"

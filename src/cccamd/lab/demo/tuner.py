@@ -15,9 +15,7 @@ from cccamd.lab.ts import (
     SectionReader,
     TsError,
 )
-
-_ECM_TABLE_IDS = (0x80, 0x81)
-_EMM_TABLE_IDS = range(0x82, 0x90)
+from cccamd.values import ECM_TABLE_IDS, EMM_TABLE_IDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +89,13 @@ class Tuner:
 
     def _read_ecm(self, section: bytes) -> EcmFound | None:
         """The table id toggles when the ECM is a new one; until then it is a repetition."""
-        if section[0] not in _ECM_TABLE_IDS or section[0] == self._ecm_table_id:
+        if section[0] not in ECM_TABLE_IDS or section[0] == self._ecm_table_id:
             return None
         self._ecm_table_id = section[0]
         self._ecm_count += 1
         return EcmFound(number=self._ecm_count, caid=self._caid, sid=self._sid, ecm=section)
 
     def _read_emm(self, section: bytes) -> EmmFound | None:
-        if section[0] not in _EMM_TABLE_IDS:
+        if section[0] not in EMM_TABLE_IDS:
             return None
         return EmmFound(caid=self._caid, emm=section)

@@ -1,7 +1,6 @@
 """Transport streams: packets, sections, PSI tables and DVB-CSA. No input or output."""
 
-from cccamd.lab.ts.csa import CsaKey, CsaLibraryMissing, require_csa
-from cccamd.lab.ts.descriptors import CaDescriptor, Descriptor
+from cccamd.lab.ts.csa import CsaKey, CsaLibraryMissing, descramble, require_csa, scramble
 from cccamd.lab.ts.packets import (
     PACKET_LENGTH,
     PCR_HZ,
@@ -16,13 +15,14 @@ from cccamd.lab.ts.psi import (
     CAT_TABLE_ID,
     PAT_PID,
     PMT_TABLE_ID,
+    CaDescriptor,
     Cat,
+    Descriptor,
     ElementaryStream,
     Pat,
     Pmt,
     Program,
 )
-from cccamd.lab.ts.scrambling import descramble, scramble
 from cccamd.lab.ts.sections import LongSection, SectionReader, SectionWriter, crc32_mpeg2
 
 __all__ = [

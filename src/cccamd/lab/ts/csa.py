@@ -1,20 +1,23 @@
-"""DVB-CSA, the common scrambling algorithm, done by libdvbcsa.
+"""DVB-CSA, the common scrambling algorithm, done by libdvbcsa: payloads, and whole packets.
 
 Only the classic algorithm with 8-byte control words: see docs/protocol.md section 2.
 """
 
 import ctypes
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 
 from cccamd.errors import CccamdError
-from cccamd.lab.ts.packets import HEADER_LENGTH, PACKET_LENGTH
+from cccamd.lab.ts.packets import HEADER_LENGTH, PACKET_LENGTH, Packet, Parity
+from cccamd.values import HALF_LENGTH
 
-CW_LENGTH = 8
-Span = tuple[int, int]
+PayloadSpan = tuple[int, int]
 """Where a payload lies in a buffer: offset and length."""
 
+_CONTROL_BYTE = 3
+_CONTROL_SHIFT = 6
+_CLEAR_MASK = 0x3F
 _PAYLOAD_LIMIT = PACKET_LENGTH - HEADER_LENGTH
 _LIBRARY = "libdvbcsa.so.1"
 
@@ -67,24 +70,24 @@ class CsaKey:
     """
 
     def __init__(self, cw: bytes) -> None:
-        if len(cw) != CW_LENGTH:
-            raise ValueError(f"a control word has {CW_LENGTH} bytes, not {len(cw)}")
+        if len(cw) != HALF_LENGTH:
+            raise ValueError(f"a control word has {HALF_LENGTH} bytes, not {len(cw)}")
         self._library = _library()
         self._batch_size: int = self._library.dvbcsa_bs_batch_size()
         self._key: int = self._library.dvbcsa_bs_key_alloc()
         weakref.finalize(self, self._library.dvbcsa_bs_key_free, self._key)
         self._library.dvbcsa_bs_key_set(cw, self._key)
 
-    def scramble(self, buffer: bytearray, spans: Sequence[Span]) -> None:
+    def scramble(self, buffer: bytearray, spans: Sequence[PayloadSpan]) -> None:
         """Scramble the payloads that lie at `spans`, each at most 184 bytes long."""
         self._run(self._library.dvbcsa_bs_encrypt, buffer, spans)
 
-    def descramble(self, buffer: bytearray, spans: Sequence[Span]) -> None:
+    def descramble(self, buffer: bytearray, spans: Sequence[PayloadSpan]) -> None:
         """Undo `scramble` at `spans`."""
         self._run(self._library.dvbcsa_bs_decrypt, buffer, spans)
 
     def _run(
-        self, function: "ctypes._NamedFuncPointer", buffer: bytearray, spans: Sequence[Span]
+        self, function: "ctypes._NamedFuncPointer", buffer: bytearray, spans: Sequence[PayloadSpan]
     ) -> None:
         for offset, length in spans:
             # The library writes to these addresses: nothing unchecked may reach it.
@@ -101,3 +104,38 @@ class CsaKey:
                 *(_Payload(start + offset, length) for offset, length in some)
             )
             function(self._key, batch, _PAYLOAD_LIMIT)
+
+
+def scramble(packets: bytearray, key: CsaKey, *, parity: Parity, pids: Collection[int]) -> int:
+    """Scramble in place the packets of `pids` that have a payload; return how many."""
+    spans = []
+    for start, packet in _packets(packets):
+        if packet.pid in pids and packet.payload_offset < PACKET_LENGTH:
+            spans.append(_payload_span(start, packet))
+            packets[start + _CONTROL_BYTE] |= parity << _CONTROL_SHIFT
+    key.scramble(packets, spans)
+    return len(spans)
+
+
+def descramble(packets: bytearray, keys: Mapping[Parity, CsaKey]) -> int:
+    """Descramble in place the packets whose key is there, leave the rest; return how many."""
+    spans: dict[Parity, list[PayloadSpan]] = {parity: [] for parity in keys}
+    for start, packet in _packets(packets):
+        parity = packet.parity
+        if parity in spans:
+            spans[parity].append(_payload_span(start, packet))
+            packets[start + _CONTROL_BYTE] &= _CLEAR_MASK
+    for parity, key in keys.items():
+        key.descramble(packets, spans[parity])
+    return sum(map(len, spans.values()))
+
+
+def _packets(packets: bytearray) -> Iterator[tuple[int, Packet]]:
+    view = memoryview(packets)
+    for start in range(0, len(packets), PACKET_LENGTH):
+        yield start, Packet(view[start : start + PACKET_LENGTH])
+
+
+def _payload_span(start: int, packet: Packet) -> PayloadSpan:
+    offset = packet.payload_offset
+    return start + offset, PACKET_LENGTH - offset

@@ -1,19 +1,13 @@
-"""PAT, PMT and CAT: which PIDs make a service, where ECMs and EMMs are.
+"""PAT, PMT and CAT with their descriptors: which PIDs make a service, where ECMs and EMMs are.
 
-Source: ISO/IEC 13818-1 section 2.4.4.
+Source: ISO/IEC 13818-1 sections 2.4.4, 2.6.1 and 2.6.16.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Self
 
-from cccamd.lab.ts.descriptors import (
-    CaDescriptor,
-    Descriptor,
-    ca_descriptors,
-    parse_descriptors,
-    serialize_descriptors,
-)
 from cccamd.lab.ts.packets import TsError
 from cccamd.lab.ts.sections import LongSection
 
@@ -22,10 +16,45 @@ CAT_PID = 0x0001
 PAT_TABLE_ID = 0x00
 CAT_TABLE_ID = 0x01
 PMT_TABLE_ID = 0x02
+CA_DESCRIPTOR_TAG = 0x09
 
 _PID_MASK = 0x1FFF
 _LENGTH_MASK = 0x0FFF
 _RESERVED = 0xFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """One tagged piece of information in a table."""
+
+    tag: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaDescriptor:
+    """Names a CA system and the PID of its ECMs (in a PMT) or of its EMMs (in a CAT)."""
+
+    caid: int
+    pid: int
+    private: bytes = b""
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read the data of a descriptor with tag `CA_DESCRIPTOR_TAG`.
+
+        Raises:
+            TsError: it has less than four bytes.
+        """
+        if len(data) < 4:
+            raise TsError("a CA descriptor that is cut short")
+        caid, pid = int.from_bytes(data[:2]), int.from_bytes(data[2:4]) & _PID_MASK
+        return cls(caid=caid, pid=pid, private=data[4:])
+
+    def to_descriptor(self) -> Descriptor:
+        """Build the descriptor; the three reserved bits are set."""
+        pid = (self.pid | 0xE000).to_bytes(2)
+        return Descriptor(CA_DESCRIPTOR_TAG, self.caid.to_bytes(2) + pid + self.private)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +153,7 @@ class Pmt:
             version=section.version,
             current=section.current,
             pcr_pid=pcr_pid,
-            descriptors=parse_descriptors(info),
+            descriptors=_parse_descriptors(info),
             streams=_parse_streams(rest),
         )
 
@@ -135,10 +164,10 @@ class Pmt:
             TsError: it got longer than a section may be.
         """
         body = (self.pcr_pid | 0xE000).to_bytes(2)
-        body += _prefix_length(serialize_descriptors(self.descriptors))
+        body += _prefix_length(_serialize_descriptors(self.descriptors))
         for stream in self.streams:
             body += bytes([stream.stream_type]) + (stream.pid | 0xE000).to_bytes(2)
-            body += _prefix_length(serialize_descriptors(stream.descriptors))
+            body += _prefix_length(_serialize_descriptors(stream.descriptors))
         return LongSection(
             table_id=PMT_TABLE_ID,
             extension=self.program,
@@ -155,7 +184,7 @@ class Pmt:
             TsError: one of them is cut short.
         """
         of_streams = (stream.descriptors for stream in self.streams)
-        return ca_descriptors(chain(self.descriptors, *of_streams))
+        return _ca_descriptors(chain(self.descriptors, *of_streams))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +210,7 @@ class Cat:
             current=section.current,
             number=section.number,
             last_number=section.last_number,
-            descriptors=parse_descriptors(section.body),
+            descriptors=_parse_descriptors(section.body),
         )
 
     def serialize(self) -> bytes:
@@ -197,7 +226,7 @@ class Cat:
             current=self.current,
             number=self.number,
             last_number=self.last_number,
-            body=serialize_descriptors(self.descriptors),
+            body=_serialize_descriptors(self.descriptors),
         ).serialize()
 
     @property
@@ -207,7 +236,7 @@ class Cat:
         Raises:
             TsError: one of them is cut short.
         """
-        return ca_descriptors(self.descriptors)
+        return _ca_descriptors(self.descriptors)
 
 
 def _long_section(raw: bytes, table_id: int) -> LongSection:
@@ -240,7 +269,7 @@ def _parse_streams(data: bytes) -> tuple[ElementaryStream, ...]:
         pid, rest = _pid(data[1:])
         info, data = _length_prefixed(rest)
         streams.append(
-            ElementaryStream(stream_type=stream_type, pid=pid, descriptors=parse_descriptors(info))
+            ElementaryStream(stream_type=stream_type, pid=pid, descriptors=_parse_descriptors(info))
         )
     return tuple(streams)
 
@@ -248,3 +277,33 @@ def _parse_streams(data: bytes) -> tuple[ElementaryStream, ...]:
 def _prefix_length(data: bytes) -> bytes:
     """Put a 12-bit length in front; the reserved bits are set."""
     return (0xF000 | len(data)).to_bytes(2) + data
+
+
+def _ca_descriptors(descriptors: Iterable[Descriptor]) -> tuple[CaDescriptor, ...]:
+    """Pick the CA descriptors.
+
+    Raises:
+        TsError: one of them is cut short.
+    """
+    return tuple(CaDescriptor.parse(d.data) for d in descriptors if d.tag == CA_DESCRIPTOR_TAG)
+
+
+def _parse_descriptors(data: bytes) -> tuple[Descriptor, ...]:
+    """Read a run of descriptors that fills `data`.
+
+    Raises:
+        TsError: the last one is cut short.
+    """
+    descriptors = []
+    while data:
+        if len(data) < 2 or len(data) < 2 + data[1]:
+            raise TsError("a descriptor that is cut short")
+        end = 2 + data[1]
+        descriptors.append(Descriptor(data[0], data[2:end]))
+        data = data[end:]
+    return tuple(descriptors)
+
+
+def _serialize_descriptors(descriptors: tuple[Descriptor, ...]) -> bytes:
+    """Write them one behind the other."""
+    return b"".join(bytes([d.tag, len(d.data)]) + d.data for d in descriptors)

@@ -3,7 +3,6 @@
 from cccamd.setup.cccamcfg.companions import (
     ChannelNames,
     Companions,
-    PrioEntry,
     load_companions,
     parse_channelinfo,
     parse_prio,
@@ -17,12 +16,11 @@ from cccamd.setup.cccamcfg.model import (
     Dialect,
     FLine,
     InfoPort,
-    Limit,
     NLine,
     RefusedLine,
-    Service,
     Settings,
     TimeFrame,
+    is_open,
 )
 from cccamd.setup.cccamcfg.parser import (
     SEARCHED_PATHS,
@@ -32,12 +30,6 @@ from cccamd.setup.cccamcfg.parser import (
     parse,
 )
 from cccamd.setup.cccamcfg.report import as_json
-from cccamd.setup.files import (
-    ConfigFileError,
-    ConfigFileMissingError,
-    read_file,
-    read_stream,
-)
 
 __all__ = [
     "SEARCHED_PATHS",
@@ -46,25 +38,21 @@ __all__ = [
     "Code",
     "Companions",
     "Config",
-    "ConfigFileError",
-    "ConfigFileMissingError",
     "Diagnostic",
     "Dialect",
     "FLine",
     "Hint",
     "InfoPort",
-    "Limit",
     "LoadedConfig",
     "MaskedLine",
     "NLine",
     "ParseResult",
-    "PrioEntry",
     "RefusedLine",
-    "Service",
     "Settings",
     "Severity",
     "TimeFrame",
     "as_json",
+    "is_open",
     "load_companions",
     "load_config",
     "masked_lines",
@@ -72,6 +60,4 @@ __all__ = [
     "parse_channelinfo",
     "parse_prio",
     "parse_providers",
-    "read_file",
-    "read_stream",
 ]

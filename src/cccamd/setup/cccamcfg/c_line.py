@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from cccamd.cards import Limit
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes
 from cccamd.setup.cccamcfg.lexer import Token
 from cccamd.setup.cccamcfg.limits import Shape, read_limit, read_shape, refuse_surplus_groups
@@ -14,7 +15,10 @@ from cccamd.setup.cccamcfg.login_fields import (
     refuse_placeholders,
     require_words,
 )
-from cccamd.setup.cccamcfg.model import CLine, Codec, Limit
+from cccamd.setup.cccamcfg.model import (
+    CLine,
+    Codec,
+)
 from cccamd.setup.cccamcfg.values import note_hash
 
 _FIELDS = ("host", "port", "user", "password")

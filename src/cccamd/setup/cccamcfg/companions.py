@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
 
 from cccamd.ids import CAID_DIGITS, IDENT_DIGITS, SID_DIGITS, Caid, Ident, Sid, bare_hex
 from cccamd.setup.cccamcfg.lexer import read_source, replace_odd_blanks
 from cccamd.setup.cccamcfg.model import Settings
 from cccamd.setup.files import ConfigFileError, FileProblem, Place, read_file
+from cccamd.values import Service
 
 COMMENT_SIGNS = ("#", ";", "//")
 
@@ -23,21 +23,16 @@ _ENTRIES_PER_LINE_LIMIT = 256
 """Far above any line that a person writes; commas in all three parts multiply."""
 
 
-class PrioEntry(NamedTuple):
-    """`caid[:ident[:sid]]`; ident 0 and sid 0 (or left out) mean all."""
-
-    caid: Caid
-    ident: Ident = Ident(0)
-    sid: Sid = Sid(0)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prio:
-    """CCcam.prio: which systems to prefer and which to leave alone (section 4.1)."""
+    """CCcam.prio: which systems to prefer and which to leave alone (section 4.1).
 
-    ignored: frozenset[PrioEntry] = frozenset()
+    An entry is `caid[:ident[:sid]]`; ident 0 and sid 0 (or left out) mean all.
+    """
+
+    ignored: frozenset[Service] = frozenset()
     """I-lines."""
-    orders: tuple[tuple[PrioEntry, ...], ...] = ()
+    orders: tuple[tuple[Service, ...], ...] = ()
     """P-lines, in the file's order."""
     problems: tuple[FileProblem, ...] = ()
 
@@ -58,8 +53,8 @@ def parse_prio(data: bytes, *, file: str = "CCcam.prio") -> Prio:
 class _PrioReader:
     file: str
     problems: list[FileProblem]
-    ignored: list[PrioEntry] = field(default_factory=list)
-    orders: list[tuple[PrioEntry, ...]] = field(default_factory=list)
+    ignored: list[Service] = field(default_factory=list)
+    orders: list[tuple[Service, ...]] = field(default_factory=list)
 
     def read(self, number: int, text: str) -> None:
         found = _LINE.fullmatch(text)
@@ -75,9 +70,9 @@ class _PrioReader:
         else:
             self.ignored += entries
 
-    def _read_entries(self, number: int, text: str) -> tuple[PrioEntry, ...]:
+    def _read_entries(self, number: int, text: str) -> tuple[Service, ...]:
         """Read all entries of a line, or none if one is bad."""
-        entries: list[PrioEntry] = []
+        entries: list[Service] = []
         for part in text.split(","):
             entry = _read_entry(part.strip(" \t"))
             if entry is None and entries:
@@ -87,19 +82,19 @@ class _PrioReader:
             entries.append(entry)
         return tuple(entries)
 
-    def _read_further_ident(self, number: int, text: str, caid: Caid) -> PrioEntry | None:
+    def _read_further_ident(self, number: int, text: str, caid: Caid) -> Service | None:
         """Read the short form `1802:000000,004801`: too long for a CAID, so an ident."""
         ident = bare_hex(text, IDENT_DIGITS)
         if ident is None:
             return None
         self._warn(number, f"{text} is read as a further ident of the CAID before it")
-        return PrioEntry(caid, Ident(ident))
+        return Service(caid, Ident(ident), Sid(0))
 
     def _warn(self, number: int, text: str) -> None:
         self.problems.append(_skipped(self.file, number, text))
 
 
-def _read_entry(text: str) -> PrioEntry | None:
+def _read_entry(text: str) -> Service | None:
     parts = text.split(":")
     caid = bare_hex(parts[0], CAID_DIGITS)
     if caid is None or len(parts) > 3:
@@ -108,7 +103,7 @@ def _read_entry(text: str) -> PrioEntry | None:
     sid = bare_hex(parts[2], SID_DIGITS) if len(parts) > 2 else 0
     if ident is None or sid is None:
         return None
-    return PrioEntry(Caid(caid), Ident(ident), Sid(sid))
+    return Service(Caid(caid), Ident(ident), Sid(sid))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from cccamd.cards import Limit
 from cccamd.ids import NodeId
 from cccamd.setup.cccamcfg.diagnostics import LineNotes
 from cccamd.setup.cccamcfg.lexer import Token
-from cccamd.setup.cccamcfg.model import Limit
 from cccamd.setup.cccamcfg.values import (
     NOTHING_FOR_ANYBODY,
     read_emm_level,

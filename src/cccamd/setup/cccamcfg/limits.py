@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from cccamd.cards import Limit
 from cccamd.ids import (
     CAID_DIGITS,
     IDENT_DIGITS,
@@ -16,7 +17,10 @@ from cccamd.ids import (
 )
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError, quoted_entry
 from cccamd.setup.cccamcfg.lexer import Token
-from cccamd.setup.cccamcfg.model import Limit, Service, TimeFrame
+from cccamd.setup.cccamcfg.model import (
+    TimeFrame,
+)
+from cccamd.values import Service
 
 
 @dataclass(slots=True)

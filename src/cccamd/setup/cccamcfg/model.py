@@ -4,14 +4,16 @@ Field names are those of `docs/config.md`. Each line kind knows the physical lin
 from, so that every later decision can name it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from cccamd.ids import Caid, Ident, LoginKey, NodeId, Sid, login_key
+from cccamd.cards import Limit
+from cccamd.ids import LoginKey, NodeId, login_key
 from cccamd.setup.cccamcfg.diagnostics import Diagnostic
 from cccamd.setup.files import Place
+from cccamd.values import Service
 
 Codec = Literal["utf-8", "iso-8859-1"]
 
@@ -24,28 +26,6 @@ class Dialect(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """`caid:ident[:number]` of a brace group; caid 0 and ident 0 mean all.
-
-    `number` counts hops: downhops in an F-line (0: the client does not get it, 1: for the
-    client only), the greatest distance from us in a C-line (0: ignore the card).
-    """
-
-    caid: Caid
-    ident: Ident
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """`caid:ident:sid` of an F-line's second group; caid 0 and ident 0 mean all."""
-
-    caid: Caid
-    ident: Ident
-    sid: Sid
-
-
-@dataclass(frozen=True, slots=True)
 class TimeFrame:
     """`hh:mm-hh:mm` of local time, in minutes since midnight (0..1440).
 
@@ -54,6 +34,17 @@ class TimeFrame:
 
     begin: int
     end: int
+
+    def __contains__(self, minute: int) -> bool:
+        if self.begin <= self.end:
+            return self.begin <= minute < self.end
+        return minute >= self.begin or minute < self.end
+
+
+def is_open(timeframes: Iterable[TimeFrame], minute: int) -> bool:
+    """Whether `minute` (local time, 0..1439 since midnight) is inside; no frames: always."""
+    frames = tuple(timeframes)
+    return not frames or any(minute in frame for frame in frames)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

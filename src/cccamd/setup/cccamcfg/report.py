@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from cccamd.cards import Limit
 from cccamd.ids import format_caid, format_ident, format_node_id, format_sid
 from cccamd.setup.cccamcfg.diagnostics import Diagnostic, Severity
 from cccamd.setup.cccamcfg.directives import KNOWN_KEYS, Implemented
@@ -11,12 +12,11 @@ from cccamd.setup.cccamcfg.model import (
     Config,
     FLine,
     InfoPort,
-    Limit,
     NLine,
-    Service,
     TimeFrame,
 )
 from cccamd.setup.cccamcfg.parser import ParseResult
+from cccamd.values import Service
 
 _ENCODINGS = {"utf-8": "utf-8", "iso-8859-1": "latin-1"}
 

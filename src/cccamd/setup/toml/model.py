@@ -21,7 +21,16 @@ from cccamd.ids import PORT_LIMIT, LoginKey, host_key, login_key, parse_address
 from cccamd.localcards import CardConfig, CardOptions, LocalCard
 from cccamd.setup.files import Place
 from cccamd.setup.toml.networks import AllowedNetworks, Network, parse_network
-from cccamd.wire.cccam import BUILDS, DEFAULT_VERSION, USER_LENGTH, Version, parse_version
+from cccamd.wire.cccam import (
+    ANSWER_TIMEOUT,
+    BUILDS,
+    DEFAULT_VERSION,
+    LOGIN_TIMEOUT,
+    QUEUE_LIMIT,
+    USER_LENGTH,
+    Version,
+    parse_version,
+)
 
 FILE_NAME = "cccamd.toml"
 
@@ -98,7 +107,7 @@ class NetworkTable(Table):
 class Limits(Table):
     """`[limits]`: how long we wait, and how much we keep. None: no bound of its own."""
 
-    login_timeout: float = _seconds(10.0, 1, 120)
+    login_timeout: float = _seconds(LOGIN_TIMEOUT, 1, 120)
     """From the connection to the end of the login."""
     max_clients: int = _count(2000, 1, 100_000)
     """Clients logged in at once."""
@@ -108,9 +117,9 @@ class Limits(Table):
     """Connections that have not logged in yet."""
     ecm_deadline: float = _seconds(4.5, 0.5, 30)
     """From a client's ECM to our answer, which is NOK1 when nothing else came."""
-    answer_timeout: float = _seconds(8.0, 1, 120)
+    answer_timeout: float = _seconds(ANSWER_TIMEOUT, 1, 120)
     """An upstream that has not answered an ECM for so long is dropped."""
-    queue_limit: int = _count(64, 1, 10_000)
+    queue_limit: int = _count(QUEUE_LIMIT, 1, 10_000)
     """ECMs of one client that wait for their turn."""
     upstream_cards_limit: int = _count(5000, 1, 1_000_000)
     """Cards taken from one upstream."""

@@ -7,7 +7,6 @@ from cccamd.watch.journal.database import Database, JournalError, JournalLimits,
 from cccamd.watch.journal.entries import FILE_NAME, Entry, Kind
 from cccamd.watch.journal.journal import Journal
 from cccamd.watch.journal.scribe import Scribe
-from cccamd.watch.journal.since import parse_since
 
 __all__ = [
     "FILE_NAME",
@@ -18,6 +17,5 @@ __all__ = [
     "JournalLimits",
     "Kind",
     "Scribe",
-    "parse_since",
     "read_entries",
 ]

@@ -14,9 +14,7 @@ from cccamd.watch import (
     RoundTripMeasured,
     Throttle,
 )
-from cccamd.watch.journal.entries import Entry, Kind
-from cccamd.watch.journal.links import RoundTrips
-from cccamd.watch.journal.visits import Service, Visit
+from cccamd.watch.journal.entries import Entry, Kind, RoundTrips, Service, Visit
 
 WRITE_INTERVAL: Final = 60.0
 """Seconds after which a visit that goes on is written again: no more is lost with a kill."""
@@ -108,10 +106,9 @@ class Scribe:
 
     def _log_in(self, login: ClientLoggedIn) -> list[Entry]:
         client = self._clients[login.account] = _Client(login.address, login.at)
-        text = (
-            f"version {login.version} build {login.build}, {login.revision},"
-            f" node id {format_node_id(login.node_id)}"
-        )
+        text = f"version {login.version} build {login.build}, {login.revision}"
+        if login.node_id is not None:
+            text += f", node id {format_node_id(login.node_id)}"
         return [
             Entry(
                 at=login.at,

@@ -25,8 +25,15 @@ from cccamd.watch import (
     SourceAnswered,
     SourceDown,
 )
-from cccamd.watch.metrics.families import Histogram, counter, counters, counters_of_two, histograms
-from cccamd.watch.metrics.gauges import freeze_metrics, snapshot_metrics
+from cccamd.watch.metrics.families import (
+    Histogram,
+    counter,
+    counters,
+    counters_of_two,
+    freeze_metrics,
+    histograms,
+    snapshot_metrics,
+)
 
 NAMES_LIMIT: Final = 1000
 """Accounts, and sources, that have counters of their own."""

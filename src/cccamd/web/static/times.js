@@ -1,9 +1,8 @@
 // Answer times per source and per channel: one small picture each, all on the same scale.
 
 import { Chart } from "./chart.js";
-import { h } from "./dom.js";
+import { h, s } from "./dom.js";
 import { SLOW, channelId } from "./format.js";
-import { legend } from "./legend.js";
 
 const EVERY = { minutes: 3000, day: 30000 };
 const MOST = 12; // pictures; the busiest ones
@@ -79,4 +78,18 @@ export class Times {
 function words(shown, all, by, span) {
   if (!all) return `No ${by} has answered an ECM in the last ${span === "day" ? "24 hours" : "10 minutes"}.`;
   return shown < all ? `The busiest ${shown} of ${all}.` : "";
+}
+
+// What the signs in the pictures mean.
+const SIGNS = [
+  ["median", () => s("line", { class: "line", x1: 0, x2: 22, y1: 6, y2: 6 })],
+  ["up to the slowest 5 %", () => s("rect", { class: "band", width: 22, height: 12 })],
+  ["longest", () => s("path", { class: "longest", d: "M8 6h6" })],
+  ["refused (NOK)", () => s("path", { class: "refused", d: "M11 4v8" })],
+  ["500 ms: slower than this, a picture may freeze", () => s("line", { class: "limit", x1: 0, x2: 22, y1: 6, y2: 6 })],
+];
+
+function legend() {
+  const items = SIGNS.map(([text, sign]) => h("li", {}, s("svg", { "aria-hidden": "true" }, sign()), text));
+  return h("ul", { class: "legend", "aria-label": "Signs in the pictures" }, items);
 }

@@ -1,35 +1,15 @@
-"""The CCcam wire protocol, both sides, without sockets, clocks or tasks (sans-IO).
+"""The CCcam wire protocol, both sides.
 
-Give a `ServerProtocol` or `ClientProtocol` the bytes that arrive, send what it says,
-handle its events. Source: docs/protocol.md.
+Give a `ServerProtocol` or `ClientProtocol` the bytes that arrive, send what it says, handle its
+events (`cccamd.wire.link`). Source: docs/protocol.md.
 """
 
-from cccamd.wire.cccam.announcements import (
-    SA_LENGTH,
-    SIDS_LIMIT,
-    UA_LENGTH,
-    CardAdded,
-    CardRemoved,
-    Provider,
-)
 from cccamd.wire.cccam.client import ClientProtocol
-from cccamd.wire.cccam.closing import CloseReason, LocalProtocolError
-from cccamd.wire.cccam.controlwords import CW_LENGTH, ControlWords, with_checksums
 from cccamd.wire.cccam.cursor import MalformedError
 from cccamd.wire.cccam.events import (
-    CardsDue,
     ChallengeReceived,
-    Closed,
-    EcmAnswered,
-    EcmReceived,
-    EcmRefused,
-    EmmAcknowledged,
-    EmmReceived,
     KeepaliveReceived,
-    LoginRequested,
-    LoginSucceeded,
     MalformedReceived,
-    RequestDropped,
     UnexpectedReceived,
 )
 from cccamd.wire.cccam.frames import PAYLOAD_LIMIT, Command, command_name
@@ -39,27 +19,32 @@ from cccamd.wire.cccam.handshake import (
     is_original_seed,
     is_partner_seed,
 )
+from cccamd.wire.cccam.login import Caller, Identity, Target
 from cccamd.wire.cccam.messages import (
     ECM_LIMIT,
     EMM_LIMIT,
+    NOK_COMMANDS,
     ClientData,
-    EcmRequest,
-    Emm,
-    Nok,
     PartnerText,
     ServerData,
-    TextReceived,
     announced_version,
+    parse_ecm,
+    parse_emm,
+    parse_text,
+    serialize_ecm,
+    serialize_emm,
 )
-from cccamd.wire.cccam.nodeids import (
-    NODE_ID_RANDOM_LENGTH,
-    SHARED_NODE_IDS,
-    make_node_id,
-    offers_partner,
+from cccamd.wire.cccam.nodeids import NODE_ID_RANDOM_LENGTH, make_node_id, offers_partner
+from cccamd.wire.cccam.offers import (
+    SIDS_LIMIT,
+    fitted,
+    parse_offer,
+    parse_withdrawal,
+    serialize_offer,
+    serialize_withdrawal,
 )
-from cccamd.wire.cccam.protocol import Protocol
+from cccamd.wire.cccam.protocol import ANSWER_TIMEOUT, LOGIN_TIMEOUT, QUEUE_LIMIT
 from cccamd.wire.cccam.server import ServerProtocol
-from cccamd.wire.cccam.state import State
 from cccamd.wire.cccam.versions import (
     ALL_CAPABILITIES,
     BUILDS,
@@ -73,62 +58,52 @@ from cccamd.wire.cccam.versions import (
 
 __all__ = [
     "ALL_CAPABILITIES",
+    "ANSWER_TIMEOUT",
     "BUILDS",
-    "CW_LENGTH",
     "DEFAULT_VERSION",
     "ECM_LIMIT",
     "EMM_LIMIT",
+    "LOGIN_TIMEOUT",
     "NODE_ID_RANDOM_LENGTH",
+    "NOK_COMMANDS",
     "PAYLOAD_LIMIT",
-    "SA_LENGTH",
+    "QUEUE_LIMIT",
     "SEED_RANDOM_LENGTH",
-    "SHARED_NODE_IDS",
     "SIDS_LIMIT",
-    "UA_LENGTH",
     "USER_LENGTH",
+    "Caller",
     "Capabilities",
-    "CardAdded",
-    "CardRemoved",
-    "CardsDue",
     "ChallengeReceived",
     "ClientData",
     "ClientProtocol",
-    "CloseReason",
-    "Closed",
     "Command",
-    "ControlWords",
-    "EcmAnswered",
-    "EcmReceived",
-    "EcmRefused",
-    "EcmRequest",
-    "Emm",
-    "EmmAcknowledged",
-    "EmmReceived",
+    "Identity",
     "KeepaliveReceived",
-    "LocalProtocolError",
-    "LoginRequested",
-    "LoginSucceeded",
     "MalformedError",
     "MalformedReceived",
-    "Nok",
     "PartnerText",
-    "Protocol",
-    "Provider",
-    "RequestDropped",
     "Revision",
     "ServerData",
     "ServerProtocol",
-    "State",
-    "TextReceived",
+    "Target",
     "UnexpectedReceived",
     "Version",
     "announced_version",
     "command_name",
+    "fitted",
     "is_original_seed",
     "is_partner_seed",
     "make_node_id",
     "offers_partner",
+    "parse_ecm",
+    "parse_emm",
+    "parse_offer",
+    "parse_text",
     "parse_version",
+    "parse_withdrawal",
+    "serialize_ecm",
+    "serialize_emm",
+    "serialize_offer",
+    "serialize_withdrawal",
     "shared_revision",
-    "with_checksums",
 ]

@@ -1,29 +1,31 @@
 """The client's side of a connection: log in, learn cards, ask ECMs.
 
+Theory of operation. HANDSHAKE: the seed comes in; proof, user name and password check go out
+at once. INTRODUCTION: the server answered (`LoginSucceeded`), our client data goes out. OPEN:
+the server said who it is (`Introduced`); cards come, questions may be asked. Each question
+carries its asker's token, which comes back with the answer. In plain mode one question is on
+its way at a time and the others wait their turn, ECMs before EMMs; an answer that does not come
+ends the connection, because a late one could not be told from the next one's. In extended mode
+255 may be on their way, told apart by the flag of their frames; one that is not answered is
+refused, and the others go on.
+
 Source: docs/protocol.md sections 4 to 13.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 from cccamd.ids import NodeId
-from cccamd.wire.cccam.announcements import CardAdded, CardRemoved
-from cccamd.wire.cccam.closing import CloseReason, LocalProtocolError
-from cccamd.wire.cccam.controlwords import CW_LENGTH, ControlWords, mask, without_signed_shift
+from cccamd.values import CW_LENGTH, ControlWords, Emm, Refusal, Request
+from cccamd.wire.cccam.controlwords import mask, without_signed_shift
 from cccamd.wire.cccam.cursor import MalformedError
-from cccamd.wire.cccam.events import (
-    ChallengeReceived,
-    EcmAnswered,
-    EcmRefused,
-    EmmAcknowledged,
-    LoginSucceeded,
-)
+from cccamd.wire.cccam.events import ChallengeReceived
 from cccamd.wire.cccam.frames import Command, FrameReader
 from cccamd.wire.cccam.handshake import (
     LOGIN_ACCEPTED,
@@ -37,19 +39,17 @@ from cccamd.wire.cccam.handshake import (
 from cccamd.wire.cccam.messages import (
     SERVER_DATA_LENGTH,
     ClientData,
-    EcmRequest,
-    Emm,
-    Nok,
     PartnerText,
     ServerData,
-    TextReceived,
     announced_version,
     parse_text,
+    serialize_ecm,
+    serialize_emm,
 )
 from cccamd.wire.cccam.nodeids import offers_partner
-from cccamd.wire.cccam.protocol import Protocol
+from cccamd.wire.cccam.offers import parse_offer, parse_withdrawal
+from cccamd.wire.cccam.protocol import ANSWER_TIMEOUT, LOGIN_TIMEOUT, Endpoint, Rule
 from cccamd.wire.cccam.server import BURNT_LENGTH
-from cccamd.wire.cccam.state import Rule, State
 from cccamd.wire.cccam.versions import (
     ALL_CAPABILITIES,
     BUILDS,
@@ -59,26 +59,44 @@ from cccamd.wire.cccam.versions import (
     Version,
     shared_revision,
 )
+from cccamd.wire.link import (
+    Answered,
+    ClientEvent,
+    CloseReason,
+    EmmAcknowledged,
+    Introduced,
+    LocalProtocolError,
+    LoginSucceeded,
+    OfferAdded,
+    OfferWithdrawn,
+    Peer,
+    PeerChanged,
+    Refused,
+    State,
+)
 
 SILENCE_LIMIT: Final = 90.0
 """Seconds without a word from the server after which the link counts as dead."""
+AES_BLOCK: Final = 16
 FLAGS: Final = 255
 """How many requests can be told apart in extended mode: flags 1 to 255."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Question:
     """An ECM or EMM that waits for its turn, or for its answer."""
 
-    ask_id: int
-    message: EcmRequest | Emm
-    asked_at: float
+    token: int
+    command: Command
+    payload: bytes
+    share_id: int
+    """Part of the mask over its answer."""
+    sent_at: float = 0.0
 
 
-class ClientProtocol(Protocol):
+class ClientProtocol(Endpoint[ClientEvent]):
     """One server as its client sees it."""
 
-    rules: ClassVar[Mapping[int, Rule]]
     keepalive_interval = 30.0
 
     def __init__(
@@ -91,8 +109,8 @@ class ClientProtocol(Protocol):
         now: float,
         version: Version = DEFAULT_VERSION,
         want_emus: bool = False,
-        login_timeout: float = 10.0,
-        answer_timeout: float = 8.0,
+        login_timeout: float = LOGIN_TIMEOUT,
+        answer_timeout: float = ANSWER_TIMEOUT,
         offer: Capabilities = ALL_CAPABILITIES,
     ) -> None:
         """Wait for the server's seed.
@@ -104,6 +122,9 @@ class ClientProtocol(Protocol):
         self.version = version
         self.server: ServerData | None = None
         self.seed_received = False
+        self.is_checked = False
+        """Whether the server tests its clients (0x0E), as original ones do."""
+        self._partner_program = ""
         self._user = user
         self._password = password
         self._node_id = node_id
@@ -113,12 +134,32 @@ class ClientProtocol(Protocol):
         self._answer_timeout = answer_timeout
         self._partner_seed = False
         self._partner_text_sent = self._partner_known = False
-        self._last_ask_id = 0
         self._last_flag = 0
         self._waiting: deque[_Question] = deque()
         self._waiting_emms: deque[_Question] = deque()
         self._asked: dict[int, _Question] = {}
         self._expect(SEED_LENGTH, self._on_seed)
+
+    @property
+    def peer(self) -> Peer | None:
+        """Who the server is; None before it has said so."""
+        server = self.server
+        if server is None:
+            return None
+        return Peer(
+            node_id=server.node_id,
+            version=server.version,
+            build=server.build,
+            revision=self.revision.value,
+            program=self._partner_program,
+            extended=self.extended,
+            capabilities=self.capabilities.names,
+        )
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether the server takes one request until that is answered."""
+        return not self.extended
 
     @property
     def revision(self) -> Revision:
@@ -131,23 +172,29 @@ class ClientProtocol(Protocol):
         """How many questions wait for their turn or their answer."""
         return len(self._waiting) + len(self._waiting_emms) + len(self._asked)
 
-    def ask(self, request: EcmRequest, now: float) -> int:
-        """Send an ECM, now or as soon as the mode allows; return the id of its answer.
+    def ask(self, token: int, request: Request, now: float) -> None:
+        """Send an ECM, now or as soon as the mode allows; the answer brings the token back.
 
         Raises:
             LocalProtocolError: the connection is not open.
             ValueError: the ECM does not fit into a message.
         """
-        return self._enqueue(request, now)
+        self._require_open(now)
+        payload = serialize_ecm(request)
+        self._waiting.append(_Question(token, Command.ECM, payload, request.share_id))
+        self._send_waiting()
 
-    def send_emm(self, emm: Emm, now: float) -> int:
-        """Send an EMM, like `ask`; `EmmAcknowledged` follows."""
-        return self._enqueue(emm, now)
+    def send_emm(self, token: int, emm: Emm, now: float) -> None:
+        """Send an EMM, like `ask`; `EmmAcknowledged` brings the token back."""
+        self._require_open(now)
+        payload = serialize_emm(emm)
+        self._waiting_emms.append(_Question(token, Command.EMM, payload, emm.share_id))
+        self._send_waiting()
 
-    def forget(self, ask_id: int) -> bool:
-        """Drop a question that still waits for its turn; whether there was one."""
+    def forget(self, token: int) -> bool:
+        """Drop an ECM that still waits for its turn; whether there was one."""
         for question in self._waiting:
-            if question.ask_id == ask_id:
+            if question.token == token:
                 self._waiting.remove(question)
                 return True
         return False
@@ -198,7 +245,7 @@ class ClientProtocol(Protocol):
     def _on_login_answer(self, field: bytes) -> None:
         answer = self._receiving.decrypt(field)
         if not answer.startswith(LOGIN_ACCEPTED.rstrip(b"\0")):
-            self._close(CloseReason.NOT_CCCAM, "its answer to the login is wrong")
+            self._close(CloseReason.BAD_LOGIN_ANSWER)
             return
         self._start_frames(FrameReader(self._receiving))
         self._events.append(LoginSucceeded())
@@ -213,16 +260,27 @@ class ClientProtocol(Protocol):
 
     # Messages.
 
+    def _handle_frame(self, flag: int, command: int, payload: bytes) -> None:
+        rule = _RULES.get(command)
+        if rule is None or self.state < rule.since:
+            self._drop_unexpected(command, payload)
+            return
+        try:
+            rule.handle(self, payload, flag)
+        except MalformedError as error:
+            self._drop_malformed(command, payload, error)
+
     def _on_acknowledgement(self, payload: bytes, flag: int) -> None:
         """Our client data arrived; nothing hangs on it."""
 
-    def _on_server_data(self, message: ServerData | None, flag: int) -> None:
-        if message is None or self.server is not None:
+    def _on_server_data(self, payload: bytes, flag: int) -> None:
+        if len(payload) != SERVER_DATA_LENGTH or self.server is not None:
             return  # key material for challenge 0x05, which is answered without it
-        self.server = message
+        self.server = ServerData.parse(payload)
         self.state = State.OPEN
-        self._events.append(message)
-        if self._offer and (self._partner_seed or offers_partner(message.node_id)):
+        if self.peer is not None:
+            self._events.append(Introduced(self.peer))
+        if self._offer and (self._partner_seed or offers_partner(self.server.node_id)):
             self._send_partner_text()
 
     def _send_partner_text(self) -> None:
@@ -230,63 +288,77 @@ class ClientProtocol(Protocol):
         text = PartnerText(self._program, self._offer)
         self._send(0, Command.NOK1, text.serialize())
 
-    def _on_nok1(self, message: PartnerText | TextReceived | None, flag: int) -> None:
-        if message is None:
-            self._on_nok(Nok.NOK1, flag)
+    def _on_nok1(self, payload: bytes, flag: int) -> None:
+        if not payload:
+            self._on_refusal(Refusal.PASSING, flag)
             return
-        self._events.append(message)
-        if isinstance(message, PartnerText) and not self._partner_known:
-            self._partner_known = True
-            if not self._partner_text_sent and self._offer:
-                self._send_partner_text()
-            self._agree(message.capabilities)
-            self._send_waiting()
+        message = parse_text(payload)
+        if not isinstance(message, PartnerText):
+            self._events.append(message)
+        elif not self._partner_known:
+            self._become_partners(message)
+
+    def _become_partners(self, message: PartnerText) -> None:
+        self._partner_known = True
+        self._partner_program = message.program
+        if not self._partner_text_sent and self._offer:
+            self._send_partner_text()
+        self._agree(message.capabilities)
+        if self.peer is not None:
+            self._events.append(PeerChanged(self.peer))
+        self._send_waiting()
 
     def _on_nok2(self, payload: bytes, flag: int) -> None:
-        self._on_nok(Nok.NOK2, flag)
+        # The sleep message is one, too; section 5: "not found", keep the connection.
+        self._on_refusal(Refusal.CANNOT_DECODE, flag)
 
-    def _on_sleep(self, payload: bytes, flag: int) -> None:
-        self._on_nok(Nok.NOK2, flag)  # section 5: "not found", keep the connection
-
-    def _on_nok(self, nok: Nok, flag: int) -> None:
+    def _on_refusal(self, refusal: Refusal, flag: int) -> None:
         question = self._take_answered(flag)
-        if question is not None and isinstance(question.message, EcmRequest):
-            self._events.append(EcmRefused(question.ask_id, nok))
+        if question is not None and question.command is Command.ECM:
+            self._events.append(Refused(question.token, refusal))
         self._send_waiting()
 
     def _on_cw(self, payload: bytes, flag: int) -> None:
         if len(payload) != CW_LENGTH:
-            self._on_nok(Nok.NOK1, flag)  # an answer it is, but no CW
+            self._on_refusal(Refusal.PASSING, flag)  # an answer it is, but no CW
             return
         if not self.extended:
             self._receiving.skip(BURNT_LENGTH)
         question = self._take_answered(flag)
-        if question is not None and isinstance(question.message, EcmRequest):
-            cw = ControlWords(self._unmasked(payload, question.message))
-            self._events.append(EcmAnswered(question.ask_id, cw))
+        if question is not None and question.command is Command.ECM:
+            cw = ControlWords(self._unmasked(payload, question.share_id))
+            self._events.append(Answered(question.token, cw))
         self._send_waiting()
 
-    def _unmasked(self, payload: bytes, request: EcmRequest) -> bytes:
+    def _unmasked(self, payload: bytes, share_id: int) -> bytes:
         if self.extended:
             return payload
         number = int.from_bytes(self._node_id)
-        raw = mask(payload, node_id=number, share_id=request.share_id)
+        raw = mask(payload, node_id=number, share_id=share_id)
         return without_signed_shift(raw) if number >> 63 else raw
 
     def _on_emm_acknowledged(self, payload: bytes, flag: int) -> None:
         question = self._take_answered(flag)
         if question is not None:
-            self._events.append(EmmAcknowledged(question.ask_id))
+            self._events.append(EmmAcknowledged(question.token))
         self._send_waiting()
 
-    def _on_card(self, card: CardAdded | CardRemoved, flag: int) -> None:
-        self._events.append(card)
+    def _on_new_card(self, payload: bytes, flag: int) -> None:
+        self._events.append(OfferAdded(parse_offer(payload, with_sids=False)))
+
+    def _on_new_card_sids(self, payload: bytes, flag: int) -> None:
+        self._events.append(OfferAdded(parse_offer(payload, with_sids=True)))
+
+    def _on_card_removed(self, payload: bytes, flag: int) -> None:
+        self._events.append(OfferWithdrawn(parse_withdrawal(payload)))
 
     def _on_challenge_05(self, payload: bytes, flag: int) -> None:
         self._send(0, Command.CHALLENGE_05, payload)
         self._events.append(ChallengeReceived(Command.CHALLENGE_05, answered=True))
 
     def _on_challenge_0b(self, payload: bytes, flag: int) -> None:
+        if len(payload) != AES_BLOCK:
+            raise MalformedError(f"challenge 0x0B is {AES_BLOCK} bytes")
         server = self.server
         if server is not None:
             key = server.node_id + server.version_field[:8]
@@ -294,31 +366,34 @@ class ClientProtocol(Protocol):
             self._send(0, Command.CHALLENGE_0B, encryptor.update(payload))
         self._events.append(ChallengeReceived(Command.CHALLENGE_0B, answered=server is not None))
 
-    def _on_client_check(self, command: int, flag: int) -> None:
-        self._events.append(ChallengeReceived(command, answered=False))
+    def _on_challenge_0a(self, payload: bytes, flag: int) -> None:
+        self._events.append(ChallengeReceived(Command.CHALLENGE_0A, answered=False))
+
+    def _on_check_0c(self, payload: bytes, flag: int) -> None:
+        self._events.append(ChallengeReceived(Command.CLIENT_CHECK_0C, answered=False))
+
+    def _on_check_0d(self, payload: bytes, flag: int) -> None:
+        self._events.append(ChallengeReceived(Command.CLIENT_CHECK_0D, answered=False))
+
+    def _on_check_0e(self, payload: bytes, flag: int) -> None:
+        self.is_checked = True
+        self._events.append(ChallengeReceived(Command.CLIENT_CHECK_0E, answered=False))
 
     # Questions.
 
-    def _enqueue(self, message: EcmRequest | Emm, now: float) -> int:
+    def _require_open(self, now: float) -> None:
         if self.state is not State.OPEN:
             raise LocalProtocolError("the server cannot be asked before the login is done")
-        message.serialize()
         self._now = now
-        self._last_ask_id += 1
-        queue = self._waiting if isinstance(message, EcmRequest) else self._waiting_emms
-        queue.append(_Question(self._last_ask_id, message, now))
-        self._send_waiting()
-        return self._last_ask_id
 
     def _send_waiting(self) -> None:
         limit = FLAGS if self.extended else 1
         while len(self._asked) < limit and (queue := self._waiting or self._waiting_emms):
             question = queue.popleft()  # EMMs have time, ECMs have not
+            question.sent_at = self._now
             flag = self._free_flag()
-            self._asked[flag] = _Question(question.ask_id, question.message, self._now)
-            is_ecm = isinstance(question.message, EcmRequest)
-            command = Command.ECM if is_ecm else Command.EMM
-            self._send(flag, command, question.message.serialize())
+            self._asked[flag] = question
+            self._send(flag, question.command, question.payload)
 
     def _free_flag(self) -> int:
         """Choose the request's number; plain mode has none, and one request at a time."""
@@ -339,64 +414,33 @@ class ClientProtocol(Protocol):
         if not self._asked:
             return None
         oldest = next(iter(self._asked.values()))
-        return oldest.asked_at + self._answer_timeout
+        return oldest.sent_at + self._answer_timeout
 
     def _give_up_answer(self) -> None:
         if not self.extended:
             self._close(CloseReason.NO_ANSWER, f"within {self._answer_timeout:.0f} s")
             return
         question = self._asked.pop(next(iter(self._asked)))
-        if isinstance(question.message, EcmRequest):
-            self._events.append(EcmRefused(question.ask_id, Nok.NOK1))
+        if question.command is Command.ECM:
+            self._events.append(Refused(question.token, Refusal.LATE))
 
 
-def _parse_nok1(payload: bytes) -> PartnerText | TextReceived | None:
-    return parse_text(payload) if payload else None
-
-
-def _parse_server_data(payload: bytes) -> ServerData | None:
-    return ServerData.parse(payload) if len(payload) == SERVER_DATA_LENGTH else None
-
-
-def _parse_challenge_0b(payload: bytes) -> bytes:
-    if len(payload) != 16:
-        raise MalformedError("challenge 0x0B is 16 bytes")
-    return payload
-
-
-def _parse_check(command: Command) -> Callable[[bytes], int]:
-    return lambda payload: command
-
-
-_CHECKS = (
-    Command.CHALLENGE_0A,
-    Command.CLIENT_CHECK_0C,
-    Command.CLIENT_CHECK_0D,
-    Command.CLIENT_CHECK_0E,
-)
-
-ClientProtocol.rules = {
-    Command.CLIENT_DATA: Rule(bytes, ClientProtocol._on_acknowledgement, State.INTRODUCTION),
-    Command.SERVER_DATA: Rule(
-        _parse_server_data, ClientProtocol._on_server_data, State.INTRODUCTION
-    ),
-    Command.KEEPALIVE: Rule(bytes, ClientProtocol._on_keepalive, State.INTRODUCTION),
-    Command.NEW_CARD: Rule(CardAdded.parse, ClientProtocol._on_card, State.INTRODUCTION),
-    Command.NEW_CARD_SIDS: Rule(
-        CardAdded.parse_with_sids, ClientProtocol._on_card, State.INTRODUCTION
-    ),
-    Command.CARD_REMOVED: Rule(CardRemoved.parse, ClientProtocol._on_card, State.INTRODUCTION),
-    Command.CHALLENGE_05: Rule(bytes, ClientProtocol._on_challenge_05, State.INTRODUCTION),
-    Command.CHALLENGE_0B: Rule(
-        _parse_challenge_0b, ClientProtocol._on_challenge_0b, State.INTRODUCTION
-    ),
-    **{
-        command: Rule(_parse_check(command), ClientProtocol._on_client_check, State.INTRODUCTION)
-        for command in _CHECKS
-    },
-    Command.ECM: Rule(bytes, ClientProtocol._on_cw),
-    Command.EMM: Rule(bytes, ClientProtocol._on_emm_acknowledged),
-    Command.SLEEP: Rule(bytes, ClientProtocol._on_sleep),
-    Command.NOK1: Rule(_parse_nok1, ClientProtocol._on_nok1),
-    Command.NOK2: Rule(bytes, ClientProtocol._on_nok2),
+_RULES: Mapping[int, Rule[ClientProtocol]] = {
+    Command.CLIENT_DATA: Rule(ClientProtocol._on_acknowledgement, State.INTRODUCTION),
+    Command.SERVER_DATA: Rule(ClientProtocol._on_server_data, State.INTRODUCTION),
+    Command.KEEPALIVE: Rule(ClientProtocol._on_keepalive, State.INTRODUCTION),
+    Command.NEW_CARD: Rule(ClientProtocol._on_new_card, State.INTRODUCTION),
+    Command.NEW_CARD_SIDS: Rule(ClientProtocol._on_new_card_sids, State.INTRODUCTION),
+    Command.CARD_REMOVED: Rule(ClientProtocol._on_card_removed, State.INTRODUCTION),
+    Command.CHALLENGE_05: Rule(ClientProtocol._on_challenge_05, State.INTRODUCTION),
+    Command.CHALLENGE_0A: Rule(ClientProtocol._on_challenge_0a, State.INTRODUCTION),
+    Command.CHALLENGE_0B: Rule(ClientProtocol._on_challenge_0b, State.INTRODUCTION),
+    Command.CLIENT_CHECK_0C: Rule(ClientProtocol._on_check_0c, State.INTRODUCTION),
+    Command.CLIENT_CHECK_0D: Rule(ClientProtocol._on_check_0d, State.INTRODUCTION),
+    Command.CLIENT_CHECK_0E: Rule(ClientProtocol._on_check_0e, State.INTRODUCTION),
+    Command.ECM: Rule(ClientProtocol._on_cw),
+    Command.EMM: Rule(ClientProtocol._on_emm_acknowledged),
+    Command.SLEEP: Rule(ClientProtocol._on_nok2),
+    Command.NOK1: Rule(ClientProtocol._on_nok1),
+    Command.NOK2: Rule(ClientProtocol._on_nok2),
 }

@@ -1,18 +1,19 @@
-"""The messages: one value class each, the same when sent and when received.
+"""The messages: what the core has a value for is translated here, the rest are values here.
 
-`parse` takes a payload and raises `MalformedError`; `serialize` gives a payload back.
+Parsing takes a payload and raises `MalformedError`; serializing gives a payload back.
 Source: docs/protocol.md sections 5 to 11.
 """
 
 import struct
 from dataclasses import dataclass
-from enum import Enum
-from typing import NamedTuple, Self
+from typing import Self
 
-from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.ids import NodeId
+from cccamd.values import Emm, Refusal, Request
 from cccamd.wire.cccam.cursor import MalformedError
 from cccamd.wire.cccam.frames import Command
 from cccamd.wire.cccam.versions import Capabilities, Version, parse_version
+from cccamd.wire.link import TextReceived
 
 IDENT_MASK = 0xFFFFFF
 TEXT_LENGTH = 32
@@ -21,6 +22,14 @@ SERVER_DATA_LENGTH = 72
 ECM_LIMIT = 1007
 EMM_LIMIT = 1008
 PARTNER_PREFIX = "PARTNER: "
+
+NOK_COMMANDS = {
+    Refusal.CANNOT_DECODE: Command.NOK2,
+    Refusal.PASSING: Command.NOK1,
+    Refusal.NOT_SENT: Command.NOK1,
+    Refusal.LATE: Command.NOK1,
+}
+"""How a refusal is said: 0xFF means "this card never", 0xFE "ask again" (13.8)."""
 
 
 def _pack_text(text: str) -> bytes:
@@ -94,78 +103,57 @@ class ServerData:
         return self.node_id + _pack_text(self.version) + _pack_text(self.build)
 
 
-class EcmRequest(NamedTuple):
-    """An ECM to decode. A tuple and not a dataclass: it is built for every single ECM."""
-
-    caid: Caid
-    ident: Ident
-    share_id: ShareId
-    sid: Sid
-    ecm: bytes
-
-    @classmethod
-    def parse(cls, payload: bytes) -> Self:
-        """Read a request; the frame's length counts, not the length byte (7)."""
-        if len(payload) <= _ECM_HEAD.size:
-            raise MalformedError("an ECM request without an ECM")
-        caid, ident, share_id, sid, _ = _ECM_HEAD.unpack_from(payload)
-        fields = (caid, ident & IDENT_MASK, share_id, sid, payload[_ECM_HEAD.size :])
-        return tuple.__new__(cls, fields)
-
-    def serialize(self) -> bytes:
-        """Build the payload.
-
-        Raises:
-            ValueError: the ECM is empty or longer than 1,007 bytes.
-        """
-        caid, ident, share_id, sid, ecm = self
-        if not 1 <= len(ecm) <= ECM_LIMIT:
-            raise ValueError(f"an ECM has 1 to {ECM_LIMIT} bytes, not {len(ecm)}")
-        return _ECM_HEAD.pack(caid, ident, share_id, sid, len(ecm) & 0xFF) + ecm
-
-
 _ECM_HEAD = struct.Struct(">HIIHB")
-
-
-class Nok(Enum):
-    """Why there is no CW (13.8)."""
-
-    NOK1 = Command.NOK1
-    """Trouble that passes: card gone, source away, time-out. Ask again."""
-    NOK2 = Command.NOK2
-    """The card cannot decode this service."""
-
-
-@dataclass(frozen=True, slots=True)
-class Emm:
-    """An EMM for one card."""
-
-    caid: Caid
-    ident: Ident
-    share_id: ShareId
-    emm: bytes
-
-    @classmethod
-    def parse(cls, payload: bytes) -> Self:
-        """Read an EMM; the frame's length counts, not the length byte (10)."""
-        if len(payload) <= _EMM_HEAD.size:
-            raise MalformedError("an EMM message without an EMM")
-        caid, ident, share_id, _ = _EMM_HEAD.unpack_from(payload)
-        return cls(caid, ident & IDENT_MASK, share_id, payload[_EMM_HEAD.size :])
-
-    def serialize(self) -> bytes:
-        """Build the payload.
-
-        Raises:
-            ValueError: the EMM is empty or longer than 1,008 bytes.
-        """
-        if not 1 <= len(self.emm) <= EMM_LIMIT:
-            raise ValueError(f"an EMM has 1 to {EMM_LIMIT} bytes, not {len(self.emm)}")
-        length = len(self.emm) & 0xFF
-        return _EMM_HEAD.pack(self.caid, self.ident, self.share_id, length) + self.emm
-
-
 _EMM_HEAD = struct.Struct(">HxIIB")
+
+
+def parse_ecm(payload: bytes) -> Request:
+    """Read a request; the frame's length counts, not the length byte (7).
+
+    Raises:
+        MalformedError: there is no ECM in it.
+    """
+    if len(payload) <= _ECM_HEAD.size:
+        raise MalformedError("an ECM request without an ECM")
+    caid, ident, share_id, sid, _ = _ECM_HEAD.unpack_from(payload)
+    fields = (caid, ident & IDENT_MASK, share_id, sid, payload[_ECM_HEAD.size :])
+    return tuple.__new__(Request, fields)  # it is built for every single ECM
+
+
+def serialize_ecm(request: Request) -> bytes:
+    """Build the payload of a request.
+
+    Raises:
+        ValueError: the ECM is empty or longer than 1,007 bytes.
+    """
+    caid, ident, share_id, sid, section = request
+    if not 1 <= len(section) <= ECM_LIMIT:
+        raise ValueError(f"an ECM has 1 to {ECM_LIMIT} bytes, not {len(section)}")
+    return _ECM_HEAD.pack(caid, ident, share_id, sid, len(section) & 0xFF) + section
+
+
+def parse_emm(payload: bytes) -> Emm:
+    """Read an EMM; the frame's length counts, not the length byte (10).
+
+    Raises:
+        MalformedError: there is no EMM in it.
+    """
+    if len(payload) <= _EMM_HEAD.size:
+        raise MalformedError("an EMM message without an EMM")
+    caid, ident, share_id, _ = _EMM_HEAD.unpack_from(payload)
+    return Emm(caid, ident & IDENT_MASK, share_id, payload[_EMM_HEAD.size :])
+
+
+def serialize_emm(emm: Emm) -> bytes:
+    """Build the payload of an EMM.
+
+    Raises:
+        ValueError: the EMM is empty or longer than 1,008 bytes.
+    """
+    length = len(emm.section)
+    if not 1 <= length <= EMM_LIMIT:
+        raise ValueError(f"an EMM has 1 to {EMM_LIMIT} bytes, not {length}")
+    return _EMM_HEAD.pack(emm.caid, emm.ident, emm.share_id, length & 0xFF) + emm.section
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,15 +176,8 @@ class PartnerText:
 
     def serialize(self) -> bytes:
         """Build the payload of a 0xFE frame, with its final zero byte."""
-        names = ",".join(flag.name or "" for flag in self.capabilities)
+        names = ",".join(self.capabilities.names)
         return f"{PARTNER_PREFIX}{self.program} [{names}]".encode() + b"\0"
-
-
-@dataclass(frozen=True, slots=True)
-class TextReceived:
-    """A peer sent a text for the log."""
-
-    text: str
 
 
 def parse_text(payload: bytes) -> PartnerText | TextReceived:

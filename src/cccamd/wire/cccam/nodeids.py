@@ -3,14 +3,11 @@
 Source: docs/protocol.md sections 6, 9 and 13.3.
 """
 
-from cccamd.ids import NO_NODE_ID, NodeId
+from cccamd.ids import NodeId
 from cccamd.wire.cccam.handshake import PARTNER_SUM_BASE
 
 PROGRAM_LETTER = b"C"
 NODE_ID_RANDOM_LENGTH = 4
-
-SHARED_NODE_IDS = frozenset({NO_NODE_ID, NodeId(bytes.fromhex("0000000054fe1386"))})
-"""Node ids that name nobody: every tvheadend whose owner set none sends one of these."""
 
 
 def make_node_id(random: bytes) -> NodeId:

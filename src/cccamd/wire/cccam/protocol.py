@@ -1,24 +1,20 @@
 """What both sides of a connection have in common.
 
-Bytes in: `receive_data`, `receive_eof`, `handle_deadline`. Out: `events_received`,
-`data_to_send`, `next_deadline`. After each call the owner sends what there is to send,
-handles the events, and closes the transport when `state` is CLOSED and all is sent.
-Times are float seconds of any monotonic clock, always the same one.
+Theory of operation. A connection begins with login fields of fixed length (HANDSHAKE): each
+side says with `_expect` what comes next and who handles it; `_pause` keeps what comes while
+somebody decides. `_start_frames` ends that phase: from then on everything is a frame, and a
+table of the side says which command is allowed from which state on, and who handles it.
+A frame that is unknown, comes too early or is malformed is dropped and remarked, and the
+connection goes on; only a frame that cannot be cut out of the stream ends it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from cccamd.wire.cccam.cipher import Cipher
-from cccamd.wire.cccam.closing import CloseReason
 from cccamd.wire.cccam.cursor import MalformedError
-from cccamd.wire.cccam.events import (
-    Closed,
-    KeepaliveReceived,
-    MalformedReceived,
-    UnexpectedReceived,
-)
+from cccamd.wire.cccam.events import KeepaliveReceived, MalformedReceived, UnexpectedReceived
 from cccamd.wire.cccam.frames import (
     Command,
     EagerFrameReader,
@@ -26,9 +22,15 @@ from cccamd.wire.cccam.frames import (
     OversizedFrameError,
     serialize_frame,
 )
-from cccamd.wire.cccam.state import Rule, State
 from cccamd.wire.cccam.versions import ALL_CAPABILITIES, Capabilities
+from cccamd.wire.link import Closed, CloseReason, Remark, State
 
+LOGIN_TIMEOUT = 10.0
+"""Seconds from the connection to the end of the login."""
+ANSWER_TIMEOUT = 8.0
+"""Seconds after which a server that has not answered an ECM is given up."""
+QUEUE_LIMIT = 64
+"""ECMs of one client that wait for their turn."""
 HANDSHAKE_BUFFER_LIMIT = 4096
 """More than any login plus the first frames that a hasty client sends behind it."""
 
@@ -41,12 +43,25 @@ _PHASES = {
 KEEPALIVE_BURST, KEEPALIVE_RATE = 5.0, 2.0
 """How many keepalives are answered at once, and per second; tvheadend sends one a second."""
 
+E = TypeVar("E")
+Side = TypeVar("Side")
 
-class Protocol(ABC):
+
+class Rule(NamedTuple, Generic[Side]):
+    """Who handles the payload of a command, and from which state on."""
+
+    handle: Callable[[Side, bytes, int], None]
+    """Called with the protocol object, the payload, and the flag of the frame.
+
+    Raises:
+        MalformedError: the payload does not fit; nothing was done.
+    """
+    since: State = State.OPEN
+
+
+class Endpoint(ABC, Generic[E]):
     """One connection, either side, without a socket and without a clock."""
 
-    rules: ClassVar[Mapping[int, Rule]]
-    """What may come, who parses it, who handles it."""
     keepalive_interval: ClassVar[float]
     """Seconds after our last message until we send a sign of life."""
 
@@ -62,7 +77,7 @@ class Protocol(ABC):
         self._now = now
         self._last_received_at = self._last_sent_at = now
         self._out: list[bytes] = []
-        self._events: list[object] = []
+        self._events: list[E | Remark | Closed] = []
         self._buffer = b""
         self._wanted = 0
         self._handle_field: Callable[[bytes], None]
@@ -81,16 +96,12 @@ class Protocol(ABC):
         if data and self.state is not State.CLOSED:
             self._receive_frames(data)
 
-    def receive_eof(self, now: float) -> None:
-        """Take note that the peer closed the connection."""
+    def receive_eof(self, now: float, why: str = "") -> None:
+        """Take note that the peer is gone; `why` is what the system said, if anything."""
         self._now = now
         reason = self._eof_reason()
         phase = _PHASES.get(self.state, "") if reason is CloseReason.PEER_CLOSED else ""
-        self._close(reason, phase)
-
-    def close(self, reason: CloseReason = CloseReason.LOCAL, detail: str = "") -> None:
-        """End the connection from our side."""
-        self._close(reason, detail)
+        self._close(reason, ": ".join(part for part in (phase, why) if part))
 
     @abstractmethod
     def next_deadline(self) -> float | None:
@@ -100,7 +111,7 @@ class Protocol(ABC):
     def handle_deadline(self, now: float) -> None:
         """Do what is due; being called early does no harm."""
 
-    def events_received(self) -> list[object]:
+    def events_received(self) -> list[E | Remark | Closed]:
         """Hand over what happened since the last call, in order; after the end only `Closed`."""
         events, self._events = self._events, []
         return events
@@ -191,27 +202,22 @@ class Protocol(ABC):
     def _receive_frames(self, data: bytes) -> None:
         try:
             for flag, command, payload in self._frames.frames(data):
-                rule = self.rules.get(command)
-                if rule is None or self.state < rule.since:
-                    self._drop_unexpected(command, payload)
-                    continue
-                try:
-                    message = rule.parse(payload)
-                except MalformedError as error:
-                    self._drop_malformed(command, payload, str(error))
-                else:
-                    rule.handle(self, message, flag)
+                self._handle_frame(flag, command, payload)
                 if self.state is State.CLOSED:
                     return
         except OversizedFrameError as error:
             self._close(CloseReason.GARBAGE, str(error))
 
+    @abstractmethod
+    def _handle_frame(self, flag: int, command: int, payload: bytes) -> None:
+        """Do what the side's table of rules says."""
+
     def _drop_unexpected(self, command: int, payload: bytes) -> None:
         self.dropped += 1
         self._events.append(UnexpectedReceived(command, len(payload)))
 
-    def _drop_malformed(self, command: int, payload: bytes, why: str) -> None:
+    def _drop_malformed(self, command: int, payload: bytes, error: MalformedError) -> None:
         self.dropped += 1
-        self._events.append(MalformedReceived(command, len(payload), why))
+        self._events.append(MalformedReceived(command, len(payload), str(error)))
         if self.state is State.INTRODUCTION:
-            self._close(CloseReason.MALFORMED_LOGIN, why)
+            self._close(CloseReason.MALFORMED_LOGIN, str(error))

@@ -1,24 +1,24 @@
-"""The server's side of a connection: check the login, announce cards, answer ECMs.
+"""The server's side of a connection: check a login, offer cards, answer ECMs.
 
-Source: docs/protocol.md sections 4, 5, 8, 9, 10 and 13.
+Theory of operation. HANDSHAKE: the seed goes out; the proof and the user name come in, and
+`LoginRequested` is told: until the owner says `authenticate` or `refuse_login`, what comes is
+kept. INTRODUCTION: the password was right (`LoginSucceeded`), the client says who it is.
+OPEN: `Introduced` was told, and `OffersDue` once the client's partner text came or is overdue.
+Each request gets a token, and keeps its place in `_slots` until it was answered on the wire.
+In plain mode answers have no number, so they go out in the order of the requests; one that is
+early waits in its slot. In extended mode the flag of the frame is the number.
+
+Source: docs/protocol.md sections 4 to 13.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hmac import compare_digest
-from typing import ClassVar, Final
+from typing import Final
 
-from cccamd.ids import NodeId
-from cccamd.wire.cccam.announcements import CardAdded, CardRemoved
-from cccamd.wire.cccam.closing import CloseReason, LocalProtocolError
-from cccamd.wire.cccam.controlwords import CW_LENGTH, ControlWords, mask
-from cccamd.wire.cccam.events import (
-    CardsDue,
-    EcmReceived,
-    EmmReceived,
-    LoginRequested,
-    LoginSucceeded,
-    RequestDropped,
-)
+from cccamd.ids import NodeId, ShareId
+from cccamd.values import CW_LENGTH, ControlWords, Offer, Refusal
+from cccamd.wire.cccam.controlwords import mask
+from cccamd.wire.cccam.cursor import MalformedError
 from cccamd.wire.cccam.frames import Command, EagerFrameReader, serialize_frame
 from cccamd.wire.cccam.handshake import (
     LOGIN_ACCEPTED,
@@ -30,19 +30,18 @@ from cccamd.wire.cccam.handshake import (
     unpack_user,
 )
 from cccamd.wire.cccam.messages import (
+    NOK_COMMANDS,
     ClientData,
-    EcmRequest,
-    Emm,
-    Nok,
     PartnerText,
     ServerData,
-    TextReceived,
     announced_version,
+    parse_ecm,
+    parse_emm,
     parse_text,
 )
 from cccamd.wire.cccam.nodeids import offers_partner
-from cccamd.wire.cccam.protocol import Protocol
-from cccamd.wire.cccam.state import Rule, State
+from cccamd.wire.cccam.offers import fitted, serialize_offer, serialize_withdrawal
+from cccamd.wire.cccam.protocol import LOGIN_TIMEOUT, QUEUE_LIMIT, Endpoint, Rule
 from cccamd.wire.cccam.versions import (
     ALL_CAPABILITIES,
     BUILDS,
@@ -52,6 +51,21 @@ from cccamd.wire.cccam.versions import (
     Revision,
     Version,
     shared_revision,
+)
+from cccamd.wire.link import (
+    CloseReason,
+    EmmReceived,
+    Introduced,
+    LocalProtocolError,
+    LoginRequested,
+    LoginSucceeded,
+    OffersDue,
+    Peer,
+    PeerChanged,
+    RequestDropped,
+    Requested,
+    ServerEvent,
+    State,
 )
 
 PARTNER_WAIT: Final = 0.5
@@ -63,15 +77,21 @@ BURNT_LENGTH: Final = 16
 """Bytes of keystream that both sides skip after a CW answer in plain mode."""
 
 
-_Slot = tuple[int, int]
-"""Flag and share id of a request that is not answered on the wire yet."""
 _Reply = tuple[Command, bytes]
 
 
-class ServerProtocol(Protocol):
+_Slot = tuple[int, int, _Reply | None]
+"""A request that is not answered on the wire yet: its flag, its share id, and in plain mode an
+answer that waits for those to earlier requests. A bare tuple: one is made for every ECM."""
+
+
+def _default_version(user: bytes) -> Version:
+    return DEFAULT_VERSION
+
+
+class ServerProtocol(Endpoint[ServerEvent]):
     """One client as the server sees it."""
 
-    rules: ClassVar[Mapping[int, Rule]]
     keepalive_interval = 45.0
 
     def __init__(
@@ -81,13 +101,15 @@ class ServerProtocol(Protocol):
         program: str,
         random: bytes,
         now: float,
-        login_timeout: float = 10.0,
-        queue_limit: int = 64,
+        login_timeout: float = LOGIN_TIMEOUT,
+        queue_limit: int = QUEUE_LIMIT,
+        version_for: Callable[[bytes], Version] = _default_version,
         offer: Capabilities = ALL_CAPABILITIES,
     ) -> None:
         """Start a connection: the seed is the first thing to send.
 
-        `random` are 12 unpredictable bytes; `program` is our name in partner texts.
+        `random` are 12 unpredictable bytes; `program` is our name in partner texts;
+        `version_for` says which version we announce to a user.
         """
         super().__init__(now=now, offer=offer)
         self.client: ClientData | None = None
@@ -96,11 +118,12 @@ class ServerProtocol(Protocol):
         self._node_id = node_id
         self._program = program
         self._queue_limit = queue_limit
+        self._version_for = version_for
+        self._partner_program = ""
         self._client_number = 0
         self._slots: dict[int, _Slot] = {}
-        self._held_back: dict[int, _Reply] = {}
-        """Answers that wait, in plain mode, for those to earlier requests."""
-        self._last_request_id = 0
+        """The open requests by their tokens, in the order they came."""
+        self._last_token = 0
         self._login_deadline_at = now + login_timeout
         self._cards_due_at: float | None = None
         self._user = b""
@@ -111,6 +134,22 @@ class ServerProtocol(Protocol):
         self._proof = keys.proof
         self._out.append(seed)
         self._expect(PROOF_LENGTH, self._on_proof)
+
+    @property
+    def peer(self) -> Peer | None:
+        """Who the client is; None before it has said so."""
+        client = self.client
+        if client is None:
+            return None
+        return Peer(
+            node_id=client.node_id,
+            version=client.version,
+            build=client.build,
+            revision=self.revision.value,
+            program=self._partner_program,
+            extended=self.extended,
+            capabilities=self.capabilities.names,
+        )
 
     @property
     def revision(self) -> Revision:
@@ -125,15 +164,10 @@ class ServerProtocol(Protocol):
             return False  # tvheadend misreads them although it says it can (13.5)
         return self.revision is Revision.V2 or Capabilities.SID in self.capabilities
 
-    @property
-    def pending(self) -> int:
-        """How many requests are not answered on the wire yet."""
-        return len(self._slots)
-
-    def authenticate(self, password: bytes, *, version: Version = DEFAULT_VERSION) -> None:
-        """Go on with the login of `LoginRequested`; `version` is what we announce."""
+    def authenticate(self, password: bytes) -> None:
+        """Go on with the login of `LoginRequested`: this is the account's password."""
         self._require_login_question()
-        self.version = version
+        self.version = self._version_for(self._user)
         self._receiving.encrypt(password)  # only moves the cipher: section 4, step 6
         self._expect(len(PASSWORD_CHECK), self._on_password_check)
         rest = self._receive_fields(b"")
@@ -145,24 +179,30 @@ class ServerProtocol(Protocol):
         self._require_login_question()
         self._close(reason, detail)
 
-    def answer(self, request_id: int, cw: ControlWords) -> None:
+    def answer(self, token: int, cw: ControlWords) -> None:
         """Answer a request; in plain mode it waits until those before it are answered."""
-        self._reply(request_id, Command.ECM, cw.raw)
+        self._reply(token, Command.ECM, cw.raw)
 
-    def refuse(self, request_id: int, nok: Nok) -> None:
+    def refuse(self, token: int, refusal: Refusal) -> None:
         """Say that there is no CW for a request."""
-        self._reply(request_id, nok.value, b"")
+        self._reply(token, NOK_COMMANDS[refusal], b"")
 
-    def announce(self, card: CardAdded) -> None:
-        """Announce a card, or replace the one with the same share id."""
-        if self.sid_lists and (card.assigned_sids or card.rejected_sids):
-            self._send(0, Command.NEW_CARD_SIDS, card.serialize_with_sids())
-        else:
-            self._send(0, Command.NEW_CARD, card.serialize())
+    def announce(self, offer: Offer) -> None:
+        """Offer a card, or replace the one with the same share id.
 
-    def withdraw(self, card: CardRemoved) -> None:
+        What a frame cannot hold is left out; a card whose very path is too long is withdrawn.
+        """
+        card = fitted(offer)
+        if card is None:
+            self.withdraw(offer.share_id)
+            return
+        with_sids = self.sid_lists and bool(card.assigned_sids or card.rejected_sids)
+        command = Command.NEW_CARD_SIDS if with_sids else Command.NEW_CARD
+        self._send(0, command, serialize_offer(card, with_sids=with_sids))
+
+    def withdraw(self, share_id: ShareId) -> None:
         """Take a card back."""
-        self._send(0, Command.CARD_REMOVED, card.serialize())
+        self._send(0, Command.CARD_REMOVED, serialize_withdrawal(share_id))
 
     def next_deadline(self) -> float | None:
         if self.state is State.CLOSED:
@@ -217,7 +257,18 @@ class ServerProtocol(Protocol):
 
     # Messages.
 
-    def _on_client_data(self, message: ClientData, flag: int) -> None:
+    def _handle_frame(self, flag: int, command: int, payload: bytes) -> None:
+        rule = _RULES.get(command)
+        if rule is None or self.state < rule.since:
+            self._drop_unexpected(command, payload)
+            return
+        try:
+            rule.handle(self, payload, flag)
+        except MalformedError as error:
+            self._drop_malformed(command, payload, error)
+
+    def _on_client_data(self, payload: bytes, flag: int) -> None:
+        message = ClientData.parse(payload)
         self._send(0, Command.CLIENT_DATA)
         if self.client is not None:
             return  # who it is was settled at the first
@@ -227,76 +278,88 @@ class ServerProtocol(Protocol):
         build = BUILDS[self.version]
         server_data = ServerData(node_id=self._node_id, version=str(self.version), build=build)
         self._send(0, Command.SERVER_DATA, server_data.serialize())
-        self._events.append(message)
+        if self.peer is not None:
+            self._events.append(Introduced(self.peer))
         self._cards_due_at = self._now + PARTNER_WAIT
         if not offers_partner(self._node_id):
             self._let_cards_come()  # nobody sends a partner text to such a node id
 
-    def _on_text(self, message: PartnerText | TextReceived, flag: int) -> None:
-        self._events.append(message)
-        if isinstance(message, PartnerText) and not self._partner_known:
+    def _on_text(self, payload: bytes, flag: int) -> None:
+        message = parse_text(payload)
+        if not isinstance(message, PartnerText):
+            self._events.append(message)
+        elif not self._partner_known:
             self._partner_known = True
-            self._agree(message.capabilities)
-            held_back, self._held_back = self._held_back, {}
-            answer = PartnerText(self._program, self.capabilities)
-            self._send(0, Command.NOK1, answer.serialize())
-            for request_id, reply in held_back.items():
-                self._reply(request_id, *reply)
+            self._partner_program = message.program
+            self._become_partners(message)
             self._let_cards_come()
+
+    def _become_partners(self, message: PartnerText) -> None:
+        self._agree(message.capabilities)
+        held_back = {token: slot[2] for token, slot in self._slots.items() if slot[2]}
+        answer = PartnerText(self._program, self.capabilities)
+        self._send(0, Command.NOK1, answer.serialize())
+        for token, reply in held_back.items():
+            flag, share_id, _ = self._slots[token]
+            self._slots[token] = (flag, share_id, None)
+            self._reply(token, *reply)
+        if self.peer is not None:
+            self._events.append(PeerChanged(self.peer))
 
     def _let_cards_come(self) -> None:
         if self._cards_due_at is not None:
             self._cards_due_at = None
-            self._events.append(CardsDue())
+            self._events.append(OffersDue())
 
-    def _on_ecm(self, request: EcmRequest, flag: int) -> None:
-        request_id = self._open_slot(flag, request.share_id)
-        self._events.append(EcmReceived(request_id, request))
+    def _on_ecm(self, payload: bytes, flag: int) -> None:
+        request = parse_ecm(payload)
+        token = self._open_slot(flag, request[2])
+        self._events.append(Requested(token, request))
 
-    def _on_emm(self, message: Emm, flag: int) -> None:
-        request_id = self._open_slot(flag, message.share_id)
-        self._events.append(EmmReceived(message))
-        self._reply(request_id, Command.EMM, b"")
+    def _on_emm(self, payload: bytes, flag: int) -> None:
+        emm = parse_emm(payload)
+        token = self._open_slot(flag, emm.share_id)
+        self._events.append(EmmReceived(emm))
+        self._reply(token, Command.EMM, b"")
 
     def _open_slot(self, flag: int, share_id: int) -> int:
         limit = self._queue_limit * (EXTENDED_FACTOR if self.extended else 1)
         if len(self._slots) >= limit:
             self._drop_oldest()
-        self._last_request_id += 1
-        self._slots[self._last_request_id] = (flag, share_id)
-        return self._last_request_id
+        self._last_token += 1
+        self._slots[self._last_token] = (flag, share_id, None)
+        return self._last_token
 
     def _drop_oldest(self) -> None:
-        request_id = next(iter(self._slots))
-        self._events.append(RequestDropped(request_id))
+        token = next(iter(self._slots))
+        self._events.append(RequestDropped(token))
         # Plain mode: section 8. In extended mode it is trouble that passes (13.8).
-        self._reply(request_id, Command.NOK1 if self.extended else Command.NOK2, b"")
+        self._reply(token, Command.NOK1 if self.extended else Command.NOK2, b"")
 
     # Answers.
 
-    def _reply(self, request_id: int, command: Command, payload: bytes) -> None:
+    def _reply(self, token: int, command: Command, payload: bytes) -> None:
         slots = self._slots
-        slot = slots.get(request_id)
-        if slot is None or request_id in self._held_back:
+        slot = slots.get(token)
+        if slot is None or slot[2]:
             return  # dropped over the bound, or answered already
         if self.extended:
-            del slots[request_id]
+            del slots[token]
             self._send(slot[0], command, payload)
         elif len(slots) == 1:  # as it should be in plain mode
-            del slots[request_id]
+            del slots[token]
             self._send_plain(slot[1], command, payload)
         else:
-            self._held_back[request_id] = (command, payload)
+            slots[token] = (slot[0], slot[1], (command, payload))
             self._send_held_back()
 
     def _send_held_back(self) -> None:
         """Plain mode has no request numbers: answers go out in the order of the requests."""
         while self._slots:
-            request_id, (_, share_id) = next(iter(self._slots.items()))
-            reply = self._held_back.pop(request_id, None)
+            token, (_, share_id, reply) = next(iter(self._slots.items()))
             if reply is None:
                 return
-            del self._slots[request_id]
+            del self._slots[token]
             self._send_plain(share_id, *reply)
 
     def _send_plain(self, share_id: int, command: Command, payload: bytes) -> None:
@@ -307,10 +370,10 @@ class ServerProtocol(Protocol):
         self._send_frame(CW_HEADER + masked, burn=BURNT_LENGTH)
 
 
-ServerProtocol.rules = {
-    Command.CLIENT_DATA: Rule(ClientData.parse, ServerProtocol._on_client_data, State.INTRODUCTION),
-    Command.ECM: Rule(EcmRequest.parse, ServerProtocol._on_ecm),
-    Command.EMM: Rule(Emm.parse, ServerProtocol._on_emm),
-    Command.KEEPALIVE: Rule(bytes, ServerProtocol._on_keepalive, State.INTRODUCTION),
-    Command.NOK1: Rule(parse_text, ServerProtocol._on_text),
+_RULES: Mapping[int, Rule[ServerProtocol]] = {
+    Command.CLIENT_DATA: Rule(ServerProtocol._on_client_data, State.INTRODUCTION),
+    Command.ECM: Rule(ServerProtocol._on_ecm),
+    Command.EMM: Rule(ServerProtocol._on_emm),
+    Command.KEEPALIVE: Rule(ServerProtocol._on_keepalive, State.INTRODUCTION),
+    Command.NOK1: Rule(ServerProtocol._on_text),
 }

@@ -55,6 +55,11 @@ class Capabilities(Flag):
     SLP = auto()
     """The sleep message (command 0x80)."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names on the wire, in their order."""
+        return tuple(flag.name or "" for flag in self)
+
 
 ALL_CAPABILITIES = Capabilities.EXT | Capabilities.SID | Capabilities.SLP
 

@@ -1,6 +1,10 @@
-"""Options that several commands share. Imports nothing heavy: `probe` starts quickly."""
+"""What commands share: how they read numbers, and how they end when something fails.
 
-from collections.abc import Callable
+Imports nothing heavy: `probe` starts quickly.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import typer
@@ -23,3 +27,13 @@ def hex_option(parse: Callable[[str], T], help_text: str, *names: str) -> Any:
             raise typer.BadParameter(str(error)) from None
 
     return typer.Option(*names, parser=read, metavar="HEX", help=help_text)
+
+
+@contextmanager
+def failing_plainly(command: str, *kinds: type[Exception], status: int) -> Iterator[None]:
+    """End with the sentence of such an error, and this exit status, instead of a traceback."""
+    try:
+        yield
+    except kinds as error:
+        typer.echo(f"cccamd {command}: {error}", err=True)
+        raise typer.Exit(status) from None

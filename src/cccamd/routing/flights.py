@@ -1,0 +1,139 @@
+"""One ECM on its way: who waits for it, who was asked for it, and what is due when."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from heapq import heappop, heappush
+
+from cccamd.cards import Candidates, Card
+from cccamd.ids import SHARED_NODE_IDS, NodeId
+from cccamd.routing.actions import Action, AskId, LoopDetected, Waiter
+from cccamd.routing.health import SourceHealth
+from cccamd.routing.trace import Log, Result, Trace
+from cccamd.values import ControlWords, Fingerprint, Refusal, Request, Service
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """One request of one client."""
+
+    waiter: Waiter
+    flight: "Flight"
+    request: Request
+    candidates: Candidates
+    asked_at: float
+    deadline_at: float
+    done: bool = False
+
+    def trace(self, now: float, result: Result, winner: Card | None = None) -> Trace:
+        """The record of how it went, when it ends."""
+        return Trace(
+            self.request,
+            self.flight.fingerprint,
+            self.asked_at,
+            now,
+            result,
+            winner,
+            self.flight.log,
+        )
+
+
+class Stage(Enum):
+    """How late an ask is; the next one is due by a timer."""
+
+    ON_TIME = auto()
+    OVERDUE = auto()
+    """Later than usual: another card may be asked as well."""
+    STALLED = auto()
+    """So late that nobody counts on it any more."""
+
+
+@dataclass(slots=True, eq=False)
+class PendingAsk:
+    """One question to one source."""
+
+    ask_id: AskId
+    flight: "Flight"
+    card: Card
+    health: SourceHealth
+    asked_at: float
+    usual: float
+    """Its usual answer time, in seconds, when it was asked."""
+    stage: Stage = Stage.ON_TIME
+    fresh: bool = True
+    """Whether it may still be waited for alone."""
+    abandoned: bool = False
+    done: bool = False
+
+
+class Flight:
+    """One ECM, from the first request for it until nobody waits and nothing is pending."""
+
+    __slots__ = (
+        "fingerprint",
+        "log",
+        "pending",
+        "request",
+        "service",
+        "suspects",
+        "tried",
+        "waiting",
+    )
+
+    def __init__(self, fingerprint: Fingerprint, request: Request) -> None:
+        self.fingerprint = fingerprint
+        self.request = request
+        """The first client's: what sources are sent, but for the share id."""
+        self.service = Service(request[0], request[1], request[3])
+        self.waiting: dict[Waiter, Waiting] = {}
+        self.pending: list[PendingAsk] = []
+        self.tried: dict[Card, Refusal | None] = {}
+        """Each card that was asked, and how it refused; None: not yet, or it gave a CW."""
+        self.suspects: dict[Card, ControlWords] = {}
+        """CWs that may be those of the period before."""
+        self.log: Log = []
+
+    def pending_for(self, waiting: Waiting) -> list[PendingAsk]:
+        """The questions whose answer a waiter may have."""
+        if not self.pending:
+            return []
+        members = waiting.candidates.members
+        return [ask for ask in self.pending if ask.card in members]
+
+    def waiters_for(self, card: Card) -> list[Waiting]:
+        """Those who may have an answer of a card."""
+        return [each for each in self.waiting.values() if card in each.candidates.members]
+
+    def loops(self, node_id: NodeId | None) -> list[Action]:
+        """Find out whether a request came back: its client is on the way to what we ask."""
+        if node_id is None or node_id in SHARED_NODE_IDS:
+            return []
+        return [
+            LoopDetected(node_id, ask.card.source, ask.card)
+            for ask in self.pending
+            if node_id in ask.card.path
+        ]
+
+
+class Timers:
+    """A queue of waiters and asks, by when something is due; those that are done are skipped."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Waiting | PendingAsk]] = []
+        self._count = 0
+
+    def set(self, at: float, subject: Waiting | PendingAsk) -> None:
+        """Let `pop` give `subject` when `at` has come."""
+        self._count += 1
+        heappush(self._heap, (at, self._count, subject))
+
+    def next_at(self) -> float | None:
+        """When the next one is due."""
+        heap = self._heap
+        while heap and heap[0][2].done:
+            heappop(heap)
+        return heap[0][0] if heap else None
+
+    def pop(self, now: float) -> Waiting | PendingAsk | None:
+        """Take out the next one that is due by now."""
+        at = self.next_at()
+        return heappop(self._heap)[2] if at is not None and at <= now else None
