@@ -49,7 +49,7 @@ FAR_TESTS = {"server"}
 PATIENCE = 3.0
 """Seconds a test may take besides five times what it took unchanged."""
 COLD_PATIENCE = 120
-BUDGET = 6.0
+BUDGET = 3.0
 """Seconds of tests per mutant, as long as they took unchanged; all tests near are quicker."""
 KILLED, SURVIVED = 1, 0
 UNREACHED = " (no test comes here)"

@@ -37,6 +37,26 @@ def test_a_package_exports_what_it_imports_and_nothing_else(name: str) -> None:
     assert imported == set(getattr(package, "__all__", ()))
 
 
+def test_somebody_uses_what_a_package_exports() -> None:
+    """In the code, its tests, its benchmarks, or an example of the documents."""
+    project = ROOT.parents[1]
+    folders = (project / name for name in ("src", "tests", "bench", "docs"))
+    texts = "".join(
+        path.read_text()
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.suffix in (".py", ".md") and path.name != "__init__.py"
+    )
+    for name in PACKAGES:
+        used = {
+            word
+            for names in re.findall(rf"from {re.escape(name)} import (\([^)]*\)|.*)", texts)
+            for word in re.findall(r"\w+", names)
+        }
+        exported = set(getattr(importlib.import_module(name), "__all__", ()))
+        assert exported <= used, f"nobody takes {exported - used} from {name}"
+
+
 @pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(ROOT)) for path in FILES])
 def test_nobody_imports_an_inner_module_of_another_package(path: Path) -> None:
     """Packages without a facade, as `wire`, may be passed through."""

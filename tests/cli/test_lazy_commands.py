@@ -73,6 +73,15 @@ def test_probe_loads_the_protocol_and_the_network_only(tmp_path: Path) -> None:
     assert len(found) < 450, "355 when this was written, 780 for any command before they were lazy"
 
 
+def test_check_serves_no_pages(tmp_path: Path) -> None:
+    config = tmp_path / "CCcam.cfg"
+    config.write_text("F: anna secret\n")
+    found = modules_of(tmp_path / "note", "check", str(config), status=0)
+    assert "cccamd.setup.cccamcfg" in found
+    assert not packages(found) & ((PAGES | PICTURES) - {"rich"})
+    assert not rooms(found) & {"server", "web", "oldinfo", "watch", "lab"}
+
+
 def served(folder: Path, cards: str) -> set[str]:
     """What a server has imported when it is ready, and has stopped again."""
     with socket.socket() as free:

@@ -10,7 +10,7 @@ import pytest
 from cccamd.errors import CccamdError
 from cccamd.ids import Caid
 from cccamd.lab.demo import subscription
-from cccamd.lab.demo.comparison import Fate
+from cccamd.lab.demo.comparison import Seen
 from cccamd.lab.demo.subscription import Renewal
 
 CAID = Caid(0x7F00)
@@ -43,7 +43,7 @@ async def test_on_air_nobody_waits_and_a_slow_card_is_quick_enough(
 async def test_with_an_empty_card_everything_stays_dark(open_studio: Any, stream: bytes) -> None:
     studio = open_studio(paid=False)
     await studio.broadcast.run(stream, duration=None, at=studio.at)
-    assert studio.broadcast.comparison.stretches == [Fate.DARK]
+    assert studio.broadcast.comparison.stretches == [Seen.DARK]
     assert studio.broadcast.refused == 6
     assert studio.clear.getvalue() == studio.scrambled.getvalue()
 
@@ -59,8 +59,8 @@ async def test_dark_then_an_emm_clear_then_expired_dark(
     assert story.expires is not None
     assert datetime.now(UTC) >= story.expires
     comparison = studio.broadcast.comparison
-    assert comparison.stretches == [Fate.DARK, Fate.CLEAR, Fate.DARK]
-    assert (comparison.owed, comparison.counts[Fate.WRONG]) == (0, 0)
+    assert comparison.stretches == [Seen.DARK, Seen.CLEAR, Seen.DARK]
+    assert (comparison.owed, comparison.counts[Seen.WRONG]) == (0, 0)
 
 
 async def test_a_lost_connection_is_reported_and_leaves_the_rest_dark(
@@ -73,7 +73,7 @@ async def test_a_lost_connection_is_reported_and_leaves_the_rest_dark(
     monkeypatch.setattr(studio.card, "ask", lost)
     await studio.broadcast.run(stream, duration=None, at=studio.at)
     assert set(studio.broadcast.failures) == {"gone"}
-    assert studio.broadcast.comparison.stretches == [Fate.DARK]
+    assert studio.broadcast.comparison.stretches == [Seen.DARK]
 
 
 async def test_nothing_is_left_running_when_a_broadcast_breaks_off(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.lab.demo.comparison import Comparison, Fate
+from cccamd.lab.demo.comparison import Comparison, Seen
 from cccamd.lab.demo.scrambler import Multiplex
 from cccamd.lab.ts import PACKET_LENGTH
 
@@ -28,14 +28,14 @@ def compare(received: bytes, *, cut: int = 0) -> Comparison:
 def test_identical(cut: int) -> None:
     comparison = compare(SENT.clear, cut=cut)
     assert comparison.is_identical
-    assert comparison.stretches == [Fate.CLEAR]
-    assert comparison.counts == {Fate.CLEAR: 2, Fate.DARK: 0, Fate.WRONG: 0}
+    assert comparison.stretches == [Seen.CLEAR]
+    assert comparison.counts == {Seen.CLEAR: 2, Seen.DARK: 0, Seen.WRONG: 0}
 
 
 def test_dark_and_clear_one_after_the_other() -> None:
     comparison = compare(TABLE + ONE_SCRAMBLED + TWO)
     assert not comparison.is_identical
-    assert comparison.stretches == [Fate.DARK, Fate.CLEAR]
+    assert comparison.stretches == [Seen.DARK, Seen.CLEAR]
 
 
 def test_packets_that_are_missing_at_the_end() -> None:
@@ -54,7 +54,7 @@ def test_one_wrong_bit_anywhere_is_found(place: int, bit: int) -> None:
     received[place] ^= 1 << bit
     comparison = compare(bytes(received))
     assert not comparison.is_identical
-    assert comparison.counts[Fate.WRONG] == 1
+    assert comparison.counts[Seen.WRONG] == 1
 
 
 def test_a_whole_stream(scrambler: Any, stream_of: Callable[..., bytes]) -> None:
@@ -65,4 +65,4 @@ def test_a_whole_stream(scrambler: Any, stream_of: Callable[..., bytes]) -> None
         comparison.sent(multiplex)
         comparison.received(multiplex.clear)
     assert comparison.is_identical
-    assert comparison.counts[Fate.CLEAR] == 150
+    assert comparison.counts[Seen.CLEAR] == 150

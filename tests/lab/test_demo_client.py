@@ -109,7 +109,7 @@ async def test_a_lost_connection_is_explained() -> None:
 
 
 async def test_a_server_without_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo_client, "CARDS_TIMEOUT", 0.05)
+    monkeypatch.setattr(demo_client, "CARD_TIMEOUT", 0.05)
     small = SmallServer()
     small.caid = Caid(0x0B00)
     async with listening(small) as server:

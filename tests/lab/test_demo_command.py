@@ -44,14 +44,14 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 def test_the_exit_status_is_the_verdict(
     monkeypatch: pytest.MonkeyPatch, good: bool, status: int
 ) -> None:
-    class Fate:
+    class Seen:
         is_good = good
 
         def show(self, console: Any) -> None:
             console.print("the table")
 
-    async def run(*_: object) -> Fate:
-        return Fate()
+    async def run(*_: object) -> Seen:
+        return Seen()
 
     monkeypatch.setattr("cccamd.lab.demo.run", run)
     result = call("--fast")

@@ -12,7 +12,7 @@ from cccamd.lab.cas import (
     KeyCommand,
     RevokeKey,
     SetKey,
-    parse_emm,
+    parse_sealed_emm,
     seal_emm,
 )
 from cccamd.lab.cas.section import seal_section
@@ -33,7 +33,7 @@ SEALED = seal_emm(HEADER, (RevokeKey(3),), caid=CAID, key=key(1), nonce=NONCE)
 @given(addresses, st.integers(0, 2**64 - 1), st.lists(commands, min_size=1, max_size=8).map(tuple))
 def test_round_trip(to: tuple[Addressee, bytes], serial: int, sent: tuple[KeyCommand, ...]) -> None:
     header = EmmHeader(*to, serial)
-    emm = parse_emm(seal_emm(header, sent, caid=CAID, key=key(1), nonce=NONCE))
+    emm = parse_sealed_emm(seal_emm(header, sent, caid=CAID, key=key(1), nonce=NONCE))
     assert emm.header == header
     assert emm.unseal(key(1), caid=CAID) == sent
 
@@ -41,7 +41,7 @@ def test_round_trip(to: tuple[Addressee, bytes], serial: int, sent: tuple[KeyCom
 @given(st.binary(max_size=120))
 def test_any_bytes_are_refused(raw: bytes) -> None:
     with pytest.raises(CasError):
-        parse_emm(raw).unseal(key(1), caid=CAID)
+        parse_sealed_emm(raw).unseal(key(1), caid=CAID)
 
 
 def test_each_flipped_bit_is_refused() -> None:
@@ -49,7 +49,7 @@ def test_each_flipped_bit_is_refused() -> None:
         flipped = bytearray(SEALED)
         flipped[bit // 8] ^= 1 << bit % 8
         with pytest.raises(CasError):
-            parse_emm(bytes(flipped)).unseal(key(1), caid=CAID)
+            parse_sealed_emm(bytes(flipped)).unseal(key(1), caid=CAID)
 
 
 @given(st.binary(max_size=100))
@@ -59,7 +59,7 @@ def test_any_authentic_content_is_commands_or_refused(secret: bytes) -> None:
         Addressee.ALL, bytes(8), secret, key=key(1), nonce=NONCE, context=b"cccamd open EMM\xff\x01"
     )
     try:
-        understood = parse_emm(raw).unseal(key(1), caid=CAID)
+        understood = parse_sealed_emm(raw).unseal(key(1), caid=CAID)
     except CasError:
         return
     assert b"".join(command.serialize() for command in understood) == secret
@@ -70,7 +70,7 @@ def test_an_authentic_emm_without_a_command_is_refused() -> None:
         Addressee.ALL, bytes(8), b"", key=key(1), nonce=NONCE, context=b"cccamd open EMM\xff\x01"
     )
     with pytest.raises(CasError, match="no command in it"):
-        parse_emm(raw).unseal(key(1), caid=CAID)
+        parse_sealed_emm(raw).unseal(key(1), caid=CAID)
 
 
 def test_emm_keeps_within_a_ccam_message() -> None:

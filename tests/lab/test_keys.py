@@ -20,7 +20,7 @@ from cccamd.lab.cas import (
     ManagementKey,
     RevokeKey,
     format_time,
-    parse_emm,
+    parse_sealed_emm,
 )
 
 CARD = head_end().card_keys(UA, with_service_keys=True)
@@ -143,7 +143,7 @@ def test_keys_are_values() -> None:
 def test_each_emm_has_the_next_serial_until_none_is_left() -> None:
     head = HeadEnd(caid=CAID, all=ManagementKey(key=key(1), serial=MOST - 1))
     head, emm = head.make_emm(Addressee.ALL, b"", (RevokeKey(1),), nonce=NONCE)
-    assert parse_emm(emm).header.serial == head.all.serial == MOST
+    assert parse_sealed_emm(emm).header.serial == head.all.serial == MOST
     with pytest.raises(CasError, match="used up"):
         head.make_emm(Addressee.ALL, b"", (RevokeKey(1),), nonce=NONCE)
 

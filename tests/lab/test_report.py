@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cccamd.lab.demo.comparison import Fate
+from cccamd.lab.demo.comparison import Seen
 from cccamd.lab.demo.picture import Frames
-from cccamd.lab.demo.report import Outcome, describe_moment, open_screen
+from cccamd.lab.demo.report import DemoReport, describe_moment, open_screen
 
 FRAMES = Frames(75, 75)
 
 
-def printed(report: Outcome) -> str:
+def printed(report: DemoReport) -> str:
     console = Console(file=io.StringIO(), width=120)
     report.show(console)
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
 
-def make_report(studio: Any) -> Outcome:
-    return Outcome(
+def make_report(studio: Any) -> DemoReport:
+    return DemoReport(
         broadcast=studio.broadcast,
         period=0.5,
         made=FRAMES,
@@ -34,7 +34,7 @@ def make_report(studio: Any) -> Outcome:
 
 
 @pytest.fixture
-async def report(open_studio: Any, stream: bytes) -> Outcome:
+async def report(open_studio: Any, stream: bytes) -> DemoReport:
     """Of a run in which everything went well."""
     studio = open_studio()
     await studio.broadcast.run(stream, duration=None, at=studio.at)
@@ -42,7 +42,7 @@ async def report(open_studio: Any, stream: bytes) -> Outcome:
     return make_report(studio)
 
 
-async def test_a_good_run(report: Outcome) -> None:
+async def test_a_good_run(report: DemoReport) -> None:
     text = printed(report)
     assert report.is_good
     for part in (
@@ -56,11 +56,11 @@ async def test_a_good_run(report: Outcome) -> None:
         assert part in text
 
 
-async def test_a_picture_that_does_not_play_is_no_success(report: Outcome) -> None:
+async def test_a_picture_that_does_not_play_is_no_success(report: DemoReport) -> None:
     assert not replace(report, played=Frames(74, 75)).is_good
 
 
-async def test_a_failure_is_no_success_and_is_told_once(report: Outcome) -> None:
+async def test_a_failure_is_no_success_and_is_told_once(report: DemoReport) -> None:
     report.broadcast.failures += ["the server is gone [x]"] * 2
     assert not report.is_good
     assert printed(report).count("the server is gone [x]") == 1
@@ -78,13 +78,13 @@ async def test_a_dark_run_is_no_success(open_studio: Any, stream: bytes) -> None
 @pytest.mark.parametrize(
     ("stretches", "good"),
     [
-        ([Fate.DARK, Fate.CLEAR, Fate.DARK], True),
-        ([Fate.CLEAR], False),
-        ([Fate.DARK, Fate.CLEAR], False),
+        ([Seen.DARK, Seen.CLEAR, Seen.DARK], True),
+        ([Seen.CLEAR], False),
+        ([Seen.DARK, Seen.CLEAR], False),
     ],
 )
 async def test_the_story_with_an_emm_must_begin_and_end_dark(
-    report: Outcome, stretches: list[Fate], good: bool
+    report: DemoReport, stretches: list[Seen], good: bool
 ) -> None:
     report.broadcast.comparison.stretches[:] = stretches
     assert replace(report, renewal=True).is_good == good

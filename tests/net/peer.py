@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.net import Connection
-from cccamd.values import ControlWords, Offer, Refusal, Request, with_checksums
+from cccamd.values import ControlWords, Emm, Offer, Refusal, Request, with_checksums
 from cccamd.wire.cccam import (
     ServerProtocol,
     make_node_id,
@@ -30,6 +30,10 @@ SILENCE = ECM._replace(section=b"\x80silence")
 """An ECM that our server never answers."""
 CW = ControlWords(with_checksums(bytes(range(16))))
 CARD = Offer(share_id=ShareId(1), remote_id=1, caid=Caid(0x0B00), hop=0, reshare=1)
+EMM = Emm(Caid(0x0B00), Ident(0), ShareId(1), b"\x82emm")
+PARTNER_NODE = make_node_id(b"serv")
+PLAIN_NODE = NodeId(bytes.fromhex("7fffffff00000001"))
+"""Not the shape that offers extended mode: peers stay plain."""
 SMALL = 4096
 """Bytes of a socket's buffers where a test wants them full soon."""
 
@@ -119,7 +123,8 @@ class Peer:
 class Server:
     """Takes each login and answers ECMs that are `ECM`, until it is told to close them."""
 
-    def __init__(self, *, introduces_itself: bool = True) -> None:
+    def __init__(self, *, introduces_itself: bool = True, node_id: NodeId = PARTNER_NODE) -> None:
+        self._node_id = node_id
         self.open: list[Connection[ServerEvent]] = []
         self._protocols: dict[Connection[ServerEvent], ServerProtocol] = {}
         self._introduces_itself = introduces_itself
@@ -131,7 +136,7 @@ class Server:
 
     def make(self) -> Connection[ServerEvent]:
         protocol = ServerProtocol(
-            node_id=make_node_id(b"serv"),
+            node_id=self._node_id,
             program="server",
             random=bytes(12),
             now=asyncio.get_running_loop().time(),

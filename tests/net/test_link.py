@@ -5,7 +5,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from peer import CW, ECM, HOST, Peer, Server, free_port, listens, until
+from peer import (
+    CW,
+    ECM,
+    EMM,
+    HOST,
+    PLAIN_NODE,
+    SILENCE,
+    Peer,
+    Server,
+    free_port,
+    listens,
+    until,
+)
 
 from cccamd.facts import LinkState
 from cccamd.net import (
@@ -21,7 +33,7 @@ from cccamd.wire.cccam import (
     Target,
     make_node_id,
 )
-from cccamd.wire.link import Answered, Closed, CloseReason, Introduced
+from cccamd.wire.link import Answered, Closed, CloseReason, EmmAcknowledged, Introduced
 
 PAUSE = 0.02
 
@@ -129,6 +141,25 @@ async def test_questions_go_out_at_once_while_it_is_up() -> None:
             await until(lambda: bool(watched.waits))
             with pytest.raises(ConnectionError):
                 watched.link.ask(7, ECM)
+
+
+async def test_emms_go_out_at_once_and_questions_that_wait_can_be_dropped() -> None:
+    """In plain mode one question is out at a time: the others wait."""
+    server = Server(node_id=PLAIN_NODE)
+    async with server.serving() as port:
+        watched = Watched(port)
+        async with watched.running():
+            await until(lambda: watched.link.is_up)
+            watched.link.send_emm(6, EMM)
+            await until(lambda: EmmAcknowledged(6) in watched.told)
+            watched.link.ask(7, SILENCE)
+            watched.link.ask(8, ECM)
+            assert watched.link.forget(8)
+            assert not watched.link.forget(8)
+            assert not watched.link.forget(7), "it is out"
+            assert not watched.link.forget(9)
+            with pytest.raises(ValueError, match="ECM"):
+                watched.link.ask(10, ECM._replace(section=bytes(2000)))
 
 
 async def test_the_pause_grows_until_a_login_has_lasted(monkeypatch: pytest.MonkeyPatch) -> None:

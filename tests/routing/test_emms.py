@@ -119,6 +119,15 @@ def test_what_is_remembered_is_bounded() -> None:
     assert decide(gate, card, (2).to_bytes(4), 11.0, client="z") is EmmVerdict.REPEATED
 
 
+def test_what_was_passed_anew_is_remembered_longest() -> None:
+    gate, card = EmmGate(), a_card(Desk())
+    for number in range(10_000):
+        decide(gate, card, number.to_bytes(4), 0.0, client=number)
+    assert decide(gate, card, (0).to_bytes(4), 60.0) is EmmVerdict.PASSED
+    assert decide(gate, card, b"one more", 60.0) is EmmVerdict.PASSED
+    assert decide(gate, card, (0).to_bytes(4), 61.0) is EmmVerdict.REPEATED
+
+
 def test_a_bucket_does_not_fill_when_the_clock_stands_or_goes_back() -> None:
     bucket = Bucket(rate=1.0, burst=2)
     assert [bucket.take(10.0) for _ in range(3)] == [True, True, False]

@@ -20,7 +20,7 @@ from cccamd.routing import (
     Result,
     SourceTraits,
 )
-from cccamd.values import ControlWords, Refusal, Service
+from cccamd.values import ControlWords, Offer, Refusal, Service
 
 CW = cw_of(ecm()).raw
 
@@ -49,6 +49,15 @@ def test_one_question_for_many_and_then_the_cache(desk: Desk) -> None:
     assert isinstance(answer, Deliver)
     assert answer.trace.result is Result.CACHED
     assert isinstance(asked(desk.request("dan", 15.2)), Ask)
+
+
+def test_many_wait_for_one_source_although_there_are_others(desk: Desk) -> None:
+    desk.upstream("a")
+    desk.upstream("b", "c")
+    ask = asked(desk.request("anna", 0.0))
+    for name in ("ben", "cleo"):
+        assert desk.request(name, 0.1) == []
+    assert set(delivered(desk.right(ask, 0.2))) == {"anna", "ben", "cleo"}
 
 
 def test_another_provider_or_section_is_another_question(desk: Desk) -> None:
@@ -128,6 +137,15 @@ def test_who_gets_nothing_by_the_deadline_gets_nok1_and_the_late_answer_is_kept(
     assert desk.request("ben", 5.0) == []
     assert delivered(desk.right(ask, 6.0)) == {"ben": CW}
     assert set(delivered(desk.request("anna again", 7.0))) == {"anna again"}
+
+
+def test_what_is_due_at_the_same_time_is_done_in_the_order_it_came(desk: Desk) -> None:
+    desk.upstream("a")
+    names = ["anna", "ben", "cleo"]
+    for number, name in enumerate(names):
+        desk.request(name, 0.0, number=number)
+    refusals = [action.waiter for _, action in desk.wait(4.6) if isinstance(action, Refuse)]
+    assert refusals == names
 
 
 def test_a_question_that_is_never_answered_is_forgotten(desk: Desk) -> None:
@@ -367,6 +385,53 @@ def test_a_source_that_takes_one_at_a_time_is_slower_while_it_is_busy(desk: Desk
     assert [ask.card for ask in asks] == [queued, other, other]
 
 
+def test_no_help_is_asked_that_would_come_too_late_itself() -> None:
+    for seconds, helps in ((0.3, True), (0.45, False)):
+        desk = Desk(deadline=0.55)
+        usual = desk.upstream("a")
+        warm_up(desk)
+        other = desk.upstream("b", "c")
+        desk.router.source_ready(other.source, SourceTraits(), 0.0)
+        for number in range(4):
+            # Only the other one: the first is kept from this client.
+            alone = desk.view_of(node_id=usual.path[0])
+            ask = asked(desk.request(f"o{number}", 190.0, number=200 + number, view=alone))
+            assert ask.card is other
+            desk.right(ask, 190.0 + seconds)
+        assert asked(desk.request("anna", 200.0)).card is usual
+        help_asked = [type(action) for _, action in desk.wait(200.2)]
+        assert help_asked == ([Ask] if helps else [])
+
+
+def test_a_source_that_gives_up_in_time_is_counted_as_silent(desk: Desk) -> None:
+    card = desk.upstream("a")
+    ask = asked(desk.request("anna", 0.0))
+    assert refused(desk.wrong(ask, 4.0, Refusal.LATE)).refusal is Refusal.PASSING
+    assert desk.router.usual(card.source, 5.0) == 4.0
+    (settled,) = desk.settled
+    assert (settled.source, settled.refusal, settled.seconds) == (card.source, Refusal.LATE, 4.0)
+
+
+def test_a_source_that_refuses_is_not_slow(desk: Desk) -> None:
+    card = desk.upstream("a")
+    desk.wrong(asked(desk.request("anna", 0.0)), 2.0)
+    assert desk.router.usual(card.source, 3.0) is None
+    desk.right(asked(desk.request("ben", 20.0, number=1)), 20.5)
+    assert desk.router.usual(card.source, 21.0) == 0.5
+
+
+def test_cards_that_have_learnt_something_are_asked_again(desk: Desk) -> None:
+    one, other = desk.upstream("a"), desk.upstream("b", "c")
+    second = asked(desk.wrong(asked(desk.request("anna", 0.0)), 0.0))
+    assert second.card is other
+    desk.wrong(second, 0.0)
+    refused(desk.request("ben", 1.0, number=1))
+    desk.router.source_renewed(one.source)
+    again = asked(desk.request("cleo", 1.0, number=2))
+    assert again.card is one
+    refused(desk.wrong(again, 1.0))
+
+
 # Standby.
 
 
@@ -414,7 +479,19 @@ def test_a_relay_is_served_by_what_does_not_pass_it(desk: Desk) -> None:
 
 def test_a_node_id_that_names_nobody_is_no_loop(desk: Desk) -> None:
     nobody = next(iter(SHARED_NODE_IDS))
-    desk.upstream("a")
+    card = desk.upstream("a")
+    desk.table.add(
+        card.source,
+        Offer(
+            share_id=card.share_id,
+            remote_id=1,
+            caid=card.caid,
+            hop=1,
+            reshare=3,
+            providers=card.providers,
+            path=(nobody, NodeId(b".......a")),
+        ),
+    )
     view = desk.view_of(node_id=nobody)
     asked(desk.request("anna", 0.0, view=view))
     assert desk.request("ben", 0.1, view=view) == []

@@ -159,8 +159,9 @@ def test_a_source_may_change_or_leave_its_group() -> None:
     for rank, card in enumerate((main, other)):
         health.ready(card.source, SourceTraits(group="g", rank=rank), 0.0)
     assert [health.place(card, 0.0) for card in (main, other)] == [0, 1]
-    health.stalled(main.source, 1.0)
-    assert [health.place(card, 2.0) for card in (main, other)] == [1, 0]
+    health.ready(main.source, SourceTraits(group="g", rank=2), 1.0)
+    assert [health.place(card, 1.0) for card in (main, other)] == [1, 0]
+    health.ready(main.source, SourceTraits(group="g", rank=0), 2.0)
     health.ready(main.source, SourceTraits(group="h"), 3.0)
     assert [health.place(card, 3.0) for card in (main, other)] == [0, 0]
     health.ready(main.source, SourceTraits(), 4.0)
@@ -248,6 +249,16 @@ def test_the_cache_is_bounded_and_the_oldest_goes_first() -> None:
         True,
     ]
     assert len(cache) == 3
+
+
+def test_an_answer_that_is_told_anew_is_the_newest() -> None:
+    card = Desk().local()
+    cache = CwCache(limit=2, lifetime=15.0)
+    for number, now in ((0, 0.0), (1, 14.0), (0, 15.0), (2, 16.0)):
+        cache.put(Store(key(number), card, cw_of(b"x"), []), now)
+    assert [cache.get(key(number), 16.0) is not None for number in range(3)] == [True, False, True]
+    assert cache.get(key(0), 29.9) is not None
+    assert cache.get(key(0), 30.0) is None
 
 
 def test_the_first_answer_stays_and_cards_that_agree_are_added() -> None:
@@ -365,8 +376,13 @@ def test_the_first_p_line_of_which_all_systems_are_there_counts() -> None:
 
 
 def test_p_lines_compare_only_the_caid_of_18xx() -> None:
-    priorities = priorities_of("P: 1802:80, 1802:81")
-    assert priorities.order([Desk().local()], (Caid(0x1802), Ident(0), Sid(1))) == {}
+    priorities = priorities_of("P: 1802:80, 1802:81\nP: 1902:80, 1902:81")
+    desk = Desk()
+    cards = [desk.upstream("a", idents=(ident,)) for ident in (0x81, 0x80)]
+    orders = [
+        priorities.order(cards, Service(Caid(caid), Ident(0), Sid(1))) for caid in (0x1802, 0x1902)
+    ]
+    assert [list(order.values()) for order in orders] == [[], [2, 1]]
 
 
 # Standby.

@@ -15,13 +15,12 @@ from typing import Final, NamedTuple
 
 import psutil
 
+from cccamd.ids import IpAddress
 from cccamd.machine.users import user_numbered
 
 PROC_NET: Final = Path("/proc/net")
 _LISTENING: Final = "0A"
 _INTERPRETER: Final = re.compile(r"python[\d.]*|perl|sh|bash")
-
-IpAddress = IPv4Address | IPv6Address
 
 
 class ListeningSocket(NamedTuple):

@@ -8,7 +8,7 @@ from cccamd.net.alarm import Alarm
 from cccamd.net.backoff import Backoff
 from cccamd.net.client import Client, ConnectionLost
 from cccamd.net.connection import Connected, Connection, peer_address
-from cccamd.net.dial import comes_from, dial
+from cccamd.net.dial import comes_from
 from cccamd.net.failures import ConnectError, Step, explain_connect_error, explain_listen_error
 from cccamd.net.link import Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import FAMILY_MISSING, Listener, ListenError, open_sockets
@@ -34,7 +34,6 @@ __all__ = [
     "Step",
     "TaskSet",
     "comes_from",
-    "dial",
     "explain_connect_error",
     "explain_listen_error",
     "open_sockets",

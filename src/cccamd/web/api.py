@@ -305,9 +305,13 @@ async def _refuse(request: Request, error: Exception) -> Response:
 
 async def _write(kind: type[T], make: Callable[[], T], *, code: int = 200) -> Response:
     """Make an answer and write it down, which for many cards takes a while."""
-    writer = _WRITERS.get(kind) or _WRITERS.setdefault(kind, TypeAdapter(kind))
-    text = await run_in_threadpool(lambda: writer.dump_json(make()))
+    text = await run_in_threadpool(_dump, kind, make)
     return Response(text, status_code=code, media_type=_JSON)
+
+
+def _dump(kind: type[T], make: Callable[[], T]) -> bytes:
+    writer = _WRITERS.get(kind) or _WRITERS.setdefault(kind, TypeAdapter(kind))
+    return writer.dump_json(make())
 
 
 def _systems(snapshot: Snapshot) -> tuple[System, ...]:

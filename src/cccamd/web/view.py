@@ -177,9 +177,8 @@ def _sources(snapshot: Snapshot) -> Iterator[Json]:
 
 def _trouble(source: SourceStatus) -> str:
     if source.state is not LinkState.UP:
-        return f"is {source.state.value}" + (
-            f": {source.last_failure}" if source.last_failure else ""
-        )
+        why = f": {source.last_failure}" if source.last_failure else ""
+        return f"is {source.state.value}{why}"
     return "" if source.cards else "gives 0 cards"
 
 
@@ -188,10 +187,11 @@ def _clients(snapshot: Snapshot) -> Iterator[Json]:
         link = explain_link(account=client.account)
         if not client.cards:
             yield _item("bad", client.account, "sees 0 cards", link, "Why?")
-        elif _is_refused(client) and client.heard_at >= snapshot.at - RECENT:
+        elif client.last_result and client.last_result is not EcmResult.CW:
+            if client.heard_at < snapshot.at - RECENT:
+                continue
             about = "its last request" if client.service is None else _name(client.service)
             link = explain_link(account=client.account, service=client.service)
-            assert client.last_result is not None
             text = f"got {client.last_result.value} for {about}"
             yield _item("bad", client.account, text, link, "Why?")
 
@@ -200,7 +200,3 @@ def _forecasts(report: FreezeReport) -> Iterator[Json]:
     for channel in report.channels:
         if channel.forecast:
             yield _item("warn", channel.account, channel.forecast, "/freezes", "Details")
-
-
-def _is_refused(client: ClientStatus) -> bool:
-    return client.last_result not in (None, EcmResult.CW)

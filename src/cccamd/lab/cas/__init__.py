@@ -3,14 +3,14 @@
 Pure: keys, nonces and the time are arguments, nothing here touches a disk or a clock.
 """
 
-from cccamd.lab.cas.ecm import EcmHeader, parse_ecm, seal_ecm
+from cccamd.lab.cas.ecm import EcmHeader, parse_sealed_ecm, seal_ecm
 from cccamd.lab.cas.emm import (
     Addressee,
     EmmHeader,
     KeyCommand,
     RevokeKey,
     SetKey,
-    parse_emm,
+    parse_sealed_emm,
     seal_emm,
 )
 from cccamd.lab.cas.headend import HeadEnd, IssuedCard
@@ -48,9 +48,9 @@ __all__ = [
     "format_key_id",
     "format_time",
     "learn",
-    "parse_ecm",
-    "parse_emm",
     "parse_key_id",
+    "parse_sealed_ecm",
+    "parse_sealed_emm",
     "seal_ecm",
     "seal_emm",
 ]

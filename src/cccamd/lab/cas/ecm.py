@@ -52,7 +52,7 @@ class SealedEcm:
         return ControlWords(raw)
 
 
-def parse_ecm(raw: bytes) -> SealedEcm:
+def parse_sealed_ecm(raw: bytes) -> SealedEcm:
     """Read an ECM section.
 
     Raises:

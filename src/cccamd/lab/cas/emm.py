@@ -94,7 +94,7 @@ class SealedEmm:
         return _parse_commands(self.section.unseal(key, context=_context(caid)))
 
 
-def parse_emm(raw: bytes) -> SealedEmm:
+def parse_sealed_emm(raw: bytes) -> SealedEmm:
     """Read an EMM section.
 
     Raises:

@@ -13,7 +13,7 @@ from cccamd.errors import CccamdError
 KEY_LENGTH = 16
 NONCE_LENGTH = 12
 TAG_LENGTH = 16
-SECTION_LIMIT = 255
+SEALED_LIMIT = 255
 """Bytes in all: the length byte of a CCcam request holds no more (docs/protocol.md section 7)."""
 FORMAT_VERSION = 1
 
@@ -89,11 +89,11 @@ def seal_section(
     """Build a section. The nonce must be fresh for this key: see docs/open-cas.md section 3.
 
     Raises:
-        CasError: it would be longer than SECTION_LIMIT.
+        CasError: it would be longer than SEALED_LIMIT.
     """
     total = _FRAME_LENGTH + len(header) + NONCE_LENGTH + len(secret) + TAG_LENGTH
-    if total > SECTION_LIMIT:
-        raise CasError(f"the section would have {total} bytes, {SECTION_LIMIT} are allowed")
+    if total > SEALED_LIMIT:
+        raise CasError(f"the section would have {total} bytes, {SEALED_LIMIT} are allowed")
     if len(nonce) != NONCE_LENGTH:
         raise ValueError(f"a nonce is {NONCE_LENGTH} bytes, not {len(nonce)}")
     length = (_FLAGS << 8 | total - 3).to_bytes(2)

@@ -7,8 +7,8 @@ the file.
 from datetime import datetime
 
 from cccamd.ids import Sid, format_sid
-from cccamd.lab.cas.ecm import parse_ecm
-from cccamd.lab.cas.emm import Addressee, EmmHeader, KeyCommand, SetKey, parse_emm
+from cccamd.lab.cas.ecm import parse_sealed_ecm
+from cccamd.lab.cas.emm import Addressee, EmmHeader, KeyCommand, SetKey, parse_sealed_emm
 from cccamd.lab.cas.keys import CardKeys, ManagementKey, ServiceKey, format_key_id, format_time
 from cccamd.lab.cas.section import CasError
 from cccamd.values import ControlWords
@@ -20,7 +20,7 @@ def decode(keys: CardKeys, ecm: bytes, *, sid: Sid, now: datetime) -> ControlWor
     Raises:
         CasError: for another service, no such key, the key expired, or not authentic.
     """
-    parsed = parse_ecm(ecm)
+    parsed = parse_sealed_ecm(ecm)
     header = parsed.header
     if sid and sid != header.sid:
         raise CasError(
@@ -50,7 +50,7 @@ def learn(keys: CardKeys, emm: bytes) -> CardKeys:
     Raises:
         CasError: for other cards, seen before, or not authentic; the card stays as it is.
     """
-    parsed = parse_emm(emm)
+    parsed = parse_sealed_emm(emm)
     header = parsed.header
     management = _find_management_key(keys, header)
     if header.serial <= management.serial:

@@ -4,7 +4,6 @@ Read `scrambler` and `receiver` first: they are the two ends. `broadcast` lets t
 between them, `run` puts a real server and a real client in the middle. See docs/demo.md.
 """
 
-from cccamd.lab.demo.report import Outcome
 from cccamd.lab.demo.run import Options, run
 
-__all__ = ["Options", "Outcome", "run"]
+__all__ = ["Options", "run"]

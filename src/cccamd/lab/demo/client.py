@@ -21,7 +21,7 @@ from cccamd.wire.cccam import (
 
 START_TIMEOUT = 20.0
 """Seconds until the server listens: a slow machine may be busy with other things."""
-CARDS_TIMEOUT = 10.0
+CARD_TIMEOUT = 10.0
 RETRY_INTERVAL = 0.2
 ANY_IDENT = Ident(0)
 
@@ -35,7 +35,7 @@ async def connect(server: DemoServer, *, caid: Caid) -> AsyncIterator["LoopbackC
     """
     client = await _log_in(server)
     try:
-        await client.wait_until(lambda: _has_card(client, caid), timeout=CARDS_TIMEOUT)
+        await client.wait_until(lambda: _has_card(client, caid), timeout=CARD_TIMEOUT)
         card = next((card for card in client.cards.values() if card.caid == caid), None)
         if card is None:
             raise CccamdError(f"the server announced no card of CAID {format_caid(caid)}")

@@ -6,7 +6,7 @@ from cccamd.lab.demo.scrambler import Multiplex
 from cccamd.lab.ts import PACKET_LENGTH
 
 
-class Fate(Enum):
+class Seen(Enum):
     """What became of a packet that was sent scrambled."""
 
     CLEAR = "clear"
@@ -23,9 +23,9 @@ class Comparison:
     def __init__(self) -> None:
         self._clear = bytearray()
         self._scrambled = bytearray()
-        self.counts = dict.fromkeys(Fate, 0)
+        self.counts = dict.fromkeys(Seen, 0)
         """Of the packets that were sent scrambled; a damaged one of the others is WRONG too."""
-        self.stretches: list[Fate] = []
+        self.stretches: list[Seen] = []
         """What a viewer saw one after the other."""
 
     @property
@@ -36,7 +36,7 @@ class Comparison:
     @property
     def is_identical(self) -> bool:
         """Whether the receiver's stream is the clear stream, bit for bit, up to its end."""
-        return not self.owed and not self.counts[Fate.DARK] and not self.counts[Fate.WRONG]
+        return not self.owed and not self.counts[Seen.DARK] and not self.counts[Seen.WRONG]
 
     def sent(self, multiplex: Multiplex) -> None:
         """Take what went out."""
@@ -55,11 +55,11 @@ class Comparison:
         if packet == clear == scrambled:
             return
         if packet == clear:
-            fate = Fate.CLEAR
+            seen = Seen.CLEAR
         elif packet == scrambled:
-            fate = Fate.DARK
+            seen = Seen.DARK
         else:
-            fate = Fate.WRONG
-        self.counts[fate] += 1
-        if self.stretches[-1:] != [fate]:
-            self.stretches.append(fate)
+            seen = Seen.WRONG
+        self.counts[seen] += 1
+        if self.stretches[-1:] != [seen]:
+            self.stretches.append(seen)

@@ -12,14 +12,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from cccamd.lab.demo.broadcast import Broadcast
-from cccamd.lab.demo.comparison import Comparison, Fate
+from cccamd.lab.demo.comparison import Comparison, Seen
 from cccamd.lab.demo.picture import Frames
 
-RENEWAL_STRETCHES = [Fate.DARK, Fate.CLEAR, Fate.DARK]
+RENEWAL_STRETCHES = [Seen.DARK, Seen.CLEAR, Seen.DARK]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class DemoReport:
     """The result of one run."""
 
     broadcast: Broadcast
@@ -40,7 +40,7 @@ class Outcome:
         if self.broadcast.failures:
             return False
         if self.renewal:
-            sound = not comparison.owed and not comparison.counts[Fate.WRONG]
+            sound = not comparison.owed and not comparison.counts[Seen.WRONG]
             return sound and comparison.stretches == RENEWAL_STRETCHES
         return comparison.is_identical and self.played == self.made
 
@@ -81,7 +81,7 @@ class Outcome:
 
     def _seen(self) -> str:
         stretches = self.broadcast.comparison.stretches
-        return " - ".join(fate.value for fate in stretches) or "nothing"
+        return " - ".join(seen.value for seen in stretches) or "nothing"
 
     def _played(self) -> str:
         made, played = self.made, self.played
@@ -94,7 +94,7 @@ class Outcome:
 def _result(comparison: Comparison) -> str:
     if comparison.is_identical:
         return "identical to the clear stream, bit for bit"
-    parts = [f"{comparison.counts[fate]:,} {fate.value}" for fate in Fate]
+    parts = [f"{comparison.counts[seen]:,} {seen.value}" for seen in Seen]
     if comparison.owed:
         parts.append(f"{comparison.owed:,} missing")
     return f"packets: {', '.join(parts)}"
@@ -157,5 +157,5 @@ def describe_moment(broadcast: Broadcast) -> str:
         parts.append(f"last answer {times[-1] * 1000:.1f} ms")
     if broadcast.refused:
         parts.append(f"{broadcast.refused} refused")
-    parts += [f"picture {fate.value}" for fate in broadcast.comparison.stretches[-1:]]
+    parts += [f"picture {seen.value}" for seen in broadcast.comparison.stretches[-1:]]
     return ", ".join(parts)

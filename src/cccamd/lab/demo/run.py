@@ -15,7 +15,7 @@ from cccamd.lab.demo.broadcast import Broadcast
 from cccamd.lab.demo.client import connect
 from cccamd.lab.demo.picture import count_frames, make_clip, require_av
 from cccamd.lab.demo.receiver import Receiver
-from cccamd.lab.demo.report import Outcome, open_screen
+from cccamd.lab.demo.report import DemoReport, open_screen
 from cccamd.lab.demo.scrambler import CaSettings, Scrambler
 from cccamd.lab.demo.server import run_server
 from cccamd.lab.demo.subscription import FEWEST_PERIODS, Renewal, Subscription
@@ -60,7 +60,7 @@ class Options:
         return self.output / "clear.ts"
 
 
-async def run(options: Options, console: Console) -> Outcome:
+async def run(options: Options, console: Console) -> DemoReport:
     """Run the demonstration from beginning to end.
 
     Raises:
@@ -77,7 +77,7 @@ async def run(options: Options, console: Console) -> Outcome:
     broadcast = await _broadcast(clip.stream, options, console)
     with console.status("Playing what was received ..."):
         played = count_frames(options.clear_path.read_bytes())
-    return Outcome(
+    return DemoReport(
         broadcast=broadcast,
         period=options.period,
         made=clip.frames,

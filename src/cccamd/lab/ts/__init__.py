@@ -12,7 +12,6 @@ from cccamd.lab.ts.packets import (
 )
 from cccamd.lab.ts.psi import (
     CAT_PID,
-    CAT_TABLE_ID,
     PAT_PID,
     PMT_TABLE_ID,
     CaDescriptor,
@@ -27,7 +26,6 @@ from cccamd.lab.ts.sections import LongSection, SectionReader, SectionWriter, cr
 
 __all__ = [
     "CAT_PID",
-    "CAT_TABLE_ID",
     "PACKET_LENGTH",
     "PAT_PID",
     "PCR_HZ",

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 
 from cccamd.errors import CccamdError
-from cccamd.lab.ts.packets import HEADER_LENGTH, PACKET_LENGTH, Packet, Parity
+from cccamd.lab.ts.packets import PACKET_HEADER_LENGTH, PACKET_LENGTH, Packet, Parity
 from cccamd.values import HALF_LENGTH
 
 PayloadSpan = tuple[int, int]
@@ -18,7 +18,7 @@ PayloadSpan = tuple[int, int]
 _CONTROL_BYTE = 3
 _CONTROL_SHIFT = 6
 _CLEAR_MASK = 0x3F
-_PAYLOAD_LIMIT = PACKET_LENGTH - HEADER_LENGTH
+_PAYLOAD_LIMIT = PACKET_LENGTH - PACKET_HEADER_LENGTH
 _LIBRARY = "libdvbcsa.so.1"
 
 

@@ -9,7 +9,7 @@ from enum import IntEnum
 from cccamd.errors import CccamdError
 
 PACKET_LENGTH = 188
-HEADER_LENGTH = 4
+PACKET_HEADER_LENGTH = 4
 SYNC_BYTE = 0x47
 
 _HAS_ADAPTATION = 0x20
@@ -72,8 +72,8 @@ class Packet:
         if not flags & _HAS_PAYLOAD:
             return PACKET_LENGTH
         if not flags & _HAS_ADAPTATION:
-            return HEADER_LENGTH
-        return min(HEADER_LENGTH + 1 + self.raw[4], PACKET_LENGTH)
+            return PACKET_HEADER_LENGTH
+        return min(PACKET_HEADER_LENGTH + 1 + self.raw[4], PACKET_LENGTH)
 
     @property
     def payload(self) -> bytes:

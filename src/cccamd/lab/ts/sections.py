@@ -7,18 +7,16 @@ long header and without CRC.
 from dataclasses import dataclass
 from typing import Self
 
-from cccamd.lab.ts.packets import HEADER_LENGTH, PACKET_LENGTH, SYNC_BYTE, Packet, TsError
+from cccamd.lab.ts.packets import PACKET_HEADER_LENGTH, PACKET_LENGTH, SYNC_BYTE, Packet, TsError
 
 SHORT_HEADER_LENGTH = 3
 LONG_HEADER_LENGTH = 8
 CRC_LENGTH = 4
 LONG_SECTION_LIMIT = 1024
 """Most bytes of a PAT or PMT section, everything counted (section_length <= 1021)."""
-SECTION_LIMIT = 4096
-"""Most bytes of a private section (section_length <= 4093)."""
 
 _STUFFING = 0xFF
-_PAYLOAD_LENGTH = PACKET_LENGTH - HEADER_LENGTH
+_PAYLOAD_LENGTH = PACKET_LENGTH - PACKET_HEADER_LENGTH
 _CRC_POLYNOMIAL = 0x04C11DB7
 
 

@@ -12,7 +12,7 @@ from cccamd.wire.cccam.events import (
     MalformedReceived,
     UnexpectedReceived,
 )
-from cccamd.wire.cccam.frames import PAYLOAD_LIMIT, Command, command_name
+from cccamd.wire.cccam.frames import PAYLOAD_LIMIT, Command
 from cccamd.wire.cccam.handshake import (
     SEED_RANDOM_LENGTH,
     USER_LENGTH,
@@ -22,15 +22,12 @@ from cccamd.wire.cccam.handshake import (
 from cccamd.wire.cccam.login import Caller, Identity, Target
 from cccamd.wire.cccam.messages import (
     ECM_LIMIT,
-    EMM_LIMIT,
     NOK_COMMANDS,
     ClientData,
     PartnerText,
     ServerData,
-    announced_version,
     parse_ecm,
     parse_emm,
-    parse_text,
     serialize_ecm,
     serialize_emm,
 )
@@ -53,7 +50,6 @@ from cccamd.wire.cccam.versions import (
     Revision,
     Version,
     parse_version,
-    shared_revision,
 )
 
 __all__ = [
@@ -62,7 +58,6 @@ __all__ = [
     "BUILDS",
     "DEFAULT_VERSION",
     "ECM_LIMIT",
-    "EMM_LIMIT",
     "LOGIN_TIMEOUT",
     "NODE_ID_RANDOM_LENGTH",
     "NOK_COMMANDS",
@@ -88,8 +83,6 @@ __all__ = [
     "Target",
     "UnexpectedReceived",
     "Version",
-    "announced_version",
-    "command_name",
     "fitted",
     "is_original_seed",
     "is_partner_seed",
@@ -98,12 +91,10 @@ __all__ = [
     "parse_ecm",
     "parse_emm",
     "parse_offer",
-    "parse_text",
     "parse_version",
     "parse_withdrawal",
     "serialize_ecm",
     "serialize_emm",
     "serialize_offer",
     "serialize_withdrawal",
-    "shared_revision",
 ]
