@@ -1,7 +1,7 @@
 """Change the source one spot at a time and see which changes no test notices.
 
 Usage: python scripts/mutants.py [room or file ...] [--sample N] [--seed S]
-           [--report FILE] [--again FILE]
+           [--budget SECONDS] [--report FILE] [--again FILE]
 
 A mutant inside a function costs a fork of this process, in which everything is imported and
 the tests are collected: its code is put in the function's place, and the tests that ran
@@ -37,20 +37,18 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "cccamd"
 ROOMS = {
     "wire": ["wire", "net", "server"],
-    "cards": ["cards", "routing", "server"],
+    "cards": ["cards", "routing", "why", "server"],
     "routing": ["routing", "server"],
     "net": ["net", "server"],
     "lab/cas": [f"lab/test_{name}.py" for name in ("ecm", "emm", "keys", "open_card")]
     + [f"lab/test_{name}.py" for name in ("sections", "smartcard", "storage", "worked_example")],
 }
 """Each room with the tests that are to guard it."""
-FAR_TESTS = {"server"}
+FAR_TESTS = {"server", "why"}
 """Whole servers: they take too long to be run for every mutant that needs an import of its own."""
 PATIENCE = 3.0
 """Seconds a test may take besides five times what it took unchanged."""
 COLD_PATIENCE = 120
-BUDGET = 3.0
-"""Seconds of tests per mutant, as long as they took unchanged; all tests near are quicker."""
 KILLED, SURVIVED = 1, 0
 UNREACHED = " (no test comes here)"
 
@@ -252,8 +250,9 @@ def _sign(op: ast.AST) -> str:
 class Runner:
     """A pytest plugin: runs the tests once unchanged, then some of them for each mutant."""
 
-    def __init__(self, mutants: list[Mutant], note: "Ledger") -> None:
+    def __init__(self, mutants: list[Mutant], note: "Ledger", *, budget: float) -> None:
         self.mutants = mutants
+        self._budget = budget
         self._note = note
         self._paths = {str(mutant.path) for mutant in mutants}
         self._reached: dict[tuple[str, int], set[int]] = defaultdict(set)
@@ -293,7 +292,7 @@ class Runner:
 
     def _within_budget(self, reached: Iterable[int]) -> list[int]:
         chosen: list[int] = []
-        left = BUDGET
+        left = self._budget
         for number in sorted(reached, key=lambda number: self._seconds[number]):
             left -= self._seconds[number]
             if chosen and left < 0:
@@ -446,6 +445,8 @@ def main() -> None:
     parser.add_argument("--sample", type=int, metavar="N", help="try N mutants taken by chance")
     parser.add_argument("--seed", type=int, default=1, help="for --sample")
     parser.add_argument("--again", type=Path, metavar="REPORT", help="try its survivors only")
+    text = "seconds of tests per mutant, as long as they took unchanged (and watched)"
+    parser.add_argument("--budget", type=float, default=3.0, help=text)
     parser.add_argument("--report", type=Path, help="write survivors and the table there, too")
     wanted = parser.parse_args()
     paths = [
@@ -479,7 +480,7 @@ def main() -> None:
         ledger.ended(mutant, _forked(partial(_try_cold, mutant)))
     tests = dict.fromkeys(test for mutant in warm for test in _tests(mutant))
     if warm:
-        runner = Runner(warm, ledger)
+        runner = Runner(warm, ledger, budget=wanted.budget)
         status = pytest.main([*OPTIONS, *_paths(tests)], [runner])
         if runner._failed:
             sys.exit(int(status))

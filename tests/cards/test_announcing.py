@@ -8,13 +8,13 @@ from cccamd.cards import (
     Added,
     Card,
     CardTable,
-    LocalCard,
+    LocalOffer,
     Viewer,
     announcement,
     difference,
     judge,
 )
-from cccamd.ids import ShareId, Sid
+from cccamd.ids import Ident, ShareId, Sid
 from cccamd.values import Offer, Provider
 from cccamd.wire.cccam import (
     PAYLOAD_LIMIT,
@@ -56,9 +56,18 @@ def test_who_may_not_send_emms_learns_no_ua() -> None:
     assert passed_on.ua == bytes(8)
 
 
+def test_who_may_not_send_emms_learns_no_shared_address() -> None:
+    shared = (Provider(Ident(0x80), b"\0\0\xaa\x01"), Provider(Ident(0x81), b"\0\0\xaa\x02"))
+    message = announced(77, "x", providers=shared)
+    for allowed, expected in ((True, shared), (False, providers(0x80, 0x81))):
+        passed_on = told(message, emm_allowed=allowed)
+        assert passed_on is not None
+        assert passed_on.providers == expected
+
+
 def test_a_local_card_is_announced_with_provider_0_and_its_own_reshare() -> None:
     table = CardTable(OURS)
-    table.add_local(table.add_source(), LocalCard(caid=CAID, reshare=0))
+    table.add_local(table.add_source(), LocalOffer(caid=CAID, reshare=0))
     (message,) = view_of(table, uphops=0).announcements().values()
     assert (message.hop, message.reshare, message.path) == (0, 0, (OURS,))
     assert message.providers == providers(0)

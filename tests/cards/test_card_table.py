@@ -3,11 +3,11 @@
 import pytest
 from card_factory import OURS, announced, node
 
-from cccamd.cards import Added, Card, CardTable, Kept, LocalCard, Rejected, SourceId, SourcePolicy
+from cccamd.cards import Added, Card, CardTable, Kept, LocalOffer, Rejected, SourceId, SourcePolicy
 from cccamd.ids import SHARED_NODE_IDS, Caid, NodeId, ShareId
 from cccamd.values import Offer
 
-LOCAL = LocalCard(caid=Caid(0x0B00), reshare=1)
+LOCAL = LocalOffer(caid=Caid(0x0B00), reshare=1)
 
 
 @pytest.fixture
@@ -95,6 +95,34 @@ def test_cards_of_nameless_origin_are_never_the_same(
     assert one.own_share_id != two.own_share_id
 
 
+def test_a_nameless_card_that_is_announced_anew_keeps_its_name_at_us(table: CardTable) -> None:
+    source = table.add_source()
+    one = add(table, source, announced(3, path=(), hop=0, reshare=1))
+    two = add(table, source, announced(3, path=(), hop=0, reshare=2))
+    assert one.own_share_id == two.own_share_id
+    named = add(table, source, announced(3, "a"))
+    assert named.own_share_id != two.own_share_id
+    again = add(table, source, announced(3, path=(), hop=0))
+    assert again.own_share_id not in (two.own_share_id, named.own_share_id)
+
+
+def test_nothing_is_left_of_a_card_that_is_gone(table: CardTable) -> None:
+    source = table.add_source()
+    card = add(table, source, announced(1, "a"))
+    table.remove(source, card.share_id)
+    assert list(table.share_ids()) == []
+    assert list(table.cards_with(card.caid)) == []
+    assert add(table, source, announced(1, "a")).own_share_id != card.own_share_id
+
+
+def test_a_source_that_is_forgotten_gives_its_cards_back(table: CardTable) -> None:
+    source = table.add_source()
+    card = add(table, source, announced(1, "a"))
+    assert table.forget_source(source) == (card,)
+    with pytest.raises(KeyError):
+        table.cards_of(source)
+
+
 def test_names_are_never_0_and_not_reused_soon() -> None:
     table = CardTable(OURS, first_share_id=(1 << 32) - 2)
     source = table.add_source()
@@ -125,6 +153,9 @@ def test_an_upstream_is_known_by_its_node_id_while_its_link_is_up(table: CardTab
     add(table, source, announced(1, "b"))
     table.drop_source(source)
     assert set(table.nodes) == set()
+    table.drop_source(source)
+    table.set_node_id(source, node("c"))
+    assert table.nodes == {node("c"): 1}
 
 
 def test_a_new_policy_judges_all_cards_anew(table: CardTable) -> None:
@@ -134,6 +165,7 @@ def test_a_new_policy_judges_all_cards_anew(table: CardTable) -> None:
     assert [card.reshare for card in table.cards_of(source)] == [3]
     table.set_policy(source, SourcePolicy(minimum_downhops=2))
     assert sorted(card.reshare for card in table.cards_of(source)) == [2, 3]
+    assert [rejected.offer.reshare for rejected in table.rejected_of(source)] == [1]
     table.set_policy(source, SourcePolicy(ignore_nodes=frozenset({node("a")})))
     assert table.cards_of(source) == ()
     assert len(table.rejected_of(source)) == 3

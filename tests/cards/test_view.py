@@ -11,7 +11,7 @@ from cccamd.cards import (
     Card,
     CardTable,
     Limit,
-    LocalCard,
+    LocalOffer,
     Reason,
     SourceId,
     View,
@@ -109,6 +109,78 @@ def test_denied_services() -> None:
     assert "line 14 keeps 0100:000080:15DF" in view.explain(request(1))[0].text
 
 
+def test_a_denied_service_may_be_meant_for_all_cards_or_all_providers() -> None:
+    table = CardTable(OURS)
+    learn(table, announced(1, "a", providers=providers(0x80, 0x81)))
+    for caid, ident in ((0, 0), (CAID, 0), (0, 0x80)):
+        view = view_of(table, sids=(Service(Caid(caid), Ident(ident), Sid(0x15DF)),))
+        assert not fits(view, sid=0x15DF)
+        assert fits(view, sid=0x15E0)
+        assert fits(view, ident=0x81, sid=0x15DF) == bool(ident)
+    other = view_of(table, sids=(Service(Caid(0x500), Ident(0), Sid(0x15DF)),))
+    assert fits(other, sid=0x15DF)
+
+
+def test_a_request_without_a_service_is_not_for_a_card_that_serves_some() -> None:
+    for lists in ({"assigned_sids": (Sid(1),)}, {"rejected_sids": (Sid(2),)}):
+        table = CardTable(OURS)
+        learn(table, announced(1, "a", **lists))
+        view = view_of(table)
+        assert reasons(view, sid=0) == [Reason.SERVICE_UNKNOWN]
+        assert fits(view, sid=1)
+        (why,) = view.explain(request(1, sid=0))
+        assert why.text == "the request names no service, and it serves only some"
+
+
+def test_why_a_card_is_left_out_is_said_in_words() -> None:
+    table = CardTable(OURS)
+    card = announced(1, "a", assigned_sids=(Sid(1), Sid(2)), rejected_sids=(Sid(2),))
+    learn(table, card)
+    limits = (Limit(CAID, Ident(0x82), 0),)
+    view = view_of(table, limits=limits)
+
+    def text(**fields: int) -> str:
+        (why,) = view.explain(request(1, **fields))
+        return why.text
+
+    assert text(ident=0x99) == "it has no provider 000099"
+    assert text(sid=3) == "service 0003 is not among those assigned to it"
+    assert text(sid=2) == "it rejects service 0002"
+    learn(table, announced(2, "b", providers=providers(0)))
+    texts = [why.text for why in view.explain(request(1, ident=0x82, sid=1))]
+    assert texts[1] == "the F-line in line 14 keeps provider 000082 of it from this client"
+    far = [why.text for why in view_of(table, uphops=0).explain(request(1, sid=1))]
+    assert far == 2 * ["hop 1 is beyond uphops 0 of the F-line in line 14"]
+
+
+def test_a_view_follows_whatever_is_asked_first() -> None:
+    table = CardTable(OURS)
+    view = view_of(table)
+    assert view.card(ShareId(1)) is None
+    card = learn(table, announced(1, "a"))
+    assert view.card(card.own_share_id) is card
+    table.remove(card.source, card.share_id)
+    assert view.explain(request(card.own_share_id)) == ()
+    again = learn(table, announced(1, "a"))
+    assert view.explain(request(again.own_share_id)) == ()
+    assert view.candidates(request(again.own_share_id)).members == {again}
+    assert list(view.announcements()) == [again.own_share_id]
+
+
+def test_candidates_are_remembered_until_the_table_changes() -> None:
+    table = CardTable(OURS)
+    card = learn(table, announced(1, "a"))
+    view = view_of(table)
+    first = view.candidates(request(card.own_share_id))
+    assert view.candidates(request(card.own_share_id)) is first
+    for sid in range(1, 1026):
+        view.candidates(request(card.own_share_id, sid=sid))
+    assert view.candidates(request(card.own_share_id)) is not first, "a bound for memory"
+    latest = view.candidates(request(card.own_share_id))
+    table.add(card.source, announced(1, "a", reshare=1))
+    assert view.candidates(request(card.own_share_id)) is not latest
+
+
 def test_assigned_and_rejected_sids() -> None:
     table = CardTable(OURS)
     learn(table, announced(1, "a", assigned_sids=(Sid(1), Sid(2)), rejected_sids=(Sid(2),)))
@@ -135,7 +207,7 @@ def test_nok1_when_the_card_is_not_there_and_nok2_when_it_cannot() -> None:
 
 def test_a_server_that_our_cards_pass_gets_only_what_cannot_lead_back() -> None:
     table = CardTable(OURS)
-    local = table.add_local(table.add_source(), LocalCard(caid=CAID, reshare=3))
+    local = table.add_local(table.add_source(), LocalOffer(caid=CAID, reshare=3))
     learnt = learn(table, announced(1, "b"))
     other = learn(table, announced(2, "d", "b"))
     learn(table, announced(3, "relay", "b"))

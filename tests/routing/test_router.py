@@ -6,7 +6,7 @@ import pytest
 from desk import CLIENT, Desk, asked, delivered, ecm, refused
 from network import IDENT, cw_of
 
-from cccamd.cards import Limit
+from cccamd.cards import Limit, View
 from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId, Sid
 from cccamd.routing import (
     Abandon,
@@ -152,6 +152,8 @@ def test_a_question_that_is_never_answered_is_forgotten(desk: Desk) -> None:
     desk.upstream("a")
     ask = asked(desk.request("anna", 0.0))
     assert [type(action) for _, action in desk.wait(60.0)] == [Refuse, Abandon]
+    assert desk.router.usual(ask.source, 60.0) == 10.0
+    assert desk.wrong(ask, 60.0) == []
     assert desk.router.next_deadline() is None
     assert desk.right(ask, 61.0) == []
     assert isinstance(asked(desk.request("ben", 62.0)), Ask)
@@ -405,11 +407,112 @@ def test_no_help_is_asked_that_would_come_too_late_itself() -> None:
 
 def test_a_source_that_gives_up_in_time_is_counted_as_silent(desk: Desk) -> None:
     card = desk.upstream("a")
-    ask = asked(desk.request("anna", 0.0))
-    assert refused(desk.wrong(ask, 4.0, Refusal.LATE)).refusal is Refusal.PASSING
+    ask = asked(desk.request("anna", 1.0))
+    assert refused(desk.wrong(ask, 5.0, Refusal.LATE)).refusal is Refusal.PASSING
     assert desk.router.usual(card.source, 5.0) == 4.0
     (settled,) = desk.settled
     assert (settled.source, settled.refusal, settled.seconds) == (card.source, Refusal.LATE, 4.0)
+
+
+def test_a_source_that_refuses_does_not_hang(desk: Desk) -> None:
+    usual, other = desk.upstream("a"), desk.upstream("b", "c")
+    warm_up(desk)
+    stuck = asked(desk.request("anna", 200.0, sid=9))
+    desk.wait(200.2)
+    desk.wrong(stuck, 200.3)
+    assert asked(desk.request("ben", 200.4, number=1)).card is usual
+    assert usual.hop < other.hop
+
+
+def test_a_zero_cw_says_cannot_and_a_damaged_one_says_trouble(desk: Desk) -> None:
+    desk.upstream("a")
+    for sid, raw, refusal in (
+        (1, bytes(16), Refusal.CANNOT_DECODE),
+        (2, bytes(range(16)), Refusal.PASSING),
+    ):
+        ask = asked(desk.request("anna", 0.0, sid=sid, number=sid))
+        answer = refused(desk.answered(ask.ask_id, ControlWords(raw), 0.1))
+        assert answer.refusal is refusal
+
+
+def test_help_is_asked_for_as_a_share_of_the_requests() -> None:
+    desk = Desk(hedge_share=0.5)
+    desk.upstream("a")
+    warm_up(desk)
+    other = desk.upstream("b", "c")
+    for number, expected in enumerate([True, False, True, False]):
+        if number == 0:
+            for _ in range(20):
+                desk.router._budget.spend()
+            desk.router._budget.save()
+        now = 200.0 + 20.0 * number
+        ask = asked(desk.request(f"x{number}", now, number=number))
+        assert ask.card is not other
+        helped = [action for _, action in desk.wait(now + 0.2) if isinstance(action, Ask)]
+        assert bool(helped) == expected
+        desk.right(ask, now + 0.21)
+        for extra in helped:
+            desk.right(extra, now + 0.22)
+
+
+def test_a_third_is_asked_when_the_help_refuses(desk: Desk) -> None:
+    desk.upstream("a")
+    warm_up(desk)
+    second, third = desk.upstream("b", "c"), desk.upstream("d", "e", "f")
+    asked(desk.request("anna", 200.0))
+    ((_, help_asked),) = desk.wait(200.2)
+    assert isinstance(help_asked, Ask)
+    assert help_asked.card is second
+    assert asked(desk.wrong(help_asked, 200.25)).card is third
+
+
+def test_a_card_that_answers_again_is_asked_as_before(desk: Desk) -> None:
+    first, second = desk.upstream("a"), desk.upstream("b", "c")
+    desk.right(asked(desk.wrong(asked(desk.request("anna", 0.0)), 0.0)), 0.1)
+    only_first = desk.view_of(node_id=second.path[0])
+    ask = asked(desk.request("ben", 20.0, number=1, view=only_first))
+    assert ask.card is first
+    desk.right(ask, 20.1)
+    assert asked(desk.request("cleo", 30.0, number=2)).card is first
+
+
+def test_a_lost_source_that_comes_back_has_no_pauses(desk: Desk) -> None:
+    card = desk.upstream("a")
+    desk.wrong(asked(desk.request("anna", 0.0)), 0.0)
+    desk.lost(card.source, 0.1)
+    desk.router.source_ready(card.source, SourceTraits(), 0.2)
+    assert asked(desk.request("ben", 0.3, number=1)).card is card
+
+
+def test_what_was_dropped_for_one_may_be_asked_for_the_next(desk: Desk) -> None:
+    """Two clients that see no card in common wait for the same ECM."""
+    one, two = desk.upstream("a"), desk.upstream("b")
+    only_one, only_two = (desk.view_of(node_id=card.path[0]) for card in (two, one))
+
+    def ask(waiter: str, view: View) -> Ask:
+        # Each is a server on the way to the card that it does not see, so loops are told too.
+        return asked([a for a in desk.request(waiter, 0.0, view=view) if isinstance(a, Ask)])
+
+    first, second = ask("anna", only_one), ask("ben", only_two)
+    assert (first.card, second.card) == (one, two)
+    assert desk.gone("anna", 0.1) == [Abandon(first.ask_id, one.source)]
+    assert desk.wrong(first, 0.1, Refusal.NOT_SENT) == []
+    assert ask("cleo", only_one).card is one
+    assert set(delivered(desk.right(second, 0.3))) == {"ben"}
+
+
+def test_a_main_source_that_stalls_stands_by_for_a_while(desk: Desk) -> None:
+    main = desk.upstream("a", traits=SourceTraits(group="g", rank=0))
+    standby = desk.upstream("b", "c", traits=SourceTraits(group="g", rank=1))
+    ask = asked(desk.request("anna", 200.0))
+    assert ask.card is main
+    ((_, help_asked),) = desk.wait(201.0)
+    assert isinstance(help_asked, Ask)
+    desk.right(help_asked, 201.0)
+    desk.wait(203.0)
+    desk.right(ask, 203.0)
+    assert asked(desk.request("ben", 210.0, number=1)).card is standby
+    assert asked(desk.request("cleo", 270.0, number=2)).card is main
 
 
 def test_a_source_that_refuses_is_not_slow(desk: Desk) -> None:

@@ -6,13 +6,14 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.localcards import find_kinds
 from cccamd.net import Client
 from cccamd.server import Server
-from cccamd.setup.cccamcfg import parse
+from cccamd.setup.cccamcfg import Companions, parse
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import parse as parse_toml
 from cccamd.values import ControlWords, Request, with_checksums
@@ -110,9 +111,11 @@ async def running(
     node_id: NodeId | None = None,
     port: int | None = None,
     folder: Path = Path(),
+    companions: Companions | None = None,
 ) -> AsyncIterator[Laboratory]:
     port = port or free_port()
-    server = Server(setup(cfg, toml, port=port, folder=folder, node_id=node_id))
+    made = setup(cfg, toml, port=port, folder=folder, node_id=node_id)
+    server = Server(replace(made, companions=companions or Companions()))
     await server.start()
     try:
         yield Laboratory(server, port)

@@ -3,6 +3,7 @@
 from laboratory import ask, cards_of, expected_cw, running
 
 from cccamd.facts import EcmResult, LinkState, Revision
+from cccamd.setup.cccamcfg import ChannelNames, Companions
 from cccamd.values import Refusal
 from cccamd.watch import (
     CardsChanged,
@@ -36,6 +37,9 @@ async def test_a_snapshot_shows_clients_sources_and_cards() -> None:
     assert (anna.ecms_asked, anna.ecms_answered, anna.last_result) == (2, 1, EcmResult.NOK2)
     local, upstream = snapshot.sources
     assert (local.state, local.cards, local.asked) == (LinkState.UP, 1, 1)
+    assert local.usual_seconds is not None
+    assert 0 < local.usual_seconds < 1
+    assert upstream.usual_seconds is None, "it was not asked"
     assert (upstream.state, upstream.cards_by_hop, upstream.program) == (
         LinkState.UP,
         {1: 1},
@@ -43,6 +47,19 @@ async def test_a_snapshot_shows_clients_sources_and_cards() -> None:
     )
     assert {card.seen_by for card in snapshot.cards} == {("anna",)}
     assert snapshot.ecms_total == 2
+
+
+async def test_a_channel_has_its_name_wherever_it_is_shown() -> None:
+    names = ChannelNames(names={(0x7F00, 0x0A, 7): "Seven"})
+    async with (
+        running(companions=Companions(channels=names)) as near,
+        near.client() as client,
+    ):
+        await cards_of(client)
+        await ask(client, b"\x80one", sid=7)
+        (anna,) = near.server.snapshot().clients
+    assert anna.service is not None
+    assert anna.service.name == "Seven"
 
 
 async def test_happenings_tell_the_story() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cccamd.cards import CardTable, LocalCard, SourceId
+from cccamd.cards import CardTable, LocalOffer, SourceId
 from cccamd.facts import SourceKind
 from cccamd.ids import Caid, Ident, NodeId, ShareId
 from cccamd.routing import Priorities
@@ -18,8 +18,8 @@ THEIRS = NodeId(bytes(7) + b"\2")
 NOON = 12 * 60
 
 
-def local(caid: int = 0x0B00) -> LocalCard:
-    return LocalCard(caid=Caid(caid), providers=(Provider(Ident(0x030B00)),))
+def local(caid: int = 0x0B00) -> LocalOffer:
+    return LocalOffer(caid=Caid(caid), providers=(Provider(Ident(0x030B00)),))
 
 
 def learnt(*, hop: int = 1, reshare: int = 2) -> Offer:
@@ -49,12 +49,12 @@ def evidence(cfg: str, table: CardTable, **words: object) -> Evidence:
     return Evidence(**(fields | words))  # type: ignore[arg-type]
 
 
-def judge(cfg: str, *cards: LocalCard | Offer, complete: bool = True) -> list[Diagnosis]:
+def judge(cfg: str, *cards: LocalOffer | Offer, complete: bool = True) -> list[Diagnosis]:
     table, sources = CardTable(OWN), {}
     for number, card in enumerate(cards, 1):
         source = table.add_source()
         sources[source] = a_source(f"source {number}:12000")
-        if isinstance(card, LocalCard):
+        if isinstance(card, LocalOffer):
             table.add_local(source, card)
         else:
             table.add(source, card)
@@ -77,7 +77,7 @@ def judge(cfg: str, *cards: LocalCard | Offer, complete: bool = True) -> list[Di
     ],
 )
 def test_an_account_that_sees_nothing(
-    cfg: str, card: LocalCard | Offer, evidence: str, advice: str
+    cfg: str, card: LocalOffer | Offer, evidence: str, advice: str
 ) -> None:
     (found,) = judge(cfg, card)
     assert (found.grade, found.subject) == (Grade.WARNING, "anna")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from cccamd.cards import Card, CardTable, LocalCard, Rights, SourceId, Viewer
+from cccamd.cards import Card, CardTable, LocalOffer, Rights, SourceId, Viewer
 from cccamd.facts import ClientStatus, LinkState, SourceKind, SourceStatus
 from cccamd.ids import NO_NODE_ID, Caid, Ident, NodeId, Sid, format_caid, format_ident, format_sid
 from cccamd.routing import Priorities, Trace
@@ -236,10 +236,10 @@ def evidence_of_files(
     )
 
 
-def _local_card(entry: CardEntry) -> LocalCard:
+def _local_card(entry: CardEntry) -> LocalOffer:
     """What a card of cccamd.toml is announced as, as far as it decides who sees it."""
     config = entry.config
-    return LocalCard(
+    return LocalOffer(
         caid=config.caid,
         reshare=config.reshare,
         providers=tuple(Provider(ident) for ident in config.providers),
