@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable
 
-from cccamd.cards import CardTable, LocalCard, View, Viewer
+from cccamd.cards import CardTable, LocalOffer, View, Viewer
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import (
     Action,
@@ -37,7 +37,7 @@ def make_view(sources: int) -> tuple[View, Router]:
     for _ in range(sources):
         source = table.add_source()
         router.source_ready(source, SourceTraits(), 0.0)
-        table.add_local(source, LocalCard(caid=CAID, reshare=1, providers=(Provider(IDENT),)))
+        table.add_local(source, LocalOffer(caid=CAID, reshare=1, providers=(Provider(IDENT),)))
     account = FLine(line=1, user="anna", password="secret")
     return View(table, Viewer(account=account, node_id=NodeId(b"receiver"))), router
 

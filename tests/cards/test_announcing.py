@@ -8,7 +8,7 @@ from cccamd.cards import (
     Added,
     Card,
     CardTable,
-    LocalCard,
+    LocalOffer,
     Viewer,
     announcement,
     difference,
@@ -67,7 +67,7 @@ def test_who_may_not_send_emms_learns_no_shared_address() -> None:
 
 def test_a_local_card_is_announced_with_provider_0_and_its_own_reshare() -> None:
     table = CardTable(OURS)
-    table.add_local(table.add_source(), LocalCard(caid=CAID, reshare=0))
+    table.add_local(table.add_source(), LocalOffer(caid=CAID, reshare=0))
     (message,) = view_of(table, uphops=0).announcements().values()
     assert (message.hop, message.reshare, message.path) == (0, 0, (OURS,))
     assert message.providers == providers(0)

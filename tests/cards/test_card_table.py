@@ -3,11 +3,11 @@
 import pytest
 from card_factory import OURS, announced, node
 
-from cccamd.cards import Added, Card, CardTable, Kept, LocalCard, Rejected, SourceId, SourcePolicy
+from cccamd.cards import Added, Card, CardTable, Kept, LocalOffer, Rejected, SourceId, SourcePolicy
 from cccamd.ids import SHARED_NODE_IDS, Caid, NodeId, ShareId
 from cccamd.values import Offer
 
-LOCAL = LocalCard(caid=Caid(0x0B00), reshare=1)
+LOCAL = LocalOffer(caid=Caid(0x0B00), reshare=1)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from cccamd.cards import (
     Card,
     CardTable,
     Limit,
-    LocalCard,
+    LocalOffer,
     Reason,
     SourceId,
     View,
@@ -207,7 +207,7 @@ def test_nok1_when_the_card_is_not_there_and_nok2_when_it_cannot() -> None:
 
 def test_a_server_that_our_cards_pass_gets_only_what_cannot_lead_back() -> None:
     table = CardTable(OURS)
-    local = table.add_local(table.add_source(), LocalCard(caid=CAID, reshare=3))
+    local = table.add_local(table.add_source(), LocalOffer(caid=CAID, reshare=3))
     learnt = learn(table, announced(1, "b"))
     other = learn(table, announced(2, "d", "b"))
     learn(table, announced(3, "relay", "b"))

@@ -4,7 +4,7 @@ from card_factory import CLIENT, OURS, account, announced, node, providers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.cards import Card, CardTable, Limit, LocalCard, Reason, Viewer, judge
+from cccamd.cards import Card, CardTable, Limit, LocalOffer, Reason, Viewer, judge
 from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId
 from cccamd.setup.cccamcfg import (
     Dialect,
@@ -41,7 +41,7 @@ def build_card(caid: int, path: list[NodeId], reshare: int, idents: list[int]) -
     table = CardTable(OURS)
     source = table.add_source()
     if not path:
-        local = LocalCard(caid=Caid(caid), reshare=reshare, providers=providers(*idents))
+        local = LocalOffer(caid=Caid(caid), reshare=reshare, providers=providers(*idents))
         table.add_local(source, local)
     else:
         message = announced(

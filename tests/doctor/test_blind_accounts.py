@@ -2,7 +2,7 @@
 
 import pytest
 
-from cccamd.cards import Card, CardTable, LocalCard
+from cccamd.cards import Card, CardTable, LocalOffer
 from cccamd.doctor.accounts import KnownCards, judge_accounts, running_cards
 from cccamd.doctor.finding import Finding, Verdict
 from cccamd.doctor.running import RunningStatus, StatusUnavailable, read_status
@@ -15,18 +15,18 @@ THEIRS = NodeId(bytes(7) + b"\2")
 NOON = 12 * 60
 
 
-def table_with(*cards: LocalCard | Offer) -> tuple[Card, ...]:
+def table_with(*cards: LocalOffer | Offer) -> tuple[Card, ...]:
     table = CardTable(OWN)
     for card in cards:
-        if isinstance(card, LocalCard):
+        if isinstance(card, LocalOffer):
             table.add_local(table.add_source(), card)
         else:
             table.add(table.add_source(), card)
     return tuple(table.cards())
 
 
-def local(caid: int = 0x0B00) -> LocalCard:
-    return LocalCard(caid=Caid(caid), providers=(Provider(Ident(0x030B00)),))
+def local(caid: int = 0x0B00) -> LocalOffer:
+    return LocalOffer(caid=Caid(caid), providers=(Provider(Ident(0x030B00)),))
 
 
 def learnt(*, hop: int = 1, reshare: int = 2) -> Offer:
@@ -42,7 +42,7 @@ def learnt(*, hop: int = 1, reshare: int = 2) -> Offer:
     )
 
 
-def judge(cfg: str, *cards: LocalCard | Offer, complete: bool = True) -> list[Finding]:
+def judge(cfg: str, *cards: LocalOffer | Offer, complete: bool = True) -> list[Finding]:
     known = table_with(*cards)
     names = tuple(f"source {number}" for number in range(len(known)))
     return judge_accounts(
@@ -65,7 +65,7 @@ def judge(cfg: str, *cards: LocalCard | Offer, complete: bool = True) -> list[Fi
     ],
 )
 def test_an_account_that_sees_nothing(
-    cfg: str, card: LocalCard | Offer, evidence: str, advice: str
+    cfg: str, card: LocalOffer | Offer, evidence: str, advice: str
 ) -> None:
     (found,) = judge(cfg, card)
     assert (found.verdict, found.subject) == (Verdict.WARNING, "anna")

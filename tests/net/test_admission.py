@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.net import Admission, AdmissionLimits, Refusal
+from cccamd.net import Admission, AdmissionLimits, NoEntry
 
 
 def admission(
@@ -17,7 +17,7 @@ def admission(
 
 def test_only_allowed_networks_come_in() -> None:
     door = admission()
-    assert door.refusal("203.0.113.9") is Refusal.NETWORK
+    assert door.refusal("203.0.113.9") is NoEntry.NETWORK
     assert door.refusal("192.0.2.1") is None
     assert door.refused == 1
 
@@ -42,7 +42,7 @@ def test_clients_that_are_logged_in_are_counted_apart() -> None:
         assert door.refusal("192.0.2.1") is None
         door.enter(name, "192.0.2.1")
         door.logged_in(name)
-    assert door.refusal("192.0.2.1") is Refusal.FULL
+    assert door.refusal("192.0.2.1") is NoEntry.FULL
     door.leave("one")
     assert door.refusal("192.0.2.1") is None
 
@@ -56,7 +56,7 @@ def test_logins_that_are_pending_do_not_make_the_server_full() -> None:
     assert door.refusal("192.0.2.1") is None
     door.enter("four", "192.0.2.1")
     door.logged_in("four")
-    assert door.refusal("192.0.2.1") is Refusal.FULL, "two are in, whoever else is at the door"
+    assert door.refusal("192.0.2.1") is NoEntry.FULL, "two are in, whoever else is at the door"
     assert (door.connections, door.pending, door.refused) == (4, 2, 1)
 
 
@@ -65,12 +65,12 @@ def test_one_address_may_be_limited() -> None:
     for name in ("one", "two"):
         assert door.refusal("192.0.2.1") is None
         door.enter(name, "192.0.2.1")
-    assert door.refusal("192.0.2.1") is Refusal.ADDRESS_FULL
+    assert door.refusal("192.0.2.1") is NoEntry.ADDRESS_FULL
     assert door.refusal("192.0.2.2") is None
     door.leave("one")
     assert door.refusal("192.0.2.1") is None
     door.enter("three", "192.0.2.1")
-    assert door.refusal("192.0.2.1") is Refusal.ADDRESS_FULL
+    assert door.refusal("192.0.2.1") is NoEntry.ADDRESS_FULL
     for name in ("two", "three"):
         door.leave(name)
     for name in ("four", "five"):

@@ -15,7 +15,7 @@ from cccamd.net import (
     Connection,
     Listener,
     ListenError,
-    Refusal,
+    NoEntry,
     open_sockets,
 )
 from cccamd.wire.link import Closed, CloseReason
@@ -30,7 +30,7 @@ class Door:
     def __init__(
         self, *, connections: int = 9, pending: int = 9, make: Callable[[], Any] | None = None
     ) -> None:
-        self.refused: list[tuple[str, Refusal]] = []
+        self.refused: list[tuple[str, NoEntry]] = []
         self.failures: list[tuple[str, BaseException]] = []
         self.ends: list[Closed] = []
         self.guests: list[Connection[Any]] = []
@@ -105,7 +105,7 @@ async def test_who_is_refused_is_closed_and_told() -> None:
     door.admitted = False
     async with door.open() as port:
         assert await is_closed(await door.call(port))
-        assert door.refused == [(HOST, Refusal.NETWORK)]
+        assert door.refused == [(HOST, NoEntry.NETWORK)]
         assert not door.guests
         assert door.admission.connections == 0
 
@@ -130,7 +130,7 @@ async def test_the_server_is_full_of_those_who_are_logged_in_only() -> None:
         assert not door.refused
         door.admission.logged_in(door.guests[0])
         assert await is_closed(await door.call(port))
-        assert door.refused == [(HOST, Refusal.FULL)]
+        assert door.refused == [(HOST, NoEntry.FULL)]
 
 
 async def test_a_guest_that_cannot_be_made_leaves_nothing_half_open() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from network import CAID, IDENT, cw_of
 
-from cccamd.cards import Card, CardTable, LocalCard, SourceId, View, Viewer
+from cccamd.cards import Card, CardTable, LocalOffer, SourceId, View, Viewer
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import (
     Action,
@@ -48,7 +48,7 @@ class Desk:
     def local(self, *, traits: SourceTraits | None = None) -> Card:
         source = self.table.add_source()
         self.router.source_ready(source, traits or SourceTraits(), 0.0)
-        self.table.add_local(source, LocalCard(caid=CAID, providers=(Provider(IDENT),), reshare=5))
+        self.table.add_local(source, LocalOffer(caid=CAID, providers=(Provider(IDENT),), reshare=5))
         return self.table.cards_of(source)[0]
 
     def upstream(

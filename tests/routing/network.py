@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any
 
-from cccamd.cards import Card, CardTable, LocalCard, SourceId, View, Viewer, difference
+from cccamd.cards import Card, CardTable, LocalOffer, SourceId, View, Viewer, difference
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import (
     Abandon,
@@ -88,7 +88,7 @@ class Node:
         self.sources[source] = behaviour
         self.router.source_ready(source, traits or SourceTraits(), self.network.now)
         defaults = {"caid": CAID, "providers": (Provider(IDENT),), "reshare": 10}
-        self.table.add_local(source, LocalCard(**(defaults | fields)))  # type: ignore[arg-type]
+        self.table.add_local(source, LocalOffer(**(defaults | fields)))  # type: ignore[arg-type]
         self.changed()
         return source
 

@@ -6,7 +6,7 @@ import pytest
 from desk import Desk
 from network import CAID
 
-from cccamd.cards import Card, LocalCard
+from cccamd.cards import Card, LocalOffer
 from cccamd.ids import Ident
 from cccamd.routing import EmmGate, EmmVerdict
 from cccamd.routing.emms import Bucket, is_global
@@ -22,7 +22,7 @@ def a_card(desk: Desk, *, local: bool = False) -> Card:
         return desk.upstream("a")
     source = desk.table.add_source()
     providers = (Provider(Ident(0x030B00), SA),)
-    desk.table.add_local(source, LocalCard(caid=CAID, ua=UA, providers=providers))
+    desk.table.add_local(source, LocalOffer(caid=CAID, ua=UA, providers=providers))
     return desk.table.cards_of(source)[0]
 
 

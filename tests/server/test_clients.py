@@ -21,6 +21,7 @@ from laboratory import (
     setup,
 )
 
+from cccamd.facts import Revision
 from cccamd.ids import NodeId
 from cccamd.net import (
     ConnectError,
@@ -29,7 +30,6 @@ from cccamd.net import (
 )
 from cccamd.values import Refusal
 from cccamd.wire.cccam import (
-    Revision,
     Target,
     Version,
 )

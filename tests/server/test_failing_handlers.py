@@ -16,7 +16,7 @@ from cccamd.net import Client, ConnectError, Connection
 from cccamd.routing import EmmGate, Router
 from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
-from cccamd.server.failurelog import FailureLog
+from cccamd.server.loglines import FailureLog
 from cccamd.server.record import ClientRecord
 from cccamd.server.session import Session
 from cccamd.server.upstreams import UpstreamSource

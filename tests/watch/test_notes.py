@@ -1,6 +1,6 @@
 """What happened lately: sentences, each thing once."""
 
-from cccamd.facts import EcmResult, Note, Tone
+from cccamd.facts import EcmResult, Note, Revision, Tone
 from cccamd.ids import NO_NODE_ID, Caid, Ident, Sid
 from cccamd.watch import (
     CardsChanged,
@@ -55,7 +55,7 @@ def test_links_and_logins_are_told_with_their_reasons() -> None:
             address="192.0.2.7",
             version="2.3.0",
             build="3367",
-            revision="v2",
+            revision=Revision.V2,
             node_id=NO_NODE_ID,
         )
     )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.facts import EcmResult
+from cccamd.facts import EcmResult, Revision
 from cccamd.ids import Caid, Ident, NodeId, Sid
 from cccamd.watch import (
     ClientLoggedIn,
@@ -49,7 +49,7 @@ def login(at: float = 0.0) -> ClientLoggedIn:
         address="192.0.2.7",
         version="2.3.0",
         build="3367",
-        revision="v2",
+        revision=Revision.V2,
         node_id=NodeId(bytes(8)),
     )
 

@@ -4,12 +4,10 @@
 may serve its requests. Source: docs/protocol.md section 11; docs/config.md section 3.
 """
 
-from cccamd.cards.announcing import announcement, difference
-from cccamd.cards.card import Card, LocalCard, SourceId
-from cccamd.cards.intake import Rejected, Rejection, SourcePolicy
-from cccamd.cards.limits import Limit, find_limit
+from cccamd.cards.card import Card, LocalOffer, SourceId
+from cccamd.cards.intake import Limit, Rejected, Rejection, SourcePolicy, find_limit
 from cccamd.cards.table import Added, CardTable, Kept
-from cccamd.cards.view import Candidates, Exclusion, View
+from cccamd.cards.view import Candidates, Exclusion, View, announcement, difference
 from cccamd.cards.visibility import Reason, Rights, Verdict, Viewer, judge
 
 __all__ = [
@@ -20,7 +18,7 @@ __all__ = [
     "Exclusion",
     "Kept",
     "Limit",
-    "LocalCard",
+    "LocalOffer",
     "Reason",
     "Rejected",
     "Rejection",

@@ -56,7 +56,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalCard:
+class LocalOffer:
     """What the owner of a local card says about it. Fields as in `Card`."""
 
     caid: Caid

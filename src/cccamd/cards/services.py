@@ -5,7 +5,7 @@ Source: docs/protocol.md sections 7 and 11; docs/config.md section 3.1.
 
 from typing import NamedTuple
 
-from cccamd.cards.limits import find_limit
+from cccamd.cards.intake import find_limit
 from cccamd.cards.visibility import Reason, Verdict, Viewer
 from cccamd.ids import Caid, Ident, NodeId, Sid, format_ident, format_service, format_sid
 

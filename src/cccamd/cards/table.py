@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from cccamd.cards.card import Card, LocalCard, SourceId
+from cccamd.cards.card import Card, LocalOffer, SourceId
 from cccamd.cards.intake import Rejected, Rejection, SourcePolicy, examine
 from cccamd.ids import SHARED_NODE_IDS, Caid, NodeId, ShareId
 from cccamd.values import CardId, Offer, Provider
@@ -34,7 +34,7 @@ class Kept:
 class _Source:
     policy: SourcePolicy
     node_ids: tuple[NodeId, ...] = ()
-    announced: dict[ShareId, Offer | LocalCard] = field(default_factory=dict)
+    announced: dict[ShareId, Offer | LocalOffer] = field(default_factory=dict)
     cards: dict[ShareId, Card] = field(default_factory=dict)
     rejected: dict[ShareId, Rejected] = field(default_factory=dict)
 
@@ -99,7 +99,7 @@ class CardTable:
         record.announced[share_id] = offer
         return self._judge(source, offer)
 
-    def add_local(self, source: SourceId, local: LocalCard) -> Added | Kept:
+    def add_local(self, source: SourceId, local: LocalOffer) -> Added | Kept:
         """Put a local card in, or replace the one with the same share id."""
         record = self._sources[source]
         if record.announced.get(local.share_id) == local:
@@ -203,7 +203,7 @@ class CardTable:
             if share_id and share_id not in self._copies:
                 return share_id
 
-    def _local_card(self, source: SourceId, own_share_id: ShareId, local: LocalCard) -> Card:
+    def _local_card(self, source: SourceId, own_share_id: ShareId, local: LocalOffer) -> Card:
         return Card(
             serial=self._next_serial(),
             id=self._id_of_ours(own_share_id, local.caid),
@@ -288,7 +288,7 @@ class CardTable:
         self.generation += 1
 
 
-def _path(offer: Offer | LocalCard | None) -> tuple[NodeId, ...]:
+def _path(offer: Offer | LocalOffer | None) -> tuple[NodeId, ...]:
     return offer.path if isinstance(offer, Offer) else ()
 
 

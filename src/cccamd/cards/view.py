@@ -1,16 +1,18 @@
-"""One client's view of the card table: what it is told, and what may serve its requests."""
+"""One client's view of the card table: what it is told, and what may serve its requests.
+
+Source: docs/protocol.md section 11.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from cccamd.cards.announcing import announcement
 from cccamd.cards.card import Card
 from cccamd.cards.services import Wanted, denies_service, fit, fit_sentence
 from cccamd.cards.table import CardTable
 from cccamd.cards.visibility import Reason, Verdict, Viewer, judge
-from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, ShareId, Sid
-from cccamd.values import CardId, Offer, Refusal, Request
+from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId, ShareId, Sid
+from cccamd.values import UA_LENGTH, CardId, Offer, Provider, Refusal, Request
 
 REQUESTS_KEPT = 1024
 """More different services no honest client asks within one state of the card table."""
@@ -155,3 +157,45 @@ class View:
         message = announcement(ways[0], self._table.own_node_id)
         if message:
             self._announcements[share_id] = told if told == message else message
+
+
+NO_UA = bytes(UA_LENGTH)
+
+
+def announcement(verdict: Verdict, own_node_id: NodeId) -> Offer:
+    """Offer a visible card to whom the verdict is about."""
+    card = verdict.card
+    return Offer(
+        share_id=card.own_share_id,
+        remote_id=card.remote_id,
+        caid=card.caid,
+        hop=card.hop,
+        reshare=verdict.reshare,
+        ua=card.ua if verdict.viewer.emm_allowed else NO_UA,
+        providers=_addressed(verdict),
+        assigned_sids=card.assigned_sids,
+        rejected_sids=card.rejected_sids,
+        path=(*card.path, own_node_id),
+    )
+
+
+def _addressed(verdict: Verdict) -> tuple[Provider, ...]:
+    """Who may not send EMMs learns no shared addresses either."""
+    if verdict.viewer.emm_allowed:
+        return verdict.providers
+    return tuple(Provider(provider.ident) for provider in verdict.providers)
+
+
+def difference(old: Mapping[ShareId, Offer], new: Mapping[ShareId, Offer]) -> list[ShareId | Offer]:
+    """Say what a client that was told `old` must be told for `new`.
+
+    First the share ids of what is withdrawn, then what is offered. A card whose words changed
+    is offered again; the same share id replaces it.
+    """
+    changes: list[ShareId | Offer] = [share_id for share_id in old if share_id not in new]
+    for share_id, offer in new.items():
+        told = old.get(share_id)
+        # Most are the very same object, and comparing all fields would cost 20 times as much.
+        if told is not offer and told != offer:
+            changes.append(offer)
+    return changes

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Protocol
 
 from cccamd.cards.card import Card
-from cccamd.cards.limits import Limit, LimitTable, find_limit, limit_table
+from cccamd.cards.intake import Limit, LimitTable, find_limit, limit_table
 from cccamd.ids import SHARED_NODE_IDS, Ident, NodeId
 from cccamd.values import Provider, Service
 

@@ -166,7 +166,8 @@ def _describe_server(client: Client[ClientProtocol], report: Report) -> None:
     server = client.server
     if server is not None:
         report.version, report.build = server.version, server.build
-        report.revision, report.extended = server.revision, server.extended
+        report.extended = server.extended
+        report.revision = server.revision.value if server.revision is not None else None
         report.node_id = format_node_id(server.node_id) if server.node_id is not None else None
         report.partner = server.program or None
     report.cards = sorted(client.cards.values(), key=lambda card: (card.hop, card.caid))

@@ -3,7 +3,7 @@
 It knows no configuration and no cards: everything is a plain argument.
 """
 
-from cccamd.net.admission import Admission, AdmissionLimits, Refusal
+from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.alarm import Alarm
 from cccamd.net.backoff import Backoff
 from cccamd.net.client import Client, ConnectionLost
@@ -30,7 +30,7 @@ __all__ = [
     "LinkWaiting",
     "ListenError",
     "Listener",
-    "Refusal",
+    "NoEntry",
     "Step",
     "TaskSet",
     "comes_from",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Refusal(Enum):
+class NoEntry(Enum):
     """Why a connection is closed before its first byte; the value is for people."""
 
     NETWORK = "its network is not allowed; cccamd.toml, [network] allow, can add it"
@@ -56,20 +56,20 @@ class Admission:
         """The keys of all connections."""
         return tuple(self._addresses)
 
-    def refusal(self, address: str) -> Refusal | None:
+    def refusal(self, address: str) -> NoEntry | None:
         """Why a connection from this address cannot come in; None: it can."""
         refusal = self._refusal(address)
         self.refused += refusal is not None
         return refusal
 
-    def _refusal(self, address: str) -> Refusal | None:
+    def _refusal(self, address: str) -> NoEntry | None:
         if not self._admits(address):
-            return Refusal.NETWORK
+            return NoEntry.NETWORK
         if self.connections - self.pending >= self._limits.connections:
-            return Refusal.FULL
+            return NoEntry.FULL
         most = self._limits.per_address
         if most is not None and self._per_address.get(address, 0) >= most:
-            return Refusal.ADDRESS_FULL
+            return NoEntry.ADDRESS_FULL
         return None
 
     def enter(self, key: Hashable, address: str) -> Hashable | None:

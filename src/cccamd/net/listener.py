@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Final, Protocol, cast
 
 from cccamd.errors import CccamdError
-from cccamd.net.admission import Admission, Refusal
+from cccamd.net.admission import Admission, NoEntry
 from cccamd.net.connection import peer_address
 from cccamd.net.failures import explain_listen_error
 from cccamd.wire.link import CloseReason
@@ -54,7 +54,7 @@ class Listener:
         admission: Admission,
         *,
         make_guest: Callable[[], Guest],
-        on_refused: Callable[[str, Refusal], None],
+        on_refused: Callable[[str, NoEntry], None],
         on_failure: Callable[[str, BaseException], None],
     ) -> None:
         self.admission = admission

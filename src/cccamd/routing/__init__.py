@@ -23,13 +23,14 @@ from cccamd.routing.emms import EmmGate, EmmVerdict
 from cccamd.routing.health import SourceTraits
 from cccamd.routing.ranking import Priorities, Rank, Ranked
 from cccamd.routing.router import Router, RouterSettings
-from cccamd.routing.trace import Choice, Event, Result, Step, Trace
+from cccamd.routing.trace import CardStep, Choice, Event, Result, Trace
 
 __all__ = [
     "Abandon",
     "Action",
     "Ask",
     "AskId",
+    "CardStep",
     "Choice",
     "ClientId",
     "CloneDetected",
@@ -50,7 +51,6 @@ __all__ = [
     "RouterSettings",
     "Settled",
     "SourceTraits",
-    "Step",
     "Store",
     "Trace",
     "Waiter",

@@ -40,7 +40,7 @@ class Result(Enum):
     DEADLINE = "no card answered in time"
 
 
-class Step(NamedTuple):
+class CardStep(NamedTuple):
     """Something that happened with a card."""
 
     at: float
@@ -95,13 +95,13 @@ class Trace:
         self._length = len(log)
 
     @property
-    def steps(self) -> tuple[Step | Choice, ...]:
+    def steps(self) -> tuple[CardStep | Choice, ...]:
         """What happened to this ECM until the request ended, in order.
 
         Some of it may be older than the request: many clients want the same ECM.
         """
         return tuple(
-            Step(*entry) if len(entry) == 3 else Choice(entry[0], tuple(entry[1]))
+            CardStep(*entry) if len(entry) == 3 else Choice(entry[0], tuple(entry[1]))
             for entry in self._log[: self._length]
         )
 
@@ -127,8 +127,8 @@ def describe_card(card: Card) -> str:
     )
 
 
-def _sentences(step: Step | Choice) -> Iterator[str]:
-    if isinstance(step, Step):
+def _sentences(step: CardStep | Choice) -> Iterator[str]:
+    if isinstance(step, CardStep):
         yield f"{describe_card(step.card)} {step.event.value}"
         return
     for place, ranked in enumerate(step.ranked, start=1):

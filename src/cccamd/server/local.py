@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
-from cccamd.cards import Card, CardTable, LocalCard, SourceId
+from cccamd.cards import Card, CardTable, LocalOffer, SourceId
 from cccamd.ids import Ident, ShareId, Sid
 from cccamd.localcards import CannotDecode, CardUnavailable, EmmRefused, GuardedCard, start_card
 from cccamd.net import TaskSet
@@ -132,9 +132,9 @@ class LocalCards:
         await source.card.close()
 
 
-def _announcement(card: GuardedCard) -> LocalCard:
+def _announcement(card: GuardedCard) -> LocalOffer:
     config = card.config
-    return LocalCard(
+    return LocalOffer(
         caid=config.caid,
         share_id=ShareId(1),
         reshare=config.reshare,

@@ -7,13 +7,17 @@ from itertools import count
 
 from cccamd.cards import Card
 from cccamd.facts import EcmResult
-from cccamd.ids import format_node_id
 from cccamd.routing import EmmVerdict, Result, Trace
-from cccamd.server.doorlog import DoorLog
 from cccamd.server.exchange import RESULTS
+from cccamd.server.loglines import (
+    DoorLog,
+    describe_peer,
+    describe_program,
+    describe_request,
+    shorten,
+)
 from cccamd.server.observers import Observers
 from cccamd.server.usage import ClientUsage, Totals
-from cccamd.server.words import describe_program, describe_request, shorten
 from cccamd.setup.cccamcfg import FLine
 from cccamd.values import ECM_TABLE_IDS, ControlWords, Emm, Fingerprint, Refusal, Request
 from cccamd.watch import (
@@ -76,15 +80,7 @@ class ClientRecord:
 
     def logged_in(self, peer: Peer) -> None:
         """The client has said who it is."""
-        node_id = format_node_id(peer.node_id) if peer.node_id is not None else "none"
-        self._log(
-            logging.INFO,
-            "logged in; version %s build %s, %s, node id %s",
-            peer.version,
-            peer.build,
-            peer.revision,
-            node_id,
-        )
+        self._log(logging.INFO, "logged in; %s", describe_peer(peer))
         self._context.observers.tell(
             ClientLoggedIn(
                 at=self._context.observers.now(),

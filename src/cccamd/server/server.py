@@ -15,12 +15,10 @@ from cccamd.ids import format_node_id
 from cccamd.machine import RESERVED_FILES
 from cccamd.net import Admission, AdmissionLimits, Listener, TaskSet
 from cccamd.routing import CwCache, EmmGate, LoopDetected, Priorities, Router, RouterSettings
-from cccamd.server.clones import CloneWatch
-from cccamd.server.doorlog import DoorLog
 from cccamd.server.exchange import Exchange
-from cccamd.server.failurelog import FailureLog
 from cccamd.server.infopages import InfoPages, PageSources
 from cccamd.server.local import LocalCards
+from cccamd.server.loglines import CloneWatch, DoorLog, FailureLog
 from cccamd.server.observers import Observer, Observers
 from cccamd.server.record import RecordContext
 from cccamd.server.session import ClientPort, Session, SessionContext

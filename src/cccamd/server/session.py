@@ -27,12 +27,12 @@ from cccamd.ids import ShareId
 from cccamd.net import Admission, Connected, Connection, TaskSet, comes_from
 from cccamd.routing import EmmGate, EmmVerdict, Trace, Waiter
 from cccamd.server.cardlist import CardList
-from cccamd.server.clones import CloneWatch
 from cccamd.server.exchange import Exchange
+from cccamd.server.loglines import CloneWatch
 from cccamd.server.record import ClientRecord, RecordContext
 from cccamd.setup.cccamcfg import is_open
 from cccamd.setup.logins import Account, Accounts
-from cccamd.setup.toml import Limits
+from cccamd.setup.toml import LimitsTable
 from cccamd.values import ControlWords, Emm, Refusal, Request
 from cccamd.wire.cccam import Version, parse_version
 from cccamd.wire.link import (
@@ -78,7 +78,7 @@ class SessionContext:
     clones: CloneWatch
     emm_gate: EmmGate
     tasks: TaskSet
-    limits: Limits
+    limits: LimitsTable
     minimum_client_version: Version | None
     on_failure: Callable[[str, BaseException], None]
     """Told of every error of ours; the connection that it happened in ends."""
@@ -265,6 +265,7 @@ class Session:
             return
         assert self._account is not None
         self.record.logged_in(peer)
+        self.record.said_more(peer)
         if peer.node_id is not None:
             self._context.clones.seen(peer.node_id, self.connection.address)
         self._look(self._account, peer)

@@ -14,7 +14,6 @@ from cccamd.facts import (
     HistoryReport,
     LinkState,
     Note,
-    Revision,
     ServiceId,
     Snapshot,
     SourceKind,
@@ -122,7 +121,7 @@ def _client(session: Session, names: ChannelNames) -> ClientStatus:
         port=session.connection.port,
         version=peer.version,
         build=peer.build,
-        revision=_revision(peer),
+        revision=peer.revision,
         extended=peer.extended,
         program=record.program,
         node_id=peer.node_id,
@@ -174,7 +173,7 @@ def _upstream(
         address=source.link.peer_address,
         version=peer.version,
         build=peer.build,
-        revision=_revision(peer),
+        revision=peer.revision,
         extended=peer.extended,
         program=source.program,
         node_id=peer.node_id,
@@ -189,10 +188,6 @@ def _upstream(
         group=source.upstream.group,
         rank=source.upstream.rank,
     )
-
-
-def _revision(peer: Peer) -> Revision | None:
-    return Revision(peer.revision) if peer.revision else None
 
 
 def _by_hop(cards: tuple[Card, ...]) -> Mapping[int, int]:

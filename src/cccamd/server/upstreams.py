@@ -8,13 +8,18 @@ from dataclasses import replace
 from typing import assert_never
 
 from cccamd.cards import Card, CardTable, Rejected, Rejection, SourceId
-from cccamd.ids import format_node_id, format_share_id
+from cccamd.ids import format_share_id
 from cccamd.net import Connected, Link, LinkEvent, LinkWaiting, TaskSet
 from cccamd.routing import Ask, AskId, SourceTraits
-from cccamd.server.clones import CloneWatch
 from cccamd.server.exchange import Exchange, Source
+from cccamd.server.loglines import (
+    CloneWatch,
+    describe_card,
+    describe_peer,
+    describe_program,
+    shorten,
+)
 from cccamd.server.observers import Observers
-from cccamd.server.words import describe_card, describe_program, shorten
 from cccamd.setup.logins import Upstream
 from cccamd.values import ControlWords, Emm, Offer, Refusal
 from cccamd.watch import CardsChanged, SourceDown, SourceUp
@@ -209,28 +214,21 @@ class UpstreamSource(Source):
             )
 
     def _up(self, peer: Peer) -> None:
-        node_id = format_node_id(peer.node_id) if peer.node_id is not None else "none"
-        log.info(
-            "%s: we are logged in; version %s build %s, %s, node id %s",
-            self.label,
-            peer.version,
-            peer.build,
-            peer.revision,
-            node_id,
-        )
+        log.info("%s: we are logged in; %s", self.label, describe_peer(peer))
         if peer.node_id is not None:
             self._clones.seen(peer.node_id, self.link.peer_address)
             self._table.set_node_id(self.source_id, peer.node_id)
         self.up_at, self.next_attempt_at = self._observers.now(), None
         self._told, self._too_many_told = 0, False
         self._observers.tell(SourceUp(at=self.up_at, source=self.name))
-        self._tell_traits(one_at_a_time=not peer.extended)
+        self._learn_of(peer)
 
     def _learn_of(self, peer: Peer) -> None:
-        if peer.program != self.program:
+        if peer.program and peer.program != self.program:
             self._tell("%s", describe_program(peer))
-        self.program = peer.program
-        self._tell_traits(one_at_a_time=not peer.extended)
+            self.program = peer.program
+        protocol = self.link.protocol
+        self._tell_traits(one_at_a_time=protocol is None or protocol.one_at_a_time)
 
     def _wait(self, reason: str, delay: float) -> None:
         log.warning("%s: %s; next attempt in %.1f s", self.label, reason, delay)

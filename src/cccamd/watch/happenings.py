@@ -6,7 +6,7 @@ objects. None of these ever holds a password, an ECM's bytes or a CW.
 
 from dataclasses import dataclass
 
-from cccamd.facts import EcmResult
+from cccamd.facts import EcmResult, Revision
 from cccamd.ids import Caid, Ident, NodeId, Sid
 
 
@@ -25,7 +25,7 @@ class ClientLoggedIn(Happening):
     address: str
     version: str
     build: str
-    revision: str
+    revision: Revision | None
     node_id: NodeId | None
 
 

@@ -1,6 +1,6 @@
 """Evidence from files alone: accounts, limits, and the local cards that are configured."""
 
-from cccamd.cards import CardTable, LocalCard, SourceId
+from cccamd.cards import CardTable, LocalOffer, SourceId
 from cccamd.facts import LinkState, SourceKind, SourceStatus
 from cccamd.ids import NO_NODE_ID, format_endpoint
 from cccamd.routing import Priorities
@@ -39,10 +39,10 @@ def evidence_of_files(
     )
 
 
-def local_card(entry: CardEntry) -> LocalCard:
+def local_card(entry: CardEntry) -> LocalOffer:
     """What a card of cccamd.toml is announced as, as far as it decides who sees it."""
     config = entry.config
-    return LocalCard(
+    return LocalOffer(
         caid=config.caid,
         reshare=config.reshare,
         providers=tuple(Provider(ident) for ident in config.providers),

@@ -5,7 +5,7 @@ from typing import Final
 
 from cccamd.cards import Card
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_service
-from cccamd.routing import Choice, Event, Rank, Ranked, Result, Step, Trace
+from cccamd.routing import CardStep, Choice, Event, Rank, Ranked, Result, Trace
 from cccamd.why.answer import EcmStory, StoryCard, StoryStep
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.recent import TracedEcm
@@ -44,7 +44,7 @@ class _Narrator:
         self._evidence = evidence
         steps = trace.steps
         self._choices = [step for step in steps if isinstance(step, Choice)]
-        self._steps = [step for step in steps if isinstance(step, Step)]
+        self._steps = [step for step in steps if isinstance(step, CardStep)]
 
     def tell(self, ecm: TracedEcm) -> EcmStory:
         trace = self._trace
@@ -73,7 +73,7 @@ class _Narrator:
         words = f"CAID {format_caid(card.caid)}, hop {card.hop}"
         return StoryCard(source=self._name(card), card=words, text=text)
 
-    def _tell_step(self, step: Step) -> StoryStep:
+    def _tell_step(self, step: CardStep) -> StoryStep:
         return StoryStep(
             milliseconds=1000 * (step.at - self._trace.asked_at),
             source=self._name(step.card),

@@ -30,6 +30,7 @@ from enum import Enum, IntEnum
 from typing import NamedTuple, Protocol, TypeVar
 
 from cccamd.errors import CccamdError
+from cccamd.facts import Revision
 from cccamd.ids import NodeId, ShareId
 from cccamd.values import ControlWords, Emm, Offer, Refusal, Request
 
@@ -90,8 +91,8 @@ class Peer:
     """8 bytes that name one running program, in protocols that know such a thing."""
     version: str = ""
     build: str = ""
-    revision: str = ""
-    """Of the protocol, as people call it: `v1`, `v2`."""
+    revision: Revision | None = None
+    """Of the protocol, where it has more than one."""
     program: str = ""
     """What it calls itself."""
     extended: bool = False

@@ -106,7 +106,9 @@ class Scribe:
 
     def _log_in(self, login: ClientLoggedIn) -> list[Entry]:
         client = self._clients[login.account] = _Client(login.address, login.at)
-        text = f"version {login.version} build {login.build}, {login.revision}"
+        text = f"version {login.version} build {login.build}"
+        if login.revision is not None:
+            text += f", {login.revision.value}"
         if login.node_id is not None:
             text += f", node id {format_node_id(login.node_id)}"
         return [

@@ -47,7 +47,6 @@ from cccamd.wire.cccam.versions import (
     BUILDS,
     DEFAULT_VERSION,
     Capabilities,
-    Revision,
     Version,
     parse_version,
 )
@@ -77,7 +76,6 @@ __all__ = [
     "MalformedError",
     "MalformedReceived",
     "PartnerText",
-    "Revision",
     "ServerData",
     "ServerProtocol",
     "Target",

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
+from cccamd.facts import Revision
 from cccamd.ids import NodeId
 from cccamd.values import CW_LENGTH, ControlWords, Emm, Refusal, Request
 from cccamd.wire.cccam.controlwords import mask, without_signed_shift
@@ -55,7 +56,6 @@ from cccamd.wire.cccam.versions import (
     BUILDS,
     DEFAULT_VERSION,
     Capabilities,
-    Revision,
     Version,
     shared_revision,
 )
@@ -150,7 +150,7 @@ class ClientProtocol(Endpoint[ClientEvent]):
             node_id=server.node_id,
             version=server.version,
             build=server.build,
-            revision=self.revision.value,
+            revision=self.revision,
             program=self._partner_program,
             extended=self.extended,
             capabilities=self.capabilities.names,

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from hmac import compare_digest
 from typing import Final
 
+from cccamd.facts import Revision
 from cccamd.ids import NodeId, ShareId
 from cccamd.values import CW_LENGTH, ControlWords, Offer, Refusal
 from cccamd.wire.cccam.controlwords import mask
@@ -48,7 +49,6 @@ from cccamd.wire.cccam.versions import (
     DEFAULT_VERSION,
     TVHEADEND_BUILD,
     Capabilities,
-    Revision,
     Version,
     shared_revision,
 )
@@ -145,7 +145,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
             node_id=client.node_id,
             version=client.version,
             build=client.build,
-            revision=self.revision.value,
+            revision=self.revision,
             program=self._partner_program,
             extended=self.extended,
             capabilities=self.capabilities.names,

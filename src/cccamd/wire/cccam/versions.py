@@ -3,8 +3,10 @@
 Source: docs/protocol.md sections 6, 9, 11 and 13.
 """
 
-from enum import Enum, Flag, auto
+from enum import Flag, auto
 from typing import NamedTuple
+
+from cccamd.facts import Revision
 
 
 class Version(NamedTuple):
@@ -62,13 +64,6 @@ class Capabilities(Flag):
 
 
 ALL_CAPABILITIES = Capabilities.EXT | Capabilities.SID | Capabilities.SLP
-
-
-class Revision(Enum):
-    """What people call the protocol: "v1", or "v2" from 2.2.0 on."""
-
-    V1 = "v1"
-    V2 = "v2"
 
 
 def shared_revision(ours: Version, theirs: Version | None) -> Revision:

@@ -1,0 +1,160 @@
+"""The lines of the log: names for cards, requests and peers; causes that are told, and counted."""
+
+import asyncio
+import logging
+import traceback
+from typing import Any, Final
+
+from cccamd.ids import (
+    NodeId,
+    format_caid,
+    format_ident,
+    format_node_id,
+    format_service,
+    format_share_id,
+)
+from cccamd.net import NoEntry
+from cccamd.routing import CloneDetector
+from cccamd.values import Offer, Request
+from cccamd.watch import Throttle
+from cccamd.wire.link import Closed, Peer
+
+
+def describe_card(card: Offer) -> str:
+    """`card 0000006A 0B00:030B00 hop 1 reshare 2`."""
+    idents = ",".join(format_ident(provider.ident) for provider in card.providers) or "-"
+    name = f"card {format_share_id(card.share_id)} {format_caid(card.caid)}:{idents}"
+    return f"{name} hop {card.hop} reshare {card.reshare}"
+
+
+def describe_request(request: Request) -> str:
+    """`0B00:030B00:1D80 (share 0000006A, 150 bytes)`."""
+    service = format_service(request.caid, request.ident, request.sid)
+    return f"{service} (share {format_share_id(request.share_id)}, {len(request.section)} bytes)"
+
+
+TEXT_LIMIT = 80
+
+
+def shorten(text: str) -> str:
+    """Cut what a peer says to what fits into a line."""
+    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "..."
+
+
+def describe_peer(peer: Peer) -> str:
+    """`version 2.3.0 build 3367, v2, node id 380ceca0f39150d3`; what it has not is left out."""
+    parts = [
+        f"version {peer.version} build {peer.build}" if peer.version or peer.build else "",
+        peer.revision.value if peer.revision is not None else "",
+        f"node id {format_node_id(peer.node_id)}" if peer.node_id is not None else "",
+    ]
+    return ", ".join(part for part in parts if part) or "it says nothing of itself"
+
+
+def describe_program(peer: Peer) -> str:
+    """`is OSCam v1.20, capabilities EXT SID SLP`."""
+    capabilities = " ".join(peer.capabilities) or "none"
+    return f"is {shorten(peer.program) or 'a program without a name'}, capabilities {capabilities}"
+
+
+log = logging.getLogger("cccamd.server")
+
+
+class CloneWatch:
+    """The detector with a voice."""
+
+    def __init__(self, own_node_id: NodeId) -> None:
+        self._detector = CloneDetector(own_node_id)
+        self._own_node_id = own_node_id
+
+    def seen(self, node_id: NodeId, address: str) -> None:
+        """A peer says that this is its node id."""
+        clone = self._detector.seen(node_id, address)
+        if clone is None:
+            return
+        addresses = " and ".join(clone.addresses)
+        if node_id == self._own_node_id:
+            what = "has the node id of this server: one was copied from the other"
+        else:
+            what = "have the same node id: one was copied from the other"
+        log.warning(
+            "%s %s (%s); delete the node id file of one of them",
+            addresses,
+            what,
+            format_node_id(node_id),
+        )
+
+    def gone(self, node_id: NodeId, address: str) -> None:
+        """A peer has left."""
+        self._detector.gone(node_id, address)
+
+
+login_log = logging.getLogger("cccamd.login")
+"""LOG WARNINGS writes these lines to a file of their own."""
+
+OTHER_CALLERS: Final = ("many other addresses", "various reasons")
+
+
+class DoorLog:
+    """Names address and reason of each failed login, and counts them when they are many."""
+
+    def __init__(self) -> None:
+        self._throttle = Throttle(others=OTHER_CALLERS)
+        self._loop = asyncio.get_running_loop()
+
+    def refused(self, address: str, refusal: NoEntry) -> None:
+        """A connection was closed before the first byte."""
+        if self._throttle.admits((address, refusal.value), self._loop.time()):
+            login_log.warning("%s: not let in: %s", address, refusal.value)
+
+    def failed(self, name: str, address: str, closed: Closed) -> None:
+        """A connection ended before its login did."""
+        if self._throttle.admits((address, closed.reason.value), self._loop.time()):
+            login_log.warning("%s: no login: %s", name, closed)
+
+    def sum_up(self) -> None:
+        """Tell how many more there were."""
+        for (address, reason), count in self._throttle.ended(self._loop.time()):
+            login_log.warning("%s: %d more within a minute: %s", address, count, reason)
+
+
+_OTHER_PLACES: Final = "errors in many other places"
+
+
+class FailureLog:
+    """Tells what failed, why, and where in the program; no traceback reaches a person.
+
+    Everything that calls into sessions, cards, links and pages reports here what they raise:
+    an error of ours may cost whoever it happened to, and nobody else.
+    """
+
+    def __init__(self) -> None:
+        self._throttle = Throttle(others=_OTHER_PLACES)
+        self._loop = asyncio.get_running_loop()
+
+    def report(self, name: str, error: BaseException) -> None:
+        """`name` says what was being done, or for whom."""
+        place = _place(error)
+        what = f"{type(error).__name__}{place}"
+        if self._throttle.admits(what, self._loop.time()):
+            log.error("internal error in %s: %s: %s", name, what, error)
+            log.debug("it happened here:", exc_info=error)
+
+    def report_from_loop(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What the event loop itself has to report."""
+        message = str(context.get("message", "the event loop"))
+        self.report("the event loop", context.get("exception") or RuntimeError(message))
+
+    def sum_up(self) -> None:
+        """Tell how many more there were."""
+        for what, count in self._throttle.ended(self._loop.time()):
+            log.error("internal error: %d more within a minute: %s", count, what)
+
+
+def _place(error: BaseException) -> str:
+    """` in session.py:120`; empty for an error that was never raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return ""
+    last = frames[-1]
+    return f" in {last.filename.rpartition('/')[2]}:{last.lineno}"
