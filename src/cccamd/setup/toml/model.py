@@ -104,7 +104,7 @@ class NetworkTable(Table):
         return AllowedNetworks(self.allow)
 
 
-class Limits(Table):
+class LimitsTable(Table):
     """`[limits]`: how long we wait, and how much we keep. None: no bound of its own."""
 
     login_timeout: float = _seconds(LOGIN_TIMEOUT, 1, 120)
@@ -241,7 +241,7 @@ class TomlConfig:
     places: Mapping[str, Place] = field(default_factory=dict)
     """Where the `[[tables]]` stand that are used, by their headings in messages."""
     network: NetworkTable = field(default_factory=NetworkTable)
-    limits: Limits = field(default_factory=Limits)
+    limits: LimitsTable = field(default_factory=LimitsTable)
     server: ServerTable = field(default_factory=ServerTable)
     cache: CacheTable = field(default_factory=CacheTable)
     routing: RoutingTable = field(default_factory=RoutingTable)
