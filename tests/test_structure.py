@@ -83,6 +83,7 @@ _CITED = re.compile(
     rf"docs/(?P<file>[\w/.-]+\.(?:md|json))"
     rf"(?:,? sections? (?P<sections>{_NUMBER}(?:(?:, | and | to ){_NUMBER})*))?"
 )
+_SOURCE = re.compile(r"\b(?:src/cccamd|tests|bench|scripts)/[\w/.-]+\.\w+")
 _HEADING = re.compile(r"^(?:#+ (?P<number>[0-9][0-9.]*)|(?P<item>[0-9]+)\.) ", re.MULTILINE)
 
 
@@ -97,10 +98,18 @@ def sections_of(document: Path) -> set[str]:
     return found
 
 
-def test_every_document_and_section_that_is_cited_exists() -> None:
-    texts = [*FILES, *Path(__file__).parent.rglob("*.py"), *DOCS.rglob("*.md")]
+def test_every_file_and_section_that_is_cited_exists() -> None:
+    project = DOCS.parent
+    texts = [
+        *FILES,
+        *Path(__file__).parent.rglob("*.py"),
+        *DOCS.rglob("*.md"),
+        project / "README.md",
+    ]
     cited = 0
     for path in texts:
+        for source in _SOURCE.findall(path.read_text()):
+            assert (project / source).exists(), f"{path} cites {source}"
         for citation in _CITED.finditer(" ".join(path.read_text().split())):
             document = DOCS / citation["file"]
             assert document.exists(), f"{path} cites {document.name}"

@@ -12,7 +12,7 @@ from cccamd.cards import SourcePolicy
 from cccamd.localcards import CardOptions
 from cccamd.localcards.kinds import FixedCard, TestCard
 from cccamd.routing import CwCache, RouterSettings
-from cccamd.setup.toml import Limits, TomlConfig, parse
+from cccamd.setup.toml import LimitsTable, TomlConfig, parse
 from cccamd.wire.cccam import Version
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cccamd.toml.md"
@@ -34,7 +34,7 @@ def test_the_documented_example() -> None:
     assert parsed.problems == ()
     config = parsed.config
     assert config.network.allowed.admits("203.0.113.200")
-    assert config.limits == Limits(max_connections_per_address=20)
+    assert config.limits == LimitsTable(max_connections_per_address=20)
     assert [(account.user, str(account.cccversion)) for account in config.accounts] == [
         ("anna", "2.0.11")
     ]

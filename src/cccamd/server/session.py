@@ -32,7 +32,7 @@ from cccamd.server.loglines import CloneWatch
 from cccamd.server.record import ClientRecord, RecordContext
 from cccamd.setup.cccamcfg import is_open
 from cccamd.setup.logins import Account, Accounts
-from cccamd.setup.toml import Limits
+from cccamd.setup.toml import LimitsTable
 from cccamd.values import ControlWords, Emm, Refusal, Request
 from cccamd.wire.cccam import Version, parse_version
 from cccamd.wire.link import (
@@ -78,7 +78,7 @@ class SessionContext:
     clones: CloneWatch
     emm_gate: EmmGate
     tasks: TaskSet
-    limits: Limits
+    limits: LimitsTable
     minimum_client_version: Version | None
     on_failure: Callable[[str, BaseException], None]
     """Told of every error of ours; the connection that it happened in ends."""

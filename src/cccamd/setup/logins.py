@@ -9,7 +9,7 @@ from cccamd.setup.cccamcfg import (
     Config,
     FLine,
 )
-from cccamd.setup.toml import Limits, TomlConfig
+from cccamd.setup.toml import LimitsTable, TomlConfig
 from cccamd.wire.cccam import Version
 
 
@@ -65,7 +65,7 @@ class Upstream:
     line: CLine
     version: Version
     """What we announce to it."""
-    limits: Limits = field(repr=False)
+    limits: LimitsTable = field(repr=False)
     policy: SourcePolicy
     group: str = ""
     """Upstreams of one group stand in for each other; empty: none does."""

@@ -6,8 +6,7 @@ from typing import TypeVar
 
 from cccamd.ids import bare_decimal, bare_hex
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
-from cccamd.setup.cccamcfg.lexer import Token
-from cccamd.setup.cccamcfg.limits import (
+from cccamd.setup.cccamcfg.groups import (
     Group,
     Shape,
     read_frame,
@@ -17,6 +16,7 @@ from cccamd.setup.cccamcfg.limits import (
     refuse_surplus_groups,
     warn_many_hops,
 )
+from cccamd.setup.cccamcfg.lexer import Token
 from cccamd.setup.cccamcfg.login_fields import (
     check_user,
     note_credentials,

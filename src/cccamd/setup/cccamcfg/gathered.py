@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from cccamd.ids import LoginKey
-from cccamd.setup.cccamcfg.c_line import read_c_line
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes
 from cccamd.setup.cccamcfg.directives import Implemented, Value
 from cccamd.setup.cccamcfg.f_line import read_f_line
 from cccamd.setup.cccamcfg.lexer import Token
 from cccamd.setup.cccamcfg.model import CLine, Codec, FLine, NLine, Settings, UnsupportedLine
-from cccamd.setup.cccamcfg.n_line import read_n_line
+from cccamd.setup.cccamcfg.upstream_lines import read_c_line, read_n_line
 from cccamd.setup.files import Place
 
 

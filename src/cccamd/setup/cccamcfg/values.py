@@ -10,8 +10,8 @@ from typing import NoReturn
 from cccamd.cards import Limit
 from cccamd.ids import PORT_LIMIT, Caid, Ident, NodeId, bare_decimal, bare_node_id
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError, quoted
+from cccamd.setup.cccamcfg.groups import read_limit, read_shape, refuse_surplus_groups
 from cccamd.setup.cccamcfg.lexer import Token
-from cccamd.setup.cccamcfg.limits import read_limit, read_shape, refuse_surplus_groups
 
 _SWITCH_WORDS = {"yes": True, "1": True, "no": False, "0": False}
 _LOOSE_SWITCH_WORDS = {"on": True, "true": True, "off": False, "false": False}

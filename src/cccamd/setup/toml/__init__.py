@@ -3,7 +3,7 @@
 from cccamd.setup.toml.model import (
     FILE_NAME,
     CardEntry,
-    Limits,
+    LimitsTable,
     LogTable,
     TomlConfig,
 )
@@ -14,7 +14,7 @@ __all__ = [
     "FILE_NAME",
     "AllowedNetworks",
     "CardEntry",
-    "Limits",
+    "LimitsTable",
     "LogTable",
     "ParsedToml",
     "TomlConfig",

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from cccamd.ids import PORT_LIMIT, LoginKey, host_key, login_key, parse_address
+from cccamd.ids import PORT_LIMIT, USER_LENGTH, LoginKey, host_key, login_key, parse_address
 from cccamd.localcards import CardConfig, CardOptions, LocalCard
 from cccamd.setup.files import Place
 from cccamd.setup.toml.networks import AllowedNetworks, Network, parse_network
@@ -27,7 +27,6 @@ from cccamd.wire.cccam import (
     DEFAULT_VERSION,
     LOGIN_TIMEOUT,
     QUEUE_LIMIT,
-    USER_LENGTH,
     Version,
     parse_version,
 )
@@ -104,7 +103,7 @@ class NetworkTable(Table):
         return AllowedNetworks(self.allow)
 
 
-class Limits(Table):
+class LimitsTable(Table):
     """`[limits]`: how long we wait, and how much we keep. None: no bound of its own."""
 
     login_timeout: float = _seconds(LOGIN_TIMEOUT, 1, 120)
@@ -241,7 +240,7 @@ class TomlConfig:
     places: Mapping[str, Place] = field(default_factory=dict)
     """Where the `[[tables]]` stand that are used, by their headings in messages."""
     network: NetworkTable = field(default_factory=NetworkTable)
-    limits: Limits = field(default_factory=Limits)
+    limits: LimitsTable = field(default_factory=LimitsTable)
     server: ServerTable = field(default_factory=ServerTable)
     cache: CacheTable = field(default_factory=CacheTable)
     routing: RoutingTable = field(default_factory=RoutingTable)

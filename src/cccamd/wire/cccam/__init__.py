@@ -15,7 +15,6 @@ from cccamd.wire.cccam.events import (
 from cccamd.wire.cccam.frames import PAYLOAD_LIMIT, Command
 from cccamd.wire.cccam.handshake import (
     SEED_RANDOM_LENGTH,
-    USER_LENGTH,
     is_original_seed,
     is_partner_seed,
 )
@@ -64,7 +63,6 @@ __all__ = [
     "QUEUE_LIMIT",
     "SEED_RANDOM_LENGTH",
     "SIDS_LIMIT",
-    "USER_LENGTH",
     "Caller",
     "Capabilities",
     "ChallengeReceived",
