@@ -150,7 +150,7 @@ def test_what_is_due_at_the_same_time_is_done_in_the_order_it_came(desk: Desk) -
 
 def test_a_question_that_is_never_answered_is_forgotten(desk: Desk) -> None:
     desk.upstream("a")
-    ask = asked(desk.request("anna", 0.0))
+    ask = asked(desk.request("anna", 1.0))
     assert [type(action) for _, action in desk.wait(60.0)] == [Refuse, Abandon]
     assert desk.router.usual(ask.source, 60.0) == 10.0
     assert desk.wrong(ask, 60.0) == []
@@ -268,6 +268,7 @@ def test_all_refused_is_refused_at_once_until_the_pause_is_over_and_pauses_grow(
             actions = desk.wrong(asked(actions), now)
         else:
             assert refused(actions).trace.result is Result.RESTING
+            assert not desk.router._flights, "nobody waits for it"
         assert refused(actions).refusal is Refusal.CANNOT_DECODE
         now += 10.0
     gaps = [later - earlier for earlier, later in pairwise(asked_at)]
