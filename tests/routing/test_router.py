@@ -51,6 +51,15 @@ def test_one_question_for_many_and_then_the_cache(desk: Desk) -> None:
     assert isinstance(asked(desk.request("dan", 15.2)), Ask)
 
 
+def test_an_ecm_has_one_name_for_all_who_want_it(desk: Desk) -> None:
+    desk.upstream("a")
+    asked(desk.request("anna", 0.0))
+    asked(desk.request("ben", 0.0, number=1))
+    names = [desk.router.fingerprint_of(desk.requests[waiter]) for waiter in ("anna", "ben")]
+    assert names[0] != names[1]
+    assert set(desk.router._flights) == set(names)
+
+
 def test_many_wait_for_one_source_although_there_are_others(desk: Desk) -> None:
     desk.upstream("a")
     desk.upstream("b", "c")
