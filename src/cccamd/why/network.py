@@ -7,7 +7,7 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import Final
 
-from cccamd.facts import SourceStatus
+from cccamd.facts import OVERLOADED_SECONDS, SLOW_SECONDS, SourceStatus
 from cccamd.machine import Addresses
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.finding import count, listed, milliseconds
@@ -37,9 +37,6 @@ UNSTEADY: Final = 0.020
 LOST: Final = 0.9
 """A connection that takes so many seconds longer than the others lost its first packet: it is
 repeated after one second."""
-GOOD: Final = 0.5
-"""Seconds; up to here a picture does not stutter."""
-OVERLOADED: Final = 1.5
 GIVEN_UP: Final = 3.0
 """Seconds after which the first receivers no longer wait."""
 ENOUGH: Final = 20
@@ -198,10 +195,10 @@ def _judge_answers(source: SourceStatus) -> Diagnosis:
     if usual > GIVEN_UP:
         change = "Find a faster source; this one is no help."
         return times(Grade.WARNING, "too-slow", f"{text}: receivers have given up by then", change)
-    if usual >= OVERLOADED:
+    if usual >= OVERLOADED_SECONDS:
         change = "Ask its owner to take clients off it, or add a second source for these channels."
         return times(Grade.WARNING, "overloaded", f"{text}: it is overloaded", change)
-    if usual > GOOD:
+    if usual > SLOW_SECONDS:
         change = "Good is up to 500 ms. Look at its round trip above; then at its load."
         return times(Grade.ADVICE, "slow", f"{text}: slow, pictures may stutter", change)
     return times(Grade.OK, "answers", f"{text}: good")
