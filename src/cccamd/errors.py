@@ -14,7 +14,6 @@ CccamdError                         anything a person may be shown as one clear 
 |-- EmmRefused                      a card: this EMM changed nothing      (cccamd.localcards)
 |-- CardKindError                   an installed kind of card is broken   (cccamd.localcards)
 |-- JournalError                    the journal cannot be used            (cccamd.watch.journal)
-|-- NotAnExplanationError           something else answered `explain`     (cccamd.why)
 |-- NoAnswer                        a running server cannot be asked      (cccamd.cli.webreader)
 |-- StorageError                    a card's key file                     (cccamd.lab.storage)
 |-- CasError                        the open test CAS                     (cccamd.lab.cas)
@@ -29,7 +28,6 @@ MalformedError          bytes that are no message          (cccamd.wire.cccam.cu
 OversizedFrameError     a frame that nobody would send     (cccamd.wire.cccam.frames)
 LineRefusedError        a line of CCcam.cfg                (cccamd.setup.cccamcfg.diagnostics)
 NoTime                  a time server                      (cccamd.machine.clock)
-StatusUnavailable       a running server, for the doctor   (cccamd.doctor.running)
 """
 
 

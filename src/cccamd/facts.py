@@ -324,8 +324,8 @@ class SourceStatus(Fact):
     answered: int = 0
     """With a CW."""
     usual_seconds: float | None = None
-    """The time within which nearly all its last answers came: what the router goes by. null: it
-    was asked nothing for five minutes."""
+    """The time within which nearly all its last answers came, or were given up: what the router
+    goes by. null: it was asked nothing for five minutes."""
     uses: tuple[ShareUse, ...] = ()
     group: str = ""
     """The standby group it belongs to, or empty."""

@@ -45,6 +45,8 @@ SHARED_NODE_IDS: Final = frozenset({NO_NODE_ID, NodeId(bytes.fromhex("0000000054
 """Node ids that name nobody: every tvheadend whose owner set none sends one of these."""
 
 PORT_LIMIT: Final = 65535
+USER_LENGTH: Final = 20
+"""Bytes of a user name at most (docs/protocol.md section 4)."""
 
 IpAddress = IPv4Address | IPv6Address
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -105,6 +106,14 @@ async def test_what_is_told_begins_with_connected_and_ends_with_closed_once() ->
         ]
         assert side.ends == 1
         assert not side.failures
+
+
+async def test_what_the_system_says_of_a_broken_connection_is_kept() -> None:
+    async with joined() as (side, peer):
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()  # a reset
+        await until(lambda: side.ends > 0)
+        assert side.told[-1] == Closed(CloseReason.PEER_CLOSED, "Connection reset by peer")
 
 
 async def test_after_close_the_peer_is_not_heard_any_more() -> None:

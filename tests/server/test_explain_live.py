@@ -18,8 +18,7 @@ from laboratory import (
     setup,
 )
 
-from cccamd.cli.explain import ask as ask_server
-from cccamd.cli.webreader import WebAddress
+from cccamd.cli.webreader import WebAddress, read_explanation
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.net import ConnectError
 from cccamd.values import Refusal
@@ -297,7 +296,7 @@ async def test_the_command_is_answered_by_the_running_server() -> None:
         assert await ask(client, b"\x80web") == expected_cw(b"\x80web")
         question = Question(account="anna", caid=Caid(0x7F00), ident=Ident(0x0A), sid=Sid(1))
         address = WebAddress(url=f"http://{HOST}:{port}")
-        answer = await asyncio.to_thread(ask_server, question, address)
+        answer = await asyncio.to_thread(read_explanation, address, question)
         assert answer.live
         assert answer.cards == lab.server.explain(question).cards
         assert "anna can use 1 of 1 card; its last ECM was answered by test1" in answer.summary

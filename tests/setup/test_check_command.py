@@ -127,3 +127,12 @@ def test_a_file_that_is_named_and_not_there_is_told(tmp_path: Path) -> None:
     assert f"stdin:2:18: hint: {tmp_path}/none: there is no such file" in result.stdout
     assert result.exit_code == 0
     assert "none" not in run_on("F: anna secret\n").stdout
+
+
+def test_a_colon_that_is_missing_and_an_equals_sign() -> None:
+    told = run_on("GLOBAL LIMITS = { 0b00:0:1 }\nF x topsecret 1 0 0\n")
+    assert "stdin:2:2: error E202: no ':' behind F\n" in told.stdout
+    assert "help: write F: and then the value" in told.stdout
+    assert "stdin:1:15: warning W105" in told.stdout
+    assert "topsecret" not in told.stdout
+    assert told.exit_code == 1

@@ -12,24 +12,24 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from cccamd import PROGRAM
-from cccamd.cli.terminal import plain
-from cccamd.doctor import Finding, Request, Verdict, examine, worst
+from cccamd.cli.command import plain
+from cccamd.cli.looking import Wish, look
 from cccamd.setup.nodeid import default_path
+from cccamd.why import Diagnosis, Grade, examine, worst
 
 _STYLES: Final = {
-    Verdict.OK: Style(color="green"),
-    Verdict.NOT_CHECKED: Style(dim=True),
-    Verdict.ADVICE: Style(color="cyan"),
-    Verdict.WARNING: Style(color="yellow", bold=True),
-    Verdict.FAILURE: Style(color="red", bold=True),
+    Grade.OK: Style(color="green"),
+    Grade.NOT_CHECKED: Style(dim=True),
+    Grade.ADVICE: Style(color="cyan"),
+    Grade.WARNING: Style(color="yellow", bold=True),
+    Grade.FAILURE: Style(color="red", bold=True),
 }
 _WORDS: Final = {
-    Verdict.FAILURE: ("failure", "failures"),
-    Verdict.WARNING: ("warning", "warnings"),
-    Verdict.ADVICE: ("piece of advice", "pieces of advice"),
-    Verdict.OK: ("ok", "ok"),
-    Verdict.NOT_CHECKED: ("not checked", "not checked"),
+    Grade.FAILURE: ("failure", "failures"),
+    Grade.WARNING: ("warning", "warnings"),
+    Grade.ADVICE: ("piece of advice", "pieces of advice"),
+    Grade.OK: ("ok", "ok"),
+    Grade.NOT_CHECKED: ("not checked", "not checked"),
 }
 _WIDTH_OF_FILES: Final = 100
 """Columns where there is no terminal to ask."""
@@ -84,23 +84,22 @@ def doctor(
 
     Exit status, by the worst verdict: 0 ok or advice, 1 warning, 2 failure.
     """
-    request = Request(
+    wish = Wish(
         config=config,
         toml=toml,
         node_id=node_id or default_path(),
         ntp_servers=tuple(ntp or ()),
         offline=offline,
-        program=f"{PROGRAM} doctor",
     )
     if as_data:
-        findings = examine(request)
-        typer.echo(json.dumps(_as_json(findings), indent=2))
+        found = list(examine(look(wish)))
+        typer.echo(json.dumps(_as_json(found), indent=2))
     else:
         console = _console()
         with console.status("Looking at everything; some waits take seconds ..."):
-            findings = examine(request)
-        _show(findings, console)
-    raise typer.Exit(worst(findings).exit_status)
+            found = list(examine(look(wish)))
+        _show(found, console)
+    raise typer.Exit(worst(found).exit_status)
 
 
 def _console() -> Console:
@@ -108,7 +107,7 @@ def _console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=_WIDTH_OF_FILES)
 
 
-def _as_json(findings: Sequence[Finding]) -> dict[str, Any]:
+def _as_json(findings: Sequence[Diagnosis]) -> dict[str, Any]:
     return {
         "verdict": worst(findings).value,
         "exit_status": worst(findings).exit_status,
@@ -116,8 +115,9 @@ def _as_json(findings: Sequence[Finding]) -> dict[str, Any]:
             {
                 "check": found.check.value,
                 "subject": found.subject,
-                "verdict": found.verdict.value,
-                "evidence": found.evidence,
+                "code": found.finding.code,
+                "verdict": found.grade.value,
+                "evidence": found.finding.text,
                 "advice": found.advice,
                 "more": list(found.more),
             }
@@ -126,29 +126,29 @@ def _as_json(findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def _show(findings: Sequence[Finding], console: Console) -> None:
+def _show(findings: Sequence[Diagnosis], console: Console) -> None:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True)
     grid.add_column(ratio=1, overflow="fold")
     for found in findings:
-        verdict = Text(found.verdict.value, style=_STYLES[found.verdict])
-        grid.add_row(verdict, Text(found.check.value), _body(found))
+        grade = Text(found.grade.value, style=_STYLES[found.grade])
+        grid.add_row(grade, Text(found.check.value), _body(found))
     console.print(grid)
     console.print()
     console.print(_summary(findings))
 
 
-def _body(found: Finding) -> Table:
+def _body(found: Diagnosis) -> Table:
     """Evidence, what to do, and the small print."""
     subject = f"{plain(found.subject)}: " if found.subject else ""
     evidence = Text(subject, style=Style(bold=True))
-    evidence.append(plain(found.evidence), style=Style(bold=False))
+    evidence.append(plain(found.finding.text), style=Style(bold=False))
     body = Table.grid()
     body.add_row(evidence)
     if found.advice:
         body.add_row(
-            _hanging("-> ", Text(plain(found.advice), Style(bold=True)), _STYLES[found.verdict])
+            _hanging("-> ", Text(plain(found.advice), Style(bold=True)), _STYLES[found.grade])
         )
     for line in found.more:
         body.add_row(_hanging("   ", Text(plain(line)), Style(dim=True)))
@@ -165,16 +165,16 @@ def _hanging(mark: str, text: Text, style: Style) -> Table:
     return row
 
 
-def _summary(findings: Sequence[Finding]) -> Text:
-    numbers = Counter(found.verdict for found in findings)
+def _summary(findings: Sequence[Diagnosis]) -> Text:
+    numbers = Counter(found.grade for found in findings)
     counts = ", ".join(
-        f"{numbers[verdict]} {words[numbers[verdict] != 1]}"
-        for verdict, words in _WORDS.items()
-        if numbers[verdict]
+        f"{numbers[grade]} {words[numbers[grade] != 1]}"
+        for grade, words in _WORDS.items()
+        if numbers[grade]
     )
-    verdict = worst(findings)
-    if verdict.exit_status:
-        first = next(found for found in findings if found.verdict is verdict)
+    grade = worst(findings)
+    if grade.exit_status:
+        first = next(found for found in findings if found.grade is grade)
         about = " ".join(filter(None, (first.check.value, plain(first.subject))))
         counts += f". Begin with: {about}."
-    return Text(counts, style=_STYLES[verdict])
+    return Text(counts, style=_STYLES[grade])

@@ -6,25 +6,19 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlencode
 
 import typer
 
-from cccamd.cli.command import hex_option
+from cccamd.cli.command import failing_plainly, hex_option, plain
 from cccamd.cli.webreader import (
     NoAnswer,
-    WebAddress,
     address_of_config,
-    not_cccamd,
-    read_api,
+    read_explanation,
 )
 from cccamd.ids import (
     Caid,
     Ident,
     Sid,
-    format_caid,
-    format_ident,
-    format_sid,
     parse_caid,
     parse_ident,
     parse_sid,
@@ -34,11 +28,9 @@ from cccamd.setup.files import ConfigFileError
 from cccamd.setup.setup import Setup, load_setup
 from cccamd.why import (
     Explanation,
-    NotAnExplanationError,
     Question,
     as_json,
     evidence_of_files,
-    from_json,
     report_lines,
 )
 from cccamd.why import explain as make_explanation
@@ -75,22 +67,21 @@ def explain(
         ident=None if provider is None else Ident(provider),
         sid=None if sid is None else Sid(sid),
     )
-    try:
+    with failing_plainly("explain", ConfigFileError, status=EXIT_UNREADABLE):
         setup = load_setup(config, toml)
-        explanation, where = _explain(question, setup, config)
-    except ConfigFileError as error:
-        typer.echo(f"cccamd explain: {error}", err=True)
-        raise typer.Exit(EXIT_UNREADABLE) from None
+        explanation, where = _explain(question, setup, config, toml)
     _print(explanation, where, troubles=_troubles(setup), as_data=as_data)
     usable = any(card.usable for card in explanation.cards)
     raise typer.Exit(EXIT_WELL if usable else EXIT_NOTHING)
 
 
-def _explain(question: Question, setup: Setup, config: Path | None) -> tuple[Explanation, str]:
+def _explain(
+    question: Question, setup: Setup, config: Path | None, toml: Path | None
+) -> tuple[Explanation, str]:
     """Ask the running server, or else the files; say which it was."""
     try:
-        address = address_of_config(config)
-        return ask(question, address), f"as the server at {address.url} sees it"
+        address = address_of_config(config, toml)
+        return read_explanation(address, question), f"as the server at {address.url} sees it"
     except NoAnswer as reason:
         where = f"{reason}\nThis is what the files say; `cccamd doctor` looks for the cause."
         return explain_files(question, setup), where
@@ -102,48 +93,18 @@ def _print(explanation: Explanation, where: str, *, troubles: Iterable[str], as_
         return
     typer.echo(_sentence(where))
     for text in troubles:
-        typer.echo(f"the server does not start with these files: {_printable(text)}")
+        typer.echo(f"the server does not start with these files: {plain(text)}")
     typer.echo()
     for line in report_lines(explanation, when=_time_of_day):
-        typer.echo(_printable(line))
+        typer.echo(plain(line))
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)
-
-
 def _time_of_day(at: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(at))
-
-
-# The running server.
-
-
-def ask(question: Question, address: WebAddress) -> Explanation:
-    """Ask the server on this machine.
-
-    Raises:
-        NoAnswer: it does not answer, or something else does.
-    """
-    try:
-        return from_json(read_api(address, _path(question)))
-    except NotAnExplanationError:
-        raise NoAnswer(not_cccamd(address)) from None
-
-
-def _path(question: Question) -> str:
-    query = {"account": question.account or ""}
-    if question.caid is not None:
-        query["caid"] = format_caid(question.caid)
-    if question.ident is not None:
-        query["ident"] = format_ident(question.ident)
-    if question.sid is not None:
-        query["sid"] = format_sid(question.sid)
-    return f"/api/explain?{urlencode(query)}"
 
 
 # The files alone.

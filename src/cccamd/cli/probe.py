@@ -14,6 +14,7 @@ from cccamd import PROGRAM
 from cccamd.cli.command import hex_option
 from cccamd.ids import (
     PORT_LIMIT,
+    USER_LENGTH,
     Caid,
     Ident,
     ShareId,
@@ -35,7 +36,6 @@ from cccamd.wire.cccam import (
     ECM_LIMIT,
     NODE_ID_RANDOM_LENGTH,
     NOK_COMMANDS,
-    USER_LENGTH,
     Caller,
     ClientProtocol,
     Identity,

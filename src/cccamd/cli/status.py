@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
@@ -19,19 +18,16 @@ from cccamd.cli.webreader import (
     WebAddress,
     address_of_config,
     address_of_url,
-    not_cccamd,
-    read_api,
-    read_json,
+    read_data,
+    read_history,
+    read_status,
 )
-from cccamd.facts import HistoryReport, Status
 from cccamd.setup.files import ConfigFileError
 
 EXIT_NO_ANSWER: Final = 1
 EXIT_UNUSABLE: Final = 2
 WIDTH_OF_FILES: Final = 160
 """Columns where there is no terminal to ask."""
-_STATUS: Final = TypeAdapter(Status)
-_HISTORY: Final = TypeAdapter(HistoryReport)
 
 
 def status(
@@ -125,12 +121,8 @@ class _Look:
             return Group(Text(f"{time.strftime('%H:%M:%S')}  {error}", "red"))
 
     def _draw(self) -> Group:
-        try:
-            status = _STATUS.validate_json(read_api(self._address, "/api/status"))
-            history = _HISTORY.validate_json(read_api(self._address, "/api/history"))
-        except ValidationError:
-            raise NoAnswer(not_cccamd(self._address)) from None
+        status, history = read_status(self._address), read_history(self._address)
         return draw_status(status, history, width=self._console.width)
 
     def _data(self) -> object:
-        return read_json(read_api(self._address, "/api/status"), self._address)
+        return read_data(self._address, "/api/status")

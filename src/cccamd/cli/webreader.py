@@ -1,25 +1,37 @@
-"""Finds the web pages of the server that runs here, and reads its `/api`."""
+"""Finds the web pages of the server that runs here, and reads its `/api` for every command.
+
+It lies with the commands, because they alone ask: `cccamd.why` is given the values.
+"""
 
 import json
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar
 from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
+from pydantic import TypeAdapter, ValidationError
+
 from cccamd.errors import CccamdError
-from cccamd.ids import format_endpoint
+from cccamd.facts import CardStatus, HistoryReport, Status
+from cccamd.ids import format_caid, format_endpoint, format_ident, format_sid
 from cccamd.setup.cccamcfg import InfoPort, LoadedConfig, load_config
 from cccamd.setup.files import ConfigFileMissingError
+from cccamd.setup.toml import FILE_NAME, load
+from cccamd.why import Explanation, Question
+
+T = TypeVar("T")
 
 TIMEOUT: Final = 5.0
 """Seconds; on this machine an answer takes a few milliseconds."""
 ANSWER_LIMIT: Final = 64 * 1024 * 1024
 """Bytes; far more than the largest server says."""
-_LOOPBACK: Final = "127.0.0.1"
+_LOOPBACKS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""How this machine reaches a server that listens on all addresses."""
 
 
 class NoAnswer(CccamdError):
@@ -58,8 +70,8 @@ def address_of_url(url: str) -> WebAddress:
     )
 
 
-def address_of_config(path: Path | None) -> WebAddress:
-    """Find the server of this machine through its CCcam.cfg, searched as `serve` does.
+def address_of_config(path: Path | None, toml_path: Path | None = None) -> WebAddress:
+    """Find the server of this machine through its files, searched as `serve` does.
 
     Raises:
         ConfigFileError: the file that was named is not there, or cannot be read.
@@ -68,15 +80,25 @@ def address_of_config(path: Path | None) -> WebAddress:
     loaded = load_config(path)
     if loaded.missing and path is not None:
         raise ConfigFileMissingError(str(path), "there is no such file")
-    webinfo = loaded.result.config.webinfo
-    trouble = _trouble(webinfo)
-    if trouble:
-        raise NoAnswer(f"{_name(loaded)}: {trouble}")
+    beside = toml_path or (loaded.path.parent / FILE_NAME if loaded.path else None)
+    bind = load(beside, kinds={}, required=False).config.server.bind if beside else ()
+    return address_of(loaded.result.config.webinfo, bind=bind, source=_name(loaded))
+
+
+def address_of(webinfo: InfoPort, *, bind: Sequence[str], source: str) -> WebAddress:
+    """Find the pages of a server that listens on the addresses `bind` (none: on all).
+
+    Raises:
+        NoAnswer: there are no pages.
+    """
+    if trouble := _trouble(webinfo):
+        raise NoAnswer(f"{source}: {trouble}")
+    host = bind[0] if bind else "0.0.0.0"
     return WebAddress(
-        url=f"http://{format_endpoint(_LOOPBACK, webinfo.port)}",
+        url=f"http://{format_endpoint(_LOOPBACKS.get(host, host), webinfo.port)}",
         username=webinfo.username,
         password=webinfo.password,
-        source=_name(loaded),
+        source=source,
     )
 
 
@@ -97,12 +119,60 @@ def _trouble(webinfo: InfoPort) -> str:
     return ""
 
 
-def read_api(address: WebAddress, path: str) -> bytes:
-    """Get one path.
+@dataclass(frozen=True, slots=True)
+class _CardList:
+    cards: tuple[CardStatus, ...]
+
+
+def read_status(address: WebAddress) -> Status:
+    """Ask what goes on.
 
     Raises:
-        NoAnswer: it did not work.
+        NoAnswer: it did not work; as all readers here.
     """
+    return _read(address, "/api/status", Status)
+
+
+def read_cards(address: WebAddress) -> tuple[CardStatus, ...]:
+    """Ask for every way to every card."""
+    return _read(address, "/api/cards", _CardList).cards
+
+
+def read_history(address: WebAddress) -> HistoryReport:
+    """Ask for the answer times of the last minutes."""
+    return _read(address, "/api/history", HistoryReport)
+
+
+def read_explanation(address: WebAddress, question: Question) -> Explanation:
+    """Ask why."""
+    query = {"account": question.account or ""}
+    if question.caid is not None:
+        query["caid"] = format_caid(question.caid)
+    if question.ident is not None:
+        query["ident"] = format_ident(question.ident)
+    if question.sid is not None:
+        query["sid"] = format_sid(question.sid)
+    return _read(address, f"/api/explain?{urlencode(query)}", Explanation)
+
+
+def read_data(address: WebAddress, path: str) -> object:
+    """Ask for anything, to be shown as it is."""
+    try:
+        data: object = json.loads(_get(address, path))
+    except ValueError:
+        raise NoAnswer(_not_cccamd(address)) from None
+    return data
+
+
+def _read(address: WebAddress, path: str, model: type[T]) -> T:
+    adapter: TypeAdapter[T] = TypeAdapter(model)
+    try:
+        return adapter.validate_json(_get(address, path))
+    except ValidationError:
+        raise NoAnswer(_not_cccamd(address)) from None
+
+
+def _get(address: WebAddress, path: str) -> bytes:
     request = Request(f"{address.url}{path}", headers=_headers(address))
     try:
         # No proxy: what environments set there is for the world outside.
@@ -118,20 +188,7 @@ def read_api(address: WebAddress, path: str) -> bytes:
     return body
 
 
-def read_json(body: bytes, address: WebAddress) -> Any:
-    """Read an answer.
-
-    Raises:
-        NoAnswer: it is no JSON.
-    """
-    try:
-        return json.loads(body)
-    except ValueError:
-        raise NoAnswer(not_cccamd(address)) from None
-
-
-def not_cccamd(address: WebAddress) -> str:
-    """What to say when an answer makes no sense."""
+def _not_cccamd(address: WebAddress) -> str:
     return (
         f"something answers at {address.url}, but not as a cccamd of this version does;"
         " does another program, or another version, run there?"
@@ -155,7 +212,7 @@ def _explain_status(code: int, address: WebAddress) -> str:
         return f"the server at {address.url} shows nothing to this machine's network"
     if code == 503:
         return f"the server at {address.url} has too many visitors; try again"
-    return not_cccamd(address)
+    return _not_cccamd(address)
 
 
 def _explain_failure(error: Exception, address: WebAddress) -> str:
@@ -168,6 +225,6 @@ def _explain_failure(error: Exception, address: WebAddress) -> str:
     if isinstance(reason, TimeoutError):
         return f"the server at {address.url} does not answer within {TIMEOUT:g} s"
     if isinstance(reason, HTTPException):
-        return not_cccamd(address)
+        return _not_cccamd(address)
     text = reason.strerror if isinstance(reason, OSError) else None
     return f"{address.url} cannot be reached: {text or 'no connection'}"

@@ -6,7 +6,6 @@ It judges nothing, and knows neither the server nor its configuration: `cccamd.w
 from cccamd.machine.addresses import (
     Addresses,
     Knock,
-    connect_time,
     knock,
     look_at_addresses,
     own_address,
@@ -44,7 +43,6 @@ __all__ = [
     "WayPart",
     "ask_time",
     "configured_servers",
-    "connect_time",
     "find_unit_user",
     "first_barrier",
     "group_name",

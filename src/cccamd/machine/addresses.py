@@ -1,8 +1,6 @@
-"""The addresses of this machine, by which one it reaches the world, and connections from it."""
+"""The addresses of this machine, and by which one it reaches the world."""
 
-import asyncio
 import socket
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -77,7 +75,7 @@ def _wireguards(names: Iterable[str]) -> Iterable[str]:
             yield name
 
 
-# Connections.
+# A connection to ourselves.
 
 
 class Knock(Enum):
@@ -100,17 +98,3 @@ def knock(address: IPv4Address | None, port: int) -> Knock:
         return Knock.SILENT
     except OSError:
         return Knock.REFUSED
-
-
-async def connect_time(address: str, port: int, *, timeout: float) -> float:
-    """Seconds that a TCP connection takes: one round trip.
-
-    Raises:
-        OSError: it could not be made; `TimeoutError`: not in time.
-    """
-    started = time.perf_counter()
-    async with asyncio.timeout(timeout):
-        _, writer = await asyncio.open_connection(address, port)
-    took = time.perf_counter() - started
-    writer.close()
-    return took

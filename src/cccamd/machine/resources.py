@@ -18,7 +18,7 @@ class Supply:
 
     files: int | None
     """None: no limit, or not known."""
-    memory: int | None
+    memory: int
     """Bytes available now, and what a running server has already."""
     is_running: bool
     """These are the limits of the running server; else ours."""

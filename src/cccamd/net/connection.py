@@ -220,7 +220,7 @@ class Connection(asyncio.Protocol, Generic[E]):
             if transport.get_write_buffer_size() > WRITE_BUFFER_LIMIT:
                 self._drop_reader(transport)
                 return
-        if self.is_closed:
+        if self._closing is not None or self.protocol.state is State.CLOSED:
             self._end(transport)
         else:
             self._alarm.set(self.protocol.next_deadline())

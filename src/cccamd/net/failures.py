@@ -1,7 +1,7 @@
 """What went wrong on the way to a peer, in words for its owner.
 
 What the operating system says about connecting and listening is translated here; what it says
-about a file, a name server or our own pages is translated where those are read.
+about a file, a time server or our own pages is translated where those are read.
 """
 
 import errno

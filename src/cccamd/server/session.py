@@ -177,8 +177,8 @@ class Session:
 
     def _handle(self, event: ServerEvent | Connected) -> None:
         match event:
-            case Requested(token, request):
-                self._ask(token, request)
+            case Requested():
+                self._ask(*event)
             case EmmReceived(emm):
                 self._pass_emm(emm)
             case RequestDropped(token):
@@ -297,7 +297,8 @@ class Session:
             self._protocol.refuse(token, Refusal.PASSING)
         else:
             self._requests[token] = request
-            self._context.exchange.request(Waiter(self._client, token), self._view, request)
+            waiter = Waiter(self._client, token)
+            self._context.exchange.request(waiter, self._view, request)
 
     def _is_open_now(self) -> bool:
         assert self._account is not None

@@ -163,8 +163,8 @@ class UpstreamSource(Source):
 
     def _handle(self, event: LinkEvent) -> None:
         match event:
-            case Answered(token, cw):
-                self._exchange.answered(AskId(token), cw)
+            case Answered():
+                self._exchange.answered(AskId(event.token), event.cw)
             case Refused(token, refusal):
                 self._exchange.refused(AskId(token), refusal)
             case OfferAdded(offer):

@@ -1,41 +1,54 @@
-"""Why an account sees a card or not, and why an ECM went where it went. Pure.
+"""Why something works or does not: judgements, and the one set of words for each reason. Pure.
 
 `explain` takes a `Question` and the `Evidence` of a server (or `evidence_of_files`), and gives
-an `Explanation`, which is plain text and numbers. docs/explain.md shows it.
+an `Explanation` (docs/explain.md). `examine` takes the `Case` that the doctor saw, and gives a
+`Diagnosis` for each check (docs/doctor.md). Both say a `Finding` for a reason, and the same one.
 """
 
 from cccamd.why.answer import (
     CardAnswer,
     EcmStory,
     Explanation,
-    NotAnExplanationError,
     StoryStep,
     as_json,
-    from_json,
     report_lines,
 )
-from cccamd.why.evidence import Evidence, Question
+from cccamd.why.diagnosis import Check, Diagnosis, Grade, worst
+from cccamd.why.evidence import Evidence, Question, Recent, evidence_of_files
+from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
 from cccamd.why.finding import Finding, Setting, Weight
-from cccamd.why.offline import evidence_of_files, local_card
-from cccamd.why.recent import Recent
+from cccamd.why.installation import Access, Installation
+from cccamd.why.links import Trial, is_seed
+from cccamd.why.ports import PortSeen, WantedPort, wanted_ports
 
 __all__ = [
+    "Access",
     "CardAnswer",
+    "Case",
+    "Check",
+    "Diagnosis",
     "EcmStory",
     "Evidence",
     "Explanation",
     "Finding",
-    "NotAnExplanationError",
+    "Grade",
+    "Installation",
+    "PortSeen",
     "Question",
     "Recent",
+    "RunningServer",
     "Setting",
     "StoryStep",
+    "Trial",
+    "WantedPort",
     "Weight",
     "as_json",
     "evidence_of_files",
+    "examine",
     "explain",
-    "from_json",
-    "local_card",
+    "is_seed",
     "report_lines",
+    "wanted_ports",
+    "worst",
 ]

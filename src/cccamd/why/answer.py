@@ -2,21 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
-
-from cccamd.errors import CccamdError
 from cccamd.why.finding import Finding, Weight, count, milliseconds
 
 _MARKS: Final = {Weight.GOOD: "ok  ", Weight.NOTE: "note", Weight.BAD: "NO  "}
 ECMS_SHOWN: Final = 3
 CARDS_NAMED: Final = 8
 """Of those with the same reasons; the others are counted."""
-
-
-class NotAnExplanationError(CccamdError):
-    """A text is not the JSON form of an `Explanation`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,27 +112,12 @@ class Explanation:
     """The last ones, the newest first."""
 
 
-_ADAPTER = TypeAdapter(Explanation)
-
-
-def as_json(explanation: Explanation) -> dict[str, Any]:
-    """Make what `json.dumps` takes."""
+def as_json(explanation: Explanation) -> dict[str, object]:
+    """Make what `json.dumps` takes, and `/api/explain` says."""
     return asdict(explanation, dict_factory=_plain)
 
 
-def from_json(text: str | bytes) -> Explanation:
-    """Read what `as_json` and `json.dumps` made.
-
-    Raises:
-        NotAnExplanationError: it is anything else.
-    """
-    try:
-        return _ADAPTER.validate_json(text)
-    except ValidationError:
-        raise NotAnExplanationError("the answer is no explanation as cccamd makes it") from None
-
-
-def _plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _plain(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return {key: value.value if isinstance(value, Weight) else value for key, value in pairs}
 
 

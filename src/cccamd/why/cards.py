@@ -169,9 +169,9 @@ def _is_open_end(reason: Reason, question: Question) -> bool:
 
 
 def _not_taken(source: SourceId, rejected: Rejected, evidence: Evidence) -> CardAnswer:
-    card = rejected.offer
+    card, status = rejected.offer, evidence.sources[source]
     return CardAnswer(
-        source=evidence.sources[source].name,
+        source=status.name,
         share_id=format_share_id(card.share_id),
         caid=format_caid(card.caid),
         idents=format_idents(card.providers),
@@ -180,5 +180,5 @@ def _not_taken(source: SourceId, rejected: Rejected, evidence: Evidence) -> Card
         taken=False,
         seen=False,
         usable=False,
-        findings=(explain_rejection(rejected, evidence.sources[source], evidence),),
+        findings=(explain_rejection(rejected, status.name, status.line, evidence),),
     )

@@ -1,16 +1,26 @@
-"""What an explanation is made from."""
+"""What an explanation is made from: the question, a server at one moment, what it remembers."""
 
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
-from cccamd.cards import Card, CardTable, Rights, SourceId, Viewer
-from cccamd.facts import ClientStatus, SourceStatus
+from cccamd.cards import Card, CardTable, LocalOffer, Rights, SourceId, Viewer
+from cccamd.facts import ClientStatus, LinkState, SourceKind, SourceStatus
 from cccamd.ids import NO_NODE_ID, Caid, Ident, NodeId, Sid, format_caid, format_ident, format_sid
-from cccamd.routing import Priorities
+from cccamd.routing import Priorities, Trace
 from cccamd.setup.cccamcfg import Config, FLine
-from cccamd.setup.toml import TomlConfig
+from cccamd.setup.logins import Upstream, upstreams_of
+from cccamd.setup.toml import CardEntry, TomlConfig
+from cccamd.values import Provider
+from cccamd.watch import CardsChanged, ClientLoggedOut, Happening, LoginFailed
 from cccamd.why.finding import Setting
-from cccamd.why.recent import Recent
+
+ECMS_KEPT: Final = 8
+"""For each account."""
+ACCOUNTS_LIMIT: Final = 5000
+SOURCES_LIMIT: Final = 5000
+STRANGERS_KEPT: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +45,91 @@ class Question:
             "-" if self.sid is None else format_sid(self.sid),
         )
         return ":".join(parts)
+
+
+# What is remembered.
+
+
+class TracedEcm(NamedTuple):
+    """One request of one account; `at` is when it ended, seconds since the epoch."""
+
+    account: str
+    at: float
+    trace: Trace
+
+
+class ListChange(NamedTuple):
+    """The card list of a source became longer or shorter."""
+
+    at: float
+    before: int
+    after: int
+
+
+@dataclass(slots=True)
+class AccountMemory:
+    """What one account did last."""
+
+    ecms: deque[TracedEcm] = field(default_factory=lambda: deque(maxlen=ECMS_KEPT))
+    refused: LoginFailed | None = None
+    left: ClientLoggedOut | None = None
+
+
+class Recent:
+    """A bounded memory, fed with happenings, and with the trace of each request."""
+
+    def __init__(self) -> None:
+        self._accounts: OrderedDict[str, AccountMemory] = OrderedDict()
+        self._lists: OrderedDict[str, ListChange] = OrderedDict()
+        self.strangers: deque[LoginFailed] = deque(maxlen=STRANGERS_KEPT)
+        """Failed logins that named no account of ours, the newest last."""
+
+    def observe(self, happening: Happening) -> None:
+        """Take note of what happened."""
+        match happening:
+            case LoginFailed(account=""):
+                self.strangers.append(happening)
+            case LoginFailed():
+                self._memory(happening.account).refused = happening
+            case ClientLoggedOut():
+                self._memory(happening.account).left = happening
+            case CardsChanged():
+                self._note_list(happening)
+
+    def note_ecm(self, account: str, at: float, trace: Trace) -> None:
+        """Remember how a request went; costs next to nothing."""
+        self._memory(account).ecms.append(TracedEcm(account, at, trace))
+
+    def account(self, name: str) -> AccountMemory:
+        """What is known of an account."""
+        return self._accounts.get(name) or AccountMemory()
+
+    def ecms(self) -> list[TracedEcm]:
+        """The last requests of all accounts, the newest first."""
+        all_of_them = [ecm for memory in self._accounts.values() for ecm in memory.ecms]
+        return sorted(all_of_them, key=lambda ecm: ecm.at, reverse=True)
+
+    def list_change(self, source: str) -> ListChange | None:
+        """How the card list of a source changed last."""
+        return self._lists.get(source)
+
+    def _memory(self, account: str) -> AccountMemory:
+        memory = self._accounts.get(account)
+        if memory is None:
+            if len(self._accounts) >= ACCOUNTS_LIMIT:
+                self._accounts.popitem(last=False)
+            memory = self._accounts[account] = AccountMemory()
+        return memory
+
+    def _note_list(self, change: CardsChanged) -> None:
+        last = self._lists.pop(change.source, None)
+        if len(self._lists) >= SOURCES_LIMIT:
+            self._lists.popitem(last=False)
+        before = last.after if last else 0
+        self._lists[change.source] = ListChange(change.at, before, change.cards)
+
+
+# A server at one moment.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,3 +201,67 @@ class Evidence:
         """Name the source of a card; it may have gone meanwhile."""
         source = self.sources.get(card.source)
         return source.name if source else "a source that is gone"
+
+
+# From files alone.
+
+
+def evidence_of_files(
+    config: Config,
+    toml: TomlConfig,
+    priorities: Priorities,
+    *,
+    at: float,
+    minute: int,
+    node_id: NodeId = NO_NODE_ID,
+) -> Evidence:
+    """Put into a card table what a server would put there by itself. Nothing is started."""
+    table = CardTable(node_id)
+    sources: dict[SourceId, SourceStatus] = {}
+    for entry in toml.cards:
+        source = table.add_source()
+        table.add_local(source, _local_card(entry))
+        sources[source] = _local(entry)
+    for upstream in upstreams_of(config, toml):
+        sources[table.add_source(upstream.policy)] = _upstream(upstream)
+    return Evidence(
+        live=False,
+        at=at,
+        minute=minute,
+        config=config,
+        toml=toml,
+        priorities=priorities,
+        table=table,
+        sources=sources,
+    )
+
+
+def _local_card(entry: CardEntry) -> LocalOffer:
+    """What a card of cccamd.toml is announced as, as far as it decides who sees it."""
+    config = entry.config
+    return LocalOffer(
+        caid=config.caid,
+        reshare=config.reshare,
+        providers=tuple(Provider(ident) for ident in config.providers),
+        assigned_sids=config.sids,
+    )
+
+
+def _local(entry: CardEntry) -> SourceStatus:
+    return SourceStatus(
+        name=entry.config.name,
+        kind=SourceKind.LOCAL,
+        line=0,
+        state=LinkState.NOT_RUNNING,
+        cards=1,
+        cards_by_hop={0: 1},
+    )
+
+
+def _upstream(upstream: Upstream) -> SourceStatus:
+    return SourceStatus(
+        name=upstream.name,
+        kind=SourceKind.CCCAM,
+        line=upstream.line.line,
+        state=LinkState.NOT_RUNNING,
+    )

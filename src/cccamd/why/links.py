@@ -4,14 +4,23 @@
 the same of the same trouble.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
-from cccamd.ids import parse_endpoint
+from cccamd.cards import Rejected
+from cccamd.facts import LinkState, SourceKind, SourceStatus
+from cccamd.ids import NodeId, parse_endpoint
 from cccamd.net import Step
 from cccamd.setup.cccamcfg import Config
+from cccamd.setup.logins import Upstream
+from cccamd.values import Offer
+from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
+from cccamd.why.evidence import Evidence
 from cccamd.why.finding import Finding, Setting, Weight, count, listed
+from cccamd.why.visibility import explain_rejection
+from cccamd.wire.cccam import SEED_LENGTH, is_original_seed, is_partner_seed
 from cccamd.wire.link import CloseReason
 
 
@@ -29,6 +38,11 @@ class Meaning:
         words = {"line": f"line {line}", "host": host, "port": port}
         causes = tuple(cause.format(**words) for cause in self.causes)
         return Meaning(self.change.format(**words), causes)
+
+    @property
+    def numbered(self) -> tuple[str, ...]:
+        """The causes, as a list for people."""
+        return tuple(f"{number}. {cause}" for number, cause in enumerate(self.causes, 1))
 
 
 MEANINGS: Final[Mapping[Step, Meaning]] = {
@@ -123,6 +137,8 @@ NO_CARDS: Final = Meaning(
         "the owner has only cards of others, and may not pass them on (reshare 0)",
     ),
 )
+NEWCAMD_GREETING_LENGTH: Final = 14
+"""A newcamd server begins with so many random bytes."""
 _LOST: Final = Meaning(
     "ask its owner for the server's log of that moment",
     ("the server was stopped, or its machine or network went down",),
@@ -187,3 +203,147 @@ def _settings_to_look_at(line: int, config: Config) -> str:
     if not settings:
         return "nothing: its cards all come from this server itself"
     return f"look at {listed(settings)} of {config.file}"
+
+
+# What the doctor found out by itself.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """How far one got at one server."""
+
+    reached: Step = Step.RESOLVE
+    """The step that failed; else `UP`, or `LOGIN` when the login was left out."""
+    failed: bool = True
+    detail: str = ""
+    addresses: tuple[str, ...] = ()
+    """What the name resolves to."""
+    round_trips: tuple[float, ...] = ()
+    """Seconds each."""
+    greeting: bytes = b""
+    """The first bytes that the server sent, up to the length of a seed."""
+    hung_up: bool = False
+    """It closed the connection before it had sent a seed."""
+    node_id: NodeId | None = None
+    program: str = ""
+    cards: tuple[Offer, ...] = field(default=(), repr=False)
+
+
+def is_seed(greeting: bytes) -> bool:
+    """Whether a CCcam server begins like this (docs/protocol.md section 4)."""
+    whole = len(greeting) == SEED_LENGTH
+    return whole and (is_original_seed(greeting) or is_partner_seed(greeting))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedLink:
+    """One C-line, and what was found out about it."""
+
+    upstream: Upstream
+    trial: Trial
+    running: SourceStatus | None = None
+    """The same link in our running server."""
+    taken: int = 0
+    """How many of the trial's cards we would take."""
+    rejected: tuple[Rejected, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Host and port as in the line."""
+        return self.upstream.name
+
+    @property
+    def line(self) -> int:
+        """Where the C-line stands."""
+        return self.upstream.line.line
+
+
+def judge_link(tried: TriedLink, evidence: Evidence) -> Diagnosis:
+    """Say how far one gets; a link that is up in our running server counts more than a trial."""
+    running, trial = tried.running, tried.trial
+    if running is not None and running.state is LinkState.UP:
+        how = "our server is logged in"
+        return _judge_cards(tried, how, running.cards, running.cards_rejected, evidence)
+    if trial.failed:
+        return _judge_failure(tried, evidence)
+    if trial.reached is Step.UP:
+        return _judge_cards(tried, "login works", tried.taken, len(tried.rejected), evidence)
+    if running is not None and running.last_failure:
+        text = f"it answers, but our server is {running.state.value}: {running.last_failure}"
+        return _down(tried, text, meaning_of(running.last_failure), evidence)
+    text = (
+        "name, connection and seed are fine; the login was left out, because our server runs"
+        " and a second login with the same account would throw out the first"
+    )
+    return diagnose(Check.UPSTREAM, Grade.OK, "login-left-out", text, subject=tried.name)
+
+
+def _judge_failure(tried: TriedLink, evidence: Evidence) -> Diagnosis:
+    trial = tried.trial
+    text = f"{trial.reached.value}: {trial.detail}" if trial.detail else trial.reached.value
+    meaning = MEANINGS[trial.reached]
+    if trial.reached is Step.SEED:
+        text, meaning = _describe_silence(trial)
+    return _down(tried, text, meaning, evidence)
+
+
+def _describe_silence(trial: Trial) -> tuple[str, Meaning]:
+    came = len(trial.greeting)
+    if is_seed(trial.greeting):
+        return "it sent a seed at first, and none when we came again", HUNG_UP
+    if came == SEED_LENGTH:
+        return "what it sends is no seed of CCcam", STRANGER
+    if came == NEWCAMD_GREETING_LENGTH and not trial.hung_up:
+        return f"it sends {came} bytes and waits, as newcamd servers do", NEWCAMD
+    if came:
+        return f"it sends {came} bytes instead of a seed of {SEED_LENGTH}", STRANGER
+    if trial.hung_up:
+        return "it takes the connection and closes it at once", HUNG_UP
+    return "it takes the connection, and then says nothing", MEANINGS[Step.SEED]
+
+
+def _down(tried: TriedLink, text: str, meaning: Meaning, evidence: Evidence) -> Diagnosis:
+    meant = meaning.of(tried.name, tried.line)
+    place = evidence.c_line(tried.line)
+    finding = Finding(code="down", weight=Weight.BAD, text=text, change=meant.change, setting=place)
+    return _diagnosis(tried, Grade.FAILURE, finding, meant.numbered)
+
+
+def _judge_cards(
+    tried: TriedLink, how: str, taken: int, rejected: int, evidence: Evidence
+) -> Diagnosis:
+    reasons = tuple(_rejections(tried, evidence))
+    if taken:
+        finding = logged_in(how, taken, rejected, evidence.c_line(tried.line))
+        return _diagnosis(tried, Grade.OK, finding, reasons)
+    finding = without_cards(how, rejected, tried.line, evidence.config)
+    more = reasons if rejected else NO_CARDS.of(tried.name, tried.line).numbered
+    return _diagnosis(tried, Grade.WARNING, finding, more)
+
+
+def _rejections(tried: TriedLink, evidence: Evidence) -> Iterable[str]:
+    texts = Counter(
+        explain_rejection(rejected, tried.name, tried.line, evidence).text
+        for rejected in tried.rejected
+    )
+    return (f"not taken ({times}): {text}" for text, times in texts.most_common(3))
+
+
+def _diagnosis(
+    tried: TriedLink, grade: Grade, finding: Finding, more: tuple[str, ...]
+) -> Diagnosis:
+    return Diagnosis(
+        check=Check.UPSTREAM, grade=grade, finding=finding, subject=tried.name, more=more
+    )
+
+
+def running_link(upstream: Upstream, sources: Iterable[SourceStatus]) -> SourceStatus | None:
+    """Find a C-line's link among those of a running server."""
+    same = [
+        source
+        for source in sources
+        if source.kind is SourceKind.CCCAM and source.name == upstream.name
+    ]
+    exact = [source for source in same if source.line == upstream.line.line]
+    # Lines move when a file is edited: without a twin the name will do.
+    return next(iter(exact or (same if len(same) == 1 else ())), None)

@@ -7,8 +7,7 @@ from cccamd.cards import Card
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_service
 from cccamd.routing import CardStep, Choice, Event, Rank, Ranked, Result, Trace
 from cccamd.why.answer import EcmStory, StoryCard, StoryStep
-from cccamd.why.evidence import Evidence, Question
-from cccamd.why.recent import TracedEcm
+from cccamd.why.evidence import Evidence, Question, TracedEcm
 
 STORIES_LIMIT: Final = 8
 _ASKED: Final = frozenset({Event.ASKED, Event.ASKED_ALSO})

@@ -13,7 +13,6 @@ from cccamd.cards import (
     Viewer,
     find_limit,
 )
-from cccamd.facts import SourceStatus
 from cccamd.ids import (
     Caid,
     Ident,
@@ -34,8 +33,8 @@ CLONE_CHANGE = "stop one of the two, delete its node id file, and start it again
 # Whether we take it.
 
 
-def explain_rejection(rejected: Rejected, source: SourceStatus, evidence: Evidence) -> Finding:
-    """Say what to change so that it is taken."""
+def explain_rejection(rejected: Rejected, source: str, line: int, evidence: Evidence) -> Finding:
+    """Say what to change so that it is taken; `source` and `line` are those of its C-line."""
     match rejected.reason:
         case Rejection.LOOP:
             return Finding(
@@ -48,7 +47,7 @@ def explain_rejection(rejected: Rejected, source: SourceStatus, evidence: Eviden
         case Rejection.TOO_FEW_DOWNHOPS:
             return _too_few_downhops(rejected, source, evidence)
         case Rejection.LIMITED:
-            return _beyond_limits(rejected, source, evidence)
+            return _beyond_limits(rejected, line, evidence)
         case _:
             return Finding(code="not-taken", weight=Weight.BAD, text=rejected.text)
 
@@ -66,7 +65,7 @@ def _ignored_node(rejected: Rejected, evidence: Evidence) -> Finding:
     )
 
 
-def _too_few_downhops(rejected: Rejected, source: SourceStatus, evidence: Evidence) -> Finding:
+def _too_few_downhops(rejected: Rejected, source: str, evidence: Evidence) -> Finding:
     setting = evidence.key("MINIMUM DOWNHOPS")
     minimum = evidence.config.settings.minimum_downhops
     reshare = rejected.offer.reshare
@@ -74,7 +73,7 @@ def _too_few_downhops(rejected: Rejected, source: SourceStatus, evidence: Eviden
         code="not-taken-downhops",
         weight=Weight.BAD,
         text=(
-            f"{source.name} gives it with reshare {reshare}, and {setting.words} takes cards"
+            f"{source} gives it with reshare {reshare}, and {setting.words} takes cards"
             f" from {minimum} on only"
         ),
         change=f"lower MINIMUM DOWNHOPS to {reshare}",
@@ -82,8 +81,8 @@ def _too_few_downhops(rejected: Rejected, source: SourceStatus, evidence: Eviden
     )
 
 
-def _beyond_limits(rejected: Rejected, source: SourceStatus, evidence: Evidence) -> Finding:
-    card, setting = rejected.offer, evidence.c_line(source.line)
+def _beyond_limits(rejected: Rejected, line: int, evidence: Evidence) -> Finding:
+    card, setting = rejected.offer, evidence.c_line(line)
     ident = format_ident(card.providers[0].ident) if card.providers else "0"
     return Finding(
         code="not-taken-limited",

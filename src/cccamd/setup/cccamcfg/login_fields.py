@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from cccamd.ids import PORT_LIMIT, bare_decimal, is_host
+from cccamd.ids import PORT_LIMIT, USER_LENGTH, bare_decimal, is_host
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
 from cccamd.setup.cccamcfg.lexer import Token
 from cccamd.setup.cccamcfg.model import Codec
-from cccamd.wire.cccam import USER_LENGTH
 
 
 def require_words(words: Sequence[Token], names: Sequence[str], value: Token) -> None:

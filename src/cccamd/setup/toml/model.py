@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from cccamd.ids import PORT_LIMIT, LoginKey, host_key, login_key, parse_address
+from cccamd.ids import PORT_LIMIT, USER_LENGTH, LoginKey, host_key, login_key, parse_address
 from cccamd.localcards import CardConfig, CardOptions, LocalCard
 from cccamd.setup.files import Place
 from cccamd.setup.toml.networks import AllowedNetworks, Network, parse_network
@@ -27,7 +27,6 @@ from cccamd.wire.cccam import (
     DEFAULT_VERSION,
     LOGIN_TIMEOUT,
     QUEUE_LIMIT,
-    USER_LENGTH,
     Version,
     parse_version,
 )

@@ -14,8 +14,8 @@ from cccamd.wire.cccam.events import (
 )
 from cccamd.wire.cccam.frames import PAYLOAD_LIMIT, Command
 from cccamd.wire.cccam.handshake import (
+    SEED_LENGTH,
     SEED_RANDOM_LENGTH,
-    USER_LENGTH,
     is_original_seed,
     is_partner_seed,
 )
@@ -62,9 +62,9 @@ __all__ = [
     "NOK_COMMANDS",
     "PAYLOAD_LIMIT",
     "QUEUE_LIMIT",
+    "SEED_LENGTH",
     "SEED_RANDOM_LENGTH",
     "SIDS_LIMIT",
-    "USER_LENGTH",
     "Caller",
     "Capabilities",
     "ChallengeReceived",

@@ -204,7 +204,8 @@ class ClientProtocol(Endpoint[ClientEvent]):
             return None
         if self.state is not State.OPEN:
             return self._login_deadline_at
-        return min(self._keepalive_at, self._answer_due_at() or self._keepalive_at)
+        due_at, keepalive_at = self._answer_due_at(), self._keepalive_at
+        return keepalive_at if due_at is None else min(due_at, keepalive_at)
 
     def handle_deadline(self, now: float) -> None:
         self._now = now

@@ -6,12 +6,12 @@ Source: docs/protocol.md section 4.
 from dataclasses import dataclass
 from hashlib import sha1
 
+from cccamd.ids import USER_LENGTH
 from cccamd.wire.cccam.cipher import Cipher
 
 SEED_LENGTH = 16
 SEED_RANDOM_LENGTH = 12
 PROOF_LENGTH = 20
-USER_LENGTH = 20
 GREETING = b"CCcam"
 PASSWORD_CHECK = b"CCcam\0"
 LOGIN_ACCEPTED = b"CCcam".ljust(20, b"\0")

@@ -16,7 +16,7 @@ from hmac import compare_digest
 from typing import Final
 
 from cccamd.facts import Revision
-from cccamd.ids import NodeId, ShareId
+from cccamd.ids import USER_LENGTH, NodeId, ShareId
 from cccamd.values import CW_LENGTH, ControlWords, Offer, Refusal
 from cccamd.wire.cccam.controlwords import mask
 from cccamd.wire.cccam.cursor import MalformedError
@@ -25,7 +25,6 @@ from cccamd.wire.cccam.handshake import (
     LOGIN_ACCEPTED,
     PASSWORD_CHECK,
     PROOF_LENGTH,
-    USER_LENGTH,
     derive_keys,
     make_seed,
     unpack_user,
@@ -209,7 +208,8 @@ class ServerProtocol(Endpoint[ServerEvent]):
             return None
         if self.state is not State.OPEN:
             return self._login_deadline_at
-        return min(self._keepalive_at, self._cards_due_at or self._keepalive_at)
+        due_at, keepalive_at = self._cards_due_at, self._keepalive_at
+        return keepalive_at if due_at is None else min(due_at, keepalive_at)
 
     def handle_deadline(self, now: float) -> None:
         self._now = now

@@ -10,23 +10,22 @@ from pathlib import Path
 import pytest
 
 from cccamd.cards import CardTable, Rejected
-from cccamd.doctor import Finding, Verdict, trial
-from cccamd.doctor.installation import Installation
-from cccamd.doctor.running import RunningSource
-from cccamd.doctor.trial import Trial, try_server
-from cccamd.doctor.upstreams import MEANINGS, Patient, judge_upstream
-from cccamd.facts import SourceKind
+from cccamd.cli import trial
+from cccamd.cli.trial import try_server
+from cccamd.facts import LinkState
 from cccamd.localcards import find_kinds
-from cccamd.net import (
-    Step,
-)
+from cccamd.net import Step
+from cccamd.routing import Priorities
 from cccamd.server import Server, target_of
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.logins import Upstream, upstreams_of
 from cccamd.setup.setup import Setup
-from cccamd.setup.toml import ParsedToml
+from cccamd.setup.toml import TomlConfig
 from cccamd.setup.toml import parse as parse_toml
+from cccamd.why import Diagnosis, Evidence, Grade, evidence_of_files
+from cccamd.why.links import MEANINGS, Trial, TriedLink, judge_link
 from cccamd.wire.cccam import Identity, is_original_seed, make_node_id
+from fact_factory import a_source
 
 HOST = "127.0.0.1"
 IDENTITY = Identity(make_node_id(os.urandom(4)), "doctor test")
@@ -46,31 +45,29 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def an_installation(port: int, cfg: str = "C: {host} {port} me secret") -> Installation:
+def files(port: int, cfg: str = "C: {host} {port} me secret") -> Evidence:
     text = cfg.format(host=HOST, port=port)
-    return Installation(
-        path=Path("CCcam.cfg"), named=True, result=parse(text.encode()), toml=ParsedToml()
-    )
+    config = parse(text.encode(), file="CCcam.cfg").config
+    return evidence_of_files(config, TomlConfig(), Priorities(), at=0.0, minute=0)
 
 
-def the_upstream(installation: Installation) -> Upstream:
-    (only,) = upstreams_of(installation.config, installation.settings)
+def the_upstream(evidence: Evidence) -> Upstream:
+    (only,) = upstreams_of(evidence.config, evidence.toml)
     return only
 
 
 async def examine(
     port: int, cfg: str = "C: {host} {port} me secret", *, log_in: bool = True
-) -> tuple[Trial, Installation]:
-    installation = an_installation(port, cfg)
-    target = target_of(the_upstream(installation))
-    return await try_server(target, identity=IDENTITY, log_in=log_in), installation
+) -> tuple[Trial, Evidence]:
+    evidence = files(port, cfg)
+    target = target_of(the_upstream(evidence))
+    return await try_server(target, identity=IDENTITY, log_in=log_in), evidence
 
 
-def judged(found: Trial, installation: Installation, **words: object) -> Finding:
-    asked = the_upstream(installation)
-    fields: dict[str, object] = {"line": asked.line, "trial": found, "policy": asked.policy}
+def judged(found: Trial, evidence: Evidence, **words: object) -> Diagnosis:
+    fields: dict[str, object] = {"upstream": the_upstream(evidence), "trial": found}
     fields["taken"] = len(found.cards)
-    return judge_upstream(Patient(**(fields | words)))  # type: ignore[arg-type]
+    return judge_link(TriedLink(**(fields | words)), evidence)  # type: ignore[arg-type]
 
 
 @asynccontextmanager
@@ -106,45 +103,45 @@ async def impostor(first_words: bytes, *, hangs_up: bool) -> AsyncIterator[int]:
 
 async def test_a_server_that_is_well() -> None:
     async with upstream("F: me secret") as port:
-        found, installation = await examine(port)
+        found, evidence = await examine(port)
     assert (found.reached, len(found.cards), found.failed) == (Step.UP, 1, False)
     assert len(found.round_trips) == trial.CONNECTS
-    finding = judged(found, installation)
-    assert (finding.verdict, finding.evidence) == (Verdict.OK, "login works, 1 card")
+    judgement = judged(found, evidence)
+    assert (judgement.grade, judgement.finding.text) == (Grade.OK, "login works, 1 card taken")
 
 
 @pytest.mark.parametrize("f_line", ["F: me other", "F: somebody secret", "F: ME secret"])
 async def test_a_wrong_login(f_line: str) -> None:
     async with upstream(f_line) as port:
-        found, installation = await examine(port)
-    finding = judged(found, installation)
-    assert finding.verdict is Verdict.FAILURE
-    assert "login refused" in finding.evidence
-    assert "line 1" in finding.advice
-    assert finding.more[0].startswith("1. wrong user name or password")
-    assert "secret" not in repr(found) + repr(finding)
+        found, evidence = await examine(port)
+    judgement = judged(found, evidence)
+    assert judgement.grade is Grade.FAILURE
+    assert "login refused" in judgement.finding.text
+    assert "line 1" in judgement.advice
+    assert judgement.more[0].startswith("1. wrong user name or password")
+    assert "secret" not in repr(found) + repr(judgement)
 
 
 async def test_an_f_line_that_gives_nothing() -> None:
     async with upstream("F: me secret 5 1 1 { 0:0:0 }") as port:
-        found, installation = await examine(port)
-    finding = judged(found, installation)
-    assert finding.verdict is Verdict.WARNING
-    assert "0 cards" in finding.evidence
-    assert "downhops 0" in finding.more[0]
+        found, evidence = await examine(port)
+    judgement = judged(found, evidence)
+    assert judgement.grade is Grade.WARNING
+    assert "announces no cards" in judgement.finding.text
+    assert "downhops 0" in judgement.more[0]
 
 
 async def test_without_a_login_it_stops_after_the_seed() -> None:
     async with upstream("F: me secret") as port:
-        found, installation = await examine(port, log_in=False)
+        found, evidence = await examine(port, log_in=False)
     assert (found.reached, found.failed, found.cards) == (Step.LOGIN, False, ())
-    finding = judged(found, installation)
-    assert finding.verdict is Verdict.OK
-    assert "throw out the first" in finding.evidence
+    judgement = judged(found, evidence)
+    assert judgement.grade is Grade.OK
+    assert "throw out the first" in judgement.finding.text
 
 
 @pytest.mark.parametrize(
-    ("first_words", "hangs_up", "evidence", "cause"),
+    ("first_words", "hangs_up", "words", "cause"),
     [
         (b"", False, "then says nothing", "hangs or is overloaded"),
         (b"", True, "closes it at once", "our address is banned"),
@@ -154,14 +151,14 @@ async def test_without_a_login_it_stops_after_the_seed() -> None:
     ],
 )
 async def test_something_else_listens(
-    first_words: bytes, hangs_up: bool, evidence: str, cause: str
+    first_words: bytes, hangs_up: bool, words: str, cause: str
 ) -> None:
     async with impostor(first_words, hangs_up=hangs_up) as port:
-        found, installation = await examine(port)
-    finding = judged(found, installation)
-    assert finding.verdict is Verdict.FAILURE
-    assert evidence in finding.evidence
-    assert cause in finding.more[0]
+        found, evidence = await examine(port)
+    judgement = judged(found, evidence)
+    assert judgement.grade is Grade.FAILURE
+    assert words in judgement.finding.text
+    assert cause in judgement.more[0]
 
 
 async def test_a_stranger_is_not_told_our_user_name() -> None:
@@ -183,17 +180,17 @@ async def test_a_stranger_is_not_told_our_user_name() -> None:
 def test_a_server_that_answers_only_once() -> None:
     seed = bytes(16)
     assert is_original_seed(seed)
-    found = judged(Trial(reached=Step.SEED, greeting=seed), an_installation(1))
-    assert found.verdict is Verdict.FAILURE
-    assert "none when we came again" in found.evidence
+    judgement = judged(Trial(reached=Step.SEED, greeting=seed), files(1))
+    assert judgement.grade is Grade.FAILURE
+    assert "none when we came again" in judgement.finding.text
 
 
 async def test_nobody_listens() -> None:
-    found, installation = await examine(free_port())
-    finding = judged(found, installation)
-    assert finding.verdict is Verdict.FAILURE
-    assert "connection refused" in finding.evidence
-    assert "does not run" in finding.more[0]
+    found, evidence = await examine(free_port())
+    judgement = judged(found, evidence)
+    assert judgement.grade is Grade.FAILURE
+    assert "connection refused" in judgement.finding.text
+    assert "does not run" in judgement.more[0]
     assert found.round_trips == ()
 
 
@@ -204,46 +201,42 @@ async def test_a_host_that_cannot_be_a_name() -> None:
 
 async def test_our_own_settings_leave_all_cards_out() -> None:
     async with upstream("F: me secret") as port:
-        found, installation = await examine(port, "C: {host} {port} me secret no {{ 0:0:0 }}")
+        found, evidence = await examine(port, "C: {host} {port} me secret no {{ 0:0:0 }}")
     table = CardTable(make_node_id(os.urandom(4)))
-    source = table.add_source(the_upstream(installation).policy)
+    source = table.add_source(the_upstream(evidence).policy)
     answers = [table.add(source, card) for card in found.cards]
     rejected = tuple(answer for answer in answers if isinstance(answer, Rejected))
-    finding = judged(found, installation, taken=0, rejected=rejected)
-    assert finding.verdict is Verdict.WARNING
-    assert "our own settings leave out all" in finding.evidence
-    assert finding.advice == "Look at the limits in line 1 of CCcam.cfg."
+    judgement = judged(found, evidence, taken=0, rejected=rejected)
+    assert judgement.grade is Grade.WARNING
+    assert "our own settings leave out all" in judgement.finding.text
+    assert judgement.advice == "Look at the limits in line 1 of CCcam.cfg."
 
 
 @pytest.mark.parametrize(
-    ("state", "cards", "failure", "verdict", "words"),
+    ("state", "cards", "failure", "grade", "words"),
     [
-        ("up", 3, "", Verdict.OK, "our server is logged in, 3 cards"),
-        ("up", 0, "", Verdict.WARNING, "offers 0 cards"),
-        ("waiting", 0, "the login was refused", Verdict.FAILURE, "waiting: the login was refused"),
+        (LinkState.UP, 3, "", Grade.OK, "our server is logged in, 3 cards"),
+        (LinkState.UP, 0, "", Grade.WARNING, "announces no cards"),
+        (
+            LinkState.WAITING,
+            0,
+            "the login was refused",
+            Grade.FAILURE,
+            "waiting: the login was refused",
+        ),
     ],
 )
 async def test_the_running_server_knows_best(
-    state: str, cards: int, failure: str, verdict: Verdict, words: str
+    state: LinkState, cards: int, failure: str, grade: Grade, words: str
 ) -> None:
     async with upstream("F: me secret") as port:
-        found, installation = await examine(port, log_in=False)
-    running = RunningSource(
-        name=f"{HOST}:{port}",
-        kind=SourceKind.CCCAM,
-        line=1,
-        state=state,
-        last_failure=failure,
-        node_id=None,
-        cards=cards,
-        cards_rejected=0,
-        asked=0,
-        answered=0,
-        usual_seconds=None,
+        found, evidence = await examine(port, log_in=False)
+    running = a_source(
+        f"{HOST}:{port}", line=1, state=state, last_failure=failure, cards_by_hop={1: cards}
     )
-    finding = judged(found, installation, running=running)
-    assert finding.verdict is verdict
-    assert words in finding.evidence
+    judgement = judged(found, evidence, running=running)
+    assert judgement.grade is grade
+    assert words in judgement.finding.text
 
 
 def test_every_step_that_can_fail_has_a_meaning() -> None:

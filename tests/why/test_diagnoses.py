@@ -7,18 +7,7 @@ from typing import Any
 
 import pytest
 
-from cccamd.doctor.address import judge_address
-from cccamd.doctor.answer_times import judge_answer_times
-from cccamd.doctor.clock import judge_clock
-from cccamd.doctor.config_file import Access, judge_access, judge_content, judge_source
-from cccamd.doctor.finding import Check, Finding, Verdict, worst
-from cccamd.doctor.firewall import judge_firewall
-from cccamd.doctor.installation import Installation
-from cccamd.doctor.ports import WantedPort, judge_port, wanted_ports
-from cccamd.doctor.resources import Demand, judge_files, judge_memory
-from cccamd.doctor.round_trip import jitter, judge_round_trip
-from cccamd.doctor.running import RunningSource
-from cccamd.facts import SourceKind
+from cccamd.facts import SourceStatus
 from cccamd.machine import (
     Addresses,
     FirstPacket,
@@ -32,13 +21,20 @@ from cccamd.machine import (
     WayPart,
 )
 from cccamd.setup.cccamcfg import InfoPort, parse
+from cccamd.why import Access, Check, Grade, Installation, PortSeen, WantedPort, wanted_ports, worst
+from cccamd.why.diagnosis import diagnose
+from cccamd.why.host import Demand, judge_clock, judge_files, judge_memory
+from cccamd.why.installation import judge_access, judge_content, judge_source
+from cccamd.why.network import jitter, judge_address, judge_answer_times, judge_round_trip
+from cccamd.why.ports import judge_firewall, judge_port
+from fact_factory import a_source
 
-OK, NOT_CHECKED, ADVICE, WARNING, FAILURE = Verdict
+OK, NOT_CHECKED, ADVICE, WARNING, FAILURE = Grade
 CFG = Path("/etc/CCcam.cfg")
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "expected", "status"),
+    ("grades", "expected", "status"),
     [
         ((), OK, 0),
         ((OK, NOT_CHECKED), NOT_CHECKED, 0),
@@ -48,9 +44,9 @@ CFG = Path("/etc/CCcam.cfg")
     ],
 )
 def test_the_worst_verdict_is_the_exit_status(
-    verdicts: tuple[Verdict, ...], expected: Verdict, status: int
+    grades: tuple[Grade, ...], expected: Grade, status: int
 ) -> None:
-    findings = [Finding(check=Check.CLOCK, verdict=one, evidence="") for one in verdicts]
+    findings = [diagnose(Check.CLOCK, one, "clock", "") for one in grades]
     assert worst(findings) is expected
     assert worst(findings).exit_status == status
 
@@ -67,49 +63,37 @@ def test_the_worst_verdict_is_the_exit_status(
         ((12,), OK, "jitter 0.0 ms"),
     ],
 )
-def test_round_trip(milliseconds: tuple[float, ...], expected: Verdict, word: str) -> None:
+def test_round_trip(milliseconds: tuple[float, ...], expected: Grade, word: str) -> None:
     found = judge_round_trip("x:1", [value / 1000 for value in milliseconds])
-    assert found.verdict is expected
-    assert word in f"{found.evidence} {found.advice}"
+    assert found.grade is expected
+    assert word in f"{found.finding.text} {found.advice}"
 
 
 def test_jitter_is_the_mean_step() -> None:
     assert jitter([0.010, 0.030, 0.020]) == pytest.approx(0.015)
 
 
-def a_source(*, asked: int = 100, answered: int = 100, usual: float | None = 0.2) -> RunningSource:
-    return RunningSource(
-        name="x:1",
-        kind=SourceKind.CCCAM,
-        line=1,
-        state="up",
-        last_failure="",
-        node_id=None,
-        cards=1,
-        cards_rejected=0,
-        asked=asked,
-        answered=answered,
-        usual_seconds=usual,
-    )
+def asked(number: int = 100, answered: int = 100, usual: float | None = 0.2) -> SourceStatus:
+    return a_source("x:1", asked=number, answered=answered, usual_seconds=usual)
 
 
 @pytest.mark.parametrize(
     ("source", "expected", "word"),
     [
-        (a_source(), OK, "good"),
-        (a_source(usual=0.5), OK, "good"),
-        (a_source(usual=0.8), ADVICE, "stutter"),
-        (a_source(usual=1.5), WARNING, "overloaded"),
-        (a_source(usual=3.5), WARNING, "given up"),
-        (a_source(answered=40), WARNING, "only 40 of 100 requests"),
-        (a_source(asked=3, answered=1, usual=None), OK, "1 of 3 requests"),
-        (a_source(asked=0, answered=0, usual=None), NOT_CHECKED, "no source was asked"),
+        (asked(), OK, "good"),
+        (asked(usual=0.5), OK, "good"),
+        (asked(usual=0.8), ADVICE, "stutter"),
+        (asked(usual=1.5), WARNING, "overloaded"),
+        (asked(usual=3.5), WARNING, "given up"),
+        (asked(answered=40), WARNING, "only 40 of 100 requests"),
+        (asked(3, answered=1, usual=None), OK, "1 of 3 requests"),
+        (asked(0, answered=0, usual=None), NOT_CHECKED, "no source was asked"),
     ],
 )
-def test_answer_times(source: RunningSource, expected: Verdict, word: str) -> None:
+def test_answer_times(source: SourceStatus, expected: Grade, word: str) -> None:
     (found,) = judge_answer_times([source])
-    assert found.verdict is expected
-    assert word in found.evidence
+    assert found.grade is expected
+    assert word in found.finding.text
 
 
 @pytest.mark.parametrize(
@@ -125,10 +109,10 @@ def test_answer_times(source: RunningSource, expected: Verdict, word: str) -> No
         (TimeAnswer(), None, NOT_CHECKED, "--ntp"),
     ],
 )
-def test_clock(answer: TimeAnswer, synchronised: bool | None, expected: Verdict, word: str) -> None:
+def test_clock(answer: TimeAnswer, synchronised: bool | None, expected: Grade, word: str) -> None:
     found = judge_clock(answer, synchronised=synchronised)
-    assert found.verdict is expected
-    assert word in found.evidence
+    assert found.grade is expected
+    assert word in found.finding.text
 
 
 @pytest.mark.parametrize(
@@ -146,7 +130,7 @@ def test_clock(answer: TimeAnswer, synchronised: bool | None, expected: Verdict,
     ],
 )
 def test_address(
-    outward: str | None, strangers: bool, tunnels: tuple[str, ...], expected: Verdict, word: str
+    outward: str | None, strangers: bool, tunnels: tuple[str, ...], expected: Grade, word: str
 ) -> None:
     addresses = Addresses(
         outward=IPv4Address(outward) if outward else None,
@@ -155,10 +139,10 @@ def test_address(
         tunnels=tunnels,
     )
     found = judge_address(addresses, port=12000, expects_strangers=strangers)
-    assert found.verdict is expected
-    assert word in f"{found.evidence} {found.advice}"
+    assert found.grade is expected
+    assert word in f"{found.finding.text} {found.advice}"
     with_outline = any("wg-quick" in line for line in found.more)
-    assert with_outline == (found.verdict in (ADVICE, WARNING) and outward is not None)
+    assert with_outline == (found.grade in (ADVICE, WARNING) and outward is not None)
 
 
 def a_demand(clients: int = 50, max_clients: int = 2000) -> Demand:
@@ -174,18 +158,16 @@ def a_demand(clients: int = 50, max_clients: int = 2000) -> Demand:
         (a_demand(3000), 65536, ADVICE, "max_clients"),
     ],
 )
-def test_file_descriptors(demand: Demand, files: int | None, expected: Verdict, word: str) -> None:
-    found = judge_files(demand, Supply(files=files, memory=None, is_running=True))
-    assert found.verdict is expected
-    assert word in f"{found.evidence} {found.advice}"
+def test_file_descriptors(demand: Demand, files: int | None, expected: Grade, word: str) -> None:
+    found = judge_files(demand, Supply(files=files, memory=0, is_running=True))
+    assert found.grade is expected
+    assert word in f"{found.finding.text} {found.advice}"
 
 
-@pytest.mark.parametrize(
-    ("memory", "expected"), [(None, NOT_CHECKED), (40 << 20, WARNING), (500 << 20, OK)]
-)
-def test_memory(memory: int | None, expected: Verdict) -> None:
+@pytest.mark.parametrize(("memory", "expected"), [(40 << 20, WARNING), (500 << 20, OK)])
+def test_memory(memory: int, expected: Grade) -> None:
     supply = Supply(files=None, memory=memory, is_running=False)
-    assert judge_memory(a_demand(), supply).verdict is expected
+    assert judge_memory(a_demand(), supply).grade is expected
 
 
 CLIENTS_PORT = WantedPort(
@@ -217,11 +199,11 @@ OURS = Process(8, 0, ("/usr/bin/python3", "/usr/bin/cccamd", "serve"))
         (PortHolder(user="max", process=None, is_ours=False), None, FAILURE, "only root can see"),
     ],
 )
-def test_ports(holder: PortHolder | None, error: int | None, expected: Verdict, word: str) -> None:
-    found = judge_port(CLIENTS_PORT, holder, error)
-    assert found.verdict is expected
-    assert word in f"{found.evidence} {found.advice}"
-    assert (found.advice == "") == (found.verdict is OK)
+def test_ports(holder: PortHolder | None, error: int | None, expected: Grade, word: str) -> None:
+    found = judge_port(PortSeen(wanted=CLIENTS_PORT, holder=holder, bind_error=error))
+    assert found.grade is expected
+    assert word in f"{found.finding.text} {found.advice}"
+    assert (found.advice == "") == (found.grade is OK)
 
 
 def test_only_ports_that_are_opened_count() -> None:
@@ -246,10 +228,10 @@ def an_installation(**words: object) -> Installation:
         ({"path": None, "missing": True}, ADVICE, "built-in example"),
     ],
 )
-def test_which_file_is_read(words: dict[str, object], expected: Verdict, word: str) -> None:
+def test_which_file_is_read(words: dict[str, object], expected: Grade, word: str) -> None:
     found = judge_source(an_installation(**words))
-    assert found.verdict is expected
-    assert word in found.evidence
+    assert found.grade is expected
+    assert word in found.finding.text
 
 
 @pytest.mark.parametrize(
@@ -261,10 +243,10 @@ def test_which_file_is_read(words: dict[str, object], expected: Verdict, word: s
         (b"BLA", FAILURE, "does not start"),
     ],
 )
-def test_what_check_says_is_summed_up(text: bytes, expected: Verdict, word: str) -> None:
+def test_what_check_says_is_summed_up(text: bytes, expected: Grade, word: str) -> None:
     found = judge_content(CFG, parse(text))
-    assert found.verdict is expected
-    assert word in "\n".join((found.evidence, *found.more))
+    assert found.grade is expected
+    assert word in "\n".join((found.finding.text, *found.more))
 
 
 def an_access(mode: int, *, folder_mode: int = 0o755, uid: int = 1000) -> Access:
@@ -281,10 +263,10 @@ def an_access(mode: int, *, folder_mode: int = 0o755, uid: int = 1000) -> Access
         (an_access(0o600, uid=0), OK, "may read it"),
     ],
 )
-def test_access(access: Access, expected: Verdict, word: str) -> None:
+def test_access(access: Access, expected: Grade, word: str) -> None:
     found = judge_access(access)
-    assert found.verdict is expected
-    assert word in f"{found.evidence} {found.advice}"
+    assert found.grade is expected
+    assert word in f"{found.finding.text} {found.advice}"
 
 
 PACKET = FirstPacket(port=12000, interface="eth0", address=IPv4Address("192.168.1.5"))
@@ -311,18 +293,18 @@ DROP = {"drop": None}
 @pytest.mark.parametrize(
     ("rules", "knock", "expected", "word"),
     [
-        (Ruleset(nft=nft()), Knock.ANSWERED, Verdict.OK, "no rule of this machine drops"),
-        (Ruleset(nft=nft(policy="drop")), Knock.NOT_TRIED, Verdict.FAILURE, "a rule drops"),
-        (Ruleset(nft=nft(policy="drop")), Knock.SILENT, Verdict.FAILURE, "got no answer"),
-        (Ruleset(nft=nft(FROM_SOME, DROP)), Knock.ANSWERED, Verdict.ADVICE, "depends"),
-        (Ruleset(forbidden=True), Knock.NOT_TRIED, Verdict.NOT_CHECKED, "only root"),
-        (Ruleset(forbidden=True), Knock.ANSWERED, Verdict.OK, "only root can see the rules"),
-        (Ruleset(forbidden=True), Knock.SILENT, Verdict.FAILURE, "gets no answer"),
-        (Ruleset(), Knock.NOT_TRIED, Verdict.NOT_CHECKED, "neither nft nor iptables"),
-        (Ruleset(nft={"nftables": [{"rule": {}}]}), Knock.NOT_TRIED, Verdict.NOT_CHECKED, "read"),
+        (Ruleset(nft=nft()), Knock.ANSWERED, Grade.OK, "no rule of this machine drops"),
+        (Ruleset(nft=nft(policy="drop")), Knock.NOT_TRIED, Grade.FAILURE, "a rule drops"),
+        (Ruleset(nft=nft(policy="drop")), Knock.SILENT, Grade.FAILURE, "got no answer"),
+        (Ruleset(nft=nft(FROM_SOME, DROP)), Knock.ANSWERED, Grade.ADVICE, "depends"),
+        (Ruleset(forbidden=True), Knock.NOT_TRIED, Grade.NOT_CHECKED, "only root"),
+        (Ruleset(forbidden=True), Knock.ANSWERED, Grade.OK, "only root can see the rules"),
+        (Ruleset(forbidden=True), Knock.SILENT, Grade.FAILURE, "gets no answer"),
+        (Ruleset(), Knock.NOT_TRIED, Grade.NOT_CHECKED, "neither nft nor iptables"),
+        (Ruleset(nft={"nftables": [{"rule": {}}]}), Knock.NOT_TRIED, Grade.NOT_CHECKED, "read"),
     ],
 )
-def test_firewall(rules: Ruleset, knock: Knock, expected: Verdict, word: str) -> None:
+def test_firewall(rules: Ruleset, knock: Knock, expected: Grade, word: str) -> None:
     found = judge_firewall(PACKET, rules, knock)
-    assert found.verdict is expected
-    assert word in found.evidence
+    assert found.grade is expected
+    assert word in found.finding.text

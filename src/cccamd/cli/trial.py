@@ -1,55 +1,21 @@
-"""Go to one C-line's server step by step, and note how far one gets."""
+"""Go to one server step by step, and note how far one gets."""
 
 import asyncio
 import socket
+import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
-from cccamd.ids import NodeId
-from cccamd.machine import connect_time
-from cccamd.net import (
-    Client,
-    ConnectError,
-    Step,
-    explain_connect_error,
-)
-from cccamd.values import Offer
-from cccamd.wire.cccam import (
-    Caller,
-    Identity,
-    Target,
-    is_original_seed,
-    is_partner_seed,
-)
+from cccamd.net import Client, ConnectError, Step, explain_connect_error
+from cccamd.why import Trial, is_seed
+from cccamd.wire.cccam import SEED_LENGTH, Caller, Identity, Target
 
 STEP_TIMEOUT: Final = 5.0
 """Seconds for each of: the name, the connection, the first bytes."""
 CONNECTS: Final = 4
 """How often the round trip is measured; few enough that nobody takes it for an attack."""
-SEED_LENGTH: Final = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """How far one got at one server."""
-
-    reached: Step = Step.RESOLVE
-    """The step that failed; else `UP`, or `LOGIN` when the login was left out."""
-    failed: bool = True
-    detail: str = ""
-    addresses: tuple[str, ...] = ()
-    """What the name resolves to."""
-    round_trips: tuple[float, ...] = ()
-    """Seconds each."""
-    greeting: bytes = b""
-    """The first bytes that the server sent, up to the length of a seed."""
-    hung_up: bool = False
-    """It closed the connection before it had sent a seed."""
-    node_id: NodeId | None = None
-    program: str = ""
-    cards: tuple[Offer, ...] = field(default=(), repr=False)
 
 
 async def try_server(target: Target, *, identity: Identity, log_in: bool) -> Trial:
@@ -71,12 +37,6 @@ async def try_server(target: Target, *, identity: Identity, log_in: bool) -> Tri
         return trial  # no stranger is told our user name
     trial = replace(trial, reached=Step.LOGIN)
     return await _log_in(trial, target, identity) if log_in else replace(trial, failed=False)
-
-
-def is_seed(greeting: bytes) -> bool:
-    """Whether a CCcam server begins like this (docs/protocol.md section 4)."""
-    whole = len(greeting) == SEED_LENGTH
-    return whole and (is_original_seed(greeting) or is_partner_seed(greeting))
 
 
 async def _resolve(target: Target) -> tuple[str, ...]:
@@ -106,10 +66,11 @@ async def _connect_times(address: str, target: Target) -> tuple[float, ...]:
 
 
 async def _connect_time(address: str, target: Target) -> float:
-    try:
-        return await connect_time(address, target.port, timeout=STEP_TIMEOUT)
-    except OSError as error:
-        raise explain_connect_error(error, host=target.host, port=target.port) from error
+    started = time.perf_counter()
+    _, writer = await _open(address, target)
+    took = time.perf_counter() - started
+    writer.close()
+    return took
 
 
 async def _open(address: str, target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

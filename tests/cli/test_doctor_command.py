@@ -17,8 +17,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cccamd.cli import trial
 from cccamd.cli.doctor import doctor
-from cccamd.doctor import trial
 
 app = typer.Typer()
 app.command()(doctor)
@@ -177,7 +177,7 @@ def test_our_own_server_is_no_trouble_and_its_link_is_left_alone(house: House) -
         in (by_check["ports"]["evidence"])
     )
     assert by_check["server"]["verdict"] == "advice"
-    assert "its page is switched off" in by_check["server"]["evidence"]
+    assert "the web pages are switched off" in by_check["server"]["evidence"]
     assert "says nothing" in by_check["C-line"]["evidence"]
     assert by_check["accounts"]["verdict"] == "ok"
     assert by_check["files and memory"]["evidence"].startswith("the running server may open")
@@ -196,7 +196,7 @@ def wait_for(port: int) -> None:
 @pytest.mark.parametrize(
     ("lines", "check", "subject", "verdict", "words"),
     [
-        ("F: anna x 5 1 1 { 0:0:0 }", "accounts", "anna", "warning", "downhops 0"),
+        ("F: anna x 5 1 1 { 0:0:0 }", "accounts", "anna", "warning", "{ 0:0:0 } of the F-line"),
         ("F: anna x 5 1 1 { 7F00:0 }", "accounts", "anna", "warning", "line 4"),
         ("F: anna x 5 1 {0,0,0,1,0,0,0,0}", "configuration", "", "warning", "E313"),
         ("C: 127.0.0.1 1 me pw", "C-line", "127.0.0.1:1", "failure", "connection refused"),
@@ -281,5 +281,5 @@ def test_for_people_each_finding_has_its_words(house: House) -> None:
     assert result.exit_code in (1, 2)
     lines = result.stdout.splitlines()
     assert any(line.startswith("warning") and "anna: sees 0 of 1 card" in line for line in lines)
-    assert any("-> In the first braces of line 4" in line for line in lines)
+    assert any("-> Put 7F00:000000:1 into the first braces of line 4" in line for line in lines)
     assert "Begin with: " in lines[-1]

@@ -49,8 +49,8 @@ done
 IMPATIENT_DOCTOR = """
 import typer
 from cccamd.cli.doctor import doctor
-from cccamd.doctor import trial
 from cccamd.machine import addresses
+from cccamd.cli import trial
 
 trial.STEP_TIMEOUT = addresses.KNOCK_TIMEOUT = 0.3
 typer.run(doctor)

@@ -1,0 +1,242 @@
+"""What the doctor saw of an installation, and all that is to be said about it. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from cccamd.cards import CardTable, SourceId
+from cccamd.facts import CardStatus, SourceKind, Status
+from cccamd.ids import NodeId
+from cccamd.machine import (
+    Addresses,
+    FirstPacket,
+    Knock,
+    NodeIdFile,
+    Ruleset,
+    Supply,
+    TimeAnswer,
+)
+from cccamd.net import Step
+from cccamd.routing import Priorities
+from cccamd.setup.logins import Upstream
+from cccamd.why.account import explain_closed_port
+from cccamd.why.audience import KnownCards, judge_accounts, running_cards
+from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
+from cccamd.why.evidence import Evidence, evidence_of_files
+from cccamd.why.host import (
+    Demand,
+    NodeIdHolder,
+    judge_clock,
+    judge_files,
+    judge_memory,
+    judge_node_id,
+    judge_twins,
+    peers_of,
+)
+from cccamd.why.installation import (
+    Access,
+    Installation,
+    judge_access,
+    judge_content,
+    judge_kinds,
+    judge_server,
+    judge_source,
+    judge_toml,
+)
+from cccamd.why.links import Trial, TriedLink, judge_link, running_link
+from cccamd.why.network import judge_address, judge_answer_times, judge_round_trip
+from cccamd.why.ports import PortSeen, judge_firewall, judge_port
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """What our running server says of itself."""
+
+    status: Status
+    cards: tuple[CardStatus, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One installation on one machine, as it was seen."""
+
+    installation: Installation
+    accesses: tuple[Access, ...] = ()
+    ports: tuple[PortSeen, ...] = ()
+    running: RunningServer | None = None
+    why_not: str = ""
+    """Why the running server could not be asked."""
+    packet: FirstPacket | None = None
+    """Of a client to the server's port; None: it opens none."""
+    rules: Ruleset = field(default_factory=Ruleset)
+    knock: Knock = Knock.NOT_TRIED
+    addresses: Addresses
+    trials: tuple[tuple[Upstream, Trial], ...] = ()
+    offline: bool = False
+    """Nothing was sent to other machines, as asked."""
+    node_id_file: NodeIdFile
+    own_node_id: NodeId
+    """From that file, or a new one."""
+    time: TimeAnswer
+    synchronised: bool | None
+    supply: Supply
+    at: float
+    """Seconds since the epoch."""
+    minute: int
+    """Local time, minutes since midnight."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether our server runs."""
+        return any(seen.is_ours for seen in self.ports)
+
+
+def examine(case: Case) -> Iterator[Diagnosis]:
+    """Judge everything, in the order in which one mends things."""
+    known = case.installation.is_known
+    yield from _configuration(case)
+    evidence = _evidence(case)
+    if known:
+        status = case.running.status if case.running else None
+        yield judge_server(case.installation, status, runs=case.runs, why_not=case.why_not)
+        yield from _ports(case, evidence)
+    yield _address(case)
+    if known:
+        yield from _links(case, evidence)
+        if case.running is not None:
+            yield from judge_answer_times(case.running.status.sources)
+        yield from judge_accounts(_known_cards(case, evidence), evidence)
+    yield from _node_id(case)
+    yield judge_clock(case.time, synchronised=case.synchronised)
+    if known:
+        yield from _resources(case)
+
+
+def _configuration(case: Case) -> Iterator[Diagnosis]:
+    installation = case.installation
+    path, toml_path, toml = installation.path, installation.toml_path, installation.toml
+    yield judge_source(installation)
+    if path is not None and not installation.unreadable and not installation.missing:
+        yield judge_content(path, installation.result)
+    if toml_path is not None and (toml.problems or installation.toml_is_there):
+        yield judge_toml(toml_path, toml, named=installation.toml_named)
+    yield from judge_kinds(installation.kind_problems)
+    yield from map(judge_access, case.accesses)
+
+
+def _ports(case: Case, evidence: Evidence) -> Iterator[Diagnosis]:
+    config = case.installation.config
+    if config.server_listen_port == 0 and config.f_lines:
+        finding = explain_closed_port(evidence)
+        yield Diagnosis(check=Check.PORTS, grade=Grade.ADVICE, finding=finding, subject="0")
+    yield from map(judge_port, case.ports)
+    if case.packet is not None:
+        yield judge_firewall(case.packet, case.rules, case.knock)
+
+
+def _address(case: Case) -> Diagnosis:
+    installation = case.installation
+    return judge_address(
+        case.addresses,
+        port=installation.config.server_listen_port,
+        expects_strangers=bool(installation.settings.network.allow),
+    )
+
+
+def _resources(case: Case) -> Iterator[Diagnosis]:
+    config, limits = case.installation.config, case.installation.settings.limits
+    demand = Demand(
+        clients=len(config.f_lines),
+        upstreams=len(config.c_lines) + len(config.n_lines),
+        max_clients=limits.max_clients,
+    )
+    yield judge_files(demand, case.supply)
+    yield judge_memory(demand, case.supply)
+
+
+# What can be known of cards and sources.
+
+
+def _evidence(case: Case) -> Evidence:
+    """What the running server says, or else what the files and the trials do."""
+    installation = case.installation
+    if case.running is None:
+        evidence = evidence_of_files(
+            installation.config,
+            installation.settings,
+            Priorities(),
+            at=case.at,
+            minute=case.minute,
+            node_id=case.own_node_id,
+        )
+        for (_, trial), source in zip(case.trials, _c_lines(evidence), strict=False):
+            for card in trial.cards:
+                evidence.table.add(source, card)
+        return evidence
+    status = case.running.status
+    return Evidence(
+        live=True,
+        at=case.at,
+        minute=case.minute,
+        config=installation.config,
+        toml=installation.settings,
+        priorities=Priorities(),
+        table=CardTable(case.own_node_id),
+        sources={SourceId(number): source for number, source in enumerate(status.sources, 1)},
+        clients={client.account: client for client in status.clients},
+    )
+
+
+def _c_lines(evidence: Evidence) -> list[SourceId]:
+    """The sources of evidence of files that are C-lines, in their order."""
+    sources = evidence.sources.items()
+    return [source for source, status in sources if status.kind is SourceKind.CCCAM]
+
+
+def _links(case: Case, evidence: Evidence) -> Iterator[Diagnosis]:
+    if case.offline and case.installation.config.c_lines:
+        text = "nothing is sent to other machines, as asked (--offline)"
+        yield diagnose(Check.UPSTREAM, Grade.NOT_CHECKED, "offline", text)
+    for tried in _tried_links(case, evidence):
+        yield judge_link(tried, evidence)
+        if tried.trial.round_trips:
+            yield judge_round_trip(tried.name, tried.trial.round_trips)
+
+
+def _tried_links(case: Case, evidence: Evidence) -> Iterator[TriedLink]:
+    if case.running is not None:
+        for upstream, trial in case.trials:
+            running = running_link(upstream, case.running.status.sources)
+            yield TriedLink(upstream=upstream, trial=trial, running=running)
+        return
+    for (upstream, trial), source in zip(case.trials, _c_lines(evidence), strict=False):
+        yield TriedLink(
+            upstream=upstream,
+            trial=trial,
+            taken=len(evidence.table.cards_of(source)),
+            rejected=evidence.table.rejected_of(source),
+        )
+
+
+def _known_cards(case: Case, evidence: Evidence) -> KnownCards:
+    if case.running is not None:
+        return running_cards(case.running.cards, evidence.sources)
+    asked = [trial for _, trial in case.trials if trial.failed or trial.reached is Step.UP]
+    complete = len(asked) == len(case.installation.config.c_lines)
+    where = "local cards, and those of the C-lines' servers just now"
+    unknown = "the cards of the C-lines' servers could not be asked for"
+    cards = tuple(evidence.table.cards())
+    return KnownCards(cards=cards, where=where if complete else unknown, complete=complete)
+
+
+def _node_id(case: Case) -> Iterator[Diagnosis]:
+    status = case.running.status if case.running else None
+    peers = peers_of(status) if status else []
+    peers += [
+        NodeIdHolder(f"upstream {upstream.name}", trial.node_id)
+        for upstream, trial in case.trials
+        if trial.node_id is not None
+    ]
+    running = status.server.node_id if status else None
+    yield judge_node_id(case.node_id_file, peers, running=running)
+    if status is not None:
+        yield from judge_twins(status)

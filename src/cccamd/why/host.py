@@ -1,0 +1,228 @@
+"""Whether this machine's clock, memory and file limits do, and whether our node id is our own."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from cccamd.facts import SourceKind, Status
+from cccamd.ids import SHARED_NODE_IDS, NodeId, format_node_id
+from cccamd.machine import RESERVED_FILES, FileState, NodeIdFile, Supply, TimeAnswer
+from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
+from cccamd.why.finding import count, some_of
+from cccamd.why.visibility import CLONE_CHANGE
+
+TOLERANCE: Final = 5.0
+"""Seconds that a clock may be off."""
+_EFFECT: Final = "time frames of F-lines, validity of keys and times in logs are wrong"
+LOGINS_AT_ONCE: Final = 64
+"""Connections that have not logged in yet: after a power cut all receivers come at once."""
+MEBIBYTE: Final = 2**20
+SERVER_MEMORY: Final = 60 * MEBIBYTE
+"""Measured: 52 MiB with one card and nobody logged in."""
+CLIENT_MEMORY: Final = 64 * 1024
+"""Measured: 13 KiB for a client that sees one card; more with many cards."""
+DAY: Final = 86_400.0
+
+
+# The clock.
+
+_clock = partial(diagnose, Check.CLOCK)
+
+
+def judge_clock(answer: TimeAnswer, *, synchronised: bool | None) -> Diagnosis:
+    """Judge what a time server said, or what the system says about its own clock."""
+    if answer.server:
+        return _judge_offset(answer)
+    if answer.refusals:
+        asked = "; ".join(answer.refusals)
+        return _clock(Grade.NOT_CHECKED, "no-time", f"no time server answered: {asked}")
+    if synchronised:
+        return _clock(
+            Grade.OK, "clock-kept", "the system says that it keeps its clock in step (NTP)"
+        )
+    if synchronised is False:
+        return _clock(
+            Grade.ADVICE,
+            "clock-not-kept",
+            "the system says that nothing keeps its clock in step, and no time server is set",
+            "Run: timedatectl set-ntp true",
+        )
+    text = "no time server is set; name one with --ntp HOST"
+    return _clock(Grade.NOT_CHECKED, "no-time", text)
+
+
+def _judge_offset(answer: TimeAnswer) -> Diagnosis:
+    off, server = abs(answer.offset), answer.server
+    if off <= TOLERANCE:
+        return _clock(Grade.OK, "clock-right", f"within {off:.1f} s of {server}")
+    way = "behind" if answer.offset > 0 else "ahead of"
+    return _clock(
+        Grade.WARNING,
+        "clock-wrong",
+        f"{off:,.0f} s {way} {server}: {_EFFECT}",
+        "Have the system keep its clock in step: timedatectl set-ntp true",
+    )
+
+
+# Files and memory.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What the configuration may need at most."""
+
+    clients: int
+    upstreams: int
+    max_clients: int
+    """The limit in cccamd.toml."""
+
+    @property
+    def files(self) -> int:
+        """File descriptors when everybody is there."""
+        return (
+            min(self.clients, self.max_clients) + self.upstreams + LOGINS_AT_ONCE + RESERVED_FILES
+        )
+
+    @property
+    def memory(self) -> int:
+        """Bytes when everybody is there; a rough figure."""
+        return SERVER_MEMORY + CLIENT_MEMORY * (self.clients + self.upstreams)
+
+
+def judge_files(demand: Demand, supply: Supply) -> Diagnosis:
+    """Compare file descriptors with the number of clients."""
+    files = partial(diagnose, Check.RESOURCES, subject="files")
+    whose = "the running server" if supply.is_running else "a server started from here"
+    needs = f"{count(demand.clients, 'account')} and {count(demand.upstreams, 'C-line')}"
+    if supply.files is None:
+        return files(Grade.OK, "files", f"{whose} may open as many files as it likes")
+    has = f"{whose} may open {supply.files:,} files; {needs} need up to {demand.files:,}"
+    if supply.files < demand.files:
+        change = "Add LimitNOFILE=65536 to the [Service] section of the service, and restart it."
+        return files(Grade.WARNING, "few-files", f"{has}: not all clients get in", change)
+    if demand.clients > demand.max_clients:
+        text = f"{needs}, but only {demand.max_clients:,} clients are let in at once"
+        change = "Raise max_clients in the [limits] table of cccamd.toml."
+        return files(Grade.ADVICE, "max-clients", text, change)
+    return files(Grade.OK, "files", has)
+
+
+def judge_memory(demand: Demand, supply: Supply) -> Diagnosis:
+    """Compare memory with the number of clients."""
+    memory = partial(diagnose, Check.RESOURCES, subject="memory")
+    need = f"about {max(1, round(demand.memory / MEBIBYTE)):,} MiB"
+    has = (
+        f"{round(supply.memory / MEBIBYTE):,} MiB available, {need} needed when everybody is there"
+    )
+    if supply.memory < demand.memory:
+        change = "Stop other programs, or add memory: a server that swaps answers late."
+        return memory(Grade.WARNING, "little-memory", has, change)
+    return memory(Grade.OK, "memory", has)
+
+
+# The node id.
+
+_node_id = partial(diagnose, Check.NODE_ID)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeIdHolder:
+    """Somebody whose node id we know."""
+
+    name: str
+    node_id: NodeId
+
+
+def judge_node_id(
+    file: NodeIdFile, peers: Iterable[NodeIdHolder], *, running: NodeId | None
+) -> Diagnosis:
+    """Compare our node id with those of all peers. `running`: the id that our server uses."""
+    own = running or file.node_id
+    if own is not None and (same := [peer.name for peer in peers if peer.node_id == own]):
+        return _node_id(
+            Grade.FAILURE,
+            "clone",
+            f"{some_of(same)} has the node id of this server ({format_node_id(own)}): one was"
+            " copied from the other, and each drops the other's cards as its own",
+            f"{CLONE_CHANGE} (here the file is {file.path})",
+        )
+    return _judge_node_id_file(file, running)
+
+
+def _judge_node_id_file(file: NodeIdFile, running: NodeId | None) -> Diagnosis:
+    path = file.path
+    match file.state:
+        case FileState.MISSING:
+            if running is None:
+                text = f"{path} is not there yet; the first start makes it"
+                return _node_id(Grade.OK, "node-id-later", text)
+            text = f"the server uses {format_node_id(running)}, and {path} is not there"
+            change = "If it is not kept elsewhere (-n), others see a stranger after each start."
+            return _node_id(Grade.ADVICE, "node-id-not-kept", text, change)
+        case FileState.CORRUPT:
+            text = f"{path} does not hold a node id; the next start replaces it"
+            change = f"Restore it from a backup, or delete {path}."
+            return _node_id(Grade.WARNING, "node-id-corrupt", text, change)
+        case FileState.HIDDEN:
+            text = f"{path} cannot be read by us"
+            return _node_id(Grade.NOT_CHECKED, "node-id-hidden", text, "Run as root.")
+    return _judge_origin(file, running)
+
+
+def _judge_origin(file: NodeIdFile, running: NodeId | None) -> Diagnosis:
+    assert file.node_id is not None
+    own = format_node_id(file.node_id)
+    if file.node_id in SHARED_NODE_IDS:
+        text = f"{own} names nobody: many programs send it"
+        change = f"Delete {file.path} and start the server again."
+        return _node_id(Grade.WARNING, "node-id-shared", text, change)
+    if running is not None and running != file.node_id:
+        text = f"{file.path} holds {own}, but the server runs with {format_node_id(running)}"
+        return _node_id(Grade.ADVICE, "node-id-other-file", text, "Name the right file with -n.")
+    if file.older_by > DAY:
+        days = round(file.older_by / DAY)
+        return _node_id(
+            Grade.ADVICE,
+            "node-id-copied",
+            f"{file.path} is {days:,} days older than this system: it was copied or restored",
+            "All is well if the old machine is gone. If it still runs, delete the file on one of"
+            " the two.",
+        )
+    return _node_id(Grade.OK, "node-id", f"{own}; no peer that is known now has the same")
+
+
+def judge_twins(status: Status) -> list[Diagnosis]:
+    """Find clients at different addresses that share a node id with each other."""
+    addresses: dict[NodeId, dict[str, str]] = {}
+    for client in status.clients:
+        node_id = client.node_id
+        if node_id and node_id not in SHARED_NODE_IDS and node_id != status.server.node_id:
+            named = f"{client.account} ({client.address})"
+            addresses.setdefault(node_id, {})[client.address] = named
+    return [
+        _node_id(
+            Grade.WARNING,
+            "clone",
+            f"{some_of(tuple(found.values()))} have the same node id {format_node_id(node_id)}:"
+            " one was copied from the other",
+            CLONE_CHANGE,
+        )
+        for node_id, found in addresses.items()
+        if len(found) > 1
+    ]
+
+
+def peers_of(status: Status) -> list[NodeIdHolder]:
+    """All peers of a running server that have a node id of their own."""
+    clients = [
+        NodeIdHolder(f"client {client.account} ({client.address})", client.node_id)
+        for client in status.clients
+        if client.node_id
+    ]
+    links = [
+        NodeIdHolder(f"upstream {source.name}", source.node_id)
+        for source in status.sources
+        if source.kind is SourceKind.CCCAM and source.node_id
+    ]
+    return [peer for peer in (*clients, *links) if peer.node_id not in SHARED_NODE_IDS]

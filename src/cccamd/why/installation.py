@@ -1,0 +1,218 @@
+"""Which configuration is read, who may read it, what is wrong in it; whether our server uses it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from cccamd.facts import Status
+from cccamd.machine import SystemUser, WayPart, first_barrier, group_name, is_open_to_all
+from cccamd.setup.cccamcfg import SEARCHED_PATHS, Config, Diagnostic, ParseResult, Severity
+from cccamd.setup.toml import ParsedToml, TomlConfig
+from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
+from cccamd.why.finding import count, listed, some_of
+
+_LINES_SHOWN: Final = 8
+"""The rest is for `cccamd check`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """What was read, and why from there."""
+
+    path: Path | None
+    """CCcam.cfg; None: none was named, and none is in the usual places."""
+    named: bool
+    """The operator named it; else it was the first of the usual ones."""
+    passed_over: tuple[Path, ...] = ()
+    """Others of the usual ones that exist too, and are not read."""
+    missing: bool = False
+    unreadable: str = ""
+    """Why it could not be read; empty when it could."""
+    result: ParseResult = field(repr=False)
+    toml_path: Path | None = None
+    toml_named: bool = False
+    toml_is_there: bool = False
+    toml: ParsedToml = field(default_factory=ParsedToml, repr=False)
+    kind_problems: tuple[str, ...] = ()
+    """Plug-ins that cannot be used."""
+
+    @property
+    def config(self) -> Config:
+        """What CCcam.cfg says."""
+        return self.result.config
+
+    @property
+    def settings(self) -> TomlConfig:
+        """What cccamd.toml says."""
+        return self.toml.config
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a configuration at all that the other checks can start from."""
+        return not (self.unreadable or self.missing or self.result.refused)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """A file, the way to it, and who has to read it."""
+
+    path: Path
+    way: tuple[WayPart, ...]
+    user: SystemUser
+    why: str
+    """How we know that it is this user."""
+
+
+_source = partial(diagnose, Check.CONFIGURATION)
+
+
+def judge_source(installation: Installation) -> Diagnosis:
+    """Say which file is read and why, or why none is."""
+    path = installation.path
+    if path is None:
+        places = some_of([str(place) for place in SEARCHED_PATHS])
+        return _source(
+            Grade.ADVICE,
+            "no-file",
+            f"there is none of {places}: the server would run its built-in example",
+            "Put your CCcam.cfg to one of these places, or name it with -C.",
+        )
+    if installation.unreadable:
+        change = "Run doctor as root, or as the user that the service runs as."
+        text = f"{path}: {installation.unreadable}"
+        return _source(Grade.FAILURE, "file-unreadable", text, change)
+    if installation.missing:
+        text = f"{path} was named, and there is no such file: nobody can log in"
+        return _source(Grade.FAILURE, "file-missing", text, "Name the right file with -C.")
+    if installation.passed_over:
+        others = listed([str(other) for other in installation.passed_over])
+        return _source(
+            Grade.ADVICE,
+            "file-passed-over",
+            f"{path} is read; {others} is there too, and is not read: only the first one counts",
+            f"Edit {path} and no other, or delete it if it is the old one.",
+        )
+    why = "it was named with -C" if installation.named else "the first of the usual places"
+    return _source(Grade.OK, "file", f"{path} is read: {why}")
+
+
+def judge_content(path: Path, result: ParseResult) -> Diagnosis:
+    """Sum up what `cccamd check` says."""
+    content = partial(_source, subject=str(path))
+    errors = _of(result.diagnostics, Severity.ERROR)
+    warnings = _of(result.diagnostics, Severity.WARNING)
+    config = result.config
+    holds = f"{count(len(config.f_lines), 'account')} and {count(len(config.c_lines), 'C-line')}"
+    change = f"Run: cccamd check {path}"
+    if result.refused:
+        text = f"the server does not start: {errors[0].text}"
+        return content(Grade.FAILURE, "file-refused", text, change)
+    if errors:
+        text = f"{holds} in use; not used, because of an error: {count(len(errors), 'line')}"
+        change = f"{change} - an F-line in error is an account that cannot log in."
+        return content(Grade.WARNING, "lines-refused", text, change, more=_lines(errors))
+    if warnings:
+        lines = f"{count(len(warnings), 'line')} may do something else than it seems"
+        text = f"{holds} in use; {lines}"
+        return content(Grade.ADVICE, "lines-doubtful", text, change, more=_lines(warnings))
+    return content(Grade.OK, "content", f"{holds}, nothing to complain about")
+
+
+def _of(diagnostics: Sequence[Diagnostic], severity: Severity) -> list[Diagnostic]:
+    return [found for found in diagnostics if found.severity is severity]
+
+
+def _lines(diagnostics: Sequence[Diagnostic]) -> tuple[str, ...]:
+    lines = [
+        f"{_place(found)}: {found.code.value}: {found.sentence()}"
+        for found in diagnostics[:_LINES_SHOWN]
+    ]
+    rest = len(diagnostics) - _LINES_SHOWN
+    return (*lines, f"and {rest} more") if rest > 0 else tuple(lines)
+
+
+def _place(found: Diagnostic) -> str:
+    return "the file" if found.place.line is None else f"line {found.place.line}"
+
+
+def judge_toml(path: Path, parsed: ParsedToml, *, named: bool) -> Diagnosis:
+    """Say what is wrong with cccamd.toml."""
+    content = partial(_source, subject=str(path))
+    texts = tuple(str(problem) for problem in parsed.problems)
+    errors = [problem for problem in parsed.problems if not problem.is_warning]
+    if not parsed.usable:
+        effect = "the server does not start" if named else "nothing of it is used"
+        text = f"{effect}: {texts[0]}"
+        return content(Grade.FAILURE, "file-refused", text, "Mend the place named.")
+    if errors:
+        text = f"not used, because of an error: {count(len(errors), 'setting')}"
+        change = "Mend the places named."
+        return content(Grade.WARNING, "settings-refused", text, change, more=texts)
+    if texts:
+        change = "Think twice about it."
+        return content(Grade.ADVICE, "settings-doubtful", texts[0], change, more=texts[1:])
+    cards = count(len(parsed.config.cards), "local card")
+    return content(Grade.OK, "content", f"{cards}, nothing to complain about")
+
+
+def judge_kinds(problems: Sequence[str]) -> list[Diagnosis]:
+    """Name the plug-ins that cannot be used."""
+    change = "Install it again, or remove it."
+    return [_source(Grade.WARNING, "plug-in", text, change, subject="plug-in") for text in problems]
+
+
+def judge_access(access: Access) -> Diagnosis:
+    """Say whether the service's user may read a file, and whether everybody may."""
+    path, user = access.path, access.user
+    content = partial(_source, subject=str(path))
+    barrier = first_barrier(access.way, user)
+    if barrier is not None:
+        group = group_name(barrier.gid)
+        return content(
+            Grade.FAILURE,
+            "no-access",
+            f"the service runs as {user.name} ({access.why}), whom {barrier.name} does not let in"
+            f" (mode {barrier.mode & 0o7777:04o}, group {group})",
+            f"Run: chgrp {user.name} {path} && chmod 640 {path}"
+            if barrier.name == str(access.way[-1].name)
+            else f"Let {user.name} enter the folder {barrier.name}: chmod o+x {barrier.name}",
+        )
+    if is_open_to_all(access.way):
+        change = f"Run: chmod o-r {path}"
+        change += f" (and see that {user.name} still can)" if user.uid else ""
+        text = "it holds secrets (passwords, keys), and every user of this machine can read it"
+        return content(Grade.ADVICE, "open-to-all", text, change)
+    return content(Grade.OK, "access", f"{user.name}, who runs the service, may read it")
+
+
+# The running server.
+
+_server = partial(diagnose, Check.SERVER)
+
+
+def judge_server(
+    installation: Installation, running: Status | None, *, runs: bool, why_not: str
+) -> Diagnosis:
+    """Say whether our server runs, and whether it runs with the file that was read.
+
+    `why_not`: why it could not be asked, when it runs.
+    """
+    if not runs:
+        text = "not running: everything was tried from scratch"
+        return _server(Grade.OK, "not-running", text)
+    if running is None:
+        text = f"it runs, but its status could not be read: {why_not}"
+        change = "See that ALLOW WEBINFO is yes: its page tells how links and clients do."
+        return _server(Grade.ADVICE, "no-status", text, change)
+    reads = running.server.config_path
+    if installation.path is not None and reads and reads != str(installation.path):
+        text = f"it runs with {reads}, not with {installation.path} that was checked here"
+        change = f"Edit {reads}, or start the server with -C {installation.path}."
+        return _server(Grade.WARNING, "other-file", text, change)
+    text = (
+        f"{running.server.program} runs; clients logged in: {len(running.clients)},"
+        f" sources: {len(running.sources)}"
+    )
+    return _server(Grade.OK, "running", text)

@@ -1,0 +1,112 @@
+"""For the same trouble `explain` and the doctor say the same: code, advice and setting."""
+
+import pytest
+from explained import announced, ask, client, evidence, source
+
+from cccamd.facts import LinkState
+from cccamd.net import ConnectError, Step
+from cccamd.setup.logins import upstreams_of
+from cccamd.values import Offer
+from cccamd.why import Diagnosis, Evidence, Finding, Trial, Weight
+from cccamd.why.audience import KnownCards, judge_accounts
+from cccamd.why.links import MEANINGS, TriedLink, judge_link
+from cccamd.wire.link import CloseReason
+
+C_LINE = "C: headend-a 12000 u p"
+
+
+def same(ours: Finding, theirs: Diagnosis) -> bool:
+    found = theirs.finding
+    advice = f"{ours.change[0].upper()}{ours.change[1:]}."
+    return (ours.code, ours.change, ours.setting) == (
+        found.code,
+        found.change,
+        found.setting,
+    ) and theirs.advice == advice
+
+
+def doctor_on_accounts(seen: Evidence) -> Diagnosis:
+    return judge_accounts(KnownCards(cards=tuple(seen.table.cards()), where=""), seen)[0]
+
+
+@pytest.mark.parametrize(
+    ("cfg", "card", "code"),
+    [
+        ("F: anna x 1", announced(hop=1), "too-far"),
+        ("F: anna x 5 0 {0,0,0,0,0,0,0,0}", announced(), "too-far"),
+        ("F: anna x 5 0 1 { 0b00:030b00:0 }", announced(), "limited"),
+        ("F: anna x\nGLOBAL LIMITS : { 0b00:0:0 }", announced(), "limited"),
+        ("F: anna x", announced(reshare=0), "not-reshared"),
+        ("F: anna x", announced(path=(client().node_id,)), "loop"),
+    ],
+)
+def test_a_card_that_an_account_does_not_see(cfg: str, card: Offer, code: str) -> None:
+    seen = evidence(cfg, card)
+    (ours,) = ask(seen).cards[0].findings
+    theirs = doctor_on_accounts(seen)
+    assert ours.code == code
+    assert same(ours, theirs)
+    assert ours.text in theirs.finding.text
+
+
+def test_an_account_outside_its_hours() -> None:
+    seen = evidence("F: anna x 5 1 1 { } { } { 20:00-22:00 }", announced())
+    (ours,) = [found for found in ask(seen).findings if found.code == "hours-closed"]
+    theirs = doctor_on_accounts(seen)
+    assert same(ours, theirs)
+    assert ours.text == theirs.finding.text
+
+
+def test_a_server_without_any_source() -> None:
+    seen = evidence("F: anna x", sources={})
+    (ours,) = [found for found in ask(seen).findings if found.code == "no-sources"]
+    assert same(ours, doctor_on_accounts(seen))
+
+
+def doctor_on_link(seen: Evidence, trial: Trial) -> Diagnosis:
+    """With what our running server says, and with a trial alone if it says nothing."""
+    (upstream,) = upstreams_of(seen.config, seen.toml)
+    (status,) = seen.sources.values()
+    running = status if status.last_failure or status.up_at else None
+    return judge_link(TriedLink(upstream=upstream, trial=trial, running=running), seen)
+
+
+def the_link(seen: Evidence) -> Finding:
+    (ours,) = ask(seen).sources[0].findings
+    assert ours.weight is Weight.BAD
+    return ours
+
+
+@pytest.mark.parametrize("step", MEANINGS)
+def test_a_link_that_fails_at_some_step(step: Step) -> None:
+    failure = str(ConnectError(step, "for some reason"))
+    down = source(
+        line=1, state=LinkState.WAITING, up_at=None, last_failure=failure, cards_by_hop={}
+    )
+    ours = the_link(evidence(C_LINE, status=down))
+    silent = source(line=1, state=LinkState.WAITING, up_at=None, cards_by_hop={})
+    trial = Trial(reached=step, detail="for some reason")
+    theirs = doctor_on_link(evidence(C_LINE, status=silent), trial)
+    assert same(ours, theirs)
+    assert theirs.more[0].startswith("1. ")
+
+
+@pytest.mark.parametrize("failure", [*(each.value for each in CloseReason), "", "anything"])
+def test_a_link_of_the_running_server_that_is_down(failure: str) -> None:
+    down = source(
+        line=1, state=LinkState.WAITING, up_at=None, last_failure=failure, cards_by_hop={}
+    )
+    seen = evidence(C_LINE, status=down)
+    theirs = doctor_on_link(seen, Trial(reached=Step.LOGIN, failed=False))
+    assert theirs.finding.code == ("down" if failure else "login-left-out")
+    assert same(the_link(seen), theirs) == bool(failure)
+
+
+@pytest.mark.parametrize("limits", ["", " no { 0:0:0 }"])
+@pytest.mark.parametrize(("rejected", "code"), [(0, "announces-nothing"), (3, "all-rejected")])
+def test_a_link_that_is_up_and_brings_nothing(rejected: int, code: str, limits: str) -> None:
+    up = source(line=1, cards_by_hop={}, cards_rejected=rejected)
+    seen = evidence(C_LINE + limits, status=up)
+    ours = the_link(seen)
+    assert ours.code == code
+    assert same(ours, doctor_on_link(seen, Trial()))
