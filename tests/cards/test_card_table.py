@@ -1,5 +1,7 @@
 """The card table: numbering, replacing, several ways to one card."""
 
+from dataclasses import replace
+
 import pytest
 from card_factory import OURS, announced, node
 
@@ -104,6 +106,15 @@ def test_a_nameless_card_that_is_announced_anew_keeps_its_name_at_us(table: Card
     assert named.own_share_id != two.own_share_id
     again = add(table, source, announced(3, path=(), hop=0))
     assert again.own_share_id not in (two.own_share_id, named.own_share_id)
+
+
+def test_a_card_is_equal_to_its_copy_and_to_no_other(table: CardTable) -> None:
+    source = table.add_source()
+    card = add(table, source, announced(1, "a"))
+    assert replace(card) == card
+    assert hash(replace(card)) == hash(card)
+    assert add(table, source, announced(1, "a", reshare=1)) != card
+    assert card != object()
 
 
 def test_nothing_is_left_of_a_card_that_is_gone(table: CardTable) -> None:

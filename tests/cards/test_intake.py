@@ -53,6 +53,17 @@ def test_the_most_specific_limit_counts_whatever_the_order() -> None:
         assert isinstance(take(announced(1, "a"), limits=limits[::-1]), Added)
 
 
+def test_each_entry_outranks_those_that_are_less_specific() -> None:
+    entries = ((0, 0), (0, 0x80), (0x100, 0), (0x100, 0x80))
+    for count in range(1, 5):
+        denied = [limit(*entry, 0) for entry in entries[: count - 1]]
+        limits = (*denied, limit(*entries[count - 1], 5))
+        assert isinstance(take(announced(1, "a"), limits=limits), Added)
+        assert isinstance(
+            take(announced(1, "a"), limits=(limit(*entries[count - 1], 0),)), Rejected
+        )
+
+
 def test_providers_go_one_by_one() -> None:
     message = announced(1, "a", providers=providers(0x80, 0x81))
     result = take(message, limits=(limit(0x100, 0x81, 0),))

@@ -172,7 +172,9 @@ def test_candidates_are_remembered_until_the_table_changes() -> None:
     card = learn(table, announced(1, "a"))
     view = view_of(table)
     first = view.candidates(request(card.own_share_id))
+    second = view.candidates(request(card.own_share_id, sid=7))
     assert view.candidates(request(card.own_share_id)) is first
+    assert view.candidates(request(card.own_share_id, sid=7)) is second
     for sid in range(1, 1026):
         view.candidates(request(card.own_share_id, sid=sid))
     assert view.candidates(request(card.own_share_id)) is not first, "a bound for memory"
@@ -217,6 +219,9 @@ def test_a_server_that_our_cards_pass_gets_only_what_cannot_lead_back() -> None:
     assert relay.candidates(request(other.own_share_id)).members == {local.card, learnt, other}
     asked = relay.explain(request(learnt.own_share_id))
     assert [exclusion.reason for exclusion in asked] == [Reason.OTHER_WAY, Reason.LOOP]
+    assert asked[0].text.startswith("it takes another way than the card asked for")
+    fresh = view_of(table, node_id=node("relay"))
+    assert fresh.explain(request(learnt.own_share_id)) == asked
 
 
 def test_shared_node_ids_are_nobody() -> None:

@@ -40,7 +40,7 @@ async def test_all_that_a_receiver_gets_is_shown() -> None:
     assert f"node id  {node_id}" in lines
     heading = lines.index("share id  CAID  providers  hop  reshare")
     assert lines[heading + 1].split()[1:] == ["0B00", "00000A", "0", "10"]
-    assert lines[heading + 1].index("00000A") == lines[heading].index("providers")
+    assert lines[heading + 1].index("10", 20) == lines[heading].index("reshare")
     assert lines[-1].startswith(f"CW       {CW} after ")
     report = json.loads(told.output)
     assert report["complete"]

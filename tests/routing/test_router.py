@@ -51,6 +51,15 @@ def test_one_question_for_many_and_then_the_cache(desk: Desk) -> None:
     assert isinstance(asked(desk.request("dan", 15.2)), Ask)
 
 
+def test_an_ecm_has_one_name_for_all_who_want_it(desk: Desk) -> None:
+    desk.upstream("a")
+    asked(desk.request("anna", 0.0))
+    asked(desk.request("ben", 0.0, number=1))
+    names = [desk.router.fingerprint_of(desk.requests[waiter]) for waiter in ("anna", "ben")]
+    assert names[0] != names[1]
+    assert set(desk.router._flights) == set(names)
+
+
 def test_many_wait_for_one_source_although_there_are_others(desk: Desk) -> None:
     desk.upstream("a")
     desk.upstream("b", "c")
@@ -150,7 +159,7 @@ def test_what_is_due_at_the_same_time_is_done_in_the_order_it_came(desk: Desk) -
 
 def test_a_question_that_is_never_answered_is_forgotten(desk: Desk) -> None:
     desk.upstream("a")
-    ask = asked(desk.request("anna", 0.0))
+    ask = asked(desk.request("anna", 1.0))
     assert [type(action) for _, action in desk.wait(60.0)] == [Refuse, Abandon]
     assert desk.router.usual(ask.source, 60.0) == 10.0
     assert desk.wrong(ask, 60.0) == []
@@ -268,6 +277,7 @@ def test_all_refused_is_refused_at_once_until_the_pause_is_over_and_pauses_grow(
             actions = desk.wrong(asked(actions), now)
         else:
             assert refused(actions).trace.result is Result.RESTING
+            assert not desk.router._flights, "nobody waits for it"
         assert refused(actions).refusal is Refusal.CANNOT_DECODE
         now += 10.0
     gaps = [later - earlier for earlier, later in pairwise(asked_at)]

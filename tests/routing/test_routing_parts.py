@@ -375,6 +375,13 @@ def test_the_first_p_line_of_which_all_systems_are_there_counts() -> None:
     assert priorities.order(cards, (Caid(0x500), Ident(0), Sid(1))) == {}
 
 
+def test_a_card_of_all_providers_stands_for_each_in_a_p_line() -> None:
+    desk = Desk()
+    cards = [desk.upstream("a", idents=(ident,)) for ident in (0, 0x81)]
+    order = priorities_of("P: B00:80, B00:81").order(cards, Service(CAID, Ident(0), Sid(1)))
+    assert [order[card] for card in cards] == [1, 2]
+
+
 def test_p_lines_compare_only_the_caid_of_18xx() -> None:
     priorities = priorities_of("P: 1802:80, 1802:81\nP: 1902:80, 1902:81")
     desk = Desk()

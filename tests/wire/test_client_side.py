@@ -7,16 +7,22 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from pair import PARTNER_NODE, PLAIN_NODE, SEED, Pair
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
-from cccamd.values import Emm, Request
+from cccamd.values import Emm, Refusal, Request
 from cccamd.wire.cccam import (
     Caller,
+    Capabilities,
+    ChallengeReceived,
+    ClientData,
     Command,
     Identity,
     MalformedReceived,
+    ServerData,
     Target,
     UnexpectedReceived,
     Version,
+    make_node_id,
 )
+from cccamd.wire.cccam.cursor import MalformedError
 from cccamd.wire.cccam.handshake import derive_keys, make_seed
 from cccamd.wire.cccam.versions import BUILDS
 from cccamd.wire.link import (
@@ -25,6 +31,7 @@ from cccamd.wire.link import (
     Introduced,
     LocalProtocolError,
     PeerChanged,
+    Refused,
     State,
     TextReceived,
 )
@@ -178,6 +185,73 @@ def test_a_server_that_tests_its_clients_is_told_a_version_that_it_does_not_test
     last.is_checked = True
     assert str(caller(3.0).version) == "2.0.11"
     assert str(caller(4.0).version) == "2.0.11"
+
+
+def test_the_checks_of_original_servers_are_told_and_the_last_is_remembered() -> None:
+    pair = Pair()
+    checks = (Command.CHALLENGE_0A, Command.CLIENT_CHECK_0C, Command.CLIENT_CHECK_0D)
+    events = told(pair, *((command, b"\1") for command in checks))
+    assert events == [ChallengeReceived(command, answered=False) for command in checks]
+    assert not pair.client.is_checked
+    assert told(pair, (Command.CLIENT_CHECK_0E, b"\1")) == [
+        ChallengeReceived(Command.CLIENT_CHECK_0E, answered=False)
+    ]
+    assert pair.client.is_checked
+
+
+def test_an_answer_that_does_not_come_costs_the_link_only_in_plain_mode() -> None:
+    for node, state, event in (
+        (PARTNER_NODE, State.OPEN, Refused(1, Refusal.LATE)),
+        (PLAIN_NODE, State.CLOSED, Closed(CloseReason.NO_ANSWER, "within 8 s")),
+    ):
+        pair = Pair(server_node=node)
+        pair.pump()
+        pair.client.events_received()
+        pair.client.ask(1, REQUEST, 100.0)
+        pair.client.handle_deadline(107.9)
+        assert pair.client.events_received() == []
+        assert pair.client.next_deadline() == 108.0
+        pair.client.handle_deadline(108.0)
+        assert pair.client.events_received() == [event]
+        assert pair.client.state is state
+        assert pair.client.in_flight == (state is State.CLOSED)
+
+
+def test_only_what_both_offer_is_agreed() -> None:
+    pair = Pair(server_node=PARTNER_NODE, offer=Capabilities.EXT)
+    pair.pump()
+    for side in (pair.client, pair.server):
+        assert side.capabilities is Capabilities.EXT
+
+
+def test_introductions_keep_every_field() -> None:
+    for emus in (False, True):
+        data = ClientData(
+            user=b"anna", node_id=PARTNER_NODE, want_emus=emus, version="v" * 31, build="b" * 31
+        )
+        assert ClientData.parse(data.serialize()) == data
+    server = ServerData(node_id=PARTNER_NODE, version="v" * 31, build="b" * 31)
+    read = ServerData.parse(server.serialize())
+    assert (read.node_id, read.version, read.build) == (PARTNER_NODE, "v" * 31, "b" * 31)
+    assert read.version_field == b"v" * 31 + b"\0"
+    for length in (71, 73):
+        with pytest.raises(MalformedError, match="server data is 72 bytes"):
+            ServerData.parse(bytes(length))
+
+
+def test_a_node_id_is_made_of_four_bytes_and_their_check() -> None:
+    node_id = make_node_id(b"\x01\x02\x04\x08")
+    assert node_id[5] == 0xAA ^ 0x01 ^ 0x02 ^ 0x04 ^ 0x08 ^ ord("C")
+    for length in (3, 5):
+        with pytest.raises(ValueError, match="4 random bytes"):
+            make_node_id(bytes(length))
+
+
+def test_who_answers_the_seed_wrongly_is_no_client() -> None:
+    server = Pair().server
+    server.receive_data(bytes(20), 100.0)
+    (closed,) = server.events_received()
+    assert closed == Closed(CloseReason.NOT_CCCAM, "its answer to the seed is wrong")
 
 
 def test_a_target_does_not_show_its_password() -> None:

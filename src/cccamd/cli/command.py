@@ -1,4 +1,4 @@
-"""What commands share: how they read numbers, and how they end when something fails.
+"""What commands share: how they read numbers, end when something fails, show strangers' texts.
 
 Imports nothing heavy: `probe` starts quickly.
 """
@@ -37,3 +37,8 @@ def failing_plainly(command: str, *kinds: type[Exception], status: int) -> Itera
     except kinds as error:
         typer.echo(f"cccamd {command}: {error}", err=True)
         raise typer.Exit(status) from None
+
+
+def plain(text: str) -> str:
+    """Keep a stranger's text from steering the terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)

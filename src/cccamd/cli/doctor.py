@@ -12,8 +12,8 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from cccamd.cli.command import plain
 from cccamd.cli.looking import Wish, look
-from cccamd.cli.terminal import plain
 from cccamd.setup.nodeid import default_path
 from cccamd.why import Diagnosis, Grade, examine, worst
 

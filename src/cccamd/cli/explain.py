@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cccamd.cli.command import hex_option
+from cccamd.cli.command import failing_plainly, hex_option, plain
 from cccamd.cli.webreader import (
     NoAnswer,
     address_of_config,
@@ -67,12 +67,9 @@ def explain(
         ident=None if provider is None else Ident(provider),
         sid=None if sid is None else Sid(sid),
     )
-    try:
+    with failing_plainly("explain", ConfigFileError, status=EXIT_UNREADABLE):
         setup = load_setup(config, toml)
         explanation, where = _explain(question, setup, config, toml)
-    except ConfigFileError as error:
-        typer.echo(f"cccamd explain: {error}", err=True)
-        raise typer.Exit(EXIT_UNREADABLE) from None
     _print(explanation, where, troubles=_troubles(setup), as_data=as_data)
     usable = any(card.usable for card in explanation.cards)
     raise typer.Exit(EXIT_WELL if usable else EXIT_NOTHING)
@@ -96,18 +93,14 @@ def _print(explanation: Explanation, where: str, *, troubles: Iterable[str], as_
         return
     typer.echo(_sentence(where))
     for text in troubles:
-        typer.echo(f"the server does not start with these files: {_printable(text)}")
+        typer.echo(f"the server does not start with these files: {plain(text)}")
     typer.echo()
     for line in report_lines(explanation, when=_time_of_day):
-        typer.echo(_printable(line))
+        typer.echo(plain(line))
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _time_of_day(at: float) -> str:

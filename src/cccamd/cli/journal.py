@@ -12,6 +12,7 @@ from typing import Annotated, Final, TextIO
 
 import typer
 
+from cccamd.cli.command import plain
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_service, format_sid
 from cccamd.setup.cccamcfg import ChannelNames, load_config, parse_channelinfo
 from cccamd.setup.files import ConfigFileError, read_file
@@ -143,13 +144,9 @@ def _print_for_people(entries: Iterable[Entry], names: ChannelNames | None) -> N
     for entry in entries:
         count += 1
         at = datetime.fromtimestamp(entry.at).strftime("%Y-%m-%d %H:%M:%S")
-        typer.echo(_printable(f"{at}  {entry.account or '-':<12}  {describe(entry, names)}"))
+        typer.echo(plain(f"{at}  {entry.account or '-':<12}  {describe(entry, names)}"))
     if not count:
         typer.echo("nothing was written down for this")
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def describe(entry: Entry, names: ChannelNames | None = None) -> str:

@@ -7,12 +7,12 @@ from typing import Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from cccamd.cli.command import plain
 from cccamd.cli.terminal import (
     Column,
     answer_time,
     answered_share,
     draw_table,
-    plain,
     span,
     sparkline,
 )

@@ -17,11 +17,6 @@ _TALLEST: Final = 1.0
 """Seconds that fill a bar."""
 
 
-def plain(text: str) -> str:
-    """Keep a stranger's text from steering the terminal."""
-    return "".join(char if char.isprintable() else "?" for char in text)
-
-
 def span(seconds: float) -> str:
     """Show how long, as short as it can be understood: `4 s`, `12 min`, `3 h 5 min`, `2 d 4 h`."""
     whole = max(0, round(seconds))

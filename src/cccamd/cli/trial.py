@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Final
 
 from cccamd.net import Client, ConnectError, Step, explain_connect_error
-from cccamd.why import SEED_LENGTH, Trial, is_seed
-from cccamd.wire.cccam import Caller, Identity, Target
+from cccamd.why import Trial, is_seed
+from cccamd.wire.cccam import SEED_LENGTH, Caller, Identity, Target
 
 STEP_TIMEOUT: Final = 5.0
 """Seconds for each of: the name, the connection, the first bytes."""

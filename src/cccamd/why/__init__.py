@@ -19,11 +19,10 @@ from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
 from cccamd.why.finding import Finding, Setting, Weight
 from cccamd.why.installation import Access, Installation
-from cccamd.why.links import SEED_LENGTH, Trial, is_seed
+from cccamd.why.links import Trial, is_seed
 from cccamd.why.ports import PortSeen, WantedPort, wanted_ports
 
 __all__ = [
-    "SEED_LENGTH",
     "Access",
     "CardAnswer",
     "Case",

@@ -20,7 +20,7 @@ from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence
 from cccamd.why.finding import Finding, Setting, Weight, count, listed
 from cccamd.why.visibility import explain_rejection
-from cccamd.wire.cccam import is_original_seed, is_partner_seed
+from cccamd.wire.cccam import SEED_LENGTH, is_original_seed, is_partner_seed
 from cccamd.wire.link import CloseReason
 
 
@@ -137,7 +137,6 @@ NO_CARDS: Final = Meaning(
         "the owner has only cards of others, and may not pass them on (reshare 0)",
     ),
 )
-SEED_LENGTH: Final = 16
 NEWCAMD_GREETING_LENGTH: Final = 14
 """A newcamd server begins with so many random bytes."""
 _LOST: Final = Meaning(

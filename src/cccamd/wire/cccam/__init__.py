@@ -14,6 +14,7 @@ from cccamd.wire.cccam.events import (
 )
 from cccamd.wire.cccam.frames import PAYLOAD_LIMIT, Command
 from cccamd.wire.cccam.handshake import (
+    SEED_LENGTH,
     SEED_RANDOM_LENGTH,
     is_original_seed,
     is_partner_seed,
@@ -61,6 +62,7 @@ __all__ = [
     "NOK_COMMANDS",
     "PAYLOAD_LIMIT",
     "QUEUE_LIMIT",
+    "SEED_LENGTH",
     "SEED_RANDOM_LENGTH",
     "SIDS_LIMIT",
     "Caller",
