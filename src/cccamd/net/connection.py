@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
 from cccamd.ids import format_endpoint, unwrap_address
-from cccamd.net.alarm import Alarm
+from cccamd.net.tasks import Alarm
 from cccamd.wire.link import Closed, CloseReason, SansIo, State
 
 WRITE_BUFFER_LIMIT = 256 * 1024

@@ -28,7 +28,7 @@ from cccamd.ids import (
     format_short,
 )
 from cccamd.oldinfo.words import (
-    Column,
+    TextColumn,
     clean,
     clean_word,
     draw_table,
@@ -46,40 +46,40 @@ _RESULTS: Final = {
 }
 
 _CLIENTS: Final = (
-    Column(" Username"),
-    Column(" Host "),
-    Column(" Connected "),
-    Column(" Idle time "),
-    Column(" ECM "),
-    Column(" EMM "),
-    Column(" Version"),
-    Column(" Last used share "),
+    TextColumn(" Username"),
+    TextColumn(" Host "),
+    TextColumn(" Connected "),
+    TextColumn(" Idle time "),
+    TextColumn(" ECM "),
+    TextColumn(" EMM "),
+    TextColumn(" Version"),
+    TextColumn(" Last used share "),
 )
-_ECM_TIME: Final = Column(" Ecm time ")
-_SHAREINFO: Final = (Column(" Username"), Column(" Shareinfo "))
+_ECM_TIME: Final = TextColumn(" Ecm time ")
+_SHAREINFO: Final = (TextColumn(" Username"), TextColumn(" Shareinfo "))
 _SERVERS: Final = (
-    Column(" Host "),
-    Column(" Connected "),
-    Column(" Type "),
-    Column(" Version"),
-    Column(" NodeID "),
-    Column(" Cards ", right=True),
-    Column(" CAID/Idents "),
+    TextColumn(" Host "),
+    TextColumn(" Connected "),
+    TextColumn(" Type "),
+    TextColumn(" Version"),
+    TextColumn(" NodeID "),
+    TextColumn(" Cards ", right=True),
+    TextColumn(" CAID/Idents "),
 )
 _SHARES: Final = (
-    Column(" Host "),
-    Column(" Type "),
-    Column("Caid", right=True),
-    Column(" System "),
-    Column(" Providers"),
-    Column("Uphops ", below="Maxdown"),
-    Column(" Nodes "),
+    TextColumn(" Host "),
+    TextColumn(" Type "),
+    TextColumn("Caid", right=True),
+    TextColumn(" System "),
+    TextColumn(" Providers"),
+    TextColumn("Uphops ", below="Maxdown"),
+    TextColumn(" Nodes "),
 )
 _PROVIDERS: Final = (
-    Column("Caid", right=True),
-    Column(" Provider ", right=True),
-    Column(" Provider Name"),
-    Column(" System "),
+    TextColumn("Caid", right=True),
+    TextColumn(" Provider ", right=True),
+    TextColumn(" Provider Name"),
+    TextColumn(" System "),
 )
 
 

@@ -108,7 +108,7 @@ def system_name(caid: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TextColumn:
     """One column: its heading as it stands between two `|`, and a second line of it."""
 
     heading: str
@@ -116,7 +116,7 @@ class Column:
     below: str = ""
 
 
-def draw_table(columns: tuple[Column, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def draw_table(columns: tuple[TextColumn, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """Draw a table whose cells are clean already, each line ended by a line feed."""
     headings = [tuple(column.heading for column in columns)]
     if any(column.below for column in columns):

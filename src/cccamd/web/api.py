@@ -80,7 +80,7 @@ class Happened(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Health(Fact):
+class Liveness(Fact):
     """The server runs: it has answered."""
 
     status: Literal["ok"] = "ok"
@@ -233,10 +233,10 @@ async def explain(context: Context, query: Annotated[ExplainQuery, Query()]) -> 
     return await _write(Explanation, lambda: explanation)
 
 
-@router.get("/health", response_model=Health, summary="Does the server run?")
+@router.get("/health", response_model=Liveness, summary="Does the server run?")
 async def health(context: Context, _: Asked) -> Response:
     """It does if it answers."""
-    return await _write(Health, lambda: Health(program=context.program))
+    return await _write(Liveness, lambda: Liveness(program=context.program))
 
 
 @router.get(
