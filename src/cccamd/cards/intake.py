@@ -6,6 +6,7 @@ Source: docs/protocol.md section 11; docs/config.md sections 2.1, 3.1 (group1) a
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from typing import assert_never
 
 from cccamd.ids import Caid, Ident, NodeId, format_caid, format_node_id
 from cccamd.values import Offer, Provider
@@ -74,11 +75,16 @@ class Rejection(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An announced card that is not taken, and a sentence that says why."""
+    """An announced card that is not taken."""
 
     offer: Offer
     reason: Rejection
-    text: str
+    policy: SourcePolicy
+
+    @property
+    def text(self) -> str:
+        """A sentence for whoever wonders where the card is."""
+        return _sentence(self.offer, self.reason, self.policy)
 
 
 def examine(
@@ -86,14 +92,11 @@ def examine(
 ) -> tuple[Provider, ...] | Rejected:
     """Decide whether a card is taken: the providers that stay, or why not."""
     if own_node_id in offer.path:
-        return Rejected(offer, Rejection.LOOP, "it has passed this server already")
-    for node_id in offer.path:
-        if node_id in policy.ignore_nodes:
-            text = f"it passed node {format_node_id(node_id)}, an IGNORE NODE"
-            return Rejected(offer, Rejection.IGNORED_NODE, text)
+        return Rejected(offer, Rejection.LOOP, policy)
+    if not policy.ignore_nodes.isdisjoint(offer.path):
+        return Rejected(offer, Rejection.IGNORED_NODE, policy)
     if offer.reshare < policy.minimum_downhops:
-        text = f"reshare {offer.reshare} is below MINIMUM DOWNHOPS {policy.minimum_downhops}"
-        return Rejected(offer, Rejection.TOO_FEW_DOWNHOPS, text)
+        return Rejected(offer, Rejection.TOO_FEW_DOWNHOPS, policy)
     return _within_limits(offer, policy)
 
 
@@ -102,13 +105,7 @@ def _within_limits(offer: Offer, policy: SourcePolicy) -> tuple[Provider, ...] |
     providers = offer.providers or (Provider(Ident(0)),)
     table = limit_table(policy.limits)
     kept = tuple(provider for provider in providers if _near_enough(offer, provider.ident, table))
-    if kept:
-        return kept
-    text = (
-        f"distance {offer.hop + 1} of CAID {format_caid(offer.caid)}"
-        f" is beyond the limits of the C-line{_in_line(policy.line)}"
-    )
-    return Rejected(offer, Rejection.LIMITED, text)
+    return kept or Rejected(offer, Rejection.LIMITED, policy)
 
 
 def _near_enough(offer: Offer, ident: Ident, table: LimitTable) -> bool:
@@ -116,5 +113,20 @@ def _near_enough(offer: Offer, ident: Ident, table: LimitTable) -> bool:
     return limit is None or offer.hop + 1 <= limit.number
 
 
-def _in_line(line: int | None) -> str:
-    return "" if line is None else f" in line {line}"
+def _sentence(offer: Offer, reason: Rejection, policy: SourcePolicy) -> str:
+    match reason:
+        case Rejection.LOOP:
+            return "it has passed this server already"
+        case Rejection.IGNORED_NODE:
+            node_id = next(node_id for node_id in offer.path if node_id in policy.ignore_nodes)
+            return f"it passed node {format_node_id(node_id)}, an IGNORE NODE"
+        case Rejection.TOO_FEW_DOWNHOPS:
+            return f"reshare {offer.reshare} is below MINIMUM DOWNHOPS {policy.minimum_downhops}"
+        case Rejection.LIMITED:
+            line = "" if policy.line is None else f" in line {policy.line}"
+            distance = f"distance {offer.hop + 1} of CAID {format_caid(offer.caid)}"
+            return f"{distance} is beyond the limits of the C-line{line}"
+        case Rejection.TOO_MANY_CARDS:
+            return f"the source has announced {policy.cards_limit} cards already"
+        case _:
+            assert_never(reason)

@@ -93,8 +93,7 @@ class CardTable:
             return record.rejected.get(share_id) or Kept(record.cards[share_id])
         full = len(record.announced) >= record.policy.cards_limit
         if full and share_id not in record.announced:
-            text = f"the source has announced {record.policy.cards_limit} cards already"
-            return Rejected(offer, Rejection.TOO_MANY_CARDS, text)
+            return Rejected(offer, Rejection.TOO_MANY_CARDS, record.policy)
         self._count_nodes(_path(record.announced.get(share_id)), offer.path)
         record.announced[share_id] = offer
         return self._judge(source, offer)

@@ -34,9 +34,19 @@ class Candidates:
 class Exclusion:
     """A card that does not serve a request, and why."""
 
-    card: Card
+    verdict: Verdict
+    wanted: Wanted
     reason: Reason
-    text: str
+
+    @property
+    def card(self) -> Card:
+        """The card."""
+        return self.verdict.card
+
+    @property
+    def text(self) -> str:
+        """A sentence for the owner of a receiver."""
+        return fit_sentence(self.verdict, self.wanted, self.reason)
 
 
 _Key = tuple[Caid, Ident, ShareId, Sid]
@@ -83,7 +93,7 @@ class View:
         verdicts = (judge(self.viewer, card) for card in self._table.cards_with(request.caid))
         reasons = ((verdict, self._reason(verdict, wanted)) for verdict in verdicts)
         return tuple(
-            Exclusion(verdict.card, reason, fit_sentence(verdict, wanted, reason))
+            Exclusion(verdict, wanted, reason)
             for verdict, reason in reasons
             if reason is not Reason.VISIBLE
         )

@@ -11,7 +11,7 @@ from cccamd.net.connection import Connected, Connection, peer_address
 from cccamd.net.dial import comes_from
 from cccamd.net.failures import ConnectError, Step, explain_connect_error, explain_listen_error
 from cccamd.net.link import Link, LinkEvent, LinkWaiting
-from cccamd.net.listener import FAMILY_MISSING, Listener, ListenError, open_sockets
+from cccamd.net.listener import FAMILY_MISSING, Guest, Listener, ListenError, open_sockets
 from cccamd.net.tasks import TaskSet
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Connected",
     "Connection",
     "ConnectionLost",
+    "Guest",
     "Link",
     "LinkEvent",
     "LinkWaiting",

@@ -9,6 +9,7 @@ turn comes.
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Generic, TypeVar
 
 
 class NoEntry(Enum):
@@ -28,7 +29,10 @@ class AdmissionLimits:
     per_address: int | None = None
 
 
-class Admission:
+K = TypeVar("K", bound=Hashable)
+
+
+class Admission(Generic[K]):
     """Counts connections from the door to the end. Keys are the caller's own."""
 
     def __init__(self, limits: AdmissionLimits, *, admits: Callable[[str], bool]) -> None:
@@ -36,9 +40,9 @@ class Admission:
         """How many were closed before the first byte."""
         self._limits = limits
         self._admits = admits
-        self._silent: dict[Hashable, None] = {}
-        self._talking: dict[Hashable, None] = {}
-        self._addresses: dict[Hashable, str] = {}
+        self._silent: dict[K, None] = {}
+        self._talking: dict[K, None] = {}
+        self._addresses: dict[K, str] = {}
         self._per_address: dict[str, int] = {}
 
     @property
@@ -52,7 +56,7 @@ class Admission:
         return len(self._addresses)
 
     @property
-    def inside(self) -> tuple[Hashable, ...]:
+    def inside(self) -> tuple[K, ...]:
         """The keys of all connections."""
         return tuple(self._addresses)
 
@@ -72,7 +76,7 @@ class Admission:
             return NoEntry.ADDRESS_FULL
         return None
 
-    def enter(self, key: Hashable, address: str) -> Hashable | None:
+    def enter(self, key: K, address: str) -> K | None:
         """Take a connection in; return the key of one that must make room for it."""
         crowded_out = self._crowded_out()
         self._silent[key] = None
@@ -80,18 +84,18 @@ class Admission:
         self._per_address[address] = self._per_address.get(address, 0) + 1
         return crowded_out
 
-    def heard(self, key: Hashable) -> None:
+    def heard(self, key: K) -> None:
         """Take note that a connection has said something."""
         if key in self._silent:
             del self._silent[key]
             self._talking[key] = None
 
-    def logged_in(self, key: Hashable) -> None:
+    def logged_in(self, key: K) -> None:
         """Take note that a connection has proved who it is."""
         self._silent.pop(key, None)
         self._talking.pop(key, None)
 
-    def leave(self, key: Hashable) -> None:
+    def leave(self, key: K) -> None:
         """Forget a connection that has ended."""
         self.logged_in(key)
         address = self._addresses.pop(key, None)
@@ -103,7 +107,7 @@ class Admission:
         else:
             del self._per_address[address]
 
-    def _crowded_out(self) -> Hashable | None:
+    def _crowded_out(self) -> K | None:
         if self.pending < self._limits.pending_logins:
             return None
         return next(iter(self._silent or self._talking))

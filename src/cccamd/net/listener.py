@@ -51,7 +51,7 @@ class Listener:
 
     def __init__(
         self,
-        admission: Admission,
+        admission: Admission[Guest],
         *,
         make_guest: Callable[[], Guest],
         on_refused: Callable[[str, NoEntry], None],
@@ -104,7 +104,7 @@ class Listener:
     def dismiss(self, reason: CloseReason) -> None:
         """End all connections that came in here."""
         for guest in self.admission.inside:
-            cast(Guest, guest).close(reason)
+            guest.close(reason)
 
     def let_in(self, transport: asyncio.Transport) -> None:
         """Decide about one connection; whatever goes wrong, it does not stay half open."""
@@ -123,7 +123,7 @@ class Listener:
             return
         guest = self._make_guest()
         guest.when_ended(lambda: self.admission.leave(guest))
-        crowded_out = cast(Guest | None, self.admission.enter(guest, address))
+        crowded_out = self.admission.enter(guest, address)
         if crowded_out is not None:
             crowded_out.close(CloseReason.TOO_MANY_LOGINS)
         transport.set_protocol(cast(asyncio.Protocol, guest))

@@ -24,7 +24,7 @@ from typing import assert_never
 
 from cccamd.cards import CardTable, View, Viewer
 from cccamd.ids import ShareId
-from cccamd.net import Admission, Connected, Connection, TaskSet, comes_from
+from cccamd.net import Admission, Connected, Connection, Guest, TaskSet, comes_from
 from cccamd.routing import EmmGate, EmmVerdict, Trace, Waiter
 from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
@@ -73,7 +73,7 @@ class SessionContext:
     """Who is logged in, by user name."""
     table: CardTable
     exchange: Exchange
-    admission: Admission
+    admission: Admission[Guest]
     records: RecordContext
     clones: CloneWatch
     emm_gate: EmmGate

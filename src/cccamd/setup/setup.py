@@ -171,7 +171,8 @@ def _about_toml(kind_problems: Iterable[str], toml: ParsedToml) -> Iterator[Mess
 
 
 def _message(problem: FileProblem) -> Message:
-    return logging.WARNING if problem.is_warning else logging.ERROR, str(problem)
+    level = logging.WARNING if problem.is_warning else logging.ERROR
+    return level, f"{problem.place}: {problem.text}"
 
 
 def _about_strays(config: Config, toml: TomlConfig) -> Iterator[Message]:
@@ -191,5 +192,5 @@ def _about_companions(companions: Companions) -> Iterator[Message]:
     yield from map(_message, companions.prio.problems)
     for problems in (companions.channels.problems, companions.providers.problems):
         if problems:  # thousands of lines, and all that is lost is a name
-            more = f"; cccamd check shows all {len(problems)} of this file"
-            yield logging.WARNING, f"{problems[0]}{more}"
+            level, text = _message(problems[0])
+            yield level, f"{text}; cccamd check shows all {len(problems)} of this file"
