@@ -152,6 +152,7 @@ def test_partner_texts_of_real_programs() -> None:
     assert parse_text(b"PARTNER: MultiX [EXT,NEWTHING]\0") == PartnerText(
         "MultiX", Capabilities.EXT
     )
+    assert parse_text(b"PARTNER: MultiX r41 \0") == PartnerText("MultiX r41", Capabilities.NONE)
     assert parse_text(b"try later\n\0") == TextReceived("try later?")
 
 

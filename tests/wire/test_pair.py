@@ -464,3 +464,19 @@ def test_who_has_closed_tells_nothing_else() -> None:
     pair.server.receive_data(bytes(100), pair.now)
     pair.server.receive_eof(pair.now)
     assert pair.server.events_received() == []
+
+
+@pytest.mark.parametrize(("first_byte", "mended"), [(0x80, True), (0x7F, False)])
+def test_only_a_node_id_with_its_top_bit_set_has_its_cw_mended(
+    first_byte: int, mended: bool
+) -> None:
+    """OSCam before 2016 shifts it as a signed number; for others byte 15 is what it is."""
+    pair = Pair(client_node=NodeId(bytes([first_byte]) + PLAIN_NODE[1:]))
+    pair.pump()
+    token = pair.ask(request(1))
+    pair.pump()
+    spoilt = cw(1).raw[:-1] + bytes([cw(1).raw[-1] ^ 0xF0])
+    pair.server.answer(of_type(pair.server_events, Requested)[-1].token, ControlWords(spoilt))
+    pair.pump()
+    expected = cw(1) if mended else ControlWords(spoilt)
+    assert pair.client_events[-1] == Answered(token, expected)
