@@ -27,7 +27,7 @@ from cccamd.wire.cccam import (
     serialize_offer,
     serialize_withdrawal,
 )
-from cccamd.wire.cccam.controlwords import mask, without_signed_shift
+from cccamd.wire.cccam.cipher import mask, without_signed_shift
 from cccamd.wire.cccam.frames import Command, command_name
 from cccamd.wire.cccam.messages import parse_text
 from cccamd.wire.link import TextReceived

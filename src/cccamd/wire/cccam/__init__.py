@@ -14,10 +14,13 @@ from cccamd.wire.cccam.events import (
 )
 from cccamd.wire.cccam.frames import PAYLOAD_LIMIT, Command
 from cccamd.wire.cccam.handshake import (
+    NODE_ID_RANDOM_LENGTH,
     SEED_LENGTH,
     SEED_RANDOM_LENGTH,
     is_original_seed,
     is_partner_seed,
+    make_node_id,
+    offers_partner,
 )
 from cccamd.wire.cccam.login import Caller, Identity, Target
 from cccamd.wire.cccam.messages import (
@@ -31,7 +34,6 @@ from cccamd.wire.cccam.messages import (
     serialize_ecm,
     serialize_emm,
 )
-from cccamd.wire.cccam.nodeids import NODE_ID_RANDOM_LENGTH, make_node_id, offers_partner
 from cccamd.wire.cccam.offers import (
     SIDS_LIMIT,
     fitted,

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cccamd.facts import Revision
 from cccamd.ids import NodeId
 from cccamd.values import CW_LENGTH, ControlWords, Emm, Refusal, Request
-from cccamd.wire.cccam.controlwords import mask, without_signed_shift
+from cccamd.wire.cccam.cipher import mask, without_signed_shift
 from cccamd.wire.cccam.cursor import MalformedError
 from cccamd.wire.cccam.events import ChallengeReceived
 from cccamd.wire.cccam.frames import Command, FrameReader
@@ -35,6 +35,7 @@ from cccamd.wire.cccam.handshake import (
     derive_keys,
     is_original_seed,
     is_partner_seed,
+    offers_partner,
     pack_user,
 )
 from cccamd.wire.cccam.messages import (
@@ -47,7 +48,6 @@ from cccamd.wire.cccam.messages import (
     serialize_ecm,
     serialize_emm,
 )
-from cccamd.wire.cccam.nodeids import offers_partner
 from cccamd.wire.cccam.offers import parse_offer, parse_withdrawal
 from cccamd.wire.cccam.protocol import ANSWER_TIMEOUT, LOGIN_TIMEOUT, Endpoint, Rule
 from cccamd.wire.cccam.server import BURNT_LENGTH

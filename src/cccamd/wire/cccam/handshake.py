@@ -1,12 +1,12 @@
-"""The seed, the keys made from it, and the fixed texts of a login.
+"""The seed, the keys made from it, the fixed texts of a login, and the node ids of partners.
 
-Source: docs/protocol.md section 4.
+Source: docs/protocol.md sections 4, 6, 9 and 13.3.
 """
 
 from dataclasses import dataclass
 from hashlib import sha1
 
-from cccamd.ids import USER_LENGTH
+from cccamd.ids import USER_LENGTH, NodeId
 from cccamd.wire.cccam.cipher import Cipher
 
 SEED_LENGTH = 16
@@ -83,3 +83,33 @@ def pack_user(user: bytes) -> bytes:
 def unpack_user(field: bytes) -> bytes:
     """Cut a 20-byte user name at its first zero byte."""
     return field.split(b"\0", 1)[0]
+
+
+PROGRAM_LETTER = b"C"
+NODE_ID_RANDOM_LENGTH = 4
+
+
+def make_node_id(random: bytes) -> NodeId:
+    """Make our own node id from four random bytes.
+
+    Raises:
+        ValueError: `random` has another length.
+    """
+    if len(random) != NODE_ID_RANDOM_LENGTH:
+        raise ValueError(f"a node id is made from {NODE_ID_RANDOM_LENGTH} random bytes")
+    # OSCam before 2016 masks wrongly for node ids with the top bit set (section 8).
+    named = bytes([random[0] & 0x7F]) + random[1:] + PROGRAM_LETTER
+    check = 0xAA
+    for byte in named:
+        check ^= byte
+    head = named + bytes([check])
+    return NodeId(head + _partner_sum(head))
+
+
+def offers_partner(node_id: bytes) -> bool:
+    """Whether a program with this node id offers extended mode."""
+    return node_id[6:] == _partner_sum(node_id[:6])
+
+
+def _partner_sum(head: bytes) -> bytes:
+    return ((PARTNER_SUM_BASE + sum(head)) & 0xFFFF).to_bytes(2)

@@ -18,7 +18,7 @@ from typing import Final
 from cccamd.facts import Revision
 from cccamd.ids import USER_LENGTH, NodeId, ShareId
 from cccamd.values import CW_LENGTH, ControlWords, Offer, Refusal
-from cccamd.wire.cccam.controlwords import mask
+from cccamd.wire.cccam.cipher import mask
 from cccamd.wire.cccam.cursor import MalformedError
 from cccamd.wire.cccam.frames import Command, EagerFrameReader, serialize_frame
 from cccamd.wire.cccam.handshake import (
@@ -27,6 +27,7 @@ from cccamd.wire.cccam.handshake import (
     PROOF_LENGTH,
     derive_keys,
     make_seed,
+    offers_partner,
     unpack_user,
 )
 from cccamd.wire.cccam.messages import (
@@ -39,7 +40,6 @@ from cccamd.wire.cccam.messages import (
     parse_emm,
     parse_text,
 )
-from cccamd.wire.cccam.nodeids import offers_partner
 from cccamd.wire.cccam.offers import fitted, serialize_offer, serialize_withdrawal
 from cccamd.wire.cccam.protocol import LOGIN_TIMEOUT, QUEUE_LIMIT, Endpoint, Rule
 from cccamd.wire.cccam.versions import (
