@@ -101,9 +101,14 @@ async def test_no_handler_that_raises_leaves_anything_behind(
             what = f"{owner.__name__}.{name}"
             lab.server._failures.__init__()  # type: ignore[misc]  # each is told anew
             caplog.clear()
+            clients = len(lab.server._exchange._clients)
             with raising(owner, name) as called:
                 await live(lab)
                 assert await until(lambda: lab.server._context.admission.connections == 0), what
+            if what not in ("Session._end", "Session._handle", "Session._leave_account"):
+                assert len(lab.server._exchange._clients) == clients, what
+                assert not lab.server._context.sessions, what
+                assert not lab.server._router._flights, what
             if called:
                 told = [record for record in caplog.records if "internal error" in record.message]
                 assert 1 <= len(told) <= 5, what

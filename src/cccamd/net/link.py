@@ -184,6 +184,8 @@ class Link(Generic[P]):
 
     def _require_login(self) -> tuple[Connection[ClientEvent], P]:
         connection, protocol = self._connection, self.protocol
-        if connection is None or protocol is None or protocol.state is not State.OPEN:
+        if connection is None or connection.is_closed or protocol is None:
+            raise ConnectionError(f"{self.address} is not connected")
+        if protocol.state is not State.OPEN:
             raise ConnectionError(f"{self.address} is not connected")
         return connection, protocol

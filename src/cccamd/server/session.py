@@ -11,8 +11,8 @@ Theory of operation. A session goes through these steps, and may end at each of 
     OffersDue       it gets its card list, and every change from then on
     Closed          everything that it holds is given back, whatever else fails
 
-`finish`, `refresh`, `adopt` and `probe` may be called at any time; what they raise ends this
-session and nothing else.
+`deliver`, `refuse`, `refresh`, `adopt` and `probe` may be called at any time; what they raise
+ends this session and nothing else.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from typing import assert_never
 from cccamd.cards import CardTable, View, Viewer
 from cccamd.ids import ShareId
 from cccamd.net import Admission, Connected, Connection, Guest, TaskSet, comes_from
-from cccamd.routing import EmmGate, EmmVerdict, Trace, Waiter
+from cccamd.routing import ClientId, EmmGate, EmmVerdict, Trace, Waiter
 from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
 from cccamd.server.loglines import CloneWatch
@@ -95,7 +95,8 @@ class Session:
         self._protocol = protocol
         self._port = port
         self._context = context
-        self._client = context.exchange.add_client(self)
+        self._client: ClientId | None = None
+        """Its name at the exchange, from its introduction on."""
         self._view: View | None = None
         self._card_list: CardList | None = None
         self._requests: dict[int, Request] = {}
@@ -280,6 +281,8 @@ class Session:
             emm_allowed=account.emm_allowed,
         )
         self._view = View(self._context.table, viewer)
+        if self._client is None:
+            self._client = self._context.exchange.add_client(self)
 
     def _announce_all(self) -> None:
         self._card_list = CardList(self.connection, self._protocol)
@@ -290,7 +293,7 @@ class Session:
 
     def _ask(self, token: int, request: Request) -> None:
         self.record.asked(request, pending=len(self._requests) + 1)
-        if self._view is None:
+        if self._view is None or self._client is None:
             self._protocol.refuse(token, Refusal.PASSING)
         elif not self._is_open_now():
             self.record.out_of_hours(request, self._context.exchange.router.fingerprint_of(request))
@@ -308,7 +311,7 @@ class Session:
         return is_open(self._account.line.timeframes, 60 * local.tm_hour + local.tm_min)
 
     def _pass_emm(self, emm: Emm) -> None:
-        if self._view is None or self._account is None:
+        if self._view is None or self._account is None or self._client is None:
             return
         card = self._view.card(emm.share_id)
         verdict = self._context.emm_gate.decide(
@@ -324,7 +327,7 @@ class Session:
 
     def _drop(self, token: int) -> None:
         request = self._requests.pop(token, None)
-        if request is not None:
+        if request is not None and self._client is not None:
             self.record.debug("too many requests at once, the oldest was refused")
             self._context.exchange.gone(Waiter(self._client, token), request)
 
@@ -341,8 +344,9 @@ class Session:
                 held.callback(context.clones.gone, peer.node_id, self.connection.address)
             if self._card_list is not None:
                 held.callback(self._card_list.close)
-            held.callback(context.emm_gate.forget, self._client)
-            held.callback(context.exchange.remove_client, self._client, waiting)
+            if self._client is not None:
+                held.callback(context.emm_gate.forget, self._client)
+                held.callback(context.exchange.remove_client, self._client, waiting)
 
     def _leave_account(self) -> bool:
         """Free the account for the next login; whether this session had it."""
