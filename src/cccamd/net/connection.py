@@ -60,7 +60,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         self.port = 0
         self._handle = handle
         self._on_failure = on_failure
-        self._on_end: Callable[[], None] | None = None
+        self._on_end: list[Callable[[], None]] = []
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._alarm = Alarm(self._on_alarm)
@@ -78,8 +78,8 @@ class Connection(asyncio.Protocol, Generic[E]):
         return format_endpoint(self.address, self.port)
 
     def when_ended(self, act: Callable[[], None]) -> None:
-        """Let somebody give back what this connection holds: called once, whatever failed."""
-        self._on_end = act
+        """Give something back after `Closed` was handled: called once, whatever else fails."""
+        self._on_end.append(act)
 
     @property
     def is_closed(self) -> bool:
@@ -207,8 +207,8 @@ class Connection(asyncio.Protocol, Generic[E]):
         except Exception as error:
             self.fail(error)
         finally:
-            if self._on_end is not None:
-                self._on_end()
+            for act in self._on_end:
+                self.attempt(act)
 
     def _write(self) -> None:
         data = self.protocol.data_to_send()

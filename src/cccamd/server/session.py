@@ -9,7 +9,8 @@ Theory of operation. A session goes through these steps, and may end at each of 
     Introduced      who the program is: it has a view of the cards from now on, may ask and send
                     EMMs; requests before that are refused as trouble that passes
     OffersDue       it gets its card list, and every change from then on
-    Closed          everything that it holds is given back, whatever else fails
+    Closed          the end is told; then the connection gives back all that was taken on the
+                    way, one thing after the other, whatever fails in between
 
 `deliver`, `refuse`, `refresh`, `adopt` and `probe` may be called at any time; what they raise
 ends this session and nothing else.
@@ -18,7 +19,6 @@ ends this session and nothing else.
 import asyncio
 import time
 from collections.abc import Callable, Collection
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -256,6 +256,7 @@ class Session:
             self.connection.close(CloseReason.ALREADY_CONNECTED)
             return
         self._context.sessions[self._account.user] = self
+        self.connection.when_ended(self._leave_account)
         self._context.admission.logged_in(self.connection)
 
     def _introduce(self, peer: Peer) -> None:
@@ -268,7 +269,9 @@ class Session:
         self.record.logged_in(peer)
         self.record.said_more(peer)
         if peer.node_id is not None:
-            self._context.clones.seen(peer.node_id, self.connection.address)
+            clones, seen = self._context.clones, (peer.node_id, self.connection.address)
+            clones.seen(*seen)
+            self.connection.when_ended(lambda: clones.gone(*seen))
         self._look(self._account, peer)
 
     # Cards.
@@ -282,10 +285,13 @@ class Session:
         )
         self._view = View(self._context.table, viewer)
         if self._client is None:
-            self._client = self._context.exchange.add_client(self)
+            client = self._client = self._context.exchange.add_client(self)
+            self.connection.when_ended(lambda: self._leave_exchange(client))
+            self.connection.when_ended(lambda: self._context.emm_gate.forget(client))
 
     def _announce_all(self) -> None:
         self._card_list = CardList(self.connection, self._protocol)
+        self.connection.when_ended(self._card_list.close)
         self.refresh()
         self.record.debug("cards announced: %d", len(self.told))
 
@@ -334,30 +340,20 @@ class Session:
     # The end.
 
     def _end(self, closed: Closed) -> None:
-        """Give back all that the session holds. Each callback runs, whatever another raises."""
-        context = self._context
-        waiting, self._requests = self._requests, {}
-        peer = self._protocol.peer
-        with ExitStack() as held:
-            held.callback(self._tell_of_end, closed, logged_in=self._leave_account())
-            if peer is not None and peer.node_id is not None:
-                held.callback(context.clones.gone, peer.node_id, self.connection.address)
-            if self._card_list is not None:
-                held.callback(self._card_list.close)
-            if self._client is not None:
-                held.callback(context.emm_gate.forget, self._client)
-                held.callback(context.exchange.remove_client, self._client, waiting)
-
-    def _leave_account(self) -> bool:
-        """Free the account for the next login; whether this session had it."""
-        sessions, account = self._context.sessions, self._account
-        if account is None or sessions.get(account.user) is not self:
-            return False
-        del sessions[account.user]
-        return True
-
-    def _tell_of_end(self, closed: Closed, *, logged_in: bool) -> None:
-        if logged_in:
+        """Tell of the end; what the session held is given back by its connection, next."""
+        account = self._account
+        if account is not None and self._context.sessions.get(account.user) is self:
             self.record.logged_out(str(closed))
         else:
             self.record.login_failed(closed)
+
+    def _leave_account(self) -> None:
+        """Free the account for the next login."""
+        sessions, account = self._context.sessions, self._account
+        if account is not None and sessions.get(account.user) is self:
+            del sessions[account.user]
+
+    def _leave_exchange(self, client: ClientId) -> None:
+        """Nobody waits any more."""
+        waiting, self._requests = self._requests, {}
+        self._context.exchange.remove_client(client, waiting)
