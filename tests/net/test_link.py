@@ -203,3 +203,15 @@ async def test_a_server_that_says_nothing_is_a_login_and_not_up() -> None:
             assert watched.link.state is LinkState.LOGGING_IN
             with pytest.raises(ConnectionError):
                 watched.link.ask(7, ECM)
+
+
+async def test_a_login_that_is_ending_is_asked_nothing() -> None:
+    server = Server()
+    async with server.serving() as port:
+        watched = Watched(port)
+        async with watched.running():
+            await until(lambda: watched.link.is_up)
+            assert watched.link._connection is not None
+            watched.link._connection.close()
+            with pytest.raises(ConnectionError):
+                watched.link.ask(7, ECM)

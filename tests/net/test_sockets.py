@@ -108,6 +108,18 @@ async def test_what_is_told_begins_with_connected_and_ends_with_closed_once() ->
         assert not side.failures
 
 
+async def test_all_that_is_to_be_given_back_is_whatever_fails() -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    async with joined() as (side, peer):
+        side.connection.when_ended(fail)
+        side.connection.when_ended(side._count)
+        peer.close()
+        await until(lambda: side.ends == 2)
+        assert [type(error) for _, error in side.failures] == [ZeroDivisionError]
+
+
 async def test_what_the_system_says_of_a_broken_connection_is_kept() -> None:
     async with joined() as (side, peer):
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -177,10 +177,13 @@ async def test_the_log_tells_and_keeps_secrets(caplog: pytest.LogCaptureFixture)
     async with running("F: anna Passw0rd-to-hide") as lab:
         async with lab.client(password="Passw0rd-to-hide") as client:
             await cards_of(client)
+            client.protocol.send_keepalive()
             await ask(client, ecm)
         with pytest.raises(ConnectError):
             async with lab.client("mallory", "x"):
                 pass
+    # A flood of keepalives must cost no more than to count them.
+    assert not any("sign of life" in text for text in caplog.messages)
     logger.propagate = before
     text = caplog.text
     assert "anna@127.0.0.1" in text

@@ -74,6 +74,13 @@ def test_what_has_no_effect_is_said(tmp_path: Path, cfg: str, toml: str | None, 
     assert any(said in text for text in texts(write(tmp_path, cfg, toml)))
 
 
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+    path = write(tmp_path, "")
+    assert any(text.startswith(f"{path}: it is empty: ") for text in texts(path))
+    assert load_setup(path, None).doubtful
+    assert not any("it is empty" in text for text in texts(write(tmp_path, "# nothing\n")))
+
+
 def test_a_toml_file_that_was_named_must_exist(tmp_path: Path) -> None:
     path = write(tmp_path, "F: a b\n")
     assert load_setup(path, tmp_path / "missing.toml").refused

@@ -182,7 +182,8 @@ class ClientRecord:
 
     def remark(self, remark: Remark) -> None:
         """Write a line about something that nothing follows from."""
-        self.debug("%s", remark)
+        if not remark.is_routine and self._logs(logging.DEBUG):
+            self.debug("%s", remark)
 
     def debug(self, text: str, *values: object) -> None:
         """Write a line for those who look closely."""

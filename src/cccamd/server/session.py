@@ -180,6 +180,8 @@ class Session:
         match event:
             case Requested():
                 self._ask(*event)
+            case Remark():
+                self.record.remark(event)
             case EmmReceived(emm):
                 self._pass_emm(emm)
             case RequestDropped(token):
@@ -201,8 +203,6 @@ class Session:
                 self.record.debug("connected")
             case TextReceived(text):
                 self.record.text(text)
-            case Remark():
-                self.record.remark(event)
             case _:
                 assert_never(event)
 

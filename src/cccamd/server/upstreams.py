@@ -265,7 +265,7 @@ class UpstreamSource(Source):
     def _remark(self, remark: Remark) -> None:
         if remark.is_news:
             self._tell("%s", remark)
-        else:
+        elif not remark.is_routine and log.isEnabledFor(logging.DEBUG):
             log.debug("%s: %s", self.label, remark)
 
 

@@ -154,6 +154,9 @@ def _about_config(path: Path, loaded: LoadedConfig) -> Iterator[Message]:
         yield logging.ERROR, text
     else:
         yield logging.INFO, f"configuration read from {path}"
+        if _is_empty(path):
+            text = "it is empty: by it there are no accounts; a running server keeps what it has"
+            yield logging.WARNING, f"{path}: {text}"
     for found in loaded.result.diagnostics:
         yield _LEVELS[found.severity], _describe(found)
     for line in loaded.result.config.n_lines:

@@ -205,6 +205,8 @@ class Remark(ABC):
 
     is_news = False
     """Whether an owner wants to read it, and not only who looks closely."""
+    is_routine = False
+    """Whether it comes all the time, and nobody wants to read it."""
 
     @abstractmethod
     def __str__(self) -> str:

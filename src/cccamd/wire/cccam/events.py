@@ -10,6 +10,8 @@ from cccamd.wire.link import Remark
 class KeepaliveReceived(Remark):
     """The peer is alive; it was answered already where that is due."""
 
+    is_routine = True
+
     def __str__(self) -> str:
         return "a sign of life"
 

@@ -1,0 +1,137 @@
+"""The exchange between a source and two clients that may fail in any of their methods."""
+
+import asyncio
+
+import pytest
+
+from cccamd.cards import Card, CardTable, LocalOffer, View, Viewer
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.routing import Ask, AskId, CwCache, Router, SourceTraits, Trace, Waiter
+from cccamd.server.exchange import Exchange, Source
+from cccamd.server.observers import Observers
+from cccamd.setup.cccamcfg import FLine
+from cccamd.values import ControlWords, Emm, Provider, Refusal, Request, with_checksums
+
+CAID, IDENT = Caid(0x0B00), Ident(0x030B00)
+CW = ControlWords(with_checksums(bytes(range(16))))
+
+
+class Reader(Source):
+    """Answers when it is told to."""
+
+    local = True
+
+    def __init__(self, *, fails: bool = False) -> None:
+        super().__init__("reader")
+        self.asked: list[AskId] = []
+        self._fails = fails
+
+    def ask(self, ask: Ask) -> ControlWords | Refusal | None:
+        if self._fails:
+            raise ZeroDivisionError
+        self.asked.append(ask.ask_id)
+        return None
+
+    def forget(self, ask_id: AskId) -> bool:
+        return False
+
+    def send_emm(self, card: Card, emm: Emm) -> None:
+        raise NotImplementedError
+
+
+class Receiver:
+    def __init__(self, *, fails: bool = False) -> None:
+        self.got: list[ControlWords | Refusal] = []
+        self._fails = fails
+
+    def deliver(self, token: int, cw: ControlWords, trace: Trace) -> None:
+        if self._fails:
+            raise ZeroDivisionError
+        self.got.append(cw)
+
+    def refuse(self, token: int, refusal: Refusal, trace: Trace) -> None:
+        self.got.append(refusal)
+
+
+class Shop:
+    def __init__(self, *readers: Reader) -> None:
+        self.failures: list[str] = []
+        self.exchange = Exchange(
+            Router(),
+            CwCache(),
+            observers=Observers(on_failure=self._note),
+            on_loop=lambda loop: None,
+            on_failure=self._note,
+        )
+        table = CardTable(NodeId(b"ourselfs"))
+        for reader in readers:
+            source = table.add_source()
+            table.add_local(source, LocalOffer(caid=CAID, providers=(Provider(IDENT),)))
+            self.exchange.add_source(source, reader, SourceTraits())
+        account = FLine(line=1, user="anna", password="secret")
+        self.view = View(table, Viewer(account=account))
+
+    def _note(self, name: str, error: BaseException) -> None:
+        assert isinstance(error, ZeroDivisionError)
+        self.failures.append(name)
+
+    def ask(self, receiver: Receiver) -> None:
+        client = self.exchange.add_client(receiver)
+        request = Request(CAID, IDENT, ShareId(0), Sid(1), b"\x80ecm")
+        self.exchange.request(Waiter(client, 1), self.view, request)
+
+
+async def test_a_client_that_cannot_be_answered_costs_the_others_nothing() -> None:
+    reader, broken, well = Reader(), Receiver(fails=True), Receiver()
+    shop = Shop(reader)
+    shop.ask(broken)
+    shop.ask(well)
+    (ask_id,) = reader.asked
+    shop.exchange.answered(ask_id, CW)
+    assert well.got == [CW]
+    assert len(shop.failures) == 1
+
+
+async def test_a_source_that_raises_is_one_that_refuses() -> None:
+    broken, well, receiver = Reader(fails=True), Reader(), Receiver()
+    shop = Shop(broken, well)
+    shop.ask(receiver)
+    assert shop.failures == ["asking reader"]
+    (ask_id,) = well.asked
+    shop.exchange.answered(ask_id, CW)
+    assert receiver.got == [CW]
+    assert (broken.usage.asked, broken.usage.answered) == (1, 0)
+
+
+async def test_a_timer_that_raises_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader, receiver = Reader(), Receiver()
+    shop = Shop(reader)
+    shop.ask(receiver)
+    handle, calls = shop.exchange.router.handle_deadline, []
+
+    def fail_first(now: float) -> list:
+        calls.append(now)
+        if len(calls) == 1:
+            raise ZeroDivisionError
+        return handle(now)
+
+    monkeypatch.setattr(shop.exchange.router, "handle_deadline", fail_first)
+    async with asyncio.timeout(3.0):
+        while len(calls) < 3:
+            await asyncio.sleep(0.02)
+    assert shop.failures == ["the router's timer"]
+
+
+async def test_who_has_left_gets_nothing_and_hurts_nobody() -> None:
+    reader, gone, stays = Reader(), Receiver(), Receiver()
+    shop = Shop(reader)
+    client = shop.exchange.add_client(gone)
+    request = Request(CAID, IDENT, ShareId(0), Sid(1), b"\x80ecm")
+    shop.exchange.request(Waiter(client, 1), shop.view, request)
+    shop.ask(stays)
+    shop.exchange.remove_client(client, {1: request})
+    shop.exchange.answered(reader.asked[0], CW)
+    assert (gone.got, stays.got) == ([], [CW])
+    assert not shop.failures
