@@ -1,5 +1,6 @@
 """Our client and our server, joined without a socket."""
 
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -10,6 +11,7 @@ from pair import PARTNER_NODE, PLAIN_NODE, Pair
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.values import ControlWords, Emm, Offer, Provider, Refusal, Request, with_checksums
 from cccamd.wire.cccam import (
+    BUILDS,
     Capabilities,
     ChallengeReceived,
     Command,
@@ -480,3 +482,70 @@ def test_only_a_node_id_with_its_top_bit_set_has_its_cw_mended(
     pair.pump()
     expected = cw(1) if mended else ControlWords(spoilt)
     assert pair.client_events[-1] == Answered(token, expected)
+
+
+def test_in_plain_mode_each_answer_lets_the_next_question_out() -> None:
+    pair = Pair()
+    pair.pump()
+    tokens = [pair.ask(request(1)), pair.ask(request(2))]
+    tokens.append(pair.send_emm(Emm(Caid(0x7F00), Ident(0x0A), ShareId(7), b"\x82" + bytes(300))))
+    for number in (1, 2):
+        pair.pump()
+        assert len(of_type(pair.server_events, Requested)) == number
+        pair.server.refuse(of_type(pair.server_events, Requested)[-1].token, Refusal.PASSING)
+    pair.pump()
+    (emm,) = of_type(pair.server_events, EmmReceived)
+    assert len(emm.emm.section) == 301
+    assert of_type(pair.client_events, Refused) == [
+        Refused(token, Refusal.PASSING) for token in tokens[:2]
+    ]
+    assert pair.client_events[-1] == EmmAcknowledged(tokens[2])
+    pair.ask(request(3))
+    pair.pump()
+    assert len(of_type(pair.server_events, Requested)) == 3
+
+
+def test_a_keepalive_is_answered_again_when_ours_was() -> None:
+    pair = Pair()
+    pair.pump()
+    pair.client.send_keepalive()
+    pair.pump()
+    pair.server._send(0, Command.KEEPALIVE)
+    pair.client.receive_data(pair.server.data_to_send(), pair.now)
+    assert len(pair.client.data_to_send()) == 4
+
+
+def test_tvheadend_is_told_of_cards_without_sid_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It misreads them although it says that it can (section 13.5)."""
+    monkeypatch.setitem(BUILDS, Version(2, 3, 0), "tvh")
+    pair = Pair(server_node=PARTNER_NODE)
+    pair.pump()
+    pair.server.announce(SID_CARD)
+    pair.pump()
+    assert pair.client_events[-1] == OfferAdded(replace(SID_CARD, assigned_sids=()))
+
+
+def test_a_card_whose_path_does_not_fit_is_withdrawn() -> None:
+    pair = Pair()
+    pair.pump()
+    pair.server.announce(CARD)
+    pair.server.announce(replace(CARD, path=(PLAIN_NODE,) * 130))
+    pair.pump()
+    assert pair.client_events[-2:] == [OfferAdded(CARD), OfferWithdrawn(CARD.share_id)]
+
+
+def test_partners_name_themselves_to_each_other() -> None:
+    pair = Pair(server_node=PARTNER_NODE)
+    pair.pump()
+    assert pair.server.peer is not None
+    assert pair.client.peer is not None
+    assert (pair.server.peer.program, pair.client.peer.program) == ("client", "server")
+    assert pair.client.peer.capabilities == ("EXT", "SID", "SLP")
+
+
+def test_an_emm_that_fits_into_no_message_is_refused_at_once() -> None:
+    pair = Pair()
+    pair.pump()
+    for length in (0, 1009):
+        with pytest.raises(ValueError, match="1 to 1008 bytes"):
+            pair.send_emm(Emm(Caid(0x7F00), Ident(0x0A), ShareId(7), bytes(length)))
