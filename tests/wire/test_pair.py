@@ -549,3 +549,13 @@ def test_an_emm_that_fits_into_no_message_is_refused_at_once() -> None:
     for length in (0, 1009):
         with pytest.raises(ValueError, match="1 to 1008 bytes"):
             pair.send_emm(Emm(Caid(0x7F00), Ident(0x0A), ShareId(7), bytes(length)))
+
+
+def test_an_acknowledged_emm_lets_the_next_one_out() -> None:
+    pair = Pair()
+    pair.pump()
+    emms = [Emm(Caid(0x7F00), Ident(0x0A), ShareId(7), bytes([0x82, n])) for n in range(3)]
+    for emm in emms:
+        pair.send_emm(emm)
+    pair.pump()
+    assert [event.emm for event in of_type(pair.server_events, EmmReceived)] == emms
