@@ -1,4 +1,4 @@
-"""TCP connections on asyncio: a thin shell around `cccamd.wire.cccam`.
+"""TCP connections on asyncio: a thin shell around the objects of `cccamd.wire.link`.
 
 It knows no configuration and no cards: everything is a plain argument.
 """

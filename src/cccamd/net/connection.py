@@ -121,8 +121,7 @@ class Connection(asyncio.Protocol, Generic[E]):
 
     def close(self, reason: CloseReason = CloseReason.LOCAL, detail: str = "") -> None:
         """End the connection; `Closed` follows through the handler."""
-        if not self.is_closed:
-            self._closing = Closed(reason, detail)
+        self._end_with(reason, detail)
         self.flush()
 
     def attempt(self, act: Callable[[], object]) -> None:
@@ -135,8 +134,7 @@ class Connection(asyncio.Protocol, Generic[E]):
     def fail(self, error: Exception) -> None:
         """End the connection because of an error of ours, which is reported."""
         self._on_failure(f"the connection of {self.peer}", error)
-        if not self.is_closed:
-            self._closing = Closed(CloseReason.INTERNAL_ERROR, type(error).__name__)
+        self._end_with(CloseReason.INTERNAL_ERROR, type(error).__name__)
         if not self._failed:
             self._failed = True
             self.flush()
@@ -168,6 +166,10 @@ class Connection(asyncio.Protocol, Generic[E]):
         self._alarm.cancel()
 
     # Inside.
+
+    def _end_with(self, reason: CloseReason, detail: str) -> None:
+        if not self.is_closed:
+            self._closing = Closed(reason, detail)
 
     def _begin(self) -> None:
         assert self._transport is not None
@@ -232,9 +234,7 @@ class Connection(asyncio.Protocol, Generic[E]):
 
     def _drop_reader(self, transport: asyncio.Transport) -> None:
         transport.abort()
-        if not self.is_closed:
-            detail = f"{WRITE_BUFFER_LIMIT // 1024} KiB unread"
-            self._closing = Closed(CloseReason.NOT_READING, detail)
+        self._end_with(CloseReason.NOT_READING, f"{WRITE_BUFFER_LIMIT // 1024} KiB unread")
         self._handle_events()
 
     def _on_alarm(self) -> None:

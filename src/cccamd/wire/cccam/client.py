@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
-from cccamd.facts import Revision
 from cccamd.ids import NodeId
 from cccamd.values import CW_LENGTH, ControlWords, Emm, Refusal, Request
 from cccamd.wire.cccam.cipher import mask, without_signed_shift
@@ -43,7 +42,6 @@ from cccamd.wire.cccam.messages import (
     ClientData,
     PartnerText,
     ServerData,
-    announced_version,
     parse_text,
     serialize_ecm,
     serialize_emm,
@@ -57,7 +55,6 @@ from cccamd.wire.cccam.versions import (
     DEFAULT_VERSION,
     Capabilities,
     Version,
-    shared_revision,
 )
 from cccamd.wire.link import (
     Answered,
@@ -69,7 +66,6 @@ from cccamd.wire.link import (
     LoginSucceeded,
     OfferAdded,
     OfferWithdrawn,
-    Peer,
     PeerChanged,
     Refused,
     State,
@@ -124,7 +120,6 @@ class ClientProtocol(Endpoint[ClientEvent]):
         self.seed_received = False
         self.is_checked = False
         """Whether the server tests its clients (0x0E), as original ones do."""
-        self._partner_program = ""
         self._user = user
         self._password = password
         self._node_id = node_id
@@ -141,31 +136,13 @@ class ClientProtocol(Endpoint[ClientEvent]):
         self._expect(SEED_LENGTH, self._on_seed)
 
     @property
-    def peer(self) -> Peer | None:
-        """Who the server is; None before it has said so."""
-        server = self.server
-        if server is None:
-            return None
-        return Peer(
-            node_id=server.node_id,
-            version=server.version,
-            build=server.build,
-            revision=self.revision,
-            program=self._partner_program,
-            extended=self.extended,
-            capabilities=self.capabilities.names,
-        )
+    def _introduction(self) -> ClientData | ServerData | None:
+        return self.server
 
     @property
     def one_at_a_time(self) -> bool:
         """Whether the server takes one request until that is answered."""
         return not self.extended
-
-    @property
-    def revision(self) -> Revision:
-        """The protocol revision spoken with this server: v1 or v2."""
-        theirs = announced_version(self.server) if self.server else None
-        return shared_revision(self.version, theirs)
 
     @property
     def in_flight(self) -> int:
@@ -261,15 +238,8 @@ class ClientProtocol(Endpoint[ClientEvent]):
 
     # Messages.
 
-    def _handle_frame(self, flag: int, command: int, payload: bytes) -> None:
-        rule = _RULES.get(command)
-        if rule is None or self.state < rule.since:
-            self._drop_unexpected(command, payload)
-            return
-        try:
-            rule.handle(self, payload, flag)
-        except MalformedError as error:
-            self._drop_malformed(command, payload, error)
+    def _rules(self) -> "Mapping[int, Rule[ClientProtocol]]":
+        return _RULES
 
     def _on_acknowledgement(self, payload: bytes, flag: int) -> None:
         """Our client data arrived; nothing hangs on it."""

@@ -9,9 +9,10 @@ connection goes on; only a frame that cannot be cut out of the stream ends it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Generic, NamedTuple, Self, TypeVar
 
+from cccamd.facts import Revision
 from cccamd.wire.cccam.cipher import Cipher
 from cccamd.wire.cccam.cursor import MalformedError
 from cccamd.wire.cccam.events import KeepaliveReceived, MalformedReceived, UnexpectedReceived
@@ -22,8 +23,14 @@ from cccamd.wire.cccam.frames import (
     OversizedFrameError,
     serialize_frame,
 )
-from cccamd.wire.cccam.versions import ALL_CAPABILITIES, Capabilities
-from cccamd.wire.link import Closed, CloseReason, Remark, State
+from cccamd.wire.cccam.messages import ClientData, ServerData, announced_version
+from cccamd.wire.cccam.versions import (
+    ALL_CAPABILITIES,
+    DEFAULT_VERSION,
+    Capabilities,
+    shared_revision,
+)
+from cccamd.wire.link import Closed, CloseReason, Peer, Remark, State
 
 LOGIN_TIMEOUT = 10.0
 """Seconds from the connection to the end of the login."""
@@ -44,7 +51,7 @@ KEEPALIVE_BURST, KEEPALIVE_RATE = 5.0, 2.0
 """How many keepalives are answered at once, and per second; tvheadend sends one a second."""
 
 E = TypeVar("E")
-Side = TypeVar("Side")
+Side = TypeVar("Side", contravariant=True)
 
 
 class Rule(NamedTuple, Generic[Side]):
@@ -73,6 +80,10 @@ class Endpoint(ABC, Generic[E]):
         """Whether flags name requests and CWs travel unmasked (section 9)."""
         self.dropped = 0
         """How many unknown, unexpected or malformed messages were ignored."""
+        self.version = DEFAULT_VERSION
+        """What we announce."""
+        self._partner_program = ""
+        """What the peer calls itself in its partner text."""
         self._offer = offer
         self._now = now
         self._last_received_at = self._last_sent_at = now
@@ -129,7 +140,38 @@ class Endpoint(ABC, Generic[E]):
         self._keepalive_unanswered = True
         self._send(0, Command.KEEPALIVE)
 
+    @property
+    def peer(self) -> Peer | None:
+        """Who the peer is; None before it has said so."""
+        said = self._introduction
+        if said is None:
+            return None
+        return Peer(
+            node_id=said.node_id,
+            version=said.version,
+            build=said.build,
+            revision=self.revision,
+            program=self._partner_program,
+            extended=self.extended,
+            capabilities=self.capabilities.names,
+        )
+
+    @property
+    def revision(self) -> Revision:
+        """The protocol revision that both speak: v1 or v2."""
+        said = self._introduction
+        return shared_revision(self.version, announced_version(said) if said else None)
+
     # For the two sides.
+
+    @property
+    @abstractmethod
+    def _introduction(self) -> ClientData | ServerData | None:
+        """What the peer said of itself."""
+
+    @abstractmethod
+    def _rules(self) -> Mapping[int, Rule[Self]]:
+        """What may come, from which state on, and who handles it."""
 
     @property
     def _keepalive_at(self) -> float:
@@ -208,9 +250,15 @@ class Endpoint(ABC, Generic[E]):
         except OversizedFrameError as error:
             self._close(CloseReason.GARBAGE, str(error))
 
-    @abstractmethod
     def _handle_frame(self, flag: int, command: int, payload: bytes) -> None:
-        """Do what the side's table of rules says."""
+        rule = self._rules().get(command)
+        if rule is None or self.state < rule.since:
+            self._drop_unexpected(command, payload)
+            return
+        try:
+            rule.handle(self, payload, flag)
+        except MalformedError as error:
+            self._drop_malformed(command, payload, error)
 
     def _drop_unexpected(self, command: int, payload: bytes) -> None:
         self.dropped += 1

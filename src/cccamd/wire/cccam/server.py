@@ -19,7 +19,6 @@ from cccamd.facts import Revision
 from cccamd.ids import USER_LENGTH, NodeId, ShareId
 from cccamd.values import CW_LENGTH, ControlWords, Offer, Refusal
 from cccamd.wire.cccam.cipher import mask
-from cccamd.wire.cccam.cursor import MalformedError
 from cccamd.wire.cccam.frames import Command, EagerFrameReader, serialize_frame
 from cccamd.wire.cccam.handshake import (
     LOGIN_ACCEPTED,
@@ -35,7 +34,6 @@ from cccamd.wire.cccam.messages import (
     ClientData,
     PartnerText,
     ServerData,
-    announced_version,
     parse_ecm,
     parse_emm,
     parse_text,
@@ -49,7 +47,6 @@ from cccamd.wire.cccam.versions import (
     TVHEADEND_BUILD,
     Capabilities,
     Version,
-    shared_revision,
 )
 from cccamd.wire.link import (
     CloseReason,
@@ -59,7 +56,6 @@ from cccamd.wire.link import (
     LoginRequested,
     LoginSucceeded,
     OffersDue,
-    Peer,
     PeerChanged,
     RequestDropped,
     Requested,
@@ -112,13 +108,10 @@ class ServerProtocol(Endpoint[ServerEvent]):
         """
         super().__init__(now=now, offer=offer)
         self.client: ClientData | None = None
-        self.version = DEFAULT_VERSION
-        """The version that we announce to this client."""
         self._node_id = node_id
         self._program = program
         self._queue_limit = queue_limit
         self._version_for = version_for
-        self._partner_program = ""
         self._client_number = 0
         self._slots: dict[int, _Slot] = {}
         """The open requests by their tokens, in the order they came."""
@@ -135,26 +128,8 @@ class ServerProtocol(Endpoint[ServerEvent]):
         self._expect(PROOF_LENGTH, self._on_proof)
 
     @property
-    def peer(self) -> Peer | None:
-        """Who the client is; None before it has said so."""
-        client = self.client
-        if client is None:
-            return None
-        return Peer(
-            node_id=client.node_id,
-            version=client.version,
-            build=client.build,
-            revision=self.revision,
-            program=self._partner_program,
-            extended=self.extended,
-            capabilities=self.capabilities.names,
-        )
-
-    @property
-    def revision(self) -> Revision:
-        """The protocol revision spoken with this client: v1 or v2."""
-        theirs = announced_version(self.client) if self.client else None
-        return shared_revision(self.version, theirs)
+    def _introduction(self) -> ClientData | ServerData | None:
+        return self.client
 
     @property
     def sid_lists(self) -> bool:
@@ -257,15 +232,8 @@ class ServerProtocol(Endpoint[ServerEvent]):
 
     # Messages.
 
-    def _handle_frame(self, flag: int, command: int, payload: bytes) -> None:
-        rule = _RULES.get(command)
-        if rule is None or self.state < rule.since:
-            self._drop_unexpected(command, payload)
-            return
-        try:
-            rule.handle(self, payload, flag)
-        except MalformedError as error:
-            self._drop_malformed(command, payload, error)
+    def _rules(self) -> "Mapping[int, Rule[ServerProtocol]]":
+        return _RULES
 
     def _on_client_data(self, payload: bytes, flag: int) -> None:
         message = ClientData.parse(payload)
