@@ -90,7 +90,8 @@ async def test_everything_is_shown(tmp_path: Path) -> None:
     for cell in ("192.168.1.20", "2.3.0 v1", CHANNEL_NAME, "123 ms", "4.2 s", UPSTREAM, "180 97 %"):
         assert cell in living
     assert "NOK2" in next(line for line in text.splitlines() if " bedroom " in line)
-    offline = next(line for line in text.splitlines() if f" {OFFLINE} " in line)
+    table = text.partition("Sources")[2].splitlines()
+    offline = next(line for line in table if f" {OFFLINE} " in line)
     assert "waiting" in offline
     assert "next try in 42 s" in offline
     assert f"{OFFLINE}: connection refused" in text
