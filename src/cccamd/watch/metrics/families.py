@@ -16,6 +16,7 @@ from cccamd import facts
 from cccamd.facts import (
     ACTIVE_SECONDS,
     ClientStatus,
+    ConfigState,
     Fact,
     FreezeReport,
     ServerStatus,
@@ -114,6 +115,7 @@ def snapshot_metrics(snapshot: Snapshot) -> Iterator[Metric]:
     info.add_metric([snapshot.program, format_node_id(snapshot.node_id)], 1)
     yield info
     yield from _sums(ServerStatus, [snapshot])
+    yield from _sums(ConfigState, [snapshot.config])
     yield from _sums(ClientStatus, snapshot.clients)
     active = len(active_clients(snapshot))
     yield gauges(
@@ -191,5 +193,5 @@ def _number(fact: Fact, name: str) -> float:
 
 
 _DECLARED: Final[Mapping[type[Fact], tuple[tuple[str, facts.Metric], ...]]] = {
-    kind: _declared(kind) for kind in (ServerStatus, ClientStatus, SourceStatus)
+    kind: _declared(kind) for kind in (ServerStatus, ConfigState, ClientStatus, SourceStatus)
 }
