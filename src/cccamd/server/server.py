@@ -139,12 +139,15 @@ class Server:
         self._log_summary()
 
     async def stop(self) -> None:
-        """Close the door, say goodbye to clients, log out of upstreams, close the cards."""
+        """Close the pages and the door, say goodbye to clients, log out, close the cards.
+
+        The pages go first: what is being taken down is not the state of anything.
+        """
+        await self._pages.close()
         await self._listener.close()
         self._listener.dismiss(CloseReason.SHUTDOWN)
         await self._upstreams.apply(())
         await self._cards.apply(())
-        await self._pages.close()
         await self._tasks.cancel()
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
