@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Debian's chromium, without a window."""
-    from desk import CHROMIUM, FLAGS, playwright_api
+    from browserdesk import CHROMIUM, FLAGS, playwright_api
 
     async with playwright_api.async_playwright() as playwright:
         launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from desk import DESKTOP, PHONE, expect, opened, sitting
+from browserdesk import DESKTOP, PHONE, expect, opened, sitting
 from realserver import HOST, free_port, receiver, running, watching
 from scene import HOME, NOW, client
 
