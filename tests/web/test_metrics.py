@@ -39,6 +39,8 @@ COUNTED_THINGS = {
     "cccamd_config_left_out",
     "cccamd_config_not_done",
     "cccamd_config_waiting",
+    "cccamd_incident_sufferers",
+    "cccamd_incidents_open",
     "cccamd_logins_pending",
     "cccamd_requests_pending",
     "cccamd_source_cards",
