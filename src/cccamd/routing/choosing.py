@@ -68,15 +68,23 @@ class Pauses:
             return False
         return taught_at + LEARNING < pause.began_at or now < pause.began_at + SHORTEST_PAUSE
 
-    def start(self, card: Card, subject: Subject, outcome: Outcome, now: float) -> None:
+    def start(
+        self,
+        card: Card,
+        subject: Subject,
+        outcome: Outcome,
+        now: float,
+        *,
+        asked_at: float = NEVER,
+    ) -> None:
         """Note that there was no CW: a pause begins, longer than the last one was."""
         last = self._pauses.pop((card, subject), None)
         refusal = refusal_of(outcome)
         length = FIRST_PAUSE[refusal]
         if last and last.refusal is refusal:
             length = min(last.length * GROWTH, LONGEST_PAUSE[refusal])
-        if outcome is Outcome.NO_ANSWER:
-            length = 0.0  # it was left alone for long enough by being waited for
+        if outcome is Outcome.NO_ANSWER:  # it was left alone while it was waited for
+            length = max(0.0, asked_at + SHORTEST_PAUSE - now)
         if len(self._pauses) >= PAUSES_LIMIT:
             del self._pauses[next(iter(self._pauses))]
         self._pauses[card, subject] = Pause(now + length, length, refusal, now, outcome)
@@ -145,6 +153,18 @@ class Chooser:
             return None
         waiting.flight.log.append((now, ranked))
         return ranked[0].card
+
+    def in_doubt(self, waiting: Waiting, now: float) -> Card | None:
+        """A card to ask along with another, only to learn whether its source answers again."""
+        flight = waiting.flight
+        for card in waiting.candidates.cards:
+            if not self.health.worth_a_try(card.source, now) or card in flight.tried:
+                continue
+            if card in self.withdrawn or self._rests(card, flight.subject, now):
+                continue
+            if not self.priorities.ignores(card, flight.service):
+                return card
+        return None
 
     def refusal(self, waiting: Waiting) -> Refusal:
         """What to say: that no card can decode the service only if that is true of each (13.8)."""

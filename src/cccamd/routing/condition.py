@@ -20,6 +20,9 @@ more: it is only tried now and then."""
 PROBE_INTERVAL = 5.0
 """Seconds between two questions to a source that is given up: each is the real one of a client,
 and the first answer, however late, ends the silence."""
+DOUBT_INTERVAL = 10.0
+"""Seconds after which a source that has left something without a word is asked along with
+another that is well: nobody waits for it, and it is known whether it is there."""
 UNKNOWN_AGAIN_AFTER = 300.0
 """Seconds after the last question from which on nobody can say whether it would answer."""
 SLOW_ANSWER = 1.0
@@ -51,7 +54,8 @@ class Silence:
     """When it was asked the last time."""
     heard_at: float = NEVER
     """When it last said anything about a question."""
-    _first_at: float = NEVER
+    first_at: float = NEVER
+    """When it was asked the first thing that nothing came of."""
     unheard: int = 0
     """How many questions were left without a word since."""
 
@@ -64,15 +68,15 @@ class Silence:
         """What it was asked then is much later than usual."""
         if asked_at <= self.heard_at:
             return
-        if not self.unheard or asked_at < self._first_at:
-            self._first_at = asked_at
+        if not self.unheard or asked_at < self.first_at:
+            self.first_at = asked_at
         self.unheard += 1
 
     def since(self, now: float) -> float | None:
         """Since when it is silent; None: it is not, as far as anybody can tell."""
-        if self.unheard < SILENT_ASKS or now < self._first_at + SILENT_AFTER:
+        if self.unheard < SILENT_ASKS or now < self.first_at + SILENT_AFTER:
             return None
-        return self._first_at if now < self.asked_at + UNKNOWN_AGAIN_AFTER else None
+        return self.first_at if now < self.asked_at + UNKNOWN_AGAIN_AFTER else None
 
     def given_up(self, now: float) -> bool:
         """Whether it is to be left alone now, because trying it again has time."""

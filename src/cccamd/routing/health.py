@@ -8,7 +8,14 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from cccamd.cards import Card, SourceId
-from cccamd.routing.condition import NEVER, Condition, LastMinute, Silence
+from cccamd.routing.condition import (
+    DOUBT_INTERVAL,
+    NEVER,
+    SILENT_AFTER,
+    Condition,
+    LastMinute,
+    Silence,
+)
 from cccamd.values import Service
 
 UNKNOWN_USUAL = 0.5
@@ -190,7 +197,7 @@ class SourceHealth:
         """It has said something about a question. What it took while it was silent is over."""
         silence = self.silence
         if silence.unheard:
-            if silence.since(now) is not None:
+            if now >= silence.first_at + SILENT_AFTER:
                 self.times = AnswerTimes()
                 self.service_times.clear()
             silence.unheard = 0
@@ -247,7 +254,8 @@ class Health:
         self._groups: dict[str, StandbyGroup] = {}
         self.lost_sources: set[SourceId] = set()
         """Requests that are on their way may still know their cards."""
-        self._doubted: set[SourceId] = set()
+        self.doubted: set[SourceId] = set()
+        """Those that have left something without a word, among others."""
 
     def of(self, source: SourceId) -> SourceHealth:
         """What is known of a source; nothing of one that was never `ready`."""
@@ -269,6 +277,7 @@ class Health:
     def lost(self, source: SourceId) -> None:
         """A source cannot be asked any more."""
         self.lost_sources.add(source)
+        self.of(source).silence = Silence()
         if group := self.of(source).traits.group:
             self._groups[group].lost(source)
 
@@ -280,14 +289,21 @@ class Health:
     def doubt(self, source: SourceId, asked_at: float) -> None:
         """A source has left what it was asked then without a word for too long."""
         self.of(source).silence.missed(asked_at)
-        self._doubted.add(source)
+        self.doubted.add(source)
+
+    def worth_a_try(self, source: SourceId, now: float) -> bool:
+        """Whether to ask a source that is in doubt along with another one."""
+        if source not in self.doubted or source in self.lost_sources:
+            return False
+        silence = self._sources[source].silence
+        return bool(silence.unheard) and now >= silence.asked_at + DOUBT_INTERVAL
 
     def given_up(self, now: float) -> set[SourceId]:
         """The sources that are silent, and not to be tried now."""
-        if not self._doubted:
-            return self._doubted
-        self._doubted = {each for each in self._doubted if self._sources[each].silence.unheard}
-        return {each for each in self._doubted if self._sources[each].silence.given_up(now)}
+        if not self.doubted:
+            return self.doubted
+        self.doubted = {each for each in self.doubted if self._sources[each].silence.unheard}
+        return {each for each in self.doubted if self._sources[each].silence.given_up(now)}
 
     def place(self, card: Card, now: float) -> int:
         """0 for a card whose source serves; more for a standby."""

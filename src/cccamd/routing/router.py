@@ -257,10 +257,6 @@ class Router:
         self._end_waiting(waiting)
         return self._tidy(waiting.flight)
 
-    def usual(self, source: SourceId, now: float) -> float | None:
-        """The usual answer time of a source in seconds; None: not known (any more)."""
-        return self._chooser.health.of(source).times.usual(now)
-
     def next_deadline(self) -> float | None:
         """When to call `handle_deadline`; None: not before something else happens."""
         return self._timers.next_at()
@@ -292,7 +288,10 @@ class Router:
                 return []
         card = self._chooser.best(waiting, now)
         if card:
-            return [self._ask(flight, card, Event.ASKED, now)]
+            actions: list[Action] = [self._ask(flight, card, Event.ASKED, now)]
+            if self._chooser.health.doubted and (other := self._chooser.in_doubt(waiting, now)):
+                actions.append(self._ask(flight, other, Event.TRIED, now))
+            return actions
         return [] if any(not ask.forgone for ask in pending) else self._give_up(waiting, now)
 
     def _serve_all(self, flight: Flight, now: float) -> list[Action]:
@@ -442,7 +441,9 @@ class Router:
         return self._serve_all(flight, now)
 
     def _ask_refused(self, ask: PendingAsk, outcome: Outcome, now: float) -> list[Action]:
-        self._chooser.pauses.start(ask.card, ask.flight.subject, outcome, now)
+        self._chooser.pauses.start(
+            ask.card, ask.flight.subject, outcome, now, asked_at=ask.asked_at
+        )
         return self._move_on(ask, refusal_of(outcome), now)
 
     def _move_on(self, ask: PendingAsk, refusal: Refusal, now: float) -> list[Action]:

@@ -15,10 +15,11 @@ class Event(Enum):
 
     ASKED = "is asked"
     ASKED_ALSO = "is asked as well, because the one before is late"
+    TRIED = "is asked as well, to see whether it answers again"
     OVERDUE = "is later than usual"
 
 
-ASKED = frozenset({Event.ASKED, Event.ASKED_ALSO})
+ASKED = frozenset({Event.ASKED, Event.ASKED_ALSO, Event.TRIED})
 
 
 class Result(Enum):
