@@ -2,7 +2,8 @@
 
 import pytest
 
-from cccamd.net import comes_from
+from cccamd.ids import parse_address
+from cccamd.net import locate
 
 
 @pytest.mark.parametrize(
@@ -16,9 +17,19 @@ from cccamd.net import comes_from
         ("fe80::1", "fe80::1%2", True),
         ("localhost", "127.0.0.1", True),
         ("localhost", "192.0.2.7", False),
-        ("no-such-name.invalid", "192.0.2.7", False),
-        ("a..b", "192.0.2.7", False),
     ],
 )
 async def test_a_client_comes_from_a_host(host: str, address: str, expected: bool) -> None:
-    assert await comes_from(host, address) is expected
+    found = await locate(host)
+    assert found.trouble == ""
+    assert (parse_address(address) in found.addresses) is expected
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [("no-such-name.invalid", "the resolver says: "), ("a..b", "cannot be a name")],
+)
+async def test_a_name_without_an_address_says_why(host: str, words: str) -> None:
+    found = await locate(host)
+    assert not found.addresses
+    assert words in found.trouble

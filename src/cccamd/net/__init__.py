@@ -6,7 +6,7 @@ It knows no configuration and no cards: everything is a plain argument.
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.client import Client, ConnectionLost
 from cccamd.net.connection import Connected, Connection, peer_address
-from cccamd.net.dial import comes_from
+from cccamd.net.dial import locate
 from cccamd.net.failures import ConnectError, Step, explain_connect_error, explain_listen_error
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import FAMILY_MISSING, Guest, Listener, ListenError, open_sockets
@@ -32,9 +32,9 @@ __all__ = [
     "NoEntry",
     "Step",
     "TaskSet",
-    "comes_from",
     "explain_connect_error",
     "explain_listen_error",
+    "locate",
     "open_sockets",
     "peer_address",
 ]

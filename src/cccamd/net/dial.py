@@ -3,10 +3,12 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from cccamd.errors import NumberError
-from cccamd.ids import parse_address, unwrap_address
+from cccamd.ids import IpAddress, parse_address
 from cccamd.net.connection import Connection
 from cccamd.net.failures import ConnectError, Step, explain_connect_error
 
@@ -17,23 +19,34 @@ RESOLVE_TIMEOUT: Final = 1.5
 E = TypeVar("E")
 
 
-async def comes_from(host: str, address: str) -> bool:
-    """Whether an address is that of a host.
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """What became of looking up a host."""
 
-    Names are resolved each time (docs/config.md section 3.1), because they change; one that
-    cannot be resolved has no address.
+    addresses: frozenset[IpAddress] = frozenset()
+    """Without zones."""
+    trouble: str = ""
+    """Why there are none, in words; empty when it was found."""
+
+
+async def locate(host: str) -> Whereabouts:
+    """Find the addresses of a host, within `RESOLVE_TIMEOUT`. Never raises.
+
+    Names are resolved each time (docs/config.md section 3.1), because they change.
     """
-    try:
-        return parse_address(host) == parse_address(address)
-    except NumberError:
-        pass
+    with suppress(NumberError):
+        return Whereabouts(frozenset({parse_address(host)}))
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(RESOLVE_TIMEOUT):
             found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return False
-    return address in {unwrap_address(str(sockaddr[0])) for *_, sockaddr in found}
+    except TimeoutError:
+        return Whereabouts(trouble=f"the name server did not answer within {RESOLVE_TIMEOUT:g} s")
+    except UnicodeError:
+        return Whereabouts(trouble=f"{host} cannot be a name of a machine")
+    except OSError as error:
+        return Whereabouts(trouble=f"the resolver says: {error.strerror or error}")
+    return Whereabouts(frozenset(parse_address(str(sockaddr[0])) for *_, sockaddr in found))
 
 
 async def dial(host: str, port: int, make: Callable[[], Connection[E]]) -> Connection[E]:

@@ -45,7 +45,7 @@ def take_snapshot(
     names: ChannelNames,
 ) -> Snapshot:
     """Look at everything once. `usual` tells the usual answer time of a source."""
-    sessions = [session for session in context.sessions.values() if session.peer is not None]
+    sessions = [session for session in context.seats if session.peer is not None]
     sources = {
         source_id: _local(source, table.cards_of(source_id), usual(source_id))
         for source_id, source in local_cards.sources()
@@ -69,6 +69,8 @@ def take_snapshot(
         logins_failed=context.records.totals.logins_failed,
         connections_refused=context.admission.refused,
         pending_logins=context.admission.pending,
+        double_logins=context.double_logins.lately(time.time()),
+        clones=context.clones.clones(),
         peak_pending=context.records.totals.peak_pending,
     )
 
@@ -213,7 +215,7 @@ def _cards(
             path=card.path,
             assigned_sids=card.assigned_sids,
             rejected_sids=card.rejected_sids,
-            seen_by=tuple(viewers[card.own_share_id]),
+            seen_by=tuple(dict.fromkeys(viewers[card.own_share_id])),
         )
         for card in table.cards()
     )

@@ -60,8 +60,15 @@ class Watchers:
             if round_trip is None:
                 continue
             seconds, jitter = round_trip
-            account, now = session.record.user, self._observers.now()
-            self.observe(RoundTripMeasured(at=now, account=account, seconds=seconds, jitter=jitter))
+            self.observe(
+                RoundTripMeasured(
+                    at=self._observers.now(),
+                    account=session.record.user,
+                    client=session.record.number,
+                    seconds=seconds,
+                    jitter=jitter,
+                )
+            )
 
     def _tell(self, happening: Happening) -> None:
         self.history.observe(happening)

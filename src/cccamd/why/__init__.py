@@ -13,8 +13,9 @@ from cccamd.why.answer import (
     as_json,
     report_lines,
 )
+from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, worst
-from cccamd.why.evidence import Evidence, Question, Recent, evidence_of_files
+from cccamd.why.evidence import Evidence, Question, Recent, by_account, evidence_of_files
 from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
 from cccamd.why.finding import Finding, Setting, Weight
@@ -23,6 +24,7 @@ from cccamd.why.links import Trial, is_seed
 from cccamd.why.ports import PortSeen, WantedPort, wanted_ports
 
 __all__ = [
+    "CLONE_CHANGE",
     "Access",
     "CardAnswer",
     "Case",
@@ -44,6 +46,8 @@ __all__ = [
     "WantedPort",
     "Weight",
     "as_json",
+    "by_account",
+    "clone_text",
     "evidence_of_files",
     "examine",
     "explain",
