@@ -19,6 +19,7 @@ from cccamd.watch.happenings import (
     SourceUp,
 )
 from cccamd.watch.history import History
+from cccamd.watch.incidents import IncidentBegan, IncidentEnded, Incidents, Symptom
 from cccamd.watch.notes import Notes
 from cccamd.watch.throttle import ROUND as SAMPLING_ROUND
 from cccamd.watch.throttle import Sampler, Throttle
@@ -37,6 +38,9 @@ __all__ = [
     "Freezes",
     "Happening",
     "History",
+    "IncidentBegan",
+    "IncidentEnded",
+    "Incidents",
     "LoginFailed",
     "Notes",
     "RoundTripMeasured",
@@ -44,5 +48,6 @@ __all__ = [
     "SourceAnswered",
     "SourceDown",
     "SourceUp",
+    "Symptom",
     "Throttle",
 ]
