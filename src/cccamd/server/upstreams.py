@@ -22,7 +22,7 @@ from cccamd.server.loglines import (
 from cccamd.server.observers import Observers
 from cccamd.setup.logins import Upstream
 from cccamd.values import ControlWords, Emm, Offer, Refusal
-from cccamd.watch import CardsChanged, SourceDown, SourceUp
+from cccamd.watch import CardsChanged, SourceDown, SourceGone, SourceUp
 from cccamd.wire.cccam import Caller, Identity, Target
 from cccamd.wire.link import (
     Answered,
@@ -143,6 +143,7 @@ class UpstreamSource(Source):
         await asyncio.gather(self._task, return_exceptions=True)
         self._lose()
         self._table.forget_source(self.source_id)
+        self._observers.tell(SourceGone(at=self._observers.now(), source=self.name))
 
     def ask(self, ask: Ask) -> ControlWords | Refusal | None:
         try:

@@ -15,6 +15,7 @@ from cccamd.watch.happenings import (
     RoundTripMeasured,
     SourceAnswered,
     SourceDown,
+    SourceGone,
     SourceUp,
 )
 from cccamd.watch.history import History
@@ -45,6 +46,7 @@ __all__ = [
     "Sampler",
     "SourceAnswered",
     "SourceDown",
+    "SourceGone",
     "SourceUp",
     "Symptom",
     "Throttle",
