@@ -10,6 +10,7 @@ from cccamd.cards import Card, CardTable, SourceId
 from cccamd.facts import (
     CardStatus,
     ClientStatus,
+    ConfigState,
     FreezeReport,
     HistoryReport,
     LinkState,
@@ -35,6 +36,7 @@ S = TypeVar("S", bound=ServiceId)
 def take_snapshot(
     *,
     config_path: str,
+    config: ConfigState,
     started_at: float,
     identity: Identity,
     context: SessionContext,
@@ -53,6 +55,7 @@ def take_snapshot(
         program=identity.program,
         node_id=identity.node_id,
         config_path=config_path,
+        config=config,
         accounts=tuple(account.line.user for account in context.accounts.values()),
         clients=tuple(_client(session, names) for session in sessions),
         sources=tuple(sources.values()),
