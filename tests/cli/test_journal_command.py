@@ -117,7 +117,7 @@ def test_sources_are_summed_up(tmp_path: Path) -> None:
     database.close()
     shown = run(path, "--sources").output
     line = next(line for line in shown.splitlines() if line.lstrip().startswith("a:12000"))
-    for cell in ("60 min", "83.3 %", " 2 ", "10 min", "90 88 %", "40 ms", "1900 ms"):
+    for cell in ("1 h 0 min", "83.3 %", " 2 ", "10 min", "90 88 %", "40 ms", "1900 ms"):
         assert cell in line
     assert "2026-11-22 18:00:09  a:12000 was away for 10 min: no route" in shown
     assert "100.0 %" in next(line for line in shown.splitlines() if line.lstrip().startswith("b:1"))

@@ -7,7 +7,7 @@ from cccamd.watch.journal.database import Database, JournalError, JournalLimits,
 from cccamd.watch.journal.entries import FILE_NAME, Entry, Kind
 from cccamd.watch.journal.journal import Journal
 from cccamd.watch.journal.scribe import Scribe
-from cccamd.watch.journal.sums import Outage, SourceSum, sum_up
+from cccamd.watch.journal.sums import SourceSum, sum_up
 
 __all__ = [
     "FILE_NAME",
@@ -17,7 +17,6 @@ __all__ = [
     "JournalError",
     "JournalLimits",
     "Kind",
-    "Outage",
     "Scribe",
     "SourceSum",
     "read_entries",
