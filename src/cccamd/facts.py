@@ -222,6 +222,29 @@ class EcmResult(Enum):
     NOK2 = "NOK2"
 
 
+class Cause(Enum):
+    """What an incident is about; the value is for people."""
+
+    SOURCE_DOWN = "source down"
+    SOURCE_SILENT = "source silent"
+    SOURCE_SLOW = "source slow"
+    SOURCE_REFUSES = "source refuses"
+    WRONG_CWS = "wrong CWs"
+    SOURCE_WITHOUT_CARDS = "source without cards"
+    ACCOUNT_WITHOUT_CARDS = "account without cards"
+    FROZEN = "picture stands still"
+    RECEIVER = "receiver in trouble"
+    DOUBLE_LOGIN = "double login"
+    CLONE = "clone"
+    CARD_CIRCLE = "card circle"
+    CONFIG_REFUSED = "configuration refused"
+    LINES_LEFT_OUT = "lines left out"
+    CLOCK_OFF = "clock off"
+    DISK_FULL = "disk full"
+    FEW_FILES = "few files"
+    LITTLE_MEMORY = "little memory"
+
+
 class Revision(Enum):
     """Which of the two forms of the CCcam protocol is spoken."""
 
@@ -235,6 +258,19 @@ class Tone(Enum):
     GOOD = "good"
     PLAIN = "plain"
     BAD = "bad"
+
+
+class ConfigProblemKind(Enum):
+    """What it means for the server that a place in its files is not as it should be."""
+
+    LEFT_OUT = "left out"
+    """A line, value, table or file is not used."""
+    NOT_DONE = "not done"
+    """It is used, but the system did not let us: a port is taken, a file cannot be written."""
+    WAITS = "waits for a restart"
+    """A setting was changed that a running server does not take over."""
+    DOUBTFUL = "doubtful"
+    """It is used, and probably not what was meant."""
 
 
 class Span(Enum):
@@ -416,9 +452,69 @@ class ServerStatus(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigProblem(Fact):
+    """One place in the files that is not as it should be. No text holds a secret."""
+
+    kind: ConfigProblemKind
+    file: str
+    line: int | None
+    """null: the file as a whole, or a setting that no longer stands there."""
+    text: str
+    """A sentence; it does not name the place once more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigState(Fact):
+    """Whether the server runs with what its files say, and if not, why."""
+
+    read_at: Annotated[
+        float,
+        Metric(
+            "cccamd_config_last_reload_success_timestamp_seconds",
+            "When the files in use were read, seconds since 1970.",
+        ),
+    ] = 0.0
+    """When the files that are in use were read."""
+    tried_at: float = 0.0
+    """When the files were read last, taken or not."""
+    taken: Annotated[
+        bool,
+        Metric(
+            "cccamd_config_last_reload_successful",
+            "1: the files were taken when they were read last; 0: the old ones are in use.",
+        ),
+    ] = True
+    """The files were taken when they were read last; false: what was read before is in use."""
+    refusal: str = ""
+    """Why they were not taken, with the place; empty when they were."""
+    refused_since: float | None = None
+    """Since when files have been refused; null: they are taken."""
+    changes: tuple[str, ...] = ()
+    """What the last reload changed: names of accounts, C-lines, cards and settings. Empty before
+    the first."""
+    problems: tuple[ConfigProblem, ...] = ()
+    """What is wrong with the files in use, the gravest first; at most 100."""
+    left_out: Annotated[
+        int, Metric("cccamd_config_left_out", "Lines, values, tables and files not used.")
+    ] = 0
+    """How many lines, values, tables and files are not used."""
+    not_done: Annotated[
+        int, Metric("cccamd_config_not_done", "Settings that the system did not let us carry out.")
+    ] = 0
+    """How many settings could not be carried out."""
+    waiting: Annotated[
+        int, Metric("cccamd_config_waiting", "Changed settings that wait for a restart.")
+    ] = 0
+    """How many changed settings wait for a restart."""
+    doubtful: int = 0
+    """How many places are used, but are probably not what was meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot(ServerStatus):
     """A server at one moment, and all there is in it."""
 
+    config: ConfigState = field(default_factory=ConfigState)
     clients: tuple[ClientStatus, ...]
     sources: tuple[SourceStatus, ...]
     cards: tuple[CardStatus, ...]
@@ -502,6 +598,32 @@ class FreezeReport(Fact):
     """The newest first."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident(Fact):
+    """Something that is wrong, or was: one cause, whatever it does to how many."""
+
+    number: int
+    """Names it for as long as this server runs."""
+    cause: Cause
+    subject: str
+    """The source, the account, the file, ... whose trouble it is; or what several are called."""
+    text: str
+    """What is wrong, as a sentence that goes on from the subject."""
+    change: str
+    """What to do; empty when there is nothing to do but wait."""
+    began_at: float
+    ended_at: float | None = None
+    """null: it goes on."""
+    times: int = 1
+    """How often it came back before it was over for good."""
+    suffering: int = 0
+    """How many accounts have it worse for it, or had while it went on."""
+    sufferers: tuple[str, ...] = ()
+    """The first of these accounts, by name."""
+    evidence: tuple[str, ...] = ()
+    """What was seen, one line each."""
+
+
 # Answer times.
 
 
@@ -566,9 +688,12 @@ class Status(Fact):
     """What goes on: all but the single cards."""
 
     server: ServerStatus
+    config: ConfigState = field(default_factory=ConfigState)
     clients: tuple[ClientStatus, ...]
     sources: tuple[SourceStatus, ...]
     systems: tuple[System, ...]
     notes: tuple[Note, ...]
     """What happened lately, the newest first."""
     channels: tuple[ChannelMargin, ...]
+    incidents: tuple[Incident, ...] = ()
+    """What is wrong, by how many suffer; then what was wrong, the newest first."""

@@ -18,8 +18,11 @@ from cccamd.cli.terminal import (
 )
 from cccamd.facts import (
     ClientStatus,
+    ConfigProblemKind,
+    ConfigState,
     EcmResult,
     HistoryReport,
+    Incident,
     LinkState,
     Note,
     Point,
@@ -37,9 +40,18 @@ from cccamd.ids import Caid, Sid, format_caid, format_ident, format_node_id, for
 SMALL_MARGIN: Final = 1.0
 """Seconds before a key is needed: less than this is close to a freeze."""
 NOTES_SHOWN: Final = 10
+INCIDENTS_SHOWN: Final = 12
+SUFFERERS_SHOWN: Final = 6
 ABSENT_SHOWN: Final = 10
+PROBLEMS_SHOWN: Final = 5
 IDENTS_SHOWN: Final = 12
 SPARK_SECONDS: Final = 600.0
+_CONFIG_TONES: Final = {
+    ConfigProblemKind.LEFT_OUT: "yellow",
+    ConfigProblemKind.NOT_DONE: "red",
+    ConfigProblemKind.WAITS: "yellow",
+}
+"""What is only doubtful is told by `cccamd check`."""
 _TONES: Final = {Tone.GOOD: "green", Tone.PLAIN: "", Tone.BAD: "red"}
 
 
@@ -47,6 +59,8 @@ def draw_status(status: Status, history: HistoryReport | None, *, width: int) ->
     """Draw everything, leaving out what a narrow terminal has no room for."""
     parts: list[RenderableType] = [
         _head(status),
+        *_incidents(status),
+        *_config(status.config),
         *_clients(status, width),
         *_sources(status, history, width),
         _cards(status),
@@ -73,6 +87,26 @@ def _head(status: Status) -> Text:
     return text
 
 
+def _config(config: ConfigState) -> Iterator[Text]:
+    """Say what of the files is not in use; nothing when all is."""
+    if not config.taken:
+        since = datetime.fromtimestamp(config.refused_since or config.tried_at)
+        old = datetime.fromtimestamp(config.read_at)
+        yield Text(
+            f"the files are refused since {since:%H:%M}: {plain(config.refusal)};"
+            f" those of {old:%Y-%m-%d %H:%M} are in use",
+            "red",
+        )
+    found = [problem for problem in config.problems if problem.kind in _CONFIG_TONES]
+    for problem in found[:PROBLEMS_SHOWN]:
+        place = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
+        text = plain(f"{place}: {problem.text} ({problem.kind.value})")
+        yield Text(text, _CONFIG_TONES[problem.kind])
+    more = config.left_out + config.not_done + config.waiting - len(found[:PROBLEMS_SHOWN])
+    if more > 0:
+        yield Text(f"and {more:,} more in the files; cccamd check shows them", "yellow")
+
+
 def _alarm(status: Status, up: int) -> str:
     return "" if up == len(status.sources) else "red" if up == 0 else "yellow"
 
@@ -85,6 +119,31 @@ def _troubles(server: ServerStatus) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _incidents(status: Status) -> Iterator[Text]:
+    """What is wrong now; of what is over, how many there were lately."""
+    wrong = [incident for incident in status.incidents if incident.ended_at is None]
+    if wrong:
+        yield Text("\nWrong now", "bold")
+    for incident in wrong[:INCIDENTS_SHOWN]:
+        yield _incident(incident, status.server.at)
+    if len(wrong) > INCIDENTS_SHOWN:
+        yield Text(f"and {len(wrong) - INCIDENTS_SHOWN} more", "red")
+
+
+def _incident(incident: Incident, at: float) -> Text:
+    since = f"{datetime.fromtimestamp(incident.began_at):%H:%M:%S}"
+    text = Text(f"since {since} ({span(at - incident.began_at)})  ", "dim")
+    text.append(f"{plain(incident.subject)} {plain(incident.text)}", "red")
+    if incident.suffering:
+        text.append(f"; {_count(incident.suffering, 'account')} in trouble for it: ")
+        text.append(plain(", ".join(incident.sufferers[:SUFFERERS_SHOWN])))
+    if incident.times > 1:
+        text.append(f" ({incident.times} times)", "dim")
+    if incident.change:
+        text.append(f"\n    {plain(incident.change)}", "dim")
+    return text
 
 
 _CLIENT_COLUMNS: Final = (

@@ -5,16 +5,18 @@ import logging
 import os
 import resource
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
 from cccamd import PROGRAM
-from cccamd.cards import CardTable
-from cccamd.facts import Snapshot
+from cccamd.cards import CardTable, SourceId
+from cccamd.facts import ConfigProblemKind, Incident, Snapshot, SourceStatus
 from cccamd.ids import format_node_id
 from cccamd.machine import RESERVED_FILES
-from cccamd.net import Admission, AdmissionLimits, Listener, TaskSet
+from cccamd.net import Admission, AdmissionLimits, Listener, ListenError, TaskSet
 from cccamd.routing import CwCache, EmmGate, LoopDetected, Priorities, Router, RouterSettings
+from cccamd.server.configbook import ConfigBook
 from cccamd.server.exchange import Exchange
 from cccamd.server.infopages import InfoPages, PageSources
 from cccamd.server.local import LocalCards
@@ -22,7 +24,8 @@ from cccamd.server.loglines import CloneWatch, DoorLog, FailureLog
 from cccamd.server.observers import Observer, Observers
 from cccamd.server.record import RecordContext
 from cccamd.server.session import ClientPort, Session, SessionContext
-from cccamd.server.snapshot import take_snapshot
+from cccamd.server.snapshot import describe_sources, take_snapshot
+from cccamd.server.symptoms import Lookout, Surroundings
 from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.server.usage import Totals
 from cccamd.server.watching import Watchers
@@ -45,6 +48,7 @@ log = logging.getLogger("cccamd.server")
 
 REFRESH_DELAY: Final = 0.1
 """Seconds that card changes are gathered before clients are told of them."""
+_PORT: Final = "SERVER LISTEN PORT"
 SUM_INTERVAL: Final = 10.0
 """Seconds between two looks for lines that were counted and not written."""
 
@@ -55,6 +59,7 @@ class Server:
     def __init__(self, setup: Setup, *, journal: Journal | None = None) -> None:
         self._setup = setup
         self._started_at = Observers.now()
+        self._book = ConfigBook(setup, self._started_at)
         self._loop = asyncio.get_running_loop()
         self._identity = Identity(setup.node_id, PROGRAM)
         self._failures = FailureLog()
@@ -92,6 +97,10 @@ class Server:
         )
         self._listener = self._make_listener()
         self._open_at: tuple[tuple[str, ...], int] | None = None
+        around = Surroundings(
+            context=self._context, sources=self._sources, setup=lambda: self._setup
+        )
+        self._lookout = Lookout(around, self._observers)
         self._pages = self._make_pages()
 
     @property
@@ -103,17 +112,22 @@ class Server:
         """Tell somebody everything that happens from now on."""
         self._observers.add(observer)
 
+    def incidents(self) -> tuple[Incident, ...]:
+        """What is wrong, by how many suffer; then what was wrong, the newest first."""
+        return self._lookout.incidents()
+
     def snapshot(self) -> Snapshot:
         """What may be seen of this server now."""
         return take_snapshot(
             config_path=self._setup.config.file,
+            config=self._book.state(),
             started_at=self._started_at,
             identity=self._identity,
             context=self._context,
             table=self._table,
             upstreams=self._upstreams,
             local_cards=self._cards,
-            usual=lambda source: self._router.usual(source, self._loop.time()),
+            usual=self._usual,
             names=self._setup.companions.channels,
         )
 
@@ -134,18 +148,22 @@ class Server:
             self._journal.start()
         self._tasks.start("sums of lines not written", self._sum_up())
         self._tasks.start("watchers", self._watchers.run(self._context.sessions.values))
+        self._tasks.start("incidents", self._lookout.run())
         await self._cards.apply(self._setup.toml.cards)
         await self._upstreams.apply(self._setup.upstreams)
         await self._apply_pages()
         self._log_summary()
 
     async def stop(self) -> None:
-        """Close the door, say goodbye to clients, log out of upstreams, close the cards."""
+        """Close the pages and the door, say goodbye to clients, log out, close the cards.
+
+        The pages go first: what is being taken down is not the state of anything.
+        """
+        await self._pages.close()
         await self._listener.close()
         self._listener.dismiss(CloseReason.SHUTDOWN)
         await self._upstreams.apply(())
         await self._cards.apply(())
-        await self._pages.close()
         await self._tasks.cancel()
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
@@ -153,12 +171,12 @@ class Server:
     async def reload(self, setup: Setup) -> None:
         """Go over to another setup; what did not change is not touched.
 
-        The node id, the limits of the door, and [cache] and [routing] stay as at the start.
-
-        Raises:
-            ListenError: the new port is not to be had, so the old one stays open; everything
-                else was changed, and the next reload tries again.
+        The node id, and what `setup.effects` says so of, stay as at the start. A port that is
+        not to be had leaves the old one open; the state of the configuration says so, and the
+        next reload tries again.
         """
+        for change in self._book.took(setup, Observers.now()) or ("nothing changed",):
+            log.info("reload: %s", change)
         self._setup = setup
         self._router.priorities = _priorities(setup)
         self._update_context()
@@ -166,17 +184,39 @@ class Server:
         await self._upstreams.apply(setup.upstreams)
         await self._apply_pages()
         self._log_summary()
-        if _door(setup) != self._open_at:
+        try:
             await self._open_door()
+        except ListenError as error:
+            log.error("%s; the port that was open stays open", error)
+        for problem in self._book.state().problems:
+            if problem.kind is ConfigProblemKind.WAITS:
+                log.warning("%s", problem.text)
+
+    def keep(self, why: str) -> None:
+        """Go on with the setup that is in use: the files cannot be taken."""
+        if self._book.refused(why, Observers.now()):
+            log.error("%s; the old configuration is kept", why)
+
+    def carried_out(self, setting: str, trouble: str = "") -> None:
+        """Note that a setting that others carry out was, or what was in the way."""
+        self._book.carried_out(setting, trouble)
 
     async def _open_door(self) -> None:
         addresses, port = door = _door(self._setup)
+        if door == self._open_at:
+            self._book.carried_out(_PORT)
+            return
         if port:
-            await self._listener.open(addresses, port)
+            try:
+                await self._listener.open(addresses, port)
+            except ListenError as error:
+                self._book.carried_out(_PORT, str(error))
+                raise
             log.info("listening for clients on port %d", port)
         else:
             await self._listener.close()
             log.info("no clients are served: SERVER LISTEN PORT is 0")
+        self._book.carried_out(_PORT)
         self._open_at = door
 
     def _make_context(self) -> SessionContext:
@@ -252,6 +292,7 @@ class Server:
             snapshot=self.snapshot,
             explain=self.explain,
             watchers=self._watchers,
+            incidents=self.incidents,
             admits=self._setup.toml.network.allowed.admits,
             program=PROGRAM,
             on_failure=self._failures.report,
@@ -261,7 +302,9 @@ class Server:
     async def _apply_pages(self) -> None:
         setup = self._setup
         self._watch()
-        await self._pages.apply(setup.config, setup.companions, setup.toml.server.bind)
+        troubles = await self._pages.apply(setup.config, setup.companions, setup.toml.server.bind)
+        for setting, trouble in troubles.items():
+            self._book.carried_out(setting, trouble)
 
     def _evidence(self) -> Evidence:
         snapshot, setup, local = self.snapshot(), self._setup, time.localtime()
@@ -278,6 +321,12 @@ class Server:
             clients={client.account: client for client in snapshot.clients},
             recent=self._watchers.recent,
         )
+
+    def _sources(self) -> Iterable[SourceStatus]:
+        return describe_sources(self._table, self._upstreams, self._cards, self._usual).values()
+
+    def _usual(self, source: SourceId) -> float | None:
+        return self._router.usual(source, self._loop.time())
 
     def _start_upstream(self, upstream: Upstream) -> UpstreamSource:
         return UpstreamSource(

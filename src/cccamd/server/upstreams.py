@@ -162,7 +162,7 @@ class UpstreamSource(Source):
             self.link.ask(ask.ask_id, ask.request)
         except (ConnectionError, ValueError) as error:
             log.debug("%s: cannot be asked: %s", self.label, error)
-            return Refusal.PASSING
+            return Refusal.NOT_SENT
         self._asked_at = self._loop.time()
         return None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cccamd.facts import EcmResult, Revision
 from cccamd.ids import Caid, Ident, NodeId, Sid
+from cccamd.values import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,11 @@ class EcmFinished(Happening):
     """Whose card gave the CW: the name of an upstream or a local card; empty without a CW."""
     cached: bool
     """Nobody had to be asked."""
+    outcome: Outcome = Outcome.ANSWERED
+    """What was the matter: of the source that was asked last, if any was asked."""
+    tried: tuple[tuple[str, Outcome], ...] = ()
+    """What each source did that has a card for this client, in order; told when there was no
+    CW, or a slow one."""
     weight: int = 1
     """How many such happenings this one stands for: under great load only some are told."""
 
@@ -79,7 +85,10 @@ class SourceAnswered(Happening):
     ident: Ident
     sid: Sid
     result: EcmResult
+    """CW only for a right one."""
     seconds: float
+    outcome: Outcome = Outcome.ANSWERED
+    """How exactly it ended."""
     weight: int = 1
     """As in `EcmFinished`."""
 

@@ -83,7 +83,7 @@ def _describe(answer: SourceAnswered) -> str:
     took = f"after {answer.seconds:.2f} s"
     if answer.result is EcmResult.CW:
         return f"gave the CW {took}"
-    return f"gave no CW ({answer.result.value}) {took}"
+    return f"{answer.outcome.value} {took}"
 
 
 def _sum(answers: list[SourceAnswered]) -> str:

@@ -15,9 +15,12 @@ from prometheus_client.metrics_core import (
 from cccamd import facts
 from cccamd.facts import (
     ACTIVE_SECONDS,
+    Cause,
     ClientStatus,
+    ConfigState,
     Fact,
     FreezeReport,
+    Incident,
     ServerStatus,
     Snapshot,
     SourceStatus,
@@ -114,6 +117,7 @@ def snapshot_metrics(snapshot: Snapshot) -> Iterator[Metric]:
     info.add_metric([snapshot.program, format_node_id(snapshot.node_id)], 1)
     yield info
     yield from _sums(ServerStatus, [snapshot])
+    yield from _sums(ConfigState, [snapshot.config])
     yield from _sums(ClientStatus, snapshot.clients)
     active = len(active_clients(snapshot))
     yield gauges(
@@ -140,6 +144,22 @@ def freeze_metrics(report: FreezeReport) -> Iterator[Metric]:
         "Time left when the last CW came, of the tightest channel; below 0 the picture froze.",
         label="account",
         values=margins,
+    )
+
+
+def incident_metrics(incidents: Iterable[Incident]) -> Iterator[Metric]:
+    """What is wrong now, and how many suffer; each cause has a number, if only 0."""
+    open_now, suffering = (dict.fromkeys((cause.value for cause in Cause), 0.0) for _ in range(2))
+    for incident in incidents:
+        if incident.ended_at is None:
+            open_now[incident.cause.value] += 1
+            suffering[incident.cause.value] += incident.suffering
+    yield gauges("cccamd_incidents_open", "What is wrong now.", label="cause", values=open_now)
+    yield gauges(
+        "cccamd_incident_sufferers",
+        "Accounts in trouble for what is wrong now.",
+        label="cause",
+        values=suffering,
     )
 
 
@@ -191,5 +211,5 @@ def _number(fact: Fact, name: str) -> float:
 
 
 _DECLARED: Final[Mapping[type[Fact], tuple[tuple[str, facts.Metric], ...]]] = {
-    kind: _declared(kind) for kind in (ServerStatus, ClientStatus, SourceStatus)
+    kind: _declared(kind) for kind in (ServerStatus, ConfigState, ClientStatus, SourceStatus)
 }
