@@ -87,6 +87,7 @@ class Server:
             on_cards_changed=self._cards_changed,
         )
         self._upstreams = Upstreams(self._start_upstream)
+        self._exchange.on_want = self._upstreams.hurry
         self._refresh_timer: asyncio.TimerHandle | None = None
         self._door_log = DoorLog()
         self._clones = CloneWatch(setup.node_id)

@@ -27,7 +27,7 @@ from typing import assert_never
 
 from cccamd.cards import CardTable, View, Viewer
 from cccamd.ids import SHARED_NODE_IDS, NodeId, ShareId, host_key, parse_address
-from cccamd.net import Admission, Connected, Connection, Guest, TaskSet, locate
+from cccamd.net import Admission, Connected, ConnectError, Connection, Guest, TaskSet, locate
 from cccamd.routing import ClientId, EmmGate, EmmVerdict, NodeHolder, Trace, Waiter
 from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
@@ -294,11 +294,13 @@ class Session:
         host = account.line.host
         if host is None:
             return None
-        found, where = await locate(host), f"line {account.line.line}: {host}"
-        if found.trouble:
-            return Closed(CloseReason.HOST_UNRESOLVED, f"{where}; {found.trouble}")
-        if parse_address(self.connection.address) not in found.addresses:
-            known = ", ".join(sorted(str(address) for address in found.addresses))
+        where = f"line {account.line.line}: {host}"
+        try:
+            found = await locate(host)
+        except ConnectError as error:
+            return Closed(CloseReason.HOST_UNRESOLVED, f"{where}; {error}")
+        if parse_address(self.connection.address) not in found:
+            known = ", ".join(sorted(str(address) for address in found))
             is_name = host_key(known) != host_key(host)
             return Closed(CloseReason.WRONG_ADDRESS, f"{where}, now {known}" if is_name else where)
         return None

@@ -177,7 +177,7 @@ def _local(source: LocalSource, cards: tuple[Card, ...], usual: float | None) ->
 def _upstream(
     source: UpstreamSource, cards: tuple[Card, ...], rejected: int, usual: float | None
 ) -> SourceStatus:
-    protocol, peer = source.link.protocol, source.peer or Peer()
+    protocol, peer, failure = source.link.protocol, source.peer or Peer(), source.link.failure
     return SourceStatus(
         name=source.name,
         kind=SourceKind.CCCAM,
@@ -185,7 +185,9 @@ def _upstream(
         state=source.link.state,
         up_at=source.up_at,
         next_attempt_at=source.next_attempt_at,
-        last_failure=source.link.last_failure,
+        down_since=source.down_since,
+        last_failure=failure.text if failure is not None else "",
+        failed_step=failure.step if failure is not None else None,
         address=source.link.peer_address,
         version=peer.version,
         build=peer.build,

@@ -50,6 +50,8 @@ class Watchers:
             await asyncio.sleep(FREEZE_INTERVAL)
             for consequence in self._freezes.advance(self._observers.now()):
                 self._tell(consequence)
+            if self._journal is not None:
+                self._journal.advance(self._observers.now())
             count += 1
             if count % rounds == 0:
                 self._measure(sessions())

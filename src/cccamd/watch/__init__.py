@@ -16,6 +16,7 @@ from cccamd.watch.happenings import (
     RoundTripMeasured,
     SourceAnswered,
     SourceDown,
+    SourceGone,
     SourceUp,
 )
 from cccamd.watch.history import History
@@ -47,6 +48,7 @@ __all__ = [
     "Sampler",
     "SourceAnswered",
     "SourceDown",
+    "SourceGone",
     "SourceUp",
     "Symptom",
     "Throttle",
