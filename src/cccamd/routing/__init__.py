@@ -18,7 +18,7 @@ from cccamd.routing.actions import (
     Waiter,
 )
 from cccamd.routing.cache import CwCache
-from cccamd.routing.clones import CloneDetected, CloneDetector
+from cccamd.routing.clones import CloneDetector, NodeHolder
 from cccamd.routing.condition import Condition
 from cccamd.routing.emms import EmmGate, EmmVerdict
 from cccamd.routing.health import SourceTraits
@@ -34,7 +34,6 @@ __all__ = [
     "CardStep",
     "Choice",
     "ClientId",
-    "CloneDetected",
     "CloneDetector",
     "Condition",
     "CwCache",
@@ -44,6 +43,7 @@ __all__ = [
     "Event",
     "LookUp",
     "LoopDetected",
+    "NodeHolder",
     "Priorities",
     "Rank",
     "Ranked",

@@ -116,6 +116,8 @@ class Exchange:
         """`on_no_card`: a client asks for what no card is there for; a source that is away may
         have one, and may be tried sooner. Called for every such request."""
         self.router = router
+        self.on_want: Callable[[], None] = lambda: None
+        """Called when a client came, or was refused: a source that is away might be missed."""
         self._cache = cache
         self._observers = observers
         self._on_loop = on_loop
@@ -133,6 +135,7 @@ class Exchange:
         self._client_count += 1
         client = ClientId(self._client_count)
         self._clients[client] = recipient
+        self.on_want()
         return client
 
     def remove_client(self, client: ClientId, waiting: Mapping[int, Request]) -> None:
@@ -238,6 +241,7 @@ class Exchange:
                     self._on_no_card()
                 if recipient := self._clients.get(client):
                     recipient.refuse(token, refusal, trace)
+                    self.on_want()
             case Abandon():
                 return self._abandon(action.ask_id, action.source)
             case LoopDetected():
