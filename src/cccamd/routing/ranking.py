@@ -28,7 +28,7 @@ class Rank(NamedTuple):
     standby: int
     """0: its source serves; else its place among those that stand by."""
     failing: bool
-    """It refused the service last time, or waiting for it would freeze the picture."""
+    """It gave no CW for the service last time, or waiting for it would freeze the picture."""
     order: int
     """Its place in a P-line of CCcam.prio; 0: none applies."""
     remote: bool
@@ -49,7 +49,7 @@ class Rank(NamedTuple):
         """A sentence for people."""
         parts = [
             f"stands by, number {self.standby}" if self.standby else "",
-            "refused, slow or late" if self.failing else "",
+            "gave no CW last time, or is slow" if self.failing else "",
             f"place {self.order} in the P-line" if self.order else "",
             f"hop {self.hop}" if self.remote else "local",
             f"answers in about {1000 * self.seconds:.0f} ms",

@@ -184,10 +184,12 @@ class Server:
         not to be had leaves the old one open; the state of the configuration says so, and the
         next reload tries again.
         """
+        # A long CCcam.prio takes a while to be indexed: ECMs go on meanwhile.
+        priorities = await asyncio.to_thread(_priorities, setup)
         for change in self._book.took(setup, Observers.now()) or ("nothing changed",):
             log.info("reload: %s", change)
         self._setup = setup
-        self._router.priorities = _priorities(setup)
+        self._router.priorities = priorities
         self._update_context()
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(setup.upstreams)

@@ -13,11 +13,14 @@ from typing import Final
 from cccamd.facts import Cause, LinkState, SourceStatus
 from cccamd.setup.cccamcfg import Config
 from cccamd.watch import Symptom
+from cccamd.why.answering import refusals, silence, wrong_cws, wrong_share
 from cccamd.why.diagnosis import Grade
-from cccamd.why.finding import count, some_of
+from cccamd.why.finding import Finding, count, some_of
 from cccamd.why.links import meaning_of, without_cards
 from cccamd.why.network import judge_answers
 
+MOST: Final = 0.5
+"""The share of wrong CWs from which on they are what the source does."""
 SETTLING: Final = 10.0
 """Seconds after a login within which cards are still on their way."""
 RECEIVERS: Final = "receivers"
@@ -115,9 +118,48 @@ def _slow(source: SourceStatus, scene: Scene) -> Symptom | None:
     )
 
 
+def _silent(source: SourceStatus, scene: Scene) -> Symptom | None:
+    since = source.silent_since
+    found = None if since is None else silence(source, scene.at)
+    if found is None:
+        return None
+    return _symptom(Cause.SOURCE_SILENT, source, scene, found, since=since)
+
+
+def _wrong(source: SourceStatus, scene: Scene) -> Symptom | None:
+    """Some servers answer so what they cannot decode: that is no trouble while others can."""
+    found = wrong_cws(source)
+    if found is None:
+        return None
+    if wrong_share(source.last_minute) < MOST and not _served_by(source, scene):
+        return None
+    return _symptom(Cause.WRONG_CWS, source, scene, found)
+
+
+def _refusing(source: SourceStatus, scene: Scene) -> Symptom | None:
+    found = refusals(source)
+    return None if found is None else _symptom(Cause.SOURCE_REFUSES, source, scene, found)
+
+
+def _symptom(
+    cause: Cause, source: SourceStatus, scene: Scene, found: Finding, *, since: float | None = None
+) -> Symptom:
+    return Symptom(
+        cause=cause,
+        subject=source.name,
+        since=scene.at if since is None else since,
+        text=found.text,
+        change=found.change,
+        sufferers=_served_by(source, scene),
+    )
+
+
 _SOURCE_JUDGES: Final[tuple[Callable[[SourceStatus, Scene], Symptom | None], ...]] = (
     _down,
     _without_cards,
+    _silent,
+    _wrong,
+    _refusing,
     _slow,
 )
 """The first that finds something is right: what is down is silent as well."""
