@@ -55,8 +55,12 @@ def a_context(
     admits: Callable[[str], bool] = lambda address: True,
 ) -> WebContext:
     """A context with anything given by name, and the rest plain."""
+
+    async def look() -> Snapshot:
+        return snapshot()
+
     return WebContext(
-        snapshot=snapshot,
+        snapshot=look,
         history=lambda span: take_history(history or History(), span, NAMES),
         happenings=lambda: notes,
         explain=explain or an_explanation,

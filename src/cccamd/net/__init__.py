@@ -10,7 +10,7 @@ from cccamd.net.dial import comes_from
 from cccamd.net.failures import ConnectError, Step, explain_connect_error, explain_listen_error
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import FAMILY_MISSING, Guest, Listener, ListenError, open_sockets
-from cccamd.net.tasks import Alarm, TaskSet
+from cccamd.net.tasks import Alarm, TaskSet, at_once, in_slices
 
 __all__ = [
     "FAMILY_MISSING",
@@ -32,9 +32,11 @@ __all__ = [
     "NoEntry",
     "Step",
     "TaskSet",
+    "at_once",
     "comes_from",
     "explain_connect_error",
     "explain_listen_error",
+    "in_slices",
     "open_sockets",
     "peer_address",
 ]

@@ -1,6 +1,6 @@
 """What the pages are made of: functions handed in by the daemon. No live object gets here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -17,7 +17,8 @@ Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
 class WebContext:
     """Everything the pages may know and ask. `login` and names may change with a reload."""
 
-    snapshot: Callable[[], Snapshot]
+    snapshot: Callable[[], Awaitable[Snapshot]]
+    """Taken in slices: others have the loop in between."""
     history: Callable[[Span], HistoryReport]
     happenings: Callable[[], Sequence[Note]]
     """What happened lately, the newest first."""
