@@ -183,6 +183,37 @@ class LinkState(Enum):
     """There is no server: only its files were looked at."""
 
 
+class Step(Enum):
+    """How far one gets at a server: what failed there and how, or `UP`; the value is for people.
+
+    Judges go by these words, never by the text that is shown beside them.
+    """
+
+    RESOLVE = "name not found"
+    NAME_SERVER = "no answer from a name server"
+    ROUTE = "no route"
+    ABSENT = "no machine at this address"
+    """In a network of our own: nobody there answers to that address."""
+    UNREACHABLE = "a router cannot reach it"
+    FORBIDDEN = "forbidden by a firewall"
+    REFUSED = "connection refused"
+    CONNECT_TIMEOUT = "no answer to the connection attempt"
+    CONNECT = "connection failed"
+    SEED = "no seed"
+    HUNG_UP = "hung up before the first byte"
+    NEWCAMD = "newcamd instead of CCcam"
+    STRANGER = "something else than CCcam"
+    LOGIN = "login refused"
+    INTRODUCTION = "no server data"
+    CLOSED = "closed by the server"
+    RESET = "connection reset"
+    GONE = "its machine does not answer any more"
+    NETWORK = "the network to it is down"
+    UNANSWERED = "an ECM was not answered"
+    ENDED = "ended by us"
+    UP = "logged in"
+
+
 class EcmResult(Enum):
     """How a request ended."""
 
@@ -227,6 +258,19 @@ class Tone(Enum):
     GOOD = "good"
     PLAIN = "plain"
     BAD = "bad"
+
+
+class ConfigProblemKind(Enum):
+    """What it means for the server that a place in its files is not as it should be."""
+
+    LEFT_OUT = "left out"
+    """A line, value, table or file is not used."""
+    NOT_DONE = "not done"
+    """It is used, but the system did not let us: a port is taken, a file cannot be written."""
+    WAITS = "waits for a restart"
+    """A setting was changed that a running server does not take over."""
+    DOUBTFUL = "doubtful"
+    """It is used, and probably not what was meant."""
 
 
 class Span(Enum):
@@ -314,6 +358,32 @@ class ClientStatus(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastMinute(Fact):
+    """What came of the ECMs that a source was asked, as far as it came within the last minute."""
+
+    answered: int = 0
+    """With a right CW."""
+    slow: int = 0
+    """Of these: took longer than a second."""
+    late: int = 0
+    """Of these: came when those who asked had been refused already."""
+    cannot_decode: int = 0
+    """It says that it cannot decode the service."""
+    refused: int = 0
+    """It refused for now, or asks to be left alone."""
+    no_answer: int = 0
+    """It did not answer in time."""
+    zero: int = 0
+    """All-zero CWs."""
+    checksum: int = 0
+    """CWs with wrong checksum bytes."""
+    repeated: int = 0
+    """CWs of the period before."""
+    lost: int = 0
+    """Its link was lost, or the card was taken back, before it answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatus(Fact):
     """One upstream link or one local card; what is not said of it is nothing yet."""
 
@@ -326,7 +396,12 @@ class SourceStatus(Fact):
     up_at: float | None = None
     """Since when it can be asked; null: it cannot."""
     next_attempt_at: float | None = None
+    down_since: float | None = None
+    """Since when it cannot be asked; null: it can."""
     last_failure: str = ""
+    """Why the last login or attempt ended; empty: none has ended yet."""
+    failed_step: Annotated[Step | None, BlankIfNone(Step)] = None
+    """Of `last_failure`: how far it got and what failed."""
     address: str = ""
     version: str = ""
     build: str = ""
@@ -346,6 +421,10 @@ class SourceStatus(Fact):
     asked: int = 0
     answered: int = 0
     """With a CW."""
+    silent_since: float | None = None
+    """Since when it answers nothing of what it is asked, though it is up; null: it does answer, or
+    is asked nothing. It is asked about every five seconds then, and nobody else waits for it."""
+    last_minute: LastMinute = LastMinute()
     usual_seconds: float | None = None
     """The time within which nearly all its last answers came, or were given up: what the router
     goes by. null: it was asked nothing for five minutes."""
@@ -378,6 +457,37 @@ class CardStatus(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DoubleLogin(Fact):
+    """A login with the right password that was refused: its account was in use."""
+
+    account: str
+    address: str
+    """Where it came from."""
+    holders: tuple[str, ...]
+    """Addresses of those who were logged in, and gave a sign of life."""
+    first_at: float
+    last_at: float
+    times: int
+    """How often it was refused since `first_at`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clone(Fact):
+    """A node id that more than one program has now: one was copied from the other."""
+
+    node_id: NodeIdFact
+    own: bool
+    """It is the node id of this server."""
+    accounts: tuple[str, ...]
+    """Clients that have it."""
+    sources: tuple[str, ...]
+    """Upstreams that have it."""
+    addresses: tuple[str, ...]
+    """Where they all are; those at one address may also be one program that logs in twice."""
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStatus(Fact):
     """The server itself."""
 
@@ -400,12 +510,81 @@ class ServerStatus(Fact):
     """Connections that have not logged in yet."""
     peak_pending: int
     """Most ECMs of one client that were ever open at once."""
+    double_logins: Annotated[
+        tuple[DoubleLogin, ...],
+        Metric("cccamd_double_logins", "Logins refused lately: their account was in use."),
+    ] = ()
+    """Logins of the last ten minutes that were refused because their account was in use."""
+    clones: Annotated[
+        tuple[Clone, ...], Metric("cccamd_clones", "Node ids that several programs have.")
+    ] = ()
+    """Node ids that several programs have now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigProblem(Fact):
+    """One place in the files that is not as it should be. No text holds a secret."""
+
+    kind: ConfigProblemKind
+    file: str
+    line: int | None
+    """null: the file as a whole, or a setting that no longer stands there."""
+    text: str
+    """A sentence; it does not name the place once more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigState(Fact):
+    """Whether the server runs with what its files say, and if not, why."""
+
+    read_at: Annotated[
+        float,
+        Metric(
+            "cccamd_config_last_reload_success_timestamp_seconds",
+            "When the files in use were read, seconds since 1970.",
+        ),
+    ] = 0.0
+    """When the files that are in use were read."""
+    tried_at: float = 0.0
+    """When the files were read last, taken or not."""
+    taken: Annotated[
+        bool,
+        Metric(
+            "cccamd_config_last_reload_successful",
+            "1: the files were taken when they were read last; 0: the old ones are in use.",
+        ),
+    ] = True
+    """The files were taken when they were read last; false: what was read before is in use."""
+    refusal: str = ""
+    """Why they were not taken, with the place; empty when they were."""
+    refused_since: float | None = None
+    """Since when files have been refused; null: they are taken."""
+    changes: tuple[str, ...] = ()
+    """What the last reload changed: names of accounts, C-lines, cards and settings. Empty before
+    the first."""
+    problems: tuple[ConfigProblem, ...] = ()
+    """What is wrong with the files in use, the gravest first; at most 100."""
+    left_out: Annotated[
+        int, Metric("cccamd_config_left_out", "Lines, values, tables and files not used.")
+    ] = 0
+    """How many lines, values, tables and files are not used."""
+    not_done: Annotated[
+        int, Metric("cccamd_config_not_done", "Settings that the system did not let us carry out.")
+    ] = 0
+    """How many settings could not be carried out."""
+    waiting: Annotated[
+        int, Metric("cccamd_config_waiting", "Changed settings that wait for a restart.")
+    ] = 0
+    """How many changed settings wait for a restart."""
+    doubtful: int = 0
+    """How many places are used, but are probably not what was meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot(ServerStatus):
     """A server at one moment, and all there is in it."""
 
+    config: ConfigState = field(default_factory=ConfigState)
     clients: tuple[ClientStatus, ...]
     sources: tuple[SourceStatus, ...]
     cards: tuple[CardStatus, ...]
@@ -579,6 +758,7 @@ class Status(Fact):
     """What goes on: all but the single cards."""
 
     server: ServerStatus
+    config: ConfigState = field(default_factory=ConfigState)
     clients: tuple[ClientStatus, ...]
     sources: tuple[SourceStatus, ...]
     systems: tuple[System, ...]

@@ -17,6 +17,7 @@ from fact_factory import a_freeze, an_incident, on_channel
 
 PARTS = {
     "server",
+    "config",
     "incidents",
     "clients",
     "absent",

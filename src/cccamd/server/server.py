@@ -11,11 +11,29 @@ from typing import Final
 
 from cccamd import PROGRAM
 from cccamd.cards import CardTable, SourceId
-from cccamd.facts import Incident, Snapshot, SourceStatus
+from cccamd.facts import ConfigProblemKind, Incident, Snapshot, SourceStatus
 from cccamd.ids import format_node_id
 from cccamd.machine import RESERVED_FILES
-from cccamd.net import Admission, AdmissionLimits, Listener, TaskSet, at_once, in_slices
-from cccamd.routing import CwCache, EmmGate, LoopDetected, Priorities, Router, RouterSettings
+from cccamd.net import (
+    Admission,
+    AdmissionLimits,
+    Listener,
+    ListenError,
+    NoEntry,
+    TaskSet,
+    at_once,
+    in_slices,
+)
+from cccamd.routing import (
+    Condition,
+    CwCache,
+    EmmGate,
+    LoopDetected,
+    Priorities,
+    Router,
+    RouterSettings,
+)
+from cccamd.server.configbook import ConfigBook
 from cccamd.server.exchange import Exchange
 from cccamd.server.infopages import InfoPages, PageSources
 from cccamd.server.local import LocalCards
@@ -29,11 +47,12 @@ from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.server.usage import Totals
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Config
-from cccamd.setup.logins import Upstream
+from cccamd.setup.logins import Upstream, faulty_accounts
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import TomlConfig
+from cccamd.watch import ConnectionRefused
 from cccamd.watch.journal import Journal
-from cccamd.why import Evidence, Explanation, Question, explain
+from cccamd.why import Evidence, Explanation, Question, by_account, explain
 from cccamd.wire.cccam import (
     DEFAULT_VERSION,
     SEED_RANDOM_LENGTH,
@@ -47,6 +66,7 @@ log = logging.getLogger("cccamd.server")
 
 REFRESH_DELAY: Final = 0.1
 """Seconds that card changes are gathered before clients are told of them."""
+_PORT: Final = "SERVER LISTEN PORT"
 SUM_INTERVAL: Final = 10.0
 """Seconds between two looks for lines that were counted and not written."""
 
@@ -57,6 +77,7 @@ class Server:
     def __init__(self, setup: Setup, *, journal: Journal | None = None) -> None:
         self._setup = setup
         self._started_at = Observers.now()
+        self._book = ConfigBook(setup, self._started_at)
         self._loop = asyncio.get_running_loop()
         self._identity = Identity(setup.node_id, PROGRAM)
         self._failures = FailureLog()
@@ -84,6 +105,7 @@ class Server:
             on_cards_changed=self._cards_changed,
         )
         self._upstreams = Upstreams(self._start_upstream)
+        self._exchange.on_want = self._upstreams.hurry
         self._refresh_timer: asyncio.TimerHandle | None = None
         self._door_log = DoorLog()
         self._clones = CloneWatch(setup.node_id)
@@ -126,13 +148,14 @@ class Server:
     def _snapshot_steps(self) -> Generator[None, None, Snapshot]:
         return take_snapshot(
             config_path=self._setup.config.file,
+            config=self._book.state(),
             started_at=self._started_at,
             identity=self._identity,
             context=self._context,
             table=self._table,
             upstreams=self._upstreams,
             local_cards=self._cards,
-            usual=self._usual,
+            condition=self._condition,
             names=self._setup.companions.channels,
         )
 
@@ -152,7 +175,7 @@ class Server:
         if self._journal is not None:
             self._journal.start()
         self._tasks.start("sums of lines not written", self._sum_up())
-        self._tasks.start("watchers", self._watchers.run(self._context.sessions.values))
+        self._tasks.start("watchers", self._watchers.run(self._sessions))
         self._tasks.start("incidents", self._lookout.run())
         await self._cards.apply(self._setup.toml.cards)
         await self._upstreams.apply(self._setup.upstreams)
@@ -176,12 +199,12 @@ class Server:
     async def reload(self, setup: Setup) -> None:
         """Go over to another setup; what did not change is not touched.
 
-        The node id, the limits of the door, and [cache] and [routing] stay as at the start.
-
-        Raises:
-            ListenError: the new port is not to be had, so the old one stays open; everything
-                else was changed, and the next reload tries again.
+        The node id, and what `setup.effects` says so of, stay as at the start. A port that is
+        not to be had leaves the old one open; the state of the configuration says so, and the
+        next reload tries again.
         """
+        for change in self._book.took(setup, Observers.now()) or ("nothing changed",):
+            log.info("reload: %s", change)
         self._setup = setup
         self._router.priorities = _priorities(setup)
         self._update_context()
@@ -189,17 +212,39 @@ class Server:
         await self._upstreams.apply(setup.upstreams)
         await self._apply_pages()
         self._log_summary()
-        if _door(setup) != self._open_at:
+        try:
             await self._open_door()
+        except ListenError as error:
+            log.error("%s; the port that was open stays open", error)
+        for problem in self._book.state().problems:
+            if problem.kind is ConfigProblemKind.WAITS:
+                log.warning("%s", problem.text)
+
+    def keep(self, why: str) -> None:
+        """Go on with the setup that is in use: the files cannot be taken."""
+        if self._book.refused(why, Observers.now()):
+            log.error("%s; the old configuration is kept", why)
+
+    def carried_out(self, setting: str, trouble: str = "") -> None:
+        """Note that a setting that others carry out was, or what was in the way."""
+        self._book.carried_out(setting, trouble)
 
     async def _open_door(self) -> None:
         addresses, port = door = _door(self._setup)
+        if door == self._open_at:
+            self._book.carried_out(_PORT)
+            return
         if port:
-            await self._listener.open(addresses, port)
+            try:
+                await self._listener.open(addresses, port)
+            except ListenError as error:
+                self._book.carried_out(_PORT, str(error))
+                raise
             log.info("listening for clients on port %d", port)
         else:
             await self._listener.close()
             log.info("no clients are served: SERVER LISTEN PORT is 0")
+        self._book.carried_out(_PORT)
         self._open_at = door
 
     def _make_context(self) -> SessionContext:
@@ -207,7 +252,7 @@ class Server:
         networks = setup.toml.network.allowed
         return SessionContext(
             accounts=setup.accounts,
-            sessions={},
+            faulty_accounts=faulty_accounts(setup.config),
             table=self._table,
             exchange=self._exchange,
             admission=Admission(_admission_limits(setup.toml), admits=networks.admits),
@@ -236,8 +281,12 @@ class Server:
         context.limits = setup.toml.limits
         context.minimum_client_version = _minimum_version(setup.config)
         context.emm_gate.global_emms = setup.config.settings.global_emm
-        for user, session in list(context.sessions.items()):
-            session.adopt(context.accounts.get(user))
+        context.faulty_accounts = faulty_accounts(setup.config)
+        for user in context.seats.users():
+            for session in reversed(context.seats.of(user)):
+                session.adopt(context.accounts.get(user))
+        users = {account.line.user for account in context.accounts.values()}
+        context.double_logins.forget(users.__contains__)
 
     def _make_protocol(self, now: float) -> ServerProtocol:
         limits = self._context.limits
@@ -259,9 +308,14 @@ class Server:
         return Listener(
             self._context.admission,
             make_guest=lambda: Session(self._context, self._cccam_port).connection,
-            on_refused=self._door_log.refused,
+            on_refused=self._refused_at_the_door,
             on_failure=self._failures.report,
         )
+
+    def _refused_at_the_door(self, address: str, refusal: NoEntry) -> None:
+        if self._door_log.refused(address, refusal):
+            now = self._observers.now()
+            self._observers.tell(ConnectionRefused(at=now, address=address, reason=refusal.value))
 
     def _watch(self) -> None:
         """Let the watchers watch, as soon as there is somebody to look or a journal to fill."""
@@ -286,7 +340,9 @@ class Server:
     async def _apply_pages(self) -> None:
         setup = self._setup
         self._watch()
-        await self._pages.apply(setup.config, setup.companions, setup.toml.server.bind)
+        troubles = await self._pages.apply(setup.config, setup.companions, setup.toml.server.bind)
+        for setting, trouble in troubles.items():
+            self._book.carried_out(setting, trouble)
 
     def _evidence(self) -> Evidence:
         snapshot, setup, local = self.snapshot(), self._setup, time.localtime()
@@ -300,15 +356,22 @@ class Server:
             priorities=self._router.priorities,
             table=self._table,
             sources=dict(zip(ids, snapshot.sources, strict=True)),
-            clients={client.account: client for client in snapshot.clients},
+            clients=by_account(snapshot.clients),
+            clones=snapshot.clones,
+            double_logins=snapshot.double_logins,
             recent=self._watchers.recent,
         )
 
     def _sources(self) -> Iterable[SourceStatus]:
-        return describe_sources(self._table, self._upstreams, self._cards, self._usual).values()
+        return describe_sources(self._table, self._upstreams, self._cards, self._condition).values()
 
-    def _usual(self, source: SourceId) -> float | None:
-        return self._router.usual(source, self._loop.time())
+    def _condition(self, source: SourceId) -> Condition:
+        """How a source does; since when by the wall clock."""
+        now = self._loop.time()
+        found = self._router.condition(source, now)
+        if found.silent_since is None:
+            return found
+        return replace(found, silent_since=Observers.now() - (now - found.silent_since))
 
     def _start_upstream(self, upstream: Upstream) -> UpstreamSource:
         return UpstreamSource(
@@ -341,9 +404,12 @@ class Server:
 
     async def _refresh_in_turn(self) -> None:
         """Many clients times many cards is much to compare: ECMs go in between."""
-        for session in list(self._context.sessions.values()):
+        for session in self._sessions():
             session.refresh()
             await asyncio.sleep(0)
+
+    def _sessions(self) -> list[Session]:
+        return list(self._context.seats)
 
     def _log_summary(self) -> None:
         log.info(

@@ -10,8 +10,10 @@ from cccamd.cards import Card, CardTable, SourceId
 from cccamd.facts import (
     CardStatus,
     ClientStatus,
+    ConfigState,
     FreezeReport,
     HistoryReport,
+    LastMinute,
     LinkState,
     Note,
     ServiceId,
@@ -21,10 +23,12 @@ from cccamd.facts import (
     Span,
 )
 from cccamd.ids import ShareId
+from cccamd.routing import Condition
 from cccamd.server.local import LocalCards, LocalSource
 from cccamd.server.session import Session, SessionContext
 from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.setup.cccamcfg import ChannelNames
+from cccamd.values import Outcome
 from cccamd.watch import History
 from cccamd.wire.cccam import Identity
 from cccamd.wire.link import Peer
@@ -35,21 +39,22 @@ S = TypeVar("S", bound=ServiceId)
 def take_snapshot(
     *,
     config_path: str,
+    config: ConfigState,
     started_at: float,
     identity: Identity,
     context: SessionContext,
     table: CardTable,
     upstreams: Upstreams,
     local_cards: LocalCards,
-    usual: Callable[[SourceId], float | None],
+    condition: Callable[[SourceId], Condition],
     names: ChannelNames,
 ) -> Generator[None, None, Snapshot]:
-    """Look at everything once. `usual` tells the usual answer time of a source.
+    """Look at everything once. `condition` tells how a source does; its times are the wall clock's.
 
     There may be thousands of clients and cards: each is a step (see `cccamd.net.in_slices`).
     """
-    sessions = [session for session in context.sessions.values() if session.peer is not None]
-    sources = describe_sources(table, upstreams, local_cards, usual)
+    sessions = [session for session in context.seats if session.peer is not None]
+    sources = describe_sources(table, upstreams, local_cards, condition)
     yield
     clients: list[ClientStatus] = []
     for session in sessions:
@@ -62,6 +67,7 @@ def take_snapshot(
         program=identity.program,
         node_id=identity.node_id,
         config_path=config_path,
+        config=config,
         accounts=tuple(account.line.user for account in context.accounts.values()),
         clients=tuple(clients),
         sources=tuple(sources.values()),
@@ -71,6 +77,8 @@ def take_snapshot(
         logins_failed=context.records.totals.logins_failed,
         connections_refused=context.admission.refused,
         pending_logins=context.admission.pending,
+        double_logins=context.double_logins.lately(time.time()),
+        clones=context.clones.clones(),
         peak_pending=context.records.totals.peak_pending,
     )
 
@@ -79,17 +87,17 @@ def describe_sources(
     table: CardTable,
     upstreams: Upstreams,
     local_cards: LocalCards,
-    usual: Callable[[SourceId], float | None],
+    condition: Callable[[SourceId], Condition],
 ) -> dict[SourceId, SourceStatus]:
     """Say of each source how it does."""
     sources = {
-        source_id: _local(source, table.cards_of(source_id), usual(source_id))
+        source_id: _local(source, table.cards_of(source_id), condition(source_id))
         for source_id, source in local_cards.sources()
     }
     for source_id, source in upstreams.sources():
         rejected = len(table.rejected_of(source_id))
         cards = table.cards_of(source_id)
-        sources[source_id] = _upstream(source, cards, rejected, usual(source_id))
+        sources[source_id] = _upstream(source, cards, rejected, condition(source_id))
     return sources
 
 
@@ -161,7 +169,7 @@ def _client(session: Session, names: ChannelNames) -> ClientStatus:
     )
 
 
-def _local(source: LocalSource, cards: tuple[Card, ...], usual: float | None) -> SourceStatus:
+def _local(source: LocalSource, cards: tuple[Card, ...], condition: Condition) -> SourceStatus:
     return SourceStatus(
         name=source.name,
         kind=SourceKind.LOCAL,
@@ -173,15 +181,17 @@ def _local(source: LocalSource, cards: tuple[Card, ...], usual: float | None) ->
         cards_by_hop=_by_hop(cards),
         asked=source.usage.asked,
         answered=source.usage.answered,
-        usual_seconds=usual,
+        silent_since=condition.silent_since,
+        last_minute=_last_minute(condition),
+        usual_seconds=condition.usual,
         uses=source.usage.shares.uses(),
     )
 
 
 def _upstream(
-    source: UpstreamSource, cards: tuple[Card, ...], rejected: int, usual: float | None
+    source: UpstreamSource, cards: tuple[Card, ...], rejected: int, condition: Condition
 ) -> SourceStatus:
-    protocol, peer = source.link.protocol, source.peer or Peer()
+    protocol, peer, failure = source.link.protocol, source.peer or Peer(), source.link.failure
     return SourceStatus(
         name=source.name,
         kind=SourceKind.CCCAM,
@@ -189,7 +199,9 @@ def _upstream(
         state=source.link.state,
         up_at=source.up_at,
         next_attempt_at=source.next_attempt_at,
-        last_failure=source.link.last_failure,
+        down_since=source.down_since,
+        last_failure=failure.text if failure is not None else "",
+        failed_step=failure.step if failure is not None else None,
         address=source.link.peer_address,
         version=peer.version,
         build=peer.build,
@@ -203,10 +215,28 @@ def _upstream(
         cards_rejected=rejected,
         asked=source.usage.asked,
         answered=source.usage.answered,
-        usual_seconds=usual,
+        silent_since=condition.silent_since,
+        last_minute=_last_minute(condition),
+        usual_seconds=condition.usual,
         uses=source.usage.shares.uses(),
         group=source.upstream.group,
         rank=source.upstream.rank,
+    )
+
+
+def _last_minute(condition: Condition) -> LastMinute:
+    count = condition.outcomes
+    return LastMinute(
+        answered=count[Outcome.ANSWERED],
+        slow=condition.slow,
+        late=condition.late,
+        cannot_decode=count[Outcome.CANNOT_DECODE],
+        refused=count[Outcome.REFUSED] + count[Outcome.ASLEEP] + count[Outcome.FAILED],
+        no_answer=count[Outcome.NO_ANSWER],
+        zero=count[Outcome.ZERO],
+        checksum=count[Outcome.CHECKSUM],
+        repeated=count[Outcome.REPEATED],
+        lost=count[Outcome.LOST] + count[Outcome.WITHDRAWN],
     )
 
 
@@ -245,5 +275,5 @@ def _card(
         path=card.path,
         assigned_sids=card.assigned_sids,
         rejected_sids=card.rejected_sids,
-        seen_by=tuple(viewers.get(card.own_share_id, ())),
+        seen_by=tuple(dict.fromkeys(viewers.get(card.own_share_id, ()))),
     )

@@ -56,9 +56,9 @@ RECENT: Final = 600.0
 """Seconds for which a refusal is worth looking at."""
 
 _UNSHOWN: Final[Mapping[type[Fact], set[str]]] = {
-    ServerStatus: {"accounts", "config_path"},
+    ServerStatus: {"accounts", "config_path", "double_logins", "clones"},
     ClientStatus: {"line", "build", "emms_sent", "emms_passed", "pending", "uses"},
-    SourceStatus: {"uses", "build", "in_flight", "address"},
+    SourceStatus: {"uses", "build", "in_flight", "address", "last_minute"},
     CardStatus: {"share_id", "assigned_sids", "rejected_sids", "seen_by"},
     ChannelMargin: {"margins"},
 }
@@ -107,6 +107,7 @@ class Overview:
         nodes, edges = yield from network(snapshot, troubles)
         return {
             "server": {"": self._server(moment)},
+            "config": {"": self._keep("config", "", _plain, snapshot.config)},
             "incidents": self._incidents(moment),
             "clients": clients,
             "absent": _absent(snapshot),
@@ -338,6 +339,8 @@ class Troubles:
         """What is wrong with a source."""
         if source.state is not LinkState.UP:
             return Trouble(2 if source.state is LinkState.WAITING else 1, source.state.value)
+        if source.silent_since is not None:
+            return Trouble(2, "does not answer")
         if not source.cards:
             return Trouble(2, "0 cards")
         cause = self.named.get(source.name, "")
