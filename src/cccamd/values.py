@@ -86,6 +86,41 @@ class Refusal(Enum):
     NOT_SENT = "not sent"
     """Dropped before it went out: nothing is known about the card."""
     LATE = "no answer in time"
+    ASLEEP = "asks not to be asked for a while"
+    FAILED = "internal error"
+
+
+class Outcome(Enum):
+    """What came of asking a source, or of not asking it; the value follows the source's name.
+
+    Finer than `Refusal`: it says who failed, and how. The last two are of a request as a whole.
+    """
+
+    ANSWERED = "gave the CW"
+    ZERO = "gave an all-zero CW"
+    CHECKSUM = "gave a CW with wrong checksum bytes"
+    REPEATED = "repeated the CW of the period before"
+    CANNOT_DECODE = "says that it cannot decode the service"
+    REFUSED = "refused for now"
+    ASLEEP = "asks not to be asked for a while (sleep)"
+    NO_ANSWER = "did not answer in time"
+    FAILED = "was not asked: an internal error, which the log tells"
+    LOST = "was lost before it answered"
+    WITHDRAWN = "took its card back before it answered"
+    NOT_SENT = "was not asked: its link could not send"
+    RESTING = "is left alone for a moment after that"
+    SILENT = "was not asked: it has not answered anything for a while"
+    IGNORED = "is switched off for this by an I-line of CCcam.prio"
+    NO_CARD = "no card fits"
+    OUT_OF_HOURS = "it was outside the hours of the account's F-line"
+
+    @property
+    def is_wrong_cw(self) -> bool:
+        """Whether there was a CW, but one that opens nothing."""
+        return self in _WRONG_CWS
+
+
+_WRONG_CWS = frozenset({Outcome.ZERO, Outcome.CHECKSUM, Outcome.REPEATED})
 
 
 @dataclass(frozen=True, slots=True)

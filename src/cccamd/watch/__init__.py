@@ -1,5 +1,14 @@
 """What makes a running server understandable. Pure: no sockets, clocks or logging."""
 
+from cccamd.watch.cases import (
+    FreezeCase,
+    Judgement,
+    Judges,
+    ReceiverCase,
+    SeenAsk,
+    SeenReceiver,
+    SeenWay,
+)
 from cccamd.watch.freezes import Freezes
 from cccamd.watch.happenings import (
     CardsChanged,
@@ -13,6 +22,8 @@ from cccamd.watch.happenings import (
     Happening,
     LoginFailed,
     RoundTripMeasured,
+    ServerPaused,
+    ServerReloaded,
     SourceAnswered,
     SourceDown,
     SourceUp,
@@ -30,15 +41,24 @@ __all__ = [
     "EcmFinished",
     "EmmFinished",
     "FreezeBegan",
+    "FreezeCase",
     "FreezeEnded",
     "FreezeForeseen",
     "Freezes",
     "Happening",
     "History",
+    "Judgement",
+    "Judges",
     "LoginFailed",
     "Notes",
+    "ReceiverCase",
     "RoundTripMeasured",
     "Sampler",
+    "SeenAsk",
+    "SeenReceiver",
+    "SeenWay",
+    "ServerPaused",
+    "ServerReloaded",
     "SourceAnswered",
     "SourceDown",
     "SourceUp",

@@ -6,8 +6,9 @@ objects. None of these ever holds a password, an ECM's bytes or a CW.
 
 from dataclasses import dataclass
 
-from cccamd.facts import EcmResult, Revision
+from cccamd.facts import EcmResult, Freeze, Revision
 from cccamd.ids import Caid, Ident, NodeId, Sid
+from cccamd.values import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,11 @@ class EcmFinished(Happening):
     """Whose card gave the CW: the name of an upstream or a local card; empty without a CW."""
     cached: bool
     """Nobody had to be asked."""
+    outcome: Outcome = Outcome.ANSWERED
+    """What was the matter: of the source that was asked last, if any was asked."""
+    tried: tuple[tuple[str, Outcome], ...] = ()
+    """What each source did that has a card for this client, in order; told when there was no
+    CW, or a slow one."""
     weight: int = 1
     """How many such happenings this one stands for: under great load only some are told."""
 
@@ -79,7 +85,10 @@ class SourceAnswered(Happening):
     ident: Ident
     sid: Sid
     result: EcmResult
+    """CW only for a right one."""
     seconds: float
+    outcome: Outcome = Outcome.ANSWERED
+    """How exactly it ended."""
     weight: int = 1
     """As in `EcmFinished`."""
 
@@ -135,12 +144,14 @@ class FreezeForeseen(Happening):
 class FreezeBegan(Happening):
     """A key was needed and not there. `at` is when it was needed."""
 
+    freeze: Freeze
+    """All that is known of it by now."""
     account: str
     caid: Caid
     ident: Ident
     sid: Sid
     source: str
-    """The last that was asked, or answered late; empty when none is known."""
+    """The last that was asked for this account, or answered late; empty: none was."""
     cause: str
 
 
@@ -148,6 +159,8 @@ class FreezeBegan(Happening):
 class FreezeEnded(Happening):
     """The key came, or the client has left."""
 
+    freeze: Freeze
+    """All that is known of it."""
     account: str
     caid: Caid
     ident: Ident
@@ -155,6 +168,18 @@ class FreezeEnded(Happening):
     began_at: float
     source: str
     cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerPaused(Happening):
+    """Our own loop stood still for so many seconds, until `at`."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerReloaded(Happening):
+    """The files were read again, and what they say is in use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from cccamd.why.finding import Finding, Setting, Weight
 from cccamd.why.installation import Access, Installation
 from cccamd.why.links import Trial, is_seed
 from cccamd.why.ports import PortSeen, WantedPort, wanted_ports
+from cccamd.why.verdict import judge_freeze, judge_receiver
 
 __all__ = [
     "Access",
@@ -48,6 +49,8 @@ __all__ = [
     "examine",
     "explain",
     "is_seed",
+    "judge_freeze",
+    "judge_receiver",
     "report_lines",
     "wanted_ports",
     "worst",
