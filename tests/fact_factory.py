@@ -2,10 +2,12 @@
 
 from cccamd.facts import (
     CardStatus,
+    Cause,
     ChannelMargin,
     ClientStatus,
     EcmResult,
     Freeze,
+    Incident,
     LinkState,
     Note,
     Revision,
@@ -260,6 +262,22 @@ def a_freeze(account: str = "living", **changes: object) -> Freeze:
         "cause": "late",
     }
     return Freeze(**(on_channel(a_service()) | fields | changes))  # type: ignore[arg-type]
+
+
+def an_incident(subject: str = OFFLINE, **changes: object) -> Incident:
+    """A source that has been down for five minutes, with any field changed."""
+    fields: dict[str, object] = {
+        "number": 1,
+        "cause": Cause.SOURCE_DOWN,
+        "subject": subject,
+        "text": "is waiting: connection refused",
+        "change": "ask its owner whether the server runs",
+        "began_at": NOW - 300.0,
+        "suffering": 1,
+        "sufferers": ("bedroom",),
+        "evidence": ("5 attempts failed",),
+    }
+    return Incident(**(fields | changes))  # type: ignore[arg-type]
 
 
 def on_channel(service: ServiceId) -> dict[str, object]:

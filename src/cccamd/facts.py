@@ -217,6 +217,29 @@ class ReceiverTrouble(Enum):
     ONE_PARITY = "asks for every other key only"
 
 
+class Cause(Enum):
+    """What an incident is about; the value is for people."""
+
+    SOURCE_DOWN = "source down"
+    SOURCE_SILENT = "source silent"
+    SOURCE_SLOW = "source slow"
+    SOURCE_REFUSES = "source refuses"
+    WRONG_CWS = "wrong CWs"
+    SOURCE_WITHOUT_CARDS = "source without cards"
+    ACCOUNT_WITHOUT_CARDS = "account without cards"
+    FROZEN = "picture stands still"
+    RECEIVER = "receiver in trouble"
+    DOUBLE_LOGIN = "double login"
+    CLONE = "clone"
+    CARD_CIRCLE = "card circle"
+    CONFIG_REFUSED = "configuration refused"
+    LINES_LEFT_OUT = "lines left out"
+    CLOCK_OFF = "clock off"
+    DISK_FULL = "disk full"
+    FEW_FILES = "few files"
+    LITTLE_MEMORY = "little memory"
+
+
 class Revision(Enum):
     """Which of the two forms of the CCcam protocol is spoken."""
 
@@ -531,6 +554,32 @@ class FreezeReport(Fact):
     """Receivers in trouble now."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident(Fact):
+    """Something that is wrong, or was: one cause, whatever it does to how many."""
+
+    number: int
+    """Names it for as long as this server runs."""
+    cause: Cause
+    subject: str
+    """The source, the account, the file, ... whose trouble it is; or what several are called."""
+    text: str
+    """What is wrong, as a sentence that goes on from the subject."""
+    change: str
+    """What to do; empty when there is nothing to do but wait."""
+    began_at: float
+    ended_at: float | None = None
+    """null: it goes on."""
+    times: int = 1
+    """How often it came back before it was over for good."""
+    suffering: int = 0
+    """How many accounts have it worse for it, or had while it went on."""
+    sufferers: tuple[str, ...] = ()
+    """The first of these accounts, by name."""
+    evidence: tuple[str, ...] = ()
+    """What was seen, one line each."""
+
+
 # Answer times.
 
 
@@ -601,3 +650,5 @@ class Status(Fact):
     notes: tuple[Note, ...]
     """What happened lately, the newest first."""
     channels: tuple[ChannelMargin, ...]
+    incidents: tuple[Incident, ...] = ()
+    """What is wrong, by how many suffer; then what was wrong, the newest first."""

@@ -100,7 +100,7 @@ class Outcome(Enum):
     ZERO = "gave an all-zero CW"
     CHECKSUM = "gave a CW with wrong checksum bytes"
     REPEATED = "repeated the CW of the period before"
-    CANNOT_DECODE = "says that it cannot decode the service"
+    CANNOT_DECODE = "cannot decode the service"
     REFUSED = "refused for now"
     ASLEEP = "asks not to be asked for a while (sleep)"
     NO_ANSWER = "did not answer in time"

@@ -46,12 +46,14 @@ from fact_factory import (
     a_note,
     a_snapshot,
     a_source,
+    an_incident,
 )
 
 app = typer.Typer()
 app.command()(status)
 
 LOGIN = InfoPort(username="me", password="s3cret-word")
+INCIDENTS = (an_incident(text="is down: cable"), an_incident("b:1", number=2, ended_at=NOW))
 NOTES = (a_note(OFFLINE, tone=Tone.BAD, text="is down: no route", service=None, times=3),)
 FREEZES = FreezeReport(channels=(a_margin(),))
 
@@ -70,7 +72,7 @@ async def server(
     tmp_path: Path, snapshot: Callable[[], Snapshot] = a_household, login: InfoPort | None = None
 ) -> AsyncIterator[Path]:
     """Serve a snapshot, and give the CCcam.cfg of that server."""
-    context = a_context(snapshot, login=login, notes=NOTES, freezes=FREEZES)
+    context = a_context(snapshot, login=login, notes=NOTES, freezes=FREEZES, incidents=INCIDENTS)
     async with serving(create_app(context)) as port:
         config = tmp_path / "CCcam.cfg"
         config.write_text(f"WEBINFO LISTEN PORT : {port}\n")
@@ -88,12 +90,17 @@ async def test_everything_is_shown(tmp_path: Path) -> None:
     for cell in ("192.168.1.20", "2.3.0 v1", CHANNEL_NAME, "123 ms", "4.2 s", UPSTREAM, "180 97 %"):
         assert cell in living
     assert "NOK2" in next(line for line in text.splitlines() if " bedroom " in line)
-    offline = next(line for line in text.splitlines() if f" {OFFLINE} " in line)
+    table = text.partition("Sources")[2].splitlines()
+    offline = next(line for line in table if f" {OFFLINE} " in line)
     assert "waiting" in offline
     assert "next try in 42 s" in offline
     assert f"{OFFLINE}: connection refused" in text
     assert "2 (1+1)" in text
     assert f"{OFFLINE} is down: no route (3 times)" in text
+    wrong = f"(5 min)  {OFFLINE} is down: cable; 1 account in trouble for it: bedroom"
+    assert wrong in text.partition("Receivers")[0]
+    assert "ask its owner whether the server runs" in text
+    assert "b:1" not in text.partition("Receivers")[0]
 
 
 async def test_json_is_what_the_server_says(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId, Sid
 from cccamd.routing import (
     Abandon,
     Ask,
+    CardStep,
     Choice,
     Deliver,
     Event,
@@ -20,7 +21,7 @@ from cccamd.routing import (
     Result,
     SourceTraits,
 )
-from cccamd.values import ControlWords, Offer, Refusal, Service
+from cccamd.values import ControlWords, Offer, Outcome, Refusal, Service
 
 CW = cw_of(ecm()).raw
 
@@ -265,24 +266,60 @@ def test_times_are_those_of_the_service(desk: Desk) -> None:
 # Pauses.
 
 
-def test_all_refused_is_refused_at_once_until_the_pause_is_over_and_pauses_grow(
+def test_who_cannot_decode_is_asked_once_in_a_crypto_period_however_many_want_it(
     desk: Desk,
 ) -> None:
     desk.upstream("a")
-    now, asked_at = 0.0, []
-    for number in range(200):
-        actions = desk.request(f"w{number}", now, number=number)
+    asked_at = []
+    for second in range(200):
+        actions = desk.request(f"w{second}", float(second), number=second)
         if isinstance(actions[0], Ask):
-            asked_at.append(now)
-            actions = desk.wrong(asked(actions), now)
+            asked_at.append(second)
+            actions = desk.wrong(asked(actions), float(second))
         else:
-            assert refused(actions).trace.result is Result.RESTING
+            answer = refused(actions)
+            assert answer.trace.result is Result.RESTING
+            assert answer.trace.outcome is Outcome.RESTING
+            why = [outcome for _, outcome in answer.trace.outcomes()]
+            assert why == [Outcome.CANNOT_DECODE, Outcome.RESTING]
             assert not desk.router._flights, "nobody waits for it"
         assert refused(actions).refusal is Refusal.CANNOT_DECODE
-        now += 10.0
-    gaps = [later - earlier for earlier, later in pairwise(asked_at)]
-    assert gaps[:6] == [10.0, 20.0, 40.0, 70.0, 130.0, 260.0]
-    assert set(gaps[6:]) == {300.0}
+    assert {later - earlier for earlier, later in pairwise(asked_at)} == {8}
+
+
+@pytest.mark.parametrize(
+    ("raw", "outcome", "words"),
+    [
+        (bytes(16), Outcome.ZERO, "gave an all-zero CW"),
+        (bytes(range(16)), Outcome.CHECKSUM, "gave a CW with wrong checksum bytes"),
+    ],
+)
+def test_a_wrong_cw_has_a_name_of_its_own(
+    desk: Desk, raw: bytes, outcome: Outcome, words: str
+) -> None:
+    desk.upstream("a")
+    actions = desk.answered(asked(desk.request("anna", 0.0)).ask_id, ControlWords(raw), 0.1)
+    trace = refused(actions).trace
+    assert trace.outcome is outcome
+    assert any(line.endswith(words) for line in trace.lines())
+    (settled,) = desk.settled
+    assert settled.outcome is outcome
+    resting = refused(desk.request("ben", 0.5, number=1)).trace
+    assert [end for _, end in resting.outcomes()] == [outcome, Outcome.RESTING]
+
+
+def test_what_is_not_for_a_client_is_not_told_of_its_request(desk: Desk) -> None:
+    """A refusal must not be laid at the door of a source that was never asked for it."""
+    far, near = desk.upstream("b", "c"), desk.upstream("a")
+    only_near = desk.view_of(uphops=1)
+    desk.wrong(asked(desk.request("x", 0.0, view=only_near)), 0.0, Refusal.PASSING)
+    assert asked(desk.request("anna", 2.0, number=1)).card is far
+    mine = asked(desk.request("ben", 2.0, number=1, view=only_near))
+    trace = refused(desk.wrong(mine, 2.1)).trace
+    assert [card for card, _ in trace.outcomes()] == [near]
+    assert all(
+        far.share_id != step.card.share_id for step in trace.steps if isinstance(step, CardStep)
+    )
 
 
 def test_a_pause_is_for_one_service_and_ends_with_the_card(desk: Desk) -> None:
@@ -347,7 +384,7 @@ def test_a_late_source_is_helped_by_another_which_wins(desk: Desk) -> None:
     assert delivered(answer) == {"anna": CW}
     assert answer[1:] == [Abandon(ask.ask_id, ask.source)]
     steps = [step.event for step in answer[0].trace.steps if not isinstance(step, Choice)]  # type: ignore[union-attr]
-    assert steps == [Event.ASKED, Event.OVERDUE, Event.ASKED_ALSO, Event.ANSWERED]
+    assert steps == [Event.ASKED, Event.OVERDUE, Event.ASKED_ALSO, Outcome.ANSWERED]
 
 
 def test_while_a_source_is_late_others_are_asked_first(desk: Desk) -> None:
@@ -421,7 +458,8 @@ def test_a_source_that_gives_up_in_time_is_counted_as_silent(desk: Desk) -> None
     assert refused(desk.wrong(ask, 5.0, Refusal.LATE)).refusal is Refusal.PASSING
     assert desk.router.usual(card.source, 5.0) == 4.0
     (settled,) = desk.settled
-    assert (settled.source, settled.refusal, settled.seconds) == (card.source, Refusal.LATE, 4.0)
+    assert (settled.source, settled.outcome) == (card.source, Outcome.NO_ANSWER)
+    assert settled.seconds == 4.0
 
 
 def test_a_source_that_refuses_does_not_hang(desk: Desk) -> None:
@@ -622,7 +660,7 @@ def test_i_lines_keep_requests_from_upstreams_but_not_from_local_cards() -> None
     answer = refused(desk.request("anna", 0.0))
     assert answer.refusal is Refusal.CANNOT_DECODE
     assert [step.event for step in answer.trace.steps if not isinstance(step, Choice)] == [
-        Event.IGNORED
+        Outcome.IGNORED
     ]
     local = desk.local()
     assert asked(desk.request("ben", 1.0)).card is local

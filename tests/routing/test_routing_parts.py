@@ -9,7 +9,7 @@ from network import CAID, IDENT, cw_of
 from cccamd.cards import SourceId
 from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import CloneDetected, CloneDetector, Priorities, SourceTraits, Store
-from cccamd.routing.cache import CwCache, Flaw, Verification
+from cccamd.routing.cache import CwCache, Verification
 from cccamd.routing.choosing import HedgeBudget, Pauses
 from cccamd.routing.health import (
     FORGOTTEN_AFTER,
@@ -22,7 +22,7 @@ from cccamd.routing.health import (
     stalled_after,
 )
 from cccamd.setup.cccamcfg import parse_prio
-from cccamd.values import ControlWords, Fingerprints, Refusal, Request, Service
+from cccamd.values import ControlWords, Fingerprints, Outcome, Request, Service
 
 SERVICE = Service(CAID, IDENT, Sid(1))
 
@@ -175,21 +175,21 @@ def test_pauses_grow_for_the_same_refusal_only_and_are_bounded() -> None:
     card = Desk().local()
     pauses = Pauses()
 
-    def pause(refusal: Refusal, service: Service = SERVICE) -> float:
+    def pause(refusal: Outcome, service: Service = SERVICE) -> float:
         pauses.start(card, service, refusal, 100.0)
         found = pauses.get(card, service)
         assert found is not None
         return found.until - 100.0
 
-    assert [pause(Refusal.PASSING) for _ in range(5)] == [1.0, 2.0, 4.0, 8.0, 8.0]
-    assert [pause(Refusal.CANNOT_DECODE) for _ in range(2)] == [8.0, 16.0]
-    assert pause(Refusal.PASSING) == 1.0
+    assert [pause(Outcome.REFUSED) for _ in range(4)] == [1.0, 2.0, 4.0, 4.0]
+    assert [pause(Outcome.CANNOT_DECODE) for _ in range(2)] == [8.0, 8.0]
+    assert [pause(Outcome.REFUSED), pause(Outcome.NO_ANSWER)] == [1.0, 2.0]
     assert pauses.rests(card, SERVICE, 100.9)
-    assert not pauses.rests(card, SERVICE, 101.0)
+    assert not pauses.rests(card, SERVICE, 102.0)
     pauses.end(card, SERVICE)
     assert pauses.get(card, SERVICE) is None
     for sid in range(1, 10_002):
-        pauses.start(card, Service(CAID, IDENT, Sid(sid)), Refusal.PASSING, 100.0)
+        pauses.start(card, Service(CAID, IDENT, Sid(sid)), Outcome.REFUSED, 100.0)
     assert len(pauses) == 10_000
     assert pauses.get(card, SERVICE) is None, "the oldest went"
     assert pauses.get(card, Service(CAID, IDENT, Sid(2))) is not None
@@ -214,7 +214,7 @@ def test_the_last_cws_of_so_many_services_only_are_remembered() -> None:
     for sid in range(1, 2002):
         verification.accept(Service(CAID, IDENT, Sid(sid)), key(0), cw)
     flaws = [verification.flaw(Service(CAID, IDENT, Sid(sid)), key(1), cw) for sid in (1, 2, 2001)]
-    assert flaws == [None, Flaw.REPEATED, Flaw.REPEATED]
+    assert flaws == [None, Outcome.REPEATED, Outcome.REPEATED]
 
 
 def test_without_a_service_no_cw_repeats() -> None:
@@ -298,8 +298,8 @@ def test_flaws() -> None:
     verification = Verification(check_checksums=True)
     half = ControlWords(bytes(8) + cw_of(b"x").odd)
     assert verification.flaw(SERVICE, key(0), half) is None
-    assert verification.flaw(SERVICE, key(0), ControlWords(bytes(16))) is Flaw.ZERO
-    assert verification.flaw(SERVICE, key(0), ControlWords(bytes(range(16)))) is Flaw.CHECKSUM
+    assert verification.flaw(SERVICE, key(0), ControlWords(bytes(16))) is Outcome.ZERO
+    assert verification.flaw(SERVICE, key(0), ControlWords(bytes(range(16)))) is Outcome.CHECKSUM
     lenient = Verification(check_checksums=False)
     assert lenient.flaw(SERVICE, key(0), ControlWords(bytes(range(16)))) is None
 
@@ -316,11 +316,11 @@ def test_a_cw_repeats_only_for_another_ecm_of_the_same_service() -> None:
     verification.accept(SERVICE, key(0), cw_of(b"x"))
     assert verification.flaw(SERVICE, key(0), cw_of(b"x")) is None
     assert verification.flaw(Service(CAID, IDENT, Sid(2)), key(1), cw_of(b"x")) is None
-    assert verification.flaw(SERVICE, key(1), cw_of(b"x")) is Flaw.REPEATED
+    assert verification.flaw(SERVICE, key(1), cw_of(b"x")) is Outcome.REPEATED
     verification.accept(SERVICE, key(1), cw_of(b"x"))
     assert verification.flaw(SERVICE, key(2), cw_of(b"x")) is None
     verification.accept(SERVICE, key(2), cw_of(b"y"))
-    assert verification.flaw(SERVICE, key(3), cw_of(b"y")) is Flaw.REPEATED
+    assert verification.flaw(SERVICE, key(3), cw_of(b"y")) is Outcome.REPEATED
 
 
 # Priorities.

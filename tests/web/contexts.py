@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cccamd.facts import EcmResult, FreezeReport, Note, Snapshot
+from cccamd.facts import EcmResult, FreezeReport, Incident, Note, Snapshot
 from cccamd.ids import Caid, Ident
 from cccamd.server.snapshot import take_history
 from cccamd.setup.cccamcfg import ChannelNames, InfoPort
@@ -21,6 +21,7 @@ from fact_factory import (
     a_margin,
     a_note,
     a_service,
+    an_incident,
 )
 
 PROVIDER_NAME = "ARD"
@@ -49,6 +50,7 @@ def a_context(
     history: History | None = None,
     notes: tuple[Note, ...] = (),
     explain: Callable[[Question], Explanation] | None = None,
+    incidents: tuple[Incident, ...] = (),
     freezes: FreezeReport | None = None,
     admits: Callable[[str], bool] = lambda address: True,
 ) -> WebContext:
@@ -58,6 +60,7 @@ def a_context(
         history=lambda span: take_history(history or History(), span, NAMES),
         happenings=lambda: notes,
         explain=explain or an_explanation,
+        incidents=lambda: incidents,
         freezes=lambda: freezes or FreezeReport(),
         channel_name=NAMES.name,
         metrics=Metrics(),
@@ -123,6 +126,7 @@ def full_context(snapshot: Snapshot | None = None) -> WebContext:
         lambda: snapshot or a_household(),
         history=a_history(),
         notes=NOTES,
+        incidents=(an_incident(), an_incident("b:1", number=2, ended_at=NOW)),
         freezes=FREEZES,
         explain=explain,
     )

@@ -14,6 +14,7 @@ from cccamd.facts import (
     ClientStatus,
     EcmResult,
     FreezeReport,
+    Incident,
     LinkState,
     Margin,
     Revision,
@@ -346,6 +347,7 @@ class Scene:
     login: InfoPort = field(default_factory=InfoPort)
     history: History = field(default_factory=History)
     notes: Notes = field(default_factory=Notes)
+    incidents: tuple[Incident, ...] = ()
     asked: list[Question] = field(default_factory=list)
     admitted: str = "127."
 
@@ -358,6 +360,7 @@ class Scene:
             history=lambda span: take_history(self.history, span, NAMES),
             happenings=lambda: named_notes(self.notes.recent(), NAMES),
             explain=self.explain,
+            incidents=lambda: self.incidents,
             freezes=lambda: self.report,
             metrics=Metrics(),
             channel_name=NAMES.name,

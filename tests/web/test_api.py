@@ -28,7 +28,7 @@ from fact_factory import (
 
 PATHS = {
     *(f"/api/{name}" for name in ("status", "clients", "sources", "cards", "happenings")),
-    *(f"/api/{name}" for name in ("history", "freezes", "explain")),
+    *(f"/api/{name}" for name in ("history", "freezes", "incidents", "explain")),
     "/health",
     "/ready",
 }

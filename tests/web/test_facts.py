@@ -19,13 +19,14 @@ from cccamd import facts
 from cccamd.facts import Fact, FreezeReport, Metric
 from cccamd.watch.metrics import Metrics, metrics_text
 from cccamd.web import create_app
-from cccamd.web.api import Cards
+from cccamd.web.api import Cards, IncidentList
 from fact_factory import a_household
 
 SHOWN = {
     "/api/status": facts.Status,
     "/api/cards": Cards,
     "/api/freezes": facts.FreezeReport,
+    "/api/incidents": IncidentList,
     "/api/history": facts.HistoryReport,
 }
 

@@ -35,6 +35,8 @@ COUNTED_THINGS = {
     "cccamd_accounts",
     "cccamd_cards",
     "cccamd_clients",
+    "cccamd_incident_sufferers",
+    "cccamd_incidents_open",
     "cccamd_logins_pending",
     "cccamd_requests_pending",
     "cccamd_source_cards",

@@ -1,110 +1,23 @@
-"""The pages in a real browser. With CCCAMD_SCREENSHOTS set it also makes those of the docs."""
+"""The pages in a real browser: what is drawn, and that it stays true while things change."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
-import pytest_asyncio
-from browsing import serving
+from browserdesk import DESKTOP, PHONE, expect, opened, sitting
 from realserver import HOST, free_port, receiver, running, watching
-from scene import HOME, NOW, Scene, a_day, client
+from scene import HOME, NOW, client
 
 from cccamd.facts import LinkState
-from cccamd.setup.cccamcfg import InfoPort
-from cccamd.web import live
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser
 
-CHROMIUM = shutil.which("chromium")
-if CHROMIUM is None:
-    pytest.skip("Debian's chromium is not installed", allow_module_level=True)
-playwright_api = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
-axe_api = pytest.importorskip(
-    "axe_playwright_python.async_playwright", reason="axe-playwright-python is not installed"
-)
-expect = playwright_api.expect
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-IMAGES = Path(__file__).parents[2] / "docs" / "images"
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
-LATELY = a_day()[-2000:]
-BOB = {"username": "bob", "password": "s3cret"}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with playwright_api.async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield opened
-        await opened.close()
-
-
-@pytest.fixture(autouse=True)
-def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits a second for each change."""
-    monkeypatch.setattr(live, "INTERVAL", 0.2)
-
-
-@dataclass
-class Desk:
-    """A scene, a server that shows it, and somebody in front of a browser."""
-
-    scene: Scene
-    url: str
-    page: Page
-    complaints: list[str] = field(default_factory=list)
-    """What the browser's console said, and addresses outside that were asked."""
-
-    def listen(self) -> None:
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self._check(request.url))
-
-    def _check(self, address: str) -> None:
-        if not address.startswith(self.url):
-            self.complaints.append(f"asked for {address}")
-
-    async def picture(self, name: str) -> None:
-        if os.environ.get("CCCAMD_SCREENSHOTS"):
-            await self.page.wait_for_timeout(400)
-            path = IMAGES / f"{name}.png"
-            await self.page.screenshot(path=path, full_page=name == "status")
-
-
-@asynccontextmanager
-async def sitting(browser: Browser, **wishes: Any) -> AsyncIterator[Desk]:
-    """Open the front page; at the end nothing may have been complained about."""
-    scene = Scene(login=InfoPort(username=BOB["username"], password=BOB["password"]))
-    scene.tell(LATELY)
-    async with serving(scene.app()) as port:
-        wishes = {"viewport": DESKTOP, "http_credentials": BOB} | wishes
-        context = await browser.new_context(**wishes)
-        desk = Desk(scene, f"http://127.0.0.1:{port}/", await context.new_page())
-        desk.listen()
-        await desk.page.goto(desk.url)
-        await expect(desk.page.locator("#state")).to_have_text("live")
-        yield desk
-        await context.close()
-    assert desk.complaints == []
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_only_with_the_login_anything_is_seen(browser: Browser) -> None:
@@ -157,7 +70,7 @@ async def test_trouble_is_one_click_from_its_explanation(browser: Browser) -> No
             await desk.picture("explain")
             await desk.page.go_back()
         await desk.page.go_forward()
-        assert await complaints_of_axe(desk.page) == []
+        assert await desk.axe() == []
 
 
 async def test_a_freeze_can_be_followed_on_its_own_page(browser: Browser) -> None:
@@ -169,7 +82,7 @@ async def test_a_freeze_can_be_followed_on_its_own_page(browser: Browser) -> Non
         scene.report = replace(scene.report, freezes=(again, *scene.report.freezes))
         await expect(page.locator(".freeze")).to_have_count(2)
         await desk.picture("freezes")
-        assert await complaints_of_axe(page) == []
+        assert await desk.axe() == []
 
 
 async def test_the_pictures_answer_when_asked(browser: Browser) -> None:
@@ -193,20 +106,48 @@ async def test_the_pictures_answer_when_asked(browser: Browser) -> None:
 
 async def test_without_a_stream_it_polls(browser: Browser) -> None:
     async with sitting(browser) as desk:
-        await desk.page.route("**/live/events", lambda route: route.abort())
-        await desk.page.reload()
-        await expect(desk.page.locator("#state")).to_have_text("every 3 s")
-        await expect(desk.page.locator("#receivers tbody tr")).to_have_count(3)
-        desk.complaints.clear()  # the browser tells of the stream that we broke
+        with desk.expecting_failures():
+            await desk.page.route("**/live/events*", lambda route: route.abort())
+            await desk.page.reload()
+            await expect(desk.page.locator("#state")).to_have_text("every 3 s")
+            await expect(desk.page.locator("#receivers tbody tr")).to_have_count(3)
+            await expect(desk.page.locator("#away")).to_be_empty()
+
+
+async def test_what_is_drawn_follows_the_values_after_the_first_drawing(browser: Browser) -> None:
+    async with sitting(browser) as desk:
+        page, scene = desk.page, desk.scene
+        row = page.locator("#receivers tr", has_text="livingroom")
+        bar = row.locator(".bar > span")
+        full = (await row.locator(".bar").bounding_box() or {})["width"]
+
+        async def drawn() -> float:
+            return round((await bar.bounding_box() or {})["width"] / full, 2)
+
+        assert await drawn() == 0.91
+        (watched,) = scene.report.channels
+        for margin in (2.5, 0.5, 8.0):
+            scene.report = replace(scene.report, channels=(replace(watched, margin=margin),))
+            await expect(row).to_contain_text(f"{margin} s of 10 s")
+            assert await drawn() == pytest.approx(margin / 10, abs=0.02)
+
+        strip = page.locator("#sources .source", has_text=HOME).locator(".hops > span")
+        local, home, attic = scene.snapshot.sources
+        scene.change(sources=(local, replace(home, cards=10, cards_by_hop={1: 9, 3: 1}), attic))
+        await expect(page.locator("#sources .source", has_text=HOME)).to_contain_text("hop 3: 1")
+        near, far = [(await strip.nth(i).bounding_box() or {})["width"] for i in (0, 1)]
+        assert near / far == pytest.approx(9, rel=0.02)
+        assert await strip.nth(1).evaluate("one => getComputedStyle(one).opacity") == "0.44"
 
 
 async def test_a_real_server_from_the_first_client_to_a_lost_link(browser: Browser) -> None:
     web, port, attic = free_port(), free_port(), free_port()
     cfg = f"F: anna pw\nF: bob pw {{ 7F00:0:0, 7F01:0:0 }}\nC: {HOST} {attic} me pw"
-    page = await browser.new_page()
-    async with running(cfg, caid="7F00", port=port, web_port=web):
-        desk = Desk(Scene(), f"http://{HOST}:{web}/", page)
-        desk.listen()
+    async with (
+        running(cfg, caid="7F00", port=port, web_port=web),
+        opened(browser, f"http://{HOST}:{web}/") as desk,
+    ):
+        page = desk.page
         async with running("F: me pw", caid="7F01", port=attic):
             await page.goto(desk.url)
             await expect(page.locator("#receivers")).to_contain_text("No receiver is logged in")
@@ -222,10 +163,53 @@ async def test_a_real_server_from_the_first_client_to_a_lost_link(browser: Brows
                 await page.go_back()
         await expect(page.locator("#attention")).to_contain_text(f"{HOST}:{attic} is")
         await expect(page.locator("#lately")).to_contain_text("anna has left")
-        assert desk.complaints == []
-        await page.close()
 
 
+async def test_a_stopped_server_leaves_the_last_good_state_and_a_new_one_goes_on(
+    browser: Browser,
+) -> None:
+    web, port = free_port(), free_port()
+    ports = {"port": port, "web_port": web}
+    async with opened(browser, f"http://{HOST}:{web}/") as desk:
+        page, freezes = desk.page, await desk.page.context.new_page()
+        ever = "window.ever = new Set(); new MutationObserver(() => ever.add(document.querySelector"
+        async with AsyncExitStack() as stack:
+            server = await stack.enter_async_context(AsyncExitStack())
+            await server.enter_async_context(running("F: anna pw", caid="7F00", **ports))
+            await stack.enter_async_context(receiver("anna", port=port))
+            await page.goto(desk.url)
+            await freezes.goto(f"{desk.url}freezes")
+            row = page.locator("#receivers tr", has_text="anna")
+            await expect(row).to_be_visible()
+            await page.evaluate(
+                f"{ever}('#sources').innerText)).observe(document.body,"
+                " {subtree: true, childList: true, characterData: true})"
+            )
+            desk.expect_failures(True)
+            await server.aclose()
+        for one in (page, freezes):
+            await expect(one.locator("#away")).to_have_text(LOST)
+            await expect(one.locator("main")).to_have_css("opacity", "0.7")
+        await expect(page.locator("#state")).to_have_text("connection lost")
+        assert await page.title() == "(?) cccamd"
+        await expect(row).to_be_visible()
+        shown = await page.locator("main").inner_text()
+        await page.wait_for_timeout(1200)
+        assert await page.locator("main").inner_text() == shown
+        assert not [text for text in await page.evaluate("[...ever]") if "no source" in text]
+
+        async with running("F: anna pw\nF: ben pw", caid="7F02", **ports):
+            await expect(page.locator("#state")).to_have_text("live")
+            desk.expect_failures(False)
+            for one in (page, freezes):
+                await expect(one.locator("#away")).to_be_empty()
+                await expect(one.locator("main")).to_have_css("opacity", "1")
+            await expect(page.locator("#cards")).to_contain_text("7F02")
+            await expect(page.locator("#receivers")).to_contain_text("ben")
+            desk.expect_failures(True)
+
+
+LOST = re.compile(r"As of \d\d:\d\d:\d\d: connection lost, trying again\.")
 LOOKS = {
     "status": {"viewport": DESKTOP},
     "status-dark": {"viewport": DESKTOP, "color_scheme": "dark"},
@@ -237,18 +221,7 @@ LOOKS = {
 async def test_it_is_fit_for_everybody(browser: Browser, name: str) -> None:
     async with sitting(browser, **LOOKS[name]) as desk:
         await expect(desk.page.locator("#times .chart")).to_have_count(2)
-        assert await complaints_of_axe(desk.page) == []
+        assert await desk.axe() == []
         width = await desk.page.evaluate("document.documentElement.scrollWidth")
         assert width <= LOOKS[name]["viewport"]["width"]
-        await desk.picture(name)
-
-
-async def complaints_of_axe(page: Page) -> list[str]:
-    results = await axe_api.Axe().run(page)
-    return list(_violations(results.response))
-
-
-def _violations(response: dict[str, Any]) -> Iterator[str]:
-    for violation in response["violations"]:
-        for node in violation["nodes"]:
-            yield f"{violation['id']}: {node['html'][:120]}"
+        await desk.picture(name, whole=name == "status")

@@ -20,6 +20,7 @@ from cccamd.facts import (
     ClientStatus,
     EcmResult,
     HistoryReport,
+    Incident,
     LinkState,
     Note,
     Point,
@@ -37,6 +38,8 @@ from cccamd.ids import Caid, Sid, format_caid, format_ident, format_node_id, for
 SMALL_MARGIN: Final = 1.0
 """Seconds before a key is needed: less than this is close to a freeze."""
 NOTES_SHOWN: Final = 10
+INCIDENTS_SHOWN: Final = 12
+SUFFERERS_SHOWN: Final = 6
 ABSENT_SHOWN: Final = 10
 IDENTS_SHOWN: Final = 12
 SPARK_SECONDS: Final = 600.0
@@ -47,6 +50,7 @@ def draw_status(status: Status, history: HistoryReport | None, *, width: int) ->
     """Draw everything, leaving out what a narrow terminal has no room for."""
     parts: list[RenderableType] = [
         _head(status),
+        *_incidents(status),
         *_clients(status, width),
         *_sources(status, history, width),
         _cards(status),
@@ -85,6 +89,31 @@ def _troubles(server: ServerStatus) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _incidents(status: Status) -> Iterator[Text]:
+    """What is wrong now; of what is over, how many there were lately."""
+    wrong = [incident for incident in status.incidents if incident.ended_at is None]
+    if wrong:
+        yield Text("\nWrong now", "bold")
+    for incident in wrong[:INCIDENTS_SHOWN]:
+        yield _incident(incident, status.server.at)
+    if len(wrong) > INCIDENTS_SHOWN:
+        yield Text(f"and {len(wrong) - INCIDENTS_SHOWN} more", "red")
+
+
+def _incident(incident: Incident, at: float) -> Text:
+    since = f"{datetime.fromtimestamp(incident.began_at):%H:%M:%S}"
+    text = Text(f"since {since} ({span(at - incident.began_at)})  ", "dim")
+    text.append(f"{plain(incident.subject)} {plain(incident.text)}", "red")
+    if incident.suffering:
+        text.append(f"; {_count(incident.suffering, 'account')} in trouble for it: ")
+        text.append(plain(", ".join(incident.sufferers[:SUFFERERS_SHOWN])))
+    if incident.times > 1:
+        text.append(f" ({incident.times} times)", "dim")
+    if incident.change:
+        text.append(f"\n    {plain(incident.change)}", "dim")
+    return text
 
 
 _CLIENT_COLUMNS: Final = (

@@ -8,7 +8,7 @@ from typing import NamedTuple, NewType
 from cccamd.cards import Candidates, Card, SourceId
 from cccamd.ids import NodeId
 from cccamd.routing.trace import Log, Trace
-from cccamd.values import ControlWords, Fingerprint, Refusal, Request
+from cccamd.values import ControlWords, Fingerprint, Outcome, Refusal, Request
 
 AskId = NewType("AskId", int)
 """One question to one source. It is the token that goes through link and protocol and back."""
@@ -68,8 +68,7 @@ class Settled(NamedTuple):
     ask_id: AskId
     source: SourceId
     request: Request
-    refusal: Refusal | None
-    """None: it gave a CW, right or wrong."""
+    outcome: Outcome
     seconds: float
 
 

@@ -2,21 +2,12 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from enum import Enum
 
 from cccamd.routing.actions import Known, Store
-from cccamd.values import ControlWords, Fingerprint, Service
+from cccamd.values import ControlWords, Fingerprint, Outcome, Service
 
 SERVICES_LIMIT = 2000
 """A bound for memory: the oldest service is forgotten."""
-
-
-class Flaw(Enum):
-    """What is wrong with a CW."""
-
-    ZERO = "all zero"
-    CHECKSUM = "wrong checksum"
-    REPEATED = "the CW of the period before"
 
 
 @dataclass(slots=True)
@@ -34,15 +25,15 @@ class Verification:
         self._check_checksums = check_checksums
         self._last: dict[Service, _Last] = {}
 
-    def flaw(self, service: Service, fingerprint: Fingerprint, cw: ControlWords) -> Flaw | None:
+    def flaw(self, service: Service, fingerprint: Fingerprint, cw: ControlWords) -> Outcome | None:
         """What is wrong with an answer, if it shows."""
         if cw.is_zero:
-            return Flaw.ZERO
+            return Outcome.ZERO
         if self._check_checksums and not cw.checksums_valid:
-            return Flaw.CHECKSUM
+            return Outcome.CHECKSUM
         last = self._last.get(service)
         if last and last.raw == cw.raw and not last.constant and last.fingerprint != fingerprint:
-            return Flaw.REPEATED
+            return Outcome.REPEATED
         return None
 
     def accept(self, service: Service, fingerprint: Fingerprint, cw: ControlWords) -> None:

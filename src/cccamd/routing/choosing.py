@@ -6,15 +6,25 @@ from cccamd.cards import Card, SourceId
 from cccamd.routing.flights import Flight, Waiting
 from cccamd.routing.health import Health
 from cccamd.routing.ranking import Priorities, Ranked, rank_card
-from cccamd.routing.trace import Event
-from cccamd.values import Refusal, Service
+from cccamd.routing.trace import Result
+from cccamd.values import Outcome, Refusal, Service
 
 FIRST_PAUSE = {Refusal.CANNOT_DECODE: 8.0, Refusal.PASSING: 1.0}
 """Seconds. Both are below a crypto period of 10 s, so that the next ECM gets a new try."""
-LONGEST_PAUSE = {Refusal.CANNOT_DECODE: 300.0, Refusal.PASSING: 8.0}
+LONGEST_PAUSE = {Refusal.CANNOT_DECODE: 8.0, Refusal.PASSING: 4.0}
+"""No longer than a person waits: a card that has learnt is found out by the next ECM, whoever
+taught it. It costs one question per card and service in a crypto period, however many ask."""
 GROWTH = 2.0
 PAUSES_LIMIT = 10_000
 """A bound for memory: the oldest is forgotten."""
+
+
+_CANNOT = frozenset({Outcome.CANNOT_DECODE, Outcome.ZERO})
+
+
+def refusal_of(outcome: Outcome) -> Refusal:
+    """What a client is told of it: an all-zero CW is how some servers say that they cannot."""
+    return Refusal.CANNOT_DECODE if outcome in _CANNOT else Refusal.PASSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,9 @@ class Pause:
     until: float
     length: float
     refusal: Refusal
+    began_at: float
+    cause: Outcome
+    """What the card did."""
 
 
 class Pauses:
@@ -44,18 +57,19 @@ class Pauses:
         pause = self.get(card, service)
         return pause is not None and pause.until > now
 
-    def start(self, card: Card, service: Service, refusal: Refusal, now: float) -> None:
-        """Note a refusal: a pause begins, longer than the last one was."""
+    def start(self, card: Card, service: Service, outcome: Outcome, now: float) -> None:
+        """Note that there was no CW: a pause begins, longer than the last one was."""
         if not service.sid:
             # The service is unknown: this refusal says nothing about the others without one.
             return
         last = self._pauses.pop((card, service), None)
+        refusal = refusal_of(outcome)
         length = FIRST_PAUSE[refusal]
         if last and last.refusal is refusal:
             length = min(last.length * GROWTH, LONGEST_PAUSE[refusal])
         if len(self._pauses) >= PAUSES_LIMIT:
             del self._pauses[next(iter(self._pauses))]
-        self._pauses[card, service] = Pause(now + length, length, refusal)
+        self._pauses[card, service] = Pause(now + length, length, refusal, now, outcome)
 
     def end(self, card: Card, service: Service) -> None:
         """Note an answer."""
@@ -134,14 +148,23 @@ class Chooser:
                 return Refusal.PASSING
         return Refusal.CANNOT_DECODE
 
-    def explain_none(self, waiting: Waiting, now: float) -> None:
-        """Note in the flight's log why cards that fit were not even asked."""
+    def explain_none(self, waiting: Waiting, now: float) -> Result:
+        """Note in the flight's log why cards that fit were not even asked; sum it up."""
         flight = waiting.flight
+        asked = resting = ignored = False
         for card in waiting.candidates.cards:
-            if card not in flight.tried:
-                ignored = self.priorities.ignores(card, flight.service)
-                event = Event.IGNORED if ignored else Event.RESTING
-                flight.log.append((now, event, card))
+            if card in flight.tried:
+                asked = True
+            elif self.priorities.ignores(card, flight.service):
+                flight.log.append((now, Outcome.IGNORED, card))
+                ignored = True
+            elif pause := self.pauses.get(card, flight.service):
+                flight.log.append((pause.began_at, pause.cause, card))
+                flight.log.append((now, Outcome.RESTING, card))
+                resting = True
+        if asked:
+            return Result.REFUSED
+        return Result.RESTING if resting else Result.IGNORED if ignored else Result.NO_CARD
 
     def _left(self, waiting: Waiting, now: float) -> list[Card]:
         tried, service = waiting.flight.tried, waiting.flight.service

@@ -34,6 +34,7 @@ class Waiting:
             result,
             winner,
             self.flight.log,
+            self.candidates.members,
         )
 
 

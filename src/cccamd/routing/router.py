@@ -38,8 +38,8 @@ from cccamd.routing.actions import (
     Store,
     Waiter,
 )
-from cccamd.routing.cache import Flaw, Verification
-from cccamd.routing.choosing import Chooser, HedgeBudget
+from cccamd.routing.cache import Verification
+from cccamd.routing.choosing import Chooser, HedgeBudget, refusal_of
 from cccamd.routing.flights import Flight, PendingAsk, Stage, Timers, Waiting
 from cccamd.routing.health import (
     ASK_LIFETIME,
@@ -50,14 +50,16 @@ from cccamd.routing.health import (
 )
 from cccamd.routing.ranking import Priorities
 from cccamd.routing.trace import Event, Result, Trace
-from cccamd.values import ControlWords, Fingerprint, Fingerprints, Refusal, Request
+from cccamd.values import ControlWords, Fingerprint, Fingerprints, Outcome, Refusal, Request
 
 _new = tuple.__new__  # half the price of calling the class, where one is made for every ECM
-_EVENTS = {
-    Refusal.CANNOT_DECODE: Event.NOT_DECODED,
-    Refusal.PASSING: Event.PASSING,
-    Refusal.NOT_SENT: Event.NOT_SENT,
-    Refusal.LATE: Event.TIMED_OUT,
+_OUTCOMES = {
+    Refusal.CANNOT_DECODE: Outcome.CANNOT_DECODE,
+    Refusal.PASSING: Outcome.REFUSED,
+    Refusal.NOT_SENT: Outcome.NOT_SENT,
+    Refusal.LATE: Outcome.NO_ANSWER,
+    Refusal.ASLEEP: Outcome.ASLEEP,
+    Refusal.FAILED: Outcome.FAILED,
 }
 
 
@@ -127,7 +129,7 @@ class Router:
         self._chooser.pauses.forget(source)
         actions: list[Action] = []
         for ask in [ask for ask in self._asks.values() if ask.card.source == source]:
-            actions.append(self._end_ask(ask, Event.LOST, now, Refusal.PASSING))
+            actions.append(self._end_ask(ask, Outcome.LOST, now))
             actions += self._move_on(ask, Refusal.PASSING, now)
         return actions
 
@@ -173,13 +175,12 @@ class Router:
         ask.health.heard_at = now
         ask.health.count_answer(flight.service, now - ask.asked_at, now)
         flaw = self._verification.flaw(flight.service, flight.fingerprint, cw)
-        if flaw is Flaw.REPEATED and not ask.health.traits.constant:
-            return [self._end_ask(ask, Event.REPEATED, now), *self._suspect(ask, cw, now)]
-        if flaw is Flaw.ZERO or flaw is Flaw.CHECKSUM:
-            refusal = Refusal.CANNOT_DECODE if flaw is Flaw.ZERO else Refusal.PASSING
-            settled = self._end_ask(ask, Event.WRONG_CW, now)
-            return [settled, *self._ask_refused(ask, refusal, now)]
-        settled = self._end_ask(ask, Event.ANSWERED, now)
+        if flaw is Outcome.REPEATED and not ask.health.traits.constant:
+            return [self._end_ask(ask, flaw, now), *self._suspect(ask, cw, now)]
+        if flaw is Outcome.ZERO or flaw is Outcome.CHECKSUM:
+            settled = self._end_ask(ask, flaw, now)
+            return [settled, *self._ask_refused(ask, flaw, now)]
+        settled = self._end_ask(ask, Outcome.ANSWERED, now)
         return [settled, *self._accept(flight, ask.card, cw, now)]
 
     def refused(self, ask_id: AskId, refusal: Refusal, now: float) -> list[Action]:
@@ -187,15 +188,16 @@ class Router:
         ask = self._asks.get(ask_id)
         if ask is None:
             return []
-        settled = self._end_ask(ask, _EVENTS[refusal], now, refusal)
+        outcome = _OUTCOMES[refusal]
+        settled = self._end_ask(ask, outcome, now)
         if refusal is Refusal.NOT_SENT:
             # Nothing was heard of the source, so there is nothing to count either.
             return self._move_on(ask, refusal, now)
         if refusal is Refusal.LATE:  # the link gave it up: nothing was heard
             ask.health.count_silence(ask.flight.service, now - ask.asked_at, now)
-            return [settled, *self._ask_refused(ask, Refusal.PASSING, now)]
+            return [settled, *self._ask_refused(ask, outcome, now)]
         ask.health.heard_at = now
-        return [settled, *self._ask_refused(ask, refusal, now)]
+        return [settled, *self._ask_refused(ask, outcome, now)]
 
     def waiter_gone(self, waiter: Waiter, request: Request, now: float) -> list[Action]:
         """Nobody wants this answer any more: the client left."""
@@ -254,10 +256,9 @@ class Router:
         for card, cw in flight.suspects.items():
             if card in waiting.candidates.members:
                 return self._accept(flight, card, cw, now)
-        asked = any(card in flight.tried for card in waiting.candidates.cards)
-        late = bool(flight.pending_for(waiting))
-        result = Result.DEADLINE if late else Result.REFUSED if asked else Result.RESTING
-        self._chooser.explain_none(waiting, now)
+        result = self._chooser.explain_none(waiting, now)
+        if flight.pending_for(waiting):
+            result = Result.DEADLINE
         self._end_waiting(waiting)
         trace = waiting.trace(now, result)
         return [Refuse(waiting.waiter, self._chooser.refusal(waiting), trace)]
@@ -286,17 +287,15 @@ class Router:
         request = _new(Request, (caid, ident, card.share_id, sid, section))
         return _new(Ask, (ask.ask_id, card.source, card, request))
 
-    def _end_ask(
-        self, ask: PendingAsk, event: Event, now: float, refusal: Refusal | None = None
-    ) -> Settled:
+    def _end_ask(self, ask: PendingAsk, outcome: Outcome, now: float) -> Settled:
         flight = ask.flight
         ask.done = True
         del self._asks[ask.ask_id]
         flight.pending.remove(ask)
-        flight.log.append((now, event, ask.card))
+        flight.log.append((now, outcome, ask.card))
         ask.health.load -= 1
         seconds = now - ask.asked_at
-        return _new(Settled, (ask.ask_id, ask.card.source, flight.request, refusal, seconds))
+        return _new(Settled, (ask.ask_id, ask.card.source, flight.request, outcome, seconds))
 
     def _overdue(self, ask: PendingAsk, now: float) -> list[Action]:
         """An answer is later than usual: ask another card as well, if the budget allows."""
@@ -321,8 +320,8 @@ class Router:
 
     def _timed_out(self, ask: PendingAsk, now: float) -> list[Action]:
         ask.health.count_silence(ask.flight.service, now - ask.asked_at, now)
-        settled = self._end_ask(ask, Event.TIMED_OUT, now, Refusal.LATE)
-        actions = [settled, *self._ask_refused(ask, Refusal.PASSING, now)]
+        settled = self._end_ask(ask, Outcome.NO_ANSWER, now)
+        actions = [settled, *self._ask_refused(ask, Outcome.NO_ANSWER, now)]
         return actions if ask.abandoned else [*actions, Abandon(ask.ask_id, ask.card.source)]
 
     # What becomes of an ask.
@@ -341,7 +340,7 @@ class Router:
         right = [suspect for suspect, its_cw in flight.suspects.items() if its_cw == cw]
         for suspect in flight.suspects:
             if suspect not in right:
-                self._chooser.pauses.start(suspect, flight.service, Refusal.PASSING, now)
+                self._chooser.pauses.start(suspect, flight.service, Outcome.REPEATED, now)
         flight.suspects.clear()
         return right
 
@@ -364,9 +363,9 @@ class Router:
         flight.suspects[card] = cw
         return self._serve_all(flight, now)
 
-    def _ask_refused(self, ask: PendingAsk, refusal: Refusal, now: float) -> list[Action]:
-        self._chooser.pauses.start(ask.card, ask.flight.service, refusal, now)
-        return self._move_on(ask, refusal, now)
+    def _ask_refused(self, ask: PendingAsk, outcome: Outcome, now: float) -> list[Action]:
+        self._chooser.pauses.start(ask.card, ask.flight.service, outcome, now)
+        return self._move_on(ask, refusal_of(outcome), now)
 
     def _move_on(self, ask: PendingAsk, refusal: Refusal, now: float) -> list[Action]:
         """An ask ended without a CW: others are asked, or those who waited are refused."""

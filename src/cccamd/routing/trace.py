@@ -7,25 +7,18 @@ from typing import NamedTuple
 from cccamd.cards import Card
 from cccamd.ids import format_caid, format_share_id
 from cccamd.routing.ranking import Ranked
-from cccamd.values import Fingerprint, Request
+from cccamd.values import Fingerprint, Outcome, Request
 
 
 class Event(Enum):
-    """What happened with a card."""
+    """What happened with a card before it came to an `Outcome`."""
 
     ASKED = "is asked"
     ASKED_ALSO = "is asked as well, because the one before is late"
     OVERDUE = "is later than usual"
-    ANSWERED = "gave the CW"
-    REPEATED = "gave the CW of the period before: not believed yet"
-    WRONG_CW = "gave a CW that is all zero or has wrong checksums"
-    NOT_DECODED = "cannot decode the service"
-    PASSING = "refused for now"
-    NOT_SENT = "was not asked: its link could not send"
-    LOST = "its source was lost"
-    TIMED_OUT = "never answered"
-    RESTING = "refused the service lately and is left alone"
-    IGNORED = "is switched off for this by an I-line of CCcam.prio"
+
+
+ASKED = frozenset({Event.ASKED, Event.ASKED_ALSO})
 
 
 class Result(Enum):
@@ -35,16 +28,26 @@ class Result(Enum):
     CACHED = "the CW was known already"
     NO_CARD = "no card fits"
     OUT_OF_HOURS = "it was outside the hours of the account's F-line"
-    RESTING = "all cards that fit refused the service lately and are left alone"
+    RESTING = "all cards that fit are left alone for a moment, after what they did last"
+    IGNORED = "all cards that fit are switched off for this by I-lines of CCcam.prio"
     REFUSED = "all cards that fit were asked and gave no CW"
     DEADLINE = "no card answered in time"
+
+
+_WITHOUT_CARDS = {
+    Result.NO_CARD: Outcome.NO_CARD,
+    Result.OUT_OF_HOURS: Outcome.OUT_OF_HOURS,
+}
+_NOT_ASKED = frozenset(
+    {Outcome.NOT_SENT, Outcome.RESTING, Outcome.SILENT, Outcome.IGNORED},
+)
 
 
 class CardStep(NamedTuple):
     """Something that happened with a card."""
 
     at: float
-    event: Event
+    event: Event | Outcome
     card: Card
 
 
@@ -55,7 +58,7 @@ class Choice(NamedTuple):
     ranked: tuple[Ranked, ...]
 
 
-Log = list[tuple[float, Event, Card] | tuple[float, list[Ranked]]]
+Log = list[tuple[float, Event | Outcome, Card] | tuple[float, list[Ranked]]]
 """The steps of an ECM as bare tuples: cheap to write, for what is seldom read."""
 
 
@@ -65,6 +68,7 @@ class Trace:
     __slots__ = (
         "_length",
         "_log",
+        "_members",
         "asked_at",
         "ended_at",
         "fingerprint",
@@ -82,7 +86,9 @@ class Trace:
         result: Result,
         winner: Card | None,
         log: Log,
+        members: frozenset[Card] | None = None,
     ) -> None:
+        """`members`: the cards that fit; None: nobody was to be asked."""
         self.request = request[:4]
         self.fingerprint = fingerprint
         self.asked_at = asked_at
@@ -93,17 +99,59 @@ class Trace:
         # up to here it is this request's. Nothing is copied until somebody reads.
         self._log = log
         self._length = len(log)
+        self._members = members
 
     @property
     def steps(self) -> tuple[CardStep | Choice, ...]:
         """What happened to this ECM until the request ended, in order.
 
-        Some of it may be older than the request: many clients want the same ECM.
+        Some of it may be older than the request: many clients want the same ECM. But what
+        concerns only cards that are not for this client is left out.
         """
-        return tuple(
-            CardStep(*entry) if len(entry) == 3 else Choice(entry[0], tuple(entry[1]))
-            for entry in self._log[: self._length]
-        )
+        return tuple(self._steps())
+
+    def _steps(self) -> Iterator[CardStep | Choice]:
+        members = self._members
+        for entry in self._log[: self._length]:
+            if len(entry) == 3:
+                if members is None or entry[2] in members:
+                    yield CardStep(*entry)
+                continue
+            at, ranked = entry
+            ours = [each for each in ranked if members is None or each.card in members]
+            if ours:
+                yield Choice(at, tuple(ours))
+
+    def outcomes(self) -> list[tuple[Card, Outcome]]:
+        """What came of each card that fits, in order; one that is still being asked is late.
+
+        A card that rests stands there twice: with what it rests for, and with that it rests.
+        """
+        ends: list[tuple[Card, Outcome]] = []
+        open_asks: dict[Card, None] = {}
+        for step in self._steps():
+            if isinstance(step, Choice):
+                continue
+            if isinstance(step.event, Outcome):
+                open_asks.pop(step.card, None)
+                ends.append((step.card, step.event))
+            elif step.event in ASKED:
+                open_asks[step.card] = None
+        return ends + [(card, Outcome.NO_ANSWER) for card in open_asks]
+
+    @property
+    def outcome(self) -> Outcome:
+        """What was the matter, in one word: of the card that was asked last, if any was."""
+        if self.winner is not None:
+            return Outcome.ANSWERED
+        if self.result in _WITHOUT_CARDS:
+            return _WITHOUT_CARDS[self.result]
+        ends = [outcome for _, outcome in self.outcomes()]
+        asked = [outcome for outcome in ends if outcome not in _NOT_ASKED]
+        resting = Outcome.RESTING if Outcome.RESTING in ends else None
+        if self.result is Result.RESTING and resting:
+            return resting
+        return (asked or ends or [Outcome.NO_CARD])[-1]
 
     def __str__(self) -> str:
         if self.winner is None:

@@ -9,7 +9,7 @@ The path of an ECM: `Session` -> `Exchange.request` -> `Router` (decides) -> a `
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar, Protocol, assert_never
+from typing import ClassVar, Final, Protocol, assert_never
 
 from cccamd.cards import Card, SourceId, View
 from cccamd.facts import EcmResult
@@ -34,7 +34,7 @@ from cccamd.routing import (
 )
 from cccamd.server.observers import Observers
 from cccamd.server.usage import SourceUsage
-from cccamd.values import ControlWords, Emm, Refusal, Request
+from cccamd.values import ControlWords, Emm, Outcome, Refusal, Request
 from cccamd.watch import SourceAnswered
 
 
@@ -72,13 +72,17 @@ class Source(ABC):
         """Pass an EMM to one of its cards; nobody waits for the result."""
 
 
-RESULTS: Mapping[Refusal, EcmResult] = {
-    Refusal.PASSING: EcmResult.NOK1,
-    Refusal.NOT_SENT: EcmResult.NOK1,
-    Refusal.LATE: EcmResult.NOK1,
-    Refusal.CANNOT_DECODE: EcmResult.NOK2,
-}
-"""How a refusal is counted and shown: by the names that people know from CCcam."""
+def result_of(answer: ControlWords | Refusal | Outcome) -> EcmResult:
+    """How an answer is counted and shown: by the names that people know from CCcam.
+
+    A wrong CW is none.
+    """
+    if answer is Outcome.ANSWERED or isinstance(answer, ControlWords):
+        return EcmResult.CW
+    return EcmResult.NOK2 if answer in _CANNOT else EcmResult.NOK1
+
+
+_CANNOT: Final = frozenset({Outcome.CANNOT_DECODE, Outcome.ZERO, Refusal.CANNOT_DECODE})
 
 
 class Exchange:
@@ -209,7 +213,7 @@ class Exchange:
             result = source.ask(ask)
         except Exception as error:
             self._on_failure(f"asking {source.name}", error)
-            result = Refusal.PASSING
+            result = Refusal.FAILED
         if result is None:
             return ()
         if isinstance(result, Refusal):
@@ -227,8 +231,9 @@ class Exchange:
         source, request = self._sources.get(settled.source), settled.request
         if source is None:
             return
-        answered = settled.refusal is None
-        result = EcmResult.CW if settled.refusal is None else RESULTS[settled.refusal]
+        outcome = settled.outcome
+        result = result_of(outcome)
+        answered = result is EcmResult.CW
         source.usage.finished(request, local=source.local, answered=answered)
         if weight := self._observers.weight(settled.ask_id):
             self._observers.tell(
@@ -239,6 +244,7 @@ class Exchange:
                     ident=request.ident,
                     sid=request.sid,
                     result=result,
+                    outcome=outcome,
                     seconds=settled.seconds,
                     weight=weight,
                 )

@@ -8,7 +8,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from cccamd.facts import Snapshot
+from cccamd.facts import Incident, Snapshot
 from cccamd.net import ListenError, TaskSet, open_sockets
 from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
 from cccamd.server.snapshot import named_notes, named_report, take_history
@@ -29,6 +29,7 @@ class PageSources:
     snapshot: Callable[[], Snapshot]
     explain: Callable[[Question], Explanation]
     watchers: Watchers
+    incidents: Callable[[], tuple[Incident, ...]]
     admits: Callable[[str], bool]
     program: str
     on_failure: Callable[[str, BaseException], None]
@@ -90,6 +91,7 @@ class InfoPages:
             history=lambda span: take_history(watchers.history, span, self._names.channels),
             happenings=lambda: named_notes(watchers.notes.recent(), self._names.channels),
             explain=sources.explain,
+            incidents=sources.incidents,
             freezes=lambda: named_report(watchers.freezes(), self._names.channels),
             metrics=watchers.metrics,
             channel_name=lambda caid, ident, sid: self._names.channels.name(caid, ident, sid),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import count
 
 from cccamd.cards import Card
-from cccamd.facts import EcmResult
+from cccamd.facts import SLOW_SECONDS, EcmResult
 from cccamd.routing import EmmVerdict, Result, Trace
-from cccamd.server.exchange import RESULTS
+from cccamd.server.exchange import result_of
 from cccamd.server.loglines import (
     DoorLog,
     describe_peer,
@@ -19,7 +19,7 @@ from cccamd.server.loglines import (
 from cccamd.server.observers import Observers
 from cccamd.server.usage import ClientUsage, Totals
 from cccamd.setup.cccamcfg import FLine
-from cccamd.values import ECM_TABLE_IDS, ControlWords, Emm, Fingerprint, Refusal, Request
+from cccamd.values import ECM_TABLE_IDS, ControlWords, Emm, Fingerprint, Outcome, Refusal, Request
 from cccamd.watch import (
     ClientLoggedIn,
     ClientLoggedOut,
@@ -130,13 +130,13 @@ class ClientRecord:
         self, request: Request, answer: ControlWords | Refusal, trace: Trace, *, seconds: float
     ) -> None:
         """A request was answered, so many seconds after it came."""
-        result = EcmResult.CW if isinstance(answer, ControlWords) else RESULTS[answer]
+        result = result_of(answer)
         source, local = self._winner(trace)
         self.usage.finished(request, result=result, source=source, local=local, seconds=seconds)
         level = logging.INFO if self._context.show_timing() else logging.DEBUG
         if self._logs(level):
             words = describe_request(request)
-            how = _describe_answer(trace, source)
+            how = _describe_answer(trace, source) if source else self._describe_refusal(trace)
             self._log(level, "%s: %s in %.1f ms, %s", words, result.value, 1000 * seconds, how)
         if weight := self._context.observers.weight(self._number):
             self._report(request, result, trace, seconds=seconds, weight=weight)
@@ -201,10 +201,19 @@ class ClientRecord:
         found = self._context.source_of(trace.winner) if trace.winner is not None else None
         return found or ("", None)
 
+    def _tried(self, trace: Trace) -> tuple[tuple[str, Outcome], ...]:
+        found = ((self._context.source_of(card), end) for card, end in trace.outcomes())
+        return tuple((source[0], end) for source, end in found if source is not None)
+
+    def _describe_refusal(self, trace: Trace) -> str:
+        ends = "; ".join(f"{source} {outcome.value}" for source, outcome in self._tried(trace))
+        return f"{trace.result.value}: {ends}" if ends else trace.result.value
+
     def _report(
         self, request: Request, result: EcmResult, trace: Trace, *, seconds: float, weight: int
     ) -> None:
         table_id = request.section[0]
+        worth_telling = trace.winner is None or seconds >= SLOW_SECONDS
         observers = self._context.observers
         self._context.note_trace(self.user, observers.now(), trace)
         observers.tell(
@@ -220,12 +229,12 @@ class ClientRecord:
                 seconds=seconds,
                 source=self.usage.last_source,
                 cached=trace.result is Result.CACHED,
+                outcome=trace.outcome,
+                tried=self._tried(trace) if worth_telling else (),
                 weight=weight,
             )
         )
 
 
 def _describe_answer(trace: Trace, source: str) -> str:
-    if not source:
-        return trace.result.value
     return f"from {source}, known already" if trace.result is Result.CACHED else f"from {source}"

@@ -5,12 +5,13 @@ import logging
 import os
 import resource
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
 from cccamd import PROGRAM
-from cccamd.cards import CardTable
-from cccamd.facts import Snapshot
+from cccamd.cards import CardTable, SourceId
+from cccamd.facts import Incident, Snapshot, SourceStatus
 from cccamd.ids import format_node_id
 from cccamd.machine import RESERVED_FILES
 from cccamd.net import Admission, AdmissionLimits, Listener, TaskSet
@@ -22,7 +23,8 @@ from cccamd.server.loglines import CloneWatch, DoorLog, FailureLog
 from cccamd.server.observers import Observer, Observers
 from cccamd.server.record import RecordContext
 from cccamd.server.session import ClientPort, Session, SessionContext
-from cccamd.server.snapshot import take_snapshot
+from cccamd.server.snapshot import describe_sources, take_snapshot
+from cccamd.server.symptoms import Lookout, Surroundings
 from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.server.usage import Totals
 from cccamd.server.watching import Watchers
@@ -91,6 +93,10 @@ class Server:
         )
         self._listener = self._make_listener()
         self._open_at: tuple[tuple[str, ...], int] | None = None
+        around = Surroundings(
+            context=self._context, sources=self._sources, setup=lambda: self._setup
+        )
+        self._lookout = Lookout(around, self._observers)
         self._pages = self._make_pages()
 
     @property
@@ -102,6 +108,10 @@ class Server:
         """Tell somebody everything that happens from now on."""
         self._observers.add(observer)
 
+    def incidents(self) -> tuple[Incident, ...]:
+        """What is wrong, by how many suffer; then what was wrong, the newest first."""
+        return self._lookout.incidents()
+
     def snapshot(self) -> Snapshot:
         """What may be seen of this server now."""
         return take_snapshot(
@@ -112,7 +122,7 @@ class Server:
             table=self._table,
             upstreams=self._upstreams,
             local_cards=self._cards,
-            usual=lambda source: self._router.usual(source, self._loop.time()),
+            usual=self._usual,
             names=self._setup.companions.channels,
         )
 
@@ -133,18 +143,22 @@ class Server:
             self._journal.start()
         self._tasks.start("sums of lines not written", self._sum_up())
         self._tasks.start("watchers", self._watchers.run(self._context.sessions.values))
+        self._tasks.start("incidents", self._lookout.run())
         await self._cards.apply(self._setup.toml.cards)
         await self._upstreams.apply(self._setup.upstreams)
         await self._apply_pages()
         self._log_summary()
 
     async def stop(self) -> None:
-        """Close the door, say goodbye to clients, log out of upstreams, close the cards."""
+        """Close the pages and the door, say goodbye to clients, log out, close the cards.
+
+        The pages go first: what is being taken down is not the state of anything.
+        """
+        await self._pages.close()
         await self._listener.close()
         self._listener.dismiss(CloseReason.SHUTDOWN)
         await self._upstreams.apply(())
         await self._cards.apply(())
-        await self._pages.close()
         await self._tasks.cancel()
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
@@ -251,6 +265,7 @@ class Server:
             snapshot=self.snapshot,
             explain=self.explain,
             watchers=self._watchers,
+            incidents=self.incidents,
             admits=self._setup.toml.network.allowed.admits,
             program=PROGRAM,
             on_failure=self._failures.report,
@@ -277,6 +292,12 @@ class Server:
             clients={client.account: client for client in snapshot.clients},
             recent=self._watchers.recent,
         )
+
+    def _sources(self) -> Iterable[SourceStatus]:
+        return describe_sources(self._table, self._upstreams, self._cards, self._usual).values()
+
+    def _usual(self, source: SourceId) -> float | None:
+        return self._router.usual(source, self._loop.time())
 
     def _start_upstream(self, upstream: Upstream) -> UpstreamSource:
         return UpstreamSource(

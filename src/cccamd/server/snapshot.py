@@ -46,14 +46,7 @@ def take_snapshot(
 ) -> Snapshot:
     """Look at everything once. `usual` tells the usual answer time of a source."""
     sessions = [session for session in context.sessions.values() if session.peer is not None]
-    sources = {
-        source_id: _local(source, table.cards_of(source_id), usual(source_id))
-        for source_id, source in local_cards.sources()
-    }
-    for source_id, source in upstreams.sources():
-        rejected = len(table.rejected_of(source_id))
-        cards = table.cards_of(source_id)
-        sources[source_id] = _upstream(source, cards, rejected, usual(source_id))
+    sources = describe_sources(table, upstreams, local_cards, usual)
     return Snapshot(
         at=time.time(),
         started_at=started_at,
@@ -71,6 +64,24 @@ def take_snapshot(
         pending_logins=context.admission.pending,
         peak_pending=context.records.totals.peak_pending,
     )
+
+
+def describe_sources(
+    table: CardTable,
+    upstreams: Upstreams,
+    local_cards: LocalCards,
+    usual: Callable[[SourceId], float | None],
+) -> dict[SourceId, SourceStatus]:
+    """Say of each source how it does."""
+    sources = {
+        source_id: _local(source, table.cards_of(source_id), usual(source_id))
+        for source_id, source in local_cards.sources()
+    }
+    for source_id, source in upstreams.sources():
+        rejected = len(table.rejected_of(source_id))
+        cards = table.cards_of(source_id)
+        sources[source_id] = _upstream(source, cards, rejected, usual(source_id))
+    return sources
 
 
 def named(channel: S, names: ChannelNames) -> S:

@@ -149,7 +149,7 @@ class UpstreamSource(Source):
             self.link.ask(ask.ask_id, ask.request)
         except (ConnectionError, ValueError) as error:
             log.debug("%s: cannot be asked: %s", self.label, error)
-            return Refusal.PASSING
+            return Refusal.NOT_SENT
         return None
 
     def forget(self, ask_id: AskId) -> bool:

@@ -52,6 +52,8 @@ class ClientUsage:
     service: ServiceId | None = None
     last_result: EcmResult | None = None
     last_source: str = ""
+    served_by: str = ""
+    """The source that gave it a CW last; a refusal since does not change that."""
     last_seconds: float | None = None
     shares: ShareCounts = field(default_factory=ShareCounts)
 
@@ -76,6 +78,8 @@ class ClientUsage:
         answered = result is EcmResult.CW
         self.ecms_answered += answered
         self.last_result, self.last_source, self.last_seconds = result, source, seconds
+        if source:
+            self.served_by = source
         self.shares.add(request, local=local, answered=answered)
 
 

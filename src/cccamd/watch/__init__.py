@@ -29,6 +29,7 @@ from cccamd.watch.happenings import (
     SourceUp,
 )
 from cccamd.watch.history import History
+from cccamd.watch.incidents import IncidentBegan, IncidentEnded, Incidents, Symptom
 from cccamd.watch.notes import Notes
 from cccamd.watch.throttle import ROUND as SAMPLING_ROUND
 from cccamd.watch.throttle import Sampler, Throttle
@@ -47,6 +48,9 @@ __all__ = [
     "Freezes",
     "Happening",
     "History",
+    "IncidentBegan",
+    "IncidentEnded",
+    "Incidents",
     "Judgement",
     "Judges",
     "LoginFailed",
@@ -62,5 +66,6 @@ __all__ = [
     "SourceAnswered",
     "SourceDown",
     "SourceUp",
+    "Symptom",
     "Throttle",
 ]

@@ -6,8 +6,8 @@ from typing import Final
 
 from cccamd.facts import SLOW_SECONDS, EcmResult
 from cccamd.ids import format_service
-from cccamd.watch.happenings import Happening, SourceAnswered, SourceDown, SourceUp
 from cccamd.watch.cases import SeenAnswer, Service
+from cccamd.watch.happenings import Happening, SourceAnswered, SourceDown, SourceUp
 
 TROUBLES_KEPT: Final = 512
 ANSWERS_KEPT: Final = 8

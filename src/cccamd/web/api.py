@@ -25,6 +25,7 @@ from cccamd.facts import (
     FreezeReport,
     HistoryReport,
     IdentFact,
+    Incident,
     Note,
     SidFact,
     Snapshot,
@@ -41,6 +42,7 @@ from cccamd.why import Explanation, Question
 T = TypeVar("T")
 
 NOTES_IN_STATUS: Final = 30
+INCIDENTS_IN_STATUS: Final = 50
 _JSON: Final = "application/json"
 _ABOUT: Final = (
     "A running cccamd server, read only. Ids are hex texts; times are seconds, and names that end"
@@ -77,6 +79,13 @@ class Happened(Fact):
     """What happened lately, the newest first."""
 
     notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentList(Fact):
+    """What is wrong, by how many suffer; then what was wrong, the newest first."""
+
+    incidents: tuple[Incident, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +169,7 @@ async def status(context: Context, _: Asked) -> Response:
     """All but the single cards."""
     snapshot, channels = context.snapshot(), context.freezes().channels
     notes = tuple(islice(context.happenings(), NOTES_IN_STATUS))
+    found = tuple(context.incidents())[:INCIDENTS_IN_STATUS]
 
     def make() -> Status:
         return Status(
@@ -169,6 +179,7 @@ async def status(context: Context, _: Asked) -> Response:
             systems=_systems(snapshot),
             notes=notes,
             channels=channels,
+            incidents=found,
         )
 
     return await _write(Status, make)
@@ -221,6 +232,13 @@ async def freezes(context: Context, _: Asked) -> Response:
     return await _write(FreezeReport, lambda: report)
 
 
+@router.get("/api/incidents", response_model=IncidentList, summary="What is wrong, and what was")
+async def incidents(context: Context, _: Asked) -> Response:
+    """Open ones first, by how many suffer; then those that are over, the newest first."""
+    found = tuple(context.incidents())
+    return await _write(IncidentList, lambda: IncidentList(found))
+
+
 @router.get(
     "/api/explain",
     response_model=Explanation,
@@ -255,7 +273,7 @@ async def ready(context: Context, _: Asked) -> Response:
 @router.get("/metrics", include_in_schema=False)
 async def metrics(context: Context, request: Request) -> Response:
     """What Prometheus reads."""
-    collected = context.metrics.collect(context.snapshot(), context.freezes())
+    collected = context.metrics.collect(context.snapshot(), context.freezes(), context.incidents())
     accept = request.headers.get("accept", "")
     text, content_type = await run_in_threadpool(metrics_text, collected, accept)
     return Response(text, headers={"content-type": content_type})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from cccamd.facts import FreezeReport, HistoryReport, Note, ServiceId, Snapshot, Span
+from cccamd.facts import FreezeReport, HistoryReport, Incident, Note, ServiceId, Snapshot, Span
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_sid
 from cccamd.setup.cccamcfg import InfoPort
 from cccamd.watch.metrics import Metrics
@@ -23,6 +23,8 @@ class WebContext:
     """What happened lately, the newest first."""
     explain: Callable[[Question], Explanation]
     freezes: Callable[[], FreezeReport]
+    incidents: Callable[[], Sequence[Incident]]
+    """What is wrong, by how many suffer; then what was wrong, the newest first."""
     metrics: Metrics
     channel_name: Callable[[Caid, Ident, Sid], str | None]
     """From CCcam.channelinfo."""

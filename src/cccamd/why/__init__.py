@@ -17,10 +17,11 @@ from cccamd.why.diagnosis import Check, Diagnosis, Grade, worst
 from cccamd.why.evidence import Evidence, Question, Recent, evidence_of_files
 from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
-from cccamd.why.finding import Finding, Setting, Weight
+from cccamd.why.finding import Finding, Setting, Weight, ago
 from cccamd.why.installation import Access, Installation
 from cccamd.why.links import Trial, is_seed
 from cccamd.why.ports import PortSeen, WantedPort, wanted_ports
+from cccamd.why.symptoms import Receiver, Scene, find_symptoms
 from cccamd.why.verdict import judge_freeze, judge_receiver
 
 __all__ = [
@@ -37,17 +38,21 @@ __all__ = [
     "Installation",
     "PortSeen",
     "Question",
+    "Receiver",
     "Recent",
     "RunningServer",
+    "Scene",
     "Setting",
     "StoryStep",
     "Trial",
     "WantedPort",
     "Weight",
+    "ago",
     "as_json",
     "evidence_of_files",
     "examine",
     "explain",
+    "find_symptoms",
     "is_seed",
     "judge_freeze",
     "judge_receiver",

@@ -175,12 +175,13 @@ def judge_round_trip(name: str, samples: Sequence[float]) -> Diagnosis:
 
 def judge_answer_times(sources: Iterable[SourceStatus]) -> list[Diagnosis]:
     """One diagnosis for each source that was asked; one for all when none was."""
-    found = [_judge_answers(source) for source in sources if source.asked]
+    found = [judge_answers(source) for source in sources if source.asked]
     nothing = "no source was asked for anything yet"
     return found or [diagnose(Check.ANSWER_TIMES, Grade.NOT_CHECKED, "not-asked", nothing)]
 
 
-def _judge_answers(source: SourceStatus) -> Diagnosis:
+def judge_answers(source: SourceStatus) -> Diagnosis:
+    """Judge how fast and how often a source answers."""
     times = partial(diagnose, Check.ANSWER_TIMES, subject=source.name)
     asked, answered, usual = source.asked, source.answered, source.usual_seconds
     counts = f"{answered:,} of {count(asked, 'request')} answered"

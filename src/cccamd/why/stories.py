@@ -6,12 +6,13 @@ from typing import Final
 from cccamd.cards import Card
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_service
 from cccamd.routing import CardStep, Choice, Event, Rank, Ranked, Result, Trace
+from cccamd.values import Outcome
 from cccamd.why.answer import EcmStory, StoryCard, StoryStep
 from cccamd.why.evidence import Evidence, Question, TracedEcm
 
 STORIES_LIMIT: Final = 8
 _ASKED: Final = frozenset({Event.ASKED, Event.ASKED_ALSO})
-_TROUBLES: Final = frozenset(Event) - _ASKED - {Event.ANSWERED}
+_NO_TROUBLES: Final = _ASKED | {Outcome.ANSWERED}
 
 
 def explain_ecms(question: Question, evidence: Evidence) -> Iterator[EcmStory]:
@@ -97,7 +98,7 @@ class _Narrator:
         """Tell what became of those that were asked, or looked at, before the winner."""
         asked_at = next((step.at for step in self._steps if step.card is winner), 0.0)
         for step in self._steps:
-            if step.card is not winner and step.at <= asked_at and step.event in _TROUBLES:
+            if step.card is not winner and step.at <= asked_at and step.event not in _NO_TROUBLES:
                 yield f"{self._name(step.card)} {step.event.value}"
 
     def _compare(self, first: Ranked, second: Ranked) -> str:
@@ -115,15 +116,20 @@ class _Narrator:
                 return f"no card that fits gave a CW{self._sum_up()}"
 
     def _sum_up(self) -> str:
-        last = {step.card: step.event for step in self._steps}
-        parts = [f"{self._name(card)} {_ending(event)}" for card, event in last.items()]
+        told: dict[Card, str] = {}
+        for step in self._steps:
+            text = _ending(step.event)
+            if step.event is Outcome.RESTING and step.card in told:
+                text = f"{told[step.card]} and {text}"
+            told[step.card] = text
+        parts = [f"{self._name(card)} {text}" for card, text in told.items()]
         return f": {'; '.join(parts)}" if parts else ""
 
     def _name(self, card: Card) -> str:
         return self._evidence.source_name(card)
 
 
-def _ending(event: Event) -> str:
+def _ending(event: Event | Outcome) -> str:
     return "was asked and has not answered" if event in _ASKED else event.value
 
 

@@ -15,9 +15,11 @@ from prometheus_client.metrics_core import (
 from cccamd import facts
 from cccamd.facts import (
     ACTIVE_SECONDS,
+    Cause,
     ClientStatus,
     Fact,
     FreezeReport,
+    Incident,
     ServerStatus,
     Snapshot,
     SourceStatus,
@@ -140,6 +142,22 @@ def freeze_metrics(report: FreezeReport) -> Iterator[Metric]:
         "Time left when the last CW came, of the tightest channel; below 0 the picture froze.",
         label="account",
         values=margins,
+    )
+
+
+def incident_metrics(incidents: Iterable[Incident]) -> Iterator[Metric]:
+    """What is wrong now, and how many suffer; each cause has a number, if only 0."""
+    open_now, suffering = (dict.fromkeys((cause.value for cause in Cause), 0.0) for _ in range(2))
+    for incident in incidents:
+        if incident.ended_at is None:
+            open_now[incident.cause.value] += 1
+            suffering[incident.cause.value] += incident.suffering
+    yield gauges("cccamd_incidents_open", "What is wrong now.", label="cause", values=open_now)
+    yield gauges(
+        "cccamd_incident_sufferers",
+        "Accounts in trouble for what is wrong now.",
+        label="cause",
+        values=suffering,
     )
 
 

@@ -5,14 +5,14 @@ the limits after many reloads is counted as `other`.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from prometheus_client import ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
-from cccamd.facts import EcmResult, FreezeReport, Snapshot
+from cccamd.facts import Cause, EcmResult, FreezeReport, Incident, Snapshot
 from cccamd.watch import (
     ClientLoggedIn,
     ClientLoggedOut,
@@ -21,6 +21,7 @@ from cccamd.watch import (
     FreezeBegan,
     FreezeEnded,
     Happening,
+    IncidentBegan,
     LoginFailed,
     SourceAnswered,
     SourceDown,
@@ -32,6 +33,7 @@ from cccamd.watch.metrics.families import (
     counters_of_two,
     freeze_metrics,
     histograms,
+    incident_metrics,
     snapshot_metrics,
 )
 
@@ -56,6 +58,7 @@ class Metrics:
         self._emms = Counter({"passed": 0, "refused": 0})
         self._freezes: Counter[str] = Counter()
         self._frozen_seconds: defaultdict[str, float] = defaultdict(float)
+        self._incidents = Counter({cause.value: 0 for cause in Cause})
         self._accounts: set[str] = set()
         self._sources: set[str] = set()
         self._process = ProcessCollector(registry=None)
@@ -79,16 +82,21 @@ class Metrics:
                 self._freezes[_bounded(happening.account, self._accounts)] += 1
             case FreezeEnded():
                 self._count_frozen(happening)
+            case IncidentBegan():
+                self._incidents[happening.incident.cause.value] += 1
             case SourceDown():
                 self._source_losses[_bounded(happening.source, self._sources)] += 1
 
-    def collect(self, snapshot: Snapshot, freezes: FreezeReport) -> list[Metric]:
+    def collect(
+        self, snapshot: Snapshot, freezes: FreezeReport, incidents: Sequence[Incident] = ()
+    ) -> list[Metric]:
         """Make all metrics; they stay as they are whatever happens from now on."""
         return [
             *self._client_counters(),
             *self._source_counters(),
             *snapshot_metrics(snapshot),
             *freeze_metrics(freezes),
+            *incident_metrics(incidents),
             *self._process.collect(),
         ]
 
@@ -136,6 +144,13 @@ class Metrics:
             "How long pictures stood still.",
             label="account",
             values=self._frozen_seconds,
+        )
+
+        yield counters(
+            "cccamd_incidents",
+            "Incidents that began, or came back.",
+            label="cause",
+            values=self._incidents,
         )
 
     def _source_counters(self) -> Iterator[Metric]:

@@ -50,10 +50,20 @@ export function patch(old, fresh) {
 function patchAttributes(old, fresh) {
   for (const { name } of [...old.attributes]) {
     const isOpen = name === "open" && old.nodeName === "DETAILS";
-    if (!fresh.hasAttribute(name) && !isOpen) old.removeAttribute(name);
+    if (name !== "style" && !fresh.hasAttribute(name) && !isOpen) old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
-    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    if (name !== "style" && old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  if (old.hasAttribute("style") || fresh.hasAttribute("style")) patchStyle(old.style, fresh.style);
+}
+
+// Our content policy refuses a style that is set as an attribute; property by property it may be.
+function patchStyle(old, fresh) {
+  for (const property of [...old]) if (!fresh.getPropertyValue(property)) old.removeProperty(property);
+  for (const property of fresh) {
+    const value = fresh.getPropertyValue(property);
+    if (old.getPropertyValue(property) !== value) old.setProperty(property, value);
   }
 }
 

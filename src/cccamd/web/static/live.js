@@ -1,58 +1,65 @@
 // Gets new values: server-sent events while they work, polling while they do not.
 
+const RETRY_EVERY = 2000;
 const POLL_EVERY = 3000;
-const PATIENCE = 15000; // without a word for so long, the stream counts as lost
+const STREAM_AGAIN = 15000; // where streams do not get through, another is tried so much later
+const PATIENCE = 15000; // without a word for so long, the connection counts as lost
 
 export function watch(parts, { onPart, onState }) {
+  let stream = null;
   let heardAt = Date.now();
-  let polling = null;
-
-  const take = (name, value) => {
-    heardAt = Date.now();
-    onPart(name, value);
-  };
-
-  const poll = async () => {
-    try {
-      const answer = await fetch("/live/view.json", { cache: "no-store" });
-      if (!answer.ok) throw new Error(answer.statusText);
-      const view = await answer.json();
-      for (const name of parts) take(name, view[name]);
-      onState("polling");
-    } catch {
-      onState("lost");
-    }
-  };
-
-  const startPolling = () => {
-    if (polling) return;
-    poll();
-    polling = setInterval(poll, POLL_EVERY);
-  };
-
-  const stopPolling = () => {
-    clearInterval(polling);
-    polling = null;
-  };
+  let failedAt = -Infinity; // when a stream ended that had said nothing
+  let next = null;
 
   const open = () => {
-    const stream = new EventSource("/live/events");
-    stream.addEventListener("open", () => {
-      stopPolling();
-      onState("live");
-    });
+    let hasSpoken = false;
+    const opened = (stream = new EventSource("/live/events"));
+    heardAt = Date.now();
     for (const name of parts) {
-      stream.addEventListener(name, (event) => take(name, JSON.parse(event.data)));
+      opened.addEventListener(name, (event) => {
+        if (opened !== stream) return;
+        hasSpoken = true;
+        heardAt = Date.now();
+        onPart(name, JSON.parse(event.data));
+        onState("live");
+      });
     }
-    stream.addEventListener("error", () => {
-      startPolling();
-      // The browser tries again by itself, unless it has given up for good.
-      if (stream.readyState === EventSource.CLOSED) setTimeout(open, PATIENCE);
+    opened.addEventListener("error", () => {
+      if (opened !== stream) return;
+      if (!hasSpoken) failedAt = Date.now();
+      close();
+      poll();
     });
+  };
+
+  const close = () => {
+    stream?.close();
+    stream = null;
+  };
+
+  // Asks once; when there is an answer, the stream may work again as well.
+  const poll = async () => {
+    clearTimeout(next);
+    let state = "lost";
+    try {
+      const answer = await fetch("/live/view.json", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+      if (!answer.ok) throw new Error(answer.statusText);
+      const view = await answer.json();
+      for (const name of parts) onPart(name, view[name]);
+      state = Date.now() - failedAt < STREAM_AGAIN ? "polling" : "again";
+    } catch {
+      // The server is away: what is shown stays, and the next try comes soon.
+    }
+    if (state === "again") return open();
+    if (state === "lost") failedAt = -Infinity; // that says nothing about streams
+    onState(state);
+    next = setTimeout(poll, state === "lost" ? RETRY_EVERY : POLL_EVERY);
   };
 
   open();
   setInterval(() => {
-    if (Date.now() - heardAt > PATIENCE) startPolling();
-  }, POLL_EVERY);
+    if (!stream || Date.now() - heardAt < PATIENCE) return;
+    close();
+    poll();
+  }, 1000);
 }

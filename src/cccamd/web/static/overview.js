@@ -2,6 +2,7 @@
 
 import { cards } from "./cards.js";
 import { clients } from "./clients.js";
+import { isAway, showAway, showHere } from "./connection.js";
 import { h, patchChildren } from "./dom.js";
 import { clock, count_on, counting, setClock } from "./format.js";
 import { attention, glance } from "./glance.js";
@@ -94,8 +95,11 @@ function showFacts(server) {
     h("span", { class: "mono" }, server.node_id),
   ]);
   state.title = `last look at ${clock(server.at)}`;
+}
+
+function showTitle() {
   const troubles = view.attention?.items.length ?? 0;
-  document.title = troubles ? `(${troubles}) cccamd` : "cccamd";
+  document.title = isAway() ? "(?) cccamd" : troubles ? `(${troubles}) cccamd` : "cccamd";
 }
 
 // Which boxes are drawn from which parts.
@@ -127,11 +131,16 @@ watch(PARTS, {
     if (view.server) showFacts(view.server);
     if (name === "network") network.show(value);
     draw(name);
+    showTitle();
   },
   onState(name) {
+    if (name === "lost") showAway(view.server?.at ?? 0);
+    else showHere();
+    showTitle();
     const [tone, text] = STATES[name];
     state.className = `chip ${tone}`;
     if (state.textContent !== text) state.textContent = text;
   },
 });
-setInterval(count_on, 1000);
+// What is not known any more does not go on counting.
+setInterval(() => isAway() || count_on(), 1000);

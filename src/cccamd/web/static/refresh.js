@@ -1,17 +1,24 @@
 // Keeps a page that the server has drawn up to date.
 
+import { showAway, showHere } from "./connection.js";
 import { patch } from "./dom.js";
 
 const EVERY = 2000;
+const PATIENCE = 10000; // for one answer
+let asOf = Date.now() / 1000;
 
 async function refresh() {
   try {
-    const answer = await fetch(location.href, { cache: "no-store" });
+    const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    if (!answer.ok) throw new Error(answer.statusText);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (answer.ok) patch(document.querySelector("main"), document.adoptNode(fresh.querySelector("main")));
+    patch(document.querySelector("main"), document.adoptNode(fresh.querySelector("main")));
+    asOf = Date.parse(answer.headers.get("date")) / 1000;
+    showHere();
   } catch {
-    // The server is away: what is shown stays, and the next try comes soon.
+    showAway(asOf);
   }
+  setTimeout(refresh, EVERY);
 }
 
-setInterval(refresh, EVERY);
+setTimeout(refresh, EVERY);

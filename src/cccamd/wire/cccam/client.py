@@ -280,8 +280,11 @@ class ClientProtocol(Endpoint[ClientEvent]):
         self._send_waiting()
 
     def _on_nok2(self, payload: bytes, flag: int) -> None:
-        # The sleep message is one, too; section 5: "not found", keep the connection.
         self._on_refusal(Refusal.CANNOT_DECODE, flag)
+
+    def _on_sleep(self, payload: bytes, flag: int) -> None:
+        """Not "cannot decode": the server only wants rest from us; section 5."""
+        self._on_refusal(Refusal.ASLEEP, flag)
 
     def _on_refusal(self, refusal: Refusal, flag: int) -> None:
         question = self._take_answered(flag)
@@ -411,7 +414,7 @@ _RULES: Mapping[int, Rule[ClientProtocol]] = {
     Command.CLIENT_CHECK_0E: Rule(ClientProtocol._on_check_0e, State.INTRODUCTION),
     Command.ECM: Rule(ClientProtocol._on_cw),
     Command.EMM: Rule(ClientProtocol._on_emm_acknowledged),
-    Command.SLEEP: Rule(ClientProtocol._on_nok2),
+    Command.SLEEP: Rule(ClientProtocol._on_sleep),
     Command.NOK1: Rule(ClientProtocol._on_nok1),
     Command.NOK2: Rule(ClientProtocol._on_nok2),
 }

@@ -28,6 +28,8 @@ NOK_COMMANDS = {
     Refusal.PASSING: Command.NOK1,
     Refusal.NOT_SENT: Command.NOK1,
     Refusal.LATE: Command.NOK1,
+    Refusal.ASLEEP: Command.NOK1,
+    Refusal.FAILED: Command.NOK1,
 }
 """How a refusal is said: 0xFF means "this card never", 0xFE "ask again" (13.8)."""
 

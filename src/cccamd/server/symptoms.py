@@ -1,0 +1,117 @@
+"""Looks every second or two for what is wrong, and keeps the list of incidents true.
+
+It only reads what others know: the judges are in `cccamd.why`, the list in `cccamd.watch`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from cccamd.facts import EcmResult, Incident, SourceStatus
+from cccamd.server.observers import Observers
+from cccamd.server.session import Session, SessionContext
+from cccamd.setup.setup import Setup
+from cccamd.watch import Happening, IncidentBegan, IncidentEnded, Incidents, Throttle
+from cccamd.why import Receiver, Scene, ago, find_symptoms
+
+log = logging.getLogger("cccamd.incident")
+
+LOOK_INTERVAL: Final = 2.0
+"""Seconds."""
+CLIENTS_AT_ONCE: Final = 200
+"""So many are looked at before ECMs have their turn."""
+LATELY: Final = 30.0
+"""Seconds for which a refused request says how a receiver fares: two or three crypto periods."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is looked at."""
+
+    context: SessionContext
+    sources: Callable[[], Iterable[SourceStatus]]
+    setup: Callable[[], Setup]
+
+
+class Lookout:
+    """Looks, keeps incidents, and tells what is news: to the log, and to all that watch."""
+
+    def __init__(self, around: Surroundings, observers: Observers) -> None:
+        self._around = around
+        self._observers = observers
+        self._incidents = Incidents()
+        self._throttle = Throttle(others="incidents of many other kinds")
+
+    def incidents(self) -> tuple[Incident, ...]:
+        """What is wrong, by how many suffer; then what was wrong, the newest first."""
+        return self._incidents.report()
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_INTERVAL)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once."""
+        scene = await self._scene()
+        for happening in self._incidents.update(find_symptoms(scene), scene.at):
+            self._observers.tell(happening)
+            self._log(happening)
+        for kind, count in self._throttle.ended(scene.at):
+            log.warning("%s: %d more within a minute", kind, count)
+
+    async def _scene(self) -> Scene:
+        around = self._around
+        receivers = await self._receivers()
+        return Scene(
+            at=self._observers.now(),
+            config=around.setup().config,
+            sources=tuple(around.sources()),
+            receivers=receivers,
+        )
+
+    async def _receivers(self) -> tuple[Receiver, ...]:
+        """Those that may be in trouble."""
+        found: list[Receiver] = []
+        for number, session in enumerate(list(self._around.context.sessions.values()), 1):
+            receiver = _receiver(session, self._observers.now())
+            if receiver is not None:
+                found.append(receiver)
+            if not number % CLIENTS_AT_ONCE:
+                await asyncio.sleep(0)
+        return tuple(found)
+
+    def _log(self, happening: Happening) -> None:
+        match happening:
+            case IncidentBegan(incident=incident):
+                if self._throttle.admits(incident.cause.value, happening.at):
+                    words = describe(incident)
+                    log.warning("%s", f"{words}; {incident.change}" if incident.change else words)
+            case IncidentEnded(incident=incident):
+                if self._throttle.admits(incident.cause.value, happening.at):
+                    lasted = ago((incident.ended_at or happening.at) - incident.began_at)
+                    log.info("%s: over after %s", describe(incident), lasted)
+
+
+def describe(incident: Incident) -> str:
+    """An incident as one line: `a.example:12000 is down: ... (3 accounts suffer)`."""
+    whom = incident.suffering
+    suffer = f" ({whom} account{'s' if whom > 1 else ''} in trouble for it)" if whom else ""
+    return f"{incident.cause.value}: {incident.subject} {incident.text}{suffer}"
+
+
+def _receiver(session: Session, now: float) -> Receiver | None:
+    usage, cards = session.record.usage, len(session.told)
+    unserved = usage.last_result not in (None, EcmResult.CW) and 0 <= now - usage.heard_at < LATELY
+    if session.peer is None or session.ended or (cards and not unserved):
+        return None
+    return Receiver(
+        account=session.record.user,
+        connected_at=usage.connected_at,
+        cards=cards,
+        unserved=unserved,
+        served_by=usage.served_by,
+    )

@@ -1,0 +1,171 @@
+"""What is wrong, as one list: incidents are opened, kept up to date, and closed.
+
+Theory of operation. Somebody looks every second or two at all that may be wrong, and hands over
+the *symptoms*: everything that is wrong at this moment, each with its cause and its subject.
+Cause and subject make an incident what it is:
+
+    a symptom that is new       opens an incident: `IncidentBegan`
+    one that is still there     renews its words; who has ever suffered stays among the sufferers
+    one that is missing         for `GRACE` seconds is thought to be there; then it is over, and
+                                was over since it was seen last: `IncidentEnded`
+    one that comes back         within `RETURN` seconds of its end opens the same incident again
+                                (`times` grows): a link that flaps is one line, not a wall
+
+So the list says what is, whatever was missed before; nothing has to be told twice, and no event
+that got lost leaves an incident open for ever.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from cccamd.facts import Cause, Incident
+from cccamd.watch.happenings import Happening
+
+GRACE: Final = 8.0
+"""Seconds without its symptom after which an incident is over."""
+RETURN: Final = 180.0
+"""Seconds within which a symptom that comes back is the incident that it was."""
+OPEN_LIMIT: Final = 200
+"""More is no help to anybody: those that came first are kept."""
+PAST_LIMIT: Final = 200
+SUFFERERS_LIMIT: Final = 5000
+SUFFERERS_NAMED: Final = 50
+
+Key = tuple[Cause, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symptom:
+    """Something that is wrong at this moment. The words mean the same as in `Incident`."""
+
+    cause: Cause
+    subject: str
+    since: float
+    """Seconds since the epoch, as far as it is known."""
+    text: str
+    change: str = ""
+    sufferers: frozenset[str] = frozenset()
+    """Accounts."""
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentBegan(Happening):
+    """Something went wrong, or came back."""
+
+    incident: Incident
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentEnded(Happening):
+    """It is right again."""
+
+    incident: Incident
+
+
+@dataclass(slots=True)
+class _Open:
+    number: int
+    symptom: Symptom
+    began_at: float
+    seen_at: float
+    times: int = 1
+    ended_at: float | None = None
+    sufferers: set[str] = field(default_factory=set)
+
+    def renew(self, symptom: Symptom, now: float) -> None:
+        self.symptom, self.seen_at = symptom, now
+        if len(self.sufferers) < SUFFERERS_LIMIT:
+            self.sufferers |= symptom.sufferers
+
+    def incident(self) -> Incident:
+        """The incident as it is now: while it goes on those who suffer now, then all who did."""
+        symptom = self.symptom
+        sufferers = self.sufferers if self.ended_at is not None else symptom.sufferers
+        return Incident(
+            number=self.number,
+            cause=symptom.cause,
+            subject=symptom.subject,
+            text=symptom.text,
+            change=symptom.change,
+            began_at=self.began_at,
+            ended_at=self.ended_at,
+            times=self.times,
+            suffering=len(sufferers),
+            sufferers=tuple(sorted(sufferers, key=str.casefold)[:SUFFERERS_NAMED]),
+            evidence=symptom.evidence,
+        )
+
+
+class Incidents:
+    """All incidents of a server since it started; bounded."""
+
+    def __init__(self) -> None:
+        self._open: dict[Key, _Open] = {}
+        self._past: dict[Key, _Open] = {}
+        """By what they are about, the last one of each, the newest last."""
+        self._history: dict[int, Incident] = {}
+        """Those that are over, by number, the newest last."""
+        self._count = 0
+
+    def update(self, symptoms: Iterable[Symptom], now: float) -> list[Happening]:
+        """Take in all that is wrong at `now` (seconds since the epoch); tell what is news."""
+        found: list[Happening] = []
+        present: dict[Key, Symptom] = {}
+        for symptom in symptoms:
+            present.setdefault((symptom.cause, symptom.subject), symptom)
+        for key, symptom in present.items():
+            known = self._open.get(key)
+            if known is not None:
+                known.renew(symptom, now)
+            elif len(self._open) < OPEN_LIMIT:
+                found.append(self._begin(key, symptom, now))
+        return [*self._end_those_gone(present, now), *found]
+
+    def report(self) -> tuple[Incident, ...]:
+        """What is wrong now, by how many suffer; then what was wrong, the newest first."""
+        now_wrong = [known.incident() for known in self._open.values()]
+        now_wrong.sort(key=lambda incident: (-incident.suffering, incident.began_at))
+        return (*now_wrong, *reversed(self._history.values()))
+
+    def open_causes(self) -> Mapping[Cause, int]:
+        """How many incidents of each cause are open."""
+        counts = dict.fromkeys(Cause, 0)
+        for cause, _ in self._open:
+            counts[cause] += 1
+        return counts
+
+    def _begin(self, key: Key, symptom: Symptom, now: float) -> Happening:
+        past = self._past.pop(key, None)
+        if past is not None and now - past.seen_at <= RETURN:
+            incident, incident.ended_at = past, None
+            incident.times += 1
+            self._history.pop(incident.number, None)
+        else:
+            self._count += 1
+            # A wall clock that was set back must not make it end before it began.
+            incident = _Open(self._count, symptom, min(symptom.since, now), now)
+        incident.renew(symptom, now)
+        self._open[key] = incident
+        return IncidentBegan(at=now, incident=incident.incident())
+
+    def _end_those_gone(self, present: Mapping[Key, Symptom], now: float) -> list[Happening]:
+        found: list[Happening] = []
+        for key, known in list(self._open.items()):
+            if key in present or 0 <= now - known.seen_at < GRACE:
+                continue
+            del self._open[key]
+            known.ended_at = max(known.seen_at, known.began_at)
+            incident = known.incident()
+            self._remember(key, known, incident)
+            found.append(IncidentEnded(at=now, incident=incident))
+        return found
+
+    def _remember(self, key: Key, known: _Open, incident: Incident) -> None:
+        self._past[key] = known
+        self._history[known.number] = incident
+        if len(self._past) > PAST_LIMIT:
+            del self._past[next(iter(self._past))]
+        if len(self._history) > PAST_LIMIT:
+            del self._history[next(iter(self._history))]

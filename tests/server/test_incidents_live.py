@@ -1,0 +1,61 @@
+"""What a running server says is wrong, while it is wrong and afterwards."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from laboratory import HOST, Laboratory, ask, cards_of, free_port, running
+
+from cccamd.facts import Cause, Incident
+from cccamd.server import symptoms
+from cccamd.watch import incidents
+
+NO_CARDS = ""
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(symptoms, "LOOK_INTERVAL", 0.02)
+    monkeypatch.setattr(incidents, "GRACE", 0.1)
+
+
+async def shown(
+    lab: Laboratory, is_it: Callable[[Incident], bool], *, timeout: float = 5.0
+) -> Incident:
+    """Wait until an incident is shown."""
+    async with asyncio.timeout(timeout):
+        while not (found := [one for one in lab.server.incidents() if is_it(one)]):
+            await asyncio.sleep(0.01)
+    return found[0]
+
+
+async def test_a_source_that_goes_and_comes_back_is_one_incident_with_all_who_suffer() -> None:
+    port = free_port()
+    cfg = f"F: anna secret\nF: ben secret\nC: {HOST} {port} anna secret\n"
+    async with running(port=port) as far, running(cfg, NO_CARDS) as near, near.client() as client:
+        assert await cards_of(client) == [0x7F00]
+        await ask(client, b"\x80" + bytes(20))
+        assert near.server.incidents() == ()
+        await far.server.stop()
+        down = await shown(near, lambda one: one.sufferers == ("anna",))
+        assert (down.cause, down.subject) == (Cause.SOURCE_DOWN, f"{HOST}:{port}")
+        assert down.ended_at is None
+        assert down.text.startswith("is down: ")
+        assert down.change
+        assert [one.cause for one in near.server.incidents()] == [Cause.SOURCE_DOWN]
+        async with running(port=port):
+            over = await shown(near, lambda one: one.ended_at is not None, timeout=15.0)
+        assert (over.cause, over.number) == (Cause.SOURCE_DOWN, down.number)
+        assert over.sufferers == ("anna",)
+
+
+async def test_accounts_that_see_no_card_are_one_incident(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cccamd.why.symptoms.SETTLING", 0.0)
+    cfg = "".join(f"F: u{number} secret 0 0 0\n" for number in (1, 2))
+    async with running() as far:
+        cfg += f"C: {HOST} {far.port} anna secret\n"
+        async with running(cfg, NO_CARDS) as near, near.client("u1"), near.client("u2"):
+            found = await shown(near, lambda one: one.suffering == 2)
+            assert found.cause is Cause.ACCOUNT_WITHOUT_CARDS
+            assert found.text == "2 accounts see no card: u1 and u2"
+            assert found.change == "run: cccamd explain u1"

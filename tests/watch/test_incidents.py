@@ -1,0 +1,130 @@
+"""The list of incidents: opened, kept up to date, closed, and opened again."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cccamd.facts import Cause, Incident
+from cccamd.watch import IncidentBegan, IncidentEnded, Incidents, Symptom
+from cccamd.watch.incidents import GRACE, OPEN_LIMIT, RETURN
+
+NOW = 1_800_000_000.0
+
+
+def a_symptom(cause: Cause = Cause.SOURCE_DOWN, subject: str = "a:1", **words: object) -> Symptom:
+    fields: dict[str, object] = {"since": NOW, "text": "is down"} | words
+    return Symptom(cause=cause, subject=subject, **fields)  # type: ignore[arg-type]
+
+
+def open_ones(book: Incidents) -> list[Incident]:
+    return [incident for incident in book.report() if incident.ended_at is None]
+
+
+def test_an_outage_of_fifteen_minutes_is_one_incident_from_its_first_second_to_its_last() -> None:
+    book, news = Incidents(), []
+    for second in range(0, 901, 2):
+        text = f"is down for the {second}th second"
+        news += book.update([a_symptom(text=text, sufferers=frozenset({"anna"}))], NOW + second)
+        if second in (0, 60, 300, 720, 900):
+            (incident,) = book.report()
+            assert (incident.began_at, incident.ended_at) == (NOW, None)
+            assert incident.text == text
+            assert (incident.suffering, incident.sufferers) == (1, ("anna",))
+    (began,) = news
+    assert isinstance(began, IncidentBegan)
+    (ended,) = book.update([], NOW + 900 + GRACE)
+    assert isinstance(ended, IncidentEnded)
+    assert (ended.incident.began_at, ended.incident.ended_at) == (NOW, NOW + 900)
+    assert book.report() == (ended.incident,)
+
+
+def test_one_look_that_missed_it_ends_nothing() -> None:
+    book = Incidents()
+    book.update([a_symptom()], NOW)
+    assert book.update([], NOW + GRACE - 1) == []
+    assert len(open_ones(book)) == 1
+    assert book.update([a_symptom()], NOW + GRACE + 1) == []
+
+
+def test_what_comes_back_soon_is_the_same_incident_and_later_another() -> None:
+    book = Incidents()
+    for flap in range(3):
+        at = NOW + flap * 60
+        assert [type(found) for found in book.update([a_symptom(since=at)], at)] == [IncidentBegan]
+        assert [type(found) for found in book.update([], at + 30)] == [IncidentEnded]
+    (incident,) = book.report()
+    assert (incident.number, incident.times, incident.began_at) == (1, 3, NOW)
+    book.update([a_symptom(since=NOW + 120 + RETURN + 1)], NOW + 120 + RETURN + 1)
+    assert [(one.number, one.times, one.ended_at) for one in book.report()] == [
+        (2, 1, None),
+        (1, 3, NOW + 120),
+    ]
+
+
+def test_those_by_whom_most_suffer_come_first_and_what_is_over_comes_last() -> None:
+    book = Incidents()
+    book.update([a_symptom(subject="over")], NOW - 100)
+    book.update([], NOW)
+    few, many = frozenset({"anna"}), frozenset({"anna", "ben"})
+    book.update(
+        [
+            a_symptom(subject="nobody", since=NOW - 9),
+            a_symptom(subject="few", sufferers=few),
+            a_symptom(Cause.CLONE, subject="many", sufferers=many),
+        ],
+        NOW,
+    )
+    assert [one.subject for one in book.report()] == ["many", "few", "nobody", "over"]
+    assert book.open_causes()[Cause.CLONE] == 1
+
+
+def test_who_suffered_at_any_time_is_told_when_it_is_over() -> None:
+    book = Incidents()
+    book.update([a_symptom(sufferers=frozenset({"ben"}))], NOW)
+    book.update([a_symptom(sufferers=frozenset({"Anna"}))], NOW + 2)
+    assert book.report()[0].sufferers == ("Anna",)
+    book.update([], NOW + 60)
+    assert book.report()[0].sufferers == ("Anna", "ben")
+
+
+@pytest.mark.parametrize("jump", [-86_400.0, 86_400.0])
+def test_a_clock_that_jumps_leaves_no_incident_that_ends_before_it_began(jump: float) -> None:
+    book = Incidents()
+    book.update([a_symptom()], NOW)
+    book.update([a_symptom(since=NOW)], NOW + jump)
+    book.update([], NOW + jump + 60)
+    (incident,) = book.report()
+    assert incident.ended_at is not None
+    assert incident.ended_at >= incident.began_at
+
+
+def test_five_thousand_troubles_open_as_many_incidents_as_anybody_reads() -> None:
+    book = Incidents()
+    book.update([a_symptom(subject=str(number)) for number in range(5000)], NOW)
+    assert len(open_ones(book)) == OPEN_LIMIT
+
+
+SUBJECTS = st.sets(st.sampled_from("abc"))
+
+
+@given(st.lists(st.tuples(SUBJECTS, st.floats(0.5, 400)), max_size=30))
+def test_what_is_shown_is_what_was_seen_last(looks: list[tuple[set[str], float]]) -> None:
+    """Open is what was seen within the grace; each began as often as it ended or is open."""
+    book, now = Incidents(), NOW
+    seen: dict[str, float] = {}
+    began: list[str] = []
+    ended: list[str] = []
+    for subjects, pause in looks:
+        now += pause
+        seen |= dict.fromkeys(subjects, now)
+        symptoms = [a_symptom(subject=subject, since=now) for subject in sorted(subjects)]
+        for found in book.update(symptoms, now):
+            if isinstance(found, IncidentBegan):
+                began.append(found.incident.subject)
+            elif isinstance(found, IncidentEnded):
+                ended.append(found.incident.subject)
+        expected = {subject for subject, at in seen.items() if now - at < GRACE}
+        assert {one.subject for one in open_ones(book)} == expected
+        assert sorted(began) == sorted([*ended, *expected])
+        numbers = [one.number for one in book.report()]
+        assert len(numbers) == len(set(numbers))
