@@ -5,7 +5,7 @@ It knows no configuration and no cards: everything is a plain argument.
 
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.client import Client, ConnectionLost
-from cccamd.net.connection import Connected, Connection, peer_address
+from cccamd.net.connection import Connected, Connection, Way, peer_address
 from cccamd.net.dial import comes_from
 from cccamd.net.failures import ConnectError, Step, explain_connect_error, explain_listen_error
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
@@ -32,6 +32,7 @@ __all__ = [
     "NoEntry",
     "Step",
     "TaskSet",
+    "Way",
     "comes_from",
     "explain_connect_error",
     "explain_listen_error",

@@ -73,7 +73,8 @@ class EcmFinished(Happening):
     """What each source did that has a card for this client, in order; told when there was no
     CW, or a slow one."""
     weight: int = 1
-    """How many such happenings this one stands for: under great load only some are told."""
+    """How many such happenings this one stands for: under great load only some are told. 0: it
+    counts for nothing, and is told because somebody is in trouble."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
