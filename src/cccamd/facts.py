@@ -183,6 +183,37 @@ class LinkState(Enum):
     """There is no server: only its files were looked at."""
 
 
+class Step(Enum):
+    """How far one gets at a server: what failed there and how, or `UP`; the value is for people.
+
+    Judges go by these words, never by the text that is shown beside them.
+    """
+
+    RESOLVE = "name not found"
+    NAME_SERVER = "no answer from a name server"
+    ROUTE = "no route"
+    ABSENT = "no machine at this address"
+    """In a network of our own: nobody there answers to that address."""
+    UNREACHABLE = "a router cannot reach it"
+    FORBIDDEN = "forbidden by a firewall"
+    REFUSED = "connection refused"
+    CONNECT_TIMEOUT = "no answer to the connection attempt"
+    CONNECT = "connection failed"
+    SEED = "no seed"
+    HUNG_UP = "hung up before the first byte"
+    NEWCAMD = "newcamd instead of CCcam"
+    STRANGER = "something else than CCcam"
+    LOGIN = "login refused"
+    INTRODUCTION = "no server data"
+    CLOSED = "closed by the server"
+    RESET = "connection reset"
+    GONE = "its machine does not answer any more"
+    NETWORK = "the network to it is down"
+    UNANSWERED = "an ECM was not answered"
+    ENDED = "ended by us"
+    UP = "logged in"
+
+
 class EcmResult(Enum):
     """How a request ended."""
 
@@ -253,6 +284,19 @@ class Tone(Enum):
     GOOD = "good"
     PLAIN = "plain"
     BAD = "bad"
+
+
+class ConfigProblemKind(Enum):
+    """What it means for the server that a place in its files is not as it should be."""
+
+    LEFT_OUT = "left out"
+    """A line, value, table or file is not used."""
+    NOT_DONE = "not done"
+    """It is used, but the system did not let us: a port is taken, a file cannot be written."""
+    WAITS = "waits for a restart"
+    """A setting was changed that a running server does not take over."""
+    DOUBTFUL = "doubtful"
+    """It is used, and probably not what was meant."""
 
 
 class Span(Enum):
@@ -352,7 +396,12 @@ class SourceStatus(Fact):
     up_at: float | None = None
     """Since when it can be asked; null: it cannot."""
     next_attempt_at: float | None = None
+    down_since: float | None = None
+    """Since when it cannot be asked; null: it can."""
     last_failure: str = ""
+    """Why the last login or attempt ended; empty: none has ended yet."""
+    failed_step: Annotated[Step | None, BlankIfNone(Step)] = None
+    """Of `last_failure`: how far it got and what failed."""
     address: str = ""
     version: str = ""
     build: str = ""
@@ -429,9 +478,69 @@ class ServerStatus(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigProblem(Fact):
+    """One place in the files that is not as it should be. No text holds a secret."""
+
+    kind: ConfigProblemKind
+    file: str
+    line: int | None
+    """null: the file as a whole, or a setting that no longer stands there."""
+    text: str
+    """A sentence; it does not name the place once more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigState(Fact):
+    """Whether the server runs with what its files say, and if not, why."""
+
+    read_at: Annotated[
+        float,
+        Metric(
+            "cccamd_config_last_reload_success_timestamp_seconds",
+            "When the files in use were read, seconds since 1970.",
+        ),
+    ] = 0.0
+    """When the files that are in use were read."""
+    tried_at: float = 0.0
+    """When the files were read last, taken or not."""
+    taken: Annotated[
+        bool,
+        Metric(
+            "cccamd_config_last_reload_successful",
+            "1: the files were taken when they were read last; 0: the old ones are in use.",
+        ),
+    ] = True
+    """The files were taken when they were read last; false: what was read before is in use."""
+    refusal: str = ""
+    """Why they were not taken, with the place; empty when they were."""
+    refused_since: float | None = None
+    """Since when files have been refused; null: they are taken."""
+    changes: tuple[str, ...] = ()
+    """What the last reload changed: names of accounts, C-lines, cards and settings. Empty before
+    the first."""
+    problems: tuple[ConfigProblem, ...] = ()
+    """What is wrong with the files in use, the gravest first; at most 100."""
+    left_out: Annotated[
+        int, Metric("cccamd_config_left_out", "Lines, values, tables and files not used.")
+    ] = 0
+    """How many lines, values, tables and files are not used."""
+    not_done: Annotated[
+        int, Metric("cccamd_config_not_done", "Settings that the system did not let us carry out.")
+    ] = 0
+    """How many settings could not be carried out."""
+    waiting: Annotated[
+        int, Metric("cccamd_config_waiting", "Changed settings that wait for a restart.")
+    ] = 0
+    """How many changed settings wait for a restart."""
+    doubtful: int = 0
+    """How many places are used, but are probably not what was meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot(ServerStatus):
     """A server at one moment, and all there is in it."""
 
+    config: ConfigState = field(default_factory=ConfigState)
     clients: tuple[ClientStatus, ...]
     sources: tuple[SourceStatus, ...]
     cards: tuple[CardStatus, ...]
@@ -650,6 +759,7 @@ class Status(Fact):
     """What goes on: all but the single cards."""
 
     server: ServerStatus
+    config: ConfigState = field(default_factory=ConfigState)
     clients: tuple[ClientStatus, ...]
     sources: tuple[SourceStatus, ...]
     systems: tuple[System, ...]

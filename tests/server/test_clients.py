@@ -21,7 +21,7 @@ from laboratory import (
     setup,
 )
 
-from cccamd.facts import Revision
+from cccamd.facts import ConfigProblemKind, Revision
 from cccamd.ids import NodeId
 from cccamd.net import (
     ConnectError,
@@ -277,12 +277,16 @@ async def test_a_new_port_that_is_taken_leaves_the_old_one_open() -> None:
     async with running() as lab:
         with socket.create_server((HOST, 0)) as holder:
             taken = holder.getsockname()[1]
-            with pytest.raises(ListenError, match="another program listens there already"):
-                await lab.server.reload(setup("F: anna secret", TEST_CARD, port=taken))
+            await lab.server.reload(setup("F: anna secret", TEST_CARD, port=taken))
+            (problem,) = lab.server.snapshot().config.problems
+            assert problem.kind is ConfigProblemKind.NOT_DONE
+            assert "another program listens there already" in problem.text
+            assert problem.line == 1
             async with lab.client() as client:
                 await cards_of(client)
         await lab.server.reload(setup("F: anna secret", TEST_CARD, port=taken))
         assert lab.server.ports == [taken]
+        assert not lab.server.snapshot().config.problems
 
 
 async def test_a_long_card_list_comes_in_slices_and_whole() -> None:

@@ -22,8 +22,8 @@ class Side:
             word, values = pickle.loads(base64.b64decode(line))
             getattr(self, f"on_{word}")(*values)
 
-    def receive_eof(self, now, why=""):
-        self.close(CloseReason.PEER_CLOSED)
+    def receive_eof(self, now, loss=link.CLOSED_BY_PEER):
+        self.close(loss.reason, loss.said)
 
     def close(self, reason, detail=""):
         if self.state is not State.CLOSED:

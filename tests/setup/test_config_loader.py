@@ -1,6 +1,8 @@
 """Which file is read, and what is said about one that cannot be."""
 
 import io
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -51,13 +53,38 @@ def test_unreadable_file_is_no_missing_file(tmp_path: Path) -> None:
         (OSError(5, "Input/output error"), "Input/output error"),
     ],
 )
-def test_reason_is_named(monkeypatch: pytest.MonkeyPatch, error: OSError, words: str) -> None:
+def test_reason_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: OSError, words: str
+) -> None:
     def refuse(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(Path, "open", refuse)
+    path = tmp_path / "CCcam.cfg"
+    path.touch()
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(ConfigFileError, match=words):
-        read_file(Path("CCcam.cfg"))
+        read_file(path)
+
+
+def test_what_is_no_file_is_named_and_never_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(tmp_path / "socket"))
+        for path, what in (
+            (pipe, "a pipe"),
+            (tmp_path / "socket", "a socket"),
+            (tmp_path, "a directory"),
+            (Path("/dev/null"), "a device"),
+            (Path("/dev/zero"), "a device"),
+        ):
+            with pytest.raises(ConfigFileError, match=f"this is {what}, not a file"):
+                read_file(path)
+
+
+def test_a_name_that_cannot_be_one_is_no_traceback() -> None:
+    with pytest.raises(ConfigFileError, match="cannot be read"):
+        read_file(Path("a\0b"))
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_a_missing_file_matters_only_when_named(tmp_path: Path) -> None:
     assert read(path, required=False) == ParsedToml(TomlConfig(file=str(path)))
     named = read(tmp_path / "cccamd.toml")
     assert not named.usable
-    assert str(named.problems[0]) == f"{tmp_path / 'cccamd.toml'}: error: no such file"
+    assert str(named.problems[0]) == f"{tmp_path / 'cccamd.toml'}: error: there is no such file"
 
 
 @pytest.mark.parametrize(
@@ -45,14 +45,14 @@ def test_wrong_encodings(tmp_path: Path, data: bytes, expected: str) -> None:
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    assert read(tmp_path, required=False).problems[0].text == "is a folder; name the file in it"
+    assert read(tmp_path, required=False).problems[0].text == "this is a directory, not a file"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     path = tmp_path / "cccamd.toml"
     path.touch(mode=0)
-    assert "may not be read" in read(path).problems[0].text
+    assert "no permission" in read(path).problems[0].text
 
 
 def test_other_errors_are_told(tmp_path: Path) -> None:

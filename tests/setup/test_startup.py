@@ -12,7 +12,7 @@ from cccamd.wire.cccam import offers_partner
 
 
 def texts(config: Path, toml: Path | None = None) -> list[str]:
-    return [text for _, text in load_setup(config, toml).messages]
+    return list(map(str, load_setup(config, toml).messages))
 
 
 def write(folder: Path, cfg: str, toml: str | None = None) -> Path:
@@ -37,7 +37,7 @@ def test_a_missing_file_means_no_accounts_and_is_said(tmp_path: Path) -> None:
     files = load_setup(tmp_path / "nothing.cfg", None)
     assert not files.config.f_lines
     assert not files.refused
-    assert files.messages[0][0] == logging.ERROR
+    assert files.messages[0].level == logging.ERROR
 
 
 def test_what_is_no_cccam_cfg_is_refused(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_priorities_are_read_from_the_file_that_is_named(tmp_path: Path) -> None
     (ignored,) = read.ignored
     assert (ignored.caid, ignored.ident, ignored.sid) == (0x0500, 0x042400, 0)
     assert len(read.orders[0]) == 2
-    assert any(text.startswith(f"{prio}:3:") for _, text in files.messages)
+    assert any(str(message).startswith(f"{prio}:3:") for message in files.messages)
 
 
 def test_without_any_file_an_example_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

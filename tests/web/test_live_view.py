@@ -14,6 +14,7 @@ from cccamd.web import create_app
 
 PARTS = {
     "server",
+    "config",
     "attention",
     "clients",
     "sources",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from cccamd.cards import Limit
-from cccamd.facts import LinkState
+from cccamd.facts import LinkState, Step
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.routing import (
     Priorities,
@@ -339,11 +339,12 @@ def test_sources_without_cards() -> None:
         up_at=None,
         cards_by_hop={},
         next_attempt_at=NOW + 8,
-        last_failure=f"login refused: {CloseReason.LOGIN_REFUSED.value}",
+        last_failure=CloseReason.LOGIN_REFUSED.value,
+        failed_step=Step.LOGIN,
     )
     (down,) = ask(evidence("F: anna secret", status=refused)).sources
     found = the_bad(down.findings)
-    assert "login refused" in found.text
+    assert CloseReason.LOGIN_REFUSED.value in found.text
     assert "next attempt in 8 s" in found.text
     assert "compare user name and password in line 20" in found.change
     (silent,) = ask(evidence("F: anna secret", status=source(cards_by_hop={}))).sources

@@ -129,4 +129,4 @@ def _troubles(setup: Setup) -> list[str]:
     """Why no server runs with these files, if they are the cause."""
     if not setup.refused:
         return []
-    return [text for level, text in setup.messages if level >= logging.ERROR]
+    return [str(message) for message in setup.messages if message.level >= logging.ERROR]

@@ -13,15 +13,18 @@ from cccamd import __version__
 from cccamd.machine import own_address
 from cccamd.net import ListenError, TaskSet
 from cccamd.server import (
+    RETRY_INTERVAL,
     AccountFocus,
+    FileWatch,
     Server,
     raise_file_limit,
     set_up_logging,
+    settle,
     wait_for_change,
 )
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.nodeid import default_path, load_or_make
-from cccamd.setup.setup import Example, Setup, load_setup
+from cccamd.setup.setup import Example, Setup, load_again, load_setup
 from cccamd.watch.journal import FILE_NAME as JOURNAL_NAME
 from cccamd.watch.journal import Journal, JournalLimits
 
@@ -29,6 +32,8 @@ log = logging.getLogger("cccamd.server")
 
 MESSAGES_LIMIT: Final = 100
 """Lines of the log for what is wrong with files; nobody reads more."""
+READINGS_LIMIT: Final = 3
+"""How often files are read at a time that somebody is writing."""
 EXIT_UNUSABLE: Final = 2
 """The configuration cannot be read or used, or the port is taken."""
 
@@ -113,9 +118,9 @@ def _set_up_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> list[str]:
 
 def _log_messages(setup: Setup, *, above: int = logging.DEBUG) -> None:
     """Tell what there is to tell of the files; what is no news at a reload is left out."""
-    told = [(level, text) for level, text in setup.messages if level > above]
-    for level, text in told[:MESSAGES_LIMIT]:
-        log.log(level, "%s", text)
+    told = [message for message in setup.messages if message.level > above]
+    for message in told[:MESSAGES_LIMIT]:
+        log.log(message.level, "%s", message)
     if len(told) > MESSAGES_LIMIT:
         log.warning("and %d more; cccamd check shows them all", len(told) - MESSAGES_LIMIT)
 
@@ -172,29 +177,41 @@ class Runner:
         return 0
 
     async def _reload_for_ever(self, server: Server, setup: Setup) -> None:
+        watch, at_most = FileWatch(setup.paths), None
         while True:
-            await wait_for_change(setup.paths, self._reload_asked)
-            if setup.example is None:
-                setup = await self._reload(server) or setup
+            await wait_for_change(watch, self._reload_asked, at_most=at_most)
+            found = await self._reload(server, setup, watch)
+            at_most = RETRY_INTERVAL if found is None else None
+            setup = found or setup
+            watch.follow(setup.paths)
 
-    async def _reload(self, server: Server) -> Setup | None:
+    async def _reload(self, server: Server, before: Setup, watch: FileWatch) -> Setup | None:
         """Read the files again and go over to them; None: the old state was kept."""
         try:
-            # A thread, so that clients are served while a large file is read.
-            setup = await asyncio.to_thread(load_setup, self._config, self._toml)
+            setup = await self._read(before, watch)
         except ConfigFileError as error:
-            log.error("%s; the old configuration is kept", error)
+            server.keep(str(error))
             return None
-        _log_messages(setup, above=logging.INFO)
         if setup.doubtful:
-            log.error("the configuration cannot be used; the old one is kept")
+            server.keep(setup.doubt)
             return None
+        if setup.example is not None:
+            return before  # another one would have another password
+        _log_messages(setup, above=logging.INFO)
         for problem in _set_up_log(setup, self._focus, debug=self._debug):
             log.error("%s", problem)
-        try:
-            await server.reload(setup)
-        except ListenError as error:
-            log.error("%s; the port that was open stays open", error)
+        setup = replace(setup, node_id=before.node_id)
+        await server.reload(setup)
+        return setup
+
+    async def _read(self, before: Setup, watch: FileWatch) -> Setup:
+        """Read the files; once more if one of them was written meanwhile."""
+        for _ in range(READINGS_LIMIT):
+            # A thread, so that clients are served while a large file is read.
+            setup = await asyncio.to_thread(load_again, before.sources)
+            if not watch.changed():
+                break
+            await settle(watch)
         return setup
 
 

@@ -18,6 +18,8 @@ from cccamd.cli.terminal import (
 )
 from cccamd.facts import (
     ClientStatus,
+    ConfigProblemKind,
+    ConfigState,
     EcmResult,
     HistoryReport,
     Incident,
@@ -41,8 +43,15 @@ NOTES_SHOWN: Final = 10
 INCIDENTS_SHOWN: Final = 12
 SUFFERERS_SHOWN: Final = 6
 ABSENT_SHOWN: Final = 10
+PROBLEMS_SHOWN: Final = 5
 IDENTS_SHOWN: Final = 12
 SPARK_SECONDS: Final = 600.0
+_CONFIG_TONES: Final = {
+    ConfigProblemKind.LEFT_OUT: "yellow",
+    ConfigProblemKind.NOT_DONE: "red",
+    ConfigProblemKind.WAITS: "yellow",
+}
+"""What is only doubtful is told by `cccamd check`."""
 _TONES: Final = {Tone.GOOD: "green", Tone.PLAIN: "", Tone.BAD: "red"}
 
 
@@ -51,6 +60,7 @@ def draw_status(status: Status, history: HistoryReport | None, *, width: int) ->
     parts: list[RenderableType] = [
         _head(status),
         *_incidents(status),
+        *_config(status.config),
         *_clients(status, width),
         *_sources(status, history, width),
         _cards(status),
@@ -75,6 +85,26 @@ def _head(status: Status) -> Text:
     text.append(f"{_count(cards, 'card')}, {_count(server.ecms_total, 'ECM')}")
     text.append(_troubles(server), "yellow")
     return text
+
+
+def _config(config: ConfigState) -> Iterator[Text]:
+    """Say what of the files is not in use; nothing when all is."""
+    if not config.taken:
+        since = datetime.fromtimestamp(config.refused_since or config.tried_at)
+        old = datetime.fromtimestamp(config.read_at)
+        yield Text(
+            f"the files are refused since {since:%H:%M}: {plain(config.refusal)};"
+            f" those of {old:%Y-%m-%d %H:%M} are in use",
+            "red",
+        )
+    found = [problem for problem in config.problems if problem.kind in _CONFIG_TONES]
+    for problem in found[:PROBLEMS_SHOWN]:
+        place = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
+        text = plain(f"{place}: {problem.text} ({problem.kind.value})")
+        yield Text(text, _CONFIG_TONES[problem.kind])
+    more = config.left_out + config.not_done + config.waiting - len(found[:PROBLEMS_SHOWN])
+    if more > 0:
+        yield Text(f"and {more:,} more in the files; cccamd check shows them", "yellow")
 
 
 def _alarm(status: Status, up: int) -> str:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar, cast
 
 from cccamd.ids import format_endpoint, unwrap_address
+from cccamd.net.failures import explain_loss
 from cccamd.net.tasks import Alarm
-from cccamd.wire.link import Closed, CloseReason, SansIo, State
+from cccamd.wire.link import CLOSED_BY_PEER, Closed, CloseReason, Loss, SansIo, State
 
 WRITE_BUFFER_LIMIT = 256 * 1024
 """Bytes that a peer may leave unread; an honest one reads twenty bytes at once."""
@@ -173,10 +174,10 @@ class Connection(asyncio.Protocol, Generic[E]):
         self.flush()
 
     def eof_received(self) -> None:
-        self._receive_eof("")
+        self._receive_eof(CLOSED_BY_PEER)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._receive_eof(exc.strerror or "" if isinstance(exc, OSError) else "")
+        self._receive_eof(explain_loss(exc))
         self._transport = None
         self.flush()
         self._alarm.cancel()
@@ -192,8 +193,8 @@ class Connection(asyncio.Protocol, Generic[E]):
         set_socket_options(self._transport.get_extra_info("socket"))
         self._handle(Connected(self.address))
 
-    def _receive_eof(self, why: str) -> None:
-        self.attempt(lambda: self.protocol.receive_eof(self._loop.time(), why))
+    def _receive_eof(self, loss: Loss) -> None:
+        self.attempt(lambda: self.protocol.receive_eof(self._loop.time(), loss))
         self.flush()
 
     def _handle_events(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,27 +45,39 @@ class InfoPages:
         self._names = Companions()
         self._web_door: tuple[object, ...] | None = None
         self._telnet_door: tuple[object, ...] | None = None
+        self._web_trouble = self._telnet_trouble = ""
+        """Why there is none although it is wanted; empty: there is, or it is not wanted."""
         self._web: WebServer | None = None
         self._web_task: asyncio.Task[None] | None = None
         self._telnet: InfoListener | None = None
 
-    async def apply(self, config: Config, names: Companions, addresses: Sequence[str]) -> None:
-        """Open the ports that are wanted now, close those that are not, leave others alone."""
+    async def apply(
+        self, config: Config, names: Companions, addresses: Sequence[str]
+    ) -> Mapping[str, str]:
+        """Open the ports that are wanted now, close those that are not, leave others alone.
+
+        Returns what the system had against each, by the setting; nothing when all is well.
+        """
         self._config, self._names = config, names
-        web_door, telnet_door = (
-            _door(config.webinfo, addresses),
-            _door(config.telnetinfo, addresses),
-        )
+        web_door = _door(config.webinfo, addresses)
+        telnet_door = _door(config.telnetinfo, addresses)
         if web_door != self._web_door:
             await self._close_web()
-            self._web_door = web_door
+            self._web_trouble = ""
             if web_door is not None:
-                self._open_web(addresses, config.webinfo.port)
+                self._web_trouble = self._open_web(addresses, config.webinfo.port)
+            # What could not be had is tried again next time.
+            self._web_door = None if self._web_trouble else web_door
         if telnet_door != self._telnet_door:
             await self._close_telnet()
-            self._telnet_door = telnet_door
+            self._telnet_trouble = ""
             if telnet_door is not None:
-                await self._open_telnet(addresses, config.telnetinfo.port)
+                self._telnet_trouble = await self._open_telnet(addresses, config.telnetinfo.port)
+            self._telnet_door = None if self._telnet_trouble else telnet_door
+        return {
+            "WEBINFO LISTEN PORT": self._web_trouble,
+            "TELNETINFO LISTEN PORT": self._telnet_trouble,
+        }
 
     async def close(self) -> None:
         """End both."""
@@ -74,15 +86,16 @@ class InfoPages:
 
     # The web pages.
 
-    def _open_web(self, addresses: Sequence[str], port: int) -> None:
+    def _open_web(self, addresses: Sequence[str], port: int) -> str:
         try:
             sockets = open_sockets(addresses, port)
         except ListenError as error:
             log.error("no web pages: %s", error)
-            return
+            return f"no web pages: {error}"
         self._web = WebServer(self._app(), sockets)
         self._web_task = self._tasks.start("web pages", self._web.run())
         log.info("web pages on port %d", port)
+        return ""
 
     def _app(self) -> FastAPI:
         sources, watchers = self._sources, self._sources.watchers
@@ -114,15 +127,16 @@ class InfoPages:
 
     # The telnet information.
 
-    async def _open_telnet(self, addresses: Sequence[str], port: int) -> None:
+    async def _open_telnet(self, addresses: Sequence[str], port: int) -> str:
         listener = InfoListener(make_dialogue=self._dialogue, on_failure=self._sources.on_failure)
         try:
             await listener.open(addresses, port)
         except ListenError as error:
             log.error("no telnet information: %s", error)
-            return
+            return f"no telnet information: {error}"
         self._telnet = listener
         log.info("telnet information on port %d", port)
+        return ""
 
     def _dialogue(self, address: str) -> TelnetDialogue:
         login = self._config.telnetinfo

@@ -11,11 +11,12 @@ from typing import Final
 
 from cccamd import PROGRAM
 from cccamd.cards import CardTable, SourceId
-from cccamd.facts import Incident, Snapshot, SourceStatus
+from cccamd.facts import ConfigProblemKind, Incident, Snapshot, SourceStatus
 from cccamd.ids import format_node_id
 from cccamd.machine import RESERVED_FILES
-from cccamd.net import Admission, AdmissionLimits, Listener, TaskSet
+from cccamd.net import Admission, AdmissionLimits, Listener, ListenError, TaskSet
 from cccamd.routing import CwCache, EmmGate, LoopDetected, Priorities, Router, RouterSettings
+from cccamd.server.configbook import ConfigBook
 from cccamd.server.exchange import Exchange
 from cccamd.server.infopages import InfoPages, PageSources
 from cccamd.server.local import LocalCards
@@ -47,6 +48,7 @@ log = logging.getLogger("cccamd.server")
 
 REFRESH_DELAY: Final = 0.1
 """Seconds that card changes are gathered before clients are told of them."""
+_PORT: Final = "SERVER LISTEN PORT"
 SUM_INTERVAL: Final = 10.0
 """Seconds between two looks for lines that were counted and not written."""
 
@@ -57,6 +59,7 @@ class Server:
     def __init__(self, setup: Setup, *, journal: Journal | None = None) -> None:
         self._setup = setup
         self._started_at = Observers.now()
+        self._book = ConfigBook(setup, self._started_at)
         self._loop = asyncio.get_running_loop()
         self._identity = Identity(setup.node_id, PROGRAM)
         self._failures = FailureLog()
@@ -83,6 +86,7 @@ class Server:
             on_cards_changed=self._cards_changed,
         )
         self._upstreams = Upstreams(self._start_upstream)
+        self._exchange.on_want = self._upstreams.hurry
         self._refresh_timer: asyncio.TimerHandle | None = None
         self._door_log = DoorLog()
         self._clones = CloneWatch(setup.node_id)
@@ -116,6 +120,7 @@ class Server:
         """What may be seen of this server now."""
         return take_snapshot(
             config_path=self._setup.config.file,
+            config=self._book.state(),
             started_at=self._started_at,
             identity=self._identity,
             context=self._context,
@@ -166,12 +171,12 @@ class Server:
     async def reload(self, setup: Setup) -> None:
         """Go over to another setup; what did not change is not touched.
 
-        The node id, the limits of the door, and [cache] and [routing] stay as at the start.
-
-        Raises:
-            ListenError: the new port is not to be had, so the old one stays open; everything
-                else was changed, and the next reload tries again.
+        The node id, and what `setup.effects` says so of, stay as at the start. A port that is
+        not to be had leaves the old one open; the state of the configuration says so, and the
+        next reload tries again.
         """
+        for change in self._book.took(setup, Observers.now()) or ("nothing changed",):
+            log.info("reload: %s", change)
         self._setup = setup
         self._router.priorities = _priorities(setup)
         self._update_context()
@@ -179,17 +184,39 @@ class Server:
         await self._upstreams.apply(setup.upstreams)
         await self._apply_pages()
         self._log_summary()
-        if _door(setup) != self._open_at:
+        try:
             await self._open_door()
+        except ListenError as error:
+            log.error("%s; the port that was open stays open", error)
+        for problem in self._book.state().problems:
+            if problem.kind is ConfigProblemKind.WAITS:
+                log.warning("%s", problem.text)
+
+    def keep(self, why: str) -> None:
+        """Go on with the setup that is in use: the files cannot be taken."""
+        if self._book.refused(why, Observers.now()):
+            log.error("%s; the old configuration is kept", why)
+
+    def carried_out(self, setting: str, trouble: str = "") -> None:
+        """Note that a setting that others carry out was, or what was in the way."""
+        self._book.carried_out(setting, trouble)
 
     async def _open_door(self) -> None:
         addresses, port = door = _door(self._setup)
+        if door == self._open_at:
+            self._book.carried_out(_PORT)
+            return
         if port:
-            await self._listener.open(addresses, port)
+            try:
+                await self._listener.open(addresses, port)
+            except ListenError as error:
+                self._book.carried_out(_PORT, str(error))
+                raise
             log.info("listening for clients on port %d", port)
         else:
             await self._listener.close()
             log.info("no clients are served: SERVER LISTEN PORT is 0")
+        self._book.carried_out(_PORT)
         self._open_at = door
 
     def _make_context(self) -> SessionContext:
@@ -275,7 +302,9 @@ class Server:
     async def _apply_pages(self) -> None:
         setup = self._setup
         self._watch()
-        await self._pages.apply(setup.config, setup.companions, setup.toml.server.bind)
+        troubles = await self._pages.apply(setup.config, setup.companions, setup.toml.server.bind)
+        for setting, trouble in troubles.items():
+            self._book.carried_out(setting, trouble)
 
     def _evidence(self) -> Evidence:
         snapshot, setup, local = self.snapshot(), self._setup, time.localtime()

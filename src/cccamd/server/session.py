@@ -24,7 +24,7 @@ from typing import assert_never
 
 from cccamd.cards import CardTable, View, Viewer
 from cccamd.ids import ShareId
-from cccamd.net import Admission, Connected, Connection, Guest, TaskSet, comes_from
+from cccamd.net import Admission, Connected, ConnectError, Connection, Guest, TaskSet, comes_from
 from cccamd.routing import ClientId, EmmGate, EmmVerdict, Trace, Waiter
 from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
@@ -231,6 +231,8 @@ class Session:
     async def _check_host(self, account: Account, host: str) -> None:
         try:
             allowed = await comes_from(host, self.connection.address)
+        except ConnectError:
+            allowed = False
         except Exception as error:
             self.connection.fail(error)
             return

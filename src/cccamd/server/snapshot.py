@@ -10,6 +10,7 @@ from cccamd.cards import Card, CardTable, SourceId
 from cccamd.facts import (
     CardStatus,
     ClientStatus,
+    ConfigState,
     FreezeReport,
     HistoryReport,
     LinkState,
@@ -35,6 +36,7 @@ S = TypeVar("S", bound=ServiceId)
 def take_snapshot(
     *,
     config_path: str,
+    config: ConfigState,
     started_at: float,
     identity: Identity,
     context: SessionContext,
@@ -53,6 +55,7 @@ def take_snapshot(
         program=identity.program,
         node_id=identity.node_id,
         config_path=config_path,
+        config=config,
         accounts=tuple(account.line.user for account in context.accounts.values()),
         clients=tuple(_client(session, names) for session in sessions),
         sources=tuple(sources.values()),
@@ -172,7 +175,7 @@ def _local(source: LocalSource, cards: tuple[Card, ...], usual: float | None) ->
 def _upstream(
     source: UpstreamSource, cards: tuple[Card, ...], rejected: int, usual: float | None
 ) -> SourceStatus:
-    protocol, peer = source.link.protocol, source.peer or Peer()
+    protocol, peer, failure = source.link.protocol, source.peer or Peer(), source.link.failure
     return SourceStatus(
         name=source.name,
         kind=SourceKind.CCCAM,
@@ -180,7 +183,9 @@ def _upstream(
         state=source.link.state,
         up_at=source.up_at,
         next_attempt_at=source.next_attempt_at,
-        last_failure=source.link.last_failure,
+        down_since=source.down_since,
+        last_failure=failure.text if failure is not None else "",
+        failed_step=failure.step if failure is not None else None,
         address=source.link.peer_address,
         version=peer.version,
         build=peer.build,

@@ -117,6 +117,8 @@ class Watchers:
             self._tell(consequence)
             if isinstance(consequence, FreezeBegan) and (session := self._session_of(consequence)):
                 self._measure(session, tell=False)
+        if self._journal is not None:
+            self._journal.advance(self._observers.now())
 
     def _follow_clock(self) -> None:
         """Somebody may have set the wall clock: no picture stood still for that."""

@@ -1,5 +1,7 @@
 """The files that somebody wrote for us: how one is read, and how a place in it is named."""
 
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -39,6 +41,13 @@ class FileProblem:
     text: str
     is_warning: bool = False
     """What stands there is used all the same, or is missed by nobody."""
+    is_skipped: bool = False
+    """It is a warning only, but what stands there is not used."""
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether what stands there is not used."""
+        return self.is_skipped or not self.is_warning
 
     def __str__(self) -> str:
         return f"{self.place}: {'warning' if self.is_warning else 'error'}: {self.text}"
@@ -62,23 +71,55 @@ class ConfigFileMissingError(ConfigFileError):
 
 
 def read_file(path: Path) -> bytes:
-    """Read a whole file.
+    """Read a whole file. Never waits: what is no file, but a pipe or a device, is not read.
 
     Raises:
         ConfigFileMissingError: there is none of this name.
-        ConfigFileError: it cannot be read, or is too large.
+        ConfigFileError: it cannot be read, is too large, or is no file.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return read_stream(file, str(path))
     except (FileNotFoundError, NotADirectoryError):
         raise ConfigFileMissingError(str(path), "there is no such file") from None
-    except IsADirectoryError:
-        raise ConfigFileError(str(path), "this is a directory, not a file") from None
     except PermissionError:
         raise ConfigFileError(str(path), "no permission to read it") from None
-    except OSError as error:
-        raise ConfigFileError(str(path), f"cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ConfigFileError(str(path), f"cannot be read: {why}") from None
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading, without waiting for the writer of a pipe.
+
+    Raises:
+        ConfigFileError: it is a directory, a pipe, a socket or a device.
+        OSError: it cannot be opened.
+    """
+    # The kind is looked at first: opening a device may do something, such as rewind a tape.
+    _check_kind(path, path.stat().st_mode)
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        _check_kind(path, os.fstat(number).st_mode)
+    except BaseException:
+        os.close(number)
+        raise
+    return os.fdopen(number, "rb")
+
+
+def _check_kind(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        what = _KINDS.get(stat.S_IFMT(mode), "something else")
+        raise ConfigFileError(str(path), f"this is {what}, not a file")
+
+
+_KINDS: Final = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 def read_stream(stream: BinaryIO, name: str) -> bytes:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from cccamd.facts import ConfigProblemKind
 from cccamd.ids import NO_NODE_ID, NodeId
 from cccamd.localcards import find_kinds
 from cccamd.setup.cccamcfg import (
+    SEARCHED_PATHS,
     Companions,
     Config,
     Diagnostic,
@@ -19,7 +21,7 @@ from cccamd.setup.cccamcfg import (
     load_config,
     parse,
 )
-from cccamd.setup.files import FileProblem
+from cccamd.setup.files import ConfigFileMissingError, FileProblem, Place
 from cccamd.setup.logins import Accounts, Upstream, accounts_of, upstreams_of
 from cccamd.setup.toml import FILE_NAME, ParsedToml, TomlConfig, load
 from cccamd.setup.toml import parse as parse_toml
@@ -34,13 +36,27 @@ caid = "7F00"
 providers = ["00000A"]
 """
 
-Message = tuple[int, str]
-"""Log level and text."""
 _LEVELS: Final = {
     Severity.NOTE: logging.INFO,
     Severity.WARNING: logging.WARNING,
     Severity.ERROR: logging.ERROR,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One thing that there is to say about the files. No text holds a secret."""
+
+    level: int
+    """Of the log."""
+    text: str
+    """A sentence without its place."""
+    place: Place | None = None
+    kind: ConfigProblemKind | None = None
+    """What it means for the server; None: nothing is wrong."""
+
+    def __str__(self) -> str:
+        return self.text if self.place is None else f"{self.place}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +79,28 @@ class Setup:
     """Ours, from a file of its own; a setup that is only looked at has none."""
     messages: tuple[Message, ...] = ()
     """What there is to say about the files."""
-    refused: bool = False
-    """A file is so wrong that the server must not start."""
-    doubtful: bool = False
-    """A file is so wrong that a running server must keep what it has."""
-    paths: tuple[Path, ...] = ()
-    """The files that count, also those that are not there (yet)."""
+    refusal: str = ""
+    """Why the server must not start with these files; empty: it may."""
+    doubt: str = ""
+    """Why a running server must keep what it has; empty: it need not."""
+    sources: "Sources" = field(default_factory=lambda: Sources())
+    """Where it was read from."""
     example: Example | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether a file is so wrong that the server must not start."""
+        return bool(self.refusal)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a file is so wrong that a running server must keep what it has."""
+        return bool(self.doubt)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files that count, also those that are not there (yet)."""
+        return self.sources.paths
 
     @property
     def accounts(self) -> Accounts:
@@ -82,6 +113,24 @@ class Setup:
         return upstreams_of(self.config, self.toml)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where a setup was read from, so that the same files are read again."""
+
+    config: Path | None = None
+    """None: there is no CCcam.cfg yet; the usual places are looked at."""
+    toml: Path | None = None
+    toml_required: bool = False
+    """It was named, or it was there: one that is missing is a fault."""
+    companions: tuple[Path, ...] = ()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files that count, also those that are not there (yet)."""
+        configs = SEARCHED_PATHS if self.config is None else (self.config,)
+        return (*configs, *([self.toml] if self.toml else []), *self.companions)
+
+
 def load_setup(config_path: Path | None, toml_path: Path | None) -> Setup:
     """Read CCcam.cfg, its companions and cccamd.toml; the node id is another function's.
 
@@ -90,16 +139,29 @@ def load_setup(config_path: Path | None, toml_path: Path | None) -> Setup:
     Raises:
         ConfigFileError: CCcam.cfg is there but cannot be read.
     """
+    return _load(config_path, toml_path, toml_required=toml_path is not None)
+
+
+def load_again(sources: Sources) -> Setup:
+    """Read the files of a running server again, and no others: nothing is searched for anew.
+
+    Raises:
+        ConfigFileError: CCcam.cfg is there but cannot be read.
+    """
+    return _load(sources.config, sources.toml, toml_required=sources.toml_required)
+
+
+def _load(config_path: Path | None, toml_path: Path | None, *, toml_required: bool) -> Setup:
     loaded = load_config(config_path)
     path = loaded.path or config_path
     if path is None:
         return _load_example(toml_path)
     beside = toml_path or path.parent / FILE_NAME
     kinds = find_kinds()
-    toml = load(beside, kinds=kinds, required=toml_path is not None)
+    toml = load(beside, kinds=kinds, required=toml_required)
     config = loaded.result.config
     companions = load_companions(config.settings)
-    prio_path = config.settings.caid_prio_file
+    refusal = _refusal(path, loaded) or ("" if toml_path is None else _unusable(toml))
     return Setup(
         config=config,
         toml=toml.config,
@@ -108,20 +170,42 @@ def load_setup(config_path: Path | None, toml_path: Path | None) -> Setup:
             *_about_config(path, loaded),
             *_about_toml(kinds.problems, toml),
             *_about_strays(config, toml.config),
-            *_about_companions(companions),
+            *_about_companions(config, companions),
         ),
-        refused=loaded.result.refused or (toml_path is not None and not toml.usable),
-        doubtful=loaded.result.refused or _is_empty(path) or not toml.usable,
-        paths=(path, beside, *([Path(prio_path)] if prio_path else [])),
+        refusal=refusal,
+        doubt=refusal or _emptiness(path, loaded) or _unusable(toml),
+        sources=Sources(
+            config=path,
+            toml=beside,
+            toml_required=toml_required or beside.exists(),
+            companions=_companion_paths(config),
+        ),
     )
 
 
-def _is_empty(path: Path) -> bool:
+def _refusal(path: Path, loaded: LoadedConfig) -> str:
+    """Why no server may start with a CCcam.cfg: what is wrong with the file as a whole."""
+    found = loaded.result.diagnostics
+    whole = (each for each in found if each.place.line is None)
+    errors = [_describe(each) for each in whole if each.severity is Severity.ERROR]
+    return f"{path}: {errors[0]}" if errors else ""
+
+
+def _emptiness(path: Path, loaded: LoadedConfig) -> str:
     """A file that is empty or gone while we run is one that somebody is about to write."""
-    try:
-        return path.stat().st_size == 0
-    except OSError:
-        return True
+    if loaded.missing:
+        return f"{path}: there is no such file any more"
+    return f"{path}: it is empty" if loaded.empty else ""
+
+
+def _unusable(toml: ParsedToml) -> str:
+    return "" if toml.usable else f"{toml.problems[0].place}: {toml.problems[0].text}"
+
+
+def _companion_paths(config: Config) -> tuple[Path, ...]:
+    settings = config.settings
+    names = (settings.caid_prio_file, settings.channelinfo_file, settings.providerinfo_file)
+    return tuple(Path(name) for name in names if name)
 
 
 def _load_example(toml_path: Path | None) -> Setup:
@@ -137,10 +221,12 @@ def _load_example(toml_path: Path | None) -> Setup:
         config=config,
         toml=replace(toml.config, cards=toml.config.cards or card),
         messages=(
-            (logging.INFO, "no CCcam.cfg was found: the built-in example runs"),
+            Message(level=logging.INFO, text="no CCcam.cfg was found: the built-in example runs"),
             *_about_toml(kinds.problems, toml),
         ),
-        refused=not toml.usable,
+        refusal=_unusable(toml),
+        doubt=_unusable(toml),
+        sources=Sources(toml=toml_path, toml_required=toml_path is not None),
         example=Example(config.server_listen_port, EXAMPLE_USER, password),
     )
 
@@ -149,33 +235,57 @@ def _load_example(toml_path: Path | None) -> Setup:
 
 
 def _about_config(path: Path, loaded: LoadedConfig) -> Iterator[Message]:
+    place = Place(str(path))
     if loaded.missing:
-        text = f"{path}: there is no such file; a server without it has no accounts"
-        yield logging.ERROR, text
+        text = "there is no such file; a server without it has no accounts"
+        kind = ConfigProblemKind.LEFT_OUT
+        yield Message(level=logging.ERROR, text=text, place=place, kind=kind)
     else:
-        yield logging.INFO, f"configuration read from {path}"
-        if _is_empty(path):
+        yield Message(level=logging.INFO, text=f"configuration read from {path}")
+        if loaded.empty:
             text = "it is empty: by it there are no accounts; a running server keeps what it has"
-            yield logging.WARNING, f"{path}: {text}"
+            kind = ConfigProblemKind.DOUBTFUL
+            yield Message(level=logging.WARNING, text=text, place=place, kind=kind)
     for found in loaded.result.diagnostics:
-        yield _LEVELS[found.severity], _describe(found)
+        yield Message(
+            level=_LEVELS[found.severity],
+            text=_describe(found),
+            place=found.place,
+            kind=_kind(found),
+        )
     for line in loaded.result.config.n_lines:
-        yield logging.WARNING, f"{path}:{line.line}: N-lines (newcamd) are read, but not served yet"
+        yield Message(
+            level=logging.WARNING,
+            text="N-lines (newcamd) are read, but not served yet",
+            place=Place(str(path), line.line),
+            kind=ConfigProblemKind.LEFT_OUT,
+        )
 
 
 def _describe(found: Diagnostic) -> str:
-    return f"{found.place}: {found.code.value}: {found.sentence()}"
+    return f"{found.code.value}: {found.sentence()}"
+
+
+def _kind(found: Diagnostic) -> ConfigProblemKind | None:
+    if found.severity is Severity.NOTE:
+        return None
+    leaves_out = found.code.leaves_out
+    return ConfigProblemKind.LEFT_OUT if leaves_out else ConfigProblemKind.DOUBTFUL
 
 
 def _about_toml(kind_problems: Iterable[str], toml: ParsedToml) -> Iterator[Message]:
     for text in kind_problems:
-        yield logging.WARNING, text
+        yield Message(level=logging.WARNING, text=text, kind=ConfigProblemKind.LEFT_OUT)
     yield from map(_message, toml.problems)
 
 
 def _message(problem: FileProblem) -> Message:
-    level = logging.WARNING if problem.is_warning else logging.ERROR
-    return level, f"{problem.place}: {problem.text}"
+    return Message(
+        level=logging.WARNING if problem.is_warning else logging.ERROR,
+        text=problem.text,
+        place=problem.place,
+        kind=ConfigProblemKind.LEFT_OUT if problem.is_left_out else ConfigProblemKind.DOUBTFUL,
+    )
 
 
 def _about_strays(config: Config, toml: TomlConfig) -> Iterator[Message]:
@@ -185,15 +295,27 @@ def _about_strays(config: Config, toml: TomlConfig) -> Iterator[Message]:
     strays = [(each.heading, "F-line") for each in toml.accounts if each.user not in users]
     strays += [(each.heading, "C-line") for each in toml.upstreams if each.key not in links]
     for heading, missing in strays:
-        yield logging.WARNING, f"{toml.place(heading)}: {heading} names no {missing}"
+        yield Message(
+            level=logging.WARNING,
+            text=f"{heading} names no {missing}",
+            place=toml.place(heading),
+            kind=ConfigProblemKind.LEFT_OUT,
+        )
 
 
-def _about_companions(companions: Companions) -> Iterator[Message]:
+def _about_companions(config: Config, companions: Companions) -> Iterator[Message]:
     for key, error in companions.unread.items():
         what = "priorities" if key == "CAID PRIO FILE" else "names"
-        yield logging.INFO, f"no {what}: {error}"
+        # Those of the usual names are seldom there, and nobody misses them.
+        missed = key in config.places or not isinstance(error, ConfigFileMissingError)
+        yield Message(
+            level=logging.WARNING if missed else logging.INFO,
+            text=f"{error.reason}; no {what} are read",
+            place=Place(error.name),
+            kind=ConfigProblemKind.LEFT_OUT if missed else None,
+        )
     yield from map(_message, companions.prio.problems)
     for problems in (companions.channels.problems, companions.providers.problems):
         if problems:  # thousands of lines, and all that is lost is a name
-            level, text = _message(problems[0])
-            yield level, f"{text}; cccamd check shows all {len(problems)} of this file"
+            first, rest = _message(problems[0]), len(problems)
+            yield replace(first, text=f"{first.text}; cccamd check shows all {rest} of this file")

@@ -26,6 +26,7 @@ from cccamd.watch.happenings import (
     ServerReloaded,
     SourceAnswered,
     SourceDown,
+    SourceGone,
     SourceUp,
 )
 from cccamd.watch.history import History
@@ -65,6 +66,7 @@ __all__ = [
     "ServerReloaded",
     "SourceAnswered",
     "SourceDown",
+    "SourceGone",
     "SourceUp",
     "Symptom",
     "Throttle",

@@ -110,6 +110,13 @@ class SourceDown(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceGone(Happening):
+    """A source is not wanted any more: its line left the configuration, or the server stops."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CardsChanged(Happening):
     """The list of a source's cards has changed to so many."""
 

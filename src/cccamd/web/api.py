@@ -174,6 +174,7 @@ async def status(context: Context, _: Asked) -> Response:
     def make() -> Status:
         return Status(
             server=snapshot,
+            config=snapshot.config,
             clients=snapshot.clients,
             sources=snapshot.sources,
             systems=_systems(snapshot),

@@ -17,6 +17,7 @@ from cccamd.facts import (
     CardStatus,
     ChannelTimes,
     ClientStatus,
+    ConfigState,
     EcmResult,
     FreezeReport,
     HistoryReport,
@@ -43,6 +44,7 @@ RECENT: Final = 600.0
 ITEMS_LIMIT: Final = 12
 
 _SERVER: Final = TypeAdapter(ServerStatus)
+_CONFIG: Final = TypeAdapter(ConfigState)
 _CLIENTS: Final = TypeAdapter(tuple[ClientStatus, ...])
 _SOURCES: Final = TypeAdapter(tuple[SourceStatus, ...])
 _CARDS: Final = TypeAdapter(tuple[CardStatus, ...])
@@ -78,6 +80,7 @@ def overview(moment: Moment, context: WebContext) -> dict[str, str]:
     shown = replace(report, freezes=report.freezes[:FREEZES_LIMIT])
     return {
         "server": _SERVER.dump_json(snapshot).decode(),
+        "config": _CONFIG.dump_json(snapshot.config).decode(),
         "attention": _dump(attention(snapshot, report)),
         "clients": _CLIENTS.dump_json(clients).decode(),
         "sources": _SOURCES.dump_json(snapshot.sources).decode(),

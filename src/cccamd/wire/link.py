@@ -4,7 +4,7 @@ Theory of operation. A protocol object is one connection seen from one side. It 
 socket, a clock or a task; whoever owns it (`cccamd.net`) does this, in any order:
 
     receive_data(data, now)      bytes came
-    receive_eof(now, why)        the peer is gone; nothing comes any more
+    receive_eof(now, loss)       the peer is gone; nothing comes any more
     handle_deadline(now)         `next_deadline()` has come (too early does no harm)
 
 and after each of them, and after each call of a method that only one side or protocol has
@@ -52,12 +52,25 @@ class CloseReason(Enum):
 
     LOCAL = "closed by us"
     PEER_CLOSED = "the peer closed the connection"
-    NO_SEED = "no seed came within the time: no CCcam server answers there, or it is overloaded"
+    PEER_GONE = (
+        "the peer's machine does not answer any more: it is off or unplugged, or the way to it is"
+        " broken"
+    )
+    RESET = (
+        "the connection was reset: the peer's program was killed, its machine started anew, or"
+        " something on the way cut it"
+    )
+    NETWORK_LOST = "the network between here and the peer went down"
+    NO_SEED = "no seed came within the time"
+    HUNG_UP = "the server closed the connection before it had sent a byte"
+    NEWCAMD = "a newcamd server answers there, no CCcam server"
+    STRANGER = "what answers there is no CCcam server"
     NOT_CCCAM = "the peer does not speak the CCcam protocol"
     BAD_LOGIN_ANSWER = (
         "the server answered the login with something that is none of CCcam's answers"
     )
     NO_ANSWER_TO_LOGIN = "the server did not answer the login in time"
+    NO_INTRODUCTION = "the server took the login and then did not say who it is"
     LOGIN_TIMEOUT = "the login was not finished within the time"
     TOO_MANY_LOGINS = "newer logins needed its place"
     CONFIG_CHANGED = "its F-line was removed, or its password, host or version changed"
@@ -73,10 +86,21 @@ class CloseReason(Enum):
     )
     GARBAGE = "the bytes received are no frames"
     MALFORMED_LOGIN = "the peer introduced itself with a malformed message"
-    SILENT = "nothing was received for too long"
     INTERNAL_ERROR = "an error of cccamd itself; its log says more"
     NOT_READING = "the peer does not read what it is sent"
     NO_ANSWER = "an ECM was not answered; in plain mode nothing more can be asked then"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Why nothing comes from a peer any more."""
+
+    reason: CloseReason = CloseReason.PEER_CLOSED
+    said: str = ""
+    """What the system said, if it said anything."""
+
+
+CLOSED_BY_PEER = Loss()
 
 
 class LocalProtocolError(CccamdError):
@@ -270,8 +294,8 @@ class SansIo(Protocol[E]):
     def receive_data(self, data: bytes, now: float) -> None:
         """Take in bytes from the peer, in whatever pieces they came."""
 
-    def receive_eof(self, now: float, why: str = "") -> None:
-        """Take note that the peer is gone; `why` is what the system said, if it said anything."""
+    def receive_eof(self, now: float, loss: Loss = CLOSED_BY_PEER) -> None:
+        """Take note that the peer is gone."""
 
     def handle_deadline(self, now: float) -> None:
         """Do what is due."""

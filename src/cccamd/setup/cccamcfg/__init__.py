@@ -9,6 +9,7 @@ from cccamd.setup.cccamcfg.companions import (
     parse_providers,
 )
 from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, Hint, Severity
+from cccamd.setup.cccamcfg.directives import SETTING_FIELDS
 from cccamd.setup.cccamcfg.masking import MaskedLine, masked_lines
 from cccamd.setup.cccamcfg.model import (
     CLine,
@@ -33,6 +34,7 @@ from cccamd.setup.cccamcfg.report import as_json
 
 __all__ = [
     "SEARCHED_PATHS",
+    "SETTING_FIELDS",
     "CLine",
     "ChannelNames",
     "Code",

@@ -87,7 +87,9 @@ class _PrioReader:
         ident = bare_hex(text, IDENT_DIGITS)
         if ident is None:
             return None
-        self._warn(number, f"{text} is read as a further ident of the CAID before it")
+        words = f"{text} is read as a further ident of the CAID before it"
+        place = Place(self.file, number)
+        self.problems.append(FileProblem(place=place, text=words, is_warning=True))
         return Service(caid, Ident(ident), Sid(0))
 
     def _warn(self, number: int, text: str) -> None:
@@ -209,8 +211,8 @@ def _encoding_problems(data: bytes, file: str) -> list[FileProblem]:
 
 
 def _skipped(file: str, line: int, text: str) -> FileProblem:
-    """Say that a line was skipped, or read with a guess."""
-    return FileProblem(place=Place(file, line), text=text, is_warning=True)
+    """Say that a line was skipped."""
+    return FileProblem(place=Place(file, line), text=text, is_warning=True, is_skipped=True)
 
 
 def _split_name(text: str) -> tuple[str, str] | None:

@@ -123,6 +123,25 @@ class Code(StrEnum):
         """The severity that the first letter stands for."""
         return Severity(self.value[0])
 
+    @property
+    def leaves_out(self) -> bool:
+        """Whether what it is about is not used at all."""
+        return self.severity is Severity.ERROR or self in _LEAVING_OUT
+
+
+_LEAVING_OUT = frozenset(
+    {
+        Code.NOT_UNDERSTOOD,
+        Code.UNKNOWN_KEY,
+        Code.EMPTY,
+        Code.USER_REPEATED,
+        Code.UPSTREAM_REPEATED,
+        Code.NOT_SUPPORTED,
+        Code.BELONGS_INTO_PRIO,
+    }
+)
+"""The warnings whose line is not used, although somebody will miss it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:

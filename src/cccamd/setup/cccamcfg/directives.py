@@ -164,6 +164,12 @@ def _known_keys() -> dict[str, Directive]:
 
 
 KNOWN_KEYS = _known_keys()
+SETTING_FIELDS = {
+    directive.name: directive.setting
+    for directive in DIRECTIVES
+    if isinstance(directive, Implemented) and directive.setting is not None
+}
+"""The field of `Settings` of each key that goes there, by the vendor's name."""
 _LONGEST_KEY = max(map(len, KNOWN_KEYS))
 _MOST_WORDS = max(key.count(" ") for key in KNOWN_KEYS) + 1
 

@@ -132,6 +132,8 @@ class LoadedConfig:
     """None: no file was named and none of the usual ones exists."""
     missing: bool
     """There was no file, which is legal: all defaults apply. Worth a line in the log."""
+    empty: bool = False
+    """There was a file, without a single byte."""
     result: ParseResult
 
 
@@ -148,6 +150,7 @@ def load_config(
             data = read_file(candidate)
         except ConfigFileMissingError:
             continue
-        return LoadedConfig(path=candidate, missing=False, result=parse(data, file=str(candidate)))
+        result = parse(data, file=str(candidate))
+        return LoadedConfig(path=candidate, missing=False, empty=not data, result=result)
     result = parse(b"") if path is None else parse(b"", file=str(path))
     return LoadedConfig(path=path, missing=True, result=result)

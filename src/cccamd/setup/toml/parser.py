@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from cccamd.localcards import LocalCard
-from cccamd.setup.files import FileProblem, Place
+from cccamd.setup.files import (
+    ConfigFileError,
+    ConfigFileMissingError,
+    FileProblem,
+    Place,
+    read_file,
+)
 from cccamd.setup.toml.cardtable import read_cards
 from cccamd.setup.toml.model import (
     FILE_NAME,
@@ -104,17 +110,13 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 def load(path: Path, *, kinds: Mapping[str, type[LocalCard]], required: bool) -> ParsedToml:
     """Read a file. `required`: the operator named it, so that a missing one is a problem."""
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return (
-            _unusable(path, "no such file") if required else ParsedToml(TomlConfig(file=str(path)))
-        )
-    except IsADirectoryError:
-        return _unusable(path, "is a folder; name the file in it")
-    except PermissionError:
-        return _unusable(path, "may not be read by the user that cccamd runs as")
-    except OSError as error:
-        return _unusable(path, f"cannot be read: {error.strerror or error}")
+        data = read_file(path)
+    except ConfigFileMissingError as error:
+        if required:
+            return _unusable(path, error.reason)
+        return ParsedToml(TomlConfig(file=str(path)))
+    except ConfigFileError as error:
+        return _unusable(path, error.reason)
     if data.startswith(_UTF16_MARKS):
         return _unusable(path, "is UTF-16 text; save it as UTF-8")
     try:

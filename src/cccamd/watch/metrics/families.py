@@ -17,6 +17,7 @@ from cccamd.facts import (
     ACTIVE_SECONDS,
     Cause,
     ClientStatus,
+    ConfigState,
     Fact,
     FreezeReport,
     Incident,
@@ -116,6 +117,7 @@ def snapshot_metrics(snapshot: Snapshot) -> Iterator[Metric]:
     info.add_metric([snapshot.program, format_node_id(snapshot.node_id)], 1)
     yield info
     yield from _sums(ServerStatus, [snapshot])
+    yield from _sums(ConfigState, [snapshot.config])
     yield from _sums(ClientStatus, snapshot.clients)
     active = len(active_clients(snapshot))
     yield gauges(
@@ -209,5 +211,5 @@ def _number(fact: Fact, name: str) -> float:
 
 
 _DECLARED: Final[Mapping[type[Fact], tuple[tuple[str, facts.Metric], ...]]] = {
-    kind: _declared(kind) for kind in (ServerStatus, ClientStatus, SourceStatus)
+    kind: _declared(kind) for kind in (ServerStatus, ConfigState, ClientStatus, SourceStatus)
 }

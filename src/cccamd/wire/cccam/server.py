@@ -255,7 +255,8 @@ class ServerProtocol(Endpoint[ServerEvent]):
     def _on_text(self, payload: bytes, flag: int) -> None:
         message = parse_text(payload)
         if not isinstance(message, PartnerText):
-            self._events.append(message)
+            if message.text:
+                self._events.append(message)
         elif not self._partner_known:
             self._partner_known = True
             self._partner_program = message.program
