@@ -43,6 +43,7 @@ class Way(NamedTuple):
     """Since the peer acknowledged anything, while something is sent to it again and again in
     vain; 0: the way is open."""
 
+
 E = TypeVar("E")
 
 

@@ -33,6 +33,7 @@ from cccamd.setup.cccamcfg import Config
 from cccamd.setup.logins import Upstream
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import TomlConfig
+from cccamd.watch import ServerReloaded
 from cccamd.watch.journal import Journal
 from cccamd.why import Evidence, Explanation, Question, explain
 from cccamd.wire.cccam import (
@@ -143,6 +144,7 @@ class Server:
         """
         self._loop.set_exception_handler(self._failures.report_from_loop)
         self._watch()
+        await self._watchers.resume()
         await self._open_door()
         if self._journal is not None:
             self._journal.start()
@@ -178,6 +180,7 @@ class Server:
         for change in self._book.took(setup, Observers.now()) or ("nothing changed",):
             log.info("reload: %s", change)
         self._setup = setup
+        self._observers.tell(ServerReloaded(at=Observers.now()))
         self._router.priorities = _priorities(setup)
         self._update_context()
         await self._cards.apply(setup.toml.cards)

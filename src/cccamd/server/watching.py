@@ -6,6 +6,8 @@ One observer feeds them all; none of them can hold up an answer.
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from cccamd.facts import Freeze, FreezeReport
@@ -25,9 +27,9 @@ from cccamd.watch import (
     SeenWay,
     ServerPaused,
 )
-from cccamd.watch.journal import Journal
+from cccamd.watch.journal import Journal, JournalError, last_number, read_freeze
 from cccamd.watch.metrics import Metrics
-from cccamd.why import Recent, judge_freeze, judge_receiver
+from cccamd.why import CHANGES, Recent, judge_freeze, judge_receiver
 
 TICK: Final = 0.25
 """Seconds. A pause of our loop is noticed to within this."""
@@ -82,9 +84,20 @@ class Watchers:
         self._follow_clock()
         return tuple(self._freezes.open(self._observers.now()))
 
-    def freeze(self, number: int) -> Freeze | None:
+    async def resume(self) -> None:
+        """Go on with the numbers of freezes where the journal ends. Call it before its start."""
+        if self._journal is not None:
+            self._freezes.number_from(1 + await asyncio.to_thread(last_number, self._journal.path))
+
+    async def freeze(self, number: int) -> Freeze | None:
         """The freeze of this number; None: neither memory nor journal has it."""
-        return self._freezes.find(number, self._observers.now())
+        found = self._freezes.find(number, self._observers.now())
+        if found is None and self._journal is not None:
+            with suppress(JournalError):  # it has told so in the log
+                found = await asyncio.to_thread(read_freeze, self._journal.path, number)
+            if found is not None:
+                found = replace(found, change=CHANGES[found.verdict])
+        return found
 
     async def run(self, sessions: Callable[[], Iterable[Session]]) -> None:
         """Look at the clock for them; until cancelled."""
@@ -130,7 +143,7 @@ class Watchers:
     # The ways to receivers.
 
     def _session_of(self, about: FreezeBegan) -> Session | None:
-        return self._named().get(about.account)
+        return self._named().get(about.freeze.account)
 
     def _named(self) -> dict[str, Session]:
         """Sessions by account; made when it is needed, and for one look only."""

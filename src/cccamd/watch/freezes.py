@@ -71,6 +71,8 @@ AGAIN: Final = 300.0
 """Seconds within which an account that left a dark channel comes back to a dark one."""
 DARK_KEPT: Final = 1024
 PAUSES_KEPT: Final = 32
+PERIOD_KNOWN_BY: Final = 15.0
+"""Seconds after which to look again whether a crypto period has become known."""
 
 _Key = tuple[str, Caid, Ident, Sid]
 
@@ -265,7 +267,7 @@ class Freezes:
         watch.was_dark = now - self._dark.pop(key, -AGAIN) < AGAIN
         account.services[service] = self._watches[key] = watch
         self._viewers.setdefault(service, {})[ecm.account] = watch
-        self._wake(watch, watch.gone_at())
+        self._wake(watch, watch.gone_at(), now)
         return watch
 
     def _turn_away(self, account: WatchingAccount, at: float) -> None:
@@ -273,7 +275,7 @@ class Freezes:
         left = account.services.get(account.last)
         if left is not None:
             left.left_at = at
-            self._wake(left, left.gone_at())
+            self._wake(left, left.gone_at(), at)
 
     def _judge(self, watch: Watch, ecm: EcmFinished, now: float) -> list[Happening]:
         if watch.answered:
@@ -362,15 +364,7 @@ class Freezes:
         from_start = from_start and watch.is_whole
         watch.freeze = Standstill(self._number, at, from_start, by_way)
         freeze = self._shown(watch, watch.freeze, now)
-        return [
-            FreezeBegan(
-                at=freeze.at,
-                freeze=freeze,
-                source=freeze.source,
-                cause=freeze.cause,
-                **subject_of(watch),
-            )
-        ]
+        return [FreezeBegan(at=freeze.at, freeze=freeze)]
 
     def _end(self, watch: Watch, now: float) -> list[Happening]:
         standstill, watch.freeze = watch.freeze, None
@@ -382,20 +376,9 @@ class Freezes:
         freeze = self._describe(watch, standstill, now, over=True)
         freeze = replace(freeze, around=tuple(dict.fromkeys((*before, *freeze.around))))
         self._past.append(freeze)
-        return [
-            FreezeEnded(
-                at=freeze.at + freeze.seconds,
-                freeze=freeze,
-                began_at=freeze.at,
-                source=freeze.source,
-                cause=freeze.cause,
-                **subject_of(watch),
-            )
-        ]
+        return [FreezeEnded(at=freeze.at + freeze.seconds, freeze=freeze)]
 
-    def _describe(
-        self, watch: Watch, standstill: Standstill, now: float, *, over: bool
-    ) -> Freeze:
+    def _describe(self, watch: Watch, standstill: Standstill, now: float, *, over: bool) -> Freeze:
         case = self._case(watch, standstill, now, over=over)
         judgement = self._judges.freeze(case)
         return Freeze(
@@ -481,7 +464,9 @@ class Freezes:
                 found += self._begin(watch, now)
         return found
 
-    def _wake(self, watch: Watch, at: float) -> None:
+    def _wake(self, watch: Watch, at: float, now: float) -> None:
+        if watch.crypto.period is None:
+            at = min(at, now + PERIOD_KNOWN_BY)
         watch.wake_at = at
         self._count += 1
         heappush(self._wakes, (at, self._count, watch))
@@ -491,10 +476,13 @@ class Freezes:
         if gone_at <= now:
             end = watch.heard_at if watch.left_at is None else max(watch.left_at, watch.heard_at)
             return self._drop(watch, end)
-        if quiet_due_at is not None and quiet_due_at <= now:
-            self._dog.silent(watch, now, self._seen(watch.account.name))
-            quiet_due_at = watch.quiet_due_at()
-        self._wake(watch, min(gone_at, quiet_due_at) if quiet_due_at else gone_at)
+        wake_at = gone_at
+        if quiet_due_at is not None:
+            if quiet_due_at <= now:
+                self._dog.silent(watch, now, self._seen(watch.account.name))
+            else:
+                wake_at = min(gone_at, quiet_due_at)
+        self._wake(watch, wake_at, now)
         return []
 
     def _seen(self, account: str) -> SeenReceiver | None:

@@ -154,13 +154,6 @@ class FreezeBegan(Happening):
 
     freeze: Freeze
     """All that is known of it by now."""
-    account: str
-    caid: Caid
-    ident: Ident
-    sid: Sid
-    source: str
-    """The last that was asked for this account, or answered late; empty: none was."""
-    cause: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,13 +162,6 @@ class FreezeEnded(Happening):
 
     freeze: Freeze
     """All that is known of it."""
-    account: str
-    caid: Caid
-    ident: Ident
-    sid: Sid
-    began_at: float
-    source: str
-    cause: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,9 +22,10 @@ from cccamd.why.installation import Access, Installation
 from cccamd.why.links import Trial, is_seed
 from cccamd.why.ports import PortSeen, WantedPort, wanted_ports
 from cccamd.why.symptoms import Receiver, Scene, find_symptoms
-from cccamd.why.verdict import judge_freeze, judge_receiver
+from cccamd.why.verdict import CHANGES, judge_freeze, judge_receiver
 
 __all__ = [
+    "CHANGES",
     "Access",
     "CardAnswer",
     "Case",

@@ -11,7 +11,7 @@ from typing import Final
 
 from cccamd.facts import EcmResult, ReceiverTrouble, Verdict
 from cccamd.values import Outcome
-from cccamd.watch.cases import (
+from cccamd.watch import (
     FreezeCase,
     Judgement,
     ReceiverCase,
@@ -276,9 +276,7 @@ def _late_cw(case: FreezeCase, ask: SeenAsk) -> _Found:
 
 def _late_answers(case: FreezeCase, failing: Sequence[SeenAsk]) -> str:
     """Whoever was given up, and answered all the same, later."""
-    given_up = {
-        source for ask in failing for source, end in ask.tried if end is Outcome.NO_ANSWER
-    }
+    given_up = {source for ask in failing for source, end in ask.tried if end is Outcome.NO_ANSWER}
     late = [
         answer
         for answer in case.answers

@@ -80,7 +80,7 @@ class Metrics:
             case ClientLoggedOut():
                 self._logouts += 1
             case FreezeBegan():
-                self._freezes[_bounded(happening.account, self._accounts)] += 1
+                self._freezes[_bounded(happening.freeze.account, self._accounts)] += 1
             case FreezeEnded():
                 self._count_frozen(happening)
             case IncidentBegan():
@@ -119,7 +119,7 @@ class Metrics:
             times.add(happening.seconds, happening.weight)
 
     def _count_frozen(self, happening: FreezeEnded) -> None:
-        account = _bounded(happening.account, self._accounts)
+        account = _bounded(happening.freeze.account, self._accounts)
         self._frozen_seconds[account] += happening.freeze.seconds
 
     def _frozen(self, report: FreezeReport) -> Metric:
