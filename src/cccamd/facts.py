@@ -453,6 +453,37 @@ class CardStatus(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DoubleLogin(Fact):
+    """A login with the right password that was refused: its account was in use."""
+
+    account: str
+    address: str
+    """Where it came from."""
+    holders: tuple[str, ...]
+    """Addresses of those who were logged in, and gave a sign of life."""
+    first_at: float
+    last_at: float
+    times: int
+    """How often it was refused since `first_at`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clone(Fact):
+    """A node id that more than one program has now: one was copied from the other."""
+
+    node_id: NodeIdFact
+    own: bool
+    """It is the node id of this server."""
+    accounts: tuple[str, ...]
+    """Clients that have it."""
+    sources: tuple[str, ...]
+    """Upstreams that have it."""
+    addresses: tuple[str, ...]
+    """Where they all are; those at one address may also be one program that logs in twice."""
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStatus(Fact):
     """The server itself."""
 
@@ -475,6 +506,15 @@ class ServerStatus(Fact):
     """Connections that have not logged in yet."""
     peak_pending: int
     """Most ECMs of one client that were ever open at once."""
+    double_logins: Annotated[
+        tuple[DoubleLogin, ...],
+        Metric("cccamd_double_logins", "Logins refused lately: their account was in use."),
+    ] = ()
+    """Logins of the last ten minutes that were refused because their account was in use."""
+    clones: Annotated[
+        tuple[Clone, ...], Metric("cccamd_clones", "Node ids that several programs have.")
+    ] = ()
+    """Node ids that several programs have now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

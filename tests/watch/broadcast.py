@@ -37,7 +37,7 @@ class Evening:
     told: list[Happening] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.freezes = Freezes(JUDGES, look=self.seen.get)
+        self.freezes = Freezes(JUDGES, look=lambda client: self.seen.get(client[0]))
         self.metrics = Metrics()
 
     @property
@@ -124,7 +124,7 @@ class Evening:
     def way(self, account: str = "anna", **words: float) -> None:
         """The way to a receiver is looked at."""
         way = SeenWay(self.now, 0.002, 0.001, 0, 0.0)._replace(**words)  # type: ignore[arg-type]
-        self._keep(self.freezes.note_way(account, way))
+        self._keep(self.freezes.note_way((account, 0), way))
 
     def channel(self, account: str = "anna", sid: int = 1) -> ChannelMargin:
         report = self.freezes.report(self.now)

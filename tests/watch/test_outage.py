@@ -145,7 +145,7 @@ def test_under_great_load_who_is_in_trouble_is_followed_until_it_is_over() -> No
     evening = Evening()
     evening.watch(range(5), weight=8)
     silent(evening, range(5, 7), weight=8)
-    assert evening.freezes.attended == {"anna"}
+    assert evening.freezes.attended == {("anna", 0)}
     silent(evening, range(7, 60), weight=0)  # it would not be looked at any more
     (freeze,) = evening.open()
     assert freeze.seconds == pytest.approx(594.5 - 60)

@@ -147,7 +147,7 @@ def test_a_card_that_is_seen() -> None:
 
 
 def test_a_card_that_came_through_the_client() -> None:
-    seen = evidence("F: anna secret", announced(), clients={"anna": client(node_id=FAR)})
+    seen = evidence("F: anna secret", announced(), clients={"anna": (client(node_id=FAR),)})
     answer = ask(seen)
     assert answer.cards[0].findings[0].code == "loop"
     assert "relay" in [each.code for each in answer.findings]
@@ -277,13 +277,15 @@ def test_an_account_that_is_not_there() -> None:
     [
         (CloseReason.WRONG_PASSWORD, "make the password in the receiver's C-line", "the F-line"),
         (CloseReason.WRONG_ADDRESS, "write 192.0.2.7 at the end of line 2", "the F-line"),
-        (CloseReason.ALREADY_CONNECTED, "one F-line is one client", "the F-line"),
+        (CloseReason.ALREADY_CONNECTED, "give each receiver an F-line of its own", "the F-line"),
         (CloseReason.OLD_VERSION, "lower MINIMUM CLIENT VERSION", "MINIMUM CLIENT VERSION"),
     ],
 )
 def test_why_somebody_cannot_connect(reason: CloseReason, change: str, name: str) -> None:
     recent = Recent()
-    recent.observe(LoginFailed(at=NOW, account="anna", address="192.0.2.7", reason=reason.value))
+    recent.observe(
+        LoginFailed(at=NOW, account="anna", address="192.0.2.7", reason=reason.value, why=reason)
+    )
     cfg = "MINIMUM CLIENT VERSION : 2.1.0\nF: anna secret"
     answer = ask(evidence(cfg, clients={}, recent=recent))
     found = the_bad(answer.findings)

@@ -7,7 +7,7 @@ from cccamd.facts import Step
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.client import Client, ConnectionLost
 from cccamd.net.connection import Connected, Connection, Way, peer_address
-from cccamd.net.dial import comes_from, connect
+from cccamd.net.dial import connect, locate
 from cccamd.net.failures import (
     Attempt,
     ConnectError,
@@ -48,12 +48,12 @@ __all__ = [
     "Step",
     "TaskSet",
     "Way",
-    "comes_from",
     "connect",
     "explain_connect_error",
     "explain_end",
     "explain_listen_error",
     "explain_loss",
+    "locate",
     "open_sockets",
     "peer_address",
     "resolve",

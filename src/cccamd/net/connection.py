@@ -5,8 +5,10 @@ and the transport; everything it learns goes to one handler, event by event.
 """
 
 import asyncio
+import fcntl
 import socket
 import struct
+import termios
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar, cast
@@ -44,6 +46,10 @@ class Way(NamedTuple):
     vain; 0: the way is open."""
 
 
+_QUEUED = struct.Struct("=i")
+"""What Linux's `SIOCOUTQ` says: bytes that were not sent, or not acknowledged."""
+_TCP_ESTABLISHED = 1
+
 E = TypeVar("E")
 
 
@@ -76,6 +82,8 @@ class Connection(asyncio.Protocol, Generic[E]):
         self.address = ""
         """The peer's IP address."""
         self.port = 0
+        self.pieces_heard = 0
+        """How many times bytes came: more than before is a sign of life."""
         self._handle = handle
         self._on_failure = on_failure
         self._on_end: list[Callable[[], None]] = []
@@ -137,6 +145,21 @@ class Connection(asyncio.Protocol, Generic[E]):
         lost = unacked and again >= _LOST_AFTER
         return Way(usual / 1e6, variation / 1e6, total, heard / 1e3 if lost else 0.0)
 
+    def is_acknowledged(self) -> bool:
+        """Whether the peer's machine has acknowledged every byte that was sent.
+
+        So its machine runs, and holds the connection open. False where the system does not tell.
+        """
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is None or self.unsent or not hasattr(socket, "TCP_INFO"):
+            return False
+        try:
+            state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+            (queued,) = _QUEUED.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
+        except OSError:
+            return False
+        return state == _TCP_ESTABLISHED and not queued
+
     def close(self, reason: CloseReason = CloseReason.LOCAL, detail: str = "") -> None:
         """End the connection; `Closed` follows through the handler."""
         self._end_with(reason, detail)
@@ -168,6 +191,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
+        self.pieces_heard += 1
         try:
             self.protocol.receive_data(data, self._loop.time())
         except Exception as error:

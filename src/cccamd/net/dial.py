@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 
 from cccamd.errors import NumberError
 from cccamd.facts import Step
-from cccamd.ids import parse_address, unwrap_address
+from cccamd.ids import IpAddress, parse_address, unwrap_address
 from cccamd.machine import is_near, route_to
 from cccamd.net.connection import Connection
 from cccamd.net.failures import Attempt, ConnectError, Notice, explain_connect_error
@@ -50,20 +50,18 @@ _DEPTH: Final = (
 E = TypeVar("E")
 
 
-async def comes_from(host: str, address: str) -> bool:
-    """Whether an address is that of a host.
+async def locate(host: str) -> frozenset[IpAddress]:
+    """Find the addresses of a host that a client must come from, without zones.
 
     Names are resolved each time (docs/config.md section 3.1), because they change.
 
     Raises:
         ConnectError: the host has no address, or nobody says so in time.
     """
-    try:
-        return parse_address(host) == parse_address(address)
-    except NumberError:
-        pass
+    with suppress(NumberError):
+        return frozenset({parse_address(host)})
     found = await resolve(host, timeout=LOGIN_NAME_TIMEOUT)
-    return address in {unwrap_address(each[0]) for each in found}
+    return frozenset(parse_address(each[0]) for each in found)
 
 
 async def dial(host: str, port: int, make: Callable[[], Connection[E]]) -> Connection[E]:

@@ -10,7 +10,7 @@ from typing import assert_never
 from cccamd.cards import Card, CardTable, Rejected, Rejection, SourceId
 from cccamd.ids import format_share_id
 from cccamd.net import Connected, Failure, Link, LinkEvent, LinkWaiting, TaskSet
-from cccamd.routing import Ask, AskId, SourceTraits
+from cccamd.routing import Ask, AskId, NodeHolder, SourceTraits
 from cccamd.server.exchange import Exchange, Source
 from cccamd.server.loglines import (
     CloneWatch,
@@ -130,6 +130,10 @@ class UpstreamSource(Source):
         protocol = self.link.protocol
         return protocol.peer if protocol is not None else None
 
+    @property
+    def _holder(self) -> NodeHolder:
+        return NodeHolder(self.name, self.link.peer_address, is_client=False)
+
     def adopt(self, upstream: Upstream) -> bool:
         """Take over an edited line without a new login, if that is possible."""
         if target_of(upstream) != target_of(self.upstream):
@@ -231,7 +235,7 @@ class UpstreamSource(Source):
     def _up(self, peer: Peer) -> None:
         log.info("%s: we are logged in; %s", self.label, describe_peer(peer))
         if peer.node_id is not None:
-            self._clones.seen(peer.node_id, self.link.peer_address)
+            self._clones.seen(peer.node_id, self._holder)
             self._table.set_node_id(self.source_id, peer.node_id)
         self.up_at, self.next_attempt_at = self._observers.now(), None
         self.down_since, self._told_failure = None, ""
@@ -280,7 +284,7 @@ class UpstreamSource(Source):
         peer = self.peer
         with ExitStack() as held:
             if peer is not None and peer.node_id is not None:
-                held.callback(self._clones.gone, peer.node_id, self.link.peer_address)
+                held.callback(self._clones.gone, peer.node_id, self._holder)
             held.callback(self._drop_cards)
             held.callback(self._exchange.remove_source, self.source_id)
 

@@ -5,7 +5,7 @@ One observer feeds them all; none of them can hold up an answer.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -31,6 +31,8 @@ from cccamd.watch.journal import Journal, JournalError, last_number, read_freeze
 from cccamd.watch.metrics import Metrics
 from cccamd.why import CHANGES, Recent, judge_freeze, judge_receiver
 
+Client = tuple[str, int]
+"""An account and the number of its client."""
 TICK: Final = 0.25
 """Seconds. A pause of our loop is noticed to within this."""
 FREEZE_TICKS: Final = 4
@@ -63,7 +65,7 @@ class Watchers:
         observers.attended = self._freezes.attended
         self._offset = _offset()
         self._sessions: Callable[[], Iterable[Session]] = tuple
-        self._by_name: dict[str, Session] | None = None
+        self._by_client: dict[Client, Session] | None = None
 
     def observe(self, happening: Happening) -> None:
         """Tell all of them what happened, and what it means for pictures."""
@@ -125,11 +127,11 @@ class Watchers:
 
     def _advance(self) -> None:
         self._follow_clock()
-        self._by_name = None
+        self._by_client = None
         for consequence in self._freezes.advance(self._observers.now()):
             self._tell(consequence)
-            if isinstance(consequence, FreezeBegan) and (session := self._session_of(consequence)):
-                self._measure(session, tell=False)
+            if isinstance(consequence, FreezeBegan):
+                self._measure_all(consequence.freeze.account)
         if self._journal is not None:
             self._journal.advance(self._observers.now())
 
@@ -142,17 +144,21 @@ class Watchers:
 
     # The ways to receivers.
 
-    def _session_of(self, about: FreezeBegan) -> Session | None:
-        return self._named().get(about.freeze.account)
+    def _clients(self) -> Mapping[Client, Session]:
+        """Who is there; made when it is needed, and for one look only."""
+        if self._by_client is None:
+            records = ((session.record, session) for session in self._sessions())
+            self._by_client = {(record.user, record.number): each for record, each in records}
+        return self._by_client
 
-    def _named(self) -> dict[str, Session]:
-        """Sessions by account; made when it is needed, and for one look only."""
-        if self._by_name is None:
-            self._by_name = {session.record.user: session for session in self._sessions()}
-        return self._by_name
+    def _measure_all(self, account: str) -> None:
+        """The ways of an account's clients: one of them has just frozen."""
+        for (name, _), session in self._clients().items():
+            if name == account:
+                self._measure(session, tell=False)
 
-    def _look(self, account: str) -> SeenReceiver | None:
-        session = self._named().get(account)
+    def _look(self, client: Client) -> SeenReceiver | None:
+        session = self._clients().get(client)
         if session is None or session.ended:
             return None
         way = session.connection.way()
@@ -163,13 +169,18 @@ class Watchers:
         way = None if session.ended else session.connection.way()
         if way is None:
             return
-        account, now = session.record.user, self._observers.now()
-        for consequence in self._freezes.note_way(account, _seen(way, now)):
+        account, client = session.record.user, session.record.number
+        now = self._observers.now()
+        for consequence in self._freezes.note_way((account, client), _seen(way, now)):
             self._tell(consequence)
         if tell and way.round_trip:
             self.observe(
                 RoundTripMeasured(
-                    at=now, account=account, seconds=way.round_trip, jitter=way.jitter
+                    at=now,
+                    account=account,
+                    client=client,
+                    seconds=way.round_trip,
+                    jitter=way.jitter,
                 )
             )
 

@@ -38,6 +38,7 @@ from cccamd.watch.cases import (
     SeenPause,
     SeenReceiver,
     SeenWay,
+    Service,
 )
 from cccamd.watch.happenings import (
     ClientLoggedOut,
@@ -53,10 +54,11 @@ from cccamd.watch.surroundings import Surroundings
 from cccamd.watch.watchdog import Watchdog
 from cccamd.watch.watches import (
     DARK_AFTER,
+    Client,
     CryptoPeriods,
     Standstill,
     Watch,
-    WatchingAccount,
+    WatchingClient,
     has_gone_on,
     live_margin,
     seconds_to_zero,
@@ -74,10 +76,11 @@ PAUSES_KEPT: Final = 32
 PERIOD_KNOWN_BY: Final = 15.0
 """Seconds after which to look again whether a crypto period has become known."""
 
-_Key = tuple[str, Caid, Ident, Sid]
+_Key = tuple[str, int, Caid, Ident, Sid]
+_DarkKey = tuple[str, Caid, Ident, Sid]
 
 
-def _nobody(account: str) -> SeenReceiver | None:
+def _nobody(client: Client) -> SeenReceiver | None:
     """There is no way to look at receivers."""
     return None
 
@@ -89,10 +92,10 @@ class Freezes:
         self,
         judges: Judges,
         *,
-        look: Callable[[str], SeenReceiver | None] = _nobody,
+        look: Callable[[Client], SeenReceiver | None] = _nobody,
         started_at: float = 0.0,
     ) -> None:
-        """`look` gives an account's connection as it is now; None: it has none.
+        """`look` gives a client's connection as it is now; None: it has none.
 
         `started_at` is when the server was started, seconds since the epoch.
         """
@@ -100,20 +103,20 @@ class Freezes:
         self._periods = CryptoPeriods()
         self._surroundings = Surroundings()
         self._watches: dict[_Key, Watch] = {}
-        self._accounts: dict[str, WatchingAccount] = {}
-        self._viewers: dict[tuple[Caid, Ident, Sid], dict[str, Watch]] = {}
+        self._clients: dict[Client, WatchingClient] = {}
+        self._viewers: dict[Service, dict[Client, Watch]] = {}
         self._due: list[tuple[float, int, Watch]] = []
         self._wakes: list[tuple[float, int, Watch]] = []
         self._count = 0
         self._past: deque[Freeze] = deque(maxlen=FREEZES_KEPT)
-        self._dark: OrderedDict[_Key, float] = OrderedDict()
+        self._dark: OrderedDict[_DarkKey, float] = OrderedDict()
         self._pauses: deque[tuple[float, SeenPause]] = deque(maxlen=PAUSES_KEPT)
         self._step = 0.0
         self._started_at = started_at
         self._reloaded_at: float | None = None
         self._number = 0
-        self.attended: set[str] = set()
-        """Accounts in trouble: all that they ask is to be told, whatever is left out otherwise."""
+        self.attended: set[Client] = set()
+        """Clients in trouble: all that they ask is to be told, whatever is left out otherwise."""
         self._look = look
         self._dog = Watchdog(judges.receiver, self.attended)
 
@@ -135,16 +138,16 @@ class Freezes:
         self._surroundings.note(happening, now)
         match happening:
             case ClientLoggedOut():
-                return self._leave(happening.account, now)
+                return self._leave((happening.account, happening.client), now)
             case ServerPaused():
                 self._pauses.append((now, SeenPause(happening.at, happening.seconds)))
             case ServerReloaded():
                 self._reloaded_at = now
         return []
 
-    def note_way(self, account: str, way: SeenWay) -> list[Happening]:
+    def note_way(self, client: Client, way: SeenWay) -> list[Happening]:
         """Take note of how the way to a receiver is."""
-        known = self._accounts.get(account)
+        known = self._clients.get(client)
         if known is None:
             return []
         now = way.at - self._step
@@ -180,8 +183,8 @@ class Freezes:
     def open(self, now: float) -> Iterator[Freeze]:
         """The freezes that go on, with the verdict so far."""
         steady = now - self._step
-        for account in self.attended:
-            known = self._accounts.get(account)
+        for client in self.attended:
+            known = self._clients.get(client)
             for watch in known.services.values() if known else ():
                 if watch.freeze is not None:
                     yield self._shown(watch, watch.freeze, steady)
@@ -223,7 +226,7 @@ class Freezes:
     def _finish(self, ecm: EcmFinished, now: float) -> list[Happening]:
         asked_at = now - ecm.seconds
         service = ecm.caid, ecm.ident, ecm.sid
-        watch = self._watches.get((ecm.account, *service))
+        watch = self._watches.get((ecm.account, ecm.client, *service))
         found: list[Happening] = []
         if watch is None:
             if len(self._watches) >= CHANNELS_LIMIT:
@@ -255,22 +258,22 @@ class Freezes:
 
     def _start(self, ecm: EcmFinished, asked_at: float, now: float) -> Watch:
         service = ecm.caid, ecm.ident, ecm.sid
-        account = self._accounts.get(ecm.account)
+        client = ecm.account, ecm.client
+        account = self._clients.get(client)
         if account is None:
-            account = self._accounts[ecm.account] = WatchingAccount(ecm.account, service, asked_at)
+            account = self._clients[client] = WatchingClient(client, service, asked_at)
         crypto = self._periods.of(service)
         watch = Watch(
             account, service, crypto, ecm.fingerprint, ecm.parity, asked_at, asked_at, now
         )
         watch.parity_at, watch.is_whole = asked_at, ecm.weight > 0
-        key = ecm.account, *service
-        watch.was_dark = now - self._dark.pop(key, -AGAIN) < AGAIN
-        account.services[service] = self._watches[key] = watch
-        self._viewers.setdefault(service, {})[ecm.account] = watch
+        watch.was_dark = now - self._dark.pop((ecm.account, *service), -AGAIN) < AGAIN
+        account.services[service] = self._watches[*client, *service] = watch
+        self._viewers.setdefault(service, {})[client] = watch
         self._wake(watch, watch.gone_at(), now)
         return watch
 
-    def _turn_away(self, account: WatchingAccount, at: float) -> None:
+    def _turn_away(self, account: WatchingClient, at: float) -> None:
         """It asks for something else now; unless it watches both, that is the end."""
         left = account.services.get(account.last)
         if left is not None:
@@ -333,14 +336,14 @@ class Freezes:
 
     def _miss(self, watch: Watch) -> None:
         watch.account.missing.add(watch.service)
-        self.attended.add(watch.account.name)
+        self.attended.add(watch.account.key)
 
     def _found_again(self, watch: Watch) -> None:
         account = watch.account
         if account.missing:
             account.missing.discard(watch.service)
-            if not account.missing and not self._dog.knows(account.name):
-                self.attended.discard(account.name)
+            if not account.missing and not self._dog.knows(account.key):
+                self.attended.discard(account.key)
 
     # Freezes.
 
@@ -479,45 +482,45 @@ class Freezes:
         wake_at = gone_at
         if quiet_due_at is not None:
             if quiet_due_at <= now:
-                self._dog.silent(watch, now, self._seen(watch.account.name))
+                self._dog.silent(watch, now, self._seen(watch.account.key))
             else:
                 wake_at = min(gone_at, quiet_due_at)
         self._wake(watch, wake_at, now)
         return []
 
-    def _seen(self, account: str) -> SeenReceiver | None:
-        """The connection of an account, with the times of the inner clock."""
-        seen = self._look(account)
+    def _seen(self, client: Client) -> SeenReceiver | None:
+        """The connection of a client, with the times of the inner clock."""
+        seen = self._look(client)
         if seen is None:
             return None
         way = seen.way and seen.way._replace(at=seen.way.at - self._step)
         return SeenReceiver(seen.heard_at - self._step, way)
 
-    def _leave(self, name: str, now: float) -> list[Happening]:
-        self._dog.left(name)
-        account = self._accounts.get(name)
+    def _leave(self, client: Client, now: float) -> list[Happening]:
+        self._dog.left(client)
+        account = self._clients.get(client)
         gone = list(account.services.values()) if account else []
         found = [each for watch in gone for each in self._drop(watch, now)]
-        self.attended.discard(name)
+        self.attended.discard(client)
         return found
 
     def _drop(self, watch: Watch, at: float) -> list[Happening]:
-        account, key = watch.account, (watch.account.name, *watch.service)
+        account, service = watch.account, watch.service
         if watch.freeze is not None:
-            self._dark[key] = at
+            self._dark[account.name, *service] = at
             if len(self._dark) > DARK_KEPT:
                 self._dark.popitem(last=False)
         watch.due_at, watch.wake_at = None, -1.0
         found = self._end(watch, at)
         self._found_again(watch)
         self._dog.dropped(watch)
-        del self._watches[key], account.services[watch.service]
+        del self._watches[*account.key, *service], account.services[service]
         if not account.services:
-            del self._accounts[account.name]
-        viewers = self._viewers[watch.service]
-        del viewers[account.name]
+            del self._clients[account.key]
+        viewers = self._viewers[service]
+        del viewers[account.key]
         if not viewers:
-            del self._viewers[watch.service]
+            del self._viewers[service]
         return found
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cccamd.facts import ReceiverFinding, ReceiverTrouble
-from cccamd.watch.cases import Judgement, ReceiverCase, SeenAsk, SeenReceiver
-from cccamd.watch.watches import Watch, WatchingAccount, subject_of
+from cccamd.watch.cases import Judgement, ReceiverCase, SeenAsk, SeenReceiver, Service
+from cccamd.watch.watches import Client, Watch, WatchingClient, subject_of
 
 STOPPED_FOR: Final = 600.0
 """Seconds after which nobody sits before a receiver that has stopped, so to say."""
@@ -29,12 +29,12 @@ ONE_PARITY_PERIODS: Final = 1.9
 """Crypto periods that they must span; a little less than two, for the jitter of requests."""
 
 _Judge = Callable[[ReceiverCase], Judgement | None]
-_Key = tuple[str, tuple[int, int, int]]
+_Key = tuple[Client, Service]
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    account: WatchingAccount
+    account: WatchingClient
     at: float
     finding: ReceiverFinding
     """Its times are those of the inner clock."""
@@ -43,12 +43,12 @@ class _Found:
 class Watchdog:
     """Knows which receivers are in trouble. Told of each request and each silence."""
 
-    def __init__(self, judge: _Judge, attended: set[str]) -> None:
-        """Accounts in trouble are added to `attended`."""
+    def __init__(self, judge: _Judge, attended: set[Client]) -> None:
+        """Clients in trouble are added to `attended`."""
         self._judge = judge
         self._attended = attended
-        self._stopped: OrderedDict[str, _Found] = OrderedDict()
-        """By account: whatever it asks for next is a sign of life."""
+        self._stopped: OrderedDict[Client, _Found] = OrderedDict()
+        """Whatever it asks for next is a sign of life."""
         self._stuck: OrderedDict[_Key, _Found] = OrderedDict()
 
     def report(self, step: float) -> tuple[ReceiverFinding, ...]:
@@ -56,19 +56,19 @@ class Watchdog:
         found = (*self._stuck.values(), *self._stopped.values())
         return tuple(replace(each.finding, at=each.finding.at + step) for each in found)
 
-    def knows(self, account: str) -> bool:
-        """Whether this account has stopped: its next request must be told."""
-        return account in self._stopped
+    def knows(self, client: Client) -> bool:
+        """Whether this client has stopped: its next request must be told."""
+        return client in self._stopped
 
     def asked(self, watch: Watch, now: float) -> None:
         """A request of this watch was answered or refused."""
         watch.quiet_at = None
         if self._stopped:
-            self._forget(watch.account.name)
+            self._forget(watch.account.key)
         if watch.repeats >= REPEATS_NEEDED or watch.same_parity >= ONE_PARITY_NEEDED:
             self._look(watch, now)
         elif self._stuck:
-            self._stuck.pop((watch.account.name, watch.service), None)
+            self._stuck.pop((watch.account.key, watch.service), None)
 
     def silent(self, watch: Watch, now: float, seen: SeenReceiver | None) -> None:
         """Nothing was asked for two periods, as far as was told; `seen` is the connection."""
@@ -80,29 +80,29 @@ class Watchdog:
             case = replace(case, ways=(*case.ways, seen.way))
         judgement = self._judge(case)
         if judgement is not None:
-            name = watch.account.name
-            self._attended.add(name)
-            self._stopped[name] = _found(watch, case, judgement)
+            client = watch.account.key
+            self._attended.add(client)
+            self._stopped[client] = _found(watch, case, judgement)
             self._bound(self._stopped)
 
     def dropped(self, watch: Watch) -> None:
         """Nobody watches this any more; that it has stopped is remembered."""
-        self._stuck.pop((watch.account.name, watch.service), None)
+        self._stuck.pop((watch.account.key, watch.service), None)
 
-    def left(self, account: str) -> None:
+    def left(self, client: Client) -> None:
         """The receiver has logged out, or its connection is lost."""
-        self._stopped.pop(account, None)
+        self._stopped.pop(client, None)
 
     def forget_old(self, now: float) -> None:
         """Let those go that have been silent for so long that nobody waits for them."""
         while self._stopped:
-            name, oldest = next(iter(self._stopped.items()))
+            client, oldest = next(iter(self._stopped.items()))
             if now - oldest.at < STOPPED_FOR:
                 return
-            self._forget(name)
+            self._forget(client)
 
     def _look(self, watch: Watch, now: float) -> None:
-        key = watch.account.name, watch.service
+        key = watch.account.key, watch.service
         if key in self._stuck:
             return
         for trouble, at in _troubles(watch):
@@ -113,12 +113,12 @@ class Watchdog:
                 self._bound(self._stuck)
                 return
 
-    def _forget(self, name: str) -> None:
-        known = self._stopped.pop(name, None)
+    def _forget(self, client: Client) -> None:
+        known = self._stopped.pop(client, None)
         if known is not None and not known.account.missing:
-            self._attended.discard(name)
+            self._attended.discard(client)
 
-    def _bound(self, found: "OrderedDict[str, _Found] | OrderedDict[_Key, _Found]") -> None:
+    def _bound(self, found: "OrderedDict[Client, _Found] | OrderedDict[_Key, _Found]") -> None:
         if len(found) > FOUND_LIMIT:
             found.popitem(last=False)
 

@@ -122,16 +122,18 @@ DARK_AFTER: Final = 5.0
 LATE, TOO_LATE = 0.1, 0.5
 """Of a crypto period. A receiver that asks less late is on time; one that is later than that
 may as well have been elsewhere."""
+Client = tuple[str, int]
+"""An account and the number of one of its clients: most have but one."""
 ASKS_KEPT: Final = 8
 SOURCES_KEPT: Final = 16
 WAYS_KEPT: Final = 8
 
 
 @dataclass(slots=True)
-class WatchingAccount:
-    """One account, and what it asked for last."""
+class WatchingClient:
+    """One client of an account, and what it asked for last."""
 
-    name: str
+    key: Client
     last: Service
     asked_at: float
     """When it asked for `last`."""
@@ -141,6 +143,11 @@ class WatchingAccount:
     sources: dict[str, None] = field(default_factory=dict)
     """Those that its requests went to, the latest last."""
     ways: deque[SeenWay] = field(default_factory=lambda: deque(maxlen=WAYS_KEPT))
+
+    @property
+    def name(self) -> str:
+        """The account."""
+        return self.key[0]
 
     def went_to(self, source: str) -> None:
         """One of its requests went to this source."""
@@ -175,7 +182,7 @@ Asked = tuple[float, float, EcmFinished]
 class Watch:
     """One account on one service."""
 
-    account: WatchingAccount
+    account: WatchingClient
     service: Service
     crypto: CryptoPeriod
     fingerprint: bytes

@@ -76,10 +76,14 @@ class CloseReason(Enum):
     CONFIG_CHANGED = "its F-line was removed, or its password, host or version changed"
     SHUTDOWN = "cccamd is stopping"
     UNKNOWN_USER = "no F-line has this user name"
+    ACCOUNT_IN_ERROR = "the F-line of this user is in error, so there is no such account"
     WRONG_PASSWORD = "wrong password for this user name"
     WRONG_ADDRESS = "the F-line allows this user from another host only"
-    ALREADY_CONNECTED = "this user is connected already; one F-line is one client"
+    HOST_UNRESOLVED = "the host in the F-line of this user does not resolve"
+    ALREADY_CONNECTED = "this user is connected already"
+    TAKEN_OVER = "it did not answer when its account logged in anew"
     OLD_VERSION = "its version is below MINIMUM CLIENT VERSION"
+    NO_VERSION = "MINIMUM CLIENT VERSION is set, and what it says is no version"
     LOGIN_REFUSED = (
         "the server closed the connection after user name and password: user unknown, another"
         " password, user connected already, or address not allowed; its log says which"
@@ -136,8 +140,13 @@ class LoginRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginProved:
+    """The password was right, and the owner wants to think: `accept_login` or `refuse_login`."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoginSucceeded:
-    """The password was right; the peers introduce themselves next."""
+    """The login was accepted; the peers introduce themselves next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +259,7 @@ class Closed:
 
 ServerEvent = (
     LoginRequested
+    | LoginProved
     | LoginSucceeded
     | Introduced
     | PeerChanged
@@ -317,11 +327,17 @@ class ServerSide(SansIo[ServerEvent], Protocol):
     def peer(self) -> Peer | None:
         """Who the client is; None before it has said so."""
 
-    def authenticate(self, password: bytes) -> None:
-        """Go on with the login of `LoginRequested`: this is the account's password."""
+    def authenticate(self, password: bytes, *, hold: bool = False) -> None:
+        """Go on with the login of `LoginRequested`: this is the account's password.
+
+        If it is right, the login is accepted; with `hold`, `LoginProved` is told instead.
+        """
+
+    def accept_login(self) -> None:
+        """Let in the client of `LoginProved`."""
 
     def refuse_login(self, reason: CloseReason, detail: str = "") -> None:
-        """Turn down the login of `LoginRequested`."""
+        """Turn down the login of `LoginRequested` or `LoginProved`."""
 
     def announce(self, offer: Offer) -> None:
         """Offer a card, or replace the one with the same share id."""
