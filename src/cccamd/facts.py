@@ -183,6 +183,37 @@ class LinkState(Enum):
     """There is no server: only its files were looked at."""
 
 
+class Step(Enum):
+    """How far one gets at a server: what failed there and how, or `UP`; the value is for people.
+
+    Judges go by these words, never by the text that is shown beside them.
+    """
+
+    RESOLVE = "name not found"
+    NAME_SERVER = "no answer from a name server"
+    ROUTE = "no route"
+    ABSENT = "no machine at this address"
+    """In a network of our own: nobody there answers to that address."""
+    UNREACHABLE = "a router cannot reach it"
+    FORBIDDEN = "forbidden by a firewall"
+    REFUSED = "connection refused"
+    CONNECT_TIMEOUT = "no answer to the connection attempt"
+    CONNECT = "connection failed"
+    SEED = "no seed"
+    HUNG_UP = "hung up before the first byte"
+    NEWCAMD = "newcamd instead of CCcam"
+    STRANGER = "something else than CCcam"
+    LOGIN = "login refused"
+    INTRODUCTION = "no server data"
+    CLOSED = "closed by the server"
+    RESET = "connection reset"
+    GONE = "its machine does not answer any more"
+    NETWORK = "the network to it is down"
+    UNANSWERED = "an ECM was not answered"
+    ENDED = "ended by us"
+    UP = "logged in"
+
+
 class EcmResult(Enum):
     """How a request ended."""
 
@@ -339,7 +370,12 @@ class SourceStatus(Fact):
     up_at: float | None = None
     """Since when it can be asked; null: it cannot."""
     next_attempt_at: float | None = None
+    down_since: float | None = None
+    """Since when it cannot be asked; null: it can."""
     last_failure: str = ""
+    """Why the last login or attempt ended; empty: none has ended yet."""
+    failed_step: Annotated[Step | None, BlankIfNone(Step)] = None
+    """Of `last_failure`: how far it got and what failed."""
     address: str = ""
     version: str = ""
     build: str = ""
@@ -391,6 +427,37 @@ class CardStatus(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DoubleLogin(Fact):
+    """A login with the right password that was refused: its account was in use."""
+
+    account: str
+    address: str
+    """Where it came from."""
+    holders: tuple[str, ...]
+    """Addresses of those who were logged in, and gave a sign of life."""
+    first_at: float
+    last_at: float
+    times: int
+    """How often it was refused since `first_at`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clone(Fact):
+    """A node id that more than one program has now: one was copied from the other."""
+
+    node_id: NodeIdFact
+    own: bool
+    """It is the node id of this server."""
+    accounts: tuple[str, ...]
+    """Clients that have it."""
+    sources: tuple[str, ...]
+    """Upstreams that have it."""
+    addresses: tuple[str, ...]
+    """Where they all are; those at one address may also be one program that logs in twice."""
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStatus(Fact):
     """The server itself."""
 
@@ -413,6 +480,15 @@ class ServerStatus(Fact):
     """Connections that have not logged in yet."""
     peak_pending: int
     """Most ECMs of one client that were ever open at once."""
+    double_logins: Annotated[
+        tuple[DoubleLogin, ...],
+        Metric("cccamd_double_logins", "Logins refused lately: their account was in use."),
+    ] = ()
+    """Logins of the last ten minutes that were refused because their account was in use."""
+    clones: Annotated[
+        tuple[Clone, ...], Metric("cccamd_clones", "Node ids that several programs have.")
+    ] = ()
+    """Node ids that several programs have now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -178,7 +178,7 @@ def test_our_own_server_is_no_trouble_and_its_link_is_left_alone(house: House) -
     )
     assert by_check["server"]["verdict"] == "advice"
     assert "the web pages are switched off" in by_check["server"]["evidence"]
-    assert "says nothing" in by_check["C-line"]["evidence"]
+    assert "no seed came" in by_check["C-line"]["evidence"]
     assert by_check["accounts"]["verdict"] == "ok"
     assert by_check["files and memory"]["evidence"].startswith("the running server may open")
 

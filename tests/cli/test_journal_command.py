@@ -98,3 +98,37 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     assert found.exit_code == 2
     assert "there is no such file" in found.output
     assert not os.listdir(tmp_path)
+
+
+def test_sources_are_summed_up(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    database = Database(path)
+    hour = {"kind": Kind.SOURCE, "subject": "a:12000", "until": AT + 3600}
+    database.write(
+        [
+            Entry(
+                at=AT, up=3000.0, losses=2, asked=90, answered=80, median=0.04, worst=1.9, **hour
+            ),  # type: ignore[arg-type]
+            Entry(at=AT + 9, until=AT + 609, kind=Kind.OUTAGE, subject="a:12000", text="no route"),
+            Entry(at=AT, until=AT + 60, kind=Kind.SOURCE, subject="b:1", up=60.0),
+            Entry(at=AT, kind=Kind.LOGIN, account="anna"),
+        ]
+    )
+    database.close()
+    shown = run(path, "--sources").output
+    line = next(line for line in shown.splitlines() if line.lstrip().startswith("a:12000"))
+    for cell in ("1 h 0 min", "83.3 %", " 2 ", "10 min", "90 88 %", "40 ms", "1900 ms"):
+        assert cell in line
+    assert "2026-11-22 18:00:09  a:12000 was away for 10 min: no route" in shown
+    assert "100.0 %" in next(line for line in shown.splitlines() if line.lstrip().startswith("b:1"))
+    (first, second) = json.loads(run(path, "--sources", "--json").output)
+    assert (first["name"], first["away"], second["losses"]) == ("a:12000", 600.0, 0)
+    (row, _) = csv.DictReader(io.StringIO(run(path, "--sources", "--csv").output))
+    assert (row["name"], row["losses"], row["uptime"]) == ("a:12000", "2", str(3000 / 3600))
+
+
+def test_sources_and_an_account_do_not_go_together(path: Path) -> None:
+    refused = run(path, "anna", "--sources")
+    assert refused.exit_code == 2
+    assert "--sources is about all accounts" in refused.stderr
+    assert "nothing was written down about sources" in run(path, "--sources").output

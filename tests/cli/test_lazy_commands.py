@@ -31,7 +31,7 @@ NOT_FOR_A_LOOK = {*PAGES, *PICTURES, "asyncio", "cryptography", "pydantic"}
 ROOMS = {path.stem for path in (Path(__file__).parents[2] / "src" / "cccamd").iterdir()} - {
     *("__init__", "__main__", "__pycache__", "cli", "errors")
 }
-ROOMS_OF_PROBE = {"facts", "ids", "values", "net", "wire"}
+ROOMS_OF_PROBE = {"facts", "ids", "machine", "values", "net", "wire"}
 
 
 def command(note: Path, *arguments: str) -> list[str]:

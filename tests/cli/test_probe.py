@@ -55,7 +55,7 @@ async def test_what_went_wrong_is_said() -> None:
         refused = await probe(port, password="wrong")
         other_card = await probe(port, "--ecm", ECM, "--caid", "0100")
     assert (nobody.exit_code, refused.exit_code, other_card.exit_code) == (1, 1, 1)
-    assert f"nothing listens on its port {port}" in nobody.output
+    assert f"nothing listens on port {port}" in nobody.output
     assert "login refused" in refused.output
     assert "the ECM was refused with" in other_card.output.splitlines()[-1]
 

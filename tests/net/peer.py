@@ -14,10 +14,11 @@ from cccamd.wire.cccam import (
     make_node_id,
 )
 from cccamd.wire.link import (
+    CLOSED_BY_PEER,
     Closed,
-    CloseReason,
     LoginRequested,
     LoginSucceeded,
+    Loss,
     OffersDue,
     Requested,
     ServerEvent,
@@ -65,10 +66,10 @@ class Lines:
         if self.state is not State.CLOSED:
             self._events += map(Line, lines)
 
-    def receive_eof(self, now: float, why: str = "") -> None:
+    def receive_eof(self, now: float, loss: Loss = CLOSED_BY_PEER) -> None:
         if self.state is not State.CLOSED:
             self.state = State.CLOSED
-            self._events = [Closed(CloseReason.PEER_CLOSED, why)]
+            self._events = [Closed(loss.reason, loss.said)]
 
     def next_deadline(self) -> float | None:
         return self.deadline_at

@@ -118,7 +118,11 @@ async def closes_after_the_seed(reader: asyncio.StreamReader, writer: asyncio.St
 
 @pytest.mark.parametrize(
     ("talk", "step"),
-    [(closes, Step.SEED), (is_no_cccam, Step.SEED), (closes_after_the_seed, Step.LOGIN)],
+    [
+        (closes, Step.HUNG_UP),
+        (is_no_cccam, Step.STRANGER),
+        (closes_after_the_seed, Step.LOGIN),
+    ],
 )
 async def test_a_failed_login_says_how_far_it_got(talk: Talk, step: Step) -> None:
     async with Peer(talk).serving() as port:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cccamd.net import comes_from
+from cccamd.ids import parse_address
+from cccamd.net import ConnectError, Step, locate
 
 
 @pytest.mark.parametrize(
@@ -16,9 +17,14 @@ from cccamd.net import comes_from
         ("fe80::1", "fe80::1%2", True),
         ("localhost", "127.0.0.1", True),
         ("localhost", "192.0.2.7", False),
-        ("no-such-name.invalid", "192.0.2.7", False),
-        ("a..b", "192.0.2.7", False),
     ],
 )
 async def test_a_client_comes_from_a_host(host: str, address: str, expected: bool) -> None:
-    assert await comes_from(host, address) is expected
+    assert (parse_address(address) in await locate(host)) is expected
+
+
+@pytest.mark.parametrize("host", ["no-such-name.invalid", "a..b", "x" * 70 + ".example"])
+async def test_a_host_without_an_address_is_told_apart_from_another_host(host: str) -> None:
+    with pytest.raises(ConnectError) as raised:
+        await locate(host)
+    assert raised.value.step in (Step.RESOLVE, Step.NAME_SERVER)

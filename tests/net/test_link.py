@@ -23,8 +23,10 @@ from cccamd.facts import LinkState
 from cccamd.net import (
     Backoff,
     Connected,
+    Failure,
     Link,
     LinkWaiting,
+    Step,
 )
 from cccamd.net import link as link_module
 from cccamd.wire.cccam import (
@@ -86,8 +88,8 @@ async def test_a_refused_connection_is_told_with_the_pause_and_tried_again() -> 
         assert not watched.link.forget(1)
     assert {type(event) for event in watched.told} == {LinkWaiting}
     for number, waiting in enumerate(watched.waits):
-        assert "refused" in waiting.reason
-        assert waiting.reason == watched.link.last_failure
+        assert waiting.failure.step is Step.REFUSED
+        assert waiting.failure == watched.link.failure
         assert PAUSE * 2**number / 2 <= waiting.delay <= PAUSE * 2**number
     assert not watched.failures
 
@@ -103,10 +105,12 @@ async def test_a_login_that_ends_is_told_and_comes_back() -> None:
             await until(lambda: bool(watched.waits))
             assert watched.told[-2:] == [
                 Closed(CloseReason.PEER_CLOSED),
-                LinkWaiting(CloseReason.PEER_CLOSED.value, watched.waits[0].delay),
+                LinkWaiting(
+                    Failure(Step.CLOSED, CloseReason.PEER_CLOSED.value), watched.waits[0].delay
+                ),
             ]
             assert watched.link.protocol is None
-            assert watched.link.last_failure == CloseReason.PEER_CLOSED.value
+            assert watched.link.failure == watched.waits[0].failure
             await until(lambda: watched.link.is_up)
             kinds = [type(event) for event in watched.told]
             assert kinds.count(Connected) == kinds.count(Introduced) == 2

@@ -125,7 +125,7 @@ async def test_what_the_system_says_of_a_broken_connection_is_kept() -> None:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         peer.close()  # a reset
         await until(lambda: side.ends > 0)
-        assert side.told[-1] == Closed(CloseReason.PEER_CLOSED, "Connection reset by peer")
+        assert side.told[-1] == Closed(CloseReason.RESET, "Connection reset by peer")
 
 
 async def test_after_close_the_peer_is_not_heard_any_more() -> None:

@@ -8,7 +8,7 @@ from network import CAID, IDENT, cw_of
 
 from cccamd.cards import SourceId
 from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId, ShareId, Sid
-from cccamd.routing import CloneDetected, CloneDetector, Priorities, SourceTraits, Store
+from cccamd.routing import CloneDetector, NodeHolder, Priorities, SourceTraits, Store
 from cccamd.routing.cache import CwCache, Verification
 from cccamd.routing.choosing import HedgeBudget, Pauses
 from cccamd.routing.health import (
@@ -423,20 +423,43 @@ def test_a_group_serves_by_rank_health_and_patience() -> None:
 ONE, OURS = NodeId(b"oneclone"), NodeId(b"ourselfs")
 
 
-def test_the_same_node_id_at_two_addresses_is_a_clone_until_one_leaves() -> None:
+ANNA, BEN = (NodeHolder(name, "192.0.2.1", is_client=True) for name in ("anna", "ben"))
+HEADEND, TWICE = (NodeHolder("h:1", f"192.0.2.{n}", is_client=False) for n in (1, 2))
+
+
+def test_two_clients_with_one_node_id_are_a_clone_until_one_leaves() -> None:
+    """Wherever they are: the copy of an image stands behind the same router as often as not."""
     detector = CloneDetector(OURS)
-    assert detector.seen(ONE, "192.0.2.1") is None
-    assert detector.seen(ONE, "192.0.2.1") is None
-    assert detector.seen(ONE, "192.0.2.2") == CloneDetected(ONE, ("192.0.2.1", "192.0.2.2"))
-    detector.gone(ONE, "192.0.2.1")
-    detector.gone(ONE, "192.0.2.1")
-    assert detector.seen(ONE, "192.0.2.2") is None
-    detector.gone(NodeId(b"stranger"), "192.0.2.1")
+    assert detector.seen(ONE, ANNA, 1.0) is None
+    clone = detector.seen(ONE, BEN, 2.0)
+    assert clone is not None
+    assert (clone.accounts, clone.addresses, clone.since) == (("anna", "ben"), ("192.0.2.1",), 2.0)
+    assert detector.clones() == (clone,)
+    detector.gone(ONE, ANNA, 3.0)
+    detector.gone(ONE, ANNA, 3.0)
+    assert detector.clones() == ()
+    again = detector.seen(ONE, ANNA, 4.0)
+    assert again is not None
+    assert again.since == 4.0
+    detector.gone(NodeId(b"stranger"), ANNA, 5.0)
+
+
+def test_an_upstream_that_is_a_client_too_is_one_program() -> None:
+    detector = CloneDetector(OURS)
+    assert detector.seen(ONE, HEADEND, 1.0) is None
+    assert detector.seen(ONE, HEADEND, 1.0) is None
+    assert detector.seen(ONE, ANNA, 1.0) is None
+    clone = detector.seen(ONE, TWICE, 2.0)
+    assert clone is not None
+    assert (clone.sources, clone.addresses) == (("h:1",), ("192.0.2.1", "192.0.2.2"))
 
 
 def test_our_own_node_id_is_a_clone_at_once_and_a_shared_one_never() -> None:
     detector = CloneDetector(OURS)
-    assert detector.seen(OURS, "192.0.2.1") == CloneDetected(OURS, ("192.0.2.1",))
+    clone = detector.seen(OURS, ANNA, 1.0)
+    assert clone is not None
+    assert clone.own
     for node_id in SHARED_NODE_IDS:
-        assert detector.seen(node_id, "192.0.2.1") is None
-        assert detector.seen(node_id, "192.0.2.2") is None
+        assert detector.seen(node_id, ANNA, 1.0) is None
+        assert detector.seen(node_id, BEN, 1.0) is None
+    assert len(detector.clones()) == 1

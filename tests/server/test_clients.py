@@ -226,7 +226,7 @@ async def test_a_client_that_does_not_read_is_dropped() -> None:
     async with running() as lab, lab.client() as client:
         await cards_of(client)
         connection = client._connection
-        session = lab.server._context.sessions[b"anna"]
+        session = lab.server._context.seats.of(b"anna")[0]
         for one, option in ((connection, socket.SO_RCVBUF), (session.connection, socket.SO_SNDBUF)):
             assert one._transport is not None
             one._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, 4096)
@@ -239,9 +239,9 @@ async def test_a_client_that_does_not_read_is_dropped() -> None:
                 client.protocol._asked.clear()
             connection.flush()
             await asyncio.sleep(0)
-            if not lab.server._context.sessions:
+            if not lab.server._context.seats:
                 break
-        assert not lab.server._context.sessions
+        assert not lab.server._context.seats
 
 
 async def test_only_allowed_networks_hear_anything() -> None:

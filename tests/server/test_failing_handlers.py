@@ -107,7 +107,7 @@ async def test_no_handler_that_raises_leaves_anything_behind(
                 assert await until(lambda: lab.server._context.admission.connections == 0), what
             if owner is not Session or not name.startswith("_leave"):
                 assert len(lab.server._exchange._clients) == clients, what
-                assert not lab.server._context.sessions, what
+                assert not lab.server._context.seats, what
                 assert not lab.server._router._flights, what
             if called:
                 told = [record for record in caplog.records if "internal error" in record.message]
@@ -122,8 +122,8 @@ async def test_no_handler_that_raises_leaves_anything_behind(
                 assert await cards_of(client) == [0x7F00], what
                 assert await ask(client, ECM) == expected_cw(ECM), what
     sessions = [what for what in never_called if what.startswith("Session.")]
-    # With the host of an F-line, and with a full queue: they run within the same two guards.
-    assert sessions == ["Session._check_host", "Session._host_checked", "Session._drop"]
+    # With two clients on one account, and with a full queue: they run within the same guards.
+    assert sessions == ["Session._look_at_twins", "Session._drop"]
 
 
 def hasty_login(seed: bytes, behind: bytes) -> bytes:
@@ -159,8 +159,8 @@ async def test_an_upstreams_handler_that_raises_costs_that_login_only() -> None:
             source.link._backoff.most = 0.05
             for name in ("_up", "_add_card", "_lose", "_wait", "_remark"):
                 with raising(type(source), name):
-                    assert await until(lambda: b"anna" in upper.server._context.sessions), name
-                    upper.server._context.sessions[b"anna"].connection.close()
+                    assert await until(lambda: upper.server._context.seats.of(b"anna")), name
+                    upper.server._context.seats.of(b"anna")[0].connection.close()
                     await asyncio.sleep(0.05)
                 assert await until(lambda: source.link.is_up), name
                 assert await until(lambda: cards_there(lower, source)), name
@@ -185,7 +185,7 @@ async def test_one_waiter_that_cannot_be_answered_costs_the_others_nothing(
             lab.client("ben", "other") as ben,
         ):
             await asyncio.gather(cards_of(anna), cards_of(ben))
-            protocol = lab.server._context.sessions[b"anna"]._protocol
+            protocol = lab.server._context.seats.of(b"anna")[0]._protocol
             monkeypatch.setattr(protocol, "answer", Raising())
             first, second = await asyncio.gather(
                 ask(anna, ECM), ask(ben, ECM), return_exceptions=True

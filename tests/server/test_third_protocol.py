@@ -86,7 +86,7 @@ async def test_an_ecm_comes_in_by_cccam_and_goes_out_by_toy() -> None:
                 assert (card.hop, len(card.path)) == (1, 2)
                 assert await ask(client, ECM) == expected_cw(ECM)
                 await client.send_emm(Emm(card.caid, card.providers[0].ident, card.share_id, ECM))
-                session = upper.server._context.sessions[b"anna"]
+                session = upper.server._context.seats.of(b"anna")[0]
                 session.connection.close(CloseReason.SHUTDOWN)
                 assert await client.wait_until(lambda: not client.cards, timeout=2.0)
                 assert await cards_of(client) == [0x7F00], "it has come back by itself"

@@ -91,7 +91,7 @@ async def test_many_clients_of_one_service_are_one_question() -> None:
         for client in clients:
             await cards_of(client)
         asked = 0
-        session = far.server._context.sessions[b"anna"]
+        session = far.server._context.seats.of(b"anna")[0]
         original = session._ask
 
         def counting(request_id: int, ecm: object) -> None:
@@ -184,15 +184,15 @@ async def test_a_reload_keeps_links_whose_line_did_not_change() -> None:
         near.client() as client,
     ):
         await cards_of(client)
-        session = far.server._context.sessions[b"anna"]
+        session = far.server._context.seats.of(b"anna")[0]
         cfg = "# moved\n" + c_line(far) + "F: anna secret"
         await near.server.reload(setup(cfg, NO_CARDS, port=near.port))
         await asyncio.sleep(0.3)
-        assert far.server._context.sessions[b"anna"] is session
+        assert far.server._context.seats.of(b"anna")[0] is session
         assert len(client.cards) == 1
         await near.server.reload(setup("F: anna secret", NO_CARDS, port=near.port))
         assert await client.wait_until(lambda: not client.cards, timeout=2.0)
-        assert not far.server._context.sessions
+        assert not far.server._context.seats
 
 
 async def test_a_standby_line_takes_over_without_a_client_noticing() -> None:

@@ -22,8 +22,8 @@ class Side:
             word, values = pickle.loads(base64.b64decode(line))
             getattr(self, f"on_{word}")(*values)
 
-    def receive_eof(self, now, why=""):
-        self.close(CloseReason.PEER_CLOSED)
+    def receive_eof(self, now, loss=link.CLOSED_BY_PEER):
+        self.close(loss.reason, loss.said)
 
     def close(self, reason, detail=""):
         if self.state is not State.CLOSED:
@@ -59,12 +59,17 @@ class ToyServer(Side):
         self.hello = password, Peer(node_id=node_id, program="toy")
         self.events.append(link.LoginRequested(user))
 
-    def authenticate(self, password):
-        said, peer = self.hello
-        if said != password:
-            return self.close(CloseReason.WRONG_PASSWORD)
+    def authenticate(self, password, *, hold=False):
+        if self.hello[0] != password:
+            self.close(CloseReason.WRONG_PASSWORD)
+        elif hold:
+            self.events.append(link.LoginProved())
+        else:
+            self.accept_login()
+
+    def accept_login(self):
         self.say("welcome")
-        return self.open(peer, link.OffersDue())
+        self.open(self.hello[1], link.OffersDue())
 
     refuse_login = Side.close
     announce, withdraw = saying(link.OfferAdded), saying(link.OfferWithdrawn)

@@ -94,7 +94,7 @@ def test_the_document_names_every_key_with_default_and_bounds() -> None:
         ("account = [1]", "1:1: error: expected [[account]], with double brackets"),
         (
             "[[account]]\nuser='a'",
-            "1:1: error: [[account]] cccversion is missing; expected a known",
+            "1:1: error: [[account]] expected cccversion or logins: else the table",
         ),
         (
             "[[account]]\ncccversion='2.0.11'\nuser='123456789012345678901'",

@@ -41,6 +41,8 @@ COUNTED_THINGS = {
     "cccamd_config_waiting",
     "cccamd_incident_sufferers",
     "cccamd_incidents_open",
+    "cccamd_clones",
+    "cccamd_double_logins",
     "cccamd_logins_pending",
     "cccamd_requests_pending",
     "cccamd_source_cards",

@@ -82,7 +82,7 @@ def evidence(cfg: str, *cards: Offer, status: SourceStatus | None = None, **word
         "priorities": Priorities(),
         "table": table,
         "sources": sources,
-        "clients": {"anna": client()},
+        "clients": {"anna": (client(),)},
     }
     return Evidence(**(fields | words))
 

@@ -151,7 +151,7 @@ def test_the_cards_of_a_running_server_are_judged_alike() -> None:
 def test_a_card_that_came_through_the_very_client_is_no_fault_of_its_line() -> None:
     sources = {SourceId(1): a_source("h.example:12000")}
     cards = (a_card("h.example:12000", 1, path=(THEIRS,)),)
-    clients = {"anna": a_client("anna", node_id=THEIRS)}
+    clients = {"anna": (a_client("anna", node_id=THEIRS),)}
     shown = evidence("F: anna x", CardTable(OWN), sources=sources, clients=clients)
     (found,) = judge_accounts(running_cards(cards, sources), shown)
     assert (found.grade, found.finding.code) == (Grade.ADVICE, "loop")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from cccamd.cards import Limit
-from cccamd.facts import LinkState
+from cccamd.facts import LinkState, Step
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.routing import (
     Priorities,
@@ -147,7 +147,7 @@ def test_a_card_that_is_seen() -> None:
 
 
 def test_a_card_that_came_through_the_client() -> None:
-    seen = evidence("F: anna secret", announced(), clients={"anna": client(node_id=FAR)})
+    seen = evidence("F: anna secret", announced(), clients={"anna": (client(node_id=FAR),)})
     answer = ask(seen)
     assert answer.cards[0].findings[0].code == "loop"
     assert "relay" in [each.code for each in answer.findings]
@@ -277,13 +277,15 @@ def test_an_account_that_is_not_there() -> None:
     [
         (CloseReason.WRONG_PASSWORD, "make the password in the receiver's C-line", "the F-line"),
         (CloseReason.WRONG_ADDRESS, "write 192.0.2.7 at the end of line 2", "the F-line"),
-        (CloseReason.ALREADY_CONNECTED, "one F-line is one client", "the F-line"),
+        (CloseReason.ALREADY_CONNECTED, "give each receiver an F-line of its own", "the F-line"),
         (CloseReason.OLD_VERSION, "lower MINIMUM CLIENT VERSION", "MINIMUM CLIENT VERSION"),
     ],
 )
 def test_why_somebody_cannot_connect(reason: CloseReason, change: str, name: str) -> None:
     recent = Recent()
-    recent.observe(LoginFailed(at=NOW, account="anna", address="192.0.2.7", reason=reason.value))
+    recent.observe(
+        LoginFailed(at=NOW, account="anna", address="192.0.2.7", reason=reason.value, why=reason)
+    )
     cfg = "MINIMUM CLIENT VERSION : 2.1.0\nF: anna secret"
     answer = ask(evidence(cfg, clients={}, recent=recent))
     found = the_bad(answer.findings)
@@ -339,11 +341,12 @@ def test_sources_without_cards() -> None:
         up_at=None,
         cards_by_hop={},
         next_attempt_at=NOW + 8,
-        last_failure=f"login refused: {CloseReason.LOGIN_REFUSED.value}",
+        last_failure=CloseReason.LOGIN_REFUSED.value,
+        failed_step=Step.LOGIN,
     )
     (down,) = ask(evidence("F: anna secret", status=refused)).sources
     found = the_bad(down.findings)
-    assert "login refused" in found.text
+    assert CloseReason.LOGIN_REFUSED.value in found.text
     assert "next attempt in 8 s" in found.text
     assert "compare user name and password in line 20" in found.change
     (silent,) = ask(evidence("F: anna secret", status=source(cards_by_hop={}))).sources

@@ -143,11 +143,11 @@ async def test_without_a_login_it_stops_after_the_seed() -> None:
 @pytest.mark.parametrize(
     ("first_words", "hangs_up", "words", "cause"),
     [
-        (b"", False, "then says nothing", "hangs or is overloaded"),
-        (b"", True, "closes it at once", "our address is banned"),
-        (bytes(14), False, "as newcamd servers do", "newcamd"),
-        (b"SSH-2.0-x\r\n", False, "11 bytes instead of a seed", "something else"),
-        (b"HTTP/1.1 400 Bad Request\r\n", True, "no seed of CCcam", "something else"),
+        (b"", False, "no seed came within the time", "hangs or is overloaded"),
+        (b"", True, "before it had sent a byte", "our address is banned"),
+        (bytes(range(200, 214)), False, "a newcamd server answers there", "newcamd"),
+        (b"SSH-2.0-x\r\n", False, 'an SSH server and says "SSH-2.0-x"', "something else"),
+        (b"HTTP/1.1 400 Bad Request\r\n", True, "it is a web server", "something else"),
     ],
 )
 async def test_something_else_listens(
@@ -232,7 +232,12 @@ async def test_the_running_server_knows_best(
     async with upstream("F: me secret") as port:
         found, evidence = await examine(port, log_in=False)
     running = a_source(
-        f"{HOST}:{port}", line=1, state=state, last_failure=failure, cards_by_hop={1: cards}
+        f"{HOST}:{port}",
+        line=1,
+        state=state,
+        last_failure=failure,
+        failed_step=Step.LOGIN if failure else None,
+        cards_by_hop={1: cards},
     )
     judgement = judged(found, evidence, running=running)
     assert judgement.grade is grade

@@ -1,13 +1,14 @@
 """A cloned installation: who has the node id of whom."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cccamd.facts import Status
+from cccamd.facts import Clone, Status
 from cccamd.ids import NodeId, parse_node_id
 from cccamd.machine import FileState, NodeIdFile
-from cccamd.why import Grade
+from cccamd.why import Grade, clone_text
 from cccamd.why.host import NodeIdHolder, judge_node_id, judge_twins, peers_of
 from fact_factory import a_client, a_snapshot, a_source
 
@@ -74,20 +75,36 @@ def test_peers_of_a_running_server() -> None:
     ]
 
 
+def a_clone(**words: object) -> Clone:
+    fields: dict[str, object] = {
+        "node_id": ELEVEN,
+        "own": False,
+        "accounts": ("anna", "bert"),
+        "sources": (),
+        "addresses": ("192.0.2.1", "192.0.2.2"),
+        "since": 0.0,
+    }
+    return Clone(**(fields | words))  # type: ignore[arg-type]
+
+
 def test_two_clients_with_one_node_id() -> None:
-    twins = ("anna", "192.0.2.1", ELEVEN), ("bert", "192.0.2.2", ELEVEN)
-    (found,) = judge_twins(a_status(*twins))
+    status = replace(a_status(), server=a_snapshot(node_id=OWN, clones=(a_clone(),)))
+    (found,) = judge_twins(status)
     assert found.grade is Grade.WARNING
-    assert "anna (192.0.2.1) and bert (192.0.2.2)" in found.finding.text
+    assert "anna and bert (192.0.2.1 and 192.0.2.2) have the same node id" in found.finding.text
+    own = replace(status, server=a_snapshot(node_id=OWN, clones=(a_clone(own=True),)))
+    assert judge_twins(own) == []  # the doctor's check of our own node id tells
 
 
 @pytest.mark.parametrize(
-    "clients",
+    ("words", "text"),
     [
-        [("anna", "192.0.2.1", SHARED), ("bert", "192.0.2.2", SHARED)],
-        [("anna", "192.0.2.1", OTHER), ("anna2", "192.0.2.1", OTHER)],
-        [("anna", "192.0.2.1", ELEVEN), ("bert", "192.0.2.2", TWENTY_TWO)],
+        ({"addresses": ("192.0.2.1",)}, "all at 192.0.2.1) have the same node id"),
+        ({"addresses": ("192.0.2.1",)}, "or one program logs in twice"),
+        ({"accounts": ("anna",)}, "anna is logged in more than once"),
+        ({"accounts": ("anna",), "sources": ("h:1",)}, "anna and upstream h:1"),
+        ({"own": True, "accounts": ("anna",)}, "anna (192.0.2.1 and 192.0.2.2) has the node id of"),
     ],
 )
-def test_what_is_no_clone(clients: list[tuple[str, str, NodeId]]) -> None:
-    assert judge_twins(a_status(*clients)) == []
+def test_a_clone_in_words(words: dict[str, object], text: str) -> None:
+    assert text in clone_text(a_clone(**words))

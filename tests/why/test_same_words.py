@@ -3,14 +3,14 @@
 import pytest
 from explained import announced, ask, client, evidence, source
 
-from cccamd.facts import LinkState
-from cccamd.net import ConnectError, Step
+from cccamd.facts import LinkState, SourceStatus
+from cccamd.net import ConnectError, Failure, Step, explain_end
 from cccamd.setup.logins import upstreams_of
 from cccamd.values import Offer
 from cccamd.why import Diagnosis, Evidence, Finding, Trial, Weight
 from cccamd.why.audience import KnownCards, judge_accounts
 from cccamd.why.links import MEANINGS, TriedLink, judge_link
-from cccamd.wire.link import CloseReason
+from cccamd.wire.link import Closed, CloseReason
 
 C_LINE = "C: headend-a 12000 u p"
 
@@ -79,10 +79,7 @@ def the_link(seen: Evidence) -> Finding:
 
 @pytest.mark.parametrize("step", MEANINGS)
 def test_a_link_that_fails_at_some_step(step: Step) -> None:
-    failure = str(ConnectError(step, "for some reason"))
-    down = source(
-        line=1, state=LinkState.WAITING, up_at=None, last_failure=failure, cards_by_hop={}
-    )
+    down = lost(Failure(step, str(ConnectError(step, "for some reason"))))
     ours = the_link(evidence(C_LINE, status=down))
     silent = source(line=1, state=LinkState.WAITING, up_at=None, cards_by_hop={})
     trial = Trial(reached=step, detail="for some reason")
@@ -91,12 +88,24 @@ def test_a_link_that_fails_at_some_step(step: Step) -> None:
     assert theirs.more[0].startswith("1. ")
 
 
-@pytest.mark.parametrize("failure", [*(each.value for each in CloseReason), "", "anything"])
-def test_a_link_of_the_running_server_that_is_down(failure: str) -> None:
-    down = source(
-        line=1, state=LinkState.WAITING, up_at=None, last_failure=failure, cards_by_hop={}
+def lost(failure: Failure | None) -> SourceStatus:
+    return source(
+        line=1,
+        state=LinkState.WAITING,
+        up_at=None,
+        last_failure=failure.text if failure else "",
+        failed_step=failure.step if failure else None,
+        cards_by_hop={},
     )
-    seen = evidence(C_LINE, status=down)
+
+
+@pytest.mark.parametrize("introduced", [False, True])
+@pytest.mark.parametrize("reason", [*CloseReason, None])
+def test_a_link_of_the_running_server_that_is_down(
+    reason: CloseReason | None, introduced: bool
+) -> None:
+    failure = reason and explain_end(Closed(reason), introduced=introduced)
+    seen = evidence(C_LINE, status=lost(failure))
     theirs = doctor_on_link(seen, Trial(reached=Step.LOGIN, failed=False))
     assert theirs.finding.code == ("down" if failure else "login-left-out")
     assert same(the_link(seen), theirs) == bool(failure)

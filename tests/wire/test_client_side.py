@@ -22,14 +22,18 @@ from cccamd.wire.cccam import (
     Version,
     make_node_id,
 )
+from cccamd.wire.cccam.client import EMM_QUEUE_LIMIT
 from cccamd.wire.cccam.cursor import MalformedError
+from cccamd.wire.cccam.frames import FrameReader
 from cccamd.wire.cccam.handshake import derive_keys, make_seed
 from cccamd.wire.cccam.versions import BUILDS
 from cccamd.wire.link import (
     Closed,
     CloseReason,
+    EmmAcknowledged,
     Introduced,
     LocalProtocolError,
+    Loss,
     PeerChanged,
     Refused,
     State,
@@ -103,6 +107,12 @@ def test_partners_are_partners_once_and_both_say_so() -> None:
     assert Pair(server_node=PLAIN_NODE).client.one_at_a_time
 
 
+def test_a_text_that_nobody_can_read_is_not_told() -> None:
+    pair = Pair()
+    assert told(pair, (Command.NOK1, b"\x01"), (Command.NOK1, b"\0\0"), (0xFE, b"\xff ?\0")) == []
+    assert pair.client.state is State.OPEN
+
+
 def test_whoever_answers_the_login_otherwise_is_no_server_of_ours() -> None:
     pair = Pair()
     seed = pair.server.data_to_send()
@@ -126,31 +136,179 @@ def test_questions_are_counted_until_they_are_answered() -> None:
     assert pair.client.in_flight == 2
 
 
-def test_a_login_has_a_deadline_and_says_what_is_missing() -> None:
-    for seed, reason in (
-        (b"", CloseReason.NO_SEED),
-        (make_seed(SEED), CloseReason.NO_ANSWER_TO_LOGIN),
-    ):
-        client = Pair().client
-        if seed:
-            client.receive_data(seed, 100.0)
-        deadline = client.next_deadline()
-        assert deadline == 110.0
-        client.handle_deadline(109.9)
-        assert client.state is not State.CLOSED
-        client.handle_deadline(deadline)
-        assert client.events_received() == [Closed(reason)]
-        assert client.next_deadline() is None
+def test_each_step_of_a_login_has_its_own_time_and_says_what_is_missing() -> None:
+    pair = Pair()
+    assert_given_up(pair, at=110.0, reason=CloseReason.NO_SEED)
+    pair = Pair()
+    pair.client.receive_data(make_seed(SEED), 109.0)
+    assert_given_up(pair, at=119.0, reason=CloseReason.NO_ANSWER_TO_LOGIN)
+    pair = Pair()
+    seed = pair.server.data_to_send()
+    pair.client.receive_data(seed, 109.0)
+    accepted = derive_keys(seed).server_to_client.encrypt(b"CCcam".ljust(20, b"\0"))
+    pair.client.receive_data(accepted, 118.0)
+    assert_given_up(pair, at=128.0, reason=CloseReason.NO_INTRODUCTION)
 
 
-def test_silence_ends_a_link_after_ninety_seconds() -> None:
+def assert_given_up(pair: Pair, *, at: float, reason: CloseReason) -> None:
+    client = pair.client
+    assert client.next_deadline() == at
+    client.handle_deadline(at - 0.1)
+    assert client.state is not State.CLOSED
+    client.handle_deadline(at)
+    assert client.events_received() == [Closed(reason)]
+    assert client.next_deadline() is None
+
+
+RESET = Loss(CloseReason.RESET, "Connection reset by peer")
+GONE = Loss(CloseReason.PEER_GONE, "Connection timed out")
+
+
+@pytest.mark.parametrize(
+    ("loss", "before_seed", "after_seed", "when_open"),
+    [
+        (
+            Loss(),
+            Closed(CloseReason.HUNG_UP),
+            Closed(CloseReason.LOGIN_REFUSED),
+            Closed(CloseReason.PEER_CLOSED),
+        ),
+        (
+            RESET,
+            Closed(CloseReason.HUNG_UP, RESET.said),
+            Closed(CloseReason.LOGIN_REFUSED, RESET.said),
+            Closed(CloseReason.RESET, RESET.said),
+        ),
+        (
+            GONE,
+            Closed(CloseReason.PEER_GONE, f"during the login: {GONE.said}"),
+            Closed(CloseReason.PEER_GONE, f"during the login: {GONE.said}"),
+            Closed(CloseReason.PEER_GONE, GONE.said),
+        ),
+    ],
+)
+def test_an_end_means_what_it_can_mean_at_that_moment(
+    loss: Loss, before_seed: Closed, after_seed: Closed, when_open: Closed
+) -> None:
+    pair = Pair()
+    pair.client.receive_eof(100.0, loss)
+    assert pair.client.events_received() == [before_seed]
+    pair = Pair()
+    pair.client.receive_data(make_seed(SEED), 100.0)
+    pair.client.receive_eof(100.0, loss)
+    assert pair.client.events_received() == [after_seed]
     pair = Pair()
     pair.pump()
     pair.client.events_received()
-    pair.client.handle_deadline(189.9)
+    for side in (pair.client, pair.server):
+        side.receive_eof(100.0, loss)
+        assert side.events_received() == [when_open]
+
+
+def acknowledging_nothing(pair: Pair) -> list[int]:
+    """What reaches a plain server that answers ECMs and no EMMs: the commands in order."""
+    reached = []
+    data = pair.client.data_to_send()
+    reader = FrameReader(pair.server._receiving)
+    for _, command, _ in reader.frames(data):
+        reached.append(command)
+    return reached
+
+
+def test_ecms_do_not_wait_for_an_emm_that_is_never_acknowledged() -> None:
+    pair = Pair()
+    pair.pump()
+    pair.client.events_received()
+    for token in (1, 2, 3):
+        pair.client.send_emm(token, EMM, pair.now)
+    assert acknowledging_nothing(pair) == [Command.EMM]
+    for number in range(22):
+        at = pair.now + number
+        pair.client.ask(100 + number, REQUEST, at)
+        assert Command.ECM in acknowledging_nothing(pair), number
+        pair.server._send(0, Command.NOK2, b"")
+        pair.client.receive_data(pair.server.data_to_send(), at)
+        deadline = pair.client.next_deadline()
+        assert deadline is not None
+        pair.client.handle_deadline(at)
+        answers = [e for e in pair.client.events_received() if isinstance(e, Refused)]
+        assert answers == [Refused(100 + number, Refusal.CANNOT_DECODE)]
+    pair.client.handle_deadline(pair.now + 30.0)
     assert pair.client.state is State.OPEN
-    pair.client.handle_deadline(190.0)
-    assert pair.client.events_received() == [Closed(CloseReason.SILENT, "90 s")]
+    assert pair.client.in_flight == 0
+
+
+def test_an_emm_that_is_not_acknowledged_is_forgotten_and_the_next_goes_out() -> None:
+    pair = Pair()
+    pair.pump()
+    pair.client.send_emm(1, EMM, 100.0)
+    pair.client.send_emm(2, EMM, 100.0)
+    assert acknowledging_nothing(pair) == [Command.EMM]
+    assert pair.client.next_deadline() == 102.0
+    pair.client.handle_deadline(101.9)
+    assert acknowledging_nothing(pair) == []
+    pair.client.handle_deadline(102.0)
+    assert acknowledging_nothing(pair) == [Command.EMM]
+    assert pair.client.next_deadline() == 104.0
+
+
+def test_an_acknowledgement_answers_an_emm_and_no_ecm() -> None:
+    """A server that acknowledges late, while an ECM is on its way."""
+    for node in (PLAIN_NODE, PARTNER_NODE):
+        pair = Pair(server_node=node)
+        pair.pump()
+        pair.client.send_emm(1, EMM, 100.0)
+        pair.client.ask(2, REQUEST, 100.0)
+        assert told_raw(pair, Command.EMM) == [EmmAcknowledged(1)]
+        assert told_raw(pair, Command.EMM) == []
+        assert pair.client.in_flight == 1
+        assert told_raw(pair, Command.NOK2) == [Refused(2, Refusal.CANNOT_DECODE)]
+
+
+def told_raw(pair: Pair, command: int) -> list[object]:
+    pair.client.data_to_send()
+    flag = 2 if pair.client.extended else 0
+    pair.server._send(flag, command, b"")
+    pair.client.receive_data(pair.server.data_to_send(), pair.now)
+    return list(pair.client.events_received())
+
+
+def test_emms_go_out_between_ecms_when_they_have_waited_long() -> None:
+    pair = Pair()
+    pair.pump()
+    for token in (1, 2, 3):
+        pair.client.ask(token, REQUEST, 100.0)
+    pair.client.send_emm(9, EMM, 100.0)
+    assert acknowledging_nothing(pair) == [Command.ECM]
+    pair.server._send(0, Command.NOK2, b"")
+    pair.client.receive_data(pair.server.data_to_send(), 104.9)
+    assert acknowledging_nothing(pair) == [Command.ECM]
+    pair.server._send(0, Command.NOK2, b"")
+    pair.client.receive_data(pair.server.data_to_send(), 105.0)
+    assert acknowledging_nothing(pair) == [Command.EMM, Command.ECM]
+
+
+def test_emms_that_nobody_takes_do_not_pile_up() -> None:
+    pair = Pair()
+    pair.pump()
+    for token in range(1000):
+        pair.client.send_emm(token, EMM, 100.0)
+    assert pair.client.in_flight == EMM_QUEUE_LIMIT + 1
+
+
+def test_a_living_server_that_answers_no_keepalive_stays_and_gets_ours() -> None:
+    pair = Pair()
+    pair.pump()
+    pair.client.events_received()
+    for _ in range(40):
+        deadline = pair.client.next_deadline()
+        assert deadline is not None
+        pair.now = deadline
+        pair.client.handle_deadline(deadline)
+    assert pair.client.state is State.OPEN
+    assert pair.client.events_received() == []
+    assert pair.now == 100.0 + 40 * 30.0
+    assert pair.client.data_to_send() != b""
 
 
 def test_signs_of_life_are_sent_after_thirty_and_forty_five_seconds() -> None:

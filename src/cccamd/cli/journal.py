@@ -13,16 +13,18 @@ from typing import Annotated, Final, TextIO
 import typer
 
 from cccamd.cli.command import plain
+from cccamd.cli.sourcesview import show_sources
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_service, format_sid
 from cccamd.setup.cccamcfg import ChannelNames, load_config, parse_channelinfo
 from cccamd.setup.files import ConfigFileError, read_file
 from cccamd.setup.nodeid import default_path
-from cccamd.watch.journal import FILE_NAME, Entry, JournalError, Kind, read_entries
+from cccamd.watch.journal import FILE_NAME, Entry, JournalError, Kind, read_entries, sum_up
 
 EXIT_UNREADABLE: Final = 2
 _COLUMNS: Final = (
     *("at", "until", "kind", "account", "address", "caid", "ident", "sid", "channel"),
     *("source", "asked", "answered", "median", "worst", "text"),
+    *("subject", "number", "cause", "suffering", "evidence", "up", "losses"),
 )
 
 
@@ -37,6 +39,12 @@ def journal(
             help="The oldest to show: 2h, 30m, 3d, today, yesterday, 20:15, 2026-11-22.",
         ),
     ] = None,
+    sources: Annotated[
+        bool,
+        typer.Option(
+            "--sources", help="Sum up how often each source was away, and how it answered."
+        ),
+    ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a table for programs.")] = False,
     as_data: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     file: Annotated[
@@ -55,14 +63,20 @@ def journal(
         ),
     ] = None,
 ) -> None:
-    """Show channel changes, answer times, logins and freezes of clients, the oldest first.
+    """Show channel changes, answer times, logins, freezes, incidents and outages, oldest first.
 
     Exit status: 0 shown, 2 there is no journal, or it cannot be read.
     """
     if as_csv and as_data:
         raise typer.BadParameter("--csv and --json cannot go together")
+    if sources and account is not None:
+        raise typer.BadParameter("--sources is about all accounts")
     path = file or default_path().with_name(FILE_NAME)
     try:
+        if sources:
+            found = read_entries(path, since=_timestamp(since), kinds=(Kind.SOURCE, Kind.OUTAGE))
+            show_sources(sum_up(found), as_csv=as_csv, as_data=as_data)
+            return
         entries = read_entries(path, account=account, since=_timestamp(since))
         _print(entries, _channel_names(config), as_csv=as_csv, as_data=as_data)
     except JournalError as error:
@@ -166,15 +180,33 @@ def describe(entry: Entry, names: ChannelNames | None = None) -> str:
             return ", ".join(_visit(entry, names))
         case Kind.FREEZE:
             return f"FREEZE on {_channel(entry, names)} for {_length(entry)}: {entry.text}"
+        case Kind.INCIDENT:
+            whom = f", accounts in trouble for it: {entry.suffering}" if entry.suffering else ""
+            return f"INCIDENT for {_length(entry)}{whom}: {entry.subject} {entry.text}"
+        case Kind.OUTAGE:
+            return f"{entry.subject} was away for {_length(entry)}: {entry.text}"
+        case Kind.SOURCE:
+            return f"{entry.subject}: {', '.join(_source(entry))}"
+
+
+def _source(entry: Entry) -> Iterator[str]:
+    yield f"up for {_seconds(entry.up or 0.0)} of {_length(entry)}"
+    if entry.losses:
+        yield f"losses: {entry.losses}"
+    yield from _answers(entry)
 
 
 def _visit(entry: Entry, names: ChannelNames | None) -> Iterator[str]:
     yield f"{_channel(entry, names)} for {_length(entry)}"
+    yield from _answers(entry)
+    if entry.source:
+        yield f"by {entry.source}"
+
+
+def _answers(entry: Entry) -> Iterator[str]:
     yield f"{entry.answered} of {entry.asked} ECMs answered"
     if entry.median is not None and entry.worst is not None:
         yield f"usually in {_milliseconds(entry.median)}, at worst {_milliseconds(entry.worst)}"
-    if entry.source:
-        yield f"by {entry.source}"
 
 
 def _channel(entry: Entry, names: ChannelNames | None) -> str:
@@ -184,7 +216,10 @@ def _channel(entry: Entry, names: ChannelNames | None) -> str:
 
 
 def _length(entry: Entry) -> str:
-    seconds = max(0.0, (entry.until or entry.at) - entry.at)
+    return _seconds(max(0.0, (entry.until or entry.at) - entry.at))
+
+
+def _seconds(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -1,14 +1,13 @@
 """Go to one server step by step, and note how far one gets."""
 
 import asyncio
-import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from cccamd.net import Client, ConnectError, Step, explain_connect_error
+from cccamd.net import Client, ConnectError, SocketAddress, Step, connect, resolve
 from cccamd.why import Trial, is_seed
 from cccamd.wire.cccam import SEED_LENGTH, Caller, Identity, Target
 
@@ -26,8 +25,9 @@ async def try_server(target: Target, *, identity: Identity, log_in: bool) -> Tri
     """
     trial = Trial()
     try:
-        trial = replace(trial, addresses=await _resolve(target))
-        address, times = await _measure(trial.addresses, target)
+        addresses = await resolve(target.host, timeout=STEP_TIMEOUT)
+        trial = replace(trial, addresses=tuple(address[0] for address in addresses))
+        address, times = await _measure(addresses, target)
         trial = replace(trial, round_trips=times, reached=Step.SEED)
         greeting, hung_up = await _greeting(address, target)
     except ConnectError as error:
@@ -39,21 +39,9 @@ async def try_server(target: Target, *, identity: Identity, log_in: bool) -> Tri
     return await _log_in(trial, target, identity) if log_in else replace(trial, failed=False)
 
 
-async def _resolve(target: Target) -> tuple[str, ...]:
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(STEP_TIMEOUT):
-            found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    except UnicodeError:
-        raise ConnectError(Step.RESOLVE, f"{target.host} cannot be a name") from None
-    except TimeoutError:
-        raise ConnectError(Step.RESOLVE, "the name server of this machine is silent") from None
-    except OSError as error:
-        raise explain_connect_error(error, host=target.host, port=target.port) from error
-    return tuple(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
-
-
-async def _measure(addresses: Sequence[str], target: Target) -> tuple[str, tuple[float, ...]]:
+async def _measure(
+    addresses: Sequence[SocketAddress], target: Target
+) -> tuple[SocketAddress, tuple[float, ...]]:
     """Find an address that answers, and connect to it some times more."""
     for address in addresses[:-1]:
         with suppress(ConnectError):
@@ -61,11 +49,11 @@ async def _measure(addresses: Sequence[str], target: Target) -> tuple[str, tuple
     return addresses[-1], await _connect_times(addresses[-1], target)
 
 
-async def _connect_times(address: str, target: Target) -> tuple[float, ...]:
+async def _connect_times(address: SocketAddress, target: Target) -> tuple[float, ...]:
     return tuple([await _connect_time(address, target) for _ in range(CONNECTS)])
 
 
-async def _connect_time(address: str, target: Target) -> float:
+async def _connect_time(address: SocketAddress, target: Target) -> float:
     started = time.perf_counter()
     _, writer = await _open(address, target)
     took = time.perf_counter() - started
@@ -73,15 +61,14 @@ async def _connect_time(address: str, target: Target) -> float:
     return took
 
 
-async def _open(address: str, target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    try:
-        async with asyncio.timeout(STEP_TIMEOUT):
-            return await asyncio.open_connection(address, target.port)
-    except OSError as error:
-        raise explain_connect_error(error, host=target.host, port=target.port) from error
+async def _open(
+    address: SocketAddress, target: Target
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    sock = await connect((address,), host=target.host, port=target.port, patience=STEP_TIMEOUT)
+    return await asyncio.open_connection(sock=sock)
 
 
-async def _greeting(address: str, target: Target) -> tuple[bytes, bool]:
+async def _greeting(address: SocketAddress, target: Target) -> tuple[bytes, bool]:
     """The first bytes, and whether the server hung up before there were enough of them."""
     reader, writer = await _open(address, target)
     received = b""

@@ -6,9 +6,12 @@ It judges nothing, and knows neither the server nor its configuration: `cccamd.w
 from cccamd.machine.addresses import (
     Addresses,
     Knock,
+    has_default_route,
+    is_near,
     knock,
     look_at_addresses,
     own_address,
+    route_to,
 )
 from cccamd.machine.clock import TimeAnswer, ask_time, configured_servers, is_synchronised
 from cccamd.machine.files import (
@@ -46,7 +49,9 @@ __all__ = [
     "find_unit_user",
     "first_barrier",
     "group_name",
+    "has_default_route",
     "holder_of",
+    "is_near",
     "is_open_to_all",
     "is_synchronised",
     "knock",
@@ -55,6 +60,7 @@ __all__ = [
     "look_at_rules",
     "look_at_supply",
     "own_address",
+    "route_to",
     "try_to_bind",
     "user_numbered",
     "way_to",

@@ -4,16 +4,27 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from pathlib import Path
 from typing import Final
 
 import psutil
 
+from cccamd.errors import NumberError
+from cccamd.ids import parse_address
+
 _NOWHERE_4: Final = "192.0.2.1"
 _NOWHERE_6: Final = "2001:db8::1"
 """Documentation addresses: nobody has them, so the way to them is the default route."""
 _LOOPBACK: Final = "127.0.0.1"
+_DISCARD_PORT: Final = 9
 KNOCK_TIMEOUT: Final = 2.0
 
 
@@ -47,14 +58,48 @@ def own_address() -> str:
     return _outward(socket.AF_INET, _NOWHERE_4) or _LOOPBACK
 
 
-def _outward(family: socket.AddressFamily, nowhere: str) -> str | None:
-    """Connecting a UDP socket chooses the route and sends nothing."""
+def route_to(address: tuple[str, int] | tuple[str, int, int, int]) -> str | None:
+    """The own address with which one gets to another; None: this machine knows no way there.
+
+    `address` is as sockets have it. No packet is sent: connecting a UDP socket chooses the route.
+    """
+    family = socket.AF_INET if len(address) == 2 else socket.AF_INET6
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((nowhere, 9))
+            probe.connect((address[0], _DISCARD_PORT, *address[2:]))
             return str(probe.getsockname()[0])
     except OSError:
         return None
+
+
+def has_default_route() -> bool:
+    """Whether this machine knows a way to the world, by IPv4 or IPv6."""
+    return any(
+        route_to(nowhere) is not None for nowhere in ((_NOWHERE_4, 0), (_NOWHERE_6, 0, 0, 0))
+    )
+
+
+def is_near(address: str) -> bool:
+    """Whether an address lies in a network that an interface of this machine is part of."""
+    try:
+        wanted = parse_address(address)
+    except NumberError:
+        return False
+    return any(
+        wanted in network for network in _own_networks() if network.version == wanted.version
+    )
+
+
+def _own_networks() -> Iterable[IPv4Network | IPv6Network]:
+    for addresses in psutil.net_if_addrs().values():
+        for own in addresses:
+            if own.family in (socket.AF_INET, socket.AF_INET6) and own.netmask:
+                mask = bin(int(ip_address(own.netmask))).count("1")
+                yield ip_network(f"{own.address.split('%')[0]}/{mask}", strict=False)
+
+
+def _outward(family: socket.AddressFamily, nowhere: str) -> str | None:
+    return route_to((nowhere, 0) if family == socket.AF_INET else (nowhere, 0, 0, 0))
 
 
 def _interface_with(address: str) -> str:

@@ -3,13 +3,24 @@
 It knows no configuration and no cards: everything is a plain argument.
 """
 
+from cccamd.facts import Step
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.client import Client, ConnectionLost
 from cccamd.net.connection import Connected, Connection, peer_address
-from cccamd.net.dial import comes_from
-from cccamd.net.failures import ConnectError, Step, explain_connect_error, explain_listen_error
+from cccamd.net.dial import connect, locate
+from cccamd.net.failures import (
+    Attempt,
+    ConnectError,
+    Failure,
+    Notice,
+    explain_connect_error,
+    explain_end,
+    explain_listen_error,
+    explain_loss,
+)
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import FAMILY_MISSING, Guest, Listener, ListenError, open_sockets
+from cccamd.net.resolve import SocketAddress, resolve
 from cccamd.net.tasks import Alarm, TaskSet
 
 __all__ = [
@@ -17,12 +28,14 @@ __all__ = [
     "Admission",
     "AdmissionLimits",
     "Alarm",
+    "Attempt",
     "Backoff",
     "Client",
     "ConnectError",
     "Connected",
     "Connection",
     "ConnectionLost",
+    "Failure",
     "Guest",
     "Link",
     "LinkEvent",
@@ -30,11 +43,17 @@ __all__ = [
     "ListenError",
     "Listener",
     "NoEntry",
+    "Notice",
+    "SocketAddress",
     "Step",
     "TaskSet",
-    "comes_from",
+    "connect",
     "explain_connect_error",
+    "explain_end",
     "explain_listen_error",
+    "explain_loss",
+    "locate",
     "open_sockets",
     "peer_address",
+    "resolve",
 ]

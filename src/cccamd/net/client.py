@@ -13,14 +13,13 @@ from cccamd.errors import CccamdError
 from cccamd.ids import ShareId
 from cccamd.net.connection import Connected, Connection
 from cccamd.net.dial import dial
-from cccamd.net.failures import ConnectError, Step
+from cccamd.net.failures import ConnectError, explain_end
 from cccamd.values import ControlWords, Emm, Offer, Refusal, Request
 from cccamd.wire.link import (
     Answered,
     ClientEvent,
     ClientSide,
     Closed,
-    CloseReason,
     EmmAcknowledged,
     Introduced,
     LoginSucceeded,
@@ -44,11 +43,6 @@ CARDS_QUIET: Final = 0.4
 
 Answer = ControlWords | Refusal | None
 """Of an ECM, or None for an acknowledged EMM."""
-LOGIN_FAILURES: Final = (
-    CloseReason.LOGIN_REFUSED,
-    CloseReason.NO_ANSWER_TO_LOGIN,
-    CloseReason.BAD_LOGIN_ANSWER,
-)
 P = TypeVar("P", bound=ClientSide)
 
 
@@ -77,7 +71,6 @@ class Client(Generic[P]):
         self._make = make
         self._passed = passed
         self._tokens = count(1)
-        self._reached = Step.SEED
         self._connection: Connection[ClientEvent]
         self._changed = asyncio.Event()
         self._answers: dict[int, asyncio.Future[Answer]] = {}
@@ -103,7 +96,8 @@ class Client(Generic[P]):
         passed("TCP connection")
         await client._wait_for(lambda: client.server is not None)
         if client.closed is not None:
-            raise ConnectError(client._failed_step(), str(client.closed))
+            failure = explain_end(client.closed, introduced=False)
+            raise ConnectError(failure.step, failure.text)
         return client
 
     async def ask(
@@ -172,10 +166,6 @@ class Client(Generic[P]):
             self._changed.clear()
             await self._changed.wait()
 
-    def _failed_step(self) -> Step:
-        assert self.closed is not None
-        return Step.LOGIN if self.closed.reason in LOGIN_FAILURES else self._reached
-
     def _handle(self, event: ClientEvent | Connected) -> None:
         match event:
             case Answered(token, answer) | Refused(token, answer):
@@ -187,7 +177,6 @@ class Client(Generic[P]):
             case OfferWithdrawn(share_id):
                 self.cards.pop(share_id, None)
             case LoginSucceeded():
-                self._reached = Step.INTRODUCTION
                 self._passed("login")
             case Introduced(peer):
                 self.server = peer

@@ -5,15 +5,18 @@ and the transport; everything it learns goes to one handler, event by event.
 """
 
 import asyncio
+import fcntl
 import socket
 import struct
+import termios
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
 from cccamd.ids import format_endpoint, unwrap_address
+from cccamd.net.failures import explain_loss
 from cccamd.net.tasks import Alarm
-from cccamd.wire.link import Closed, CloseReason, SansIo, State
+from cccamd.wire.link import CLOSED_BY_PEER, Closed, CloseReason, Loss, SansIo, State
 
 WRITE_BUFFER_LIMIT = 256 * 1024
 """Bytes that a peer may leave unread; an honest one reads twenty bytes at once."""
@@ -25,6 +28,10 @@ DEAD_PEER_MILLISECONDS = 30_000
 
 _TCP_INFO = struct.Struct("=68xII")
 """Linux's `struct tcp_info` up to `tcpi_rtt` and `tcpi_rttvar`, in microseconds."""
+
+_QUEUED = struct.Struct("=i")
+"""What Linux's `SIOCOUTQ` says: bytes that were not sent, or not acknowledged."""
+_TCP_ESTABLISHED = 1
 
 E = TypeVar("E")
 
@@ -58,6 +65,8 @@ class Connection(asyncio.Protocol, Generic[E]):
         self.address = ""
         """The peer's IP address."""
         self.port = 0
+        self.pieces_heard = 0
+        """How many times bytes came: more than before is a sign of life."""
         self._handle = handle
         self._on_failure = on_failure
         self._on_end: list[Callable[[], None]] = []
@@ -119,6 +128,21 @@ class Connection(asyncio.Protocol, Generic[E]):
         usual, variation = _TCP_INFO.unpack(info)
         return (usual / 1e6, variation / 1e6) if usual else None
 
+    def is_acknowledged(self) -> bool:
+        """Whether the peer's machine has acknowledged every byte that was sent.
+
+        So its machine runs, and holds the connection open. False where the system does not tell.
+        """
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is None or self.unsent or not hasattr(socket, "TCP_INFO"):
+            return False
+        try:
+            state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+            (queued,) = _QUEUED.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
+        except OSError:
+            return False
+        return state == _TCP_ESTABLISHED and not queued
+
     def close(self, reason: CloseReason = CloseReason.LOCAL, detail: str = "") -> None:
         """End the connection; `Closed` follows through the handler."""
         self._end_with(reason, detail)
@@ -150,6 +174,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
+        self.pieces_heard += 1
         try:
             self.protocol.receive_data(data, self._loop.time())
         except Exception as error:
@@ -157,10 +182,10 @@ class Connection(asyncio.Protocol, Generic[E]):
         self.flush()
 
     def eof_received(self) -> None:
-        self._receive_eof("")
+        self._receive_eof(CLOSED_BY_PEER)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._receive_eof(exc.strerror or "" if isinstance(exc, OSError) else "")
+        self._receive_eof(explain_loss(exc))
         self._transport = None
         self.flush()
         self._alarm.cancel()
@@ -176,8 +201,8 @@ class Connection(asyncio.Protocol, Generic[E]):
         set_socket_options(self._transport.get_extra_info("socket"))
         self._handle(Connected(self.address))
 
-    def _receive_eof(self, why: str) -> None:
-        self.attempt(lambda: self.protocol.receive_eof(self._loop.time(), why))
+    def _receive_eof(self, loss: Loss) -> None:
+        self.attempt(lambda: self.protocol.receive_eof(self._loop.time(), loss))
         self.flush()
 
     def _handle_events(self) -> None:

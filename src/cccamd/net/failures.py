@@ -1,32 +1,22 @@
 """What went wrong on the way to a peer, in words for its owner.
 
-What the operating system says about connecting and listening is translated here; what it says
-about a file, a time server or our own pages is translated where those are read.
+What the operating system says about names, connecting, connections and listening is translated
+here; what it says about a file, a time server or our own pages is translated where those are
+read. The cause is always a word of an enum (`Step`, `CloseReason`), which judges go by; the text
+beside it is for people.
 """
 
 import errno
 import os
 import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from cccamd.errors import CccamdError
-
-
-class Step(Enum):
-    """How far an attempt to connect got; the value is what people read."""
-
-    RESOLVE = "name not found"
-    ROUTE = "no route"
-    REFUSED = "connection refused"
-    CONNECT_TIMEOUT = "no answer to the connection attempt"
-    CONNECT = "connection failed"
-    SEED = "no seed"
-    LOGIN = "login refused"
-    INTRODUCTION = "no server data"
-    UP = "logged in"
-
-
-_ROUTE_ERRORS = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL})
+from cccamd.facts import Step
+from cccamd.wire.link import CLOSED_BY_PEER, Closed, CloseReason, Loss
 
 
 class ConnectError(CccamdError):
@@ -41,19 +31,190 @@ class ConnectError(CccamdError):
         return f"{self.step.value}: {self.detail}"
 
 
-def explain_connect_error(error: OSError, *, host: str, port: int) -> ConnectError:
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt or a login ended."""
+
+    step: Step
+    text: str
+    """One sentence for people."""
+
+
+# Names.
+
+
+_NAME_SERVER_TROUBLE: Final = frozenset({socket.EAI_AGAIN, socket.EAI_FAIL})
+_NO_ADDRESS: Final = frozenset(
+    getattr(socket, name) for name in ("EAI_NODATA", "EAI_ADDRFAMILY") if hasattr(socket, name)
+)
+
+
+def explain_name_error(error: OSError, host: str) -> ConnectError:
+    """Translate what the system said when it was asked for the address of a host."""
+    if error.errno in _NAME_SERVER_TROUBLE:
+        return ConnectError(Step.NAME_SERVER, f"no name server can be asked for {host} now")
+    if error.errno in _NO_ADDRESS:
+        return ConnectError(Step.RESOLVE, f"the name {host} exists, but it has no address")
+    return ConnectError(Step.RESOLVE, f"no address is known for the name {host}")
+
+
+# Connecting.
+
+
+class Notice(Enum):
+    """What a message of the network (ICMP) said about a connection attempt."""
+
+    FORBIDDEN = "forbidden"
+    NO_PORT = "port unreachable"
+    """No system answers so to TCP by itself: a firewall does."""
+    NO_HOST = "host unreachable"
+    NO_WAY = "network unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What the system knows of a failed attempt beyond its error."""
+
+    address: str
+    """That we tried to reach."""
+    way: str | None
+    """Our own address on the way there; None: this machine knows no way."""
+    near: bool = False
+    """Whether the address lies in a network of our own."""
+    notice: Notice | None = None
+    sender: str = ""
+    """Who sent the notice."""
+
+
+_HOST_ERRORS: Final = frozenset({errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENONET})
+_NETWORK_ERRORS: Final = frozenset({errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
+_FORBIDDEN_ERRORS: Final = frozenset({errno.EACCES, errno.EPERM})
+_UNREACHABLE_ERRORS: Final = _HOST_ERRORS | _NETWORK_ERRORS | _FORBIDDEN_ERRORS
+
+
+def explain_connect_error(
+    error: OSError, *, host: str, port: int, attempt: Attempt | None = None
+) -> ConnectError:
     """Translate what the operating system said about a connection attempt."""
     if isinstance(error, socket.gaierror):
-        return ConnectError(Step.RESOLVE, f"no address is known for the name {host}")
+        return explain_name_error(error, host)
+    where = _shown(host, attempt)
     if isinstance(error, TimeoutError) or error.errno == errno.ETIMEDOUT:
-        detail = f"{host} does not answer: it is off, or a firewall drops port {port}"
+        detail = f"{where} does not answer: it is off, or a firewall drops port {port}"
         return ConnectError(Step.CONNECT_TIMEOUT, detail)
+    if attempt is not None and attempt.way is None and error.errno in _UNREACHABLE_ERRORS:
+        return ConnectError(Step.ROUTE, f"this machine knows no way to {where}")
+    if attempt is not None and attempt.notice is not None:
+        return _explain_notice(attempt, where, port)
+    return _explain_number(error, attempt, where, port)
+
+
+def _shown(host: str, attempt: Attempt | None) -> str:
+    if attempt is None or attempt.address == host:
+        return host
+    return f"{host} ({attempt.address})"
+
+
+def _explain_notice(attempt: Attempt, where: str, port: int) -> ConnectError:
+    sender = attempt.sender
+    if attempt.notice in (Notice.FORBIDDEN, Notice.NO_PORT):
+        who = _firewall(attempt)
+        return ConnectError(Step.FORBIDDEN, f"{who} rejects connections to port {port} of {where}")
+    if attempt.notice is Notice.NO_HOST and sender == attempt.way:
+        return _absent(where)
+    if attempt.notice is Notice.NO_HOST:
+        detail = f"the router {sender} gets no answer from {where}: that machine is off"
+        return ConnectError(Step.UNREACHABLE, detail)
+    return ConnectError(Step.UNREACHABLE, f"the router {sender} knows no way to {where}")
+
+
+def _firewall(attempt: Attempt) -> str:
+    if attempt.sender == attempt.address:
+        return "the firewall of that machine"
+    if attempt.sender == attempt.way:
+        return "the firewall of this machine"
+    return f"a firewall on the way ({attempt.sender})"
+
+
+def _absent(where: str) -> ConnectError:
+    detail = (
+        f"nobody in this network answers to {where}: that machine is off, or it has another address"
+    )
+    return ConnectError(Step.ABSENT, detail)
+
+
+def _explain_number(error: OSError, attempt: Attempt | None, where: str, port: int) -> ConnectError:
+    number = error.errno
     if isinstance(error, ConnectionRefusedError):
-        detail = f"{host} is there, but nothing listens on its port {port}"
-        return ConnectError(Step.REFUSED, detail)
-    if error.errno in _ROUTE_ERRORS:
-        return ConnectError(Step.ROUTE, f"this machine knows no way to {host}")
+        return ConnectError(Step.REFUSED, f"{where} is there, but nothing listens on port {port}")
+    if number in _HOST_ERRORS and attempt is not None and attempt.near:
+        return _absent(where)
+    if number in _FORBIDDEN_ERRORS:
+        detail = f"a firewall or a rule of this machine forbids connections to {where}"
+        return ConnectError(Step.FORBIDDEN, detail)
+    if number in _UNREACHABLE_ERRORS and attempt is not None:
+        detail = f"something on the way says that {where} cannot be reached"
+        return ConnectError(Step.UNREACHABLE, detail)
+    if number in _UNREACHABLE_ERRORS:
+        return ConnectError(Step.ROUTE, f"this machine knows no way to {where}")
     return ConnectError(Step.CONNECT, error.strerror or str(error))
+
+
+# Connections that end.
+
+
+_LOSSES: Final[Mapping[int, CloseReason]] = {
+    errno.ETIMEDOUT: CloseReason.PEER_GONE,
+    errno.EHOSTUNREACH: CloseReason.PEER_GONE,
+    errno.EHOSTDOWN: CloseReason.PEER_GONE,
+    errno.ECONNRESET: CloseReason.RESET,
+    errno.ECONNABORTED: CloseReason.RESET,
+    errno.EPIPE: CloseReason.RESET,
+    errno.ENETUNREACH: CloseReason.NETWORK_LOST,
+    errno.ENETDOWN: CloseReason.NETWORK_LOST,
+    errno.ENETRESET: CloseReason.NETWORK_LOST,
+}
+
+
+def explain_loss(error: BaseException | None) -> Loss:
+    """Translate what the operating system said when a connection ended; None: the peer closed."""
+    if not isinstance(error, OSError):
+        return CLOSED_BY_PEER
+    number = error.errno or 0
+    said = error.strerror or (os.strerror(number) if number else "")
+    return Loss(_LOSSES.get(number, CloseReason.RESET if number else CloseReason.PEER_CLOSED), said)
+
+
+_STEPS: Final[Mapping[CloseReason, Step]] = {
+    CloseReason.PEER_CLOSED: Step.CLOSED,
+    CloseReason.PEER_GONE: Step.GONE,
+    CloseReason.RESET: Step.RESET,
+    CloseReason.NETWORK_LOST: Step.NETWORK,
+    CloseReason.NO_SEED: Step.SEED,
+    CloseReason.HUNG_UP: Step.HUNG_UP,
+    CloseReason.NEWCAMD: Step.NEWCAMD,
+    CloseReason.STRANGER: Step.STRANGER,
+    CloseReason.NOT_CCCAM: Step.STRANGER,
+    CloseReason.GARBAGE: Step.STRANGER,
+    CloseReason.LOGIN_REFUSED: Step.LOGIN,
+    CloseReason.BAD_LOGIN_ANSWER: Step.LOGIN,
+    CloseReason.NO_ANSWER_TO_LOGIN: Step.LOGIN,
+    CloseReason.NO_INTRODUCTION: Step.INTRODUCTION,
+    CloseReason.MALFORMED_LOGIN: Step.INTRODUCTION,
+    CloseReason.NO_ANSWER: Step.UNANSWERED,
+}
+"""What else can end a login is done by us."""
+
+
+def explain_end(closed: Closed, *, introduced: bool) -> Failure:
+    """Say how far a login got that ended; `introduced`: the server had said who it is."""
+    step = _STEPS.get(closed.reason, Step.ENDED)
+    if step in (Step.CLOSED, Step.RESET) and not introduced:
+        step = Step.INTRODUCTION
+    return Failure(step, str(closed))
+
+
+# Listening.
 
 
 _LISTEN_REASONS = {

@@ -5,8 +5,13 @@ Theory of operation. A link is always in one `LinkState`:
     CONNECTING  the name is resolved and a TCP connection made; a failure leads to WAITING
     LOGGING_IN  there is a connection (`Connected`), the protocol object does the rest
     UP          the server has introduced itself (`Introduced`): it may be asked
-    WAITING     an attempt failed or a login ended (`Closed`): `LinkWaiting` tells how long;
-                the delay grows with each failure and starts anew after a good while UP
+    WAITING     an attempt failed or a login ended (`Closed`): `LinkWaiting` tells why and how
+                long; the delay grows with each failure and starts anew after a good while UP
+
+The delay protects a server that is down from all its clients, so it is long when nobody misses
+the link, and is cut short when somebody does (`hurry`: a client is asking), or when this machine
+has got a way to the server that it did not have. What the server itself has refused (a login, an
+address) is not tried sooner for that, and nothing is tried more often than every few seconds.
 
 `ask`, `send_emm` and `forget` may be called at any time; outside of UP they raise
 `ConnectionError`, or have nothing to forget. What was asked and not answered when a login ends
@@ -17,26 +22,40 @@ the link.
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from cccamd.facts import LinkState
-from cccamd.ids import format_endpoint
+from cccamd.errors import NumberError
+from cccamd.facts import LinkState, Step
+from cccamd.ids import format_endpoint, parse_address
+from cccamd.machine import has_default_route, route_to
 from cccamd.net.connection import Connected, Connection
 from cccamd.net.dial import dial
-from cccamd.net.failures import ConnectError
+from cccamd.net.failures import ConnectError, Failure, explain_end
 from cccamd.values import Emm, Request
 from cccamd.wire.link import ClientEvent, ClientSide, Closed, Introduced, State
 
 WELL_AFTER: Final = 30.0
 """Seconds of a login after which the next failure counts as the first again."""
+LEAST_PAUSE: Final = 3.0
+"""Seconds between two attempts, however great the hurry, once the delay is as long as that."""
+HURRIED_PART: Final = 6.0
+"""What part of a long delay has to pass even so."""
+ROUTE_LOOK: Final = 2.0
+"""Seconds between two looks whether there is a way to the server."""
+
+_REFUSED_BY_SERVER: Final = frozenset(
+    {Step.LOGIN, Step.INTRODUCTION, Step.HUNG_UP, Step.NEWCAMD, Step.STRANGER}
+)
+"""Trying sooner would not help, and might get us banned."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkWaiting:
     """An attempt failed or a login ended; the next attempt comes after `delay` seconds."""
 
-    reason: str
+    failure: Failure
     delay: float
 
 
@@ -87,7 +106,8 @@ class Link(Generic[P]):
         """Host and port as logs name them."""
         self._host, self._port = host, port
         self.state = LinkState.WAITING
-        self.last_failure = ""
+        self.failure: Failure | None = None
+        """Why the last attempt or login ended."""
         self.peer_address = ""
         """The address that the host's name led to."""
         self.protocol: P | None = None
@@ -98,7 +118,9 @@ class Link(Generic[P]):
         self._backoff = backoff or Backoff()
         self._connection: Connection[ClientEvent] | None = None
         self._ended = asyncio.Event()
+        self._hurried = asyncio.Event()
         self._closed: Closed | None = None
+        self._introduced = False
 
     def __repr__(self) -> str:
         return f"<Link {self.address} {self.state.value}>"
@@ -129,21 +151,51 @@ class Link(Generic[P]):
         """Drop a question that still waits for its turn; whether there was one."""
         return self.protocol is not None and self.protocol.forget(token)
 
+    def hurry(self) -> None:
+        """Let it try sooner than it would, if it waits: somebody needs it now."""
+        failure = self.failure
+        if failure is not None and failure.step not in _REFUSED_BY_SERVER:
+            self._hurried.set()
+
     async def run(self) -> None:
         """Connect, stay, wait, again; until cancelled."""
         try:
             while True:
                 started = asyncio.get_running_loop().time()
-                reason = await self._attempt()
+                self.failure = await self._attempt()
                 if asyncio.get_running_loop().time() - started > WELL_AFTER:
                     self._backoff.reset()
                 delay = self._backoff.next_delay(random.random)
-                self.state, self.last_failure = LinkState.WAITING, reason
-                self._tell_of_waiting(LinkWaiting(reason, delay))
-                await asyncio.sleep(delay)
+                self.state = LinkState.WAITING
+                self._hurried.clear()
+                self._tell_of_waiting(LinkWaiting(self.failure, delay))
+                await self._pause(delay)
         finally:
             if self._connection is not None:
                 self._connection.close()
+
+    async def _pause(self, delay: float) -> None:
+        """Wait; less long when somebody is in a hurry, or when a way has come back."""
+        loop = asyncio.get_running_loop()
+        until, way = loop.time() + delay, self._way()
+        await asyncio.sleep(min(delay, max(LEAST_PAUSE, delay / HURRIED_PART)))
+        while (left := until - loop.time()) > 0 and not self._hurried.is_set():
+            before, way = way, self._way()
+            if way is not None and way != before:
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, ROUTE_LOOK)):
+                    await self._hurried.wait()
+
+    def _way(self) -> str | None:
+        """Our own address on the way to the server, as far as that can be told; None: no way."""
+        for address in (self.peer_address, self._host):
+            try:
+                version = parse_address(address).version
+            except NumberError:
+                continue
+            return route_to((address, 0) if version == 4 else (address, 0, 0, 0))
+        return "" if has_default_route() else None
 
     def _tell_of_waiting(self, waiting: LinkWaiting) -> None:
         try:
@@ -151,17 +203,19 @@ class Link(Generic[P]):
         except Exception as error:
             self._on_failure(f"the link to {self.address}", error)
 
-    async def _attempt(self) -> str:
+    async def _attempt(self) -> Failure:
         """Connect and stay until the end; return why it ended."""
         self.state = LinkState.CONNECTING
         self._ended.clear()
+        self._introduced = False
         try:
             self._connection = await dial(self._host, self._port, self._new_connection)
         except ConnectError as error:
-            return str(error)
+            return Failure(error.step, str(error))
         await self._ended.wait()
         self._connection = self.protocol = None
-        return str(self._closed)
+        assert self._closed is not None
+        return explain_end(self._closed, introduced=self._introduced)
 
     def _new_connection(self) -> Connection[ClientEvent]:
         self.protocol = self._make(asyncio.get_running_loop().time())
@@ -174,6 +228,7 @@ class Link(Generic[P]):
                 self.state = LinkState.LOGGING_IN
             case Introduced():
                 self.state = LinkState.UP
+                self._introduced = True
             case Closed():
                 self.state = LinkState.WAITING
                 self._closed = event

@@ -18,7 +18,7 @@ from cccamd.routing.actions import (
     Waiter,
 )
 from cccamd.routing.cache import CwCache
-from cccamd.routing.clones import CloneDetected, CloneDetector
+from cccamd.routing.clones import CloneDetector, NodeHolder
 from cccamd.routing.emms import EmmGate, EmmVerdict
 from cccamd.routing.health import SourceTraits
 from cccamd.routing.ranking import Priorities, Rank, Ranked
@@ -33,7 +33,6 @@ __all__ = [
     "CardStep",
     "Choice",
     "ClientId",
-    "CloneDetected",
     "CloneDetector",
     "CwCache",
     "Deliver",
@@ -42,6 +41,7 @@ __all__ = [
     "Event",
     "LookUp",
     "LoopDetected",
+    "NodeHolder",
     "Priorities",
     "Rank",
     "Ranked",

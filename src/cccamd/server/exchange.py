@@ -98,6 +98,8 @@ class Exchange:
         on_failure: Callable[[str, BaseException], None],
     ) -> None:
         self.router = router
+        self.on_want: Callable[[], None] = lambda: None
+        """Called when a client came, or was refused: a source that is away might be missed."""
         self._cache = cache
         self._observers = observers
         self._on_loop = on_loop
@@ -113,6 +115,7 @@ class Exchange:
         self._client_count += 1
         client = ClientId(self._client_count)
         self._clients[client] = recipient
+        self.on_want()
         return client
 
     def remove_client(self, client: ClientId, waiting: Mapping[int, Request]) -> None:
@@ -197,6 +200,7 @@ class Exchange:
                 (client, token), refusal, trace = action
                 if recipient := self._clients.get(client):
                     recipient.refuse(token, refusal, trace)
+                    self.on_want()
             case Abandon():
                 return self._abandon(action.ask_id, action.source)
             case LoopDetected():

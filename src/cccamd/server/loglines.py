@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import time
 import traceback
 from typing import Any, Final
 
+from cccamd.facts import Clone
 from cccamd.ids import (
     NodeId,
     format_caid,
@@ -14,9 +16,10 @@ from cccamd.ids import (
     format_share_id,
 )
 from cccamd.net import NoEntry
-from cccamd.routing import CloneDetector
+from cccamd.routing import CloneDetector, NodeHolder
 from cccamd.values import Offer, Request
 from cccamd.watch import Throttle
+from cccamd.why import CLONE_CHANGE, clone_text
 from cccamd.wire.link import Closed, Peer
 
 
@@ -65,28 +68,23 @@ class CloneWatch:
 
     def __init__(self, own_node_id: NodeId) -> None:
         self._detector = CloneDetector(own_node_id)
-        self._own_node_id = own_node_id
+        self._throttle = Throttle(others=own_node_id)
 
-    def seen(self, node_id: NodeId, address: str) -> None:
+    def clones(self) -> tuple[Clone, ...]:
+        """Those that are there now."""
+        return self._detector.clones()
+
+    def seen(self, node_id: NodeId, holder: NodeHolder) -> None:
         """A peer says that this is its node id."""
-        clone = self._detector.seen(node_id, address)
-        if clone is None:
-            return
-        addresses = " and ".join(clone.addresses)
-        if node_id == self._own_node_id:
-            what = "has the node id of this server: one was copied from the other"
-        else:
-            what = "have the same node id: one was copied from the other"
-        log.warning(
-            "%s %s (%s); delete the node id file of one of them",
-            addresses,
-            what,
-            format_node_id(node_id),
-        )
+        now = time.time()
+        clone = self._detector.seen(node_id, holder, now)
+        self._throttle.ended(now)
+        if clone is not None and self._throttle.admits(node_id, now):
+            log.warning("%s; %s", clone_text(clone), CLONE_CHANGE)
 
-    def gone(self, node_id: NodeId, address: str) -> None:
+    def gone(self, node_id: NodeId, holder: NodeHolder) -> None:
         """A peer has left."""
-        self._detector.gone(node_id, address)
+        self._detector.gone(node_id, holder, time.time())
 
 
 login_log = logging.getLogger("cccamd.login")
@@ -102,10 +100,12 @@ class DoorLog:
         self._throttle = Throttle(others=OTHER_CALLERS)
         self._loop = asyncio.get_running_loop()
 
-    def refused(self, address: str, refusal: NoEntry) -> None:
-        """A connection was closed before the first byte."""
-        if self._throttle.admits((address, refusal.value), self._loop.time()):
+    def refused(self, address: str, refusal: NoEntry) -> bool:
+        """A connection was closed before the first byte; whether that was worth a line."""
+        is_news = self._throttle.admits((address, refusal.value), self._loop.time())
+        if is_news:
             login_log.warning("%s: not let in: %s", address, refusal.value)
+        return is_news
 
     def failed(self, name: str, address: str, closed: Closed) -> None:
         """A connection ended before its login did."""

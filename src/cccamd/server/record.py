@@ -61,12 +61,19 @@ class ClientRecord:
         """What the client calls itself; empty without a partner text."""
         self.line: FLine | None = None
         """Its F-line, as soon as it has named its user."""
+        self.user_said = ""
+        """The user name that it gave, whether there is such an account or not."""
         self.address = ""
         self.peer = ""
         """Address and port."""
         self._context = context
         self._texts_told = 0
         self._number = next(_NUMBERS)
+
+    @property
+    def number(self) -> int:
+        """Which client it is: no other has this number."""
+        return self._number
 
     @property
     def user(self) -> str:
@@ -85,6 +92,7 @@ class ClientRecord:
             ClientLoggedIn(
                 at=self._context.observers.now(),
                 account=self.user,
+                client=self._number,
                 address=self.address,
                 version=peer.version,
                 build=peer.build,
@@ -93,13 +101,18 @@ class ClientRecord:
             )
         )
 
-    def logged_out(self, reason: str) -> None:
+    def logged_out(self, closed: Closed) -> None:
         """The client has left, or was sent away."""
-        self._log(logging.INFO, "logged out: %s", reason)
+        self._log(logging.INFO, "logged out: %s", closed)
         observers = self._context.observers
         observers.tell(
             ClientLoggedOut(
-                at=observers.now(), account=self.user, address=self.address, reason=reason
+                at=observers.now(),
+                account=self.user,
+                client=self._number,
+                address=self.address,
+                reason=str(closed),
+                why=closed.reason,
             )
         )
 
@@ -112,8 +125,10 @@ class ClientRecord:
             LoginFailed(
                 at=context.observers.now(),
                 account=self.user,
+                user=self.user_said,
                 address=self.address,
                 reason=str(closed),
+                why=closed.reason,
             )
         )
 
@@ -185,6 +200,10 @@ class ClientRecord:
         if not remark.is_routine and self._logs(logging.DEBUG):
             self.debug("%s", remark)
 
+    def info(self, text: str, *values: object) -> None:
+        """Write a line for everybody who reads the log."""
+        self._log(logging.INFO, text, *values)
+
     def debug(self, text: str, *values: object) -> None:
         """Write a line for those who look closely."""
         self._log(logging.DEBUG, text, *values)
@@ -220,6 +239,7 @@ class ClientRecord:
             EcmFinished(
                 at=observers.now(),
                 account=self.user,
+                client=self._number,
                 caid=request.caid,
                 ident=request.ident,
                 sid=request.sid,

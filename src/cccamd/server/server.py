@@ -14,7 +14,7 @@ from cccamd.cards import CardTable, SourceId
 from cccamd.facts import ConfigProblemKind, Incident, Snapshot, SourceStatus
 from cccamd.ids import format_node_id
 from cccamd.machine import RESERVED_FILES
-from cccamd.net import Admission, AdmissionLimits, Listener, ListenError, TaskSet
+from cccamd.net import Admission, AdmissionLimits, Listener, ListenError, NoEntry, TaskSet
 from cccamd.routing import CwCache, EmmGate, LoopDetected, Priorities, Router, RouterSettings
 from cccamd.server.configbook import ConfigBook
 from cccamd.server.exchange import Exchange
@@ -30,11 +30,12 @@ from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.server.usage import Totals
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Config
-from cccamd.setup.logins import Upstream
+from cccamd.setup.logins import Upstream, faulty_accounts
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import TomlConfig
+from cccamd.watch import ConnectionRefused
 from cccamd.watch.journal import Journal
-from cccamd.why import Evidence, Explanation, Question, explain
+from cccamd.why import Evidence, Explanation, Question, by_account, explain
 from cccamd.wire.cccam import (
     DEFAULT_VERSION,
     SEED_RANDOM_LENGTH,
@@ -87,6 +88,7 @@ class Server:
             on_cards_changed=self._cards_changed,
         )
         self._upstreams = Upstreams(self._start_upstream)
+        self._exchange.on_want = self._upstreams.hurry
         self._refresh_timer: asyncio.TimerHandle | None = None
         self._door_log = DoorLog()
         self._clones = CloneWatch(setup.node_id)
@@ -147,7 +149,7 @@ class Server:
         if self._journal is not None:
             self._journal.start()
         self._tasks.start("sums of lines not written", self._sum_up())
-        self._tasks.start("watchers", self._watchers.run(self._context.sessions.values))
+        self._tasks.start("watchers", self._watchers.run(self._sessions))
         self._tasks.start("incidents", self._lookout.run())
         await self._cards.apply(self._setup.toml.cards)
         await self._upstreams.apply(self._setup.upstreams)
@@ -227,7 +229,7 @@ class Server:
         setup = self._setup
         return SessionContext(
             accounts=setup.accounts,
-            sessions={},
+            faulty_accounts=faulty_accounts(setup.config),
             table=self._table,
             exchange=self._exchange,
             admission=Admission(_admission_limits(setup.toml), admits=self._admits),
@@ -266,8 +268,12 @@ class Server:
         context.admission.limits = _admission_limits(setup.toml)
         context.minimum_client_version = _minimum_version(setup.config)
         context.emm_gate.global_emms = setup.config.settings.global_emm
-        for user, session in list(context.sessions.items()):
-            session.adopt(context.accounts.get(user))
+        context.faulty_accounts = faulty_accounts(setup.config)
+        for user in context.seats.users():
+            for session in reversed(context.seats.of(user)):
+                session.adopt(context.accounts.get(user))
+        users = {account.line.user for account in context.accounts.values()}
+        context.double_logins.forget(users.__contains__)
 
     def _make_protocol(self, now: float) -> ServerProtocol:
         limits = self._context.limits
@@ -289,9 +295,14 @@ class Server:
         return Listener(
             self._context.admission,
             make_guest=lambda: Session(self._context, self._cccam_port).connection,
-            on_refused=self._door_log.refused,
+            on_refused=self._refused_at_the_door,
             on_failure=self._failures.report,
         )
+
+    def _refused_at_the_door(self, address: str, refusal: NoEntry) -> None:
+        if self._door_log.refused(address, refusal):
+            now = self._observers.now()
+            self._observers.tell(ConnectionRefused(at=now, address=address, reason=refusal.value))
 
     def _watch(self) -> None:
         """Let the watchers watch, as soon as there is somebody to look or a journal to fill."""
@@ -336,7 +347,9 @@ class Server:
             priorities=self._router.priorities,
             table=self._table,
             sources=dict(zip(ids, snapshot.sources, strict=True)),
-            clients={client.account: client for client in snapshot.clients},
+            clients=by_account(snapshot.clients),
+            clones=snapshot.clones,
+            double_logins=snapshot.double_logins,
             recent=self._watchers.recent,
         )
 
@@ -377,9 +390,12 @@ class Server:
 
     async def _refresh_in_turn(self) -> None:
         """Many clients times many cards is much to compare: ECMs go in between."""
-        for session in list(self._context.sessions.values()):
+        for session in self._sessions():
             session.refresh()
             await asyncio.sleep(0)
+
+    def _sessions(self) -> list[Session]:
+        return list(self._context.seats)
 
     def _log_summary(self) -> None:
         log.info(

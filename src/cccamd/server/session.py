@@ -3,9 +3,12 @@
 Theory of operation. A session goes through these steps, and may end at each of them:
 
     Connected       nobody knows who it is
-    LoginRequested  it named an account: the port's login rule says which, and whether its host
-                    fits; the protocol checks the password. From here on the log knows its name
-    LoginSucceeded  the account is this session's until it ends (one F-line is one client)
+    LoginRequested  it named an account: the port's login rule says which; the protocol checks
+                    the password. From here on the log knows its name
+    LoginProved     the password was right. Now its host is looked up, if its F-line names one,
+                    and if its account is in use, whether those who use it still live
+                    (`server/seats.py`): both at once, within the two seconds that clients wait
+    LoginSucceeded  it has a seat of the account until it ends
     Introduced      who the program is: it has a view of the cards from now on, may ask and send
                     EMMs; requests before that are refused as trouble that passes
     OffersDue       it gets its card list, and every change from then on
@@ -18,28 +21,30 @@ ends this session and nothing else.
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from cccamd.cards import CardTable, View, Viewer
-from cccamd.ids import ShareId
-from cccamd.net import Admission, Connected, Connection, Guest, TaskSet, comes_from
-from cccamd.routing import ClientId, EmmGate, EmmVerdict, Trace, Waiter
+from cccamd.ids import SHARED_NODE_IDS, NodeId, ShareId, host_key, parse_address
+from cccamd.net import Admission, Connected, ConnectError, Connection, Guest, TaskSet, locate
+from cccamd.routing import ClientId, EmmGate, EmmVerdict, NodeHolder, Trace, Waiter
 from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
 from cccamd.server.loglines import CloneWatch
 from cccamd.server.record import ClientRecord, RecordContext
-from cccamd.setup.cccamcfg import is_open
+from cccamd.server.seats import PATIENCE, Contest, DoubleLogins, Seats, decided
+from cccamd.setup.cccamcfg import Diagnostic, is_open
 from cccamd.setup.logins import Account, Accounts
 from cccamd.setup.toml import LimitsTable
 from cccamd.values import ControlWords, Emm, Refusal, Request
-from cccamd.wire.cccam import Version, parse_version
+from cccamd.wire.cccam import Version, find_version
 from cccamd.wire.link import (
     Closed,
     CloseReason,
     EmmReceived,
     Introduced,
+    LoginProved,
     LoginRequested,
     LoginSucceeded,
     OffersDue,
@@ -69,8 +74,11 @@ class SessionContext:
     """What all sessions share. A reload replaces what comes from files."""
 
     accounts: Accounts
-    sessions: "dict[bytes, Session]"
-    """Who is logged in, by user name."""
+    faulty_accounts: Mapping[bytes, Diagnostic]
+    """Users whose F-line is in error."""
+    seats: "Seats[Session]" = field(default_factory=Seats)
+    """Who is logged in."""
+    double_logins: DoubleLogins = field(default_factory=DoubleLogins)
     table: CardTable
     exchange: Exchange
     admission: Admission[Guest]
@@ -99,6 +107,10 @@ class Session:
         """Its name at the exchange, from its introduction on."""
         self._view: View | None = None
         self._card_list: CardList | None = None
+        self._is_introduced = False
+        self._waiting_for = ""
+        """Whom it is waited for while its login is weighed: addresses."""
+        self._heard_before = 0
         self._requests: dict[int, Request] = {}
         """What is not answered yet, by the protocol's tokens."""
 
@@ -139,15 +151,25 @@ class Session:
         if account is None or before is None or not before.same_login(account):
             self.connection.close(CloseReason.CONFIG_CHANGED)
             return
-        self._take_account(account)
+        if self not in self._context.seats.of(account.user)[: account.logins]:
+            self.connection.close(CloseReason.CONFIG_CHANGED, f"logins = {account.logins}")
+            return
+        self._account, self.record.line = account, account.line
         if self._protocol.peer is not None:
             self._look(account, self._protocol.peer)
             self.refresh()
 
     def probe(self) -> None:
-        """Send a sign of life: a peer that is gone answers it with the end of the connection."""
+        """Ask for a sign of life: a peer that is gone may answer with the end of the connection."""
+        self._heard_before = self.connection.pieces_heard
         self.connection.attempt(self._protocol.send_keepalive)
         self.connection.flush()
+
+    @property
+    def lives(self) -> bool:
+        """Whether there was a sign of life since `probe`."""
+        heard = self.connection.pieces_heard != self._heard_before
+        return heard or self.connection.is_acknowledged()
 
     def deliver(self, token: int, cw: ControlWords, trace: Trace) -> None:
         """Answer one request of the client with control words."""
@@ -188,8 +210,10 @@ class Session:
                 self._drop(token)
             case LoginRequested(user):
                 self._decide_login(user)
+            case LoginProved():
+                self._weigh_login()
             case LoginSucceeded():
-                self._log_in()
+                self._context.admission.logged_in(self.connection)
             case Introduced(peer):
                 self._introduce(peer)
             case PeerChanged(peer):
@@ -211,68 +235,179 @@ class Session:
     def _decide_login(self, user: bytes) -> None:
         self._context.admission.heard(self.connection)
         shown = repr(user.decode("utf-8", "backslashreplace"))
+        self.record.user_said = user.decode("utf-8", "replace")
         self.record.debug("handshake done, user %s", shown)
         account = self._port.account_of(user)
-        if account is None:
-            self._protocol.refuse_login(CloseReason.UNKNOWN_USER, shown)
-            return
-        self._take_account(account)  # from here on its name stands in the log, password or not
-        holder = self._context.sessions.get(user)
-        if holder is not None and not holder.ended:
-            holder.probe()
-            detail = f"from {holder.connection.peer}"
-            self._protocol.refuse_login(CloseReason.ALREADY_CONNECTED, detail)
-        elif account.line.host is None:
-            self._protocol.authenticate(account.password)
+        if account is not None:
+            self._account = account
+            self.record.line = account.line  # its name stands in the log, password or not
+            self._protocol.authenticate(account.password, hold=True)
+        elif (fault := self._context.faulty_accounts.get(user)) is not None:
+            detail = f"{shown}: line {fault.place.line} of {fault.place.file}: {fault.text}"
+            self._protocol.refuse_login(CloseReason.ACCOUNT_IN_ERROR, detail)
         else:
-            name = f"host of {self.record.name}"
-            self._context.tasks.start(name, self._check_host(account, account.line.host))
+            self._protocol.refuse_login(CloseReason.UNKNOWN_USER, shown)
 
-    async def _check_host(self, account: Account, host: str) -> None:
+    def _weigh_login(self) -> None:
+        """The password was right."""
+        account = self._account
+        assert account is not None
+        is_taken = self._is_taken(account)
+        if is_taken and self._context.seats.is_crowded(account.user):
+            self._refuse_for(account, "other logins wait for its place already")
+        elif is_taken or account.line.host is not None:
+            self._context.tasks.start(f"login of {self.record.name}", self._settle_later(account))
+        else:
+            self._settle_login(account)
+
+    def _is_taken(self, account: Account) -> bool:
+        return len(self._context.seats.of(account.user)) >= account.logins
+
+    async def _settle_later(self, account: Account) -> None:
+        """Look at its host and at those who use its account, at the same time."""
+        contest = None
         try:
-            allowed = await comes_from(host, self.connection.address)
+            contest = self._contest(account)
+            trouble = await self._host_trouble(account)
+            if contest is not None:
+                await decided(contest)
+            self.connection.attempt(lambda: self._settle_login(account, contest, trouble))
         except Exception as error:
             self.connection.fail(error)
-            return
-        self.connection.attempt(lambda: self._host_checked(account, host, allowed=allowed))
+        finally:
+            if contest is not None:
+                contest.contenders -= 1
         self.connection.flush()
 
-    def _host_checked(self, account: Account, host: str, *, allowed: bool) -> None:
+    def _contest(self, account: Account) -> Contest["Session"] | None:
+        """Have those who use the account asked for a sign of life, if it has no seat free."""
+        if not self._is_taken(account):
+            return None
+        contest = self._context.seats.contest(account.user, self.connection.now())
+        contest.contenders += 1
+        self._waiting_for = _addresses(contest.holders)
+        words = "the password is right; looking whether %s still answers"
+        self.record.debug(words, self._waiting_for)
+        return contest
+
+    async def _host_trouble(self, account: Account) -> Closed | None:
+        host = account.line.host
+        if host is None:
+            return None
+        where = f"line {account.line.line}: {host}"
+        try:
+            found = await locate(host)
+        except ConnectError as error:
+            return Closed(CloseReason.HOST_UNRESOLVED, f"{where}; {error}")
+        if parse_address(self.connection.address) not in found:
+            known = ", ".join(sorted(str(address) for address in found))
+            is_name = host_key(known) != host_key(host)
+            return Closed(CloseReason.WRONG_ADDRESS, f"{where}, now {known}" if is_name else where)
+        return None
+
+    def _settle_login(
+        self,
+        account: Account,
+        contest: Contest["Session"] | None = None,
+        trouble: Closed | None = None,
+    ) -> None:
+        """Let it in, or turn it away; nothing is waited for any more."""
+        seats = self._context.seats
+        if trouble is None and contest is not None and self._is_taken(account):
+            self._displace(contest.next_dead())
         if self.ended:
             return
-        if allowed:
-            self._protocol.authenticate(account.password)
+        self._waiting_for = ""
+        current = self._port.account_of(account.user)
+        if trouble is not None:
+            self._protocol.refuse_login(trouble.reason, trouble.detail)
+        elif current is None or not current.same_login(account):
+            self._protocol.refuse_login(CloseReason.CONFIG_CHANGED)
+        elif self._is_taken(current):
+            answer = "which answers" if len(seats.of(account.user)) == 1 else "which answer"
+            self._refuse_for(current, answer)
         else:
-            detail = f"line {account.line.line}: {host}"
-            self._protocol.refuse_login(CloseReason.WRONG_ADDRESS, detail)
+            self._account, self.record.line = current, current.line
+            seats.take(account.user, self)
+            self.connection.when_ended(lambda: seats.leave(account.user, self))
+            self._protocol.accept_login()
 
-    def _take_account(self, account: Account) -> None:
-        self._account, self.record.line = account, account.line
-
-    def _log_in(self) -> None:
-        assert self._account is not None
-        holder = self._context.sessions.get(self._account.user)
-        if holder is not None and not holder.ended:  # two logins at the same moment
-            self.connection.close(CloseReason.ALREADY_CONNECTED)
+    def _displace(self, holder: "Session | None") -> None:
+        if holder is None:
             return
-        self._context.sessions[self._account.user] = self
-        self.connection.when_ended(self._leave_account)
-        self._context.admission.logged_in(self.connection)
+        text = "gave up waiting, but the place is free now: %s did not answer within %.1f s"
+        if not self.ended:
+            text = "takes the place of %s, which did not answer within %.1f s"
+        self.record.info(text, holder.connection.peer, PATIENCE)
+        detail = f"from {self.connection.peer}; nothing was heard for {PATIENCE:g} s"
+        holder.connection.close(CloseReason.TAKEN_OVER, detail)
+
+    def _refuse_for(self, account: Account, why: str) -> None:
+        """Turn it away for the sake of those who use the account."""
+        holders = self._context.seats.of(account.user)
+        self._context.double_logins.refused(
+            account.line.user,
+            self.connection.address,
+            (holder.connection.address for holder in holders),
+            time.time(),
+        )
+        rule = "one F-line is one client" if account.logins == 1 else f"logins = {account.logins}"
+        detail = f"from {_addresses(holders)}, {why}; {rule}"
+        self._protocol.refuse_login(CloseReason.ALREADY_CONNECTED, detail)
 
     def _introduce(self, peer: Peer) -> None:
-        version = parse_version(peer.version)
         minimum = self._context.minimum_client_version
-        if minimum is not None and (version is None or version < minimum):
-            self.connection.close(CloseReason.OLD_VERSION, f"{peer.version} < {minimum}")
+        version = find_version(peer.version)
+        if minimum is not None and version is None:
+            self.connection.close(CloseReason.NO_VERSION, repr(peer.version))
+            return
+        if minimum is not None and version is not None and version < minimum:
+            self.connection.close(CloseReason.OLD_VERSION, f"{peer.version.strip()} < {minimum}")
             return
         assert self._account is not None
+        self._is_introduced = True
         self.record.logged_in(peer)
         self.record.said_more(peer)
         if peer.node_id is not None:
-            clones, seen = self._context.clones, (peer.node_id, self.connection.address)
-            clones.seen(*seen)
-            self.connection.when_ended(lambda: clones.gone(*seen))
+            self._watch_for_clones(peer.node_id, self._account)
         self._look(self._account, peer)
+
+    # Clones.
+
+    def _watch_for_clones(self, node_id: NodeId, account: Account) -> None:
+        twins = [each for each in self._context.seats.of(account.user) if each.is_twin(self)]
+        if twins:
+            name = f"a second client with the node id of {self.record.name}"
+            self._context.tasks.start(name, self._look_at_twins(node_id, account))
+        else:
+            self._hold_node_id(node_id)
+
+    async def _look_at_twins(self, node_id: NodeId, account: Account) -> None:
+        """One client that came back, whose old line is dead, is no clone of itself."""
+        contest = self._context.seats.contest(account.user, self.connection.now())
+        await decided(contest)
+        while (dead := contest.next_dead()) is not None:
+            if dead.is_twin(self):
+                self._displace(dead)
+        if not self.ended:
+            self.connection.attempt(lambda: self._hold_node_id(node_id))
+
+    def is_twin(self, other: "Session") -> bool:
+        """Whether this is another client with the node id of that one."""
+        ours, theirs = self.peer, other.peer
+        return (
+            self is not other
+            and ours is not None
+            and theirs is not None
+            and ours.node_id == theirs.node_id
+            and ours.node_id not in SHARED_NODE_IDS
+        )
+
+    def _hold_node_id(self, node_id: NodeId) -> None:
+        clones = self._context.clones
+        holder = NodeHolder(self.record.user, self.connection.address, is_client=True)
+        clones.seen(node_id, holder)
+        self.connection.when_ended(lambda: clones.gone(node_id, holder))
 
     # Cards.
 
@@ -341,19 +476,19 @@ class Session:
 
     def _end(self, closed: Closed) -> None:
         """Tell of the end; what the session held is given back by its connection, next."""
-        account = self._account
-        if account is not None and self._context.sessions.get(account.user) is self:
-            self.record.logged_out(str(closed))
-        else:
-            self.record.login_failed(closed)
-
-    def _leave_account(self) -> None:
-        """Free the account for the next login."""
-        sessions, account = self._context.sessions, self._account
-        if account is not None and sessions.get(account.user) is self:
-            del sessions[account.user]
+        if self._is_introduced:
+            self.record.logged_out(closed)
+            return
+        if self._waiting_for:
+            detail = f"while it was looked whether {self._waiting_for} still answers"
+            closed = replace(closed, detail=detail)
+        self.record.login_failed(closed)
 
     def _leave_exchange(self, client: ClientId) -> None:
         """Nobody waits any more."""
         waiting, self._requests = self._requests, {}
         self._context.exchange.remove_client(client, waiting)
+
+
+def _addresses(sessions: Sequence[Session]) -> str:
+    return " and ".join(session.connection.peer for session in sessions)

@@ -47,7 +47,7 @@ def take_snapshot(
     names: ChannelNames,
 ) -> Snapshot:
     """Look at everything once. `usual` tells the usual answer time of a source."""
-    sessions = [session for session in context.sessions.values() if session.peer is not None]
+    sessions = [session for session in context.seats if session.peer is not None]
     sources = describe_sources(table, upstreams, local_cards, usual)
     return Snapshot(
         at=time.time(),
@@ -65,6 +65,8 @@ def take_snapshot(
         logins_failed=context.records.totals.logins_failed,
         connections_refused=context.admission.refused,
         pending_logins=context.admission.pending,
+        double_logins=context.double_logins.lately(time.time()),
+        clones=context.clones.clones(),
         peak_pending=context.records.totals.peak_pending,
     )
 
@@ -175,7 +177,7 @@ def _local(source: LocalSource, cards: tuple[Card, ...], usual: float | None) ->
 def _upstream(
     source: UpstreamSource, cards: tuple[Card, ...], rejected: int, usual: float | None
 ) -> SourceStatus:
-    protocol, peer = source.link.protocol, source.peer or Peer()
+    protocol, peer, failure = source.link.protocol, source.peer or Peer(), source.link.failure
     return SourceStatus(
         name=source.name,
         kind=SourceKind.CCCAM,
@@ -183,7 +185,9 @@ def _upstream(
         state=source.link.state,
         up_at=source.up_at,
         next_attempt_at=source.next_attempt_at,
-        last_failure=source.link.last_failure,
+        down_since=source.down_since,
+        last_failure=failure.text if failure is not None else "",
+        failed_step=failure.step if failure is not None else None,
         address=source.link.peer_address,
         version=peer.version,
         build=peer.build,
@@ -227,7 +231,7 @@ def _cards(
             path=card.path,
             assigned_sids=card.assigned_sids,
             rejected_sids=card.rejected_sids,
-            seen_by=tuple(viewers[card.own_share_id]),
+            seen_by=tuple(dict.fromkeys(viewers[card.own_share_id])),
         )
         for card in table.cards()
     )

@@ -76,7 +76,7 @@ class Lookout:
     async def _receivers(self) -> tuple[Receiver, ...]:
         """Those that may be in trouble."""
         found: list[Receiver] = []
-        for number, session in enumerate(list(self._around.context.sessions.values()), 1):
+        for number, session in enumerate(list(self._around.context.seats), 1):
             receiver = _receiver(session, self._observers.now())
             if receiver is not None:
                 found.append(receiver)

@@ -9,8 +9,8 @@ from typing import assert_never
 
 from cccamd.cards import Card, CardTable, Rejected, Rejection, SourceId
 from cccamd.ids import format_share_id
-from cccamd.net import Connected, Link, LinkEvent, LinkWaiting, TaskSet
-from cccamd.routing import Ask, AskId, SourceTraits
+from cccamd.net import Connected, Failure, Link, LinkEvent, LinkWaiting, TaskSet
+from cccamd.routing import Ask, AskId, NodeHolder, SourceTraits
 from cccamd.server.exchange import Exchange, Source
 from cccamd.server.loglines import (
     CloneWatch,
@@ -22,7 +22,7 @@ from cccamd.server.loglines import (
 from cccamd.server.observers import Observers
 from cccamd.setup.logins import Upstream
 from cccamd.values import ControlWords, Emm, Offer, Refusal
-from cccamd.watch import CardsChanged, SourceDown, SourceUp
+from cccamd.watch import CardsChanged, SourceDown, SourceGone, SourceUp
 from cccamd.wire.cccam import Caller, Identity, Target
 from cccamd.wire.link import (
     Answered,
@@ -44,6 +44,12 @@ log = logging.getLogger("cccamd.upstream")
 
 TOLD_LIMIT = 20
 """How many texts and challenges of one login are told."""
+TOLD_AGAIN_AFTER = 600.0
+"""Seconds after which it is told again that a link still fails in the same way."""
+MISSED_FOR = 60.0
+"""Seconds for which a link that was lost is missed by those who were asking it."""
+HURRY_EVERY = 1.0
+"""Seconds between two times that all links are told to hurry."""
 
 
 def target_of(upstream: Upstream) -> Target:
@@ -85,6 +91,8 @@ class UpstreamSource(Source):
         self.upstream = upstream
         self.up_at: float | None = None
         """Seconds since the epoch; None while it is not logged in."""
+        self.down_since: float | None = observers.now()
+        """Seconds since the epoch; None while it is logged in."""
         self.next_attempt_at: float | None = None
         self.program = ""
         """What the server calls itself; empty without a partner text."""
@@ -103,6 +111,11 @@ class UpstreamSource(Source):
         self._on_cards_changed = on_cards_changed
         self._reported_cards = 0
         self._told = self._emms_sent = 0
+        self._loop = asyncio.get_running_loop()
+        self._asked_at = -MISSED_FOR
+        self._told_failure = ""
+        self._told_failure_at = 0.0
+        self._untold = 0
         self._too_many_told = False
         self._task = tasks.start(f"link to {upstream.name}", self.link.run())
 
@@ -116,6 +129,10 @@ class UpstreamSource(Source):
         """Who the server is; None while nobody is logged in."""
         protocol = self.link.protocol
         return protocol.peer if protocol is not None else None
+
+    @property
+    def _holder(self) -> NodeHolder:
+        return NodeHolder(self.name, self.link.peer_address, is_client=False)
 
     def adopt(self, upstream: Upstream) -> bool:
         """Take over an edited line without a new login, if that is possible."""
@@ -143,6 +160,7 @@ class UpstreamSource(Source):
         await asyncio.gather(self._task, return_exceptions=True)
         self._lose()
         self._table.forget_source(self.source_id)
+        self._observers.tell(SourceGone(at=self._observers.now(), source=self.name))
 
     def ask(self, ask: Ask) -> ControlWords | Refusal | None:
         try:
@@ -150,6 +168,7 @@ class UpstreamSource(Source):
         except (ConnectionError, ValueError) as error:
             log.debug("%s: cannot be asked: %s", self.label, error)
             return Refusal.NOT_SENT
+        self._asked_at = self._loop.time()
         return None
 
     def forget(self, ask_id: AskId) -> bool:
@@ -181,8 +200,8 @@ class UpstreamSource(Source):
                 log.debug("%s: connected to %s", self.label, address)
             case Closed():
                 self._lose()
-            case LinkWaiting(reason, delay):
-                self._wait(reason, delay)
+            case LinkWaiting(failure, delay):
+                self._wait(failure, delay)
             case LoginSucceeded():
                 log.debug("%s: login accepted", self.label)
             case EmmAcknowledged():
@@ -216,9 +235,10 @@ class UpstreamSource(Source):
     def _up(self, peer: Peer) -> None:
         log.info("%s: we are logged in; %s", self.label, describe_peer(peer))
         if peer.node_id is not None:
-            self._clones.seen(peer.node_id, self.link.peer_address)
+            self._clones.seen(peer.node_id, self._holder)
             self._table.set_node_id(self.source_id, peer.node_id)
         self.up_at, self.next_attempt_at = self._observers.now(), None
+        self.down_since, self._told_failure = None, ""
         self._told, self._too_many_told = 0, False
         self._observers.tell(SourceUp(at=self.up_at, source=self.name))
         self._learn_of(peer)
@@ -230,11 +250,26 @@ class UpstreamSource(Source):
         protocol = self.link.protocol
         self._tell_traits(one_at_a_time=protocol is None or protocol.one_at_a_time)
 
-    def _wait(self, reason: str, delay: float) -> None:
-        log.warning("%s: %s; next attempt in %.1f s", self.label, reason, delay)
+    def _wait(self, failure: Failure, delay: float) -> None:
         now = self._observers.now()
+        self._tell_failure(failure.text, delay, now)
         self.next_attempt_at = now + delay
-        self._observers.tell(SourceDown(at=now, source=self.name, reason=reason))
+        self._observers.tell(SourceDown(at=now, source=self.name, reason=failure.text))
+        if self._loop.time() < self._asked_at + MISSED_FOR:
+            self.link.hurry()
+
+    def _tell_failure(self, text: str, delay: float, now: float) -> None:
+        """Log a failure once, and then from time to time that it goes on."""
+        if text != self._told_failure:
+            log.warning("%s: %s; next attempt in %.1f s", self.label, text, delay)
+        elif now >= self._told_failure_at + TOLD_AGAIN_AFTER:
+            attempts = self._untold + 1
+            log.warning("%s: still: %s; %d more attempts", self.label, text, attempts)
+        else:
+            self._untold += 1
+            log.debug("%s: again: %s; next attempt in %.1f s", self.label, text, delay)
+            return
+        self._told_failure, self._told_failure_at, self._untold = text, now, 0
 
     def _tell_traits(self, *, one_at_a_time: bool) -> None:
         traits = SourceTraits(
@@ -244,11 +279,12 @@ class UpstreamSource(Source):
 
     def _lose(self) -> None:
         """Take back all that the login brought. Each callback runs, whatever another raises."""
-        self.up_at = None
+        if self.up_at is not None:
+            self.up_at, self.down_since = None, self._observers.now()
         peer = self.peer
         with ExitStack() as held:
             if peer is not None and peer.node_id is not None:
-                held.callback(self._clones.gone, peer.node_id, self.link.peer_address)
+                held.callback(self._clones.gone, peer.node_id, self._holder)
             held.callback(self._drop_cards)
             held.callback(self._exchange.remove_source, self.source_id)
 
@@ -276,8 +312,18 @@ class Upstreams:
         self._start = start
         self._running: dict[tuple[str, int, str], UpstreamSource] = {}
 
+        self._hurried_at = -HURRY_EVERY
+
     def __len__(self) -> int:
         return len(self._running)
+
+    def hurry(self) -> None:
+        """Somebody wants what a link that waits might have: let those links try sooner."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._hurried_at + HURRY_EVERY:
+            self._hurried_at = now
+            for source in self._running.values():
+                source.link.hurry()
 
     def sources(self) -> Iterable[tuple[SourceId, UpstreamSource]]:
         """The links, up or not."""

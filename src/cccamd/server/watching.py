@@ -50,6 +50,8 @@ class Watchers:
             await asyncio.sleep(FREEZE_INTERVAL)
             for consequence in self._freezes.advance(self._observers.now()):
                 self._tell(consequence)
+            if self._journal is not None:
+                self._journal.advance(self._observers.now())
             count += 1
             if count % rounds == 0:
                 self._measure(sessions())
@@ -60,8 +62,15 @@ class Watchers:
             if round_trip is None:
                 continue
             seconds, jitter = round_trip
-            account, now = session.record.user, self._observers.now()
-            self.observe(RoundTripMeasured(at=now, account=account, seconds=seconds, jitter=jitter))
+            self.observe(
+                RoundTripMeasured(
+                    at=self._observers.now(),
+                    account=session.record.user,
+                    client=session.record.number,
+                    seconds=seconds,
+                    jitter=jitter,
+                )
+            )
 
     def _tell(self, happening: Happening) -> None:
         self.history.observe(happening)

@@ -1,5 +1,6 @@
 """Who may log in to us, and where we log in: the lines of CCcam.cfg with what cccamd.toml adds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cccamd.cards import Limit, SourcePolicy
@@ -7,6 +8,7 @@ from cccamd.ids import LoginKey, format_endpoint, host_key
 from cccamd.setup.cccamcfg import (
     CLine,
     Config,
+    Diagnostic,
     FLine,
 )
 from cccamd.setup.toml import LimitsTable, TomlConfig
@@ -21,6 +23,8 @@ class Account:
     version: Version
     """What we announce to this client."""
     emm_allowed: bool
+    logins: int = 1
+    """How many clients may be logged in with it at once."""
     global_limits: tuple[Limit, ...] = field(repr=False, default=())
 
     @property
@@ -46,16 +50,28 @@ Accounts = dict[bytes, Account]
 
 def accounts_of(config: Config, toml: TomlConfig) -> Accounts:
     """Put the accounts of both files together; F-lines are unique by user already."""
-    versions = {account.user: account.cccversion for account in toml.accounts}
+    extras = {account.user: account for account in toml.accounts}
+    versions = {user: extra.cccversion for user, extra in extras.items() if extra.cccversion}
     return {
         line.user_bytes(): Account(
             line=line,
             version=versions.get(line.user, toml.server.cccversion),
+            logins=extras[line.user].logins if line.user in extras else 1,
             emm_allowed=config.emm_allowed and line.allowemm,
             global_limits=config.settings.global_limits,
         )
         for line in config.f_lines
     }
+
+
+def faulty_accounts(config: Config) -> Mapping[bytes, Diagnostic]:
+    """Users whose F-line is in error, as their names come over the wire, and what is wrong."""
+    faults: dict[bytes, Diagnostic] = {}
+    for refused in config.refused_lines:
+        if refused.name == "F" and refused.subject:
+            faults.setdefault(refused.subject.encode("utf-8", "replace"), refused.fault)
+            faults.setdefault(refused.subject.encode("latin-1", "replace"), refused.fault)
+    return faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

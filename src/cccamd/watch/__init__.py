@@ -5,6 +5,7 @@ from cccamd.watch.happenings import (
     CardsChanged,
     ClientLoggedIn,
     ClientLoggedOut,
+    ConnectionRefused,
     EcmFinished,
     EmmFinished,
     FreezeBegan,
@@ -15,6 +16,7 @@ from cccamd.watch.happenings import (
     RoundTripMeasured,
     SourceAnswered,
     SourceDown,
+    SourceGone,
     SourceUp,
 )
 from cccamd.watch.history import History
@@ -28,6 +30,7 @@ __all__ = [
     "CardsChanged",
     "ClientLoggedIn",
     "ClientLoggedOut",
+    "ConnectionRefused",
     "EcmFinished",
     "EmmFinished",
     "FreezeBegan",
@@ -45,6 +48,7 @@ __all__ = [
     "Sampler",
     "SourceAnswered",
     "SourceDown",
+    "SourceGone",
     "SourceUp",
     "Symptom",
     "Throttle",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cccamd.facts import EcmResult, Revision
 from cccamd.ids import Caid, Ident, NodeId, Sid
 from cccamd.values import Outcome
+from cccamd.wire.link import CloseReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class ClientLoggedIn(Happening):
     """A client is there."""
 
     account: str
+    client: int = 0
+    """Which of the clients of this account: a number that no other connection has."""
     address: str
     version: str
     build: str
@@ -32,18 +35,32 @@ class ClientLoggedIn(Happening):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientLoggedOut(Happening):
-    """A client has left; `reason` is for people."""
+    """A client has left; `reason` is for people, `why` for programs."""
 
     account: str
+    client: int = 0
     address: str
     reason: str
+    why: CloseReason = CloseReason.PEER_CLOSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginFailed(Happening):
-    """Somebody did not get in. `account` is empty when nobody was named that exists."""
+    """Somebody did not get in; `reason` is for people, `why` for programs."""
 
     account: str
+    """Empty when nobody was named that exists."""
+    user: str = ""
+    """The name that was given, if one was."""
+    address: str
+    reason: str
+    why: CloseReason = CloseReason.PEER_CLOSED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionRefused(Happening):
+    """A connection was closed before its first byte; told as often as the log tells it."""
+
     address: str
     reason: str
 
@@ -53,6 +70,8 @@ class EcmFinished(Happening):
     """A request of a client was answered."""
 
     account: str
+    client: int = 0
+    """As in `ClientLoggedIn`."""
     caid: Caid
     ident: Ident
     sid: Sid
@@ -106,6 +125,13 @@ class SourceDown(Happening):
 
     source: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceGone(Happening):
+    """A source is not wanted any more: its line left the configuration, or the server stops."""
+
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +197,7 @@ class RoundTripMeasured(Happening):
     """How long the way to a client and back takes, as far as its acknowledgements tell."""
 
     account: str
+    client: int = 0
     seconds: float
     jitter: float | None = None
     """How much round trips differ, in seconds; None where the kernel does not tell. Not to be

@@ -13,8 +13,9 @@ from cccamd.why.answer import (
     as_json,
     report_lines,
 )
+from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, worst
-from cccamd.why.evidence import Evidence, Question, Recent, evidence_of_files
+from cccamd.why.evidence import Evidence, Question, Recent, by_account, evidence_of_files
 from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
 from cccamd.why.finding import Finding, Setting, Weight, ago
@@ -24,6 +25,7 @@ from cccamd.why.ports import PortSeen, WantedPort, wanted_ports
 from cccamd.why.symptoms import Receiver, Scene, find_symptoms
 
 __all__ = [
+    "CLONE_CHANGE",
     "Access",
     "CardAnswer",
     "Case",
@@ -48,6 +50,8 @@ __all__ = [
     "Weight",
     "ago",
     "as_json",
+    "by_account",
+    "clone_text",
     "evidence_of_files",
     "examine",
     "explain",

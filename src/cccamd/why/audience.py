@@ -10,10 +10,11 @@ from cccamd.facts import CardStatus, SourceKind, SourceStatus
 from cccamd.ids import NO_NODE_ID, format_caid, format_ident
 from cccamd.setup.cccamcfg import FLine, is_open
 from cccamd.values import CardId, Provider
-from cccamd.why.account import add_account, explain_hours
+from cccamd.why.account import explain_hours
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence
 from cccamd.why.finding import Finding, Weight, count, some_of
+from cccamd.why.logins import add_account
 from cccamd.why.sources import explain_emptiness
 from cccamd.why.visibility import explain_verdict, format_idents
 

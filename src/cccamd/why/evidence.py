@@ -1,26 +1,35 @@
 """What an explanation is made from: the question, a server at one moment, what it remembers."""
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from cccamd.cards import Card, CardTable, LocalOffer, Rights, SourceId, Viewer
-from cccamd.facts import ClientStatus, LinkState, SourceKind, SourceStatus
+from cccamd.facts import ClientStatus, Clone, DoubleLogin, LinkState, SourceKind, SourceStatus
 from cccamd.ids import NO_NODE_ID, Caid, Ident, NodeId, Sid, format_caid, format_ident, format_sid
 from cccamd.routing import Priorities, Trace
 from cccamd.setup.cccamcfg import Config, FLine
 from cccamd.setup.logins import Upstream, upstreams_of
 from cccamd.setup.toml import CardEntry, TomlConfig
 from cccamd.values import Provider
-from cccamd.watch import CardsChanged, ClientLoggedOut, Happening, LoginFailed
+from cccamd.watch import (
+    CardsChanged,
+    ClientLoggedOut,
+    ConnectionRefused,
+    Happening,
+    LoginFailed,
+)
 from cccamd.why.finding import Setting
+from cccamd.wire.link import CloseReason
 
 ECMS_KEPT: Final = 8
 """For each account."""
 ACCOUNTS_LIMIT: Final = 5000
 SOURCES_LIMIT: Final = 5000
 STRANGERS_KEPT: Final = 16
+REFUSALS_KEPT: Final = 8
+"""For each account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +75,34 @@ class ListChange(NamedTuple):
     after: int
 
 
+class Refusals(NamedTuple):
+    """Logins that failed for one reason, from one address."""
+
+    last: LoginFailed
+    first_at: float
+    times: int
+
+    def and_(self, failure: LoginFailed) -> "Refusals":
+        """One more."""
+        return Refusals(failure, self.first_at, self.times + 1)
+
+
 @dataclass(slots=True)
 class AccountMemory:
     """What one account did last."""
 
     ecms: deque[TracedEcm] = field(default_factory=lambda: deque(maxlen=ECMS_KEPT))
-    refused: LoginFailed | None = None
+    refusals: OrderedDict[tuple[CloseReason, str], Refusals] = field(default_factory=OrderedDict)
+    """By reason and address, the newest last."""
     left: ClientLoggedOut | None = None
+
+    def note_refusal(self, failure: LoginFailed) -> None:
+        """A login as this account failed."""
+        key = failure.why, failure.address
+        before = self.refusals.pop(key, None)
+        if len(self.refusals) >= REFUSALS_KEPT:
+            self.refusals.popitem(last=False)
+        self.refusals[key] = before.and_(failure) if before else Refusals(failure, failure.at, 1)
 
 
 class Recent:
@@ -83,6 +113,8 @@ class Recent:
         self._lists: OrderedDict[str, ListChange] = OrderedDict()
         self.strangers: deque[LoginFailed] = deque(maxlen=STRANGERS_KEPT)
         """Failed logins that named no account of ours, the newest last."""
+        self.turned_away: OrderedDict[str, ConnectionRefused] = OrderedDict()
+        """Connections that were closed unheard, by address, the newest last."""
 
     def observe(self, happening: Happening) -> None:
         """Take note of what happened."""
@@ -90,7 +122,9 @@ class Recent:
             case LoginFailed(account=""):
                 self.strangers.append(happening)
             case LoginFailed():
-                self._memory(happening.account).refused = happening
+                self._memory(happening.account).note_refusal(happening)
+            case ConnectionRefused():
+                self._note_door(happening)
             case ClientLoggedOut():
                 self._memory(happening.account).left = happening
             case CardsChanged():
@@ -121,6 +155,12 @@ class Recent:
             memory = self._accounts[account] = AccountMemory()
         return memory
 
+    def _note_door(self, refused: ConnectionRefused) -> None:
+        self.turned_away.pop(refused.address, None)
+        if len(self.turned_away) >= STRANGERS_KEPT:
+            self.turned_away.popitem(last=False)
+        self.turned_away[refused.address] = refused
+
     def _note_list(self, change: CardsChanged) -> None:
         last = self._lists.pop(change.source, None)
         if len(self._lists) >= SOURCES_LIMIT:
@@ -148,8 +188,12 @@ class Evidence:
     table: CardTable
     sources: Mapping[SourceId, SourceStatus]
     """Also those that are not logged in."""
-    clients: Mapping[str, ClientStatus] = field(default_factory=dict)
-    """Who is logged in, by account."""
+    clients: Mapping[str, tuple[ClientStatus, ...]] = field(default_factory=dict)
+    """Who is logged in, by account: the one that came last stands last."""
+    clones: tuple[Clone, ...] = ()
+    """Node ids that several programs have now."""
+    double_logins: tuple[DoubleLogin, ...] = ()
+    """Logins of the last minutes that were refused because their account was in use."""
     recent: Recent = field(default_factory=Recent)
 
     # Where settings stand, so that every reason can name its own.
@@ -189,10 +233,10 @@ class Evidence:
 
     def viewer(self, account: FLine) -> Viewer:
         """The account as the card table judges it; loops show only while it is logged in."""
-        client = self.clients.get(account.user)
+        clients = self.clients.get(account.user)
         return Viewer(
             account=account,
-            node_id=client.node_id if client else NO_NODE_ID,
+            node_id=clients[-1].node_id if clients else NO_NODE_ID,
             global_limits=self.config.settings.global_limits,
             emm_allowed=self.config.emm_allowed and account.allowemm,
         )
@@ -201,6 +245,14 @@ class Evidence:
         """Name the source of a card; it may have gone meanwhile."""
         source = self.sources.get(card.source)
         return source.name if source else "a source that is gone"
+
+
+def by_account(clients: Iterable[ClientStatus]) -> Mapping[str, tuple[ClientStatus, ...]]:
+    """Who is logged in, in the order they came: an account may have several clients."""
+    found: dict[str, tuple[ClientStatus, ...]] = {}
+    for client in sorted(clients, key=lambda client: client.connected_at):
+        found[client.account] = (*found.get(client.account, ()), client)
+    return found
 
 
 # From files alone.

@@ -18,10 +18,9 @@ from cccamd.machine import (
 from cccamd.net import Step
 from cccamd.routing import Priorities
 from cccamd.setup.logins import Upstream
-from cccamd.why.account import explain_closed_port
 from cccamd.why.audience import KnownCards, judge_accounts, running_cards
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
-from cccamd.why.evidence import Evidence, evidence_of_files
+from cccamd.why.evidence import Evidence, by_account, evidence_of_files
 from cccamd.why.host import (
     Demand,
     NodeIdHolder,
@@ -43,6 +42,7 @@ from cccamd.why.installation import (
     judge_toml,
 )
 from cccamd.why.links import Trial, TriedLink, judge_link, running_link
+from cccamd.why.logins import explain_closed_port
 from cccamd.why.network import judge_address, judge_answer_times, judge_round_trip
 from cccamd.why.ports import PortSeen, judge_firewall, judge_port
 
@@ -182,7 +182,9 @@ def _evidence(case: Case) -> Evidence:
         priorities=Priorities(),
         table=CardTable(case.own_node_id),
         sources={SourceId(number): source for number, source in enumerate(status.sources, 1)},
-        clients={client.account: client for client in status.clients},
+        clients=by_account(status.clients),
+        clones=status.server.clones,
+        double_logins=status.server.double_logins,
     )
 
 

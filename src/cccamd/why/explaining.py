@@ -3,11 +3,12 @@
 from collections import Counter
 from typing import Final
 
-from cccamd.why.account import explain_account, explain_missing
+from cccamd.why.account import explain_account
 from cccamd.why.answer import CardAnswer, EcmStory, Explanation
 from cccamd.why.cards import CardsExplained, explain_cards
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.finding import Finding, count, milliseconds
+from cccamd.why.logins import explain_missing
 from cccamd.why.sources import explain_emptiness, explain_sources
 from cccamd.why.stories import explain_ecms
 

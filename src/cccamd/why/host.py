@@ -8,9 +8,9 @@ from typing import Final
 from cccamd.facts import SourceKind, Status
 from cccamd.ids import SHARED_NODE_IDS, NodeId, format_node_id
 from cccamd.machine import RESERVED_FILES, FileState, NodeIdFile, Supply, TimeAnswer
+from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.finding import count, some_of
-from cccamd.why.visibility import CLONE_CHANGE
 
 TOLERANCE: Final = 5.0
 """Seconds that a clock may be off."""
@@ -193,23 +193,11 @@ def _judge_origin(file: NodeIdFile, running: NodeId | None) -> Diagnosis:
 
 
 def judge_twins(status: Status) -> list[Diagnosis]:
-    """Find clients at different addresses that share a node id with each other."""
-    addresses: dict[NodeId, dict[str, str]] = {}
-    for client in status.clients:
-        node_id = client.node_id
-        if node_id and node_id not in SHARED_NODE_IDS and node_id != status.server.node_id:
-            named = f"{client.account} ({client.address})"
-            addresses.setdefault(node_id, {})[client.address] = named
+    """Tell of peers that share a node id with each other, as the server sees it."""
     return [
-        _node_id(
-            Grade.WARNING,
-            "clone",
-            f"{some_of(tuple(found.values()))} have the same node id {format_node_id(node_id)}:"
-            " one was copied from the other",
-            CLONE_CHANGE,
-        )
-        for node_id, found in addresses.items()
-        if len(found) > 1
+        _node_id(Grade.WARNING, "clone", clone_text(clone), CLONE_CHANGE)
+        for clone in status.server.clones
+        if not clone.own
     ]
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from cccamd.cards import Rejected
 from cccamd.facts import LinkState, SourceKind, SourceStatus
 from cccamd.ids import NodeId, parse_endpoint
-from cccamd.net import Step
+from cccamd.net import Step, explain_end
 from cccamd.setup.cccamcfg import Config
 from cccamd.setup.logins import Upstream
 from cccamd.values import Offer
@@ -21,7 +21,7 @@ from cccamd.why.evidence import Evidence
 from cccamd.why.finding import Finding, Setting, Weight, count, listed
 from cccamd.why.visibility import explain_rejection
 from cccamd.wire.cccam import SEED_LENGTH, is_original_seed, is_partner_seed
-from cccamd.wire.link import CloseReason
+from cccamd.wire.strangers import judge_greeting
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,15 @@ MEANINGS: Final[Mapping[Step, Meaning]] = {
         (
             "the host is misspelt",
             "the dynamic DNS name has expired, or its updater has stopped",
-            "this machine cannot reach its name server: does any other name resolve?",
+        ),
+    ),
+    Step.NAME_SERVER: Meaning(
+        "look whether this machine reaches its name server (/etc/resolv.conf): does any other"
+        " name resolve, for instance with `getent hosts example.org`?",
+        (
+            "the name server of this machine does not answer: often that is the home router",
+            "this machine has no connection to the internet",
+            "/etc/resolv.conf names no server, or a wrong one",
         ),
     ),
     Step.ROUTE: Meaning(
@@ -60,6 +68,31 @@ MEANINGS: Final[Mapping[Step, Meaning]] = {
             "this machine has no default route: cable, Wi-Fi or gateway setting",
             "the host has only an IPv6 address, and this machine has no IPv6",
             "the way leads through a tunnel (VPN) that is down",
+        ),
+    ),
+    Step.ABSENT: Meaning(
+        "see that the machine {host} is on and in this network, and compare its address with"
+        " {line}",
+        (
+            "the machine is off, asleep or unplugged",
+            "the address in {line} is wrong, or the machine has got another one by now",
+            "it is in another part of the network, for instance a guest Wi-Fi",
+        ),
+    ),
+    Step.UNREACHABLE: Meaning(
+        "ask its owner whether the machine is on and its network works",
+        (
+            "the machine is off, and the router in front of it says so",
+            "the connection of its network is down",
+            "the name leads to an address that is no longer the right one",
+        ),
+    ),
+    Step.FORBIDDEN: Meaning(
+        "open port {port} in that firewall, for connections from this machine",
+        (
+            "a firewall rejects connections to port {port}",
+            "it lets in certain addresses only, and ours is not among them",
+            "the port in {line} is wrong, and the firewall rejects all others",
         ),
     ),
     Step.CONNECT_TIMEOUT: Meaning(
@@ -77,6 +110,7 @@ MEANINGS: Final[Mapping[Step, Meaning]] = {
             "the machine is on, but the server program does not run",
             "the port in {line} is wrong",
             "the server listens on another of its addresses only",
+            "a firewall answers as if nothing listened (a reset)",
         ),
     ),
     Step.CONNECT: Meaning(
@@ -87,9 +121,27 @@ MEANINGS: Final[Mapping[Step, Meaning]] = {
         "ask its owner whether port {port} is that of the CCcam server, and whether we are banned",
         (
             "the server hangs or is overloaded",
-            "something else listens on that port",
+            "a web server, or the port of another protocol, listens there: those say nothing until"
+            " they are spoken to",
             "the server lets no connection from our address in",
         ),
+    ),
+    Step.HUNG_UP: Meaning(
+        "ask its owner whether our address is let in",
+        (
+            "our address is banned there, perhaps after wrong logins",
+            "the server admits certain networks only",
+            "it has as many connections as it takes",
+            "something else than a CCcam server listens on that port",
+        ),
+    ),
+    Step.NEWCAMD: Meaning(
+        "write an N-line for it, or ask its owner for the port of the CCcam server",
+        ("port {port} is that of a newcamd server",),
+    ),
+    Step.STRANGER: Meaning(
+        "ask its owner for the port of the CCcam server",
+        ("something else than a CCcam server listens on port {port}",),
     ),
     Step.LOGIN: Meaning(
         "compare user name and password in {line} with its owner's F-line, letter by letter, and"
@@ -109,26 +161,49 @@ MEANINGS: Final[Mapping[Step, Meaning]] = {
             "it asks for a version that we do not announce",
         ),
     ),
+    Step.CLOSED: Meaning(
+        "ask its owner for the server's log of that moment",
+        (
+            "the server was stopped or started anew",
+            "it ended our login: the account was changed, or is in use elsewhere",
+        ),
+    ),
+    Step.RESET: Meaning(
+        "ask its owner whether the server was started anew at that moment",
+        (
+            "the server program crashed or was killed",
+            "its machine was started anew, and knows nothing of the connection",
+            "a router on the way forgot the connection or cut it",
+        ),
+    ),
+    Step.GONE: Meaning(
+        "see whether the machine of {host} is on and reachable, for instance with `ping {host}`",
+        (
+            "the machine was switched off, or lost its power, cable or Wi-Fi",
+            "its internet connection, or ours, was down or got another address",
+        ),
+    ),
+    Step.NETWORK: Meaning(
+        "look at the network of this machine with `ip address` and `ip route`",
+        (
+            "the cable or Wi-Fi of this machine was down, or its router",
+            "a tunnel (VPN) on the way went down",
+        ),
+    ),
+    Step.UNANSWERED: Meaning(
+        "ask its owner whether the server and its card reader work",
+        (
+            "the server took a question and did not answer within the time: it hangs, or its"
+            " reader does",
+        ),
+    ),
+    Step.ENDED: Meaning(
+        "nothing; our server comes back by itself",
+        ("our own server ended the login: the configuration changed, or an error of cccamd",),
+    ),
 }
 """What each step means when it fails."""
 
-HUNG_UP: Final = Meaning(
-    "ask its owner whether our address is let in",
-    (
-        "our address is banned there, perhaps after wrong logins",
-        "the server admits certain networks only",
-        "it has as many connections as it takes",
-        "something else than a CCcam server listens on that port",
-    ),
-)
-NEWCAMD: Final = Meaning(
-    "write an N-line for it, or ask its owner for the port of the CCcam server",
-    ("port {port} is that of a newcamd server", "something else listens on that port"),
-)
-STRANGER: Final = Meaning(
-    "ask its owner for the port of the CCcam server",
-    ("something else than a CCcam server listens on port {port}",),
-)
 NO_CARDS: Final = Meaning(
     "ask its owner what the F-line of this account allows",
     (
@@ -137,33 +212,12 @@ NO_CARDS: Final = Meaning(
         "the owner has only cards of others, and may not pass them on (reshare 0)",
     ),
 )
-NEWCAMD_GREETING_LENGTH: Final = 14
-"""A newcamd server begins with so many random bytes."""
-_LOST: Final = Meaning(
-    "ask its owner for the server's log of that moment",
-    ("the server was stopped, or its machine or network went down",),
-)
 _NOT_TRIED: Final = Meaning("wait a moment, and look again", ())
-_STEPS_OF_CLOSING: Final = {
-    CloseReason.LOGIN_REFUSED: Step.LOGIN,
-    CloseReason.NO_ANSWER_TO_LOGIN: Step.LOGIN,
-    CloseReason.NO_SEED: Step.SEED,
-    CloseReason.NOT_CCCAM: Step.SEED,
-}
-"""A link that got as far as the first bytes ends with one of these."""
 
 
-def meaning_of(failure: str) -> Meaning:
-    """What the words mean with which an attempt or a login ended."""
-    if not failure:
-        return _NOT_TRIED
-    for step, meaning in MEANINGS.items():
-        if failure.startswith(f"{step.value}: "):
-            return meaning
-    for reason, step in _STEPS_OF_CLOSING.items():
-        if failure.startswith(reason.value):
-            return MEANINGS[step]
-    return _LOST
+def meaning_of(step: Step | None) -> Meaning:
+    """What it means that an attempt or a login ended at some step; None: none has ended yet."""
+    return _NOT_TRIED if step is None else MEANINGS[step]
 
 
 def logged_in(how: str, taken: int, rejected: int, place: Setting) -> Finding:
@@ -268,9 +322,9 @@ def judge_link(tried: TriedLink, evidence: Evidence) -> Diagnosis:
         return _judge_failure(tried, evidence)
     if trial.reached is Step.UP:
         return _judge_cards(tried, "login works", tried.taken, len(tried.rejected), evidence)
-    if running is not None and running.last_failure:
+    if running is not None and running.failed_step is not None:
         text = f"it answers, but our server is {running.state.value}: {running.last_failure}"
-        return _down(tried, text, meaning_of(running.last_failure), evidence)
+        return _down(tried, text, meaning_of(running.failed_step), evidence)
     text = (
         "name, connection and seed are fine; the login was left out, because our server runs"
         " and a second login with the same account would throw out the first"
@@ -280,26 +334,19 @@ def judge_link(tried: TriedLink, evidence: Evidence) -> Diagnosis:
 
 def _judge_failure(tried: TriedLink, evidence: Evidence) -> Diagnosis:
     trial = tried.trial
-    text = f"{trial.reached.value}: {trial.detail}" if trial.detail else trial.reached.value
-    meaning = MEANINGS[trial.reached]
-    if trial.reached is Step.SEED:
-        text, meaning = _describe_silence(trial)
-    return _down(tried, text, meaning, evidence)
+    step = trial.reached
+    text = f"{step.value}: {trial.detail}" if trial.detail else step.value
+    if step is Step.SEED:
+        step, text = _judge_greeting(trial)
+    return _down(tried, text, MEANINGS[step], evidence)
 
 
-def _describe_silence(trial: Trial) -> tuple[str, Meaning]:
-    came = len(trial.greeting)
+def _judge_greeting(trial: Trial) -> tuple[Step, str]:
     if is_seed(trial.greeting):
-        return "it sent a seed at first, and none when we came again", HUNG_UP
-    if came == SEED_LENGTH:
-        return "what it sends is no seed of CCcam", STRANGER
-    if came == NEWCAMD_GREETING_LENGTH and not trial.hung_up:
-        return f"it sends {came} bytes and waits, as newcamd servers do", NEWCAMD
-    if came:
-        return f"it sends {came} bytes instead of a seed of {SEED_LENGTH}", STRANGER
-    if trial.hung_up:
-        return "it takes the connection and closes it at once", HUNG_UP
-    return "it takes the connection, and then says nothing", MEANINGS[Step.SEED]
+        return Step.HUNG_UP, "it sent a seed at first, and none when we came again"
+    closed = judge_greeting(trial.greeting, over=trial.hung_up)
+    failure = explain_end(closed, introduced=False)
+    return failure.step, failure.text
 
 
 def _down(tried: TriedLink, text: str, meaning: Meaning, evidence: Evidence) -> Diagnosis:

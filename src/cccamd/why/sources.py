@@ -101,6 +101,6 @@ def _down(source: SourceStatus, place: Setting, evidence: Evidence) -> Finding:
         code="down",
         weight=Weight.BAD,
         text=f"{text}; `cccamd doctor` tries every step",
-        change=meaning_of(source.last_failure).of(source.name, source.line).change,
+        change=meaning_of(source.failed_step).of(source.name, source.line).change,
         setting=place,
     )

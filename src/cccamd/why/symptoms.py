@@ -80,9 +80,9 @@ def _down(source: SourceStatus, scene: Scene) -> Symptom | None:
     return Symptom(
         cause=Cause.SOURCE_DOWN,
         subject=source.name,
-        since=scene.at,
+        since=scene.at if source.down_since is None else source.down_since,
         text=f"is down: {source.last_failure}",
-        change=meaning_of(source.last_failure).of(source.name, source.line).change,
+        change=meaning_of(source.failed_step).of(source.name, source.line).change,
         sufferers=_served_by(source, scene),
     )
 

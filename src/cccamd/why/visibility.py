@@ -23,12 +23,9 @@ from cccamd.ids import (
     format_sid,
 )
 from cccamd.values import Provider, Service
+from cccamd.why.clones import CLONE_CHANGE, clone_of, clone_text
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.finding import Finding, Setting, Weight, limit_entry
-
-CLONE_CHANGE = "stop one of the two, delete its node id file, and start it again"
-"""What to do about two programs with one node id."""
-
 
 # Whether we take it.
 
@@ -37,11 +34,7 @@ def explain_rejection(rejected: Rejected, source: str, line: int, evidence: Evid
     """Say what to change so that it is taken; `source` and `line` are those of its C-line."""
     match rejected.reason:
         case Rejection.LOOP:
-            return Finding(
-                code="not-taken-loop",
-                weight=Weight.NOTE,
-                text="it has passed this server already: taking it back would make a loop",
-            )
+            return _passed_here(evidence)
         case Rejection.IGNORED_NODE:
             return _ignored_node(rejected, evidence)
         case Rejection.TOO_FEW_DOWNHOPS:
@@ -50,6 +43,15 @@ def explain_rejection(rejected: Rejected, source: str, line: int, evidence: Evid
             return _beyond_limits(rejected, line, evidence)
         case _:
             return Finding(code="not-taken", weight=Weight.BAD, text=rejected.text)
+
+
+def _passed_here(evidence: Evidence) -> Finding:
+    text = "it has passed this server already: taking it back would make a loop"
+    clone = clone_of(evidence.table.own_node_id, evidence)
+    if clone is None:
+        return Finding(code="not-taken-loop", weight=Weight.NOTE, text=text)
+    text = f"by its node ids {text}; but {clone_text(clone)}"
+    return Finding(code="not-taken-loop", weight=Weight.BAD, text=text, change=CLONE_CHANGE)
 
 
 def _ignored_node(rejected: Rejected, evidence: Evidence) -> Finding:
@@ -108,7 +110,7 @@ def explain_verdict(verdict: Verdict, evidence: Evidence) -> Finding:
         case Reason.VISIBLE:
             return _visible(verdict, evidence)
         case Reason.LOOP:
-            return _loop(verdict)
+            return _loop(verdict, evidence)
         case Reason.NOT_RESHARED:
             return _not_reshared(verdict, evidence)
         case Reason.TOO_FAR:
@@ -141,8 +143,19 @@ def _hidden(verdict: Verdict) -> set[str]:
     return set(format_idents(verdict.card.providers)) - set(format_idents(verdict.providers))
 
 
-def _loop(verdict: Verdict) -> Finding:
+def _loop(verdict: Verdict, evidence: Evidence) -> Finding:
     user = verdict.viewer.account.user
+    clone = clone_of(verdict.viewer.node_id, evidence)
+    if clone is not None:
+        return Finding(
+            code="loop",
+            weight=Weight.BAD,
+            text=(
+                f"by its node ids it came to us through {user} itself, and giving it back would"
+                f" make a loop; but {clone_text(clone)}"
+            ),
+            change=CLONE_CHANGE,
+        )
     return Finding(
         code="loop",
         weight=Weight.NOTE,

@@ -4,7 +4,7 @@ Theory of operation. A protocol object is one connection seen from one side. It 
 socket, a clock or a task; whoever owns it (`cccamd.net`) does this, in any order:
 
     receive_data(data, now)      bytes came
-    receive_eof(now, why)        the peer is gone; nothing comes any more
+    receive_eof(now, loss)       the peer is gone; nothing comes any more
     handle_deadline(now)         `next_deadline()` has come (too early does no harm)
 
 and after each of them, and after each call of a method that only one side or protocol has
@@ -52,32 +52,60 @@ class CloseReason(Enum):
 
     LOCAL = "closed by us"
     PEER_CLOSED = "the peer closed the connection"
-    NO_SEED = "no seed came within the time: no CCcam server answers there, or it is overloaded"
+    PEER_GONE = (
+        "the peer's machine does not answer any more: it is off or unplugged, or the way to it is"
+        " broken"
+    )
+    RESET = (
+        "the connection was reset: the peer's program was killed, its machine started anew, or"
+        " something on the way cut it"
+    )
+    NETWORK_LOST = "the network between here and the peer went down"
+    NO_SEED = "no seed came within the time"
+    HUNG_UP = "the server closed the connection before it had sent a byte"
+    NEWCAMD = "a newcamd server answers there, no CCcam server"
+    STRANGER = "what answers there is no CCcam server"
     NOT_CCCAM = "the peer does not speak the CCcam protocol"
     BAD_LOGIN_ANSWER = (
         "the server answered the login with something that is none of CCcam's answers"
     )
     NO_ANSWER_TO_LOGIN = "the server did not answer the login in time"
+    NO_INTRODUCTION = "the server took the login and then did not say who it is"
     LOGIN_TIMEOUT = "the login was not finished within the time"
     TOO_MANY_LOGINS = "newer logins needed its place"
     CONFIG_CHANGED = "its F-line was removed, or its password, host or version changed"
     NETWORK_CHANGED = "its network was taken out of [network] allow in cccamd.toml"
     SHUTDOWN = "cccamd is stopping"
     UNKNOWN_USER = "no F-line has this user name"
+    ACCOUNT_IN_ERROR = "the F-line of this user is in error, so there is no such account"
     WRONG_PASSWORD = "wrong password for this user name"
     WRONG_ADDRESS = "the F-line allows this user from another host only"
-    ALREADY_CONNECTED = "this user is connected already; one F-line is one client"
+    HOST_UNRESOLVED = "the host in the F-line of this user does not resolve"
+    ALREADY_CONNECTED = "this user is connected already"
+    TAKEN_OVER = "it did not answer when its account logged in anew"
     OLD_VERSION = "its version is below MINIMUM CLIENT VERSION"
+    NO_VERSION = "MINIMUM CLIENT VERSION is set, and what it says is no version"
     LOGIN_REFUSED = (
         "the server closed the connection after user name and password: user unknown, another"
         " password, user connected already, or address not allowed; its log says which"
     )
     GARBAGE = "the bytes received are no frames"
     MALFORMED_LOGIN = "the peer introduced itself with a malformed message"
-    SILENT = "nothing was received for too long"
     INTERNAL_ERROR = "an error of cccamd itself; its log says more"
     NOT_READING = "the peer does not read what it is sent"
     NO_ANSWER = "an ECM was not answered; in plain mode nothing more can be asked then"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Why nothing comes from a peer any more."""
+
+    reason: CloseReason = CloseReason.PEER_CLOSED
+    said: str = ""
+    """What the system said, if it said anything."""
+
+
+CLOSED_BY_PEER = Loss()
 
 
 class LocalProtocolError(CccamdError):
@@ -113,8 +141,13 @@ class LoginRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginProved:
+    """The password was right, and the owner wants to think: `accept_login` or `refuse_login`."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoginSucceeded:
-    """The password was right; the peers introduce themselves next."""
+    """The login was accepted; the peers introduce themselves next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +260,7 @@ class Closed:
 
 ServerEvent = (
     LoginRequested
+    | LoginProved
     | LoginSucceeded
     | Introduced
     | PeerChanged
@@ -271,8 +305,8 @@ class SansIo(Protocol[E]):
     def receive_data(self, data: bytes, now: float) -> None:
         """Take in bytes from the peer, in whatever pieces they came."""
 
-    def receive_eof(self, now: float, why: str = "") -> None:
-        """Take note that the peer is gone; `why` is what the system said, if it said anything."""
+    def receive_eof(self, now: float, loss: Loss = CLOSED_BY_PEER) -> None:
+        """Take note that the peer is gone."""
 
     def handle_deadline(self, now: float) -> None:
         """Do what is due."""
@@ -294,11 +328,17 @@ class ServerSide(SansIo[ServerEvent], Protocol):
     def peer(self) -> Peer | None:
         """Who the client is; None before it has said so."""
 
-    def authenticate(self, password: bytes) -> None:
-        """Go on with the login of `LoginRequested`: this is the account's password."""
+    def authenticate(self, password: bytes, *, hold: bool = False) -> None:
+        """Go on with the login of `LoginRequested`: this is the account's password.
+
+        If it is right, the login is accepted; with `hold`, `LoginProved` is told instead.
+        """
+
+    def accept_login(self) -> None:
+        """Let in the client of `LoginProved`."""
 
     def refuse_login(self, reason: CloseReason, detail: str = "") -> None:
-        """Turn down the login of `LoginRequested`."""
+        """Turn down the login of `LoginRequested` or `LoginProved`."""
 
     def announce(self, offer: Offer) -> None:
         """Offer a card, or replace the one with the same share id."""

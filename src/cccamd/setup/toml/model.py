@@ -180,8 +180,16 @@ class AccountTable(Table):
     """`[[account]]`: what CCcam.cfg cannot say about an F-line, named by its user."""
 
     user: _User
-    cccversion: _KnownVersion
+    cccversion: _KnownVersion | None = None
     """Announced to this client instead of that in `[server]`."""
+    logins: int = _count(1, 1, 1000)
+    """How many clients may be logged in with it at once."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set & {"cccversion", "logins"}:
+            raise ValueError("expected cccversion or logins: else the table says nothing")
+        return self
 
     @property
     def heading(self) -> str:

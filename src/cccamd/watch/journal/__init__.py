@@ -7,6 +7,7 @@ from cccamd.watch.journal.database import Database, JournalError, JournalLimits,
 from cccamd.watch.journal.entries import FILE_NAME, Entry, Kind
 from cccamd.watch.journal.journal import Journal
 from cccamd.watch.journal.scribe import Scribe
+from cccamd.watch.journal.sums import SourceSum, sum_up
 
 __all__ = [
     "FILE_NAME",
@@ -17,5 +18,7 @@ __all__ = [
     "JournalLimits",
     "Kind",
     "Scribe",
+    "SourceSum",
     "read_entries",
+    "sum_up",
 ]

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -12,19 +12,40 @@ from urllib.parse import quote
 from cccamd.errors import CccamdError
 from cccamd.watch.journal.entries import Entry, Kind
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """In the file's `user_version`. A file of a newer version is left alone."""
 COLUMNS: Final = tuple(field.name for field in fields(Entry))
-_KEY: Final = ("at", "kind", "account", "address", "caid", "ident", "sid")
+_KEY: Final = ("at", "kind", "account", "address", "caid", "ident", "sid", "subject", "cause")
 _SCHEMA: Final = """
 CREATE TABLE entries (
     at REAL NOT NULL, kind TEXT NOT NULL, account TEXT NOT NULL, address TEXT NOT NULL,
     caid INTEGER NOT NULL, ident INTEGER NOT NULL, sid INTEGER NOT NULL,
     until REAL, source TEXT NOT NULL, asked INTEGER NOT NULL, answered INTEGER NOT NULL,
     median REAL, worst REAL, text TEXT NOT NULL,
-    PRIMARY KEY (at, kind, account, address, caid, ident, sid)
+    subject TEXT NOT NULL, number INTEGER NOT NULL, cause TEXT NOT NULL, suffering INTEGER NOT NULL,
+    evidence TEXT NOT NULL, up REAL, losses INTEGER NOT NULL,
+    PRIMARY KEY (at, kind, account, address, caid, ident, sid, subject, cause)
 ) WITHOUT ROWID;
 CREATE INDEX entries_by_account ON entries (account, at);
+"""
+_ADDED: Final[Mapping[str, str]] = {
+    "subject": "''",
+    "number": "0",
+    "cause": "''",
+    "suffering": "0",
+    "evidence": "''",
+    "up": "NULL",
+    "losses": "0",
+}
+"""What version 2 added, and what an entry of version 1 has there."""
+_BEFORE: Final = ", ".join(name for name in COLUMNS if name not in _ADDED)
+_UPGRADE: Final = f"""
+DROP INDEX entries_by_account;
+ALTER TABLE entries RENAME TO entries_before;
+{_SCHEMA}
+INSERT INTO entries ({_BEFORE}, {", ".join(_ADDED)})
+    SELECT {_BEFORE}, {", ".join(_ADDED.values())} FROM entries_before;
+DROP TABLE entries_before;
 """
 _WRITE: Final = (
     f"INSERT INTO entries ({', '.join(COLUMNS)})"
@@ -124,11 +145,16 @@ class Database:
 
 
 def read_entries(
-    path: Path, *, account: str | None = None, since: float | None = None
+    path: Path,
+    *,
+    account: str | None = None,
+    since: float | None = None,
+    kinds: Collection[Kind] = (),
 ) -> Iterator[Entry]:
     """Read a journal, the oldest entry first, also while a server writes it.
 
-    Visits count from when they ended: one that goes on now is younger than `since`.
+    `kinds`: only these; all of them without. Visits count from when they ended: one that goes on
+    now is younger than `since`.
 
     Raises:
         JournalError: there is none, or it cannot be read.
@@ -141,14 +167,24 @@ def read_entries(
     if since is not None:
         wheres.append("coalesce(until, at) >= ?")
         values.append(since)
+    if kinds:
+        wheres.append(f"kind IN ({', '.join('?' * len(kinds))})")
+        values += [kind.value for kind in kinds]
     where = " AND ".join(wheres)
-    query = f"SELECT {', '.join(COLUMNS)} FROM entries WHERE {where} ORDER BY at"
     try:
         with closing(_open_to_read(path)) as connection:
+            columns = ", ".join(_columns_to_read(connection))
+            query = f"SELECT {columns} FROM entries WHERE {where} ORDER BY at"
             for row in connection.execute(query, values):
                 yield _entry(row)
     except sqlite3.Error as error:
         raise JournalError(f"{path}: cannot be read as a journal: {error}") from error
+
+
+def _columns_to_read(connection: sqlite3.Connection) -> Iterator[str]:
+    """Also a file that no newer server has opened yet can be read."""
+    there = {row[1] for row in connection.execute("PRAGMA table_info(entries)")}
+    return (name if name in there else _ADDED[name] for name in COLUMNS)
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -174,8 +210,9 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer cccamd (version {version} of its form,"
             f" {SCHEMA_VERSION} is known here): nothing is written to it"
         )
-    if version == 0:
-        statements = [each for each in _SCHEMA.split(";") if each.strip()]
+    if version < SCHEMA_VERSION:
+        script = _UPGRADE if version else _SCHEMA
+        statements = [each for each in script.split(";") if each.strip()]
         with connection:
             connection.execute("BEGIN IMMEDIATE")
             for statement in statements:

@@ -13,7 +13,7 @@ from typing import Final
 
 from cccamd.facts import EcmResult
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.watch import EcmFinished
+from cccamd.watch import EcmFinished, SourceAnswered
 
 FILE_NAME: Final = "journal.db"
 """In the folder of the node id, unless somebody says otherwise."""
@@ -34,6 +34,12 @@ class Kind(Enum):
     """One account on one channel, from `at` to `until`."""
     FREEZE = "freeze"
     """A picture stood still, from `at` to `until`."""
+    INCIDENT = "incident"
+    """Something was wrong, from `at` to `until`; without an end as long as it is."""
+    OUTAGE = "outage"
+    """A source was away, from `at` to `until`."""
+    SOURCE = "source"
+    """What a source did from `at` to `until`: a few hours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +68,20 @@ class Entry:
     worst: float | None = None
     text: str = ""
     """A reason, a version, a cause: for people."""
+    subject: str = ""
+    """The source, or whatever an incident is about."""
+    number: int = 0
+    """Of an incident or a freeze: names it in pages and commands."""
+    cause: str = ""
+    """Of an incident or a freeze, in the words of facts.py."""
+    suffering: int = 0
+    """How many accounts an incident hit."""
+    evidence: str = ""
+    """What was seen, one line each."""
+    up: float | None = None
+    """Seconds of this time that a source was up."""
+    losses: int = 0
+    """How often it was lost in this time."""
 
 
 SAMPLES_KEPT: Final = 64
@@ -108,6 +128,35 @@ BIN_GROWTH: Final = math.log(1.05)
 SHORTEST: Final = 1e-4
 """Seconds; what is quicker counts as this."""
 _LOWEST_BIN: Final = round(math.log(SHORTEST) / BIN_GROWTH)
+
+
+@dataclass(slots=True)
+class AnswerTimes:
+    """Counts answer times; knows the usual one (the median) and the worst."""
+
+    worst: float = 0.0
+    _count: int = 0
+    _bins: dict[int, int] = field(default_factory=dict)
+
+    def add(self, seconds: float, weight: int = 1) -> None:
+        """Count one, or as many equal ones."""
+        if seconds > self.worst:
+            self.worst = seconds
+        self._count += weight
+        number = round(math.log(seconds) / BIN_GROWTH) if seconds > SHORTEST else _LOWEST_BIN
+        self._bins[number] = self._bins.get(number, 0) + weight
+
+    @property
+    def median(self) -> float | None:
+        """The usual one, to within some percent; None: there was none."""
+        half, below = (self._count + 1) // 2, 0
+        for number in sorted(self._bins):
+            below += self._bins[number]
+            if below >= half:
+                return min(math.exp(number * BIN_GROWTH), self.worst)
+        return None
+
+
 SOURCES_LIMIT: Final = 8
 SILENCE: Final = 150.0
 """Seconds without a request after which a visit is over: longer than any crypto period."""
@@ -129,19 +178,15 @@ class Visit:
     """The account has turned to another channel since."""
     asked: int = 0
     answered: int = 0
-    worst: float = 0.0
-    _bins: dict[int, int] = field(default_factory=dict)
+    times: AnswerTimes = field(default_factory=AnswerTimes)
     _sources: dict[str, int] = field(default_factory=dict)
 
     def add(self, ecm: EcmFinished) -> None:
         """Count a request."""
-        seconds, source = ecm.seconds, ecm.source
+        source = ecm.source
         self.heard_at, self.left = ecm.at, False
         self.asked += 1
-        if seconds > self.worst:
-            self.worst = seconds
-        number = round(math.log(seconds) / BIN_GROWTH) if seconds > SHORTEST else _LOWEST_BIN
-        self._bins[number] = self._bins.get(number, 0) + 1
+        self.times.add(ecm.seconds)
         if ecm.result is EcmResult.CW:
             self.answered += 1
             if source in self._sources or len(self._sources) < SOURCES_LIMIT:
@@ -166,20 +211,91 @@ class Visit:
             source=self._describe_sources(),
             asked=self.asked,
             answered=self.answered,
-            median=self._median(),
-            worst=self.worst,
+            median=self.times.median,
+            worst=self.times.worst,
         )
-
-    def _median(self) -> float | None:
-        half, below = (self.asked + 1) // 2, 0
-        for number in sorted(self._bins):
-            below += self._bins[number]
-            if below >= half:
-                return min(math.exp(number * BIN_GROWTH), self.worst)
-        return None
 
     def _describe_sources(self) -> str:
         if len(self._sources) < 2:
             return next(iter(self._sources), "")
         most = sorted(self._sources.items(), key=lambda pair: -pair[1])
         return ", ".join(f"{name} ({count})" for name, count in most)
+
+
+SOURCE_PERIOD: Final = 4 * 3600.0
+"""Seconds that one entry of a source sums up."""
+
+
+@dataclass(slots=True, kw_only=True)
+class SourceWatch:
+    """One source: whether it is up, and what it did in this period. `*_at` is since the epoch."""
+
+    name: str
+    began_at: float
+    """When this period began, or when the source was first heard of."""
+    seen_at: float
+    written_at: float
+    is_up: bool
+    down_at: float | None = None
+    why: str = ""
+    """Why it went down."""
+    up: float = 0.0
+    losses: int = 0
+    asked: int = 0
+    answered: int = 0
+    times: AnswerTimes = field(default_factory=AnswerTimes)
+
+    def pass_time(self, now: float) -> None:
+        """Count the time since it was looked at; a clock that was set counts for nothing."""
+        passed = now - self.seen_at
+        if self.is_up and 0 < passed < SOURCE_PERIOD:
+            self.up += passed
+        self.seen_at = now
+
+    def add(self, answer: SourceAnswered) -> None:
+        """Count what it answered."""
+        self.asked += answer.weight
+        if answer.result is EcmResult.CW:
+            self.answered += answer.weight
+            self.times.add(answer.seconds, answer.weight)
+
+    def next_period(self, now: float) -> "SourceWatch":
+        """The same source in the time to come."""
+        return SourceWatch(
+            name=self.name,
+            began_at=now,
+            seen_at=now,
+            written_at=now,
+            is_up=self.is_up,
+            down_at=self.down_at,
+            why=self.why,
+        )
+
+    def entry(self) -> Entry:
+        """The period as far as it got."""
+        return Entry(
+            at=self.began_at,
+            until=max(self.seen_at, self.began_at),
+            kind=Kind.SOURCE,
+            subject=self.name,
+            asked=self.asked,
+            answered=self.answered,
+            median=self.times.median,
+            worst=self.times.worst if self.answered else None,
+            up=self.up,
+            losses=self.losses,
+        )
+
+    def outage(self) -> list[Entry]:
+        """The outage that goes on, as far as it got; none when it is up."""
+        if self.down_at is None:
+            return []
+        return [
+            Entry(
+                at=self.down_at,
+                until=max(self.seen_at, self.down_at),
+                kind=Kind.OUTAGE,
+                subject=self.name,
+                text=self.why,
+            )
+        ]

@@ -64,6 +64,11 @@ class Journal:
         for entry in self._scribe.observe(happening):
             self._put(entry)
 
+    def advance(self, now: float) -> None:
+        """Write what is due at `now`, seconds since the epoch. Call it about once a second."""
+        for entry in self._scribe.advance(now):
+            self._put(entry)
+
     def close(self, timeout: float = 5.0) -> None:
         """Write what waits, for so long at most, and end."""
         self._stopping.set()

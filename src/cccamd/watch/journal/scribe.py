@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from cccamd.facts import Incident
 from cccamd.ids import format_node_id
 from cccamd.watch import (
     ClientLoggedIn,
@@ -10,15 +11,30 @@ from cccamd.watch import (
     EcmFinished,
     FreezeEnded,
     Happening,
+    IncidentBegan,
+    IncidentEnded,
     LoginFailed,
     RoundTripMeasured,
+    SourceAnswered,
+    SourceDown,
+    SourceGone,
+    SourceUp,
     Throttle,
 )
-from cccamd.watch.journal.entries import Entry, Kind, RoundTrips, Service, Visit
+from cccamd.watch.journal.entries import (
+    SOURCE_PERIOD,
+    Entry,
+    Kind,
+    RoundTrips,
+    Service,
+    SourceWatch,
+    Visit,
+)
 
 WRITE_INTERVAL: Final = 60.0
 """Seconds after which a visit that goes on is written again: no more is lost with a kill."""
 CLIENTS_LIMIT: Final = 20_000
+SOURCES_LIMIT: Final = 1000
 VISITS_LIMIT: Final = 32
 """Open visits of one client; a receiver has four tuners."""
 TEXT_LIMIT: Final = 200
@@ -33,6 +49,68 @@ class _Client:
     round_trips: RoundTrips = field(default_factory=RoundTrips)
 
 
+class _Sources:
+    """What sources do: their outages, and what they answered in each period."""
+
+    def __init__(self) -> None:
+        self._watches: dict[str, SourceWatch] = {}
+
+    def observe(
+        self, happening: SourceAnswered | SourceUp | SourceDown | SourceGone
+    ) -> list[Entry]:
+        """Take note; return what is to be written now."""
+        name, at = happening.source, happening.at
+        watch = self._watches.get(name)
+        if watch is None:
+            if len(self._watches) >= SOURCES_LIMIT or isinstance(happening, SourceGone):
+                return []
+            watch = self._watches[name] = SourceWatch(
+                name=name, began_at=at, seen_at=at, written_at=at, is_up=False
+            )
+        match happening:
+            case SourceAnswered():
+                watch.add(happening)
+                if watch.down_at is None:
+                    watch.is_up = True  # a local card says nothing of being up
+                return []
+            case SourceUp():
+                return self._up(watch, at)
+            case SourceDown():
+                return self._down(watch, happening)
+            case SourceGone():
+                watch.pass_time(at)
+                del self._watches[name]
+                return [watch.entry(), *watch.outage()]
+
+    def advance(self, now: float) -> list[Entry]:
+        """Sum up what is due."""
+        entries: list[Entry] = []
+        for name, watch in self._watches.items():
+            begins_anew = now // SOURCE_PERIOD != watch.began_at // SOURCE_PERIOD
+            if 0 <= now - watch.written_at < WRITE_INTERVAL and not begins_anew:
+                continue
+            watch.pass_time(now)
+            watch.written_at = now
+            entries += [watch.entry(), *watch.outage()]
+            if begins_anew:
+                self._watches[name] = watch.next_period(now)
+        return entries
+
+    def _up(self, watch: SourceWatch, at: float) -> list[Entry]:
+        watch.pass_time(at)
+        outage = watch.outage()
+        watch.is_up, watch.down_at, watch.why = True, None, ""
+        return outage
+
+    def _down(self, watch: SourceWatch, down: SourceDown) -> list[Entry]:
+        watch.pass_time(down.at)
+        if watch.down_at is not None:
+            return []  # another attempt has failed
+        watch.losses += watch.is_up
+        watch.is_up, watch.down_at, watch.why = False, down.at, down.reason[:TEXT_LIMIT]
+        return watch.outage()
+
+
 class Scribe:
     """Knows who watches what, and turns it into entries."""
 
@@ -40,6 +118,10 @@ class Scribe:
         self._clients: dict[str, _Client] = {}
         self._refusals = Throttle(others=("", "many addresses"))
         self._refusals_checked_at = 0.0
+        self._sources = _Sources()
+        self._incidents: dict[int, Incident] = {}
+        """Those that go on, as they began."""
+        self._incidents_written_at = 0.0
 
     def observe(self, happening: Happening) -> list[Entry]:
         """Take note; return what is to be written now."""
@@ -57,8 +139,24 @@ class Scribe:
                 return self._refuse(happening)
             case FreezeEnded():
                 return [_freeze(happening)]
+            case SourceAnswered() | SourceUp() | SourceDown() | SourceGone():
+                return self._sources.observe(happening)
+            case IncidentBegan(incident=incident):
+                self._incidents[incident.number] = incident
+                return [_incident(incident, happening.at)]
+            case IncidentEnded(incident=incident):
+                self._incidents.pop(incident.number, None)
+                return [_incident(incident, happening.at)]
             case _:
                 return []
+
+    def advance(self, now: float) -> list[Entry]:
+        """Return what is to be written because time has passed. Call it about once a second."""
+        entries = self._sources.advance(now)
+        if not 0 <= now - self._incidents_written_at < WRITE_INTERVAL:
+            self._incidents_written_at = now
+            entries += [_incident(incident, now) for incident in self._incidents.values()]
+        return entries
 
     def _client(self, account: str) -> _Client:
         client = self._clients.get(account)
@@ -181,4 +279,20 @@ def _freeze(freeze: FreezeEnded) -> Entry:
         sid=freeze.sid,
         source=freeze.source,
         text=freeze.cause[:TEXT_LIMIT],
+    )
+
+
+def _incident(incident: Incident, now: float) -> Entry:
+    """An incident as far as it got; one that goes on is written again and again, as visits are."""
+    ended_at = incident.ended_at
+    return Entry(
+        at=incident.began_at,
+        until=max(now, incident.began_at) if ended_at is None else ended_at,
+        kind=Kind.INCIDENT,
+        subject=incident.subject,
+        number=incident.number,
+        cause=incident.cause.value,
+        suffering=incident.suffering,
+        text=incident.text[:TEXT_LIMIT],
+        evidence="\n".join(incident.evidence),
     )

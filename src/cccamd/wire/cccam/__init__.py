@@ -50,6 +50,7 @@ from cccamd.wire.cccam.versions import (
     DEFAULT_VERSION,
     Capabilities,
     Version,
+    find_version,
     parse_version,
 )
 
@@ -83,6 +84,7 @@ __all__ = [
     "Target",
     "UnexpectedReceived",
     "Version",
+    "find_version",
     "fitted",
     "is_original_seed",
     "is_partner_seed",

@@ -3,11 +3,21 @@
 Theory of operation. HANDSHAKE: the seed comes in; proof, user name and password check go out
 at once. INTRODUCTION: the server answered (`LoginSucceeded`), our client data goes out. OPEN:
 the server said who it is (`Introduced`); cards come, questions may be asked. Each question
-carries its asker's token, which comes back with the answer. In plain mode one question is on
-its way at a time and the others wait their turn, ECMs before EMMs; an answer that does not come
-ends the connection, because a late one could not be told from the next one's. In extended mode
-255 may be on their way, told apart by the flag of their frames; one that is not answered is
-refused, and the others go on.
+carries its asker's token, which comes back with the answer. In plain mode one ECM is on its way
+at a time and the others wait their turn; an answer that does not come ends the connection,
+because a late one could not be told from the next one's. In extended mode 255 questions may be on
+their way, told apart by the flag of their frames; one that is not answered is refused, and the
+others go on.
+
+EMMs have time, ECMs have not. An acknowledgement is known by its command, so no ECM ever waits
+for one, and there are servers that never send any: an EMM that is not acknowledged in
+`EMM_PATIENCE` is forgotten, and the next one goes out. In plain mode one EMM is on its way at a
+time, sent when no ECM is; one that has waited for `EMM_OVERDUE` goes out between two ECMs.
+
+A server that says nothing is not taken for dead: some answer no keepalive. We send ours when we
+have said nothing for a while, for the sake of its timers and of routers on the way; dead machines
+are found by the transport. Each step of the login (seed, answer, introduction) has a time-out of
+its own.
 
 Source: docs/protocol.md sections 4 to 13.
 """
@@ -64,15 +74,21 @@ from cccamd.wire.link import (
     Introduced,
     LocalProtocolError,
     LoginSucceeded,
+    Loss,
     OfferAdded,
     OfferWithdrawn,
     PeerChanged,
     Refused,
     State,
 )
+from cccamd.wire.strangers import judge_greeting
 
-SILENCE_LIMIT: Final = 90.0
-"""Seconds without a word from the server after which the link counts as dead."""
+EMM_PATIENCE: Final = 2.0
+"""Seconds after which an EMM that was not acknowledged is not waited for any more."""
+EMM_OVERDUE: Final = 5.0
+"""Seconds after which an EMM need not wait for a pause between ECMs."""
+EMM_QUEUE_LIMIT: Final = 64
+"""EMMs that may wait; they are broadcast again and again, so the oldest can be spared."""
 AES_BLOCK: Final = 16
 FLAGS: Final = 255
 """How many requests can be told apart in extended mode: flags 1 to 255."""
@@ -87,7 +103,8 @@ class _Question:
     payload: bytes
     share_id: int
     """Part of the mask over its answer."""
-    sent_at: float = 0.0
+    since: float
+    """When it was asked, and once it is on its way, when it was sent."""
 
 
 class ClientProtocol(Endpoint[ClientEvent]):
@@ -111,8 +128,9 @@ class ClientProtocol(Endpoint[ClientEvent]):
     ) -> None:
         """Wait for the server's seed.
 
-        `answer_timeout` is how long an ECM may stay unanswered in plain mode before the
-        link counts as broken: a later answer could not be told from the next one's.
+        `login_timeout` is for each step of the login. `answer_timeout` is how long an ECM may
+        stay unanswered in plain mode before the link counts as broken: a later answer could not
+        be told from the next one's.
         """
         super().__init__(now=now, offer=offer)
         self.version = version
@@ -125,6 +143,7 @@ class ClientProtocol(Endpoint[ClientEvent]):
         self._node_id = node_id
         self._program = program
         self._want_emus = want_emus
+        self._step_timeout = login_timeout
         self._login_deadline_at = now + login_timeout
         self._answer_timeout = answer_timeout
         self._partner_seed = False
@@ -133,6 +152,9 @@ class ClientProtocol(Endpoint[ClientEvent]):
         self._waiting: deque[_Question] = deque()
         self._waiting_emms: deque[_Question] = deque()
         self._asked: dict[int, _Question] = {}
+        """ECMs on their way, by their flags."""
+        self._emms: dict[int, _Question] = {}
+        """EMMs on their way, by theirs."""
         self._expect(SEED_LENGTH, self._on_seed)
 
     @property
@@ -147,7 +169,7 @@ class ClientProtocol(Endpoint[ClientEvent]):
     @property
     def in_flight(self) -> int:
         """How many questions wait for their turn or their answer."""
-        return len(self._waiting) + len(self._waiting_emms) + len(self._asked)
+        return len(self._waiting) + len(self._waiting_emms) + len(self._asked) + len(self._emms)
 
     def ask(self, token: int, request: Request, now: float) -> None:
         """Send an ECM, now or as soon as the mode allows; the answer brings the token back.
@@ -158,14 +180,16 @@ class ClientProtocol(Endpoint[ClientEvent]):
         """
         self._require_open(now)
         payload = serialize_ecm(request)
-        self._waiting.append(_Question(token, Command.ECM, payload, request.share_id))
+        self._waiting.append(_Question(token, Command.ECM, payload, request.share_id, now))
         self._send_waiting()
 
     def send_emm(self, token: int, emm: Emm, now: float) -> None:
         """Send an EMM, like `ask`; `EmmAcknowledged` brings the token back."""
         self._require_open(now)
         payload = serialize_emm(emm)
-        self._waiting_emms.append(_Question(token, Command.EMM, payload, emm.share_id))
+        if len(self._waiting_emms) == EMM_QUEUE_LIMIT:
+            self._waiting_emms.popleft()
+        self._waiting_emms.append(_Question(token, Command.EMM, payload, emm.share_id, now))
         self._send_waiting()
 
     def forget(self, token: int) -> bool:
@@ -181,36 +205,55 @@ class ClientProtocol(Endpoint[ClientEvent]):
             return None
         if self.state is not State.OPEN:
             return self._login_deadline_at
-        due_at, keepalive_at = self._answer_due_at(), self._keepalive_at
-        return keepalive_at if due_at is None else min(due_at, keepalive_at)
+        due_at = [self._keepalive_at]
+        if self._asked:
+            due_at.append(next(iter(self._asked.values())).since + self._answer_timeout)
+        if self._emms:
+            due_at.append(next(iter(self._emms.values())).since + EMM_PATIENCE)
+        return min(due_at)
 
     def handle_deadline(self, now: float) -> None:
         self._now = now
         if self.state is not State.OPEN:
             if now >= self._login_deadline_at:
-                missing = (
-                    CloseReason.NO_ANSWER_TO_LOGIN if self.seed_received else CloseReason.NO_SEED
-                )
-                self._close(missing)
+                self._give_up_login()
             return
-        if now >= self._last_received_at + SILENCE_LIMIT:
-            self._close(CloseReason.SILENT, f"{SILENCE_LIMIT:.0f} s")
-        elif (due_at := self._answer_due_at()) is not None and now >= due_at:
+        self._forget_emms()
+        if self._asked and now >= next(iter(self._asked.values())).since + self._answer_timeout:
             self._give_up_answer()
-        elif now >= self._keepalive_at:
+        if now >= self._keepalive_at:
             self.send_keepalive()
 
     # The login.
 
-    def _eof_reason(self) -> CloseReason:
-        refused = self.state is State.HANDSHAKE and self.seed_received
-        return CloseReason.LOGIN_REFUSED if refused else CloseReason.PEER_CLOSED
+    def _give_up_login(self) -> None:
+        if not self.seed_received:
+            self._close_stranger(over=False)
+        elif self.state is State.HANDSHAKE:
+            self._close(CloseReason.NO_ANSWER_TO_LOGIN)
+        else:
+            self._close(CloseReason.NO_INTRODUCTION)
+
+    def _lose(self, loss: Loss) -> None:
+        hung_up = loss.reason in (CloseReason.PEER_CLOSED, CloseReason.RESET)
+        if not hung_up or self.state is not State.HANDSHAKE:
+            super()._lose(loss)
+        elif self.seed_received:
+            self._close(CloseReason.LOGIN_REFUSED, loss.said)
+        else:
+            self._close_stranger(over=True, said=loss.said)
+
+    def _close_stranger(self, *, over: bool, said: str = "") -> None:
+        closed = judge_greeting(self._buffer, over=over, said=said)
+        self._close(closed.reason, closed.detail)
 
     def _on_seed(self, seed: bytes) -> None:
         if not (is_original_seed(seed) or is_partner_seed(seed)):
-            self._close(CloseReason.NOT_CCCAM, "its first 16 bytes are no seed")
+            closed = judge_greeting(seed + self._buffer, over=False)
+            self._close(closed.reason, closed.detail)
             return
         self.seed_received = True
+        self._login_deadline_at = self._now + self._step_timeout
         self._partner_seed = is_partner_seed(seed)
         keys = derive_keys(seed)
         self._sending, self._receiving = keys.client_to_server, keys.server_to_client
@@ -227,6 +270,7 @@ class ClientProtocol(Endpoint[ClientEvent]):
             return
         self._start_frames(FrameReader(self._receiving))
         self._events.append(LoginSucceeded())
+        self._login_deadline_at = self._now + self._step_timeout
         introduction = ClientData(
             user=self._user,
             node_id=self._node_id,
@@ -265,7 +309,8 @@ class ClientProtocol(Endpoint[ClientEvent]):
             return
         message = parse_text(payload)
         if not isinstance(message, PartnerText):
-            self._events.append(message)
+            if message.text:
+                self._events.append(message)
         elif not self._partner_known:
             self._become_partners(message)
 
@@ -288,7 +333,7 @@ class ClientProtocol(Endpoint[ClientEvent]):
 
     def _on_refusal(self, refusal: Refusal, flag: int) -> None:
         question = self._take_answered(flag)
-        if question is not None and question.command is Command.ECM:
+        if question is not None:
             self._events.append(Refused(question.token, refusal))
         self._send_waiting()
 
@@ -299,7 +344,7 @@ class ClientProtocol(Endpoint[ClientEvent]):
         if not self.extended:
             self._receiving.skip(BURNT_LENGTH)
         question = self._take_answered(flag)
-        if question is not None and question.command is Command.ECM:
+        if question is not None:
             cw = ControlWords(self._unmasked(payload, question.share_id))
             self._events.append(Answered(question.token, cw))
         self._send_waiting()
@@ -312,9 +357,9 @@ class ClientProtocol(Endpoint[ClientEvent]):
         return without_signed_shift(raw) if number >> 63 else raw
 
     def _on_emm_acknowledged(self, payload: bytes, flag: int) -> None:
-        question = self._take_answered(flag)
-        if question is not None:
-            self._events.append(EmmAcknowledged(question.token))
+        if self._emms:
+            named = flag if self.extended and flag in self._emms else next(iter(self._emms))
+            self._events.append(EmmAcknowledged(self._emms.pop(named).token))
         self._send_waiting()
 
     def _on_new_card(self, payload: bytes, flag: int) -> None:
@@ -361,13 +406,28 @@ class ClientProtocol(Endpoint[ClientEvent]):
         self._now = now
 
     def _send_waiting(self) -> None:
-        limit = FLAGS if self.extended else 1
-        while len(self._asked) < limit and (queue := self._waiting or self._waiting_emms):
-            question = queue.popleft()  # EMMs have time, ECMs have not
-            question.sent_at = self._now
-            flag = self._free_flag()
-            self._asked[flag] = question
-            self._send(flag, question.command, question.payload)
+        if self._waiting_emms and self._emm_is_overdue():
+            self._send_question(self._waiting_emms.popleft(), self._emms)
+        while self._waiting and self._may_send():
+            self._send_question(self._waiting.popleft(), self._asked)
+        while self._waiting_emms and self._may_send() and (self.extended or not self._emms):
+            self._send_question(self._waiting_emms.popleft(), self._emms)
+
+    def _emm_is_overdue(self) -> bool:
+        if self.extended or self._asked or self._emms:
+            return False
+        return self._now >= self._waiting_emms[0].since + EMM_OVERDUE
+
+    def _may_send(self) -> bool:
+        if self.extended:
+            return len(self._asked) + len(self._emms) < FLAGS
+        return not self._asked
+
+    def _send_question(self, question: _Question, on_their_way: dict[int, _Question]) -> None:
+        question.since = self._now
+        flag = self._free_flag()
+        on_their_way[flag] = question
+        self._send(flag, question.command, question.payload)
 
     def _free_flag(self) -> int:
         """Choose the request's number; plain mode has none, and one request at a time."""
@@ -375,28 +435,31 @@ class ClientProtocol(Endpoint[ClientEvent]):
             return 0
         while True:
             self._last_flag = self._last_flag % FLAGS + 1
-            if self._last_flag not in self._asked:
+            if self._last_flag not in self._asked and self._last_flag not in self._emms:
                 return self._last_flag
 
     def _take_answered(self, flag: int) -> _Question | None:
-        """Find the question of an answer; flags carry rubbish in plain mode (13.2)."""
+        """Find the ECM of an answer; flags carry rubbish in plain mode (13.2)."""
         if self.extended:
             return self._asked.pop(flag, None)
         return self._asked.popitem()[1] if self._asked else None
-
-    def _answer_due_at(self) -> float | None:
-        if not self._asked:
-            return None
-        oldest = next(iter(self._asked.values()))
-        return oldest.sent_at + self._answer_timeout
 
     def _give_up_answer(self) -> None:
         if not self.extended:
             self._close(CloseReason.NO_ANSWER, f"within {self._answer_timeout:.0f} s")
             return
         question = self._asked.pop(next(iter(self._asked)))
-        if question.command is Command.ECM:
-            self._events.append(Refused(question.token, Refusal.LATE))
+        self._events.append(Refused(question.token, Refusal.LATE))
+        self._send_waiting()
+
+    def _forget_emms(self) -> None:
+        """Wait no more for EMMs that were not acknowledged; not every server does that."""
+        while self._emms:
+            flag, oldest = next(iter(self._emms.items()))
+            if self._now < oldest.since + EMM_PATIENCE:
+                return
+            del self._emms[flag]
+            self._send_waiting()
 
 
 _RULES: Mapping[int, Rule[ClientProtocol]] = {

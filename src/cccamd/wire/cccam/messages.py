@@ -183,8 +183,10 @@ class PartnerText:
 
 
 def parse_text(payload: bytes) -> PartnerText | TextReceived:
-    """Read the payload of a 0xFE frame that carries one."""
+    """Read the payload of a 0xFE frame that carries one; it is empty if nobody could read it."""
     text = printable(payload.rstrip(b"\0"))
+    if not text.strip("? \N{REPLACEMENT CHARACTER}"):
+        return TextReceived("")
     if text.startswith(PARTNER_PREFIX):
         return PartnerText.parse(text.removeprefix(PARTNER_PREFIX))
     return TextReceived(text)

@@ -30,7 +30,7 @@ from cccamd.wire.cccam.versions import (
     Capabilities,
     shared_revision,
 )
-from cccamd.wire.link import Closed, CloseReason, Peer, Remark, State
+from cccamd.wire.link import CLOSED_BY_PEER, Closed, CloseReason, Loss, Peer, Remark, State
 
 LOGIN_TIMEOUT = 10.0
 """Seconds from the connection to the end of the login."""
@@ -46,7 +46,7 @@ _PHASES = {
     State.HANDSHAKE: "during the login",
     State.INTRODUCTION: "after the login, before the peers knew each other",
 }
-"""When the peer closed; afterwards there is nothing special about it."""
+"""When the connection broke off; afterwards there is nothing special about it."""
 KEEPALIVE_BURST, KEEPALIVE_RATE = 5.0, 2.0
 """How many keepalives are answered at once, and per second; tvheadend sends one a second."""
 
@@ -107,12 +107,15 @@ class Endpoint(ABC, Generic[E]):
         if data and self.state is not State.CLOSED:
             self._receive_frames(data)
 
-    def receive_eof(self, now: float, why: str = "") -> None:
-        """Take note that the peer is gone; `why` is what the system said, if anything."""
+    def receive_eof(self, now: float, loss: Loss = CLOSED_BY_PEER) -> None:
+        """Take note that the peer is gone."""
         self._now = now
-        reason = self._eof_reason()
-        phase = _PHASES.get(self.state, "") if reason is CloseReason.PEER_CLOSED else ""
-        self._close(reason, ": ".join(part for part in (phase, why) if part))
+        self._lose(loss)
+
+    def _lose(self, loss: Loss) -> None:
+        """End it; a connection that breaks off in a phase of the login is said to do so."""
+        parts = (_PHASES.get(self.state, ""), loss.said)
+        self._close(loss.reason, ": ".join(part for part in parts if part))
 
     @abstractmethod
     def next_deadline(self) -> float | None:
@@ -176,9 +179,6 @@ class Endpoint(ABC, Generic[E]):
     @property
     def _keepalive_at(self) -> float:
         return self._last_sent_at + self.keepalive_interval
-
-    def _eof_reason(self) -> CloseReason:
-        return CloseReason.PEER_CLOSED
 
     def _expect(self, length: int, handle: Callable[[bytes], None]) -> None:
         """Let `handle` have the next `length` bytes of the handshake."""

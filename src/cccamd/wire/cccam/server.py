@@ -2,7 +2,9 @@
 
 Theory of operation. HANDSHAKE: the seed goes out; the proof and the user name come in, and
 `LoginRequested` is told: until the owner says `authenticate` or `refuse_login`, what comes is
-kept. INTRODUCTION: the password was right (`LoginSucceeded`), the client says who it is.
+kept, and so it is from `LoginProved` until `accept_login` or `refuse_login`. The owner's time is
+not the client's: meanwhile no deadline runs. INTRODUCTION: the login was accepted
+(`LoginSucceeded`), the client says who it is; what it asks for before that is told, too.
 OPEN: `Introduced` was told, and `OffersDue` once the client's partner text came or is overdue.
 Each request gets a token, and keeps its place in `_slots` until it was answered on the wire.
 In plain mode answers have no number, so they go out in the order of the requests; one that is
@@ -53,6 +55,7 @@ from cccamd.wire.link import (
     EmmReceived,
     Introduced,
     LocalProtocolError,
+    LoginProved,
     LoginRequested,
     LoginSucceeded,
     OffersDue,
@@ -63,6 +66,8 @@ from cccamd.wire.link import (
     State,
 )
 
+DECISION_TIME: Final = 2.0
+"""Seconds that the owner may have thought about a login; they do not count as the client's."""
 PARTNER_WAIT: Final = 0.5
 """Seconds that a client has for its partner text; then the cards are announced anyway."""
 EXTENDED_FACTOR: Final = 16
@@ -119,6 +124,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
         self._login_deadline_at = now + login_timeout
         self._cards_due_at: float | None = None
         self._user = b""
+        self._holds = self._proved = False
         self._partner_known = False
         seed = make_seed(random)
         keys = derive_keys(seed)
@@ -138,9 +144,10 @@ class ServerProtocol(Endpoint[ServerEvent]):
             return False  # tvheadend misreads them although it says it can (13.5)
         return self.revision is Revision.V2 or Capabilities.SID in self.capabilities
 
-    def authenticate(self, password: bytes) -> None:
+    def authenticate(self, password: bytes, *, hold: bool = False) -> None:
         """Go on with the login of `LoginRequested`: this is the account's password."""
-        self._require_login_question()
+        self._require_login_question(proved=False)
+        self._holds = hold
         self.version = self._version_for(self._user)
         self._receiving.encrypt(password)  # only moves the cipher: section 4, step 6
         self._expect(len(PASSWORD_CHECK), self._on_password_check)
@@ -148,9 +155,18 @@ class ServerProtocol(Endpoint[ServerEvent]):
         if rest and self.state is not State.CLOSED:
             self._receive_frames(rest)
 
+    def accept_login(self) -> None:
+        """Let in the client of `LoginProved`."""
+        self._require_login_question(proved=True)
+        self._login_deadline_at += DECISION_TIME
+        self._accept()
+        rest, self._buffer = self._buffer, b""
+        if rest:
+            self._receive_frames(rest)
+
     def refuse_login(self, reason: CloseReason, detail: str = "") -> None:
-        """Turn down the login of `LoginRequested`; the peer hears nothing but the close."""
-        self._require_login_question()
+        """Turn down the login; the peer hears nothing but the close."""
+        self._require_login_question(proved=self._proved)
         self._close(reason, detail)
 
     def answer(self, token: int, cw: ControlWords) -> None:
@@ -179,7 +195,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
         self._send(0, Command.CARD_REMOVED, serialize_withdrawal(share_id))
 
     def next_deadline(self) -> float | None:
-        if self.state is State.CLOSED:
+        if self.state is State.CLOSED or self._is_undecided:
             return None
         if self.state is not State.OPEN:
             return self._login_deadline_at
@@ -189,7 +205,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
     def handle_deadline(self, now: float) -> None:
         self._now = now
         if self.state in (State.HANDSHAKE, State.INTRODUCTION):
-            if now >= self._login_deadline_at:
+            if now >= self._login_deadline_at and not self._is_undecided:
                 self._close(CloseReason.LOGIN_TIMEOUT, self._login_progress())
             return
         if self._cards_due_at is not None and now >= self._cards_due_at:
@@ -214,13 +230,25 @@ class ServerProtocol(Endpoint[ServerEvent]):
     def _on_password_check(self, field: bytes) -> None:
         if not compare_digest(self._receiving.decrypt(field), PASSWORD_CHECK):
             self._close(CloseReason.WRONG_PASSWORD)
-            return
+        elif self._holds:
+            self._proved = True
+            self._pause()
+            self._events.append(LoginProved())
+        else:
+            self._accept()
+
+    def _accept(self) -> None:
         self._out.append(self._sending.encrypt(LOGIN_ACCEPTED))
         self._start_frames(EagerFrameReader(self._receiving))
         self._events.append(LoginSucceeded())
 
-    def _require_login_question(self) -> None:
-        if self.state is not State.HANDSHAKE or self._wanted:
+    @property
+    def _is_undecided(self) -> bool:
+        """Whether it is the owner's turn."""
+        return self.state is State.HANDSHAKE and not self._wanted
+
+    def _require_login_question(self, *, proved: bool) -> None:
+        if not self._is_undecided or self._proved is not proved:
             raise LocalProtocolError("there is no login to decide about")
 
     def _login_progress(self) -> str:
@@ -255,7 +283,8 @@ class ServerProtocol(Endpoint[ServerEvent]):
     def _on_text(self, payload: bytes, flag: int) -> None:
         message = parse_text(payload)
         if not isinstance(message, PartnerText):
-            self._events.append(message)
+            if message.text:
+                self._events.append(message)
         elif not self._partner_known:
             self._partner_known = True
             self._partner_program = message.program
@@ -340,8 +369,8 @@ class ServerProtocol(Endpoint[ServerEvent]):
 
 _RULES: Mapping[int, Rule[ServerProtocol]] = {
     Command.CLIENT_DATA: Rule(ServerProtocol._on_client_data, State.INTRODUCTION),
-    Command.ECM: Rule(ServerProtocol._on_ecm),
-    Command.EMM: Rule(ServerProtocol._on_emm),
+    Command.ECM: Rule(ServerProtocol._on_ecm, State.INTRODUCTION),
+    Command.EMM: Rule(ServerProtocol._on_emm, State.INTRODUCTION),
     Command.KEEPALIVE: Rule(ServerProtocol._on_keepalive, State.INTRODUCTION),
     Command.NOK1: Rule(ServerProtocol._on_text),
 }

@@ -3,8 +3,9 @@
 Source: docs/protocol.md sections 6, 9, 11 and 13.
 """
 
+import re
 from enum import Flag, auto
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cccamd.facts import Revision
 
@@ -44,6 +45,19 @@ def parse_version(text: str) -> Version | None:
         return None
     major, minor, patch = (int(part) for part in parts)
     return Version(major, minor, patch)
+
+
+_LENIENT: Final = re.compile(r"\D{0,8}([0-9]{1,9})(?:\.([0-9]{1,9}))?(?:\.([0-9]{1,9}))?", re.ASCII)
+
+
+def find_version(text: str) -> Version | None:
+    """Read what clients really send: `2.3.0 `, `2.1.4-2971`, `v2.3`; None without a number.
+
+    For comparing only. What both sides may use is decided by `parse_version`: to a peer that
+    says strange things the older revision is the safer one.
+    """
+    found = _LENIENT.match(text)
+    return Version(*(int(number or 0) for number in found.groups())) if found else None
 
 
 class Capabilities(Flag):
