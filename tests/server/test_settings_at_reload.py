@@ -459,7 +459,7 @@ async def test_a_network_that_is_taken_out_ends_its_connections(
         async with asyncio.timeout(5):
             for one in (reader, telnet_reader, silent_reader):
                 await ended(one)
-            while run.server._context.sessions:
+            while run.server.snapshot().clients:
                 await asyncio.sleep(0.01)
         await client.close()
         for writer in (live, telnet, silent):

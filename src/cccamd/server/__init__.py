@@ -1,7 +1,7 @@
 """The running program: sessions, upstream links, local cards, and the server around them."""
 
 from cccamd.server.logs import AccountFocus, set_up_logging
-from cccamd.server.reload import FileWatch, Reloader, wait_for_change
+from cccamd.server.reload import FileWatch, Reloader
 from cccamd.server.server import Server, raise_file_limit
 from cccamd.server.upstreams import target_of
 
@@ -13,5 +13,4 @@ __all__ = [
     "raise_file_limit",
     "set_up_logging",
     "target_of",
-    "wait_for_change",
 ]
