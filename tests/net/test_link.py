@@ -219,3 +219,17 @@ async def test_a_login_that_is_ending_is_asked_nothing() -> None:
             watched.link._connection.close()
             with pytest.raises(ConnectionError):
                 watched.link.ask(7, ECM)
+
+
+async def test_the_greatest_hurry_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "LEAST_PAUSE", 0.1)
+    monkeypatch.setattr(link_module, "HURRIED_PART", 3000.0)
+    watched = Watched(free_port())
+    watched.backoff.first = watched.backoff.most = 600.0
+    async with watched.running():
+        started = asyncio.get_running_loop().time()
+        while len(watched.waits) < 4:
+            watched.link.hurry()
+            await asyncio.sleep(0.005)
+        assert asyncio.get_running_loop().time() - started >= 3 * 0.1
+    assert watched.backoff.failures == 4, "the delays go on growing"
