@@ -118,7 +118,10 @@ class Server:
         self._listener = self._make_listener()
         self._open_at: tuple[tuple[str, ...], int] | None = None
         around = Surroundings(
-            context=self._context, sources=self._sources, setup=lambda: self._setup
+            context=self._context,
+            sources=self._sources,
+            setup=lambda: self._setup,
+            files=self._book.state,
         )
         self._lookout = Lookout(around, self._observers)
         self._pages = self._make_pages()
