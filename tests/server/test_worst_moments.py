@@ -67,7 +67,7 @@ async def test_a_source_that_falls_silent_is_shown_explained_and_back_at_its_fir
         since = status(near).silent_since
         assert since is not None
         assert 0.0 < time.time() - since < 5.0
-        assert "does not answer anything it is asked" in explained(near)
+        assert "is logged in and answers nothing that it is asked, for " in explained(near)
         await until(lambda: len(far.asked) == 3)
         await waiting
         begin = time.perf_counter()
@@ -95,7 +95,7 @@ async def test_all_zero_cws_are_called_so(caplog: pytest.LogCaptureFixture) -> N
         name = f"{HOST}:{far.port}"
         assert f"{name} gave an all-zero CW" in caplog.text
         text = explained(near)
-        assert "gave 3 all-zero CWs within the last minute, and 0 right ones" in text
+        assert "gives CWs that open nothing: 3 all-zero CWs within a minute" in text
         assert "refused" not in text
 
 

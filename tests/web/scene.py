@@ -13,6 +13,7 @@ from cccamd.facts import (
     CardStatus,
     ClientStatus,
     EcmResult,
+    Freeze,
     FreezeReport,
     Incident,
     LinkState,
@@ -354,14 +355,18 @@ class Scene:
     def app(self) -> FastAPI:
         return create_app(self.context())
 
+    async def _find_freeze(self, number: int) -> Freeze | None:
+        return next((each for each in self.report.freezes if each.number == number), None)
+
     def context(self) -> WebContext:
         return WebContext(
-            snapshot=lambda: self.snapshot,
+            snapshot=self.look,
             history=lambda span: take_history(self.history, span, NAMES),
             happenings=lambda: named_notes(self.notes.recent(), NAMES),
             explain=self.explain,
             incidents=lambda: self.incidents,
             freezes=lambda: self.report,
+            freeze=self._find_freeze,
             metrics=Metrics(),
             channel_name=NAMES.name,
             provider_name=lambda *provider: PROVIDERS.get(provider),
@@ -369,6 +374,9 @@ class Scene:
             admits=lambda address: address.startswith(self.admitted),
             program=self.snapshot.program,
         )
+
+    async def look(self) -> Snapshot:
+        return self.snapshot
 
     def explain(self, question: Question) -> Explanation:
         self.asked.append(question)

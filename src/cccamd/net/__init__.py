@@ -6,7 +6,7 @@ It knows no configuration and no cards: everything is a plain argument.
 from cccamd.facts import Step
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.client import Client, ConnectionLost
-from cccamd.net.connection import Connected, Connection, peer_address
+from cccamd.net.connection import Connected, Connection, Way, peer_address
 from cccamd.net.dial import connect, locate
 from cccamd.net.failures import (
     Attempt,
@@ -21,7 +21,7 @@ from cccamd.net.failures import (
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import FAMILY_MISSING, Guest, Listener, ListenError, open_sockets
 from cccamd.net.resolve import resolve
-from cccamd.net.tasks import Alarm, TaskSet
+from cccamd.net.tasks import Alarm, TaskSet, at_once, in_slices
 
 __all__ = [
     "FAMILY_MISSING",
@@ -46,11 +46,14 @@ __all__ = [
     "Notice",
     "Step",
     "TaskSet",
+    "Way",
+    "at_once",
     "connect",
     "explain_connect_error",
     "explain_end",
     "explain_listen_error",
     "explain_loss",
+    "in_slices",
     "locate",
     "open_sockets",
     "peer_address",

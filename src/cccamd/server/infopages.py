@@ -2,18 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from fastapi import FastAPI
 
-from cccamd.facts import Incident, Snapshot
+from cccamd.facts import Freeze, Incident, Snapshot
 from cccamd.net import ListenError, TaskSet, open_sockets
 from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
-from cccamd.server.snapshot import named_notes, named_report, take_history
+from cccamd.server.snapshot import named, named_notes, named_report, take_history
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Companions, Config, InfoPort
+from cccamd.setup.toml import AllowedNetworks
 from cccamd.web import WebContext, WebServer, create_app
 from cccamd.why import Explanation, Question
 
@@ -27,6 +28,7 @@ class PageSources:
     """What the pages show and ask."""
 
     snapshot: Callable[[], Snapshot]
+    look: Callable[[], Awaitable[Snapshot]]
     explain: Callable[[Question], Explanation]
     watchers: Watchers
     incidents: Callable[[], tuple[Incident, ...]]
@@ -52,15 +54,23 @@ class InfoPages:
         self._telnet: InfoListener | None = None
 
     async def apply(
-        self, config: Config, names: Companions, addresses: Sequence[str]
+        self,
+        config: Config,
+        names: Companions,
+        addresses: Sequence[str],
+        *,
+        allowed: AllowedNetworks,
     ) -> Mapping[str, str]:
         """Open the ports that are wanted now, close those that are not, leave others alone.
+
+        Where another login or other networks are allowed, all connections end with the port:
+        a live view that somebody has open must not outlast the right to look.
 
         Returns what the system had against each, by the setting; nothing when all is well.
         """
         self._config, self._names = config, names
-        web_door = _door(config.webinfo, addresses)
-        telnet_door = _door(config.telnetinfo, addresses)
+        web_door = _door(config.webinfo, addresses, allowed)
+        telnet_door = _door(config.telnetinfo, addresses, allowed)
         if web_door != self._web_door:
             await self._close_web()
             self._web_trouble = ""
@@ -100,12 +110,13 @@ class InfoPages:
     def _app(self) -> FastAPI:
         sources, watchers = self._sources, self._sources.watchers
         context = WebContext(
-            snapshot=sources.snapshot,
+            snapshot=sources.look,
             history=lambda span: take_history(watchers.history, span, self._names.channels),
             happenings=lambda: named_notes(watchers.notes.recent(), self._names.channels),
             explain=sources.explain,
             incidents=sources.incidents,
             freezes=lambda: named_report(watchers.freezes(), self._names.channels),
+            freeze=self._freeze,
             metrics=watchers.metrics,
             channel_name=lambda caid, ident, sid: self._names.channels.name(caid, ident, sid),
             provider_name=lambda caid, ident: self._names.providers.name(caid, ident),
@@ -113,8 +124,12 @@ class InfoPages:
             admits=sources.admits,
             program=sources.program,
         )
-        old = old_page_routes(snapshot=sources.snapshot, look=self._look)
+        old = old_page_routes(snapshot=sources.look, look=self._look)
         return create_app(context, routes=old)
+
+    async def _freeze(self, number: int) -> Freeze | None:
+        found = await self._sources.watchers.freeze(number)
+        return None if found is None else named(found, self._names.channels)
 
     async def _close_web(self) -> None:
         if self._web is None or self._web_task is None:
@@ -161,5 +176,7 @@ class InfoPages:
         )
 
 
-def _door(info: InfoPort, addresses: Sequence[str]) -> tuple[object, ...] | None:
-    return (*addresses, info.port) if info.listens else None
+def _door(
+    info: InfoPort, addresses: Sequence[str], allowed: AllowedNetworks
+) -> tuple[object, ...] | None:
+    return (tuple(addresses), info, allowed) if info.listens else None

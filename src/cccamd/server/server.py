@@ -5,7 +5,7 @@ import logging
 import os
 import resource
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +14,16 @@ from cccamd.cards import CardTable, SourceId
 from cccamd.facts import ConfigProblemKind, Incident, Snapshot, SourceStatus
 from cccamd.ids import format_node_id
 from cccamd.machine import RESERVED_FILES
-from cccamd.net import Admission, AdmissionLimits, Listener, ListenError, NoEntry, TaskSet
+from cccamd.net import (
+    Admission,
+    AdmissionLimits,
+    Listener,
+    ListenError,
+    NoEntry,
+    TaskSet,
+    at_once,
+    in_slices,
+)
 from cccamd.routing import (
     Condition,
     CwCache,
@@ -41,7 +50,7 @@ from cccamd.setup.cccamcfg import Config
 from cccamd.setup.logins import Upstream, faulty_accounts
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import TomlConfig
-from cccamd.watch import ConnectionRefused
+from cccamd.watch import ConnectionRefused, ServerReloaded
 from cccamd.watch.journal import Journal
 from cccamd.why import Evidence, Explanation, Question, by_account, explain
 from cccamd.wire.cccam import (
@@ -81,9 +90,11 @@ class Server:
         self._journal = journal
         self._watchers = Watchers(observers=self._observers, journal=journal)
         self._watching = False
+        self._cache = CwCache(limit=setup.toml.cache.entries, lifetime=setup.toml.cache.seconds)
+        self._looking: asyncio.Task[Snapshot] | None = None
         self._exchange = Exchange(
             self._router,
-            CwCache(limit=setup.toml.cache.entries, lifetime=setup.toml.cache.seconds),
+            self._cache,
             observers=self._observers,
             on_loop=_report_loop,
             on_failure=self._failures.report,
@@ -107,7 +118,10 @@ class Server:
         self._listener = self._make_listener()
         self._open_at: tuple[tuple[str, ...], int] | None = None
         around = Surroundings(
-            context=self._context, sources=self._sources, setup=lambda: self._setup
+            context=self._context,
+            sources=self._sources,
+            setup=lambda: self._setup,
+            files=self._book.state,
         )
         self._lookout = Lookout(around, self._observers)
         self._pages = self._make_pages()
@@ -127,6 +141,15 @@ class Server:
 
     def snapshot(self) -> Snapshot:
         """What may be seen of this server now."""
+        return at_once(self._snapshot_steps())
+
+    async def look(self) -> Snapshot:
+        """The same without holding up ECMs; one look serves all that ask while it is taken."""
+        if self._looking is None or self._looking.done():
+            self._looking = self._loop.create_task(in_slices(self._snapshot_steps()))
+        return await asyncio.shield(self._looking)
+
+    def _snapshot_steps(self) -> Generator[None, None, Snapshot]:
         return take_snapshot(
             config_path=self._setup.config.file,
             config=self._book.state(),
@@ -152,6 +175,7 @@ class Server:
         """
         self._loop.set_exception_handler(self._failures.report_from_loop)
         self._watch()
+        await self._watchers.resume()
         await self._open_door()
         if self._journal is not None:
             self._journal.start()
@@ -189,8 +213,13 @@ class Server:
         for change in self._book.took(setup, Observers.now()) or ("nothing changed",):
             log.info("reload: %s", change)
         self._setup = setup
+        self._observers.tell(ServerReloaded(at=Observers.now()))
         self._router.priorities = priorities
+        self._router.adopt(_router_settings(setup.toml))
+        table = setup.toml.cache
+        self._cache.resize(limit=table.entries, lifetime=table.seconds, now=self._loop.time())
         self._update_context()
+        self._close_to_strangers()
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(setup.upstreams)
         await self._apply_pages()
@@ -232,13 +261,12 @@ class Server:
 
     def _make_context(self) -> SessionContext:
         setup = self._setup
-        networks = setup.toml.network.allowed
         return SessionContext(
             accounts=setup.accounts,
             faulty_accounts=faulty_accounts(setup.config),
             table=self._table,
             exchange=self._exchange,
-            admission=Admission(_admission_limits(setup.toml), admits=networks.admits),
+            admission=Admission(_admission_limits(setup.toml), admits=self._admits),
             records=self._make_records(),
             clones=self._clones,
             emm_gate=EmmGate(global_emms=setup.config.settings.global_emm),
@@ -247,6 +275,15 @@ class Server:
             minimum_client_version=_minimum_version(setup.config),
             on_failure=self._failures.report,
         )
+
+    def _admits(self, address: str) -> bool:
+        """Whether an address may connect, by the setup that is in use now."""
+        return self._setup.toml.network.allowed.admits(address)
+
+    def _close_to_strangers(self) -> None:
+        ended = self._listener.dismiss_unwelcome(CloseReason.NETWORK_CHANGED)
+        if ended:
+            log.info("reload: %d connections ended: their network is not allowed any more", ended)
 
     def _make_records(self) -> RecordContext:
         return RecordContext(
@@ -262,6 +299,7 @@ class Server:
         context, setup = self._context, self._setup
         context.accounts = setup.accounts
         context.limits = setup.toml.limits
+        context.admission.limits = _admission_limits(setup.toml)
         context.minimum_client_version = _minimum_version(setup.config)
         context.emm_gate.global_emms = setup.config.settings.global_emm
         context.faulty_accounts = faulty_accounts(setup.config)
@@ -310,10 +348,11 @@ class Server:
     def _make_pages(self) -> InfoPages:
         sources = PageSources(
             snapshot=self.snapshot,
+            look=self.look,
             explain=self.explain,
             watchers=self._watchers,
             incidents=self.incidents,
-            admits=self._setup.toml.network.allowed.admits,
+            admits=self._admits,
             program=PROGRAM,
             on_failure=self._failures.report,
         )
@@ -322,7 +361,12 @@ class Server:
     async def _apply_pages(self) -> None:
         setup = self._setup
         self._watch()
-        troubles = await self._pages.apply(setup.config, setup.companions, setup.toml.server.bind)
+        troubles = await self._pages.apply(
+            setup.config,
+            setup.companions,
+            setup.toml.server.bind,
+            allowed=setup.toml.network.allowed,
+        )
         for setting, trouble in troubles.items():
             self._book.carried_out(setting, trouble)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Final, Literal, TypeVar
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
@@ -22,6 +22,7 @@ from cccamd.facts import (
     CardStatus,
     ClientStatus,
     Fact,
+    Freeze,
     FreezeReport,
     HistoryReport,
     IdentFact,
@@ -167,7 +168,7 @@ _REFUSAL: Final[dict[int | str, dict[str, object]]] = {
 @router.get("/api/status", response_model=Status, summary="What goes on")
 async def status(context: Context, _: Asked) -> Response:
     """All but the single cards."""
-    snapshot, channels = context.snapshot(), context.freezes().channels
+    snapshot, channels = await context.snapshot(), context.freezes().channels
     notes = tuple(islice(context.happenings(), NOTES_IN_STATUS))
     found = tuple(context.incidents())[:INCIDENTS_IN_STATUS]
 
@@ -189,21 +190,21 @@ async def status(context: Context, _: Asked) -> Response:
 @router.get("/api/clients", response_model=Clients, summary="Clients")
 async def clients(context: Context, _: Asked) -> Response:
     """All that are logged in."""
-    snapshot = context.snapshot()
+    snapshot = await context.snapshot()
     return await _write(Clients, lambda: Clients(snapshot.clients))
 
 
 @router.get("/api/sources", response_model=Sources, summary="Links and local cards")
 async def sources(context: Context, _: Asked) -> Response:
     """All, whether up or not."""
-    snapshot = context.snapshot()
+    snapshot = await context.snapshot()
     return await _write(Sources, lambda: Sources(snapshot.sources))
 
 
 @router.get("/api/cards", response_model=Cards, summary="Cards", responses=_REFUSAL)
 async def cards(context: Context, query: Annotated[CardsQuery, Query()]) -> Response:
     """All, or some."""
-    snapshot = context.snapshot()
+    snapshot = await context.snapshot()
     return await _write(Cards, lambda: Cards(_chosen(snapshot.cards, query)))
 
 
@@ -231,6 +232,24 @@ async def freezes(context: Context, _: Asked) -> Response:
     """Of all channels that are watched."""
     report = context.freezes()
     return await _write(FreezeReport, lambda: report)
+
+
+@router.get(
+    "/api/freezes/{number}",
+    response_model=Freeze,
+    summary="One freeze, whose fault it was, and what that rests on",
+    responses={404: {"model": Problem, "description": "Nobody knows it (any more)"}},
+)
+async def freeze(
+    context: Context, number: Annotated[int, Path(ge=1, description="its number")], _: Asked
+) -> Response:
+    """Also one that only the journal knows."""
+    found = await context.freeze(number)
+    if found is None:
+        text = f"no freeze {number} is known here: it is too old, or there never was one"
+        return await _write(Problem, lambda: Problem(text), code=404)
+    known = found
+    return await _write(Freeze, lambda: known)
 
 
 @router.get("/api/incidents", response_model=IncidentList, summary="What is wrong, and what was")
@@ -266,7 +285,7 @@ async def health(context: Context, _: Asked) -> Response:
 )
 async def ready(context: Context, _: Asked) -> Response:
     """If a source is up and there is a card."""
-    why = _missing(context.snapshot())
+    why = _missing(await context.snapshot())
     readiness = Readiness(ready=not why, why=why)
     return await _write(Readiness, lambda: readiness, code=503 if why else 200)
 
@@ -274,7 +293,8 @@ async def ready(context: Context, _: Asked) -> Response:
 @router.get("/metrics", include_in_schema=False)
 async def metrics(context: Context, request: Request) -> Response:
     """What Prometheus reads."""
-    collected = context.metrics.collect(context.snapshot(), context.freezes(), context.incidents())
+    snapshot = await context.snapshot()
+    collected = context.metrics.collect(snapshot, context.freezes(), context.incidents())
     accept = request.headers.get("accept", "")
     text, content_type = await run_in_threadpool(metrics_text, collected, accept)
     return Response(text, headers={"content-type": content_type})

@@ -1,10 +1,19 @@
 """What the pages are made of: functions handed in by the daemon. No live object gets here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from cccamd.facts import FreezeReport, HistoryReport, Incident, Note, ServiceId, Snapshot, Span
+from cccamd.facts import (
+    Freeze,
+    FreezeReport,
+    HistoryReport,
+    Incident,
+    Note,
+    ServiceId,
+    Snapshot,
+    Span,
+)
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_sid
 from cccamd.setup.cccamcfg import InfoPort
 from cccamd.watch.metrics import Metrics
@@ -17,12 +26,15 @@ Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
 class WebContext:
     """Everything the pages may know and ask. `login` and names may change with a reload."""
 
-    snapshot: Callable[[], Snapshot]
+    snapshot: Callable[[], Awaitable[Snapshot]]
+    """Taken in slices: others have the loop in between."""
     history: Callable[[Span], HistoryReport]
     happenings: Callable[[], Sequence[Note]]
     """What happened lately, the newest first."""
     explain: Callable[[Question], Explanation]
     freezes: Callable[[], FreezeReport]
+    freeze: Callable[[int], Awaitable[Freeze | None]]
+    """The freeze of a number, also one that only the journal knows; None: nobody knows it."""
     incidents: Callable[[], Sequence[Incident]]
     """What is wrong, by how many suffer; then what was wrong, the newest first."""
     metrics: Metrics

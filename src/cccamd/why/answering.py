@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from cccamd.facts import LastMinute, LinkState, SourceKind, SourceStatus
@@ -17,22 +18,26 @@ def explain_answers(source: SourceStatus, at: float) -> Iterator[Finding]:
     """Everything that is the matter with its answers at a moment, the gravest first."""
     if source.state is not LinkState.UP:
         return
-    for found in (silence(source, at), wrong_cws(source), refusals(source)):
-        if found is not None:
-            yield found
+    found = silence(source)
+    if found is not None and source.silent_since is not None:
+        yield replace(found, text=f"{found.text}, for {ago(at - source.silent_since)} now")
+    for other in (wrong_cws(source), refusals(source)):
+        if other is not None:
+            yield other
 
 
-def silence(source: SourceStatus, at: float) -> Finding | None:
+def silence(source: SourceStatus) -> Finding | None:
     """It is up, and says nothing about any question."""
     if source.silent_since is None:
         return None
+    there = "is there" if source.kind is SourceKind.LOCAL else "is logged in"
     return Finding(
         code="silent",
         weight=Weight.BAD,
-        text=f"does not answer anything it is asked, for {ago(at - source.silent_since)} now",
+        text=f"{there} and answers nothing that it is asked",
         change=(
-            f"{_whose(source)}: its link is up, so what is stuck is behind it (a card reader, or a"
-            " server of its own); the first answer ends this"
+            f"{_whose(source)} whether its card still works; until it answers it is asked now and"
+            " then only"
         ),
     )
 
@@ -40,24 +45,34 @@ def silence(source: SourceStatus, at: float) -> Finding | None:
 def wrong_cws(source: SourceStatus) -> Finding | None:
     """It gives CWs that open nothing."""
     minute = source.last_minute
-    kinds = [
-        (minute.zero, "all-zero CW"),
-        (minute.checksum, "CW with wrong checksum bytes"),
-        (minute.repeated, "CW of the period before"),
-    ]
-    if sum(number for number, _ in kinds) < ENOUGH:
+    wrong = _wrong(minute)
+    if wrong < ENOUGH:
         return None
-    told = listed([_count(number, noun) for number, noun in kinds if number])
+    kinds = listed(list(wrong_kinds(minute)))
     return Finding(
         code="wrong-cws",
         weight=Weight.BAD,
-        text=f"gave {told} within the last minute, and {count(minute.answered, 'right one')}",
+        text=(
+            f"gives CWs that open nothing: {kinds} within a minute, and"
+            f" {count(minute.answered, 'right one')}"
+        ),
         change=(
-            f"{_whose(source)}: all-zero CWs mean that its card cannot decode the channel, or waits"
-            " for an EMM; others, that something on the way damages or repeats them. None of them"
-            " is passed on"
+            f"{_whose(source)} whether its card is subscribed to these services, or waits for an"
+            " EMM (all-zero CWs), or what damages or repeats them (others); none is passed on"
         ),
     )
+
+
+def wrong_kinds(minute: LastMinute) -> Iterator[str]:
+    """How many there were of each kind."""
+    kinds = (
+        (minute.zero, "all-zero CW", "all-zero CWs"),
+        (minute.checksum, "CW with wrong checksum bytes", "CWs with wrong checksum bytes"),
+        (minute.repeated, "CW of the period before", "CWs of the period before"),
+    )
+    for number, one, many in kinds:
+        if number:
+            yield f"{number} {one if number == 1 else many}"
 
 
 def refusals(source: SourceStatus) -> Finding | None:
@@ -66,36 +81,31 @@ def refusals(source: SourceStatus) -> Finding | None:
     refused = minute.cannot_decode + minute.refused
     if minute.answered or refused < ENOUGH:
         return None
-    told = listed(
-        [
-            f"{number} time{'s' if number > 1 else ''} that it {words}"
-            for number, words in (
-                (minute.cannot_decode, "cannot decode the service"),
-                (minute.refused, "refuses for now"),
-            )
-            if number
-        ]
+    what = "cannot decode the service" if minute.cannot_decode else "not now"
+    wonder = (
+        "whether its card is still subscribed to what is watched"
+        if minute.cannot_decode
+        else "whether its card is in order; it is asked again all the time"
     )
     return Finding(
         code="refuses-all",
         weight=Weight.BAD,
-        text=f"said {told} within the last minute, and gave no CW",
-        change=f"{_whose(source)}: its card may have expired, or lack these channels",
+        text=f"refuses all that it is asked ({what}): {refused} within a minute",
+        change=f"{_whose(source)} {wonder}",
     )
 
 
 def wrong_share(minute: LastMinute) -> float:
     """Which part of its CWs was wrong."""
-    wrong = minute.zero + minute.checksum + minute.repeated
+    wrong = _wrong(minute)
     return wrong / max(1, wrong + minute.answered)
 
 
-def _count(number: int, noun: str) -> str:
-    head, _, tail = noun.partition("CW")
-    return f"{number} {head}CW{'' if number == 1 else 's'}{tail}"
+def _wrong(minute: LastMinute) -> int:
+    return minute.zero + minute.checksum + minute.repeated
 
 
 def _whose(source: SourceStatus) -> str:
     if source.kind is SourceKind.LOCAL:
-        return f"look at the card {source.name} itself"
+        return "look"
     return f"ask the owner of {source.name}"

@@ -121,7 +121,7 @@ class _Lens:
         if exclusion or self._is_ignored(card) or (verdict and not verdict.visible):
             return
         source = self.evidence.sources.get(card.source)
-        mute = silence(source, self.evidence.at) if source is not None else None
+        mute = silence(source) if source is not None else None
         if mute is not None and source is not None:
             yield replace(mute, text=f"{source.name} {mute.text}")
 

@@ -74,6 +74,7 @@ class CloseReason(Enum):
     LOGIN_TIMEOUT = "the login was not finished within the time"
     TOO_MANY_LOGINS = "newer logins needed its place"
     CONFIG_CHANGED = "its F-line was removed, or its password, host or version changed"
+    NETWORK_CHANGED = "its network was taken out of [network] allow in cccamd.toml"
     SHUTDOWN = "cccamd is stopping"
     UNKNOWN_USER = "no F-line has this user name"
     ACCOUNT_IN_ERROR = "the F-line of this user is in error, so there is no such account"
