@@ -333,7 +333,7 @@ class ServerSide(SansIo[ServerEvent], Protocol):
         If it is right, the login is accepted; with `hold`, `LoginProved` is told instead.
         """
 
-    def accept_login(self) -> None:
+    def accept_login(self, now: float) -> None:
         """Let in the client of `LoginProved`."""
 
     def refuse_login(self, reason: CloseReason, detail: str = "") -> None:
