@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import re
+import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -366,6 +368,34 @@ async def test_a_misspelt_account_is_told_which_is_meant() -> None:
         )
 
 
+async def test_a_silent_name_server_is_given_up_in_time(
+    log: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others are served meanwhile, and the client hears within the two seconds it waits."""
+    monkeypatch.setattr(dialling, "LOGIN_NAME_TIMEOUT", 0.2)
+    done = threading.Event()
+
+    def ask_system(host: str, *, flags: int = 0) -> object:
+        if flags:
+            return known(host, flags=flags)
+        done.wait(5.0)
+        return ()
+
+    resolver = sys.modules["cccamd.net.resolve"]
+    known = resolver._ask_system
+    monkeypatch.setattr(resolver, "_ask_system", ask_system)
+    cfg = HOST_LINE.format("box.example") + "\nF: ben secret"
+    async with watched(cfg) as (lab, _), Handshaker.calling(lab) as caller:
+        caller.log_in()
+        async with lab.client("ben") as ben:
+            await cards_of(ben)
+        await caller.closed()
+        await until(lambda: any("no login" in line for line in log))
+    done.set()
+    line = next(line for line in log if "no login" in line)
+    assert re.search(r"does not resolve \(line \d: box\.example; .*name server", line)
+
+
 async def test_an_account_that_changes_while_it_logs_in(monkeypatch: pytest.MonkeyPatch) -> None:
     async with watched(HOST_LINE.format("localhost")) as (lab, happenings):
         asked, go_on = asyncio.Event(), asyncio.Event()
@@ -411,6 +441,8 @@ async def test_explain_tells_of_those_who_were_refused_beside_the_one_that_is_th
         (state,) = lab.server.snapshot().double_logins
         assert (state.account, state.address, state.times) == ("anna", "127.0.0.1", 3)
         assert state.holders == ("127.0.0.1",)
+        await lab.server._lookout.look()
+        assert "double login" in [each.cause.value for each in lab.server.incidents()]
 
 
 async def test_what_a_receiver_tried_before_it_got_in_is_told_no_more() -> None:
@@ -486,6 +518,9 @@ async def test_copied_node_ids_are_named_as_long_as_they_are_there(
                 assert clone.accounts == (("anna",) if same_account else ("anna", "ben"))
                 assert clone.addresses == ("127.0.0.1",)
                 assert node_id.hex() in the_finding(lab, "clone").text
+                await lab.server._lookout.look()
+                incidents = lab.server.incidents()
+                assert ("clone", node_id.hex()) in [(x.cause.value, x.subject) for x in incidents]
             await until(lambda: not lab.server.snapshot().clones)
         assert any(node_id.hex() in line and "was copied from the other" in line for line in log)
 

@@ -71,6 +71,8 @@ class Lookout:
             config=around.setup().config,
             sources=tuple(around.sources()),
             receivers=receivers,
+            double_logins=around.context.double_logins.lately(self._observers.now()),
+            clones=around.context.clones.clones(),
         )
 
     async def _receivers(self) -> tuple[Receiver, ...]:

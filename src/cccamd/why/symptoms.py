@@ -10,16 +10,21 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cccamd.facts import Cause, LinkState, SourceStatus
+from cccamd.facts import Cause, Clone, DoubleLogin, LinkState, SourceStatus
+from cccamd.ids import format_node_id
 from cccamd.setup.cccamcfg import Config
 from cccamd.watch import Symptom
+from cccamd.why.clones import CLONE_CHANGE, clone_holders, clone_reason
 from cccamd.why.diagnosis import Grade
 from cccamd.why.finding import count, some_of
 from cccamd.why.links import meaning_of, without_cards
+from cccamd.why.logins import double_login_change, double_login_text
 from cccamd.why.network import judge_answers
 
 SETTLING: Final = 10.0
 """Seconds after a login within which cards are still on their way."""
+STILL_TRIES: Final = 180.0
+"""Seconds after its last attempt within which somebody who was refused will come again."""
 RECEIVERS: Final = "receivers"
 """What several accounts with one trouble are called."""
 
@@ -48,6 +53,8 @@ class Scene:
     sources: tuple[SourceStatus, ...]
     receivers: tuple[Receiver, ...]
     """At least those in trouble."""
+    double_logins: tuple[DoubleLogin, ...] = ()
+    clones: tuple[Clone, ...] = ()
 
     @property
     def has_cards(self) -> bool:
@@ -60,6 +67,8 @@ def find_symptoms(scene: Scene) -> Iterator[Symptom]:
     for source in scene.sources:
         yield from _source(source, scene)
     yield from _accounts_without_cards(scene)
+    yield from _double_logins(scene)
+    yield from _clones(scene)
 
 
 # Sources.
@@ -153,6 +162,39 @@ def _accounts_without_cards(scene: Scene) -> Iterator[Symptom]:
             text="sees no card",
             text_of_many="see no card",
         )
+
+
+def _double_logins(scene: Scene) -> Iterator[Symptom]:
+    latest = {
+        double.account: double
+        for double in scene.double_logins
+        if scene.at - double.last_at < STILL_TRIES
+    }
+    for account, double in latest.items():
+        yield Symptom(
+            cause=Cause.DOUBLE_LOGIN,
+            subject=account,
+            since=double.first_at,
+            text=double_login_text(double),
+            change=double_login_change(account),
+            sufferers=frozenset({account}),
+        )
+
+
+def _clones(scene: Scene) -> Iterator[Symptom]:
+    for clone in scene.clones:
+        yield Symptom(
+            cause=Cause.CLONE,
+            subject=format_node_id(clone.node_id),
+            since=clone.since,
+            text=f"is the node id of {_and_ours(clone)}: {clone_reason(clone)}",
+            change=CLONE_CHANGE,
+            sufferers=frozenset(clone.accounts),
+        )
+
+
+def _and_ours(clone: Clone) -> str:
+    return f"this server and of {clone_holders(clone)}" if clone.own else clone_holders(clone)
 
 
 def of_accounts(

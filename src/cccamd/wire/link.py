@@ -73,7 +73,9 @@ class CloseReason(Enum):
     NO_INTRODUCTION = "the server took the login and then did not say who it is"
     LOGIN_TIMEOUT = "the login was not finished within the time"
     TOO_MANY_LOGINS = "newer logins needed its place"
-    CONFIG_CHANGED = "its F-line was removed, or its password, host or version changed"
+    CONFIG_CHANGED = (
+        "its F-line was removed, or its password, host, version or number of logins changed"
+    )
     SHUTDOWN = "cccamd is stopping"
     UNKNOWN_USER = "no F-line has this user name"
     ACCOUNT_IN_ERROR = "the F-line of this user is in error, so there is no such account"
