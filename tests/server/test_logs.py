@@ -84,9 +84,15 @@ def test_a_log_that_cannot_be_written_stops_nobody(
 ) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    assert set_up_logging(Settings(log_file=str(folder)), debug=False) == [
-        f"cannot write the log to {folder}: Is a directory"
-    ]
+    assert set_up_logging(Settings(log_file=str(folder)), debug=False) == {
+        "LOG FILE": f"cannot write the log to {folder}: Is a directory"
+    }
+    pipe = folder / "pipe"
+    os.mkfifo(pipe)
+    assert set_up_logging(Settings(log_warnings=str(pipe)), debug=False) == {
+        "LOG WARNINGS": f"cannot write the log to {pipe}: this is a pipe, not a file"
+    }
+    pipe.unlink()
     path = folder / "log"
     set_up_logging(Settings(log_file=str(path)), debug=False)
     path.unlink()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,19 +13,11 @@ import typer
 from cccamd import __version__
 from cccamd.machine import own_address
 from cccamd.net import ListenError, TaskSet
-from cccamd.server import (
-    RETRY_INTERVAL,
-    AccountFocus,
-    FileWatch,
-    Server,
-    raise_file_limit,
-    set_up_logging,
-    settle,
-    wait_for_change,
-)
+from cccamd.server import AccountFocus, Reloader, Server, raise_file_limit, set_up_logging
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.nodeid import default_path, load_or_make
-from cccamd.setup.setup import Example, Setup, load_again, load_setup
+from cccamd.setup.setup import Example, Message, Setup, load_setup
+from cccamd.signals import early_hang_up
 from cccamd.watch.journal import FILE_NAME as JOURNAL_NAME
 from cccamd.watch.journal import Journal, JournalLimits
 
@@ -32,8 +25,6 @@ log = logging.getLogger("cccamd.server")
 
 MESSAGES_LIMIT: Final = 100
 """Lines of the log for what is wrong with files; nobody reads more."""
-READINGS_LIMIT: Final = 3
-"""How often files are read at a time that somebody is writing."""
 EXIT_UNUSABLE: Final = 2
 """The configuration cannot be read or used, or the port is taken."""
 
@@ -85,7 +76,7 @@ def serve(
         typer.echo(f"cccamd: {error}", err=True)
         raise typer.Exit(EXIT_UNUSABLE) from None
     focus = AccountFocus()
-    _start_log(setup, focus, debug=debug)
+    log_troubles = _start_log(setup, focus, debug=debug)
     if setup.refused:
         log.error("the configuration cannot be used; nothing was started")
         raise typer.Exit(EXIT_UNUSABLE)
@@ -99,26 +90,30 @@ def serve(
         _show_example(setup.example)
     raise_file_limit()
     runner = Runner(
-        config, toml, focus=focus, journal=node_id_path.with_name(JOURNAL_NAME), debug=debug
+        focus=focus,
+        log_troubles=log_troubles,
+        journal=node_id_path.with_name(JOURNAL_NAME),
+        debug=debug,
     )
     raise typer.Exit(asyncio.run(runner.run(replace(setup, node_id=own.node_id))))
 
 
-def _start_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> None:
-    problems = _set_up_log(setup, focus, debug=debug)
+def _start_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> Mapping[str, str]:
+    troubles = _set_up_log(setup, focus, debug=debug)
     log.info("cccamd %s starts", __version__)
-    for problem in problems:
-        log.error("%s", problem)
-    _log_messages(setup)
+    for trouble in troubles.values():
+        log.error("%s", trouble)
+    _log_messages(setup.messages)
+    return troubles
 
 
-def _set_up_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> list[str]:
+def _set_up_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> Mapping[str, str]:
     return set_up_logging(setup.config.settings, debug=debug, table=setup.toml.log, focus=focus)
 
 
-def _log_messages(setup: Setup, *, above: int = logging.DEBUG) -> None:
-    """Tell what there is to tell of the files; what is no news at a reload is left out."""
-    told = [message for message in setup.messages if message.level > above]
+def _log_messages(messages: Iterable[Message]) -> None:
+    """Tell what there is to tell of the files."""
+    told = list(messages)
     for message in told[:MESSAGES_LIMIT]:
         log.log(message.level, "%s", message)
     if len(told) > MESSAGES_LIMIT:
@@ -138,81 +133,69 @@ class Runner:
     """One server from its start to its end, with reloads in between."""
 
     def __init__(
-        self,
-        config: Path | None,
-        toml: Path | None,
-        *,
-        focus: AccountFocus,
-        journal: Path,
-        debug: bool,
+        self, *, focus: AccountFocus, log_troubles: Mapping[str, str], journal: Path, debug: bool
     ) -> None:
-        self._config = config
-        self._toml = toml
+        """`log_troubles`: why logs cannot be written, by the setting."""
         self._focus = focus
+        self._log_troubles = log_troubles
         self._journal_path = journal
         self._debug = debug
-        self._reload_asked = asyncio.Event()
+        self._messages: tuple[Message, ...] = ()
+        """What is known of the files that are in use."""
         self._tasks = TaskSet(on_failure=lambda name, error: log.error("%s: %s", name, error))
 
     async def run(self, setup: Setup) -> int:
         """Serve until a signal says stop; return the exit status."""
-        stopped = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stopped.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
-        journal = _journal(setup, self._journal_path)
-        server = Server(setup, journal=journal)
+        stopped, reload_asked = _signals()
+        self._messages = setup.messages
+        server = Server(setup, journal=_journal(setup, self._journal_path))
+        reloader = Reloader(
+            server,
+            setup,
+            asked=reload_asked,
+            prepare=lambda read: self._prepare(server, read),
+        )
+        for setting, trouble in self._log_troubles.items():
+            server.carried_out(setting, trouble)
         try:
             await server.start()
         except ListenError as error:
             log.error("%s", error)
             await server.stop()
             return EXIT_UNUSABLE
-        self._tasks.start("reload", self._reload_for_ever(server, setup))
+        self._tasks.start("reload", reloader.run())
         await stopped.wait()
         log.info("stopping")
         await self._tasks.cancel()
         await server.stop()
         return 0
 
-    async def _reload_for_ever(self, server: Server, setup: Setup) -> None:
-        watch, at_most = FileWatch(setup.paths), None
-        while True:
-            await wait_for_change(watch, self._reload_asked, at_most=at_most)
-            found = await self._reload(server, setup, watch)
-            at_most = RETRY_INTERVAL if found is None else None
-            setup = found or setup
-            watch.follow(setup.paths)
+    def _prepare(self, server: Server, setup: Setup) -> None:
+        """Tell what is news about the files, and log where they say."""
+        known, self._messages = frozenset(self._messages), setup.messages
+        _log_messages(
+            message
+            for message in setup.messages
+            if message.level > logging.INFO and message not in known
+        )
+        troubles = _set_up_log(setup, self._focus, debug=self._debug)
+        for setting in ("LOG FILE", "LOG WARNINGS"):
+            trouble = troubles.get(setting, "")
+            server.carried_out(setting, trouble)
+            if trouble:
+                log.error("%s", trouble)
 
-    async def _reload(self, server: Server, before: Setup, watch: FileWatch) -> Setup | None:
-        """Read the files again and go over to them; None: the old state was kept."""
-        try:
-            setup = await self._read(before, watch)
-        except ConfigFileError as error:
-            server.keep(str(error))
-            return None
-        if setup.doubtful:
-            server.keep(setup.doubt)
-            return None
-        if setup.example is not None:
-            return before  # another one would have another password
-        _log_messages(setup, above=logging.INFO)
-        for problem in _set_up_log(setup, self._focus, debug=self._debug):
-            log.error("%s", problem)
-        setup = replace(setup, node_id=before.node_id)
-        await server.reload(setup)
-        return setup
 
-    async def _read(self, before: Setup, watch: FileWatch) -> Setup:
-        """Read the files; once more if one of them was written meanwhile."""
-        for _ in range(READINGS_LIMIT):
-            # A thread, so that clients are served while a large file is read.
-            setup = await asyncio.to_thread(load_again, before.sources)
-            if not watch.changed():
-                break
-            await settle(watch)
-        return setup
+def _signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """Handle signals from now on: those that stop, and the one that reads the files again."""
+    stopped, reload_asked = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    loop.add_signal_handler(signal.SIGHUP, reload_asked.set)
+    if early_hang_up.came:
+        reload_asked.set()
+    return stopped, reload_asked
 
 
 def _journal(setup: Setup, path: Path) -> Journal | None:

@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from cccamd.net import Client, ConnectError, SocketAddress, Step, connect, resolve
+from cccamd.machine import SocketAddress
+from cccamd.net import Client, ConnectError, Step, connect, resolve
 from cccamd.why import Trial, is_seed
 from cccamd.wire.cccam import SEED_LENGTH, Caller, Identity, Target
 

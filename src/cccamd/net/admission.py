@@ -38,7 +38,8 @@ class Admission(Generic[K]):
     def __init__(self, limits: AdmissionLimits, *, admits: Callable[[str], bool]) -> None:
         self.refused = 0
         """How many were closed before the first byte."""
-        self._limits = limits
+        self.limits = limits
+        """May be replaced at any time: they hold for whoever comes then."""
         self._admits = admits
         self._silent: dict[K, None] = {}
         self._talking: dict[K, None] = {}
@@ -69,12 +70,17 @@ class Admission(Generic[K]):
     def _refusal(self, address: str) -> NoEntry | None:
         if not self._admits(address):
             return NoEntry.NETWORK
-        if self.connections - self.pending >= self._limits.connections:
+        if self.connections - self.pending >= self.limits.connections:
             return NoEntry.FULL
-        most = self._limits.per_address
+        most = self.limits.per_address
         if most is not None and self._per_address.get(address, 0) >= most:
             return NoEntry.ADDRESS_FULL
         return None
+
+    def unwelcome(self) -> tuple[K, ...]:
+        """The keys of connections whose address would not be let in any more."""
+        admitted = {address: self._admits(address) for address in self._per_address}
+        return tuple(key for key, address in self._addresses.items() if not admitted[address])
 
     def enter(self, key: K, address: str) -> K | None:
         """Take a connection in; return the key of one that must make room for it."""
@@ -108,6 +114,6 @@ class Admission(Generic[K]):
             del self._per_address[address]
 
     def _crowded_out(self) -> K | None:
-        if self.pending < self._limits.pending_logins:
+        if self.pending < self.limits.pending_logins:
             return None
         return next(iter(self._silent or self._talking))

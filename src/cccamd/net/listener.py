@@ -106,6 +106,13 @@ class Listener:
         for guest in self.admission.inside:
             guest.close(reason)
 
+    def dismiss_unwelcome(self, reason: CloseReason) -> int:
+        """End the connections that would not be let in any more; say how many."""
+        unwelcome = self.admission.unwelcome()
+        for guest in unwelcome:
+            guest.close(reason)
+        return len(unwelcome)
+
     def let_in(self, transport: asyncio.Transport) -> None:
         """Decide about one connection; whatever goes wrong, it does not stay half open."""
         try:

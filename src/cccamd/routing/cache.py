@@ -22,14 +22,15 @@ class Verification:
     """Looks at each CW, and remembers the last right one of each service."""
 
     def __init__(self, *, check_checksums: bool) -> None:
-        self._check_checksums = check_checksums
+        self.check_checksums = check_checksums
+        """May be changed at any time."""
         self._last: dict[Service, _Last] = {}
 
     def flaw(self, service: Service, fingerprint: Fingerprint, cw: ControlWords) -> Outcome | None:
         """What is wrong with an answer, if it shows."""
         if cw.is_zero:
             return Outcome.ZERO
-        if self._check_checksums and not cw.checksums_valid:
+        if self.check_checksums and not cw.checksums_valid:
             return Outcome.CHECKSUM
         last = self._last.get(service)
         if last and last.raw == cw.raw and not last.constant and last.fingerprint != fingerprint:
@@ -63,6 +64,16 @@ class CwCache:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def resize(self, *, limit: int, lifetime: float, now: float) -> None:
+        """Keep so many from now on, for so long; what is kept longer than that is forgotten."""
+        entries = self._entries
+        if lifetime < self._lifetime:
+            for fingerprint, (known, expires_at) in entries.items():
+                entries[fingerprint] = known, min(expires_at, now + lifetime)
+        self._limit, self._lifetime = limit, lifetime
+        while len(entries) > limit:
+            entries.popitem(last=False)
 
     def get(self, fingerprint: Fingerprint, now: float) -> Known | None:
         """The answer to an ECM, if it is still fresh."""

@@ -111,6 +111,11 @@ class HedgeBudget:
         self._share = share
         self._saved = min(1.0, share * SAVED_LIMIT)
 
+    def adopt(self, share: float) -> None:
+        """Save another share from now on; without one, what was saved is gone, too."""
+        self._share = share
+        self._saved = min(self._saved, share * SAVED_LIMIT)
+
     def save(self) -> None:
         """A request was asked for the first time."""
         self._saved = min(self._saved + self._share, SAVED_LIMIT)

@@ -120,6 +120,12 @@ class Router:
     def priorities(self, priorities: Priorities) -> None:
         self._chooser.priorities = priorities
 
+    def adopt(self, settings: RouterSettings) -> None:
+        """Go by other settings from now on; requests that wait keep their deadline."""
+        self._deadline = settings.deadline
+        self._verification.check_checksums = settings.check_checksums
+        self._budget.adopt(settings.hedge_share)
+
     def fingerprint_of(self, request: Request) -> Fingerprint:
         """The name of an ECM, the same for all requests that one answer serves."""
         return self._fingerprints.of(request)

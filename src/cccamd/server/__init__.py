@@ -1,18 +1,16 @@
 """The running program: sessions, upstream links, local cards, and the server around them."""
 
 from cccamd.server.logs import AccountFocus, set_up_logging
-from cccamd.server.reload import RETRY_INTERVAL, FileWatch, settle, wait_for_change
+from cccamd.server.reload import FileWatch, Reloader
 from cccamd.server.server import Server, raise_file_limit
 from cccamd.server.upstreams import target_of
 
 __all__ = [
-    "RETRY_INTERVAL",
     "AccountFocus",
     "FileWatch",
+    "Reloader",
     "Server",
     "raise_file_limit",
     "set_up_logging",
-    "settle",
     "target_of",
-    "wait_for_change",
 ]

@@ -14,6 +14,7 @@ from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, 
 from cccamd.server.snapshot import named_notes, named_report, take_history
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Companions, Config, InfoPort
+from cccamd.setup.toml import AllowedNetworks
 from cccamd.web import WebContext, WebServer, create_app
 from cccamd.why import Explanation, Question
 
@@ -52,15 +53,23 @@ class InfoPages:
         self._telnet: InfoListener | None = None
 
     async def apply(
-        self, config: Config, names: Companions, addresses: Sequence[str]
+        self,
+        config: Config,
+        names: Companions,
+        addresses: Sequence[str],
+        *,
+        allowed: AllowedNetworks,
     ) -> Mapping[str, str]:
         """Open the ports that are wanted now, close those that are not, leave others alone.
+
+        Where another login or other networks are allowed, all connections end with the port:
+        a live view that somebody has open must not outlast the right to look.
 
         Returns what the system had against each, by the setting; nothing when all is well.
         """
         self._config, self._names = config, names
-        web_door = _door(config.webinfo, addresses)
-        telnet_door = _door(config.telnetinfo, addresses)
+        web_door = _door(config.webinfo, addresses, allowed)
+        telnet_door = _door(config.telnetinfo, addresses, allowed)
         if web_door != self._web_door:
             await self._close_web()
             self._web_trouble = ""
@@ -161,5 +170,7 @@ class InfoPages:
         )
 
 
-def _door(info: InfoPort, addresses: Sequence[str]) -> tuple[object, ...] | None:
-    return (*addresses, info.port) if info.listens else None
+def _door(
+    info: InfoPort, addresses: Sequence[str], allowed: AllowedNetworks
+) -> tuple[object, ...] | None:
+    return (tuple(addresses), info, allowed) if info.listens else None

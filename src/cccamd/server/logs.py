@@ -4,8 +4,12 @@ One line per event, as text or as JSON. Records about a client have `account` an
 attributes, so that everything can be told of one account and not of the others.
 """
 
+import contextlib
+import errno
 import json
 import logging
+import os
+import stat
 import sys
 from collections.abc import Iterable
 from datetime import datetime
@@ -50,8 +54,8 @@ def set_up_logging(
     debug: bool,
     table: LogTable | None = None,
     focus: AccountFocus | None = None,
-) -> list[str]:
-    """Send log lines where the configuration wants them; return what could not be done.
+) -> dict[str, str]:
+    """Send log lines where the configuration wants them; return what could not be done, by key.
 
     To be called again after a reload: all files are opened anew.
     """
@@ -62,13 +66,17 @@ def set_up_logging(
     for logger in (root, logins):
         _remove_handlers(logger)
     handlers: list[tuple[logging.Logger, logging.Handler]] = [(root, _Stream(sys.stdout))]
-    problems = []
-    for logger, path in ((root, settings.log_file), (logins, settings.log_warnings)):
+    problems = {}
+    wanted = (
+        ("LOG FILE", root, settings.log_file),
+        ("LOG WARNINGS", logins, settings.log_warnings),
+    )
+    for key, logger, path in wanted:
         if path is not None:
             try:
-                handlers.append((logger, _File(path, encoding="utf-8")))
+                handlers.append((logger, _open_log(path)))
             except OSError as error:
-                problems.append(f"cannot write the log to {path}: {error.strerror}")
+                problems[key] = f"cannot write the log to {path}: {error.strerror}"
     formatter = JsonFormatter() if table.format == "json" else TextFormatter(FORMAT)
     for logger, handler in handlers:
         handler.setFormatter(formatter)
@@ -76,6 +84,18 @@ def set_up_logging(
         logger.addHandler(handler)
     focus.choose(table.debug_accounts)
     return problems
+
+
+def _open_log(path: str) -> logging.Handler:
+    """Open a log file; a pipe would make us wait for its reader.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISFIFO(os.stat(path).st_mode):
+            raise OSError(errno.EINVAL, "this is a pipe, not a file")
+    return _File(path, encoding="utf-8")
 
 
 def _remove_handlers(logger: logging.Logger) -> None:

@@ -1,9 +1,14 @@
-"""When to read the files again: on the signal HUP, or when one of them has changed."""
+"""Reads the files again on the signal HUP, or when one of them has changed."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from cccamd.server.server import Server
+from cccamd.setup.files import ConfigFileError
+from cccamd.setup.setup import Setup, load_again
 
 POLL_INTERVAL: Final = 5.0
 """Seconds; the files lie on flash memory of receivers, where notification is not everywhere."""
@@ -15,6 +20,8 @@ SETTLE_LIMIT: Final = 30.0
 RETRY_INTERVAL: Final = 60.0
 """Seconds after which files that were refused are read again although none has changed: what
 was in the way may have been the system's."""
+READINGS_LIMIT: Final = 3
+"""How often files are read at a time that somebody is writing."""
 
 Stamp = tuple[int, ...] | None
 
@@ -80,3 +87,61 @@ async def settle(watch: FileWatch) -> None:
         await asyncio.sleep(SETTLE_INTERVAL)
         if not watch.changed():
             return
+
+
+class Reloader:
+    """Brings a running server from one setup to the next."""
+
+    def __init__(
+        self,
+        server: Server,
+        setup: Setup,
+        *,
+        asked: asyncio.Event,
+        prepare: Callable[[Setup], None],
+    ) -> None:
+        """`setup` is the one in use; `prepare` is called before the server takes another.
+
+        `asked` is set when the files are to be read although none has changed.
+        """
+        self._asked = asked
+        self._server = server
+        self._setup = setup
+        self._prepare = prepare
+        self._watch = FileWatch(setup.paths)
+
+    async def run(self) -> None:
+        """Reload whenever there is a reason, until cancelled."""
+        taken = True
+        while True:
+            at_most = None if taken else RETRY_INTERVAL
+            await wait_for_change(self._watch, self._asked, at_most=at_most)
+            taken = await self.reload()
+
+    async def reload(self) -> bool:
+        """Read the files again and go over to them; False: the old state was kept."""
+        try:
+            setup = await self._read()
+        except ConfigFileError as error:
+            self._server.keep(str(error))
+            return False
+        if setup.doubtful:
+            self._server.keep(setup.doubt)
+            return False
+        if setup.example is not None:
+            return True  # another one would have another password
+        self._prepare(setup)
+        self._setup = replace(setup, node_id=self._setup.node_id)
+        await self._server.reload(self._setup)
+        self._watch.follow(setup.paths)
+        return True
+
+    async def _read(self) -> Setup:
+        """Read the files; once more if one of them was written meanwhile."""
+        for _ in range(READINGS_LIMIT):
+            # A thread, so that clients are served while a large file is read.
+            setup = await asyncio.to_thread(load_again, self._setup.sources)
+            if not self._watch.changed():
+                break
+            await settle(self._watch)
+        return setup

@@ -81,9 +81,10 @@ class Server:
         self._journal = journal
         self._watchers = Watchers(observers=self._observers, journal=journal)
         self._watching = False
+        self._cache = CwCache(limit=setup.toml.cache.entries, lifetime=setup.toml.cache.seconds)
         self._exchange = Exchange(
             self._router,
-            CwCache(limit=setup.toml.cache.entries, lifetime=setup.toml.cache.seconds),
+            self._cache,
             observers=self._observers,
             on_loop=_report_loop,
             on_failure=self._failures.report,
@@ -188,7 +189,11 @@ class Server:
             log.info("reload: %s", change)
         self._setup = setup
         self._router.priorities = _priorities(setup)
+        self._router.adopt(_router_settings(setup.toml))
+        table = setup.toml.cache
+        self._cache.resize(limit=table.entries, lifetime=table.seconds, now=self._loop.time())
         self._update_context()
+        self._close_to_strangers()
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(setup.upstreams)
         await self._apply_pages()
@@ -230,13 +235,12 @@ class Server:
 
     def _make_context(self) -> SessionContext:
         setup = self._setup
-        networks = setup.toml.network.allowed
         return SessionContext(
             accounts=setup.accounts,
             faulty_accounts=faulty_accounts(setup.config),
             table=self._table,
             exchange=self._exchange,
-            admission=Admission(_admission_limits(setup.toml), admits=networks.admits),
+            admission=Admission(_admission_limits(setup.toml), admits=self._admits),
             records=self._make_records(),
             clones=self._clones,
             emm_gate=EmmGate(global_emms=setup.config.settings.global_emm),
@@ -245,6 +249,15 @@ class Server:
             minimum_client_version=_minimum_version(setup.config),
             on_failure=self._failures.report,
         )
+
+    def _admits(self, address: str) -> bool:
+        """Whether an address may connect, by the setup that is in use now."""
+        return self._setup.toml.network.allowed.admits(address)
+
+    def _close_to_strangers(self) -> None:
+        ended = self._listener.dismiss_unwelcome(CloseReason.NETWORK_CHANGED)
+        if ended:
+            log.info("reload: %d connections ended: their network is not allowed any more", ended)
 
     def _make_records(self) -> RecordContext:
         return RecordContext(
@@ -260,6 +273,7 @@ class Server:
         context, setup = self._context, self._setup
         context.accounts = setup.accounts
         context.limits = setup.toml.limits
+        context.admission.limits = _admission_limits(setup.toml)
         context.minimum_client_version = _minimum_version(setup.config)
         context.emm_gate.global_emms = setup.config.settings.global_emm
         context.faulty_accounts = faulty_accounts(setup.config)
@@ -311,7 +325,7 @@ class Server:
             explain=self.explain,
             watchers=self._watchers,
             incidents=self.incidents,
-            admits=self._setup.toml.network.allowed.admits,
+            admits=self._admits,
             program=PROGRAM,
             on_failure=self._failures.report,
         )
@@ -320,7 +334,12 @@ class Server:
     async def _apply_pages(self) -> None:
         setup = self._setup
         self._watch()
-        troubles = await self._pages.apply(setup.config, setup.companions, setup.toml.server.bind)
+        troubles = await self._pages.apply(
+            setup.config,
+            setup.companions,
+            setup.toml.server.bind,
+            allowed=setup.toml.network.allowed,
+        )
         for setting, trouble in troubles.items():
             self._book.carried_out(setting, trouble)
 

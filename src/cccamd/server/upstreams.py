@@ -48,7 +48,7 @@ TOLD_AGAIN_AFTER = 600.0
 """Seconds after which it is told again that a link still fails in the same way."""
 MISSED_FOR = 60.0
 """Seconds for which a link that was lost is missed by those who were asking it."""
-HURRY_EVERY = 1.0
+HURRY_EVERY = 0.2
 """Seconds between two times that all links are told to hurry."""
 
 

@@ -20,6 +20,7 @@ class Effect(Enum):
     AT_ONCE = "as soon as the files are read"
     NEXT_TIME = "for connections and logins from then on"
     RESTART = "after a restart"
+    NOTHING = "for nothing: EMMs are taken however far they come"
 
 
 _AT_ONCE: Final = (
@@ -40,7 +41,6 @@ _AT_ONCE: Final = (
     "ALLOW EMM",
     "DISABLE EMM",
     "GLOBAL EMM",
-    "EXTRA EMM LEVEL",
     "DEBUG",
     "SHOW TIMING",
     "LOG WARNINGS",
@@ -75,6 +75,7 @@ EFFECTS: Final[Mapping[str, Effect]] = {
     **dict.fromkeys(_AT_ONCE, Effect.AT_ONCE),
     **dict.fromkeys(_NEXT_TIME, Effect.NEXT_TIME),
     **dict.fromkeys(_RESTART, Effect.RESTART),
+    "EXTRA EMM LEVEL": Effect.NOTHING,
 }
 """F-, C- and N-lines and the `[[tables]]` are no settings: they all count at once."""
 

@@ -76,6 +76,7 @@ class CloseReason(Enum):
     CONFIG_CHANGED = (
         "its F-line was removed, or its password, host, version or number of logins changed"
     )
+    NETWORK_CHANGED = "its network was taken out of [network] allow in cccamd.toml"
     SHUTDOWN = "cccamd is stopping"
     UNKNOWN_USER = "no F-line has this user name"
     ACCOUNT_IN_ERROR = "the F-line of this user is in error, so there is no such account"

@@ -1,0 +1,480 @@
+"""Each setting of both files counts when `setup.effects` says: at once, or it says it waits."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from laboratory import HOST, connect, free_port
+from pydantic import BaseModel
+
+from cccamd.facts import ConfigProblemKind
+from cccamd.ids import Caid, Ident, Sid
+from cccamd.net import Client
+from cccamd.server import AccountFocus, Reloader, Server, logs, set_up_logging
+from cccamd.setup.cccamcfg.directives import DIRECTIVES, Implemented
+from cccamd.setup.effects import EFFECTS, Effect, settings_of
+from cccamd.setup.setup import Setup, load_setup
+from cccamd.setup.toml import TomlConfig, networks
+from cccamd.wire.cccam import ClientProtocol, Target
+
+WEB, TELNET = free_port(), free_port()
+PAGES = f"WEBINFO LISTEN PORT : {WEB}\n"
+TELNET_INFO = f"TELNETINFO LISTEN PORT : {TELNET}\n"
+UPSTREAM = "C: 127.0.0.1 1 me pass\n"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A setting, two values of it as they are written, and where a server shows them."""
+
+    before: str
+    after: str
+    see: Callable[[Server], object]
+    first: object
+    then: object
+
+
+def setting(name: str) -> Callable[[Server], object]:
+    return lambda server: settings_of(server._setup)[name]
+
+
+def account(server: Server) -> object:
+    return server._context.accounts[b"anna"]
+
+
+def upstream(server: Server) -> object:
+    ((_, source),) = server._upstreams.sources()
+    return source.upstream
+
+
+def own_port(server: Server) -> object:
+    return server._setup.config.server_listen_port in server.ports
+
+
+def pages(server: Server) -> object:
+    return server._pages._web is not None
+
+
+def telnet(server: Server) -> object:
+    return server._pages._telnet is not None
+
+
+def log_paths(name: str) -> Callable[[Server], object]:
+    logger = logging.getLogger(name)
+    return lambda _: [
+        Path(handler.baseFilename).name
+        for handler in logger.handlers
+        if isinstance(handler, logging.FileHandler)
+    ]
+
+
+def formatter(_: Server) -> object:
+    return type(logging.getLogger("cccamd").handlers[0].formatter).__name__
+
+
+FIRST_PORT, SECOND_PORT = free_port(), free_port()
+ROWS: dict[str, Row] = {
+    "SERVER LISTEN PORT": Row(
+        f"SERVER LISTEN PORT : {FIRST_PORT}",
+        f"SERVER LISTEN PORT : {SECOND_PORT}",
+        lambda server: set(server.ports),
+        {FIRST_PORT},
+        {SECOND_PORT},
+    ),
+    "GLOBAL LISTEN PORT": Row(
+        f"GLOBAL LISTEN PORT : {FIRST_PORT}",
+        f"GLOBAL LISTEN PORT : {SECOND_PORT}",
+        lambda server: set(server.ports),
+        {FIRST_PORT},
+        {SECOND_PORT},
+    ),
+    "MINIMUM CLIENT VERSION": Row(
+        "MINIMUM CLIENT VERSION : 2.0.11",
+        "MINIMUM CLIENT VERSION : 2.2.1",
+        lambda server: tuple(server._context.minimum_client_version or ()),
+        (2, 0, 11),
+        (2, 2, 1),
+    ),
+    "GLOBAL LIMITS": Row(
+        "",
+        "GLOBAL LIMITS : { 0500:000000:1 }",
+        lambda server: len(account(server).global_limits),  # type: ignore[attr-defined]
+        0,
+        1,
+    ),
+    "MINIMUM DOWNHOPS": Row(
+        UPSTREAM,
+        UPSTREAM + "MINIMUM DOWNHOPS : 1",
+        lambda server: upstream(server).policy.minimum_downhops,  # type: ignore[attr-defined]
+        0,
+        1,
+    ),
+    "IGNORE NODE": Row(
+        UPSTREAM,
+        UPSTREAM + "IGNORE NODE : 380ceca0f39150d3",
+        lambda server: len(upstream(server).policy.ignore_nodes),  # type: ignore[attr-defined]
+        0,
+        1,
+    ),
+    "ALLOW TELNETINFO": Row("", "ALLOW TELNETINFO : no", telnet, True, False),
+    "TELNETINFO LISTEN PORT": Row(
+        "",
+        f"TELNETINFO LISTEN PORT : {SECOND_PORT}",
+        lambda server: server._pages._telnet.ports[0],  # type: ignore[union-attr]
+        TELNET,
+        SECOND_PORT,
+    ),
+    "TELNETINFO USERNAME": Row(
+        "",
+        "TELNETINFO USERNAME : me\nTELNETINFO PASSWORD : x",
+        lambda server: server._pages._dialogue(HOST)._login.username,
+        None,
+        "me",
+    ),
+    "TELNETINFO PASSWORD": Row(
+        "TELNETINFO USERNAME : me\nTELNETINFO PASSWORD : x",
+        "TELNETINFO USERNAME : me\nTELNETINFO PASSWORD : y",
+        lambda server: server._pages._dialogue(HOST)._login.password,
+        "x",
+        "y",
+    ),
+    "ALLOW WEBINFO": Row("", "ALLOW WEBINFO : no", pages, True, False),
+    "WEBINFO LISTEN PORT": Row(
+        "",
+        f"WEBINFO LISTEN PORT : {SECOND_PORT}",
+        lambda server: server._pages._config.webinfo.port,
+        WEB,
+        SECOND_PORT,
+    ),
+    "WEBINFO USERNAME": Row(
+        "",
+        "WEBINFO USERNAME : me\nWEBINFO PASSWORD : x",
+        lambda server: server._pages._config.webinfo.username,
+        None,
+        "me",
+    ),
+    "WEBINFO PASSWORD": Row(
+        "WEBINFO USERNAME : me\nWEBINFO PASSWORD : x",
+        "WEBINFO USERNAME : me\nWEBINFO PASSWORD : y",
+        lambda server: server._pages._config.webinfo.password,
+        "x",
+        "y",
+    ),
+    "SHOW EXTENEDED CLIENT INFO": Row(
+        "",
+        "SHOW EXTENEDED CLIENT INFO : no",
+        lambda server: server._pages._look().extended,
+        True,
+        False,
+    ),
+    "ALLOW EMM": Row(
+        "",
+        "ALLOW EMM : no",
+        lambda server: account(server).emm_allowed,  # type: ignore[attr-defined]
+        True,
+        False,
+    ),
+    "DISABLE EMM": Row(
+        "",
+        "DISABLE EMM : yes",
+        lambda server: account(server).emm_allowed,  # type: ignore[attr-defined]
+        True,
+        False,
+    ),
+    "GLOBAL EMM": Row(
+        "GLOBAL EMM : 2",
+        "GLOBAL EMM : 0",
+        lambda server: server._context.emm_gate.global_emms,
+        2,
+        0,
+    ),
+    "EXTRA EMM LEVEL": Row("", "EXTRA EMM LEVEL : yes", setting("EXTRA EMM LEVEL"), False, True),
+    "DEBUG": Row(
+        "",
+        "DEBUG : yes",
+        lambda _: logging.getLogger("cccamd").level,
+        logging.INFO,
+        logging.DEBUG,
+    ),
+    "SHOW TIMING": Row(
+        "", "SHOW TIMING : yes", lambda server: server._context.records.show_timing(), False, True
+    ),
+    "LOG WARNINGS": Row("", "LOG WARNINGS : @w.log", log_paths("cccamd.login"), [], ["w.log"]),
+    "LOG FILE": Row("LOG FILE : @a", "LOG FILE : @b", log_paths("cccamd"), ["a"], ["b"]),
+    "CAID PRIO FILE": Row(
+        "CAID PRIO FILE : @none",
+        "CAID PRIO FILE : @prio",
+        lambda server: (
+            len(server._setup.companions.prio.ignored) + (server._router.priorities is None)
+        ),
+        0,
+        1,
+    ),
+    "PROVIDERINFO FILE": Row(
+        "PROVIDERINFO FILE : @none",
+        "PROVIDERINFO FILE : @providers",
+        lambda server: server._pages._names.providers.name(Caid(0x500), Ident(0x42400)),
+        None,
+        "Somebody",
+    ),
+    "CHANNELINFO FILE": Row(
+        "CHANNELINFO FILE : @none",
+        "CHANNELINFO FILE : @channels",
+        lambda server: server._pages._names.channels.name(Caid(0x500), Ident(0x42400), Sid(0x1D80)),
+        None,
+        "Arte",
+    ),
+    "[network] allow": Row(
+        "",
+        '[network]\nallow = ["203.0.113.0/24"]',
+        lambda server: (
+            server._context.admission._admits("203.0.113.9"),
+            server._pages._sources.admits("203.0.113.9"),
+        ),
+        (False, False),
+        (True, True),
+    ),
+    "[limits] login_timeout": Row(
+        "[limits]\nlogin_timeout = 20",
+        "[limits]\nlogin_timeout = 5",
+        lambda server: round(server._make_protocol(0.0).next_deadline() or 0),
+        20,
+        5,
+    ),
+    "[limits] max_clients": Row(
+        "[limits]\nmax_clients = 7",
+        "[limits]\nmax_clients = 8",
+        lambda server: server._context.admission.limits.connections,
+        7,
+        8,
+    ),
+    "[limits] max_connections_per_address": Row(
+        "",
+        "[limits]\nmax_connections_per_address = 1",
+        lambda server: server._context.admission.limits.per_address,
+        None,
+        1,
+    ),
+    "[limits] max_pending_logins": Row(
+        "[limits]\nmax_pending_logins = 7",
+        "[limits]\nmax_pending_logins = 8",
+        lambda server: server._context.admission.limits.pending_logins,
+        7,
+        8,
+    ),
+    "[limits] ecm_deadline": Row(
+        "", "[limits]\necm_deadline = 3", lambda server: server._router._deadline, 4.5, 3.0
+    ),
+    "[limits] answer_timeout": Row(
+        UPSTREAM + "[limits]\nanswer_timeout = 20",
+        UPSTREAM + "[limits]\nanswer_timeout = 9",
+        lambda server: upstream(server).limits.answer_timeout,  # type: ignore[attr-defined]
+        20.0,
+        9.0,
+    ),
+    "[limits] queue_limit": Row(
+        "[limits]\nqueue_limit = 7",
+        "[limits]\nqueue_limit = 8",
+        lambda server: server._context.limits.queue_limit,
+        7,
+        8,
+    ),
+    "[limits] upstream_cards_limit": Row(
+        UPSTREAM,
+        UPSTREAM + "[limits]\nupstream_cards_limit = 3",
+        lambda server: upstream(server).policy.cards_limit,  # type: ignore[attr-defined]
+        5000,
+        3,
+    ),
+    "[server] cccversion": Row(
+        "",
+        '[server]\ncccversion = "2.0.11"',
+        lambda server: str(server._version_for(b"anna")),
+        "2.3.0",
+        "2.0.11",
+    ),
+    "[server] bind": Row(
+        '[server]\nbind = ["127.0.0.1"]',
+        '[server]\nbind = ["127.0.0.2"]',
+        lambda server: server._listener._servers[0].sockets[0].getsockname()[0],
+        "127.0.0.1",
+        "127.0.0.2",
+    ),
+    "[cache] seconds": Row(
+        "", "[cache]\nseconds = 3", lambda server: server._cache._lifetime, 15.0, 3.0
+    ),
+    "[cache] entries": Row(
+        "", "[cache]\nentries = 3", lambda server: server._cache._limit, 2000, 3
+    ),
+    "[cache] check_cw_checksums": Row(
+        "",
+        "[cache]\ncheck_cw_checksums = false",
+        lambda server: server._router._verification.check_checksums,
+        True,
+        False,
+    ),
+    "[routing] hedge": Row(
+        "",
+        "[routing]\nhedge = false",
+        lambda server: server._router._budget._share > 0,
+        True,
+        False,
+    ),
+    "[log] format": Row("", '[log]\nformat = "json"', formatter, "TextFormatter", "JsonFormatter"),
+    "[log] debug_accounts": Row(
+        "",
+        '[log]\ndebug_accounts = ["anna"]',
+        lambda _: logging.getLogger("cccamd").level,
+        logging.INFO,
+        logging.DEBUG,
+    ),
+    "[journal] enabled": Row(
+        "[journal]\nenabled = true",
+        "[journal]\nenabled = false",
+        setting("[journal] enabled"),
+        True,
+        False,
+    ),
+    "[journal] days": Row("", "[journal]\ndays = 7", setting("[journal] days"), 90, 7),
+    "[journal] megabytes": Row(
+        "", "[journal]\nmegabytes = 7", setting("[journal] megabytes"), 64, 7
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    root = logging.getLogger("cccamd")
+    before = root.level, root.propagate
+    yield
+    for logger in (root, logging.getLogger("cccamd.login")):
+        logs._remove_handlers(logger)
+    root.setLevel(before[0])
+    root.propagate = before[1]
+
+
+def write(folder: Path, text: str, *, pages: bool = False) -> None:
+    """Write both files; what begins with a table is of cccamd.toml."""
+    cfg, bracket, toml = text.replace("@", f"{folder}/").partition("[")
+    if "LISTEN PORT" not in cfg.replace("INFO LISTEN PORT", ""):
+        cfg += f"\nSERVER LISTEN PORT : {FIRST_PORT}\n"
+    if "WEBINFO LISTEN PORT" not in cfg:
+        cfg += f"\n{PAGES if pages else 'ALLOW WEBINFO : no'}\n"
+    if "TELNETINFO LISTEN PORT" not in cfg:
+        cfg += f"\n{TELNET_INFO}\n"
+    (folder / "CCcam.cfg").write_text(f"F: anna secret\n{cfg}\n")
+    (folder / "cccamd.toml").write_text(bracket + toml)
+
+
+@dataclass
+class Running:
+    server: Server
+    reloader: Reloader
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[Running]:
+    """A server and its reloads, as `cccamd serve` has them."""
+    focus = AccountFocus()
+
+    def prepare(setup: Setup) -> None:
+        set_up_logging(setup.config.settings, debug=False, table=setup.toml.log, focus=focus)
+
+    setup = load_setup(folder / "CCcam.cfg", None)
+    prepare(setup)
+    server = Server(setup)
+    await server.start()
+    try:
+        yield Running(server, Reloader(server, setup, asked=asyncio.Event(), prepare=prepare))
+    finally:
+        await server.stop()
+
+
+def declared() -> set[str]:
+    """All settings that the readers of both files know."""
+    keys = {one.name for one in DIRECTIVES if isinstance(one, Implemented)}
+    for name, table in tables():
+        keys |= {f"[{name}] {key}" for key in type(table).model_fields}
+    return keys
+
+
+def tables() -> Iterator[tuple[str, BaseModel]]:
+    toml = TomlConfig()
+    for name in TomlConfig.__slots__:
+        value = getattr(toml, name)
+        if isinstance(value, BaseModel):
+            yield name, value
+
+
+def test_every_setting_has_an_effect_and_a_row_here() -> None:
+    assert set(EFFECTS) == declared()
+    assert set(ROWS) == declared()
+    assert set(settings_of(Setup(config=load_setup(None, None).config))) == declared() - {
+        "GLOBAL LISTEN PORT"  # another name for the same value
+    }
+
+
+@pytest.mark.parametrize("name", ROWS)
+async def test_a_changed_setting_counts_or_waits(tmp_path: Path, name: str) -> None:
+    (tmp_path / "prio").write_text("I: 0500\n")
+    (tmp_path / "providers").write_text('05042400 "Somebody"\n')
+    (tmp_path / "channels").write_text('0500:042400:1D80 "Arte"\n')
+    row = ROWS[name]
+    pages = "WEBINFO" in name
+    write(tmp_path, row.before, pages=pages)
+    async with running(tmp_path) as run:
+        assert row.see(run.server) == row.first
+        write(tmp_path, row.after, pages=pages)
+        assert await run.reloader.reload()
+        state = run.server.snapshot().config
+        waits = [one.text for one in state.problems if one.kind is ConfigProblemKind.WAITS]
+        assert state.taken
+        assert row.see(run.server) == row.then
+        if EFFECTS[name] is Effect.RESTART:
+            assert any(text.startswith(name) for text in waits)
+        else:
+            assert not waits
+        changed = name.replace("GLOBAL LISTEN", "SERVER LISTEN")
+        assert any(changed in change for change in state.changes)
+
+
+async def test_a_network_that_is_taken_out_ends_its_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(networks, "LOCAL_NETWORKS", ())
+    write(tmp_path, '[network]\nallow = ["127.0.0.0/8"]', pages=True)
+    async with running(tmp_path) as run:
+        client = await log_in()
+        reader, live = await asyncio.open_connection(HOST, WEB)
+        live.write(b"GET /live/events HTTP/1.1\r\nHost: t\r\n\r\n")
+        assert b"200" in await reader.readline()
+        telnet_reader, telnet = await asyncio.open_connection(HOST, TELNET)
+        silent_reader, silent = await asyncio.open_connection(HOST, FIRST_PORT)
+        write(tmp_path, '[network]\nallow = ["203.0.113.9"]', pages=True)
+        assert await run.reloader.reload()
+        async with asyncio.timeout(5):
+            for one in (reader, telnet_reader, silent_reader):
+                await ended(one)
+            while run.server.snapshot().clients:
+                await asyncio.sleep(0.01)
+        await client.close()
+        for writer in (live, telnet, silent):
+            writer.close()
+        again, writer = await asyncio.open_connection(HOST, WEB)
+        writer.write(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+        assert b"403" in await again.readline()
+        writer.close()
+
+
+async def ended(reader: asyncio.StreamReader) -> None:
+    with suppress(ConnectionResetError):
+        await reader.read()
+
+
+async def log_in() -> Client[ClientProtocol]:
+    target = Target(host=HOST, port=FIRST_PORT, user=b"anna", password=b"secret")
+    return await connect(target)
