@@ -254,6 +254,7 @@ def a_margin(account: str = "living", **changes: object) -> ChannelMargin:
 def a_freeze(account: str = "living", **changes: object) -> Freeze:
     """A picture that stood still for a while, with any field changed."""
     fields: dict[str, object] = {
+        "number": 7,
         "at": NOW,
         "account": account,
         "seconds": 2.0,

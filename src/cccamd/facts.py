@@ -222,6 +222,32 @@ class EcmResult(Enum):
     NOK2 = "NOK2"
 
 
+class Verdict(Enum):
+    """Whose fault it was that a picture stood still; the value is for people."""
+
+    SOURCE_LATE = "a source answered late"
+    SOURCE_SILENT = "a source did not answer"
+    SOURCE_AWAY = "a source was not there"
+    SOURCE_REFUSED = "a source refused for now"
+    NOT_DECODED = "nobody could decode it"
+    NO_CARD = "there was no card for it"
+    WRONG_CW = "the CW was wrong or repeated"
+    NETWORK = "the way to the receiver"
+    RECEIVER = "the receiver asked late, or not again"
+    STREAM = "the broadcast changed its period"
+    OURSELVES = "this server was slow itself"
+    NOT_ALLOWED = "the account may not watch now"
+    UNKNOWN = "cannot be told"
+
+
+class ReceiverTrouble(Enum):
+    """What a receiver does that looks as if its picture stood still; the value is for people."""
+
+    STOPPED = "asks no more"
+    REPEATS = "asks for the same ECM again and again"
+    ONE_PARITY = "asks for every other key only"
+
+
 class Cause(Enum):
     """What an incident is about; the value is for people."""
 
@@ -239,6 +265,8 @@ class Cause(Enum):
     CARD_CIRCLE = "card circle"
     CONFIG_REFUSED = "configuration refused"
     LINES_LEFT_OUT = "lines left out"
+    NOT_DONE = "settings not carried out"
+    RESTART_NEEDED = "restart needed"
     CLOCK_OFF = "clock off"
     DISK_FULL = "disk full"
     FEW_FILES = "few files"
@@ -636,36 +664,81 @@ class ChannelMargin(ServiceId):
     period: float | None
     """Seconds between two changes of the key; null: not known yet."""
     margin: float | None
-    """Seconds left when the last CW came; negative: the picture froze."""
+    """Seconds left when the last CW came. While a CW is missing: until its key is needed, and
+    below zero since when the picture stands still."""
     margins: tuple[Margin, ...] = ()
-    """The last ones, the oldest first."""
+    """The last ones, the oldest first; while the picture stands still the last is that of now."""
+    frozen: int = 0
+    """The number of the freeze that goes on; 0: the picture runs, as far as is known."""
+    quiet_at: float | None = None
+    """Since when the receiver asks no more, when that is longer than it should be; null: it
+    asks."""
     forecast: str = ""
     """Says so when the trend goes to zero; else empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freeze(ServiceId):
-    """A picture that stood still, and what happened around it."""
+    """A picture that stood still, whose fault it was, and what happened around it."""
 
+    number: int = 0
+    """Names it, also after a restart when there is a journal."""
     at: float
-    """When the key was needed."""
+    """When the key was needed; of a channel that was dark from the start, when it was asked for."""
     account: str
     seconds: float
     """How long, as far as is known."""
     over: bool
-    """It is not frozen any more."""
+    """It is not frozen any more. As long as this is false it is trouble, however old it is."""
+    from_start: bool = False
+    """There never was a picture: dark since the channel was turned to."""
     source: str
+    """Who was asked last for this account, or answered late; empty: nobody was asked."""
+    verdict: Verdict = Verdict.UNKNOWN
+    """Whose fault it was, as far as is known yet."""
     cause: str
+    """The verdict with its numbers, as a sentence."""
+    evidence: tuple[str, ...] = ()
+    """What the verdict rests on, one line each."""
+    change: str = ""
+    """What to do about it."""
     around: tuple[str, ...] = ()
+    """What else happened, one line each, with times counted from `at`."""
+
+
+def is_trouble(freeze: Freeze, at: float, *, lately: float = 0.0) -> bool:
+    """Whether somebody should look at a freeze at a moment: as long as it goes on, whatever its
+    age, and for so many seconds after it ended."""
+    return not freeze.over or freeze.at + freeze.seconds >= at - lately
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverFinding(ServiceId):
+    """A receiver that behaves as if its picture stood still, though it was refused nothing now."""
+
+    account: str
+    trouble: ReceiverTrouble
+    at: float
+    """Since when."""
+    verdict: Verdict
+    """The likely cause."""
+    cause: str
+    """The likely cause as a sentence."""
+    evidence: tuple[str, ...] = ()
+    """What was seen, one line each."""
+    change: str = ""
+    """What to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreezeReport(Fact):
-    """Margins of watched channels, and freezes."""
+    """Margins of watched channels, freezes, and receivers that behave as if there were one."""
 
     channels: tuple[ChannelMargin, ...] = ()
     freezes: tuple[Freeze, ...] = ()
-    """The newest first."""
+    """Those that go on first, then those that are over; of each the newest first."""
+    receivers: tuple[ReceiverFinding, ...] = ()
+    """Receivers in trouble now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

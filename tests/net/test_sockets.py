@@ -285,13 +285,14 @@ async def test_the_kernel_tells_the_round_trip() -> None:
     async with joined() as (side, peer):
         peer.send(b"one\n")
         await until(lambda: bool(side.lines))
-        told = side.connection.round_trip()
+        told = side.connection.way()
         assert told is not None
-        assert 0 < told[0] < 1.0
-        assert 0 < told[1] < 1.0
+        assert 0 < told.round_trip < 1.0
+        assert 0 < told.jitter < 1.0
+        assert (told.sent_again, told.unheard) == (0, 0.0)
         peer.close()
         await until(lambda: side.connection._transport is None)
-        assert side.connection.round_trip() is None
+        assert side.connection.way() is None
 
 
 async def test_the_socket_sends_at_once_and_notices_dead_machines() -> None:

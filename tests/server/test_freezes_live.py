@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from laboratory import HOST, ask, cards_of, expected_cw, running
 
-from cccamd.watch import Freezes, Happening, watches
+from cccamd.watch import Freezes, Happening, Judges, watches
 from cccamd.watch.journal import Kind, Scribe
+from cccamd.why import judge_freeze, judge_receiver
 
 PERIOD = 0.25
 
@@ -18,7 +19,7 @@ def ecm(turn: int) -> bytes:
 
 async def test_a_source_that_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watches, "SHORTEST", 0.05)
-    freezes, scribe = Freezes(), Scribe()
+    freezes, scribe = Freezes(Judges(freeze=judge_freeze, receiver=judge_receiver)), Scribe()
     written = []
 
     def observe(happening: Happening) -> None:
@@ -50,6 +51,10 @@ async def test_a_source_that_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
     assert freeze.source == f"{HOST}:{far.port}"
     assert "after its ECM was asked for" in freeze.cause
     assert any(f"{HOST}:{far.port} gave the CW after 0.4" in line for line in freeze.around)
-    assert [entry.account for entry in written if entry.kind is Kind.FREEZE] == ["anna"]
+    told = [entry for entry in written if entry.kind is Kind.FREEZE]
+    assert [(entry.account, entry.until is None) for entry in told] == [
+        ("anna", True),
+        ("anna", False),
+    ]
     visits = [entry for entry in written if entry.kind is Kind.VISIT]
     assert visits[-1].asked == visits[-1].answered == 6

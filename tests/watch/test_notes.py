@@ -1,5 +1,7 @@
 """What happened lately: sentences, each thing once."""
 
+from dataclasses import replace
+
 from cccamd.facts import EcmResult, Note, Revision, Tone
 from cccamd.ids import NO_NODE_ID, Caid, Ident, Sid
 from cccamd.watch import (
@@ -16,6 +18,7 @@ from cccamd.watch import (
     SourceUp,
 )
 from cccamd.watch.notes import NOTES_LIMIT
+from fact_factory import a_freeze
 
 NOW = 1_800_000_000.0
 
@@ -90,8 +93,9 @@ def test_a_picture_that_freezes_is_told_from_its_sign_to_its_end() -> None:
     notes, began = Notes(), NOW + 20
     ids = {"account": "anna", "caid": Caid(0x0B00), "ident": Ident(0), "sid": Sid(7)}
     notes.observe(FreezeForeseen(at=NOW, margin=1.0, seconds=20.2, **ids))  # type: ignore[arg-type]
-    notes.observe(FreezeBegan(at=began, source="attic", cause="no CW", **ids))  # type: ignore[arg-type]
-    ended = FreezeEnded(at=NOW + 23, began_at=began, source="attic", cause="no CW", **ids)  # type: ignore[arg-type]
+    freeze = a_freeze("anna", at=began, over=False, cause="no CW", sid=Sid(7))
+    notes.observe(FreezeBegan(at=began, freeze=freeze))
+    ended = FreezeEnded(at=NOW + 23, freeze=replace(freeze, seconds=3.0, over=True))
     notes.observe(ended)
     assert sentences(notes) == [
         "anna may freeze in about 20 s on 7",

@@ -1,5 +1,7 @@
 """What is worth an entry."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,11 +12,13 @@ from cccamd.watch import (
     ClientLoggedIn,
     ClientLoggedOut,
     EcmFinished,
+    FreezeBegan,
     FreezeEnded,
     LoginFailed,
     RoundTripMeasured,
 )
 from cccamd.watch.journal import Entry, Kind, Scribe
+from fact_factory import a_freeze
 
 NOW = 1_800_000_000.0
 
@@ -144,17 +148,10 @@ def test_cable_or_radio_is_guessed_from_jitter(
 
 
 def test_a_freeze_is_an_entry() -> None:
-    freeze = FreezeEnded(
-        at=NOW + 3,
-        account="anna",
-        caid=Caid(0x0B00),
-        ident=Ident(0),
-        sid=Sid(1),
-        began_at=NOW,
-        source="a:12000",
-        cause="no card gave the CW in time",
-    )
-    (told,) = Scribe().observe(freeze)
+    freeze = a_freeze("anna", at=NOW, seconds=3.0)
+    (began,) = Scribe().observe(FreezeBegan(at=NOW, freeze=replace(freeze, over=False)))
+    assert (began.kind, began.at, began.until) == (Kind.FREEZE, NOW, None)
+    (told,) = Scribe().observe(FreezeEnded(at=NOW + 3, freeze=freeze))
     assert (told.kind, told.at, told.until) == (Kind.FREEZE, NOW, NOW + 3)
 
 

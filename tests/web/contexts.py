@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cccamd.facts import EcmResult, FreezeReport, Incident, Note, Snapshot
+from cccamd.facts import EcmResult, Freeze, FreezeReport, Incident, Note, Snapshot
 from cccamd.ids import Caid, Ident
 from cccamd.server.snapshot import take_history
 from cccamd.setup.cccamcfg import ChannelNames, InfoPort
@@ -55,6 +55,11 @@ def a_context(
     admits: Callable[[str], bool] = lambda address: True,
 ) -> WebContext:
     """A context with anything given by name, and the rest plain."""
+
+    async def find_freeze(number: int) -> Freeze | None:
+        known = freezes.freezes if freezes else ()
+        return next((freeze for freeze in known if freeze.number == number), None)
+
     return WebContext(
         snapshot=snapshot,
         history=lambda span: take_history(history or History(), span, NAMES),
@@ -62,6 +67,7 @@ def a_context(
         explain=explain or an_explanation,
         incidents=lambda: incidents,
         freezes=lambda: freezes or FreezeReport(),
+        freeze=find_freeze,
         channel_name=NAMES.name,
         metrics=Metrics(),
         provider_name=provider_name,

@@ -13,6 +13,7 @@ from cccamd.facts import (
     CardStatus,
     ClientStatus,
     EcmResult,
+    Freeze,
     FreezeReport,
     Incident,
     LinkState,
@@ -354,6 +355,9 @@ class Scene:
     def app(self) -> FastAPI:
         return create_app(self.context())
 
+    async def _find_freeze(self, number: int) -> Freeze | None:
+        return next((each for each in self.report.freezes if each.number == number), None)
+
     def context(self) -> WebContext:
         return WebContext(
             snapshot=lambda: self.snapshot,
@@ -362,6 +366,7 @@ class Scene:
             explain=self.explain,
             incidents=lambda: self.incidents,
             freezes=lambda: self.report,
+            freeze=self._find_freeze,
             metrics=Metrics(),
             channel_name=NAMES.name,
             provider_name=lambda *provider: PROVIDERS.get(provider),

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,17 @@ from cccamd.watch import (
 )
 from cccamd.watch.metrics.metrics import NAMES_LIMIT, Metrics, metrics_text
 from cccamd.web.app import create_app
-from fact_factory import NOW, OFFLINE, UPSTREAM, a_card, a_household, a_margin, a_snapshot, a_source
+from fact_factory import (
+    NOW,
+    OFFLINE,
+    UPSTREAM,
+    a_card,
+    a_freeze,
+    a_household,
+    a_margin,
+    a_snapshot,
+    a_source,
+)
 
 DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana" / "cccamd.json"
 UNITS = ("_seconds", "_bytes", "_total", "_info", "_count", "_sum", "_bucket", "_seconds_total")
@@ -130,15 +141,14 @@ def test_sources_are_counted_by_result_and_time() -> None:
 
 def test_logins_emms_and_freezes() -> None:
     metrics = Metrics()
-    numbers = {"caid": Caid(1), "ident": Ident(0), "sid": Sid(1)}
     metrics.observe(LoginFailed(at=NOW, account="", address="192.0.2.1", reason="no"))
     metrics.observe(ClientLoggedOut(at=NOW, account="a", address="192.0.2.1", reason="bye"))
     metrics.observe(
         EmmFinished(at=NOW, account="a", caid=Caid(1), passed=False, verdict="not for this card")
     )
-    words = {"account": "a", "source": "", "cause": "late"}
-    metrics.observe(FreezeBegan(at=NOW, **words, **numbers))  # type: ignore[arg-type]
-    ended = FreezeEnded(at=NOW + 2.5, began_at=NOW, **words, **numbers)  # type: ignore[arg-type]
+    frozen = a_freeze("a", seconds=2.5)
+    metrics.observe(FreezeBegan(at=NOW, freeze=replace(frozen, over=False)))
+    ended = FreezeEnded(at=NOW + 2.5, freeze=frozen)
     metrics.observe(ended)
     assert value(metrics, "cccamd_logins_total", result="failed") == 1
     assert value(metrics, "cccamd_logouts_total") == 1

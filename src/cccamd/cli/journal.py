@@ -179,7 +179,9 @@ def describe(entry: Entry, names: ChannelNames | None = None) -> str:
         case Kind.VISIT:
             return ", ".join(_visit(entry, names))
         case Kind.FREEZE:
-            return f"FREEZE on {_channel(entry, names)} for {_length(entry)}: {entry.text}"
+            which = f"FREEZE {entry.number}" if entry.number else "FREEZE"
+            lasted = f"for {_length(entry)}" if entry.until else "with no end written down"
+            return f"{which} on {_channel(entry, names)} {lasted}: {entry.text}"
         case Kind.INCIDENT:
             whom = f", accounts in trouble for it: {entry.suffering}" if entry.suffering else ""
             return f"INCIDENT for {_length(entry)}{whom}: {entry.subject} {entry.text}"

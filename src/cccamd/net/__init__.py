@@ -6,7 +6,7 @@ It knows no configuration and no cards: everything is a plain argument.
 from cccamd.facts import Step
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.client import Client, ConnectionLost
-from cccamd.net.connection import Connected, Connection, peer_address
+from cccamd.net.connection import Connected, Connection, Way, peer_address
 from cccamd.net.dial import connect, locate
 from cccamd.net.failures import (
     Attempt,
@@ -46,6 +46,7 @@ __all__ = [
     "Notice",
     "Step",
     "TaskSet",
+    "Way",
     "connect",
     "explain_connect_error",
     "explain_end",

@@ -11,7 +11,7 @@ import struct
 import termios
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from typing import Generic, NamedTuple, TypeVar, cast
 
 from cccamd.ids import format_endpoint, unwrap_address
 from cccamd.machine import SocketAddress, route_to
@@ -27,8 +27,25 @@ KEEPALIVE_IDLE, KEEPALIVE_PROBE_INTERVAL, KEEPALIVE_PROBES = 15, 5, 3
 """A peer whose machine is gone is noticed after 30 s (docs/protocol.md section 12)."""
 DEAD_PEER_MILLISECONDS = 30_000
 
-_TCP_INFO = struct.Struct("=68xII")
-"""Linux's `struct tcp_info` up to `tcpi_rtt` and `tcpi_rttvar`, in microseconds."""
+_TCP_INFO = struct.Struct("=2xB21xI28xI8xII24xI")
+"""Linux's `struct tcp_info` up to `tcpi_total_retrans`: `tcpi_retransmits` and `tcpi_unacked`,
+`tcpi_last_ack_recv` in milliseconds, `tcpi_rtt` and `tcpi_rttvar` in microseconds."""
+_LOST_AFTER = 2
+"""Times that the same bytes were sent again without an answer: that is no jitter any more."""
+
+
+class Way(NamedTuple):
+    """How the way to the peer is, as the kernel sees it; times in seconds."""
+
+    round_trip: float
+    """The usual time there and back."""
+    jitter: float
+    sent_again: int
+    """Segments that were sent again since the connection began."""
+    unheard: float
+    """Since the peer acknowledged anything, while something is sent to it again and again in
+    vain; 0: the way is open."""
+
 
 _QUEUED = struct.Struct("=i")
 """What Linux's `SIOCOUTQ` says: bytes that were not sent, or not acknowledged."""
@@ -118,17 +135,17 @@ class Connection(asyncio.Protocol, Generic[E]):
             except Exception as error:
                 self.fail(error)
 
-    def round_trip(self) -> tuple[float, float] | None:
-        """The kernel's estimate of the way there and back, and how much it varies; seconds.
-
-        None where the kernel does not tell.
-        """
+    def way(self) -> Way | None:
+        """How the way to the peer is now; None where the kernel does not tell."""
         sock = self._transport.get_extra_info("socket") if self._transport is not None else None
         if sock is None or not hasattr(socket, "TCP_INFO"):
             return None
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
-        usual, variation = _TCP_INFO.unpack(info)
-        return (usual / 1e6, variation / 1e6) if usual else None
+        if len(info) < _TCP_INFO.size:
+            return None  # an old kernel
+        again, unacked, heard, usual, variation, total = _TCP_INFO.unpack(info)
+        lost = unacked and again >= _LOST_AFTER
+        return Way(usual / 1e6, variation / 1e6, total, heard / 1e3 if lost else 0.0)
 
     def is_acknowledged(self) -> bool:
         """Whether the peer's machine has acknowledged every byte that was sent.

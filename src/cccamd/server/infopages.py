@@ -8,10 +8,10 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from cccamd.facts import Incident, Snapshot
+from cccamd.facts import Freeze, Incident, Snapshot
 from cccamd.net import ListenError, TaskSet, open_sockets
 from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
-from cccamd.server.snapshot import named_notes, named_report, take_history
+from cccamd.server.snapshot import named, named_notes, named_report, take_history
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Companions, Config, InfoPort
 from cccamd.setup.toml import AllowedNetworks
@@ -115,6 +115,7 @@ class InfoPages:
             explain=sources.explain,
             incidents=sources.incidents,
             freezes=lambda: named_report(watchers.freezes(), self._names.channels),
+            freeze=self._freeze,
             metrics=watchers.metrics,
             channel_name=lambda caid, ident, sid: self._names.channels.name(caid, ident, sid),
             provider_name=lambda caid, ident: self._names.providers.name(caid, ident),
@@ -124,6 +125,10 @@ class InfoPages:
         )
         old = old_page_routes(snapshot=sources.snapshot, look=self._look)
         return create_app(context, routes=old)
+
+    async def _freeze(self, number: int) -> Freeze | None:
+        found = await self._sources.watchers.freeze(number)
+        return None if found is None else named(found, self._names.channels)
 
     async def _close_web(self) -> None:
         if self._web is None or self._web_task is None:

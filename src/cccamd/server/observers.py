@@ -1,7 +1,7 @@
 """Who is told what happens: the journal, the history, the metrics."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from cccamd.watch import SAMPLING_ROUND, Happening, Sampler
 
@@ -16,6 +16,8 @@ class Observers:
         self._observers: list[Observer] = []
         self._sampler = Sampler()
         self._calls = 0
+        self.attended: Container[tuple[str, int]] = ()
+        """Clients in trouble (account, number): what they ask is told, also under great load."""
 
     def __bool__(self) -> bool:
         """Whether anybody listens: if not, no happening need be made."""
@@ -30,6 +32,11 @@ class Observers:
             self._calls = 0
             self._sampler.measure(time.time())
         return self._sampler.weight(subject)
+
+    def attends(self, account: str, client: int, *, refused: bool) -> bool:
+        """Whether an ECM is to be told that counts for nothing (weight 0): trouble is not left
+        out under great load, and who is in trouble is followed until it is over."""
+        return bool(self._observers) and (refused or (account, client) in self.attended)
 
     def add(self, observer: Observer) -> None:
         """Tell somebody everything from now on."""

@@ -153,7 +153,9 @@ class ClientRecord:
             words = describe_request(request)
             how = _describe_answer(trace, source) if source else self._describe_refusal(trace)
             self._log(level, "%s: %s in %.1f ms, %s", words, result.value, 1000 * seconds, how)
-        if weight := self._context.observers.weight(self._number):
+        observers = self._context.observers
+        weight = observers.weight(self._number)
+        if weight or observers.attends(self.user, self.number, refused=result is not EcmResult.CW):
             self._report(request, result, trace, seconds=seconds, weight=weight)
 
     def out_of_hours(self, request: Request, fingerprint: Fingerprint) -> None:

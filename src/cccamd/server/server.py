@@ -41,7 +41,7 @@ from cccamd.setup.cccamcfg import Config
 from cccamd.setup.logins import Upstream, faulty_accounts
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import TomlConfig
-from cccamd.watch import ConnectionRefused
+from cccamd.watch import ConnectionRefused, ServerReloaded
 from cccamd.watch.journal import Journal
 from cccamd.why import Evidence, Explanation, Question, by_account, explain
 from cccamd.wire.cccam import (
@@ -108,7 +108,10 @@ class Server:
         self._listener = self._make_listener()
         self._open_at: tuple[tuple[str, ...], int] | None = None
         around = Surroundings(
-            context=self._context, sources=self._sources, setup=lambda: self._setup
+            context=self._context,
+            sources=self._sources,
+            setup=lambda: self._setup,
+            files=self._book.state,
         )
         self._lookout = Lookout(around, self._observers)
         self._pages = self._make_pages()
@@ -153,6 +156,7 @@ class Server:
         """
         self._loop.set_exception_handler(self._failures.report_from_loop)
         self._watch()
+        await self._watchers.resume()
         await self._open_door()
         if self._journal is not None:
             self._journal.start()
@@ -188,6 +192,7 @@ class Server:
         for change in self._book.took(setup, Observers.now()) or ("nothing changed",):
             log.info("reload: %s", change)
         self._setup = setup
+        self._observers.tell(ServerReloaded(at=Observers.now()))
         self._router.priorities = _priorities(setup)
         self._router.adopt(_router_settings(setup.toml))
         table = setup.toml.cache

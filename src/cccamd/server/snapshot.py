@@ -112,6 +112,7 @@ def named_report(report: FreezeReport, names: ChannelNames) -> FreezeReport:
     return FreezeReport(
         channels=tuple(named(channel, names) for channel in report.channels),
         freezes=tuple(named(freeze, names) for freeze in report.freezes),
+        receivers=tuple(named(finding, names) for finding in report.receivers),
     )
 
 

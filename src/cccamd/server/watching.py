@@ -4,20 +4,47 @@ One observer feeds them all; none of them can hold up an answer.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
-from cccamd.facts import FreezeReport
+from cccamd.facts import Freeze, FreezeReport
+from cccamd.net import Way
 from cccamd.server.observers import Observers
 from cccamd.server.session import Session
-from cccamd.watch import Freezes, Happening, History, Notes, RoundTripMeasured
-from cccamd.watch.journal import Journal
+from cccamd.watch import (
+    EcmFinished,
+    FreezeBegan,
+    Freezes,
+    Happening,
+    History,
+    Judges,
+    Notes,
+    RoundTripMeasured,
+    SeenReceiver,
+    SeenWay,
+    ServerPaused,
+)
+from cccamd.watch.journal import Journal, JournalError, last_number, read_freeze
 from cccamd.watch.metrics import Metrics
-from cccamd.why import Recent
+from cccamd.why import CHANGES, Recent, judge_freeze, judge_receiver
 
-FREEZE_INTERVAL: Final = 1.0
-"""Seconds between two looks for keys that are missing."""
-ROUND_TRIP_INTERVAL: Final = 15.0
+Client = tuple[str, int]
+"""An account and the number of its client."""
+TICK: Final = 0.25
+"""Seconds. A pause of our loop is noticed to within this."""
+FREEZE_TICKS: Final = 4
+"""Ticks between two looks for keys that are missing."""
+WAY_TICKS: Final = 20
+"""Ticks in which all ways to receivers are looked at once, some at each tick."""
+ROUND_TRIP_ROUNDS: Final = 3
+"""Rounds of looks of which one is told to all: every 15 seconds."""
+PAUSED: Final = 0.5
+"""Seconds later than asked for; less is nothing that a picture would feel."""
+STEPPED: Final = 1.0
+"""Seconds by which the two clocks part when the wall clock is set; less is its slow mending."""
 
 
 class Watchers:
@@ -28,47 +55,132 @@ class Watchers:
         self.notes = Notes()
         self.metrics = Metrics()
         self.recent = Recent()
-        self._freezes = Freezes()
         self._observers = observers
         self._journal = journal
+        self._freezes = Freezes(
+            Judges(freeze=judge_freeze, receiver=judge_receiver),
+            look=self._look,
+            started_at=observers.now(),
+        )
+        observers.attended = self._freezes.attended
+        self._offset = _offset()
+        self._sessions: Callable[[], Iterable[Session]] = tuple
+        self._by_client: dict[Client, Session] | None = None
 
     def observe(self, happening: Happening) -> None:
         """Tell all of them what happened, and what it means for pictures."""
-        self._tell(happening)
+        self._follow_clock()
+        if not isinstance(happening, EcmFinished) or happening.weight:
+            self._tell(happening)
         for consequence in self._freezes.observe(happening):
             self._tell(consequence)
 
     def freezes(self) -> FreezeReport:
-        """The margins of all channels that are watched, and the freezes of late."""
+        """The margins of all channels that are watched, the freezes of late and those that go
+        on, and receivers that behave as if there were one."""
+        self._follow_clock()
         return self._freezes.report(self._observers.now())
+
+    def open_freezes(self) -> tuple[Freeze, ...]:
+        """The freezes that go on, with the verdict so far: cheap when there are few."""
+        self._follow_clock()
+        return tuple(self._freezes.open(self._observers.now()))
+
+    async def resume(self) -> None:
+        """Go on with the numbers of freezes where the journal ends. Call it before its start."""
+        if self._journal is not None:
+            self._freezes.number_from(1 + await asyncio.to_thread(last_number, self._journal.path))
+
+    async def freeze(self, number: int) -> Freeze | None:
+        """The freeze of this number; None: neither memory nor journal has it."""
+        found = self._freezes.find(number, self._observers.now())
+        if found is None and self._journal is not None:
+            with suppress(JournalError):  # it has told so in the log
+                found = await asyncio.to_thread(read_freeze, self._journal.path, number)
+            if found is not None:
+                found = replace(found, change=CHANGES[found.verdict])
+        return found
 
     async def run(self, sessions: Callable[[], Iterable[Session]]) -> None:
         """Look at the clock for them; until cancelled."""
-        rounds = round(ROUND_TRIP_INTERVAL / FREEZE_INTERVAL)
+        self._sessions = sessions
         count = 0
+        round_of: Sequence[Session] = ()
         while True:
-            await asyncio.sleep(FREEZE_INTERVAL)
-            for consequence in self._freezes.advance(self._observers.now()):
-                self._tell(consequence)
-            if self._journal is not None:
-                self._journal.advance(self._observers.now())
+            await self._sleep()
+            if count % FREEZE_TICKS == 0:
+                self._advance()
+            if count % WAY_TICKS == 0:
+                round_of = tuple(sessions())
+            tell = count // WAY_TICKS % ROUND_TRIP_ROUNDS == 0
+            for session in round_of[count % WAY_TICKS :: WAY_TICKS]:
+                self._measure(session, tell=tell)
             count += 1
-            if count % rounds == 0:
-                self._measure(sessions())
 
-    def _measure(self, sessions: Iterable[Session]) -> None:
-        for session in sessions:
-            round_trip = session.connection.round_trip()
-            if round_trip is None:
-                continue
-            seconds, jitter = round_trip
+    async def _sleep(self) -> None:
+        """Wait for the next tick; one that comes late was a pause of ours."""
+        before = time.monotonic()
+        await asyncio.sleep(TICK)
+        late = time.monotonic() - before - TICK
+        if late >= PAUSED:
+            self.observe(ServerPaused(at=self._observers.now(), seconds=late))
+
+    def _advance(self) -> None:
+        self._follow_clock()
+        self._by_client = None
+        for consequence in self._freezes.advance(self._observers.now()):
+            self._tell(consequence)
+            if isinstance(consequence, FreezeBegan):
+                self._measure_all(consequence.freeze.account)
+        if self._journal is not None:
+            self._journal.advance(self._observers.now())
+
+    def _follow_clock(self) -> None:
+        """Somebody may have set the wall clock: no picture stood still for that."""
+        offset = _offset()
+        step, self._offset = offset - self._offset, offset
+        if abs(step) >= STEPPED:
+            self._freezes.step(step)
+
+    # The ways to receivers.
+
+    def _clients(self) -> Mapping[Client, Session]:
+        """Who is there; made when it is needed, and for one look only."""
+        if self._by_client is None:
+            records = ((session.record, session) for session in self._sessions())
+            self._by_client = {(record.user, record.number): each for record, each in records}
+        return self._by_client
+
+    def _measure_all(self, account: str) -> None:
+        """The ways of an account's clients: one of them has just frozen."""
+        for (name, _), session in self._clients().items():
+            if name == account:
+                self._measure(session, tell=False)
+
+    def _look(self, client: Client) -> SeenReceiver | None:
+        session = self._clients().get(client)
+        if session is None or session.ended:
+            return None
+        way = session.connection.way()
+        seen = _seen(way, self._observers.now()) if way is not None else None
+        return SeenReceiver(session.record.usage.heard_at, seen)
+
+    def _measure(self, session: Session, *, tell: bool) -> None:
+        way = None if session.ended else session.connection.way()
+        if way is None:
+            return
+        account, client = session.record.user, session.record.number
+        now = self._observers.now()
+        for consequence in self._freezes.note_way((account, client), _seen(way, now)):
+            self._tell(consequence)
+        if tell and way.round_trip:
             self.observe(
                 RoundTripMeasured(
-                    at=self._observers.now(),
-                    account=session.record.user,
-                    client=session.record.number,
-                    seconds=seconds,
-                    jitter=jitter,
+                    at=now,
+                    account=account,
+                    client=client,
+                    seconds=way.round_trip,
+                    jitter=way.jitter,
                 )
             )
 
@@ -79,3 +191,12 @@ class Watchers:
         self.recent.observe(happening)
         if self._journal is not None:
             self._journal.observe(happening)
+
+
+def _seen(way: Way, now: float) -> SeenWay:
+    return SeenWay(now, way.round_trip, way.jitter, way.sent_again, way.unheard)
+
+
+def _offset() -> float:
+    """The wall clock by the clock that nobody sets."""
+    return time.time() - time.monotonic()

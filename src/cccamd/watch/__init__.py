@@ -1,5 +1,14 @@
 """What makes a running server understandable. Pure: no sockets, clocks or logging."""
 
+from cccamd.watch.cases import (
+    FreezeCase,
+    Judgement,
+    Judges,
+    ReceiverCase,
+    SeenAsk,
+    SeenReceiver,
+    SeenWay,
+)
 from cccamd.watch.freezes import Freezes
 from cccamd.watch.happenings import (
     CardsChanged,
@@ -14,6 +23,8 @@ from cccamd.watch.happenings import (
     Happening,
     LoginFailed,
     RoundTripMeasured,
+    ServerPaused,
+    ServerReloaded,
     SourceAnswered,
     SourceDown,
     SourceGone,
@@ -34,6 +45,7 @@ __all__ = [
     "EcmFinished",
     "EmmFinished",
     "FreezeBegan",
+    "FreezeCase",
     "FreezeEnded",
     "FreezeForeseen",
     "Freezes",
@@ -42,10 +54,18 @@ __all__ = [
     "IncidentBegan",
     "IncidentEnded",
     "Incidents",
+    "Judgement",
+    "Judges",
     "LoginFailed",
     "Notes",
+    "ReceiverCase",
     "RoundTripMeasured",
     "Sampler",
+    "SeenAsk",
+    "SeenReceiver",
+    "SeenWay",
+    "ServerPaused",
+    "ServerReloaded",
     "SourceAnswered",
     "SourceDown",
     "SourceGone",

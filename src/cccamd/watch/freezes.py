@@ -2,16 +2,44 @@
 
 An ECM holds the key of the period that it begins and that of the next. So the CW of an ECM is
 needed one crypto period after the ECM was first asked for. The first ECM after a channel
-change counts for nothing: until its CW comes, the picture has not begun.
+change has no such time: until its CW comes, the picture has not begun.
+
+Theory of operation. A *watch* is one account on one channel. It is
+
+    first       the first ECM was asked for and is not answered yet
+    dark        another ECM was asked for and still there never was a CW: frozen from the start
+    lit         there was a CW. From now on each ECM's CW has a time when it is needed
+    missing     an ECM was refused; that time is to come
+    frozen      it has come, or our answer does not get through to the receiver
+    quiet       the receiver asks no more, longer than it should; the watchdog looks at it
+    gone        the account logged out, zapped away, or was quiet for too long: that is the end
+                of a freeze too, dated back to when it was heard of last
+
+A freeze that goes on is in every report until it is over, whatever its age. What is due is in
+two queues by time, so that `advance` costs nothing for those of whom nothing is due.
+
+Happenings carry the wall clock's time. Inside there is a clock that nobody sets: `step` tells by
+how much the wall clock was set, and all times that are told follow it.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Final
 
-from cccamd.facts import EcmResult, Freeze, FreezeReport, Margin
+from cccamd.facts import ChannelMargin, EcmResult, Freeze, FreezeReport, Margin
 from cccamd.ids import Caid, Ident, Sid
+from cccamd.values import Outcome
+from cccamd.watch.cases import (
+    FreezeCase,
+    Judges,
+    SeenAsk,
+    SeenPause,
+    SeenReceiver,
+    SeenWay,
+    Service,
+)
 from cccamd.watch.happenings import (
     ClientLoggedOut,
     EcmFinished,
@@ -19,15 +47,20 @@ from cccamd.watch.happenings import (
     FreezeEnded,
     FreezeForeseen,
     Happening,
+    ServerPaused,
+    ServerReloaded,
 )
 from cccamd.watch.surroundings import Surroundings
+from cccamd.watch.watchdog import Watchdog
 from cccamd.watch.watches import (
+    DARK_AFTER,
+    Client,
     CryptoPeriods,
+    Standstill,
     Watch,
-    WatchingAccount,
-    channel_margin,
+    WatchingClient,
     has_gone_on,
-    is_silent,
+    live_margin,
     seconds_to_zero,
     subject_of,
 )
@@ -36,122 +69,260 @@ FREEZES_KEPT: Final = 200
 CHANNELS_LIMIT: Final = 8192
 LEAD: Final = 2.0
 """Seconds before the request, from which on everything counts as around a freeze."""
+AGAIN: Final = 300.0
+"""Seconds within which an account that left a dark channel comes back to a dark one."""
+DARK_KEPT: Final = 1024
+PAUSES_KEPT: Final = 32
+PERIOD_KNOWN_BY: Final = 15.0
+"""Seconds after which to look again whether a crypto period has become known."""
+
+_Key = tuple[str, int, Caid, Ident, Sid]
+_DarkKey = tuple[str, Caid, Ident, Sid]
 
 
-_Key = tuple[str, Caid, Ident, Sid]
+def _nobody(client: Client) -> SeenReceiver | None:
+    """There is no way to look at receivers."""
+    return None
 
 
 class Freezes:
     """Watches all channels of all clients. Fed with happenings, answers with more of them."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        judges: Judges,
+        *,
+        look: Callable[[Client], SeenReceiver | None] = _nobody,
+        started_at: float = 0.0,
+    ) -> None:
+        """`look` gives a client's connection as it is now; None: it has none.
+
+        `started_at` is when the server was started, seconds since the epoch.
+        """
+        self._judges = judges
         self._periods = CryptoPeriods()
         self._surroundings = Surroundings()
         self._watches: dict[_Key, Watch] = {}
-        self._accounts: dict[str, WatchingAccount] = {}
+        self._clients: dict[Client, WatchingClient] = {}
+        self._viewers: dict[Service, dict[Client, Watch]] = {}
         self._due: list[tuple[float, int, Watch]] = []
-        self._due_count = 0
+        self._wakes: list[tuple[float, int, Watch]] = []
+        self._count = 0
         self._past: deque[Freeze] = deque(maxlen=FREEZES_KEPT)
+        self._dark: OrderedDict[_DarkKey, float] = OrderedDict()
+        self._pauses: deque[tuple[float, SeenPause]] = deque(maxlen=PAUSES_KEPT)
+        self._step = 0.0
+        self._started_at = started_at
+        self._reloaded_at: float | None = None
+        self._number = 0
+        self.attended: set[Client] = set()
+        """Clients in trouble: all that they ask is to be told, whatever is left out otherwise."""
+        self._look = look
+        self._dog = Watchdog(judges.receiver, self.attended)
+
+    def step(self, seconds: float) -> None:
+        """The wall clock was set by so many seconds: what goes on is counted on from there."""
+        self._step += seconds
+
+    def number_from(self, number: int) -> None:
+        """The next freeze gets this number, at least."""
+        self._number = max(self._number, number - 1)
 
     def observe(self, happening: Happening) -> list[Happening]:
         """Take note of what happened; return what it means for pictures."""
+        now = happening.at - self._step
         if isinstance(happening, EcmFinished):
-            found = self._finish(happening)
-            is_due = self._due and self._due[0][0] <= happening.at
-            return found + self._look_for_missing(happening.at) if is_due else found
-        self._surroundings.note(happening)
-        if isinstance(happening, ClientLoggedOut):
-            return self._leave(happening)
+            found = self._finish(happening, now)
+            is_due = self._due and self._due[0][0] <= now
+            return found + self._look_for_missing(now) if is_due else found
+        self._surroundings.note(happening, now)
+        match happening:
+            case ClientLoggedOut():
+                return self._leave((happening.account, happening.client), now)
+            case ServerPaused():
+                self._pauses.append((now, SeenPause(happening.at, happening.seconds)))
+            case ServerReloaded():
+                self._reloaded_at = now
         return []
+
+    def note_way(self, client: Client, way: SeenWay) -> list[Happening]:
+        """Take note of how the way to a receiver is."""
+        known = self._clients.get(client)
+        if known is None:
+            return []
+        now = way.at - self._step
+        known.ways.append(way._replace(at=now))
+        watches = list(known.services.values())
+        found = [each for watch in watches for each in self._look_at_way(watch, way, now)]
+        return found
 
     def advance(self, now: float) -> list[Happening]:
         """Notice which keys are missing by now, and who has gone. Call it about once a second."""
+        now -= self._step
         found = self._look_for_missing(now)
-        for watch in [watch for watch in self._watches.values() if is_silent(watch, now)]:
-            found += self._drop(watch, watch.heard_at)
+        while self._wakes and self._wakes[0][0] <= now:
+            at, _, watch = heappop(self._wakes)
+            if watch.wake_at == at:
+                found += self._look_after(watch, now)
+        self._dog.forget_old(now)
         return found
+
+    # What is known at a moment.
 
     def report(self, now: float) -> FreezeReport:
         """Everything that is known at a moment."""
+        steady = now - self._step
         watches = list(self._watches.values())
-        open_freezes = [
-            replace(watch.freeze, seconds=max(0.0, now - watch.freeze.at))
-            for watch in watches
-            if watch.freeze
-        ]
+        open_freezes = sorted(self.open(now), key=lambda freeze: freeze.at, reverse=True)
         return FreezeReport(
-            channels=tuple(channel_margin(watch) for watch in watches),
-            freezes=tuple(
-                sorted((*open_freezes, *self._past), key=lambda freeze: freeze.at, reverse=True)
-            ),
+            channels=tuple(self._channel(watch, steady) for watch in watches),
+            freezes=(*open_freezes, *reversed(self._past)),
+            receivers=self._dog.report(self._step),
         )
+
+    def open(self, now: float) -> Iterator[Freeze]:
+        """The freezes that go on, with the verdict so far."""
+        steady = now - self._step
+        for client in self.attended:
+            known = self._clients.get(client)
+            for watch in known.services.values() if known else ():
+                if watch.freeze is not None:
+                    yield self._shown(watch, watch.freeze, steady)
+
+    def find(self, number: int, now: float) -> Freeze | None:
+        """The freeze of this number; None: it is not remembered here."""
+        known = next((freeze for freeze in self._past if freeze.number == number), None)
+        return known or next((each for each in self.open(now) if each.number == number), None)
+
+    def _channel(self, watch: Watch, now: float) -> ChannelMargin:
+        margin, step = live_margin(watch, now), self._step
+        past = [Margin(each.at + step, each.seconds) for each in watch.margins]
+        if watch.freeze is not None and margin is not None:
+            past.append(Margin(now + step, margin))
+        forecast = ""
+        if watch.foreseen is not None and watch.freeze is None:
+            left = max(0.0, watch.foreseen - now)
+            forecast = f"the margin falls: a freeze is due in about {left:.0f} s"
+        return ChannelMargin(
+            period=watch.crypto.period,
+            margin=margin,
+            margins=tuple(past),
+            forecast=forecast,
+            frozen=watch.freeze.number if watch.freeze else 0,
+            quiet_at=None if watch.quiet_at is None else watch.quiet_at + step,
+            **subject_of(watch),
+        )
+
+    def _shown(self, watch: Watch, standstill: Standstill, now: float) -> Freeze:
+        """The freeze as it is now; judged anew if anything happened since."""
+        if standstill.shown is None or standstill.stale:
+            standstill.stale = False
+            standstill.shown = self._describe(watch, standstill, now, over=False)
+        at = standstill.at + self._step
+        return replace(standstill.shown, at=at, seconds=max(0.0, now - standstill.at))
 
     # Requests.
 
-    def _finish(self, ecm: EcmFinished) -> list[Happening]:
-        asked_at = ecm.at - ecm.seconds
-        watch = self._watches.get((ecm.account, ecm.caid, ecm.ident, ecm.sid))
-        if watch is None:
-            watch = self._start(ecm, asked_at)
-        watch.crypto.learn(ecm.parity, ecm.fingerprint, asked_at)
-        watch.account.last, watch.account.asked_at = watch.service, asked_at
+    def _finish(self, ecm: EcmFinished, now: float) -> list[Happening]:
+        asked_at = now - ecm.seconds
+        service = ecm.caid, ecm.ident, ecm.sid
+        watch = self._watches.get((ecm.account, ecm.client, *service))
         found: list[Happening] = []
+        if watch is None:
+            if len(self._watches) >= CHANNELS_LIMIT:
+                found = self._drop(next(iter(self._watches.values())), now)
+            watch = self._start(ecm, asked_at, now)
+        watch.crypto.learn(ecm.parity, ecm.fingerprint, asked_at)
+        account = watch.account
+        if account.last != service:
+            self._turn_away(account, asked_at)
+        account.last, account.asked_at = service, asked_at
+        watch.left_at = None
         if ecm.fingerprint != watch.fingerprint:
             if asked_at < watch.asked_at:
                 return found  # the late answer to an ECM that is over
-            if watch.due_at is not None and watch.due_at <= ecm.at:
-                found += self._begin(watch, ecm.at)  # it was watched all the time
-            watch.turn_to(ecm.fingerprint, asked_at)
-        watch.heard_at = max(watch.heard_at, ecm.at)
-        return found + self._judge(watch, ecm)
+            if watch.due_at is not None and watch.due_at <= now:
+                found += self._begin(watch, now)  # it was watched all the time
+            watch.turn_to(ecm.fingerprint, ecm.parity, asked_at)
+        elif watch.answered:
+            watch.repeats += 1
+        watch.heard_at = max(watch.heard_at, now)
+        watch.asks.append((asked_at, watch.late, ecm))
+        if ecm.tried or ecm.source:
+            for source in (*(name for name, _ in ecm.tried), ecm.source):
+                if source:
+                    account.went_to(source)
+        found += self._judge(watch, ecm, now)
+        self._dog.asked(watch, now)
+        return found
 
-    def _start(self, ecm: EcmFinished, asked_at: float) -> Watch:
-        if len(self._watches) >= CHANNELS_LIMIT:
-            self._drop(next(iter(self._watches.values())), ecm.at)
+    def _start(self, ecm: EcmFinished, asked_at: float, now: float) -> Watch:
         service = ecm.caid, ecm.ident, ecm.sid
-        account = self._accounts.get(ecm.account)
+        client = ecm.account, ecm.client
+        account = self._clients.get(client)
         if account is None:
-            account = self._accounts[ecm.account] = WatchingAccount(ecm.account, service, asked_at)
-        account.services.add(service)
+            account = self._clients[client] = WatchingClient(client, service, asked_at)
         crypto = self._periods.of(service)
-        watch = Watch(account, service, crypto, ecm.fingerprint, asked_at, ecm.at)
-        self._watches[ecm.account, *service] = watch
+        watch = Watch(
+            account, service, crypto, ecm.fingerprint, ecm.parity, asked_at, asked_at, now
+        )
+        watch.parity_at, watch.is_whole = asked_at, ecm.weight > 0
+        watch.was_dark = now - self._dark.pop((ecm.account, *service), -AGAIN) < AGAIN
+        account.services[service] = self._watches[*client, *service] = watch
+        self._viewers.setdefault(service, {})[client] = watch
+        self._wake(watch, watch.gone_at(), now)
         return watch
 
-    def _judge(self, watch: Watch, ecm: EcmFinished) -> list[Happening]:
+    def _turn_away(self, account: WatchingClient, at: float) -> None:
+        """It asks for something else now; unless it watches both, that is the end."""
+        left = account.services.get(account.last)
+        if left is not None:
+            left.left_at = at
+            self._wake(left, left.gone_at(), at)
+
+    def _judge(self, watch: Watch, ecm: EcmFinished, now: float) -> list[Happening]:
         if watch.answered:
             return []
-        period = watch.crypto.period
         if ecm.result is not EcmResult.CW:
-            watch.refusal = ecm.result
-            self._await(watch, period)
-            return []
-        watch.answered, watch.due_at = True, None
+            return self._refuse(watch, now)
+        period = watch.crypto.period
+        watch.answered, watch.due_at, watch.answered_at = True, None, now
         found: list[Happening] = []
         if period is not None and not watch.is_first:
-            found = self._measure(watch, ecm, period)
-        return found + self._end(watch, ecm.at) if watch.freeze else found
+            found = self._measure(watch, now, period)
+        watch.is_lit = True
+        self._found_again(watch)
+        return found + self._end(watch, now) if watch.freeze else found
 
-    def _measure(self, watch: Watch, ecm: EcmFinished, period: float) -> list[Happening]:
-        needed_at = watch.asked_at + period
-        watch.margins.append(Margin(ecm.at, needed_at - ecm.at))
-        if ecm.at > needed_at:
-            if watch.freeze is not None:
-                return []
-            waited = ecm.at - watch.asked_at
-            cause = (
-                f"the CW came {waited:.1f} s after its ECM was asked for;"
-                f" the key changes every {period:.1f} s"
-            )
-            return self._freeze(watch, ecm.source, cause, at=needed_at, now=ecm.at)
-        return self._foresee(watch, ecm.at, period)
+    def _refuse(self, watch: Watch, now: float) -> list[Happening]:
+        if watch.freeze is not None:
+            watch.freeze.stale = True
+        elif watch.is_lit:
+            self._await(watch)
+        else:
+            self._miss(watch)
+            is_zapping = watch.is_first or now - watch.began_at < _patience(watch)
+            if watch.was_dark or not is_zapping:
+                return self._freeze(watch, at=watch.began_at, now=now, from_start=True)
+        return []
 
-    def _await(self, watch: Watch, period: float | None) -> None:
-        if period is None or watch.is_first or watch.due_at is not None:
+    def _measure(self, watch: Watch, now: float, period: float) -> list[Happening]:
+        needed_at = watch.asked_at + period - watch.late
+        watch.margins.append(Margin(now, needed_at - now))
+        if now <= needed_at:
+            return self._foresee(watch, now, period)
+        if watch.freeze is not None:
+            return []
+        return self._freeze(watch, at=needed_at, now=now)
+
+    def _await(self, watch: Watch) -> None:
+        if watch.due_at is not None:
             return
-        watch.due_at = watch.asked_at + period
-        self._due_count += 1
-        heappush(self._due, (watch.due_at, self._due_count, watch))
+        self._miss(watch)
+        watch.due_at = watch.needed_at
+        if watch.due_at is not None:
+            self._count += 1
+            heappush(self._due, (watch.due_at, self._count, watch))
 
     def _foresee(self, watch: Watch, now: float, period: float) -> list[Happening]:
         seconds = seconds_to_zero(watch.margins, period)
@@ -160,54 +331,131 @@ class Freezes:
         if not is_news or seconds is None:
             return []
         margin = watch.margins[-1].seconds
-        return [FreezeForeseen(at=now, margin=margin, seconds=seconds, **subject_of(watch))]
+        at = now + self._step
+        return [FreezeForeseen(at=at, margin=margin, seconds=seconds, **subject_of(watch))]
+
+    def _miss(self, watch: Watch) -> None:
+        watch.account.missing.add(watch.service)
+        self.attended.add(watch.account.key)
+
+    def _found_again(self, watch: Watch) -> None:
+        account = watch.account
+        if account.missing:
+            account.missing.discard(watch.service)
+            if not account.missing and not self._dog.knows(account.key):
+                self.attended.discard(account.key)
 
     # Freezes.
 
     def _begin(self, watch: Watch, now: float) -> list[Happening]:
         if watch.freeze is not None or watch.due_at is None:
             return []
-        source = self._surroundings.last_source(watch.service, watch.asked_at)
-        text = "no card gave the CW in time" if source else "no card was there to be asked"
-        cause = f"{text} ({watch.refusal.value})"
-        return self._freeze(watch, source, cause, at=watch.due_at, now=now)
+        return self._freeze(watch, at=watch.due_at, now=now)
 
     def _freeze(
-        self, watch: Watch, source: str, cause: str, *, at: float, now: float
+        self,
+        watch: Watch,
+        *,
+        at: float,
+        now: float,
+        from_start: bool = False,
+        by_way: bool = False,
     ) -> list[Happening]:
         watch.due_at = watch.foreseen = None
-        watch.freeze = Freeze(
-            at=at,
-            seconds=now - at,
-            over=False,
-            source=source,
-            cause=cause,
-            around=self._around(watch, zero=at, end=now),
-            **subject_of(watch),
-        )
-        return [FreezeBegan(at=at, source=source, cause=cause, **subject_of(watch))]
+        self._miss(watch)
+        self._number += 1
+        from_start = from_start and watch.is_whole
+        watch.freeze = Standstill(self._number, at, from_start, by_way)
+        freeze = self._shown(watch, watch.freeze, now)
+        return [FreezeBegan(at=freeze.at, freeze=freeze)]
 
     def _end(self, watch: Watch, now: float) -> list[Happening]:
-        freeze, watch.freeze = watch.freeze, None
-        if freeze is None:
+        standstill, watch.freeze = watch.freeze, None
+        if standstill is None:
             return []
-        now = max(now, freeze.at)  # the wall clock may have been set back
-        around = dict.fromkeys((*freeze.around, *self._around(watch, zero=freeze.at, end=now)))
-        over = replace(freeze, seconds=now - freeze.at, over=True, around=tuple(around))
-        self._past.append(over)
-        return [
-            FreezeEnded(
-                at=now,
-                began_at=over.at,
-                source=over.source,
-                cause=over.cause,
-                **subject_of(watch),
-            )
-        ]
+        self._found_again(watch)
+        now = max(now, standstill.at)
+        before = standstill.shown.around if standstill.shown else ()
+        freeze = self._describe(watch, standstill, now, over=True)
+        freeze = replace(freeze, around=tuple(dict.fromkeys((*before, *freeze.around))))
+        self._past.append(freeze)
+        return [FreezeEnded(at=freeze.at + freeze.seconds, freeze=freeze)]
+
+    def _describe(self, watch: Watch, standstill: Standstill, now: float, *, over: bool) -> Freeze:
+        case = self._case(watch, standstill, now, over=over)
+        judgement = self._judges.freeze(case)
+        return Freeze(
+            number=standstill.number,
+            at=case.began_at,
+            seconds=now - standstill.at,
+            over=over,
+            from_start=standstill.from_start,
+            source=_last_source(case.asks),
+            verdict=judgement.verdict,
+            cause=judgement.text,
+            evidence=judgement.evidence,
+            change=judgement.change,
+            around=self._around(watch, zero=standstill.at, end=now),
+            **subject_of(watch),
+        )
+
+    def _case(self, watch: Watch, standstill: Standstill, now: float, *, over: bool) -> FreezeCase:
+        step, account = self._step, watch.account
+        begin = min(watch.asks[0][0] if watch.asks else now, standstill.at) - LEAD
+        answers = self._surroundings.answers(
+            watch.service, sources=account.sources, begin=begin, end=now
+        )
+        down = self._surroundings.down(account.sources)
+        self._count_others(watch, standstill)
+        return FreezeCase(
+            account=account.name,
+            service=watch.service,
+            period=watch.crypto.period,
+            intervals=watch.crypto.intervals,
+            began_at=standstill.at + step,
+            until=now + step,
+            over=over,
+            from_start=standstill.from_start,
+            asks=tuple(_seen(asked_at + step, late, ecm) for asked_at, late, ecm in watch.asks),
+            answers=tuple(answer for _, answer in answers),
+            lost=tuple(name for name, _, _ in down),
+            ways=tuple(way._replace(at=way.at + step) for way in account.ways),
+            pauses=tuple(pause for at, pause in self._pauses if begin <= at <= now + 1),
+            started_at=self._started_at + step,
+            reloaded_at=0.0 if self._reloaded_at is None else self._reloaded_at + step,
+            others=standstill.others,
+            others_frozen=standstill.others_frozen,
+        )
+
+    def _count_others(self, watch: Watch, standstill: Standstill) -> None:
+        """How others fare on the same channel; the most that were frozen with it."""
+        others = [each for each in self._viewers[watch.service].values() if each is not watch]
+        frozen = sum(each.freeze is not None for each in others)
+        standstill.others = len(others)
+        standstill.others_frozen = max(standstill.others_frozen, frozen)
 
     def _around(self, watch: Watch, *, zero: float, end: float) -> tuple[str, ...]:
-        begin = watch.asked_at - LEAD
-        return tuple(self._surroundings.lines(watch.service, begin=begin, end=end, zero=zero))
+        begin = min(watch.asked_at, zero) - LEAD
+        sources = watch.account.sources
+        return tuple(
+            self._surroundings.lines(
+                watch.service, sources=sources, begin=begin, end=end, zero=zero
+            )
+        )
+
+    # The way to the receiver.
+
+    def _look_at_way(self, watch: Watch, way: SeenWay, now: float) -> list[Happening]:
+        """Nobody hears of our answer: its key is not there, though we have sent it in time."""
+        needed_at, freeze = watch.needed_at, watch.freeze
+        if freeze is not None:
+            freeze.stale = True
+            return self._end(watch, now) if freeze.by_way and not way.unheard else []
+        if not way.unheard or not watch.answered or needed_at is None or needed_at > now:
+            return []
+        if watch.answered_at <= now - way.unheard:
+            return []  # it was acknowledged
+        return self._freeze(watch, at=needed_at, now=now, by_way=True)
 
     # The end of watching.
 
@@ -219,17 +467,81 @@ class Freezes:
                 found += self._begin(watch, now)
         return found
 
-    def _leave(self, logout: ClientLoggedOut) -> list[Happening]:
-        account = self._accounts.get(logout.account)
-        services = list(account.services) if account else []
-        gone = [self._watches[logout.account, *service] for service in services]
-        return [found for watch in gone for found in self._drop(watch, logout.at)]
+    def _wake(self, watch: Watch, at: float, now: float) -> None:
+        if watch.crypto.period is None:
+            at = min(at, now + PERIOD_KNOWN_BY)
+        watch.wake_at = at
+        self._count += 1
+        heappush(self._wakes, (at, self._count, watch))
+
+    def _look_after(self, watch: Watch, now: float) -> list[Happening]:
+        gone_at, quiet_due_at = watch.gone_at(), watch.quiet_due_at()
+        if gone_at <= now:
+            end = watch.heard_at if watch.left_at is None else max(watch.left_at, watch.heard_at)
+            return self._drop(watch, end)
+        wake_at = gone_at
+        if quiet_due_at is not None:
+            if quiet_due_at <= now:
+                self._dog.silent(watch, now, self._seen(watch.account.key))
+            else:
+                wake_at = min(gone_at, quiet_due_at)
+        self._wake(watch, wake_at, now)
+        return []
+
+    def _seen(self, client: Client) -> SeenReceiver | None:
+        """The connection of a client, with the times of the inner clock."""
+        seen = self._look(client)
+        if seen is None:
+            return None
+        way = seen.way and seen.way._replace(at=seen.way.at - self._step)
+        return SeenReceiver(seen.heard_at - self._step, way)
+
+    def _leave(self, client: Client, now: float) -> list[Happening]:
+        self._dog.left(client)
+        account = self._clients.get(client)
+        gone = list(account.services.values()) if account else []
+        found = [each for watch in gone for each in self._drop(watch, now)]
+        self.attended.discard(client)
+        return found
 
     def _drop(self, watch: Watch, at: float) -> list[Happening]:
-        account = watch.account
-        del self._watches[account.name, *watch.service]
-        account.services.discard(watch.service)
+        account, service = watch.account, watch.service
+        if watch.freeze is not None:
+            self._dark[account.name, *service] = at
+            if len(self._dark) > DARK_KEPT:
+                self._dark.popitem(last=False)
+        watch.due_at, watch.wake_at = None, -1.0
+        found = self._end(watch, at)
+        self._found_again(watch)
+        self._dog.dropped(watch)
+        del self._watches[*account.key, *service], account.services[service]
         if not account.services:
-            del self._accounts[account.name]
-        watch.due_at = None
-        return self._end(watch, at)
+            del self._clients[account.key]
+        viewers = self._viewers[service]
+        del viewers[account.key]
+        if not viewers:
+            del self._viewers[service]
+        return found
+
+
+def _patience(watch: Watch) -> float:
+    period = watch.crypto.period
+    return DARK_AFTER if period is None else min(DARK_AFTER, period)
+
+
+def _seen(at: float, late: float, ecm: EcmFinished) -> SeenAsk:
+    return SeenAsk(at, ecm.seconds, late, ecm.result, ecm.outcome, ecm.source, ecm.tried)
+
+
+_NOT_ASKED: Final = frozenset({Outcome.NOT_SENT, Outcome.RESTING, Outcome.IGNORED, Outcome.SILENT})
+
+
+def _last_source(asks: tuple[SeenAsk, ...]) -> str:
+    """The last that this account's requests went to."""
+    for ask in reversed(asks):
+        if ask.source and ask.result is EcmResult.CW:
+            return ask.source
+        for source, outcome in reversed(ask.tried):
+            if outcome not in _NOT_ASKED:
+                return source
+    return ""

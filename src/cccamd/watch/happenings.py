@@ -6,7 +6,7 @@ objects. None of these ever holds a password, an ECM's bytes or a CW.
 
 from dataclasses import dataclass
 
-from cccamd.facts import EcmResult, Revision
+from cccamd.facts import EcmResult, Freeze, Revision
 from cccamd.ids import Caid, Ident, NodeId, Sid
 from cccamd.values import Outcome
 from cccamd.wire.link import CloseReason
@@ -92,7 +92,8 @@ class EcmFinished(Happening):
     """What each source did that has a card for this client, in order; told when there was no
     CW, or a slow one."""
     weight: int = 1
-    """How many such happenings this one stands for: under great load only some are told."""
+    """How many such happenings this one stands for: under great load only some are told. 0: it
+    counts for nothing, and is told because somebody is in trouble."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,26 +171,28 @@ class FreezeForeseen(Happening):
 class FreezeBegan(Happening):
     """A key was needed and not there. `at` is when it was needed."""
 
-    account: str
-    caid: Caid
-    ident: Ident
-    sid: Sid
-    source: str
-    """The last that was asked, or answered late; empty when none is known."""
-    cause: str
+    freeze: Freeze
+    """All that is known of it by now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreezeEnded(Happening):
     """The key came, or the client has left."""
 
-    account: str
-    caid: Caid
-    ident: Ident
-    sid: Sid
-    began_at: float
-    source: str
-    cause: str
+    freeze: Freeze
+    """All that is known of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerPaused(Happening):
+    """Our own loop stood still for so many seconds, until `at`."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerReloaded(Happening):
+    """The files were read again, and what they say is in use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

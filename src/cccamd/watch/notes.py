@@ -4,7 +4,7 @@ from collections import OrderedDict, deque
 from dataclasses import replace
 from typing import Final
 
-from cccamd.facts import EcmResult, Note, ServiceId, Tone
+from cccamd.facts import EcmResult, Freeze, Note, ServiceId, Tone
 from cccamd.watch.happenings import (
     CardsChanged,
     ClientLoggedIn,
@@ -84,21 +84,24 @@ def _channel_note(happening: EcmFinished, service: ServiceId, *, back: bool) -> 
 
 
 def _picture_note(happening: FreezeForeseen | FreezeBegan | FreezeEnded) -> Note:
+    about: FreezeForeseen | Freeze
     match happening:
         case FreezeForeseen():
+            about = happening
             tone, text = Tone.BAD, f"may freeze in about {happening.seconds:.0f} s on"
-        case FreezeBegan():
-            tone, text = Tone.BAD, f"froze ({happening.cause}) on"
-        case FreezeEnded():
-            seconds = happening.at - happening.began_at
-            tone, text = Tone.PLAIN, f"was frozen for {seconds:.1f} s on"
+        case FreezeBegan(freeze=about):
+            what = "is dark from the start" if about.from_start else "froze"
+            tone, text = Tone.BAD, f"{what} ({about.cause}) on"
+        case FreezeEnded(freeze=about):
+            was = "was dark" if about.from_start else "was frozen"
+            tone, text = Tone.PLAIN, f"{was} for {about.seconds:.1f} s on"
     return Note(
         at=happening.at,
         tone=tone,
-        subject=happening.account,
+        subject=about.account,
         text=text,
-        account=happening.account,
-        service=ServiceId(happening.caid, happening.ident, happening.sid),
+        account=about.account,
+        service=ServiceId(about.caid, about.ident, about.sid),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Final, Literal, TypeVar
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
@@ -22,6 +22,7 @@ from cccamd.facts import (
     CardStatus,
     ClientStatus,
     Fact,
+    Freeze,
     FreezeReport,
     HistoryReport,
     IdentFact,
@@ -231,6 +232,24 @@ async def freezes(context: Context, _: Asked) -> Response:
     """Of all channels that are watched."""
     report = context.freezes()
     return await _write(FreezeReport, lambda: report)
+
+
+@router.get(
+    "/api/freezes/{number}",
+    response_model=Freeze,
+    summary="One freeze, whose fault it was, and what that rests on",
+    responses={404: {"model": Problem, "description": "Nobody knows it (any more)"}},
+)
+async def freeze(
+    context: Context, number: Annotated[int, Path(ge=1, description="its number")], _: Asked
+) -> Response:
+    """Also one that only the journal knows."""
+    found = await context.freeze(number)
+    if found is None:
+        text = f"no freeze {number} is known here: it is too old, or there never was one"
+        return await _write(Problem, lambda: Problem(text), code=404)
+    known = found
+    return await _write(Freeze, lambda: known)
 
 
 @router.get("/api/incidents", response_model=IncidentList, summary="What is wrong, and what was")

@@ -1,10 +1,19 @@
 """What the pages are made of: functions handed in by the daemon. No live object gets here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from cccamd.facts import FreezeReport, HistoryReport, Incident, Note, ServiceId, Snapshot, Span
+from cccamd.facts import (
+    Freeze,
+    FreezeReport,
+    HistoryReport,
+    Incident,
+    Note,
+    ServiceId,
+    Snapshot,
+    Span,
+)
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_sid
 from cccamd.setup.cccamcfg import InfoPort
 from cccamd.watch.metrics import Metrics
@@ -23,6 +32,8 @@ class WebContext:
     """What happened lately, the newest first."""
     explain: Callable[[Question], Explanation]
     freezes: Callable[[], FreezeReport]
+    freeze: Callable[[int], Awaitable[Freeze | None]]
+    """The freeze of a number, also one that only the journal knows; None: nobody knows it."""
     incidents: Callable[[], Sequence[Incident]]
     """What is wrong, by how many suffer; then what was wrong, the newest first."""
     metrics: Metrics

@@ -29,6 +29,7 @@ from cccamd.facts import (
     Snapshot,
     SourceStatus,
     SourceTimes,
+    is_trouble,
 )
 from cccamd.ids import format_caid, format_ident, format_sid
 from cccamd.web.context import Json, WebContext, explain_link
@@ -160,7 +161,7 @@ def _item(tone: str, subject: str, text: str, link: str, action: str) -> Json:
 
 def _frozen(snapshot: Snapshot, report: FreezeReport) -> Iterator[Json]:
     for freeze in report.freezes:
-        if freeze.at >= snapshot.at - RECENT:
+        if is_trouble(freeze, snapshot.at, lately=RECENT):
             froze = "froze" if freeze.over else "is frozen"
             text = f"{froze} on {_name(freeze)}: {freeze.cause}"
             yield _item("bad", freeze.account, text, "/freezes", "What happened around it")

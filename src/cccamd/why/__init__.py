@@ -23,8 +23,10 @@ from cccamd.why.installation import Access, Installation
 from cccamd.why.links import Trial, is_seed
 from cccamd.why.ports import PortSeen, WantedPort, wanted_ports
 from cccamd.why.symptoms import Receiver, Scene, find_symptoms
+from cccamd.why.verdict import CHANGES, judge_freeze, judge_receiver
 
 __all__ = [
+    "CHANGES",
     "CLONE_CHANGE",
     "Access",
     "CardAnswer",
@@ -57,6 +59,8 @@ __all__ = [
     "explain",
     "find_symptoms",
     "is_seed",
+    "judge_freeze",
+    "judge_receiver",
     "report_lines",
     "wanted_ports",
     "worst",

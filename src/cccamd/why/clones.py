@@ -19,10 +19,10 @@ def clone_text(clone: Clone) -> str:
         what = f"is logged in more than once with one node id, {node_id}"
     else:
         what = f"have the same node id {node_id}"
-    return f"{clone_holders(clone)} {what}: {clone_reason(clone)}"
+    return f"{_holders(clone)} {what}: {_reason(clone)}"
 
 
-def clone_holders(clone: Clone) -> str:
+def _holders(clone: Clone) -> str:
     """`anna and upstream h:12000 (192.0.2.1 and 192.0.2.2)`."""
     names = _names(clone)
     is_one_place = len(names) > 1 and len(clone.addresses) == 1
@@ -30,7 +30,7 @@ def clone_holders(clone: Clone) -> str:
     return f"{some_of(names)} ({places})"
 
 
-def clone_reason(clone: Clone) -> str:
+def _reason(clone: Clone) -> str:
     """How it comes that they have one."""
     copied = "one was copied from the other"
     if clone.own:

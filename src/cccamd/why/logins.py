@@ -6,11 +6,11 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import Final
 
-from cccamd.facts import ClientStatus, DoubleLogin
+from cccamd.facts import ClientStatus
 from cccamd.setup.cccamcfg import FLine
 from cccamd.watch import ClientLoggedOut, LoginFailed
 from cccamd.why.evidence import Evidence, Refusals
-from cccamd.why.finding import Finding, Setting, Weight, ago, some_of
+from cccamd.why.finding import Finding, Setting, Weight, ago
 from cccamd.wire.link import CloseReason
 
 STRANGERS_SHOWN: Final = 3
@@ -240,20 +240,6 @@ def explain_closed_port(evidence: Evidence) -> Finding:
         change="set SERVER LISTEN PORT to 12000, or leave the line out",
         setting=Setting(name="SERVER LISTEN PORT", file=evidence.config.file, line=line),
     )
-
-
-def double_login_text(double: DoubleLogin) -> str:
-    """What follows the name of the account: who has it, who else wants it, how often."""
-    often = "once" if double.times == 1 else f"{double.times} times"
-    return (
-        f"is logged in from {some_of(double.holders)}, and {double.address} was refused with the"
-        f" same F-line {often}"
-    )
-
-
-def double_login_change(account: str) -> str:
-    """What to do about it."""
-    return MEANINGS[CloseReason.ALREADY_CONNECTED].change.format(user=account)
 
 
 # Users without an account.

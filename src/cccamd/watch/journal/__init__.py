@@ -5,6 +5,7 @@ docs/journal.md says what is in it.
 
 from cccamd.watch.journal.database import Database, JournalError, JournalLimits, read_entries
 from cccamd.watch.journal.entries import FILE_NAME, Entry, Kind
+from cccamd.watch.journal.frozen import last_number, read_freeze
 from cccamd.watch.journal.journal import Journal
 from cccamd.watch.journal.scribe import Scribe
 from cccamd.watch.journal.sums import SourceSum, sum_up
@@ -19,6 +20,8 @@ __all__ = [
     "Kind",
     "Scribe",
     "SourceSum",
+    "last_number",
     "read_entries",
+    "read_freeze",
     "sum_up",
 ]

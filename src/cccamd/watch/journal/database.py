@@ -170,9 +170,17 @@ def read_entries(
     if kinds:
         wheres.append(f"kind IN ({', '.join('?' * len(kinds))})")
         values += [kind.value for kind in kinds]
-    where = " AND ".join(wheres)
+    yield from _read(path, " AND ".join(wheres), values)
+
+
+def read_numbered(path: Path, kind: Kind, number: int) -> Iterator[Entry]:
+    """Read the entries of one kind that have this number; raises as `read_entries`."""
+    yield from _read(path, "kind = ? AND number = ?", [kind.value, number])
+
+
+def _read(path: Path, where: str, values: list[str | float]) -> Iterator[Entry]:
     try:
-        with closing(_open_to_read(path)) as connection:
+        with closing(open_to_read(path)) as connection:
             columns = ", ".join(_columns_to_read(connection))
             query = f"SELECT {columns} FROM entries WHERE {where} ORDER BY at"
             for row in connection.execute(query, values):
@@ -228,7 +236,13 @@ def _move_aside(path: Path) -> Path:
     return aside
 
 
-def _open_to_read(path: Path) -> sqlite3.Connection:
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Open a journal that a server may be writing.
+
+    Raises:
+        JournalError: there is none, or we may not read it.
+        sqlite3.Error: it is none.
+    """
     if not path.exists():
         raise JournalError(
             f"{path}: there is no such file; the journal lies beside the server's node id:"

@@ -9,6 +9,7 @@ from cccamd.watch import (
     ClientLoggedIn,
     ClientLoggedOut,
     EcmFinished,
+    FreezeBegan,
     FreezeEnded,
     Happening,
     IncidentBegan,
@@ -30,6 +31,7 @@ from cccamd.watch.journal.entries import (
     SourceWatch,
     Visit,
 )
+from cccamd.watch.journal.frozen import entry_of
 
 WRITE_INTERVAL: Final = 60.0
 """Seconds after which a visit that goes on is written again: no more is lost with a kill."""
@@ -137,8 +139,8 @@ class Scribe:
                 return self._log_out(happening)
             case LoginFailed():
                 return self._refuse(happening)
-            case FreezeEnded():
-                return [_freeze(happening)]
+            case FreezeBegan() | FreezeEnded():
+                return [entry_of(happening.freeze)]
             case SourceAnswered() | SourceUp() | SourceDown() | SourceGone():
                 return self._sources.observe(happening)
             case IncidentBegan(incident=incident):
@@ -265,20 +267,6 @@ def _note(kind: Kind, about: ClientLoggedOut | LoginFailed) -> Entry:
         account=about.account,
         address=about.address,
         text=about.reason[:TEXT_LIMIT],
-    )
-
-
-def _freeze(freeze: FreezeEnded) -> Entry:
-    return Entry(
-        at=freeze.began_at,
-        until=freeze.at,
-        kind=Kind.FREEZE,
-        account=freeze.account,
-        caid=freeze.caid,
-        ident=freeze.ident,
-        sid=freeze.sid,
-        source=freeze.source,
-        text=freeze.cause[:TEXT_LIMIT],
     )
 
 

@@ -141,7 +141,7 @@ def freeze_metrics(report: FreezeReport) -> Iterator[Metric]:
             margins[channel.account] = min(before, channel.margin)
     yield gauges(
         "cccamd_channel_margin_seconds",
-        "Time left when the last CW came, of the tightest channel; below 0 the picture froze.",
+        "Time left before the key is needed, of the tightest channel; below 0: frozen for so long.",
         label="account",
         values=margins,
     )

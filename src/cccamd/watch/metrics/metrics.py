@@ -58,6 +58,7 @@ class Metrics:
         self._emms = Counter({"passed": 0, "refused": 0})
         self._freezes: Counter[str] = Counter()
         self._frozen_seconds: defaultdict[str, float] = defaultdict(float)
+        self._frozen_shown: dict[str, float] = {}
         self._incidents = Counter({cause.value: 0 for cause in Cause})
         self._accounts: set[str] = set()
         self._sources: set[str] = set()
@@ -79,7 +80,7 @@ class Metrics:
             case ClientLoggedOut():
                 self._logouts += 1
             case FreezeBegan():
-                self._freezes[_bounded(happening.account, self._accounts)] += 1
+                self._freezes[_bounded(happening.freeze.account, self._accounts)] += 1
             case FreezeEnded():
                 self._count_frozen(happening)
             case IncidentBegan():
@@ -93,6 +94,7 @@ class Metrics:
         """Make all metrics; they stay as they are whatever happens from now on."""
         return [
             *self._client_counters(),
+            self._frozen(freezes),
             *self._source_counters(),
             *snapshot_metrics(snapshot),
             *freeze_metrics(freezes),
@@ -117,8 +119,27 @@ class Metrics:
             times.add(happening.seconds, happening.weight)
 
     def _count_frozen(self, happening: FreezeEnded) -> None:
-        account = _bounded(happening.account, self._accounts)
-        self._frozen_seconds[account] += max(0.0, happening.at - happening.began_at)
+        account = _bounded(happening.freeze.account, self._accounts)
+        self._frozen_seconds[account] += happening.freeze.seconds
+
+    def _frozen(self, report: FreezeReport) -> Metric:
+        """How long pictures stood still, those that do so now included: it grows all the time.
+
+        A freeze may turn out to have ended sooner than it was known; what was shown stays.
+        """
+        values = dict(self._frozen_seconds)
+        for freeze in report.freezes:
+            if not freeze.over:
+                account = _bounded(freeze.account, self._accounts)
+                values[account] = values.get(account, 0.0) + freeze.seconds
+        for account, seconds in values.items():
+            self._frozen_shown[account] = max(seconds, self._frozen_shown.get(account, 0.0))
+        return counters(
+            "cccamd_frozen_seconds",
+            "How long pictures stood still; grows while one does.",
+            label="account",
+            values=self._frozen_shown,
+        )
 
     def _client_counters(self) -> Iterator[Metric]:
         yield histograms(
@@ -139,13 +160,6 @@ class Metrics:
         yield counters("cccamd_emms", "EMMs of clients.", label="result", values=self._emms)
 
         yield counters("cccamd_freezes", "Freezes.", label="account", values=self._freezes)
-        yield counters(
-            "cccamd_frozen_seconds",
-            "How long pictures stood still.",
-            label="account",
-            values=self._frozen_seconds,
-        )
-
         yield counters(
             "cccamd_incidents",
             "Incidents that began, or came back.",
