@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from network import cw_of
 
-from cccamd.cards import View
+from cccamd.cards import Card, View
 from cccamd.routing import (
     Action,
     Ask,
@@ -35,6 +35,9 @@ class RouterMachine(RuleBasedStateMachine):
         ways = [("a",), ("b",), ("c", "b"), ("d", "c", "b")]
         self.cards = {self.desk.upstream(*way).source: way for way in ways}
         self.lost: set[int] = set()
+        self.withdrawn: set[int] = set()
+        self.last_asked: dict[tuple[Card, bytes, int], float] = {}
+        self.went_out: set[int] = set()
         self.views = [self.desk.view, self.desk.view_of(uphops=1)]
 
     def perform(self, actions: list[Action]) -> None:
@@ -50,6 +53,11 @@ class RouterMachine(RuleBasedStateMachine):
                         (ask.card, ask.request.section) == (action.card, action.request.section)
                         for ask in self.asks.values()
                     ), "asked again while it is still being asked"
+                    assert action.card in set(self.desk.table.cards()), "it is gone"
+                    key = (action.card, action.request.section, action.request.sid)
+                    assert self.now >= self.last_asked.get(key, -9.0) + 0.99, "hammered"
+                    self.last_asked[key] = self.now
+                    self.went_out.add(action.ask_id)
                     self.asks[action.ask_id] = action
                     self.asked_at[action.ask_id] = self.now
                 case Deliver(waiter, cw, _):
@@ -76,6 +84,9 @@ class RouterMachine(RuleBasedStateMachine):
     @rule(data=st.data(), kind=st.sampled_from(["right", "right", "zero", "stale", *Refusal]))
     def report(self, data: st.DataObject, kind: str | Refusal) -> None:
         ask = self.asks.pop(data.draw(st.sampled_from(sorted(self.asks))))
+        if kind is Refusal.NOT_SENT:
+            self.went_out.remove(ask.ask_id)
+            del self.last_asked[ask.card, ask.request.section, ask.request.sid]
         if isinstance(kind, Refusal):
             self.perform(self.desk.refused(ask.ask_id, kind, self.now))
             return
@@ -98,6 +109,26 @@ class RouterMachine(RuleBasedStateMachine):
         self.perform(self.desk.gone(waiter, self.now))
 
     @rule(data=st.data())
+    def withdraw_or_offer(self, data: st.DataObject) -> None:
+        source = data.draw(st.sampled_from(sorted(self.cards)))
+        if source in self.lost:
+            return
+        if source in self.withdrawn:
+            self.withdrawn.remove(source)
+            self.desk.router.card_offered(self.desk.announce(source, *self.cards[source]))
+            return
+        self.withdrawn.add(source)
+        (card,) = self.desk.table.cards_of(source)
+        self.desk.table.remove(source, card.share_id)
+        actions = self.desk.router.card_withdrawn(card, self.now)
+        self.perform(self.desk.carry_out(actions, self.now))
+
+    @rule(data=st.data())
+    def teach(self, data: st.DataObject) -> None:
+        source = data.draw(st.sampled_from(sorted(self.cards)))
+        self.desk.router.source_taught(source, self.now)
+
+    @rule(data=st.data())
     def lose_or_restore(self, data: st.DataObject) -> None:
         source = data.draw(st.sampled_from(sorted(self.cards)))
         if source in self.lost:
@@ -106,6 +137,7 @@ class RouterMachine(RuleBasedStateMachine):
             self.desk.router.source_ready(source, SourceTraits(), self.now)
             return
         self.lost.add(source)
+        self.withdrawn.discard(source)
         self.desk.table.drop_source(source)
         actions = self.desk.lost(source, self.now)
         assert not any(isinstance(action, Ask) and action.source == source for action in actions)
@@ -122,6 +154,9 @@ class RouterMachine(RuleBasedStateMachine):
         assert self.desk.router.next_deadline() is None
         assert not self.desk.router._flights
         assert not self.desk.router._asks
+        settled = [each.ask_id for each in self.desk.settled]
+        assert len(settled) == len(set(settled)), "counted twice"
+        assert set(settled) == self.went_out, "each that went out, and no other"
         for source in self.cards:
             health = self.desk.router._chooser.health.of(source)
             assert health.load == 0
