@@ -86,6 +86,7 @@ class RouterMachine(RuleBasedStateMachine):
         ask = self.asks.pop(data.draw(st.sampled_from(sorted(self.asks))))
         if kind is Refusal.NOT_SENT:
             self.went_out.remove(ask.ask_id)
+        if kind in (Refusal.NOT_SENT, "right", "stale"):  # after a CW the cache is what guards it
             del self.last_asked[ask.card, ask.request.section, ask.request.sid]
         if isinstance(kind, Refusal):
             self.perform(self.desk.refused(ask.ask_id, kind, self.now))

@@ -137,8 +137,8 @@ class Chooser:
         self.priorities = priorities
         self.health = Health()
         self.pauses = Pauses()
-        self.withdrawn: set[Card] = set()
-        """Cards that are gone, and that requests on their way may still know."""
+        self.withdrawn: dict[Card, float] = {}
+        """Cards that are gone, and that requests on their way may still know; and since when."""
 
     def best(self, waiting: Waiting, now: float) -> Card | None:
         """The card to ask next; None when all that fit were asked or are left alone."""
@@ -172,6 +172,15 @@ class Chooser:
             if not self.priorities.ignores(card, flight.service):
                 return card
         return None
+
+    def withdraw(self, card: Card, now: float, *, deadline: float) -> None:
+        """Ask a card no more. Requests live for `deadline` seconds: then nobody knows it."""
+        withdrawn = self.withdrawn
+        withdrawn[card] = now
+        while (oldest := next(iter(withdrawn))) is not card:
+            if now <= withdrawn[oldest] + deadline:
+                break
+            del withdrawn[oldest]
 
     def refusal(self, waiting: Waiting) -> Refusal:
         """What to say: that no card can decode the service only if that is true of each (13.8)."""

@@ -153,9 +153,8 @@ class Router:
         offered anew (servers renew their lists that way); then those who wait are refused.
         """
         if not self._flights:
-            self._chooser.withdrawn.clear()
             return []
-        self._chooser.withdrawn.add(card)
+        self._chooser.withdraw(card, now, deadline=self._deadline)
         actions: list[Action] = []
         if not self._chooser.health.of(card.source).load:
             return actions
@@ -167,20 +166,23 @@ class Router:
 
     def card_offered(self, card: Card) -> None:
         """A card is there. If it was withdrawn a moment ago, what it was asked is still good."""
-        withdrawn = self._chooser.withdrawn
-        if not withdrawn:
+        if not self._chooser.withdrawn:
             return
         name = (card.source, card.share_id, card.caid)
         for ask in self._asks.values():
             old = ask.card
             if ask.withdrawn and (old.source, old.share_id, old.caid) == name:
                 ask.withdrawn = False
-                withdrawn.discard(old)
 
     def source_lost(self, source: SourceId, now: float) -> list[Action]:
         """A source cannot be asked any more; what it was asked goes to others."""
         self._chooser.health.lost(source)
         self._chooser.pauses.forget(source)
+        for flight in self._flights.values():  # it may be back before these requests end
+            for waiting in flight.waiting.values():
+                for card in waiting.candidates.cards:
+                    if card.source == source:
+                        self._chooser.withdraw(card, now, deadline=self._deadline)
         actions: list[Action] = []
         for ask in [ask for ask in self._asks.values() if ask.card.source == source]:
             actions.append(self._end_ask(ask, Outcome.LOST, now))
@@ -466,6 +468,8 @@ class Router:
         if not flight.pending:
             if not flight.waiting:
                 self._flights.pop(flight.fingerprint, None)
+                if self._chooser.withdrawn and not self._flights:
+                    self._chooser.withdrawn.clear()
             return actions
         for ask in flight.pending:
             if not ask.abandoned and not flight.waiters_for(ask.card):
