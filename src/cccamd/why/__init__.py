@@ -21,6 +21,7 @@ from cccamd.why.explaining import explain
 from cccamd.why.finding import Finding, Setting, Weight, ago
 from cccamd.why.installation import Access, Installation
 from cccamd.why.links import Trial, is_seed
+from cccamd.why.network import RoundTrip
 from cccamd.why.ports import PortSeen, WantedPort, wanted_ports
 from cccamd.why.symptoms import Receiver, Scene, find_symptoms
 
@@ -41,6 +42,7 @@ __all__ = [
     "Question",
     "Receiver",
     "Recent",
+    "RoundTrip",
     "RunningServer",
     "Scene",
     "Setting",

@@ -200,8 +200,8 @@ def _links(case: Case, evidence: Evidence) -> Iterator[Diagnosis]:
         yield diagnose(Check.UPSTREAM, Grade.NOT_CHECKED, "offline", text)
     for tried in _tried_links(case, evidence):
         yield judge_link(tried, evidence)
-        if tried.trial.round_trips:
-            yield judge_round_trip(tried.name, tried.trial.round_trips)
+        if tried.trial.round_trip is not None:
+            yield judge_round_trip(tried.name, tried.trial.round_trip)
 
 
 def _tried_links(case: Case, evidence: Evidence) -> Iterator[TriedLink]:
