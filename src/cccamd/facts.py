@@ -358,6 +358,32 @@ class ClientStatus(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastMinute(Fact):
+    """What came of the ECMs that a source was asked, as far as it came within the last minute."""
+
+    answered: int = 0
+    """With a right CW."""
+    slow: int = 0
+    """Of these: took longer than a second."""
+    late: int = 0
+    """Of these: came when those who asked had been refused already."""
+    cannot_decode: int = 0
+    """It says that it cannot decode the service."""
+    refused: int = 0
+    """It refused for now, or asks to be left alone."""
+    no_answer: int = 0
+    """It did not answer in time."""
+    zero: int = 0
+    """All-zero CWs."""
+    checksum: int = 0
+    """CWs with wrong checksum bytes."""
+    repeated: int = 0
+    """CWs of the period before."""
+    lost: int = 0
+    """Its link was lost, or the card was taken back, before it answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatus(Fact):
     """One upstream link or one local card; what is not said of it is nothing yet."""
 
@@ -395,6 +421,10 @@ class SourceStatus(Fact):
     asked: int = 0
     answered: int = 0
     """With a CW."""
+    silent_since: float | None = None
+    """Since when it answers nothing of what it is asked, though it is up; null: it does answer, or
+    is asked nothing. It is asked about every five seconds then, and nobody else waits for it."""
+    last_minute: LastMinute = LastMinute()
     usual_seconds: float | None = None
     """The time within which nearly all its last answers came, or were given up: what the router
     goes by. null: it was asked nothing for five minutes."""

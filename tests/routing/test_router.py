@@ -162,7 +162,7 @@ def test_a_question_that_is_never_answered_is_forgotten(desk: Desk) -> None:
     desk.upstream("a")
     ask = asked(desk.request("anna", 1.0))
     assert [type(action) for _, action in desk.wait(60.0)] == [Refuse, Abandon]
-    assert desk.router.usual(ask.source, 60.0) == 10.0
+    assert desk.router.condition(ask.source, 60.0).usual == 10.0
     assert desk.wrong(ask, 60.0) == []
     assert desk.router.next_deadline() is None
     assert desk.right(ask, 61.0) == []
@@ -407,6 +407,7 @@ def test_a_source_that_is_silent_about_one_service_is_not_late_for_the_others(
     spoken = asked(desk.request("ben", 200.15, number=1))
     assert spoken.card is not usual
     desk.right(silent, 200.2)
+    desk.right(spoken, 200.45)
     desk.request("cleo", 210.0, number=2, sid=9)
     alive = asked(desk.request("dan", 210.05, number=3))
     assert alive.card is usual
@@ -456,7 +457,7 @@ def test_a_source_that_gives_up_in_time_is_counted_as_silent(desk: Desk) -> None
     card = desk.upstream("a")
     ask = asked(desk.request("anna", 1.0))
     assert refused(desk.wrong(ask, 5.0, Refusal.LATE)).refusal is Refusal.PASSING
-    assert desk.router.usual(card.source, 5.0) == 4.0
+    assert desk.router.condition(card.source, 5.0).usual == 4.0
     (settled,) = desk.settled
     assert (settled.source, settled.outcome) == (card.source, Outcome.NO_ANSWER)
     assert settled.seconds == 4.0
@@ -566,9 +567,9 @@ def test_a_main_source_that_stalls_stands_by_for_a_while(desk: Desk) -> None:
 def test_a_source_that_refuses_is_not_slow(desk: Desk) -> None:
     card = desk.upstream("a")
     desk.wrong(asked(desk.request("anna", 0.0)), 2.0)
-    assert desk.router.usual(card.source, 3.0) is None
+    assert desk.router.condition(card.source, 3.0).usual is None
     desk.right(asked(desk.request("ben", 20.0, number=1)), 20.5)
-    assert desk.router.usual(card.source, 21.0) == 0.5
+    assert desk.router.condition(card.source, 21.0).usual == 0.5
 
 
 def test_cards_that_have_learnt_something_are_asked_again(desk: Desk) -> None:

@@ -81,7 +81,8 @@ def test_a_service_has_times_of_its_own_from_the_fourth_answer_on() -> None:
 
 def test_silence_counts_against_the_service_and_only_if_it_hangs_against_the_source() -> None:
     alive, hung = SourceHealth(), SourceHealth()
-    alive.heard_at, hung.heard_at = 15.0, 9.9
+    alive.silence.heard(15.0)
+    hung.silence.heard(9.9)
     for health in (alive, hung):
         for _ in range(4):
             health.count_silence(SERVICE, 10.0, 20.0)
@@ -96,7 +97,7 @@ def test_a_source_is_late_until_it_says_something_or_a_crypto_period_is_over() -
     health.late_since = 5.0
     assert health.is_late(14.9)
     assert not health.is_late(15.0)
-    health.heard_at = 5.0
+    health.silence.heard(5.0)
     assert not health.is_late(6.0)
 
 
@@ -183,7 +184,7 @@ def test_pauses_grow_for_the_same_refusal_only_and_are_bounded() -> None:
 
     assert [pause(Outcome.REFUSED) for _ in range(4)] == [1.0, 2.0, 4.0, 4.0]
     assert [pause(Outcome.CANNOT_DECODE) for _ in range(2)] == [8.0, 8.0]
-    assert [pause(Outcome.REFUSED), pause(Outcome.NO_ANSWER)] == [1.0, 2.0]
+    assert [pause(Outcome.REFUSED), pause(Outcome.CHECKSUM)] == [1.0, 2.0]
     assert pauses.rests(card, SERVICE, 100.9)
     assert not pauses.rests(card, SERVICE, 102.0)
     pauses.end(card, SERVICE)

@@ -4,10 +4,11 @@ Source: docs/protocol.md section 11; docs/config.md sections 2.1, 3.1 (group1) a
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import assert_never
 
+from cccamd.cards.card import Card
 from cccamd.ids import Caid, Ident, NodeId, format_caid, format_node_id
 from cccamd.values import Offer, Provider
 
@@ -80,6 +81,8 @@ class Rejected:
     offer: Offer
     reason: Rejection
     policy: SourcePolicy
+    instead_of: Card | None = field(default=None, compare=False)
+    """The card that stood under its name until now, and is not there any more."""
 
     @property
     def text(self) -> str:

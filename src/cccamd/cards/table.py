@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from cccamd.cards.card import Card, LocalOffer, SourceId
@@ -68,13 +68,20 @@ class CardTable:
         self._sources[source] = _Source(policy or SourcePolicy())
         return source
 
-    def set_policy(self, source: SourceId, policy: SourcePolicy) -> None:
-        """Judge all that an upstream announced anew, also what was rejected before."""
+    def set_policy(self, source: SourceId, policy: SourcePolicy) -> list[Card]:
+        """Judge all that an upstream announced anew, also what was rejected before.
+
+        Returns the cards that are not taken any more.
+        """
         record = self._sources[source]
         record.policy = policy
-        for offer in list(record.announced.values()):
-            if isinstance(offer, Offer):
-                self._judge(source, offer)
+        offers = [offer for offer in record.announced.values() if isinstance(offer, Offer)]
+        judged = [self._judge(source, offer) for offer in offers]
+        return [
+            result.instead_of
+            for result in judged
+            if isinstance(result, Rejected) and result.instead_of is not None
+        ]
 
     def set_node_id(self, source: SourceId, node_id: NodeId) -> None:
         """Note who an upstream is, before it has announced anything; until it is dropped."""
@@ -170,9 +177,9 @@ class CardTable:
         record.rejected.pop(share_id, None)
         result = examine(offer, record.policy, own_node_id=self.own_node_id)
         if isinstance(result, Rejected):
-            self._take_out(source, share_id)
+            before = self._take_out(source, share_id)
             record.rejected[share_id] = result
-            return result
+            return result if before is None else replace(result, instead_of=before)
         card_id = _identity(offer)
         own_share_id = self._own_share_id(record.cards.get(share_id), card_id)
         if card_id is None:

@@ -6,6 +6,7 @@ It judges nothing, and knows neither the server nor its configuration: `cccamd.w
 from cccamd.machine.addresses import (
     Addresses,
     Knock,
+    SocketAddress,
     has_default_route,
     is_near,
     knock,
@@ -40,6 +41,7 @@ __all__ = [
     "PortHolder",
     "Process",
     "Ruleset",
+    "SocketAddress",
     "Supply",
     "SystemUser",
     "TimeAnswer",

@@ -27,6 +27,9 @@ _LOOPBACK: Final = "127.0.0.1"
 _DISCARD_PORT: Final = 9
 KNOCK_TIMEOUT: Final = 2.0
 
+SocketAddress = tuple[str, int] | tuple[str, int, int, int]
+"""As sockets have them: of IPv4, or of IPv6 with flow and scope."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
@@ -58,10 +61,10 @@ def own_address() -> str:
     return _outward(socket.AF_INET, _NOWHERE_4) or _LOOPBACK
 
 
-def route_to(address: tuple[str, int] | tuple[str, int, int, int]) -> str | None:
+def route_to(address: SocketAddress) -> str | None:
     """The own address with which one gets to another; None: this machine knows no way there.
 
-    `address` is as sockets have it. No packet is sent: connecting a UDP socket chooses the route.
+    No packet is sent: connecting a UDP socket chooses the route.
     """
     family = socket.AF_INET if len(address) == 2 else socket.AF_INET6
     try:

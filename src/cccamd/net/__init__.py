@@ -20,7 +20,7 @@ from cccamd.net.failures import (
 )
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import FAMILY_MISSING, Guest, Listener, ListenError, open_sockets
-from cccamd.net.resolve import SocketAddress, resolve
+from cccamd.net.resolve import resolve
 from cccamd.net.tasks import Alarm, TaskSet
 
 __all__ = [
@@ -44,7 +44,6 @@ __all__ = [
     "Listener",
     "NoEntry",
     "Notice",
-    "SocketAddress",
     "Step",
     "TaskSet",
     "connect",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
 from cccamd.ids import format_endpoint, unwrap_address
+from cccamd.machine import SocketAddress, route_to
 from cccamd.net.failures import explain_loss
 from cccamd.net.tasks import Alarm
 from cccamd.wire.link import CLOSED_BY_PEER, Closed, CloseReason, Loss, SansIo, State
@@ -67,6 +68,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         self.port = 0
         self.pieces_heard = 0
         """How many times bytes came: more than before is a sign of life."""
+        self._peername: SocketAddress = ("", 0)
         self._handle = handle
         self._on_failure = on_failure
         self._on_end: list[Callable[[], None]] = []
@@ -170,6 +172,7 @@ class Connection(asyncio.Protocol, Generic[E]):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self.address, self.port = peer_address(transport)
+        self._peername = transport.get_extra_info("peername") or self._peername
         self.attempt(self._begin)
         self.flush()
 
@@ -185,7 +188,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         self._receive_eof(CLOSED_BY_PEER)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._receive_eof(explain_loss(exc))
+        self._receive_eof(self._explain(exc))
         self._transport = None
         self.flush()
         self._alarm.cancel()
@@ -200,6 +203,12 @@ class Connection(asyncio.Protocol, Generic[E]):
         assert self._transport is not None
         set_socket_options(self._transport.get_extra_info("socket"))
         self._handle(Connected(self.address))
+
+    def _explain(self, error: Exception | None) -> Loss:
+        loss = explain_loss(error)
+        if loss.reason is CloseReason.PEER_GONE and route_to(self._peername) is None:
+            return Loss(CloseReason.NETWORK_LOST, f"{loss.said}; this machine knows no way to it")
+        return loss
 
     def _receive_eof(self, loss: Loss) -> None:
         self.attempt(lambda: self.protocol.receive_eof(self._loop.time(), loss))

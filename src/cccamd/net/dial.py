@@ -11,20 +11,22 @@ folds into a few error numbers: only they tell a machine that is off from a fire
 """
 
 import asyncio
+import os
 import socket
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final, TypeVar
 
 from cccamd.errors import NumberError
 from cccamd.facts import Step
 from cccamd.ids import IpAddress, parse_address, unwrap_address
-from cccamd.machine import is_near, route_to
+from cccamd.machine import SocketAddress, is_near, route_to
 from cccamd.net.connection import Connection
 from cccamd.net.failures import Attempt, ConnectError, Notice, explain_connect_error
-from cccamd.net.resolve import SocketAddress, resolve
+from cccamd.net.resolve import resolve
 from cccamd.net.tasks import TaskSet
 
 CONNECT_TIMEOUT: Final = 5.0
@@ -178,11 +180,12 @@ async def _connect_to(
         _listen_for_notices(sock, wanted=True)
         async with asyncio.timeout(patience):
             await asyncio.get_running_loop().sock_connect(sock, target)
+        sock.getpeername()  # a notice wakes whoever waits, too
         _listen_for_notices(sock, wanted=False)
     except OSError as error:
-        attempt = _examine(sock, address)
+        attempt, said = _examine(sock, address, error)
         sock.close()
-        raise explain_connect_error(error, host=host, port=port, attempt=attempt) from error
+        raise explain_connect_error(said, host=host, port=port, attempt=attempt) from error
     except BaseException:
         sock.close()
         raise
@@ -233,33 +236,47 @@ def _listen_for_notices(sock: socket.socket, *, wanted: bool) -> None:
         sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, wanted)
 
 
-def _examine(sock: socket.socket, address: SocketAddress) -> Attempt:
-    notice, sender = _read_notice(sock)
-    return Attempt(
+def _examine(
+    sock: socket.socket, address: SocketAddress, error: OSError
+) -> tuple[Attempt, OSError]:
+    """What is known of an attempt, and its error: a notice has its own, which might be missing."""
+    said = _read_notice(sock)
+    attempt = Attempt(
         address=unwrap_address(address[0]),
         way=route_to(address),
         near=is_near(address[0]),
-        notice=notice,
-        sender=sender,
+        notice=said.notice if said is not None else None,
+        sender=said.sender if said is not None else "",
     )
+    return attempt, error if said is None else OSError(said.error, os.strerror(said.error))
 
 
-def _read_notice(sock: socket.socket) -> tuple[Notice | None, str]:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A notice, who sent it, and the error that the system makes of it."""
+
+    notice: Notice
+    sender: str
+    error: int
+
+
+def _read_notice(sock: socket.socket) -> _Said | None:
     if not _MSG_ERRQUEUE:
-        return None, ""
+        return None
     try:
         _, ancillary, _, _ = sock.recvmsg(1, 512, _MSG_ERRQUEUE)
     except OSError:
-        return None, ""
-    return _understand(data for _, _, data in ancillary)
+        return None
+    return next(filter(None, (_understand(data) for _, _, data in ancillary)), None)
 
 
-def _understand(messages: Iterable[bytes]) -> tuple[Notice | None, str]:
-    for data in messages:
-        _, origin, kind, code, _ = _SOCK_EXTENDED_ERR.unpack_from(data)
-        sender = data[_SOCK_EXTENDED_ERR.size :]
-        if origin == _FROM_ICMP and kind == _UNREACHABLE:
-            return _NOTICES.get(code), socket.inet_ntop(socket.AF_INET, sender[4:8])
-        if origin == _FROM_ICMP6 and kind == _UNREACHABLE6:
-            return _NOTICES6.get(code), socket.inet_ntop(socket.AF_INET6, sender[8:24])
-    return None, ""
+def _understand(data: bytes) -> _Said | None:
+    error, origin, kind, code, _ = _SOCK_EXTENDED_ERR.unpack_from(data)
+    sender = data[_SOCK_EXTENDED_ERR.size :]
+    if (origin, kind) == (_FROM_ICMP, _UNREACHABLE):
+        notice, address = _NOTICES.get(code), socket.inet_ntop(socket.AF_INET, sender[4:8])
+    elif (origin, kind) == (_FROM_ICMP6, _UNREACHABLE6):
+        notice, address = _NOTICES6.get(code), socket.inet_ntop(socket.AF_INET6, sender[8:24])
+    else:
+        return None
+    return _Said(notice, address, error) if notice is not None else None

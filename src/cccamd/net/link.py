@@ -45,10 +45,13 @@ HURRIED_PART: Final = 6.0
 ROUTE_LOOK: Final = 2.0
 """Seconds between two looks whether there is a way to the server."""
 
-_REFUSED_BY_SERVER: Final = frozenset(
-    {Step.LOGIN, Step.INTRODUCTION, Step.HUNG_UP, Step.NEWCAMD, Step.STRANGER}
+_NOT_HURRIED: Final = frozenset(
+    {
+        *(Step.LOGIN, Step.INTRODUCTION, Step.HUNG_UP, Step.NEWCAMD, Step.STRANGER),
+        *(Step.UNANSWERED, Step.ENDED),
+    }
 )
-"""Trying sooner would not help, and might get us banned."""
+"""The server is there: trying sooner would not help, and might get us banned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,6 @@ class Link(Generic[P]):
         self._connection: Connection[ClientEvent] | None = None
         self._ended = asyncio.Event()
         self._hurried = asyncio.Event()
-        self._closed: Closed | None = None
         self._introduced = False
 
     def __repr__(self) -> str:
@@ -154,7 +156,9 @@ class Link(Generic[P]):
     def hurry(self) -> None:
         """Let it try sooner than it would, if it waits: somebody needs it now."""
         failure = self.failure
-        if failure is not None and failure.step not in _REFUSED_BY_SERVER:
+        if self.state is not LinkState.WAITING or failure is None:
+            return
+        if failure.step not in _NOT_HURRIED:
             self._hurried.set()
 
     async def run(self) -> None:
@@ -167,7 +171,6 @@ class Link(Generic[P]):
                     self._backoff.reset()
                 delay = self._backoff.next_delay(random.random)
                 self.state = LinkState.WAITING
-                self._hurried.clear()
                 self._tell_of_waiting(LinkWaiting(self.failure, delay))
                 await self._pause(delay)
         finally:
@@ -207,6 +210,7 @@ class Link(Generic[P]):
         """Connect and stay until the end; return why it ended."""
         self.state = LinkState.CONNECTING
         self._ended.clear()
+        self._hurried.clear()
         self._introduced = False
         try:
             self._connection = await dial(self._host, self._port, self._new_connection)
@@ -214,8 +218,8 @@ class Link(Generic[P]):
             return Failure(error.step, str(error))
         await self._ended.wait()
         self._connection = self.protocol = None
-        assert self._closed is not None
-        return explain_end(self._closed, introduced=self._introduced)
+        assert self.failure is not None
+        return self.failure
 
     def _new_connection(self) -> Connection[ClientEvent]:
         self.protocol = self._make(asyncio.get_running_loop().time())
@@ -231,7 +235,7 @@ class Link(Generic[P]):
                 self._introduced = True
             case Closed():
                 self.state = LinkState.WAITING
-                self._closed = event
+                self.failure = explain_end(event, introduced=self._introduced)
                 self._ended.set()
             case _:
                 pass

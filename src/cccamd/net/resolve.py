@@ -21,15 +21,13 @@ from concurrent.futures import Future
 from typing import Final
 
 from cccamd.facts import Step
+from cccamd.machine import SocketAddress
 from cccamd.net.failures import ConnectError, explain_name_error
 
 LATE: Final = 1.0
 """Seconds after which an answer counts as late."""
 LATE_ANSWER_KEPT: Final = 60.0
 """Seconds for which a late answer is used."""
-
-SocketAddress = tuple[str, int] | tuple[str, int, int, int]
-"""As sockets have them: of IPv4, or of IPv6 with flow and scope."""
 
 
 class _Lookup:

@@ -19,6 +19,7 @@ from cccamd.routing.actions import (
 )
 from cccamd.routing.cache import CwCache
 from cccamd.routing.clones import CloneDetector, NodeHolder
+from cccamd.routing.condition import Condition
 from cccamd.routing.emms import EmmGate, EmmVerdict
 from cccamd.routing.health import SourceTraits
 from cccamd.routing.ranking import Priorities, Rank, Ranked
@@ -34,6 +35,7 @@ __all__ = [
     "Choice",
     "ClientId",
     "CloneDetector",
+    "Condition",
     "CwCache",
     "Deliver",
     "EmmGate",

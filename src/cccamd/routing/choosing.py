@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from cccamd.cards import Card, SourceId
-from cccamd.routing.flights import Flight, Waiting
+from cccamd.routing.condition import NEVER
+from cccamd.routing.flights import Flight, Subject, Waiting
 from cccamd.routing.health import Health
 from cccamd.routing.ranking import Priorities, Ranked, rank_card
 from cccamd.routing.trace import Result
-from cccamd.values import Outcome, Refusal, Service
+from cccamd.values import Outcome, Refusal
 
 FIRST_PAUSE = {Refusal.CANNOT_DECODE: 8.0, Refusal.PASSING: 1.0}
 """Seconds. Both are below a crypto period of 10 s, so that the next ECM gets a new try."""
@@ -15,6 +16,10 @@ LONGEST_PAUSE = {Refusal.CANNOT_DECODE: 8.0, Refusal.PASSING: 4.0}
 """No longer than a person waits: a card that has learnt is found out by the next ECM, whoever
 taught it. It costs one question per card and service in a crypto period, however many ask."""
 GROWTH = 2.0
+SHORTEST_PAUSE = 1.0
+"""Seconds: no card is asked about the same more often than that."""
+LEARNING = 4.0
+"""Seconds that a card, and the way to it, may need for an EMM."""
 PAUSES_LIMIT = 10_000
 """A bound for memory: the oldest is forgotten."""
 
@@ -43,38 +48,51 @@ class Pauses:
     """The pauses of all cards. They end with an answer, or when the card is announced anew."""
 
     def __init__(self) -> None:
-        self._pauses: dict[tuple[Card, Service], Pause] = {}
+        self._pauses: dict[tuple[Card, Subject], Pause] = {}
 
     def __len__(self) -> int:
         return len(self._pauses)
 
-    def get(self, card: Card, service: Service) -> Pause | None:
+    def get(self, card: Card, subject: Subject) -> Pause | None:
         """The pause of a card for a service, running or over."""
-        return self._pauses.get((card, service))
+        return self._pauses.get((card, subject))
 
-    def rests(self, card: Card, service: Service, now: float) -> bool:
-        """Whether a card is to be left alone for a service now."""
-        pause = self.get(card, service)
-        return pause is not None and pause.until > now
+    def rests(self, card: Card, subject: Subject, now: float, taught_at: float = NEVER) -> bool:
+        """Whether a card is to be left alone for a service now.
 
-    def start(self, card: Card, service: Service, outcome: Outcome, now: float) -> None:
+        A card that was `taught_at` by an EMM may have learnt: what it refused before, or while
+        it was still learning, is worth asking again after a moment.
+        """
+        pause = self.get(card, subject)
+        if pause is None or pause.until <= now:
+            return False
+        return taught_at + LEARNING < pause.began_at or now < pause.began_at + SHORTEST_PAUSE
+
+    def start(
+        self,
+        card: Card,
+        subject: Subject,
+        outcome: Outcome,
+        now: float,
+        *,
+        asked_at: float = NEVER,
+    ) -> None:
         """Note that there was no CW: a pause begins, longer than the last one was."""
-        if not service.sid:
-            # The service is unknown: this refusal says nothing about the others without one.
-            return
-        last = self._pauses.pop((card, service), None)
+        last = self._pauses.pop((card, subject), None)
         refusal = refusal_of(outcome)
         length = FIRST_PAUSE[refusal]
         if last and last.refusal is refusal:
             length = min(last.length * GROWTH, LONGEST_PAUSE[refusal])
+        if outcome is Outcome.NO_ANSWER:  # it was left alone while it was waited for
+            length = max(0.0, asked_at + SHORTEST_PAUSE - now)
         if len(self._pauses) >= PAUSES_LIMIT:
             del self._pauses[next(iter(self._pauses))]
-        self._pauses[card, service] = Pause(now + length, length, refusal, now, outcome)
+        self._pauses[card, subject] = Pause(now + length, length, refusal, now, outcome)
 
-    def end(self, card: Card, service: Service) -> None:
+    def end(self, card: Card, subject: Subject) -> None:
         """Note an answer."""
         if self._pauses:
-            self._pauses.pop((card, service), None)
+            self._pauses.pop((card, subject), None)
 
     def forget(self, source: SourceId) -> None:
         """Drop all pauses of a source that is gone: its cards come back as new ones."""
@@ -117,6 +135,8 @@ class Chooser:
         self.priorities = priorities
         self.health = Health()
         self.pauses = Pauses()
+        self.withdrawn: set[Card] = set()
+        """Cards that are gone, and that requests on their way may still know."""
 
     def best(self, waiting: Waiting, now: float) -> Card | None:
         """The card to ask next; None when all that fit were asked or are left alone."""
@@ -139,6 +159,18 @@ class Chooser:
         waiting.flight.log.append((now, ranked))
         return ranked[0].card
 
+    def in_doubt(self, waiting: Waiting, now: float) -> Card | None:
+        """A card to ask along with another, only to learn whether its source answers again."""
+        flight = waiting.flight
+        for card in waiting.candidates.cards:
+            if not self.health.worth_a_try(card.source, now) or card in flight.tried:
+                continue
+            if card in self.withdrawn or self._rests(card, flight.subject, now):
+                continue
+            if not self.priorities.ignores(card, flight.service):
+                return card
+        return None
+
     def refusal(self, waiting: Waiting) -> Refusal:
         """What to say: that no card can decode the service only if that is true of each (13.8)."""
         flight = waiting.flight
@@ -147,7 +179,7 @@ class Chooser:
                 continue
             refusal = flight.tried.get(card)
             if card not in flight.tried:
-                pause = self.pauses.get(card, flight.service)
+                pause = self.pauses.get(card, flight.subject)
                 refusal = pause.refusal if pause else None
             if refusal is not Refusal.CANNOT_DECODE:
                 return Refusal.PASSING
@@ -156,42 +188,58 @@ class Chooser:
     def explain_none(self, waiting: Waiting, now: float) -> Result:
         """Note in the flight's log why cards that fit were not even asked; sum it up."""
         flight = waiting.flight
-        asked = resting = ignored = False
+        asked = resting = ignored = silent = False
+        given_up = self.health.given_up(now)
         for card in waiting.candidates.cards:
             if card in flight.tried:
                 asked = True
             elif self.priorities.ignores(card, flight.service):
                 flight.log.append((now, Outcome.IGNORED, card))
                 ignored = True
-            elif pause := self.pauses.get(card, flight.service):
+            elif card.source in given_up:
+                flight.log.append((now, Outcome.SILENT, card))
+                silent = True
+            elif pause := self.pauses.get(card, flight.subject):
                 flight.log.append((pause.began_at, pause.cause, card))
                 flight.log.append((now, Outcome.RESTING, card))
                 resting = True
         if asked:
             return Result.REFUSED
+        if silent:
+            return Result.SILENT
         return Result.RESTING if resting else Result.IGNORED if ignored else Result.NO_CARD
 
     def _left(self, waiting: Waiting, now: float) -> list[Card]:
-        tried, service = waiting.flight.tried, waiting.flight.service
+        flight, health = waiting.flight, self.health
+        tried = flight.tried
         cards = [
             card
             for card in waiting.candidates.cards
-            if card not in tried or self._worth_another_try(waiting.flight, card, now)
+            if card not in tried or self._worth_another_try(flight, card, now)
         ]
-        if self.health.lost_sources:
-            cards = [card for card in cards if card.source not in self.health.lost_sources]
+        if health.lost_sources:
+            cards = [card for card in cards if card.source not in health.lost_sources]
+        if self.withdrawn:
+            cards = [card for card in cards if card not in self.withdrawn]
         if self.pauses:
-            cards = [card for card in cards if not self.pauses.rests(card, service, now)]
+            cards = [card for card in cards if not self._rests(card, flight.subject, now)]
         if self.priorities.ignored:
-            cards = [card for card in cards if not self.priorities.ignores(card, service)]
+            cards = [card for card in cards if not self.priorities.ignores(card, flight.service)]
+        if given_up := health.given_up(now):
+            cards = [card for card in cards if card.source not in given_up]
         return cards
+
+    def _rests(self, card: Card, subject: Subject, now: float) -> bool:
+        return self.pauses.rests(card, subject, now, self.health.of(card.source).taught_at)
 
     def _worth_another_try(self, flight: Flight, card: Card, now: float) -> bool:
         """Trouble that passes may have passed, when a request takes that long."""
         if flight.tried[card] is not Refusal.PASSING:
             return False
-        pause = self.pauses.get(card, flight.service)
-        return pause is not None and pause.until <= now
+        pause = self.pauses.get(card, flight.subject)
+        if pause is None or now < pause.began_at + SHORTEST_PAUSE:
+            return False
+        return not self._rests(card, flight.subject, now)
 
     def _ranked(self, cards: list[Card], flight: Flight, now: float) -> list[Ranked]:
         service = flight.service
@@ -203,7 +251,7 @@ class Chooser:
                     service,
                     now,
                     health=self.health,
-                    refused=self.pauses.get(card, service) is not None,
+                    refused=self.pauses.get(card, flight.subject) is not None,
                     order=places.get(card, 0),
                 ),
                 card,

@@ -11,6 +11,9 @@ from cccamd.routing.health import SourceHealth
 from cccamd.routing.trace import Log, Result, Trace
 from cccamd.values import ControlWords, Fingerprint, Refusal, Request, Service
 
+Subject = Service | Fingerprint
+"""What a card is left alone for: a service, or one ECM when nobody says what it is for."""
+
 
 @dataclass(slots=True, eq=False)
 class Waiting:
@@ -63,7 +66,23 @@ class PendingAsk:
     fresh: bool = True
     """Whether it may still be waited for alone."""
     abandoned: bool = False
+    withdrawn: bool = False
+    """Whether the source has taken the card back meanwhile."""
+    forgone: bool = False
+    """Whether the card has not come back: an answer is welcome, but nobody waits for it."""
     done: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Grace:
+    """The moment in which a card that was withdrawn may be offered anew."""
+
+    ask: PendingAsk
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is to be decided any more."""
+        return self.ask.done or not self.ask.withdrawn
 
 
 class Flight:
@@ -75,6 +94,7 @@ class Flight:
         "pending",
         "request",
         "service",
+        "subject",
         "suspects",
         "tried",
         "waiting",
@@ -85,6 +105,7 @@ class Flight:
         self.request = request
         """The first client's: what sources are sent, but for the share id."""
         self.service = Service(request[0], request[1], request[3])
+        self.subject: Subject = self.service if request[3] else fingerprint
         self.waiting: dict[Waiter, Waiting] = {}
         self.pending: list[PendingAsk] = []
         self.tried: dict[Card, Refusal | None] = {}
@@ -119,10 +140,10 @@ class Timers:
     """A queue of waiters and asks, by when something is due; those that are done are skipped."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Waiting | PendingAsk]] = []
+        self._heap: list[tuple[float, int, Waiting | PendingAsk | Grace]] = []
         self._count = 0
 
-    def set(self, at: float, subject: Waiting | PendingAsk) -> None:
+    def set(self, at: float, subject: Waiting | PendingAsk | Grace) -> None:
         """Let `pop` give `subject` when `at` has come."""
         self._count += 1
         heappush(self._heap, (at, self._count, subject))
@@ -134,7 +155,7 @@ class Timers:
             heappop(heap)
         return heap[0][0] if heap else None
 
-    def pop(self, now: float) -> Waiting | PendingAsk | None:
+    def pop(self, now: float) -> Waiting | PendingAsk | Grace | None:
         """Take out the next one that is due by now."""
         at = self.next_at()
         return heappop(self._heap)[2] if at is not None and at <= now else None

@@ -8,6 +8,14 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from cccamd.cards import Card, SourceId
+from cccamd.routing.condition import (
+    DOUBT_INTERVAL,
+    NEVER,
+    SILENT_AFTER,
+    Condition,
+    LastMinute,
+    Silence,
+)
 from cccamd.values import Service
 
 UNKNOWN_USUAL = 0.5
@@ -90,7 +98,6 @@ class AnswerTimes:
 
 RETURN_AFTER = 60.0
 """Seconds a source must have been well before it serves again: no going to and fro."""
-NEVER = float("-inf")
 
 
 @dataclass(slots=True)
@@ -169,8 +176,10 @@ class SourceHealth:
     traits: SourceTraits = DEFAULT_TRAITS
     load: int = 0
     """Requests in flight."""
-    heard_at: float = NEVER
-    """When it last answered or refused anything."""
+    taught_at: float = NEVER
+    """When an EMM went to one of its cards."""
+    silence: Silence = field(default_factory=Silence)
+    minute: LastMinute = field(default_factory=LastMinute)
     late_since: float = NEVER
     """When the youngest request was sent that it is, or was, later with than usual."""
     times: AnswerTimes = field(default_factory=AnswerTimes)
@@ -182,7 +191,17 @@ class SourceHealth:
         A source that has answered something else since is only slow with one service, or
         silent about what it cannot decode.
         """
-        return self.late_since > self.heard_at and now < self.late_since + ASK_LIFETIME
+        return self.late_since > self.silence.heard_at and now < self.late_since + ASK_LIFETIME
+
+    def heard(self, now: float) -> None:
+        """It has said something about a question. What it took while it was silent is over."""
+        silence = self.silence
+        if silence.unheard:
+            if now >= silence.first_at + SILENT_AFTER:
+                self.times = AnswerTimes()
+                self.service_times.clear()
+            silence.unheard = 0
+        silence.heard_at = now
 
     def count_answer(self, service: Service, seconds: float, now: float) -> None:
         """Count how long an answer took."""
@@ -191,7 +210,7 @@ class SourceHealth:
 
     def count_silence(self, service: Service, seconds: float, now: float) -> None:
         """Count a request that was never answered: against the source only if it hangs."""
-        if self.heard_at < now - seconds:
+        if self.silence.heard_at < now - seconds:
             self.times.add(seconds, now)
         self._times_of(service).add(seconds, now)
 
@@ -210,6 +229,17 @@ class SourceHealth:
             times = self.times
         return times.usual(now)
 
+    def condition(self, now: float) -> Condition:
+        """How it does right now."""
+        outcomes, slow, late = self.minute.read(now)
+        return Condition(
+            silent_since=self.silence.since(now),
+            outcomes=outcomes,
+            slow=slow,
+            late=late,
+            usual=self.times.usual(now),
+        )
+
     @property
     def turns(self) -> int:
         """How many answers it has to give until the next request has its own."""
@@ -224,6 +254,8 @@ class Health:
         self._groups: dict[str, StandbyGroup] = {}
         self.lost_sources: set[SourceId] = set()
         """Requests that are on their way may still know their cards."""
+        self.doubted: set[SourceId] = set()
+        """Those that have left something without a word, among others."""
 
     def of(self, source: SourceId) -> SourceHealth:
         """What is known of a source; nothing of one that was never `ready`."""
@@ -245,6 +277,7 @@ class Health:
     def lost(self, source: SourceId) -> None:
         """A source cannot be asked any more."""
         self.lost_sources.add(source)
+        self.of(source).silence = Silence()
         if group := self.of(source).traits.group:
             self._groups[group].lost(source)
 
@@ -252,6 +285,25 @@ class Health:
         """A source is much later than usual."""
         if group := self.of(source).traits.group:
             self._groups[group].stalled(source, now)
+
+    def doubt(self, source: SourceId, asked_at: float) -> None:
+        """A source has left what it was asked then without a word for too long."""
+        self.of(source).silence.missed(asked_at)
+        self.doubted.add(source)
+
+    def worth_a_try(self, source: SourceId, now: float) -> bool:
+        """Whether to ask a source that is in doubt along with another one."""
+        if source not in self.doubted or source in self.lost_sources:
+            return False
+        silence = self._sources[source].silence
+        return bool(silence.unheard) and now >= silence.asked_at + DOUBT_INTERVAL
+
+    def given_up(self, now: float) -> set[SourceId]:
+        """The sources that are silent, and not to be tried now."""
+        if not self.doubted:
+            return self.doubted
+        self.doubted = {each for each in self.doubted if self._sources[each].silence.unheard}
+        return {each for each in self.doubted if self._sources[each].silence.given_up(now)}
 
     def place(self, card: Card, now: float) -> int:
         """0 for a card whose source serves; more for a standby."""

@@ -40,10 +40,12 @@ from cccamd.routing.actions import (
 )
 from cccamd.routing.cache import Verification
 from cccamd.routing.choosing import Chooser, HedgeBudget, refusal_of
-from cccamd.routing.flights import Flight, PendingAsk, Stage, Timers, Waiting
+from cccamd.routing.condition import Condition
+from cccamd.routing.flights import Flight, Grace, PendingAsk, Stage, Timers, Waiting
 from cccamd.routing.health import (
     ASK_LIFETIME,
     UNKNOWN_USUAL,
+    SourceHealth,
     SourceTraits,
     overdue_after,
     stalled_after,
@@ -61,6 +63,11 @@ _OUTCOMES = {
     Refusal.ASLEEP: Outcome.ASLEEP,
     Refusal.FAILED: Outcome.FAILED,
 }
+_UNHEARD = frozenset({Refusal.NOT_SENT, Refusal.LATE, Refusal.FAILED})
+"""Ends of our own making: the source has said nothing."""
+GIVEN_UP_LIMIT = 256
+REOFFER_TIME = 0.25
+"""Seconds in which a card that was withdrawn may be offered anew before anybody is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +107,8 @@ class Router:
         self._timers = Timers()
         self._flights: dict[Fingerprint, Flight] = {}
         self._asks: dict[AskId, PendingAsk] = {}
+        self._given_up: dict[AskId, SourceHealth] = {}
+        """What timed out lately: its answer may still come."""
         self._ask_count = 0
 
     @property
@@ -128,6 +137,45 @@ class Router:
     def source_renewed(self, source: SourceId) -> None:
         """Its cards have learnt something: what they refused before is worth asking again."""
         self._chooser.pauses.forget(source)
+
+    def source_taught(self, source: SourceId, now: float) -> None:
+        """An EMM went to one of its cards, or was acknowledged: it may have learnt something."""
+        self._chooser.health.of(source).taught_at = now
+
+    def condition(self, source: SourceId, now: float) -> Condition:
+        """How a source does right now."""
+        return self._chooser.health.of(source).condition(now)
+
+    def card_withdrawn(self, card: Card, now: float) -> list[Action]:
+        """A card is there no more, while its source is.
+
+        What it was asked goes to others at once. Where there are none it has a moment to be
+        offered anew (servers renew their lists that way); then those who wait are refused.
+        """
+        if not self._flights:
+            self._chooser.withdrawn.clear()
+            return []
+        self._chooser.withdrawn.add(card)
+        actions: list[Action] = []
+        if not self._chooser.health.of(card.source).load:
+            return actions
+        for ask in [ask for ask in self._asks.values() if ask.card == card]:
+            ask.fresh, ask.withdrawn = False, True
+            self._timers.set(now + REOFFER_TIME, Grace(ask))
+            actions += self._serve_all(ask.flight, now)
+        return actions
+
+    def card_offered(self, card: Card) -> None:
+        """A card is there. If it was withdrawn a moment ago, what it was asked is still good."""
+        withdrawn = self._chooser.withdrawn
+        if not withdrawn:
+            return
+        name = (card.source, card.share_id, card.caid)
+        for ask in self._asks.values():
+            old = ask.card
+            if ask.withdrawn and (old.source, old.share_id, old.caid) == name:
+                ask.withdrawn = False
+                withdrawn.discard(old)
 
     def source_lost(self, source: SourceId, now: float) -> list[Action]:
         """A source cannot be asked any more; what it was asked goes to others."""
@@ -176,9 +224,9 @@ class Router:
         """A source gave a CW. Late ones are welcome too."""
         ask = self._asks.get(ask_id)
         if ask is None:
-            return []
+            return self._heard_too_late(ask_id, now)
         flight = ask.flight
-        ask.health.heard_at = now
+        ask.health.heard(now)
         ask.health.count_answer(flight.service, now - ask.asked_at, now)
         flaw = self._verification.flaw(flight.service, flight.fingerprint, cw)
         if flaw is Outcome.REPEATED and not ask.health.traits.constant:
@@ -193,16 +241,17 @@ class Router:
         """A source gave no CW."""
         ask = self._asks.get(ask_id)
         if ask is None:
-            return []
+            return [] if refusal in _UNHEARD else self._heard_too_late(ask_id, now)
         outcome = _OUTCOMES[refusal]
         settled = self._end_ask(ask, outcome, now)
         if refusal is Refusal.NOT_SENT:
             # Nothing was heard of the source, so there is nothing to count either.
             return self._move_on(ask, refusal, now)
         if refusal is Refusal.LATE:  # the link gave it up: nothing was heard
-            ask.health.count_silence(ask.flight.service, now - ask.asked_at, now)
+            self._count_silence(ask, now)
             return [settled, *self._ask_refused(ask, outcome, now)]
-        ask.health.heard_at = now
+        if refusal not in _UNHEARD:
+            ask.health.heard(now)
         return [settled, *self._ask_refused(ask, outcome, now)]
 
     def waiter_gone(self, waiter: Waiter, request: Request, now: float) -> list[Action]:
@@ -214,10 +263,6 @@ class Router:
         self._end_waiting(waiting)
         return self._tidy(waiting.flight)
 
-    def usual(self, source: SourceId, now: float) -> float | None:
-        """The usual answer time of a source in seconds; None: not known (any more)."""
-        return self._chooser.health.of(source).times.usual(now)
-
     def next_deadline(self) -> float | None:
         """When to call `handle_deadline`; None: not before something else happens."""
         return self._timers.next_at()
@@ -228,6 +273,8 @@ class Router:
         while subject := self._timers.pop(now):
             if isinstance(subject, Waiting):
                 actions += self._give_up(subject, now) + self._tidy(subject.flight)
+            elif isinstance(subject, Grace):
+                actions += self._withdraw(subject.ask, now)
             elif subject.stage is Stage.ON_TIME:
                 actions += self._overdue(subject, now)
             elif subject.stage is Stage.OVERDUE:
@@ -240,14 +287,18 @@ class Router:
 
     def _serve(self, waiting: Waiting, now: float) -> list[Action]:
         """See to it that a waiter has something to wait for, or is answered."""
-        pending = waiting.flight.pending_for(waiting) if waiting.flight.pending else ()
+        flight = waiting.flight
+        pending = flight.pending_for(waiting) if flight.pending else ()
         for ask in pending:
             if ask.fresh:
                 return []
         card = self._chooser.best(waiting, now)
         if card:
-            return [self._ask(waiting.flight, card, Event.ASKED, now)]
-        return [] if pending else self._give_up(waiting, now)
+            actions: list[Action] = [self._ask(flight, card, Event.ASKED, now)]
+            if self._chooser.health.doubted and (other := self._chooser.in_doubt(waiting, now)):
+                actions.append(self._ask(flight, other, Event.TRIED, now))
+            return actions
+        return [] if any(not ask.forgone for ask in pending) else self._give_up(waiting, now)
 
     def _serve_all(self, flight: Flight, now: float) -> list[Action]:
         actions: list[Action] = []
@@ -263,7 +314,7 @@ class Router:
             if card in waiting.candidates.members:
                 return self._accept(flight, card, cw, now)
         result = self._chooser.explain_none(waiting, now)
-        if flight.pending_for(waiting):
+        if any(not ask.forgone for ask in flight.pending_for(waiting)):
             result = Result.DEADLINE
         self._end_waiting(waiting)
         trace = waiting.trace(now, result)
@@ -286,6 +337,7 @@ class Router:
         flight.tried[card] = None
         flight.log.append((now, event, card))
         health.load += 1
+        health.silence.asked_at = now
         if event is Event.ASKED:
             self._budget.save()
         self._timers.set(now + overdue_after(usual), ask)
@@ -301,6 +353,8 @@ class Router:
         flight.log.append((now, outcome, ask.card))
         ask.health.load -= 1
         seconds = now - ask.asked_at
+        if outcome is not Outcome.NOT_SENT:
+            ask.health.minute.count(outcome, seconds, self._deadline, now)
         return _new(Settled, (ask.ask_id, ask.card.source, flight.request, outcome, seconds))
 
     def _overdue(self, ask: PendingAsk, now: float) -> list[Action]:
@@ -319,18 +373,41 @@ class Router:
     def _stalled(self, ask: PendingAsk, now: float) -> list[Action]:
         """An answer is so late that nobody counts on it any more."""
         ask.fresh, ask.stage = False, Stage.STALLED
+        if not ask.withdrawn:
+            self._chooser.health.doubt(ask.card.source, ask.asked_at)
         if ask.health.is_late(now):
             self._chooser.health.stalled(ask.card.source, now)
         self._timers.set(ask.asked_at + ASK_LIFETIME, ask)
         return self._serve_all(ask.flight, now)
 
     def _timed_out(self, ask: PendingAsk, now: float) -> list[Action]:
-        ask.health.count_silence(ask.flight.service, now - ask.asked_at, now)
-        settled = self._end_ask(ask, Outcome.NO_ANSWER, now)
-        actions = [settled, *self._ask_refused(ask, Outcome.NO_ANSWER, now)]
+        self._count_silence(ask, now)
+        self._given_up[ask.ask_id] = ask.health
+        if len(self._given_up) > GIVEN_UP_LIMIT:
+            del self._given_up[next(iter(self._given_up))]
+        outcome = Outcome.WITHDRAWN if ask.withdrawn else Outcome.NO_ANSWER
+        actions = [self._end_ask(ask, outcome, now), *self._ask_refused(ask, outcome, now)]
         return actions if ask.abandoned else [*actions, Abandon(ask.ask_id, ask.card.source)]
 
     # What becomes of an ask.
+
+    def _heard_too_late(self, ask_id: AskId, now: float) -> list[Action]:
+        """What was given up has been answered after all: its source is not silent any more."""
+        health = self._given_up.pop(ask_id, None)
+        if health is not None:
+            health.heard(now)
+        return []
+
+    def _count_silence(self, ask: PendingAsk, now: float) -> None:
+        if not ask.withdrawn:
+            ask.health.count_silence(ask.flight.service, now - ask.asked_at, now)
+
+    def _withdraw(self, ask: PendingAsk, now: float) -> list[Action]:
+        """A card was withdrawn and not offered anew: nobody waits for it."""
+        ask.flight.tried[ask.card] = Refusal.PASSING
+        ask.forgone = True
+        ask.flight.log.append((now, Outcome.WITHDRAWN, ask.card))
+        return self._serve_all(ask.flight, now)
 
     def _accept(self, flight: Flight, card: Card, cw: ControlWords, now: float) -> list[Action]:
         """Take a CW for right: keep it, and give it to all who may see a card that gave it."""
@@ -346,13 +423,13 @@ class Router:
         right = [suspect for suspect, its_cw in flight.suspects.items() if its_cw == cw]
         for suspect in flight.suspects:
             if suspect not in right:
-                self._chooser.pauses.start(suspect, flight.service, Outcome.REPEATED, now)
+                self._chooser.pauses.start(suspect, flight.subject, Outcome.REPEATED, now)
         flight.suspects.clear()
         return right
 
     def _credit(self, flight: Flight, card: Card, cw: ControlWords, now: float) -> list[Action]:
         """Keep the CW as told by a card, and give it to those who may see that card."""
-        self._chooser.pauses.end(card, flight.service)
+        self._chooser.pauses.end(card, flight.subject)
         actions: list[Action] = [_new(Store, (flight.fingerprint, card, cw, flight.log))]
         for waiting in flight.waiters_for(card):
             self._end_waiting(waiting)
@@ -370,7 +447,9 @@ class Router:
         return self._serve_all(flight, now)
 
     def _ask_refused(self, ask: PendingAsk, outcome: Outcome, now: float) -> list[Action]:
-        self._chooser.pauses.start(ask.card, ask.flight.service, outcome, now)
+        self._chooser.pauses.start(
+            ask.card, ask.flight.subject, outcome, now, asked_at=ask.asked_at
+        )
         return self._move_on(ask, refusal_of(outcome), now)
 
     def _move_on(self, ask: PendingAsk, refusal: Refusal, now: float) -> list[Action]:

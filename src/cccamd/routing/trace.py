@@ -15,10 +15,11 @@ class Event(Enum):
 
     ASKED = "is asked"
     ASKED_ALSO = "is asked as well, because the one before is late"
+    TRIED = "is asked as well, to see whether it answers again"
     OVERDUE = "is later than usual"
 
 
-ASKED = frozenset({Event.ASKED, Event.ASKED_ALSO})
+ASKED = frozenset({Event.ASKED, Event.ASKED_ALSO, Event.TRIED})
 
 
 class Result(Enum):
@@ -29,6 +30,7 @@ class Result(Enum):
     NO_CARD = "no card fits"
     OUT_OF_HOURS = "it was outside the hours of the account's F-line"
     RESTING = "all cards that fit are left alone for a moment, after what they did last"
+    SILENT = "the sources of all cards that fit answer nothing at the moment"
     IGNORED = "all cards that fit are switched off for this by I-lines of CCcam.prio"
     REFUSED = "all cards that fit were asked and gave no CW"
     DEADLINE = "no card answered in time"

@@ -9,10 +9,11 @@ The path of an ECM: `Session` -> `Exchange.request` -> `Router` (decides) -> a `
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar, Final, Protocol, assert_never
+from typing import ClassVar, Final, NamedTuple, Protocol, assert_never
 
 from cccamd.cards import Card, SourceId, View
 from cccamd.facts import EcmResult
+from cccamd.ids import NodeId
 from cccamd.net import Alarm
 from cccamd.routing import (
     Abandon,
@@ -25,6 +26,7 @@ from cccamd.routing import (
     LookUp,
     LoopDetected,
     Refuse,
+    Result,
     Router,
     Settled,
     SourceTraits,
@@ -72,6 +74,19 @@ class Source(ABC):
         """Pass an EMM to one of its cards; nobody waits for the result."""
 
 
+class LoopSeen(NamedTuple):
+    """Cards travel in a circle: what we asked a source for came back to us through a client."""
+
+    node_id: NodeId
+    """That client's."""
+    source: str
+    at: float
+    """When it happened last, seconds since the epoch."""
+
+
+LOOPS_KEPT: Final = 64
+
+
 def result_of(answer: ControlWords | Refusal | Outcome) -> EcmResult:
     """How an answer is counted and shown: by the names that people know from CCcam.
 
@@ -96,7 +111,10 @@ class Exchange:
         observers: Observers,
         on_loop: Callable[[LoopDetected], None],
         on_failure: Callable[[str, BaseException], None],
+        on_no_card: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_no_card`: a client asks for what no card is there for; a source that is away may
+        have one, and may be tried sooner. Called for every such request."""
         self.router = router
         self.on_want: Callable[[], None] = lambda: None
         """Called when a client came, or was refused: a source that is away might be missed."""
@@ -104,10 +122,12 @@ class Exchange:
         self._observers = observers
         self._on_loop = on_loop
         self._on_failure = on_failure
+        self._on_no_card = on_no_card
         self._loop = asyncio.get_running_loop()
         self._sources: dict[SourceId, Source] = {}
         self._clients: dict[ClientId, Recipient] = {}
         self._client_count = 0
+        self._loops: dict[tuple[NodeId, str], LoopSeen] = {}
         self._alarm = Alarm(self._on_alarm)
 
     def add_client(self, recipient: Recipient) -> ClientId:
@@ -128,6 +148,23 @@ class Exchange:
         """Let a source be asked from now on."""
         self._sources[source_id] = source
         self.router.source_ready(source_id, traits, self._loop.time())
+
+    def withdraw_card(self, card: Card) -> None:
+        """A card is gone, while its source is there: who waits for it gets another, or a NOK."""
+        now = self._loop.time()
+        self._perform(self.router.card_withdrawn(card, now), now)
+
+    def offer_card(self, card: Card) -> None:
+        """A card is there, perhaps again."""
+        self.router.card_offered(card)
+
+    def loops(self) -> tuple[LoopSeen, ...]:
+        """The nodes through which requests of ours came back lately, the last one last."""
+        return tuple(self._loops.values())
+
+    def teach_source(self, source_id: SourceId) -> None:
+        """An EMM went to a source, or was acknowledged there: it may have learnt something."""
+        self.router.source_taught(source_id, self._loop.time())
 
     def renew_source(self, source_id: SourceId) -> None:
         """A source has learnt from an EMM."""
@@ -165,6 +202,8 @@ class Exchange:
         source = self._sources.get(card.source)
         if source is not None:
             source.send_emm(card, emm)
+            if not source.local:  # a card of our own tells when it has really learnt
+                self.teach_source(card.source)
 
     def gone(self, waiter: Waiter, request: Request) -> None:
         """Nobody waits for this any more."""
@@ -198,13 +237,15 @@ class Exchange:
                 self._cache.put(action, now)
             case Refuse():
                 (client, token), refusal, trace = action
+                if trace.result is Result.NO_CARD:
+                    self._on_no_card()
                 if recipient := self._clients.get(client):
                     recipient.refuse(token, refusal, trace)
                     self.on_want()
             case Abandon():
                 return self._abandon(action.ask_id, action.source)
             case LoopDetected():
-                self._on_loop(action)
+                self._note_loop(action)
             case _:
                 assert_never(action)
         return ()
@@ -253,6 +294,16 @@ class Exchange:
                     weight=weight,
                 )
             )
+
+    def _note_loop(self, loop: LoopDetected) -> None:
+        source = self._sources.get(loop.source)
+        name = source.name if source is not None else ""
+        seen = LoopSeen(loop.node_id, name, self._observers.now())
+        self._loops.pop((loop.node_id, name), None)
+        if len(self._loops) >= LOOPS_KEPT:
+            del self._loops[next(iter(self._loops))]
+        self._loops[loop.node_id, name] = seen
+        self._on_loop(loop)
 
     def _on_alarm(self) -> None:
         actions: list[Action] = []

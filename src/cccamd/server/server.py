@@ -15,7 +15,15 @@ from cccamd.facts import ConfigProblemKind, Incident, Snapshot, SourceStatus
 from cccamd.ids import format_node_id
 from cccamd.machine import RESERVED_FILES
 from cccamd.net import Admission, AdmissionLimits, Listener, ListenError, NoEntry, TaskSet
-from cccamd.routing import CwCache, EmmGate, LoopDetected, Priorities, Router, RouterSettings
+from cccamd.routing import (
+    Condition,
+    CwCache,
+    EmmGate,
+    LoopDetected,
+    Priorities,
+    Router,
+    RouterSettings,
+)
 from cccamd.server.configbook import ConfigBook
 from cccamd.server.exchange import Exchange
 from cccamd.server.infopages import InfoPages, PageSources
@@ -129,7 +137,7 @@ class Server:
             table=self._table,
             upstreams=self._upstreams,
             local_cards=self._cards,
-            usual=self._usual,
+            condition=self._condition,
             names=self._setup.companions.channels,
         )
 
@@ -354,10 +362,15 @@ class Server:
         )
 
     def _sources(self) -> Iterable[SourceStatus]:
-        return describe_sources(self._table, self._upstreams, self._cards, self._usual).values()
+        return describe_sources(self._table, self._upstreams, self._cards, self._condition).values()
 
-    def _usual(self, source: SourceId) -> float | None:
-        return self._router.usual(source, self._loop.time())
+    def _condition(self, source: SourceId) -> Condition:
+        """How a source does; since when by the wall clock."""
+        now = self._loop.time()
+        found = self._router.condition(source, now)
+        if found.silent_since is None:
+            return found
+        return replace(found, silent_since=Observers.now() - (now - found.silent_since))
 
     def _start_upstream(self, upstream: Upstream) -> UpstreamSource:
         return UpstreamSource(

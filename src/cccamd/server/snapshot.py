@@ -13,6 +13,7 @@ from cccamd.facts import (
     ConfigState,
     FreezeReport,
     HistoryReport,
+    LastMinute,
     LinkState,
     Note,
     ServiceId,
@@ -22,10 +23,12 @@ from cccamd.facts import (
     Span,
 )
 from cccamd.ids import ShareId
+from cccamd.routing import Condition
 from cccamd.server.local import LocalCards, LocalSource
 from cccamd.server.session import Session, SessionContext
 from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.setup.cccamcfg import ChannelNames
+from cccamd.values import Outcome
 from cccamd.watch import History
 from cccamd.wire.cccam import Identity
 from cccamd.wire.link import Peer
@@ -43,12 +46,13 @@ def take_snapshot(
     table: CardTable,
     upstreams: Upstreams,
     local_cards: LocalCards,
-    usual: Callable[[SourceId], float | None],
+    condition: Callable[[SourceId], Condition],
     names: ChannelNames,
 ) -> Snapshot:
-    """Look at everything once. `usual` tells the usual answer time of a source."""
+    """Look at everything once. `condition` tells how a source does; its times are
+    the wall clock's."""
     sessions = [session for session in context.seats if session.peer is not None]
-    sources = describe_sources(table, upstreams, local_cards, usual)
+    sources = describe_sources(table, upstreams, local_cards, condition)
     return Snapshot(
         at=time.time(),
         started_at=started_at,
@@ -75,17 +79,17 @@ def describe_sources(
     table: CardTable,
     upstreams: Upstreams,
     local_cards: LocalCards,
-    usual: Callable[[SourceId], float | None],
+    condition: Callable[[SourceId], Condition],
 ) -> dict[SourceId, SourceStatus]:
     """Say of each source how it does."""
     sources = {
-        source_id: _local(source, table.cards_of(source_id), usual(source_id))
+        source_id: _local(source, table.cards_of(source_id), condition(source_id))
         for source_id, source in local_cards.sources()
     }
     for source_id, source in upstreams.sources():
         rejected = len(table.rejected_of(source_id))
         cards = table.cards_of(source_id)
-        sources[source_id] = _upstream(source, cards, rejected, usual(source_id))
+        sources[source_id] = _upstream(source, cards, rejected, condition(source_id))
     return sources
 
 
@@ -157,7 +161,7 @@ def _client(session: Session, names: ChannelNames) -> ClientStatus:
     )
 
 
-def _local(source: LocalSource, cards: tuple[Card, ...], usual: float | None) -> SourceStatus:
+def _local(source: LocalSource, cards: tuple[Card, ...], condition: Condition) -> SourceStatus:
     return SourceStatus(
         name=source.name,
         kind=SourceKind.LOCAL,
@@ -169,13 +173,15 @@ def _local(source: LocalSource, cards: tuple[Card, ...], usual: float | None) ->
         cards_by_hop=_by_hop(cards),
         asked=source.usage.asked,
         answered=source.usage.answered,
-        usual_seconds=usual,
+        silent_since=condition.silent_since,
+        last_minute=_last_minute(condition),
+        usual_seconds=condition.usual,
         uses=source.usage.shares.uses(),
     )
 
 
 def _upstream(
-    source: UpstreamSource, cards: tuple[Card, ...], rejected: int, usual: float | None
+    source: UpstreamSource, cards: tuple[Card, ...], rejected: int, condition: Condition
 ) -> SourceStatus:
     protocol, peer, failure = source.link.protocol, source.peer or Peer(), source.link.failure
     return SourceStatus(
@@ -201,10 +207,28 @@ def _upstream(
         cards_rejected=rejected,
         asked=source.usage.asked,
         answered=source.usage.answered,
-        usual_seconds=usual,
+        silent_since=condition.silent_since,
+        last_minute=_last_minute(condition),
+        usual_seconds=condition.usual,
         uses=source.usage.shares.uses(),
         group=source.upstream.group,
         rank=source.upstream.rank,
+    )
+
+
+def _last_minute(condition: Condition) -> LastMinute:
+    count = condition.outcomes
+    return LastMinute(
+        answered=count[Outcome.ANSWERED],
+        slow=condition.slow,
+        late=condition.late,
+        cannot_decode=count[Outcome.CANNOT_DECODE],
+        refused=count[Outcome.REFUSED] + count[Outcome.ASLEEP] + count[Outcome.FAILED],
+        no_answer=count[Outcome.NO_ANSWER],
+        zero=count[Outcome.ZERO],
+        checksum=count[Outcome.CHECKSUM],
+        repeated=count[Outcome.REPEATED],
+        lost=count[Outcome.LOST] + count[Outcome.WITHDRAWN],
     )
 
 

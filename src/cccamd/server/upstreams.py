@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import assert_never
 
-from cccamd.cards import Card, CardTable, Rejected, Rejection, SourceId
+from cccamd.cards import Added, Card, CardTable, Rejected, Rejection, SourceId
 from cccamd.ids import format_share_id
 from cccamd.net import Connected, Failure, Link, LinkEvent, LinkWaiting, TaskSet
 from cccamd.routing import Ask, AskId, NodeHolder, SourceTraits
@@ -48,7 +48,7 @@ TOLD_AGAIN_AFTER = 600.0
 """Seconds after which it is told again that a link still fails in the same way."""
 MISSED_FOR = 60.0
 """Seconds for which a link that was lost is missed by those who were asking it."""
-HURRY_EVERY = 1.0
+HURRY_EVERY = 0.2
 """Seconds between two times that all links are told to hurry."""
 
 
@@ -139,7 +139,8 @@ class UpstreamSource(Source):
         if target_of(upstream) != target_of(self.upstream):
             return False
         self.upstream = upstream
-        self._table.set_policy(self.source_id, upstream.policy)
+        for card in self._table.set_policy(self.source_id, upstream.policy):
+            self._exchange.withdraw_card(card)
         protocol = self.link.protocol
         if self.link.is_up and protocol is not None:
             self._tell_traits(one_at_a_time=protocol.one_at_a_time)
@@ -190,7 +191,9 @@ class UpstreamSource(Source):
                 self._add_card(offer)
             case OfferWithdrawn(share_id):
                 log.debug("%s: card %s removed", self.label, format_share_id(share_id))
-                if self._table.remove(self.source_id, share_id) is not None:
+                card = self._table.remove(self.source_id, share_id)
+                if card is not None:
+                    self._exchange.withdraw_card(card)
                     self._on_cards_changed()
             case Introduced(peer):
                 self._up(peer)
@@ -205,7 +208,7 @@ class UpstreamSource(Source):
             case LoginSucceeded():
                 log.debug("%s: login accepted", self.label)
             case EmmAcknowledged():
-                pass
+                self._exchange.teach_source(self.source_id)
             case TextReceived(text):
                 if text:
                     self._tell("says: %s", shorten(text))
@@ -220,7 +223,13 @@ class UpstreamSource(Source):
             name = self.label
             log.debug("%s: %s not taken: %s", name, describe_card(announced), result.text)
             self._warn_of_too_many(result)
+            if result.instead_of is not None:
+                self._exchange.withdraw_card(result.instead_of)
         else:
+            before = result.replaced if isinstance(result, Added) else None
+            if before is not None and before.caid != result.card.caid:
+                self._exchange.withdraw_card(before)
+            self._exchange.offer_card(result.card)
             log.debug("%s: %s", self.label, describe_card(announced))
         self._on_cards_changed()
 

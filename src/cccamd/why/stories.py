@@ -11,7 +11,7 @@ from cccamd.why.answer import EcmStory, StoryCard, StoryStep
 from cccamd.why.evidence import Evidence, Question, TracedEcm
 
 STORIES_LIMIT: Final = 8
-_ASKED: Final = frozenset({Event.ASKED, Event.ASKED_ALSO})
+_ASKED: Final = frozenset({Event.ASKED, Event.ASKED_ALSO, Event.TRIED})
 _NO_TROUBLES: Final = _ASKED | {Outcome.ANSWERED}
 
 
