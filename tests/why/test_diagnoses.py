@@ -26,7 +26,7 @@ from cccamd.why.diagnosis import diagnose
 from cccamd.why.host import Demand, judge_clock, judge_files, judge_memory
 from cccamd.why.installation import judge_access, judge_content, judge_source
 from cccamd.why.network import RoundTrip, judge_address, judge_answer_times, judge_round_trip
-from cccamd.why.ports import judge_firewall, judge_port
+from cccamd.why.ports import explain_taken, judge_firewall, judge_port
 from fact_factory import a_source
 
 OK, NOT_CHECKED, ADVICE, WARNING, FAILURE = Grade
@@ -200,6 +200,12 @@ def test_ports(holder: PortHolder | None, error: int | None, expected: Grade, wo
     assert found.grade is expected
     assert word in f"{found.finding.text} {found.advice}"
     assert (found.advice == "") == (found.grade is OK)
+
+
+def test_at_a_start_a_server_of_ours_is_in_the_way() -> None:
+    found = explain_taken(CLIENTS_PORT, PortHolder(user="root", process=OURS, is_ours=True))
+    assert found.text == "taken by cccamd (process 8 of root): a cccamd server runs already"
+    assert found.change.startswith("Stop cccamd, or choose another number")
 
 
 def test_only_ports_that_are_opened_count() -> None:
