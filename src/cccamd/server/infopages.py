@@ -12,6 +12,7 @@ from cccamd.facts import Freeze, Incident, Snapshot
 from cccamd.net import ListenError, TaskSet, open_sockets
 from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
 from cccamd.server.snapshot import named, named_notes, named_report, take_history
+from cccamd.server.taken import with_holder
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Companions, Config, InfoPort
 from cccamd.setup.toml import AllowedNetworks
@@ -74,7 +75,7 @@ class InfoPages:
             await self._close_web()
             self._web_trouble = ""
             if web_door is not None:
-                self._web_trouble = self._open_web(addresses, config.webinfo.port)
+                self._web_trouble = await self._open_web(addresses, config.webinfo.port)
             # What could not be had is tried again next time.
             self._web_door = None if self._web_trouble else web_door
         if telnet_door != self._telnet_door:
@@ -88,6 +89,11 @@ class InfoPages:
             "TELNETINFO LISTEN PORT": self._telnet_trouble,
         }
 
+    async def _tell(self, what: str, error: ListenError, addresses: Sequence[str]) -> str:
+        trouble = f"{what}: {await with_holder(error, self._config, addresses)}"
+        log.error("%s", trouble)
+        return trouble
+
     async def close(self) -> None:
         """End both."""
         await self._close_web()
@@ -95,12 +101,11 @@ class InfoPages:
 
     # The web pages.
 
-    def _open_web(self, addresses: Sequence[str], port: int) -> str:
+    async def _open_web(self, addresses: Sequence[str], port: int) -> str:
         try:
             sockets = open_sockets(addresses, port)
         except ListenError as error:
-            log.error("no web pages: %s", error)
-            return f"no web pages: {error}"
+            return await self._tell("no web pages", error, addresses)
         self._web = WebServer(self._app(), sockets)
         self._web_task = self._tasks.start("web pages", self._web.run())
         log.info("web pages on port %d", port)
@@ -146,8 +151,7 @@ class InfoPages:
         try:
             await listener.open(addresses, port)
         except ListenError as error:
-            log.error("no telnet information: %s", error)
-            return f"no telnet information: {error}"
+            return await self._tell("no telnet information", error, addresses)
         self._telnet = listener
         log.info("telnet information on port %d", port)
         return ""

@@ -34,6 +34,7 @@ from cccamd.server.record import RecordContext
 from cccamd.server.session import ClientPort, Session, SessionContext
 from cccamd.server.snapshot import describe_sources, take_snapshot
 from cccamd.server.symptoms import Lookout, Surroundings
+from cccamd.server.taken import with_holder
 from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.server.usage import Totals
 from cccamd.server.watching import Watchers
@@ -129,7 +130,7 @@ class Server:
     def snapshot(self) -> Snapshot:
         """What may be seen of this server now."""
         return take_snapshot(
-            config_path=self._setup.config.file,
+            config_path=_config_path(self._setup),
             config=self._book.state(),
             started_at=self._started_at,
             identity=self._identity,
@@ -226,8 +227,9 @@ class Server:
             try:
                 await self._listener.open(addresses, port)
             except ListenError as error:
-                self._book.carried_out(_PORT, str(error))
-                raise
+                told = await with_holder(error, self._setup.config, addresses)
+                self._book.carried_out(_PORT, str(told))
+                raise told from error.__cause__
             log.info("listening for clients on port %d", port)
         else:
             await self._listener.close()
@@ -420,6 +422,12 @@ class Server:
             len(self._upstreams),
             format_node_id(self._identity.node_id),
         )
+
+
+def _config_path(setup: Setup) -> str:
+    """The whole name: whoever asks is in another folder."""
+    path = setup.sources.config
+    return setup.config.file if path is None else os.path.abspath(path)
 
 
 def _door(setup: Setup) -> tuple[tuple[str, ...], int]:

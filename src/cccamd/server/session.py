@@ -23,7 +23,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from cccamd.cards import CardTable, View, Viewer
 from cccamd.ids import SHARED_NODE_IDS, NodeId, ShareId, host_key, parse_address
@@ -479,6 +479,9 @@ class Session:
         if self._is_introduced:
             self.record.logged_out(closed)
             return
+        if closed.reason in _PEER_LEFT and not self.connection.pieces_heard:
+            self.record.looked()
+            return
         if self._waiting_for:
             detail = f"while it was looked whether {self._waiting_for} still answers"
             closed = replace(closed, detail=detail)
@@ -488,6 +491,9 @@ class Session:
         """Nobody waits any more."""
         waiting, self._requests = self._requests, {}
         self._context.exchange.remove_client(client, waiting)
+
+
+_PEER_LEFT: Final = (CloseReason.PEER_CLOSED, CloseReason.RESET)
 
 
 def _addresses(sessions: Sequence[Session]) -> str:

@@ -19,9 +19,11 @@ from cccamd.why.evidence import Evidence, Question, Recent, by_account, evidence
 from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
 from cccamd.why.finding import Finding, Setting, Weight, ago
-from cccamd.why.installation import Access, Installation
+from cccamd.why.host import judge_resources
+from cccamd.why.installation import Access, Installation, Written
 from cccamd.why.links import Trial, is_seed
-from cccamd.why.ports import PortSeen, WantedPort, wanted_ports
+from cccamd.why.network import RoundTrip
+from cccamd.why.ports import PortSeen, WantedPort, explain_taken, wanted_ports
 from cccamd.why.symptoms import Receiver, Scene, find_symptoms
 from cccamd.why.verdict import CHANGES, judge_freeze, judge_receiver
 
@@ -43,6 +45,7 @@ __all__ = [
     "Question",
     "Receiver",
     "Recent",
+    "RoundTrip",
     "RunningServer",
     "Scene",
     "Setting",
@@ -50,6 +53,7 @@ __all__ = [
     "Trial",
     "WantedPort",
     "Weight",
+    "Written",
     "ago",
     "as_json",
     "by_account",
@@ -57,10 +61,12 @@ __all__ = [
     "evidence_of_files",
     "examine",
     "explain",
+    "explain_taken",
     "find_symptoms",
     "is_seed",
     "judge_freeze",
     "judge_receiver",
+    "judge_resources",
     "report_lines",
     "wanted_ports",
     "worst",

@@ -34,12 +34,14 @@ from cccamd.why.host import (
 from cccamd.why.installation import (
     Access,
     Installation,
+    Written,
     judge_access,
     judge_content,
     judge_kinds,
     judge_server,
     judge_source,
     judge_toml,
+    judge_written,
 )
 from cccamd.why.links import Trial, TriedLink, judge_link, running_link
 from cccamd.why.logins import explain_closed_port
@@ -53,6 +55,8 @@ class RunningServer:
 
     status: Status
     cards: tuple[CardStatus, ...]
+    other_file: bool = False
+    """It reads another CCcam.cfg than the one that was looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,7 @@ class Case:
 
     installation: Installation
     accesses: tuple[Access, ...] = ()
+    written: tuple[Written, ...] = ()
     ports: tuple[PortSeen, ...] = ()
     running: RunningServer | None = None
     why_not: str = ""
@@ -97,7 +102,13 @@ def examine(case: Case) -> Iterator[Diagnosis]:
     evidence = _evidence(case)
     if known:
         status = case.running.status if case.running else None
-        yield judge_server(case.installation, status, runs=case.runs, why_not=case.why_not)
+        yield judge_server(
+            case.installation,
+            status,
+            runs=case.runs,
+            why_not=case.why_not,
+            other_file=case.running is not None and case.running.other_file,
+        )
         yield from _ports(case, evidence)
     yield _address(case)
     if known:
@@ -121,6 +132,7 @@ def _configuration(case: Case) -> Iterator[Diagnosis]:
         yield judge_toml(toml_path, toml, named=installation.toml_named)
     yield from judge_kinds(installation.kind_problems)
     yield from map(judge_access, case.accesses)
+    yield from map(judge_written, case.written)
 
 
 def _ports(case: Case, evidence: Evidence) -> Iterator[Diagnosis]:
@@ -200,8 +212,8 @@ def _links(case: Case, evidence: Evidence) -> Iterator[Diagnosis]:
         yield diagnose(Check.UPSTREAM, Grade.NOT_CHECKED, "offline", text)
     for tried in _tried_links(case, evidence):
         yield judge_link(tried, evidence)
-        if tried.trial.round_trips:
-            yield judge_round_trip(tried.name, tried.trial.round_trips)
+        if tried.trial.round_trip is not None:
+            yield judge_round_trip(tried.name, tried.trial.round_trip)
 
 
 def _tried_links(case: Case, evidence: Evidence) -> Iterator[TriedLink]:

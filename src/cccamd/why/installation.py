@@ -4,10 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from cccamd.facts import Status
-from cccamd.machine import SystemUser, WayPart, first_barrier, group_name, is_open_to_all
+from cccamd.machine import (
+    Hindrance,
+    SystemUser,
+    WayPart,
+    WriteTarget,
+    first_barrier,
+    group_name,
+    is_open_to_all,
+)
 from cccamd.setup.cccamcfg import SEARCHED_PATHS, Config, Diagnostic, ParseResult, Severity
 from cccamd.setup.toml import ParsedToml, TomlConfig
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
@@ -187,17 +195,71 @@ def judge_access(access: Access) -> Diagnosis:
     return content(Grade.OK, "access", f"{user.name}, who runs the service, may read it")
 
 
+# What it writes.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A file that the server writes, and who it runs as."""
+
+    what: str
+    """What it is for people: LOG FILE in line 3."""
+    target: WriteTarget
+    user: SystemUser
+    why: str
+    """How we know that it is this user."""
+    makes_folders: bool = False
+    """The server makes the folder for it."""
+
+
+def judge_written(written: Written) -> Diagnosis:
+    """Say whether the service's user can write a file."""
+    path, user = written.target.path, written.user
+    content = partial(_source, subject=str(path))
+    found = written.target.hindrance(user, makes_folders=written.makes_folders)
+    if found is None:
+        return content(Grade.OK, "writable", f"{written.what}: {user.name} can write it")
+    hindrance, where = found
+    bad = partial(content, Grade.WARNING, "not-writable")
+    begin = f"{written.what} cannot be written"
+    match hindrance:
+        case Hindrance.NO_FOLDER:
+            return bad(f"{begin}: there is no folder {where}", f"Run: mkdir -p {path.parent}")
+        case Hindrance.NOT_A_FILE:
+            return bad(f"{begin}: this is {where}, not a file", "Name a file.")
+        case Hindrance.READ_ONLY:
+            text = f"{begin}: {where} is on a file system that is mounted read-only"
+            return bad(text, "Write it elsewhere, such as to /var/log or /tmp.")
+        case Hindrance.FULL:
+            change = "Delete what is not needed there, or write it elsewhere."
+            return bad(f"{begin}: there is no room left where {where} is", change)
+        case Hindrance.FORBIDDEN:
+            text = (
+                f"{begin}: the service runs as {user.name} ({written.why}), who may not write"
+                f" {where}"
+            )
+            return bad(text, f"Run: chown {user.name} {where}")
+        case _:
+            assert_never(hindrance)
+
+
 # The running server.
 
 _server = partial(diagnose, Check.SERVER)
 
 
 def judge_server(
-    installation: Installation, running: Status | None, *, runs: bool, why_not: str
+    installation: Installation,
+    running: Status | None,
+    *,
+    runs: bool,
+    why_not: str,
+    other_file: bool = False,
 ) -> Diagnosis:
     """Say whether our server runs, and whether it runs with the file that was read.
 
-    `why_not`: why it could not be asked, when it runs.
+    `why_not`: why it could not be asked, when it runs. `other_file`: what it reads is another
+    file than that, by whatever names.
     """
     if not runs:
         text = "not running: everything was tried from scratch"
@@ -207,7 +269,7 @@ def judge_server(
         change = "See that ALLOW WEBINFO is yes: its page tells how links and clients do."
         return _server(Grade.ADVICE, "no-status", text, change)
     reads = running.server.config_path
-    if installation.path is not None and reads and reads != str(installation.path):
+    if installation.path is not None and reads and other_file:
         text = f"it runs with {reads}, not with {installation.path} that was checked here"
         change = f"Edit {reads}, or start the server with -C {installation.path}."
         return _server(Grade.WARNING, "other-file", text, change)

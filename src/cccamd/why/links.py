@@ -19,6 +19,7 @@ from cccamd.values import Offer
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence
 from cccamd.why.finding import Finding, Setting, Weight, count, listed
+from cccamd.why.network import RoundTrip
 from cccamd.why.visibility import explain_rejection
 from cccamd.wire.cccam import SEED_LENGTH, is_original_seed, is_partner_seed
 from cccamd.wire.strangers import judge_greeting
@@ -272,8 +273,8 @@ class Trial:
     detail: str = ""
     addresses: tuple[str, ...] = ()
     """What the name resolves to."""
-    round_trips: tuple[float, ...] = ()
-    """Seconds each."""
+    round_trip: RoundTrip | None = None
+    """None: there was no connection."""
     greeting: bytes = b""
     """The first bytes that the server sent: a seed, or as many as tell who it is."""
     hung_up: bool = False
