@@ -40,7 +40,7 @@ def test_what_is_left_out_is_told_with_its_place_and_without_secrets(tmp_path: P
         "C: host.example 99999 me hunter2\n"
         "N: 192.0.2.1 15000 u hunter2 0102030405060708091011121314\n"
         f"CAID PRIO FILE : {prio}\nCHANNELINFO FILE : {names}\n"
-        f"PROVIDERINFO FILE : {tmp_path / 'gone'}\n"
+        f"PROVIDERINFO FILE : {tmp_path}\n"
     )
     toml = '[[card]]\nkind = "tset"\ncaid = "0500"\n'
     state = ConfigBook(load(tmp_path, cfg, toml), 0.0).state()
@@ -58,7 +58,7 @@ def test_what_is_left_out_is_told_with_its_place_and_without_secrets(tmp_path: P
         ("a.prio", 2),
         ("a.prio", 3),
         ("names", 1),
-        ("gone", None),
+        (tmp_path.name, None),
     }
     assert state.left_out == len(left_out)
     doubtful = [found for found in state.problems if found.kind is ConfigProblemKind.DOUBTFUL]

@@ -170,7 +170,7 @@ def _load(config_path: Path | None, toml_path: Path | None, *, toml_required: bo
             *_about_config(path, loaded),
             *_about_toml(kinds.problems, toml),
             *_about_strays(config, toml.config),
-            *_about_companions(config, companions),
+            *_about_companions(companions),
         ),
         refusal=refusal,
         doubt=refusal or _emptiness(path, loaded) or _unusable(toml),
@@ -303,11 +303,11 @@ def _about_strays(config: Config, toml: TomlConfig) -> Iterator[Message]:
         )
 
 
-def _about_companions(config: Config, companions: Companions) -> Iterator[Message]:
+def _about_companions(companions: Companions) -> Iterator[Message]:
     for key, error in companions.unread.items():
         what = "priorities" if key == "CAID PRIO FILE" else "names"
-        # Those of the usual names are seldom there, and nobody misses them.
-        missed = key in config.places or not isinstance(error, ConfigFileMissingError)
+        # They are seldom there, although many a CCcam.cfg names them; nobody misses them.
+        missed = not isinstance(error, ConfigFileMissingError)
         yield Message(
             level=logging.WARNING if missed else logging.INFO,
             text=f"{error.reason}; no {what} are read",
