@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cccamd.facts import SourceStatus
+from cccamd.facts import ConfigProblem, ConfigProblemKind, ConfigState, SourceStatus
 from cccamd.machine import (
     Addresses,
     FirstPacket,
@@ -24,7 +24,7 @@ from cccamd.setup.cccamcfg import InfoPort, parse
 from cccamd.why import Access, Check, Grade, Installation, PortSeen, WantedPort, wanted_ports, worst
 from cccamd.why.diagnosis import diagnose
 from cccamd.why.host import Demand, judge_clock, judge_files, judge_memory
-from cccamd.why.installation import judge_access, judge_content, judge_source
+from cccamd.why.installation import judge_access, judge_config_state, judge_content, judge_source
 from cccamd.why.network import RoundTrip, judge_address, judge_answer_times, judge_round_trip
 from cccamd.why.ports import explain_taken, judge_firewall, judge_port
 from fact_factory import a_source
@@ -310,3 +310,19 @@ def test_firewall(rules: Ruleset, knock: Knock, expected: Grade, word: str) -> N
     found = judge_firewall(PACKET, rules, knock)
     assert found.grade is expected
     assert word in found.finding.text
+
+
+def test_what_a_running_server_does_not_run_with() -> None:
+    problems = tuple(
+        ConfigProblem(kind=kind, file="CCcam.cfg", line=1, text=f"this is {kind.value}")
+        for kind in ConfigProblemKind
+    )
+    state = ConfigState(taken=False, refusal="CCcam.cfg: it is empty", problems=problems)
+    found = [(one.finding.code, one.grade, one.finding.text) for one in judge_config_state(state)]
+    assert [(code, grade) for code, grade, _ in found] == [
+        ("files-refused", FAILURE),
+        ("not-done", WARNING),
+        ("waits", ADVICE),
+    ]
+    assert "CCcam.cfg: it is empty" in found[0][2]
+    assert judge_config_state(ConfigState()) == []

@@ -48,6 +48,7 @@ from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.server.usage import Totals
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Config
+from cccamd.setup.changes import changes_between
 from cccamd.setup.logins import Upstream, faulty_accounts
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import TomlConfig
@@ -209,8 +210,11 @@ class Server:
         not to be had leaves the old one open; the state of the configuration says so, and the
         next reload tries again.
         """
-        for change in self._book.took(setup, Observers.now()) or ("nothing changed",):
+        # A thread: thousands of accounts take a while to compare, which no ECM should wait for.
+        changes = await asyncio.to_thread(changes_between, self._setup, setup)
+        for change in changes or ("nothing changed",):
             log.info("reload: %s", change)
+        self._book.took(setup, changes, Observers.now())
         self._setup = setup
         self._observers.tell(ServerReloaded(at=Observers.now()))
         self._router.priorities = _priorities(setup)

@@ -36,6 +36,7 @@ from cccamd.why.installation import (
     Installation,
     Written,
     judge_access,
+    judge_config_state,
     judge_content,
     judge_kinds,
     judge_server,
@@ -109,6 +110,8 @@ def examine(case: Case) -> Iterator[Diagnosis]:
             why_not=case.why_not,
             other_file=case.running is not None and case.running.other_file,
         )
+        if status is not None:
+            yield from judge_config_state(status.config)
         yield from _ports(case, evidence)
     yield _address(case)
     if known:

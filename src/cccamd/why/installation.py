@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, assert_never
 
-from cccamd.facts import Status
+from cccamd.facts import ConfigProblemKind, ConfigState, Status
 from cccamd.machine import (
     Hindrance,
     SystemUser,
@@ -278,3 +278,25 @@ def judge_server(
         f" sources: {len(running.sources)}"
     )
     return _server(Grade.OK, "running", text)
+
+
+def judge_config_state(state: ConfigState) -> list[Diagnosis]:
+    """Say what of its files the running server does not run with.
+
+    What it leaves out is said of the files themselves.
+    """
+    found = []
+    if not state.taken:
+        text = (
+            f"it does not run with what its files say now, but with what they said: {state.refusal}"
+        )
+        change = "Mend that; it reads them again by itself."
+        found.append(_server(Grade.FAILURE, "files-refused", text, change))
+    for problem in state.problems:
+        if problem.kind is ConfigProblemKind.NOT_DONE:
+            change = "Mend that, and reload it: systemctl reload cccamd, or kill -HUP."
+            found.append(_server(Grade.WARNING, "not-done", problem.text, change))
+        elif problem.kind is ConfigProblemKind.WAITS:
+            change = "Restart it when nobody watches."
+            found.append(_server(Grade.ADVICE, "waits", problem.text, change))
+    return found
