@@ -163,8 +163,8 @@ def _judge_own_clock(now: Clock, before: Clock | None) -> Diagnosis | None:
         day = datetime.fromtimestamp(now.wall, UTC).date()
         text = f"the clock of this machine was never set: it shows {day}; {_EFFECT}"
         return _clock(Grade.WARNING, "clock-unset", text, change)
-    if before is None:
-        return None
+    if before is None or before.wall < BEGINNING:
+        return None  # set at last: that is no trouble
     jump = (now.wall - before.wall) - (now.steady - before.steady)
     if abs(jump) <= TOLERANCE:
         return None
