@@ -119,6 +119,7 @@ class Server:
         )
         self._listener = self._make_listener()
         self._open_at: tuple[tuple[str, ...], int] | None = None
+        self._open_to = setup.toml.network
         around = Surroundings(
             context=self._context,
             sources=self._sources,
@@ -222,7 +223,7 @@ class Server:
         table = setup.toml.cache
         self._cache.resize(limit=table.entries, lifetime=table.seconds, now=self._loop.time())
         self._update_context()
-        self._close_to_strangers()
+        await self._close_to_strangers()
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(setup.upstreams)
         await self._apply_pages()
@@ -284,8 +285,11 @@ class Server:
         """Whether an address may connect, by the setup that is in use now."""
         return self._setup.toml.network.allowed.admits(address)
 
-    def _close_to_strangers(self) -> None:
-        ended = self._listener.dismiss_unwelcome(CloseReason.NETWORK_CHANGED)
+    async def _close_to_strangers(self) -> None:
+        if self._setup.toml.network == self._open_to:
+            return
+        self._open_to = self._setup.toml.network
+        ended = await self._listener.dismiss_unwelcome(CloseReason.NETWORK_CHANGED)
         if ended:
             log.info("reload: %d connections ended: their network is not allowed any more", ended)
 
