@@ -211,18 +211,21 @@ class Server:
         not to be had leaves the old one open; the state of the configuration says so, and the
         next reload tries again.
         """
-        # A thread: thousands of accounts take a while to compare, which no ECM should wait for.
+        # A thread: a long CCcam.prio takes a while to be indexed, thousands of accounts to be
+        # compared, which no ECM should wait for.
+        priorities = await asyncio.to_thread(_priorities, setup)
         changes = await asyncio.to_thread(changes_between, self._setup, setup)
         for change in changes or ("nothing changed",):
             log.info("reload: %s", change)
         self._book.took(setup, changes, Observers.now())
         self._setup = setup
         self._observers.tell(ServerReloaded(at=Observers.now()))
-        self._router.priorities = _priorities(setup)
+        self._router.priorities = priorities
         self._router.adopt(_router_settings(setup.toml))
         table = setup.toml.cache
         self._cache.resize(limit=table.entries, lifetime=table.seconds, now=self._loop.time())
         self._update_context()
+        await self._adopt_accounts()
         await self._close_to_strangers()
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(setup.upstreams)
@@ -311,11 +314,16 @@ class Server:
         context.minimum_client_version = _minimum_version(setup.config)
         context.emm_gate.global_emms = setup.config.settings.global_emm
         context.faulty_accounts = faulty_accounts(setup.config)
-        for user in context.seats.users():
-            for session in reversed(context.seats.of(user)):
-                session.adopt(context.accounts.get(user))
         users = {account.line.user for account in context.accounts.values()}
         context.double_logins.forget(users.__contains__)
+
+    async def _adopt_accounts(self) -> None:
+        """Let those who are logged in go on with what is said of them now: ECMs go in between."""
+        context = self._context
+        for user in list(context.seats.users()):
+            for session in reversed(context.seats.of(user)):
+                session.adopt(context.accounts.get(user))
+            await asyncio.sleep(0)
 
     def _make_protocol(self, now: float) -> ServerProtocol:
         limits = self._context.limits
