@@ -387,3 +387,18 @@ def test_a_taken_port_at_the_start_is_named_in_the_same_words(house: House) -> N
     assert seen["advice"] in told
     assert "cccamd doctor" in told
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_companions_that_are_not_used_are_seen(house: House) -> None:
+    prio, pipe = house.folder / "prio", house.folder / "pipe"
+    prio.write_text("I: 0500\nnonsense\n")
+    os.mkfifo(pipe)
+    house.write(f"F: anna {SECRET}\nCAID PRIO FILE : {prio}\nCHANNELINFO FILE : {pipe}")
+    _, report = house.doctor("--offline")
+    found = {(one["subject"], one["code"]): one for one in report["findings"]}
+    assert found[str(prio), "companion-lines"]["more"] == [
+        "line 2: skipped: only lines that begin with P: or I: are read"
+    ]
+    assert found[str(pipe), "companion-unreadable"]["verdict"] == "warning"
+    assert "this is a pipe, not a file" in found[str(pipe), "companion-unreadable"]["evidence"]
+    assert found[str(prio), "access"]["verdict"] == "ok"

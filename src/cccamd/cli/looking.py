@@ -36,10 +36,17 @@ from cccamd.machine import (
     way_to,
 )
 from cccamd.server import target_of
-from cccamd.setup.cccamcfg import SEARCHED_PATHS, Config, ParseResult, load_config, parse
+from cccamd.setup.cccamcfg import (
+    SEARCHED_PATHS,
+    Config,
+    ParseResult,
+    load_companions,
+    load_config,
+    parse,
+)
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.logins import Upstream, upstreams_of
-from cccamd.setup.setup import load_setup
+from cccamd.setup.setup import companion_paths, load_setup
 from cccamd.setup.toml import FILE_NAME, ParsedToml, load
 from cccamd.watch.journal import FILE_NAME as JOURNAL_NAME
 from cccamd.why import (
@@ -153,6 +160,7 @@ def read_installation(path: Path | None, toml_path: Path | None) -> Installation
         toml_is_there=_is_there(beside),
         toml=toml,
         kind_problems=kinds.problems,
+        companions=load_companions(result.config.settings),
     )
 
 
@@ -194,13 +202,14 @@ def _service_user() -> tuple[SystemUser, str]:
 
 
 def _accesses(installation: Installation, user: SystemUser, why: str) -> Iterator[Access]:
-    for path in (installation.path, installation.toml_path):
+    own = [path for path in (installation.path, installation.toml_path) if path is not None]
+    named = companion_paths(installation.config) if installation.is_known else ()
+    for path in (*own, *named):
         try:
-            way = way_to(path) if path is not None else ()
+            way = way_to(path)
         except OSError:  # others tell that it is missing
             continue
-        if path is not None:
-            yield Access(path=path, way=way, user=user, why=why)
+        yield Access(path=path, way=way, user=user, why=why, is_companion=path not in own)
 
 
 def _written(

@@ -178,7 +178,7 @@ def _load(config_path: Path | None, toml_path: Path | None, *, toml_required: bo
             config=path,
             toml=beside,
             toml_required=toml_required or beside.exists(),
-            companions=_companion_paths(config),
+            companions=companion_paths(config),
         ),
     )
 
@@ -202,7 +202,8 @@ def _unusable(toml: ParsedToml) -> str:
     return "" if toml.usable else f"{toml.problems[0].place}: {toml.problems[0].text}"
 
 
-def _companion_paths(config: Config) -> tuple[Path, ...]:
+def companion_paths(config: Config) -> tuple[Path, ...]:
+    """The files that a CCcam.cfg names, by its keys or by their defaults; there or not."""
     settings = config.settings
     names = (settings.caid_prio_file, settings.channelinfo_file, settings.providerinfo_file)
     return tuple(Path(name) for name in names if name)

@@ -36,6 +36,7 @@ from cccamd.why.installation import (
     Installation,
     Written,
     judge_access,
+    judge_companions,
     judge_config_state,
     judge_content,
     judge_kinds,
@@ -133,6 +134,7 @@ def _configuration(case: Case) -> Iterator[Diagnosis]:
         yield judge_content(path, installation.result)
     if toml_path is not None and (toml.problems or installation.toml_is_there):
         yield judge_toml(toml_path, toml, named=installation.toml_named)
+    yield from judge_companions(installation.companions)
     yield from judge_kinds(installation.kind_problems)
     yield from map(judge_access, case.accesses)
     yield from map(judge_written, case.written)

@@ -16,7 +16,15 @@ from cccamd.machine import (
     group_name,
     is_open_to_all,
 )
-from cccamd.setup.cccamcfg import SEARCHED_PATHS, Config, Diagnostic, ParseResult, Severity
+from cccamd.setup.cccamcfg import (
+    SEARCHED_PATHS,
+    Companions,
+    Config,
+    Diagnostic,
+    ParseResult,
+    Severity,
+)
+from cccamd.setup.files import FileProblem
 from cccamd.setup.toml import ParsedToml, TomlConfig
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.finding import count, listed, some_of
@@ -45,6 +53,7 @@ class Installation:
     toml: ParsedToml = field(default_factory=ParsedToml, repr=False)
     kind_problems: tuple[str, ...] = ()
     """Plug-ins that cannot be used."""
+    companions: Companions = field(default_factory=Companions, repr=False)
 
     @property
     def config(self) -> Config:
@@ -71,6 +80,8 @@ class Access:
     user: SystemUser
     why: str
     """How we know that it is this user."""
+    is_companion: bool = False
+    """It holds no secrets, and the server does without it."""
 
 
 _source = partial(diagnose, Check.CONFIGURATION)
@@ -165,6 +176,28 @@ def judge_toml(path: Path, parsed: ParsedToml, *, named: bool) -> Diagnosis:
     return content(Grade.OK, "content", f"{cards}, nothing to complain about")
 
 
+def judge_companions(companions: Companions) -> list[Diagnosis]:
+    """Say what of CCcam.prio and the files of names is not used; nothing when all is."""
+    by_file: dict[str, list[FileProblem]] = {}
+    for problem in companions.problems:
+        by_file.setdefault(problem.place.file, []).append(problem)
+    return [_judge_companion(file, problems) for file, problems in by_file.items()]
+
+
+def _judge_companion(file: str, problems: Sequence[FileProblem]) -> Diagnosis:
+    content = partial(_source, subject=file)
+    first = problems[0]
+    if first.place.line is None:
+        change = "Name the right file in CCcam.cfg, or take the line out."
+        return content(Grade.WARNING, "companion-unreadable", first.text, change)
+    text = f"{count(len(problems), 'line')} skipped, or read with a guess"
+    lines = [f"line {found.place.line}: {found.text}" for found in problems[:_LINES_SHOWN]]
+    if len(problems) > _LINES_SHOWN:
+        lines.append(f"and {len(problems) - _LINES_SHOWN} more")
+    change = "Run cccamd check on the CCcam.cfg: it names them all."
+    return content(Grade.ADVICE, "companion-lines", text, change, more=tuple(lines))
+
+
 def judge_kinds(problems: Sequence[str]) -> list[Diagnosis]:
     """Name the plug-ins that cannot be used."""
     change = "Install it again, or remove it."
@@ -179,7 +212,7 @@ def judge_access(access: Access) -> Diagnosis:
     if barrier is not None:
         group = group_name(barrier.gid)
         return content(
-            Grade.FAILURE,
+            Grade.WARNING if access.is_companion else Grade.FAILURE,
             "no-access",
             f"the service runs as {user.name} ({access.why}), whom {barrier.name} does not let in"
             f" (mode {barrier.mode & 0o7777:04o}, group {group})",
@@ -187,7 +220,7 @@ def judge_access(access: Access) -> Diagnosis:
             if barrier.name == str(access.way[-1].name)
             else f"Let {user.name} enter the folder {barrier.name}: chmod o+x {barrier.name}",
         )
-    if is_open_to_all(access.way):
+    if is_open_to_all(access.way) and not access.is_companion:
         change = f"Run: chmod o-r {path}"
         change += f" (and see that {user.name} still can)" if user.uid else ""
         text = "it holds secrets (passwords, keys), and every user of this machine can read it"
