@@ -73,6 +73,8 @@ AGAIN: Final = 300.0
 """Seconds within which an account that left a dark channel comes back to a dark one."""
 DARK_KEPT: Final = 1024
 PAUSES_KEPT: Final = 32
+IN_FLIGHT: Final = 15.0
+"""Seconds that a request without an answer keeps a watch alive: longer than any deadline."""
 PERIOD_KNOWN_BY: Final = 15.0
 """Seconds after which to look again whether a crypto period has become known."""
 
@@ -476,6 +478,8 @@ class Freezes:
 
     def _look_after(self, watch: Watch, now: float) -> list[Happening]:
         gone_at, quiet_due_at = watch.gone_at(), watch.quiet_due_at()
+        if gone_at <= now < gone_at + IN_FLIGHT and self._is_asking(watch):
+            gone_at = gone_at + IN_FLIGHT
         if gone_at <= now:
             end = watch.heard_at if watch.left_at is None else max(watch.left_at, watch.heard_at)
             return self._drop(watch, end)
@@ -487,6 +491,11 @@ class Freezes:
                 wake_at = min(gone_at, quiet_due_at)
         self._wake(watch, wake_at, now)
         return []
+
+    def _is_asking(self, watch: Watch) -> bool:
+        """Whether it has asked again, as far as can be seen, and has no answer yet."""
+        seen = self._seen(watch.account.key) if watch.left_at is None else None
+        return seen is not None and seen.heard_at > watch.heard_at
 
     def _seen(self, client: Client) -> SeenReceiver | None:
         """The connection of a client, with the times of the inner clock."""
