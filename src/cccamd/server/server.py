@@ -112,6 +112,7 @@ class Server:
             sources=self._sources,
             setup=lambda: self._setup,
             files=self._book.state,
+            watchers=self._watchers,
         )
         self._lookout = Lookout(around, self._observers)
         self._pages = self._make_pages()

@@ -12,6 +12,8 @@ from typing import Final
 from cccamd.facts import ConfigState, EcmResult, Incident, SourceStatus
 from cccamd.server.observers import Observers
 from cccamd.server.session import Session, SessionContext
+from cccamd.server.snapshot import named
+from cccamd.server.watching import Watchers
 from cccamd.setup.setup import Setup
 from cccamd.watch import Happening, IncidentBegan, IncidentEnded, Incidents, Throttle
 from cccamd.why import Receiver, Scene, ago, find_symptoms
@@ -34,6 +36,7 @@ class Surroundings:
     sources: Callable[[], Iterable[SourceStatus]]
     setup: Callable[[], Setup]
     files: Callable[[], ConfigState]
+    watchers: Watchers
 
 
 class Lookout:
@@ -70,12 +73,14 @@ class Lookout:
     async def _scene(self) -> Scene:
         around, context = self._around, self._around.context
         receivers = await self._receivers()
-        now = self._observers.now()
+        now, names = self._observers.now(), around.setup().companions.channels
         return Scene(
             at=now,
             config=around.setup().config,
             sources=tuple(around.sources()),
             receivers=receivers,
+            frozen=tuple(named(freeze, names) for freeze in around.watchers.open_freezes()),
+            findings=tuple(named(found, names) for found in around.watchers.receivers()),
             files=around.files(),
             double_logins=context.double_logins.lately(now),
             clones=context.clones.clones(),

@@ -28,7 +28,7 @@ from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Final
 
-from cccamd.facts import ChannelMargin, EcmResult, Freeze, FreezeReport, Margin
+from cccamd.facts import ChannelMargin, EcmResult, Freeze, FreezeReport, Margin, ReceiverFinding
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.values import Outcome
 from cccamd.watch.cases import (
@@ -179,7 +179,7 @@ class Freezes:
         return FreezeReport(
             channels=tuple(self._channel(watch, steady) for watch in watches),
             freezes=(*open_freezes, *reversed(self._past)),
-            receivers=self._dog.report(self._step),
+            receivers=self.receivers(),
         )
 
     def open(self, now: float) -> Iterator[Freeze]:
@@ -190,6 +190,10 @@ class Freezes:
             for watch in known.services.values() if known else ():
                 if watch.freeze is not None:
                     yield self._shown(watch, watch.freeze, steady)
+
+    def receivers(self) -> tuple[ReceiverFinding, ...]:
+        """Receivers in trouble now, though their picture is not known to stand still."""
+        return self._dog.report(self._step)
 
     def find(self, number: int, now: float) -> Freeze | None:
         """The freeze of this number; None: it is not remembered here."""
