@@ -265,6 +265,8 @@ class Cause(Enum):
     CARD_CIRCLE = "card circle"
     CONFIG_REFUSED = "configuration refused"
     LINES_LEFT_OUT = "lines left out"
+    NOT_DONE = "settings not carried out"
+    RESTART_NEEDED = "restart needed"
     CLOCK_OFF = "clock off"
     DISK_FULL = "disk full"
     FEW_FILES = "few files"

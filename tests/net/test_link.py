@@ -31,10 +31,14 @@ from cccamd.net import (
 from cccamd.net import link as link_module
 from cccamd.wire.cccam import (
     Caller,
+    Command,
     Identity,
+    ServerProtocol,
     Target,
     make_node_id,
 )
+from cccamd.wire.cccam import server as server_module
+from cccamd.wire.cccam.protocol import Rule
 from cccamd.wire.link import Answered, Closed, CloseReason, EmmAcknowledged, Introduced
 
 PAUSE = 0.02
@@ -219,3 +223,35 @@ async def test_a_login_that_is_ending_is_asked_nothing() -> None:
             watched.link._connection.close()
             with pytest.raises(ConnectionError):
                 watched.link.ask(7, ECM)
+
+
+async def test_the_greatest_hurry_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "LEAST_PAUSE", 0.1)
+    monkeypatch.setattr(link_module, "HURRIED_PART", 3000.0)
+    watched = Watched(free_port())
+    watched.backoff.first = watched.backoff.most = 600.0
+    async with watched.running():
+        started = asyncio.get_running_loop().time()
+        while len(watched.waits) < 4:
+            watched.link.hurry()
+            await asyncio.sleep(0.005)
+        assert asyncio.get_running_loop().time() - started >= 3 * 0.1
+    assert watched.backoff.failures == 4, "the delays go on growing"
+
+
+async def test_emms_that_are_never_acknowledged_cost_no_answer_and_no_login(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ignored = Rule[ServerProtocol](lambda server, payload, flag: None)
+    monkeypatch.setitem(server_module._RULES, Command.EMM, ignored)
+    server = Server(node_id=PLAIN_NODE)
+    async with server.serving() as port:
+        watched = Watched(port)
+        async with watched.running():
+            await until(lambda: watched.link.is_up)
+            for number in range(22):
+                watched.link.send_emm(1000 + number, EMM)
+                watched.link.ask(number, ECM)
+                await until(lambda number=number: Answered(number, CW) in watched.told)
+            assert watched.link.is_up
+            assert not watched.waits

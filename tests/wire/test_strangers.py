@@ -68,6 +68,24 @@ def test_a_greeting_cannot_fill_the_log_or_move_its_cursor() -> None:
     assert "\n" not in str(judge_greeting(b"SSH-2.0\nsecond line", over=False))
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: box\r\n\r\n", "it is a web browser (HTTP)"),
+        (bytes.fromhex("16030100c4010000c00303") + bytes(20), "speaks TLS"),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", "it is an SSH client"),
+        (bytes(range(20)), "its answer to the seed is wrong"),
+    ],
+)
+def test_who_takes_our_port_for_another_is_named(said: bytes, words: str) -> None:
+    server = Pair().server
+    server.receive_data(said, 100.0)
+    (closed,) = server.events_received()
+    assert isinstance(closed, Closed)
+    assert closed.reason is CloseReason.NOT_CCCAM
+    assert words in closed.detail
+
+
 def greeted(greeting: bytes, *, over: bool) -> Closed:
     """What the client of a C-line says of this, in whatever pieces it comes."""
     ends = []
@@ -77,7 +95,7 @@ def greeted(greeting: bytes, *, over: bool) -> Closed:
             client.receive_data(piece, 100.0)
         if over:
             client.receive_eof(100.5, Loss())
-        client.handle_deadline(110.0)
+        client.handle_deadline(103.0 if greeting else 110.0)
         (closed,) = client.events_received()
         assert isinstance(closed, Closed)
         ends.append(closed)

@@ -11,6 +11,7 @@ from cccamd.machine import SocketAddress
 from cccamd.net import Client, ConnectError, Step, connect, resolve
 from cccamd.why import Trial, is_seed
 from cccamd.wire.cccam import SEED_LENGTH, Caller, Identity, Target
+from cccamd.wire.strangers import ENOUGH
 
 STEP_TIMEOUT: Final = 5.0
 """Seconds for each of: the name, the connection, the first bytes."""
@@ -76,7 +77,7 @@ async def _greeting(address: SocketAddress, target: Target) -> tuple[bytes, bool
     try:
         async with asyncio.timeout(STEP_TIMEOUT):
             while len(received) < SEED_LENGTH:
-                more = await reader.read(SEED_LENGTH - len(received))
+                more = await reader.read(ENOUGH)
                 if not more:
                     return received, True
                 received += more

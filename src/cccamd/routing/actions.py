@@ -112,3 +112,13 @@ class LoopDetected(NamedTuple):
 
 
 Action = LookUp | Store | Ask | Settled | Deliver | Refuse | Abandon | LoopDetected
+
+
+class LoopSeen(NamedTuple):
+    """Cards travel in a circle: what we asked a source for came back to us through a client."""
+
+    node_id: NodeId
+    """That client's."""
+    source: str
+    at: float
+    """When it happened last, seconds since the epoch."""

@@ -9,7 +9,7 @@ The path of an ECM: `Session` -> `Exchange.request` -> `Router` (decides) -> a `
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar, Final, NamedTuple, Protocol, assert_never
+from typing import ClassVar, Final, Protocol, assert_never
 
 from cccamd.cards import Card, SourceId, View
 from cccamd.facts import EcmResult
@@ -25,6 +25,7 @@ from cccamd.routing import (
     Deliver,
     LookUp,
     LoopDetected,
+    LoopSeen,
     Refuse,
     Result,
     Router,
@@ -72,16 +73,6 @@ class Source(ABC):
     @abstractmethod
     def send_emm(self, card: Card, emm: Emm) -> None:
         """Pass an EMM to one of its cards; nobody waits for the result."""
-
-
-class LoopSeen(NamedTuple):
-    """Cards travel in a circle: what we asked a source for came back to us through a client."""
-
-    node_id: NodeId
-    """That client's."""
-    source: str
-    at: float
-    """When it happened last, seconds since the epoch."""
 
 
 LOOPS_KEPT: Final = 64

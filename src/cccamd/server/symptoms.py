@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from cccamd.facts import EcmResult, Incident, SourceStatus
+from cccamd.facts import ConfigState, EcmResult, Incident, SourceStatus
 from cccamd.server.observers import Observers
 from cccamd.server.session import Session, SessionContext
 from cccamd.setup.setup import Setup
@@ -33,6 +33,7 @@ class Surroundings:
     context: SessionContext
     sources: Callable[[], Iterable[SourceStatus]]
     setup: Callable[[], Setup]
+    files: Callable[[], ConfigState]
 
 
 class Lookout:
@@ -52,7 +53,10 @@ class Lookout:
         """Look again and again, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_INTERVAL)
-            await self.look()
+            try:
+                await self.look()
+            except Exception as error:  # one look that fails is not the end of looking
+                self._around.context.on_failure("looking for what is wrong", error)
 
     async def look(self) -> None:
         """Look once."""
@@ -64,13 +68,18 @@ class Lookout:
             log.warning("%s: %d more within a minute", kind, count)
 
     async def _scene(self) -> Scene:
-        around = self._around
+        around, context = self._around, self._around.context
         receivers = await self._receivers()
+        now = self._observers.now()
         return Scene(
-            at=self._observers.now(),
+            at=now,
             config=around.setup().config,
             sources=tuple(around.sources()),
             receivers=receivers,
+            files=around.files(),
+            double_logins=context.double_logins.lately(now),
+            clones=context.clones.clones(),
+            loops=context.exchange.loops(),
         )
 
     async def _receivers(self) -> tuple[Receiver, ...]:

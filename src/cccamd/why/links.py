@@ -275,7 +275,7 @@ class Trial:
     round_trips: tuple[float, ...] = ()
     """Seconds each."""
     greeting: bytes = b""
-    """The first bytes that the server sent, up to the length of a seed."""
+    """The first bytes that the server sent: a seed, or as many as tell who it is."""
     hung_up: bool = False
     """It closed the connection before it had sent a seed."""
     node_id: NodeId | None = None

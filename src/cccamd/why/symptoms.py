@@ -7,17 +7,36 @@ of the cause.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from cccamd.facts import Cause, LinkState, SourceStatus
+from cccamd.facts import (
+    Cause,
+    Clone,
+    ConfigProblem,
+    ConfigProblemKind,
+    ConfigState,
+    DoubleLogin,
+    LinkState,
+    SourceStatus,
+)
+from cccamd.ids import format_node_id
+from cccamd.routing import LoopSeen
 from cccamd.setup.cccamcfg import Config
+from cccamd.values import Outcome
 from cccamd.watch import Symptom
+from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Grade
-from cccamd.why.finding import count, some_of
+from cccamd.why.finding import count, listed, some_of
 from cccamd.why.links import meaning_of, without_cards
+from cccamd.why.logins import MEANINGS
 from cccamd.why.network import judge_answers
+from cccamd.wire.link import CloseReason
 
+SEVERAL: Final = 3
+"""Refusals, or wrong CWs, within a minute, from which on they are no accident."""
+LATELY: Final = 60.0
+"""Seconds for which a refused login, or a request that came back, is worth looking at."""
 SETTLING: Final = 10.0
 """Seconds after a login within which cards are still on their way."""
 RECEIVERS: Final = "receivers"
@@ -46,8 +65,13 @@ class Scene:
     """Seconds since the epoch."""
     config: Config
     sources: tuple[SourceStatus, ...]
-    receivers: tuple[Receiver, ...]
+    receivers: tuple[Receiver, ...] = ()
     """At least those in trouble."""
+    files: ConfigState = field(default_factory=ConfigState)
+    double_logins: tuple[DoubleLogin, ...] = ()
+    clones: tuple[Clone, ...] = ()
+    loops: tuple[LoopSeen, ...] = ()
+    """Requests that came back, lately."""
 
     @property
     def has_cards(self) -> bool:
@@ -60,6 +84,10 @@ def find_symptoms(scene: Scene) -> Iterator[Symptom]:
     for source in scene.sources:
         yield from _source(source, scene)
     yield from _accounts_without_cards(scene)
+    yield from _double_logins(scene)
+    yield from map(_clone, scene.clones)
+    yield from _circles(scene)
+    yield from _files(scene)
 
 
 # Sources.
@@ -77,13 +105,29 @@ def _source(source: SourceStatus, scene: Scene) -> Iterator[Symptom]:
 def _down(source: SourceStatus, scene: Scene) -> Symptom | None:
     if source.state is LinkState.UP or not source.last_failure:
         return None
-    return Symptom(
-        cause=Cause.SOURCE_DOWN,
-        subject=source.name,
+    return _of_source(
+        Cause.SOURCE_DOWN,
+        source,
+        scene,
         since=scene.at if source.down_since is None else source.down_since,
         text=f"is down: {source.last_failure}",
         change=meaning_of(source.failed_step).of(source.name, source.line).change,
-        sufferers=_served_by(source, scene),
+    )
+
+
+def _silent(source: SourceStatus, scene: Scene) -> Symptom | None:
+    if source.silent_since is None:
+        return None
+    return _of_source(
+        Cause.SOURCE_SILENT,
+        source,
+        scene,
+        since=source.silent_since,
+        text="is logged in and answers nothing that it is asked",
+        change=(
+            "ask its owner whether its card still works; until it answers it is asked now and then"
+            " only"
+        ),
     )
 
 
@@ -91,13 +135,53 @@ def _without_cards(source: SourceStatus, scene: Scene) -> Symptom | None:
     if source.cards or source.up_at is None or scene.at - source.up_at < SETTLING:
         return None
     finding = without_cards("is logged in", source.cards_rejected, source.line, scene.config)
-    return Symptom(
-        cause=Cause.SOURCE_WITHOUT_CARDS,
-        subject=source.name,
-        since=source.up_at,
-        text=finding.text,
-        change=finding.change,
-        sufferers=_served_by(source, scene),
+    since, text, change = source.up_at, finding.text, finding.change
+    return _of_source(
+        Cause.SOURCE_WITHOUT_CARDS, source, scene, since=since, text=text, change=change
+    )
+
+
+def _wrong(source: SourceStatus, scene: Scene) -> Symptom | None:
+    """A single wrong CW happens; several, and no fewer than the right ones, are a state."""
+    minute = source.last_minute
+    wrong = {
+        Outcome.ZERO: minute.zero,
+        Outcome.CHECKSUM: minute.checksum,
+        Outcome.REPEATED: minute.repeated,
+    }
+    total = sum(wrong.values())
+    if total < SEVERAL or total < minute.answered:
+        return None
+    kinds = [f"{outcome.value}: {times}" for outcome, times in wrong.items() if times]
+    return _of_source(
+        Cause.WRONG_CWS,
+        source,
+        scene,
+        since=scene.at,
+        text=f"gives CWs that open nothing: {total} within a minute, {minute.answered} right ones",
+        change="ask its owner whether its card is subscribed to these services",
+        evidence=tuple(kinds),
+    )
+
+
+def _refuses(source: SourceStatus, scene: Scene) -> Symptom | None:
+    minute = source.last_minute
+    refused = minute.refused + minute.cannot_decode
+    if refused < SEVERAL or minute.answered:
+        return None
+    what = "cannot decode the service" if minute.cannot_decode else "not now"
+    change = (
+        "ask its owner whether its card is still subscribed to what is watched"
+        if minute.cannot_decode
+        else "ask its owner whether its card is in order; it is asked again all the time"
+    )
+    return _of_source(
+        Cause.SOURCE_REFUSES,
+        source,
+        scene,
+        since=scene.at,
+        text=f"refuses all that it is asked ({what}): {refused} within a minute",
+        change=change,
     )
 
 
@@ -105,19 +189,37 @@ def _slow(source: SourceStatus, scene: Scene) -> Symptom | None:
     verdict = judge_answers(source)
     if verdict.grade is not Grade.WARNING or verdict.finding.code == "few-answers":
         return None
+    text, change = f"is slow: {verdict.finding.text}", verdict.advice
+    return _of_source(Cause.SOURCE_SLOW, source, scene, since=scene.at, text=text, change=change)
+
+
+def _of_source(
+    cause: Cause,
+    source: SourceStatus,
+    scene: Scene,
+    *,
+    since: float,
+    text: str,
+    change: str,
+    evidence: tuple[str, ...] = (),
+) -> Symptom:
     return Symptom(
-        cause=Cause.SOURCE_SLOW,
+        cause=cause,
         subject=source.name,
-        since=scene.at,
-        text=f"is slow: {verdict.finding.text}",
-        change=verdict.advice,
+        since=since,
+        text=text,
+        change=change,
         sufferers=_served_by(source, scene),
+        evidence=evidence,
     )
 
 
 _SOURCE_JUDGES: Final[tuple[Callable[[SourceStatus, Scene], Symptom | None], ...]] = (
     _down,
     _without_cards,
+    _silent,
+    _wrong,
+    _refuses,
     _slow,
 )
 """The first that finds something is right: what is down is silent as well."""
@@ -171,3 +273,104 @@ def of_accounts(
         change=f"run: cccamd explain {names[0]}",
         sufferers=frozenset(names),
     )
+
+
+def _double_logins(scene: Scene) -> Iterator[Symptom]:
+    for login in scene.double_logins:
+        if scene.at - login.last_at > LATELY:
+            continue
+        change = MEANINGS[CloseReason.ALREADY_CONNECTED].change.format(user=login.account)
+        yield Symptom(
+            cause=Cause.DOUBLE_LOGIN,
+            subject=login.account,
+            since=login.first_at,
+            text=(
+                f"is used twice: {login.address} was not let in ({count(login.times, 'time')}),"
+                f" because {listed(login.holders)} is logged in"
+            ),
+            change=change,
+            sufferers=frozenset({login.account}),
+        )
+
+
+def _clone(clone: Clone) -> Symptom:
+    return Symptom(
+        cause=Cause.CLONE,
+        subject=format_node_id(clone.node_id),
+        since=clone.since,
+        text=f"is the node id of several: {clone_text(clone)}",
+        change=CLONE_CHANGE,
+        sufferers=frozenset(clone.accounts),
+    )
+
+
+def _circles(scene: Scene) -> Iterator[Symptom]:
+    for loop in scene.loops:
+        if scene.at - loop.at <= LATELY:
+            yield Symptom(
+                cause=Cause.CARD_CIRCLE,
+                subject=loop.source or "a source that is gone",
+                since=loop.at,
+                text=(
+                    "asks us for what it was asked by us: cards travel in a circle through node"
+                    f" {format_node_id(loop.node_id)}"
+                ),
+                change=(
+                    "take one of the C-lines of the circle out, or limit how far cards go (uphops"
+                    " of the F-line)"
+                ),
+            )
+
+
+# Files.
+
+PLACES_SHOWN: Final = 10
+_FILE_TROUBLES: Final = (
+    (
+        ConfigProblemKind.LEFT_OUT,
+        Cause.LINES_LEFT_OUT,
+        "left out: not in use",
+        "run: cccamd check",
+    ),
+    (
+        ConfigProblemKind.NOT_DONE,
+        Cause.NOT_DONE,
+        "in use as far as the system lets us",
+        "run: cccamd doctor",
+    ),
+    (
+        ConfigProblemKind.WAITS,
+        Cause.RESTART_NEEDED,
+        "changed, and not in use before a restart",
+        "restart the server when nobody watches",
+    ),
+)
+
+
+def _files(scene: Scene) -> Iterator[Symptom]:
+    files = scene.files
+    name = scene.config.file or "the configuration"
+    if not files.taken:
+        yield Symptom(
+            cause=Cause.CONFIG_REFUSED,
+            subject=name,
+            since=files.tried_at if files.refused_since is None else files.refused_since,
+            text=f"is not in use, what was read before is: {files.refusal}",
+            change="mend the place; it is read again by itself",
+        )
+    for kind, cause, text, change in _FILE_TROUBLES:
+        found = [problem for problem in files.problems if problem.kind is kind]
+        if found:
+            yield Symptom(
+                cause=cause,
+                subject=name,
+                since=files.read_at,
+                text=f"has {count(len(found), 'place')} {text}",
+                change=change,
+                evidence=tuple(map(_place, found[:PLACES_SHOWN])),
+            )
+
+
+def _place(problem: ConfigProblem) -> str:
+    line = "" if problem.line is None else f":{problem.line}"
+    return f"{problem.file}{line}: {problem.text}"

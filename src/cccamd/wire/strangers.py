@@ -4,6 +4,9 @@ Pure recognition, one for everybody: the client's side of CCcam, and so the log 
 probe, the doctor, `explain` and the pages. A CCcam server sends 16 bytes, its seed, at once and
 nothing more. A web server, a TLS server and most softcam ports say nothing until they are spoken
 to; they cannot be told from a CCcam server that hangs.
+
+The other way round, programs that take a CCcam server for something else are told by what they
+say to it.
 """
 
 from collections.abc import Mapping
@@ -31,6 +34,15 @@ _BEGINNINGS: Final[Mapping[bytes, str]] = {
     b"RFB ": "a VNC server",
     b"RTSP/": "an RTSP server",
 }
+_CALLERS: Final[Mapping[bytes, str]] = {
+    **dict.fromkeys((b"GET ", b"HEAD ", b"POST ", b"PUT ", b"OPTIONS "), "a web browser (HTTP)"),
+    b"CONNECT ": "a program that looks for a web proxy",
+    b"\x16\x03": "a program that speaks TLS, as a browser does for https",
+    b"SSH-": "an SSH client",
+    b"\x03\x00\x00": "a program that looks for remote desktops",
+    b"\x04\x01": "a program that looks for a proxy (SOCKS)",
+    b"\x05\x01\x00": "a program that looks for a proxy (SOCKS)",
+}
 _MYSQL: Final = b"\x00\x00\x00\x0a"
 """The first packet of MySQL: a length of three bytes, and from the fourth its number and
 version."""
@@ -48,6 +60,11 @@ def recognise(greeting: bytes) -> str:
     if greeting[1:5] == _MYSQL:
         return "a MySQL database"
     return _by_text(greeting)
+
+
+def recognise_caller(said: bytes) -> str:
+    """Name the program that says this to a server, in words that follow "it is"; empty: unknown."""
+    return next((name for start, name in _CALLERS.items() if said.startswith(start)), "")
 
 
 def _by_text(greeting: bytes) -> str:

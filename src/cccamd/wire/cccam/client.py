@@ -83,6 +83,8 @@ from cccamd.wire.link import (
 )
 from cccamd.wire.strangers import judge_greeting
 
+SEED_REST: Final = 3.0
+"""Seconds for the rest of a seed that has begun; a seed comes in one piece."""
 EMM_PATIENCE: Final = 2.0
 """Seconds after which an EMM that was not acknowledged is not waited for any more."""
 EMM_OVERDUE: Final = 5.0
@@ -246,6 +248,12 @@ class ClientProtocol(Endpoint[ClientEvent]):
     def _close_stranger(self, *, over: bool, said: str = "") -> None:
         closed = judge_greeting(self._buffer, over=over, said=said)
         self._close(closed.reason, closed.detail)
+
+    def _receive_fields(self, data: bytes) -> bytes:
+        rest = super()._receive_fields(data)
+        if not self.seed_received:
+            self._login_deadline_at = min(self._login_deadline_at, self._now + SEED_REST)
+        return rest
 
     def _on_seed(self, seed: bytes) -> None:
         if not (is_original_seed(seed) or is_partner_seed(seed)):

@@ -65,6 +65,7 @@ from cccamd.wire.link import (
     ServerEvent,
     State,
 )
+from cccamd.wire.strangers import recognise_caller
 
 DECISION_TIME: Final = 2.0
 """Seconds that the owner may have thought about a login; they do not count as the client's."""
@@ -218,7 +219,9 @@ class ServerProtocol(Endpoint[ServerEvent]):
 
     def _on_proof(self, field: bytes) -> None:
         if not compare_digest(self._receiving.decrypt(field), self._proof):
-            self._close(CloseReason.NOT_CCCAM, "its answer to the seed is wrong")
+            caller = recognise_caller(field)
+            known = f"it is {caller}" if caller else "its answer to the seed is wrong"
+            self._close(CloseReason.NOT_CCCAM, known)
             return
         self._expect(USER_LENGTH, self._on_user)
 
