@@ -19,6 +19,7 @@ from cccamd.why.evidence import Evidence, Question, Recent, by_account, evidence
 from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
 from cccamd.why.finding import Finding, Setting, Weight, ago
+from cccamd.why.freezetext import disguised_lines, freeze_lines
 from cccamd.why.installation import Access, Installation
 from cccamd.why.links import Trial, is_seed
 from cccamd.why.ports import PortSeen, WantedPort, wanted_ports
@@ -54,10 +55,12 @@ __all__ = [
     "as_json",
     "by_account",
     "clone_text",
+    "disguised_lines",
     "evidence_of_files",
     "examine",
     "explain",
     "find_symptoms",
+    "freeze_lines",
     "is_seed",
     "judge_freeze",
     "judge_receiver",
