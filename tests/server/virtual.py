@@ -2,30 +2,45 @@
 
 When nothing is to be read or written, and the next timer is due in ten seconds, these ten
 seconds are over at once. `time.time` and `time.monotonic` go along, so that everything on this
-loop lives in the same time: fifteen minutes of a server take some seconds.
+loop lives in the same time: fifteen minutes of a server take some seconds. Where threads have a
+share in what happens, time has to pass as usual: `Clock.usual`.
 """
 
 import asyncio
 import selectors
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import pytest
 
-PATIENCE: Final = 0.0005
-"""Real seconds that bytes on the loopback interface get before time flies on."""
 STEP: Final = 0.25
-"""Virtual seconds that fly at once at most: threads and sockets have their turn in between."""
+"""Virtual seconds that fly at once at most: sockets have their turn in between."""
 
 
 class Clock:
     """The time of one test."""
 
     def __init__(self) -> None:
+        self.real = time.monotonic
         self.began = time.monotonic()
         self.epoch = time.time()
         self.flown = 0.0
+        self.is_usual = True
+
+    @contextmanager
+    def usual(self) -> Iterator[None]:
+        """Let time pass as it does outside."""
+        before, self.is_usual = self.is_usual, True
+        try:
+            yield
+        finally:
+            self.is_usual = before
+
+    def fly(self) -> None:
+        """Let time fly from now on."""
+        self.is_usual = False
 
     def now(self) -> float:
         """What `time.monotonic` would say."""
@@ -41,14 +56,16 @@ class _Selector(selectors.DefaultSelector):
         super().__init__()
         self._clock = clock
 
-    def select(
-        self, timeout: float | None = None
-    ) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            return super().select(0.05)
-        ready = super().select(min(timeout, PATIENCE))
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        clock = self._clock
+        if timeout is None or clock.is_usual:
+            before = clock.real()
+            ready = super().select(timeout)
+            clock.flown += clock.real() - before
+            return ready
+        ready = super().select(0)
         if not ready:
-            self._clock.flown += min(timeout, STEP)
+            clock.flown += min(timeout, STEP)
         return ready
 
 
@@ -63,14 +80,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._virtual.now()
 
 
-def live_through(test: Coroutine[None, None, None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run something in a time of its own."""
+def live_through(
+    test: Callable[[Clock], Coroutine[None, None, None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run something in a time of its own, which passes as usual at first."""
     clock = Clock()
     loop = VirtualLoop(clock)
     monkeypatch.setattr(time, "time", clock.wall)
     monkeypatch.setattr(time, "monotonic", clock.now)
     try:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(test)
+            runner.run(test(clock))
     finally:
         monkeypatch.undo()

@@ -396,7 +396,7 @@ class Freezes:
             seconds=now - standstill.at,
             over=over,
             from_start=standstill.from_start,
-            source=_last_source(case.asks),
+            source=_last_source(case.asks) or next(iter(case.lost), ""),
             verdict=judgement.verdict,
             cause=judgement.text,
             evidence=judgement.evidence,
@@ -411,7 +411,7 @@ class Freezes:
         answers = self._surroundings.answers(
             watch.service, sources=account.sources, begin=begin, end=now
         )
-        down = self._surroundings.down(account.sources)
+        standstill.lost |= {name: None for name, _, _ in self._surroundings.down(account.sources)}
         self._count_others(watch, standstill)
         return FreezeCase(
             account=account.name,
@@ -424,7 +424,7 @@ class Freezes:
             from_start=standstill.from_start,
             asks=tuple(_seen(asked_at + step, late, ecm) for asked_at, late, ecm in watch.asks),
             answers=tuple(answer for _, answer in answers),
-            lost=tuple(name for name, _, _ in down),
+            lost=tuple(standstill.lost),
             ways=tuple(way._replace(at=way.at + step) for way in account.ways),
             pauses=tuple(pause for at, pause in self._pauses if begin <= at <= now + 1),
             started_at=self._started_at + step,
