@@ -9,7 +9,7 @@ import logging
 import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -199,7 +199,7 @@ def test_a_source_that_is_away_for_fifteen_minutes(
     async def outage(clock: Clock) -> None:
         source = far(port)
         await source.__aenter__()
-        async with home(clock, port, path) as lab:
+        async with AsyncExitStack() as later, home(clock, port, path) as lab:
             await asyncio.sleep(2 * MINUTE)
             await _all_is_well(lab)
             with clock.usual():
@@ -212,14 +212,13 @@ def test_a_source_that_is_away_for_fifteen_minutes(
                 await _it_is_dark(lab, minute, Cause.SOURCE_DOWN, Verdict.SOURCE_AWAY, began_at)
                 assert "nothing listens" in lab.explain() or minute < 1
                 assert await lab.metric("cccamd_source_up", source=lab.source) == 0
-            async with far(port):
-                await asyncio.sleep(1.5 * MINUTE)
-                await _it_is_over(lab, Cause.SOURCE_DOWN, Verdict.SOURCE_AWAY)
+            await later.enter_async_context(far(port))
+            await asyncio.sleep(1.5 * MINUTE)
+            await _it_is_over(lab, Cause.SOURCE_DOWN, Verdict.SOURCE_AWAY)
         times["began"] = began_at
 
     live_through(outage, monkeypatch)
     entries = list(read_entries(path))
-
     (gone,) = [one for one in entries if one.kind is Kind.OUTAGE]
     assert gone.at == pytest.approx(times["began"], abs=2)
     assert gone.until is not None
