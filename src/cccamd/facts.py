@@ -693,7 +693,7 @@ class Freeze(ServiceId):
     from_start: bool = False
     """There never was a picture: dark since the channel was turned to."""
     source: str
-    """Who was asked last for this account, or answered late; empty: nobody was asked."""
+    """Who was asked last for this account, or answered late, or was away; empty: nobody."""
     verdict: Verdict = Verdict.UNKNOWN
     """Whose fault it was, as far as is known yet."""
     cause: str

@@ -55,9 +55,9 @@ def test_a_jump_of_the_clock_is_told_for_some_minutes() -> None:
     watch = a_watch()
     watch.judge(at(SOUND, 0), 0.0)
     watch.judge(at(SOUND, 30, ahead=3600), 30.0)
-    assert shown(watch) == [("clock-jumped", "", 30.0)]
+    assert shown(watch) == [("clock-jumped", "this machine's clock", 30.0)]
     watch.judge(at(SOUND, 60, ahead=3600), 60.0)
-    assert shown(watch) == [("clock-jumped", "", 30.0)]
+    assert shown(watch) == [("clock-jumped", "this machine's clock", 30.0)]
     watch.judge(at(SOUND, 360, ahead=3600), 30.0 + JUMP_TOLD)
     assert shown(watch) == []
 

@@ -66,12 +66,12 @@ def test_nothing_is_said_when_all_is_well() -> None:
         (clock(NOW + 3630.0), "clock-jumped", "set forward by 3,600 s"),
         (clock(NOW - 7170.0, is_kept=False), "clock-jumped", "back by 7,200 s; nothing keeps it"),
         (clock(1000.0), "clock-unset", "it shows 1970-01-01"),
-        (journal(free=3 * MEBIBYTE), "disk-full", "3.0 MiB are left"),
+        (journal(free=3 * MEBIBYTE), "disk-full", "has 3.0 MiB left"),
         (journal(free=0), "disk-full", "nothing can be written"),
         (journal(files=0), "disk-full", "no inodes"),
         (journal(read_only=True), "disk-read-only", "mounted read-only"),
         (replace(SOUND, files_open=1000), "few-files-left", "1,000 of 1,024"),
-        (replace(SOUND, memory_left=5 * MEBIBYTE), "little-memory-left", "5 MiB of memory"),
+        (replace(SOUND, memory_left=5 * MEBIBYTE), "little-memory-left", "5 MiB are left"),
     ],
 )
 def test_each_trouble_has_its_code(now: Resources, code: str, words: str) -> None:

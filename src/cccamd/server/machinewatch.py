@@ -7,27 +7,17 @@ is wrong stays until a look finds it in order; a clock that jumped is told of fo
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cccamd.machine import Resources, read_resources
-from cccamd.why import Diagnosis, judge_resources
+from cccamd.why import OWN_CLOCK, MachineTrouble, judge_resources
 
 LOOK_INTERVAL: Final = 30.0
 """Seconds."""
 JUMP_TOLD: Final = 300.0
 """Seconds for which a jump of the clock counts as a trouble: it is over when it has happened."""
-_JUMPED: Final = "clock-jumped"
-
-
-@dataclass(frozen=True, slots=True)
-class MachineTrouble:
-    """Something that is wrong with this machine now."""
-
-    diagnosis: Diagnosis
-    since: float
-    """Seconds since the epoch."""
+_JUMP: Final = ("clock-jumped", OWN_CLOCK)
 
 
 class MachineWatch:
@@ -66,6 +56,6 @@ class MachineWatch:
             key = diagnosis.finding.code, diagnosis.subject
             since = known[key].since if key in known else now
             self._troubles[key] = MachineTrouble(diagnosis, since)
-        jumped = known.get((_JUMPED, ""))
+        jumped = known.get(_JUMP)
         if jumped is not None and 0 <= now - jumped.since < JUMP_TOLD:
-            self._troubles.setdefault((_JUMPED, ""), jumped)
+            self._troubles.setdefault(_JUMP, jumped)

@@ -7,6 +7,7 @@ import resource
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from cccamd import PROGRAM
@@ -38,6 +39,7 @@ from cccamd.server.exchange import Exchange
 from cccamd.server.infopages import InfoPages, PageSources
 from cccamd.server.local import LocalCards
 from cccamd.server.loglines import CloneWatch, DoorLog, FailureLog
+from cccamd.server.machinewatch import MachineWatch
 from cccamd.server.observers import Observer, Observers
 from cccamd.server.record import RecordContext
 from cccamd.server.session import ClientPort, Session, SessionContext
@@ -120,11 +122,14 @@ class Server:
         self._listener = self._make_listener()
         self._open_at: tuple[tuple[str, ...], int] | None = None
         self._open_to = setup.toml.network
+        self._machine = MachineWatch(self._written, on_failure=self._failures.report)
         around = Surroundings(
             context=self._context,
             sources=self._sources,
             setup=lambda: self._setup,
             files=self._book.state,
+            machine=self._machine.troubles,
+            watchers=self._watchers,
         )
         self._lookout = Lookout(around, self._observers)
         self._pages = self._make_pages()
@@ -185,6 +190,7 @@ class Server:
         self._tasks.start("sums of lines not written", self._sum_up())
         self._tasks.start("watchers", self._watchers.run(self._sessions))
         self._tasks.start("incidents", self._lookout.run())
+        self._tasks.start("the machine", self._machine.run())
         await self._cards.apply(self._setup.toml.cards)
         await self._upstreams.apply(self._setup.upstreams)
         await self._apply_pages()
@@ -353,6 +359,15 @@ class Server:
         if self._door_log.refused(address, refusal):
             now = self._observers.now()
             self._observers.tell(ConnectionRefused(at=now, address=address, reason=refusal.value))
+
+    def _written(self) -> dict[str, Path]:
+        """The files that are written, by what they are called for people."""
+        settings = self._setup.config.settings
+        logs = {"LOG FILE": settings.log_file, "LOG WARNINGS": settings.log_warnings}
+        written = {name: Path(path) for name, path in logs.items() if path is not None}
+        if self._journal is not None:
+            written["the journal"] = self._journal.path
+        return written
 
     def _watch(self) -> None:
         """Let the watchers watch, as soon as there is somebody to look or a journal to fill."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from cccamd.facts import Freeze, FreezeReport
+from cccamd.facts import Freeze, FreezeReport, ReceiverFinding
 from cccamd.net import Way
 from cccamd.server.observers import Observers
 from cccamd.server.session import Session
@@ -85,6 +85,11 @@ class Watchers:
         """The freezes that go on, with the verdict so far: cheap when there are few."""
         self._follow_clock()
         return tuple(self._freezes.open(self._observers.now()))
+
+    def receivers(self) -> tuple[ReceiverFinding, ...]:
+        """Receivers that behave as if their picture stood still; cheap when there are few."""
+        self._follow_clock()
+        return self._freezes.receivers()
 
     async def resume(self) -> None:
         """Go on with the numbers of freezes where the journal ends. Call it before its start."""

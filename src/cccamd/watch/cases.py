@@ -84,7 +84,7 @@ class FreezeCase:
     answers: tuple[SeenAnswer, ...] = ()
     """Of sources that this account's requests went to."""
     lost: tuple[str, ...] = ()
-    """Those of them whose link was lost around it and not found again."""
+    """Those of them whose link was down at any time of it."""
     ways: tuple[SeenWay, ...] = ()
     pauses: tuple[SeenPause, ...] = ()
     started_at: float = 0.0

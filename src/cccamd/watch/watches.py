@@ -170,6 +170,8 @@ class Standstill:
     """As it was judged last; its times are those of the wall clock then."""
     stale: bool = True
     """Something happened since it was judged."""
+    lost: dict[str, None] = field(default_factory=dict)
+    """Sources that were down at any time of it, in the order in which that was noticed."""
     others: int = 0
     others_frozen: int = 0
 

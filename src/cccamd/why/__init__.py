@@ -19,7 +19,8 @@ from cccamd.why.evidence import Evidence, Question, Recent, by_account, evidence
 from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
 from cccamd.why.finding import Finding, Setting, Weight, ago
-from cccamd.why.host import judge_resources
+from cccamd.why.freezetext import disguised_lines, freeze_lines
+from cccamd.why.host import OWN_CLOCK, MachineTrouble, judge_resources
 from cccamd.why.installation import Access, Installation, Written
 from cccamd.why.links import Trial, is_seed
 from cccamd.why.network import RoundTrip
@@ -30,6 +31,7 @@ from cccamd.why.verdict import CHANGES, judge_freeze, judge_receiver
 __all__ = [
     "CHANGES",
     "CLONE_CHANGE",
+    "OWN_CLOCK",
     "Access",
     "CardAnswer",
     "Case",
@@ -41,6 +43,7 @@ __all__ = [
     "Finding",
     "Grade",
     "Installation",
+    "MachineTrouble",
     "PortSeen",
     "Question",
     "Receiver",
@@ -58,11 +61,13 @@ __all__ = [
     "as_json",
     "by_account",
     "clone_text",
+    "disguised_lines",
     "evidence_of_files",
     "examine",
     "explain",
     "explain_taken",
     "find_symptoms",
+    "freeze_lines",
     "is_seed",
     "judge_freeze",
     "judge_receiver",

@@ -137,16 +137,26 @@ LITTLE_ROOM: Final = 16 * MEBIBYTE
 """A journal and logs of some days need so much."""
 FEW_FILES_LEFT: Final = 32
 LITTLE_MEMORY: Final = 32 * MEBIBYTE
+OWN_CLOCK: Final = "this machine's clock"
 BEGINNING: Final = 1_735_689_600.0
 """The beginning of 2025: no clock that was ever set shows an earlier time."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineTrouble:
+    """Something that is wrong with the machine of a running server now."""
+
+    diagnosis: Diagnosis
+    since: float
+    """Seconds since the epoch."""
 
 
 def judge_resources(now: Resources, before: Resources | None = None) -> tuple[Diagnosis, ...]:
     """What is wrong with a running server's machine; nothing when all is well.
 
     `before` is the reading before this one. By the code of the finding: `clock-unset`,
-    `clock-jumped`, `disk-full`, `disk-read-only`, `few-files-left`, `little-memory-left`. The
-    subject of a disk is what is written there.
+    `clock-jumped`, `disk-full`, `disk-read-only`, `few-files-left`, `little-memory-left`. Subject
+    and text make a sentence; the subject of a disk is what is written there.
     """
     found = (
         _judge_own_clock(now.clock, before.clock if before else None),
@@ -161,8 +171,8 @@ def _judge_own_clock(now: Clock, before: Clock | None) -> Diagnosis | None:
     change = "Have the system keep its clock in step: timedatectl set-ntp true"
     if now.wall < BEGINNING:
         day = datetime.fromtimestamp(now.wall, UTC).date()
-        text = f"the clock of this machine was never set: it shows {day}; {_EFFECT}"
-        return _clock(Grade.WARNING, "clock-unset", text, change)
+        text = f"was never set: it shows {day}; {_EFFECT}"
+        return _clock(Grade.WARNING, "clock-unset", text, change, subject=OWN_CLOCK)
     if before is None or before.wall < BEGINNING:
         return None  # set at last: that is no trouble
     jump = (now.wall - before.wall) - (now.steady - before.steady)
@@ -170,22 +180,22 @@ def _judge_own_clock(now: Clock, before: Clock | None) -> Diagnosis | None:
         return None
     way = "forward" if jump > 0 else "back"
     kept = "" if now.is_kept is not False else "; nothing keeps it in step"
-    text = f"the clock of this machine was set {way} by {abs(jump):,.0f} s{kept}: {_EFFECT}"
-    return _clock(Grade.WARNING, "clock-jumped", text, change)
+    text = f"was set {way} by {abs(jump):,.0f} s{kept}: {_EFFECT}"
+    return _clock(Grade.WARNING, "clock-jumped", text, change, subject=OWN_CLOCK)
 
 
 def _judge_room(name: str, room: Room) -> Diagnosis | None:
     disk = partial(diagnose, Check.RESOURCES, subject=name)
     if room.read_only:
-        text = "its file system is mounted read-only, so nothing is written any more"
+        text = "is on a file system that is mounted read-only: nothing is written any more"
         change = "See dmesg for the cause: systems do that when a disk or flash memory fails."
         return disk(Grade.FAILURE, "disk-read-only", text, change)
     if room.files == 0:
-        text = "its file system takes no more files (no inodes are left)"
+        text = "is on a file system that takes no more files: no inodes are left"
         return disk(Grade.FAILURE, "disk-full", text, "Delete many small files there.")
     if room.free >= LITTLE_ROOM or not room.total:
         return None
-    left = f"{room.free / MEBIBYTE:,.1f} MiB are left on its file system"
+    left = f"has {room.free / MEBIBYTE:,.1f} MiB left on its file system"
     grade = Grade.WARNING if room.free else Grade.FAILURE
     effect = "soon nothing can be written" if room.free else "nothing can be written"
     change = "Delete what is not needed, or write it elsewhere."
@@ -196,19 +206,21 @@ def _judge_files_left(now: Resources) -> Diagnosis | None:
     if now.files_allowed is None or now.files_allowed - now.files_open >= FEW_FILES_LEFT:
         return None
     text = (
-        f"{now.files_open:,} of {now.files_allowed:,} file descriptors are in use:"
-        " soon nobody gets in"
+        f"are nearly used up: {now.files_open:,} of {now.files_allowed:,} are open; soon nobody"
+        " gets in"
     )
     change = "Add LimitNOFILE=65536 to the [Service] section of the service, and restart it."
-    return diagnose(Check.RESOURCES, Grade.WARNING, "few-files-left", text, change, subject="files")
+    return diagnose(
+        Check.RESOURCES, Grade.WARNING, "few-files-left", text, change, subject="file descriptors"
+    )
 
 
 def _judge_memory_left(now: Resources) -> Diagnosis | None:
     if now.memory_left >= LITTLE_MEMORY:
         return None
     text = (
-        f"{round(now.memory_left / MEBIBYTE):,} MiB of memory are left; this server has"
-        f" {round(now.memory_used / MEBIBYTE):,} MiB"
+        f"is nearly used up: {round(now.memory_left / MEBIBYTE):,} MiB are left, and this server"
+        f" has {round(now.memory_used / MEBIBYTE):,} MiB"
     )
     change = "Stop other programs, or add memory: a server that swaps answers late."
     return diagnose(
