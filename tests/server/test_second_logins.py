@@ -70,7 +70,7 @@ def test_who_is_cut_off_is_followed_within_two_seconds_and_once(happened: dict[s
     assert cut_off["got in"] == 1
     assert 1.4 < cut_off["took"] < 2.0
     assert cut_off["holders"] == ["127.0.0.3"]
-    assert cut_off["clients"] == 1
+    assert cut_off["left over"] == 0
     assert cut_off["held up"] < 0.3
     log = "\n".join(happened["log"])
     assert re.search(
@@ -107,3 +107,14 @@ def test_who_was_started_anew_is_in_at_once(happened: dict[str, Any]) -> None:
     got_in, seconds = happened["started anew"]
     assert got_in
     assert seconds < 1.5
+
+
+def test_who_comes_back_to_an_account_for_two_is_no_clone_of_itself(
+    happened: dict[str, Any],
+) -> None:
+    got_in, seconds, clones, soon, later = happened["came back"]
+    assert got_in
+    assert seconds < 1.0
+    assert soon == ["127.0.0.7", "127.0.0.8"]
+    assert later == ["127.0.0.8"]
+    assert clones == []
