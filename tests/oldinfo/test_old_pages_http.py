@@ -9,6 +9,7 @@ from contexts import a_context, provider_name
 from fastapi import FastAPI
 from readers import Php, Ts2, Vix
 
+from cccamd.facts import Snapshot
 from cccamd.oldinfo.oldpages import old_page_routes
 from cccamd.oldinfo.oldtables import Look
 from cccamd.setup.cccamcfg import InfoPort
@@ -20,10 +21,15 @@ PATHS = ("/", *(f"/{name}" for name in NAMES))
 PASSED = "HTTP/1.1 200 OK"
 
 
+async def household() -> Snapshot:
+    """What there is to see."""
+    return a_household()
+
+
 def an_app(login: InfoPort | None = None) -> FastAPI:
     context = a_context(a_household, login=login)
     look = Look(provider_name=provider_name)
-    routes = old_page_routes(snapshot=a_household, look=lambda: look)
+    routes = old_page_routes(snapshot=household, look=lambda: look)
     return create_app(context, routes=routes)
 
 

@@ -56,12 +56,15 @@ def a_context(
 ) -> WebContext:
     """A context with anything given by name, and the rest plain."""
 
+    async def look() -> Snapshot:
+        return snapshot()
+
     async def find_freeze(number: int) -> Freeze | None:
         known = freezes.freezes if freezes else ()
         return next((freeze for freeze in known if freeze.number == number), None)
 
     return WebContext(
-        snapshot=snapshot,
+        snapshot=look,
         history=lambda span: take_history(history or History(), span, NAMES),
         happenings=lambda: notes,
         explain=explain or an_explanation,

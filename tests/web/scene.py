@@ -360,7 +360,7 @@ class Scene:
 
     def context(self) -> WebContext:
         return WebContext(
-            snapshot=lambda: self.snapshot,
+            snapshot=self.look,
             history=lambda span: take_history(self.history, span, NAMES),
             happenings=lambda: named_notes(self.notes.recent(), NAMES),
             explain=self.explain,
@@ -374,6 +374,9 @@ class Scene:
             admits=lambda address: address.startswith(self.admitted),
             program=self.snapshot.program,
         )
+
+    async def look(self) -> Snapshot:
+        return self.snapshot
 
     def explain(self, question: Question) -> Explanation:
         self.asked.append(question)

@@ -82,7 +82,7 @@ async def test_an_answer_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> Non
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for path in (b"/slow", b"/live/events"):
             writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: t\r\n\r\n")
-        await reader.readuntil(b"event: server")
+        await reader.readuntil(b"event: whole")
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.9):
                 await reader.read()

@@ -13,6 +13,7 @@ from realserver import HOST, free_port, receiver, running, watching
 from scene import HOME, NOW, client
 
 from cccamd.facts import LinkState
+from fact_factory import an_incident
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -36,7 +37,7 @@ async def test_what_happens_is_seen_without_reloading(browser: Browser) -> None:
         glance = page.locator("#glance")
 
         scene.change(clients=(*scene.snapshot.clients, client("office", 4)))
-        await expect(page.locator("#receivers tbody tr")).to_have_count(4)
+        await expect(page.locator("#receivers tr[data-row]")).to_have_count(4)
         await expect(page.locator("#receivers")).to_contain_text("192.168.1.34")
         await expect(glance).to_contain_text("4 of 5 accounts")
 
@@ -45,17 +46,19 @@ async def test_what_happens_is_seen_without_reloading(browser: Browser) -> None:
             home, state=LinkState.WAITING, last_failure="it went silent", cards=0, cards_by_hop={}
         )
         scene.change(sources=(local, lost, attic))
-        tile = page.locator("#sources .source", has_text=HOME)
-        await expect(tile.locator(".chip")).to_have_text("waiting")
-        await expect(tile).to_contain_text("it went silent")
-        await expect(page.locator("#attention")).to_contain_text(f"{HOME} is waiting")
+        scene.incidents = (an_incident(HOME, text="is down: it went silent"),)
+        row = page.locator("#sources tr", has_text=HOME)
+        await expect(row.locator(".chip")).to_have_text("waiting")
+        await expect(row).to_contain_text("it went silent")
+        await expect(page.locator("#attention")).to_contain_text(f"{HOME} is down: it went silent")
         await expect(page.locator("#network .net-node.off", has_text=HOME)).to_be_visible()
 
         froze = replace(scene.report.freezes[0], at=NOW, over=False, cause="no card answered")
         scene.report = replace(scene.report, freezes=(froze, *scene.report.freezes))
         await expect(page.locator("#freezes .freeze")).to_have_count(2)
         await expect(page.locator("#freezes")).to_contain_text("is frozen")
-        await expect(page.locator("#attention")).to_contain_text("is frozen on Nordlicht News HD")
+        await expect(page.locator("#receivers tr", has_text="livingroom")).to_contain_text("frozen")
+        await expect(page.locator("#glance .is-bad", has_text="what happened")).to_be_visible()
         await desk.picture("trouble")
         assert await page.evaluate("window.stayed")
 
@@ -110,7 +113,7 @@ async def test_without_a_stream_it_polls(browser: Browser) -> None:
             await desk.page.route("**/live/events*", lambda route: route.abort())
             await desk.page.reload()
             await expect(desk.page.locator("#state")).to_have_text("every 3 s")
-            await expect(desk.page.locator("#receivers tbody tr")).to_have_count(3)
+            await expect(desk.page.locator("#receivers tr[data-row]")).to_have_count(3)
             await expect(desk.page.locator("#away")).to_be_empty()
 
 
@@ -131,10 +134,11 @@ async def test_what_is_drawn_follows_the_values_after_the_first_drawing(browser:
             await expect(row).to_contain_text(f"{margin} s of 10 s")
             assert await drawn() == pytest.approx(margin / 10, abs=0.02)
 
-        strip = page.locator("#sources .source", has_text=HOME).locator(".hops > span")
+        await page.get_by_role("button", name=f"Details of {HOME}").click()
+        strip = page.locator("#sources .hops > span")
         local, home, attic = scene.snapshot.sources
         scene.change(sources=(local, replace(home, cards=10, cards_by_hop={1: 9, 3: 1}), attic))
-        await expect(page.locator("#sources .source", has_text=HOME)).to_contain_text("hop 3: 1")
+        await expect(page.locator("#sources .hop-words")).to_contain_text("hop 3: 1")
         near, far = [(await strip.nth(i).bounding_box() or {})["width"] for i in (0, 1)]
         assert near / far == pytest.approx(9, rel=0.02)
         assert await strip.nth(1).evaluate("one => getComputedStyle(one).opacity") == "0.44"
@@ -152,7 +156,7 @@ async def test_a_real_server_from_the_first_client_to_a_lost_link(browser: Brows
             await page.goto(desk.url)
             await expect(page.locator("#receivers")).to_contain_text("No receiver is logged in")
             async with receiver("anna", port=port) as anna, receiver("bob", port=port):
-                await expect(page.locator("#sources .source", has_text="up")).to_have_count(2)
+                await expect(page.locator("#sources tr[data-row]", has_text="up")).to_have_count(2)
                 await anna.ask(watching(0x7F00, 0x1234))
                 row = page.locator("#receivers tr", has_text="anna")
                 await expect(row).to_contain_text("7F00:00000A:1234")

@@ -21,7 +21,7 @@ from cccamd.net.failures import (
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import FAMILY_MISSING, Guest, Listener, ListenError, open_sockets
 from cccamd.net.resolve import resolve
-from cccamd.net.tasks import Alarm, TaskSet
+from cccamd.net.tasks import Alarm, TaskSet, at_once, in_slices
 
 __all__ = [
     "FAMILY_MISSING",
@@ -47,11 +47,13 @@ __all__ = [
     "Step",
     "TaskSet",
     "Way",
+    "at_once",
     "connect",
     "explain_connect_error",
     "explain_end",
     "explain_listen_error",
     "explain_loss",
+    "in_slices",
     "locate",
     "open_sockets",
     "peer_address",

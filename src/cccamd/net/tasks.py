@@ -1,8 +1,37 @@
 """What happens later: tasks, each with a name and an owner, and alarms. Made nowhere else."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Generator
+from time import perf_counter
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+SLICE: Final = 0.002
+"""Seconds of work after which others have their turn."""
+
+
+def at_once(steps: Generator[None, None, T]) -> T:
+    """Take all steps of some work, and return what it comes to."""
+    done: list[T] = []
+    for _ in _collected(steps, done):
+        pass
+    return done[0]
+
+
+async def in_slices(steps: Generator[None, None, T]) -> T:
+    """The same; every few milliseconds whoever else waits for the loop has a turn."""
+    done: list[T] = []
+    began = perf_counter()
+    for _ in _collected(steps, done):
+        if perf_counter() - began > SLICE:
+            await asyncio.sleep(0)
+            began = perf_counter()
+    return done[0]
+
+
+def _collected(steps: Generator[None, None, T], done: list[T]) -> Generator[None, None, None]:
+    done.append((yield from steps))
 
 
 class TaskSet:

@@ -5,7 +5,7 @@ not hold `|`, nor the words `Welcome`, `server`, `Current` or `card`; there is o
 PRE, in capitals; nothing follows `</BODY></HTML>`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -71,7 +71,7 @@ def _buttons() -> str:
 
 
 def old_page_routes(
-    *, snapshot: Callable[[], Snapshot], look: Callable[[], Look]
+    *, snapshot: Callable[[], Awaitable[Snapshot]], look: Callable[[], Look]
 ) -> Sequence[BaseRoute]:
     """Serve the old pages except `/`, which the front page is; HEAD is answered like GET."""
     return [
@@ -83,11 +83,11 @@ def old_page_routes(
 def _endpoint(
     text: Callable[[Snapshot, Look], str],
     *,
-    snapshot: Callable[[], Snapshot],
+    snapshot: Callable[[], Awaitable[Snapshot]],
     look: Callable[[], Look],
 ) -> Callable[[Request], object]:
     async def show(request: Request) -> Response:
-        seen = snapshot()
+        seen = await snapshot()
         # Twenty thousand shares take a while to draw, which no ECM should wait for.
         drawn = await run_in_threadpool(text, seen, look())
         return HTMLResponse(old_page(seen.program, drawn))

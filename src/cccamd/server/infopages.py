@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +28,7 @@ class PageSources:
     """What the pages show and ask."""
 
     snapshot: Callable[[], Snapshot]
+    look: Callable[[], Awaitable[Snapshot]]
     explain: Callable[[Question], Explanation]
     watchers: Watchers
     incidents: Callable[[], tuple[Incident, ...]]
@@ -109,7 +110,7 @@ class InfoPages:
     def _app(self) -> FastAPI:
         sources, watchers = self._sources, self._sources.watchers
         context = WebContext(
-            snapshot=sources.snapshot,
+            snapshot=sources.look,
             history=lambda span: take_history(watchers.history, span, self._names.channels),
             happenings=lambda: named_notes(watchers.notes.recent(), self._names.channels),
             explain=sources.explain,
@@ -123,7 +124,7 @@ class InfoPages:
             admits=sources.admits,
             program=sources.program,
         )
-        old = old_page_routes(snapshot=sources.snapshot, look=self._look)
+        old = old_page_routes(snapshot=sources.look, look=self._look)
         return create_app(context, routes=old)
 
     async def _freeze(self, number: int) -> Freeze | None:

@@ -5,7 +5,7 @@ import logging
 import os
 import resource
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +14,16 @@ from cccamd.cards import CardTable, SourceId
 from cccamd.facts import ConfigProblemKind, Incident, Snapshot, SourceStatus
 from cccamd.ids import format_node_id
 from cccamd.machine import RESERVED_FILES
-from cccamd.net import Admission, AdmissionLimits, Listener, ListenError, NoEntry, TaskSet
+from cccamd.net import (
+    Admission,
+    AdmissionLimits,
+    Listener,
+    ListenError,
+    NoEntry,
+    TaskSet,
+    at_once,
+    in_slices,
+)
 from cccamd.routing import (
     Condition,
     CwCache,
@@ -82,6 +91,7 @@ class Server:
         self._watchers = Watchers(observers=self._observers, journal=journal)
         self._watching = False
         self._cache = CwCache(limit=setup.toml.cache.entries, lifetime=setup.toml.cache.seconds)
+        self._looking: asyncio.Task[Snapshot] | None = None
         self._exchange = Exchange(
             self._router,
             self._cache,
@@ -131,6 +141,15 @@ class Server:
 
     def snapshot(self) -> Snapshot:
         """What may be seen of this server now."""
+        return at_once(self._snapshot_steps())
+
+    async def look(self) -> Snapshot:
+        """The same without holding up ECMs; one look serves all that ask while it is taken."""
+        if self._looking is None or self._looking.done():
+            self._looking = self._loop.create_task(in_slices(self._snapshot_steps()))
+        return await asyncio.shield(self._looking)
+
+    def _snapshot_steps(self) -> Generator[None, None, Snapshot]:
         return take_snapshot(
             config_path=self._setup.config.file,
             config=self._book.state(),
@@ -327,6 +346,7 @@ class Server:
     def _make_pages(self) -> InfoPages:
         sources = PageSources(
             snapshot=self.snapshot,
+            look=self.look,
             explain=self.explain,
             watchers=self._watchers,
             incidents=self.incidents,

@@ -1,8 +1,8 @@
-"""Makes the `Snapshot` of a running server, on demand."""
+"""Makes the `Snapshot` of a running server, on demand and in small steps."""
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -48,11 +48,19 @@ def take_snapshot(
     local_cards: LocalCards,
     condition: Callable[[SourceId], Condition],
     names: ChannelNames,
-) -> Snapshot:
-    """Look at everything once. `condition` tells how a source does; its times are
-    the wall clock's."""
+) -> Generator[None, None, Snapshot]:
+    """Look at everything once. `condition` tells how a source does; its times are the wall clock's.
+
+    There may be thousands of clients and cards: each is a step (see `cccamd.net.in_slices`).
+    """
     sessions = [session for session in context.seats if session.peer is not None]
     sources = describe_sources(table, upstreams, local_cards, condition)
+    yield
+    clients: list[ClientStatus] = []
+    for session in sessions:
+        clients.append(_client(session, names))
+        yield
+    cards = yield from _cards(table, sources, sessions)
     return Snapshot(
         at=time.time(),
         started_at=started_at,
@@ -61,9 +69,9 @@ def take_snapshot(
         config_path=config_path,
         config=config,
         accounts=tuple(account.line.user for account in context.accounts.values()),
-        clients=tuple(_client(session, names) for session in sessions),
+        clients=tuple(clients),
         sources=tuple(sources.values()),
-        cards=_cards(table, sources, sessions),
+        cards=cards,
         ecms_total=context.records.totals.ecms,
         emms_total=context.records.totals.emms,
         logins_failed=context.records.totals.logins_failed,
@@ -239,24 +247,34 @@ def _by_hop(cards: tuple[Card, ...]) -> Mapping[int, int]:
 
 def _cards(
     table: CardTable, sources: Mapping[SourceId, SourceStatus], sessions: list[Session]
-) -> tuple[CardStatus, ...]:
+) -> Generator[None, None, tuple[CardStatus, ...]]:
     viewers: dict[ShareId, list[str]] = defaultdict(list)
     for session in sessions:
         for share_id in session.told:
             viewers[share_id].append(session.record.user)
-    return tuple(
-        CardStatus(
-            source=sources[card.source].name if card.source in sources else "",
-            share_id=card.share_id,
-            own_share_id=card.own_share_id,
-            caid=card.caid,
-            idents=tuple(provider.ident for provider in card.providers),
-            hop=card.hop,
-            reshare=card.reshare,
-            path=card.path,
-            assigned_sids=card.assigned_sids,
-            rejected_sids=card.rejected_sids,
-            seen_by=tuple(dict.fromkeys(viewers[card.own_share_id])),
-        )
-        for card in table.cards()
+        yield
+    cards: list[CardStatus] = []
+    for card in tuple(table.cards()):
+        cards.append(_card(card, sources, viewers))
+        yield
+    return tuple(cards)
+
+
+def _card(
+    card: Card,
+    sources: Mapping[SourceId, SourceStatus],
+    viewers: Mapping[ShareId, list[str]],
+) -> CardStatus:
+    return CardStatus(
+        source=sources[card.source].name if card.source in sources else "",
+        share_id=card.share_id,
+        own_share_id=card.own_share_id,
+        caid=card.caid,
+        idents=tuple(provider.ident for provider in card.providers),
+        hop=card.hop,
+        reshare=card.reshare,
+        path=card.path,
+        assigned_sids=card.assigned_sids,
+        rejected_sids=card.rejected_sids,
+        seen_by=tuple(dict.fromkeys(viewers.get(card.own_share_id, ()))),
     )

@@ -168,7 +168,7 @@ _REFUSAL: Final[dict[int | str, dict[str, object]]] = {
 @router.get("/api/status", response_model=Status, summary="What goes on")
 async def status(context: Context, _: Asked) -> Response:
     """All but the single cards."""
-    snapshot, channels = context.snapshot(), context.freezes().channels
+    snapshot, channels = await context.snapshot(), context.freezes().channels
     notes = tuple(islice(context.happenings(), NOTES_IN_STATUS))
     found = tuple(context.incidents())[:INCIDENTS_IN_STATUS]
 
@@ -190,21 +190,21 @@ async def status(context: Context, _: Asked) -> Response:
 @router.get("/api/clients", response_model=Clients, summary="Clients")
 async def clients(context: Context, _: Asked) -> Response:
     """All that are logged in."""
-    snapshot = context.snapshot()
+    snapshot = await context.snapshot()
     return await _write(Clients, lambda: Clients(snapshot.clients))
 
 
 @router.get("/api/sources", response_model=Sources, summary="Links and local cards")
 async def sources(context: Context, _: Asked) -> Response:
     """All, whether up or not."""
-    snapshot = context.snapshot()
+    snapshot = await context.snapshot()
     return await _write(Sources, lambda: Sources(snapshot.sources))
 
 
 @router.get("/api/cards", response_model=Cards, summary="Cards", responses=_REFUSAL)
 async def cards(context: Context, query: Annotated[CardsQuery, Query()]) -> Response:
     """All, or some."""
-    snapshot = context.snapshot()
+    snapshot = await context.snapshot()
     return await _write(Cards, lambda: Cards(_chosen(snapshot.cards, query)))
 
 
@@ -285,7 +285,7 @@ async def health(context: Context, _: Asked) -> Response:
 )
 async def ready(context: Context, _: Asked) -> Response:
     """If a source is up and there is a card."""
-    why = _missing(context.snapshot())
+    why = _missing(await context.snapshot())
     readiness = Readiness(ready=not why, why=why)
     return await _write(Readiness, lambda: readiness, code=503 if why else 200)
 
@@ -293,7 +293,8 @@ async def ready(context: Context, _: Asked) -> Response:
 @router.get("/metrics", include_in_schema=False)
 async def metrics(context: Context, request: Request) -> Response:
     """What Prometheus reads."""
-    collected = context.metrics.collect(context.snapshot(), context.freezes(), context.incidents())
+    snapshot = await context.snapshot()
+    collected = context.metrics.collect(snapshot, context.freezes(), context.incidents())
     accept = request.headers.get("accept", "")
     text, content_type = await run_in_threadpool(metrics_text, collected, accept)
     return Response(text, headers={"content-type": content_type})

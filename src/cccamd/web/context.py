@@ -26,7 +26,8 @@ Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
 class WebContext:
     """Everything the pages may know and ask. `login` and names may change with a reload."""
 
-    snapshot: Callable[[], Snapshot]
+    snapshot: Callable[[], Awaitable[Snapshot]]
+    """Taken in slices: others have the loop in between."""
     history: Callable[[Span], HistoryReport]
     happenings: Callable[[], Sequence[Note]]
     """What happened lately, the newest first."""

@@ -1,68 +1,134 @@
 """The picture of the network as nodes and edges: who gets what from whom, by hops.
 
 Column 0 is us, receivers are in column 1, sources in column -1, nodes behind them further left.
+A column that is too long is drawn in groups; who is in trouble is always drawn by itself.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final
+from typing import Final, Protocol
 
-from cccamd.facts import CardStatus, EcmResult, Snapshot, SourceKind
+from cccamd.facts import CardStatus, ClientStatus, EcmResult, Snapshot, SourceKind, SourceStatus
 from cccamd.ids import NodeId, format_node_id
 from cccamd.web.context import Json, explain_link
+from cccamd.web.versions import Row, Rows
 
 US: Final = "us"
-COLUMN_LIMIT: Final = 14
-"""How many are drawn in one column; the rest is counted."""
-WORDS_LIMIT: Final = 100
-"""Of how many clients it is said what they get."""
-VIEWERS_LIMIT: Final = 6
-"""How many of those whom a node gives cards to are named."""
+COLUMN_LIMIT: Final = 12
+"""Up to so many of one column are drawn each by itself."""
+TROUBLED_LIMIT: Final = 40
+"""Of those in trouble; more are a group of their own."""
+ALONE: Final = 6
+"""How many of a column that is too long are drawn by themselves though nothing is wrong."""
+NAMED: Final = 6
+"""How many are named in a sentence."""
+MEMBERS_LIMIT: Final = 100
+"""How many of a group are named."""
+NODES_AT_ONCE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with a client or a source: 2 is bad, 1 is worth a look, 0 is well."""
+
+    weight: int
+    text: str
+
+    def row(self) -> dict[str, Json]:
+        """As a part of a row."""
+        return {"weight": self.weight, "trouble": self.text}
+
+
+class Troubles(Protocol):
+    """Says what is wrong with whom."""
+
+    def of_client(self, client: ClientStatus) -> Trouble:
+        """What is wrong with a client."""
+
+    def of_source(self, source: SourceStatus) -> Trouble:
+        """What is wrong with a source."""
 
 
 @dataclass(slots=True)
-class _Drawing:
-    columns: dict[str, int] = field(default_factory=dict)
-    """By node, its distance: 1 is a source."""
+class _Ways:
+    """The ways that cards take."""
+
+    distance: dict[str, int] = field(default_factory=dict)
+    """By node; 1 is a source."""
     edges: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Cards that travel from one to the next."""
     reach: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """By account, the nodes that its cards come through."""
-    seen: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By account and source, how many cards."""
+    seen: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """By account, how many cards from which source."""
 
 
-def network(snapshot: Snapshot) -> Json:
-    """Draw who is there, and the ways that cards take."""
-    drawing = _draw(snapshot.cards)
-    nodes, hidden = _cut(_nodes(snapshot, drawing))
-    _name_viewers(nodes, drawing)
-    shown = {str(node["id"]) for node in nodes}
-    return {
-        "nodes": nodes,
-        "hidden": hidden,
-        "edges": _edges(snapshot, drawing, shown),
-        "gets": _gets(snapshot, drawing),
-    }
+@dataclass(slots=True, kw_only=True)
+class _Node:
+    """One that may be drawn."""
+
+    id: str
+    kind: str
+    label: str
+    column: int
+    note: str
+    trouble: Trouble = Trouble(0, "")
+    weight: float = 0.0
+    """What is left over when a column is too long is the lightest."""
+    link: str = ""
+    words: str = ""
+    through: frozenset[str] = frozenset()
+    """Of a receiver: the nodes that its cards come through."""
+    live: bool = False
+    cards: int = 0
+    members: tuple[str, ...] = ()
+    count: int = 1
 
 
-def _draw(cards: Iterable[CardStatus]) -> _Drawing:
-    drawing = _Drawing()
+def network(snapshot: Snapshot, troubles: Troubles) -> Generator[None, None, tuple[Rows, Rows]]:
+    """Draw who is there, and the ways that cards take: nodes and edges."""
+    ways = yield from _ways(snapshot.cards)
+    columns: dict[int, list[_Node]] = defaultdict(list)
+    for count, node in enumerate(_nodes(snapshot, ways, troubles), 1):
+        columns[node.column].append(node)
+        if not count % NODES_AT_ONCE:
+            yield
+    drawn: dict[str, _Node] = {}
+    place: dict[str, str] = {}
+    for nodes in columns.values():
+        for group in _grouped(nodes):
+            node = _merged(group) if len(group) > 1 else group[0]
+            drawn[node.id] = node
+            place.update((member.id, node.id) for member in group)
+        yield
+    rows = {node.id: _row(node, number, place, ways) for number, node in enumerate(drawn.values())}
+    return rows, _edges(ways, drawn, place)
+
+
+# The ways of cards.
+
+
+def _ways(cards: Iterable[CardStatus]) -> Generator[None, None, _Ways]:
+    ways = _Ways()
     # Thousands of cards come on few ways and are seen by the same clients.
-    alike = Counter((card.source, card.path, card.seen_by) for card in cards)
+    alike: Counter[tuple[str, tuple[NodeId, ...], tuple[str, ...]]] = Counter()
+    for card in cards:
+        alike[card.source, card.path, card.seen_by] += 1
+        yield
     for (source, path, seen_by), count in alike.items():
         way = _way(source, path)
         for distance, node in enumerate(way, start=1):
-            drawing.columns[node] = min(distance, drawing.columns.get(node, distance))
+            ways.distance[node] = min(distance, ways.distance.get(node, distance))
         for nearer, farther in pairwise(way):
-            drawing.edges[farther, nearer] += count
-        drawing.edges[way[0], US] += count
+            ways.edges[farther, nearer] += count
+        ways.edges[way[0], US] += count
         for account in seen_by:
-            drawing.reach[account].update(way)
-            drawing.seen[account, source] += count
-    return drawing
+            ways.reach[account].update(way)
+            ways.seen[account][source] += count
+        yield
+    return ways
 
 
 def _way(source: str, path: tuple[NodeId, ...]) -> list[str]:
@@ -71,107 +137,189 @@ def _way(source: str, path: tuple[NodeId, ...]) -> list[str]:
     return [_source_id(source), *farther]
 
 
-def _nodes(snapshot: Snapshot, drawing: _Drawing) -> list[dict[str, Json]]:
-    nodes: list[dict[str, Json]] = [
-        _node(US, "us", "this server", 0, state="up", note=format_node_id(snapshot.node_id))
-    ]
+# Everybody there is.
+
+
+def _nodes(snapshot: Snapshot, ways: _Ways, troubles: Troubles) -> Iterator[_Node]:
+    words = "This server passes on what is on its left to whoever is on its right."
+    note = format_node_id(snapshot.node_id)
+    yield _Node(id=US, kind="us", label="this server", column=0, note=note, words=words)
+    viewers = _viewers(ways)
     for source in snapshot.sources:
-        kind = "card" if source.kind is SourceKind.LOCAL else "source"
-        note = f"{source.cards} cards" if source.cards != 1 else "1 card"
-        nodes.append(
-            _node(
-                _source_id(source.name), kind, source.name, -1, state=source.state.value, note=note
-            )
-        )
-    for node, distance in sorted(drawing.columns.items()):
+        yield _source(source, troubles.of_source(source), viewers)
+    carried = Counter[str]()
+    for (farther, _), cards in ways.edges.items():
+        carried[farther] += cards
+    for node, distance in ways.distance.items():
         if node.startswith("node:"):
             label = node.removeprefix("node:")
-            nodes.append(_node(node, "node", label, -distance, state="up", note=f"hop {distance}"))
+            yield _Node(
+                id=node,
+                kind="node",
+                label=label,
+                column=-distance,
+                note=_count(carried[node], "card"),
+                weight=carried[node],
+                words=_gives(label, viewers.get(node, [])),
+            )
     for client in snapshot.clients:
-        state = "nok" if client.last_result not in (None, EcmResult.CW) else "up"
-        note = "1 card" if client.cards == 1 else f"{client.cards} cards"
-        nodes.append(
-            _node(_client_id(client.account), "client", client.account, 1, state=state, note=note)
-        )
-    return nodes
+        yield _client(client, troubles.of_client(client), ways)
 
 
-def _node(
-    identifier: str, kind: str, label: str, column: int, *, state: str, note: str
-) -> dict[str, Json]:
+def _viewers(ways: _Ways) -> Mapping[str, list[str]]:
+    viewers: dict[str, list[str]] = defaultdict(list)
+    for account, nodes in ways.reach.items():
+        for node in nodes:
+            viewers[node].append(account)
+    return viewers
+
+
+def _source(source: SourceStatus, trouble: Trouble, viewers: Mapping[str, list[str]]) -> _Node:
+    node = _source_id(source.name)
+    return _Node(
+        id=node,
+        kind="card" if source.kind is SourceKind.LOCAL else "source",
+        label=source.name,
+        column=-1,
+        note=_count(source.cards, "card"),
+        trouble=trouble,
+        weight=source.cards,
+        link=explain_link(source=source.name),
+        words=_gives(source.name, viewers.get(node, [])),
+        cards=source.cards,
+    )
+
+
+def _client(client: ClientStatus, trouble: Trouble, ways: _Ways) -> _Node:
+    account = client.account
+    seen = ways.seen.get(account, Counter())
+    gets = ", ".join(f"{_count(cards, 'card')} from {source}" for source, cards in seen.items())
+    last = f" The last CW came from {client.last_source}." if client.last_source else ""
+    return _Node(
+        id=f"client:{account}",
+        kind="client",
+        label=account,
+        column=1,
+        note=_count(client.cards, "card"),
+        trouble=trouble,
+        weight=client.heard_at,
+        link=explain_link(account=account),
+        words=f"{account} gets {gets}.{last}" if gets else f"{account} gets 0 cards.",
+        through=frozenset(ways.reach.get(account, ())),
+        live=client.last_result is EcmResult.CW,
+        cards=client.cards,
+    )
+
+
+def _gives(label: str, viewers: list[str]) -> str:
+    return f"{label} gives cards to {_some(viewers) or 'nobody who is on now'}."
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {_count(more, 'other')}" if more > 0 else "")
+
+
+def _count(number: int, one: str) -> str:
+    return f"{number} {one}{'' if number == 1 else 's'}"
+
+
+# What is too much for one column.
+
+
+def _grouped(nodes: list[_Node]) -> Iterator[list[_Node]]:
+    """Those in trouble first, each by itself; of the others only some when there are too many."""
+    troubled = [node for node in nodes if node.trouble.weight]
+    troubled.sort(key=lambda node: (-node.trouble.weight, node.label.casefold()))
+    well = [node for node in nodes if not node.trouble.weight]
+    yield from ([node] for node in troubled[:TROUBLED_LIMIT])
+    if troubled[TROUBLED_LIMIT:]:
+        yield troubled[TROUBLED_LIMIT:]
+    if len(nodes) <= COLUMN_LIMIT:
+        yield from ([node] for node in well)
+        return
+    if well and well[0].kind == "client":
+        yield from _alike(well)
+        return
+    well.sort(key=lambda node: -node.weight)
+    yield from ([node] for node in well[:ALONE])
+    if well[ALONE:]:
+        yield well[ALONE:]
+
+
+def _alike(clients: list[_Node]) -> Iterator[list[_Node]]:
+    """Receivers that get the same from the same; small groups together."""
+    groups: dict[frozenset[str], list[_Node]] = defaultdict(list)
+    for client in clients:
+        groups[client.through].append(client)
+    largest = sorted(groups.values(), key=len, reverse=True)
+    yield from largest[:ALONE]
+    rest = [client for group in largest[ALONE:] for client in group]
+    if rest:
+        yield rest
+
+
+def _merged(group: list[_Node]) -> _Node:
+    """One node for many of a kind."""
+    first, troubled = group[0], group[0].trouble.weight > 0
+    kind = {"client": "receiver", "node": "node"}.get(first.kind, "source")
+    names = [node.label for node in sorted(group, key=lambda node: node.label.casefold())]
+    label = f"{len(group)} {'more ' if troubled else ''}{kind}s"
+    cards = sum(node.cards for node in group)
+    return _Node(
+        # Named by one that stays as long as the group does, so that the picture keeps still.
+        id=f"group:{first.column}:{min(node.id for node in group)}",
+        kind=first.kind,
+        label=label,
+        column=first.column,
+        note="in trouble" if troubled else "all well" if kind == "receiver" else "more",
+        trouble=first.trouble,
+        words=f"{label}: {_some(names)}.",
+        through=frozenset().union(*(node.through for node in group)),
+        live=any(node.live for node in group),
+        cards=cards,
+        members=tuple(names[:MEMBERS_LIMIT]),
+        count=len(group),
+    )
+
+
+# What the browser gets.
+
+
+def _row(node: _Node, number: int, place: Mapping[str, str], ways: _Ways) -> Row:
     return {
-        "id": identifier,
-        "kind": kind,
-        "label": label,
-        "column": column,
-        "state": state,
-        "note": note,
+        "kind": node.kind,
+        "label": node.label,
+        "column": node.column,
+        "place": number,
+        "note": node.trouble.text or node.note,
+        "weight": node.trouble.weight,
+        "link": node.link,
+        "words": node.words,
+        "through": sorted({place[one] for one in node.through if one in place}),
+        "members": list(node.members),
+        "count": node.count,
     }
 
 
-def _cut(nodes: list[dict[str, Json]]) -> tuple[list[dict[str, Json]], Mapping[str, Json]]:
-    """Keep the first nodes of each column; count the others."""
-    kept: list[dict[str, Json]] = []
-    counts: Counter[str] = Counter()
-    for node in nodes:
-        column = str(node["column"])
-        counts[column] += 1
-        if counts[column] <= COLUMN_LIMIT:
-            kept.append(node)
-    hidden = {
-        column: count - COLUMN_LIMIT for column, count in counts.items() if count > COLUMN_LIMIT
+def _edges(ways: _Ways, drawn: Mapping[str, _Node], place: Mapping[str, str]) -> Rows:
+    cards: Counter[tuple[str, str]] = Counter()
+    for (farther, nearer), count in ways.edges.items():
+        if farther in place and nearer in place and place[farther] != place[nearer]:
+            cards[place[farther], place[nearer]] += count
+    live: set[str] = set()
+    for node in drawn.values():
+        if node.column == -1:
+            cards[node.id, US] += 0
+        elif node.column == 1:
+            cards[US, node.id] = node.cards
+            if node.live:
+                live.add(node.id)
+    return {
+        f"{start} > {end}": {"from": start, "to": end, "cards": count, "live": end in live}
+        for (start, end), count in cards.items()
     }
-    return kept, hidden
-
-
-def _name_viewers(nodes: list[dict[str, Json]], drawing: _Drawing) -> None:
-    for node in nodes:
-        viewers = [account for account, reach in drawing.reach.items() if node["id"] in reach]
-        node["viewers"] = {"names": viewers[:VIEWERS_LIMIT], "total": len(viewers)}
-
-
-def _edges(snapshot: Snapshot, drawing: _Drawing, shown: set[str]) -> list[Json]:
-    edges: list[Json] = [
-        {"from": farther, "to": nearer, "cards": cards, "live": False}
-        for (farther, nearer), cards in drawing.edges.items()
-        if farther in shown and nearer in shown
-    ]
-    linked = {farther for farther, nearer in drawing.edges if nearer == US}
-    for source in snapshot.sources:
-        identifier = _source_id(source.name)
-        if identifier in shown and identifier not in linked:
-            edges.append({"from": identifier, "to": US, "cards": 0, "live": False})
-    for client in snapshot.clients:
-        identifier = _client_id(client.account)
-        if identifier in shown:
-            live = client.last_result is EcmResult.CW
-            edges.append({"from": US, "to": identifier, "cards": client.cards, "live": live})
-    return edges
-
-
-def _gets(snapshot: Snapshot, drawing: _Drawing) -> Json:
-    """By client: how many cards from which source, and through which nodes."""
-    gets: dict[str, Json] = {}
-    for client in snapshot.clients[:WORDS_LIMIT]:
-        account = client.account
-        sources: list[Json] = [
-            {"source": source.name, "cards": drawing.seen[account, source.name]}
-            for source in snapshot.sources
-            if drawing.seen[account, source.name]
-        ]
-        gets[_client_id(account)] = {
-            "account": account,
-            "explain": explain_link(account=account),
-            "sources": sources,
-            "nodes": sorted(drawing.reach.get(account, ())),
-            "through": _source_id(client.last_source) if client.last_source else "",
-        }
-    return gets
 
 
 def _source_id(name: str) -> str:
     return f"source:{name}"
-
-
-def _client_id(account: str) -> str:
-    return f"client:{account}"

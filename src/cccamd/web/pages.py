@@ -54,7 +54,7 @@ def routes(context: WebContext) -> Sequence[BaseRoute]:
 
 
 async def _overview(context: WebContext, _: Request) -> Response:
-    snapshot = context.snapshot()
+    snapshot = await context.snapshot()
     # No newline may follow the old readers' end of the document.
     page = _render(
         "overview.html",
@@ -66,7 +66,7 @@ async def _overview(context: WebContext, _: Request) -> Response:
 
 async def _explain(context: WebContext, request: Request) -> Response:
     query = request.query_params
-    accounts = sorted(context.snapshot().accounts, key=str.casefold)
+    accounts = sorted((await context.snapshot()).accounts, key=str.casefold)
     given = {key: query.get(key, "") for key in ("account", "source", "channel")}
     try:
         question = read_question(query)

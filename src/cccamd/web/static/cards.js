@@ -2,55 +2,56 @@
 
 import { h } from "./dom.js";
 import { count } from "./format.js";
+import { Rows, byNumber, byText, facts } from "./rows.js";
 
-const COLUMNS = ["CAID", "Providers", "Source", "Hop", "Reshare", "Seen by"];
-const NUMBERS = new Set(["Hop", "Reshare"]);
+export class Cards {
+  #rows = new Rows({
+    name: "cards",
+    one: "card",
+    empty: h("span", {}, "There are 0 cards. ", h("a", { href: "/explain" }, "Why?")),
+    label: (card) => `${card.caid} from ${card.source}`,
+    columns: [
+      { name: "CAID", sortName: "Nearest first", cells: (card) => h("span", { class: "mono" }, card.caid), by: byNumber((card) => card.place) },
+      { name: "Providers", cells: providers, by: byText((card) => card.names.join(" ") || card.idents.join(" ")) },
+      { name: "Source", cells: (card) => card.source, by: byText((card) => card.source) },
+      { name: "Hop", cells: (card) => String(card.hop), by: byNumber((card) => card.hop), style: "num" },
+      { name: "Seen by", cells: viewers, by: byNumber((card) => card.viewers) },
+    ],
+    filters: [
+      { text: "All", keep: () => true },
+      { text: "Seen by nobody", keep: (card) => !card.viewers },
+    ],
+    search: (card) => [card.caid, ...card.idents, ...card.names, card.source, ...card.path, ...card.seen_by].join(" "),
+    all: { href: "/shares", text: "All of them" },
+    detail,
+  });
+  element = this.#rows.element;
 
-export function cards({ cards: { rows, total, viewers: viewerCounts, providers } }) {
-  if (!total) return [h("p", { class: "empty" }, "There are 0 cards. ", h("a", { href: "/explain" }, "Why?"))];
-  const heads = COLUMNS.map((name) => h("th", { scope: "col", role: "columnheader", class: NUMBERS.has(name) ? "num" : null }, name));
-  const table = h(
-    "div",
-    { class: "panel table-box", tabindex: 0, role: "region", "aria-label": "Table of cards" },
-    h(
-      "table",
-      { class: "stack compact", role: "table", "aria-label": "Cards" },
-      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads)),
-      h("tbody", { role: "rowgroup" }, rows.map((card, index) => row(card, viewerCounts[index], providers))),
-    ),
-  );
-  if (rows.length === total) return [table];
-  const rest = h("p", { class: "absent" }, `The nearest ${rows.length} of ${total} cards.`, h("a", { href: "/shares" }, "All of them"));
-  return [table, rest];
-}
-
-function cell(name, ...content) {
-  return h("td", { role: "cell", "data-label": name, class: NUMBERS.has(name) ? "num" : null }, h("div", {}, content));
-}
-
-function row(card, viewerCount, names) {
-  return h(
-    "tr",
-    { role: "row" },
-    h("th", { scope: "row", role: "rowheader", class: "mono" }, card.caid),
-    cell("Providers", card.idents.length ? card.idents.map((ident) => provider(ident, names[`${card.caid}:${ident}`])) : h("span", { class: "dim" }, "all")),
-    cell("Source", card.source, card.hop > 1 && h("span", { class: "sub mono" }, card.path[0])),
-    cell("Hop", String(card.hop)),
-    cell("Reshare", String(card.reshare)),
-    cell("Seen by", viewers(card, viewerCount)),
-  );
-}
-
-function provider(ident, name) {
-  return h("div", {}, h("span", { class: "mono" }, ident), name && ` ${name}`);
-}
-
-function viewers(card, total) {
-  const names = card.seen_by;
-  if (!total) {
-    const href = `/explain?caid=${card.caid}`;
-    return h("span", {}, "nobody who is on now ", h("a", { href, "aria-label": `Why does nobody see ${card.caid}?` }, "why?"));
+  show(view) {
+    this.#rows.show(view.table("cards"));
   }
-  const more = total > names.length ? ` and ${count(total - names.length, "other")}` : "";
-  return names.join(", ") + more;
+}
+
+function providers({ idents, names }) {
+  if (!idents.length) return h("span", { class: "dim" }, "all");
+  const known = idents.map((ident, index) => [names[index] || h("span", { class: "mono" }, ident), index < Math.min(idents.length, 3) - 1 && ", "]).slice(0, 3);
+  return [known, idents.length > 3 && h("span", { class: "dim" }, ` and ${idents.length - 3} more`)];
+}
+
+function viewers({ caid, seen_by, viewers: total }) {
+  if (!total) {
+    const href = `/explain?caid=${caid}`;
+    return h("span", { class: "dim" }, "nobody who is on now ", h("a", { href, "aria-label": `Why does nobody see ${caid}?` }, "why?"));
+  }
+  return seen_by.join(", ") + (total > seen_by.length ? ` and ${count(total - seen_by.length, "other")}` : "");
+}
+
+function detail(card) {
+  const named = card.idents.map((ident, index) => h("div", {}, h("span", { class: "mono" }, ident), card.names[index] && ` ${card.names[index]}`));
+  return facts([
+    ["Providers", named.length ? named : "all"],
+    ["Reshare", String(card.reshare)],
+    ["Number here", h("span", { class: "mono" }, card.own_share_id)],
+    card.path.length > 0 && ["Way", card.path.map((node) => h("div", { class: "mono" }, node))],
+  ]);
 }

@@ -2,121 +2,101 @@
 
 import { h } from "./dom.js";
 import { channelId, channelName, chip, count, counting, explainLink, milliseconds, speed } from "./format.js";
+import { Rows, byNumber, byText, byTrouble, facts } from "./rows.js";
 
-const COLUMNS = ["Receiver", "Program", "Watching", "Last answer", "Margin", "Cards", "On for"];
-const NUMBERS = new Set(["Cards"]);
+export class Clients {
+  #rows = new Rows({
+    name: "receivers",
+    one: "receiver",
+    empty: "No receiver is logged in.",
+    label: (client) => client.account,
+    columns: [
+      { name: "Receiver", sortName: "Trouble first", cells: who, by: byTrouble((client) => client.account) },
+      { name: "Watching", cells: watching, by: byText((client) => (client.service ? channelName(client.service) : "")) },
+      { name: "Last answer", cells: answer, by: byNumber((client) => -(client.last_seconds ?? -1)), style: "num" },
+      { name: "Margin", cells: margin, by: byNumber((client) => client.margin) },
+      { name: "Cards", cells: cardCount, by: byNumber((client) => client.cards), style: "num" },
+      { name: "Asked", cells: (client) => counting(client.heard_at, "ago"), by: byNumber((client) => -client.heard_at), style: "num" },
+    ],
+    filters: [
+      { text: "All", keep: () => true },
+      { text: "In trouble", keep: (client) => client.weight > 0 },
+      { text: "Watching", keep: (client) => client.margin !== null },
+    ],
+    search: ({ account, address, program, version, node_id, last_source, trouble, service }) =>
+      [account, address, program, version, node_id, last_source, trouble, service?.name, service && channelId(service)].join(" "),
+    detail,
+  });
+  #absent = h("details", { class: "absent" });
 
-export function clients({ server, clients: rows, freezes }) {
-  const margins = new Map(freezes.channels.map((one) => [channelOf(one.account, one), one]));
-  const parts = [rows.length ? table(rows, margins) : h("p", { class: "empty" }, "No receiver is logged in.")];
-  const present = new Set(rows.map((client) => client.account));
-  const absent = server.accounts.filter((account) => !present.has(account)).sort((a, b) => a.localeCompare(b));
-  if (absent.length) parts.push(notOn(absent));
-  return parts;
+  constructor() {
+    this.element = h("div", {}, this.#rows.element, this.#absent);
+  }
+
+  show(view) {
+    this.#rows.show(view.table("clients"));
+  }
+
+  showAbsent(view) {
+    const { accounts, receivers_on } = view.server;
+    const names = view.rows("absent").map(({ account }) => account).sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+    this.#absent.hidden = !names.length;
+    const links = names.map((account) => h("li", {}, h("a", { class: "chip", href: explainLink({ account }) }, account)));
+    const left = accounts - receivers_on - names.length;
+    const rest = left > 0 && h("li", {}, `and ${count(left, "other")}`);
+    this.#absent.replaceChildren(h("summary", {}, `${count(names.length + Math.max(0, left), "account")} not on`), h("ul", { "aria-label": "Not on" }, links, rest));
+  }
 }
 
-function channelOf(account, channel) {
-  return `${account} ${channelId(channel)}`;
+function who({ account, address, weight, trouble }) {
+  return [h("strong", {}, account), weight > 0 && chip(weight === 2 ? "bad" : "warn", trouble), h("span", { class: "sub" }, address)];
 }
 
-function table(rows, margins) {
-  const heads = COLUMNS.map((name) => h("th", { scope: "col", role: "columnheader", class: NUMBERS.has(name) ? "num" : null }, name));
-  return h(
-    "div",
-    { class: "panel table-box", tabindex: 0, role: "region", "aria-label": "Table of receivers" },
-    h(
-      "table",
-      { class: "stack", role: "table", "aria-label": "Receivers that are logged in" },
-      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads)),
-      h("tbody", { role: "rowgroup" }, rows.map((client) => row(client, client.service && margins.get(channelOf(client.account, client.service))))),
-    ),
-  );
-}
-
-function cell(name, ...content) {
-  const style = NUMBERS.has(name) ? "num" : null;
-  return h("td", { role: "cell", "data-label": name, class: style }, h("div", {}, content));
-}
-
-function row(client, left) {
-  return h(
-    "tr",
-    { role: "row", "data-key": `${client.account} ${client.node_id} ${client.port}` },
-    h("th", { scope: "row", role: "rowheader" }, client.account, h("span", { class: "sub" }, client.address)),
-    cell("Program", ...program(client)),
-    cell("Watching", ...watching(client)),
-    cell("Last answer", ...answer(client)),
-    cell("Margin", ...margin(left)),
-    cell("Cards", cardCount(client)),
-    cell("On for", counting(client.connected_at, "for"), h("span", { class: "sub" }, "asked ", counting(client.heard_at, "ago"))),
-  );
-}
-
-function program(client) {
-  const revision = client.extended ? `${client.revision}, extended` : client.revision;
-  return [
-    client.program || `CCcam ${client.version}`,
-    h("span", { class: "sub" }, client.program ? `${client.version} · ${revision}` : revision),
-    h("span", { class: "sub mono" }, client.node_id),
-  ];
-}
-
-function watching(client) {
-  const { service, last_source } = client;
-  if (!service) return [h("span", { class: "dim" }, "nothing yet")];
-  return [
-    channelName(service),
-    service.name && h("span", { class: "sub mono" }, channelId(service)),
-    last_source && h("span", { class: "sub" }, `from ${last_source}`),
-  ];
+function watching({ service, last_source }) {
+  if (!service) return h("span", { class: "dim" }, "nothing yet");
+  return [channelName(service), last_source && h("span", { class: "sub" }, `from ${last_source}`)];
 }
 
 function answer(client) {
   const { last_result, last_seconds } = client;
-  if (!last_result) return [h("span", { class: "dim" }, "–")];
-  if (last_result !== "CW") {
-    return [chip("bad", `${last_result}: why?`, explainLink(client)), h("span", { class: "sub" }, sums(client))];
-  }
+  if (!last_result) return h("span", { class: "dim" }, "–");
+  if (last_result !== "CW") return chip("bad", `${last_result}: why?`, explainLink(client));
   const tone = speed(last_seconds);
   const slow = tone === "good" ? "" : tone === "warn" ? "fair" : "slow";
-  return [
-    h("span", { class: `nowrap is-${tone}` }, milliseconds(last_seconds), slow && ` ${slow}`),
-    h("span", { class: "sub" }, sums(client)),
-  ];
+  return h("span", { class: `nowrap is-${tone}` }, milliseconds(last_seconds), slow && ` ${slow}`);
 }
 
-function sums(client) {
-  const refused = client.ecms_asked - client.ecms_answered;
-  const asked = count(client.ecms_asked, "ECM");
-  if (!refused) return asked;
-  const words = count(refused, "NOK");
-  const link = h("a", { href: explainAccount(client), "aria-label": `${words} for ${client.account}, explained` }, words);
-  return [asked, ", ", link];
-}
-
-function margin(value) {
-  if (!value || value.margin === null) return [h("span", { class: "dim" }, "–")];
-  const tone = value.margin < 0 ? "bad" : value.forecast ? "warn" : "good";
-  const share = value.period ? Math.min(100, Math.max(0, (100 * value.margin) / value.period)) : 100;
-  const left = value.margin < 0 ? `${(-value.margin).toFixed(1)} s late` : `${value.margin.toFixed(1)} s`;
+function margin({ margin: left, period, forecast }) {
+  if (left === null) return h("span", { class: "dim" }, "–");
+  const tone = left < 0 ? "bad" : forecast ? "warn" : "good";
+  const share = period ? Math.min(100, Math.max(0, (100 * left) / period)) : 100;
   return [
-    h("span", { class: `nowrap is-${tone}` }, left),
-    value.period && h("span", { class: "dim nowrap" }, ` of ${value.period.toFixed(0)} s`),
+    h("span", { class: `nowrap is-${tone}` }, left < 0 ? `${(-left).toFixed(1)} s late` : `${left.toFixed(1)} s`),
+    period && h("span", { class: "dim nowrap" }, ` of ${period.toFixed(0)} s`),
     h("span", { class: `bar ${tone}` }, h("span", { style: { width: `${share}%` } })),
-    value.forecast && h("span", { class: "sub is-warn" }, value.forecast),
   ];
-}
-
-function explainAccount({ account }) {
-  return explainLink({ account });
 }
 
 function cardCount(client) {
-  if (!client.cards) return chip("bad", "0 cards: why?", explainAccount(client));
-  return h("a", { href: explainAccount(client), "aria-label": `${count(client.cards, "card")} for ${client.account}, explained` }, String(client.cards));
+  if (!client.cards) return chip("bad", "0 cards: why?", explainLink({ account: client.account }));
+  const href = explainLink({ account: client.account });
+  return h("a", { href, "aria-label": `${count(client.cards, "card")} for ${client.account}, explained` }, String(client.cards));
 }
 
-function notOn(absent) {
-  const names = absent.map((account) => h("li", {}, h("a", { class: "chip", href: explainLink({ account }) }, account)));
-  return h("ul", { class: "absent" }, h("li", {}, "Not on:"), names);
+function detail(client) {
+  const { account, service } = client;
+  const refused = client.ecms_asked - client.ecms_answered;
+  const nodes = count(refused, "NOK");
+  const explained = h("a", { href: explainLink({ account }), "aria-label": `${nodes} for ${account}, explained` }, nodes);
+  return facts([
+    client.forecast && ["Margin", h("span", { class: "is-warn" }, client.forecast)],
+    service?.name && ["Channel", h("span", { class: "mono" }, channelId(service))],
+    ["Asked", count(client.ecms_asked, "ECM"), refused > 0 && [", ", explained]],
+    ["On for", counting(client.connected_at, "for")],
+    ["Address", `${client.address}, port ${client.port}`],
+    ["Program", client.program || `CCcam ${client.version}`],
+    ["Protocol", [client.version, client.revision, client.extended && "extended"].filter(Boolean).join(", ")],
+    ["Node", h("span", { class: "mono" }, client.node_id)],
+    ["Why", h("a", { href: explainLink({ account }) }, `Explain ${account}`)],
+  ]);
 }

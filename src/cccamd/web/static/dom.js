@@ -34,6 +34,7 @@ export function s(tag, attributes, ...children) {
 // Makes `old` look like `fresh` and keeps what is the same: focus, scroll places and open
 // details survive. Children with a data-key are found again wherever they have moved.
 export function patch(old, fresh) {
+  if (old === fresh) return old;
   if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
     old.replaceWith(fresh);
     return fresh;

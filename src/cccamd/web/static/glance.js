@@ -1,29 +1,21 @@
-// The figures on top, and what somebody should look at.
+// The figures on top, and what is wrong.
 
 import { h } from "./dom.js";
-import { count, milliseconds, speed } from "./format.js";
+import { chip, count, counting, duration, milliseconds, moment, speed } from "./format.js";
 
-export function glance({ server, freezes, clients, sources, cards }) {
-  const asked = sum(clients, "ecms_asked");
-  const answered = sum(clients, "ecms_answered");
+const SHOWN = 8; // incidents; the others are one click away
+
+export function glance({ server }) {
+  const { accounts, receivers_on, sources, sources_up, cards, usual_seconds, asked, answered, froze, frozen } = server;
   const refused = asked - answered;
-  const froze = freezes.freezes.length;
-  const on = new Set(clients.map((client) => client.account)).size;
-  const up = sources.filter((source) => source.state === "up").length;
-  const answers = clients.filter((client) => client.last_result === "CW").map((client) => client.last_seconds);
-  const middle = answers.sort((a, b) => a - b)[Math.floor(answers.length / 2)] ?? null;
   return [
-    figure("Receivers on", on, `of ${count(server.accounts.length, "account")}`),
-    figure("Sources up", up, `of ${sources.length}`, up < sources.length && "bad"),
-    figure("Cards", cards.total, !cards.total && why("why?"), !cards.total && "bad"),
-    figure("Last answers", milliseconds(middle), answers.length && "median", middle && speed(middle)),
-    figure("ECMs answered", share(answered, asked), refused && why(count(refused, "NOK"))),
-    figure("Freezes", froze, froze && why("what happened", "/freezes"), froze && "bad"),
+    figure("Receivers on", receivers_on, `of ${count(accounts, "account")}`),
+    figure("Sources up", sources_up, `of ${sources}`, sources_up < sources && "bad"),
+    figure("Cards", cards.toLocaleString("en"), !cards && why("why?"), !cards && "bad"),
+    figure("Last answers", milliseconds(usual_seconds), usual_seconds !== null && "median", usual_seconds !== null && speed(usual_seconds)),
+    figure("ECMs answered", share(answered, asked), refused > 0 && why(count(refused, "NOK"))),
+    figure("Freezes", froze, froze > 0 && why("what happened", "/freezes"), froze && (frozen ? "bad" : "warn")),
   ];
-}
-
-function sum(all, name) {
-  return all.reduce((total, one) => total + one[name], 0);
 }
 
 function why(text, href = "/explain") {
@@ -46,18 +38,43 @@ function figure(name, value, note, tone) {
   );
 }
 
-const WORDS = { bad: "Trouble", warn: "Look" };
-
-export function attention({ attention: { items, more } }) {
-  const rows = items.map((item) =>
-    h(
-      "li",
-      { class: item.tone },
-      h("span", { class: `label is-${item.tone}` }, WORDS[item.tone]),
-      h("span", { class: "what" }, h("strong", {}, item.subject), ` ${item.text}`),
-      h("a", { href: item.link, "aria-label": `${item.action} ${item.subject} ${item.text}` }, item.action),
-    ),
-  );
-  if (more) rows.push(h("li", {}, `and ${more} more`));
+export function incidents(view) {
+  const all = view.rows("incidents").sort((a, b) => a.place - b.place);
+  const open = all.filter((one) => one.ended_at === null);
+  const over = all.filter((one) => one.ended_at !== null);
+  const rows = open.slice(0, SHOWN).map(incident);
+  if (!open.length) rows.push(h("li", { class: "good", "data-key": "well" }, h("span", { class: "what" }, "Nothing is wrong that this server knows of.")));
+  if (open.length > SHOWN) rows.push(folded("more", `${count(open.length - SHOWN, "more incident")}`, open.slice(SHOWN).map(incident)));
+  if (over.length) rows.push(folded("over", `${count(over.length, "incident")} that ${over.length === 1 ? "is" : "are"} over`, over.map(past)));
   return rows;
+}
+
+function folded(key, summary, rows) {
+  return h("li", { class: "folded", "data-key": key }, h("details", {}, h("summary", {}, summary), h("ul", {}, rows)));
+}
+
+function incident(one) {
+  const names = one.sufferers.slice(0, 8).join(", ") + (one.suffering > 8 ? ` and ${count(one.suffering - 8, "other")}` : "");
+  const words = [...one.evidence.map((line) => h("li", {}, line)), one.suffering > 0 && h("li", {}, `In trouble for it: ${names}`)].filter(Boolean);
+  return h(
+    "li",
+    { class: "bad", "data-key": `open ${one.number}` },
+    h("span", { class: "label is-bad" }, one.cause),
+    h("span", { class: "what" }, h("strong", {}, one.subject), ` ${one.text}`, one.times > 1 && ` (${one.times} times)`),
+    h("span", { class: "since" }, counting(one.began_at, "for"), one.suffering > 0 && `, ${count(one.suffering, "receiver")}`),
+    h("a", { href: one.link, "aria-label": `Why? ${one.subject} ${one.text}` }, "Why?"),
+    one.change && h("p", { class: "todo" }, h("span", { class: "label" }, "What to do"), ` ${one.change}`),
+    words.length > 0 && h("details", { class: "evidence" }, h("summary", {}, "Evidence"), h("ul", {}, words)),
+  );
+}
+
+function past(one) {
+  const lasted = duration(one.ended_at - one.began_at);
+  return h(
+    "li",
+    { "data-key": `over ${one.number}` },
+    chip("", one.cause),
+    h("span", { class: "what" }, h("strong", {}, one.subject), ` ${one.text}`),
+    h("span", { class: "since" }, `${moment(one.began_at)}, for ${lasted}`),
+  );
 }

@@ -5,7 +5,10 @@ import { channelName, chip, explainLink, fullMoment, moment } from "./format.js"
 
 const WORDS = { good: "good news", bad: "trouble", plain: "" };
 
-export function lately({ notes }) {
+const FREEZES = 4; // the others are on their own page
+
+export function lately(view) {
+  const notes = view.rows("notes").sort((a, b) => b.at - a.at);
   if (!notes.length) return [h("p", { class: "empty" }, "Nothing yet.")];
   return [h("ol", { class: "panel lately", tabindex: 0, "aria-label": "What happened lately, the newest first" }, notes.map(note))];
 }
@@ -32,9 +35,11 @@ function isRefusal({ tone, service }) {
   return tone === "bad" && service;
 }
 
-export function freezes({ freezes: { channels, freezes: past } }) {
-  if (past.length) return [h("ul", { class: "freezes" }, past.map(freeze))];
-  const watched = channels.length ? " since the server was started" : ", and nobody watches anything";
+export function freezes(view) {
+  const past = view.rows("freezes").sort((a, b) => a.over - b.over || b.at - a.at);
+  const rest = past.length > FREEZES && h("p", { class: "rest" }, h("a", { href: "/freezes" }, `All ${view.server.froze} freezes`));
+  if (past.length) return [h("ul", { class: "freezes" }, past.slice(0, FREEZES).map(freeze)), rest];
+  const watched = view.server.watching ? " since the server was started" : ", and nobody watches anything";
   return [h("p", { class: "notice good" }, `No picture has frozen${watched}.`)];
 }
 

@@ -1,11 +1,14 @@
-// Gets new values: server-sent events while they work, polling while they do not.
+// Gets the view: server-sent events while they work, polling while they do not.
+
+import { View } from "./state.js";
 
 const RETRY_EVERY = 2000;
 const POLL_EVERY = 3000;
 const STREAM_AGAIN = 15000; // where streams do not get through, another is tried so much later
-const PATIENCE = 15000; // without a word for so long, the connection counts as lost
+const PATIENCE = 8000; // a stream that says nothing for so long, not even a pulse, is dead
 
-export function watch(parts, { onPart, onState }) {
+export function watch({ onChange, onState }) {
+  const view = new View();
   let stream = null;
   let heardAt = Date.now();
   let failedAt = -Infinity; // when a stream ended that had said nothing
@@ -13,17 +16,27 @@ export function watch(parts, { onPart, onState }) {
 
   const open = () => {
     let hasSpoken = false;
-    const opened = (stream = new EventSource("/live/events"));
+    const since = view.version ? `?since=${encodeURIComponent(view.version)}` : "";
+    const opened = (stream = new EventSource(`/live/events${since}`));
     heardAt = Date.now();
-    for (const name of parts) {
+    const listen = (name, take) =>
       opened.addEventListener(name, (event) => {
         if (opened !== stream) return;
         hasSpoken = true;
         heardAt = Date.now();
-        onPart(name, JSON.parse(event.data));
+        take(event.data);
         onState("live");
       });
-    }
+    listen("pulse", () => {});
+    listen("whole", (data) => onChange(view, view.replace(JSON.parse(data))));
+    listen("change", (data) => {
+      const changed = view.change(JSON.parse(data));
+      if (changed) return onChange(view, changed);
+      // Something was missed: from the beginning again.
+      view.version = "";
+      close();
+      open();
+    });
     opened.addEventListener("error", () => {
       if (opened !== stream) return;
       if (!hasSpoken) failedAt = Date.now();
@@ -44,8 +57,7 @@ export function watch(parts, { onPart, onState }) {
     try {
       const answer = await fetch("/live/view.json", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
       if (!answer.ok) throw new Error(answer.statusText);
-      const view = await answer.json();
-      for (const name of parts) onPart(name, view[name]);
+      onChange(view, view.replace(await answer.json()));
       state = Date.now() - failedAt < STREAM_AGAIN ? "polling" : "again";
     } catch {
       // The server is away: what is shown stays, and the next try comes soon.

@@ -10,7 +10,8 @@ const GAP = 14;
 const HEAD = 26;
 
 export class Network {
-  #view = null;
+  #nodes = null;
+  #edges = [];
   #chosen = null;
   #pinned = false;
   #size = WIDE;
@@ -32,15 +33,16 @@ export class Network {
   }
 
   show(view) {
-    const isFirst = !this.#view;
-    this.#view = view;
+    const isFirst = !this.#nodes;
+    this.#nodes = [...view.table("nodes")].map(([id, row]) => ({ id, ...row })).sort((a, b) => a.place - b.place);
+    this.#edges = view.rows("edges");
     this.#draw();
     if (isFirst) this.#centre();
   }
 
   #fit() {
     this.#size = this.#box.clientWidth < NARROW_BOX ? NARROW : WIDE;
-    if (!this.#view) return;
+    if (!this.#nodes) return;
     this.#draw();
     this.#centre();
   }
@@ -67,8 +69,8 @@ export class Network {
   }
 
   #draw() {
-    const { nodes, hidden, edges, gets } = this.#view;
-    const plan = layout(nodes, hidden, this.#size, this.#box.clientWidth - 16);
+    const [nodes, edges] = [this.#nodes, this.#edges];
+    const plan = layout(nodes, this.#size, this.#box.clientWidth - 16);
     const near = this.#near();
     this.#svg.setAttribute("viewBox", `0 0 ${plan.width} ${plan.height}`);
     this.#svg.style.setProperty("width", `${plan.width}px`);
@@ -80,16 +82,14 @@ export class Network {
       ...nodes.map((node) => this.#node(node, plan.places.get(node.id), isNear(node.id))),
     ]);
     patchChildren(this.#words, this.#sentence());
-    patchChildren(this.#list, Object.values(gets).map((one) => h("li", {}, clientWords(one))));
+    patchChildren(this.#list, nodes.filter((node) => node.kind !== "us").map((node) => h("li", { "data-key": node.id }, sentence(node))));
   }
 
   #node(node, place, isNear) {
-    const isOff = node.state !== "up" && node.state !== "nok";
-    const style = ["net-node", node.kind, isOff && "off", node.state === "nok" && "nok", isNear && "near"];
+    const style = ["net-node", node.kind, node.weight === 2 && "off", node.weight === 1 && "look", node.count > 1 && "many", isNear && "near"];
     const size = this.#size;
     const indent = size === NARROW ? 8 : 12;
-    const note = isOff ? node.state : node.note;
-    const label = `${node.label}, ${note}${node.state === "nok" ? ", got a NOK" : ""}`;
+    const label = `${node.label}, ${node.note}`;
     return s(
       "g",
       {
@@ -105,7 +105,7 @@ export class Network {
       s("title", {}, label),
       s("rect", { width: size.width, height: size.height, rx: 8 }),
       s("text", { class: "name", x: indent, y: 19 }, shorten(node.label, size.name)),
-      s("text", { class: isOff ? "off-word" : null, x: indent, y: 36 }, shorten(note, size.note)),
+      s("text", { class: node.weight ? "off-word" : null, x: indent, y: 36 }, shorten(node.note, size.note)),
     );
   }
 
@@ -125,46 +125,38 @@ export class Network {
 
   // The nodes that have to do with the chosen one; null: none is chosen.
   #near() {
-    const { gets, edges, nodes } = this.#view;
-    const chosen = this.#chosen;
-    if (!nodes.some((node) => node.id === chosen)) return null;
-    if (chosen in gets) return new Set([chosen, "us", ...gets[chosen].nodes]);
-    if (chosen === "us") return new Set(edges.filter((edge) => edge.from === "us" || edge.to === "us").flatMap((edge) => [edge.from, edge.to]));
-    const viewers = Object.keys(gets).filter((client) => gets[client].nodes.includes(chosen));
-    return new Set([...viewers, ...wayToUs(chosen, edges, gets)]);
+    const [nodes, edges] = [this.#nodes, this.#edges];
+    const node = nodes.find(({ id }) => id === this.#chosen);
+    if (!node) return null;
+    if (node.kind === "client") return new Set([node.id, "us", ...node.through]);
+    if (node.kind === "us") return new Set(edges.filter((edge) => edge.from === "us" || edge.to === "us").flatMap((edge) => [edge.from, edge.to]));
+    const viewers = nodes.filter((one) => one.through.includes(node.id)).map(({ id }) => id);
+    return new Set([...viewers, ...wayToUs(node.id, edges)]);
   }
 
   #sentence() {
-    const { gets, nodes } = this.#view;
-    const node = nodes.find(({ id }) => id === this.#chosen);
-    if (!node) return ["Point at a node, tap it, or tab to it, to see who gets what from whom."];
-    if (node.id in gets) return clientWords(gets[node.id]);
-    if (node.id === "us") return [h("strong", {}, "This server"), " passes on what is on its left to whoever is on its right."];
-    const { names, total } = node.viewers;
-    const more = total > names.length ? ` and ${count(total - names.length, "other")}` : "";
-    return [h("strong", {}, node.label), ` gives cards to ${names.join(", ") || "nobody who is on now"}${more}.`];
+    const node = this.#nodes.find(({ id }) => id === this.#chosen);
+    return node ? sentence(node) : ["Point at a node, tap it, or tab to it, to see who gets what from whom."];
   }
 }
 
-function wayToUs(start, edges, gets) {
+function sentence({ label, words, weight, note, members, count: number, link }) {
+  const why = link && weight > 0 && [" ", h("a", { href: link, "aria-label": `Why? ${label}: ${note}` }, "Why?")];
+  const rest = number > members.length && members.length ? ` and ${count(number - members.length, "other")}` : "";
+  return [members.length ? `${label}: ${members.join(", ")}${rest}.` : words, weight > 0 && [" ", h("strong", {}, note), "."], why];
+}
+
+function wayToUs(start, edges) {
   const found = new Set([start]);
   for (const node of found) {
     // A set grows while it is walked through, and the walk takes in what was added.
-    for (const { from, to } of edges) if (from === node && !(to in gets)) found.add(to);
+    for (const { from, to } of edges) if (from === node && node !== "us") found.add(to);
   }
   return found;
 }
 
-function clientWords({ account, sources, through, explain }) {
-  const why = h("a", { href: explain, "aria-label": `Why does ${account} get 0 cards?` }, "Why?");
-  if (!sources.length) return [h("strong", {}, account), " gets 0 cards. ", why];
-  const list = sources.map(({ source, cards }) => `${count(cards, "card")} from ${source}`).join(", ");
-  const last = through ? ` The last CW came from ${through.slice("source:".length)}.` : "";
-  return [h("strong", {}, account), ` gets ${list}.${last}`];
-}
-
 // Columns keep their width; what room the box leaves goes between them.
-function layout(nodes, hidden, { width, height: tall, gap: least }, room) {
+function layout(nodes, { width, height: tall, gap: least }, room) {
   const columns = [...new Set(nodes.map((node) => node.column))].sort((a, b) => a - b);
   if (!columns.includes(1)) columns.push(1);
   const gap = Math.max(least, Math.floor((room - 4 - columns.length * width) / (columns.length - 1)));
@@ -176,8 +168,7 @@ function layout(nodes, hidden, { width, height: tall, gap: least }, room) {
     const here = nodes.filter((node) => node.column === column);
     const offset = (tallest - here.length) / 2;
     here.forEach((node, row) => places.set(node.id, { x, y: HEAD + (offset + row) * (tall + GAP) }));
-    const more = hidden[String(column)];
-    return s("text", { class: "net-head", x: x + 2, y: 15 }, headOf(column) + (more ? `, and ${more} more` : ""));
+    return s("text", { class: "net-head", x: x + 2, y: 15 }, headOf(column));
   });
   return { places, heads, height, width: columns.length * (width + gap) - gap + 4 };
 }

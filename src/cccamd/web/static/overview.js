@@ -1,40 +1,39 @@
 // The overview: builds the sections once, then keeps each in step with its part of the view.
 
-import { cards } from "./cards.js";
-import { clients } from "./clients.js";
+import { Cards } from "./cards.js";
+import { Clients } from "./clients.js";
 import { isAway, showAway, showHere } from "./connection.js";
 import { h, patchChildren } from "./dom.js";
 import { clock, count_on, counting, setClock } from "./format.js";
-import { attention, glance } from "./glance.js";
+import { glance, incidents } from "./glance.js";
 import { freezes, lately } from "./lately.js";
 import { watch } from "./live.js";
 import { Network } from "./network.js";
-import { sources } from "./sources.js";
+import { Sources } from "./sources.js";
 import { Times } from "./times.js";
 
-const view = {};
-const box = (id, attributes = {}) => h("div", { id, ...attributes });
+const box = (id) => h("div", { id });
 
 const boxes = {
   glance: h("dl", { class: "glance", id: "glance", "aria-label": "At a glance" }),
-  attention: h("ul", { class: "attention", id: "attention", "aria-label": "Needs attention" }),
-  clients: box("clients-box"),
-  sources: box("sources-box"),
-  cards: box("cards-box"),
+  incidents: h("ul", { class: "attention", id: "attention", "aria-label": "What is wrong" }),
   freezes: box("freezes-box"),
   lately: box("lately-box"),
 };
+const clients = new Clients();
+const sources = new Sources();
+const cards = new Cards();
 const network = new Network();
 const times = new Times();
 const state = h("span", { id: "state", class: "chip", role: "status" }, "connecting");
 const facts = h("div", { class: "facts" }, state, h("span", { id: "facts" }));
 
 const SECTIONS = [
-  ["receivers", "Receivers", boxes.clients],
-  ["sources", "Sources", boxes.sources],
+  ["receivers", "Receivers", clients.element],
+  ["sources", "Sources", sources.element],
   ["times", "Answer times", times.element, times.choices],
   ["network", "Network", network.element],
-  ["cards", "Cards", boxes.cards],
+  ["cards", "Cards", cards.element],
 ];
 
 function section(id, title, body, head) {
@@ -47,24 +46,31 @@ function section(id, title, body, head) {
   );
 }
 
+const PAGES = [
+  ["/", "Overview"],
+  ["/explain", "Explain"],
+  ["/freezes", "Freezes"],
+];
+
 function link(href, text) {
   return h("li", {}, h("a", { href }, text));
 }
 
 function build() {
   document.documentElement.classList.add("live");
-  document.getElementById("top").append(facts);
+  const pages = PAGES.map(([href, title]) => h("a", { href, "aria-current": href === "/" ? "page" : null }, title));
+  document.getElementById("top").append(h("nav", { class: "pages", "aria-label": "Pages" }, pages), facts);
   const links = SECTIONS.map(([id, title]) => link(`#${id}`, title));
   const nav = h(
     "nav",
     { class: "sections", "aria-label": "On this page" },
-    h("ul", {}, links, link("#freezes", "Freezes"), link("#lately", "Lately"), link("/explain", "Explain")),
+    h("ul", {}, links, link("#freezes", "Freezes"), link("#lately", "Lately")),
   );
   const main = document.getElementById("view");
   main.before(nav);
   main.replaceChildren(
     boxes.glance,
-    boxes.attention,
+    boxes.incidents,
     ...SECTIONS.map((words) => section(...words)),
     h(
       "div",
@@ -97,44 +103,40 @@ function showFacts(server) {
   state.title = `last look at ${clock(server.at)}`;
 }
 
+let troubles = 0;
+
 function showTitle() {
-  const troubles = view.attention?.items.length ?? 0;
   document.title = isAway() ? "(?) cccamd" : troubles ? `(${troubles}) cccamd` : "cccamd";
 }
 
-// Which boxes are drawn from which parts.
-const DRAW = {
-  glance: [["server", "freezes", "clients", "sources", "cards"], glance],
-  attention: [["attention"], attention],
-  clients: [["server", "clients", "freezes"], clients],
-  sources: [["sources"], sources],
-  cards: [["cards"], cards],
-  freezes: [["freezes"], freezes],
-  lately: [["notes"], lately],
-};
-const PARTS = ["server", "attention", "freezes", "clients", "sources", "cards", "network", "notes"];
-
-function draw(changed) {
-  for (const [name, [needs, make]] of Object.entries(DRAW)) {
-    const isReady = needs.every((part) => part in view);
-    if (isReady && needs.includes(changed)) patchChildren(boxes[name], make(view));
-  }
-}
+// What is drawn from which parts.
+const DRAW = [
+  [["server"], (view) => patchChildren(boxes.glance, glance(view))],
+  [["incidents"], (view) => patchChildren(boxes.incidents, incidents(view))],
+  [["clients"], (view) => clients.show(view)],
+  [["absent"], (view) => clients.showAbsent(view)],
+  [["sources"], (view) => sources.show(view)],
+  [["cards"], (view) => cards.show(view)],
+  [["nodes", "edges"], (view) => network.show(view)],
+  [["freezes"], (view) => patchChildren(boxes.freezes, freezes(view))],
+  [["notes"], (view) => patchChildren(boxes.lately, lately(view))],
+];
 
 const STATES = { live: ["good", "live"], polling: ["warn", "every 3 s"], lost: ["bad", "connection lost"] };
+let asOf = 0;
 
 build();
-watch(PARTS, {
-  onPart(name, value) {
-    view[name] = value;
-    if (name === "server") setClock(value.at);
-    if (view.server) showFacts(view.server);
-    if (name === "network") network.show(value);
-    draw(name);
+watch({
+  onChange(view, changed) {
+    asOf = view.server.at;
+    setClock(asOf);
+    showFacts(view.server);
+    for (const [parts, draw] of DRAW) if (parts.some((part) => changed.has(part))) draw(view);
+    troubles = view.rows("incidents").filter((one) => one.ended_at === null).length;
     showTitle();
   },
   onState(name) {
-    if (name === "lost") showAway(view.server?.at ?? 0);
+    if (name === "lost") showAway(asOf);
     else showHere();
     showTitle();
     const [tone, text] = STATES[name];

@@ -2,29 +2,37 @@
 
 import { h } from "./dom.js";
 import { chip, count, counting, explainLink, milliseconds } from "./format.js";
+import { Rows, byNumber, byText, facts } from "./rows.js";
 
-export function sources({ sources: all }) {
-  if (!all.length) {
-    return [h("p", { class: "empty" }, "There is no source: no C-line in CCcam.cfg, and no card in cccamd.toml.")];
+export class Sources {
+  #rows = new Rows({
+    name: "sources",
+    one: "source",
+    empty: "There is no source: no C-line in CCcam.cfg, and no card in cccamd.toml.",
+    label: (source) => source.name,
+    columns: [
+      { name: "Source", sortName: "Trouble first", cells: who, by: (a, b) => b.weight - a.weight || a.place - b.place },
+      { name: "State", cells: state, by: byText((source) => source.trouble || source.state) },
+      { name: "Cards", cells: cardCount, by: byNumber((source) => -source.cards), style: "num" },
+      { name: "Usual answer", cells: (source) => h("span", { class: "nowrap" }, milliseconds(source.usual_seconds)), by: byNumber((source) => -(source.usual_seconds ?? -1)), style: "num" },
+      { name: "Answered", cells: answered, by: byNumber((source) => -source.asked), style: "num" },
+    ],
+    filters: [
+      { text: "All", keep: () => true },
+      { text: "In trouble", keep: (source) => source.weight > 0 },
+    ],
+    search: (source) => [source.name, source.kind, source.state, source.trouble, source.last_failure, source.group, source.program, source.node_id].join(" "),
+    detail,
+  });
+  element = this.#rows.element;
+
+  show(view) {
+    this.#rows.show(view.table("sources"));
   }
-  return [h("ul", { class: "tiles" }, all.map(tile))];
 }
 
-function tile(source) {
-  const isUp = source.state === "up";
-  return h(
-    "li",
-    { class: "panel source", "data-key": `${source.name} ${source.line}` },
-    h(
-      "div",
-      { class: "source-head" },
-      h("h3", {}, source.name, h("span", { class: "sub" }, kind(source))),
-      chip(isUp ? "good" : source.state === "waiting" ? "bad" : "warn", isUp ? "up" : source.state),
-    ),
-    !isUp && source.last_failure && h("p", { class: "failure" }, source.last_failure),
-    isUp && cards(source),
-    h("dl", { class: "facts-list" }, facts(source, isUp)),
-  );
+function who(source) {
+  return [h("strong", {}, source.name), h("span", { class: "sub" }, kind(source))];
 }
 
 function kind(source) {
@@ -33,45 +41,52 @@ function kind(source) {
   return `${source.kind}${line}${group}`;
 }
 
-function fact(name, ...value) {
-  return [h("dt", {}, name), h("dd", {}, value)];
+function state(source) {
+  const tone = ["good", "warn", "bad"][source.weight];
+  const failure = source.state !== "up" && source.last_failure;
+  return [chip(tone, source.trouble || source.state), failure && h("span", { class: "sub failure" }, failure)];
 }
 
-function facts(source, isUp) {
-  return [
-    !isUp && source.next_attempt_at && fact("Next attempt", counting(source.next_attempt_at, "in")),
-    isUp && source.up_at && fact("Up for", counting(source.up_at, "for")),
-    fact("Usual answer", milliseconds(source.usual_seconds)),
-    fact("Answered", `${source.answered.toLocaleString("en")} of ${count(source.asked, "ECM")}`, refusals(source)),
-    source.version && fact("Program", source.program || `CCcam ${source.version}`, ` · ${source.revision}`),
-    source.node_id && fact("Node", h("span", { class: "mono" }, source.node_id)),
-    source.cards_rejected > 0 && fact("Not taken", h("a", { href: explain(source) }, count(source.cards_rejected, "card"))),
-  ];
+function cardCount(source) {
+  if (!source.cards && source.state === "up") return chip("bad", "0 cards: why?", explain(source));
+  return String(source.cards);
 }
 
-function refusals(source) {
+function answered(source) {
   const refused = source.asked - source.answered;
-  if (refused <= 0) return null;
   const words = count(refused, "NOK");
-  return [", ", h("a", { href: explain(source), "aria-label": `${words} of ${source.name}, explained` }, words)];
+  return [
+    source.answered.toLocaleString("en"),
+    refused > 0 && [h("span", { class: "sub" }, h("a", { href: explain(source), "aria-label": `${words} of ${source.name}, explained` }, words))],
+  ];
 }
 
 function explain({ name }) {
   return explainLink({ source: name });
 }
 
-function cards(source) {
-  if (!source.cards) return h("p", {}, chip("bad", "0 cards: why?", explain(source)));
-  const hops = Object.entries(source.cards_by_hop);
-  const strip = hops.map(([hop, number]) =>
-    h("span", { style: { "flex-grow": String(number), opacity: String(Math.max(0.25, 1 - 0.28 * (hop - (source.line ? 1 : 0)))) } }),
+function detail(source) {
+  const isUp = source.state === "up";
+  return [
+    isUp && source.cards > 0 && hops(source),
+    facts([
+      !isUp && source.next_attempt_at && ["Next attempt", counting(source.next_attempt_at, "in")],
+      isUp && source.up_at && ["Up for", counting(source.up_at, "for")],
+      ["Asked", count(source.asked, "ECM")],
+      source.version && ["Program", [source.program || `CCcam ${source.version}`, source.revision].filter(Boolean).join(" · ")],
+      source.node_id && ["Node", h("span", { class: "mono" }, source.node_id)],
+      source.cards_rejected > 0 && ["Not taken", h("a", { href: explain(source) }, count(source.cards_rejected, "card"))],
+      ["Why", h("a", { href: explain(source) }, `Explain ${source.name}`)],
+    ]),
+  ];
+}
+
+function hops(source) {
+  const shares = Object.entries(source.cards_by_hop);
+  const nearest = source.line ? 1 : 0;
+  const strip = shares.map(([hop, number]) =>
+    h("span", { style: { "flex-grow": String(number), opacity: String(Math.max(0.25, 1 - 0.28 * (hop - nearest)).toFixed(2)) } }),
   );
-  const words = hops.map(([hop, number]) => h("span", {}, `hop ${hop}: ${number}`));
-  return h(
-    "div",
-    {},
-    h("p", {}, h("strong", {}, count(source.cards, "card"))),
-    h("div", { class: "hops", "aria-hidden": "true" }, strip),
-    h("p", { class: "hop-words" }, words),
-  );
+  const words = shares.map(([hop, number]) => h("span", {}, `hop ${hop}: ${number}`));
+  return h("div", { class: "by-hop" }, h("div", { class: "hops", "aria-hidden": "true" }, strip), h("p", { class: "hop-words" }, words));
 }

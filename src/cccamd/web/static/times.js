@@ -1,20 +1,25 @@
 // Answer times per source and per channel: one small picture each, all on the same scale.
 
 import { Chart } from "./chart.js";
-import { h, s } from "./dom.js";
+import { h, patchChildren, s } from "./dom.js";
 import { SLOW, channelId } from "./format.js";
 
-const EVERY = { minutes: 3000, day: 30000 };
-const MOST = 12; // pictures; the busiest ones
+const EVERY = { minutes: 5000, day: 60000 };
+const FEW = matchMedia("(max-width: 44rem)").matches ? 2 : 4; // pictures at first: the busiest ones
+const MOST = 12;
 const TOP = 3; // seconds: slower answers are drawn at the edge, with their number
 
 export class Times {
   #by = "source";
   #span = "minutes";
   #timer = null;
+  #most = FEW;
+  #asked = "";
+  #known = new Map(); // by subject, all points up to now
+  #until = 0; // up to when points are known and do not change any more
   #charts = new Map();
   #list = h("ul", { class: "charts" });
-  #rest = h("p", { class: "absent" });
+  #rest = h("p", { class: "rest" });
 
   constructor() {
     this.choices = h(
@@ -42,23 +47,41 @@ export class Times {
 
   async #load() {
     clearTimeout(this.#timer);
-    const [by, span] = [this.#by, this.#span];
+    const asked = `by=${this.#by}&span=${this.#span}&most=${this.#most}`;
+    const since = asked === this.#asked ? this.#until : 0;
     try {
-      const answer = await fetch(`/live/times.json?by=${by}&span=${span}`, { cache: "no-store" });
-      if (answer.ok && by === this.#by && span === this.#span) this.#show(await answer.json());
+      const answer = await fetch(`/live/times.json?${asked}&since=${since}`, { cache: "no-store" });
+      if (answer.ok && asked === `by=${this.#by}&span=${this.#span}&most=${this.#most}`) this.#take(asked, since, await answer.json());
     } catch {
-      // The state beside the heading says already that the connection is lost.
+      // What is shown on top says already that the connection is lost.
     }
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#load(), EVERY[this.#span]);
   }
 
-  #show({ series, fields, ...frame }) {
+  // New points come behind those that are known; whoever was not shown before is asked for whole.
+  #take(asked, since, { series, fields, total, ...frame }) {
     const named = (row) => Object.fromEntries(fields.map((name, index) => [name, row[index]]));
-    const shown = series.slice(0, MOST).map((one) => ({ ...one, points: one.points.map(named) }));
+    const names = series.map((one) => `${this.#by} ${one.source ?? channelId(one.service)}`);
+    if (since && names.some((name) => !this.#known.has(name))) {
+      this.#asked = "";
+      return this.#load();
+    }
+    const merged = series.map((one, index) => {
+      const before = (since && this.#known.get(names[index])) || [];
+      const points = [...before.filter((point) => point.at < since && point.at >= frame.now - frame.length), ...one.points.map(named)];
+      return { ...one, name: names[index], points };
+    });
+    this.#known = new Map(merged.map((one) => [one.name, one.points]));
+    this.#until = Math.floor(frame.now) - 2 * frame.step;
+    this.#asked = asked;
+    this.#show(merged.filter((one) => one.points.length), total, frame);
+  }
+
+  #show(shown, total, frame) {
     const slowest = Math.max(0, ...shown.flatMap((one) => one.points.map((point) => point.longest)));
     const top = Math.min(TOP, Math.max(SLOW * 1.3, slowest * 1.1));
-    const keys = shown.map((one) => `${this.#by} ${one.source ?? channelId(one.service)}`);
+    const keys = shown.map((one) => one.name);
     for (const [key, chart] of this.#charts) {
       if (!keys.includes(key)) {
         chart.element.remove();
@@ -71,7 +94,12 @@ export class Times {
       if (this.#list.children[index] !== chart.element) this.#list.insertBefore(chart.element, this.#list.children[index] ?? null);
       chart.show(one, { ...frame, top });
     });
-    this.#rest.textContent = words(shown.length, series.length, this.#by, this.#span);
+    const more = () => {
+      this.#most = this.#most === FEW ? MOST : FEW;
+      this.#load();
+    };
+    const button = total > FEW && h("button", { type: "button", "data-key": `${this.#most}`, on: { click: more } }, this.#most === FEW ? "Show more" : "Show fewer");
+    patchChildren(this.#rest, [h("span", { "data-key": "words" }, words(shown.length, total, this.#by, this.#span)), button]);
   }
 }
 
