@@ -108,6 +108,7 @@ async def who_is_cut_off_is_followed(lab: Laboratory) -> object:
     guessed = await guess.log_in(lab)
     await asyncio.sleep(0.1)
     holders = [session.connection.address for session in lab.server._context.seats.of(b"anna")]
+    asked = b"anna" in lab.server._context.seats._contests
     crowd = [Receiver(SECOND) for _ in range(12)]
     slowest = 0.0
 
@@ -124,6 +125,7 @@ async def who_is_cut_off_is_followed(lab: Laboratory) -> object:
     answer = {
         "guessed": guessed,
         "guess took": guess.seconds,
+        "guess had somebody asked": asked,
         "holders after the guess": holders,
         "got in": sum(got_in),
         "took": max(each.seconds for each, ok in zip(crowd, got_in, strict=True) if ok),
@@ -186,6 +188,20 @@ async def who_comes_back_is_no_clone_of_itself(lab: Laboratory) -> object:
     return answer
 
 
+async def who_calls_from_elsewhere_throws_nobody_out(lab: Laboratory) -> object:
+    """The password is right and the first line is dead, but its F-line names another host."""
+    first = Receiver("127.0.0.9", user="carl")
+    assert await first.log_in(lab)
+    drop("127.0.0.9")
+    answer: list[object] = []
+    for _ in range(2):
+        second = Receiver("127.0.0.10", user="carl")
+        answer += [await second.log_in(lab), second.seconds]
+        await asyncio.sleep(0.9)
+    held_by = [each.connection.address for each in lab.server._context.seats.of(b"carl")]
+    return [*answer, held_by]
+
+
 async def keep(results: dict[str, object], name: str, what: Awaitable[object]) -> None:
     results[name] = await what
 
@@ -198,7 +214,11 @@ async def main() -> None:
     logger.setLevel(logging.INFO)
     results: dict[str, object] = {}
     toml = TEST_CARD + "[limits]\nlogin_timeout = 1\n[[account]]\nuser = 'ben'\nlogins = 2\n"
-    async with running("F: anna secret\nF: ben secret", toml) as lab:
+    cfg = "F: anna secret\nF: ben secret\nF: carl secret 5 0 1 { } { } { } 127.0.0.9"
+    async with running(cfg, toml) as lab:
+        strangers = TASKS.start(
+            "strangers", keep(results, "elsewhere", who_calls_from_elsewhere_throws_nobody_out(lab))
+        )
         twins = TASKS.start(
             "twins", keep(results, "came back", who_comes_back_is_no_clone_of_itself(lab))
         )
@@ -213,7 +233,7 @@ async def main() -> None:
         results["started anew"] = await who_was_started_anew_is_in_at_once(lab)
         await asyncio.sleep(0.1)
         results["gave up"] = await who_gives_up_finds_the_place_free(lab)
-        await twins
+        await asyncio.gather(twins, strangers)
     results["log"] = lines
     json.dump(results, sys.stdout)
 

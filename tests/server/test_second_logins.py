@@ -72,6 +72,7 @@ def test_who_is_cut_off_is_followed_within_two_seconds_and_once(happened: dict[s
     assert cut_off["holders"] == ["127.0.0.3"]
     assert cut_off["left over"] == 0
     assert cut_off["held up"] < 0.3
+    assert any("other logins wait for its place already" in line for line in happened["log"])
     log = "\n".join(happened["log"])
     assert re.search(
         r"anna@127\.0\.0\.3:\d+: takes the place of 127\.0\.0\.2:\d+, which did not answer", log
@@ -87,6 +88,7 @@ def test_a_guess_throws_nobody_out_and_is_called_one(happened: dict[str, Any]) -
     cut_off = happened["cut off"]
     assert not cut_off["guessed"]
     assert cut_off["guess took"] < 1.0
+    assert not cut_off["guess had somebody asked"]
     assert cut_off["holders after the guess"] == ["127.0.0.2"]
     assert any(
         re.match(r"anna@127\.0\.0\.4:\d+: no login: wrong password", line)
@@ -118,3 +120,11 @@ def test_who_comes_back_to_an_account_for_two_is_no_clone_of_itself(
     assert soon == ["127.0.0.7", "127.0.0.8"]
     assert later == ["127.0.0.8"]
     assert clones == []
+
+
+def test_who_calls_from_another_host_throws_nobody_out(happened: dict[str, Any]) -> None:
+    first, first_took, second, second_took, held_by = happened["elsewhere"]
+    assert not first
+    assert not second
+    assert max(first_took, second_took) < 1.0
+    assert held_by == ["127.0.0.9"]

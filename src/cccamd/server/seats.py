@@ -81,7 +81,9 @@ class Contest(Generic[H]):
 
     def counts(self, now: float) -> bool:
         """Whether a login at this moment goes by this contest."""
-        return self.decided_at is None or now < self.decided_at + VERDICT_COUNTS
+        if self.decided_at is None:  # nobody may have waited for it
+            return now < self.began_at + PATIENCE
+        return now < self.decided_at + VERDICT_COUNTS
 
     def next_dead(self) -> H | None:
         """Take a holder whose seat is to be given to somebody else; each comes once."""
