@@ -81,6 +81,8 @@ async def _log_in(trial: Trial, target: Target, identity: Identity, sock: socket
     except ConnectError as error:
         return replace(trial, reached=error.step, detail=error.detail)
     await client.learn_cards()
+    if (failure := client.failure) is not None:
+        return replace(trial, reached=failure.step, detail=failure.text)
     server = client.server
     round_trip = trial.round_trip and _round_trip(sock, trial.round_trip.seconds, used=True)
     await client.close()

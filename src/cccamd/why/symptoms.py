@@ -436,7 +436,7 @@ def _files(scene: Scene) -> Iterator[Symptom]:
                 cause=cause,
                 subject=name,
                 since=files.read_at,
-                text=f"has {count(_number(files, kind), 'place')} {text}",
+                text=f"has {count(max(len(found), _number(files, kind)), 'place')} {text}",
                 change=change,
                 evidence=tuple(map(_place, found[:PLACES_SHOWN])),
             )
