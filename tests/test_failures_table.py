@@ -7,11 +7,14 @@ import pytest
 
 from cccamd.facts import Step
 from cccamd.net import explain_end
+from cccamd.routing import Result
+from cccamd.values import Outcome
 from cccamd.wire.link import Closed, CloseReason
 
 TESTS = Path(__file__).parent
 TABLE = (TESTS.parent / "docs" / "failures.md").read_text()
 LINKS = TABLE.partition("## Links")[2].partition("\n## ")[0]
+CARDS = TABLE.partition("## Cards and channels")[2].partition("\n## ")[0]
 NAMED = sorted(set(re.findall(r"`((?:\w+/)*test_\w+\.py)(?:::(test_\w+))?", TABLE)))
 ATTEMPTS = [
     step
@@ -34,6 +37,18 @@ def test_each_way_not_to_get_a_connection_is_in_the_table(step: Step) -> None:
 def test_each_end_of_a_link_is_in_the_table(reason: CloseReason) -> None:
     texts = re.findall(r"^\| ([^|]*?)(?: \(.*?\))? \|", LINKS, re.MULTILINE)
     assert any(reason.value.startswith(text) for text in texts), reason.value
+
+
+@pytest.mark.parametrize("outcome", [each for each in Outcome if each is not Outcome.ANSWERED])
+def test_each_end_of_a_question_to_a_source_is_in_the_table(outcome: Outcome) -> None:
+    assert f"| ... {outcome.value} |" in CARDS or f"| {outcome.value} |" in CARDS
+
+
+@pytest.mark.parametrize(
+    "result", [each for each in Result if each not in (Result.ANSWERED, Result.CACHED)]
+)
+def test_each_end_of_a_request_is_in_the_table(result: Result) -> None:
+    assert f"| {result.value} |" in CARDS
 
 
 @pytest.mark.parametrize(("path", "name"), NAMED)

@@ -278,6 +278,13 @@ def test_an_acknowledgement_answers_an_emm_and_no_ecm() -> None:
         assert told_raw(pair, Command.NOK2) == [Refused(2, Refusal.CANNOT_DECODE)]
 
 
+def test_a_server_that_wants_rest_does_not_say_that_it_cannot() -> None:
+    pair = Pair()
+    pair.pump()
+    token = pair.ask(REQUEST)
+    assert told_raw(pair, Command.SLEEP) == [Refused(token, Refusal.ASLEEP)]
+
+
 def told_raw(pair: Pair, command: int) -> list[object]:
     pair.client.data_to_send()
     flag = 2 if pair.client.extended else 0
