@@ -178,6 +178,10 @@ class DoubleLogins:
             times=before.times + 1 if before else 1,
         )
 
+    def got_in(self, account: str, address: str) -> None:
+        """Who was refused is there now."""
+        self._found.pop((account, address), None)
+
     def forget(self, keep: Callable[[str], bool]) -> None:
         """Forget accounts that are gone from the configuration."""
         for key in [key for key in self._found if not keep(key[0])]:

@@ -328,6 +328,7 @@ class Session:
         else:
             self._account, self.record.line = current, current.line
             seats.take(account.user, self)
+            self._context.double_logins.got_in(current.line.user, self.connection.address)
             self.connection.when_ended(lambda: seats.leave(account.user, self))
             self._protocol.accept_login(self.connection.now())
 
