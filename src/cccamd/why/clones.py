@@ -37,6 +37,8 @@ def _reason(clone: Clone) -> str:
         return f"{copied}, or it is this server itself, by a C-line of its own"
     if len(clone.addresses) == 1:
         return f"{copied}, or one program logs in twice"
+    if clone.sources and len(clone.accounts) < 2:
+        return f"{copied}, or it is one program with several addresses"
     return copied
 
 
