@@ -46,8 +46,8 @@ def _names(clone: Clone) -> tuple[str, ...]:
     return (*clone.accounts, *(f"upstream {name}" for name in clone.sources))
 
 
-def explain_clones(account: str, evidence: Evidence) -> list[Finding]:
-    """Say of each clone that a client is part of."""
+def explain_clones(account: str | None, evidence: Evidence) -> list[Finding]:
+    """Say of each clone that a client of the account is part of; without an account, of all."""
     return [
         Finding(
             code="clone",
@@ -56,7 +56,7 @@ def explain_clones(account: str, evidence: Evidence) -> list[Finding]:
             change=CLONE_CHANGE,
         )
         for clone in evidence.clones
-        if account in clone.accounts
+        if account is None or account in clone.accounts
     ]
 
 
