@@ -56,6 +56,7 @@ def test_this_machine_is_read_in_no_time(tmp_path: Path) -> None:
 def test_nothing_is_said_when_all_is_well() -> None:
     assert judge_resources(SOUND) == ()
     assert judge_resources(LATER, SOUND) == ()
+    assert judge_resources(journal(total=8 * MEBIBYTE, free=MEBIBYTE)) == ()
     unlimited = replace(LATER, files_allowed=None)
     assert judge_resources(unlimited, SOUND) == ()
 

@@ -22,7 +22,8 @@ from cccamd.ids import NodeId
 from cccamd.routing import LoopSeen
 from cccamd.setup.cccamcfg import Config
 from cccamd.watch import Symptom
-from cccamd.why import Receiver, Scene, find_symptoms
+from cccamd.why import Check, Grade, MachineTrouble, Receiver, Scene, find_symptoms
+from cccamd.why.diagnosis import diagnose
 from fact_factory import (
     NOW,
     UPSTREAM,
@@ -195,6 +196,32 @@ def test_files() -> None:
     assert (left_out.cause, left_out.evidence) == (Cause.LINES_LEFT_OUT, ("CCcam.cfg:3: no user",))
     assert left_out.text == "has 1 place left out: not in use"
     assert (waiting.cause, waiting.evidence) == (Cause.RESTART_NEEDED, ("cccamd.toml: node id",))
+
+
+def test_more_places_than_are_told_are_counted() -> None:
+    problem = ConfigProblem(kind=ConfigProblemKind.LEFT_OUT, file="f", line=3, text="no user")
+    files = ConfigState(problems=(problem,) * 100, left_out=5000)
+    assert the_only(a_scene(files=files)).text == "has 5,000 places left out: not in use"
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("clock-unset", Cause.CLOCK_OFF),
+        ("clock-jumped", Cause.CLOCK_OFF),
+        ("disk-full", Cause.DISK_FULL),
+        ("disk-read-only", Cause.DISK_FULL),
+        ("few-files-left", Cause.FEW_FILES),
+        ("little-memory-left", Cause.LITTLE_MEMORY),
+    ],
+)
+def test_the_machine(code: str, cause: Cause) -> None:
+    diagnosis = diagnose(
+        Check.RESOURCES, Grade.WARNING, code, "is so", "Mend it.", subject="the journal"
+    )
+    found = the_only(a_scene(machine=(MachineTrouble(diagnosis, NOW - 40),)))
+    assert (found.cause, found.since) == (cause, NOW - 40)
+    assert (found.subject, found.text, found.change) == ("the journal", "is so", "Mend it.")
 
 
 def test_a_slow_source_that_freezes_twelve_pictures_is_one_symptom() -> None:

@@ -135,6 +135,8 @@ def judge_memory(demand: Demand, supply: Supply) -> Diagnosis:
 
 LITTLE_ROOM: Final = 16 * MEBIBYTE
 """A journal and logs of some days need so much."""
+LITTLE_SHARE: Final = 20
+"""On a small file system, one part of so many is enough."""
 FEW_FILES_LEFT: Final = 32
 LITTLE_MEMORY: Final = 32 * MEBIBYTE
 OWN_CLOCK: Final = "this machine's clock"
@@ -193,7 +195,7 @@ def _judge_room(name: str, room: Room) -> Diagnosis | None:
     if room.files == 0:
         text = "is on a file system that takes no more files: no inodes are left"
         return disk(Grade.FAILURE, "disk-full", text, "Delete many small files there.")
-    if room.free >= LITTLE_ROOM or not room.total:
+    if not room.total or room.free >= min(LITTLE_ROOM, room.total / LITTLE_SHARE):
         return None
     left = f"has {room.free / MEBIBYTE:,.1f} MiB left on its file system"
     grade = Grade.WARNING if room.free else Grade.FAILURE
