@@ -272,7 +272,7 @@ class Freezes:
         watch.was_dark = now - self._dark.pop((ecm.account, *service), -AGAIN) < AGAIN
         account.services[service] = self._watches[*client, *service] = watch
         self._viewers.setdefault(service, {})[client] = watch
-        self._wake(watch, watch.gone_at(), now)
+        self._wake(watch, watch.next_look(), now)
         return watch
 
     def _turn_away(self, account: WatchingClient, at: float) -> None:
@@ -483,13 +483,10 @@ class Freezes:
         if gone_at <= now:
             end = watch.heard_at if watch.left_at is None else max(watch.left_at, watch.heard_at)
             return self._drop(watch, end)
-        wake_at = gone_at
-        if quiet_due_at is not None:
-            if quiet_due_at <= now:
-                self._dog.silent(watch, now, self._seen(watch.account.key))
-            else:
-                wake_at = min(gone_at, quiet_due_at)
-        self._wake(watch, wake_at, now)
+        if quiet_due_at is not None and quiet_due_at <= now:
+            self._dog.silent(watch, now, self._seen(watch.account.key))
+            quiet_due_at = None
+        self._wake(watch, gone_at if quiet_due_at is None else min(gone_at, quiet_due_at), now)
         return []
 
     def _is_asking(self, watch: Watch) -> bool:
