@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from laboratory import HOST, Laboratory, new_node_id, running
+from laboratory import HOST, TEST_CARD, Laboratory, new_node_id, running
 
 from cccamd.net import TaskSet
 from cccamd.wire.cccam import ClientProtocol
@@ -151,6 +151,19 @@ async def who_gives_up_finds_the_place_free(lab: Laboratory) -> object:
     return [got_in, again.seconds]
 
 
+async def who_was_started_anew_is_in_at_once(lab: Laboratory) -> object:
+    """Its machine lost power: what is sent to the old connection is answered with a reset."""
+    first, again = Receiver("127.0.0.6"), Receiver("127.0.0.6")
+    assert await first.log_in(lab)
+    drop("127.0.0.6")
+    first.leave()  # it knows nothing of the connection any more, and we are not told
+    await asyncio.sleep(0.05)
+    subprocess.run(["nft", "flush table ip t"], check=True)
+    got_in = await again.log_in(lab)
+    again.leave()
+    return [got_in, again.seconds]
+
+
 async def main() -> None:
     logger, lines = logging.getLogger("cccamd"), []
     handler = logging.Handler()
@@ -158,7 +171,7 @@ async def main() -> None:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     results: dict[str, object] = {}
-    async with running() as lab:
+    async with running(toml=TEST_CARD + "[limits]\nlogin_timeout = 1\n") as lab:
         results["lives"] = await who_lives_stays(lab, mute=False)
         await asyncio.sleep(0.5)
         results["lives and answers nothing"] = await who_lives_stays(lab, mute=True)
@@ -167,6 +180,8 @@ async def main() -> None:
             for each in lab.server.snapshot().double_logins
         ]
         results["cut off"] = await who_is_cut_off_is_followed(lab)
+        results["started anew"] = await who_was_started_anew_is_in_at_once(lab)
+        await asyncio.sleep(0.1)
         results["gave up"] = await who_gives_up_finds_the_place_free(lab)
     results["log"] = lines
     json.dump(results, sys.stdout)

@@ -101,3 +101,9 @@ def test_who_gave_up_waiting_finds_the_place_free(happened: dict[str, Any]) -> N
     log = "\n".join(happened["log"])
     assert re.search(r"gave up waiting, but the place is free now: 127\.0\.0\.5:\d+", log)
     assert "while it was looked whether 127.0.0.5" in log
+
+
+def test_who_was_started_anew_is_in_at_once(happened: dict[str, Any]) -> None:
+    got_in, seconds = happened["started anew"]
+    assert got_in
+    assert seconds < 1.5

@@ -10,7 +10,7 @@ that goes on:
     who finds no seat then is refused, and both addresses are told
 
 A sign of life is any byte that came since, or that the peer's machine has acknowledged every
-byte that was sent: not every program answers keepalives, OSCam does so once a minute. A machine
+byte that was sent: not every program answers keepalives at once, or at all. A machine
 that is off acknowledges nothing; one that was started anew answers with a reset, which ends the
 holder. A login that has given up meanwhile takes no seat, but the dead one's is free for its
 next attempt. A verdict counts for a moment, so that nobody can have keepalives sent without end.

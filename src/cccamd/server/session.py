@@ -330,7 +330,7 @@ class Session:
             self._account, self.record.line = current, current.line
             seats.take(account.user, self)
             self.connection.when_ended(lambda: seats.leave(account.user, self))
-            self._protocol.accept_login()
+            self._protocol.accept_login(self.connection.now())
 
     def _displace(self, holder: "Session | None") -> None:
         if holder is None:
