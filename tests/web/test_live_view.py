@@ -224,6 +224,15 @@ async def test_the_network_is_drawn_by_hops_from_us() -> None:
     assert words.startswith(f"livingroom gets 1 card from {LOCAL}, 4 cards from {HOME}.")
 
 
+async def test_two_clients_of_one_account_are_both_there() -> None:
+    scene = Scene()
+    box = client("box", 1)
+    scene.change(clients=(box, replace(box, port=box.port + 1)))
+    view = await view_of(scene)
+    assert len(view["clients"]) == 2
+    assert sum(node["label"] == "box" for node in view["nodes"].values()) == 2
+
+
 async def test_a_big_network_is_grouped_and_draws_whoever_is_in_trouble() -> None:
     scene = Scene()
     boxes = [client(f"box{number}", number) for number in range(500)]

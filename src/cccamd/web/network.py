@@ -6,7 +6,7 @@ A column that is too long is drawn in groups; who is in trouble is always drawn 
 
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final, Protocol
 
@@ -162,8 +162,13 @@ def _nodes(snapshot: Snapshot, ways: _Ways, troubles: Troubles) -> Iterator[_Nod
                 weight=carried[node],
                 words=_gives(label, viewers.get(node, [])),
             )
+    drawn: set[str] = set()
     for client in snapshot.clients:
-        yield _client(client, troubles.of_client(client), ways)
+        found = _client(client, troubles.of_client(client), ways)
+        if client.account in drawn:  # an account may have several
+            found = replace(found, id=f"{found.id} {client.address} {client.port}")
+        drawn.add(client.account)
+        yield found
 
 
 def _viewers(ways: _Ways) -> Mapping[str, list[str]]:
