@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -25,7 +26,7 @@ from cccamd.facts import (
     SourceStatus,
 )
 from cccamd.ids import Caid, Ident, NodeId, ShareId
-from cccamd.server.snapshot import named_notes, take_history
+from cccamd.server.snapshot import find_channels, named_notes, take_history
 from cccamd.setup.cccamcfg import ChannelNames, InfoPort
 from cccamd.watch import (
     ClientLoggedIn,
@@ -41,6 +42,7 @@ from cccamd.watch.metrics import Metrics
 from cccamd.web import WebContext, create_app
 from cccamd.why import (
     CardAnswer,
+    Diagnosis,
     EcmStory,
     Explanation,
     Finding,
@@ -350,6 +352,8 @@ class Scene:
     notes: Notes = field(default_factory=Notes)
     incidents: tuple[Incident, ...] = ()
     asked: list[Question] = field(default_factory=list)
+    found: tuple[Diagnosis, ...] = ()
+    journal: Path | None = None
     admitted: str = "127."
 
     def app(self) -> FastAPI:
@@ -367,6 +371,9 @@ class Scene:
             incidents=lambda: self.incidents,
             freezes=lambda: self.report,
             freeze=self._find_freeze,
+            check_up=self.check_up,
+            journal=lambda: self.journal,
+            find_channels=lambda words, most: find_channels(NAMES, words, most),
             metrics=Metrics(),
             channel_name=NAMES.name,
             provider_name=lambda *provider: PROVIDERS.get(provider),
@@ -374,6 +381,9 @@ class Scene:
             admits=lambda address: address.startswith(self.admitted),
             program=self.snapshot.program,
         )
+
+    async def check_up(self) -> tuple[Diagnosis, ...]:
+        return self.found
 
     async def look(self) -> Snapshot:
         return self.snapshot

@@ -4,6 +4,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
+from heapq import nsmallest
 from typing import TypeVar
 
 from cccamd.cards import Card, CardTable, SourceId
@@ -22,7 +23,7 @@ from cccamd.facts import (
     SourceStatus,
     Span,
 )
-from cccamd.ids import ShareId
+from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.routing import Condition
 from cccamd.server.local import LocalCards, LocalSource
 from cccamd.server.session import Session, SessionContext
@@ -105,6 +106,23 @@ def named(channel: S, names: ChannelNames) -> S:
     """Say what CCcam.channelinfo calls a channel."""
     name = names.name(channel.caid, channel.ident, channel.sid)
     return replace(channel, name=name)
+
+
+def find_channels(names: ChannelNames, words: str, most: int) -> tuple[ServiceId, ...]:
+    """At most so many channels with all these words in their name: those called just so first."""
+    wanted = words.casefold().split()
+    found = (
+        (" ".join(name.casefold().split()) != " ".join(wanted), name.casefold(), key, name)
+        for key, name in names.names.items()
+        if all(word in name.casefold() for word in wanted)
+    )
+    best = nsmallest(most, found)
+    # Where one is called just so, nobody means the others.
+    exact = [one for one in best if not one[0]] or best
+    return tuple(
+        ServiceId(Caid(caid), Ident(ident), Sid(sid), name)
+        for _, _, (caid, ident, sid), name in exact
+    )
 
 
 def named_notes(notes: Iterable[Note], names: ChannelNames) -> tuple[Note, ...]:
