@@ -312,12 +312,8 @@ async def test_incidents_come_and_go_and_the_configuration_says_what_is_wrong(
         problem = ConfigProblem(
             kind=ConfigProblemKind.LEFT_OUT, file="/etc/CCcam.cfg", line=7, text="no port"
         )
-        state = ConfigState(
-            taken=False,
-            refusal="line 3 of cccamd.toml: no such key",
-            left_out=1,
-            problems=(problem,),
-        )
+        refusal = "line 3 of cccamd.toml: no such key"
+        state = ConfigState(taken=False, refusal=refusal, left_out=1, problems=(problem,))
         scene.change(config=state)
         config = page.locator("#config")
         await expect(config.locator(".chip")).to_have_text("refused")
