@@ -290,7 +290,7 @@ import asyncio, json, os, subprocess, sys
 from cccamd.net import connection
 
 connection.KEEPALIVE_IDLE = connection.KEEPALIVE_PROBE_INTERVAL = connection.KEEPALIVE_PROBES = 1
-connection.DEAD_PEER_MILLISECONDS = 1000
+connection.DEAD_PEER_MILLISECONDS = 2000
 """
 SERVER = f"""{IMPATIENT}
 import time
@@ -312,6 +312,7 @@ told = open(os.environ["DIR"] + "/told", "w")
 asyncio.run(main())
 """
 DEATHS = f"""{IMPATIENT}
+from peer import SILENCE
 from cccamd.ids import NodeId
 from cccamd.net import Link, LinkWaiting
 from cccamd.wire.cccam import Caller, Identity, Target
@@ -322,13 +323,19 @@ WAYS = {{
     "192.168.7.11": [*BOX, *"ip address del 192.168.7.11/24 dev box".split()],
     "192.168.7.12": [*BOX, "nft",
         "add rule inet wall in ip daddr 192.168.7.12 tcp dport 1000 reject with tcp reset"],
+    "192.168.7.13": [*BOX, "nft", "add rule inet wall in ip daddr 192.168.7.13 drop"],
+    "192.168.7.14": ["true"],
     "10.95.0.1": "ip route del 10.95.0.1".split(),
     "192.168.7.9": ["true"],
 }}
+ASKED = ("192.168.7.13", "192.168.7.14")
 told, links, up = {{}}, {{}}, asyncio.Event()
 
 def start(host):
-    target = Target(host=host, port=1000, user=b"anna", password=b"secret")
+    patience = 1.6 if host in ASKED else 8.0
+    target = Target(
+        host=host, port=1000, user=b"anna", password=b"secret", answer_timeout=patience
+    )
     def handle(event):
         if isinstance(event, LinkWaiting):
             told.setdefault(host, [event.failure.step.name, event.failure.text])
@@ -346,6 +353,8 @@ async def main():
                 await asyncio.sleep(0.01)
         for command in WAYS.values():
             subprocess.run(command, check=True)
+        for host in ASKED:
+            links[host].ask(1, SILENCE)
         async with asyncio.timeout(10):
             await up.wait()
         told["alive"] = [host for host, link in links.items() if link.is_up]
@@ -358,7 +367,7 @@ async def main():
 asyncio.run(main())
 """
 DYING = """
-for own in 192.168.7.10/24 192.168.7.11/24 192.168.7.12/24 10.95.0.1/32; do
+for own in 192.168.7.{10,11,12,13,14}/24 10.95.0.1/32; do
   in_box ip address add $own dev box
 done
 ip route add 10.95.0.1 dev house
@@ -377,8 +386,11 @@ def test_a_connection_that_dies_without_a_word_says_what_the_system_knows() -> N
         "RESET",
         f"{CloseReason.RESET.value} (Connection reset by peer)",
     ]
+    assert told["192.168.7.13"][0] == "GONE", "it is not the server that does not answer"
+    assert told["192.168.7.14"][0] == "UNANSWERED", "its machine answers, and it does not"
     assert told["10.95.0.1"][0] == "NETWORK", told
-    assert told["alive"] == ["192.168.7.9"], "it says nothing either, but TCP answers for it"
+    assert "192.168.7.9" in told["alive"], "it says nothing either, but TCP answers for it"
+    assert "192.168.7.9" not in told
     assert told["server"].count("192.168.7.2 PEER_GONE") >= 2, told
 
 

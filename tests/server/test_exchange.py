@@ -6,7 +6,7 @@ import pytest
 
 from cccamd.cards import Card, CardTable, LocalOffer, View, Viewer
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.routing import Ask, AskId, CwCache, Router, SourceTraits, Trace, Waiter
+from cccamd.routing import Ask, AskId, CwCache, LoopDetected, Router, SourceTraits, Trace, Waiter
 from cccamd.server.exchange import Exchange, Source
 from cccamd.server.observers import Observers
 from cccamd.setup.cccamcfg import FLine
@@ -63,7 +63,7 @@ class Shop:
             on_loop=lambda loop: None,
             on_failure=self._note,
         )
-        table = CardTable(NodeId(b"ourselfs"))
+        table = self.table = CardTable(NodeId(b"ourselfs"))
         for reader in readers:
             source = table.add_source()
             table.add_local(source, LocalOffer(caid=CAID, providers=(Provider(IDENT),)))
@@ -135,3 +135,17 @@ async def test_who_has_left_gets_nothing_and_hurts_nobody() -> None:
     shop.exchange.answered(reader.asked[0], CW)
     assert (gone.got, stays.got) == ([], [CW])
     assert not shop.failures
+
+
+async def test_loops_are_remembered_by_node_and_source_and_bounded() -> None:
+    reader = Reader()
+    shop = Shop(reader)
+    (card,) = shop.table.cards()
+    for number in range(100):
+        node_id = NodeId(number.to_bytes(8))
+        for _ in range(3):
+            shop.exchange._carry_out(LoopDetected(node_id, card.source, card), 0.0)
+    loops = shop.exchange.loops()
+    assert len(loops) == 64
+    assert (loops[-1].node_id, loops[-1].source) == (NodeId((99).to_bytes(8)), "reader")
+    assert loops[0].node_id == NodeId((36).to_bytes(8)), "the oldest went"

@@ -100,7 +100,7 @@ async def test_a_limit_that_excludes_the_caid() -> None:
         answer = witness.ask(caid=0x7F00, sid=1)
         assert f"{{ 7F00:0:0 }} of the F-line in line {witness.f_line}" in the_card(answer).text
         assert "no card that this account sees fits 7F00:00000A:0001" in answer.ecms[0].why
-        assert "its last ECM was refused" in answer.summary
+        assert "its last ECM got no CW" in answer.summary
 
 
 async def test_a_service_that_is_denied() -> None:

@@ -65,9 +65,9 @@ class ToyServer(Side):
         elif hold:
             self.events.append(link.LoginProved())
         else:
-            self.accept_login()
+            self.accept_login(0)
 
-    def accept_login(self):
+    def accept_login(self, now):
         self.say("welcome")
         self.open(self.hello[1], link.OffersDue())
 

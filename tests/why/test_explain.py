@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from cccamd.cards import Limit
-from cccamd.facts import LinkState, Step
+from cccamd.facts import Clone, LinkState, Step
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.routing import (
     Priorities,
@@ -435,3 +435,36 @@ def test_each_card_has_a_reason_and_each_trouble_something_to_do(
         wanted = Limit(Caid(0x0B00), Ident(0x030B00), 1)
         others = [each for each in limits if (each.caid, each.ident) != (0x0B00, 0x030B00)]
         assert look(limits=(*others, wanted))[0]
+
+
+def test_a_loop_that_is_a_clone_names_it() -> None:
+    clone = Clone(
+        node_id=FAR,
+        own=False,
+        accounts=("anna", "ben"),
+        sources=(),
+        addresses=("192.0.2.7",),
+        since=NOW,
+    )
+    clients = {"anna": (client(node_id=FAR),)}
+    answer = ask(evidence("F: anna secret", announced(), clients=clients, clones=(clone,)))
+    loop = answer.cards[0].findings[-1]
+    assert loop.weight is Weight.BAD
+    assert "anna and ben (all at 192.0.2.7) have the same node id" in loop.text
+    assert "delete its node id file" in loop.change
+    assert "clone" in [each.code for each in answer.findings]
+
+
+def test_cards_that_come_from_a_copy_of_ourselves_name_it() -> None:
+    clone = Clone(
+        node_id=OURS,
+        own=True,
+        accounts=(),
+        sources=("headend-a:12000",),
+        addresses=("192.0.2.9",),
+        since=NOW,
+    )
+    answer = ask(evidence("F: anna secret", announced(path=(OURS,)), clones=(clone,)))
+    (found,) = [each for card in answer.cards for each in card.findings]
+    assert found.code == "not-taken-loop"
+    assert "upstream headend-a:12000 (192.0.2.9) has the node id of this server" in found.text

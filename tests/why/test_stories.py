@@ -14,7 +14,7 @@ EQUAL = Rank(standby=0, failing=False, order=0, remote=True, wait=2, hop=1, sour
     ("field", "value", "words"),
     [
         ("standby", 1, "only stands by"),
-        ("failing", True, "refused or was late lately"),
+        ("failing", True, "the other gave no CW lately, or was late"),
         ("order", 1, "the P-line of CCcam.prio"),
         ("remote", True, "a card of our own"),
         ("wait", 6, "it answers within 100 ms as a rule, the other within 300 ms"),

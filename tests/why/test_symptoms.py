@@ -63,7 +63,7 @@ def test_where_all_is_well_nothing_is_wrong() -> None:
         (
             {"last_minute": LastMinute(zero=2, checksum=1)},
             Cause.WRONG_CWS,
-            "3 within a minute, 0 right ones",
+            "2 all-zero CWs and 1 CW with wrong checksum bytes within a minute",
         ),
         (
             {"last_minute": LastMinute(cannot_decode=4)},

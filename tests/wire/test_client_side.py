@@ -74,6 +74,19 @@ def test_cards_that_come_before_the_introduction_are_not_taken() -> None:
     assert UnexpectedReceived(Command.ECM, 16) in pair.client.events_received()
 
 
+def test_what_is_malformed_before_the_peers_know_each_other_ends_it() -> None:
+    pair = Pair()
+    seed = pair.server.data_to_send()
+    pair.client.receive_data(seed, pair.now)
+    accepted = derive_keys(seed).server_to_client
+    frame = bytes((0, Command.NEW_CARD)) + (5).to_bytes(2) + b"short"
+    login = accepted.encrypt(b"CCcam".ljust(20, b"\0")) + accepted.encrypt(frame)
+    pair.client.receive_data(login, pair.now)
+    (closed,) = pair.client.events_received()
+    assert isinstance(closed, Closed)
+    assert closed.reason is CloseReason.MALFORMED_LOGIN
+
+
 def test_texts_are_told_and_end_nothing() -> None:
     pair = Pair()
     assert told(pair, (Command.NOK1, b"Hello\0")) == [TextReceived("Hello")]
@@ -263,6 +276,13 @@ def test_an_acknowledgement_answers_an_emm_and_no_ecm() -> None:
         assert told_raw(pair, Command.EMM) == []
         assert pair.client.in_flight == 1
         assert told_raw(pair, Command.NOK2) == [Refused(2, Refusal.CANNOT_DECODE)]
+
+
+def test_a_server_that_wants_rest_does_not_say_that_it_cannot() -> None:
+    pair = Pair()
+    pair.pump()
+    token = pair.ask(REQUEST)
+    assert told_raw(pair, Command.SLEEP) == [Refused(token, Refusal.ASLEEP)]
 
 
 def told_raw(pair: Pair, command: int) -> list[object]:

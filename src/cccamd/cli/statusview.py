@@ -253,9 +253,11 @@ def _sources(status: Status, history: HistoryReport | None, width: int) -> Itera
 
 def _source_row(source: SourceStatus, at: float, points: Sequence[Point]) -> list[Text]:
     state = "own card" if source.kind is SourceKind.LOCAL else source.state.value
+    if source.silent_since is not None:
+        state = "no answers"
     return [
         Text(plain(source.name), "bold"),
-        Text(state, "green" if source.state is LinkState.UP else "yellow"),
+        Text(state, _state_colour(source)),
         Text(_since(source, at)),
         Text(_hops(source), "" if source.cards else "red"),
         answer_time(source.usual_seconds),
@@ -265,7 +267,15 @@ def _source_row(source: SourceStatus, at: float, points: Sequence[Point]) -> lis
     ]
 
 
+def _state_colour(source: SourceStatus) -> str:
+    if source.silent_since is not None:
+        return "red"
+    return "green" if source.state is LinkState.UP else "yellow"
+
+
 def _since(source: SourceStatus, at: float) -> str:
+    if source.silent_since is not None:
+        return span(at - source.silent_since)
     if source.up_at is not None:
         return span(at - source.up_at)
     if source.next_attempt_at is not None:

@@ -11,7 +11,7 @@ import struct
 import termios
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar, cast
+from typing import Final, Generic, NamedTuple, TypeVar, cast
 
 from cccamd.ids import format_endpoint, unwrap_address
 from cccamd.machine import SocketAddress, route_to
@@ -50,6 +50,11 @@ class Way(NamedTuple):
 _QUEUED = struct.Struct("=i")
 """What Linux's `SIOCOUTQ` says: bytes that were not sent, or not acknowledged."""
 _TCP_ESTABLISHED = 1
+
+_UNANSWERED: Final = frozenset(
+    {CloseReason.NO_ANSWER, CloseReason.NO_ANSWER_TO_LOGIN, CloseReason.NO_INTRODUCTION}
+)
+"""Ends by which a protocol object notices sooner than the kernel that nobody is there."""
 
 E = TypeVar("E")
 
@@ -247,9 +252,17 @@ class Connection(asyncio.Protocol, Generic[E]):
 
     def _pass_on(self, event: E | Closed) -> None:
         if isinstance(event, Closed):
-            self._closing = self._closing or event
+            self._closing = self._closing or self._with_cause(event)
         elif self._closing is None and self.protocol.state is not State.CLOSED:
             self._handle(event)  # else it was closed while an event before this one was handled
+
+    def _with_cause(self, closed: Closed) -> Closed:
+        """A machine that is gone answers nothing: its silence towards TCP is the cause then."""
+        way = self.way() if closed.reason in _UNANSWERED else None
+        if way is None or not way.unheard:
+            return closed
+        gone = f"its machine has acknowledged nothing for {way.unheard:.0f} s"
+        return Closed(CloseReason.PEER_GONE, gone)
 
     def _tell_of_end(self, closed: Closed) -> None:
         if self._closed_reported:

@@ -83,7 +83,9 @@ class Pauses:
         length = FIRST_PAUSE[refusal]
         if last and last.refusal is refusal:
             length = min(last.length * GROWTH, LONGEST_PAUSE[refusal])
-        if outcome is Outcome.NO_ANSWER:  # it was left alone while it was waited for
+        if outcome is Outcome.ASLEEP:
+            length = LONGEST_PAUSE[Refusal.CANNOT_DECODE]  # it asked for a rest
+        elif outcome is Outcome.NO_ANSWER:  # it was left alone while it was waited for
             length = max(0.0, asked_at + SHORTEST_PAUSE - now)
         if len(self._pauses) >= PAUSES_LIMIT:
             del self._pauses[next(iter(self._pauses))]

@@ -3,12 +3,13 @@
 Source of the latter: docs/config.md section 4.1.
 """
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cccamd.cards import Card
-from cccamd.ids import Caid
+from cccamd.ids import Caid, Ident, Sid
 from cccamd.routing.health import FREEZE, Health
 from cccamd.values import Service
 
@@ -27,7 +28,7 @@ class Rank(NamedTuple):
     standby: int
     """0: its source serves; else its place among those that stand by."""
     failing: bool
-    """It refused the service last time, or waiting for it would freeze the picture."""
+    """It gave no CW for the service last time, or waiting for it would freeze the picture."""
     order: int
     """Its place in a P-line of CCcam.prio; 0: none applies."""
     remote: bool
@@ -48,7 +49,7 @@ class Rank(NamedTuple):
         """A sentence for people."""
         parts = [
             f"stands by, number {self.standby}" if self.standby else "",
-            "refused, slow or late" if self.failing else "",
+            "gave no CW last time, or is slow" if self.failing else "",
             f"place {self.order} in the P-line" if self.order else "",
             f"hop {self.hop}" if self.remote else "local",
             f"answers in about {1000 * self.seconds:.0f} ms",
@@ -88,16 +89,78 @@ CAIDS_WITHOUT_IDENT = 0x18
 """High byte of the CAIDs whose ident is unknown when the order is decided."""
 
 
+class _Line(NamedTuple):
+    """What a P-line says about one CAID."""
+
+    number: int
+    """Its place in the file: the first that matches counts."""
+    idents: tuple[Ident, ...]
+    """In the order in which they are to be asked; 0: any."""
+    needs: frozenset[Ident]
+    """Those that must all be there, or the line says nothing."""
+
+
+_ANY = Ident(0)
+
+
+class _Orders:
+    """The P-lines of one CAID, found by the service and by what the cards there offer.
+
+    Each line stands under the rarest ident that it needs, so that a look-up meets next to no
+    line that does not match; a line that needs the same as an earlier one never counts.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[Sid, _Line] = {}
+        self._lines: dict[tuple[Sid, frozenset[Ident]], _Line] = {}
+        self._by_ident: dict[tuple[Sid, Ident], list[_Line]] = {}
+
+    def add(self, number: int, sid: Sid, idents: tuple[Ident, ...]) -> None:
+        """Take a line in, in the file's order; `sid` 0: for all services."""
+        line = _Line(number, idents, frozenset(ident for ident in idents if ident))
+        self._first.setdefault(sid, line)
+        self._lines.setdefault((sid, line.needs), line)
+
+    def index(self) -> None:
+        """Call it when all lines are there."""
+        counts = Counter(ident for _, needs in self._lines for ident in needs)
+        for (sid, needs), line in self._lines.items():
+            rarest = min(needs, key=counts.__getitem__, default=_ANY)
+            self._by_ident.setdefault((sid, rarest), []).append(line)
+
+    def find(self, sid: Sid, offered: Set[Ident]) -> _Line | None:
+        """The first line for a service all of whose idents are offered; ident 0 offers all."""
+        best: _Line | None = None
+        for wanted in {Sid(0), sid}:
+            if _ANY in offered:
+                found = [self._first[wanted]] if wanted in self._first else []
+            else:
+                keys = ((wanted, ident) for ident in (_ANY, *offered))
+                found = [line for key in keys for line in self._by_ident.get(key, ())]
+            for line in found:
+                nearer = best is None or line.number < best.number
+                if nearer and (_ANY in offered or line.needs <= offered):
+                    best = line
+        return best
+
+
 @dataclass(frozen=True, slots=True)
 class Priorities:
-    """CCcam.prio as plain values."""
+    """CCcam.prio as plain values.
+
+    Files with thousands of lines exist: they are indexed once, so that a request meets only
+    those that may concern it.
+    """
 
     ignored: tuple[Service, ...] = ()
     """I-lines: requests for these are never passed on to an upstream. Here and below, ident 0
     and sid 0 mean all."""
     orders: tuple[tuple[Service, ...], ...] = ()
     """P-lines, in the file's order; a sid on the first entry limits its line to that service."""
-    _orders_by_caid: dict[Caid, list[tuple[Service, ...]]] = field(
+    _ignored: dict[tuple[Caid, Sid], set[Ident]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    _orders: dict[Caid, _Orders] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
 
@@ -107,25 +170,26 @@ class Priorities:
         return cls(ignored=tuple(ignored), orders=tuple(tuple(line) for line in orders))
 
     def __post_init__(self) -> None:
-        # Files with thousands of P-lines exist; a request looks at those of its CAID only.
-        for line in self.orders:
+        for caid, ident, sid in self.ignored:
+            self._ignored.setdefault((caid, sid), set()).add(ident)
+        for number, line in enumerate(self.orders):
             for caid in {system.caid for system in line}:
-                self._orders_by_caid.setdefault(caid, []).append(line)
+                idents = tuple(system.ident for system in line if system.caid == caid)
+                self._orders.setdefault(caid, _Orders()).add(number, line[0].sid, idents)
+        for orders in self._orders.values():
+            orders.index()
 
     def ignores(self, card: Card, service: Service) -> bool:
         """Whether a request must not be passed on to the card's source."""
         if card.hop == 0:
             return False
         caid, ident, sid = service
-        idents = {
-            system.ident
-            for system in self.ignored
-            if system.caid == caid and system.sid in (0, sid)
-        }
-        if not idents or 0 in idents:
+        always, here = self._ignored.get((caid, _ALL)), self._ignored.get((caid, sid))
+        idents = [each for each in (always, here) if each]
+        if not idents or any(_ANY in each for each in idents):
             return bool(idents)
-        asked = {ident} if ident else {provider.ident for provider in card.providers}
-        return asked <= idents
+        asked = (ident,) if ident else tuple(provider.ident for provider in card.providers)
+        return all(any(one in each for each in idents) for one in asked)
 
     def order(self, cards: Collection[Card], service: Service) -> dict[Card, int]:
         """Each card's place in the first P-line that matches, counted from 1; {}: none does.
@@ -133,28 +197,19 @@ class Priorities:
         Requests that name their provider need no order: all cards that fit offer the same.
         """
         caid, ident, sid = service
-        if ident or caid >> 8 == CAIDS_WITHOUT_IDENT:
+        if ident or caid >> 8 == CAIDS_WITHOUT_IDENT or caid not in self._orders or not cards:
             return {}
-        for line in self._orders_by_caid.get(caid, ()):
-            systems = [system for system in line if system.caid == caid]
-            in_service = line[0].sid in (0, sid)
-            if in_service and all(_offered(system, cards) for system in systems):
-                return {card: _place(card, systems) for card in cards}
-        return {}
+        offered = {provider.ident for card in cards for provider in card.providers}
+        line = self._orders[caid].find(sid, offered)
+        return {} if line is None else {card: _place(card, line.idents) for card in cards}
 
 
-def _offered(system: Service, cards: Iterable[Card]) -> bool:
-    return any(_offers(card, system) for card in cards)
+_ALL = Sid(0)
 
 
-def _offers(card: Card, system: Service) -> bool:
-    return not system.ident or any(
-        provider.ident in (0, system.ident) for provider in card.providers
-    )
-
-
-def _place(card: Card, systems: list[Service]) -> int:
-    for place, system in enumerate(systems, start=1):
-        if _offers(card, system):
+def _place(card: Card, idents: tuple[Ident, ...]) -> int:
+    offered = {provider.ident for provider in card.providers}
+    for place, ident in enumerate(idents, start=1):
+        if not ident or ident in offered or _ANY in offered:
             return place
-    return len(systems) + 1
+    return len(idents) + 1

@@ -27,7 +27,6 @@ from cccamd.routing import (
     LoopDetected,
     LoopSeen,
     Refuse,
-    Result,
     Router,
     Settled,
     SourceTraits,
@@ -102,10 +101,7 @@ class Exchange:
         observers: Observers,
         on_loop: Callable[[LoopDetected], None],
         on_failure: Callable[[str, BaseException], None],
-        on_no_card: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_no_card`: a client asks for what no card is there for; a source that is away may
-        have one, and may be tried sooner. Called for every such request."""
         self.router = router
         self.on_want: Callable[[], None] = lambda: None
         """Called when a client came, or was refused: a source that is away might be missed."""
@@ -113,7 +109,6 @@ class Exchange:
         self._observers = observers
         self._on_loop = on_loop
         self._on_failure = on_failure
-        self._on_no_card = on_no_card
         self._loop = asyncio.get_running_loop()
         self._sources: dict[SourceId, Source] = {}
         self._clients: dict[ClientId, Recipient] = {}
@@ -228,8 +223,6 @@ class Exchange:
                 self._cache.put(action, now)
             case Refuse():
                 (client, token), refusal, trace = action
-                if trace.result is Result.NO_CARD:
-                    self._on_no_card()
                 if recipient := self._clients.get(client):
                     recipient.refuse(token, refusal, trace)
                     self.on_want()

@@ -230,11 +230,13 @@ class Server:
         not to be had leaves the old one open; the state of the configuration says so, and the
         next reload tries again.
         """
+        # A long CCcam.prio takes a while to be indexed: ECMs go on meanwhile.
+        priorities = await asyncio.to_thread(_priorities, setup)
         for change in self._book.took(setup, Observers.now()) or ("nothing changed",):
             log.info("reload: %s", change)
         self._setup = setup
         self._observers.tell(ServerReloaded(at=Observers.now()))
-        self._router.priorities = _priorities(setup)
+        self._router.priorities = priorities
         self._router.adopt(_router_settings(setup.toml))
         table = setup.toml.cache
         self._cache.resize(limit=table.entries, lifetime=table.seconds, now=self._loop.time())

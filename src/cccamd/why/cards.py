@@ -1,7 +1,7 @@
 """Why an account sees a card, or does not, or cannot use it: and what line to change."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cccamd.cards import Card, Exclusion, Reason, Rejected, SourceId, Verdict, View, Viewer, judge
@@ -16,6 +16,7 @@ from cccamd.ids import (
 )
 from cccamd.values import Request, Service
 from cccamd.why.answer import CardAnswer
+from cccamd.why.answering import silence
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.finding import Finding, Weight
 from cccamd.why.visibility import (
@@ -117,6 +118,12 @@ class _Lens:
             yield explain_exclusion(exclusion, verdict, self.question, self.evidence)
         if self._is_ignored(card):
             yield self._ignored()
+        if exclusion or self._is_ignored(card) or (verdict and not verdict.visible):
+            return
+        source = self.evidence.sources.get(card.source)
+        mute = silence(source) if source is not None else None
+        if mute is not None and source is not None:
+            yield replace(mute, text=f"{source.name} {mute.text}")
 
     def _is_ignored(self, card: Card) -> bool:
         """Whether CCcam.prio keeps requests for this from going to an upstream."""

@@ -10,37 +10,38 @@ CLONE_CHANGE = "stop one of the two, delete its node id file, and start it again
 
 
 def clone_text(clone: Clone) -> str:
-    """Name all that have the node id, and where they are."""
-    names = (*clone.accounts, *(f"upstream {name}" for name in clone.sources))
-    node_id, at = format_node_id(clone.node_id), _places(clone)
+    """Name all that have the node id, where they are, and what that means."""
+    names, node_id = _names(clone), format_node_id(clone.node_id)
     if clone.own:
-        return (
-            f"{some_of(names)} ({at}) {_have(names)} the node id of this server, {node_id}: one"
-            " was copied from the other, or it is this server itself, by a C-line of its own"
-        )
-    if len(names) == 1:
-        return (
-            f"{names[0]} is logged in more than once ({at}) with one node id, {node_id}: one"
-            f" program was copied from the other{_or_one(clone)}"
-        )
-    return (
-        f"{some_of(names)} ({at}) have the same node id {node_id}: one was copied from the"
-        f" other{_or_one(clone)}"
-    )
+        verb = "have" if len(names) > 1 else "has"
+        what = f"{verb} the node id of this server, {node_id}"
+    elif len(names) == 1:
+        what = f"is logged in more than once with one node id, {node_id}"
+    else:
+        what = f"have the same node id {node_id}"
+    return f"{_holders(clone)} {what}: {_reason(clone)}"
 
 
-def _places(clone: Clone) -> str:
-    number = len(clone.accounts) + len(clone.sources)
-    is_one_place = number > 1 and len(clone.addresses) == 1
-    return f"all at {clone.addresses[0]}" if is_one_place else some_of(clone.addresses)
+def _holders(clone: Clone) -> str:
+    """`anna and upstream h:12000 (192.0.2.1 and 192.0.2.2)`."""
+    names = _names(clone)
+    is_one_place = len(names) > 1 and len(clone.addresses) == 1
+    places = f"all at {clone.addresses[0]}" if is_one_place else some_of(clone.addresses)
+    return f"{some_of(names)} ({places})"
 
 
-def _have(names: tuple[str, ...]) -> str:
-    return "have" if len(names) > 1 else "has"
+def _reason(clone: Clone) -> str:
+    """How it comes that they have one."""
+    copied = "one was copied from the other"
+    if clone.own:
+        return f"{copied}, or it is this server itself, by a C-line of its own"
+    if len(clone.addresses) == 1:
+        return f"{copied}, or one program logs in twice"
+    return copied
 
 
-def _or_one(clone: Clone) -> str:
-    return ", or one program logs in twice" if len(clone.addresses) == 1 else ""
+def _names(clone: Clone) -> tuple[str, ...]:
+    return (*clone.accounts, *(f"upstream {name}" for name in clone.sources))
 
 
 def explain_clones(account: str, evidence: Evidence) -> list[Finding]:

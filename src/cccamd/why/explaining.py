@@ -108,4 +108,4 @@ def _about_ecm(ecm: EcmStory) -> str:
     took = milliseconds(ecm.seconds)
     if ecm.answered:
         return f"its last ECM was answered by {ecm.source} after {took}"
-    return f"its last ECM was refused after {took}: {ecm.why}"
+    return f"its last ECM got no CW after {took}: {ecm.why}"

@@ -98,6 +98,7 @@ LEFT: Final[Mapping[CloseReason, str]] = {
     CloseReason.CONFIG_CHANGED: (
         "the receiver has to log in anew: compare its C-line with line {line}"
     ),
+    CloseReason.NETWORK_CHANGED: "add its network, {address}, to [network] allow in cccamd.toml",
     CloseReason.NOT_READING: (
         "the receiver hangs, or its line is much too slow: look at it, and start it anew"
     ),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from cccamd.facts import LinkState, SourceKind, SourceStatus
 from cccamd.setup.cccamcfg import RefusedLine
 from cccamd.why.answer import SourceAnswer
+from cccamd.why.answering import explain_answers
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.finding import Finding, Setting, Weight, ago, count
 from cccamd.why.links import logged_in, meaning_of, without_cards
@@ -69,6 +70,7 @@ def explain_emptiness(evidence: Evidence) -> Finding:
 def _findings(source: SourceStatus, evidence: Evidence) -> Iterator[Finding]:
     if source.kind is not SourceKind.LOCAL:
         yield _link(source, evidence)
+    yield from explain_answers(source, evidence.at)
     change = evidence.recent.list_change(source.name)
     if change and change.after < change.before and evidence.at - change.at < _LIST_NEWS:
         when = ago(evidence.at - change.at)

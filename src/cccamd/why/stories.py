@@ -143,7 +143,7 @@ def difference(first: Rank, second: Rank) -> str:
     if first.standby != second.standby:
         return "the other one of its group only stands by"
     if first.failing != second.failing:
-        return "the other refused or was late lately"
+        return "the other gave no CW lately, or was late"
     if first.order != second.order:
         return "the P-line of CCcam.prio says so"
     if first.remote != second.remote:

@@ -23,8 +23,8 @@ from cccamd.facts import (
 from cccamd.ids import format_node_id
 from cccamd.routing import LoopSeen
 from cccamd.setup.cccamcfg import Config
-from cccamd.values import Outcome
 from cccamd.watch import Symptom
+from cccamd.why.answering import refusals, silence, wrong_cws, wrong_kinds, wrong_share
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Grade
 from cccamd.why.finding import count, listed, some_of
@@ -33,8 +33,8 @@ from cccamd.why.logins import MEANINGS
 from cccamd.why.network import judge_answers
 from cccamd.wire.link import CloseReason
 
-SEVERAL: Final = 3
-"""Refusals, or wrong CWs, within a minute, from which on they are no accident."""
+MOST: Final = 0.5
+"""The share of wrong CWs from which on they are what the source does."""
 LATELY: Final = 60.0
 """Seconds for which a refused login, or a request that came back, is worth looking at."""
 SETTLING: Final = 10.0
@@ -116,19 +116,11 @@ def _down(source: SourceStatus, scene: Scene) -> Symptom | None:
 
 
 def _silent(source: SourceStatus, scene: Scene) -> Symptom | None:
-    if source.silent_since is None:
+    since, found = source.silent_since, silence(source)
+    if since is None or found is None:
         return None
-    return _of_source(
-        Cause.SOURCE_SILENT,
-        source,
-        scene,
-        since=source.silent_since,
-        text="is logged in and answers nothing that it is asked",
-        change=(
-            "ask its owner whether its card still works; until it answers it is asked now and then"
-            " only"
-        ),
-    )
+    text, change = found.text, found.change
+    return _of_source(Cause.SOURCE_SILENT, source, scene, since=since, text=text, change=change)
 
 
 def _without_cards(source: SourceStatus, scene: Scene) -> Symptom | None:
@@ -142,47 +134,29 @@ def _without_cards(source: SourceStatus, scene: Scene) -> Symptom | None:
 
 
 def _wrong(source: SourceStatus, scene: Scene) -> Symptom | None:
-    """A single wrong CW happens; several, and no fewer than the right ones, are a state."""
-    minute = source.last_minute
-    wrong = {
-        Outcome.ZERO: minute.zero,
-        Outcome.CHECKSUM: minute.checksum,
-        Outcome.REPEATED: minute.repeated,
-    }
-    total = sum(wrong.values())
-    if total < SEVERAL or total < minute.answered:
+    """Some servers answer so what they cannot decode: that is no trouble while others can."""
+    found = wrong_cws(source)
+    if found is None:
         return None
-    kinds = [f"{outcome.value}: {times}" for outcome, times in wrong.items() if times]
+    if wrong_share(source.last_minute) < MOST and not _served_by(source, scene):
+        return None
     return _of_source(
         Cause.WRONG_CWS,
         source,
         scene,
         since=scene.at,
-        text=f"gives CWs that open nothing: {total} within a minute, {minute.answered} right ones",
-        change="ask its owner whether its card is subscribed to these services",
-        evidence=tuple(kinds),
+        text=found.text,
+        change=found.change,
+        evidence=tuple(wrong_kinds(source.last_minute)),
     )
 
 
 def _refuses(source: SourceStatus, scene: Scene) -> Symptom | None:
-    minute = source.last_minute
-    refused = minute.refused + minute.cannot_decode
-    if refused < SEVERAL or minute.answered:
+    found = refusals(source)
+    if found is None:
         return None
-    what = "cannot decode the service" if minute.cannot_decode else "not now"
-    change = (
-        "ask its owner whether its card is still subscribed to what is watched"
-        if minute.cannot_decode
-        else "ask its owner whether its card is in order; it is asked again all the time"
-    )
-    return _of_source(
-        Cause.SOURCE_REFUSES,
-        source,
-        scene,
-        since=scene.at,
-        text=f"refuses all that it is asked ({what}): {refused} within a minute",
-        change=change,
-    )
+    text, change = found.text, found.change
+    return _of_source(Cause.SOURCE_REFUSES, source, scene, since=scene.at, text=text, change=change)
 
 
 def _slow(source: SourceStatus, scene: Scene) -> Symptom | None:

@@ -73,7 +73,9 @@ class CloseReason(Enum):
     NO_INTRODUCTION = "the server took the login and then did not say who it is"
     LOGIN_TIMEOUT = "the login was not finished within the time"
     TOO_MANY_LOGINS = "newer logins needed its place"
-    CONFIG_CHANGED = "its F-line was removed, or its password, host or version changed"
+    CONFIG_CHANGED = (
+        "its F-line was removed, or its password, host, version or number of logins changed"
+    )
     NETWORK_CHANGED = "its network was taken out of [network] allow in cccamd.toml"
     SHUTDOWN = "cccamd is stopping"
     UNKNOWN_USER = "no F-line has this user name"
@@ -334,7 +336,7 @@ class ServerSide(SansIo[ServerEvent], Protocol):
         If it is right, the login is accepted; with `hold`, `LoginProved` is told instead.
         """
 
-    def accept_login(self) -> None:
+    def accept_login(self, now: float) -> None:
         """Let in the client of `LoginProved`."""
 
     def refuse_login(self, reason: CloseReason, detail: str = "") -> None:

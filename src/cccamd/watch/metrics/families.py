@@ -129,6 +129,7 @@ def snapshot_metrics(snapshot: Snapshot) -> Iterator[Metric]:
     hops = Counter(_hop(card.hop) for card in snapshot.cards)
     yield gauges("cccamd_cards", "Cards by distance.", label="hop", values=hops)
     yield _sources_up(snapshot.sources)
+    yield _sources_silent(snapshot.sources)
     yield from _sums_by_source(snapshot.sources)
 
 
@@ -177,6 +178,15 @@ def _sources_up(sources: Iterable[SourceStatus]) -> Metric:
     for labels, value in up.items():
         state.add_metric(labels, value)
     return state
+
+
+def _sources_silent(sources: Iterable[SourceStatus]) -> Metric:
+    silent: dict[str, float] = {}
+    for source in sources:
+        value = float(source.silent_since is not None)
+        silent[source.name] = max(silent.get(source.name, 0.0), value)
+    text = "1: it is up, and answers nothing of what it is asked."
+    return gauges("cccamd_source_silent", text, label="source", values=silent)
 
 
 def _sums(kind: type[Fact], all_of_it: Iterable[Fact]) -> Iterator[Metric]:

@@ -13,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
 from cccamd.facts import Cause, EcmResult, FreezeReport, Incident, Snapshot
+from cccamd.values import Outcome
 from cccamd.watch import (
     ClientLoggedIn,
     ClientLoggedOut,
@@ -40,6 +41,7 @@ from cccamd.watch.metrics.families import (
 NAMES_LIMIT: Final = 1000
 """Accounts, and sources, that have counters of their own."""
 _OTHER: Final = "other"
+_OUTCOMES: Final = {outcome: outcome.name.lower() for outcome in Outcome}
 _RESULTS: Final = {result: result.value.lower() for result in EcmResult}
 
 
@@ -51,6 +53,7 @@ class Metrics:
         self._ecms_cached = 0
         self._account_ecms: Counter[tuple[str, str]] = Counter()
         self._source_ecms: Counter[tuple[str, str]] = Counter()
+        self._source_outcomes: Counter[tuple[str, str]] = Counter()
         self._source_times: dict[str, Histogram] = {}
         self._source_losses: Counter[str] = Counter()
         self._logins = Counter({"accepted": 0, "failed": 0})
@@ -112,6 +115,7 @@ class Metrics:
     def _count_answer(self, happening: SourceAnswered) -> None:
         source = _bounded(happening.source, self._sources)
         self._source_ecms[source, _RESULTS[happening.result]] += happening.weight
+        self._source_outcomes[source, _OUTCOMES[happening.outcome]] += happening.weight
         if happening.result is EcmResult.CW:
             times = self._source_times.get(source)
             if times is None:
@@ -179,6 +183,12 @@ class Metrics:
             "ECMs that each source was asked.",
             labels=("source", "result"),
             values=self._source_ecms,
+        )
+        yield counters_of_two(
+            "cccamd_source_outcomes",
+            "What came of the ECMs that each source was asked.",
+            labels=("source", "outcome"),
+            values=self._source_outcomes,
         )
         losses = self._source_losses
         yield counters("cccamd_source_losses", "Lost links.", label="source", values=losses)

@@ -67,8 +67,6 @@ from cccamd.wire.link import (
 )
 from cccamd.wire.strangers import recognise_caller
 
-DECISION_TIME: Final = 2.0
-"""Seconds that the owner may have thought about a login; they do not count as the client's."""
 PARTNER_WAIT: Final = 0.5
 """Seconds that a client has for its partner text; then the cards are announced anyway."""
 EXTENDED_FACTOR: Final = 16
@@ -126,6 +124,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
         self._cards_due_at: float | None = None
         self._user = b""
         self._holds = self._proved = False
+        self._proved_at = now
         self._partner_known = False
         seed = make_seed(random)
         keys = derive_keys(seed)
@@ -156,10 +155,11 @@ class ServerProtocol(Endpoint[ServerEvent]):
         if rest and self.state is not State.CLOSED:
             self._receive_frames(rest)
 
-    def accept_login(self) -> None:
+    def accept_login(self, now: float) -> None:
         """Let in the client of `LoginProved`."""
         self._require_login_question(proved=True)
-        self._login_deadline_at += DECISION_TIME
+        self._login_deadline_at += now - self._proved_at
+        self._now = now
         self._accept()
         rest, self._buffer = self._buffer, b""
         if rest:
@@ -234,7 +234,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
         if not compare_digest(self._receiving.decrypt(field), PASSWORD_CHECK):
             self._close(CloseReason.WRONG_PASSWORD)
         elif self._holds:
-            self._proved = True
+            self._proved, self._proved_at = True, self._now
             self._pause()
             self._events.append(LoginProved())
         else:
@@ -259,7 +259,9 @@ class ServerProtocol(Endpoint[ServerEvent]):
             return "logged in, but it did not say who it is"
         if self._handle_field == self._on_proof:
             return f"{len(self._buffer)} of {PROOF_LENGTH} bytes of its answer to the seed came"
-        return "its user name or password did not come"
+        if self._handle_field == self._on_password_check:
+            return "its proof of the password did not come"
+        return "its user name did not come"
 
     # Messages.
 
