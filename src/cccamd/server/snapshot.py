@@ -266,22 +266,45 @@ def _by_hop(cards: tuple[Card, ...]) -> Mapping[int, int]:
 def _cards(
     table: CardTable, sources: Mapping[SourceId, SourceStatus], sessions: list[Session]
 ) -> Generator[None, None, tuple[CardStatus, ...]]:
-    viewers: dict[ShareId, list[str]] = defaultdict(list)
-    for session in sessions:
-        for share_id in session.told:
-            viewers[share_id].append(session.record.user)
-        yield
+    seen_by = yield from _audiences(sessions)
     cards: list[CardStatus] = []
     for card in tuple(table.cards()):
-        cards.append(_card(card, sources, viewers))
+        cards.append(_card(card, sources, seen_by.get(card.own_share_id, ())))
         yield
     return tuple(cards)
+
+
+def _audiences(
+    sessions: list[Session],
+) -> Generator[None, None, Mapping[ShareId, tuple[str, ...]]]:
+    """By card, the accounts that were told of it; equal audiences are one object."""
+    alike: dict[frozenset[ShareId], list[int]] = defaultdict(list)
+    for number, session in enumerate(sessions):
+        alike[frozenset(session.told)].append(number)
+        yield
+    groups = list(alike.values())
+    told: dict[ShareId, list[int]] = defaultdict(list)
+    for group, cards in enumerate(alike):
+        for share_id in cards:
+            told[share_id].append(group)
+        yield
+    audiences: dict[tuple[int, ...], tuple[str, ...]] = {}
+    found: dict[ShareId, tuple[str, ...]] = {}
+    for share_id, members in told.items():
+        key = tuple(members)
+        if key not in audiences:
+            numbers = sorted(number for group in members for number in groups[group])
+            accounts = dict.fromkeys(sessions[number].record.user for number in numbers)
+            audiences[key] = tuple(accounts)
+            yield
+        found[share_id] = audiences[key]
+    return found
 
 
 def _card(
     card: Card,
     sources: Mapping[SourceId, SourceStatus],
-    viewers: Mapping[ShareId, list[str]],
+    seen_by: tuple[str, ...],
 ) -> CardStatus:
     return CardStatus(
         source=sources[card.source].name if card.source in sources else "",
@@ -294,5 +317,5 @@ def _card(
         path=card.path,
         assigned_sids=card.assigned_sids,
         rejected_sids=card.rejected_sids,
-        seen_by=tuple(dict.fromkeys(viewers.get(card.own_share_id, ()))),
+        seen_by=seen_by,
     )
