@@ -88,8 +88,8 @@ class Connection(asyncio.Protocol, Generic[E]):
         self.address = ""
         """The peer's IP address."""
         self.port = 0
-        self.pieces_heard = 0
-        """How many times bytes came: more than before is a sign of life."""
+        self.heard_at = asyncio.get_running_loop().time()
+        """When bytes came last, on the clock of `now`; before that, when it was made."""
         self._peername: SocketAddress = ("", 0)
         self._handle = handle
         self._on_failure = on_failure
@@ -199,9 +199,9 @@ class Connection(asyncio.Protocol, Generic[E]):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
-        self.pieces_heard += 1
+        self.heard_at = now = self._loop.time()
         try:
-            self.protocol.receive_data(data, self._loop.time())
+            self.protocol.receive_data(data, now)
         except Exception as error:
             self.fail(error)
         self.flush()

@@ -225,9 +225,14 @@ def _nodes(snapshot: Snapshot, ways: _Ways, troubles: Troubles) -> Iterator[_Nod
                 note=_count(carried[node], "card"),
                 weight=carried[node],
             )
+    drawn: set[str] = set()
     for client in snapshot.clients:
         view = ways.views.get(client.account, _NOTHING)
-        yield _client(client, troubles.of_client(client), view)
+        found = _client(client, troubles.of_client(client), view)
+        if client.account in drawn:  # an account may have several
+            found.id += f" {client.address} {client.port}"
+        drawn.add(client.account)
+        yield found
 
 
 def _source(source: SourceStatus, trouble: Trouble) -> _Node:

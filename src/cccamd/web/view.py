@@ -303,11 +303,12 @@ def _watched(
 
 def _margin(watched: ChannelMargin | None) -> dict[str, Json]:
     if watched is None:
-        return {"margin": None, "period": None, "forecast": ""}
+        return {"margin": None, "period": None, "forecast": "", "frozen": 0}
     return {
         "margin": None if watched.margin is None else round(watched.margin, 1),
         "period": None if watched.period is None else round(watched.period, 1),
         "forecast": watched.forecast,
+        "frozen": watched.frozen,
     }
 
 
@@ -334,6 +335,8 @@ class Troubles:
     at: float
     frozen: Mapping[str, Freeze]
     """By account, the picture that stands still."""
+    stuck: Mapping[str, str]
+    """By account, what a receiver does that looks as if its picture stood still."""
     named: Mapping[str, str]
     """By account or source, the cause of an incident that is open."""
     forecasts: Mapping[str, str]
@@ -343,6 +346,8 @@ class Troubles:
         account = client.account
         if account in self.frozen:
             return Trouble(2, "frozen")
+        if account in self.stuck:
+            return Trouble(2, self.stuck[account])
         if not client.cards:
             return Trouble(2, "0 cards")
         refused = client.last_result not in (None, EcmResult.CW)
@@ -374,6 +379,7 @@ def find_troubles(moment: Moment) -> Troubles:
     return Troubles(
         at=moment.snapshot.at,
         frozen={freeze.account: freeze for freeze in moment.report.freezes if not freeze.over},
+        stuck={one.account: one.trouble.value for one in moment.report.receivers},
         named=named,
         forecasts={one.account: one.forecast for one in moment.report.channels if one.forecast},
     )
