@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from cccamd.facts import Freeze, FreezeReport
@@ -76,6 +77,11 @@ class Watchers:
             self._tell(happening)
         for consequence in self._freezes.observe(happening):
             self._tell(consequence)
+
+    @property
+    def journal_path(self) -> Path | None:
+        """The journal's file; None: none is written."""
+        return None if self._journal is None else self._journal.path
 
     def freezes(self) -> FreezeReport:
         """The margins of all channels that are watched, the freezes of late and those that go
