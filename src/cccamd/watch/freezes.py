@@ -73,6 +73,10 @@ AGAIN: Final = 300.0
 """Seconds within which an account that left a dark channel comes back to a dark one."""
 DARK_KEPT: Final = 1024
 PAUSES_KEPT: Final = 32
+IN_FLIGHT: Final = 15.0
+"""Seconds that a request without an answer keeps a watch alive: longer than any deadline."""
+KERNEL_TICK: Final = 0.01
+"""Seconds: the kernel does not tell more exactly when it heard of the receiver last."""
 PERIOD_KNOWN_BY: Final = 15.0
 """Seconds after which to look again whether a crypto period has become known."""
 
@@ -270,7 +274,7 @@ class Freezes:
         watch.was_dark = now - self._dark.pop((ecm.account, *service), -AGAIN) < AGAIN
         account.services[service] = self._watches[*client, *service] = watch
         self._viewers.setdefault(service, {})[client] = watch
-        self._wake(watch, watch.gone_at(), now)
+        self._wake(watch, watch.next_look(), now)
         return watch
 
     def _turn_away(self, account: WatchingClient, at: float) -> None:
@@ -453,7 +457,7 @@ class Freezes:
             return self._end(watch, now) if freeze.by_way and not way.unheard else []
         if not way.unheard or not watch.answered or needed_at is None or needed_at > now:
             return []
-        if watch.answered_at <= now - way.unheard:
+        if watch.answered_at <= now - way.unheard - KERNEL_TICK:
             return []  # it was acknowledged
         return self._freeze(watch, at=needed_at, now=now, by_way=True)
 
@@ -476,17 +480,21 @@ class Freezes:
 
     def _look_after(self, watch: Watch, now: float) -> list[Happening]:
         gone_at, quiet_due_at = watch.gone_at(), watch.quiet_due_at()
+        if gone_at <= now < gone_at + IN_FLIGHT and self._is_asking(watch):
+            gone_at = gone_at + IN_FLIGHT
         if gone_at <= now:
             end = watch.heard_at if watch.left_at is None else max(watch.left_at, watch.heard_at)
             return self._drop(watch, end)
-        wake_at = gone_at
-        if quiet_due_at is not None:
-            if quiet_due_at <= now:
-                self._dog.silent(watch, now, self._seen(watch.account.key))
-            else:
-                wake_at = min(gone_at, quiet_due_at)
-        self._wake(watch, wake_at, now)
+        if quiet_due_at is not None and quiet_due_at <= now:
+            self._dog.silent(watch, now, self._seen(watch.account.key))
+            quiet_due_at = None
+        self._wake(watch, gone_at if quiet_due_at is None else min(gone_at, quiet_due_at), now)
         return []
+
+    def _is_asking(self, watch: Watch) -> bool:
+        """Whether it has asked again, as far as can be seen, and has no answer yet."""
+        seen = self._seen(watch.account.key) if watch.left_at is None else None
+        return seen is not None and seen.heard_at > watch.heard_at
 
     def _seen(self, client: Client) -> SeenReceiver | None:
         """The connection of a client, with the times of the inner clock."""

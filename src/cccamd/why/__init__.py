@@ -27,6 +27,7 @@ from cccamd.why.evidence import Evidence, Question, Recent, by_account, evidence
 from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
 from cccamd.why.finding import Finding, Setting, Weight, ago
+from cccamd.why.freezetext import disguised_lines, freeze_lines
 from cccamd.why.installation import Access, Installation
 from cccamd.why.links import Trial, is_seed
 from cccamd.why.ports import PortSeen, WantedPort, wanted_ports
@@ -66,11 +67,13 @@ __all__ = [
     "check_up",
     "clone_text",
     "describe_entry",
+    "disguised_lines",
     "entry_record",
     "evidence_of_files",
     "examine",
     "explain",
     "find_symptoms",
+    "freeze_lines",
     "is_seed",
     "judge_freeze",
     "judge_receiver",
