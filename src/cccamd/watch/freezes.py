@@ -75,8 +75,8 @@ DARK_KEPT: Final = 1024
 PAUSES_KEPT: Final = 32
 IN_FLIGHT: Final = 15.0
 """Seconds that a request without an answer keeps a watch alive: longer than any deadline."""
-KERNEL_TICK: Final = 0.01
-"""Seconds: the kernel does not tell more exactly when it heard of the receiver last."""
+WAY_TOLERANCE: Final = 0.3
+"""Seconds: how old what is not acknowledged is, is not known more exactly."""
 PERIOD_KNOWN_BY: Final = 15.0
 """Seconds after which to look again whether a crypto period has become known."""
 
@@ -457,7 +457,7 @@ class Freezes:
             return self._end(watch, now) if freeze.by_way and not way.unheard else []
         if not way.unheard or not watch.answered or needed_at is None or needed_at > now:
             return []
-        if watch.answered_at <= now - way.unheard - KERNEL_TICK:
+        if watch.answered_at <= now - way.unheard - WAY_TOLERANCE:
             return []  # it was acknowledged
         return self._freeze(watch, at=needed_at, now=now, by_way=True)
 
