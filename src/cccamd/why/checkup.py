@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from cccamd.cards import CardTable, SourceId
-from cccamd.facts import ConfigProblemKind, LinkState, Snapshot, SourceStatus, Status
+from cccamd.facts import ConfigProblemKind, Snapshot, Status
 from cccamd.machine import Supply
-from cccamd.net import Step
 from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import Config
 from cccamd.setup.logins import Upstream
 from cccamd.setup.toml import TomlConfig
+from cccamd.why.answering import explain_answers
 from cccamd.why.audience import judge_accounts, running_cards
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence, by_account
 from cccamd.why.host import Demand, judge_files, judge_memory, judge_twins
-from cccamd.why.links import Trial, TriedLink, judge_link, running_link
+from cccamd.why.links import Trial, TriedLink, judge_running_link, running_link
 from cccamd.why.logins import explain_closed_port
 from cccamd.why.network import judge_answer_times
 
@@ -50,9 +50,15 @@ def check_up(house: Household) -> Iterator[Diagnosis]:
         yield Diagnosis(check=Check.PORTS, grade=Grade.ADVICE, finding=finding, subject="0")
     for upstream in house.upstreams:
         running = running_link(upstream, snapshot.sources)
-        if running is not None and _is_known(running):
-            trial = Trial(reached=Step.LOGIN, failed=False)
-            yield judge_link(TriedLink(upstream=upstream, trial=trial, running=running), evidence)
+        tried = TriedLink(upstream=upstream, trial=Trial(), running=running)
+        found = judge_running_link(tried, evidence)
+        if found is not None:
+            yield found
+    for source in snapshot.sources:
+        for said in explain_answers(source, snapshot.at):
+            yield Diagnosis(
+                check=Check.UPSTREAM, grade=Grade.WARNING, finding=said, subject=source.name
+            )
     yield from judge_answer_times(snapshot.sources)
     yield from judge_accounts(running_cards(snapshot.cards, evidence.sources), evidence)
     yield from judge_twins(_status(snapshot))
@@ -79,11 +85,6 @@ def _configuration(snapshot: Snapshot) -> Iterator[Diagnosis]:
     if state.taken and not state.problems:
         text = "the files are in use as they were read"
         yield diagnose(Check.CONFIGURATION, Grade.OK, "in-use", text)
-
-
-def _is_known(running: SourceStatus) -> bool:
-    """Whether its first attempt has ended."""
-    return running.state is LinkState.UP or running.failed_step is not None
 
 
 def _evidence(house: Household) -> Evidence:
