@@ -481,7 +481,7 @@ class Session:
         if self._is_introduced:
             self.record.logged_out(closed)
             return
-        if closed.reason in _PEER_LEFT and not self.connection.pieces_heard:
+        if closed.reason in _PEER_LEFT and not self.connection.has_heard:
             self.record.looked()
             return
         if self._waiting_for:

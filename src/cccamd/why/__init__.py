@@ -13,8 +13,16 @@ from cccamd.why.answer import (
     as_json,
     report_lines,
 )
+from cccamd.why.checkup import Household, check_up
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, worst
+from cccamd.why.diary import (
+    ChannelName,
+    describe_entry,
+    entry_record,
+    nameless,
+    write_entries,
+)
 from cccamd.why.evidence import Evidence, Question, Recent, by_account, evidence_of_files
 from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
@@ -35,6 +43,7 @@ __all__ = [
     "Access",
     "CardAnswer",
     "Case",
+    "ChannelName",
     "Check",
     "Diagnosis",
     "EcmStory",
@@ -42,6 +51,7 @@ __all__ = [
     "Explanation",
     "Finding",
     "Grade",
+    "Household",
     "Installation",
     "MachineTrouble",
     "PortSeen",
@@ -60,8 +70,11 @@ __all__ = [
     "ago",
     "as_json",
     "by_account",
+    "check_up",
     "clone_text",
+    "describe_entry",
     "disguised_lines",
+    "entry_record",
     "evidence_of_files",
     "examine",
     "explain",
@@ -72,7 +85,9 @@ __all__ = [
     "judge_freeze",
     "judge_receiver",
     "judge_resources",
+    "nameless",
     "report_lines",
     "wanted_ports",
     "worst",
+    "write_entries",
 ]
