@@ -93,15 +93,17 @@ ROOT, NOBODY = SystemUser("root", 0), SystemUser("nobody", 65_534)
 
 @pytest.mark.parametrize("user", [ROOT, NOBODY])
 def test_what_keeps_a_user_from_writing(tmp_path: Path, user: SystemUser) -> None:
-    for folder in [tmp_path, *tmp_path.parents][:3]:
-        folder.chmod(0o755)
+    tmp_path.chmod(0o755)
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(0o777)
     (tmp_path / "own").touch(mode=0o644)
     os.mkfifo(tmp_path / "pipe")
 
     def hindrance(name: str, **words: bool) -> object:
-        found = look_at_target(tmp_path / name).hindrance(user, **words)
+        target = look_at_target(tmp_path / name)
+        # pytest's own folders let nobody in.
+        way = tuple(part for part in target.way if Path(part.name).is_relative_to(tmp_path))
+        found = replace(target, way=way).hindrance(user, **words)
         return found and found[0]
 
     forbidden = None if user is ROOT else Hindrance.FORBIDDEN
