@@ -205,6 +205,8 @@ class Step(Enum):
     STRANGER = "something else than CCcam"
     LOGIN = "login refused"
     INTRODUCTION = "no server data"
+    THROWN_OUT = "thrown out after the login"
+    """Before a card or an answer came."""
     CLOSED = "closed by the server"
     RESET = "connection reset"
     GONE = "its machine does not answer any more"

@@ -112,6 +112,9 @@ def test_a_connection_that_the_peer_ended_has_nothing_of_the_system() -> None:
     end = Closed(CloseReason.PEER_CLOSED)
     assert explain_end(end, introduced=True).step is Step.CLOSED
     assert explain_end(end, introduced=False).step is Step.INTRODUCTION
+    thrown = explain_end(end, introduced=True, settled=False)
+    assert thrown.step is Step.THROWN_OUT
+    assert thrown.text == f"{CloseReason.PEER_CLOSED.value}, right after the login"
 
 
 def test_whatever_ends_a_link_is_told_and_nothing_counts_as_success() -> None:

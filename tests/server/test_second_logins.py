@@ -70,8 +70,9 @@ def test_who_is_cut_off_is_followed_within_two_seconds_and_once(happened: dict[s
     assert cut_off["got in"] == 1
     assert 1.4 < cut_off["took"] < 2.0
     assert cut_off["holders"] == ["127.0.0.3"]
-    assert cut_off["clients"] == 1
+    assert cut_off["left over"] == 0
     assert cut_off["held up"] < 0.3
+    assert any("other logins wait for its place already" in line for line in happened["log"])
     log = "\n".join(happened["log"])
     assert re.search(
         r"anna@127\.0\.0\.3:\d+: takes the place of 127\.0\.0\.2:\d+, which did not answer", log
@@ -87,6 +88,7 @@ def test_a_guess_throws_nobody_out_and_is_called_one(happened: dict[str, Any]) -
     cut_off = happened["cut off"]
     assert not cut_off["guessed"]
     assert cut_off["guess took"] < 1.0
+    assert not cut_off["guess had somebody asked"]
     assert cut_off["holders after the guess"] == ["127.0.0.2"]
     assert any(
         re.match(r"anna@127\.0\.0\.4:\d+: no login: wrong password", line)
@@ -107,3 +109,22 @@ def test_who_was_started_anew_is_in_at_once(happened: dict[str, Any]) -> None:
     got_in, seconds = happened["started anew"]
     assert got_in
     assert seconds < 1.5
+
+
+def test_who_comes_back_to_an_account_for_two_is_no_clone_of_itself(
+    happened: dict[str, Any],
+) -> None:
+    got_in, seconds, clones, soon, later = happened["came back"]
+    assert got_in
+    assert seconds < 1.0
+    assert soon == ["127.0.0.7", "127.0.0.8"]
+    assert later == ["127.0.0.8"]
+    assert clones == []
+
+
+def test_who_calls_from_another_host_throws_nobody_out(happened: dict[str, Any]) -> None:
+    first, first_took, second, second_took, held_by = happened["elsewhere"]
+    assert not first
+    assert not second
+    assert max(first_took, second_took) < 1.0
+    assert held_by == ["127.0.0.9"]

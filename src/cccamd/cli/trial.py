@@ -97,6 +97,8 @@ async def _log_in(trial: Trial, target: Target, identity: Identity) -> Trial:
     except ConnectError as error:
         return replace(trial, reached=error.step, detail=error.detail)
     await client.learn_cards()
+    if (failure := client.failure) is not None:
+        return replace(trial, reached=failure.step, detail=failure.text)
     server = client.server
     await client.close()
     return replace(

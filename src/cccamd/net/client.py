@@ -13,7 +13,7 @@ from cccamd.errors import CccamdError
 from cccamd.ids import ShareId
 from cccamd.net.connection import Connected, Connection
 from cccamd.net.dial import dial
-from cccamd.net.failures import ConnectError, explain_end
+from cccamd.net.failures import ConnectError, Failure, explain_end
 from cccamd.values import ControlWords, Emm, Offer, Refusal, Request
 from cccamd.wire.link import (
     Answered,
@@ -95,10 +95,17 @@ class Client(Generic[P]):
         client._connection = await dial(host, port, client._new_connection)
         passed("TCP connection")
         await client._wait_for(lambda: client.server is not None)
-        if client.closed is not None:
-            failure = explain_end(client.closed, introduced=False)
+        if (failure := client.failure) is not None:
             raise ConnectError(failure.step, failure.text)
         return client
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the login has ended, if it has."""
+        if self.closed is None:
+            return None
+        introduced = self.server is not None
+        return explain_end(self.closed, introduced=introduced, settled=bool(self.cards))
 
     async def ask(
         self, request: Request, *, timeout: float = ASK_TIMEOUT

@@ -30,8 +30,8 @@ PATIENCE: Final = 1.5
 """Seconds for a sign of life; clients wait two for the answer (docs/protocol.md section 13.6)."""
 VERDICT_COUNTS: Final = 0.5
 """Seconds that a verdict is not looked for again."""
-SHORTEST_LOOK, LONGEST_LOOK = 0.005, 0.05
-"""Seconds between two looks for signs of life."""
+SHORTEST_LOOK, LONGEST_LOOK = 0.005, 0.25
+"""Seconds between two looks for signs of life: when a router comes back, thousands look at once."""
 CONTENDERS_LIMIT: Final = 8
 """Logins that may wait for the seats of one account."""
 DOUBLE_LOGINS_LIMIT: Final = 500
@@ -81,7 +81,9 @@ class Contest(Generic[H]):
 
     def counts(self, now: float) -> bool:
         """Whether a login at this moment goes by this contest."""
-        return self.decided_at is None or now < self.decided_at + VERDICT_COUNTS
+        if self.decided_at is None:  # nobody may have waited for it
+            return now < self.began_at + PATIENCE
+        return now < self.decided_at + VERDICT_COUNTS
 
     def next_dead(self) -> H | None:
         """Take a holder whose seat is to be given to somebody else; each comes once."""

@@ -256,20 +256,19 @@ class Session:
         if is_taken and self._context.seats.is_crowded(account.user):
             self._refuse_for(account, "other logins wait for its place already")
         elif is_taken or account.line.host is not None:
-            self._context.tasks.start(f"login of {self.record.name}", self._settle_later(account))
+            name, contest = f"login of {self.record.name}", self._contest(account)
+            self._context.tasks.start(name, self._settle_later(account, contest))
         else:
             self._settle_login(account)
 
     def _is_taken(self, account: Account) -> bool:
         return len(self._context.seats.of(account.user)) >= account.logins
 
-    async def _settle_later(self, account: Account) -> None:
+    async def _settle_later(self, account: Account, contest: Contest["Session"] | None) -> None:
         """Look at its host and at those who use its account, at the same time."""
-        contest = None
         try:
-            contest = self._contest(account)
             trouble = await self._host_trouble(account)
-            if contest is not None:
+            if contest is not None and trouble is None:
                 await decided(contest)
             self.connection.attempt(lambda: self._settle_login(account, contest, trouble))
         except Exception as error:

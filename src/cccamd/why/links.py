@@ -158,7 +158,15 @@ MEANINGS: Final[Mapping[Step, Meaning]] = {
         "ask its owner for the server's log of this moment",
         (
             "the server took the login and then threw us out: the account is in use elsewhere",
-            "it asks for a version that we do not announce",
+            "it hangs, or is no program that we know",
+        ),
+    ),
+    Step.THROWN_OUT: Meaning(
+        "ask its owner for the server's log of that moment, and for MINIMUM CLIENT VERSION",
+        (
+            "the account is in use elsewhere, and the other login won",
+            "the server asks for another version than we announce (MINIMUM CLIENT VERSION)",
+            "the server was stopped just then",
         ),
     ),
     Step.CLOSED: Meaning(
