@@ -66,7 +66,7 @@ async def test_a_server_that_throws_us_out_is_not_well() -> None:
         shown = await probe(port)
         told = await probe(port, "--json")
     assert (shown.exit_code, told.exit_code) == (1, 1)
-    assert "closed the connection, right after the login" in shown.output
+    assert "took the login and closed the connection at once" in shown.output
     assert json.loads(told.output)["reached"] == "thrown out after the login"
 
 

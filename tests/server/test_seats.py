@@ -121,6 +121,9 @@ def test_double_logins_are_counted_bounded_and_forgotten() -> None:
     (one,) = found.lately(160.0)
     assert (one.first_at, one.last_at, one.times) == (100.0, 160.0, 2)
     assert one.holders == ("192.0.2.7",)
+    found.got_in("anna", "192.0.2.9")
+    assert found.lately(160.0) == ()
+    found.refused("anna", "192.0.2.9", [], 160.0)
     assert found.lately(160.0 + DOUBLE_LOGINS_KEPT + 1) == ()
     later = 200.0 + 2 * DOUBLE_LOGINS_KEPT
     found.refused("anna", "192.0.2.9", [], later)

@@ -169,6 +169,15 @@ def test_a_server_that_has_just_started_has_no_links_yet() -> None:
     assert freeze.cause.startswith("this server had been started 3 s before")
 
 
+def test_a_start_does_not_explain_what_worked_since() -> None:
+    made = Evening()
+    made.freezes = Freezes(judges(), started_at=START - 1.0)
+    made.watch(range(4))
+    for turn in (4, 5):
+        made.ask(turn, 0.1, Outcome.NO_CARD, tried=())
+    assert the_freeze(made).verdict is Verdict.NO_CARD
+
+
 def test_a_reload_lets_links_log_in_anew() -> None:
     made = evening()
     made.tell(ServerReloaded(at=made.now))

@@ -78,9 +78,14 @@ def test_zapping_to_a_scrambled_channel_is_no_trouble() -> None:
 
 
 def test_zapping_over_a_channel_that_nobody_has_is_no_trouble() -> None:
-    made = evening()
+    made = Evening()
+    for turn in range(10):  # others have it, so its period is known
+        made.ask(turn)
+        made.ask(turn, account="ben", sid=2)
     made.ask(10, outcome=Outcome.CANNOT_DECODE, sid=2)
     stays(made)
+    made.wait(124)
+    assert made.channel(sid=2).quiet_at is not None
     made.wait(200)
     assert not found(made)
 

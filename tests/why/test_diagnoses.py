@@ -152,7 +152,7 @@ def a_demand(clients: int = 50, max_clients: int = 2000) -> Demand:
 @pytest.mark.parametrize(
     ("demand", "files", "expected", "word"),
     [
-        (a_demand(), 1024, OK, "50 accounts and 2 C-lines need up to 244"),
+        (a_demand(), 1024, OK, "50 clients and 2 C-lines need up to 244"),
         (a_demand(), None, OK, "as it likes"),
         (a_demand(900), 1024, WARNING, "LimitNOFILE"),
         (a_demand(3000), 65536, ADVICE, "max_clients"),

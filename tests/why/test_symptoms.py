@@ -176,7 +176,7 @@ def test_logins_clones_and_circles() -> None:
     assert (cloned.cause, cloned.subject) == (Cause.CLONE, "0102030405060708")
     assert cloned.sufferers == {"anna", "ben"}
     assert (circle.cause, circle.subject) == (Cause.CARD_CIRCLE, UPSTREAM)
-    later = replace(scene, at=NOW + 100, clones=())
+    later = replace(scene, at=NOW + 200, clones=())
     assert not list(find_symptoms(later))
 
 

@@ -201,6 +201,7 @@ _STEPS: Final[Mapping[CloseReason, Step]] = {
     CloseReason.NO_ANSWER_TO_LOGIN: Step.LOGIN,
     CloseReason.NO_INTRODUCTION: Step.INTRODUCTION,
     CloseReason.MALFORMED_LOGIN: Step.INTRODUCTION,
+    CloseReason.THROWN_OUT: Step.THROWN_OUT,
     CloseReason.NO_ANSWER: Step.UNANSWERED,
 }
 """What else can end a login is done by us."""
@@ -215,7 +216,7 @@ def explain_end(closed: Closed, *, introduced: bool, settled: bool = True) -> Fa
     if step not in (Step.CLOSED, Step.RESET) or (introduced and settled):
         return Failure(step, str(closed))
     if introduced:
-        return Failure(Step.THROWN_OUT, f"{closed}, right after the login")
+        return Failure(Step.THROWN_OUT, str(Closed(CloseReason.THROWN_OUT, closed.detail)))
     return Failure(Step.INTRODUCTION, str(closed))
 
 

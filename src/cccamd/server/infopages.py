@@ -11,12 +11,12 @@ from fastapi import FastAPI
 from cccamd.facts import Freeze, Incident, Snapshot
 from cccamd.net import ListenError, TaskSet, open_sockets
 from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
-from cccamd.server.snapshot import named, named_notes, named_report, take_history
+from cccamd.server.snapshot import find_channels, named, named_notes, named_report, take_history
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Companions, Config, InfoPort
 from cccamd.setup.toml import AllowedNetworks
 from cccamd.web import WebContext, WebServer, create_app
-from cccamd.why import Explanation, Question
+from cccamd.why import Diagnosis, Explanation, Question
 
 log = logging.getLogger("cccamd.web")
 
@@ -29,6 +29,7 @@ class PageSources:
 
     snapshot: Callable[[], Snapshot]
     look: Callable[[], Awaitable[Snapshot]]
+    check_up: Callable[[], Awaitable[Sequence[Diagnosis]]]
     explain: Callable[[Question], Explanation]
     watchers: Watchers
     incidents: Callable[[], tuple[Incident, ...]]
@@ -117,8 +118,11 @@ class InfoPages:
             incidents=sources.incidents,
             freezes=lambda: named_report(watchers.freezes(), self._names.channels),
             freeze=self._freeze,
+            check_up=sources.check_up,
+            journal=lambda: watchers.journal_path,
             metrics=watchers.metrics,
             channel_name=lambda caid, ident, sid: self._names.channels.name(caid, ident, sid),
+            find_channels=lambda words, most: find_channels(self._names.channels, words, most),
             provider_name=lambda caid, ident: self._names.providers.name(caid, ident),
             login=lambda: self._config.webinfo,
             admits=sources.admits,

@@ -9,11 +9,12 @@ that goes on:
     a holder without a sign is dead, and its seat is the first login's that still wants it
     who finds no seat then is refused, and both addresses are told
 
-A sign of life is any byte that came since, or that the peer's machine has acknowledged every
-byte that was sent: not every program answers keepalives at once, or at all. A machine
-that is off acknowledges nothing; one that was started anew answers with a reset, which ends the
-holder. A login that has given up meanwhile takes no seat, but the dead one's is free for its
-next attempt. A verdict counts for a moment, so that nobody can have keepalives sent without end.
+A sign of life is any byte that came since; or, if something came within `QUIET`, that the peer's
+machine has acknowledged every byte that was sent: not every program answers keepalives at once, or
+at all. A machine that is off acknowledges nothing; one that was started anew answers with a reset,
+which ends the holder. A login that has given up meanwhile takes no seat, but the dead one's is free
+for its next attempt. A verdict counts for a moment, so that nobody can have keepalives sent without
+end.
 
 `Contest` and `Seats` decide and keep books: no sockets, no clock, no tasks.
 """
@@ -26,6 +27,10 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from cccamd.facts import DoubleLogin
 
+QUIET: Final = 120.0
+"""Seconds without a byte after which only a byte is a sign of life. Softcams send keepalives once
+or twice a minute, so a program that is silent for longer hangs or does nothing; and where something
+on the way answers for the machine (a proxy, a tunnel), its acknowledgements would never end."""
 PATIENCE: Final = 1.5
 """Seconds for a sign of life; clients wait two for the answer (docs/protocol.md section 13.6)."""
 VERDICT_COUNTS: Final = 0.5
@@ -177,6 +182,10 @@ class DoubleLogins:
             last_at=now,
             times=before.times + 1 if before else 1,
         )
+
+    def got_in(self, account: str, address: str) -> None:
+        """Who was refused is there now."""
+        self._found.pop((account, address), None)
 
     def forget(self, keep: Callable[[str], bool]) -> None:
         """Forget accounts that are gone from the configuration."""

@@ -13,7 +13,7 @@ from cccamd import PROGRAM
 from cccamd.cards import CardTable, SourceId
 from cccamd.facts import ConfigProblemKind, Incident, Snapshot, SourceStatus
 from cccamd.ids import format_node_id
-from cccamd.machine import RESERVED_FILES
+from cccamd.machine import RESERVED_FILES, look_at_supply
 from cccamd.net import (
     Admission,
     AdmissionLimits,
@@ -52,7 +52,16 @@ from cccamd.setup.setup import Setup
 from cccamd.setup.toml import TomlConfig
 from cccamd.watch import ConnectionRefused, ServerReloaded
 from cccamd.watch.journal import Journal
-from cccamd.why import Evidence, Explanation, Question, by_account, explain
+from cccamd.why import (
+    Diagnosis,
+    Evidence,
+    Explanation,
+    Household,
+    Question,
+    by_account,
+    check_up,
+    explain,
+)
 from cccamd.wire.cccam import (
     DEFAULT_VERSION,
     SEED_RANDOM_LENGTH,
@@ -163,6 +172,19 @@ class Server:
             condition=self._condition,
             names=self._setup.companions.channels,
         )
+
+    async def check_up(self) -> tuple[Diagnosis, ...]:
+        """What the doctor says from inside; judged in another thread."""
+        local = time.localtime()
+        house = Household(
+            snapshot=await self.look(),
+            config=self._setup.config,
+            toml=self._setup.toml,
+            upstreams=tuple(self._setup.upstreams),
+            supply=await asyncio.to_thread(look_at_supply, os.getpid()),
+            minute=60 * local.tm_hour + local.tm_min,
+        )
+        return await asyncio.to_thread(lambda: tuple(check_up(house)))
 
     def explain(self, question: Question) -> Explanation:
         """Say why a client sees a card or not, and how its last requests went."""
@@ -350,6 +372,7 @@ class Server:
         sources = PageSources(
             snapshot=self.snapshot,
             look=self.look,
+            check_up=self.check_up,
             explain=self.explain,
             watchers=self._watchers,
             incidents=self.incidents,

@@ -33,7 +33,7 @@ from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
 from cccamd.server.loglines import CloneWatch
 from cccamd.server.record import ClientRecord, RecordContext
-from cccamd.server.seats import PATIENCE, Contest, DoubleLogins, Seats, decided
+from cccamd.server.seats import PATIENCE, QUIET, Contest, DoubleLogins, Seats, decided
 from cccamd.setup.cccamcfg import Diagnostic, is_open
 from cccamd.setup.logins import Account, Accounts
 from cccamd.setup.toml import LimitsTable
@@ -110,7 +110,7 @@ class Session:
         self._is_introduced = False
         self._waiting_for = ""
         """Whom it is waited for while its login is weighed: addresses."""
-        self._heard_before = 0
+        self._probed_at = 0.0
         self._requests: dict[int, Request] = {}
         """What is not answered yet, by the protocol's tokens."""
 
@@ -161,15 +161,17 @@ class Session:
 
     def probe(self) -> None:
         """Ask for a sign of life: a peer that is gone may answer with the end of the connection."""
-        self._heard_before = self.connection.pieces_heard
+        self._probed_at = self.connection.now()
         self.connection.attempt(self._protocol.send_keepalive)
         self.connection.flush()
 
     @property
     def lives(self) -> bool:
         """Whether there was a sign of life since `probe`."""
-        heard = self.connection.pieces_heard != self._heard_before
-        return heard or self.connection.is_acknowledged()
+        heard_at = self.connection.heard_at
+        if heard_at > self._probed_at:
+            return True
+        return self._probed_at - heard_at < QUIET and self.connection.is_acknowledged()
 
     def deliver(self, token: int, cw: ControlWords, trace: Trace) -> None:
         """Answer one request of the client with control words."""
@@ -328,6 +330,7 @@ class Session:
         else:
             self._account, self.record.line = current, current.line
             seats.take(account.user, self)
+            self._context.double_logins.got_in(current.line.user, self.connection.address)
             self.connection.when_ended(lambda: seats.leave(account.user, self))
             self._protocol.accept_login(self.connection.now())
 

@@ -51,8 +51,7 @@ class SeenWay(NamedTuple):
     sent_again: int
     """Segments that had to be sent again since the connection began."""
     unheard: float
-    """Seconds since the receiver acknowledged anything while something is sent again and again;
-    0: the way is open."""
+    """Seconds for which something is sent to it again and again in vain; 0: the way is open."""
 
 
 class SeenPause(NamedTuple):

@@ -75,6 +75,8 @@ DARK_KEPT: Final = 1024
 PAUSES_KEPT: Final = 32
 IN_FLIGHT: Final = 15.0
 """Seconds that a request without an answer keeps a watch alive: longer than any deadline."""
+WAY_TOLERANCE: Final = 0.3
+"""Seconds: how old what is not acknowledged is, is not known more exactly."""
 PERIOD_KNOWN_BY: Final = 15.0
 """Seconds after which to look again whether a crypto period has become known."""
 
@@ -276,7 +278,7 @@ class Freezes:
         watch.was_dark = now - self._dark.pop((ecm.account, *service), -AGAIN) < AGAIN
         account.services[service] = self._watches[*client, *service] = watch
         self._viewers.setdefault(service, {})[client] = watch
-        self._wake(watch, watch.gone_at(), now)
+        self._wake(watch, watch.next_look(), now)
         return watch
 
     def _turn_away(self, account: WatchingClient, at: float) -> None:
@@ -459,7 +461,7 @@ class Freezes:
             return self._end(watch, now) if freeze.by_way and not way.unheard else []
         if not way.unheard or not watch.answered or needed_at is None or needed_at > now:
             return []
-        if watch.answered_at <= now - way.unheard:
+        if watch.answered_at <= now - way.unheard - WAY_TOLERANCE:
             return []  # it was acknowledged
         return self._freeze(watch, at=needed_at, now=now, by_way=True)
 
@@ -487,13 +489,10 @@ class Freezes:
         if gone_at <= now:
             end = watch.heard_at if watch.left_at is None else max(watch.left_at, watch.heard_at)
             return self._drop(watch, end)
-        wake_at = gone_at
-        if quiet_due_at is not None:
-            if quiet_due_at <= now:
-                self._dog.silent(watch, now, self._seen(watch.account.key))
-            else:
-                wake_at = min(gone_at, quiet_due_at)
-        self._wake(watch, wake_at, now)
+        if quiet_due_at is not None and quiet_due_at <= now:
+            self._dog.silent(watch, now, self._seen(watch.account.key))
+            quiet_due_at = None
+        self._wake(watch, gone_at if quiet_due_at is None else min(gone_at, quiet_due_at), now)
         return []
 
     def _is_asking(self, watch: Watch) -> bool:

@@ -254,6 +254,11 @@ class Watch:
             return min(self.heard_at + period + LEFT_AFTER, self.heard_at + SILENCE * period)
         return self.heard_at + SILENCE * (period or UNKNOWN_PERIOD)
 
+    def next_look(self) -> float:
+        """When to look at it again, if nothing is asked until then."""
+        quiet_due_at, gone_at = self.quiet_due_at(), self.gone_at()
+        return gone_at if quiet_due_at is None else min(gone_at, quiet_due_at)
+
     def quiet_due_at(self) -> float | None:
         """When it is suspicious that nothing is asked; None: never."""
         period = self.crypto.period

@@ -13,8 +13,16 @@ from cccamd.why.answer import (
     as_json,
     report_lines,
 )
+from cccamd.why.checkup import Household, check_up
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, worst
+from cccamd.why.diary import (
+    ChannelName,
+    describe_entry,
+    entry_record,
+    nameless,
+    write_entries,
+)
 from cccamd.why.evidence import Evidence, Question, Recent, by_account, evidence_of_files
 from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
@@ -32,6 +40,7 @@ __all__ = [
     "Access",
     "CardAnswer",
     "Case",
+    "ChannelName",
     "Check",
     "Diagnosis",
     "EcmStory",
@@ -39,6 +48,7 @@ __all__ = [
     "Explanation",
     "Finding",
     "Grade",
+    "Household",
     "Installation",
     "PortSeen",
     "Question",
@@ -54,8 +64,11 @@ __all__ = [
     "ago",
     "as_json",
     "by_account",
+    "check_up",
     "clone_text",
+    "describe_entry",
     "disguised_lines",
+    "entry_record",
     "evidence_of_files",
     "examine",
     "explain",
@@ -64,7 +77,9 @@ __all__ = [
     "is_seed",
     "judge_freeze",
     "judge_receiver",
+    "nameless",
     "report_lines",
     "wanted_ports",
     "worst",
+    "write_entries",
 ]

@@ -17,7 +17,7 @@ from cccamd.machine import (
 )
 from cccamd.net import Step
 from cccamd.routing import Priorities
-from cccamd.setup.logins import Upstream
+from cccamd.setup.logins import Upstream, accounts_of
 from cccamd.why.audience import KnownCards, judge_accounts, running_cards
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence, by_account, evidence_of_files
@@ -143,9 +143,10 @@ def _address(case: Case) -> Diagnosis:
 
 
 def _resources(case: Case) -> Iterator[Diagnosis]:
-    config, limits = case.installation.config, case.installation.settings.limits
+    config, settings = case.installation.config, case.installation.settings
+    limits, accounts = settings.limits, accounts_of(config, settings)
     demand = Demand(
-        clients=len(config.f_lines),
+        clients=sum(account.logins for account in accounts.values()),
         upstreams=len(config.c_lines) + len(config.n_lines),
         max_clients=limits.max_clients,
     )

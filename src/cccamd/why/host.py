@@ -94,7 +94,7 @@ def judge_files(demand: Demand, supply: Supply) -> Diagnosis:
     """Compare file descriptors with the number of clients."""
     files = partial(diagnose, Check.RESOURCES, subject="files")
     whose = "the running server" if supply.is_running else "a server started from here"
-    needs = f"{count(demand.clients, 'account')} and {count(demand.upstreams, 'C-line')}"
+    needs = f"{count(demand.clients, 'client')} and {count(demand.upstreams, 'C-line')}"
     if supply.files is None:
         return files(Grade.OK, "files", f"{whose} may open as many files as it likes")
     has = f"{whose} may open {supply.files:,} files; {needs} need up to {demand.files:,}"

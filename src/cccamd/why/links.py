@@ -340,6 +340,19 @@ def judge_link(tried: TriedLink, evidence: Evidence) -> Diagnosis:
     return diagnose(Check.UPSTREAM, Grade.OK, "login-left-out", text, subject=tried.name)
 
 
+def judge_running_link(tried: TriedLink, evidence: Evidence) -> Diagnosis | None:
+    """Say how a link of our running server does, without any trial; None: its first attempt has
+    not ended yet."""
+    running = tried.running
+    if running is not None and running.state is LinkState.UP:
+        how = "our server is logged in"
+        return _judge_cards(tried, how, running.cards, running.cards_rejected, evidence)
+    if running is None or running.failed_step is None:
+        return None
+    text = f"our server is {running.state.value}: {running.last_failure}"
+    return _down(tried, text, meaning_of(running.failed_step), evidence)
+
+
 def _judge_failure(tried: TriedLink, evidence: Evidence) -> Diagnosis:
     trial = tried.trial
     step = trial.reached

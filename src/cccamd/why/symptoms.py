@@ -41,6 +41,8 @@ MOST: Final = 0.5
 """The share of wrong CWs from which on they are what the source does."""
 LATELY: Final = 60.0
 """Seconds for which a refused login, or a request that came back, is worth looking at."""
+COMES_AGAIN: Final = 180.0
+"""Seconds after a refused login for which its trouble lasts: softcams wait minutes in between."""
 SETTLING: Final = 10.0
 """Seconds after a login within which cards are still on their way."""
 RECEIVERS: Final = "receivers"
@@ -345,7 +347,7 @@ def of_accounts(
 
 def _double_logins(scene: Scene) -> Iterator[Symptom]:
     for login in scene.double_logins:
-        if scene.at - login.last_at > LATELY:
+        if scene.at - login.last_at > COMES_AGAIN:
             continue
         change = MEANINGS[CloseReason.ALREADY_CONNECTED].change.format(user=login.account)
         yield Symptom(

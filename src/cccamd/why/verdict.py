@@ -148,7 +148,8 @@ def _ours(case: FreezeCase, failing: Sequence[SeenAsk]) -> _Found | None:
     if not failing or not _no_source_yet(failing):
         return None
     since_start = asked_at - case.started_at
-    if since_start >= 0 and case.until - case.started_at < JUST_STARTED:
+    is_new = since_start >= 0 and case.until - case.started_at < JUST_STARTED
+    if is_new and case.from_start:
         text = f"this server had been started {ago(since_start)} before: its links were not up yet"
         return Verdict.OURSELVES, text
     since_reload = asked_at - case.reloaded_at
