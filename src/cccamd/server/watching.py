@@ -96,7 +96,7 @@ class Watchers:
 
     def receivers(self) -> tuple[ReceiverFinding, ...]:
         """Receivers that behave as if their picture stood still; cheap when there are few."""
-        self._follow_clock()
+        self._look_at_clocks()
         return self._freezes.receivers()
 
     async def resume(self) -> None:
