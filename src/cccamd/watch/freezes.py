@@ -294,10 +294,11 @@ class Freezes:
         if ecm.result is not EcmResult.CW:
             return self._refuse(watch, now)
         period = watch.crypto.period
+        owed_at = watch.due_at
         watch.answered, watch.due_at, watch.answered_at = True, None, now
         found: list[Happening] = []
         if period is not None and not watch.is_first:
-            found = self._measure(watch, now, period)
+            found = self._measure(watch, now, period, owed_at)
         watch.is_lit = True
         self._found_again(watch)
         return found + self._end(watch, now) if watch.freeze else found
@@ -314,8 +315,11 @@ class Freezes:
                 return self._freeze(watch, at=watch.began_at, now=now, from_start=True)
         return []
 
-    def _measure(self, watch: Watch, now: float, period: float) -> list[Happening]:
-        needed_at = watch.asked_at + period - watch.late
+    def _measure(
+        self, watch: Watch, now: float, period: float, owed_at: float | None
+    ) -> list[Happening]:
+        """`owed_at`: when a CW was needed that the one before should have brought."""
+        needed_at = watch.asked_at + period - watch.late if owed_at is None else owed_at
         watch.margins.append(Margin(now, needed_at - now))
         if now <= needed_at:
             return self._foresee(watch, now, period)

@@ -243,8 +243,11 @@ class Watch:
         if parity != self.parity or not parity:
             self.parity, self.same_parity, self.parity_at = parity, 1, asked_at
         self.fingerprint, self.asked_at = fingerprint, asked_at
+        if self.answered:
+            # Else the key is still owed, and needed when it was: a receiver whose rhythm is a
+            # little quicker than ours would put that off for ever.
+            self.due_at = None
         self.is_first = self.answered = False
-        self.due_at = None
         self.repeats = 0
 
     def gone_at(self) -> float:
