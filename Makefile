@@ -1,5 +1,5 @@
 # `make demo` and `make test` set up everything they need.
-.PHONY: setup demo test check lock bench mutants screenshots
+.PHONY: setup demo test check lock bench mutants outage screenshots
 
 setup: .venv/ready
 
@@ -25,6 +25,10 @@ bench: setup
 # Change the source one spot at a time; print what no test notices (docs/mutants.md).
 mutants: setup
 	@nice -n 15 .venv/bin/python scripts/mutants.py $(ARGS)
+
+# Live through a real outage of fifteen minutes; write docs/outage.md and its pictures.
+outage: setup
+	@.venv/bin/python scripts/outage.py $(ARGS)
 
 # Make the pictures of docs/images anew, with Chromium.
 screenshots: setup

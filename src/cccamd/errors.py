@@ -15,6 +15,8 @@ CccamdError                         anything a person may be shown as one clear 
 |-- CardKindError                   an installed kind of card is broken   (cccamd.localcards)
 |-- JournalError                    the journal cannot be used            (cccamd.watch.journal)
 |-- NoAnswer                        a running server cannot be asked      (cccamd.cli.webreader)
+|   '-- NotKnown                    ... or knows no such thing            (cccamd.cli.webreader)
+|-- FreezeError                     no such freeze, or no report of it    (cccamd.cli.freezeview)
 |-- StorageError                    a card's key file                     (cccamd.lab.storage)
 |-- CasError                        the open test CAS                     (cccamd.lab.cas)
 |-- TsError                         a broken transport stream             (cccamd.lab.ts)

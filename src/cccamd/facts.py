@@ -205,6 +205,8 @@ class Step(Enum):
     STRANGER = "something else than CCcam"
     LOGIN = "login refused"
     INTRODUCTION = "no server data"
+    THROWN_OUT = "thrown out after the login"
+    """Before a card or an answer came."""
     CLOSED = "closed by the server"
     RESET = "connection reset"
     GONE = "its machine does not answer any more"
@@ -693,7 +695,7 @@ class Freeze(ServiceId):
     from_start: bool = False
     """There never was a picture: dark since the channel was turned to."""
     source: str
-    """Who was asked last for this account, or answered late; empty: nobody was asked."""
+    """Who was asked last for this account, or answered late, or was away; empty: nobody."""
     verdict: Verdict = Verdict.UNKNOWN
     """Whose fault it was, as far as is known yet."""
     cause: str

@@ -115,7 +115,7 @@ def test_renewing_a_key_keeps_its_name() -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("ecm absent.json --key 3 --sid 1", "absent.json: No such file or directory"),
+        ("ecm absent.json --key 3 --sid 1", "absent.json: there is no such file"),
         ("ecm lab.keys --key 3 --sid 1", "lab.keys: "),
         ("ecm head.json --key 7 --sid 1", "the head-end has no service key 0007"),
         ("ecm head.json --key xyz --sid 1", "a key id is up to 4 hex digits"),

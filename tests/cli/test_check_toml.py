@@ -13,7 +13,7 @@ SOUND = '[[card]]\nkind = "test"\ncaid = "7F00"\n'
 @pytest.mark.parametrize(
     ("content", "options", "status", "said"),
     [
-        (SOUND, [], 0, "1 local cards, 0 problems"),
+        (SOUND, [], 0, "1 local card, 0 problems"),
         (SOUND + 'colour = "red"\n', [], 1, "cccamd.toml:4:1: error"),
         ("not toml", [], 1, "error"),
         (SOUND.replace('"7F00"', "1702"), [], 0, "warning"),

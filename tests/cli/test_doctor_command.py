@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cccamd.cli import trial
+from cccamd.cli import looking, trial
 from cccamd.cli.doctor import doctor
+from cccamd.setup import setup
+from cccamd.setup.cccamcfg import load_config
 
 app = typer.Typer()
 app.command()(doctor)
@@ -283,3 +286,119 @@ def test_for_people_each_finding_has_its_words(house: House) -> None:
     assert any(line.startswith("warning") and "anna: sees 0 of 1 card" in line for line in lines)
     assert any("-> Put 7F00:000000:1 into the first braces of line 4" in line for line in lines)
     assert "Begin with: " in lines[-1]
+
+
+# What the doctor leaves behind, and what it must see.
+
+
+def test_it_comes_once_and_leaves_nothing_at_a_server(house: House, tmp_path: Path) -> None:
+    """Over one connection, whether it logs in or not; that is no failed login there."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    own = House(folder)
+    house.open_page()
+    journal = house.folder / "log"
+    house.cfg.write_text(f"{house.cfg.read_text()}LOG FILE : {journal}\nDEBUG : yes\n")
+    own.write(f"F: anna {SECRET}\nC: 127.0.0.1 {house.port} anna {SECRET}")
+    with serve(house):
+        wait_for(house.page)
+        assert own.found("C-line")["verdict"] == "ok"
+        with serve(own):
+            wait_for(own.port)
+            wait_until(lambda: journal.read_text().count(": logged in;") == 2)
+            before = journal.read_text().count("looked at the port")
+            assert own.found("C-line")["verdict"] == "ok"
+            wait_until(lambda: journal.read_text().count("looked at the port") == before + 1)
+    told = journal.read_text()
+    assert "no login" not in told
+    assert before == 0
+
+
+def test_a_log_that_cannot_be_written_is_seen(house: House) -> None:
+    house.write(f"F: anna {SECRET}\nLOG FILE : {house.folder}/none/log\nLOG WARNINGS : /dev")
+    _, report = house.doctor("--offline")
+    bad = {
+        one["subject"]: one
+        for one in report["findings"]
+        if one["code"] in ("not-writable", "writable")
+    }
+    log = bad[f"{house.folder}/none/log"]
+    assert log["evidence"] == (
+        f"LOG FILE in line 5 cannot be written: there is no folder {house.folder}/none"
+    )
+    assert "mkdir -p" in log["advice"]
+    assert bad["/dev"]["evidence"].endswith("this is a directory, not a file")
+    assert bad[str(house.folder / "journal.db")]["verdict"] == "ok"
+
+
+def test_the_same_file_by_another_name_is_no_other_file(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.open_page()
+    link = house.folder / "link.cfg"
+    link.symlink_to(house.cfg)
+    monkeypatch.chdir(house.folder)
+    with serve(house):
+        wait_for(house.page)
+        for name in ("./CCcam.cfg", str(link)):
+            result = CliRunner().invoke(
+                app, ["-C", name, "-T", "cccamd.toml", "-n", "node-id", "--offline", "--json"]
+            )
+            found = {one["check"]: one for one in json.loads(result.stdout)["findings"]}
+            assert found["server"]["verdict"] == "ok", found["server"]
+        shutil.copy(house.cfg, house.folder / "other.cfg")
+        found = json.loads(
+            CliRunner().invoke(app, ["-C", "other.cfg", "--offline", "--json"]).stdout
+        )
+    assert "not with other.cfg" in json.dumps(found)
+
+
+def test_without_any_file_the_built_in_example_is_examined(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "SEARCHED_PATHS", ())
+    monkeypatch.setattr(setup, "load_config", partial(load_config, searched=()))
+    toml = house.folder / "x.toml"
+    toml.write_text('[server]\nbind = ["127.0.0.9"]\n')
+    with socket.create_server(("127.0.0.9", 12000)):
+        result = CliRunner().invoke(app, ["-T", str(toml), "--offline", "--json"])
+    assert result.exit_code == 2
+    found = [one for one in json.loads(result.stdout)["findings"] if one["check"] == "ports"]
+    assert (found[0]["subject"], found[0]["verdict"]) == ("12000", "failure")
+    assert "taken by" in found[0]["evidence"]
+
+
+def test_a_taken_port_at_the_start_is_named_in_the_same_words(house: House) -> None:
+    with program("-c", HOLD, str(house.port)) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        done = subprocess.run(
+            [sys.executable, "-m", "cccamd", "serve", *house.options],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        _, report = house.doctor("--offline")
+    assert done.returncode == 2
+    (told,) = [line for line in done.stdout.splitlines() if "ERROR" in line]
+    seen = next(one for one in report["findings"] if one["check"] == "ports")
+    assert f"process {holder.pid}" in told
+    assert seen["evidence"].removesuffix("; the server cannot start") in told
+    assert seen["advice"] in told
+    assert "cccamd doctor" in told
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_companions_that_are_not_used_are_seen(house: House) -> None:
+    prio, pipe = house.folder / "prio", house.folder / "pipe"
+    prio.write_text("I: 0500\nnonsense\n")
+    os.mkfifo(pipe)
+    house.write(f"F: anna {SECRET}\nCAID PRIO FILE : {prio}\nCHANNELINFO FILE : {pipe}")
+    _, report = house.doctor("--offline")
+    found = {(one["subject"], one["code"]): one for one in report["findings"]}
+    assert found[str(prio), "companion-lines"]["more"] == [
+        "line 2: skipped: only lines that begin with P: or I: are read"
+    ]
+    assert found[str(pipe), "companion-unreadable"]["verdict"] == "warning"
+    assert "this is a pipe, not a file" in found[str(pipe), "companion-unreadable"]["evidence"]
+    assert found[str(prio), "access"]["verdict"] == "ok"

@@ -60,6 +60,16 @@ async def test_what_went_wrong_is_said() -> None:
     assert "the ECM was refused with" in other_card.output.splitlines()[-1]
 
 
+async def test_a_server_that_throws_us_out_is_not_well() -> None:
+    port = free_port()
+    async with running(f"{CFG}MINIMUM CLIENT VERSION : 9.9.9\n", caid="0B00", port=port):
+        shown = await probe(port)
+        told = await probe(port, "--json")
+    assert (shown.exit_code, told.exit_code) == (1, 1)
+    assert "took the login and closed the connection at once" in shown.output
+    assert json.loads(told.output)["reached"] == "thrown out after the login"
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

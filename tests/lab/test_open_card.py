@@ -111,7 +111,7 @@ async def test_a_failed_write_is_told_and_tried_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "lab.keys: No such file or directory"),
+        (None, "lab.keys: there is no such file"),
         (b"\xff", "lab.keys: not a UTF-8 text file"),
         (b"{", "lab.keys: not JSON"),
         (b"{}", "lab.keys: caid: Field required"),

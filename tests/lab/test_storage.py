@@ -60,7 +60,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 def test_errors_name_the_file(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"absent/lab\.keys: No such file or directory"):
         replace_key_file(tmp_path / "absent" / "lab.keys", keys())
-    with pytest.raises(StorageError, match="Is a directory"):
+    with pytest.raises(StorageError, match="this is a directory, not a file"):
         read_key_file(tmp_path, CardKeys)
 
 

@@ -124,11 +124,17 @@ class Peer:
 class Server:
     """Takes each login and answers ECMs that are `ECM`, until it is told to close them."""
 
-    def __init__(self, *, introduces_itself: bool = True, node_id: NodeId = PARTNER_NODE) -> None:
+    def __init__(
+        self,
+        *,
+        introduces_itself: bool = True,
+        has_card: bool = True,
+        node_id: NodeId = PARTNER_NODE,
+    ) -> None:
         self._node_id = node_id
         self.open: list[Connection[ServerEvent]] = []
         self._protocols: dict[Connection[ServerEvent], ServerProtocol] = {}
-        self._introduces_itself = introduces_itself
+        self._introduces_itself, self._has_card = introduces_itself, has_card
 
     def withdraw_card(self) -> None:
         for connection in self.open:
@@ -155,7 +161,7 @@ class Server:
             protocol.authenticate(b"secret")
         elif isinstance(event, LoginSucceeded) and not self._introduces_itself:
             connection.close()
-        elif isinstance(event, OffersDue):
+        elif isinstance(event, OffersDue) and self._has_card:
             protocol.announce(CARD)
         elif isinstance(event, Requested) and event.request.section == ECM.section:
             protocol.answer(event.token, CW)

@@ -112,6 +112,12 @@ def test_a_connection_that_the_peer_ended_has_nothing_of_the_system() -> None:
     end = Closed(CloseReason.PEER_CLOSED)
     assert explain_end(end, introduced=True).step is Step.CLOSED
     assert explain_end(end, introduced=False).step is Step.INTRODUCTION
+    thrown = explain_end(end, introduced=True, settled=False)
+    assert thrown.step is Step.THROWN_OUT
+    assert thrown.text == CloseReason.THROWN_OUT.value
+    reset = Closed(CloseReason.RESET, "as the system says")  # it had not read all of ours
+    thrown = explain_end(reset, introduced=True, settled=False)
+    assert thrown.text == f"{CloseReason.THROWN_OUT.value} (as the system says)"
 
 
 def test_whatever_ends_a_link_is_told_and_nothing_counts_as_success() -> None:

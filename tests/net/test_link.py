@@ -39,7 +39,14 @@ from cccamd.wire.cccam import (
 )
 from cccamd.wire.cccam import server as server_module
 from cccamd.wire.cccam.protocol import Rule
-from cccamd.wire.link import Answered, Closed, CloseReason, EmmAcknowledged, Introduced
+from cccamd.wire.link import (
+    Answered,
+    Closed,
+    CloseReason,
+    EmmAcknowledged,
+    Introduced,
+    OfferAdded,
+)
 
 PAUSE = 0.02
 
@@ -103,7 +110,7 @@ async def test_a_login_that_ends_is_told_and_comes_back() -> None:
     async with server.serving() as port:
         watched = Watched(port)
         async with watched.running():
-            await until(lambda: watched.link.is_up)
+            await until(lambda: OfferAdded in map(type, watched.told))
             assert watched.link.peer_address == HOST
             server.open[0].close()
             await until(lambda: bool(watched.waits))
@@ -120,6 +127,22 @@ async def test_a_login_that_ends_is_told_and_comes_back() -> None:
             assert kinds.count(Connected) == kinds.count(Introduced) == 2
         await until(lambda: not server.open)
     assert watched.told[-1] == Closed(CloseReason.LOCAL), "whoever stops the link ends the login"
+
+
+async def test_who_is_thrown_out_before_anything_came_is_told_so() -> None:
+    for has_card, step in ((False, Step.THROWN_OUT), (True, Step.CLOSED)):
+        server = Server(has_card=has_card, node_id=PLAIN_NODE)
+        async with server.serving() as port:
+            watched = Watched(port)
+            async with watched.running():
+                await until(lambda watched=watched: watched.link.is_up)
+                awaited = OfferAdded if has_card else Introduced
+                await until(
+                    lambda watched=watched, awaited=awaited: awaited in map(type, watched.told)
+                )
+                server.open[0].close()
+                await until(lambda watched=watched: bool(watched.waits))
+                assert watched.waits[0].failure.step is step
 
 
 async def test_states_follow_each_other() -> None:

@@ -10,10 +10,12 @@ import logging
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
 
 from laboratory import HOST, TEST_CARD, Laboratory, new_node_id, running
 
+from cccamd.ids import NodeId
 from cccamd.net import TaskSet
 from cccamd.wire.cccam import ClientProtocol
 from cccamd.wire.link import Closed, OfferAdded
@@ -27,7 +29,9 @@ class Receiver:
     """A client at an address; with `mute` it takes everything in and answers nothing."""
 
     address: str
+    user: str = "anna"
     password: str = "secret"
+    node_id: NodeId = field(default_factory=new_node_id)
     mute: bool = False
     closed: Closed | None = None
     cards: int = 0
@@ -40,9 +44,9 @@ class Receiver:
         reader, writer = await asyncio.open_connection(HOST, lab.port, local_addr=(self.address, 0))
         self._writer = writer
         protocol = ClientProtocol(
-            user=b"anna",
+            user=self.user.encode(),
             password=self.password.encode(),
-            node_id=new_node_id(),
+            node_id=self.node_id,
             program="receiver",
             now=began,
         )
@@ -103,7 +107,8 @@ async def who_is_cut_off_is_followed(lab: Laboratory) -> object:
     guess = Receiver(THIRD, password="guess")
     guessed = await guess.log_in(lab)
     await asyncio.sleep(0.1)
-    holders = [session.connection.address for session in lab.server._context.seats]
+    holders = [session.connection.address for session in lab.server._context.seats.of(b"anna")]
+    asked = b"anna" in lab.server._context.seats._contests
     crowd = [Receiver(SECOND) for _ in range(12)]
     slowest = 0.0
 
@@ -120,12 +125,15 @@ async def who_is_cut_off_is_followed(lab: Laboratory) -> object:
     answer = {
         "guessed": guessed,
         "guess took": guess.seconds,
+        "guess had somebody asked": asked,
         "holders after the guess": holders,
         "got in": sum(got_in),
         "took": max(each.seconds for each, ok in zip(crowd, got_in, strict=True) if ok),
         "held up": slowest,
-        "holders": [session.connection.address for session in lab.server._context.seats],
-        "clients": len(lab.server._exchange._clients),
+        "holders": [
+            session.connection.address for session in lab.server._context.seats.of(b"anna")
+        ],
+        "left over": len(lab.server._exchange._clients) - len(lab.server._context.seats),
     }
     for each in crowd:
         each.leave()
@@ -164,6 +172,40 @@ async def who_was_started_anew_is_in_at_once(lab: Laboratory) -> object:
     return [got_in, again.seconds]
 
 
+async def who_comes_back_is_no_clone_of_itself(lab: Laboratory) -> object:
+    """An account for two: the second place is free, and the first is still held by a dead line."""
+    first = Receiver("127.0.0.7", user="ben")
+    assert await first.log_in(lab)
+    drop("127.0.0.7")
+    again = Receiver("127.0.0.8", user="ben", node_id=first.node_id)
+    got_in = await again.log_in(lab)
+    answer: list[object] = [got_in, again.seconds, []]
+    for pause in (0.3, 1.6):
+        await asyncio.sleep(pause)
+        answer.append([each.connection.address for each in lab.server._context.seats.of(b"ben")])
+    answer[2] = [clone.accounts for clone in lab.server.snapshot().clones]
+    again.leave()
+    return answer
+
+
+async def who_calls_from_elsewhere_throws_nobody_out(lab: Laboratory) -> object:
+    """The password is right and the first line is dead, but its F-line names another host."""
+    first = Receiver("127.0.0.9", user="carl")
+    assert await first.log_in(lab)
+    drop("127.0.0.9")
+    answer: list[object] = []
+    for _ in range(2):
+        second = Receiver("127.0.0.10", user="carl")
+        answer += [await second.log_in(lab), second.seconds]
+        await asyncio.sleep(0.9)
+    held_by = [each.connection.address for each in lab.server._context.seats.of(b"carl")]
+    return [*answer, held_by]
+
+
+async def keep(results: dict[str, object], name: str, what: Awaitable[object]) -> None:
+    results[name] = await what
+
+
 async def main() -> None:
     logger, lines = logging.getLogger("cccamd"), []
     handler = logging.Handler()
@@ -171,7 +213,15 @@ async def main() -> None:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     results: dict[str, object] = {}
-    async with running(toml=TEST_CARD + "[limits]\nlogin_timeout = 1\n") as lab:
+    toml = TEST_CARD + "[limits]\nlogin_timeout = 1\n[[account]]\nuser = 'ben'\nlogins = 2\n"
+    cfg = "F: anna secret\nF: ben secret\nF: carl secret 5 0 1 { } { } { } 127.0.0.9"
+    async with running(cfg, toml) as lab:
+        strangers = TASKS.start(
+            "strangers", keep(results, "elsewhere", who_calls_from_elsewhere_throws_nobody_out(lab))
+        )
+        twins = TASKS.start(
+            "twins", keep(results, "came back", who_comes_back_is_no_clone_of_itself(lab))
+        )
         results["lives"] = await who_lives_stays(lab, mute=False)
         await asyncio.sleep(0.5)
         results["lives and answers nothing"] = await who_lives_stays(lab, mute=True)
@@ -183,6 +233,7 @@ async def main() -> None:
         results["started anew"] = await who_was_started_anew_is_in_at_once(lab)
         await asyncio.sleep(0.1)
         results["gave up"] = await who_gives_up_finds_the_place_free(lab)
+        await asyncio.gather(twins, strangers)
     results["log"] = lines
     json.dump(results, sys.stdout)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cccamd.facts import ConfigProblemKind
 from cccamd.server.configbook import PROBLEMS_LIMIT, ConfigBook
+from cccamd.setup.changes import changes_between
 from cccamd.setup.setup import Setup, load_setup
 
 
@@ -24,7 +25,7 @@ def test_a_refusal_stands_until_files_are_taken(tmp_path: Path) -> None:
     assert (state.taken, state.read_at, state.tried_at) == (False, 100.0, 260.0)
     assert state.refused_since == 200.0
     assert state.refusal.startswith(f"{tmp_path / 'cccamd.toml'}:1:")
-    book.took(good, 300.0)
+    book.took(good, (), 300.0)
     state = book.state()
     assert (state.taken, state.refusal, state.refused_since) == (True, "", None)
     assert state.read_at == 300.0
@@ -40,7 +41,7 @@ def test_what_is_left_out_is_told_with_its_place_and_without_secrets(tmp_path: P
         "C: host.example 99999 me hunter2\n"
         "N: 192.0.2.1 15000 u hunter2 0102030405060708091011121314\n"
         f"CAID PRIO FILE : {prio}\nCHANNELINFO FILE : {names}\n"
-        f"PROVIDERINFO FILE : {tmp_path / 'gone'}\n"
+        f"PROVIDERINFO FILE : {tmp_path}\n"
     )
     toml = '[[card]]\nkind = "tset"\ncaid = "0500"\n'
     state = ConfigBook(load(tmp_path, cfg, toml), 0.0).state()
@@ -58,7 +59,7 @@ def test_what_is_left_out_is_told_with_its_place_and_without_secrets(tmp_path: P
         ("a.prio", 2),
         ("a.prio", 3),
         ("names", 1),
-        ("gone", None),
+        (tmp_path.name, None),
     }
     assert state.left_out == len(left_out)
     doubtful = [found for found in state.problems if found.kind is ConfigProblemKind.DOUBTFUL]
@@ -84,12 +85,12 @@ def test_what_the_system_refuses_stands_until_it_is_carried_out(tmp_path: Path) 
 def test_a_setting_that_waits_for_a_restart_waits_until_it_is_set_back(tmp_path: Path) -> None:
     start = load(tmp_path, "F: a b\n")
     book = ConfigBook(start, 0.0)
-    book.took(load(tmp_path, "F: a b\n", "[journal]\ndays = 7\n"), 1.0)
-    book.took(load(tmp_path, "F: a c\n", "[journal]\ndays = 7\n"), 2.0)
+    book.took(load(tmp_path, "F: a b\n", "[journal]\ndays = 7\n"), (), 1.0)
+    book.took(load(tmp_path, "F: a c\n", "[journal]\ndays = 7\n"), (), 2.0)
     (problem,) = book.state().problems
     assert problem.kind is ConfigProblemKind.WAITS
     assert "[journal] days" in problem.text
-    book.took(start, 3.0)
+    book.took(start, (), 3.0)
     assert not book.state().waiting
 
 
@@ -106,19 +107,22 @@ def test_what_changed_is_told_by_names_alone(tmp_path: Path) -> None:
         "C: two.example 12000 me secret4\nWEBINFO PASSWORD : secret8\n",
         '[cache]\nseconds = 9\n[[card]]\nkind = "test"\nname = "attic"\ncaid = "0600"\n',
     )
-    book = ConfigBook(before, 0.0)
-    assert book.took(after, 1.0) == (
+    changes = changes_between(before, after)
+    assert changes == (
         "accounts: added dora; removed bob; changed carl",
         "C-lines: added two.example:12000; removed one.example:12000",
         "local cards: changed attic",
         "settings: changed WEBINFO PASSWORD, [cache] seconds",
     )
+    book = ConfigBook(before, 0.0)
+    book.took(after, changes, 1.0)
+    assert book.state().changes == changes
     assert "secret" not in str(book.state())
-    assert book.took(replace(after), 2.0) == ()
+    assert changes_between(after, replace(after)) == ()
 
 
 def test_thousands_of_changes_are_a_sentence(tmp_path: Path) -> None:
-    book = ConfigBook(load(tmp_path, "F: a b\n"), 0.0)
+    few = load(tmp_path, "F: a b\n")
     many = load(tmp_path, "F: a b\n" + "".join(f"F: u{n} p\n" for n in range(3000)))
-    (told,) = book.took(many, 1.0)
+    (told,) = changes_between(few, many)
     assert told.endswith("u9 and 2,990 more")

@@ -433,7 +433,7 @@ async def test_explain_tells_of_those_who_were_refused_beside_the_one_that_is_th
         guess, double = findings
         assert "127.0.0.1 was not let in: wrong password" in guess.text
         assert re.search(
-            r"another login as anna: 0 s ago 127\.0\.0\.1 was not let in, 3 times in \d s:"
+            r"another login as anna: 0 s ago 127\.0\.0\.1 was not let in, 3 times within \d s:"
             r" this user is connected already \(from 127\.0\.0\.1:\d+",
             double.text,
         )
@@ -463,6 +463,23 @@ async def test_connections_that_were_turned_away_are_told_to_who_waits_for_an_ac
                 pass
         assert any(isinstance(each, ConnectionRefused) for each in happenings)
         assert "its network is not allowed" in the_finding(lab, "turned-away").text
+
+
+@pytest.mark.parametrize(("quiet", "gets_in"), [(0.1, True), (60.0, False)])
+async def test_whoever_was_silent_for_long_has_to_say_something(
+    quiet: float, gets_in: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its machine acknowledges, and the program hangs: or a tunnel answers for both."""
+    monkeypatch.setattr("cccamd.server.session.QUIET", quiet)
+    monkeypatch.setattr("cccamd.server.seats.PATIENCE", 0.3)
+    async with watched() as (lab, happenings), Handshaker.calling(lab) as silent:
+        assert await silent.log_in().accepted()
+        silent.introduce()
+        await asyncio.sleep(0.2)
+        async with Handshaker.calling(lab) as second:
+            assert await second.log_in().accepted() is gets_in
+        left = [each.why for each in happenings if isinstance(each, ClientLoggedOut)]
+        assert (CloseReason.TAKEN_OVER in left) is gets_in
 
 
 LOGINS = TEST_CARD + '[[account]]\nuser = "anna"\nlogins = 2\n'

@@ -65,6 +65,20 @@ def test_of_several_the_silent_one_goes() -> None:
     assert contest.next_dead() is silent
 
 
+def test_who_was_not_heard_yet_is_not_dead_because_another_has_ended() -> None:
+    ended, silent = Sitter(lives=False), Sitter(lives=False)
+    contest = seated(ended, silent).contest(b"anna", 10.0)
+    ended.ended = True
+    assert contest.look(10.1)
+    assert contest.next_dead() is None
+
+
+def test_a_contest_that_nobody_waited_for_is_not_used_again() -> None:
+    seats = seated(Sitter())
+    first = seats.contest(b"anna", 10.0)
+    assert seats.contest(b"anna", 10.0 + PATIENCE) is not first
+
+
 def test_a_verdict_counts_for_a_moment_and_no_keepalive_is_sent_meanwhile() -> None:
     sitter = Sitter()
     seats = seated(sitter)
@@ -107,6 +121,9 @@ def test_double_logins_are_counted_bounded_and_forgotten() -> None:
     (one,) = found.lately(160.0)
     assert (one.first_at, one.last_at, one.times) == (100.0, 160.0, 2)
     assert one.holders == ("192.0.2.7",)
+    found.got_in("anna", "192.0.2.9")
+    assert found.lately(160.0) == ()
+    found.refused("anna", "192.0.2.9", [], 160.0)
     assert found.lately(160.0 + DOUBLE_LOGINS_KEPT + 1) == ()
     later = 200.0 + 2 * DOUBLE_LOGINS_KEPT
     found.refused("anna", "192.0.2.9", [], later)

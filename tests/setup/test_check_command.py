@@ -1,6 +1,7 @@
 """`cccamd check` as people and programs see it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,27 @@ def test_a_colon_that_is_missing_and_an_equals_sign() -> None:
     assert "stdin:1:15: warning W105" in told.stdout
     assert "topsecret" not in told.stdout
     assert told.exit_code == 1
+
+
+def test_only_files_are_read_and_nothing_is_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.toml"
+    os.mkfifo(pipe)
+    for path, what in (("/dev/null", "a device"), (str(pipe), "a pipe")):
+        result = run(path)
+        assert result.exit_code == 2
+        assert result.stderr == f"cccamd check: {path}: this is {what}, not a file\n"
+    names = tmp_path / "names"
+    os.mkfifo(names)
+    result = run_on(f"F: anna secret\nCHANNELINFO FILE : {names}\n", "--strict")
+    assert result.exit_code == 1
+    assert f"{names}: warning: this is a pipe, not a file; it is not used" in result.stdout
+
+
+def test_of_a_file_that_is_something_else_only_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "program"
+    path.write_bytes(b"\x7fELF\0\0" + bytes(range(256)) * 40)
+    lines = run(str(path)).stdout.splitlines()
+    assert any("error E002" in line for line in lines)
+    assert not any("W10" in line for line in lines)
+    assert lines[-1] == "the server would not start with this file"
+    assert len(lines) < 6

@@ -1,13 +1,17 @@
 """From files to a server that can start, and what is said about them."""
 
 import logging
+import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cccamd.server import FileWatch
+from cccamd.setup import setup
+from cccamd.setup.cccamcfg import load_config
 from cccamd.setup.nodeid import load_or_make
-from cccamd.setup.setup import load_setup
+from cccamd.setup.setup import load_again, load_setup
 from cccamd.wire.cccam import offers_partner
 
 
@@ -42,6 +46,27 @@ def test_a_missing_file_means_no_accounts_and_is_said(tmp_path: Path) -> None:
 
 def test_what_is_no_cccam_cfg_is_refused(tmp_path: Path) -> None:
     assert load_setup(write(tmp_path, "[section]\nkey = value\n"), None).refused
+
+
+def test_the_same_files_are_read_again_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A CCcam.cfg that vanishes must not lead to another one, or to the built-in example."""
+    first, second = tmp_path / "a.cfg", tmp_path / "b.cfg"
+    for path in (first, second):
+        path.write_text(f"F: {path.stem} secret\n")
+    monkeypatch.setattr(setup, "load_config", partial(load_config, searched=(first, second)))
+    files = load_setup(None, None)
+    first.unlink()
+    again = load_again(files.sources)
+    assert "there is no such file any more" in again.doubt
+    assert again.example is None
+    assert not again.config.f_lines
+    second.unlink()
+    example = load_setup(None, None)
+    assert example.example is not None
+    first.write_text("F: come secret\n")
+    assert [line.user for line in load_again(example.sources).config.f_lines] == ["come"]
 
 
 def test_a_file_that_is_being_written_is_doubtful(tmp_path: Path) -> None:
@@ -160,3 +185,14 @@ def test_changes_of_files_are_noticed(tmp_path: Path) -> None:
     assert not watch.changed()
     path.unlink()
     assert watch.changed()
+
+
+def test_a_node_id_that_cannot_be_kept_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    made = load_or_make(tmp_path / "file" / "node-id")
+    assert made.trouble is not None
+    assert made.trouble.startswith(f"cannot write the node id to {tmp_path}/file/node-id: ")
+    os.mkfifo(tmp_path / "pipe")
+    made = load_or_make(tmp_path / "pipe")
+    assert made.trouble is not None
+    assert "this is a pipe, not a file" in made.trouble

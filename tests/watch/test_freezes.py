@@ -260,3 +260,35 @@ def test_any_order_of_anything_balances(
     report = freezes.report(START + 400)
     assert report.channels == ()
     assert all(freeze.seconds >= 0 and freeze.over for freeze in report.freezes)
+
+
+@pytest.mark.parametrize("quick", [0.0, 0.004, 0.3])
+def test_a_rhythm_a_little_quicker_than_ours_puts_no_freeze_off(quick: float) -> None:
+    """Each next ECM came before the key of the one before was due, for minutes."""
+    freezes = Freezes(JUDGES)
+    for happening in watching([0.1] * 4):
+        freezes.observe(happening)
+    began: list[FreezeBegan] = []
+    at = 40.0
+    for turn in range(4, 12):
+        found = freezes.observe(ecm(turn, at, 0.0, result=EcmResult.NOK1))
+        began += [each for each in found if isinstance(each, FreezeBegan)]
+        at += 10.0 - quick
+        began += [each for each in freezes.advance(START + at) if isinstance(each, FreezeBegan)]
+        margin = freezes.report(START + at).channels[0].margin
+        assert margin is not None
+        assert margin <= max(0.3, 50.0 - at + 0.01)
+    (one,) = began
+    assert one.at == pytest.approx(START + 50.0, abs=0.35)
+
+
+def test_the_next_ecm_in_time_pays_what_the_one_before_left_owing() -> None:
+    freezes = Freezes(JUDGES)
+    for happening in watching([0.1] * 4):
+        freezes.observe(happening)
+    found = freezes.observe(ecm(4, 40.0, 0.0, result=EcmResult.NOK1))
+    found += freezes.observe(ecm(5, 49.7, 0.1))
+    found += freezes.advance(START + 52.0)
+    assert not any(isinstance(each, FreezeBegan) for each in found)
+    margin = freezes.report(START + 52.0).channels[0].margin
+    assert margin == pytest.approx(0.2, abs=0.01)

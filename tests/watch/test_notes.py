@@ -89,6 +89,19 @@ def test_of_ecms_only_news_are_told() -> None:
     assert [note.tone for note in notes.recent()][:2] == [Tone.GOOD, Tone.BAD]
 
 
+def test_two_clients_of_one_account_watch_two_channels_and_that_is_told_once() -> None:
+    notes = Notes()
+    for _ in range(5):
+        notes.observe(replace(ecm(1), client=1))
+        notes.observe(replace(ecm(2), client=2))
+    assert len(notes.recent()) == 2
+    notes.observe(
+        ClientLoggedOut(at=NOW, account="anna", client=2, address="192.0.2.7", reason="it left")
+    )
+    notes.observe(replace(ecm(2), client=3))  # it came back to where it was: no news
+    assert len(notes.recent()) == 3
+
+
 def test_a_picture_that_freezes_is_told_from_its_sign_to_its_end() -> None:
     notes, began = Notes(), NOW + 20
     ids = {"account": "anna", "caid": Caid(0x0B00), "ident": Ident(0), "sid": Sid(7)}

@@ -177,3 +177,21 @@ def test_no_request_is_lost_and_none_counted_twice(
         assert each.median is not None
         assert each.worst is not None
         assert each.median <= each.worst
+
+
+def test_two_clients_of_one_account_have_a_story_each() -> None:
+    scribe = Scribe()
+    scribe.observe(replace(login(), client=1))
+    scribe.observe(replace(login(1), client=2, address="192.0.2.8"))
+    told = [
+        *scribe.observe(replace(ecm(2), client=1)),
+        *scribe.observe(replace(ecm(3, sid=2), client=2)),
+        *scribe.observe(replace(ecm(12), client=1)),
+        *scribe.observe(replace(logout(13), client=2)),
+        *scribe.observe(replace(ecm(22), client=1)),
+        *scribe.observe(replace(logout(23), client=1)),
+    ]
+    assert [(each.address, each.asked) for each in visits(told)] == [
+        ("192.0.2.7", 3),
+        ("192.0.2.8", 1),
+    ]

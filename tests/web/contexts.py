@@ -6,12 +6,21 @@ from typing import Any
 
 from cccamd.facts import EcmResult, Freeze, FreezeReport, Incident, Note, Snapshot
 from cccamd.ids import Caid, Ident
-from cccamd.server.snapshot import take_history
+from cccamd.server.snapshot import find_channels, take_history
 from cccamd.setup.cccamcfg import ChannelNames, InfoPort
 from cccamd.watch import EcmFinished, History, SourceAnswered
 from cccamd.watch.metrics import Metrics
 from cccamd.web import WebContext
-from cccamd.why import EcmStory, Explanation, Finding, Question, Setting, StoryStep, Weight
+from cccamd.why import (
+    Diagnosis,
+    EcmStory,
+    Explanation,
+    Finding,
+    Question,
+    Setting,
+    StoryStep,
+    Weight,
+)
 from fact_factory import (
     CHANNEL_NAME,
     NOW,
@@ -56,6 +65,9 @@ def a_context(
 ) -> WebContext:
     """A context with anything given by name, and the rest plain."""
 
+    async def healthy() -> tuple[Diagnosis, ...]:
+        return ()
+
     async def look() -> Snapshot:
         return snapshot()
 
@@ -72,6 +84,9 @@ def a_context(
         freezes=lambda: freezes or FreezeReport(),
         freeze=find_freeze,
         channel_name=NAMES.name,
+        check_up=healthy,
+        journal=lambda: None,
+        find_channels=lambda words, most: find_channels(NAMES, words, most),
         metrics=Metrics(),
         provider_name=provider_name,
         login=lambda: login or InfoPort(),

@@ -5,12 +5,14 @@ import random
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 
 from cccamd.facts import (
     CardStatus,
+    Cause,
     ClientStatus,
     EcmResult,
     Freeze,
@@ -23,9 +25,10 @@ from cccamd.facts import (
     Snapshot,
     SourceKind,
     SourceStatus,
+    Verdict,
 )
 from cccamd.ids import Caid, Ident, NodeId, ShareId
-from cccamd.server.snapshot import named_notes, take_history
+from cccamd.server.snapshot import find_channels, named_notes, take_history
 from cccamd.setup.cccamcfg import ChannelNames, InfoPort
 from cccamd.watch import (
     ClientLoggedIn,
@@ -41,6 +44,7 @@ from cccamd.watch.metrics import Metrics
 from cccamd.web import WebContext, create_app
 from cccamd.why import (
     CardAnswer,
+    Diagnosis,
     EcmStory,
     Explanation,
     Finding,
@@ -57,6 +61,7 @@ from fact_factory import (
     a_service,
     a_snapshot,
     a_source,
+    an_incident,
     on_channel,
 )
 
@@ -217,13 +222,55 @@ def freezes() -> FreezeReport:
         at=NOW - 1510,
         seconds=3.2,
         source=HOME,
+        number=4,
+        verdict=Verdict.SOURCE_LATE,
         cause="the CW came 13.2 s after its ECM was asked for; the key changes every 10.0 s",
+        evidence=(
+            "the receiver asked 0.1 s after the key had changed, as it always does",
+            f"{HOME} was asked at once, and gave the CW after 13.2 s; usually within 0.2 s",
+            "the way to it: round trip 0.4 ms, nothing lost",
+        ),
+        change=f"ask the owner of {HOME} what happened then, or add a second source",
         around=(
             "-9.9 s: attic.example:12000 went down: it went silent",
             "+3.2 s: 192.168.1.20:12000 gave the CW after 13.2 s",
         ),
     )
     return FreezeReport(channels=(watched,), freezes=(froze,))
+
+
+def wrong() -> tuple[Incident, ...]:
+    """What is wrong in this household, and what was."""
+    down = an_incident(
+        ATTIC,
+        text="is down: the connection was refused: nothing listens on port 12000 there",
+        change="ask its owner whether the server runs",
+        began_at=NOW - 300,
+        suffering=0,
+        sufferers=(),
+        evidence=("5 attempts failed, the last one 12 s ago",),
+    )
+    blind = an_incident(
+        "kids",
+        number=2,
+        cause=Cause.ACCOUNT_WITHOUT_CARDS,
+        text="sees no card",
+        change="run: cccamd explain kids",
+        began_at=NOW - 190,
+        sufferers=("kids",),
+        evidence=("its F-line allows cards that are 0 hops away; the nearest are 1 hop away",),
+    )
+    slow = an_incident(
+        HOME,
+        number=3,
+        cause=Cause.SOURCE_SLOW,
+        text="is slow: nearly all its answers take up to 1.8 s",
+        began_at=NOW - 9000,
+        ended_at=NOW - 8100,
+        suffering=2,
+        sufferers=("bedroom", "livingroom"),
+    )
+    return (blind, down, slow)
 
 
 def explained(question: Question) -> Explanation:
@@ -350,6 +397,8 @@ class Scene:
     notes: Notes = field(default_factory=Notes)
     incidents: tuple[Incident, ...] = ()
     asked: list[Question] = field(default_factory=list)
+    found: tuple[Diagnosis, ...] = ()
+    journal: Path | None = None
     admitted: str = "127."
 
     def app(self) -> FastAPI:
@@ -367,6 +416,9 @@ class Scene:
             incidents=lambda: self.incidents,
             freezes=lambda: self.report,
             freeze=self._find_freeze,
+            check_up=self.check_up,
+            journal=lambda: self.journal,
+            find_channels=lambda words, most: find_channels(NAMES, words, most),
             metrics=Metrics(),
             channel_name=NAMES.name,
             provider_name=lambda *provider: PROVIDERS.get(provider),
@@ -374,6 +426,9 @@ class Scene:
             admits=lambda address: address.startswith(self.admitted),
             program=self.snapshot.program,
         )
+
+    async def check_up(self) -> tuple[Diagnosis, ...]:
+        return self.found
 
     async def look(self) -> Snapshot:
         return self.snapshot

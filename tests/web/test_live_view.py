@@ -10,7 +10,15 @@ from typing import Any
 from browsing import get, serving
 from scene import ATTIC, HOME, LOCAL, NEWS, NOW, SPORT, Scene, card, client, freezes, source
 
-from cccamd.facts import Cause, EcmResult, Point, Snapshot
+from cccamd.facts import (
+    Cause,
+    EcmResult,
+    Point,
+    ReceiverFinding,
+    ReceiverTrouble,
+    Snapshot,
+    Verdict,
+)
 from cccamd.watch import EcmFinished, SourceAnswered
 from cccamd.web import create_app
 from fact_factory import a_freeze, an_incident, on_channel
@@ -181,14 +189,23 @@ async def test_every_trouble_is_one_click_from_its_explanation() -> None:
 async def test_who_is_in_trouble_is_said_by_the_facts() -> None:
     scene = Scene()
     refused = client("office", 4, last_result=EcmResult.NOK2, service=NEWS, heard_at=NOW)
-    frozen = client("workshop", 5)
+    frozen, stuck = client("workshop", 5), client("cellar", 6)
     empty = source("empty.example:12000", cards_by_hop={})
     scene.change(
-        clients=(*scene.snapshot.clients, refused, frozen),
+        clients=(*scene.snapshot.clients, refused, frozen, stuck),
         sources=(*scene.snapshot.sources, empty),
     )
     stands = a_freeze("workshop", **on_channel(NEWS), at=NOW - 900, seconds=900, over=False)
-    scene.report = replace(freezes(), freezes=(stands, *freezes().freezes))
+    silent = ReceiverFinding(
+        **on_channel(NEWS),
+        account="cellar",
+        trouble=ReceiverTrouble.STOPPED,
+        at=NOW - 30,
+        verdict=Verdict.RECEIVER,
+        cause="it stopped",
+    )
+    past = freezes().freezes
+    scene.report = replace(freezes(), freezes=(stands, *past), receivers=(silent,))
     scene.incidents = (an_incident(HOME, cause=Cause.SOURCE_SLOW, sufferers=("bedroom",)),)
     view = await view_of(scene)
     rows = (*view["clients"].values(), *view["sources"].values())
@@ -199,6 +216,7 @@ async def test_who_is_in_trouble_is_said_by_the_facts() -> None:
         "kids": (2, "0 cards"),
         "office": (2, "NOK2"),
         "workshop": (2, "frozen"),
+        "cellar": (2, "asks no more"),
         LOCAL: (0, ""),
         HOME: (2, "source slow"),
         ATTIC: (2, "waiting"),
@@ -222,6 +240,15 @@ async def test_the_network_is_drawn_by_hops_from_us() -> None:
     assert ways[f"source:{ATTIC}", "us"] == 0
     words = nodes["client:livingroom"]["words"]
     assert words.startswith(f"livingroom gets 1 card from {LOCAL}, 4 cards from {HOME}.")
+
+
+async def test_two_clients_of_one_account_are_both_there() -> None:
+    scene = Scene()
+    box = client("box", 1)
+    scene.change(clients=(box, replace(box, port=box.port + 1)))
+    view = await view_of(scene)
+    assert len(view["clients"]) == 2
+    assert sum(node["label"] == "box" for node in view["nodes"].values()) == 2
 
 
 async def test_a_big_network_is_grouped_and_draws_whoever_is_in_trouble() -> None:

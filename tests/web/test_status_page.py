@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from browserdesk import DESKTOP, PHONE, expect, opened, sitting
 from realserver import HOST, free_port, receiver, running, watching
-from scene import HOME, NOW, client
+from scene import ATTIC, HOME, NEWS, NOW, Scene, client, source, wrong
 
-from cccamd.facts import LinkState
-from fact_factory import an_incident
+from cccamd.facts import Cause, ConfigProblem, ConfigProblemKind, ConfigState, LinkState, Verdict
+from cccamd.watch.journal import Database, Entry, Kind
+from cccamd.why import Check, Diagnosis, Finding, Grade, Weight
+from fact_factory import a_freeze, an_incident, on_channel
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -46,7 +49,8 @@ async def test_what_happens_is_seen_without_reloading(browser: Browser) -> None:
             home, state=LinkState.WAITING, last_failure="it went silent", cards=0, cards_by_hop={}
         )
         scene.change(sources=(local, lost, attic))
-        scene.incidents = (an_incident(HOME, text="is down: it went silent"),)
+        down = an_incident(HOME, number=9, text="is down: it went silent", began_at=NOW - 9)
+        scene.incidents = (down, *wrong())
         row = page.locator("#sources tr", has_text=HOME)
         await expect(row.locator(".chip")).to_have_text("waiting")
         await expect(row).to_contain_text("it went silent")
@@ -214,6 +218,241 @@ async def test_a_stopped_server_leaves_the_last_good_state_and_a_new_one_goes_on
 
 
 LOST = re.compile(r"As of \d\d:\d\d:\d\d: connection lost, trying again\.")
+
+
+def a_full_house() -> Scene:
+    """Five hundred receivers; one is frozen, one sees no card."""
+    scene = Scene()
+    boxes = [client(f"box{number:03}", number % 50, port=number) for number in range(500)]
+    boxes[77] = replace(boxes[77], cards=0)
+    stands = a_freeze("box123", **on_channel(NEWS), number=3, over=False, seconds=900.0)
+    scene.report = replace(scene.report, freezes=(stands, *scene.report.freezes))
+    scene.change(clients=tuple(boxes), accounts=tuple(box.account for box in boxes))
+    scene.change(
+        sources=(*(source(f"up{n}.example:1") for n in range(30)), *scene.snapshot.sources)
+    )
+    return scene
+
+
+@pytest.mark.parametrize("name", ["desk", "phone", "small"])
+async def test_five_hundred_receivers_have_room_with_trouble_first(
+    browser: Browser, name: str
+) -> None:
+    sizes = {"desk": DESKTOP, "phone": PHONE, "small": {"width": 320, "height": 640}}
+    wishes = {"viewport": sizes[name], "is_mobile": name != "desk"}
+    async with sitting(browser, scene=a_full_house(), **wishes) as desk:
+        page = desk.page
+        names = page.locator("#receivers tr[data-row] strong")
+        await expect(names.nth(0)).to_have_text("box077")
+        await expect(names.nth(1)).to_have_text("box123")
+        for trouble in ("box077, 0 cards", "box123, frozen", f"{ATTIC}, waiting"):
+            await expect(page.get_by_role("button", name=trouble, exact=True)).to_have_count(1)
+        size = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+        width, height = await page.evaluate(size)
+        assert width <= sizes[name]["width"]
+        assert height < (4500 if name == "desk" else 7000)
+        assert await desk.axe() == []
+        assert await page.evaluate(TOO_SMALL) == []
+
+
+TOO_SMALL = """[...document.querySelectorAll("a, button, summary, input, select")]
+    .map((one) => [one.outerHTML.slice(0, 90), one.getBoundingClientRect()])
+    .filter(([, box]) => box.width && (box.height < 23.9 || box.width < 23.9))
+    .map(([text, box]) => `${text} ${box.width} x ${box.height}`)"""
+
+
+async def test_a_list_is_searched_filtered_sorted_and_opened_by_keyboard(browser: Browser) -> None:
+    async with sitting(browser, scene=a_full_house()) as desk:
+        page, scene = desk.page, desk.scene
+        rows = page.locator("#receivers tr[data-row]")
+        await page.get_by_role("button", name="In trouble 2").click()
+        await expect(rows).to_have_count(2)
+        await page.get_by_role("button", name="All 500").click()
+        search = page.get_by_role("searchbox", name="Search receivers")
+        await search.fill("box12")
+        await expect(rows).to_have_count(10)
+        await page.get_by_role("columnheader", name="Asked").get_by_role("button").click()
+        first = await rows.first.locator("strong").inner_text()
+        await rows.first.locator("button").focus()
+        await page.keyboard.press("Enter")
+        detail = page.locator("#receivers tr.detail")
+        await expect(detail).to_contain_text("1,218 ECMs")
+        scene.change(
+            clients=tuple(
+                replace(one, ecms_asked=1300) if one.account == first else one
+                for one in scene.snapshot.clients
+            )
+        )
+        await expect(detail).to_contain_text("1,300 ECMs, 82 NOKs")
+        await expect(rows.first.locator("button")).to_be_focused()
+        await expect(search).to_have_value("box12")
+        await page.keyboard.press("Space")
+        await expect(detail).to_have_count(0)
+        await search.fill("nobody at all")
+        await expect(page.locator("#receivers tbody")).to_have_text("No receiver fits.")
+
+
+async def test_incidents_come_and_go_and_the_configuration_says_what_is_wrong(
+    browser: Browser,
+) -> None:
+    async with sitting(browser) as desk:
+        page, scene = desk.page, desk.scene
+        wrong = page.locator("#attention")
+        await expect(wrong).to_have_text("Nothing is wrong that this server knows of.")
+        down = an_incident(ATTIC, sufferers=("kids",), began_at=NOW - 60)
+        slow = an_incident(HOME, number=2, cause=Cause.SOURCE_SLOW, text="is slow", suffering=9)
+        scene.incidents = (slow, down)
+        await expect(wrong.locator("li.bad strong")).to_have_text([HOME, ATTIC])
+        await expect(page).to_have_title("(2) cccamd")
+        await wrong.locator("li.bad", has_text=ATTIC).get_by_text("Evidence").click()
+        scene.incidents = (replace(down, text="is down: no route"), replace(slow, ended_at=NOW))
+        item = wrong.locator("li.bad")
+        await expect(item).to_have_count(1)
+        await expect(item).to_contain_text("is down: no route")
+        await expect(item.get_by_text("5 attempts failed")).to_be_visible()
+        await expect(wrong).to_contain_text("1 incident that is over")
+
+        problem = ConfigProblem(
+            kind=ConfigProblemKind.LEFT_OUT, file="/etc/CCcam.cfg", line=7, text="no port"
+        )
+        refusal = "line 3 of cccamd.toml: no such key"
+        state = ConfigState(taken=False, refusal=refusal, left_out=1, problems=(problem,))
+        scene.change(config=state)
+        config = page.locator("#config")
+        await expect(config.locator(".chip")).to_have_text("refused")
+        await expect(config).to_contain_text(refusal)
+        await config.get_by_text("1 place in the files").click()
+        await expect(config).to_contain_text("/etc/CCcam.cfg:7 left out: no port")
+        assert await desk.axe() == []
+
+
+async def test_an_open_freeze_stays_in_trouble_and_is_never_green(browser: Browser) -> None:
+    async with sitting(browser) as desk:
+        page, scene = desk.page, desk.scene
+        (watched,) = scene.report.channels
+        row = page.locator("#receivers tr", has_text="livingroom")
+        stands = a_freeze("livingroom", **on_channel(NEWS), number=9, over=False, at=NOW - 5)
+        for minutes in (0, 1, 5, 12, 15):
+            late = -60.0 * minutes - 0.4
+            scene.report = replace(
+                scene.report,
+                channels=(replace(watched, margin=late, frozen=9),),
+                freezes=(replace(stands, seconds=-late, at=NOW - 60 * minutes),),
+            )
+            await expect(row).to_contain_text(f"{-late:.1f} s late")
+            await expect(row.locator(".chip", has_text="frozen")).to_be_visible()
+            await expect(row.locator(".bar.bad")).to_be_visible()
+            await expect(page.locator("#freezes")).to_contain_text(f"{-late:.1f} s until now")
+            assert await row.locator(".is-good, .good").count() == 0
+        scene.report = replace(
+            scene.report, channels=(watched,), freezes=(replace(stands, over=True),)
+        )
+        await expect(row).to_contain_text("9.1 s of 10 s")
+        await expect(row.locator(".chip")).to_have_count(0)
+
+
+async def test_a_freeze_of_the_journal_and_the_doctor_are_one_click_away(
+    browser: Browser, tmp_path: Path
+) -> None:
+    scene = Scene(journal=tmp_path / "journal.db", incidents=wrong())
+    visit = {"account": "livingroom", "caid": NEWS.caid, "ident": NEWS.ident, "sid": NEWS.sid}
+    database = Database(tmp_path / "journal.db")
+    database.write(
+        [
+            Entry(at=NOW - 9000, kind=Kind.LOGIN, account="livingroom", address="192.168.1.31"),
+            Entry(
+                at=NOW - 8900,
+                until=NOW,
+                kind=Kind.VISIT,
+                source=HOME,
+                asked=890,
+                answered=889,
+                median=0.12,
+                worst=13.2,
+                **visit,
+            ),
+            Entry(
+                at=NOW - 1510,
+                until=NOW - 1506.8,
+                kind=Kind.FREEZE,
+                number=4,
+                text=scene.report.freezes[0].cause,
+                **visit,
+            ),
+            Entry(at=NOW - 800, until=NOW - 700, kind=Kind.OUTAGE, subject=ATTIC, text="reset"),
+            Entry(at=NOW - 90, kind=Kind.REFUSED, account="office", text="wrong password"),
+        ]
+    )
+    database.close()
+    finding = Finding(
+        code="refused",
+        weight=Weight.BAD,
+        text="connection refused: nothing listens on port 12000 there",
+        change="ask its owner whether the server runs",
+    )
+    fine = Finding(code="in-use", weight=Weight.GOOD, text="the files are in use as they were read")
+    scene.found = (
+        Diagnosis(check=Check.CONFIGURATION, grade=Grade.OK, finding=fine),
+        Diagnosis(check=Check.UPSTREAM, grade=Grade.FAILURE, finding=finding, subject=ATTIC),
+    )
+    async with sitting(browser, scene=scene) as desk:
+        page = desk.page
+        await page.get_by_role("link", name="Doctor").click()
+        await expect(page.locator(".verdict.bad")).to_contain_text("Ask its owner")
+        await desk.picture("doctor")
+        await page.get_by_role("link", name="Journal").click()
+        await expect(page.locator(".entries li")).to_have_count(5)
+        await desk.picture("journal")
+        async with page.expect_download() as taken:
+            await page.get_by_role("link", name="CSV").click()
+        assert (await taken.value).suggested_filename == "cccamd-journal.csv"
+        await page.get_by_role("link", name="Whose fault?").click()
+        await expect(page.locator("h2").first).to_have_text("Whose fault: a source answered late")
+        await desk.picture("freeze")
+        (froze,) = scene.report.freezes
+        scene.report = replace(scene.report, freezes=(replace(froze, verdict=Verdict.NETWORK),))
+        await expect(page.locator("h2").first).to_contain_text("the way to the receiver")
+
+
+@pytest.mark.parametrize(
+    "path", ["doctor", "journal", "freezes", "freezes/6", "explain?channel=hd"]
+)
+async def test_the_other_pages_are_fit_for_everybody(browser: Browser, path: str) -> None:
+    scene = a_full_house()
+    froze = a_freeze(
+        "kids", **on_channel(NEWS), number=6, evidence=("asked at +0 s",), change="wait"
+    )
+    scene.report = replace(scene.report, freezes=(froze, *scene.report.freezes))
+    finding = Finding(code="c", weight=Weight.BAD, text="it is so", change="mend it")
+    scene.found = tuple(
+        Diagnosis(check=Check.UPSTREAM, grade=grade, finding=finding, subject=HOME)
+        for grade in Grade
+    )
+    wishes = {"viewport": {"width": 320, "height": 640}, "is_mobile": True}
+    async with sitting(browser, scene=scene, path=path, **wishes) as desk:
+        await expect(desk.page.locator("h1")).to_be_visible()
+        assert await desk.axe() == []
+        assert await desk.page.evaluate("document.documentElement.scrollWidth") <= 320
+        assert await desk.page.evaluate(TOO_SMALL) == []
+        current = desk.page.locator(".pages [aria-current]")
+        await expect(current).to_have_count(0 if "/" in path else 1)
+
+
+async def test_who_is_refused_sees_a_page_like_the_others(browser: Browser) -> None:
+    scene = Scene(admitted="10.")
+    async with sitting(browser, scene=scene, path="no/such/page", color_scheme="dark") as desk:
+        await expect(desk.page.locator("h1")).to_have_text("This network is not allowed")
+        await expect(desk.page.locator("body")).to_have_css("background-color", "rgb(14, 18, 23)")
+        assert await desk.axe() == []
+        scene.admitted = "127."
+        await desk.page.reload()
+        await expect(desk.page.locator("h1")).to_have_text("There is no such page")
+        assert (
+            len(desk.complaints) == 4
+        )  # the browser says twice that it was refused, and nothing else
+        desk.complaints.clear()
+
+
 LOOKS = {
     "status": {"viewport": DESKTOP},
     "status-dark": {"viewport": DESKTOP, "color_scheme": "dark"},
@@ -224,7 +463,9 @@ LOOKS = {
 @pytest.mark.parametrize("name", LOOKS)
 async def test_it_is_fit_for_everybody(browser: Browser, name: str) -> None:
     async with sitting(browser, **LOOKS[name]) as desk:
+        desk.scene.incidents = wrong()
         await expect(desk.page.locator("#times .chart")).to_have_count(2)
+        await expect(desk.page.locator("#attention .bad")).to_have_count(2)
         assert await desk.axe() == []
         width = await desk.page.evaluate("document.documentElement.scrollWidth")
         assert width <= LOOKS[name]["viewport"]["width"]

@@ -49,6 +49,8 @@ def test_differences_lead_to_the_whole(views: list[View], data: st.DataObject) -
 
 def test_who_was_away_too_long_or_knows_another_run_takes_the_whole() -> None:
     versions = Versions("run")
+    at_once(versions.advance({"p": {}}))
+    at_once(versions.advance({"p": {"a": {"n": -1}}}))
     first = versions.version
     for number in range(KEPT):
         at_once(versions.advance({"p": {"a": {"n": number}}}))

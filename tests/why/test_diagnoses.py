@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cccamd.facts import SourceStatus
+from cccamd.facts import ConfigProblem, ConfigProblemKind, ConfigState, SourceStatus
 from cccamd.machine import (
     Addresses,
     FirstPacket,
@@ -24,9 +24,9 @@ from cccamd.setup.cccamcfg import InfoPort, parse
 from cccamd.why import Access, Check, Grade, Installation, PortSeen, WantedPort, wanted_ports, worst
 from cccamd.why.diagnosis import diagnose
 from cccamd.why.host import Demand, judge_clock, judge_files, judge_memory
-from cccamd.why.installation import judge_access, judge_content, judge_source
-from cccamd.why.network import jitter, judge_address, judge_answer_times, judge_round_trip
-from cccamd.why.ports import judge_firewall, judge_port
+from cccamd.why.installation import judge_access, judge_config_state, judge_content, judge_source
+from cccamd.why.network import RoundTrip, judge_address, judge_answer_times, judge_round_trip
+from cccamd.why.ports import explain_taken, judge_firewall, judge_port
 from fact_factory import a_source
 
 OK, NOT_CHECKED, ADVICE, WARNING, FAILURE = Grade
@@ -52,25 +52,21 @@ def test_the_worst_verdict_is_the_exit_status(
 
 
 @pytest.mark.parametrize(
-    ("milliseconds", "expected", "word"),
+    ("way", "expected", "word"),
     [
-        ((12, 13, 12, 14), OK, "round trip 12 ms"),
-        ((99, 99, 99, 99), OK, "99 ms"),
-        ((101, 101, 101, 101), ADVICE, "nearer"),
-        ((151, 151, 151, 151), WARNING, "too long"),
-        ((12, 40, 12, 40), ADVICE, "cable"),
-        ((12, 1013, 12, 12), WARNING, "lost a packet"),
-        ((12,), OK, "jitter 0.0 ms"),
+        (RoundTrip(0.012, 0.001), OK, "round trip 12 ms"),
+        (RoundTrip(0.099, 0.0), OK, "99 ms"),
+        (RoundTrip(0.101, 0.0), ADVICE, "nearer"),
+        (RoundTrip(0.151, 0.0), WARNING, "too long"),
+        (RoundTrip(0.012, 0.028), ADVICE, "cable"),
+        (RoundTrip(0.012, 0.001, lost=1), WARNING, "1 packet lost"),
+        (RoundTrip(0.012), OK, "round trip 12 ms"),
     ],
 )
-def test_round_trip(milliseconds: tuple[float, ...], expected: Grade, word: str) -> None:
-    found = judge_round_trip("x:1", [value / 1000 for value in milliseconds])
+def test_round_trip(way: RoundTrip, expected: Grade, word: str) -> None:
+    found = judge_round_trip("x:1", way)
     assert found.grade is expected
     assert word in f"{found.finding.text} {found.advice}"
-
-
-def test_jitter_is_the_mean_step() -> None:
-    assert jitter([0.010, 0.030, 0.020]) == pytest.approx(0.015)
 
 
 def asked(number: int = 100, answered: int = 100, usual: float | None = 0.2) -> SourceStatus:
@@ -152,7 +148,7 @@ def a_demand(clients: int = 50, max_clients: int = 2000) -> Demand:
 @pytest.mark.parametrize(
     ("demand", "files", "expected", "word"),
     [
-        (a_demand(), 1024, OK, "50 accounts and 2 C-lines need up to 244"),
+        (a_demand(), 1024, OK, "50 clients and 2 C-lines need up to 244"),
         (a_demand(), None, OK, "as it likes"),
         (a_demand(900), 1024, WARNING, "LimitNOFILE"),
         (a_demand(3000), 65536, ADVICE, "max_clients"),
@@ -204,6 +200,12 @@ def test_ports(holder: PortHolder | None, error: int | None, expected: Grade, wo
     assert found.grade is expected
     assert word in f"{found.finding.text} {found.advice}"
     assert (found.advice == "") == (found.grade is OK)
+
+
+def test_at_a_start_a_server_of_ours_is_in_the_way() -> None:
+    found = explain_taken(CLIENTS_PORT, PortHolder(user="root", process=OURS, is_ours=True))
+    assert found.text == "taken by cccamd (process 8 of root): a cccamd server runs already"
+    assert found.change.startswith("Stop cccamd, or choose another number")
 
 
 def test_only_ports_that_are_opened_count() -> None:
@@ -308,3 +310,19 @@ def test_firewall(rules: Ruleset, knock: Knock, expected: Grade, word: str) -> N
     found = judge_firewall(PACKET, rules, knock)
     assert found.grade is expected
     assert word in found.finding.text
+
+
+def test_what_a_running_server_does_not_run_with() -> None:
+    problems = tuple(
+        ConfigProblem(kind=kind, file="CCcam.cfg", line=1, text=f"this is {kind.value}")
+        for kind in ConfigProblemKind
+    )
+    state = ConfigState(taken=False, refusal="CCcam.cfg: it is empty", problems=problems)
+    found = [(one.finding.code, one.grade, one.finding.text) for one in judge_config_state(state)]
+    assert [(code, grade) for code, grade, _ in found] == [
+        ("files-refused", FAILURE),
+        ("not-done", WARNING),
+        ("waits", ADVICE),
+    ]
+    assert "CCcam.cfg: it is empty" in found[0][2]
+    assert judge_config_state(ConfigState()) == []

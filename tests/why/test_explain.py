@@ -468,3 +468,5 @@ def test_cards_that_come_from_a_copy_of_ourselves_name_it() -> None:
     (found,) = [each for card in answer.cards for each in card.findings]
     assert found.code == "not-taken-loop"
     assert "upstream headend-a:12000 (192.0.2.9) has the node id of this server" in found.text
+    about_us = ask(evidence("F: anna secret", clones=(clone,)), account=None)
+    assert "clone" in [each.code for each in about_us.findings]

@@ -103,6 +103,7 @@ def test_two_clients_with_one_node_id() -> None:
         ({"addresses": ("192.0.2.1",)}, "or one program logs in twice"),
         ({"accounts": ("anna",)}, "192.0.2.2) is logged in more than once"),
         ({"accounts": ("anna",), "sources": ("h:1",)}, "anna and upstream h:1"),
+        ({"accounts": (), "sources": ("h:1", "i:1")}, "or it is one program with several"),
         ({"own": True, "accounts": ("anna",)}, "anna (192.0.2.1 and 192.0.2.2) has the node id of"),
     ],
 )

@@ -13,14 +13,27 @@ from cccamd.facts import (
     DoubleLogin,
     LastMinute,
     LinkState,
+    ReceiverFinding,
+    ReceiverTrouble,
     SourceStatus,
+    Verdict,
 )
 from cccamd.ids import NodeId
 from cccamd.routing import LoopSeen
 from cccamd.setup.cccamcfg import Config
 from cccamd.watch import Symptom
-from cccamd.why import Receiver, Scene, find_symptoms
-from fact_factory import NOW, UPSTREAM, a_local_source, a_source, an_offline_source
+from cccamd.why import Check, Grade, MachineTrouble, Receiver, Scene, find_symptoms
+from cccamd.why.diagnosis import diagnose
+from fact_factory import (
+    NOW,
+    UPSTREAM,
+    a_freeze,
+    a_local_source,
+    a_service,
+    a_source,
+    an_offline_source,
+    on_channel,
+)
 
 NODE = NodeId(bytes.fromhex("0102030405060708"))
 
@@ -164,7 +177,7 @@ def test_logins_clones_and_circles() -> None:
     assert (cloned.cause, cloned.subject) == (Cause.CLONE, "0102030405060708")
     assert cloned.sufferers == {"anna", "ben"}
     assert (circle.cause, circle.subject) == (Cause.CARD_CIRCLE, UPSTREAM)
-    later = replace(scene, at=NOW + 100, clones=())
+    later = replace(scene, at=NOW + 200, clones=())
     assert not list(find_symptoms(later))
 
 
@@ -183,3 +196,83 @@ def test_files() -> None:
     assert (left_out.cause, left_out.evidence) == (Cause.LINES_LEFT_OUT, ("CCcam.cfg:3: no user",))
     assert left_out.text == "has 1 place left out: not in use"
     assert (waiting.cause, waiting.evidence) == (Cause.RESTART_NEEDED, ("cccamd.toml: node id",))
+
+
+def test_more_places_than_are_told_are_counted() -> None:
+    problem = ConfigProblem(kind=ConfigProblemKind.LEFT_OUT, file="f", line=3, text="no user")
+    files = ConfigState(problems=(problem,) * 100, left_out=5000)
+    assert the_only(a_scene(files=files)).text == "has 5,000 places left out: not in use"
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("clock-unset", Cause.CLOCK_OFF),
+        ("clock-jumped", Cause.CLOCK_OFF),
+        ("disk-full", Cause.DISK_FULL),
+        ("disk-read-only", Cause.DISK_FULL),
+        ("few-files-left", Cause.FEW_FILES),
+        ("little-memory-left", Cause.LITTLE_MEMORY),
+    ],
+)
+def test_the_machine(code: str, cause: Cause) -> None:
+    diagnosis = diagnose(
+        Check.RESOURCES, Grade.WARNING, code, "is so", "Mend it.", subject="the journal"
+    )
+    found = the_only(a_scene(machine=(MachineTrouble(diagnosis, NOW - 40),)))
+    assert (found.cause, found.since) == (cause, NOW - 40)
+    assert (found.subject, found.text, found.change) == ("the journal", "is so", "Mend it.")
+
+
+def test_a_slow_source_that_freezes_twelve_pictures_is_one_symptom() -> None:
+    late = {"over": False, "verdict": Verdict.SOURCE_LATE, "cause": "the CW came 6.1 s late"}
+    frozen = tuple(a_freeze(f"u{number}", at=NOW - number, **late) for number in range(12))
+    found = the_only(a_scene(frozen=frozen))
+    assert (found.cause, found.subject, found.since) == (Cause.SOURCE_SLOW, UPSTREAM, NOW - 11)
+    assert "the CW came 6.1 s late" in found.text
+    assert len(found.sufferers) == 12
+
+
+def test_pictures_that_stand_still_for_a_source_in_trouble_are_its_trouble() -> None:
+    away = a_freeze("ben", over=False, verdict=Verdict.SOURCE_AWAY, cause="it was away")
+    scene = a_scene(an_offline_source(UPSTREAM), a_local_source(), frozen=(away,))
+    found = the_only(scene)
+    assert (found.cause, found.sufferers) == (Cause.SOURCE_DOWN, {"ben"})
+    assert "connection refused" in found.text
+    served = a_receiver("ben")
+    unnamed = replace(away, source="", verdict=Verdict.NO_CARD)
+    found = the_only(replace(scene, frozen=(unnamed,), receivers=(served,)))
+    assert (found.cause, found.sufferers) == (Cause.SOURCE_DOWN, {"ben"})
+
+
+def test_pictures_that_stand_still_for_no_source_are_told_by_their_verdict() -> None:
+    frozen = (
+        a_freeze("anna", over=False, source="", verdict=Verdict.NO_CARD, cause="no card fits it"),
+        a_freeze(
+            "ben", over=False, source="", verdict=Verdict.NO_CARD, cause="no card", at=NOW - 9
+        ),
+        a_freeze("eve", over=False, verdict=Verdict.NETWORK, cause="3 % of packets are lost"),
+    )
+    no_card, network = find_symptoms(a_scene(frozen=frozen))
+    assert (no_card.cause, no_card.subject) == (Cause.FROZEN, Verdict.NO_CARD.value)
+    assert no_card.text == (
+        "- 2 pictures stand still: anna on Das Erste and ben on Das Erste; no card"
+    )
+    assert no_card.sufferers == {"anna", "ben"}
+    assert network.text.startswith("- a picture stands still: eve on Das Erste; 3 %")
+
+
+def test_a_receiver_in_trouble_is_told_unless_its_picture_is_known_to_stand_still() -> None:
+    stopped = ReceiverFinding(
+        **on_channel(a_service()),  # type: ignore[arg-type]
+        account="anna",
+        trouble=ReceiverTrouble.STOPPED,
+        at=NOW - 25,
+        verdict=Verdict.NETWORK,
+        cause="our last answer did not arrive",
+    )
+    found = the_only(a_scene(findings=(stopped,)))
+    assert (found.cause, found.subject, found.since) == (Cause.RECEIVER, "anna", NOW - 25)
+    assert found.text == "asks no more on Das Erste: our last answer did not arrive"
+    frozen = a_freeze("anna", over=False, source="", verdict=Verdict.NETWORK)
+    assert the_only(a_scene(findings=(stopped,), frozen=(frozen,))).cause is Cause.FROZEN

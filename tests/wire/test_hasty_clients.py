@@ -21,6 +21,8 @@ from cccamd.wire.link import (
     Closed,
     CloseReason,
     Introduced,
+    LocalProtocolError,
+    LoginProved,
     LoginRequested,
     LoginSucceeded,
     Requested,
@@ -102,3 +104,40 @@ def test_what_comes_before_the_password_is_known_is_bounded(more: int, closed: b
     login = keys.client_to_server.encrypt(keys.proof + pack_user(b"anna"))
     target.receive_data(login + bytes(more), 1.0)
     assert (target.state is State.CLOSED) == closed
+
+
+def test_a_login_that_is_held_waits_for_its_owner_and_for_nothing_else() -> None:
+    """The owner's time is not the client's: no deadline runs, and it is added afterwards."""
+    target = server()
+    target.receive_data(everything(target.data_to_send()), 1.0)
+    assert target.events_received() == [LoginRequested(b"anna")]
+    assert target.next_deadline() is None
+    target.authenticate(b"secret", hold=True)
+    assert target.events_received() == [LoginProved()]
+    assert target.next_deadline() is None
+    target.handle_deadline(11.0)
+    assert target.data_to_send() == b""
+    target.accept_login(11.5)
+    assert [type(event) for event in said(target.events_received())] == [
+        LoginSucceeded,
+        Introduced,
+        Requested,
+    ]
+    with pytest.raises(LocalProtocolError):
+        target.accept_login(11.5)
+
+
+def test_the_time_that_an_owner_takes_is_given_back() -> None:
+    target = server()
+    keys = derive_keys(target.data_to_send())
+    login = keys.client_to_server.encrypt(keys.proof + pack_user(b"anna"))
+    keys.client_to_server.encrypt(b"secret")
+    target.receive_data(login + keys.client_to_server.encrypt(PASSWORD_CHECK), 9.0)
+    target.authenticate(b"secret", hold=True)
+    with pytest.raises(LocalProtocolError):
+        target.authenticate(b"secret")
+    target.accept_login(10.5)
+    target.handle_deadline(11.4)
+    assert target.state is State.INTRODUCTION
+    target.handle_deadline(11.5)
+    assert target.state is State.CLOSED

@@ -3,7 +3,7 @@
 import io
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +27,13 @@ from cccamd.setup.cccamcfg import (
     masked_lines,
     parse,
 )
-from cccamd.setup.files import ConfigFileError, FileProblem, read_file, read_stream
+from cccamd.setup.files import (
+    ConfigFileError,
+    ConfigFileMissingError,
+    FileProblem,
+    read_file,
+    read_stream,
+)
 
 _STDIN = "-"
 _TOML_ENDING = ".toml"
@@ -98,16 +104,16 @@ def _check_toml(path: Path, *, strict: bool) -> int:
     from cccamd.localcards import find_kinds
     from cccamd.setup.toml import load
 
-    if not path.is_file():
-        typer.echo(f"cccamd check: {path}: there is no such file", err=True)
-        return _EXIT_UNREADABLE
+    with failing_plainly("check", ConfigFileError, status=_EXIT_UNREADABLE):
+        read_file(path)  # what cannot be read at all is no fault in it
     installed = find_kinds()
     for text in installed.problems:
         typer.echo(text)
     found = load(path, kinds=installed, required=True)
     for problem in found.problems:
         typer.echo(str(problem))
-    typer.echo(f"{len(found.config.cards)} local cards, {len(found.problems)} problems")
+    cards = _count(len(found.config.cards), "local card")
+    typer.echo(f"{cards}, {_count(len(found.problems), 'problem')}")
     bad = [problem for problem in found.problems if strict or not problem.is_warning]
     return _EXIT_FAULTS if bad else _EXIT_CLEAN
 
@@ -125,19 +131,28 @@ def _print_for_people(data: bytes, result: ParseResult, companions: Companions) 
         sys.stdout.reconfigure(errors="replace")  # a user name that the terminal cannot show
     console = Console(soft_wrap=True)
     width = console.width if console.is_terminal else _WIDTH_OF_FILES
-    numbers = {found.place.line for found in result.diagnostics if found.place.line is not None}
+    shown = _worth_showing(result)
+    numbers = {found.place.line for found in shown if found.place.line is not None}
     lines = masked_lines(data, numbers)
     report = [
         segment
-        for found in result.diagnostics
+        for found in shown
         for segment in _message(found, lines=lines, width=width - len(_INDENT))
     ]
     for problem in companions.problems:
         report += _companion_message(problem)
-    report += (_hint(hint) for hint in (*result.hints, *_unread(result.config, companions)))
+    hints = () if result.refused else (*result.hints, *_unread(result.config, companions))
+    report += map(_hint, hints)
     report.append(Segment(f"{_summary(result, companions)}\n"))
     # Not rich's own text: it takes several times as long for the same lines.
     console.print(Segments(report), end="")
+
+
+def _worth_showing(result: ParseResult) -> Sequence[Diagnostic]:
+    """Of a file that is something else, no line is worth a word."""
+    if not result.refused:
+        return result.diagnostics
+    return [found for found in result.diagnostics if found.place.line is None]
 
 
 def _message(
@@ -166,7 +181,7 @@ def _companion_message(problem: FileProblem) -> Iterator[Segment]:
 def _unread(config: Config, companions: Companions) -> Iterator[Hint]:
     """Tell of files that are named and not there; those of the defaults seldom are."""
     for key, error in companions.unread.items():
-        if key in config.places:
+        if key in config.places and isinstance(error, ConfigFileMissingError):
             yield Hint(f"{error}; the server does without", config.place(key))
 
 
@@ -183,10 +198,12 @@ def _excerpt(line: MaskedLine, column: int, width: int) -> tuple[str, str]:
 
 
 def _summary(result: ParseResult, companions: Companions) -> str:
+    if result.refused:
+        return "the server would not start with this file"
     config = result.config
     upstreams = len(config.c_lines) + len(config.n_lines)
     warnings = _messages(result, Severity.WARNING) + len(companions.problems)
-    counts = ", ".join(
+    return ", ".join(
         (
             _count(len(config.f_lines), "account"),
             _count(upstreams, "upstream"),
@@ -194,7 +211,6 @@ def _summary(result: ParseResult, companions: Companions) -> str:
             _count(warnings, "warning"),
         )
     )
-    return f"{counts}; the server would not start with this file" if result.refused else counts
 
 
 def _messages(result: ParseResult, severity: Severity) -> int:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import failing_plainly, hex_option, plain
+from cccamd.cli.freezeview import FreezeError, find_freeze, show, write_report
 from cccamd.cli.webreader import (
     NoAnswer,
     address_of_config,
@@ -39,7 +40,9 @@ EXIT_WELL, EXIT_NOTHING, EXIT_UNREADABLE = 0, 1, 2
 
 
 def explain(
-    account: Annotated[str, typer.Argument(help="The user name of an F-line.")],
+    account: Annotated[
+        str | None, typer.Argument(help="The user name of an F-line.", show_default=False)
+    ] = None,
     caid: Annotated[
         int | None, hex_option(parse_caid, "Only cards of this CAID, such as 0B00.")
     ] = None,
@@ -54,13 +57,50 @@ def explain(
         Path | None, typer.Option("-T", "--toml", metavar="FILE", help="cccamd.toml, as for serve.")
     ] = None,
     as_data: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    freeze: Annotated[
+        int | None,
+        typer.Option("--freeze", min=1, metavar="N", help="Say whose fault freeze number N was."),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write that freeze to FILE for a bug report, names and addresses replaced.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite FILE if it is there already.")
+    ] = False,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            "--journal", metavar="FILE", help="Look for that freeze in this journal, ask no server."
+        ),
+    ] = None,
 ) -> None:
     """Say which cards an account sees, which not and why, and what line to change.
 
+    With --freeze it says whose fault a freeze was; `cccamd journal` and the page have the numbers.
+
     Asks the running server on its WEBINFO LISTEN PORT; without one it reads the files.
 
-    Exit status: 0 the account can use a card, 1 it can use none, 2 a file cannot be read.
+    Exit status: 0 the account can use a card (or the freeze was found), 1 it can use none, 2 a
+    file cannot be read (or the freeze is not to be found).
     """
+    if freeze is not None:
+        if account is not None:
+            raise typer.BadParameter("--freeze needs no account: its number says all")
+        with failing_plainly("explain", ConfigFileError, FreezeError, status=EXIT_UNREADABLE):
+            known = find_freeze(freeze, load_setup(config, toml), config, toml, journal)
+            show(known, as_data=as_data)
+            if report is not None:
+                write_report(known, report, force=force)
+        return
+    if report is not None or journal is not None:
+        raise typer.BadParameter("--report and --journal go with --freeze N")
+    if account is None:
+        raise typer.BadParameter("name an account, or a freeze with --freeze N")
     question = Question(
         account=account,
         caid=None if caid is None else Caid(caid),

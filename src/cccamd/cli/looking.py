@@ -4,7 +4,8 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -29,15 +30,25 @@ from cccamd.machine import (
     look_at_node_id,
     look_at_rules,
     look_at_supply,
+    look_at_target,
     try_to_bind,
     user_numbered,
     way_to,
 )
 from cccamd.server import target_of
-from cccamd.setup.cccamcfg import SEARCHED_PATHS, load_config, parse
+from cccamd.setup.cccamcfg import (
+    SEARCHED_PATHS,
+    Config,
+    ParseResult,
+    load_companions,
+    load_config,
+    parse,
+)
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.logins import Upstream, upstreams_of
+from cccamd.setup.setup import companion_paths, load_setup
 from cccamd.setup.toml import FILE_NAME, ParsedToml, load
+from cccamd.watch.journal import FILE_NAME as JOURNAL_NAME
 from cccamd.why import (
     Access,
     Case,
@@ -46,6 +57,7 @@ from cccamd.why import (
     RunningServer,
     Trial,
     WantedPort,
+    Written,
     wanted_ports,
 )
 from cccamd.wire.cccam import NODE_ID_RANDOM_LENGTH, Identity, make_node_id
@@ -89,6 +101,7 @@ def look(wish: Wish) -> Case:
     return Case(
         installation=installation,
         accesses=tuple(_accesses(installation, *user)),
+        written=tuple(_written(installation, wish.node_id, *user)),
         ports=ports,
         running=running,
         why_not=why_not,
@@ -131,10 +144,10 @@ def read_installation(path: Path | None, toml_path: Path | None) -> Installation
         path, missing, result = loaded.path, loaded.missing, loaded.result
     except ConfigFileError as error:
         path, unreadable, result = Path(error.name), error.reason, parse(b"")
-    beside = toml_path or (path.parent / FILE_NAME if path is not None else None)
-    toml = ParsedToml()
-    if beside is not None:
-        toml = load(beside, kinds=kinds, required=toml_path is not None)
+    if path is None:
+        return _example(toml_path, kinds.problems)
+    beside = toml_path or path.parent / FILE_NAME
+    toml = load(beside, kinds=kinds, required=toml_path is not None)
     return Installation(
         path=path,
         named=named,
@@ -144,9 +157,28 @@ def read_installation(path: Path | None, toml_path: Path | None) -> Installation
         result=result,
         toml_path=beside,
         toml_named=toml_path is not None,
-        toml_is_there=beside is not None and _is_there(beside),
+        toml_is_there=_is_there(beside),
         toml=toml,
         kind_problems=kinds.problems,
+        companions=load_companions(result.config.settings),
+    )
+
+
+def _example(toml_path: Path | None, kind_problems: tuple[str, ...]) -> Installation:
+    """What runs where there is no CCcam.cfg at all."""
+    setup = load_setup(None, toml_path)
+    toml = ParsedToml()
+    if toml_path is not None:
+        toml = load(toml_path, kinds=find_kinds(), required=True)
+    return Installation(
+        path=None,
+        named=False,
+        result=ParseResult(config=setup.config),
+        toml_path=toml_path,
+        toml_named=toml_path is not None,
+        toml_is_there=toml_path is not None and _is_there(toml_path),
+        toml=replace(toml, config=setup.toml),
+        kind_problems=kind_problems,
     )
 
 
@@ -170,13 +202,51 @@ def _service_user() -> tuple[SystemUser, str]:
 
 
 def _accesses(installation: Installation, user: SystemUser, why: str) -> Iterator[Access]:
-    for path in (installation.path, installation.toml_path):
+    own = [path for path in (installation.path, installation.toml_path) if path is not None]
+    named = companion_paths(installation.config) if installation.is_known else ()
+    for path in (*own, *named):
         try:
-            way = way_to(path) if path is not None else ()
+            way = way_to(path)
         except OSError:  # others tell that it is missing
             continue
-        if path is not None:
-            yield Access(path=path, way=way, user=user, why=why)
+        yield Access(path=path, way=way, user=user, why=why, is_companion=path not in own)
+
+
+def _written(
+    installation: Installation, node_id: Path, user: SystemUser, why: str
+) -> Iterator[Written]:
+    if not installation.is_known:
+        return
+    config, settings = installation.config, installation.config.settings
+    wanted = [
+        ("LOG FILE", settings.log_file),
+        ("LOG WARNINGS", settings.log_warnings),
+    ]
+    logs = [(_in_line(config, key), Path(name)) for key, name in wanted if name is not None]
+    state = [("the node id", node_id)]
+    if installation.settings.journal.enabled:
+        state.append(("the journal", node_id.with_name(JOURNAL_NAME)))
+    for files, makes_folders in ((logs, False), (state, True)):
+        for what, path in files:
+            try:
+                target = look_at_target(path)
+            except OSError:  # a folder on the way that we may not enter
+                continue
+            yield Written(what=what, target=target, user=user, why=why, makes_folders=makes_folders)
+
+
+def _in_line(config: Config, key: str) -> str:
+    line = config.place(key).line
+    return key if line is None else f"{key} in line {line}"
+
+
+def _same_file(name: str, path: Path | None) -> bool:
+    """Whether both are one file, by whatever names; a name that cannot be looked at is compared."""
+    if path is None or not name:
+        return path is None
+    with suppress(OSError):
+        return os.path.samefile(name, path)
+    return os.path.realpath(name) == os.path.realpath(path)
 
 
 # Ports and the running server.
@@ -205,7 +275,9 @@ def _ask_server(
             bind=installation.settings.server.bind,
             source=str(installation.path),
         )
-        return RunningServer(read_status(address), read_cards(address)), ""
+        status, cards = read_status(address), read_cards(address)
+        other = not _same_file(status.server.config_path, installation.path)
+        return RunningServer(status, cards, other_file=other), ""
     except NoAnswer as error:
         return None, str(error)
 

@@ -131,12 +131,16 @@ async def run_probe(target: Target, request: Request | None) -> Report:
     report.reached = Step.UP
     try:
         await client.learn_cards()
-        passed("card list")
+        if client.failure is None:
+            passed("card list")
         if request is not None:
             await _ask(client, request, report)
     except (ConnectionLost, TimeoutError) as error:
         report.failure = str(error) or "the ECM was not answered"
     _describe_server(client, report)
+    if (failure := client.failure) is not None:
+        report.reached = failure.step
+        report.failure = str(ConnectError(failure.step, failure.text))
     await client.close()
     return report
 

@@ -17,7 +17,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 from pydantic import TypeAdapter, ValidationError
 
 from cccamd.errors import CccamdError
-from cccamd.facts import CardStatus, HistoryReport, Status
+from cccamd.facts import CardStatus, Freeze, HistoryReport, Status
 from cccamd.ids import format_caid, format_endpoint, format_ident, format_sid
 from cccamd.setup.cccamcfg import InfoPort, LoadedConfig, load_config
 from cccamd.setup.files import ConfigFileMissingError
@@ -36,6 +36,10 @@ _LOOPBACKS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 class NoAnswer(CccamdError):
     """The server cannot be asked, or did not answer; the text says what to do."""
+
+
+class NotKnown(NoAnswer):
+    """The server has answered that there is no such thing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +159,15 @@ def read_explanation(address: WebAddress, question: Question) -> Explanation:
     return _read(address, f"/api/explain?{urlencode(query)}", Explanation)
 
 
+def read_freeze(address: WebAddress, number: int) -> Freeze:
+    """Ask for one freeze.
+
+    Raises:
+        NotKnown: neither its memory nor its journal has it.
+    """
+    return _read(address, f"/api/freezes/{number}", Freeze)
+
+
 def read_data(address: WebAddress, path: str) -> object:
     """Ask for anything, to be shown as it is."""
     try:
@@ -179,13 +192,27 @@ def _get(address: WebAddress, path: str) -> bytes:
         with build_opener(ProxyHandler({})).open(request, timeout=TIMEOUT) as response:
             body: bytes = response.read(ANSWER_LIMIT + 1)
     except HTTPError as error:
+        told = _told(error)
         error.close()
+        if told:
+            raise NotKnown(told) from None
         raise NoAnswer(_explain_status(error.code, address)) from None
     except (OSError, HTTPException) as error:
         raise NoAnswer(_explain_failure(error, address)) from None
     if len(body) > ANSWER_LIMIT:
         raise NoAnswer(f"what answers at {address.url} does not end: is it cccamd?")
     return body
+
+
+def _told(error: HTTPError) -> str:
+    """What our API says of something that it does not know; empty: it says nothing of the kind."""
+    if error.code != 404:
+        return ""
+    try:
+        answer = json.loads(error.read(ANSWER_LIMIT))
+    except (ValueError, OSError, HTTPException):
+        return ""
+    return str(answer.get("error", "")) if isinstance(answer, dict) else ""
 
 
 def _not_cccamd(address: WebAddress) -> str:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from cccamd.errors import CccamdError
 from cccamd.lab.cas import CasError, KeyFile
+from cccamd.setup.files import ConfigFileError, read_file
 
 F = TypeVar("F", bound=KeyFile)
 
@@ -29,9 +30,9 @@ def read_key_file(path: Path, kind: type[F]) -> F:
         StorageError: there is none, it may not be read, or it is not a file of this kind.
     """
     try:
-        return kind.parse(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise StorageError(f"{path}: {error.strerror or error}") from None
+        return kind.parse(read_file(path).decode("utf-8"))
+    except ConfigFileError as error:
+        raise StorageError(str(error)) from None
     except UnicodeDecodeError:
         raise StorageError(f"{path}: not a UTF-8 text file") from None
     except CasError as error:

@@ -27,25 +27,38 @@ from cccamd.machine.files import (
 from cccamd.machine.firewall import Ruleset, look_at_rules
 from cccamd.machine.packetfilter import Fate, FirstPacket
 from cccamd.machine.ports import PortHolder, Process, holder_of, try_to_bind
-from cccamd.machine.resources import RESERVED_FILES, Supply, look_at_supply
+from cccamd.machine.resources import (
+    RESERVED_FILES,
+    Clock,
+    Resources,
+    Supply,
+    look_at_supply,
+    read_resources,
+)
 from cccamd.machine.users import SystemUser, find_unit_user, group_name, user_numbered
+from cccamd.machine.writing import Hindrance, Room, WriteTarget, look_at_target
 
 __all__ = [
     "RESERVED_FILES",
     "Addresses",
+    "Clock",
     "Fate",
     "FileState",
     "FirstPacket",
+    "Hindrance",
     "Knock",
     "NodeIdFile",
     "PortHolder",
     "Process",
+    "Resources",
+    "Room",
     "Ruleset",
     "SocketAddress",
     "Supply",
     "SystemUser",
     "TimeAnswer",
     "WayPart",
+    "WriteTarget",
     "ask_time",
     "configured_servers",
     "find_unit_user",
@@ -61,7 +74,9 @@ __all__ = [
     "look_at_node_id",
     "look_at_rules",
     "look_at_supply",
+    "look_at_target",
     "own_address",
+    "read_resources",
     "route_to",
     "try_to_bind",
     "user_numbered",

@@ -33,10 +33,15 @@ def way_to(path: Path) -> tuple[WayPart, ...]:
         OSError: it is not there, or may not be looked at.
     """
     resolved = path.resolve(strict=True)
-    return tuple(_way_part(part) for part in [*reversed(resolved.parents), resolved])
+    return tuple(part_of(part) for part in [*reversed(resolved.parents), resolved])
 
 
-def _way_part(path: Path) -> WayPart:
+def part_of(path: Path) -> WayPart:
+    """Look at one file or folder.
+
+    Raises:
+        OSError: it is not there, or may not be looked at.
+    """
     found = path.stat()
     return WayPart(str(path), found.st_mode, found.st_uid, found.st_gid)
 
@@ -47,7 +52,7 @@ def first_barrier(way: Sequence[WayPart], user: SystemUser) -> WayPart | None:
         return None
     *folders, file = way
     for part, right in [*((folder, stat.S_IXOTH) for folder in folders), (file, stat.S_IROTH)]:
-        if not _grants(part, user, right):
+        if not grants(part, user, right):
             return part
     return None
 
@@ -58,13 +63,18 @@ def is_open_to_all(way: Sequence[WayPart]) -> bool:
     return first_barrier(way, nobody) is None
 
 
-def _grants(part: WayPart, user: SystemUser, right: int) -> bool:
-    """`right` is that of others; the owner's and the group's are the same bit further left."""
+def grants(part: WayPart, user: SystemUser, right: int) -> bool:
+    """Whether the permission bits give a user all of these rights, written as those of others.
+
+    The owner's and the group's are the same bits further left.
+    """
     if part.uid == user.uid:
-        return bool(part.mode & right << 6)
-    if part.gid in user.gids:
-        return bool(part.mode & right << 3)
-    return bool(part.mode & right)
+        wanted = right << 6
+    elif part.gid in user.gids:
+        wanted = right << 3
+    else:
+        wanted = right
+    return part.mode & wanted == wanted
 
 
 class FileState(Enum):
@@ -91,6 +101,8 @@ class NodeIdFile:
 def look_at_node_id(path: Path, *, machine_id: Path = MACHINE_ID) -> NodeIdFile:
     """Read the node id file; nothing is made or changed."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return NodeIdFile(path=path, state=FileState.CORRUPT)
         with path.open("rb") as file:
             node_id = parse_node_id(file.read(SIZE_LIMIT).decode("ascii", "replace"))
     except FileNotFoundError:

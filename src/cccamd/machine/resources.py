@@ -1,12 +1,18 @@
-"""How many files a server may open here, and how much memory there is."""
+"""How many files a server may open here, how much memory and room there is, and its clock."""
 
+import ctypes
+import os
 import re
 import resource
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import psutil
+
+from cccamd.machine.writing import Room, look_at_room
 
 RESERVED_FILES: Final = 128
 """File descriptors that a server needs besides those of its clients: upstreams, logs, modules."""
@@ -45,6 +51,72 @@ def read_file_limit(text: str) -> int | None:
     """
     found = re.search(r"^Max open files\s+\S+\s+(\d+)", text, re.MULTILINE)
     return int(found[1]) if found else None
+
+
+# What a running server reads of itself, every half minute.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """What the clock shows, and what the kernel thinks of it."""
+
+    wall: float
+    """Seconds since 1970."""
+    steady: float
+    """Seconds of a clock that nobody can set."""
+    is_kept: bool | None
+    """Whether something keeps it in step with the world, as the kernel sees it; None: it does not
+    say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What this process has, and has left."""
+
+    clock: Clock
+    rooms: Mapping[str, Room]
+    """Where files are written, by what they are called for people."""
+    files_open: int
+    files_allowed: int | None
+    """None: no limit."""
+    memory_used: int
+    """Bytes that this process has."""
+    memory_left: int
+    """Bytes that the system, or the container, can still give."""
+
+
+def read_resources(written: Mapping[str, Path]) -> Resources:
+    """Look at what this process has left: a few system calls, nothing is asked over the network.
+
+    `written`: the files that are written, by what they are called for people. A network file
+    system may keep us waiting: call it in a thread.
+    """
+    memory = psutil.virtual_memory().available
+    allowed = _cgroup_room()
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    rooms = {name: look_at_room(path) for name, path in written.items()}
+    return Resources(
+        clock=Clock(wall=time.time(), steady=time.monotonic(), is_kept=_clock_is_kept()),
+        rooms={name: room for name, room in rooms.items() if room is not None},
+        files_open=len(os.listdir("/proc/self/fd")),
+        files_allowed=None if soft == resource.RLIM_INFINITY else soft,
+        memory_used=psutil.Process().memory_info().rss,
+        memory_left=memory if allowed is None else min(memory, allowed),
+    )
+
+
+_TIMEX_SIZE: Final = 512
+"""Bytes; more than `struct timex` has anywhere. Zeros ask without changing anything."""
+_TIME_ERROR: Final = 5
+"""The kernel's word for a clock that nothing keeps in step."""
+
+
+def _clock_is_kept() -> bool | None:
+    try:
+        state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(_TIMEX_SIZE))
+    except (OSError, AttributeError):  # another system
+        return None
+    return None if state < 0 else bool(state != _TIME_ERROR)
 
 
 def _own_file_limit() -> int | None:

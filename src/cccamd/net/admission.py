@@ -77,10 +77,10 @@ class Admission(Generic[K]):
             return NoEntry.ADDRESS_FULL
         return None
 
-    def unwelcome(self) -> tuple[K, ...]:
-        """The keys of connections whose address would not be let in any more."""
-        admitted = {address: self._admits(address) for address in self._per_address}
-        return tuple(key for key, address in self._addresses.items() if not admitted[address])
+    def is_welcome(self, key: K) -> bool:
+        """Whether the address of a connection would still be let in, or it has ended anyway."""
+        address = self._addresses.get(key)
+        return address is None or self._admits(address)
 
     def enter(self, key: K, address: str) -> K | None:
         """Take a connection in; return the key of one that must make room for it."""

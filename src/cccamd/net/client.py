@@ -4,6 +4,7 @@ The probe and the demonstration use it; upstream links have no use for futures.
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
@@ -13,7 +14,7 @@ from cccamd.errors import CccamdError
 from cccamd.ids import ShareId
 from cccamd.net.connection import Connected, Connection
 from cccamd.net.dial import dial
-from cccamd.net.failures import ConnectError, explain_end
+from cccamd.net.failures import ConnectError, Failure, explain_end
 from cccamd.values import ControlWords, Emm, Offer, Refusal, Request
 from cccamd.wire.link import (
     Answered,
@@ -94,11 +95,36 @@ class Client(Generic[P]):
         client = cls(make, passed)
         client._connection = await dial(host, port, client._new_connection)
         passed("TCP connection")
-        await client._wait_for(lambda: client.server is not None)
-        if client.closed is not None:
-            failure = explain_end(client.closed, introduced=False)
+        return await client._introduced()
+
+    @classmethod
+    async def resume(
+        cls, sock: socket.socket, make: Callable[[float], P], *, received: bytes
+    ) -> Self:
+        """Log in over a connection that stands; these bytes have come from it already.
+
+        Raises:
+            ConnectError: it failed; says how far it got.
+        """
+        client = cls(make, _ignore)
+        loop = asyncio.get_running_loop()
+        _, client._connection = await loop.create_connection(client._new_connection, sock=sock)
+        client._connection.data_received(received)
+        return await client._introduced()
+
+    async def _introduced(self) -> Self:
+        await self._wait_for(lambda: self.server is not None)
+        if (failure := self.failure) is not None:
             raise ConnectError(failure.step, failure.text)
-        return client
+        return self
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the login has ended, if it has."""
+        if self.closed is None:
+            return None
+        introduced = self.server is not None
+        return explain_end(self.closed, introduced=introduced, settled=bool(self.cards))
 
     async def ask(
         self, request: Request, *, timeout: float = ASK_TIMEOUT

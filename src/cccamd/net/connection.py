@@ -27,9 +27,10 @@ KEEPALIVE_IDLE, KEEPALIVE_PROBE_INTERVAL, KEEPALIVE_PROBES = 15, 5, 3
 """A peer whose machine is gone is noticed after 30 s (docs/protocol.md section 12)."""
 DEAD_PEER_MILLISECONDS = 30_000
 
-_TCP_INFO = struct.Struct("=2xB21xI28xI8xII24xI")
-"""Linux's `struct tcp_info` up to `tcpi_total_retrans`: `tcpi_retransmits` and `tcpi_unacked`,
-`tcpi_last_ack_recv` in milliseconds, `tcpi_rtt` and `tcpi_rttvar` in microseconds."""
+_TCP_INFO = struct.Struct("=2xB5xI12xI16xI20xII24xI")
+"""Linux's `struct tcp_info` up to `tcpi_total_retrans`: `tcpi_retransmits`, `tcpi_rto` in
+microseconds, `tcpi_unacked`, `tcpi_last_data_sent` in milliseconds, `tcpi_rtt` and `tcpi_rttvar`
+in microseconds."""
 _LOST_AFTER = 2
 """Times that the same bytes were sent again without an answer: that is no jitter any more."""
 
@@ -43,8 +44,9 @@ class Way(NamedTuple):
     sent_again: int
     """Segments that were sent again since the connection began."""
     unheard: float
-    """Since the peer acknowledged anything, while something is sent to it again and again in
-    vain; 0: the way is open."""
+    """The age of what is sent to the peer again and again in vain, as far as can be told; 0: the
+    way is open. (When the peer was heard last tells nothing: it may send while it hears nothing.)
+    """
 
 
 _QUEUED = struct.Struct("=i")
@@ -88,8 +90,10 @@ class Connection(asyncio.Protocol, Generic[E]):
         self.address = ""
         """The peer's IP address."""
         self.port = 0
-        self.pieces_heard = 0
-        """How many times bytes came: more than before is a sign of life."""
+        self.heard_at = asyncio.get_running_loop().time()
+        """When bytes came last, on the clock of `now`; before that, when it was made."""
+        self.has_heard = False
+        """Whether any byte came."""
         self._peername: SocketAddress = ("", 0)
         self._handle = handle
         self._on_failure = on_failure
@@ -148,9 +152,12 @@ class Connection(asyncio.Protocol, Generic[E]):
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
         if len(info) < _TCP_INFO.size:
             return None  # an old kernel
-        again, unacked, heard, usual, variation, total = _TCP_INFO.unpack(info)
-        lost = unacked and again >= _LOST_AFTER
-        return Way(usual / 1e6, variation / 1e6, total, heard / 1e3 if lost else 0.0)
+        again, timeout, unacked, sent, usual, variation, total = _TCP_INFO.unpack(info)
+        unheard = 0.0
+        if unacked and again >= _LOST_AFTER:
+            # Each wait was twice the one before: all of them together, and that of now.
+            unheard = timeout / 1e6 * (1 - 0.5**again) + sent / 1e3
+        return Way(usual / 1e6, variation / 1e6, total, unheard)
 
     def is_acknowledged(self) -> bool:
         """Whether the peer's machine has acknowledged every byte that was sent.
@@ -199,9 +206,10 @@ class Connection(asyncio.Protocol, Generic[E]):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
-        self.pieces_heard += 1
+        self.heard_at = now = self._loop.time()
+        self.has_heard = True
         try:
-            self.protocol.receive_data(data, self._loop.time())
+            self.protocol.receive_data(data, now)
         except Exception as error:
             self.fail(error)
         self.flush()

@@ -201,17 +201,23 @@ _STEPS: Final[Mapping[CloseReason, Step]] = {
     CloseReason.NO_ANSWER_TO_LOGIN: Step.LOGIN,
     CloseReason.NO_INTRODUCTION: Step.INTRODUCTION,
     CloseReason.MALFORMED_LOGIN: Step.INTRODUCTION,
+    CloseReason.THROWN_OUT: Step.THROWN_OUT,
     CloseReason.NO_ANSWER: Step.UNANSWERED,
 }
 """What else can end a login is done by us."""
 
 
-def explain_end(closed: Closed, *, introduced: bool) -> Failure:
-    """Say how far a login got that ended; `introduced`: the server had said who it is."""
+def explain_end(closed: Closed, *, introduced: bool, settled: bool = True) -> Failure:
+    """Say how far a login got that ended.
+
+    `introduced`: the server had said who it is; `settled`: and something had come of it.
+    """
     step = _STEPS.get(closed.reason, Step.ENDED)
-    if step in (Step.CLOSED, Step.RESET) and not introduced:
-        step = Step.INTRODUCTION
-    return Failure(step, str(closed))
+    if step not in (Step.CLOSED, Step.RESET) or (introduced and settled):
+        return Failure(step, str(closed))
+    if introduced:
+        return Failure(Step.THROWN_OUT, str(Closed(CloseReason.THROWN_OUT, closed.detail)))
+    return Failure(Step.INTRODUCTION, str(closed))
 
 
 # Listening.

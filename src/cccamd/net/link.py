@@ -34,7 +34,15 @@ from cccamd.net.connection import Connected, Connection
 from cccamd.net.dial import dial
 from cccamd.net.failures import ConnectError, Failure, explain_end
 from cccamd.values import Emm, Request
-from cccamd.wire.link import ClientEvent, ClientSide, Closed, Introduced, State
+from cccamd.wire.link import (
+    Answered,
+    ClientEvent,
+    ClientSide,
+    Closed,
+    Introduced,
+    OfferAdded,
+    State,
+)
 
 WELL_AFTER: Final = 30.0
 """Seconds of a login after which the next failure counts as the first again."""
@@ -42,13 +50,15 @@ LEAST_PAUSE: Final = 3.0
 """Seconds between two attempts, however great the hurry, once the delay is as long as that."""
 HURRIED_PART: Final = 6.0
 """What part of a long delay has to pass even so."""
+SETTLED_AFTER: Final = 2.0
+"""Seconds after which a server that ends a login has not just thrown us out."""
 ROUTE_LOOK: Final = 2.0
 """Seconds between two looks whether there is a way to the server."""
 
 _NOT_HURRIED: Final = frozenset(
     {
         *(Step.LOGIN, Step.INTRODUCTION, Step.HUNG_UP, Step.NEWCAMD, Step.STRANGER),
-        *(Step.UNANSWERED, Step.ENDED),
+        *(Step.THROWN_OUT, Step.UNANSWERED, Step.ENDED),
     }
 )
 """The server is there: trying sooner would not help, and might get us banned."""
@@ -122,7 +132,8 @@ class Link(Generic[P]):
         self._connection: Connection[ClientEvent] | None = None
         self._ended = asyncio.Event()
         self._hurried = asyncio.Event()
-        self._introduced = False
+        self._introduced_at: float | None = None
+        self._welcomed = False
 
     def __repr__(self) -> str:
         return f"<Link {self.address} {self.state.value}>"
@@ -211,7 +222,7 @@ class Link(Generic[P]):
         self.state = LinkState.CONNECTING
         self._ended.clear()
         self._hurried.clear()
-        self._introduced = False
+        self._introduced_at, self._welcomed = None, False
         try:
             self._connection = await dial(self._host, self._port, self._new_connection)
         except ConnectError as error:
@@ -232,14 +243,21 @@ class Link(Generic[P]):
                 self.state = LinkState.LOGGING_IN
             case Introduced():
                 self.state = LinkState.UP
-                self._introduced = True
+                self._introduced_at = asyncio.get_running_loop().time()
+            case OfferAdded() | Answered():
+                self._welcomed = True
             case Closed():
                 self.state = LinkState.WAITING
-                self.failure = explain_end(event, introduced=self._introduced)
+                self.failure = self._explain_end(event)
                 self._ended.set()
             case _:
                 pass
         self._handle(event)
+
+    def _explain_end(self, closed: Closed) -> Failure:
+        began, now = self._introduced_at, asyncio.get_running_loop().time()
+        lasted = began is not None and now - began >= SETTLED_AFTER
+        return explain_end(closed, introduced=began is not None, settled=self._welcomed or lasted)
 
     def _require_login(self) -> tuple[Connection[ClientEvent], P]:
         connection, protocol = self._connection, self.protocol

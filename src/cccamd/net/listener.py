@@ -14,7 +14,8 @@ from cccamd.wire.link import CloseReason
 
 BACKLOG: Final = 1024
 """Connections that the kernel keeps for us while we are busy."""
-
+LOOKS_AT_ONCE: Final = 50
+"""Addresses that are looked at before others have their turn: some 20 µs each."""
 
 FAMILY_MISSING = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 """A machine without IPv6 is a machine that listens on IPv4."""
@@ -106,12 +107,16 @@ class Listener:
         for guest in self.admission.inside:
             guest.close(reason)
 
-    def dismiss_unwelcome(self, reason: CloseReason) -> int:
+    async def dismiss_unwelcome(self, reason: CloseReason) -> int:
         """End the connections that would not be let in any more; say how many."""
-        unwelcome = self.admission.unwelcome()
-        for guest in unwelcome:
-            guest.close(reason)
-        return len(unwelcome)
+        ended = 0
+        for number, guest in enumerate(self.admission.inside, 1):
+            if not self.admission.is_welcome(guest):
+                guest.close(reason)
+                ended += 1
+            if not number % LOOKS_AT_ONCE:
+                await asyncio.sleep(0)
+        return ended
 
     def let_in(self, transport: asyncio.Transport) -> None:
         """Decide about one connection; whatever goes wrong, it does not stay half open."""

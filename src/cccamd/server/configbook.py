@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from cccamd.facts import ConfigProblem, ConfigProblemKind, ConfigState
-from cccamd.setup.changes import changes_between
 from cccamd.setup.effects import EFFECTS, Effect, place_of, settings_of
 from cccamd.setup.setup import Setup
 
@@ -33,14 +32,13 @@ class ConfigBook:
         self._not_done: dict[str, str] = {}
         self._state: ConfigState | None = None
 
-    def took(self, setup: Setup, now: float) -> tuple[str, ...]:
-        """Note that files were taken; say what that changes."""
-        self._changes = changes_between(self._setup, setup)
+    def took(self, setup: Setup, changes: tuple[str, ...], now: float) -> None:
+        """Note that files were taken, and what that changes."""
+        self._changes = changes
         self._setup = setup
         self._read_at = self._tried_at = now
         self._refusal, self._refused_since = "", None
         self._state = None
-        return self._changes
 
     def refused(self, why: str, now: float) -> bool:
         """Note that files were not taken; say whether that is news."""

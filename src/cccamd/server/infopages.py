@@ -11,12 +11,13 @@ from fastapi import FastAPI
 from cccamd.facts import Freeze, Incident, Snapshot
 from cccamd.net import ListenError, TaskSet, open_sockets
 from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
-from cccamd.server.snapshot import named, named_notes, named_report, take_history
+from cccamd.server.snapshot import find_channels, named, named_notes, named_report, take_history
+from cccamd.server.taken import with_holder
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Companions, Config, InfoPort
 from cccamd.setup.toml import AllowedNetworks
 from cccamd.web import WebContext, WebServer, create_app
-from cccamd.why import Explanation, Question
+from cccamd.why import Diagnosis, Explanation, Question
 
 log = logging.getLogger("cccamd.web")
 
@@ -29,6 +30,7 @@ class PageSources:
 
     snapshot: Callable[[], Snapshot]
     look: Callable[[], Awaitable[Snapshot]]
+    check_up: Callable[[], Awaitable[Sequence[Diagnosis]]]
     explain: Callable[[Question], Explanation]
     watchers: Watchers
     incidents: Callable[[], tuple[Incident, ...]]
@@ -75,7 +77,7 @@ class InfoPages:
             await self._close_web()
             self._web_trouble = ""
             if web_door is not None:
-                self._web_trouble = self._open_web(addresses, config.webinfo.port)
+                self._web_trouble = await self._open_web(addresses, config.webinfo.port)
             # What could not be had is tried again next time.
             self._web_door = None if self._web_trouble else web_door
         if telnet_door != self._telnet_door:
@@ -89,6 +91,11 @@ class InfoPages:
             "TELNETINFO LISTEN PORT": self._telnet_trouble,
         }
 
+    async def _tell(self, what: str, error: ListenError, addresses: Sequence[str]) -> str:
+        trouble = f"{what}: {await with_holder(error, self._config, addresses)}"
+        log.error("%s", trouble)
+        return trouble
+
     async def close(self) -> None:
         """End both."""
         await self._close_web()
@@ -96,12 +103,11 @@ class InfoPages:
 
     # The web pages.
 
-    def _open_web(self, addresses: Sequence[str], port: int) -> str:
+    async def _open_web(self, addresses: Sequence[str], port: int) -> str:
         try:
             sockets = open_sockets(addresses, port)
         except ListenError as error:
-            log.error("no web pages: %s", error)
-            return f"no web pages: {error}"
+            return await self._tell("no web pages", error, addresses)
         self._web = WebServer(self._app(), sockets)
         self._web_task = self._tasks.start("web pages", self._web.run())
         log.info("web pages on port %d", port)
@@ -117,8 +123,11 @@ class InfoPages:
             incidents=sources.incidents,
             freezes=lambda: named_report(watchers.freezes(), self._names.channels),
             freeze=self._freeze,
+            check_up=sources.check_up,
+            journal=lambda: watchers.journal_path,
             metrics=watchers.metrics,
             channel_name=lambda caid, ident, sid: self._names.channels.name(caid, ident, sid),
+            find_channels=lambda words, most: find_channels(self._names.channels, words, most),
             provider_name=lambda caid, ident: self._names.providers.name(caid, ident),
             login=lambda: self._config.webinfo,
             admits=sources.admits,
@@ -147,8 +156,7 @@ class InfoPages:
         try:
             await listener.open(addresses, port)
         except ListenError as error:
-            log.error("no telnet information: %s", error)
-            return f"no telnet information: {error}"
+            return await self._tell("no telnet information", error, addresses)
         self._telnet = listener
         log.info("telnet information on port %d", port)
         return ""

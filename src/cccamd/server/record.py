@@ -116,6 +116,13 @@ class ClientRecord:
             )
         )
 
+    def looked(self) -> None:
+        """Somebody connected, and left without a word: that is no login, and cannot be one.
+
+        So do those who look whether the server is there: `cccamd doctor`, monitors, line testers.
+        """
+        self.debug("looked at the port, and left without a word")
+
     def login_failed(self, closed: Closed) -> None:
         """The connection ended before its login did."""
         context = self._context

@@ -1,6 +1,7 @@
 """Reads the files again on the signal HUP, or when one of them has changed."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,10 @@ from cccamd.server.server import Server
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.setup import Setup, load_again
 
+log = logging.getLogger("cccamd.server")
+
 POLL_INTERVAL: Final = 5.0
 """Seconds; the files lie on flash memory of receivers, where notification is not everywhere."""
-
 SETTLE_INTERVAL: Final = 0.5
 """Seconds for which nothing may change before files are read: one may be half written."""
 SETTLE_LIMIT: Final = 30.0
@@ -116,7 +118,13 @@ class Reloader:
         while True:
             at_most = None if taken else RETRY_INTERVAL
             await wait_for_change(self._watch, self._asked, at_most=at_most)
-            taken = await self.reload()
+            try:
+                taken = await self.reload()
+            except Exception as error:  # a fault of ours is not the end of all reloads
+                taken = False
+                what = f"{type(error).__name__}: {error}"
+                self._server.keep(f"an internal error in the reload ({what})")
+                log.debug("it happened here:", exc_info=error)
 
     async def reload(self) -> bool:
         """Read the files again and go over to them; False: the old state was kept."""

@@ -9,11 +9,12 @@ that goes on:
     a holder without a sign is dead, and its seat is the first login's that still wants it
     who finds no seat then is refused, and both addresses are told
 
-A sign of life is any byte that came since, or that the peer's machine has acknowledged every
-byte that was sent: not every program answers keepalives at once, or at all. A machine
-that is off acknowledges nothing; one that was started anew answers with a reset, which ends the
-holder. A login that has given up meanwhile takes no seat, but the dead one's is free for its
-next attempt. A verdict counts for a moment, so that nobody can have keepalives sent without end.
+A sign of life is any byte that came since; or, if something came within `QUIET`, that the peer's
+machine has acknowledged every byte that was sent: not every program answers keepalives at once, or
+at all. A machine that is off acknowledges nothing; one that was started anew answers with a reset,
+which ends the holder. A login that has given up meanwhile takes no seat, but the dead one's is free
+for its next attempt. A verdict counts for a moment, so that nobody can have keepalives sent without
+end.
 
 `Contest` and `Seats` decide and keep books: no sockets, no clock, no tasks.
 """
@@ -26,12 +27,16 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from cccamd.facts import DoubleLogin
 
+QUIET: Final = 120.0
+"""Seconds without a byte after which only a byte is a sign of life. Softcams send keepalives once
+or twice a minute, so a program that is silent for longer hangs or does nothing; and where something
+on the way answers for the machine (a proxy, a tunnel), its acknowledgements would never end."""
 PATIENCE: Final = 1.5
 """Seconds for a sign of life; clients wait two for the answer (docs/protocol.md section 13.6)."""
 VERDICT_COUNTS: Final = 0.5
 """Seconds that a verdict is not looked for again."""
-SHORTEST_LOOK, LONGEST_LOOK = 0.005, 0.05
-"""Seconds between two looks for signs of life."""
+SHORTEST_LOOK, LONGEST_LOOK = 0.005, 0.25
+"""Seconds between two looks for signs of life: when a router comes back, thousands look at once."""
 CONTENDERS_LIMIT: Final = 8
 """Logins that may wait for the seats of one account."""
 DOUBLE_LOGINS_LIMIT: Final = 500
@@ -81,7 +86,9 @@ class Contest(Generic[H]):
 
     def counts(self, now: float) -> bool:
         """Whether a login at this moment goes by this contest."""
-        return self.decided_at is None or now < self.decided_at + VERDICT_COUNTS
+        if self.decided_at is None:  # nobody may have waited for it
+            return now < self.began_at + PATIENCE
+        return now < self.decided_at + VERDICT_COUNTS
 
     def next_dead(self) -> H | None:
         """Take a holder whose seat is to be given to somebody else; each comes once."""
@@ -175,6 +182,10 @@ class DoubleLogins:
             last_at=now,
             times=before.times + 1 if before else 1,
         )
+
+    def got_in(self, account: str, address: str) -> None:
+        """Who was refused is there now."""
+        self._found.pop((account, address), None)
 
     def forget(self, keep: Callable[[str], bool]) -> None:
         """Forget accounts that are gone from the configuration."""

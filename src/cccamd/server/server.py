@@ -7,13 +7,14 @@ import resource
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from cccamd import PROGRAM
 from cccamd.cards import CardTable, SourceId
 from cccamd.facts import ConfigProblemKind, Incident, Snapshot, SourceStatus
 from cccamd.ids import format_node_id
-from cccamd.machine import RESERVED_FILES
+from cccamd.machine import RESERVED_FILES, look_at_supply
 from cccamd.net import (
     Admission,
     AdmissionLimits,
@@ -38,21 +39,33 @@ from cccamd.server.exchange import Exchange
 from cccamd.server.infopages import InfoPages, PageSources
 from cccamd.server.local import LocalCards
 from cccamd.server.loglines import CloneWatch, DoorLog, FailureLog
+from cccamd.server.machinewatch import MachineWatch
 from cccamd.server.observers import Observer, Observers
 from cccamd.server.record import RecordContext
 from cccamd.server.session import ClientPort, Session, SessionContext
 from cccamd.server.snapshot import describe_sources, take_snapshot
 from cccamd.server.symptoms import Lookout, Surroundings
+from cccamd.server.taken import with_holder
 from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.server.usage import Totals
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Config
+from cccamd.setup.changes import changes_between
 from cccamd.setup.logins import Upstream, faulty_accounts
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import TomlConfig
 from cccamd.watch import ConnectionRefused, ServerReloaded
 from cccamd.watch.journal import Journal
-from cccamd.why import Evidence, Explanation, Question, by_account, explain
+from cccamd.why import (
+    Diagnosis,
+    Evidence,
+    Explanation,
+    Household,
+    Question,
+    by_account,
+    check_up,
+    explain,
+)
 from cccamd.wire.cccam import (
     DEFAULT_VERSION,
     SEED_RANDOM_LENGTH,
@@ -117,11 +130,15 @@ class Server:
         )
         self._listener = self._make_listener()
         self._open_at: tuple[tuple[str, ...], int] | None = None
+        self._open_to = setup.toml.network
+        self._machine = MachineWatch(self._written, on_failure=self._failures.report)
         around = Surroundings(
             context=self._context,
             sources=self._sources,
             setup=lambda: self._setup,
             files=self._book.state,
+            machine=self._machine.troubles,
+            watchers=self._watchers,
         )
         self._lookout = Lookout(around, self._observers)
         self._pages = self._make_pages()
@@ -151,7 +168,7 @@ class Server:
 
     def _snapshot_steps(self) -> Generator[None, None, Snapshot]:
         return take_snapshot(
-            config_path=self._setup.config.file,
+            config_path=_config_path(self._setup),
             config=self._book.state(),
             started_at=self._started_at,
             identity=self._identity,
@@ -162,6 +179,19 @@ class Server:
             condition=self._condition,
             names=self._setup.companions.channels,
         )
+
+    async def check_up(self) -> tuple[Diagnosis, ...]:
+        """What the doctor says from inside; judged in another thread."""
+        local = time.localtime()
+        house = Household(
+            snapshot=await self.look(),
+            config=self._setup.config,
+            toml=self._setup.toml,
+            upstreams=tuple(self._setup.upstreams),
+            supply=await asyncio.to_thread(look_at_supply, os.getpid()),
+            minute=60 * local.tm_hour + local.tm_min,
+        )
+        return await asyncio.to_thread(lambda: tuple(check_up(house)))
 
     def explain(self, question: Question) -> Explanation:
         """Say why a client sees a card or not, and how its last requests went."""
@@ -182,6 +212,7 @@ class Server:
         self._tasks.start("sums of lines not written", self._sum_up())
         self._tasks.start("watchers", self._watchers.run(self._sessions))
         self._tasks.start("incidents", self._lookout.run())
+        self._tasks.start("the machine", self._machine.run())
         await self._cards.apply(self._setup.toml.cards)
         await self._upstreams.apply(self._setup.upstreams)
         await self._apply_pages()
@@ -208,10 +239,13 @@ class Server:
         not to be had leaves the old one open; the state of the configuration says so, and the
         next reload tries again.
         """
-        # A long CCcam.prio takes a while to be indexed: ECMs go on meanwhile.
+        # A thread: a long CCcam.prio takes a while to be indexed, thousands of accounts to be
+        # compared, which no ECM should wait for.
         priorities = await asyncio.to_thread(_priorities, setup)
-        for change in self._book.took(setup, Observers.now()) or ("nothing changed",):
+        changes = await asyncio.to_thread(changes_between, self._setup, setup)
+        for change in changes or ("nothing changed",):
             log.info("reload: %s", change)
+        self._book.took(setup, changes, Observers.now())
         self._setup = setup
         self._observers.tell(ServerReloaded(at=Observers.now()))
         self._router.priorities = priorities
@@ -219,7 +253,8 @@ class Server:
         table = setup.toml.cache
         self._cache.resize(limit=table.entries, lifetime=table.seconds, now=self._loop.time())
         self._update_context()
-        self._close_to_strangers()
+        await self._adopt_accounts()
+        await self._close_to_strangers()
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(setup.upstreams)
         await self._apply_pages()
@@ -250,8 +285,9 @@ class Server:
             try:
                 await self._listener.open(addresses, port)
             except ListenError as error:
-                self._book.carried_out(_PORT, str(error))
-                raise
+                told = await with_holder(error, self._setup.config, addresses)
+                self._book.carried_out(_PORT, str(told))
+                raise told from error.__cause__
             log.info("listening for clients on port %d", port)
         else:
             await self._listener.close()
@@ -280,8 +316,11 @@ class Server:
         """Whether an address may connect, by the setup that is in use now."""
         return self._setup.toml.network.allowed.admits(address)
 
-    def _close_to_strangers(self) -> None:
-        ended = self._listener.dismiss_unwelcome(CloseReason.NETWORK_CHANGED)
+    async def _close_to_strangers(self) -> None:
+        if self._setup.toml.network == self._open_to:
+            return
+        self._open_to = self._setup.toml.network
+        ended = await self._listener.dismiss_unwelcome(CloseReason.NETWORK_CHANGED)
         if ended:
             log.info("reload: %d connections ended: their network is not allowed any more", ended)
 
@@ -303,11 +342,16 @@ class Server:
         context.minimum_client_version = _minimum_version(setup.config)
         context.emm_gate.global_emms = setup.config.settings.global_emm
         context.faulty_accounts = faulty_accounts(setup.config)
-        for user in context.seats.users():
-            for session in reversed(context.seats.of(user)):
-                session.adopt(context.accounts.get(user))
         users = {account.line.user for account in context.accounts.values()}
         context.double_logins.forget(users.__contains__)
+
+    async def _adopt_accounts(self) -> None:
+        """Let those who are logged in go on with what is said of them now: ECMs go in between."""
+        context = self._context
+        for user in list(context.seats.users()):
+            for session in reversed(context.seats.of(user)):
+                session.adopt(context.accounts.get(user))
+            await asyncio.sleep(0)
 
     def _make_protocol(self, now: float) -> ServerProtocol:
         limits = self._context.limits
@@ -338,6 +382,15 @@ class Server:
             now = self._observers.now()
             self._observers.tell(ConnectionRefused(at=now, address=address, reason=refusal.value))
 
+    def _written(self) -> dict[str, Path]:
+        """The files that are written, by what they are called for people."""
+        settings = self._setup.config.settings
+        logs = {"LOG FILE": settings.log_file, "LOG WARNINGS": settings.log_warnings}
+        written = {name: Path(path) for name, path in logs.items() if path is not None}
+        if self._journal is not None:
+            written["the journal"] = self._journal.path
+        return written
+
     def _watch(self) -> None:
         """Let the watchers watch, as soon as there is somebody to look or a journal to fill."""
         wanted = self._journal is not None or self._setup.config.webinfo.listens
@@ -349,6 +402,7 @@ class Server:
         sources = PageSources(
             snapshot=self.snapshot,
             look=self.look,
+            check_up=self.check_up,
             explain=self.explain,
             watchers=self._watchers,
             incidents=self.incidents,
@@ -445,6 +499,12 @@ class Server:
             len(self._upstreams),
             format_node_id(self._identity.node_id),
         )
+
+
+def _config_path(setup: Setup) -> str:
+    """The whole name: whoever asks is in another folder."""
+    path = setup.sources.config
+    return setup.config.file if path is None else os.path.abspath(path)
 
 
 def _door(setup: Setup) -> tuple[tuple[str, ...], int]:

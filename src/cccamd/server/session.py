@@ -23,7 +23,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from cccamd.cards import CardTable, View, Viewer
 from cccamd.ids import SHARED_NODE_IDS, NodeId, ShareId, host_key, parse_address
@@ -33,7 +33,7 @@ from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
 from cccamd.server.loglines import CloneWatch
 from cccamd.server.record import ClientRecord, RecordContext
-from cccamd.server.seats import PATIENCE, Contest, DoubleLogins, Seats, decided
+from cccamd.server.seats import PATIENCE, QUIET, Contest, DoubleLogins, Seats, decided
 from cccamd.setup.cccamcfg import Diagnostic, is_open
 from cccamd.setup.logins import Account, Accounts
 from cccamd.setup.toml import LimitsTable
@@ -110,7 +110,7 @@ class Session:
         self._is_introduced = False
         self._waiting_for = ""
         """Whom it is waited for while its login is weighed: addresses."""
-        self._heard_before = 0
+        self._probed_at = 0.0
         self._requests: dict[int, Request] = {}
         """What is not answered yet, by the protocol's tokens."""
 
@@ -161,15 +161,17 @@ class Session:
 
     def probe(self) -> None:
         """Ask for a sign of life: a peer that is gone may answer with the end of the connection."""
-        self._heard_before = self.connection.pieces_heard
+        self._probed_at = self.connection.now()
         self.connection.attempt(self._protocol.send_keepalive)
         self.connection.flush()
 
     @property
     def lives(self) -> bool:
         """Whether there was a sign of life since `probe`."""
-        heard = self.connection.pieces_heard != self._heard_before
-        return heard or self.connection.is_acknowledged()
+        heard_at = self.connection.heard_at
+        if heard_at > self._probed_at:
+            return True
+        return self._probed_at - heard_at < QUIET and self.connection.is_acknowledged()
 
     def deliver(self, token: int, cw: ControlWords, trace: Trace) -> None:
         """Answer one request of the client with control words."""
@@ -256,20 +258,19 @@ class Session:
         if is_taken and self._context.seats.is_crowded(account.user):
             self._refuse_for(account, "other logins wait for its place already")
         elif is_taken or account.line.host is not None:
-            self._context.tasks.start(f"login of {self.record.name}", self._settle_later(account))
+            name, contest = f"login of {self.record.name}", self._contest(account)
+            self._context.tasks.start(name, self._settle_later(account, contest))
         else:
             self._settle_login(account)
 
     def _is_taken(self, account: Account) -> bool:
         return len(self._context.seats.of(account.user)) >= account.logins
 
-    async def _settle_later(self, account: Account) -> None:
+    async def _settle_later(self, account: Account, contest: Contest["Session"] | None) -> None:
         """Look at its host and at those who use its account, at the same time."""
-        contest = None
         try:
-            contest = self._contest(account)
             trouble = await self._host_trouble(account)
-            if contest is not None:
+            if contest is not None and trouble is None:
                 await decided(contest)
             self.connection.attempt(lambda: self._settle_login(account, contest, trouble))
         except Exception as error:
@@ -329,6 +330,7 @@ class Session:
         else:
             self._account, self.record.line = current, current.line
             seats.take(account.user, self)
+            self._context.double_logins.got_in(current.line.user, self.connection.address)
             self.connection.when_ended(lambda: seats.leave(account.user, self))
             self._protocol.accept_login(self.connection.now())
 
@@ -479,6 +481,9 @@ class Session:
         if self._is_introduced:
             self.record.logged_out(closed)
             return
+        if closed.reason in _PEER_LEFT and not self.connection.has_heard:
+            self.record.looked()
+            return
         if self._waiting_for:
             detail = f"while it was looked whether {self._waiting_for} still answers"
             closed = replace(closed, detail=detail)
@@ -488,6 +493,9 @@ class Session:
         """Nobody waits any more."""
         waiting, self._requests = self._requests, {}
         self._context.exchange.remove_client(client, waiting)
+
+
+_PEER_LEFT: Final = (CloseReason.PEER_CLOSED, CloseReason.RESET)
 
 
 def _addresses(sessions: Sequence[Session]) -> str:

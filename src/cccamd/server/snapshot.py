@@ -4,6 +4,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
+from heapq import nsmallest
 from typing import TypeVar
 
 from cccamd.cards import Card, CardTable, SourceId
@@ -22,7 +23,7 @@ from cccamd.facts import (
     SourceStatus,
     Span,
 )
-from cccamd.ids import ShareId
+from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.routing import Condition
 from cccamd.server.local import LocalCards, LocalSource
 from cccamd.server.session import Session, SessionContext
@@ -105,6 +106,23 @@ def named(channel: S, names: ChannelNames) -> S:
     """Say what CCcam.channelinfo calls a channel."""
     name = names.name(channel.caid, channel.ident, channel.sid)
     return replace(channel, name=name)
+
+
+def find_channels(names: ChannelNames, words: str, most: int) -> tuple[ServiceId, ...]:
+    """At most so many channels with all these words in their name: those called just so first."""
+    wanted = words.casefold().split()
+    found = (
+        (" ".join(name.casefold().split()) != " ".join(wanted), name.casefold(), key, name)
+        for key, name in names.names.items()
+        if all(word in name.casefold() for word in wanted)
+    )
+    best = nsmallest(most, found)
+    # Where one is called just so, nobody means the others.
+    exact = [one for one in best if not one[0]] or best
+    return tuple(
+        ServiceId(Caid(caid), Ident(ident), Sid(sid), name)
+        for _, _, (caid, ident, sid), name in exact
+    )
 
 
 def named_notes(notes: Iterable[Note], names: ChannelNames) -> tuple[Note, ...]:
@@ -248,22 +266,45 @@ def _by_hop(cards: tuple[Card, ...]) -> Mapping[int, int]:
 def _cards(
     table: CardTable, sources: Mapping[SourceId, SourceStatus], sessions: list[Session]
 ) -> Generator[None, None, tuple[CardStatus, ...]]:
-    viewers: dict[ShareId, list[str]] = defaultdict(list)
-    for session in sessions:
-        for share_id in session.told:
-            viewers[share_id].append(session.record.user)
-        yield
+    seen_by = yield from _audiences(sessions)
     cards: list[CardStatus] = []
     for card in tuple(table.cards()):
-        cards.append(_card(card, sources, viewers))
+        cards.append(_card(card, sources, seen_by.get(card.own_share_id, ())))
         yield
     return tuple(cards)
+
+
+def _audiences(
+    sessions: list[Session],
+) -> Generator[None, None, Mapping[ShareId, tuple[str, ...]]]:
+    """By card, the accounts that were told of it; equal audiences are one object."""
+    alike: dict[frozenset[ShareId], list[int]] = defaultdict(list)
+    for number, session in enumerate(sessions):
+        alike[frozenset(session.told)].append(number)
+        yield
+    groups = list(alike.values())
+    told: dict[ShareId, list[int]] = defaultdict(list)
+    for group, cards in enumerate(alike):
+        for share_id in cards:
+            told[share_id].append(group)
+        yield
+    audiences: dict[tuple[int, ...], tuple[str, ...]] = {}
+    found: dict[ShareId, tuple[str, ...]] = {}
+    for share_id, members in told.items():
+        key = tuple(members)
+        if key not in audiences:
+            numbers = sorted(number for group in members for number in groups[group])
+            accounts = dict.fromkeys(sessions[number].record.user for number in numbers)
+            audiences[key] = tuple(accounts)
+            yield
+        found[share_id] = audiences[key]
+    return found
 
 
 def _card(
     card: Card,
     sources: Mapping[SourceId, SourceStatus],
-    viewers: Mapping[ShareId, list[str]],
+    seen_by: tuple[str, ...],
 ) -> CardStatus:
     return CardStatus(
         source=sources[card.source].name if card.source in sources else "",
@@ -276,5 +317,5 @@ def _card(
         path=card.path,
         assigned_sids=card.assigned_sids,
         rejected_sids=card.rejected_sids,
-        seen_by=tuple(dict.fromkeys(viewers.get(card.own_share_id, ()))),
+        seen_by=seen_by,
     )

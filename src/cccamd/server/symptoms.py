@@ -12,9 +12,11 @@ from typing import Final
 from cccamd.facts import ConfigState, EcmResult, Incident, SourceStatus
 from cccamd.server.observers import Observers
 from cccamd.server.session import Session, SessionContext
+from cccamd.server.snapshot import named
+from cccamd.server.watching import Watchers
 from cccamd.setup.setup import Setup
 from cccamd.watch import Happening, IncidentBegan, IncidentEnded, Incidents, Throttle
-from cccamd.why import Receiver, Scene, ago, find_symptoms
+from cccamd.why import MachineTrouble, Receiver, Scene, ago, find_symptoms
 
 log = logging.getLogger("cccamd.incident")
 
@@ -34,6 +36,8 @@ class Surroundings:
     sources: Callable[[], Iterable[SourceStatus]]
     setup: Callable[[], Setup]
     files: Callable[[], ConfigState]
+    machine: Callable[[], tuple[MachineTrouble, ...]]
+    watchers: Watchers
 
 
 class Lookout:
@@ -70,13 +74,16 @@ class Lookout:
     async def _scene(self) -> Scene:
         around, context = self._around, self._around.context
         receivers = await self._receivers()
-        now = self._observers.now()
+        now, names = self._observers.now(), around.setup().companions.channels
         return Scene(
             at=now,
             config=around.setup().config,
             sources=tuple(around.sources()),
             receivers=receivers,
+            frozen=tuple(named(freeze, names) for freeze in around.watchers.open_freezes()),
+            findings=tuple(named(found, names) for found in around.watchers.receivers()),
             files=around.files(),
+            machine=around.machine(),
             double_logins=context.double_logins.lately(now),
             clones=context.clones.clones(),
             loops=context.exchange.loops(),

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
-from cccamd.facts import Freeze, FreezeReport
+from cccamd.facts import Freeze, FreezeReport, ReceiverFinding
 from cccamd.net import Way
 from cccamd.server.observers import Observers
 from cccamd.server.session import Session
@@ -63,28 +64,40 @@ class Watchers:
             started_at=observers.now(),
         )
         observers.attended = self._freezes.attended
-        self._offset = _offset()
+        self._offset = time.time() - time.monotonic()
+        self._ticked_at = 0.0
+        """By the clock that nobody sets; 0: there were no ticks yet."""
         self._sessions: Callable[[], Iterable[Session]] = tuple
         self._by_client: dict[Client, Session] | None = None
 
     def observe(self, happening: Happening) -> None:
         """Tell all of them what happened, and what it means for pictures."""
-        self._follow_clock()
+        self._look_at_clocks()
         if not isinstance(happening, EcmFinished) or happening.weight:
             self._tell(happening)
         for consequence in self._freezes.observe(happening):
             self._tell(consequence)
 
+    @property
+    def journal_path(self) -> Path | None:
+        """The journal's file; None: none is written."""
+        return None if self._journal is None else self._journal.path
+
     def freezes(self) -> FreezeReport:
         """The margins of all channels that are watched, the freezes of late and those that go
         on, and receivers that behave as if there were one."""
-        self._follow_clock()
+        self._look_at_clocks()
         return self._freezes.report(self._observers.now())
 
     def open_freezes(self) -> tuple[Freeze, ...]:
         """The freezes that go on, with the verdict so far: cheap when there are few."""
-        self._follow_clock()
+        self._look_at_clocks()
         return tuple(self._freezes.open(self._observers.now()))
+
+    def receivers(self) -> tuple[ReceiverFinding, ...]:
+        """Receivers that behave as if their picture stood still; cheap when there are few."""
+        self._look_at_clocks()
+        return self._freezes.receivers()
 
     async def resume(self) -> None:
         """Go on with the numbers of freezes where the journal ends. Call it before its start."""
@@ -107,7 +120,9 @@ class Watchers:
         count = 0
         round_of: Sequence[Session] = ()
         while True:
-            await self._sleep()
+            await asyncio.sleep(TICK)
+            self._look_at_clocks()
+            self._ticked_at = time.monotonic()
             if count % FREEZE_TICKS == 0:
                 self._advance()
             if count % WAY_TICKS == 0:
@@ -117,16 +132,8 @@ class Watchers:
                 self._measure(session, tell=tell)
             count += 1
 
-    async def _sleep(self) -> None:
-        """Wait for the next tick; one that comes late was a pause of ours."""
-        before = time.monotonic()
-        await asyncio.sleep(TICK)
-        late = time.monotonic() - before - TICK
-        if late >= PAUSED:
-            self.observe(ServerPaused(at=self._observers.now(), seconds=late))
-
     def _advance(self) -> None:
-        self._follow_clock()
+        self._look_at_clocks()
         self._by_client = None
         for consequence in self._freezes.advance(self._observers.now()):
             self._tell(consequence)
@@ -135,12 +142,19 @@ class Watchers:
         if self._journal is not None:
             self._journal.advance(self._observers.now())
 
-    def _follow_clock(self) -> None:
-        """Somebody may have set the wall clock: no picture stood still for that."""
-        offset = _offset()
-        step, self._offset = offset - self._offset, offset
+    def _look_at_clocks(self) -> None:
+        """Somebody may have set the wall clock: no picture stood still for that. And when the
+        next tick is long overdue, our loop stood still: whatever is observed next came late."""
+        steady, wall = time.monotonic(), time.time()
+        step, self._offset = wall - steady - self._offset, wall - steady
         if abs(step) >= STEPPED:
             self._freezes.step(step)
+        late = steady - self._ticked_at - TICK
+        if late >= PAUSED and self._ticked_at:
+            self._ticked_at = steady
+            pause = ServerPaused(at=wall, seconds=late)
+            self._tell(pause)
+            self._freezes.observe(pause)
 
     # The ways to receivers.
 
@@ -195,8 +209,3 @@ class Watchers:
 
 def _seen(way: Way, now: float) -> SeenWay:
     return SeenWay(now, way.round_trip, way.jitter, way.sent_again, way.unheard)
-
-
-def _offset() -> float:
-    """The wall clock by the clock that nobody sets."""
-    return time.time() - time.monotonic()

@@ -9,6 +9,7 @@ from platformdirs import user_state_path
 
 from cccamd.errors import NumberError
 from cccamd.ids import NodeId, format_node_id, parse_node_id
+from cccamd.setup.files import ConfigFileError, open_regular
 from cccamd.wire.cccam import NODE_ID_RANDOM_LENGTH, make_node_id, offers_partner
 
 FILE_NAME = "node-id"
@@ -50,6 +51,9 @@ def load_or_make(path: Path) -> OwnNodeId:
         note = (logging.INFO, f"made a new node id and wrote it to {path}")
     except OSError as error:
         note = (logging.WARNING, f"cannot read the node id in {path}: {error.strerror}")
+    except ConfigFileError as error:  # a pipe, a device: not ours to replace
+        trouble = f"{error}; this run uses a new node id: choose another file with -n"
+        return OwnNodeId(_new_node_id(), trouble=trouble)
     except NumberError as error:
         note = (logging.WARNING, f"{path} does not hold a node id ({error}); it was replaced")
     if len(content) > CORRUPT_LIMIT or b":" in content:
@@ -72,7 +76,7 @@ def _loaded(path: Path, node_id: NodeId) -> OwnNodeId:
 
 
 def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(CORRUPT_LIMIT + 1)
 
 

@@ -170,7 +170,7 @@ def _load(config_path: Path | None, toml_path: Path | None, *, toml_required: bo
             *_about_config(path, loaded),
             *_about_toml(kinds.problems, toml),
             *_about_strays(config, toml.config),
-            *_about_companions(config, companions),
+            *_about_companions(companions),
         ),
         refusal=refusal,
         doubt=refusal or _emptiness(path, loaded) or _unusable(toml),
@@ -178,7 +178,7 @@ def _load(config_path: Path | None, toml_path: Path | None, *, toml_required: bo
             config=path,
             toml=beside,
             toml_required=toml_required or beside.exists(),
-            companions=_companion_paths(config),
+            companions=companion_paths(config),
         ),
     )
 
@@ -202,7 +202,8 @@ def _unusable(toml: ParsedToml) -> str:
     return "" if toml.usable else f"{toml.problems[0].place}: {toml.problems[0].text}"
 
 
-def _companion_paths(config: Config) -> tuple[Path, ...]:
+def companion_paths(config: Config) -> tuple[Path, ...]:
+    """The files that a CCcam.cfg names, by its keys or by their defaults; there or not."""
     settings = config.settings
     names = (settings.caid_prio_file, settings.channelinfo_file, settings.providerinfo_file)
     return tuple(Path(name) for name in names if name)
@@ -303,11 +304,11 @@ def _about_strays(config: Config, toml: TomlConfig) -> Iterator[Message]:
         )
 
 
-def _about_companions(config: Config, companions: Companions) -> Iterator[Message]:
+def _about_companions(companions: Companions) -> Iterator[Message]:
     for key, error in companions.unread.items():
         what = "priorities" if key == "CAID PRIO FILE" else "names"
-        # Those of the usual names are seldom there, and nobody misses them.
-        missed = key in config.places or not isinstance(error, ConfigFileMissingError)
+        # They are seldom there, although many a CCcam.cfg names them; nobody misses them.
+        missed = not isinstance(error, ConfigFileMissingError)
         yield Message(
             level=logging.WARNING if missed else logging.INFO,
             text=f"{error.reason}; no {what} are read",

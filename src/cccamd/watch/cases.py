@@ -51,8 +51,7 @@ class SeenWay(NamedTuple):
     sent_again: int
     """Segments that had to be sent again since the connection began."""
     unheard: float
-    """Seconds since the receiver acknowledged anything while something is sent again and again;
-    0: the way is open."""
+    """Seconds for which something is sent to it again and again in vain; 0: the way is open."""
 
 
 class SeenPause(NamedTuple):
@@ -84,7 +83,7 @@ class FreezeCase:
     answers: tuple[SeenAnswer, ...] = ()
     """Of sources that this account's requests went to."""
     lost: tuple[str, ...] = ()
-    """Those of them whose link was lost around it and not found again."""
+    """Those of them whose link was down at any time of it."""
     ways: tuple[SeenWay, ...] = ()
     pauses: tuple[SeenPause, ...] = ()
     started_at: float = 0.0

@@ -28,7 +28,7 @@ from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Final
 
-from cccamd.facts import ChannelMargin, EcmResult, Freeze, FreezeReport, Margin
+from cccamd.facts import ChannelMargin, EcmResult, Freeze, FreezeReport, Margin, ReceiverFinding
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.values import Outcome
 from cccamd.watch.cases import (
@@ -73,6 +73,10 @@ AGAIN: Final = 300.0
 """Seconds within which an account that left a dark channel comes back to a dark one."""
 DARK_KEPT: Final = 1024
 PAUSES_KEPT: Final = 32
+IN_FLIGHT: Final = 15.0
+"""Seconds that a request without an answer keeps a watch alive: longer than any deadline."""
+WAY_TOLERANCE: Final = 0.3
+"""Seconds: how old what is not acknowledged is, is not known more exactly."""
 PERIOD_KNOWN_BY: Final = 15.0
 """Seconds after which to look again whether a crypto period has become known."""
 
@@ -177,7 +181,7 @@ class Freezes:
         return FreezeReport(
             channels=tuple(self._channel(watch, steady) for watch in watches),
             freezes=(*open_freezes, *reversed(self._past)),
-            receivers=self._dog.report(self._step),
+            receivers=self.receivers(),
         )
 
     def open(self, now: float) -> Iterator[Freeze]:
@@ -188,6 +192,10 @@ class Freezes:
             for watch in known.services.values() if known else ():
                 if watch.freeze is not None:
                     yield self._shown(watch, watch.freeze, steady)
+
+    def receivers(self) -> tuple[ReceiverFinding, ...]:
+        """Receivers in trouble now, though their picture is not known to stand still."""
+        return self._dog.report(self._step)
 
     def find(self, number: int, now: float) -> Freeze | None:
         """The freeze of this number; None: it is not remembered here."""
@@ -270,7 +278,7 @@ class Freezes:
         watch.was_dark = now - self._dark.pop((ecm.account, *service), -AGAIN) < AGAIN
         account.services[service] = self._watches[*client, *service] = watch
         self._viewers.setdefault(service, {})[client] = watch
-        self._wake(watch, watch.gone_at(), now)
+        self._wake(watch, watch.next_look(), now)
         return watch
 
     def _turn_away(self, account: WatchingClient, at: float) -> None:
@@ -286,10 +294,11 @@ class Freezes:
         if ecm.result is not EcmResult.CW:
             return self._refuse(watch, now)
         period = watch.crypto.period
+        owed_at = watch.due_at
         watch.answered, watch.due_at, watch.answered_at = True, None, now
         found: list[Happening] = []
         if period is not None and not watch.is_first:
-            found = self._measure(watch, now, period)
+            found = self._measure(watch, now, period, owed_at)
         watch.is_lit = True
         self._found_again(watch)
         return found + self._end(watch, now) if watch.freeze else found
@@ -306,8 +315,11 @@ class Freezes:
                 return self._freeze(watch, at=watch.began_at, now=now, from_start=True)
         return []
 
-    def _measure(self, watch: Watch, now: float, period: float) -> list[Happening]:
-        needed_at = watch.asked_at + period - watch.late
+    def _measure(
+        self, watch: Watch, now: float, period: float, owed_at: float | None
+    ) -> list[Happening]:
+        """`owed_at`: when a CW was needed that the one before should have brought."""
+        needed_at = watch.asked_at + period - watch.late if owed_at is None else owed_at
         watch.margins.append(Margin(now, needed_at - now))
         if now <= needed_at:
             return self._foresee(watch, now, period)
@@ -390,7 +402,7 @@ class Freezes:
             seconds=now - standstill.at,
             over=over,
             from_start=standstill.from_start,
-            source=_last_source(case.asks),
+            source=_last_source(case.asks) or next(iter(case.lost), ""),
             verdict=judgement.verdict,
             cause=judgement.text,
             evidence=judgement.evidence,
@@ -405,7 +417,7 @@ class Freezes:
         answers = self._surroundings.answers(
             watch.service, sources=account.sources, begin=begin, end=now
         )
-        down = self._surroundings.down(account.sources)
+        standstill.lost |= {name: None for name, _, _ in self._surroundings.down(account.sources)}
         self._count_others(watch, standstill)
         return FreezeCase(
             account=account.name,
@@ -418,7 +430,7 @@ class Freezes:
             from_start=standstill.from_start,
             asks=tuple(_seen(asked_at + step, late, ecm) for asked_at, late, ecm in watch.asks),
             answers=tuple(answer for _, answer in answers),
-            lost=tuple(name for name, _, _ in down),
+            lost=tuple(standstill.lost),
             ways=tuple(way._replace(at=way.at + step) for way in account.ways),
             pauses=tuple(pause for at, pause in self._pauses if begin <= at <= now + 1),
             started_at=self._started_at + step,
@@ -453,7 +465,7 @@ class Freezes:
             return self._end(watch, now) if freeze.by_way and not way.unheard else []
         if not way.unheard or not watch.answered or needed_at is None or needed_at > now:
             return []
-        if watch.answered_at <= now - way.unheard:
+        if watch.answered_at <= now - way.unheard - WAY_TOLERANCE:
             return []  # it was acknowledged
         return self._freeze(watch, at=needed_at, now=now, by_way=True)
 
@@ -476,17 +488,21 @@ class Freezes:
 
     def _look_after(self, watch: Watch, now: float) -> list[Happening]:
         gone_at, quiet_due_at = watch.gone_at(), watch.quiet_due_at()
+        if gone_at <= now < gone_at + IN_FLIGHT and self._is_asking(watch):
+            gone_at = gone_at + IN_FLIGHT
         if gone_at <= now:
             end = watch.heard_at if watch.left_at is None else max(watch.left_at, watch.heard_at)
             return self._drop(watch, end)
-        wake_at = gone_at
-        if quiet_due_at is not None:
-            if quiet_due_at <= now:
-                self._dog.silent(watch, now, self._seen(watch.account.key))
-            else:
-                wake_at = min(gone_at, quiet_due_at)
-        self._wake(watch, wake_at, now)
+        if quiet_due_at is not None and quiet_due_at <= now:
+            self._dog.silent(watch, now, self._seen(watch.account.key))
+            quiet_due_at = None
+        self._wake(watch, gone_at if quiet_due_at is None else min(gone_at, quiet_due_at), now)
         return []
+
+    def _is_asking(self, watch: Watch) -> bool:
+        """Whether it has asked again, as far as can be seen, and has no answer yet."""
+        seen = self._seen(watch.account.key) if watch.left_at is None else None
+        return seen is not None and seen.heard_at > watch.heard_at
 
     def _seen(self, client: Client) -> SeenReceiver | None:
         """The connection of a client, with the times of the inner clock."""

@@ -25,12 +25,18 @@ ACCOUNTS_LIMIT: Final = 4096
 """Of how many accounts the channel is remembered."""
 
 
+_Watched = tuple[ServiceId, EcmResult]
+_LEFT: Final = -1
+"""Stands for the client of an account that has left last."""
+
+
 class Notes:
     """Remembers what happened lately; fed with happenings."""
 
     def __init__(self) -> None:
         self._notes: deque[Note] = deque(maxlen=NOTES_LIMIT)
-        self._watching: OrderedDict[str, tuple[ServiceId, EcmResult]] = OrderedDict()
+        self._watching: OrderedDict[str, dict[int, _Watched]] = OrderedDict()
+        """By account and client; the last that has left stands for who comes next."""
 
     def recent(self) -> tuple[Note, ...]:
         """Give all, the newest first."""
@@ -48,7 +54,14 @@ class Notes:
                 return self._watched(happening)
             case FreezeForeseen() | FreezeBegan() | FreezeEnded():
                 return _picture_note(happening)
+            case ClientLoggedOut():
+                self._leave(happening)
         return _note(happening)
+
+    def _leave(self, logout: ClientLoggedOut) -> None:
+        clients = self._watching.get(logout.account, {})
+        if logout.client in clients:
+            clients[_LEFT] = clients.pop(logout.client)
 
     def _add(self, note: Note) -> None:
         """A link that fails every minute is one note, unless something else came of it."""
@@ -61,10 +74,11 @@ class Notes:
     def _watched(self, happening: EcmFinished) -> Note | None:
         """Tell of another channel, of the first refusal in a row, and of the end of a row."""
         service = ServiceId(happening.caid, happening.ident, happening.sid)
-        before = self._watching.get(happening.account)
+        clients = self._watching.setdefault(happening.account, {})
+        before = clients.get(happening.client) or next(reversed(clients.values()), None)
+        clients[happening.client] = service, happening.result
         if before == (service, happening.result):
             return None
-        self._watching[happening.account] = service, happening.result
         if len(self._watching) > ACCOUNTS_LIMIT:
             self._watching.popitem(last=False)
         back = before is not None and before[0] == service

@@ -35,7 +35,6 @@ _Key = tuple[Client, Service]
 @dataclass(frozen=True, slots=True)
 class _Found:
     account: WatchingClient
-    at: float
     finding: ReceiverFinding
     """Its times are those of the inner clock."""
 
@@ -97,7 +96,7 @@ class Watchdog:
         """Let those go that have been silent for so long that nobody waits for them."""
         while self._stopped:
             client, oldest = next(iter(self._stopped.items()))
-            if now - oldest.at < STOPPED_FOR:
+            if now - oldest.finding.at < STOPPED_FOR:
                 return
             self._forget(client)
 
@@ -166,4 +165,4 @@ def _found(watch: Watch, case: ReceiverCase, judgement: Judgement) -> _Found:
         change=judgement.change,
         **subject_of(watch),
     )
-    return _Found(watch.account, case.now, finding)
+    return _Found(watch.account, finding)

@@ -170,6 +170,8 @@ class Standstill:
     """As it was judged last; its times are those of the wall clock then."""
     stale: bool = True
     """Something happened since it was judged."""
+    lost: dict[str, None] = field(default_factory=dict)
+    """Sources that were down at any time of it, in the order in which that was noticed."""
     others: int = 0
     others_frozen: int = 0
 
@@ -241,8 +243,11 @@ class Watch:
         if parity != self.parity or not parity:
             self.parity, self.same_parity, self.parity_at = parity, 1, asked_at
         self.fingerprint, self.asked_at = fingerprint, asked_at
+        if self.answered:
+            # Else the key is still owed, and needed when it was: a receiver whose rhythm is a
+            # little quicker than ours would put that off for ever.
+            self.due_at = None
         self.is_first = self.answered = False
-        self.due_at = None
         self.repeats = 0
 
     def gone_at(self) -> float:
@@ -251,6 +256,11 @@ class Watch:
         if self.left_at is not None and period is not None:
             return min(self.heard_at + period + LEFT_AFTER, self.heard_at + SILENCE * period)
         return self.heard_at + SILENCE * (period or UNKNOWN_PERIOD)
+
+    def next_look(self) -> float:
+        """When to look at it again, if nothing is asked until then."""
+        quiet_due_at, gone_at = self.quiet_due_at(), self.gone_at()
+        return gone_at if quiet_due_at is None else min(gone_at, quiet_due_at)
 
     def quiet_due_at(self) -> float | None:
         """When it is suspicious that nothing is asked; None: never."""

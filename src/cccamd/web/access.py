@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cccamd.setup.cccamcfg import InfoPort
+from cccamd.web.refusals import refusal
 
 log = logging.getLogger("cccamd.web")
 
@@ -28,7 +29,8 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""For every answer. Nothing is loaded from elsewhere, nothing runs but our own files."""
+"""For every answer that says no stricter. Nothing is loaded from elsewhere, nothing runs but our
+own files."""
 
 
 def is_let_in(login: InfoPort, authorization: str | None) -> bool:
@@ -70,25 +72,23 @@ class Door:
         if scope["type"] != "http":
             return
         answer = _Answer(send)
-        refusal = self._refusal(scope)
+        refused = self._refusal(scope)
         try:
-            await (refusal or self._app)(scope, receive, answer)
+            await (refused or self._app)(scope, receive, answer)
         except Exception as error:
             log.error("internal error in page %s: %s", scope["path"], type(error).__name__)
             log.debug("it happened here:", exc_info=error)
             if not answer.begun:
-                await PlainTextResponse("internal error\n", 500)(scope, receive, answer)
+                await refusal(scope, 500)(scope, receive, answer)
 
     def _refusal(self, scope: Scope) -> Response | None:
         client = scope.get("client")
         if client is None or not self._admits(client[0]):
-            return PlainTextResponse("Forbidden: this network is not allowed\n", 403)
+            return refusal(scope, 403)
         if not is_let_in(self._login(), Headers(scope=scope).get("authorization")):
-            headers = {"WWW-Authenticate": CHALLENGE}
-            return PlainTextResponse("Unauthorized\n", 401, headers=headers)
+            return refusal(scope, 401, headers={"WWW-Authenticate": CHALLENGE})
         if scope["method"] not in ("GET", "HEAD"):
-            headers = {"Allow": "GET, HEAD"}
-            return PlainTextResponse("these pages change nothing\n", 405, headers=headers)
+            return refusal(scope, 405, headers={"Allow": "GET, HEAD"})
         return None
 
 
@@ -104,6 +104,6 @@ class _Answer:
             self.begun = True
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
-                headers[name] = value
+                headers.setdefault(name, value)
             headers.setdefault("Cache-Control", "no-store")
         await self._send(message)

@@ -9,14 +9,15 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from cccamd.web import live, pages
+from cccamd.web import live, pages, records
 from cccamd.web.access import Door
 from cccamd.web.api import add_api
 from cccamd.web.context import WebContext
+from cccamd.web.refusals import refusal
 
 STATIC: Final = Path(__file__).parent / "static"
 
@@ -31,23 +32,25 @@ def create_app(context: WebContext, *, routes: Sequence[BaseRoute] = ()) -> Fast
         openapi_url=None,  # nor the pages about it, which load their scripts from elsewhere
         routes=[
             *pages.routes(context),
+            *records.routes(context),
             *live.routes(context, feed),
             *routes,
             Route("/favicon.ico", _icon),
             Mount("/static", _Files(directory=STATIC)),
         ],
         middleware=[Middleware(Door, admits=context.admits, login=context.login)],
-        exception_handlers={HTTPException: _plain},
+        exception_handlers={HTTPException: _refuse},
     )
     app.state.feed = feed
     add_api(app, context)
     return app
 
 
-async def _plain(request: Request, error: Exception) -> Response:
-    """Say in plain text what there is not."""
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Say what there is not."""
     assert isinstance(error, HTTPException)
-    return PlainTextResponse(error.detail, error.status_code, headers=error.headers)
+    text = error.detail
+    return refusal(request.scope, error.status_code, text=text, headers=error.headers)
 
 
 async def _icon(_: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlencode
 
 from cccamd.facts import (
@@ -17,7 +18,7 @@ from cccamd.facts import (
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_sid
 from cccamd.setup.cccamcfg import InfoPort
 from cccamd.watch.metrics import Metrics
-from cccamd.why import Explanation, Question
+from cccamd.why import Diagnosis, Explanation, Question
 
 Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
 
@@ -37,9 +38,16 @@ class WebContext:
     """The freeze of a number, also one that only the journal knows; None: nobody knows it."""
     incidents: Callable[[], Sequence[Incident]]
     """What is wrong, by how many suffer; then what was wrong, the newest first."""
+    check_up: Callable[[], Awaitable[Sequence[Diagnosis]]]
+    """What the doctor says from inside the server."""
+    journal: Callable[[], Path | None]
+    """The journal's file; None: none is written."""
     metrics: Metrics
     channel_name: Callable[[Caid, Ident, Sid], str | None]
     """From CCcam.channelinfo."""
+    find_channels: Callable[[str, int], Sequence[ServiceId]]
+    """At most so many channels with these words in their name, the best match first; any thread
+    may ask."""
     provider_name: Callable[[Caid, Ident], str | None]
     """From CCcam.providers."""
     login: Callable[[], InfoPort]

@@ -27,6 +27,7 @@ NAMED: Final = 6
 MEMBERS_LIMIT: Final = 100
 """How many of a group are named."""
 NODES_AT_ONCE: Final = 100
+ACCOUNTS_AT_ONCE: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,19 @@ class Troubles(Protocol):
         """What is wrong with a source."""
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What those see who were told of the same cards."""
+
+    nodes: frozenset[str]
+    """Through which the cards come."""
+    cards: Mapping[str, int]
+    """How many from which source."""
+
+
+_NOTHING: Final = _View(frozenset(), {})
+
+
 @dataclass(slots=True)
 class _Ways:
     """The ways that cards take."""
@@ -59,10 +73,16 @@ class _Ways:
     """By node; 1 is a source."""
     edges: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Cards that travel from one to the next."""
-    reach: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """By account, the nodes that its cards come through."""
-    seen: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    """By account, how many cards from which source."""
+    views: dict[str, _View] = field(default_factory=dict)
+    """By account; equal ones are one object."""
+
+
+@dataclass(slots=True)
+class _Viewers:
+    """Whom a node gives cards to: the first of them, and how many."""
+
+    names: list[str] = field(default_factory=list)
+    count: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,8 +97,8 @@ class _Node:
     trouble: Trouble = Trouble(0, "")
     weight: float = 0.0
     """What is left over when a column is too long is the lightest."""
-    link: str = ""
     words: str = ""
+    client: ClientStatus | None = None
     through: frozenset[str] = frozenset()
     """Of a receiver: the nodes that its cards come through."""
     live: bool = False
@@ -102,8 +122,12 @@ def network(snapshot: Snapshot, troubles: Troubles) -> Generator[None, None, tup
             node = _merged(group) if len(group) > 1 else group[0]
             drawn[node.id] = node
             place.update((member.id, node.id) for member in group)
-        yield
-    rows = {node.id: _row(node, number, place, ways) for number, node in enumerate(drawn.values())}
+            yield
+    viewers = yield from _viewers(ways)
+    rows = {
+        node.id: _row(node, number, place, _words(node, ways, viewers))
+        for number, node in enumerate(drawn.values())
+    }
     return rows, _edges(ways, drawn, place)
 
 
@@ -112,23 +136,65 @@ def network(snapshot: Snapshot, troubles: Troubles) -> Generator[None, None, tup
 
 def _ways(cards: Iterable[CardStatus]) -> Generator[None, None, _Ways]:
     ways = _Ways()
-    # Thousands of cards come on few ways and are seen by the same clients.
-    alike: Counter[tuple[str, tuple[NodeId, ...], tuple[str, ...]]] = Counter()
+    # Thousands of cards come on few ways and are seen by the same thousands of clients: these are
+    # gone through once for each audience. Who makes the snapshot has one object for one audience.
+    audiences: dict[int, tuple[tuple[str, ...], Counter[tuple[str, tuple[NodeId, ...]]]]] = {}
     for card in cards:
-        alike[card.source, card.path, card.seen_by] += 1
+        audience = audiences.setdefault(id(card.seen_by), (card.seen_by, Counter()))
+        audience[1][card.source, card.path] += 1
         yield
-    for (source, path, seen_by), count in alike.items():
-        way = _way(source, path)
-        for distance, node in enumerate(way, start=1):
-            ways.distance[node] = min(distance, ways.distance.get(node, distance))
-        for nearer, farther in pairwise(way):
-            ways.edges[farther, nearer] += count
-        ways.edges[way[0], US] += count
-        for account in seen_by:
-            ways.reach[account].update(way)
-            ways.seen[account][source] += count
-        yield
+    belongs: dict[str, list[int]] = defaultdict(list)
+    for number, (accounts, shares) in audiences.items():
+        for (source, path), count in shares.items():
+            _go(ways, _way(source, path), count)
+            yield
+        for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):
+            for account in accounts[start : start + ACCOUNTS_AT_ONCE]:
+                belongs[account].append(number)
+            yield
+    views: dict[tuple[int, ...], _View] = {}
+    for account, numbers in belongs.items():
+        key = tuple(numbers)
+        if key not in views:
+            views[key] = _view([audiences[number][1] for number in numbers])
+            yield
+        ways.views[account] = views[key]
+    yield
     return ways
+
+
+def _go(ways: _Ways, way: list[str], count: int) -> None:
+    for distance, node in enumerate(way, start=1):
+        ways.distance[node] = min(distance, ways.distance.get(node, distance))
+    for nearer, farther in pairwise(way):
+        ways.edges[farther, nearer] += count
+    ways.edges[way[0], US] += count
+
+
+def _view(audiences: Iterable[Mapping[tuple[str, tuple[NodeId, ...]], int]]) -> _View:
+    nodes: set[str] = set()
+    cards: Counter[str] = Counter()
+    for shares in audiences:
+        for (source, path), count in shares.items():
+            nodes.update(_way(source, path))
+            cards[source] += count
+    return _View(frozenset(nodes), cards)
+
+
+def _viewers(ways: _Ways) -> Generator[None, None, Mapping[str, _Viewers]]:
+    """By node."""
+    accounts: dict[int, tuple[_View, list[str]]] = {}
+    for account, view in ways.views.items():
+        accounts.setdefault(id(view), (view, []))[1].append(account)
+    yield
+    viewers: dict[str, _Viewers] = defaultdict(_Viewers)
+    for view, names in accounts.values():
+        for node in view.nodes:
+            found = viewers[node]
+            found.names += names[: NAMED - len(found.names)]
+            found.count += len(names)
+        yield
+    return viewers
 
 
 def _way(source: str, path: tuple[NodeId, ...]) -> list[str]:
@@ -144,80 +210,79 @@ def _nodes(snapshot: Snapshot, ways: _Ways, troubles: Troubles) -> Iterator[_Nod
     words = "This server passes on what is on its left to whoever is on its right."
     note = format_node_id(snapshot.node_id)
     yield _Node(id=US, kind="us", label="this server", column=0, note=note, words=words)
-    viewers = _viewers(ways)
     for source in snapshot.sources:
-        yield _source(source, troubles.of_source(source), viewers)
+        yield _source(source, troubles.of_source(source))
     carried = Counter[str]()
     for (farther, _), cards in ways.edges.items():
         carried[farther] += cards
     for node, distance in ways.distance.items():
         if node.startswith("node:"):
-            label = node.removeprefix("node:")
             yield _Node(
                 id=node,
                 kind="node",
-                label=label,
+                label=node.removeprefix("node:"),
                 column=-distance,
                 note=_count(carried[node], "card"),
                 weight=carried[node],
-                words=_gives(label, viewers.get(node, [])),
             )
+    drawn: set[str] = set()
     for client in snapshot.clients:
-        yield _client(client, troubles.of_client(client), ways)
+        view = ways.views.get(client.account, _NOTHING)
+        found = _client(client, troubles.of_client(client), view)
+        if client.account in drawn:  # an account may have several
+            found.id += f" {client.address} {client.port}"
+        drawn.add(client.account)
+        yield found
 
 
-def _viewers(ways: _Ways) -> Mapping[str, list[str]]:
-    viewers: dict[str, list[str]] = defaultdict(list)
-    for account, nodes in ways.reach.items():
-        for node in nodes:
-            viewers[node].append(account)
-    return viewers
-
-
-def _source(source: SourceStatus, trouble: Trouble, viewers: Mapping[str, list[str]]) -> _Node:
-    node = _source_id(source.name)
+def _source(source: SourceStatus, trouble: Trouble) -> _Node:
     return _Node(
-        id=node,
+        id=_source_id(source.name),
         kind="card" if source.kind is SourceKind.LOCAL else "source",
         label=source.name,
         column=-1,
         note=_count(source.cards, "card"),
         trouble=trouble,
         weight=source.cards,
-        link=explain_link(source=source.name),
-        words=_gives(source.name, viewers.get(node, [])),
         cards=source.cards,
     )
 
 
-def _client(client: ClientStatus, trouble: Trouble, ways: _Ways) -> _Node:
-    account = client.account
-    seen = ways.seen.get(account, Counter())
-    gets = ", ".join(f"{_count(cards, 'card')} from {source}" for source, cards in seen.items())
-    last = f" The last CW came from {client.last_source}." if client.last_source else ""
+def _client(client: ClientStatus, trouble: Trouble, view: _View) -> _Node:
     return _Node(
-        id=f"client:{account}",
+        id=f"client:{client.account}",
         kind="client",
-        label=account,
+        label=client.account,
         column=1,
         note=_count(client.cards, "card"),
         trouble=trouble,
         weight=client.heard_at,
-        link=explain_link(account=account),
-        words=f"{account} gets {gets}.{last}" if gets else f"{account} gets 0 cards.",
-        through=frozenset(ways.reach.get(account, ())),
+        client=client,
+        through=view.nodes,
         live=client.last_result is EcmResult.CW,
         cards=client.cards,
     )
 
 
-def _gives(label: str, viewers: list[str]) -> str:
-    return f"{label} gives cards to {_some(viewers) or 'nobody who is on now'}."
+def _words(node: _Node, ways: _Ways, viewers: Mapping[str, _Viewers]) -> str:
+    """What is to be said of a node, as a sentence."""
+    if node.words:
+        return node.words
+    if node.client is None:
+        seen = viewers.get(node.id, _Viewers())
+        whom = _some(seen.names, seen.count) or "nobody who is on now"
+        return f"{node.label} gives cards to {whom}."
+    account, last = node.client.account, node.client.last_source
+    cards = ways.views.get(account, _NOTHING).cards
+    gets = ", ".join(f"{_count(number, 'card')} from {source}" for source, number in cards.items())
+    came = f" The last CW came from {last}." if last else ""
+    return f"{account} gets {gets}.{came}" if gets else f"{account} gets 0 cards."
 
 
-def _some(names: list[str]) -> str:
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {_count(more, 'other')}" if more > 0 else "")
+def _some(names: list[str], count: int) -> str:
+    shown = names[:NAMED]
+    more = count - len(shown)
+    return ", ".join(shown) + (f" and {_count(more, 'other')}" if more > 0 else "")
 
 
 def _count(number: int, one: str) -> str:
@@ -274,8 +339,8 @@ def _merged(group: list[_Node]) -> _Node:
         column=first.column,
         note="in trouble" if troubled else "all well" if kind == "receiver" else "more",
         trouble=first.trouble,
-        words=f"{label}: {_some(names)}.",
-        through=frozenset().union(*(node.through for node in group)),
+        words=f"{label}: {_some(names, len(names))}.",
+        through=frozenset().union(*{node.through for node in group}),
         live=any(node.live for node in group),
         cards=cards,
         members=tuple(names[:MEMBERS_LIMIT]),
@@ -286,7 +351,7 @@ def _merged(group: list[_Node]) -> _Node:
 # What the browser gets.
 
 
-def _row(node: _Node, number: int, place: Mapping[str, str], ways: _Ways) -> Row:
+def _row(node: _Node, number: int, place: Mapping[str, str], words: str) -> Row:
     return {
         "kind": node.kind,
         "label": node.label,
@@ -294,12 +359,20 @@ def _row(node: _Node, number: int, place: Mapping[str, str], ways: _Ways) -> Row
         "place": number,
         "note": node.trouble.text or node.note,
         "weight": node.trouble.weight,
-        "link": node.link,
-        "words": node.words,
+        "link": _link(node),
+        "words": words,
         "through": sorted({place[one] for one in node.through if one in place}),
         "members": list(node.members),
         "count": node.count,
     }
+
+
+def _link(node: _Node) -> str:
+    if node.count > 1 or node.kind in ("us", "node"):
+        return ""
+    if node.client is not None:
+        return explain_link(account=node.client.account)
+    return explain_link(source=node.label)
 
 
 def _edges(ways: _Ways, drawn: Mapping[str, _Node], place: Mapping[str, str]) -> Rows:

@@ -1,27 +1,38 @@
-"""The pages for people: the overview, `/explain` and `/freezes`.
+"""The pages for people: the overview, `/explain`, `/freezes` and each single freeze.
 
 `/` is read by old tools too, so its markup follows docs/webinfo.md sections 4 and 5; what
 people see of it is drawn by its script.
 """
 
+import math
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from cccamd.errors import NumberError
+from cccamd.facts import ChannelMargin, ServiceId
 from cccamd.ids import format_caid, format_service, parse_service
 from cccamd.oldinfo import heading, home_block
 from cccamd.web.context import WebContext, explain_link
-from cccamd.why import CardAnswer, Explanation, Question
+from cccamd.web.refusals import refusal
+from cccamd.why import CardAnswer, Explanation, Finding, Question
 
 LENGTH_LIMIT: Final = 256
+FREEZES_SHOWN: Final = 100
+MARGINS_SHOWN: Final = 60
+CHANNELS_FOUND: Final = 40
+_CAID: Final = re.compile(r"(0[xX])?[0-9A-Fa-f]{1,4}")
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("cccamd.web"),
     autoescape=True,
@@ -40,7 +51,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 _TEMPLATES.filters |= {"clock": _clock, "ms": _milliseconds}
-_TEMPLATES.globals["explain_link"] = explain_link
+_TEMPLATES.globals |= {"explain_link": explain_link, "service_text": format_service}
 
 
 def routes(context: WebContext) -> Sequence[BaseRoute]:
@@ -50,13 +61,14 @@ def routes(context: WebContext) -> Sequence[BaseRoute]:
         Route("/status.html", partial(_overview, context)),
         Route("/explain", partial(_explain, context)),
         Route("/freezes", partial(_freezes, context)),
+        Route("/freezes/{number:int}", partial(_freeze, context)),
     ]
 
 
 async def _overview(context: WebContext, _: Request) -> Response:
     snapshot = await context.snapshot()
     # No newline may follow the old readers' end of the document.
-    page = _render(
+    page = render(
         "overview.html",
         heading=Markup(heading(snapshot.program)),
         block=Markup(home_block(snapshot)),
@@ -65,25 +77,40 @@ async def _overview(context: WebContext, _: Request) -> Response:
 
 
 async def _explain(context: WebContext, request: Request) -> Response:
-    query = request.query_params
+    query = dict(request.query_params)
     accounts = sorted((await context.snapshot()).accounts, key=str.casefold)
-    given = {key: query.get(key, "") for key in ("account", "source", "channel")}
+    given = {key: query.get(key, "")[:LENGTH_LIMIT] for key in ("account", "source", "channel")}
+    show = partial(render, "explain.html", accounts=accounts)
+    found: Sequence[ServiceId] = ()
+    if is_name(given["channel"]):
+        found = await run_in_threadpool(context.find_channels, given["channel"], CHANNELS_FOUND + 1)
+        if len(found) != 1:
+            problem = "" if found else "no channel in CCcam.channelinfo is called so"
+            more = len(found) > CHANNELS_FOUND
+            some = found[:CHANNELS_FOUND]
+            page = show(given=given, problem=problem, found=some, found_more=more)
+            return HTMLResponse(page)
+        query["channel"] = format_service(found[0].caid, found[0].ident, found[0].sid)
     try:
         question = read_question(query)
     except NumberError as error:
-        page = _render("explain.html", accounts=accounts, given=given, problem=str(error))
-        return HTMLResponse(page, 400)
+        return HTMLResponse(show(given=given, problem=str(error), found=()), 400)
     explanation = context.explain(question)
-    page = _render(
-        "explain.html",
-        accounts=accounts,
+    page = show(
         given=given | {"channel": _channel_text(question)},
         problem="",
+        found=(),
         about=_about(question, context),
         explanation=explanation,
         groups=_groups(explanation),
     )
     return HTMLResponse(page)
+
+
+def is_name(text: str) -> bool:
+    """Whether this is meant as the name of a channel: it is no CAID, and has no colon."""
+    words = text.strip()
+    return bool(words) and ":" not in words and not _CAID.fullmatch(words)
 
 
 def read_question(query: Mapping[str, str]) -> Question:
@@ -103,12 +130,55 @@ def read_question(query: Mapping[str, str]) -> Question:
     )
 
 
-def _groups(explanation: Explanation) -> list[list[CardAnswer]]:
-    """Cards of one source with the same reasons stand together, those of use last."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Cards with one cause and one remedy, wherever they come from."""
+
+    key: str
+    cards: tuple[CardAnswer, ...]
+    findings: tuple[Finding, ...]
+    """Each that is said of any of them, once."""
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether they come from several sources."""
+        return len({card.source for card in self.cards}) > 1
+
+    @property
+    def sources(self) -> str:
+        """Where they come from, in words."""
+        counts = Counter(card.source for card in self.cards)
+        if len(counts) == 1:
+            return self.cards[0].source
+        named = ", ".join(f"{source} ({count})" for source, count in counts.most_common(6))
+        more = len(counts) - 6
+        return f"{named} and {more} more" if more > 0 else named
+
+
+def _groups(explanation: Explanation) -> list[Group]:
+    """What is of use comes last: one looks here because something is not."""
     groups: dict[tuple[object, ...], list[CardAnswer]] = {}
     for card in explanation.cards:
-        groups.setdefault((card.usable, card.seen, card.source, card.findings), []).append(card)
-    return sorted(groups.values(), key=lambda cards: (cards[0].usable, cards[0].seen))
+        causes = tuple((one.code, one.change, one.setting) for one in card.findings)
+        groups.setdefault((card.usable, card.seen, card.taken, causes), []).append(card)
+    ordered = sorted(groups.values(), key=lambda cards: (cards[0].usable, cards[0].seen))
+    return [
+        Group(
+            key=" ".join(one.code for one in cards[0].findings) + f" {cards[0].source}",
+            cards=tuple(cards),
+            findings=_said_of(cards),
+        )
+        for cards in ordered
+    ]
+
+
+def _said_of(cards: Sequence[CardAnswer]) -> tuple[Finding, ...]:
+    """The findings of a group; where only the words differ, the first few of them."""
+    texts = dict.fromkeys(finding for card in cards for finding in card.findings)
+    by_code: dict[str, list[Finding]] = {}
+    for finding in texts:
+        by_code.setdefault(finding.code, []).append(finding)
+    return tuple(finding for same in by_code.values() for finding in same[:3])
 
 
 def _channel_text(question: Question) -> str:
@@ -127,13 +197,30 @@ def _about(question: Question, context: WebContext) -> str:
 
 
 async def _freezes(context: WebContext, _: Request) -> Response:
-    page = _render(
+    report = context.freezes()
+    by_urgency = sorted(report.channels, key=_urgency)
+    page = render(
         "freezes.html",
-        report=context.freezes(),
-        service=format_service,
+        report=replace(report, freezes=report.freezes[:FREEZES_SHOWN]),
+        watched=by_urgency[:MARGINS_SHOWN],
+        unshown=max(0, len(by_urgency) - MARGINS_SHOWN),
     )
     return HTMLResponse(page)
 
 
-def _render(template: str, **words: object) -> str:
+def _urgency(channel: ChannelMargin) -> tuple[bool, bool, float]:
+    """What stands still first, then what is about to, then by the time that is left."""
+    left = channel.margin
+    return (not channel.frozen, not channel.forecast, left if left is not None else math.inf)
+
+
+async def _freeze(context: WebContext, request: Request) -> Response:
+    found = await context.freeze(request.path_params["number"])
+    if found is None:
+        return refusal(request.scope, 404, text="no such freeze is known here")
+    return HTMLResponse(render("freeze.html", freeze=found))
+
+
+def render(template: str, **words: object) -> str:
+    """Fill a template in."""
     return _TEMPLATES.get_template(template).render(words)

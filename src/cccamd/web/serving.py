@@ -1,7 +1,7 @@
 """Serves the application on sockets, inside the event loop of the daemon."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from socket import socket
 from typing import Final
@@ -13,6 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from cccamd.web.live import Feed
+from cccamd.web.refusals import refusal
 
 CONNECTIONS_LIMIT: Final = 128
 """Browsers, readers and scrapers together; more are told to come again (503)."""
@@ -33,7 +34,7 @@ class WebServer:
         self._feed: Feed = app.state.feed
         self._server = uvicorn.Server(
             uvicorn.Config(
-                _Clocked(app),
+                _Clocked(app, lambda: len(self._server.server_state.connections)),
                 http=_Connection,
                 ws="none",
                 lifespan="off",
@@ -41,7 +42,6 @@ class WebServer:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=CONNECTIONS_LIMIT,
                 h11_max_incomplete_event_size=HEAD_LIMIT,
                 timeout_graceful_shutdown=1,
             )
@@ -145,12 +145,17 @@ class _Connection(asyncio.Protocol):
 
 
 class _Clocked:
-    """Tells a connection when a request has come, and when it is answered."""
+    """Tells a connection when a request has come, and when it is answered; bounds how many."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, count: Callable[[], int]) -> None:
         self._app = app
+        self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection: _Connection = scope["state"][_CONNECTION]
         with connection.answering():
+            if self._count() >= CONNECTIONS_LIMIT:
+                busy = refusal(scope, 503, headers={"Retry-After": "5", "Connection": "close"})
+                await busy(scope, receive, send)
+                return
             await self._app(scope, receive, send)

@@ -47,10 +47,13 @@ class Versions:
             change = yield from _difference(self._view.get(name, {}), rows)
             if change:
                 parts[name] = change
-        before, self._view = self.version, view
+        before, is_first, self._view = self.version, not self._view, view
         if not parts:
             return
         self._number += 1
+        if is_first:
+            return  # that it differs from nothing helps nobody
+        yield
         self._differences.append(_dump({"version": self.version, "from": before, "parts": parts}))
 
     def since(self, version: str) -> list[str] | None:

@@ -22,6 +22,7 @@ from cccamd.facts import (
     ChannelMargin,
     ChannelTimes,
     ClientStatus,
+    ConfigState,
     EcmResult,
     Fact,
     Freeze,
@@ -60,10 +61,22 @@ _UNSHOWN: Final[Mapping[type[Fact], set[str]]] = {
     ClientStatus: {"line", "build", "emms_sent", "emms_passed", "pending", "uses"},
     SourceStatus: {"uses", "build", "in_flight", "address", "last_minute"},
     CardStatus: {"share_id", "assigned_sids", "rejected_sids", "seen_by"},
-    ChannelMargin: {"margins"},
 }
 """What changes often or is long, and is drawn nowhere on the overview."""
-_WRITERS: Final[dict[type[Fact], TypeAdapter[Fact]]] = {}
+_WRITERS: Final[Mapping[type[Fact], TypeAdapter[Fact]]] = {
+    kind: TypeAdapter(kind)
+    for kind in (
+        ServerStatus,
+        ConfigState,
+        Incident,
+        ClientStatus,
+        SourceStatus,
+        CardStatus,
+        Note,
+        Freeze,
+    )
+}
+"""Made before anybody looks: it takes a while."""
 _SERVICE: Final = TypeAdapter(ServiceId)
 _POINT: Final = tuple(field.name for field in fields(Point))
 _NUMBERS: Final[Callable[[Point], Iterable[float]]] = attrgetter(*_POINT)
@@ -102,16 +115,21 @@ class Overview:
         snapshot, report = moment.snapshot, moment.report
         troubles = find_troubles(moment)
         yield
+        server, incidents = self._server(moment), self._incidents(moment)
+        yield
         clients = yield from self._clients(snapshot, report, troubles)
         cards = yield from self._cards(snapshot.cards)
         nodes, edges = yield from network(snapshot, troubles)
+        yield
+        absent, sources = _absent(snapshot), self._sources(snapshot, troubles)
+        yield
         return {
-            "server": {"": self._server(moment)},
+            "server": {"": server},
             "config": {"": self._keep("config", "", _plain, snapshot.config)},
-            "incidents": self._incidents(moment),
+            "incidents": incidents,
             "clients": clients,
-            "absent": _absent(snapshot),
-            "sources": self._sources(snapshot, troubles),
+            "absent": absent,
+            "sources": sources,
             "cards": cards,
             "nodes": self._keep_rows("nodes", nodes),
             "edges": self._keep_rows("edges", edges),
@@ -257,8 +275,7 @@ def _same(row: Row) -> Row:
 
 
 def _row(kind: type[Fact], fact: Fact) -> dict[str, Json]:
-    writer = _WRITERS.get(kind) or _WRITERS.setdefault(kind, TypeAdapter(kind))
-    row: dict[str, Json] = writer.dump_python(fact, mode="json", exclude=_UNSHOWN.get(kind))
+    row: dict[str, Json] = _WRITERS[kind].dump_python(fact, mode="json", exclude=_UNSHOWN.get(kind))
     return {name: _rounded(value) for name, value in row.items()}
 
 
@@ -286,11 +303,12 @@ def _watched(
 
 def _margin(watched: ChannelMargin | None) -> dict[str, Json]:
     if watched is None:
-        return {"margin": None, "period": None, "forecast": ""}
+        return {"margin": None, "period": None, "forecast": "", "frozen": 0}
     return {
         "margin": None if watched.margin is None else round(watched.margin, 1),
         "period": None if watched.period is None else round(watched.period, 1),
         "forecast": watched.forecast,
+        "frozen": watched.frozen,
     }
 
 
@@ -317,6 +335,8 @@ class Troubles:
     at: float
     frozen: Mapping[str, Freeze]
     """By account, the picture that stands still."""
+    stuck: Mapping[str, str]
+    """By account, what a receiver does that looks as if its picture stood still."""
     named: Mapping[str, str]
     """By account or source, the cause of an incident that is open."""
     forecasts: Mapping[str, str]
@@ -326,6 +346,8 @@ class Troubles:
         account = client.account
         if account in self.frozen:
             return Trouble(2, "frozen")
+        if account in self.stuck:
+            return Trouble(2, self.stuck[account])
         if not client.cards:
             return Trouble(2, "0 cards")
         refused = client.last_result not in (None, EcmResult.CW)
@@ -357,6 +379,7 @@ def find_troubles(moment: Moment) -> Troubles:
     return Troubles(
         at=moment.snapshot.at,
         frozen={freeze.account: freeze for freeze in moment.report.freezes if not freeze.over},
+        stuck={one.account: one.trouble.value for one in moment.report.receivers},
         named=named,
         forecasts={one.account: one.forecast for one in moment.report.channels if one.forecast},
     )

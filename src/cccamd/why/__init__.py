@@ -13,24 +13,37 @@ from cccamd.why.answer import (
     as_json,
     report_lines,
 )
+from cccamd.why.checkup import Household, check_up
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, worst
+from cccamd.why.diary import (
+    ChannelName,
+    describe_entry,
+    entry_record,
+    nameless,
+    write_entries,
+)
 from cccamd.why.evidence import Evidence, Question, Recent, by_account, evidence_of_files
 from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
 from cccamd.why.finding import Finding, Setting, Weight, ago
-from cccamd.why.installation import Access, Installation
+from cccamd.why.freezetext import disguised_lines, freeze_lines
+from cccamd.why.host import OWN_CLOCK, MachineTrouble, judge_resources
+from cccamd.why.installation import Access, Installation, Written
 from cccamd.why.links import Trial, is_seed
-from cccamd.why.ports import PortSeen, WantedPort, wanted_ports
+from cccamd.why.network import RoundTrip
+from cccamd.why.ports import PortSeen, WantedPort, explain_taken, wanted_ports
 from cccamd.why.symptoms import Receiver, Scene, find_symptoms
 from cccamd.why.verdict import CHANGES, judge_freeze, judge_receiver
 
 __all__ = [
     "CHANGES",
     "CLONE_CHANGE",
+    "OWN_CLOCK",
     "Access",
     "CardAnswer",
     "Case",
+    "ChannelName",
     "Check",
     "Diagnosis",
     "EcmStory",
@@ -38,11 +51,14 @@ __all__ = [
     "Explanation",
     "Finding",
     "Grade",
+    "Household",
     "Installation",
+    "MachineTrouble",
     "PortSeen",
     "Question",
     "Receiver",
     "Recent",
+    "RoundTrip",
     "RunningServer",
     "Scene",
     "Setting",
@@ -50,18 +66,28 @@ __all__ = [
     "Trial",
     "WantedPort",
     "Weight",
+    "Written",
     "ago",
     "as_json",
     "by_account",
+    "check_up",
     "clone_text",
+    "describe_entry",
+    "disguised_lines",
+    "entry_record",
     "evidence_of_files",
     "examine",
     "explain",
+    "explain_taken",
     "find_symptoms",
+    "freeze_lines",
     "is_seed",
     "judge_freeze",
     "judge_receiver",
+    "judge_resources",
+    "nameless",
     "report_lines",
     "wanted_ports",
     "worst",
+    "write_entries",
 ]

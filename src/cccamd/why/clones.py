@@ -37,6 +37,8 @@ def _reason(clone: Clone) -> str:
         return f"{copied}, or it is this server itself, by a C-line of its own"
     if len(clone.addresses) == 1:
         return f"{copied}, or one program logs in twice"
+    if clone.sources and len(clone.accounts) < 2:
+        return f"{copied}, or it is one program with several addresses"
     return copied
 
 
@@ -44,8 +46,8 @@ def _names(clone: Clone) -> tuple[str, ...]:
     return (*clone.accounts, *(f"upstream {name}" for name in clone.sources))
 
 
-def explain_clones(account: str, evidence: Evidence) -> list[Finding]:
-    """Say of each clone that a client is part of."""
+def explain_clones(account: str | None, evidence: Evidence) -> list[Finding]:
+    """Say of each clone that a client of the account is part of; without an account, of all."""
     return [
         Finding(
             code="clone",
@@ -54,7 +56,7 @@ def explain_clones(account: str, evidence: Evidence) -> list[Finding]:
             change=CLONE_CHANGE,
         )
         for clone in evidence.clones
-        if account in clone.accounts
+        if account is None or account in clone.accounts
     ]
 
 

@@ -17,7 +17,7 @@ from cccamd.machine import (
 )
 from cccamd.net import Step
 from cccamd.routing import Priorities
-from cccamd.setup.logins import Upstream
+from cccamd.setup.logins import Upstream, accounts_of
 from cccamd.why.audience import KnownCards, judge_accounts, running_cards
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence, by_account, evidence_of_files
@@ -34,12 +34,16 @@ from cccamd.why.host import (
 from cccamd.why.installation import (
     Access,
     Installation,
+    Written,
     judge_access,
+    judge_companions,
+    judge_config_state,
     judge_content,
     judge_kinds,
     judge_server,
     judge_source,
     judge_toml,
+    judge_written,
 )
 from cccamd.why.links import Trial, TriedLink, judge_link, running_link
 from cccamd.why.logins import explain_closed_port
@@ -53,6 +57,8 @@ class RunningServer:
 
     status: Status
     cards: tuple[CardStatus, ...]
+    other_file: bool = False
+    """It reads another CCcam.cfg than the one that was looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,7 @@ class Case:
 
     installation: Installation
     accesses: tuple[Access, ...] = ()
+    written: tuple[Written, ...] = ()
     ports: tuple[PortSeen, ...] = ()
     running: RunningServer | None = None
     why_not: str = ""
@@ -97,7 +104,15 @@ def examine(case: Case) -> Iterator[Diagnosis]:
     evidence = _evidence(case)
     if known:
         status = case.running.status if case.running else None
-        yield judge_server(case.installation, status, runs=case.runs, why_not=case.why_not)
+        yield judge_server(
+            case.installation,
+            status,
+            runs=case.runs,
+            why_not=case.why_not,
+            other_file=case.running is not None and case.running.other_file,
+        )
+        if status is not None:
+            yield from judge_config_state(status.config)
         yield from _ports(case, evidence)
     yield _address(case)
     if known:
@@ -119,8 +134,10 @@ def _configuration(case: Case) -> Iterator[Diagnosis]:
         yield judge_content(path, installation.result)
     if toml_path is not None and (toml.problems or installation.toml_is_there):
         yield judge_toml(toml_path, toml, named=installation.toml_named)
+    yield from judge_companions(installation.companions)
     yield from judge_kinds(installation.kind_problems)
     yield from map(judge_access, case.accesses)
+    yield from map(judge_written, case.written)
 
 
 def _ports(case: Case, evidence: Evidence) -> Iterator[Diagnosis]:
@@ -143,9 +160,10 @@ def _address(case: Case) -> Diagnosis:
 
 
 def _resources(case: Case) -> Iterator[Diagnosis]:
-    config, limits = case.installation.config, case.installation.settings.limits
+    config, settings = case.installation.config, case.installation.settings
+    limits, accounts = settings.limits, accounts_of(config, settings)
     demand = Demand(
-        clients=len(config.f_lines),
+        clients=sum(account.logins for account in accounts.values()),
         upstreams=len(config.c_lines) + len(config.n_lines),
         max_clients=limits.max_clients,
     )
@@ -200,8 +218,8 @@ def _links(case: Case, evidence: Evidence) -> Iterator[Diagnosis]:
         yield diagnose(Check.UPSTREAM, Grade.NOT_CHECKED, "offline", text)
     for tried in _tried_links(case, evidence):
         yield judge_link(tried, evidence)
-        if tried.trial.round_trips:
-            yield judge_round_trip(tried.name, tried.trial.round_trips)
+        if tried.trial.round_trip is not None:
+            yield judge_round_trip(tried.name, tried.trial.round_trip)
 
 
 def _tried_links(case: Case, evidence: Evidence) -> Iterator[TriedLink]:

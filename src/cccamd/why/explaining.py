@@ -6,6 +6,7 @@ from typing import Final
 from cccamd.why.account import explain_account
 from cccamd.why.answer import CardAnswer, EcmStory, Explanation
 from cccamd.why.cards import CardsExplained, explain_cards
+from cccamd.why.clones import explain_clones
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.finding import Finding, count, milliseconds
 from cccamd.why.logins import explain_missing
@@ -37,6 +38,8 @@ def explain(question: Question, evidence: Evidence) -> Explanation:
         findings += explain_account(account, evidence)
     elif question.account is not None:
         findings += explain_missing(question.account, evidence)
+    else:
+        findings += explain_clones(None, evidence)
     if not evidence.sources:
         findings.append(explain_emptiness(evidence))
     ecms = tuple(explain_ecms(question, evidence))

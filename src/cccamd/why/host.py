@@ -2,12 +2,22 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
 from cccamd.facts import SourceKind, Status
 from cccamd.ids import SHARED_NODE_IDS, NodeId, format_node_id
-from cccamd.machine import RESERVED_FILES, FileState, NodeIdFile, Supply, TimeAnswer
+from cccamd.machine import (
+    RESERVED_FILES,
+    Clock,
+    FileState,
+    NodeIdFile,
+    Resources,
+    Room,
+    Supply,
+    TimeAnswer,
+)
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.finding import count, some_of
@@ -94,7 +104,7 @@ def judge_files(demand: Demand, supply: Supply) -> Diagnosis:
     """Compare file descriptors with the number of clients."""
     files = partial(diagnose, Check.RESOURCES, subject="files")
     whose = "the running server" if supply.is_running else "a server started from here"
-    needs = f"{count(demand.clients, 'account')} and {count(demand.upstreams, 'C-line')}"
+    needs = f"{count(demand.clients, 'client')} and {count(demand.upstreams, 'C-line')}"
     if supply.files is None:
         return files(Grade.OK, "files", f"{whose} may open as many files as it likes")
     has = f"{whose} may open {supply.files:,} files; {needs} need up to {demand.files:,}"
@@ -119,6 +129,105 @@ def judge_memory(demand: Demand, supply: Supply) -> Diagnosis:
         change = "Stop other programs, or add memory: a server that swaps answers late."
         return memory(Grade.WARNING, "little-memory", has, change)
     return memory(Grade.OK, "memory", has)
+
+
+# A running server: what it can see of its machine without anybody's help.
+
+LITTLE_ROOM: Final = 16 * MEBIBYTE
+"""A journal and logs of some days need so much."""
+LITTLE_SHARE: Final = 20
+"""On a small file system, one part of so many is enough."""
+FEW_FILES_LEFT: Final = 32
+LITTLE_MEMORY: Final = 32 * MEBIBYTE
+OWN_CLOCK: Final = "this machine's clock"
+BEGINNING: Final = 1_735_689_600.0
+"""The beginning of 2025: no clock that was ever set shows an earlier time."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineTrouble:
+    """Something that is wrong with the machine of a running server now."""
+
+    diagnosis: Diagnosis
+    since: float
+    """Seconds since the epoch."""
+
+
+def judge_resources(now: Resources, before: Resources | None = None) -> tuple[Diagnosis, ...]:
+    """What is wrong with a running server's machine; nothing when all is well.
+
+    `before` is the reading before this one. By the code of the finding: `clock-unset`,
+    `clock-jumped`, `disk-full`, `disk-read-only`, `few-files-left`, `little-memory-left`. Subject
+    and text make a sentence; the subject of a disk is what is written there.
+    """
+    found = (
+        _judge_own_clock(now.clock, before.clock if before else None),
+        *(_judge_room(name, room) for name, room in now.rooms.items()),
+        _judge_files_left(now),
+        _judge_memory_left(now),
+    )
+    return tuple(diagnosis for diagnosis in found if diagnosis is not None)
+
+
+def _judge_own_clock(now: Clock, before: Clock | None) -> Diagnosis | None:
+    change = "Have the system keep its clock in step: timedatectl set-ntp true"
+    if now.wall < BEGINNING:
+        day = datetime.fromtimestamp(now.wall, UTC).date()
+        text = f"was never set: it shows {day}; {_EFFECT}"
+        return _clock(Grade.WARNING, "clock-unset", text, change, subject=OWN_CLOCK)
+    if before is None or before.wall < BEGINNING:
+        return None  # set at last: that is no trouble
+    jump = (now.wall - before.wall) - (now.steady - before.steady)
+    if abs(jump) <= TOLERANCE:
+        return None
+    way = "forward" if jump > 0 else "back"
+    kept = "" if now.is_kept is not False else "; nothing keeps it in step"
+    text = f"was set {way} by {abs(jump):,.0f} s{kept}: {_EFFECT}"
+    return _clock(Grade.WARNING, "clock-jumped", text, change, subject=OWN_CLOCK)
+
+
+def _judge_room(name: str, room: Room) -> Diagnosis | None:
+    disk = partial(diagnose, Check.RESOURCES, subject=name)
+    if room.read_only:
+        text = "is on a file system that is mounted read-only: nothing is written any more"
+        change = "See dmesg for the cause: systems do that when a disk or flash memory fails."
+        return disk(Grade.FAILURE, "disk-read-only", text, change)
+    if room.files == 0:
+        text = "is on a file system that takes no more files: no inodes are left"
+        return disk(Grade.FAILURE, "disk-full", text, "Delete many small files there.")
+    if not room.total or room.free >= min(LITTLE_ROOM, room.total / LITTLE_SHARE):
+        return None
+    left = f"has {room.free / MEBIBYTE:,.1f} MiB left on its file system"
+    grade = Grade.WARNING if room.free else Grade.FAILURE
+    effect = "soon nothing can be written" if room.free else "nothing can be written"
+    change = "Delete what is not needed, or write it elsewhere."
+    return disk(grade, "disk-full", f"{left}: {effect}", change)
+
+
+def _judge_files_left(now: Resources) -> Diagnosis | None:
+    if now.files_allowed is None or now.files_allowed - now.files_open >= FEW_FILES_LEFT:
+        return None
+    text = (
+        f"are nearly used up: {now.files_open:,} of {now.files_allowed:,} are open; soon nobody"
+        " gets in"
+    )
+    change = "Add LimitNOFILE=65536 to the [Service] section of the service, and restart it."
+    return diagnose(
+        Check.RESOURCES, Grade.WARNING, "few-files-left", text, change, subject="file descriptors"
+    )
+
+
+def _judge_memory_left(now: Resources) -> Diagnosis | None:
+    if now.memory_left >= LITTLE_MEMORY:
+        return None
+    text = (
+        f"is nearly used up: {round(now.memory_left / MEBIBYTE):,} MiB are left, and this server"
+        f" has {round(now.memory_used / MEBIBYTE):,} MiB"
+    )
+    change = "Stop other programs, or add memory: a server that swaps answers late."
+    return diagnose(
+        Check.RESOURCES, Grade.WARNING, "little-memory-left", text, change, subject="memory"
+    )
 
 
 # The node id.

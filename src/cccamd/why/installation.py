@@ -4,11 +4,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
-from cccamd.facts import Status
-from cccamd.machine import SystemUser, WayPart, first_barrier, group_name, is_open_to_all
-from cccamd.setup.cccamcfg import SEARCHED_PATHS, Config, Diagnostic, ParseResult, Severity
+from cccamd.facts import ConfigProblemKind, ConfigState, Status
+from cccamd.machine import (
+    Hindrance,
+    SystemUser,
+    WayPart,
+    WriteTarget,
+    first_barrier,
+    group_name,
+    is_open_to_all,
+)
+from cccamd.setup.cccamcfg import (
+    SEARCHED_PATHS,
+    Companions,
+    Config,
+    Diagnostic,
+    ParseResult,
+    Severity,
+)
+from cccamd.setup.files import FileProblem
 from cccamd.setup.toml import ParsedToml, TomlConfig
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.finding import count, listed, some_of
@@ -37,6 +53,7 @@ class Installation:
     toml: ParsedToml = field(default_factory=ParsedToml, repr=False)
     kind_problems: tuple[str, ...] = ()
     """Plug-ins that cannot be used."""
+    companions: Companions = field(default_factory=Companions, repr=False)
 
     @property
     def config(self) -> Config:
@@ -63,6 +80,8 @@ class Access:
     user: SystemUser
     why: str
     """How we know that it is this user."""
+    is_companion: bool = False
+    """It holds no secrets, and the server does without it."""
 
 
 _source = partial(diagnose, Check.CONFIGURATION)
@@ -157,6 +176,28 @@ def judge_toml(path: Path, parsed: ParsedToml, *, named: bool) -> Diagnosis:
     return content(Grade.OK, "content", f"{cards}, nothing to complain about")
 
 
+def judge_companions(companions: Companions) -> list[Diagnosis]:
+    """Say what of CCcam.prio and the files of names is not used; nothing when all is."""
+    by_file: dict[str, list[FileProblem]] = {}
+    for problem in companions.problems:
+        by_file.setdefault(problem.place.file, []).append(problem)
+    return [_judge_companion(file, problems) for file, problems in by_file.items()]
+
+
+def _judge_companion(file: str, problems: Sequence[FileProblem]) -> Diagnosis:
+    content = partial(_source, subject=file)
+    first = problems[0]
+    if first.place.line is None:
+        change = "Name the right file in CCcam.cfg, or take the line out."
+        return content(Grade.WARNING, "companion-unreadable", first.text, change)
+    text = f"{count(len(problems), 'line')} skipped, or read with a guess"
+    lines = [f"line {found.place.line}: {found.text}" for found in problems[:_LINES_SHOWN]]
+    if len(problems) > _LINES_SHOWN:
+        lines.append(f"and {len(problems) - _LINES_SHOWN} more")
+    change = "Run cccamd check on the CCcam.cfg: it names them all."
+    return content(Grade.ADVICE, "companion-lines", text, change, more=tuple(lines))
+
+
 def judge_kinds(problems: Sequence[str]) -> list[Diagnosis]:
     """Name the plug-ins that cannot be used."""
     change = "Install it again, or remove it."
@@ -171,7 +212,7 @@ def judge_access(access: Access) -> Diagnosis:
     if barrier is not None:
         group = group_name(barrier.gid)
         return content(
-            Grade.FAILURE,
+            Grade.WARNING if access.is_companion else Grade.FAILURE,
             "no-access",
             f"the service runs as {user.name} ({access.why}), whom {barrier.name} does not let in"
             f" (mode {barrier.mode & 0o7777:04o}, group {group})",
@@ -179,12 +220,60 @@ def judge_access(access: Access) -> Diagnosis:
             if barrier.name == str(access.way[-1].name)
             else f"Let {user.name} enter the folder {barrier.name}: chmod o+x {barrier.name}",
         )
-    if is_open_to_all(access.way):
+    if is_open_to_all(access.way) and not access.is_companion:
         change = f"Run: chmod o-r {path}"
         change += f" (and see that {user.name} still can)" if user.uid else ""
         text = "it holds secrets (passwords, keys), and every user of this machine can read it"
         return content(Grade.ADVICE, "open-to-all", text, change)
     return content(Grade.OK, "access", f"{user.name}, who runs the service, may read it")
+
+
+# What it writes.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A file that the server writes, and who it runs as."""
+
+    what: str
+    """What it is for people: LOG FILE in line 3."""
+    target: WriteTarget
+    user: SystemUser
+    why: str
+    """How we know that it is this user."""
+    makes_folders: bool = False
+    """The server makes the folder for it."""
+
+
+def judge_written(written: Written) -> Diagnosis:
+    """Say whether the service's user can write a file."""
+    path, user = written.target.path, written.user
+    content = partial(_source, subject=str(path))
+    found = written.target.hindrance(user, makes_folders=written.makes_folders)
+    if found is None:
+        return content(Grade.OK, "writable", f"{written.what}: {user.name} can write it")
+    hindrance, where = found
+    bad = partial(content, Grade.WARNING, "not-writable")
+    begin = f"{written.what} cannot be written"
+    match hindrance:
+        case Hindrance.NO_FOLDER:
+            return bad(f"{begin}: there is no folder {where}", f"Run: mkdir -p {path.parent}")
+        case Hindrance.NOT_A_FILE:
+            return bad(f"{begin}: this is {where}, not a file", "Name a file.")
+        case Hindrance.READ_ONLY:
+            text = f"{begin}: {where} is on a file system that is mounted read-only"
+            return bad(text, "Write it elsewhere, such as to /var/log or /tmp.")
+        case Hindrance.FULL:
+            change = "Delete what is not needed there, or write it elsewhere."
+            return bad(f"{begin}: there is no room left where {where} is", change)
+        case Hindrance.FORBIDDEN:
+            text = (
+                f"{begin}: the service runs as {user.name} ({written.why}), who may not write"
+                f" {where}"
+            )
+            return bad(text, f"Run: chown {user.name} {where}")
+        case _:
+            assert_never(hindrance)
 
 
 # The running server.
@@ -193,11 +282,17 @@ _server = partial(diagnose, Check.SERVER)
 
 
 def judge_server(
-    installation: Installation, running: Status | None, *, runs: bool, why_not: str
+    installation: Installation,
+    running: Status | None,
+    *,
+    runs: bool,
+    why_not: str,
+    other_file: bool = False,
 ) -> Diagnosis:
     """Say whether our server runs, and whether it runs with the file that was read.
 
-    `why_not`: why it could not be asked, when it runs.
+    `why_not`: why it could not be asked, when it runs. `other_file`: what it reads is another
+    file than that, by whatever names.
     """
     if not runs:
         text = "not running: everything was tried from scratch"
@@ -207,7 +302,7 @@ def judge_server(
         change = "See that ALLOW WEBINFO is yes: its page tells how links and clients do."
         return _server(Grade.ADVICE, "no-status", text, change)
     reads = running.server.config_path
-    if installation.path is not None and reads and reads != str(installation.path):
+    if installation.path is not None and reads and other_file:
         text = f"it runs with {reads}, not with {installation.path} that was checked here"
         change = f"Edit {reads}, or start the server with -C {installation.path}."
         return _server(Grade.WARNING, "other-file", text, change)
@@ -216,3 +311,25 @@ def judge_server(
         f" sources: {len(running.sources)}"
     )
     return _server(Grade.OK, "running", text)
+
+
+def judge_config_state(state: ConfigState) -> list[Diagnosis]:
+    """Say what of its files the running server does not run with.
+
+    What it leaves out is said of the files themselves.
+    """
+    found = []
+    if not state.taken:
+        text = (
+            f"it does not run with what its files say now, but with what they said: {state.refusal}"
+        )
+        change = "Mend that; it reads them again by itself."
+        found.append(_server(Grade.FAILURE, "files-refused", text, change))
+    for problem in state.problems:
+        if problem.kind is ConfigProblemKind.NOT_DONE:
+            change = "Mend that, and reload it: systemctl reload cccamd, or kill -HUP."
+            found.append(_server(Grade.WARNING, "not-done", problem.text, change))
+        elif problem.kind is ConfigProblemKind.WAITS:
+            change = "Restart it when nobody watches."
+            found.append(_server(Grade.ADVICE, "waits", problem.text, change))
+    return found

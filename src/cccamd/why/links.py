@@ -19,6 +19,7 @@ from cccamd.values import Offer
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence
 from cccamd.why.finding import Finding, Setting, Weight, count, listed
+from cccamd.why.network import RoundTrip
 from cccamd.why.visibility import explain_rejection
 from cccamd.wire.cccam import SEED_LENGTH, is_original_seed, is_partner_seed
 from cccamd.wire.strangers import judge_greeting
@@ -158,7 +159,15 @@ MEANINGS: Final[Mapping[Step, Meaning]] = {
         "ask its owner for the server's log of this moment",
         (
             "the server took the login and then threw us out: the account is in use elsewhere",
-            "it asks for a version that we do not announce",
+            "it hangs, or is no program that we know",
+        ),
+    ),
+    Step.THROWN_OUT: Meaning(
+        "ask its owner for the server's log of that moment, and for MINIMUM CLIENT VERSION",
+        (
+            "the account is in use elsewhere, and the other login won",
+            "the server asks for another version than we announce (MINIMUM CLIENT VERSION)",
+            "the server was stopped just then",
         ),
     ),
     Step.CLOSED: Meaning(
@@ -272,8 +281,8 @@ class Trial:
     detail: str = ""
     addresses: tuple[str, ...] = ()
     """What the name resolves to."""
-    round_trips: tuple[float, ...] = ()
-    """Seconds each."""
+    round_trip: RoundTrip | None = None
+    """None: there was no connection."""
     greeting: bytes = b""
     """The first bytes that the server sent: a seed, or as many as tell who it is."""
     hung_up: bool = False
@@ -330,6 +339,19 @@ def judge_link(tried: TriedLink, evidence: Evidence) -> Diagnosis:
         " and a second login with the same account would throw out the first"
     )
     return diagnose(Check.UPSTREAM, Grade.OK, "login-left-out", text, subject=tried.name)
+
+
+def judge_running_link(tried: TriedLink, evidence: Evidence) -> Diagnosis | None:
+    """Say how a link of our running server does, without any trial; None: its first attempt has
+    not ended yet."""
+    running = tried.running
+    if running is not None and running.state is LinkState.UP:
+        how = "our server is logged in"
+        return _judge_cards(tried, how, running.cards, running.cards_rejected, evidence)
+    if running is None or running.failed_step is None:
+        return None
+    text = f"our server is {running.state.value}: {running.last_failure}"
+    return _down(tried, text, meaning_of(running.failed_step), evidence)
 
 
 def _judge_failure(tried: TriedLink, evidence: Evidence) -> Diagnosis:

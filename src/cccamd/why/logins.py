@@ -168,7 +168,11 @@ def _not_logged_in(account: FLine, evidence: Evidence) -> Iterator[Finding]:
 def _refused(account: FLine, refused: Refusals, evidence: Evidence, *, beside: bool) -> Finding:
     failure, times = refused.last, refused.times
     when = ago(evidence.at - failure.at)
-    often = "" if times == 1 else f", {times} times in {ago(failure.at - refused.first_at)}"
+    often = (
+        ""
+        if times == 1
+        else f", {times} times within {ago(max(1.0, failure.at - refused.first_at))}"
+    )
     where = f"{failure.address} was not let in{often}: {failure.reason}"
     change, setting = _advice(account, failure, evidence)
     return Finding(

@@ -1,10 +1,9 @@
 """Who can reach this machine, how far the sources are, and how fast they answer."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
-from itertools import pairwise
-from statistics import fmean, median
 from typing import Final
 
 from cccamd.facts import OVERLOADED_SECONDS, SLOW_SECONDS, SourceStatus
@@ -34,9 +33,6 @@ TOO_LONG: Final = 0.150
 """Seconds: between the two a picture is at risk when anything else is slow, too."""
 UNSTEADY: Final = 0.020
 """Seconds of jitter that a cable does not have."""
-LOST: Final = 0.9
-"""A connection that takes so many seconds longer than the others lost its first packet: it is
-repeated after one second."""
 GIVEN_UP: Final = 3.0
 """Seconds after which the first receivers no longer wait."""
 ENOUGH: Final = 20
@@ -139,29 +135,34 @@ def _ipv6_words(outward6: IPv6Address | None) -> tuple[str, ...]:
 # Round trips.
 
 
-def jitter(samples: Sequence[float]) -> float:
-    """The mean difference from one sample to the next."""
-    return fmean(abs(two - one) for one, two in pairwise(samples)) if len(samples) > 1 else 0.0
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """How long the way to a server and back takes, as one connection showed."""
+
+    seconds: float
+    jitter: float | None = None
+    """How much it varies, in seconds; None: too little was sent to know."""
+    lost: int = 0
+    """Packets that had to be sent again."""
 
 
-def judge_round_trip(name: str, samples: Sequence[float]) -> Diagnosis:
+def judge_round_trip(name: str, found: RoundTrip) -> Diagnosis:
     """Compare round trip and jitter with what a picture needs."""
     trip = partial(diagnose, Check.ROUND_TRIP, subject=name)
-    nearest = min(samples)
-    arrived = [sample for sample in samples if sample - nearest < LOST]
-    lost = len(samples) - len(arrived)
-    usual, unsteady = median(arrived), jitter(arrived)
-    text = f"round trip {milliseconds(usual)}, jitter {milliseconds(unsteady)}"
-    text += f" ({len(samples)} connections)"
-    if lost:
+    usual, unsteady = found.seconds, found.jitter
+    text = f"round trip {milliseconds(usual)}"
+    if unsteady is not None:
+        text += f", jitter {milliseconds(unsteady)}"
+    if found.lost:
         change = "Replace Wi-Fi or powerline on the way by a cable; a lost packet costs a second."
-        return trip(Grade.WARNING, "lossy", f"{text}; {lost} of them lost a packet", change)
+        lost = f"{text}; {count(found.lost, 'packet')} lost on the way"
+        return trip(Grade.WARNING, "lossy", lost, change)
     if usual > TOO_LONG:
         change = (
             "Prefer a source that is nearer, and keep this one as a standby (rank in cccamd.toml)."
         )
         return trip(Grade.WARNING, "far", f"{text}: too long for a steady picture", change)
-    if unsteady > UNSTEADY:
+    if unsteady is not None and unsteady > UNSTEADY:
         change = "Use a cable instead of Wi-Fi or powerline."
         return trip(Grade.ADVICE, "unsteady", f"{text}: unsteady, as Wi-Fi is", change)
     if usual > LONG:

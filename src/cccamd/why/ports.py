@@ -10,6 +10,7 @@ from typing import Final
 from cccamd.machine import Fate, FirstPacket, Knock, PortHolder, Ruleset, user_numbered
 from cccamd.setup.cccamcfg import Config, InfoPort
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
+from cccamd.why.finding import Finding, Weight
 
 _KNOWN_PROGRAMS: Final = {
     "cccam": "the original CCcam is still running",
@@ -74,7 +75,7 @@ def wanted_ports(config: Config, bind: Sequence[str]) -> list[WantedPort]:
     )
     ports = [server] if server.port else []
     if config.webinfo.listens:
-        ports.append(_info_port("the web page", "WEBINFO", config.webinfo, bind))
+        ports.append(_info_port("web pages", "WEBINFO", config.webinfo, bind))
     if config.telnetinfo.listens:
         ports.append(_info_port("telnet information", "TELNETINFO", config.telnetinfo, bind))
     return ports
@@ -109,8 +110,8 @@ def judge_port(seen: PortSeen) -> Diagnosis:
         change = "Correct bind in the [server] table of cccamd.toml."
         return port(bad, "no-such-address", text, change)
     if error == errno.EADDRINUSE:
-        text = "taken, by a program that cannot be seen from here (a container?)"
-        return port(bad, "port-taken", text, f"Choose another number: {wanted.where}.")
+        found = explain_taken(wanted, None)
+        return port(bad, found.code, found.text, found.change)
     return port(bad, "port-unusable", f"cannot be had: {os.strerror(error)}", wanted.where)
 
 
@@ -122,17 +123,28 @@ def _judge_taken(wanted: WantedPort, holder: PortHolder) -> Diagnosis:
         text = f"our own server listens here for {wanted.purpose} ({who} of {holder.user})"
         return port(Grade.OK, "port-ours", text)
     grade = Grade.FAILURE if wanted.vital else Grade.WARNING
-    other_number = f"choose another number: {wanted.where}"
+    found = explain_taken(wanted, holder)
+    effect = "the server cannot start" if wanted.vital else f"no {wanted.purpose} until it is free"
+    return port(grade, found.code, f"{found.text}; {effect}", found.change)
+
+
+def explain_taken(wanted: WantedPort, holder: PortHolder | None) -> Finding:
+    """Name the program that has a port, also when it is a server of ours."""
+    taken = partial(Finding, code="port-taken", weight=Weight.BAD)
+    other_number = f"choose another number: {wanted.where}."
+    if holder is None:
+        text = "taken, by a program that cannot be seen from here (a container?)"
+        return taken(text=text, change=f"Choose another number: {wanted.where}.")
+    process = holder.process
     if process is None:
         text = f"taken by a program of user {holder.user}, which only root can see"
-        change = f"Run doctor as root to learn its name, or {other_number}."
-        return port(grade, "port-taken", text, change)
+        return taken(text=text, change=f"Run doctor as root to learn its name, or {other_number}")
     text = f"taken by {process.name} (process {process.pid} of {holder.user})"
-    if known := _known_program(process.name):
+    if holder.is_ours:
+        text = f"{text}: a cccamd server runs already"
+    elif known := _known_program(process.name):
         text = f"{text}: {known}"
-    effect = "the server cannot start" if wanted.vital else f"no {wanted.purpose} until it is free"
-    change = f"Stop {process.name}, or {other_number}."
-    return port(grade, "port-taken", f"{text}; {effect}", change)
+    return taken(text=text, change=f"Stop {process.name}, or {other_number}")
 
 
 def _known_program(name: str) -> str | None:

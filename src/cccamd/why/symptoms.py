@@ -6,8 +6,8 @@ A trouble that follows from another one is no symptom of its own: it makes its a
 of the cause.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cccamd.facts import (
@@ -17,10 +17,14 @@ from cccamd.facts import (
     ConfigProblemKind,
     ConfigState,
     DoubleLogin,
+    Freeze,
     LinkState,
+    ReceiverFinding,
+    ServiceId,
     SourceStatus,
+    Verdict,
 )
-from cccamd.ids import format_node_id
+from cccamd.ids import format_node_id, format_service
 from cccamd.routing import LoopSeen
 from cccamd.setup.cccamcfg import Config
 from cccamd.watch import Symptom
@@ -28,6 +32,7 @@ from cccamd.why.answering import refusals, silence, wrong_cws, wrong_kinds, wron
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Grade
 from cccamd.why.finding import count, listed, some_of
+from cccamd.why.host import MachineTrouble
 from cccamd.why.links import meaning_of, without_cards
 from cccamd.why.logins import MEANINGS
 from cccamd.why.network import judge_answers
@@ -37,6 +42,8 @@ MOST: Final = 0.5
 """The share of wrong CWs from which on they are what the source does."""
 LATELY: Final = 60.0
 """Seconds for which a refused login, or a request that came back, is worth looking at."""
+COMES_AGAIN: Final = 180.0
+"""Seconds after a refused login for which its trouble lasts: softcams wait minutes in between."""
 SETTLING: Final = 10.0
 """Seconds after a login within which cards are still on their way."""
 RECEIVERS: Final = "receivers"
@@ -67,11 +74,15 @@ class Scene:
     sources: tuple[SourceStatus, ...]
     receivers: tuple[Receiver, ...] = ()
     """At least those in trouble."""
+    frozen: tuple[Freeze, ...] = ()
+    """Pictures that stand still."""
+    findings: tuple[ReceiverFinding, ...] = ()
     files: ConfigState = field(default_factory=ConfigState)
     double_logins: tuple[DoubleLogin, ...] = ()
     clones: tuple[Clone, ...] = ()
     loops: tuple[LoopSeen, ...] = ()
     """Requests that came back, lately."""
+    machine: tuple[MachineTrouble, ...] = ()
 
     @property
     def has_cards(self) -> bool:
@@ -80,14 +91,23 @@ class Scene:
 
 
 def find_symptoms(scene: Scene) -> Iterator[Symptom]:
-    """Everything that is wrong now."""
-    for source in scene.sources:
-        yield from _source(source, scene)
+    """Everything that is wrong now.
+
+    A picture that stands still for the sake of a source is that source's trouble, also where
+    nothing else is to be seen of it.
+    """
+    of_sources = {
+        source.name: found for source in scene.sources for found in _source(source, scene)
+    }
+    blamed, others = _frozen(scene, of_sources)
+    yield from (of_sources | blamed).values()
+    yield from others
     yield from _accounts_without_cards(scene)
     yield from _double_logins(scene)
     yield from map(_clone, scene.clones)
     yield from _circles(scene)
     yield from _files(scene)
+    yield from map(_of_machine, scene.machine)
 
 
 # Sources.
@@ -210,6 +230,85 @@ def _served_by(source: SourceStatus, scene: Scene) -> frozenset[str]:
     )
 
 
+# Pictures.
+
+_OF_SOURCES: Final = {
+    Verdict.SOURCE_LATE: Cause.SOURCE_SLOW,
+    Verdict.SOURCE_SILENT: Cause.SOURCE_SILENT,
+    Verdict.SOURCE_AWAY: Cause.SOURCE_DOWN,
+    Verdict.SOURCE_REFUSED: Cause.SOURCE_REFUSES,
+    Verdict.NOT_DECODED: Cause.SOURCE_REFUSES,
+    Verdict.WRONG_CW: Cause.WRONG_CWS,
+}
+"""Verdicts on a picture that are verdicts on a source, when one is named."""
+
+
+def _frozen(
+    scene: Scene, of_sources: Mapping[str, Symptom]
+) -> tuple[dict[str, Symptom], list[Symptom]]:
+    """What pictures that stand still add: to sources, by their names; and what nobody else has."""
+    blamed: dict[str, Symptom] = {}
+    by_verdict: dict[Verdict, list[Freeze]] = {}
+    known = frozenset[str]().union(*(symptom.sufferers for symptom in of_sources.values()))
+    for freeze in scene.frozen:
+        symptom = blamed.get(freeze.source) or of_sources.get(freeze.source)
+        if symptom is None and freeze.source and freeze.verdict in _OF_SOURCES:
+            symptom = _blame(freeze)
+        if symptom is not None:
+            sufferers = symptom.sufferers | {freeze.account}
+            since = min(symptom.since, freeze.at)
+            blamed[freeze.source] = replace(symptom, sufferers=sufferers, since=since)
+        elif freeze.account not in known:
+            by_verdict.setdefault(freeze.verdict, []).append(freeze)
+    others = [_stand_still(*item) for item in by_verdict.items()]
+    frozen = {freeze.account for freeze in scene.frozen}
+    others += [_receiver(found) for found in scene.findings if found.account not in frozen]
+    return blamed, others
+
+
+def _blame(freeze: Freeze) -> Symptom:
+    return Symptom(
+        cause=_OF_SOURCES[freeze.verdict],
+        subject=freeze.source,
+        since=freeze.at,
+        text=f"lets a picture stand still: {freeze.cause}",
+        change=freeze.change,
+        evidence=freeze.evidence,
+    )
+
+
+def _stand_still(verdict: Verdict, freezes: Sequence[Freeze]) -> Symptom:
+    names = [f"{freeze.account} on {channel_words(freeze)}" for freeze in freezes]
+    stand = "a picture stands still" if len(freezes) == 1 else f"{len(names)} pictures stand still"
+    worst = min(freezes, key=lambda freeze: freeze.at)
+    return Symptom(
+        cause=Cause.FROZEN,
+        subject=verdict.value,
+        since=worst.at,
+        text=f"- {stand}: {some_of(names)}; {worst.cause}",
+        change=worst.change,
+        sufferers=frozenset(freeze.account for freeze in freezes),
+        evidence=worst.evidence,
+    )
+
+
+def _receiver(found: ReceiverFinding) -> Symptom:
+    return Symptom(
+        cause=Cause.RECEIVER,
+        subject=found.account,
+        since=found.at,
+        text=f"{found.trouble.value} on {channel_words(found)}: {found.cause}",
+        change=found.change,
+        sufferers=frozenset({found.account}),
+        evidence=found.evidence,
+    )
+
+
+def channel_words(channel: ServiceId) -> str:
+    """A channel by its name, if it has one."""
+    return channel.name or format_service(channel.caid, channel.ident, channel.sid)
+
+
 # Accounts.
 
 
@@ -251,7 +350,7 @@ def of_accounts(
 
 def _double_logins(scene: Scene) -> Iterator[Symptom]:
     for login in scene.double_logins:
-        if scene.at - login.last_at > LATELY:
+        if scene.at - login.last_at > COMES_AGAIN:
             continue
         change = MEANINGS[CloseReason.ALREADY_CONNECTED].change.format(user=login.account)
         yield Symptom(
@@ -339,10 +438,43 @@ def _files(scene: Scene) -> Iterator[Symptom]:
                 cause=cause,
                 subject=name,
                 since=files.read_at,
-                text=f"has {count(len(found), 'place')} {text}",
+                text=f"has {count(max(len(found), _number(files, kind)), 'place')} {text}",
                 change=change,
                 evidence=tuple(map(_place, found[:PLACES_SHOWN])),
             )
+
+
+_MACHINE_CAUSES: Final = {
+    "clock-unset": Cause.CLOCK_OFF,
+    "clock-jumped": Cause.CLOCK_OFF,
+    "disk-full": Cause.DISK_FULL,
+    "disk-read-only": Cause.DISK_FULL,
+    "few-files-left": Cause.FEW_FILES,
+    "little-memory-left": Cause.LITTLE_MEMORY,
+}
+"""By the codes of `judge_resources`."""
+
+
+def _of_machine(trouble: MachineTrouble) -> Symptom:
+    diagnosis = trouble.diagnosis
+    return Symptom(
+        cause=_MACHINE_CAUSES[diagnosis.finding.code],
+        subject=diagnosis.subject,
+        since=trouble.since,
+        text=diagnosis.finding.text,
+        change=diagnosis.advice,
+    )
+
+
+def _number(files: ConfigState, kind: ConfigProblemKind) -> int:
+    """All of them; `problems` has the first ones only."""
+    counts = {
+        ConfigProblemKind.LEFT_OUT: files.left_out,
+        ConfigProblemKind.NOT_DONE: files.not_done,
+        ConfigProblemKind.WAITS: files.waiting,
+        ConfigProblemKind.DOUBTFUL: files.doubtful,
+    }
+    return counts[kind]
 
 
 def _place(problem: ConfigProblem) -> str:

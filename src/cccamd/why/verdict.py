@@ -148,7 +148,8 @@ def _ours(case: FreezeCase, failing: Sequence[SeenAsk]) -> _Found | None:
     if not failing or not _no_source_yet(failing):
         return None
     since_start = asked_at - case.started_at
-    if since_start >= 0 and case.until - case.started_at < JUST_STARTED:
+    is_new = since_start >= 0 and case.until - case.started_at < JUST_STARTED
+    if is_new and case.from_start:
         text = f"this server had been started {ago(since_start)} before: its links were not up yet"
         return Verdict.OURSELVES, text
     since_reload = asked_at - case.reloaded_at
@@ -178,10 +179,17 @@ def _unheard(case: FreezeCase, failing: Sequence[SeenAsk]) -> _Found | None:
 
 
 def _other_rhythm(case: FreezeCase, failing: Sequence[SeenAsk]) -> _Found | None:
+    """The key was not needed when the old rhythm says, or sooner than it says.
+
+    A receiver may ask late, but never too soon: one longer interval alone is its own doing, as
+    far as its lateness explains it.
+    """
     if case.period is None or not failing or not case.intervals:
         return None
-    last, ask = case.intervals[-1], failing[-1]
-    if abs(last - case.period) <= SAME_PERIOD * case.period or ask.result is not EcmResult.CW:
+    ask, last = failing[-1], case.intervals[-1]
+    others = [_differs(interval, case.period) for interval in case.intervals[-2:]]
+    alone = last > case.period and ask.late and not all(others)
+    if not others[-1] or alone or ask.result is not EcmResult.CW:
         return None
     if ask.seconds > max(last, case.period):
         return None  # late in either rhythm
@@ -190,6 +198,10 @@ def _other_rhythm(case: FreezeCase, failing: Sequence[SeenAsk]) -> _Found | None
         f"the key changed after {last:.1f} s, and not after {case.period:.1f} s as before; the CW"
         f" came {ask.seconds:.1f} s after its ECM was asked for",
     )
+
+
+def _differs(interval: float, period: float) -> bool:
+    return abs(interval - period) > SAME_PERIOD * period
 
 
 def _asked_late(case: FreezeCase, failing: Sequence[SeenAsk]) -> _Found | None:

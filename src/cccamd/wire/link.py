@@ -57,8 +57,8 @@ class CloseReason(Enum):
         " broken"
     )
     RESET = (
-        "the connection was reset: the peer's program was killed, its machine started anew, or"
-        " something on the way cut it"
+        "the connection was reset: the peer's program ended or was killed, its machine started"
+        " anew, or something on the way cut it"
     )
     NETWORK_LOST = "the network between here and the peer went down"
     NO_SEED = "no seed came within the time"
@@ -87,6 +87,9 @@ class CloseReason(Enum):
     TAKEN_OVER = "it did not answer when its account logged in anew"
     OLD_VERSION = "its version is below MINIMUM CLIENT VERSION"
     NO_VERSION = "MINIMUM CLIENT VERSION is set, and what it says is no version"
+    THROWN_OUT = (
+        "the server took the login and closed the connection at once, before anything came of it"
+    )
     LOGIN_REFUSED = (
         "the server closed the connection after user name and password: user unknown, another"
         " password, user connected already, or address not allowed; its log says which"

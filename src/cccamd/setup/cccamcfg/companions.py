@@ -9,7 +9,13 @@ from pathlib import Path
 from cccamd.ids import CAID_DIGITS, IDENT_DIGITS, SID_DIGITS, Caid, Ident, Sid, bare_hex
 from cccamd.setup.cccamcfg.lexer import read_source, replace_odd_blanks
 from cccamd.setup.cccamcfg.model import Settings
-from cccamd.setup.files import ConfigFileError, FileProblem, Place, read_file
+from cccamd.setup.files import (
+    ConfigFileError,
+    ConfigFileMissingError,
+    FileProblem,
+    Place,
+    read_file,
+)
 from cccamd.values import Service
 
 COMMENT_SIGNS = ("#", ";", "//")
@@ -235,8 +241,21 @@ class Companions:
 
     @property
     def problems(self) -> tuple[FileProblem, ...]:
-        """What was skipped or guessed in all of them."""
-        return (*self.prio.problems, *self.channels.problems, *self.providers.problems)
+        """What was skipped or guessed in all of them, and which could not be read.
+
+        One that is not there is none: that is no fault.
+        """
+        unreadable = (
+            FileProblem(place=Place(error.name), text=f"{error.reason}; it is not used")
+            for error in self.unread.values()
+            if not isinstance(error, ConfigFileMissingError)
+        )
+        return (
+            *unreadable,
+            *self.prio.problems,
+            *self.channels.problems,
+            *self.providers.problems,
+        )
 
 
 def load_companions(settings: Settings) -> Companions:

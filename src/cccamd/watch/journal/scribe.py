@@ -43,6 +43,10 @@ TEXT_LIMIT: Final = 200
 REFUSALS_CHECK: Final = 60.0
 
 
+_ClientKey = tuple[str, int]
+"""Its account, and which of the account's clients it is."""
+
+
 @dataclass(slots=True)
 class _Client:
     address: str = ""
@@ -117,7 +121,7 @@ class Scribe:
     """Knows who watches what, and turns it into entries."""
 
     def __init__(self) -> None:
-        self._clients: dict[str, _Client] = {}
+        self._clients: dict[_ClientKey, _Client] = {}
         self._refusals = Throttle(others=("", "many addresses"))
         self._refusals_checked_at = 0.0
         self._sources = _Sources()
@@ -130,8 +134,9 @@ class Scribe:
         match happening:
             case EcmFinished():
                 return self._count(happening)
-            case RoundTripMeasured(account=account, seconds=seconds, jitter=float(jitter)):
-                self._client(account).round_trips.add(seconds, jitter)
+            case RoundTripMeasured(seconds=seconds, jitter=float(jitter)):
+                key = happening.account, happening.client
+                self._client(key).round_trips.add(seconds, jitter)
                 return []
             case ClientLoggedIn():
                 return self._log_in(happening)
@@ -160,16 +165,17 @@ class Scribe:
             entries += [_incident(incident, now) for incident in self._incidents.values()]
         return entries
 
-    def _client(self, account: str) -> _Client:
-        client = self._clients.get(account)
+    def _client(self, key: _ClientKey) -> _Client:
+        client = self._clients.get(key)
         if client is None:
             if len(self._clients) >= CLIENTS_LIMIT:
                 del self._clients[next(iter(self._clients))]
-            client = self._clients[account] = _Client()
+            client = self._clients[key] = _Client()
         return client
 
     def _count(self, ecm: EcmFinished) -> list[Entry]:
-        client = self._clients.get(ecm.account) or self._client(ecm.account)
+        key = ecm.account, ecm.client
+        client = self._clients.get(key) or self._client(key)
         service = ecm.caid, ecm.ident, ecm.sid
         visit = client.visits.get(service)
         if visit is not None and not visit.is_over(ecm.at - ecm.seconds):
@@ -205,7 +211,8 @@ class Scribe:
         return [*entries, visit.entry()]
 
     def _log_in(self, login: ClientLoggedIn) -> list[Entry]:
-        client = self._clients[login.account] = _Client(login.address, login.at)
+        client = _Client(login.address, login.at)
+        self._clients[login.account, login.client] = client
         text = f"version {login.version} build {login.build}"
         if login.revision is not None:
             text += f", {login.revision.value}"
@@ -222,7 +229,7 @@ class Scribe:
         ]
 
     def _log_out(self, logout: ClientLoggedOut) -> list[Entry]:
-        client = self._clients.pop(logout.account, _Client())
+        client = self._clients.pop((logout.account, logout.client), _Client())
         entries = [visit.entry() for visit in client.visits.values()]
         if guess := client.round_trips.guess:
             entries.append(

@@ -63,12 +63,14 @@ function answer(client) {
   if (last_result !== "CW") return chip("bad", `${last_result}: why?`, explainLink(client));
   const tone = speed(last_seconds);
   const slow = tone === "good" ? "" : tone === "warn" ? "fair" : "slow";
-  return h("span", { class: `nowrap is-${tone}` }, milliseconds(last_seconds), slow && ` ${slow}`);
+  const isPlain = tone === "good" && client.weight === 2;
+  return h("span", { class: `nowrap ${isPlain ? "" : `is-${tone}`}` }, milliseconds(last_seconds), slow && ` ${slow}`);
 }
 
-function margin({ margin: left, period, forecast }) {
+// Nothing is green at a receiver whose picture stands still, or that gets nothing.
+function margin({ margin: left, period, forecast, weight, frozen }) {
   if (left === null) return h("span", { class: "dim" }, "–");
-  const tone = left < 0 ? "bad" : forecast ? "warn" : "good";
+  const tone = left < 0 || frozen ? "bad" : forecast || weight === 2 ? "warn" : "good";
   const share = period ? Math.min(100, Math.max(0, (100 * left) / period)) : 100;
   return [
     h("span", { class: `nowrap is-${tone}` }, left < 0 ? `${(-left).toFixed(1)} s late` : `${left.toFixed(1)} s`),

@@ -50,13 +50,17 @@ export function patch(old, fresh) {
 
 function patchAttributes(old, fresh) {
   for (const { name } of [...old.attributes]) {
-    const isOpen = name === "open" && old.nodeName === "DETAILS";
-    if (name !== "style" && !fresh.hasAttribute(name) && !isOpen) old.removeAttribute(name);
+    if (name !== "style" && !fresh.hasAttribute(name) && !isOpen(old, name)) old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
-    if (name !== "style" && old.getAttribute(name) !== value) old.setAttribute(name, value);
+    if (name !== "style" && !isOpen(old, name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
   if (old.hasAttribute("style") || fresh.hasAttribute("style")) patchStyle(old.style, fresh.style);
+}
+
+// Whether details stand open is up to whoever reads them.
+function isOpen(element, attribute) {
+  return attribute === "open" && element.nodeName === "DETAILS";
 }
 
 // Our content policy refuses a style that is set as an attribute; property by property it may be.

@@ -78,3 +78,32 @@ function past(one) {
     h("span", { class: "since" }, `${moment(one.began_at)}, for ${lasted}`),
   );
 }
+
+// Whether the server runs with what its files say.
+export function config(view) {
+  const { taken, refusal, refused_since, read_at, problems, left_out, not_done, waiting, doubtful, changes } = view.table("config").get("");
+  const counts = [
+    not_done && `${not_done} not done`,
+    left_out && `${left_out} left out`,
+    waiting && `${count(waiting, "setting")} ${waiting === 1 ? "waits" : "wait"} for a restart`,
+    doubtful && `${doubtful} doubtful`,
+  ].filter(Boolean);
+  const tone = !taken || not_done ? "bad" : counts.length ? "warn" : "good";
+  const words = [counts.join(", ") || (taken ? "in use as it stands in the files" : ""), read_at > 0 && `read ${moment(read_at)}`].filter(Boolean);
+  const details = [...problems.map(problem), ...changes.map((text) => h("li", {}, `changed by the last reload: ${text}`))];
+  return [
+    h(
+      "p",
+      { class: "config-head" },
+      h("strong", {}, "Configuration"),
+      chip(tone, taken ? (counts.length ? "look" : "fine") : "refused"),
+      h("span", { class: "dim" }, words.join(", ")),
+    ),
+    !taken && h("p", { class: "is-bad" }, `The files were not taken${refused_since ? ` since ${moment(refused_since)}` : ""}, and the ones before are in use: ${refusal}`),
+    details.length > 0 && h("details", { class: "small", "data-key": "details" }, h("summary", {}, problems.length ? count(problems.length, "place") + " in the files" : "What changed last"), h("ul", { class: "steps" }, details)),
+  ];
+}
+
+function problem({ kind, file, line, text }) {
+  return h("li", {}, h("code", {}, line === null ? file : `${file}:${line}`), ` ${kind}: ${text}`);
+}

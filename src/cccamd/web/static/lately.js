@@ -49,8 +49,8 @@ function freeze(one) {
     "li",
     { class: "panel freeze", "data-key": `${one.at} ${one.account}` },
     h("h3", {}, `${one.account} on ${channelName(one)}`),
-    h("p", {}, chip("bad", one.over ? "froze" : "is frozen"), ` at ${moment(one.at)} ${about}: ${one.cause}`),
-    h("p", { class: "small" }, one.source && `Source: ${one.source}. `, h("a", { href: explainLink({ account: one.account, service: one }), "aria-label": `Explain ${one.account} on ${channelName(one)}` }, "Explain")),
+    h("p", {}, chip(one.over ? "warn" : "bad", one.over ? "froze" : "is frozen"), ` at ${moment(one.at)} ${about}: ${one.cause}`),
+    h("p", { class: "small" }, h("strong", {}, one.verdict), one.source && ` (${one.source})`, ". ", one.number > 0 && [h("a", { href: `/freezes/${one.number}`, "aria-label": `Whose fault? ${one.account} at ${moment(one.at)}` }, "Whose fault?"), " "], h("a", { href: explainLink({ account: one.account, service: one }), "aria-label": `Explain ${one.account} on ${channelName(one)}` }, "Explain")),
     one.around.length > 0 && around(one.around),
   );
 }

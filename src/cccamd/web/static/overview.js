@@ -5,7 +5,7 @@ import { Clients } from "./clients.js";
 import { isAway, showAway, showHere } from "./connection.js";
 import { h, patchChildren } from "./dom.js";
 import { clock, count_on, counting, setClock } from "./format.js";
-import { glance, incidents } from "./glance.js";
+import { config, glance, incidents } from "./glance.js";
 import { freezes, lately } from "./lately.js";
 import { watch } from "./live.js";
 import { Network } from "./network.js";
@@ -17,6 +17,7 @@ const box = (id) => h("div", { id });
 const boxes = {
   glance: h("dl", { class: "glance", id: "glance", "aria-label": "At a glance" }),
   incidents: h("ul", { class: "attention", id: "attention", "aria-label": "What is wrong" }),
+  config: h("div", { class: "config", id: "config" }),
   freezes: box("freezes-box"),
   lately: box("lately-box"),
 };
@@ -50,6 +51,8 @@ const PAGES = [
   ["/", "Overview"],
   ["/explain", "Explain"],
   ["/freezes", "Freezes"],
+  ["/doctor", "Doctor"],
+  ["/journal", "Journal"],
 ];
 
 function link(href, text) {
@@ -71,6 +74,7 @@ function build() {
   main.replaceChildren(
     boxes.glance,
     boxes.incidents,
+    boxes.config,
     ...SECTIONS.map((words) => section(...words)),
     h(
       "div",
@@ -113,6 +117,7 @@ function showTitle() {
 const DRAW = [
   [["server"], (view) => patchChildren(boxes.glance, glance(view))],
   [["incidents"], (view) => patchChildren(boxes.incidents, incidents(view))],
+  [["config"], (view) => patchChildren(boxes.config, config(view))],
   [["clients"], (view) => clients.show(view)],
   [["absent"], (view) => clients.showAbsent(view)],
   [["sources"], (view) => sources.show(view)],

@@ -3,7 +3,7 @@
 import { showAway, showHere } from "./connection.js";
 import { patch } from "./dom.js";
 
-const EVERY = 2000;
+const EVERY = Number(document.querySelector("main").dataset.every);
 const PATIENCE = 10000; // for one answer
 let asOf = Date.now() / 1000;
 
