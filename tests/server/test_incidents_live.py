@@ -57,5 +57,5 @@ async def test_accounts_that_see_no_card_are_one_incident(monkeypatch: pytest.Mo
         async with running(cfg, NO_CARDS) as near, near.client("u1"), near.client("u2"):
             found = await shown(near, lambda one: one.suffering == 2)
             assert found.cause is Cause.ACCOUNT_WITHOUT_CARDS
-            assert found.text == "2 accounts see no card: u1 and u2"
+            assert found.text == "that see no card: u1 and u2"
             assert found.change == "run: cccamd explain u1"

@@ -75,7 +75,6 @@ def test_those_by_whom_most_suffer_come_first_and_what_is_over_comes_last() -> N
         NOW,
     )
     assert [one.subject for one in book.report()] == ["many", "few", "nobody", "over"]
-    assert book.open_causes()[Cause.CLONE] == 1
 
 
 def test_who_suffered_at_any_time_is_told_when_it_is_over() -> None:

@@ -169,6 +169,14 @@ def test_a_server_that_has_just_started_has_no_links_yet() -> None:
     assert freeze.cause.startswith("this server had been started 3 s before")
 
 
+def test_a_start_does_not_explain_what_stays_dark() -> None:
+    made = Evening()
+    made.freezes = Freezes(judges(), started_at=START - 3.0)
+    for turn in range(5):
+        made.ask(turn, 0.1, Outcome.NO_CARD, tried=())
+    assert the_freeze(made).verdict is Verdict.NO_CARD
+
+
 def test_a_start_does_not_explain_what_worked_since() -> None:
     made = Evening()
     made.freezes = Freezes(judges(), started_at=START - 1.0)
@@ -188,6 +196,16 @@ def test_a_reload_lets_links_log_in_anew() -> None:
     freeze = the_freeze(made)
     assert freeze.verdict is Verdict.OURSELVES
     assert freeze.cause.startswith("the configuration was read again")
+
+
+def test_a_reload_does_not_explain_what_was_dark_before() -> None:
+    made = evening()
+    for turn in range(10, 20):
+        made.ask(turn, 0.1, Outcome.NO_CARD, tried=())
+    made.tell(ServerReloaded(at=made.now))
+    for turn in range(20, 30):  # all asks that are remembered are younger than the reload
+        made.ask(turn, 0.1, Outcome.NO_CARD, tried=())
+        assert the_freeze(made).verdict is Verdict.NO_CARD
 
 
 def test_the_receiver_asked_late() -> None:

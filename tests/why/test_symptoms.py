@@ -72,7 +72,11 @@ def test_where_all_is_well_nothing_is_wrong() -> None:
         ),
         ({"silent_since": NOW - 70}, Cause.SOURCE_SILENT, "answers nothing that it is asked"),
         ({"cards_by_hop": {}}, Cause.SOURCE_WITHOUT_CARDS, "announces no cards to us"),
-        ({"usual_seconds": 2.0}, Cause.SOURCE_SLOW, "is slow: usually 2,000 ms"),
+        (
+            {"usual_seconds": 2.0, "last_minute": LastMinute(answered=8, slow=2)},
+            Cause.SOURCE_SLOW,
+            "is slow: usually 2,000 ms",
+        ),
         (
             {"last_minute": LastMinute(zero=2, checksum=1)},
             Cause.WRONG_CWS,
@@ -145,7 +149,7 @@ def test_five_hundred_accounts_without_cards_are_one_symptom() -> None:
     receivers = tuple(a_receiver(f"u{number:03}", cards=0, unserved=False) for number in range(500))
     found = the_only(a_scene(receivers=receivers))
     assert (found.cause, len(found.sufferers)) == (Cause.ACCOUNT_WITHOUT_CARDS, 500)
-    assert found.text == "500 accounts see no card: u000, u001, u002 and 497 more"
+    assert found.text == "that see no card: u000, u001, u002 and 497 more"
     just_in = a_receiver(cards=0, unserved=False, connected_at=NOW - 3)
     assert not list(find_symptoms(a_scene(receivers=(just_in,))))
 
@@ -254,12 +258,26 @@ def test_pictures_that_stand_still_for_no_source_are_told_by_their_verdict() -> 
         a_freeze("eve", over=False, verdict=Verdict.NETWORK, cause="3 % of packets are lost"),
     )
     no_card, network = find_symptoms(a_scene(frozen=frozen))
-    assert (no_card.cause, no_card.subject) == (Cause.FROZEN, Verdict.NO_CARD.value)
+    assert (no_card.cause, no_card.subject) == (Cause.FROZEN, "pictures")
     assert no_card.text == (
-        "- 2 pictures stand still: anna on Das Erste and ben on Das Erste; no card"
+        "that stand still (there was no card for it): anna on Das Erste and ben on Das Erste;"
+        " no card"
     )
     assert no_card.sufferers == {"anna", "ben"}
-    assert network.text.startswith("- a picture stands still: eve on Das Erste; 3 %")
+    assert network.text.startswith("that stand still (the way to the receiver): eve on Das Erste;")
+
+
+def test_who_sees_no_card_has_that_trouble_and_no_other() -> None:
+    dark = a_freeze("anna", over=False, from_start=True, source="", verdict=Verdict.NO_CARD)
+    found = the_only(a_scene(frozen=(dark,), receivers=(a_receiver(cards=0),)))
+    assert (found.cause, found.sufferers) == (Cause.ACCOUNT_WITHOUT_CARDS, {"anna"})
+
+
+def test_a_source_that_was_slow_a_minute_ago_is_not_slow() -> None:
+    minute = LastMinute(answered=30, slow=7)
+    assert not list(
+        find_symptoms(a_scene(replace(a_source(), usual_seconds=7.3, last_minute=minute)))
+    )
 
 
 def test_a_receiver_in_trouble_is_told_unless_its_picture_is_known_to_stand_still() -> None:

@@ -2,7 +2,7 @@
 
 Theory of operation. Somebody looks every second or two at all that may be wrong, and hands over
 the *symptoms*: everything that is wrong at this moment, each with its cause and its subject.
-Cause and subject make an incident what it is:
+Cause and subject (and, where it has one, its key) make an incident what it is:
 
     a symptom that is new       opens an incident: `IncidentBegan`
     one that is still there     renews its words; who has ever suffered stays among the sufferers
@@ -32,7 +32,7 @@ PAST_LIMIT: Final = 200
 SUFFERERS_LIMIT: Final = 5000
 SUFFERERS_NAMED: Final = 50
 
-Key = tuple[Cause, str]
+Key = tuple[Cause, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,8 @@ class Symptom:
 
     cause: Cause
     subject: str
+    key: str = ""
+    """Tells symptoms of one cause and subject apart; the incidents are shown without it."""
     since: float
     """Seconds since the epoch, as far as it is known."""
     text: str
@@ -114,7 +116,7 @@ class Incidents:
         found: list[Happening] = []
         present: dict[Key, Symptom] = {}
         for symptom in symptoms:
-            present.setdefault((symptom.cause, symptom.subject), symptom)
+            present.setdefault((symptom.cause, symptom.subject, symptom.key), symptom)
         for key, symptom in present.items():
             known = self._open.get(key)
             if known is not None:
@@ -128,13 +130,6 @@ class Incidents:
         now_wrong = [known.incident() for known in self._open.values()]
         now_wrong.sort(key=lambda incident: (-incident.suffering, incident.began_at))
         return (*now_wrong, *reversed(self._history.values()))
-
-    def open_causes(self) -> Mapping[Cause, int]:
-        """How many incidents of each cause are open."""
-        counts = dict.fromkeys(Cause, 0)
-        for cause, _ in self._open:
-            counts[cause] += 1
-        return counts
 
     def _begin(self, key: Key, symptom: Symptom, now: float) -> Happening:
         past = self._past.pop(key, None)

@@ -195,10 +195,10 @@ def judge_answers(source: SourceStatus) -> Diagnosis:
         return times(Grade.OK, "answers", counts)
     text = f"usually {milliseconds(usual)}; {counts}"
     if usual > GIVEN_UP:
-        change = "Find a faster source; this one is no help."
+        change = "find a faster source; this one is no help"
         return times(Grade.WARNING, "too-slow", f"{text}: receivers have given up by then", change)
     if usual >= OVERLOADED_SECONDS:
-        change = "Ask its owner to take clients off it, or add a second source for these channels."
+        change = "ask its owner to take clients off it, or add a second source for these channels"
         return times(Grade.WARNING, "overloaded", f"{text}: it is overloaded", change)
     if usual > SLOW_SECONDS:
         change = "Good is up to 500 ms. Look at its round trip above; then at its load."

@@ -6,7 +6,7 @@ A trouble that follows from another one is no symptom of its own: it makes its a
 of the cause.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -44,10 +44,15 @@ LATELY: Final = 60.0
 """Seconds for which a refused login, or a request that came back, is worth looking at."""
 COMES_AGAIN: Final = 180.0
 """Seconds after a refused login for which its trouble lasts: softcams wait minutes in between."""
+SLOW_PART: Final = 4
+"""A source of whose answers fewer than one in so many are slow is not slow now."""
 SETTLING: Final = 10.0
 """Seconds after a login within which cards are still on their way."""
-RECEIVERS: Final = "receivers"
-"""What several accounts with one trouble are called."""
+ACCOUNTS: Final = "accounts"
+PICTURES: Final = "pictures"
+CONFIGURATION: Final = "the configuration"
+"""What one or several with the same trouble are called: the words of an incident may change, its
+subject does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +188,11 @@ def _slow(source: SourceStatus, scene: Scene) -> Symptom | None:
     verdict = judge_answers(source)
     if verdict.grade is not Grade.WARNING or verdict.finding.code == "few-answers":
         return None
-    text, change = f"is slow: {verdict.finding.text}", verdict.advice
+    minute = source.last_minute
+    slow = minute.slow + minute.no_answer
+    if slow * SLOW_PART < max(1, minute.answered):
+        return None  # it was, and what is usual takes a while to say so
+    text, change = f"is slow: {verdict.finding.text}", verdict.finding.change
     return _of_source(Cause.SOURCE_SLOW, source, scene, since=scene.at, text=text, change=change)
 
 
@@ -250,6 +259,7 @@ def _frozen(
     blamed: dict[str, Symptom] = {}
     by_verdict: dict[Verdict, list[Freeze]] = {}
     known = frozenset[str]().union(*(symptom.sufferers for symptom in of_sources.values()))
+    known |= {receiver.account for receiver in scene.receivers if not receiver.cards}
     for freeze in scene.frozen:
         symptom = blamed.get(freeze.source) or of_sources.get(freeze.source)
         if symptom is None and freeze.source and freeze.verdict in _OF_SOURCES:
@@ -279,13 +289,13 @@ def _blame(freeze: Freeze) -> Symptom:
 
 def _stand_still(verdict: Verdict, freezes: Sequence[Freeze]) -> Symptom:
     names = [f"{freeze.account} on {channel_words(freeze)}" for freeze in freezes]
-    stand = "a picture stands still" if len(freezes) == 1 else f"{len(names)} pictures stand still"
     worst = min(freezes, key=lambda freeze: freeze.at)
     return Symptom(
         cause=Cause.FROZEN,
-        subject=verdict.value,
+        key=verdict.name,
+        subject=PICTURES,
         since=worst.at,
-        text=f"- {stand}: {some_of(names)}; {worst.cause}",
+        text=f"that stand still ({verdict.value}): {some_of(names)}; {worst.cause}",
         change=worst.change,
         sufferers=frozenset(freeze.account for freeze in freezes),
         evidence=worst.evidence,
@@ -321,31 +331,15 @@ def _accounts_without_cards(scene: Scene) -> Iterator[Symptom]:
         if not receiver.cards and scene.at - receiver.connected_at >= SETTLING
     ]
     if found:
-        yield of_accounts(
-            Cause.ACCOUNT_WITHOUT_CARDS,
-            (receiver.account for receiver in found),
+        names = sorted({receiver.account for receiver in found}, key=str.casefold)
+        yield Symptom(
+            cause=Cause.ACCOUNT_WITHOUT_CARDS,
+            subject=ACCOUNTS,
             since=min(receiver.connected_at for receiver in found) + SETTLING,
-            text="sees no card",
-            text_of_many="see no card",
+            text=f"that see no card: {some_of(names)}",
+            change=f"run: cccamd explain {names[0]}",
+            sufferers=frozenset(names),
         )
-
-
-def of_accounts(
-    cause: Cause, accounts: Iterable[str], *, since: float, text: str, text_of_many: str
-) -> Symptom:
-    """One symptom for all accounts that have the same trouble."""
-    names = sorted(accounts, key=str.casefold)
-    one = len(names) == 1
-    words = f"{names[0]} {text}" if one else f"{count(len(names), 'account')} {text_of_many}"
-    shown = "" if one else f": {some_of(names)}"
-    return Symptom(
-        cause=cause,
-        subject=RECEIVERS,
-        since=since,
-        text=f"{words}{shown}",
-        change=f"run: cccamd explain {names[0]}",
-        sufferers=frozenset(names),
-    )
 
 
 def _double_logins(scene: Scene) -> Iterator[Symptom]:
@@ -422,13 +416,12 @@ _FILE_TROUBLES: Final = (
 
 def _files(scene: Scene) -> Iterator[Symptom]:
     files = scene.files
-    name = scene.config.file or "the configuration"
     if not files.taken:
         yield Symptom(
             cause=Cause.CONFIG_REFUSED,
-            subject=name,
+            subject=CONFIGURATION,
             since=files.tried_at if files.refused_since is None else files.refused_since,
-            text=f"is not in use, what was read before is: {files.refusal}",
+            text=f"was refused, and what was read before is in use: {files.refusal}",
             change="mend the place; it is read again by itself",
         )
     for kind, cause, text, change in _FILE_TROUBLES:
@@ -436,7 +429,7 @@ def _files(scene: Scene) -> Iterator[Symptom]:
         if found:
             yield Symptom(
                 cause=cause,
-                subject=name,
+                subject=CONFIGURATION,
                 since=files.read_at,
                 text=f"has {count(max(len(found), _number(files, kind)), 'place')} {text}",
                 change=change,

@@ -26,7 +26,7 @@ SAME_PERIOD: Final = 0.25
 """An interval that differs less than this share from the usual one is no other period."""
 PAUSE_SHARE: Final = 0.3
 """Of the time there was for an answer: a pause of ours that took more is to blame."""
-JUST_STARTED: Final = 60.0
+JUST_STARTED: Final = 30.0
 """Seconds within which links may still be on their way up."""
 JUST_RELOADED: Final = 10.0
 SLOW_WAY: Final = 0.5
@@ -153,7 +153,8 @@ def _ours(case: FreezeCase, failing: Sequence[SeenAsk]) -> _Found | None:
         text = f"this server had been started {ago(since_start)} before: its links were not up yet"
         return Verdict.OURSELVES, text
     since_reload = asked_at - case.reloaded_at
-    if case.reloaded_at and 0 <= since_reload < JUST_RELOADED:
+    is_since = case.began_at >= case.reloaded_at  # and not dark already when it was read
+    if case.reloaded_at and is_since and 0 <= since_reload < JUST_RELOADED:
         text = f"the configuration was read again {ago(since_reload)} before, and links log in anew"
         return Verdict.OURSELVES, text
     return None
