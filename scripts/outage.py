@@ -111,10 +111,11 @@ async def keep_watching(account: str, sid: int) -> None:
 async def _one_period(client: Client[ClientProtocol], sid: int, number: int) -> None:
     ends_at = time.monotonic() + PERIOD
     section = bytes([0x80 + number % 2, sid, *number.to_bytes(4), *bytes(30)])
-    while (left := ends_at - time.monotonic()) > 0:
+    while time.monotonic() < ends_at:
         share_id = next(iter(client.cards), ShareId(0))
         request = Request(Caid(0x7F00), Ident(0x0A), share_id, Sid(sid), section)
         answer = await client.ask(request)
+        left = max(0.0, ends_at - time.monotonic())
         await asyncio.sleep(left if isinstance(answer, ControlWords) else min(1.0, left))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from cccamd.facts import ConfigState, EcmResult, Incident, SourceStatus
+from cccamd.facts import OVERLOADED_SECONDS, ConfigState, EcmResult, Incident, SourceStatus
 from cccamd.server.observers import Observers
 from cccamd.server.session import Session, SessionContext
 from cccamd.server.snapshot import named
@@ -121,7 +121,9 @@ def describe(incident: Incident) -> str:
 
 def _receiver(session: Session, now: float) -> Receiver | None:
     usage, cards = session.record.usage, len(session.told)
-    unserved = usage.last_result not in (None, EcmResult.CW) and 0 <= now - usage.heard_at < LATELY
+    refused = usage.last_result not in (None, EcmResult.CW)
+    late = (usage.last_seconds or 0.0) >= OVERLOADED_SECONDS
+    unserved = (refused or late) and 0 <= now - usage.heard_at < LATELY
     if session.peer is None or session.ended or (cards and not unserved):
         return None
     return Receiver(

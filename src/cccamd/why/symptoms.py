@@ -64,7 +64,7 @@ class Receiver:
     cards: int
     """How many it was told of."""
     unserved: bool
-    """It asked a moment ago, and got no CW."""
+    """It asked a moment ago, and got no CW, or so late that it may have given up."""
     served_by: str
     """The source that gave it a CW last; empty: none ever did."""
 
