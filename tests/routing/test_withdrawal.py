@@ -91,6 +91,15 @@ def test_what_went_without_an_answer_says_so_once(desk: Desk) -> None:
     assert not desk.router._asks
 
 
+def test_a_source_that_takes_a_card_back_is_not_silent_about_it(desk: Desk) -> None:
+    card = desk.upstream("a")
+    for number in range(3):
+        desk.request(f"w{number}", 0.1 * number, number=number)
+    withdraw(desk, card, 0.4)
+    desk.wait(9.0)
+    assert desk.router.condition(card.source, 9.0).silent_since is None
+
+
 # EMMs.
 
 

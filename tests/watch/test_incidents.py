@@ -46,6 +46,14 @@ def test_one_look_that_missed_it_ends_nothing() -> None:
     assert book.update([a_symptom()], NOW + GRACE + 1) == []
 
 
+def test_what_is_over_is_over_also_when_the_clock_was_set_back() -> None:
+    book = Incidents()
+    book.update([a_symptom()], NOW)
+    (ended,) = book.update([], NOW - 3600)
+    assert isinstance(ended, IncidentEnded)
+    assert ended.incident.ended_at == NOW, "not before it began"
+
+
 def test_what_comes_back_soon_is_the_same_incident_and_later_another() -> None:
     book = Incidents()
     for flap in range(3):

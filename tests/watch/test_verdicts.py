@@ -249,6 +249,15 @@ def test_an_answer_that_does_not_get_through() -> None:
     assert the_freeze(made).verdict is Verdict.NETWORK
 
 
+def test_a_way_that_is_open_ends_no_freeze_of_another_cause() -> None:
+    made = evening()
+    made.ask(10, outcome=Outcome.NO_ANSWER)
+    made.wait(115)
+    assert not the_freeze(made).over
+    made.way()
+    assert not the_freeze(made).over
+
+
 def test_an_answer_that_was_acknowledged_before_is_no_freeze() -> None:
     made = evening()
     made.ask(10)

@@ -24,6 +24,7 @@ from cccamd.setup.cccamcfg import Config
 from cccamd.watch import Symptom
 from cccamd.why import Check, Grade, MachineTrouble, Receiver, Scene, find_symptoms
 from cccamd.why.diagnosis import diagnose
+from cccamd.why.symptoms import SETTLING
 from fact_factory import (
     NOW,
     UPSTREAM,
@@ -137,6 +138,14 @@ def test_a_source_that_is_down_has_that_trouble_and_no_other() -> None:
 def test_a_first_attempt_that_goes_on_is_no_trouble() -> None:
     connecting = a_source(state=LinkState.CONNECTING, up_at=None, cards_by_hop={})
     assert not list(find_symptoms(a_scene(connecting, a_local_source())))
+
+
+def test_cards_may_be_on_their_way_for_a_moment_after_a_login() -> None:
+    def scene(seconds: float) -> Scene:
+        return a_scene(a_source(up_at=NOW - seconds, cards_by_hop={}), a_local_source())
+
+    assert not list(find_symptoms(scene(SETTLING - 1)))
+    assert the_only(scene(SETTLING)).cause is Cause.SOURCE_WITHOUT_CARDS
 
 
 def test_that_nobody_sees_a_card_is_the_trouble_of_the_sources() -> None:

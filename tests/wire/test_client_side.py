@@ -278,6 +278,15 @@ def test_an_acknowledgement_answers_an_emm_and_no_ecm() -> None:
         assert told_raw(pair, Command.NOK2) == [Refused(2, Refusal.CANNOT_DECODE)]
 
 
+def test_in_extended_mode_an_acknowledgement_is_for_the_emm_that_it_names() -> None:
+    pair = Pair(server_node=PARTNER_NODE)
+    pair.pump()
+    for token in (1, 2):
+        pair.client.send_emm(token, EMM, 100.0)
+    assert told_raw(pair, Command.EMM) == [EmmAcknowledged(2)], "it has the second one's flag"
+    assert told_raw(pair, Command.EMM) == [EmmAcknowledged(1)]
+
+
 def test_a_server_that_wants_rest_does_not_say_that_it_cannot() -> None:
     pair = Pair()
     pair.pump()
