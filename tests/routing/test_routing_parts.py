@@ -185,6 +185,7 @@ def test_pauses_grow_for_the_same_refusal_only_and_are_bounded() -> None:
     assert [pause(Outcome.REFUSED) for _ in range(4)] == [1.0, 2.0, 4.0, 4.0]
     assert [pause(Outcome.CANNOT_DECODE) for _ in range(2)] == [8.0, 8.0]
     assert [pause(Outcome.REFUSED), pause(Outcome.CHECKSUM)] == [1.0, 2.0]
+    assert [pause(Outcome.NO_ANSWER), pause(Outcome.REFUSED)] == [0.0, 1.0], "a refusal rests"
     assert pauses.rests(card, SERVICE, 100.9)
     assert not pauses.rests(card, SERVICE, 102.0)
     pauses.end(card, SERVICE)

@@ -82,7 +82,7 @@ class Pauses:
         refusal = refusal_of(outcome)
         length = FIRST_PAUSE[refusal]
         if last and last.refusal is refusal:
-            length = min(last.length * GROWTH, LONGEST_PAUSE[refusal])
+            length = min(max(length, last.length * GROWTH), LONGEST_PAUSE[refusal])
         if outcome is Outcome.ASLEEP:
             length = LONGEST_PAUSE[Refusal.CANNOT_DECODE]  # it asked for a rest
         elif outcome is Outcome.NO_ANSWER:  # it was left alone while it was waited for
