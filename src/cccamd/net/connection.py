@@ -219,11 +219,19 @@ class Connection(asyncio.Protocol, Generic[E]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._receive_eof(self._explain(exc))
-        self._transport = None
+        transport, self._transport = self._transport, None
         self.flush()
-        self._alarm.cancel()
+        self._let_go(transport)
 
     # Inside.
+
+    def _let_go(self, transport: asyncio.Transport | None) -> None:
+        """Open the circles, so that everything is freed now and nobody has to look for it."""
+        self._alarm.end()
+        self._handle = _nobody
+        self._on_end.clear()
+        # asyncio's own transport holds itself by a bound method; others have no such thing.
+        getattr(transport, "__dict__", {}).pop("_read_ready_cb", None)
 
     def _end_with(self, reason: CloseReason, detail: str) -> None:
         if not self.is_closed:
@@ -312,6 +320,10 @@ class Connection(asyncio.Protocol, Generic[E]):
     def _on_alarm(self) -> None:
         self.attempt(lambda: self.protocol.handle_deadline(self._loop.time()))
         self.flush()
+
+
+def _nobody(event: object) -> None:
+    """Nothing happens any more."""
 
 
 def peer_address(transport: asyncio.BaseTransport) -> tuple[str, int]:

@@ -24,7 +24,7 @@ class Verification:
     def __init__(self, *, check_checksums: bool) -> None:
         self.check_checksums = check_checksums
         """May be changed at any time."""
-        self._last: dict[Service, _Last] = {}
+        self._last: OrderedDict[Service, _Last] = OrderedDict()
 
     def flaw(self, service: Service, fingerprint: Fingerprint, cw: ControlWords) -> Outcome | None:
         """What is wrong with an answer, if it shows."""
@@ -45,7 +45,7 @@ class Verification:
         last = self._last.get(service)
         if last is None:
             if len(self._last) >= SERVICES_LIMIT:
-                del self._last[next(iter(self._last))]
+                self._last.popitem(last=False)
             self._last[service] = _Last(fingerprint, cw.raw)
         elif last.fingerprint != fingerprint:
             last.constant = last.raw == cw.raw

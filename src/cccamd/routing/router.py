@@ -22,6 +22,7 @@ when a second source says the same, or when no other card is left to ask.
 Why it decides as it does: docs/design/routing.md.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from cccamd.cards import Card, SourceId, View
@@ -107,7 +108,7 @@ class Router:
         self._timers = Timers()
         self._flights: dict[Fingerprint, Flight] = {}
         self._asks: dict[AskId, PendingAsk] = {}
-        self._given_up: dict[AskId, SourceHealth] = {}
+        self._given_up: OrderedDict[AskId, SourceHealth] = OrderedDict()
         """What timed out lately: its answer may still come."""
         self._ask_count = 0
 
@@ -141,6 +142,11 @@ class Router:
     def source_taught(self, source: SourceId, now: float) -> None:
         """An EMM went to one of its cards, or was acknowledged: it may have learnt something."""
         self._chooser.health.of(source).taught_at = now
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request waits for an answer."""
+        return not self._flights
 
     def condition(self, source: SourceId, now: float) -> Condition:
         """How a source does right now."""
@@ -386,7 +392,7 @@ class Router:
         self._count_silence(ask, now)
         self._given_up[ask.ask_id] = ask.health
         if len(self._given_up) > GIVEN_UP_LIMIT:
-            del self._given_up[next(iter(self._given_up))]
+            self._given_up.popitem(last=False)
         outcome = Outcome.WITHDRAWN if ask.withdrawn else Outcome.NO_ANSWER
         actions = [self._end_ask(ask, outcome, now), *self._ask_refused(ask, outcome, now)]
         return actions if ask.abandoned else [*actions, Abandon(ask.ask_id, ask.card.source)]

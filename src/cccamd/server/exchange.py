@@ -8,6 +8,7 @@ The path of an ECM: `Session` -> `Exchange.request` -> `Router` (decides) -> a `
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, Final, Protocol, assert_never
 
@@ -113,7 +114,7 @@ class Exchange:
         self._sources: dict[SourceId, Source] = {}
         self._clients: dict[ClientId, Recipient] = {}
         self._client_count = 0
-        self._loops: dict[tuple[NodeId, str], LoopSeen] = {}
+        self._loops: OrderedDict[tuple[NodeId, str], LoopSeen] = OrderedDict()
         self._alarm = Alarm(self._on_alarm)
 
     def add_client(self, recipient: Recipient) -> ClientId:
@@ -285,7 +286,7 @@ class Exchange:
         seen = LoopSeen(loop.node_id, name, self._observers.now())
         self._loops.pop((loop.node_id, name), None)
         if len(self._loops) >= LOOPS_KEPT:
-            del self._loops[next(iter(self._loops))]
+            self._loops.popitem(last=False)
         self._loops[loop.node_id, name] = seen
         self._on_loop(loop)
 
