@@ -7,7 +7,7 @@ from itertools import count
 
 from cccamd.cards import Card
 from cccamd.facts import SLOW_SECONDS, EcmResult
-from cccamd.routing import EmmVerdict, Result, Trace
+from cccamd.routing import EmmVerdict, Result, Told, Trace
 from cccamd.server.exchange import result_of
 from cccamd.server.loglines import (
     DoorLog,
@@ -164,6 +164,12 @@ class ClientRecord:
         weight = observers.weight(self._number)
         if weight or observers.attends(self.user, self.number, refused=result is not EcmResult.CW):
             self._report(request, result, trace, seconds=seconds, weight=weight)
+
+    def told(self, told: Told) -> None:
+        """A request was answered at once: the CW was known."""
+        request = told.wanted.request
+        now = self._context.observers.now()
+        self.answered(request, told.cw, told.trace(now), seconds=0.0)
 
     def out_of_hours(self, request: Request, fingerprint: Fingerprint) -> None:
         """A request was refused because of the time frames of the F-line; nobody was asked."""
