@@ -268,7 +268,7 @@ class Exchange:
         answered = result is EcmResult.CW
         source.usage.finished(request, local=source.local, answered=answered)
         if weight := self._observers.weight(settled.ask_id):
-            self._observers.tell(
+            self._observers.tell_soon(
                 SourceAnswered(
                     at=self._observers.now(),
                     source=source.name,

@@ -448,7 +448,7 @@ class Session:
             if told is not None:
                 del self._requests[token]
                 self._protocol.answer(token, told.cw)
-                self.record.told(told)
+                self.record.told(told, self.connection.now())
 
     def _is_open_now(self) -> bool:
         assert self._account is not None
