@@ -255,22 +255,21 @@ class Connection(asyncio.Protocol, Generic[E]):
     def _handle_events(self) -> None:
         self._handling = True
         try:
-            while self._closing is None and (events := self.protocol.events_received()):
+            protocol, handle = self.protocol, self._handle
+            while self._closing is None and (events := protocol.events_received()):
                 for event in events:
                     try:
-                        self._pass_on(event)
+                        if isinstance(event, Closed):
+                            self._closing = self._closing or self._with_cause(event)
+                        elif self._closing is None and protocol.state is not State.CLOSED:
+                            handle(event)
+                        # else it was closed while an event before this one was handled
                     except Exception as error:
                         self.fail(error)
             if self._closing is not None:
                 self._tell_of_end(self._closing)
         finally:
             self._handling = False
-
-    def _pass_on(self, event: E | Closed) -> None:
-        if isinstance(event, Closed):
-            self._closing = self._closing or self._with_cause(event)
-        elif self._closing is None and self.protocol.state is not State.CLOSED:
-            self._handle(event)  # else it was closed while an event before this one was handled
 
     def _with_cause(self, closed: Closed) -> Closed:
         """A machine that is gone answers nothing: its silence towards TCP is the cause then."""

@@ -234,6 +234,7 @@ class Server:
         await self._upstreams.apply(())
         await self._cards.apply(())
         await self._tasks.cancel()
+        self._observers.catch_up()
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
 
