@@ -4,6 +4,14 @@ It knows no configuration and no cards: everything is a plain argument.
 """
 
 from cccamd.facts import Step
+from cccamd.net.accepting import (
+    AcceptEvent,
+    Acceptor,
+    AcceptPaused,
+    AcceptResumed,
+    ListenError,
+    open_sockets,
+)
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.client import Client, ConnectionLost
 from cccamd.net.connection import Connected, Connection, Way, peer_address
@@ -19,13 +27,17 @@ from cccamd.net.failures import (
     explain_loss,
 )
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
-from cccamd.net.listener import FAMILY_MISSING, Guest, Listener, ListenError, open_sockets
+from cccamd.net.listener import Guest, Listener
+from cccamd.net.origins import Origin, origin_of
 from cccamd.net.resolve import resolve
 from cccamd.net.tasks import SLICE, Alarm, TaskSet, at_once, in_slices
 
 __all__ = [
-    "FAMILY_MISSING",
     "SLICE",
+    "AcceptEvent",
+    "AcceptPaused",
+    "AcceptResumed",
+    "Acceptor",
     "Admission",
     "AdmissionLimits",
     "Alarm",
@@ -45,6 +57,7 @@ __all__ = [
     "Listener",
     "NoEntry",
     "Notice",
+    "Origin",
     "Step",
     "TaskSet",
     "Way",
@@ -57,6 +70,7 @@ __all__ = [
     "in_slices",
     "locate",
     "open_sockets",
+    "origin_of",
     "peer_address",
     "resolve",
 ]
