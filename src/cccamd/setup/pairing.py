@@ -19,7 +19,8 @@ from typing import Final
 
 from cccamd.errors import CccamdError, NumberError
 from cccamd.setup.files import ConfigFileError, ConfigFileMissingError, read_file
-from cccamd.wire.pairing import KeyCode, code_of, format_key_code, make_key, parse_key_code
+from cccamd.wire.certificates import code_of, make_key
+from cccamd.wire.keycodes import KeyCode, format_key_code, parse_key_code
 
 KEY_FILE: Final = "link-key.pem"
 LIST_FILE: Final = "paired.toml"
