@@ -22,6 +22,7 @@ from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import FAMILY_MISSING, Guest, Listener, ListenError, open_sockets
 from cccamd.net.resolve import resolve
 from cccamd.net.tasks import SLICE, Alarm, TaskSet, at_once, in_slices
+from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
 
 __all__ = [
     "FAMILY_MISSING",
@@ -38,6 +39,7 @@ __all__ = [
     "ConnectionLost",
     "Failure",
     "Guest",
+    "Keyring",
     "Link",
     "LinkEvent",
     "LinkWaiting",
@@ -47,6 +49,8 @@ __all__ = [
     "Notice",
     "Step",
     "TaskSet",
+    "TlsCall",
+    "TlsDoor",
     "Way",
     "at_once",
     "connect",
@@ -55,6 +59,7 @@ __all__ = [
     "explain_listen_error",
     "explain_loss",
     "in_slices",
+    "is_paired_still",
     "locate",
     "open_sockets",
     "peer_address",

@@ -323,6 +323,8 @@ class Connection(asyncio.Protocol, Generic[E]):
             self._alarm.set(self.protocol.next_deadline())
 
     def _end(self, transport: asyncio.Transport) -> None:
+        if transport.is_closing():
+            return  # asyncio's TLS transports are of no use after a second `close`
         transport.close()
         if transport.get_write_buffer_size():
             self._loop.call_later(LINGER, transport.abort)

@@ -34,8 +34,6 @@ HANDSHAKE_TIMEOUT: Final = 5.0
 """Seconds for the handshake."""
 HANDSHAKES_A_SECOND: Final = 100
 """Begun by the listening side; each costs it about a millisecond."""
-EARLY_LIMIT: Final = 4096
-"""Bytes that a peer may say before it is known who listens to them."""
 
 E = TypeVar("E")
 
@@ -107,11 +105,12 @@ class _Vestibule(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.early = b""
+        """What came with the last of the handshake: we are called a turn of the loop later."""
         self.lost: BaseException | None = None
         self.is_over = False
 
     def data_received(self, data: bytes) -> None:
-        self.early += data[: EARLY_LIMIT - len(self.early)]
+        self.early += data
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.is_over, self.lost = True, exc
