@@ -19,7 +19,15 @@ from cccamd.net.failures import (
     explain_loss,
 )
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
-from cccamd.net.listener import FAMILY_MISSING, Guest, Listener, ListenError, open_sockets
+from cccamd.net.listener import (
+    FAMILY_MISSING,
+    Guest,
+    HandOver,
+    Listener,
+    ListenError,
+    hand_over,
+    open_sockets,
+)
 from cccamd.net.resolve import resolve
 from cccamd.net.tasks import SLICE, Alarm, TaskSet, at_once, in_slices
 from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
@@ -39,6 +47,7 @@ __all__ = [
     "ConnectionLost",
     "Failure",
     "Guest",
+    "HandOver",
     "Keyring",
     "Link",
     "LinkEvent",
@@ -58,6 +67,7 @@ __all__ = [
     "explain_end",
     "explain_listen_error",
     "explain_loss",
+    "hand_over",
     "in_slices",
     "is_paired_still",
     "locate",

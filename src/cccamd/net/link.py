@@ -61,12 +61,13 @@ _NOT_HURRIED: Final = frozenset(
     {
         *(Step.LOGIN, Step.INTRODUCTION, Step.HUNG_UP, Step.NEWCAMD, Step.STRANGER),
         *(Step.THROWN_OUT, Step.UNANSWERED, Step.ENDED),
-        *(Step.NOT_PAIRED, Step.TLS, Step.OTHER_KEY),
+        *(Step.NOT_PAIRED, Step.TLS, Step.OTHER_KEY),  # `look_at_keys` knows better
     }
 )
 """The server is there: trying sooner would not help, and might get us banned."""
 
 
+_OF_KEYS: Final = frozenset({Step.NOT_PAIRED, Step.OTHER_KEY})
 _NOT_A_WORD: Final = frozenset({CloseReason.HUNG_UP})
 
 
@@ -179,8 +180,10 @@ class Link(Generic[P]):
         return self._connection.paired if self._connection is not None else None
 
     def look_at_keys(self) -> None:
-        """End a login at a server that is not paired any more, or has another key now."""
-        connection, tls = self._connection, self._tls
+        """Keys were paired or forgotten: end what would not be made now, try what may work now."""
+        connection, tls, failure = self._connection, self._tls, self.failure
+        if self.state is LinkState.WAITING and failure is not None and failure.step in _OF_KEYS:
+            self._hurried.set()
         if connection is None or connection.paired is None or tls is None:
             return
         if not tls.is_expected(connection.paired):

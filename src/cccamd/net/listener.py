@@ -40,6 +40,10 @@ def hand_over(transport: asyncio.Transport, guest: Guest) -> None:
     guest.connection_made(transport)
 
 
+HandOver = Callable[[asyncio.Transport, Guest], None]
+"""Gives an admitted connection to its guest."""
+
+
 class ListenError(CccamdError):
     """A port cannot be listened on."""
 
@@ -63,7 +67,7 @@ class Listener:
         make_guest: Callable[[], Guest],
         on_refused: Callable[[str, NoEntry], None],
         on_failure: Callable[[str, BaseException], None],
-        hand_over: Callable[[asyncio.Transport, Guest], None] = hand_over,
+        hand_over: HandOver = hand_over,
     ) -> None:
         """`hand_over` gives an admitted connection to its guest, perhaps after a handshake."""
         self.admission = admission
