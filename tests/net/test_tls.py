@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peer import HOST, Line, Lines, Peer, free_port, unexpected, until
+from peer import HOST, PLAIN_NODE, Line, Lines, Peer, free_port, unexpected, until
 
 from cccamd.facts import Step
 from cccamd.net import (
@@ -17,6 +17,8 @@ from cccamd.net import (
     AdmissionLimits,
     ConnectError,
     Connection,
+    Link,
+    LinkWaiting,
     Listener,
     TaskSet,
     TlsCall,
@@ -25,6 +27,7 @@ from cccamd.net import (
 )
 from cccamd.net.dial import dial
 from cccamd.setup.pairing import Pairing
+from cccamd.wire.cccam import DEFAULT_VERSION, Caller, Identity, Target
 from cccamd.wire.keycodes import format_key_code
 from cccamd.wire.link import Closed, CloseReason
 
@@ -279,3 +282,32 @@ async def test_a_flood_of_the_silent_is_bounded_and_holds_nobody_up(
         connection.close()
         for sock in silent:
             sock.close()
+
+
+async def test_a_link_is_told_that_it_is_not_known_there(house: House, caller: Side) -> None:
+    """It gets through the handshake, which is not the end of it in TLS 1.3."""
+    house.pairing.forget("caller")
+    waiting: list[LinkWaiting] = []
+    target = Target(host=HOST, port=1, user=b"u", password=b"p", version=DEFAULT_VERSION)
+    async with house.open() as port:
+        link = Link(
+            HOST,
+            port,
+            Caller(target, Identity(PLAIN_NODE, "test")),
+            handle=lambda event: waiting.append(event) if isinstance(event, LinkWaiting) else None,
+            on_failure=unexpected,
+            tls=TlsCall(caller.pairing, "server"),
+        )
+        running = asyncio.get_running_loop().create_task(link.run())
+        await until(lambda: bool(waiting))
+        assert waiting[0].failure.step is Step.NOT_PAIRED
+        assert f"there: cccamd pair NAME {format_key_code(caller.code)}" in waiting[0].failure.text
+        running.cancel()
+
+
+async def test_a_key_that_cannot_be_used_is_told(house: House, caller: Side) -> None:
+    caller.pairing.key_path.unlink()
+    async with house.open() as port:
+        with pytest.raises(ConnectError, match=r"own key cannot be used \(No such file") as error:
+            await caller.call(port)
+        assert error.value.step is Step.NOT_PAIRED

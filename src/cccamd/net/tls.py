@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeVar, cast
 
+from cccamd.errors import CccamdError
 from cccamd.facts import Step
 from cccamd.net.connection import LINGER, Connection, PairedPeer
 from cccamd.net.failures import ConnectError, explain_tls_error
@@ -153,7 +154,10 @@ class TlsCall:
 
     def unwelcome(self) -> ConnectError:
         """What it means that the server left without a word when it had seen our key."""
-        code = format_key_code(self._keyring.own_code())
+        try:
+            code = format_key_code(self._keyring.own_code())
+        except CccamdError:
+            code = "CODE"  # it was moved away meanwhile
         detail = f"it hung up when it had seen our key; there: cccamd pair NAME {code}"
         return ConnectError(Step.NOT_PAIRED, detail)
 
@@ -164,13 +168,23 @@ class TlsCall:
             ConnectError: there is no TLS, or another key than the paired one. The socket is
                 closed then.
         """
-        known = self.expected()
         vestibule = _Vestibule()
+        try:
+            known = self.expected()
+            context = _context(self._keyring, ssl.PROTOCOL_TLS_CLIENT)
+        except ConnectError:
+            sock.close()
+            raise
+        except OSError as error:
+            sock.close()
+            said = error.strerror or type(error).__name__
+            detail = f"our own key cannot be used ({said}): see what `cccamd pair` says of it"
+            raise ConnectError(Step.NOT_PAIRED, detail) from error
         try:
             transport, _ = await asyncio.get_running_loop().create_connection(
                 lambda: vestibule,
                 sock=sock,
-                ssl=_context(self._keyring, ssl.PROTOCOL_TLS_CLIENT),
+                ssl=context,
                 server_hostname="",
                 ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
                 ssl_shutdown_timeout=LINGER,
