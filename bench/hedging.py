@@ -17,7 +17,6 @@ from cccamd.routing import (
     Ask,
     ClientId,
     Deliver,
-    LookUp,
     Refuse,
     Router,
     RouterSettings,
@@ -80,8 +79,6 @@ class Run:
                 self.asked += 1
                 cw = ControlWords(with_checksums(action.request.section[-16:]))
                 self.push(now + self.by_id[action.source].answer_time(self.numbers), action, cw)
-            elif isinstance(action, LookUp):  # each ECM is wanted once: nothing is known
-                self.perform(self.router.looked_up(action, None, now), now)
             elif isinstance(action, Deliver):
                 self.times.append(now - action.trace.asked_at)
             elif isinstance(action, Refuse):
@@ -103,9 +100,8 @@ class Run:
             else:
                 sid, ecm = Sid(1 + what % 50), self.numbers.randbytes(64)
                 request = Request(CAID, IDENT, share_id, sid, ecm)
-                self.perform(
-                    self.router.request(Waiter(ClientId(1), what), self.view, request, now), now
-                )
+                wanted = self.router.wanted(self.view, request)  # each but once: none is known
+                self.perform(self.router.request(Waiter(ClientId(1), what), wanted, now), now)
 
     @property
     def extra(self) -> float:

@@ -15,7 +15,6 @@ from cccamd.routing import (
     Ask,
     ClientId,
     CwCache,
-    LookUp,
     Router,
     SourceTraits,
     Store,
@@ -65,14 +64,18 @@ class Desk:
         self.router = router
         self.cache = CwCache()
 
+    def request(self, waiter: Waiter, view: View, request: Request, now: float) -> Ask | None:
+        """Look into the cache; return what a source is to be asked."""
+        wanted = self.router.wanted(view, request)
+        if self.cache.answer(wanted, now) is not None:
+            return None
+        return self.carry_out(self.router.request(waiter, wanted, now), now)
+
     def carry_out(self, actions: list[Action], now: float) -> Ask | None:
-        """Look up and store; return what a source is to be asked."""
+        """Store; return what a source is to be asked."""
         asked = None
         for action in actions:
-            if isinstance(action, LookUp):
-                known = self.cache.get(action.fingerprint, now)
-                asked = self.carry_out(self.router.looked_up(action, known, now), now)
-            elif isinstance(action, Store):
+            if isinstance(action, Store):
                 self.cache.put(action, now)
             elif isinstance(action, Ask):
                 asked = action
@@ -89,7 +92,7 @@ def ask_and_answer(sources: int) -> float:
         nonlocal clock
         for token, (request, cw) in enumerate(zip(requests, cws, strict=True)):
             waiter = Waiter(ClientId(1), token)
-            ask = desk.carry_out(router.request(waiter, view, request, clock), clock)
+            ask = desk.request(waiter, view, request, clock)
             assert ask is not None
             desk.carry_out(router.answered(ask.ask_id, cw, clock + 0.02), clock + 0.02)
             clock += STEP
@@ -105,7 +108,7 @@ def cache_hit() -> float:
     view, router = make_view(1)
     desk, first = Desk(router), make_requests(view, 0)[0]
     waiter = Waiter(ClientId(1), 1)
-    ask = desk.carry_out(router.request(waiter, view, first, 0.0), 0.0)
+    ask = desk.request(waiter, view, first, 0.0)
     assert ask is not None
     desk.carry_out(router.answered(ask.ask_id, make_cws()[0], 0.02), 0.02)
 
@@ -114,7 +117,7 @@ def cache_hit() -> float:
 
     def run(requests: list[Request]) -> None:
         for request in requests:
-            desk.carry_out(router.request(waiter, view, request, 1.0), 1.0)
+            desk.request(waiter, view, request, 1.0)
 
     return best_time(copies, run)
 

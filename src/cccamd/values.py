@@ -64,8 +64,8 @@ class ControlWords:
 def with_checksums(raw: bytes) -> bytes:
     """Replace every fourth byte of a CW, or of a half, by the sum of the three before it."""
     fixed = bytearray(raw)
-    for position in range(3, len(fixed), 4):
-        fixed[position] = sum(fixed[position - 3 : position]) & 0xFF
+    for last in range(3, len(fixed), 4):
+        fixed[last] = (fixed[last - 3] + fixed[last - 2] + fixed[last - 1]) & 0xFF
     return bytes(fixed)
 
 

@@ -11,7 +11,6 @@ from cccamd.routing import (
     Ask,
     CwCache,
     Deliver,
-    LookUp,
     Priorities,
     Refuse,
     Router,
@@ -93,7 +92,11 @@ class Desk:
         share_id = next(iter(view.announcements()), ShareId(0))
         message = Request(Caid(caid), Ident(ident), share_id, Sid(sid), ecm(number))
         self.requests[waiter] = message
-        return self.carry_out(self.router.request(waiter, view, message, now), now)
+        wanted = self.router.wanted(view, message)
+        told = self.cache.answer(wanted, now)
+        if told is not None:
+            return [Deliver(waiter, told.cw, told.trace(now))]
+        return self.carry_out(self.router.request(waiter, wanted, now), now)
 
     def gone(self, waiter: object, now: float) -> list[Action]:
         return self.carry_out(self.router.waiter_gone(waiter, self.requests[waiter], now), now)
@@ -111,10 +114,7 @@ class Desk:
         """Do what an exchange does by itself; return what is left for sources and clients."""
         left: list[Action] = []
         for action in actions:
-            if isinstance(action, LookUp):
-                known = self.cache.get(action.fingerprint, now)
-                left += self.carry_out(self.router.looked_up(action, known, now), now)
-            elif isinstance(action, Store):
+            if isinstance(action, Store):
                 self.cache.put(action, now)
             elif isinstance(action, Settled):
                 self.settled.append(action)

@@ -18,7 +18,6 @@ from cccamd.routing import (
     Ask,
     CwCache,
     Deliver,
-    LookUp,
     LoopDetected,
     Refuse,
     Router,
@@ -110,9 +109,6 @@ class Node:
                     waiter.finish(cw, trace)
                 case Refuse(Waiter() as waiter, refusal, trace):
                     waiter.finish(refusal, trace)
-                case LookUp() as lookup:
-                    known = self.cache.get(lookup.fingerprint, self.network.now)
-                    queue += self.router.looked_up(lookup, known, self.network.now)
                 case Store() as store:
                     self.cache.put(store, self.network.now)
                 case Settled():
@@ -242,8 +238,13 @@ class Link:
         cards = self.view.candidates(request).members
         waiter = Waiter(self.server, request.section, cards, deadline, then)
         self.network.waiters.append(waiter)
-        actions = self.server.router.request(waiter, self.view, request, self.network.now)
-        self.server.perform(actions)
+        now, router = self.network.now, self.server.router
+        wanted = router.wanted(self.view, request)
+        told = self.server.cache.answer(wanted, now)
+        if told is not None:
+            waiter.finish(told.cw, told.trace(now))
+        else:
+            self.server.perform(router.request(waiter, wanted, now))
         return waiter
 
     def cut(self) -> None:

@@ -6,9 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from network import CAID, IDENT, cw_of
 
-from cccamd.cards import SourceId
+from cccamd.cards import Candidates, Card, SourceId
 from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId, ShareId, Sid
-from cccamd.routing import CloneDetector, NodeHolder, Priorities, SourceTraits, Store
+from cccamd.routing import (
+    CloneDetector,
+    NodeHolder,
+    Priorities,
+    SourceTraits,
+    Store,
+    Told,
+    Wanted,
+)
 from cccamd.routing.cache import CwCache, Verification
 from cccamd.routing.choosing import HedgeBudget, Pauses
 from cccamd.routing.health import (
@@ -22,7 +30,7 @@ from cccamd.routing.health import (
     stalled_after,
 )
 from cccamd.setup.cccamcfg import parse_prio
-from cccamd.values import ControlWords, Fingerprints, Outcome, Request, Service
+from cccamd.values import ControlWords, Fingerprints, Outcome, Refusal, Request, Service
 
 SERVICE = Service(CAID, IDENT, Sid(1))
 
@@ -238,12 +246,19 @@ def test_the_budget_is_a_share_of_the_requests() -> None:
 # The cache.
 
 
+def told(cache: CwCache, number: int, now: float, card: Card) -> Told | None:
+    """What is known for one who may see this card alone."""
+    request = Request(CAID, Ident(IDENT), ShareId(0), Sid(1), b"\x80")
+    seen = Candidates((card,), frozenset({card}), frozenset({card.id}), Refusal.PASSING)
+    return cache.answer(Wanted(request, key(number), seen, None), now)
+
+
 def test_the_cache_is_bounded_and_the_oldest_goes_first() -> None:
     card = Desk().local()
     cache = CwCache(limit=3, lifetime=15.0)
     for number in range(5):
         cache.put(Store(key(number), card, cw_of(b"x"), []), float(number))
-    assert [cache.get(key(number), 5.0) is not None for number in range(5)] == [
+    assert [told(cache, number, 5.0, card) is not None for number in range(5)] == [
         False,
         False,
         True,
@@ -258,9 +273,13 @@ def test_an_answer_that_is_told_anew_is_the_newest() -> None:
     cache = CwCache(limit=2, lifetime=15.0)
     for number, now in ((0, 0.0), (1, 14.0), (0, 15.0), (2, 16.0)):
         cache.put(Store(key(number), card, cw_of(b"x"), []), now)
-    assert [cache.get(key(number), 16.0) is not None for number in range(3)] == [True, False, True]
-    assert cache.get(key(0), 29.9) is not None
-    assert cache.get(key(0), 30.0) is None
+    assert [told(cache, number, 16.0, card) is not None for number in range(3)] == [
+        True,
+        False,
+        True,
+    ]
+    assert told(cache, 0, 29.9, card) is not None
+    assert told(cache, 0, 30.0, card) is None
 
 
 def test_the_first_answer_stays_and_cards_that_agree_are_added() -> None:
@@ -270,11 +289,13 @@ def test_the_first_answer_stays_and_cards_that_agree_are_added() -> None:
     cache.put(Store(key(0), one, cw_of(b"x"), []), 0.0)
     cache.put(Store(key(0), liar, cw_of(b"y"), []), 0.0)
     cache.put(Store(key(0), two, cw_of(b"x"), []), 1.0)
-    entry = cache.get(key(0), 2.0)
-    assert entry is not None
-    assert (entry.cw, entry.cards) == (cw_of(b"x"), (one, two))
-    assert cache.get(key(0), 14.9) is not None
-    assert cache.get(key(0), 15.0) is None  # the second one does not make it younger
+    for card in (one, two):
+        answer = told(cache, 0, 2.0, card)
+        assert answer is not None
+        assert (answer.cw, answer.card) == (cw_of(b"x"), card)
+    assert told(cache, 0, 2.0, liar) is None, "it is for those who may see a card that gave it"
+    assert told(cache, 0, 14.9, two) is not None
+    assert told(cache, 0, 15.0, two) is None  # the second one does not make it younger
 
 
 def test_one_ecm_is_one_whatever_its_service_and_its_name_needs_the_key() -> None:

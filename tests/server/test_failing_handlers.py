@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
@@ -75,7 +76,9 @@ async def live(lab: Laboratory) -> None:
             await client.wait_until(lambda: bool(client.cards), timeout=0.2)
             share_id = next(iter(client.cards), ShareId(0))
             await client.send_emm(Emm(Caid(0x7F00), Ident(0x0A), share_id, bytes(20)), timeout=0.2)
-            await ask(client, ECM, share_id=share_id)
+            new = b"\x80" + os.urandom(8)
+            for ecm in (new, new):  # a card is asked, and the second one is known
+                await ask(client, ecm, share_id=share_id)
             lab.server._cards_changed()
             await lab.server.reload(lab.server._setup)
             with suppress(ConnectError):  # refused, and makes the server probe the first one
@@ -102,13 +105,15 @@ async def test_no_handler_that_raises_leaves_anything_behind(
             lab.server._failures.__init__()  # type: ignore[misc]  # each is told anew
             caplog.clear()
             clients = len(lab.server._exchange._clients)
+            flights = set(lab.server._router._flights)
             with raising(owner, name) as called:
                 await live(lab)
                 assert await until(lambda: lab.server._context.admission.connections == 0), what
             if owner is not Session or not name.startswith("_leave"):
                 assert len(lab.server._exchange._clients) == clients, what
                 assert not lab.server._context.seats, what
-                assert not lab.server._router._flights, what
+                if owner not in (Router, Exchange):  # what these drop is left to their timers
+                    assert set(lab.server._router._flights) <= flights, what
             if called:
                 told = [record for record in caplog.records if "internal error" in record.message]
                 assert 1 <= len(told) <= 5, what

@@ -49,6 +49,8 @@ class CardTable:
     def __init__(self, own_node_id: NodeId, *, first_share_id: int = 1) -> None:
         self.own_node_id = own_node_id
         self.generation = 0
+        self.nodes_generation = 0
+        """Changes whenever a node comes or goes."""
         self.nodes: Counter[NodeId] = Counter()
         """The servers our requests may reach: our upstreams, and all that cards we heard of,
         taken or not, came by. Each with how often it was named."""
@@ -283,11 +285,15 @@ class CardTable:
         self._note_change(card.own_share_id)
 
     def _count_nodes(self, before: tuple[NodeId, ...], after: tuple[NodeId, ...]) -> None:
+        known = len(self.nodes)
         self.nodes.update(after)
+        changed = len(self.nodes) != known
         for node_id in before:
             self.nodes[node_id] -= 1
             if not self.nodes[node_id]:
                 del self.nodes[node_id]
+                changed = True
+        self.nodes_generation += changed
 
     def _note_change(self, own_share_id: ShareId) -> None:
         self._changes.append(own_share_id)

@@ -62,7 +62,10 @@ class View:
         self._verdicts: dict[Card, Verdict] = {}
         self._ways: dict[ShareId, tuple[Verdict, ...]] = {}
         self._announcements: dict[ShareId, Offer] = {}
-        self._candidates: dict[tuple[_Key, bool], Candidates] = {}
+        self._candidates: dict[_Key, Candidates] = {}
+        self._nodes_generation = -1
+        self._relays = False
+        """Whether the client is a server that our own requests may reach."""
 
     def announcements(self) -> Mapping[ShareId, Offer]:
         """What the client is to be told: each card once, by the nearest way that it may see.
@@ -80,11 +83,11 @@ class View:
 
     def candidates(self, request: Request) -> Candidates:
         """Find what may serve a request; remembered until the table changes."""
-        if self._generation != self._table.generation:
+        table = self._table
+        if self._generation != table.generation or self._nodes_generation != table.nodes_generation:
             self._catch_up()
         key = request[:4]
-        found = self._candidates.get((key, self._relays()))
-        return found or self._find(key)
+        return self._candidates.get(key) or self._find(key)
 
     def explain(self, request: Request) -> tuple[Exclusion, ...]:
         """Say for each card of the request's CAID that does not serve it why not."""
@@ -97,11 +100,6 @@ class View:
             for verdict, reason in reasons
             if reason is not Reason.VISIBLE
         )
-
-    def _relays(self) -> bool:
-        """Whether the client is a server that our own requests may reach."""
-        node_id = self.viewer.node_id
-        return node_id in self._table.nodes and node_id not in SHARED_NODE_IDS
 
     def _reason(self, verdict: Verdict, wanted: Wanted) -> Reason:
         if not verdict.visible:
@@ -126,12 +124,12 @@ class View:
         )
         if len(self._candidates) >= REQUESTS_KEPT:
             self._candidates.clear()
-        self._candidates[key, wanted.nodes is not None] = found
+        self._candidates[key] = found
         return found
 
     def _wanted(self, caid: Caid, ident: Ident, share_id: ShareId, sid: Sid) -> Wanted:
         ways = self._ways.get(share_id)
-        if not self._relays():
+        if not self._relays:
             return Wanted(caid, ident, sid)
         return Wanted(caid, ident, sid, frozenset(ways[0].card.path if ways else ()))
 
@@ -143,6 +141,13 @@ class View:
         return Refusal.CANNOT_DECODE if seen else Refusal.PASSING
 
     def _catch_up(self) -> None:
+        if self._nodes_generation != self._table.nodes_generation:
+            self._nodes_generation = self._table.nodes_generation
+            node_id = self.viewer.node_id
+            relays = node_id in self._table.nodes and node_id not in SHARED_NODE_IDS
+            if relays is not self._relays:
+                self._relays = relays
+                self._candidates.clear()
         if self._generation == self._table.generation:
             return
         changed = self._table.changed_since(self._generation)

@@ -13,7 +13,14 @@ import typer
 from cccamd import __version__
 from cccamd.machine import own_address
 from cccamd.net import ListenError, TaskSet
-from cccamd.server import AccountFocus, Reloader, Server, raise_file_limit, set_up_logging
+from cccamd.server import (
+    AccountFocus,
+    Reloader,
+    Server,
+    garbage,
+    raise_file_limit,
+    set_up_logging,
+)
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.nodeid import default_path, load_or_make
 from cccamd.setup.setup import Example, Message, Setup, load_setup
@@ -163,6 +170,8 @@ class Runner:
             log.error("%s", error)
             await server.stop()
             return EXIT_UNUSABLE
+        garbage.begin()
+        self._tasks.start("garbage", garbage.Sweeper(lambda: server.is_idle).run())
         self._tasks.start("reload", reloader.run())
         await stopped.wait()
         log.info("stopping")

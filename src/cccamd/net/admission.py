@@ -6,6 +6,7 @@ said a word. A login takes one round trip, so an honest client is through long b
 turn comes.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import Enum
@@ -41,8 +42,8 @@ class Admission(Generic[K]):
         self.limits = limits
         """May be replaced at any time: they hold for whoever comes then."""
         self._admits = admits
-        self._silent: dict[K, None] = {}
-        self._talking: dict[K, None] = {}
+        self._silent: OrderedDict[K, None] = OrderedDict()
+        self._talking: OrderedDict[K, None] = OrderedDict()
         self._addresses: dict[K, str] = {}
         self._per_address: dict[str, int] = {}
 

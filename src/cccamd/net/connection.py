@@ -219,11 +219,19 @@ class Connection(asyncio.Protocol, Generic[E]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._receive_eof(self._explain(exc))
-        self._transport = None
+        transport, self._transport = self._transport, None
         self.flush()
-        self._alarm.cancel()
+        self._let_go(transport)
 
     # Inside.
+
+    def _let_go(self, transport: asyncio.Transport | None) -> None:
+        """Open the circles, so that everything is freed now and nobody has to look for it."""
+        self._alarm.end()
+        self._handle = _nobody
+        self._on_end.clear()
+        # asyncio's own transport holds itself by a bound method; others have no such thing.
+        getattr(transport, "__dict__", {}).pop("_read_ready_cb", None)
 
     def _end_with(self, reason: CloseReason, detail: str) -> None:
         if not self.is_closed:
@@ -247,22 +255,21 @@ class Connection(asyncio.Protocol, Generic[E]):
     def _handle_events(self) -> None:
         self._handling = True
         try:
-            while self._closing is None and (events := self.protocol.events_received()):
+            protocol, handle = self.protocol, self._handle
+            while self._closing is None and (events := protocol.events_received()):
                 for event in events:
                     try:
-                        self._pass_on(event)
+                        if isinstance(event, Closed):
+                            self._closing = self._closing or self._with_cause(event)
+                        elif self._closing is None and protocol.state is not State.CLOSED:
+                            handle(event)
+                        # else it was closed while an event before this one was handled
                     except Exception as error:
                         self.fail(error)
             if self._closing is not None:
                 self._tell_of_end(self._closing)
         finally:
             self._handling = False
-
-    def _pass_on(self, event: E | Closed) -> None:
-        if isinstance(event, Closed):
-            self._closing = self._closing or self._with_cause(event)
-        elif self._closing is None and self.protocol.state is not State.CLOSED:
-            self._handle(event)  # else it was closed while an event before this one was handled
 
     def _with_cause(self, closed: Closed) -> Closed:
         """A machine that is gone answers nothing: its silence towards TCP is the cause then."""
@@ -312,6 +319,10 @@ class Connection(asyncio.Protocol, Generic[E]):
     def _on_alarm(self) -> None:
         self.attempt(lambda: self.protocol.handle_deadline(self._loop.time()))
         self.flush()
+
+
+def _nobody(event: object) -> None:
+    """Nothing happens any more."""
 
 
 def peer_address(transport: asyncio.BaseTransport) -> tuple[str, int]:

@@ -115,8 +115,8 @@ class _Race:
         self._failures: list[ConnectError] = []
         self._won: socket.socket | None = None
         self._news = asyncio.Event()
-        self._errors: list[BaseException] = []
-        self._attempts = TaskSet(on_failure=lambda _, error: self._errors.append(error))
+        self._errors = errors = list[BaseException]()
+        self._attempts = TaskSet(on_failure=lambda _, error: errors.append(error))
 
     async def run(self, addresses: Sequence[SocketAddress]) -> socket.socket:
         """Have the socket of whoever was first.

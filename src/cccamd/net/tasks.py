@@ -65,6 +65,10 @@ class TaskSet:
             self._on_failure(task.get_name(), error)
 
 
+def _nobody_listens() -> None:
+    """What an alarm rings that has ended."""
+
+
 class Alarm:
     """Calls `ring` by the deadline it was set to; being called too early must do no harm."""
 
@@ -88,6 +92,11 @@ class Alarm:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def end(self) -> None:
+        """Never ring again, and let go of whom it would have called."""
+        self.cancel()
+        self._ring = _nobody_listens
 
     def _go_off(self) -> None:
         self._timer = None

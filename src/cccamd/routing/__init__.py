@@ -10,13 +10,14 @@ from cccamd.routing.actions import (
     AskId,
     ClientId,
     Deliver,
-    LookUp,
     LoopDetected,
     LoopSeen,
     Refuse,
     Settled,
     Store,
+    Told,
     Waiter,
+    Wanted,
 )
 from cccamd.routing.cache import CwCache
 from cccamd.routing.clones import CloneDetector, NodeHolder
@@ -42,7 +43,6 @@ __all__ = [
     "EmmGate",
     "EmmVerdict",
     "Event",
-    "LookUp",
     "LoopDetected",
     "LoopSeen",
     "NodeHolder",
@@ -56,6 +56,8 @@ __all__ = [
     "Settled",
     "SourceTraits",
     "Store",
+    "Told",
     "Trace",
     "Waiter",
+    "Wanted",
 ]

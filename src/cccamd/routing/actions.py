@@ -7,7 +7,7 @@ from typing import NamedTuple, NewType
 
 from cccamd.cards import Candidates, Card, SourceId
 from cccamd.ids import NodeId
-from cccamd.routing.trace import Log, Trace
+from cccamd.routing.trace import Log, Result, Trace
 from cccamd.values import ControlWords, Fingerprint, Outcome, Refusal, Request
 
 AskId = NewType("AskId", int)
@@ -23,10 +23,9 @@ class Waiter(NamedTuple):
     token: int
 
 
-class LookUp(NamedTuple):
-    """Ask the cache for an ECM; report to `looked_up` what it knows."""
+class Wanted(NamedTuple):
+    """What a client asks for, and what may serve it."""
 
-    waiter: Waiter
     request: Request
     fingerprint: Fingerprint
     candidates: Candidates
@@ -42,6 +41,20 @@ class Known(NamedTuple):
     """Those that gave it: it is for whoever may see one of them."""
     log: Log
     """How it went when it was asked."""
+
+
+class Told(NamedTuple):
+    """An answer that was known already: by a card that the one who asks may see."""
+
+    wanted: Wanted
+    cw: ControlWords
+    card: Card
+    log: Log
+
+    def trace(self, now: float) -> Trace:
+        """The record of how it went."""
+        request, fingerprint, _, _ = self.wanted
+        return Trace(request, fingerprint, now, now, Result.CACHED, self.card, self.log)
 
 
 class Store(NamedTuple):
@@ -111,7 +124,7 @@ class LoopDetected(NamedTuple):
     card: Card
 
 
-Action = LookUp | Store | Ask | Settled | Deliver | Refuse | Abandon | LoopDetected
+Action = Store | Ask | Settled | Deliver | Refuse | Abandon | LoopDetected
 
 
 class LoopSeen(NamedTuple):

@@ -1,5 +1,6 @@
 """Which card is asked next for a waiter, and what to say when there is none."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from cccamd.cards import Card, SourceId
@@ -48,7 +49,7 @@ class Pauses:
     """The pauses of all cards. They end with an answer, or when the card is announced anew."""
 
     def __init__(self) -> None:
-        self._pauses: dict[tuple[Card, Subject], Pause] = {}
+        self._pauses: OrderedDict[tuple[Card, Subject], Pause] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._pauses)
@@ -88,7 +89,7 @@ class Pauses:
         elif outcome is Outcome.NO_ANSWER:  # it was left alone while it was waited for
             length = max(0.0, asked_at + SHORTEST_PAUSE - now)
         if len(self._pauses) >= PAUSES_LIMIT:
-            del self._pauses[next(iter(self._pauses))]
+            self._pauses.popitem(last=False)
         self._pauses[card, subject] = Pause(now + length, length, refusal, now, outcome)
 
     def end(self, card: Card, subject: Subject) -> None:
@@ -137,7 +138,7 @@ class Chooser:
         self.priorities = priorities
         self.health = Health()
         self.pauses = Pauses()
-        self.withdrawn: dict[Card, float] = {}
+        self.withdrawn: OrderedDict[Card, float] = OrderedDict()
         """Cards that are gone, and that requests on their way may still know; and since when."""
 
     def best(self, waiting: Waiting, now: float) -> Card | None:

@@ -137,20 +137,29 @@ class Flight:
 
 
 class Timers:
-    """A queue of waiters and asks, by when something is due; those that are done are skipped."""
+    """A queue of waiters and asks, by when something is due; those that are done are skipped.
+
+    Most are done at once, answered by a card of our own: they never get into the heap.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Waiting | PendingAsk | Grace]] = []
+        self._new: list[tuple[float, Waiting | PendingAsk | Grace]] = []
         self._count = 0
 
     def set(self, at: float, subject: Waiting | PendingAsk | Grace) -> None:
         """Let `pop` give `subject` when `at` has come."""
-        self._count += 1
-        heappush(self._heap, (at, self._count, subject))
+        self._new.append((at, subject))
 
     def next_at(self) -> float | None:
         """When the next one is due."""
         heap = self._heap
+        if self._new:
+            for at, subject in self._new:
+                if not subject.done:
+                    self._count += 1
+                    heappush(heap, (at, self._count, subject))
+            self._new.clear()
         while heap and heap[0][2].done:
             heappop(heap)
         return heap[0][0] if heap else None

@@ -4,7 +4,7 @@ All times are in seconds. How long a source is waited for follows from its usual
 sources of one standby group serve in turn of their rank as long as they are well.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 from cccamd.cards import Card, SourceId
@@ -183,7 +183,7 @@ class SourceHealth:
     late_since: float = NEVER
     """When the youngest request was sent that it is, or was, later with than usual."""
     times: AnswerTimes = field(default_factory=AnswerTimes)
-    service_times: dict[Service, AnswerTimes] = field(default_factory=dict)
+    service_times: OrderedDict[Service, AnswerTimes] = field(default_factory=OrderedDict)
 
     def is_late(self, now: float) -> bool:
         """Whether it seems to hang.
@@ -218,7 +218,7 @@ class SourceHealth:
         times = self.service_times.get(service)
         if times is None:
             if len(self.service_times) >= SERVICES_LIMIT:
-                del self.service_times[next(iter(self.service_times))]
+                self.service_times.popitem(last=False)
             times = self.service_times[service] = AnswerTimes()
         return times
 

@@ -2,8 +2,9 @@
 
 Theory of operation. Two clients that want the same ECM (the same fingerprint) share a *flight*.
 
-    request     a client asks. No card fits: `Refuse`. Else `LookUp`, and then
-    looked_up   the cache knew: `Deliver`. Else the client *waits* in the flight of its ECM,
+    wanted      names what a client asks for. Whoever keeps the cache looks there first, and
+                comes here when nothing is known that this client may have
+    request     No card fits: `Refuse`. Else the client *waits* in the flight of its ECM,
                 and unless it may have the answer of an ask that is pending, the best card that
                 it may see is asked: `Ask`
     answered,   the ask has ended, however late: `Settled`. A right CW goes to all in the flight
@@ -22,6 +23,7 @@ when a second source says the same, or when no other card is left to ask.
 Why it decides as it does: docs/design/routing.md.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from cccamd.cards import Card, SourceId, View
@@ -31,12 +33,11 @@ from cccamd.routing.actions import (
     Ask,
     AskId,
     Deliver,
-    Known,
-    LookUp,
     Refuse,
     Settled,
     Store,
     Waiter,
+    Wanted,
 )
 from cccamd.routing.cache import Verification
 from cccamd.routing.choosing import Chooser, HedgeBudget, refusal_of
@@ -107,7 +108,7 @@ class Router:
         self._timers = Timers()
         self._flights: dict[Fingerprint, Flight] = {}
         self._asks: dict[AskId, PendingAsk] = {}
-        self._given_up: dict[AskId, SourceHealth] = {}
+        self._given_up: OrderedDict[AskId, SourceHealth] = OrderedDict()
         """What timed out lately: its answer may still come."""
         self._ask_count = 0
 
@@ -141,6 +142,11 @@ class Router:
     def source_taught(self, source: SourceId, now: float) -> None:
         """An EMM went to one of its cards, or was acknowledged: it may have learnt something."""
         self._chooser.health.of(source).taught_at = now
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request waits for an answer."""
+        return not self._flights
 
     def condition(self, source: SourceId, now: float) -> Condition:
         """How a source does right now."""
@@ -189,31 +195,21 @@ class Router:
             actions += self._move_on(ask, Refusal.PASSING, now)
         return actions
 
-    def request(self, waiter: Waiter, view: View, request: Request, now: float) -> list[Action]:
-        """A client wants a CW. Its waiter, a new one for each request, gets exactly one
-        `Deliver` or `Refuse`, now or later, unless it is `waiter_gone` before."""
-        candidates = view.candidates(request)
+    def wanted(self, view: View, request: Request) -> Wanted:
+        """What a client asks for, and what may serve it."""
         fingerprint = self._fingerprints.of(request)
-        node_id = view.viewer.node_id
-        if candidates.cards:
-            return [_new(LookUp, (waiter, request, fingerprint, candidates, node_id))]
-        flight = self._flights.get(fingerprint)
-        loops = flight.loops(node_id) if flight else []
-        refusal = Refusal.PASSING if loops else candidates.refusal
-        trace = Trace(request, fingerprint, now, now, Result.NO_CARD, None, [])
-        return [*loops, Refuse(waiter, refusal, trace)]
+        return _new(Wanted, (request, fingerprint, view.candidates(request), view.viewer.node_id))
 
-    def looked_up(self, lookup: LookUp, known: Known | None, now: float) -> list[Action]:
-        """The cache has answered: what it knew, or that it knew nothing."""
-        waiter, request, fingerprint, candidates, node_id = lookup
-        if known is not None:
-            for card in known.cards:
-                if card.id in candidates.ids:
-                    result = Result.CACHED
-                    trace = Trace(request, fingerprint, now, now, result, card, known.log)
-                    return [_new(Deliver, (waiter, known.cw, trace))]
+    def request(self, waiter: Waiter, wanted: Wanted, now: float) -> list[Action]:
+        """A client wants a CW that is not known. Its waiter, a new one for each request, gets
+        exactly one `Deliver` or `Refuse`, now or later, unless it is `waiter_gone` before."""
+        request, fingerprint, candidates, node_id = wanted
         flight = self._flights.get(fingerprint)
         actions = flight.loops(node_id) if flight else []
+        if not candidates.cards:
+            refusal = Refusal.PASSING if actions else candidates.refusal
+            trace = Trace(request, fingerprint, now, now, Result.NO_CARD, None, [])
+            return [*actions, Refuse(waiter, refusal, trace)]
         if flight is None:
             flight = self._flights[fingerprint] = Flight(fingerprint, request)
         waiting = Waiting(waiter, flight, request, candidates, now, now + self._deadline)
@@ -386,7 +382,7 @@ class Router:
         self._count_silence(ask, now)
         self._given_up[ask.ask_id] = ask.health
         if len(self._given_up) > GIVEN_UP_LIMIT:
-            del self._given_up[next(iter(self._given_up))]
+            self._given_up.popitem(last=False)
         outcome = Outcome.WITHDRAWN if ask.withdrawn else Outcome.NO_ANSWER
         actions = [self._end_ask(ask, outcome, now), *self._ask_refused(ask, outcome, now)]
         return actions if ask.abandoned else [*actions, Abandon(ask.ask_id, ask.card.source)]

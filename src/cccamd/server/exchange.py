@@ -1,6 +1,7 @@
 """Carries out what the router decides: asks sources, answers clients, keeps cache and timer.
 
-The path of an ECM: `Session` -> `Exchange.request` -> `Router` (decides) -> a `Source`
+The path of an ECM: `Session` -> `Exchange.request` (knows it already, or:) -> `Router` (decides)
+-> a `Source`
 (a local card or an upstream link) -> `Exchange.answered` or `refused` -> `Router` -> the
 `Recipient` (the session). What it is called on its way: the client's token at the session, one
 `AskId` from the router through link and protocol and back.
@@ -8,6 +9,7 @@ The path of an ECM: `Session` -> `Exchange.request` -> `Router` (decides) -> a `
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, Final, Protocol, assert_never
 
@@ -23,7 +25,6 @@ from cccamd.routing import (
     ClientId,
     CwCache,
     Deliver,
-    LookUp,
     LoopDetected,
     LoopSeen,
     Refuse,
@@ -31,6 +32,7 @@ from cccamd.routing import (
     Settled,
     SourceTraits,
     Store,
+    Told,
     Trace,
     Waiter,
 )
@@ -113,7 +115,7 @@ class Exchange:
         self._sources: dict[SourceId, Source] = {}
         self._clients: dict[ClientId, Recipient] = {}
         self._client_count = 0
-        self._loops: dict[tuple[NodeId, str], LoopSeen] = {}
+        self._loops: OrderedDict[tuple[NodeId, str], LoopSeen] = OrderedDict()
         self._alarm = Alarm(self._on_alarm)
 
     def add_client(self, recipient: Recipient) -> ClientId:
@@ -168,10 +170,15 @@ class Exchange:
         source = self._sources.get(card.source)
         return None if source is None else (source.name, source.local)
 
-    def request(self, waiter: Waiter, view: View, request: Request) -> None:
-        """Find control words for a client; its waiter is answered exactly once."""
+    def request(self, waiter: Waiter, view: View, request: Request) -> Told | None:
+        """Find control words for a client. What is known is the answer; else (None) its waiter is
+        answered exactly once, now or later."""
         now = self._loop.time()
-        self._perform(self.router.request(waiter, view, request, now), now)
+        wanted = self.router.wanted(view, request)
+        told = self._cache.answer(wanted, now)
+        if told is None:
+            self._perform(self.router.request(waiter, wanted, now), now)
+        return told
 
     def answered(self, ask_id: AskId, cw: ControlWords) -> None:
         """A source has answered."""
@@ -208,19 +215,16 @@ class Exchange:
     def _carry_out(self, action: Action, now: float) -> Iterable[Action]:
         # Taken apart by hand: patterns that do it cost twice as much, for every ECM.
         match action:
-            case LookUp():
-                known = self._cache.get(action.fingerprint, now)
-                return self.router.looked_up(action, known, now)
+            case Ask():
+                return self._ask(action)
             case Deliver():
                 (client, token), cw, trace = action
                 if recipient := self._clients.get(client):
                     recipient.deliver(token, cw, trace)
-            case Ask():
-                return self._ask(action)
-            case Settled():
-                self._count(action)
             case Store():
                 self._cache.put(action, now)
+            case Settled():
+                self._count(action)
             case Refuse():
                 (client, token), refusal, trace = action
                 if recipient := self._clients.get(client):
@@ -265,7 +269,7 @@ class Exchange:
         answered = result is EcmResult.CW
         source.usage.finished(request, local=source.local, answered=answered)
         if weight := self._observers.weight(settled.ask_id):
-            self._observers.tell(
+            self._observers.tell_soon(
                 SourceAnswered(
                     at=self._observers.now(),
                     source=source.name,
@@ -285,7 +289,7 @@ class Exchange:
         seen = LoopSeen(loop.node_id, name, self._observers.now())
         self._loops.pop((loop.node_id, name), None)
         if len(self._loops) >= LOOPS_KEPT:
-            del self._loops[next(iter(self._loops))]
+            self._loops.popitem(last=False)
         self._loops[loop.node_id, name] = seen
         self._on_loop(loop)
 

@@ -1,11 +1,22 @@
-"""Who is told what happens: the journal, the history, the metrics."""
+"""Who is told what happens: the journal, the history, the metrics.
 
+Theory of operation. What is told for every ECM would hold up its answer: `tell_soon` keeps it
+until the answers of this turn of the loop are written, and then tells it in slices. The order
+stays: whatever is told at once has those before it told first.
+"""
+
+import asyncio
 import time
-from collections.abc import Callable, Container
+from collections import deque
+from collections.abc import Callable, Collection
+from typing import Final
 
+from cccamd.net import SLICE
 from cccamd.watch import SAMPLING_ROUND, Happening, Sampler
 
 Observer = Callable[[Happening], None]
+WAITING_LIMIT: Final = 10_000
+"""So many may wait to be told; beyond it they are told at once, whoever waits."""
 
 
 class Observers:
@@ -16,7 +27,9 @@ class Observers:
         self._observers: list[Observer] = []
         self._sampler = Sampler()
         self._calls = 0
-        self.attended: Container[tuple[str, int]] = ()
+        self._waiting: deque[Happening] = deque()
+        self._is_due = False
+        self.attended: Collection[tuple[str, int]] = ()
         """Clients in trouble (account, number): what they ask is told, also under great load."""
 
     def __bool__(self) -> bool:
@@ -36,14 +49,45 @@ class Observers:
     def attends(self, account: str, client: int, *, refused: bool) -> bool:
         """Whether an ECM is to be told that counts for nothing (weight 0): trouble is not left
         out under great load, and who is in trouble is followed until it is over."""
-        return bool(self._observers) and (refused or (account, client) in self.attended)
+        if refused:
+            return bool(self._observers)
+        return bool(self.attended) and (account, client) in self.attended
 
     def add(self, observer: Observer) -> None:
         """Tell somebody everything from now on."""
         self._observers.append(observer)
 
     def tell(self, happening: Happening) -> None:
-        """Tell all."""
+        """Tell all, at once."""
+        self.catch_up()
+        self._pass_on(happening)
+
+    def tell_soon(self, happening: Happening) -> None:
+        """Tell all, but not before the answers of this turn are written."""
+        if len(self._waiting) >= WAITING_LIMIT:
+            self.catch_up()
+        self._waiting.append(happening)
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._tell_some)
+
+    def catch_up(self) -> None:
+        """Tell what waits to be told: who asks observers what they know wants all of it."""
+        while self._waiting:
+            self._pass_on(self._waiting.popleft())
+
+    def _tell_some(self) -> None:
+        began, waiting = time.perf_counter(), self._waiting
+        self._is_due = False
+        while waiting:
+            self._pass_on(waiting.popleft())
+            if time.perf_counter() - began > SLICE:
+                break
+        if waiting:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._tell_some)
+
+    def _pass_on(self, happening: Happening) -> None:
         for observer in self._observers:
             try:
                 observer(happening)

@@ -7,7 +7,7 @@ from itertools import count
 
 from cccamd.cards import Card
 from cccamd.facts import SLOW_SECONDS, EcmResult
-from cccamd.routing import EmmVerdict, Result, Trace
+from cccamd.routing import EmmVerdict, Result, Told, Trace
 from cccamd.server.exchange import result_of
 from cccamd.server.loglines import (
     DoorLog,
@@ -155,15 +155,33 @@ class ClientRecord:
         result = result_of(answer)
         source, local = self._winner(trace)
         self.usage.finished(request, result=result, source=source, local=local, seconds=seconds)
-        level = logging.INFO if self._context.show_timing() else logging.DEBUG
-        if self._logs(level):
-            words = describe_request(request)
-            how = _describe_answer(trace, source) if source else self._describe_refusal(trace)
-            self._log(level, "%s: %s in %.1f ms, %s", words, result.value, 1000 * seconds, how)
+        if self._logs_answers():
+            self._tell_answer(request, result, trace, source=source, seconds=seconds)
+        self._watch(request, result, lambda: trace, seconds=seconds)
+
+    def told(self, told: Told, now: float) -> None:
+        """A request was answered at once, at `now` of the loop's clock: the CW was known."""
+        (request, _, _, _), _, card, _ = told
+        found = self._context.source_of(card)
+        source, local = found or ("", None)
+        self.usage.finished(request, result=EcmResult.CW, source=source, local=local, seconds=0.0)
+        if self._logs_answers():
+            self._tell_answer(request, EcmResult.CW, told.trace(now), source=source, seconds=0.0)
+        self._watch(request, EcmResult.CW, lambda: told.trace(now), seconds=0.0)
+
+    def _watch(
+        self,
+        request: Request,
+        result: EcmResult,
+        trace: Callable[[], Trace],
+        *,
+        seconds: float,
+    ) -> None:
+        """Tell those who watch, if they are to be told of this one."""
         observers = self._context.observers
         weight = observers.weight(self._number)
-        if weight or observers.attends(self.user, self.number, refused=result is not EcmResult.CW):
-            self._report(request, result, trace, seconds=seconds, weight=weight)
+        if weight or observers.attends(self.user, self._number, refused=result is not EcmResult.CW):
+            self._report(request, result, trace(), seconds=seconds, weight=weight)
 
     def out_of_hours(self, request: Request, fingerprint: Fingerprint) -> None:
         """A request was refused because of the time frames of the F-line; nobody was asked."""
@@ -224,6 +242,17 @@ class ClientRecord:
         extra = {"account": self.user, "peer": self.peer}
         log.log(level, "%s: " + text, self.name, *values, extra=extra)
 
+    def _logs_answers(self) -> bool:
+        return log.isEnabledFor(logging.DEBUG) or self._context.show_timing()
+
+    def _tell_answer(
+        self, request: Request, result: EcmResult, trace: Trace, *, source: str, seconds: float
+    ) -> None:
+        level = logging.INFO if self._context.show_timing() else logging.DEBUG
+        words = describe_request(request)
+        how = _describe_answer(trace, source) if source else self._describe_refusal(trace)
+        self._log(level, "%s: %s in %.1f ms, %s", words, result.value, 1000 * seconds, how)
+
     def _winner(self, trace: Trace) -> tuple[str, bool | None]:
         """Who gave the CW, and whether it was a card of ours; a refusal is nobody's."""
         found = self._context.source_of(trace.winner) if trace.winner is not None else None
@@ -244,7 +273,7 @@ class ClientRecord:
         worth_telling = trace.winner is None or seconds >= SLOW_SECONDS
         observers = self._context.observers
         self._context.note_trace(self.user, observers.now(), trace)
-        observers.tell(
+        observers.tell_soon(
             EcmFinished(
                 at=observers.now(),
                 account=self.user,

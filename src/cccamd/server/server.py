@@ -218,6 +218,11 @@ class Server:
         await self._apply_pages()
         self._log_summary()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for an answer at this moment."""
+        return self._router.is_idle
+
     async def stop(self) -> None:
         """Close the pages and the door, say goodbye to clients, log out, close the cards.
 
@@ -229,6 +234,7 @@ class Server:
         await self._upstreams.apply(())
         await self._cards.apply(())
         await self._tasks.cancel()
+        self._observers.catch_up()
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
 

@@ -444,7 +444,11 @@ class Session:
         else:
             self._requests[token] = request
             waiter = Waiter(self._client, token)
-            self._context.exchange.request(waiter, self._view, request)
+            told = self._context.exchange.request(waiter, self._view, request)
+            if told is not None:
+                del self._requests[token]
+                self._protocol.answer(token, told.cw)
+                self.record.told(told, self.connection.now())
 
     def _is_open_now(self) -> bool:
         assert self._account is not None

@@ -66,7 +66,8 @@ from cccamd.watch.watches import (
 )
 
 FREEZES_KEPT: Final = 200
-CHANNELS_LIMIT: Final = 8192
+CHANNELS_LIMIT: Final = 16384
+"""Room for ten thousand receivers, some of which have two tuners in use."""
 LEAD: Final = 2.0
 """Seconds before the request, from which on everything counts as around a freeze."""
 AGAIN: Final = 300.0
@@ -106,7 +107,7 @@ class Freezes:
         self._judges = judges
         self._periods = CryptoPeriods()
         self._surroundings = Surroundings()
-        self._watches: dict[_Key, Watch] = {}
+        self._watches: OrderedDict[_Key, Watch] = OrderedDict()
         self._clients: dict[Client, WatchingClient] = {}
         self._viewers: dict[Service, dict[Client, Watch]] = {}
         self._due: list[tuple[float, int, Watch]] = []

@@ -15,6 +15,7 @@ So the list says what is, whatever was missed before; nothing has to be told twi
 that got lost leaves an incident open for ever.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -105,9 +106,9 @@ class Incidents:
 
     def __init__(self) -> None:
         self._open: dict[Key, _Open] = {}
-        self._past: dict[Key, _Open] = {}
+        self._past: OrderedDict[Key, _Open] = OrderedDict()
         """By what they are about, the last one of each, the newest last."""
-        self._history: dict[int, Incident] = {}
+        self._history: OrderedDict[int, Incident] = OrderedDict()
         """Those that are over, by number, the newest last."""
         self._count = 0
 
@@ -161,6 +162,6 @@ class Incidents:
         self._past[key] = known
         self._history[known.number] = incident
         if len(self._past) > PAST_LIMIT:
-            del self._past[next(iter(self._past))]
+            self._past.popitem(last=False)
         if len(self._history) > PAST_LIMIT:
-            del self._history[next(iter(self._history))]
+            self._history.popitem(last=False)

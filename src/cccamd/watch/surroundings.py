@@ -29,7 +29,7 @@ class Surroundings:
     def __init__(self) -> None:
         self._answers: OrderedDict[Service, deque[tuple[float, SourceAnswered]]] = OrderedDict()
         self._troubles: deque[tuple[float, Trouble]] = deque(maxlen=TROUBLES_KEPT)
-        self._down: dict[str, tuple[float, str]] = {}
+        self._down: OrderedDict[str, tuple[float, str]] = OrderedDict()
 
     def note(self, happening: Happening, at: float) -> None:
         """Remember what sources do; ignore everything else."""
@@ -40,7 +40,7 @@ class Surroundings:
             self._down.pop(happening.source, None)
             self._down[happening.source] = at, happening.reason
             if len(self._down) > SOURCES_LIMIT:
-                del self._down[next(iter(self._down))]
+                self._down.popitem(last=False)
         elif isinstance(happening, SourceUp):
             self._troubles.append((at, happening))
             self._down.pop(happening.source, None)

@@ -1,5 +1,6 @@
 """Decides what is worth an entry. Pure: fed with happenings, answers with entries."""
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -121,7 +122,7 @@ class Scribe:
     """Knows who watches what, and turns it into entries."""
 
     def __init__(self) -> None:
-        self._clients: dict[_ClientKey, _Client] = {}
+        self._clients: OrderedDict[_ClientKey, _Client] = OrderedDict()
         self._refusals = Throttle(others=("", "many addresses"))
         self._refusals_checked_at = 0.0
         self._sources = _Sources()
@@ -169,7 +170,7 @@ class Scribe:
         client = self._clients.get(key)
         if client is None:
             if len(self._clients) >= CLIENTS_LIMIT:
-                del self._clients[next(iter(self._clients))]
+                self._clients.popitem(last=False)
             client = self._clients[key] = _Client()
         return client
 

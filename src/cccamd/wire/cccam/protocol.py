@@ -66,6 +66,10 @@ class Rule(NamedTuple, Generic[Side]):
     since: State = State.OPEN
 
 
+def _no_field(field: bytes) -> None:
+    """No field is waited for: in place of a method of the object, which would hold itself."""
+
+
 class Endpoint(ABC, Generic[E]):
     """One connection, either side, without a socket and without a clock."""
 
@@ -191,6 +195,7 @@ class Endpoint(ABC, Generic[E]):
     def _start_frames(self, frames: FrameReader | EagerFrameReader) -> None:
         self._frames = frames
         self.state = State.INTRODUCTION
+        self._handle_field = _no_field
 
     def _send(self, flag: int, command: int, payload: bytes = b"") -> None:
         self._send_frame(serialize_frame(flag, command, payload))
@@ -203,6 +208,7 @@ class Endpoint(ABC, Generic[E]):
     def _close(self, reason: CloseReason, detail: str = "") -> None:
         if self.state is not State.CLOSED:
             self.state = State.CLOSED
+            self._handle_field = _no_field
             # What came before is void: who acted upon it would act upon a closed connection.
             self._events = [Closed(reason, detail)]
 
