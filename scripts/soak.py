@@ -43,6 +43,7 @@ from cccamd.wire.cccam import Caller, ClientProtocol, Identity, Target, make_nod
 HOST: Final = "127.0.0.1"
 PORT, PAGES, TELNET, FAR = 13101, 17101, 17102, (13111, 13112)
 SAMPLE_EVERY: Final = 10.0
+REPORT_EVERY: Final = 300.0
 REST: Final = 90.0
 """Seconds that the server is left alone before the sample at rest: longer than any time-out."""
 LOCAL, BOTH, SECOND = Caid(0x7F00), Caid(0x7F01), Caid(0x7F02)
@@ -484,9 +485,19 @@ def metrics(text: str) -> dict[str, float]:
     return {name: float(value) for name, _, value in lines}
 
 
-async def soak(world: World, seconds: float, skip: frozenset[str]) -> Story:
+async def tell_so_far(world: World, story: Story, tell: Callable[[Story], bool]) -> None:
+    """Who waits for hours may look at what there is."""
+    while True:
+        await asyncio.sleep(REPORT_EVERY)
+        story.log = (world.near / "log").read_text(errors="replace")
+        tell(story)
+
+
+async def soak(
+    world: World, seconds: float, skip: frozenset[str], tell: Callable[[Story], bool]
+) -> Story:
     """Run it all for so long, then let the server rest, and stop it."""
-    story = Story()
+    story = Story(counts=world.counts)
     for number in range(len(FAR)):
         world.start_source(number)
     world.server = serve(world.near)
@@ -499,6 +510,7 @@ async def soak(world: World, seconds: float, skip: frozenset[str]) -> Story:
         story.rest_before = await sample(world, 0.0)
         tasks = TaskSet(on_failure=lambda name, error: story.troubles.append(f"{name}: {error!r}"))
         sampling = tasks.start("samples", take_samples(world, story, started))
+        tasks.start("report", tell_so_far(world, story, tell))
         actors = TaskSet(on_failure=lambda name, error: story.troubles.append(f"{name}: {error!r}"))
         for user in world.accounts:
             actors.start(user, receive(world, user))
@@ -520,7 +532,7 @@ async def soak(world: World, seconds: float, skip: frozenset[str]) -> Story:
         await tasks.cancel()
     finally:
         await stop(world, story)
-    story.counts, story.log = world.counts, (world.near / "log").read_text(errors="replace")
+    story.log, story.ended = (world.near / "log").read_text(errors="replace"), True
     return story
 
 
@@ -554,11 +566,15 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     os.environ["PYTHONUNBUFFERED"] = "1"
     world = World(folder, arguments.receivers, random.Random(arguments.seed))
-    story = asyncio.run(soak(world, arguments.hours * 3600, frozenset(arguments.skip)))
-    text, sound = report(story, arguments)
-    arguments.out.write_text(text)
-    print(text)
-    sys.exit(not sound)
+    skip = frozenset(arguments.skip)
+
+    def tell(story: Story) -> bool:
+        text, sound = report(story, arguments)
+        arguments.out.write_text(text)
+        return sound
+
+    story = asyncio.run(soak(world, arguments.hours * 3600, skip, tell))
+    sys.exit(not tell(story))
 
 
 if __name__ == "__main__":
