@@ -21,7 +21,7 @@ from cccamd.net.failures import (
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import FAMILY_MISSING, Guest, Listener, ListenError, open_sockets
 from cccamd.net.resolve import resolve
-from cccamd.net.tasks import SLICE, Alarm, TaskSet, at_once, in_slices
+from cccamd.net.tasks import SLICE, Alarm, TaskSet, Turns, at_once, in_slices
 
 __all__ = [
     "FAMILY_MISSING",
@@ -47,6 +47,7 @@ __all__ = [
     "Notice",
     "Step",
     "TaskSet",
+    "Turns",
     "Way",
     "at_once",
     "connect",
