@@ -1,5 +1,5 @@
 # `make demo` and `make test` set up everything they need.
-.PHONY: setup demo test check lock bench mutants outage screenshots
+.PHONY: setup demo test check lock bench mutants outage soak screenshots
 
 setup: .venv/ready
 
@@ -25,6 +25,10 @@ bench: setup
 # Change the source one spot at a time; print what no test notices (docs/mutants.md).
 mutants: setup
 	@nice -n 15 .venv/bin/python scripts/mutants.py $(ARGS)
+
+# Live through hours of load and faults at once; write docs/soak.md. ARGS="--hours 8"
+soak: setup
+	@nice -n 10 .venv/bin/python scripts/soak.py $(ARGS)
 
 # Live through a real outage of fifteen minutes; write docs/outage.md and its pictures.
 outage: setup
