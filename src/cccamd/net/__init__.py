@@ -29,7 +29,7 @@ from cccamd.net.listener import (
     open_sockets,
 )
 from cccamd.net.resolve import resolve
-from cccamd.net.tasks import SLICE, Alarm, TaskSet, at_once, in_slices
+from cccamd.net.tasks import SLICE, Alarm, TaskSet, Turns, at_once, in_slices
 from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "TaskSet",
     "TlsCall",
     "TlsDoor",
+    "Turns",
     "Way",
     "at_once",
     "connect",

@@ -132,6 +132,7 @@ class Server:
         self._exchange.on_want = self._upstreams.hurry
         self._pairing = pairing or Pairing(default_path().parent)
         self._refresh_timer: asyncio.TimerHandle | None = None
+        self._refreshing: asyncio.Task[None] | None = None
         self._door_log = DoorLog()
         self._clones = CloneWatch(setup.node_id)
         self._context = self._make_context()
@@ -333,6 +334,7 @@ class Server:
             tasks=self._tasks,
             limits=setup.toml.limits,
             minimum_client_version=_minimum_version(setup.config),
+            on_list_due=self._cards_changed,
             on_failure=self._failures.report,
         )
 
@@ -504,15 +506,21 @@ class Server:
 
     def _refresh_sessions(self) -> None:
         self._refresh_timer = None
+        if self._refreshing is not None and not self._refreshing.done():
+            self._cards_changed()
+            return
         for _, source in self._upstreams.sources():
             source.report_cards()
-        self._tasks.start("card lists", self._refresh_in_turn())
+        self._refreshing = self._tasks.start("card lists", in_slices(self._refresh_in_turn()))
 
-    async def _refresh_in_turn(self) -> None:
-        """Many clients times many cards is much to compare: ECMs go in between."""
+    def _refresh_in_turn(self) -> Generator[None, None, None]:
+        """Many clients times many cards is much to look at: ECMs go in between."""
         for session in self._sessions():
-            session.refresh()
-            await asyncio.sleep(0)
+            try:
+                yield from session.refreshing()
+            except Exception as error:  # the others are to get their lists
+                session.connection.fail(error)
+            yield
 
     def _sessions(self) -> list[Session]:
         return list(self._context.seats)

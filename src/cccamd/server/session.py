@@ -21,13 +21,13 @@ ends this session and nothing else.
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
 from cccamd.cards import CardTable, View, Viewer
 from cccamd.ids import SHARED_NODE_IDS, NodeId, ShareId, host_key, parse_address
-from cccamd.net import Admission, Connected, ConnectError, Connection, Guest, TaskSet, locate
+from cccamd.net import Admission, Connected, ConnectError, Connection, Guest, TaskSet, Turns, locate
 from cccamd.routing import ClientId, EmmGate, EmmVerdict, NodeHolder, Trace, Waiter
 from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
@@ -58,6 +58,9 @@ from cccamd.wire.link import (
     TextReceived,
 )
 
+LOOKED_AT_ONCE: Final = 200
+"""Cards that are judged while others wait: a millisecond."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientPort:
@@ -86,8 +89,12 @@ class SessionContext:
     clones: CloneWatch
     emm_gate: EmmGate
     tasks: TaskSet
+    turns: Turns = field(default_factory=Turns)
+    """In which card lists are told."""
     limits: LimitsTable
     minimum_client_version: Version | None
+    on_list_due: Callable[[], None]
+    """Called when card lists are to be brought up to date soon, each in its turn."""
     on_failure: Callable[[str, BaseException], None]
     """Told of every error of ours; the connection that it happened in ends."""
 
@@ -134,13 +141,26 @@ class Session:
         """The cards that the client was told of."""
         return self._card_list.told if self._card_list is not None else ()
 
+    def refreshing(self) -> Generator[None, None, None]:
+        """Tell the client what has changed in its card list, and nothing else: in small steps."""
+        if self._card_list is not None and self._view is not None:
+            yield from self._view.looks()
+            self.refresh()
+
     def refresh(self) -> None:
-        """Tell the client what has changed in its card list, and nothing else."""
+        """The same at once, or when its turn comes if many cards are to be looked at."""
         self.connection.attempt(self._refresh)
 
     def _refresh(self) -> None:
-        if self._card_list is not None and self._view is not None:
-            self._card_list.tell(self._view.announcements())
+        view = self._view
+        if self._card_list is None or view is None:
+            return
+        if view.behind > LOOKED_AT_ONCE:
+            self._context.on_list_due()
+            return
+        for _ in view.looks():
+            pass
+        self._card_list.tell(view)
 
     def adopt(self, account: Account | None) -> None:
         """Go on with an edited F-line; a login that would fail now ends."""
@@ -438,7 +458,7 @@ class Session:
             self.connection.when_ended(lambda: self._context.emm_gate.forget(client))
 
     def _announce_all(self) -> None:
-        self._card_list = CardList(self.connection, self._protocol)
+        self._card_list = CardList(self.connection, self._protocol, self._context.turns)
         self.connection.when_ended(self._card_list.close)
         self.refresh()
         self.record.debug("cards announced: %d", len(self.told))
