@@ -89,7 +89,7 @@ class World:
             return made[0]
 
         serve.Server = make  # type: ignore[assignment, misc]
-        runner = serve.Runner(focus=focus, log_troubles=troubles, journal=self.journal, debug=False)
+        runner = serve.Runner(focus=focus, log_troubles=troubles, folder=self.folder, debug=False)
         running = asyncio.get_running_loop().create_task(runner.run(read))
         with self.clock.usual():
             await self.until(lambda: running.done() or bool(made and made[0].ports), 10.0)
