@@ -1,5 +1,5 @@
 # `make demo` and `make test` set up everything they need.
-.PHONY: setup demo test check lock bench mutants outage screenshots
+.PHONY: setup demo test check lock bench mutants outage soak screenshots
 
 setup: .venv/ready
 
@@ -19,12 +19,19 @@ check: setup
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
+# All figures; ARGS goes to bench/load.py alone: make bench ARGS="distinct known --seconds 3"
 bench: setup
-	@for script in bench/*.py; do echo "== $$script"; .venv/bin/python $$script; done
+	@.venv/bin/python bench/load.py $(ARGS)
+	@[ -n "$(ARGS)" ] || for script in bench/*.py; do \
+	  [ $$script = bench/load.py ] || { echo "== $$script"; .venv/bin/python $$script; }; done
 
 # Change the source one spot at a time; print what no test notices (docs/mutants.md).
 mutants: setup
 	@nice -n 15 .venv/bin/python scripts/mutants.py $(ARGS)
+
+# Live through hours of load and faults at once; write docs/soak.md. ARGS="--hours 8"
+soak: setup
+	@nice -n 10 .venv/bin/python scripts/soak.py $(ARGS)
 
 # Live through a real outage of fifteen minutes; write docs/outage.md and its pictures.
 outage: setup

@@ -56,20 +56,20 @@ class Steps:
     """The longest callbacks of the loop, by name; in seconds."""
 
     def __init__(self) -> None:
-        self.longest: dict[str, float] = {}
+        self.longest: dict[str, tuple[float, float]] = {}
         self.over = 0
 
-    def note(self, name: Callable[[], str], seconds: float) -> None:
-        """One callback took so long."""
+    def note(self, name: Callable[[], str], processor: float, seconds: float) -> None:
+        """One callback took so long: of the processor, and by the clock."""
         if seconds < 0.001:
             return
-        self.over += seconds > 0.005
+        self.over += processor > 0.005
         said = name()
-        self.longest[said] = max(seconds, self.longest.get(said, 0.0))
+        self.longest[said] = max((processor, seconds), self.longest.get(said, (0.0, 0.0)))
 
     def take(self) -> str:
         """Those since the last call, as JSON."""
-        longest = sorted(self.longest.items(), key=lambda item: -item[1])[:SHOWN]
+        longest = sorted(self.longest.items(), key=lambda item: item[1], reverse=True)[:SHOWN]
         over, self.longest, self.over = self.over, {}, 0
         return json.dumps({"longest": longest, "over": over, "usage": _usage()})
 
@@ -102,20 +102,22 @@ def measured_server() -> None:
 
     def timed(handle: Any) -> None:
         callback = handle._callback
-        began = time.perf_counter()
+        used, began = time.thread_time(), time.perf_counter()
         run(handle)
-        steps.note(lambda: _name_of(callback), time.perf_counter() - began)
+        used, took = time.thread_time() - used, time.perf_counter() - began
+        steps.note(lambda: _name_of(callback), used, took)
 
     asyncio.events.Handle._run = timed  # type: ignore[method-assign]
-    began = 0.0
+    began = used = 0.0
 
     def collected(phase: str, info: dict[str, int]) -> None:
-        nonlocal began
+        nonlocal began, used
         if phase == "start":
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.thread_time()
         else:
             generation = info["generation"]
-            steps.note(lambda: f"garbage, generation {generation}", time.perf_counter() - began)
+            took = time.perf_counter() - began
+            steps.note(lambda: f"garbage, generation {generation}", time.thread_time() - used, took)
 
     gc.callbacks.append(collected)
 
@@ -313,11 +315,15 @@ class Bench:
         took = time.perf_counter() - began
         after = await self.figures()
         cpu = after["usage"]["cpu"] - before["usage"]["cpu"]
-        longest = ", ".join(f"{name} {1000 * took:.1f} ms" for name, took in after["longest"])
+        longest = ", ".join(
+            f"{name} {1000 * used:.1f} ms ({1000 * took:.1f})"
+            for name, (used, took) in after["longest"]
+        )
         print(
             f"{title}: {took:.2f} s ({cpu:.2f} s of processor), RSS {after['usage']['rss']:.1f} MB"
         )
-        print(f"    {after['over']} steps over 5 ms; longest: {longest or 'below 1 ms'}")
+        over = f"{after['over']} steps over 5 ms; of the processor (by the clock)"
+        print(f"    {over}: {longest or 'below 1 ms'}")
         if self.crowd.times:
             print(f"    {self.crowd.latency()}")
         return {"result": result, **after, "cpu": cpu}
@@ -432,7 +438,7 @@ async def run(clients: int, cards: int) -> None:
                 await upstream.announce(range(cards))
                 await asyncio.sleep(5)
 
-            few = min(cards, max(10, 200_000 // clients))
+            few = min(cards, max(10, 20_000 // clients))
             await bench.measure(f"{few} cards", upstream.announce(range(few)))
         await bench.measure("settling", asyncio.sleep(10))
         await bench.measure("ECMs", asyncio.sleep(PERIOD))

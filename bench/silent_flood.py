@@ -15,40 +15,25 @@ import os
 import resource
 import socket
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections import deque
-from pathlib import Path
+from collections.abc import Iterator
+
+from rig.logins import log_in
+from rig.serving import HOST, Served, cccamd
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.net import Client
 from cccamd.values import Request
-from cccamd.wire.cccam import Caller, ClientProtocol, Identity, Target, make_node_id
 
-PORT = 15999
-CFG = (
-    f"SERVER LISTEN PORT : {PORT}\nALLOW WEBINFO : no\nALLOW TELNETINFO : no\n"
-    "F: anna secret\nF: ben secret\n"
-)
-TOML = '[[card]]\nkind = "test"\ncaid = "7F00"\n'
 ASK_INTERVAL = 0.05
-FLOOD_FROM, HONEST_FROM = "127.0.0.1", "127.0.0.2"
+FLOOD_FROM, HONEST_FROM = HOST, "127.0.0.2"
 HELD = 4000
 """Connections that the flood keeps; older ones it closes."""
 
 
-def start_server(folder: Path) -> subprocess.Popen[bytes]:
-    """Run `cccamd serve` with a test card."""
-    (folder / "CCcam.cfg").write_text(CFG)
-    (folder / "cccamd.toml").write_text(TOML)
-    command = [sys.executable, "-m", "cccamd", "serve", "-C", str(folder / "CCcam.cfg")]
-    with (folder / "log").open("wb") as log:
-        return subprocess.Popen([*command, "-n", str(folder / "node-id")], stdout=log)
-
-
-def flood(rate: int, seconds: float, made: "multiprocessing.Queue[int]") -> None:
+def flood(port: int, rate: int, seconds: float, made: "multiprocessing.Queue[int]") -> None:
     """Connect so often a second, and say nothing."""
     held: deque[socket.socket] = deque()
     began, count = time.monotonic(), 0
@@ -61,37 +46,28 @@ def flood(rate: int, seconds: float, made: "multiprocessing.Queue[int]") -> None
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((FLOOD_FROM, 0))
-            with contextlib.suppress(BlockingIOError, OSError):
-                sock.connect(("127.0.0.1", PORT))
+            with contextlib.suppress(OSError):
+                sock.connect((HOST, port))
             held.append(sock)
         time.sleep(0.001)
     made.put(count)
 
 
-async def log_in(user: str, source: str) -> Client[ClientProtocol]:
-    """Log in once from an address of ours."""
-    identity = Identity(make_node_id(os.urandom(4)), "bench")
-    target = Target(host="127.0.0.1", port=PORT, user=user.encode(), password=b"secret")
+@contextlib.contextmanager
+def calling_from(source: str) -> Iterator[None]:
+    """Have connections of this process begin at another of its addresses."""
     loop = asyncio.get_running_loop()
-    plain = loop.create_connection
+    connect = loop.sock_connect
 
-    async def from_there(*args: object, **others: object) -> object:
-        return await plain(*args, **{**others, "local_addr": (source, 0)})  # type: ignore[arg-type]
+    async def connect_from(sock: socket.socket, address: object) -> None:
+        sock.bind((source, 0))
+        await connect(sock, address)  # type: ignore[arg-type]
 
-    loop.create_connection = from_there  # type: ignore[method-assign, assignment]
+    loop.sock_connect = connect_from  # type: ignore[method-assign, assignment]
     try:
-        return await Client.connect("127.0.0.1", PORT, Caller(target, identity))
+        yield
     finally:
-        loop.create_connection = plain  # type: ignore[method-assign]
-
-
-async def log_in_at_last(user: str) -> Client[ClientProtocol]:
-    """Log in, again and again until the server listens."""
-    for _ in range(100):
-        with contextlib.suppress(Exception):
-            return await log_in(user, HONEST_FROM)
-        await asyncio.sleep(0.1)
-    raise SystemExit("the server does not answer")
+        loop.sock_connect = connect  # type: ignore[method-assign]
 
 
 async def ask_for_ever(client: Client, times: list[float]) -> None:
@@ -104,7 +80,7 @@ async def ask_for_ever(client: Client, times: list[float]) -> None:
         await asyncio.sleep(ASK_INTERVAL)
 
 
-async def try_logins(source: str, until: float) -> tuple[list[float], int]:
+async def try_logins(port: int, source: str, until: float) -> tuple[list[float], int]:
     """Log in and out until a time; how long each login took, and how many failed."""
     times: list[float] = []
     failed = 0
@@ -112,7 +88,8 @@ async def try_logins(source: str, until: float) -> tuple[list[float], int]:
         started = time.perf_counter()
         try:
             async with asyncio.timeout(5):
-                client = await log_in("ben", source)
+                with calling_from(source):
+                    client = await log_in(port, 1)
         except Exception:
             failed += 1
         else:
@@ -122,43 +99,36 @@ async def try_logins(source: str, until: float) -> tuple[list[float], int]:
     return times, failed
 
 
-def of_process(process: subprocess.Popen[bytes]) -> tuple[float, float]:
-    """Resident memory in MiB, and CPU seconds."""
-    pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    ticks = int(fields[11]) + int(fields[12])
-    return pages * resource.getpagesize() / 2**20, ticks / os.sysconf("SC_CLK_TCK")
-
-
 def told(times: list[float]) -> str:
     """`median 1.2 ms, worst 3.4 ms`."""
     return f"median {statistics.median(times):.1f} ms, worst {max(times):.1f} ms" if times else "-"
 
 
-async def measure(process: subprocess.Popen[bytes], rate: int, seconds: float) -> None:
+async def measure(server: Served, rate: int, seconds: float) -> None:
     """Measure before and during."""
-    anna = await log_in_at_last("anna")
+    anna = await log_in(server.port, 0)
     times: list[float] = []
     asking = asyncio.get_running_loop().create_task(ask_for_ever(anna, times))
     await asyncio.sleep(1.0)
-    (memory, cpu), calm = of_process(process), list(times)
+    memory, cpu, calm = server.memory() / 2**20, server.processor(), list(times)
     times.clear()
     made: multiprocessing.Queue[int] = multiprocessing.Queue()
-    flooding = multiprocessing.Process(target=flood, args=(rate, seconds, made))
+    arguments = (server.port, rate, seconds, made)
+    flooding = multiprocessing.Process(target=flood, args=arguments)
     flooding.start()
     await asyncio.sleep(1.0)
     half = (seconds - 1.0) / 2
-    far = await try_logins(HONEST_FROM, time.perf_counter() + half)
-    near = await try_logins(FLOOD_FROM, time.perf_counter() + half)
+    far = await try_logins(server.port, HONEST_FROM, time.perf_counter() + half)
+    near = await try_logins(server.port, FLOOD_FROM, time.perf_counter() + half)
     count = await asyncio.to_thread(made.get)
     flooding.join()
-    memory_then, cpu_then = of_process(process)
+    each = 1e6 * (server.processor() - cpu) / count
     print(f"{count:,} silent connections from {FLOOD_FROM} within {seconds:.0f} s")
-    print(f"CPU of the server for each: {1e6 * (cpu_then - cpu) / count:.0f} µs")
+    print(f"CPU of the server for each: {each:.0f} µs")
     for source, (took, failed) in ((HONEST_FROM, far), (FLOOD_FROM, near)):
         print(f"logins from {source}: {len(took)}, {failed} failed; {told(took)}")
     print(f"answers before: {told(calm)}; during: {told(times)}")
-    print(f"memory of the server: {memory:.0f} MiB before, {memory_then:.0f} MiB at the end")
+    print(f"memory of the server: {memory:.0f} MiB before, {server.memory() / 2**20:.0f} MiB after")
     asking.cancel()
     await anna.close()
 
@@ -169,14 +139,9 @@ def main() -> None:
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 10.0
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    with tempfile.TemporaryDirectory() as name:
-        process = start_server(Path(name))
-        try:
-            asyncio.run(measure(process, rate, seconds))
-        finally:
-            process.terminate()
-            process.wait()
-        lines = (Path(name) / "log").read_text().splitlines()
+    with cccamd(accounts=2) as server:
+        asyncio.run(measure(server, rate, seconds))
+        lines = server.log.read_text().splitlines()
         print(f"lines in the server's log: {len(lines)}; the last ones:")
         print("\n".join(lines[-4:]))
 

@@ -199,6 +199,11 @@ class Step(Enum):
     REFUSED = "connection refused"
     CONNECT_TIMEOUT = "no answer to the connection attempt"
     CONNECT = "connection failed"
+    NOT_PAIRED = "not paired"
+    """One of the two servers does not know the other's key."""
+    TLS = "no TLS"
+    OTHER_KEY = "another machine answers"
+    """Or the same with another key: it is not the one that was paired."""
     SEED = "no seed"
     HUNG_UP = "hung up before the first byte"
     NEWCAMD = "newcamd instead of CCcam"
@@ -385,6 +390,8 @@ class ClientStatus(Fact):
     last_seconds: float | None
     """From its last ECM to our answer."""
     uses: tuple[ShareUse, ...]
+    paired: str = ""
+    """The paired server that it has proved to be, by TLS; empty: its link is not protected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -463,6 +470,8 @@ class SourceStatus(Fact):
     """The standby group it belongs to, or empty."""
     rank: int = 0
     """Its place in the group: the lowest serves."""
+    paired: str = ""
+    """The paired server that it has to prove to be, by TLS; empty: its link is not protected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,7 +132,7 @@ def test_the_difference_leads_from_one_list_to_the_other(
     old: dict[ShareId, Offer], new: dict[ShareId, Offer]
 ) -> None:
     known = dict(old)
-    steps = difference(old, new)
+    steps = list(difference(old, new))
     for step in steps:
         if not isinstance(step, Offer):
             del known[step]

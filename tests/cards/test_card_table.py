@@ -200,6 +200,6 @@ def test_changes_are_named_until_they_are_too_many(table: CardTable) -> None:
     names = {add(table, source, announced(number, "a")).own_share_id for number in (1, 2)}
     assert table.changed_since(start) == names
     assert table.changed_since(table.generation) == set()
-    for number in range(5000):
+    for number in range(17_000):
         table.add(source, announced(1, "a", reshare=number % 2))
     assert table.changed_since(start) is None

@@ -200,7 +200,7 @@ class Link:
     def tell(self) -> None:
         """Send the changes of the card list."""
         new = dict(self.view.announcements()) if self.up else {}
-        for message in difference(self.told, new):
+        for message in list(difference(self.told, new)):
             self.network.announced(self, message)
             if self.client:
                 self.network.later(self.latency, lambda message=message: self.learn(message))

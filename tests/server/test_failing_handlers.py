@@ -79,7 +79,7 @@ async def live(lab: Laboratory) -> None:
             new = b"\x80" + os.urandom(8)
             for ecm in (new, new):  # a card is asked, and the second one is known
                 await ask(client, ecm, share_id=share_id)
-            lab.server._cards_changed()
+            lab.server._refresh_sessions()
             await lab.server.reload(lab.server._setup)
             with suppress(ConnectError):  # refused, and makes the server probe the first one
                 async with lab.client():

@@ -44,6 +44,7 @@ DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana" / "cccamd.json"
 UNITS = ("_seconds", "_bytes", "_total", "_info", "_count", "_sum", "_bucket", "_seconds_total")
 COUNTED_THINGS = {
     "cccamd_accounts",
+    "cccamd_tasks",
     "cccamd_cards",
     "cccamd_clients",
     "cccamd_config_last_reload_successful",
@@ -58,6 +59,7 @@ COUNTED_THINGS = {
     "cccamd_requests_pending",
     "cccamd_source_cards",
     "cccamd_source_requests_in_flight",
+    "cccamd_source_protected",
     "cccamd_source_silent",
     "cccamd_source_up",
 }

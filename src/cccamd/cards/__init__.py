@@ -6,15 +6,18 @@ may serve its requests. Source: docs/protocol.md section 11; docs/config.md sect
 
 from cccamd.cards.card import Card, LocalOffer, SourceId
 from cccamd.cards.intake import Limit, Rejected, Rejection, SourcePolicy, find_limit
+from cccamd.cards.sight import NOTHING, Candidates, Change, announcement, difference
 from cccamd.cards.table import Added, CardTable, Kept
-from cccamd.cards.view import Candidates, Exclusion, View, announcement, difference
+from cccamd.cards.view import Exclusion, View
 from cccamd.cards.visibility import Reason, Rights, Verdict, Viewer, judge
 
 __all__ = [
+    "NOTHING",
     "Added",
     "Candidates",
     "Card",
     "CardTable",
+    "Change",
     "Exclusion",
     "Kept",
     "Limit",

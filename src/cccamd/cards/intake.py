@@ -3,9 +3,10 @@
 Source: docs/protocol.md section 11; docs/config.md sections 2.1, 3.1 (group1) and 3.2.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import assert_never
 
 from cccamd.cards.card import Card
@@ -26,12 +27,16 @@ class Limit:
     number: int
 
 
-LimitTable = dict[tuple[int, int], Limit]
+LimitTable = Mapping[tuple[int, int], Limit]
 """Limits by what they name; 0 stands for all."""
 
 
-def limit_table(limits: Iterable[Limit]) -> LimitTable:
-    """Index a brace group; of two entries for the same pair the stricter one counts."""
+@lru_cache(maxsize=4096)
+def limit_table(limits: tuple[Limit, ...]) -> LimitTable:
+    """Index a brace group; of two entries for the same pair the stricter one counts.
+
+    Those who have the same limits share the table: nobody changes it.
+    """
     strictest_last = sorted(limits, key=lambda limit: -limit.number)
     return {(limit.caid, limit.ident): limit for limit in strictest_last}
 

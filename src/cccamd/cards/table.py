@@ -11,7 +11,7 @@ from cccamd.ids import SHARED_NODE_IDS, Caid, NodeId, ShareId
 from cccamd.values import CardId, Offer, Provider
 
 SHARE_ID_MODULUS = 1 << 32
-CHANGES_KEPT = 4096
+CHANGES_KEPT = 16384
 """How many changes a view may be behind before it looks at every card again."""
 
 
@@ -61,6 +61,7 @@ class CardTable:
         self._copies: dict[ShareId, list[Card]] = {}
         self._share_ids: dict[CardId, ShareId] = {}
         self._by_caid: dict[Caid, dict[Card, None]] = {}
+        self._generations: dict[Caid, int] = {}
         self._changes: deque[ShareId] = deque(maxlen=CHANGES_KEPT)
 
     def add_source(self, policy: SourcePolicy | None = None) -> SourceId:
@@ -154,6 +155,10 @@ class CardTable:
     def cards_with(self, caid: Caid) -> Iterable[Card]:
         """All cards of one CAID, every way to each of them."""
         return self._by_caid.get(caid, ())
+
+    def generation_of(self, caid: Caid) -> int:
+        """Changes whenever a card of this CAID changes, comes or goes."""
+        return self._generations.get(caid, 0)
 
     def ways_to(self, own_share_id: ShareId) -> tuple[Card, ...]:
         """All ways to one card, the nearest first; empty when it is gone."""
@@ -266,7 +271,7 @@ class CardTable:
         copies.sort(key=_nearest_first)
         self._share_ids[card.id] = card.own_share_id
         self._by_caid.setdefault(card.caid, {})[card] = None
-        self._note_change(card.own_share_id)
+        self._note_change(card)
         return Added(card, before)
 
     def _take_out(self, source: SourceId, share_id: ShareId) -> Card | None:
@@ -282,7 +287,7 @@ class CardTable:
         if not copies:
             del self._copies[card.own_share_id]
             del self._share_ids[card.id]
-        self._note_change(card.own_share_id)
+        self._note_change(card)
 
     def _count_nodes(self, before: tuple[NodeId, ...], after: tuple[NodeId, ...]) -> None:
         known = len(self.nodes)
@@ -295,9 +300,10 @@ class CardTable:
                 changed = True
         self.nodes_generation += changed
 
-    def _note_change(self, own_share_id: ShareId) -> None:
-        self._changes.append(own_share_id)
+    def _note_change(self, card: Card) -> None:
+        self._changes.append(card.own_share_id)
         self.generation += 1
+        self._generations[card.caid] = self.generation
 
 
 def _path(offer: Offer | LocalOffer | None) -> tuple[NodeId, ...]:

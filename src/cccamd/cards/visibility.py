@@ -78,7 +78,7 @@ class Viewer:
     limits: LimitTable = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        limits = self.account.limits or self.global_limits
+        limits = tuple(self.account.limits or self.global_limits)
         object.__setattr__(self, "limits", limit_table(limits))
 
 

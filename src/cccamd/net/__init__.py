@@ -14,7 +14,7 @@ from cccamd.net.accepting import (
 )
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.client import Client, ConnectionLost
-from cccamd.net.connection import Connected, Connection, Way, peer_address
+from cccamd.net.connection import Connected, Connection, PairedPeer, Way, peer_address
 from cccamd.net.dial import connect, locate
 from cccamd.net.failures import (
     Attempt,
@@ -27,10 +27,11 @@ from cccamd.net.failures import (
     explain_loss,
 )
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
-from cccamd.net.listener import Guest, Listener
+from cccamd.net.listener import Guest, HandOver, Listener, hand_over
 from cccamd.net.origins import Origin, origin_of
 from cccamd.net.resolve import resolve
-from cccamd.net.tasks import SLICE, Alarm, TaskSet, at_once, in_slices
+from cccamd.net.tasks import SLICE, Alarm, TaskSet, Turns, at_once, in_slices
+from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
 
 __all__ = [
     "SLICE",
@@ -50,6 +51,8 @@ __all__ = [
     "ConnectionLost",
     "Failure",
     "Guest",
+    "HandOver",
+    "Keyring",
     "Link",
     "LinkEvent",
     "LinkWaiting",
@@ -58,8 +61,12 @@ __all__ = [
     "NoEntry",
     "Notice",
     "Origin",
+    "PairedPeer",
     "Step",
     "TaskSet",
+    "TlsCall",
+    "TlsDoor",
+    "Turns",
     "Way",
     "at_once",
     "connect",
@@ -67,7 +74,9 @@ __all__ = [
     "explain_end",
     "explain_listen_error",
     "explain_loss",
+    "hand_over",
     "in_slices",
+    "is_paired_still",
     "locate",
     "open_sockets",
     "origin_of",

@@ -28,6 +28,16 @@ class Guest(Hashable, Protocol):
         """End it."""
 
 
+def hand_over(transport: asyncio.Transport, guest: Guest) -> None:
+    """Leave an admitted connection to its guest, as it is."""
+    transport.set_protocol(cast(asyncio.Protocol, guest))
+    guest.connection_made(transport)
+
+
+HandOver = Callable[[asyncio.Transport, Guest], None]
+"""Gives an admitted connection to its guest."""
+
+
 class Listener:
     """Accepts connections and hands each to a new guest, if it is admitted."""
 
@@ -40,8 +50,12 @@ class Listener:
         on_failure: Callable[[str, BaseException], None],
         on_event: Callable[[AcceptEvent], None] = lambda event: None,
         others_make_room: Callable[[], bool] = lambda: False,
+        hand_over: HandOver = hand_over,
     ) -> None:
-        """`others_make_room` is asked when nobody here is dispensable."""
+        """`others_make_room` is asked when nobody here is dispensable.
+
+        `hand_over` gives an admitted connection to its guest, perhaps after a handshake.
+        """
         self.admission = admission
         self._make_guest = make_guest
         self._on_refused = on_refused
@@ -53,6 +67,7 @@ class Listener:
             on_failure=on_failure,
             make_room=self._make_room,
         )
+        self._hand_over = hand_over
 
     @property
     def ports(self) -> list[int]:
@@ -130,8 +145,7 @@ class Listener:
         crowded_out = self.admission.enter(guest, address)
         if crowded_out is not None:
             crowded_out.close(CloseReason.TOO_MANY_LOGINS)
-        transport.set_protocol(cast(asyncio.Protocol, guest))
-        guest.connection_made(transport)
+        self._hand_over(transport, guest)
 
 
 class _Door(asyncio.Protocol):

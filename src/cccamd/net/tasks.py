@@ -1,6 +1,7 @@
 """What happens later: tasks, each with a name and an owner, and alarms. Made nowhere else."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from time import perf_counter
 from typing import Any, Final, TypeVar
@@ -32,6 +33,36 @@ async def in_slices(steps: Generator[None, None, T]) -> T:
 
 def _collected(steps: Generator[None, None, T], done: list[T]) -> Generator[None, None, None]:
     done.append((yield from steps))
+
+
+class Turns:
+    """Many small pieces of work, of which a few milliseconds' worth are done between others'.
+
+    A thousand callbacks of a millisecond each would run one after the other before the loop looks
+    at any socket again.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._is_due = False
+
+    def add(self, act: Callable[[], None]) -> None:
+        """Call `act` when its turn comes: soon, in the order of the calls."""
+        self._waiting.append(act)
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._act)
+
+    def _act(self) -> None:
+        began = perf_counter()
+        self._is_due = False
+        try:
+            while self._waiting and perf_counter() - began <= SLICE:
+                self._waiting.popleft()()
+        finally:
+            if self._waiting:
+                self._is_due = True
+                asyncio.get_running_loop().call_soon(self._act)
 
 
 class TaskSet:

@@ -1,4 +1,4 @@
-"""Tells one client its card list, in slices: a list may hold thousands of cards.
+"""Tells one client its card list, in slices: a list may hold a hundred thousand cards.
 
 Sent at once, a long list would hold up all other clients, and overflow the connection of a
 client that is slow to read it.
@@ -6,16 +6,17 @@ client that is slow to read it.
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Final
 
-from cccamd.cards import difference
+from cccamd.cards import NOTHING, Change, View
 from cccamd.ids import ShareId
-from cccamd.net import Connection
+from cccamd.net import Connection, Turns
 from cccamd.values import Offer
 from cccamd.wire.link import ServerEvent, ServerSide, State
 
-SLICE: Final = 200
+SLICE: Final = 25
 """Messages sent before others have their turn."""
 UNSENT_LIMIT: Final = 64 * 1024
 """Bytes that may wait for the client; more of the list follows when it has taken them."""
@@ -26,24 +27,42 @@ PATIENCE: Final = 0.05
 class CardList:
     """What one client was told, and what it is about to be told."""
 
-    def __init__(self, connection: Connection[ServerEvent], protocol: ServerSide) -> None:
+    __slots__ = (
+        "_connection",
+        "_handle",
+        "_is_due",
+        "_protocol",
+        "_told",
+        "_turns",
+        "_waiting",
+    )
+
+    def __init__(
+        self, connection: Connection[ServerEvent], protocol: ServerSide, turns: Turns
+    ) -> None:
+        """`turns`: those of all card lists, so that they do not add up."""
+        self._turns = turns
         self._connection = connection
         self._protocol = protocol
-        self._told: Mapping[ShareId, Offer] = {}
-        self._waiting: deque[ShareId | Offer] = deque()
+        self._told = NOTHING
+        self._waiting: deque[Iterator[Change]] = deque()
+        self._is_due = False
         self._handle: asyncio.Handle | None = None
 
     @property
     def told(self) -> Collection[ShareId]:
         """The cards that the client knows, or will know in a moment."""
-        return self._told
+        return self._told.offers
 
-    def tell(self, announcements: Mapping[ShareId, Offer]) -> None:
-        """Lead the client from what it was told to these, and tell it nothing else."""
-        self._waiting += difference(self._told, announcements)
-        self._told = announcements
-        if self._handle is None:
-            self._send_slice()
+    def tell(self, view: View) -> None:
+        """Lead the client from what it was told to what is shown to it, and tell nothing else."""
+        told, self._told = self._told, view.shown
+        if self._told is told:
+            return
+        self._waiting.append(iter(view.changes_since(told)))
+        if not self._is_due:
+            self._is_due = True
+            self._turns.add(self._send_slice)
 
     def close(self) -> None:
         """The client has left."""
@@ -52,7 +71,7 @@ class CardList:
             self._handle.cancel()
 
     def _send_slice(self) -> None:
-        self._handle = None
+        self._is_due, self._handle = False, None
         self._connection.attempt(self._send_what_fits)
 
     def _send_what_fits(self) -> None:
@@ -60,19 +79,25 @@ class CardList:
         if protocol.state is not State.OPEN:
             return
         if self._connection.unsent < UNSENT_LIMIT:
-            self._send(self._waiting.popleft() for _ in range(self._slice_length))
+            self._send_some()
         if self._waiting:
-            delay = PATIENCE if self._connection.unsent else 0
-            self._handle = asyncio.get_running_loop().call_later(delay, self._send_slice)
-
-    @property
-    def _slice_length(self) -> int:
-        return min(SLICE, len(self._waiting))
-
-    def _send(self, changes: Iterable[ShareId | Offer]) -> None:
-        for change in changes:
-            if isinstance(change, Offer):
-                self._protocol.announce(change)
+            self._is_due = True
+            if self._connection.unsent:
+                loop = asyncio.get_running_loop()
+                self._handle = loop.call_later(PATIENCE, self._send_slice)
             else:
-                self._protocol.withdraw(change)
+                self._turns.add(self._send_slice)
+
+    def _send_some(self) -> None:
+        left = SLICE
+        while left and self._waiting:
+            changes = tuple(islice(self._waiting[0], left))
+            if len(changes) < left:
+                self._waiting.popleft()
+            left -= len(changes)
+            for change in changes:
+                if isinstance(change, Offer):
+                    self._protocol.announce(change)
+                else:
+                    self._protocol.withdraw(change)
         self._connection.flush()

@@ -18,11 +18,14 @@ from cccamd.machine import RESERVED_FILES, look_at_supply
 from cccamd.net import (
     Admission,
     AdmissionLimits,
+    HandOver,
     Listener,
     ListenError,
     NoEntry,
     TaskSet,
+    TlsDoor,
     at_once,
+    hand_over,
     in_slices,
 )
 from cccamd.routing import (
@@ -41,6 +44,8 @@ from cccamd.server.local import LocalCards
 from cccamd.server.loglines import CloneWatch, DoorLog, FailureLog
 from cccamd.server.machinewatch import MachineWatch
 from cccamd.server.observers import Observer, Observers
+from cccamd.server.paired import SETTING as PAIRED_SETTING
+from cccamd.server.paired import PairedLinks
 from cccamd.server.record import RecordContext
 from cccamd.server.session import ClientPort, Session, SessionContext
 from cccamd.server.snapshot import describe_sources, take_snapshot
@@ -52,6 +57,8 @@ from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Config
 from cccamd.setup.changes import changes_between
 from cccamd.setup.logins import Upstream, faulty_accounts
+from cccamd.setup.nodeid import default_path
+from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import TomlConfig, is_local
 from cccamd.watch import ConnectionRefused, ServerReloaded
@@ -87,7 +94,10 @@ SUM_INTERVAL: Final = 10.0
 class Server:
     """One running cccamd."""
 
-    def __init__(self, setup: Setup, *, journal: Journal | None = None) -> None:
+    def __init__(
+        self, setup: Setup, *, journal: Journal | None = None, pairing: Pairing | None = None
+    ) -> None:
+        """`pairing`: our key and those of paired servers; else those beside the usual node id."""
         self._setup = setup
         self._started_at = Observers.now()
         self._book = ConfigBook(setup, self._started_at)
@@ -120,7 +130,9 @@ class Server:
         )
         self._upstreams = Upstreams(self._start_upstream)
         self._exchange.on_want = self._upstreams.hurry
+        self._pairing = pairing or Pairing(default_path().parent)
         self._refresh_timer: asyncio.TimerHandle | None = None
+        self._refreshing: asyncio.Task[None] | None = None
         self._door_log = DoorLog()
         self._clones = CloneWatch(setup.node_id)
         self._context = self._make_context()
@@ -128,7 +140,10 @@ class Server:
             make_protocol=self._make_protocol,
             account_of=lambda user: self._context.accounts.get(user),
         )
-        self._listener = self._make_listener()
+        self._listener = self._make_listener(hand_over)
+        door = TlsDoor(self._pairing, tasks=self._tasks)
+        listener = self._make_listener(door.hand_over)
+        self._paired = PairedLinks(self._pairing, listener, door, self._upstreams.links)
         self._open_at: tuple[tuple[str, ...], int] | None = None
         self._open_to = setup.toml.network
         self._machine = MachineWatch(self._written, on_failure=self._failures.report)
@@ -207,6 +222,8 @@ class Server:
         self._watch()
         await self._watchers.resume()
         await self._open_door()
+        self._book.carried_out(PAIRED_SETTING, await self._paired.apply(self._setup))
+        self._tasks.start("paired servers", self._paired.watch())
         if self._journal is not None:
             self._journal.start()
         self._tasks.start("sums of lines not written", self._sum_up())
@@ -230,6 +247,7 @@ class Server:
         """
         await self._pages.close()
         await self._listener.close()
+        await self._paired.close()
         self._listener.dismiss(CloseReason.SHUTDOWN)
         await self._upstreams.apply(())
         await self._cards.apply(())
@@ -264,6 +282,7 @@ class Server:
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(setup.upstreams)
         await self._apply_pages()
+        self._book.carried_out(PAIRED_SETTING, await self._paired.apply(setup))
         self._log_summary()
         try:
             await self._open_door()
@@ -317,6 +336,7 @@ class Server:
             tasks=self._tasks,
             limits=setup.toml.limits,
             minimum_client_version=_minimum_version(setup.config),
+            on_list_due=self._cards_changed,
             on_failure=self._failures.report,
         )
 
@@ -377,7 +397,7 @@ class Server:
         account = self._context.accounts.get(user)
         return account.version if account is not None else DEFAULT_VERSION
 
-    def _make_listener(self) -> Listener:
+    def _make_listener(self, hand_over: HandOver) -> Listener:
         return Listener(
             self._context.admission,
             make_guest=lambda: Session(self._context, self._cccam_port).connection,
@@ -385,6 +405,7 @@ class Server:
             on_failure=self._failures.report,
             on_event=self._door_log.accepting,
             others_make_room=lambda: self._pages.make_room(),
+            hand_over=hand_over,
         )
 
     def _refused_at_the_door(self, address: str, refusal: NoEntry) -> None:
@@ -475,6 +496,7 @@ class Server:
             observers=self._observers,
             on_cards_changed=self._cards_changed,
             on_failure=self._failures.report,
+            keyring=self._pairing,
         )
 
     async def _sum_up(self) -> None:
@@ -489,15 +511,21 @@ class Server:
 
     def _refresh_sessions(self) -> None:
         self._refresh_timer = None
+        if self._refreshing is not None and not self._refreshing.done():
+            self._cards_changed()
+            return
         for _, source in self._upstreams.sources():
             source.report_cards()
-        self._tasks.start("card lists", self._refresh_in_turn())
+        self._refreshing = self._tasks.start("card lists", in_slices(self._refresh_in_turn()))
 
-    async def _refresh_in_turn(self) -> None:
-        """Many clients times many cards is much to compare: ECMs go in between."""
+    def _refresh_in_turn(self) -> Generator[None, None, None]:
+        """Many clients times many cards is much to look at: ECMs go in between."""
         for session in self._sessions():
-            session.refresh()
-            await asyncio.sleep(0)
+            try:
+                yield from session.refreshing()
+            except Exception as error:  # the others are to get their lists
+                session.connection.fail(error)
+            yield
 
     def _sessions(self) -> list[Session]:
         return list(self._context.seats)

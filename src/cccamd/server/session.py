@@ -21,13 +21,13 @@ ends this session and nothing else.
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
 from cccamd.cards import CardTable, View, Viewer
 from cccamd.ids import SHARED_NODE_IDS, NodeId, ShareId, host_key, parse_address
-from cccamd.net import Admission, Connected, ConnectError, Connection, Guest, TaskSet, locate
+from cccamd.net import Admission, Connected, ConnectError, Connection, Guest, TaskSet, Turns, locate
 from cccamd.routing import ClientId, EmmGate, EmmVerdict, NodeHolder, Trace, Waiter
 from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
@@ -58,6 +58,9 @@ from cccamd.wire.link import (
     TextReceived,
 )
 
+LOOKED_AT_ONCE: Final = 200
+"""Cards that are judged while others wait: a millisecond."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientPort:
@@ -86,8 +89,12 @@ class SessionContext:
     clones: CloneWatch
     emm_gate: EmmGate
     tasks: TaskSet
+    turns: Turns = field(default_factory=Turns)
+    """In which card lists are told."""
     limits: LimitsTable
     minimum_client_version: Version | None
+    on_list_due: Callable[[], None]
+    """Called when card lists are to be brought up to date soon, each in its turn."""
     on_failure: Callable[[str, BaseException], None]
     """Told of every error of ours; the connection that it happened in ends."""
 
@@ -134,13 +141,26 @@ class Session:
         """The cards that the client was told of."""
         return self._card_list.told if self._card_list is not None else ()
 
+    def refreshing(self) -> Generator[None, None, None]:
+        """Tell the client what has changed in its card list, and nothing else: in small steps."""
+        if self._card_list is not None and self._view is not None:
+            yield from self._view.looks()
+            self.refresh()
+
     def refresh(self) -> None:
-        """Tell the client what has changed in its card list, and nothing else."""
+        """The same at once, or when its turn comes if many cards are to be looked at."""
         self.connection.attempt(self._refresh)
 
     def _refresh(self) -> None:
-        if self._card_list is not None and self._view is not None:
-            self._card_list.tell(self._view.announcements())
+        view = self._view
+        if self._card_list is None or view is None:
+            return
+        if view.behind > LOOKED_AT_ONCE:
+            self._context.on_list_due()
+            return
+        for _ in view.looks():
+            pass
+        self._card_list.tell(view)
 
     def adopt(self, account: Account | None) -> None:
         """Go on with an edited F-line; a login that would fail now ends."""
@@ -254,6 +274,9 @@ class Session:
         """The password was right."""
         account = self._account
         assert account is not None
+        if (trouble := self._link_trouble(account)) is not None:
+            self._protocol.refuse_login(CloseReason.NOT_PROTECTED, trouble)
+            return
         is_taken = self._is_taken(account)
         if is_taken and self._context.seats.is_crowded(account.user):
             self._refuse_for(account, "other logins wait for its place already")
@@ -262,6 +285,14 @@ class Session:
             self._context.tasks.start(name, self._settle_later(account, contest))
         else:
             self._settle_login(account)
+
+    def _link_trouble(self, account: Account) -> str | None:
+        """What is wrong with the way it came, now that the password was right."""
+        paired = self.connection.paired
+        if not account.paired or (paired is not None and paired.name == account.paired):
+            return None
+        came = f"with the key of {paired.name}" if paired is not None else "without TLS"
+        return f'paired = "{account.paired}", and it came {came}'
 
     def _is_taken(self, account: Account) -> bool:
         return len(self._context.seats.of(account.user)) >= account.logins
@@ -368,7 +399,7 @@ class Session:
             return
         assert self._account is not None
         self._is_introduced = True
-        self.record.logged_in(peer)
+        self.record.logged_in(peer, self.connection.paired)
         self.record.said_more(peer)
         if peer.node_id is not None:
             self._watch_for_clones(peer.node_id, self._account)
@@ -427,7 +458,7 @@ class Session:
             self.connection.when_ended(lambda: self._context.emm_gate.forget(client))
 
     def _announce_all(self) -> None:
-        self._card_list = CardList(self.connection, self._protocol)
+        self._card_list = CardList(self.connection, self._protocol, self._context.turns)
         self.connection.when_ended(self._card_list.close)
         self.refresh()
         self.record.debug("cards announced: %d", len(self.told))
@@ -488,6 +519,8 @@ class Session:
         if closed.reason in _PEER_LEFT and not self.connection.has_heard:
             self.record.looked()
             return
+        if not self.record.peer:  # it never got as far as `Connected`: there was no TLS
+            self.record.address, self.record.peer = self.connection.address, self.connection.peer
         if self._waiting_for:
             detail = f"while it was looked whether {self._waiting_for} still answers"
             closed = replace(closed, detail=detail)

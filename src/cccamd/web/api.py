@@ -4,6 +4,7 @@ What is answered are the facts as they are declared. A route reads what it needs
 the loop of the server; what of it takes longer is done in another thread.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -294,7 +295,10 @@ async def ready(context: Context, _: Asked) -> Response:
 async def metrics(context: Context, request: Request) -> Response:
     """What Prometheus reads."""
     snapshot = await context.snapshot()
-    collected = context.metrics.collect(snapshot, context.freezes(), context.incidents())
+    tasks = len(asyncio.all_tasks())
+    collected = context.metrics.collect(
+        snapshot, context.freezes(), context.incidents(), tasks=tasks
+    )
     accept = request.headers.get("accept", "")
     text, content_type = await run_in_threadpool(metrics_text, collected, accept)
     return Response(text, headers={"content-type": content_type})

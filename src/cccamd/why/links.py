@@ -118,6 +118,32 @@ MEANINGS: Final[Mapping[Step, Meaning]] = {
         "try the connection from another machine in this network",
         ("something on the way refuses it",),
     ),
+    Step.NOT_PAIRED: Meaning(
+        "pair both servers: run `cccamd pair` on each, and tell each the code of the other",
+        (
+            "only one of the two was told the code of the other",
+            "the other server was set up anew, and has a new key",
+            "paired in cccamd.toml is another name than the one given to `cccamd pair`",
+        ),
+    ),
+    Step.TLS: Meaning(
+        "ask its owner for the port in [tls] there, and write it as tls_port below the"
+        " [[upstream]] of {line}",
+        (
+            "this is the port for clients without TLS",
+            "the other server has no [tls] port, or an older cccamd",
+            "something on the way answers instead, or cuts what it does not know",
+        ),
+    ),
+    Step.OTHER_KEY: Meaning(
+        "ask its owner, on a way that you trust, whether the key is new; only if it is, pair it"
+        " anew with --replace",
+        (
+            "the other server was set up anew without its old key",
+            "the address leads to another machine by now",
+            "somebody on the way answers in its place",
+        ),
+    ),
     Step.SEED: Meaning(
         "ask its owner whether port {port} is that of the CCcam server, and whether we are banned",
         (
@@ -229,6 +255,11 @@ def meaning_of(step: Step | None) -> Meaning:
     return _NOT_TRIED if step is None else MEANINGS[step]
 
 
+def how_it_is(how: str, source: SourceStatus) -> str:
+    """`logged in`, with what protects the link, if anything does."""
+    return f"{how} by TLS, paired as {source.paired}" if source.paired else how
+
+
 def logged_in(how: str, taken: int, rejected: int, place: Setting) -> Finding:
     """Say that a link is up and brings cards; `how` we know of it."""
     text = f"{how}, {count(taken, 'card')} taken"
@@ -325,7 +356,7 @@ def judge_link(tried: TriedLink, evidence: Evidence) -> Diagnosis:
     """Say how far one gets; a link that is up in our running server counts more than a trial."""
     running, trial = tried.running, tried.trial
     if running is not None and running.state is LinkState.UP:
-        how = "our server is logged in"
+        how = how_it_is("our server is logged in", running)
         return _judge_cards(tried, how, running.cards, running.cards_rejected, evidence)
     if trial.failed:
         return _judge_failure(tried, evidence)
@@ -346,7 +377,7 @@ def judge_running_link(tried: TriedLink, evidence: Evidence) -> Diagnosis | None
     not ended yet."""
     running = tried.running
     if running is not None and running.state is LinkState.UP:
-        how = "our server is logged in"
+        how = how_it_is("our server is logged in", running)
         return _judge_cards(tried, how, running.cards, running.cards_rejected, evidence)
     if running is None or running.failed_step is None:
         return None

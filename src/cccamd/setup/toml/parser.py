@@ -6,7 +6,7 @@ ones, a `[[table]]` is left out.
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,13 +29,14 @@ from cccamd.setup.toml.model import (
     NetworkTable,
     RoutingTable,
     ServerTable,
+    TlsTable,
     TomlConfig,
     UpstreamTable,
 )
 from cccamd.setup.toml.positions import locate
 from cccamd.setup.toml.reader import TableReader, explain_syntax, suggest
 
-_TABLES = ("network", "limits", "server", "cache", "routing", "log", "journal")
+_TABLES = ("network", "limits", "server", "cache", "routing", "log", "journal", "tls")
 _LISTS = ("account", "upstream", "card")
 
 U = TypeVar("U", AccountTable, UpstreamTable)
@@ -49,6 +50,8 @@ class ParsedToml:
     problems: tuple[FileProblem, ...] = ()
     usable: bool = True
     """False: nothing of the file was understood, `config` is all defaults."""
+    passing: bool = False
+    """Not usable for a reason of the system, which may be gone in a moment."""
 
 
 def parse(
@@ -81,6 +84,7 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
         routing=reader.read_table("routing", RoutingTable),
         log=reader.read_table("log", LogTable),
         journal=reader.read_table("journal", JournalTable),
+        tls=reader.read_table("tls", TlsTable),
         accounts=tuple(_read_list(reader, "account", AccountTable)),
         upstreams=tuple(_read_list(reader, "upstream", UpstreamTable)),
         cards=tuple(read_cards(reader, kinds=kinds, folder=folder)),
@@ -116,7 +120,7 @@ def load(path: Path, *, kinds: Mapping[str, type[LocalCard]], required: bool) ->
             return _unusable(path, error.reason)
         return ParsedToml(TomlConfig(file=str(path)))
     except ConfigFileError as error:
-        return _unusable(path, error.reason)
+        return replace(_unusable(path, error.reason), passing=error.passing)
     if data.startswith(_UTF16_MARKS):
         return _unusable(path, "is UTF-16 text; save it as UTF-8")
     try:

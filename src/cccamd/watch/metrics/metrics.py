@@ -33,6 +33,7 @@ from cccamd.watch.metrics.families import (
     counters,
     counters_of_two,
     freeze_metrics,
+    gauge,
     histograms,
     incident_metrics,
     snapshot_metrics,
@@ -92,10 +93,19 @@ class Metrics:
                 self._source_losses[_bounded(happening.source, self._sources)] += 1
 
     def collect(
-        self, snapshot: Snapshot, freezes: FreezeReport, incidents: Sequence[Incident] = ()
+        self,
+        snapshot: Snapshot,
+        freezes: FreezeReport,
+        incidents: Sequence[Incident] = (),
+        *,
+        tasks: int = 0,
     ) -> list[Metric]:
-        """Make all metrics; they stay as they are whatever happens from now on."""
+        """Make all metrics; they stay as they are whatever happens from now on.
+
+        `tasks`: how many tasks the event loop has.
+        """
         return [
+            gauge("cccamd_tasks", "Tasks of the event loop.", tasks),
             *self._client_counters(),
             self._frozen(freezes),
             *self._source_counters(),
