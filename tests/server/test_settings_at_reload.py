@@ -17,6 +17,7 @@ from cccamd.net import Client
 from cccamd.server import AccountFocus, Reloader, Server, logs, set_up_logging
 from cccamd.setup.cccamcfg.directives import DIRECTIVES, Implemented
 from cccamd.setup.effects import EFFECTS, Effect, settings_of
+from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup, load_setup
 from cccamd.setup.toml import TomlConfig, networks
 from cccamd.wire.cccam import ClientProtocol, Target
@@ -343,6 +344,13 @@ ROWS: dict[str, Row] = {
     "[journal] megabytes": Row(
         "", "[journal]\nmegabytes = 7", setting("[journal] megabytes"), 64, 7
     ),
+    "[tls] port": Row(
+        "",
+        f"[tls]\nport = {SECOND_PORT}",
+        lambda server: set(server._paired.ports),
+        set(),
+        {SECOND_PORT},
+    ),
 }
 
 
@@ -386,7 +394,7 @@ async def running(folder: Path) -> AsyncIterator[Running]:
 
     setup = load_setup(folder / "CCcam.cfg", None)
     prepare(setup)
-    server = Server(setup)
+    server = Server(setup, pairing=Pairing(folder))
     await server.start()
     try:
         yield Running(server, Reloader(server, setup, asked=asyncio.Event(), prepare=prepare))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cccamd.setup.pairing import Pairing, PairingError
-from cccamd.wire.pairing import KeyCode, code_of, make_key
+from cccamd.wire.certificates import code_of, make_key
+from cccamd.wire.keycodes import KeyCode
 
 
 def codes(number: int) -> list[KeyCode]:

@@ -7,15 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cccamd.errors import NumberError
-from cccamd.wire.pairing import (
-    LENGTH,
-    KeyCode,
-    code_of,
-    formal_signer,
-    format_key_code,
-    make_key,
-    parse_key_code,
-)
+from cccamd.wire.certificates import code_of, formal_signer, make_key
+from cccamd.wire.keycodes import LENGTH, KeyCode, format_key_code, parse_key_code
 
 CODES = st.binary(min_size=LENGTH, max_size=LENGTH).map(KeyCode)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from cccamd import PROGRAM
-from cccamd.cli.trial import try_server
+from cccamd.cli.trial import try_paired, try_server
 from cccamd.cli.webreader import NoAnswer, address_of, read_cards, read_status
 from cccamd.ids import NodeId
 from cccamd.localcards import find_kinds
@@ -35,6 +35,7 @@ from cccamd.machine import (
     user_numbered,
     way_to,
 )
+from cccamd.net import TlsCall
 from cccamd.server import target_of
 from cccamd.setup.cccamcfg import (
     SEARCHED_PATHS,
@@ -46,6 +47,7 @@ from cccamd.setup.cccamcfg import (
 )
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.logins import Upstream, upstreams_of
+from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import companion_paths, load_setup
 from cccamd.setup.toml import FILE_NAME, ParsedToml, load
 from cccamd.watch.journal import FILE_NAME as JOURNAL_NAME
@@ -109,7 +111,9 @@ def look(wish: Wish) -> Case:
         rules=look_at_rules() if port else Ruleset(),
         knock=knock(packet.address, port) if listens else Knock.NOT_TRIED,
         addresses=addresses,
-        trials=() if wish.offline else tuple(_try_all(installation, ports)),
+        trials=()
+        if wish.offline
+        else tuple(_try_all(installation, ports, Pairing(wish.node_id.parent))),
         offline=wish.offline,
         node_id_file=node_id_file,
         own_node_id=node_id_file.node_id or _stranger(),
@@ -285,22 +289,28 @@ def _ask_server(
 # Servers of C-lines.
 
 
-def _try_all(installation: Installation, ports: Sequence[PortSeen]) -> list[tuple[Upstream, Trial]]:
+def _try_all(
+    installation: Installation, ports: Sequence[PortSeen], pairing: Pairing
+) -> list[tuple[Upstream, Trial]]:
     """Go to all servers; log in only if our server does not run."""
     if not installation.is_known:
         return []
     upstreams = upstreams_of(installation.config, installation.settings)
     log_in = not any(seen.may_be_ours for seen in ports)
-    return list(zip(upstreams, asyncio.run(_try(upstreams, log_in=log_in)), strict=True))
+    return list(zip(upstreams, asyncio.run(_try(upstreams, pairing, log_in=log_in)), strict=True))
 
 
-async def _try(upstreams: Sequence[Upstream], *, log_in: bool) -> list[Trial]:
+async def _try(upstreams: Sequence[Upstream], pairing: Pairing, *, log_in: bool) -> list[Trial]:
     """Some at a time."""
     identity = Identity(_stranger(), f"{PROGRAM} doctor")
     turn = asyncio.Semaphore(TRIALS_AT_ONCE)
 
     async def try_one(upstream: Upstream) -> Trial:
         async with turn:
-            return await try_server(target_of(upstream), identity=identity, log_in=log_in)
+            target = target_of(upstream)
+            if not upstream.paired:
+                return await try_server(target, identity=identity, log_in=log_in)
+            tls, port = TlsCall(pairing, upstream.paired), upstream.tls_port or target.port
+            return await try_paired(target, tls, port=port, identity=identity, log_in=log_in)
 
     return await asyncio.gather(*map(try_one, upstreams))

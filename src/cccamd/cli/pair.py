@@ -10,7 +10,7 @@ from cccamd.errors import CccamdError, NumberError
 from cccamd.setup.files import ConfigFileError, read_file
 from cccamd.setup.nodeid import default_path
 from cccamd.setup.pairing import Pairing, PairingError
-from cccamd.wire.pairing import KeyCode, format_key_code, parse_key_code
+from cccamd.wire.keycodes import KeyCode, format_key_code, parse_key_code
 
 EXIT_UNUSABLE: Final = 2
 CODE_FILE_LIMIT: Final = 1024

@@ -23,6 +23,7 @@ from cccamd.server import (
 )
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.nodeid import default_path, load_or_make
+from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Example, Message, Setup, load_setup
 from cccamd.signals import early_hang_up
 from cccamd.watch.journal import FILE_NAME as JOURNAL_NAME
@@ -99,7 +100,7 @@ def serve(
     runner = Runner(
         focus=focus,
         log_troubles=log_troubles,
-        journal=node_id_path.with_name(JOURNAL_NAME),
+        folder=node_id_path.parent,
         debug=debug,
     )
     raise typer.Exit(asyncio.run(runner.run(replace(setup, node_id=own.node_id))))
@@ -140,12 +141,15 @@ class Runner:
     """One server from its start to its end, with reloads in between."""
 
     def __init__(
-        self, *, focus: AccountFocus, log_troubles: Mapping[str, str], journal: Path, debug: bool
+        self, *, focus: AccountFocus, log_troubles: Mapping[str, str], folder: Path, debug: bool
     ) -> None:
-        """`log_troubles`: why logs cannot be written, by the setting."""
+        """`log_troubles`: why logs cannot be written, by the setting.
+
+        `folder`: where the journal and the keys are, beside the node id.
+        """
         self._focus = focus
         self._log_troubles = log_troubles
-        self._journal_path = journal
+        self._folder = folder
         self._debug = debug
         self._messages: tuple[Message, ...] = ()
         """What is known of the files that are in use."""
@@ -155,7 +159,11 @@ class Runner:
         """Serve until a signal says stop; return the exit status."""
         stopped, reload_asked = _signals()
         self._messages = setup.messages
-        server = Server(setup, journal=_journal(setup, self._journal_path))
+        server = Server(
+            setup,
+            journal=_journal(setup, self._folder / JOURNAL_NAME),
+            pairing=Pairing(self._folder),
+        )
         reloader = Reloader(
             server,
             setup,

@@ -8,9 +8,9 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Final
 
-from cccamd.net import Client, ConnectError, Step, connect, resolve
+from cccamd.net import Client, ConnectError, Step, TlsCall, connect, resolve
 from cccamd.why import RoundTrip, Trial, is_seed
-from cccamd.wire.cccam import SEED_LENGTH, Caller, Identity, Target
+from cccamd.wire.cccam import SEED_LENGTH, Caller, ClientProtocol, Identity, Target
 from cccamd.wire.strangers import ENOUGH
 
 STEP_TIMEOUT: Final = 5.0
@@ -44,6 +44,32 @@ async def try_server(target: Target, *, identity: Identity, log_in: bool) -> Tri
         if not log_in:
             return replace(trial, failed=False)
         return await _log_in(trial, target, identity, sock)
+
+
+async def try_paired(
+    target: Target, tls: TlsCall, *, port: int, identity: Identity, log_in: bool
+) -> Trial:
+    """Go to a server that is paired: by TLS or not at all.
+
+    Without `log_in` it stops when there is a connection.
+    """
+    trial = Trial()
+    try:
+        tls.expected()
+        addresses = await resolve(target.host, timeout=STEP_TIMEOUT)
+        trial = replace(trial, addresses=tuple(address[0] for address in addresses))
+        started = time.perf_counter()
+        sock = await connect(addresses, host=target.host, port=port, patience=STEP_TIMEOUT)
+        with closing(sock):
+            round_trip = _round_trip(sock, time.perf_counter() - started)
+        trial = replace(trial, round_trip=round_trip, reached=Step.LOGIN, failed=False)
+        if not log_in:
+            return trial
+        caller = Caller(replace(target, login_timeout=STEP_TIMEOUT), identity)
+        client = await Client.connect(target.host, port, caller, tls=tls)
+    except ConnectError as error:
+        return replace(trial, reached=error.step, detail=error.detail, failed=True)
+    return await _learn(trial, client)
 
 
 def _round_trip(sock: socket.socket, connecting: float, *, used: bool = False) -> RoundTrip:
@@ -80,17 +106,25 @@ async def _log_in(trial: Trial, target: Target, identity: Identity, sock: socket
         client = await Client.resume(sock, caller, received=trial.greeting)
     except ConnectError as error:
         return replace(trial, reached=error.step, detail=error.detail)
+    return await _learn(trial, client, sock)
+
+
+async def _learn(
+    trial: Trial, client: Client[ClientProtocol], sock: socket.socket | None = None
+) -> Trial:
+    """Note what there is to be had, and leave; `sock` says how the way was."""
     await client.learn_cards()
     if (failure := client.failure) is not None:
-        return replace(trial, reached=failure.step, detail=failure.text)
+        return replace(trial, reached=failure.step, detail=failure.text, failed=True)
     server = client.server
-    round_trip = trial.round_trip and _round_trip(sock, trial.round_trip.seconds, used=True)
+    if sock is not None and trial.round_trip is not None:
+        usual = _round_trip(sock, trial.round_trip.seconds, used=True)
+        trial = replace(trial, round_trip=usual)
     await client.close()
     return replace(
         trial,
         reached=Step.UP,
         failed=False,
-        round_trip=round_trip,
         node_id=server.node_id if server else None,
         program=server.program if server else "",
         cards=tuple(client.cards.values()),

@@ -19,9 +19,18 @@ from cccamd.net.failures import (
     explain_loss,
 )
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
-from cccamd.net.listener import FAMILY_MISSING, Guest, Listener, ListenError, open_sockets
+from cccamd.net.listener import (
+    FAMILY_MISSING,
+    Guest,
+    HandOver,
+    Listener,
+    ListenError,
+    hand_over,
+    open_sockets,
+)
 from cccamd.net.resolve import resolve
 from cccamd.net.tasks import SLICE, Alarm, TaskSet, Turns, at_once, in_slices
+from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
 
 __all__ = [
     "FAMILY_MISSING",
@@ -38,6 +47,8 @@ __all__ = [
     "ConnectionLost",
     "Failure",
     "Guest",
+    "HandOver",
+    "Keyring",
     "Link",
     "LinkEvent",
     "LinkWaiting",
@@ -47,6 +58,8 @@ __all__ = [
     "Notice",
     "Step",
     "TaskSet",
+    "TlsCall",
+    "TlsDoor",
     "Turns",
     "Way",
     "at_once",
@@ -55,7 +68,9 @@ __all__ = [
     "explain_end",
     "explain_listen_error",
     "explain_loss",
+    "hand_over",
     "in_slices",
+    "is_paired_still",
     "locate",
     "open_sockets",
     "peer_address",

@@ -15,6 +15,7 @@ from cccamd.ids import ShareId
 from cccamd.net.connection import Connected, Connection
 from cccamd.net.dial import dial
 from cccamd.net.failures import ConnectError, Failure, explain_end
+from cccamd.net.tls import TlsCall
 from cccamd.values import ControlWords, Emm, Offer, Refusal, Request
 from cccamd.wire.link import (
     Answered,
@@ -84,16 +85,17 @@ class Client(Generic[P]):
         make: Callable[[float], P],
         *,
         passed: Callable[[str], None] = _ignore,
+        tls: TlsCall | None = None,
     ) -> Self:
         """Log in with the protocol object that `make` makes, given the time.
 
-        `passed` is told each step that worked.
+        `passed` is told each step that worked. `tls`: the server is paired.
 
         Raises:
             ConnectError: it failed; says how far it got.
         """
         client = cls(make, passed)
-        client._connection = await dial(host, port, client._new_connection)
+        client._connection = await dial(host, port, client._new_connection, tls=tls)
         passed("TCP connection")
         return await client._introduced()
 

@@ -61,6 +61,15 @@ _UNANSWERED: Final = frozenset(
 E = TypeVar("E")
 
 
+class PairedPeer(NamedTuple):
+    """Whose key the peer has proved to have, by TLS."""
+
+    name: str
+    """What the paired server is called here."""
+    code: bytes
+    """The code of its key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Connected:
     """There is a TCP connection; nothing was said yet."""
@@ -78,6 +87,9 @@ class Connection(asyncio.Protocol, Generic[E]):
     Whatever `handle` or the protocol object raises is told to `on_failure` (with a name for
     this connection) and ends this connection, and nothing else: `Closed` follows as always.
     """
+
+    paired: PairedPeer | None = None
+    """The paired server at the other end; None: nothing is proved, and nothing encrypted by TLS."""
 
     def __init__(
         self,
@@ -113,6 +125,10 @@ class Connection(asyncio.Protocol, Generic[E]):
     def peer(self) -> str:
         """The peer as logs name it: address and port."""
         return format_endpoint(self.address, self.port)
+
+    def meet(self, transport: asyncio.BaseTransport) -> None:
+        """Take note who is there, before there is a connection to it."""
+        self.address, self.port = peer_address(transport)
 
     def when_ended(self, act: Callable[[], object]) -> None:
         """Give something back after `Closed` was handled: called once, whatever else fails."""
@@ -200,7 +216,7 @@ class Connection(asyncio.Protocol, Generic[E]):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self.address, self.port = peer_address(transport)
+        self.meet(transport)
         self._peername = transport.get_extra_info("peername") or self._peername
         self.attempt(self._begin)
         self.flush()
@@ -307,6 +323,8 @@ class Connection(asyncio.Protocol, Generic[E]):
             self._alarm.set(self.protocol.next_deadline())
 
     def _end(self, transport: asyncio.Transport) -> None:
+        if transport.is_closing():
+            return  # asyncio's TLS transports are of no use after a second `close`
         transport.close()
         if transport.get_write_buffer_size():
             self._loop.call_later(LINGER, transport.abort)

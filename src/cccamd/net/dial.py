@@ -28,6 +28,7 @@ from cccamd.net.connection import Connection
 from cccamd.net.failures import Attempt, ConnectError, Notice, explain_connect_error
 from cccamd.net.resolve import resolve
 from cccamd.net.tasks import TaskSet
+from cccamd.net.tls import TlsCall
 
 CONNECT_TIMEOUT: Final = 5.0
 """Seconds for each address."""
@@ -66,14 +67,22 @@ async def locate(host: str) -> frozenset[IpAddress]:
     return frozenset(parse_address(each[0]) for each in found)
 
 
-async def dial(host: str, port: int, make: Callable[[], Connection[E]]) -> Connection[E]:
+async def dial(
+    host: str, port: int, make: Callable[[], Connection[E]], *, tls: TlsCall | None = None
+) -> Connection[E]:
     """Resolve the name, connect, and leave the rest to the connection that `make` makes then.
 
+    `tls`: the server is paired, and has to prove its key first.
+
     Raises:
-        ConnectError: there is no TCP connection; says which step failed.
+        ConnectError: there is no connection; says which step failed.
     """
+    if tls is not None:
+        tls.expected()
     addresses = await resolve(host, timeout=NAME_TIMEOUT)
     sock = await connect(addresses, host=host, port=port, patience=CONNECT_TIMEOUT)
+    if tls is not None:
+        return await tls.open(sock, make)
     try:
         _, opened = await asyncio.get_running_loop().create_connection(make, sock=sock)
     except OSError as error:  # it ended before it began

@@ -9,6 +9,7 @@ beside it is for people.
 import errno
 import os
 import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -158,6 +159,40 @@ def _explain_number(error: OSError, attempt: Attempt | None, where: str, port: i
     if number in _UNREACHABLE_ERRORS:
         return ConnectError(Step.ROUTE, f"this machine knows no way to {where}")
     return ConnectError(Step.CONNECT, error.strerror or str(error))
+
+
+# TLS.
+
+
+_NO_TLS: Final = frozenset(
+    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"}
+)
+_TLS_REASONS: Final = {
+    "UNSUPPORTED_PROTOCOL": "it does not speak TLS 1.3",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "it does not speak TLS 1.3",
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "it shows no key, as a paired server would",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is none that cccamd makes",
+    "TLSV1_ALERT_UNKNOWN_CA": "it does not take the certificate of a cccamd",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it wants a certificate and got none",
+}
+"""What OpenSSL calls them."""
+
+
+def explain_tls_error(error: BaseException, patience: float) -> str:
+    """Translate why a TLS handshake failed that was given `patience` seconds."""
+    if isinstance(error, ssl.SSLError):
+        if error.reason in _NO_TLS:
+            return "it says something else than TLS; is this the port of [tls] there?"
+        name = error.reason or type(error).__name__
+        return _TLS_REASONS.get(name, f"the handshake failed: {name.lower().replace('_', ' ')}")
+    if isinstance(error, TimeoutError) or (
+        isinstance(error, ConnectionAbortedError) and not error.errno
+    ):  # the second is asyncio's own
+        return f"no handshake within {patience:g} s: what does not speak TLS waits like this"
+    if isinstance(error, ConnectionError):
+        return "it hung up during the handshake"
+    said = error.strerror if isinstance(error, OSError) else None
+    return f"the handshake failed: {said or error or type(error).__name__}"
 
 
 # Connections that end.

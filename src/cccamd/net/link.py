@@ -30,15 +30,17 @@ from cccamd.errors import NumberError
 from cccamd.facts import LinkState, Step
 from cccamd.ids import format_endpoint, parse_address
 from cccamd.machine import has_default_route, route_to
-from cccamd.net.connection import Connected, Connection
+from cccamd.net.connection import Connected, Connection, PairedPeer
 from cccamd.net.dial import dial
 from cccamd.net.failures import ConnectError, Failure, explain_end
+from cccamd.net.tls import TlsCall
 from cccamd.values import Emm, Request
 from cccamd.wire.link import (
     Answered,
     ClientEvent,
     ClientSide,
     Closed,
+    CloseReason,
     Introduced,
     OfferAdded,
     State,
@@ -59,9 +61,14 @@ _NOT_HURRIED: Final = frozenset(
     {
         *(Step.LOGIN, Step.INTRODUCTION, Step.HUNG_UP, Step.NEWCAMD, Step.STRANGER),
         *(Step.THROWN_OUT, Step.UNANSWERED, Step.ENDED),
+        *(Step.NOT_PAIRED, Step.TLS, Step.OTHER_KEY),  # `look_at_keys` knows better
     }
 )
 """The server is there: trying sooner would not help, and might get us banned."""
+
+
+_OF_KEYS: Final = frozenset({Step.NOT_PAIRED, Step.OTHER_KEY})
+_NOT_A_WORD: Final = frozenset({CloseReason.HUNG_UP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,9 @@ class Link(Generic[P]):
         handle: Callable[[LinkEvent], None],
         on_failure: Callable[[str, BaseException], None],
         backoff: Backoff | None = None,
+        tls: TlsCall | None = None,
     ) -> None:
+        """`tls`: the server is paired, and has to prove its key at each attempt."""
         self.address = format_endpoint(host, port)
         """Host and port as logs name them."""
         self._host, self._port = host, port
@@ -129,6 +138,7 @@ class Link(Generic[P]):
         self._handle = handle
         self._on_failure = on_failure
         self._backoff = backoff or Backoff()
+        self._tls = tls
         self._connection: Connection[ClientEvent] | None = None
         self._ended = asyncio.Event()
         self._hurried = asyncio.Event()
@@ -163,6 +173,21 @@ class Link(Generic[P]):
     def forget(self, token: int) -> bool:
         """Drop a question that still waits for its turn; whether there was one."""
         return self.protocol is not None and self.protocol.forget(token)
+
+    @property
+    def paired(self) -> PairedPeer | None:
+        """The paired server that we are connected with; None: no connection, or without TLS."""
+        return self._connection.paired if self._connection is not None else None
+
+    def look_at_keys(self) -> None:
+        """Keys were paired or forgotten: end what would not be made now, try what may work now."""
+        connection, tls, failure = self._connection, self._tls, self.failure
+        if self.state is LinkState.WAITING and failure is not None and failure.step in _OF_KEYS:
+            self._hurried.set()
+        if connection is None or connection.paired is None or tls is None:
+            return
+        if not tls.is_expected(connection.paired):
+            connection.close(CloseReason.UNPAIRED)
 
     def hurry(self) -> None:
         """Let it try sooner than it would, if it waits: somebody needs it now."""
@@ -224,7 +249,9 @@ class Link(Generic[P]):
         self._hurried.clear()
         self._introduced_at, self._welcomed = None, False
         try:
-            self._connection = await dial(self._host, self._port, self._new_connection)
+            self._connection = await dial(
+                self._host, self._port, self._new_connection, tls=self._tls
+            )
         except ConnectError as error:
             return Failure(error.step, str(error))
         await self._ended.wait()
@@ -256,6 +283,9 @@ class Link(Generic[P]):
 
     def _explain_end(self, closed: Closed) -> Failure:
         began, now = self._introduced_at, asyncio.get_running_loop().time()
+        if self._tls is not None and closed.reason in _NOT_A_WORD:
+            error = self._tls.unwelcome()
+            return Failure(error.step, str(error))
         lasted = began is not None and now - began >= SETTLED_AFTER
         return explain_end(closed, introduced=began is not None, settled=self._welcomed or lasted)
 

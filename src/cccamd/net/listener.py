@@ -34,6 +34,16 @@ class Guest(Hashable, Protocol):
         """End it."""
 
 
+def hand_over(transport: asyncio.Transport, guest: Guest) -> None:
+    """Leave an admitted connection to its guest, as it is."""
+    transport.set_protocol(cast(asyncio.Protocol, guest))
+    guest.connection_made(transport)
+
+
+HandOver = Callable[[asyncio.Transport, Guest], None]
+"""Gives an admitted connection to its guest."""
+
+
 class ListenError(CccamdError):
     """A port cannot be listened on."""
 
@@ -57,11 +67,14 @@ class Listener:
         make_guest: Callable[[], Guest],
         on_refused: Callable[[str, NoEntry], None],
         on_failure: Callable[[str, BaseException], None],
+        hand_over: HandOver = hand_over,
     ) -> None:
+        """`hand_over` gives an admitted connection to its guest, perhaps after a handshake."""
         self.admission = admission
         self._make_guest = make_guest
         self._on_refused = on_refused
         self._on_failure = on_failure
+        self._hand_over = hand_over
         self._servers: list[asyncio.Server] = []
 
     @property
@@ -138,8 +151,7 @@ class Listener:
         crowded_out = self.admission.enter(guest, address)
         if crowded_out is not None:
             crowded_out.close(CloseReason.TOO_MANY_LOGINS)
-        transport.set_protocol(cast(asyncio.Protocol, guest))
-        guest.connection_made(transport)
+        self._hand_over(transport, guest)
 
 
 class _Door(asyncio.Protocol):

@@ -18,11 +18,14 @@ from cccamd.machine import RESERVED_FILES, look_at_supply
 from cccamd.net import (
     Admission,
     AdmissionLimits,
+    HandOver,
     Listener,
     ListenError,
     NoEntry,
     TaskSet,
+    TlsDoor,
     at_once,
+    hand_over,
     in_slices,
 )
 from cccamd.routing import (
@@ -42,6 +45,8 @@ from cccamd.server.local import LocalCards
 from cccamd.server.loglines import CloneWatch, DoorLog, FailureLog
 from cccamd.server.machinewatch import MachineWatch
 from cccamd.server.observers import Observer, Observers
+from cccamd.server.paired import SETTING as PAIRED_SETTING
+from cccamd.server.paired import PairedLinks
 from cccamd.server.record import RecordContext
 from cccamd.server.session import ClientPort, Session, SessionContext
 from cccamd.server.snapshot import describe_sources, take_snapshot
@@ -53,6 +58,8 @@ from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Config
 from cccamd.setup.changes import changes_between
 from cccamd.setup.logins import Upstream, faulty_accounts
+from cccamd.setup.nodeid import default_path
+from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import TomlConfig
 from cccamd.watch import ConnectionRefused, ServerReloaded
@@ -88,7 +95,10 @@ SUM_INTERVAL: Final = 10.0
 class Server:
     """One running cccamd."""
 
-    def __init__(self, setup: Setup, *, journal: Journal | None = None) -> None:
+    def __init__(
+        self, setup: Setup, *, journal: Journal | None = None, pairing: Pairing | None = None
+    ) -> None:
+        """`pairing`: our key and those of paired servers; else those beside the usual node id."""
         self._setup = setup
         self._started_at = Observers.now()
         self._book = ConfigBook(setup, self._started_at)
@@ -121,6 +131,7 @@ class Server:
         )
         self._upstreams = Upstreams(self._start_upstream)
         self._exchange.on_want = self._upstreams.hurry
+        self._pairing = pairing or Pairing(default_path().parent)
         self._refresh_timer: asyncio.TimerHandle | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self._door_log = DoorLog()
@@ -130,7 +141,10 @@ class Server:
             make_protocol=self._make_protocol,
             account_of=lambda user: self._context.accounts.get(user),
         )
-        self._listener = self._make_listener()
+        self._listener = self._make_listener(hand_over)
+        door = TlsDoor(self._pairing, tasks=self._tasks)
+        listener = self._make_listener(door.hand_over)
+        self._paired = PairedLinks(self._pairing, listener, door, self._upstreams.links)
         self._open_at: tuple[tuple[str, ...], int] | None = None
         self._open_to = setup.toml.network
         self._machine = MachineWatch(self._written, on_failure=self._failures.report)
@@ -209,6 +223,8 @@ class Server:
         self._watch()
         await self._watchers.resume()
         await self._open_door()
+        self._book.carried_out(PAIRED_SETTING, await self._paired.apply(self._setup))
+        self._tasks.start("paired servers", self._paired.watch())
         if self._journal is not None:
             self._journal.start()
         self._tasks.start("sums of lines not written", self._sum_up())
@@ -237,6 +253,7 @@ class Server:
         """
         await self._pages.close()
         await self._listener.close()
+        await self._paired.close()
         self._listener.dismiss(CloseReason.SHUTDOWN)
         await self._upstreams.apply(())
         await self._cards.apply(())
@@ -271,6 +288,7 @@ class Server:
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(setup.upstreams)
         await self._apply_pages()
+        self._book.carried_out(PAIRED_SETTING, await self._paired.apply(setup))
         self._log_summary()
         try:
             await self._open_door()
@@ -383,12 +401,13 @@ class Server:
         account = self._context.accounts.get(user)
         return account.version if account is not None else DEFAULT_VERSION
 
-    def _make_listener(self) -> Listener:
+    def _make_listener(self, hand_over: HandOver) -> Listener:
         return Listener(
             self._context.admission,
             make_guest=lambda: Session(self._context, self._cccam_port).connection,
             on_refused=self._refused_at_the_door,
             on_failure=self._failures.report,
+            hand_over=hand_over,
         )
 
     def _refused_at_the_door(self, address: str, refusal: NoEntry) -> None:
@@ -478,6 +497,7 @@ class Server:
             observers=self._observers,
             on_cards_changed=self._cards_changed,
             on_failure=self._failures.report,
+            keyring=self._pairing,
         )
 
     async def _sum_up(self) -> None:

@@ -276,6 +276,9 @@ class Session:
         """The password was right."""
         account = self._account
         assert account is not None
+        if (trouble := self._link_trouble(account)) is not None:
+            self._protocol.refuse_login(CloseReason.NOT_PROTECTED, trouble)
+            return
         is_taken = self._is_taken(account)
         if is_taken and self._context.seats.is_crowded(account.user):
             self._refuse_for(account, "other logins wait for its place already")
@@ -284,6 +287,14 @@ class Session:
             self._context.tasks.start(name, self._settle_later(account, contest))
         else:
             self._settle_login(account)
+
+    def _link_trouble(self, account: Account) -> str | None:
+        """What is wrong with the way it came, now that the password was right."""
+        paired = self.connection.paired
+        if not account.paired or (paired is not None and paired.name == account.paired):
+            return None
+        came = f"with the key of {paired.name}" if paired is not None else "without TLS"
+        return f'paired = "{account.paired}", and it came {came}'
 
     def _is_taken(self, account: Account) -> bool:
         return len(self._context.seats.of(account.user)) >= account.logins
@@ -513,6 +524,8 @@ class Session:
         if closed.reason in _PEER_LEFT and not self.connection.has_heard:
             self.record.looked()
             return
+        if not self.record.peer:  # it never got as far as `Connected`: there was no TLS
+            self.record.address, self.record.peer = self.connection.address, self.connection.peer
         if self._waiting_for:
             detail = f"while it was looked whether {self._waiting_for} still answers"
             closed = replace(closed, detail=detail)

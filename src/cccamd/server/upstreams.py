@@ -9,7 +9,16 @@ from typing import assert_never
 
 from cccamd.cards import Added, Card, CardTable, Rejected, Rejection, SourceId
 from cccamd.ids import format_share_id
-from cccamd.net import Connected, Failure, Link, LinkEvent, LinkWaiting, TaskSet
+from cccamd.net import (
+    Connected,
+    Failure,
+    Keyring,
+    Link,
+    LinkEvent,
+    LinkWaiting,
+    TaskSet,
+    TlsCall,
+)
 from cccamd.routing import Ask, AskId, NodeHolder, SourceTraits
 from cccamd.server.exchange import Exchange, Source
 from cccamd.server.loglines import (
@@ -67,6 +76,19 @@ def target_of(upstream: Upstream) -> Target:
     )
 
 
+def _call(upstream: Upstream, keyring: Keyring | None) -> TlsCall | None:
+    """How TLS is made with it; an upstream that is paired is never called without."""
+    if not upstream.paired:
+        return None
+    if keyring is None:
+        raise ValueError(f"{upstream.name} is paired, and there are no keys")
+    return TlsCall(keyring, upstream.paired)
+
+
+def _tls_of(upstream: Upstream) -> tuple[str, int | None]:
+    return upstream.paired, upstream.tls_port
+
+
 class UpstreamSource(Source):
     """One link: what it announces goes into the card table, what it answers to the exchange."""
 
@@ -85,8 +107,12 @@ class UpstreamSource(Source):
         on_cards_changed: Callable[[], None],
         on_failure: Callable[[str, BaseException], None],
         make: Callable[[float], ClientSide] | None = None,
+        keyring: Keyring | None = None,
     ) -> None:
-        """`make` makes the protocol object of each login; without it, that of a CCcam server."""
+        """`make` makes the protocol object of each login; without it, that of a CCcam server.
+
+        `keyring`: our key and those of paired servers, for an upstream that is one.
+        """
         super().__init__(upstream.name)
         self.upstream = upstream
         self.up_at: float | None = None
@@ -99,10 +125,11 @@ class UpstreamSource(Source):
         self.source_id = table.add_source(upstream.policy)
         self.link = Link(
             upstream.line.host,
-            upstream.line.port,
+            upstream.tls_port or upstream.line.port,
             make or Caller(target_of(upstream), identity),
             handle=self._handle,
             on_failure=on_failure,
+            tls=_call(upstream, keyring),
         )
         self._table = table
         self._exchange = exchange
@@ -137,6 +164,8 @@ class UpstreamSource(Source):
     def adopt(self, upstream: Upstream) -> bool:
         """Take over an edited line without a new login, if that is possible."""
         if target_of(upstream) != target_of(self.upstream):
+            return False
+        if _tls_of(upstream) != _tls_of(self.upstream):
             return False
         self.upstream = upstream
         for card in self._table.set_policy(self.source_id, upstream.policy):
@@ -337,6 +366,10 @@ class Upstreams:
     def sources(self) -> Iterable[tuple[SourceId, UpstreamSource]]:
         """The links, up or not."""
         return [(source.source_id, source) for source in self._running.values()]
+
+    def links(self) -> list[Link[ClientSide]]:
+        """The links themselves."""
+        return [source.link for source in self._running.values()]
 
     async def apply(self, upstreams: Iterable[Upstream]) -> None:
         """Start the links that are new, stop those that are gone, leave the others alone."""

@@ -60,6 +60,7 @@ _AT_ONCE: Final = (
     "[routing] hedge",
     "[log] format",
     "[log] debug_accounts",
+    "[tls] port",
 )
 _NEXT_TIME: Final = (
     "MINIMUM CLIENT VERSION",
@@ -79,7 +80,7 @@ EFFECTS: Final[Mapping[str, Effect]] = {
 }
 """F-, C- and N-lines and the `[[tables]]` are no settings: they all count at once."""
 
-_TABLES: Final = ("network", "limits", "server", "cache", "routing", "log", "journal")
+_TABLES: Final = ("network", "limits", "server", "cache", "routing", "log", "journal", "tls")
 _INFO_PORTS: Final = (
     ("LISTEN PORT", "port"),
     ("USERNAME", "username"),

@@ -25,6 +25,8 @@ class Account:
     emm_allowed: bool
     logins: int = 1
     """How many clients may be logged in with it at once."""
+    paired: str = ""
+    """The paired server whose TLS link it has to come over; empty: it may come as it likes."""
     global_limits: tuple[Limit, ...] = field(repr=False, default=())
 
     @property
@@ -41,7 +43,13 @@ class Account:
         """Whether a client that is logged in as one could log in as the other just the same."""
         ours, theirs = self.line, other.line
         same_host = host_key(ours.host or "") == host_key(theirs.host or "")
-        return self.password == other.password and same_host and self.version == other.version
+        same_link = self.paired == other.paired
+        return (
+            self.password == other.password
+            and same_host
+            and same_link
+            and self.version == other.version
+        )
 
 
 Accounts = dict[bytes, Account]
@@ -57,6 +65,7 @@ def accounts_of(config: Config, toml: TomlConfig) -> Accounts:
             line=line,
             version=versions.get(line.user, toml.server.cccversion),
             logins=extras[line.user].logins if line.user in extras else 1,
+            paired=(extras[line.user].paired or "") if line.user in extras else "",
             emm_allowed=config.emm_allowed and line.allowemm,
             global_limits=config.settings.global_limits,
         )
@@ -86,6 +95,10 @@ class Upstream:
     group: str = ""
     """Upstreams of one group stand in for each other; empty: none does."""
     rank: int = 1
+    paired: str = ""
+    """The paired server that it has to prove to be, by TLS; empty: the link is as of old."""
+    tls_port: int | None = None
+    """Where its TLS is, if not on the port of the C-line."""
 
     @property
     def name(self) -> str:
@@ -113,6 +126,8 @@ def upstreams_of(config: Config, toml: TomlConfig) -> list[Upstream]:
                 policy=_policy(line, config, toml),
                 group=(extra.group if extra else None) or "",
                 rank=extra.rank if extra else 1,
+                paired=(extra.paired if extra else None) or "",
+                tls_port=extra.tls_port if extra else None,
             )
         )
     return upstreams

@@ -7,7 +7,6 @@ read again whenever it has changed, so `cccamd pair` works on a running server.
 
 import fcntl
 import os
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,13 +18,14 @@ from typing import Final
 
 from cccamd.errors import CccamdError, NumberError
 from cccamd.setup.files import ConfigFileError, ConfigFileMissingError, read_file
-from cccamd.wire.pairing import KeyCode, code_of, format_key_code, make_key, parse_key_code
+from cccamd.setup.pairnames import PAIR_NAME_RULE, is_pair_name
+from cccamd.wire.certificates import code_of, make_key
+from cccamd.wire.keycodes import KeyCode, format_key_code, parse_key_code
 
 KEY_FILE: Final = "link-key.pem"
 LIST_FILE: Final = "paired.toml"
 LOCK_FILE: Final = ".paired.lock"
 _HEAD: Final = "# Servers that are paired with this one; `cccamd pair` writes this file.\n"
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 _OWNER_ONLY: Final = 0o600
 
 Stamp = tuple[int, int, int] | None
@@ -48,11 +48,6 @@ class Paired:
     def since_day(self) -> str:
         """The day, as people and messages write it."""
         return self.since.date().isoformat()
-
-
-def is_pair_name(text: str) -> bool:
-    """Whether a paired server may be called so."""
-    return _NAME.fullmatch(text) is not None
 
 
 class Pairing:
@@ -107,7 +102,7 @@ class Pairing:
             PairingError: the name or the key is in the list already, or it cannot be written.
         """
         if not is_pair_name(name):
-            raise PairingError(f"{name!r} is no name: letters, digits, dot, - and _, up to 40")
+            raise PairingError(f"{name!r} is no name: {PAIR_NAME_RULE}")
         if code == self.own_code():
             raise PairingError("this is the code of this server itself; it is for the other one")
         with self._editing() as known:

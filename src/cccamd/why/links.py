@@ -118,6 +118,32 @@ MEANINGS: Final[Mapping[Step, Meaning]] = {
         "try the connection from another machine in this network",
         ("something on the way refuses it",),
     ),
+    Step.NOT_PAIRED: Meaning(
+        "pair both servers: run `cccamd pair` on each, and tell each the code of the other",
+        (
+            "only one of the two was told the code of the other",
+            "the other server was set up anew, and has a new key",
+            "paired in cccamd.toml is another name than the one given to `cccamd pair`",
+        ),
+    ),
+    Step.TLS: Meaning(
+        "ask its owner for the port in [tls] there, and write it as tls_port below the"
+        " [[upstream]] of {line}",
+        (
+            "this is the port for clients without TLS",
+            "the other server has no [tls] port, or an older cccamd",
+            "something on the way answers instead, or cuts what it does not know",
+        ),
+    ),
+    Step.OTHER_KEY: Meaning(
+        "ask its owner, on a way that you trust, whether the key is new; only if it is, pair it"
+        " anew with --replace",
+        (
+            "the other server was set up anew without its old key",
+            "the address leads to another machine by now",
+            "somebody on the way answers in its place",
+        ),
+    ),
     Step.SEED: Meaning(
         "ask its owner whether port {port} is that of the CCcam server, and whether we are banned",
         (

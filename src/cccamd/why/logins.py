@@ -71,6 +71,11 @@ MEANINGS: Final[Mapping[CloseReason, Meaning]] = {
         "look at the way between the receiver and this machine, and whether the receiver hangs;"
         " [limits] login_timeout in cccamd.toml gives it more time"
     ),
+    CloseReason.NOT_PROTECTED: Meaning(
+        "have the other server call the [tls] port (paired and tls_port below its [[upstream]]); or"
+        ' take paired out of [[account]] user = "{user}" in cccamd.toml',
+        Names.F_LINE,
+    ),
     CloseReason.TOO_MANY_LOGINS: Meaning(
         "look in the log who opens so many connections; [limits] max_pending_logins in"
         " cccamd.toml says how many may be open before their login"
@@ -99,6 +104,7 @@ LEFT: Final[Mapping[CloseReason, str]] = {
         "the receiver has to log in anew: compare its C-line with line {line}"
     ),
     CloseReason.NETWORK_CHANGED: "add its network, {address}, to [network] allow in cccamd.toml",
+    CloseReason.UNPAIRED: "pair it again with `cccamd pair`, if it should come back",
     CloseReason.NOT_READING: (
         "the receiver hangs, or its line is much too slow: look at it, and start it anew"
     ),

@@ -76,6 +76,10 @@ class CloseReason(Enum):
     CONFIG_CHANGED = (
         "its F-line was removed, or its password, host, version or number of logins changed"
     )
+    NO_TLS = "no TLS link came about"
+    KEY_UNKNOWN = "its key is not paired with this server"
+    NOT_PROTECTED = "cccamd.toml wants this account to come over the TLS link of its paired server"
+    UNPAIRED = "its key is not paired any more"
     NETWORK_CHANGED = "its network was taken out of [network] allow in cccamd.toml"
     SHUTDOWN = "cccamd is stopping"
     UNKNOWN_USER = "no F-line has this user name"

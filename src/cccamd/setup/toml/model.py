@@ -20,6 +20,7 @@ from pydantic import (
 from cccamd.ids import PORT_LIMIT, USER_LENGTH, LoginKey, host_key, login_key, parse_address
 from cccamd.localcards import CardConfig, CardOptions, LocalCard
 from cccamd.setup.files import Place
+from cccamd.setup.pairnames import PAIR_NAME_RULE, is_pair_name
 from cccamd.setup.toml.networks import AllowedNetworks, Network, parse_network
 from cccamd.wire.cccam import (
     ANSWER_TIMEOUT,
@@ -76,6 +77,12 @@ def _check_address(text: str) -> str:
     return text
 
 
+def _check_pair_name(text: str) -> str:
+    if not is_pair_name(text):
+        raise ValueError(f"expected a name that `cccamd pair` takes: {PAIR_NAME_RULE}")
+    return text
+
+
 def _check_user(text: str) -> str:
     if not 0 < len(text.encode("utf-8", "surrogatepass")) <= USER_LENGTH:
         raise ValueError(f"expected a user name of 1 to {USER_LENGTH} bytes")
@@ -83,6 +90,11 @@ def _check_user(text: str) -> str:
 
 
 _User = Annotated[str, AfterValidator(_check_user), Field(description="a user name in quotes")]
+_PairName = Annotated[
+    str,
+    AfterValidator(_check_pair_name),
+    Field(description="the name of a paired server, in quotes"),
+]
 _KnownVersion = Annotated[
     Version,
     PlainValidator(_read_version),
@@ -176,6 +188,13 @@ class JournalTable(Table):
     """How large the file may become; the oldest entries go first."""
 
 
+class TlsTable(Table):
+    """`[tls]`: the port where paired servers log in (docs/pair.md)."""
+
+    port: int = Field(default=0, ge=0, le=PORT_LIMIT, description="a port, 0 to 65535")
+    """0: none is open."""
+
+
 class AccountTable(Table):
     """`[[account]]`: what CCcam.cfg cannot say about an F-line, named by its user."""
 
@@ -184,11 +203,13 @@ class AccountTable(Table):
     """Announced to this client instead of that in `[server]`."""
     logins: int = _count(1, 1, 1000)
     """How many clients may be logged in with it at once."""
+    paired: _PairName | None = None
+    """The paired server whose account it is: nobody else may log in, nor it without TLS."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.model_fields_set & {"cccversion", "logins"}:
-            raise ValueError("expected cccversion or logins: else the table says nothing")
+        if not self.model_fields_set & {"cccversion", "logins", "paired"}:
+            raise ValueError("expected cccversion, logins or paired: else the table says nothing")
         return self
 
     @property
@@ -209,6 +230,12 @@ class UpstreamTable(Table):
     """Upstreams of one group stand in for each other."""
     rank: int = _count(1, 1, 1000)
     """1 is asked first, the others of the group only when it is away."""
+    paired: _PairName | None = None
+    """The paired server that this is: nothing is said before it has proved its key by TLS."""
+    tls_port: int | None = Field(
+        default=None, ge=1, le=PORT_LIMIT, description="the port of [tls] there, 1 to 65535"
+    )
+    """Where its TLS is, if not on the port of the C-line."""
 
     @property
     def key(self) -> LoginKey:
@@ -224,8 +251,10 @@ class UpstreamTable(Table):
     def _check_use(self) -> Self:
         if "rank" in self.model_fields_set and self.group is None:
             raise ValueError('expected a group too: rank orders the upstreams of one group = "…"')
-        if self.cccversion is None and self.group is None:
-            raise ValueError("expected cccversion or group: else the table says nothing")
+        if self.tls_port is not None and self.paired is None:
+            raise ValueError('expected paired too: TLS is for a server that is paired = "…"')
+        if self.cccversion is None and self.group is None and self.paired is None:
+            raise ValueError("expected cccversion, group or paired: else the table says nothing")
         return self
 
 
@@ -254,9 +283,16 @@ class TomlConfig:
     routing: RoutingTable = field(default_factory=RoutingTable)
     log: LogTable = field(default_factory=LogTable)
     journal: JournalTable = field(default_factory=JournalTable)
+    tls: TlsTable = field(default_factory=TlsTable)
     accounts: tuple[AccountTable, ...] = ()
     upstreams: tuple[UpstreamTable, ...] = ()
     cards: tuple[CardEntry, ...] = ()
+
+    @property
+    def pairings(self) -> tuple[tuple[str, str], ...]:
+        """The headings of tables that name a paired server, and its name."""
+        tables: tuple[AccountTable | UpstreamTable, ...] = (*self.accounts, *self.upstreams)
+        return tuple((table.heading, table.paired) for table in tables if table.paired)
 
     def place(self, heading: str) -> Place:
         """Where a `[[table]]` stands, by its heading; else the whole file."""

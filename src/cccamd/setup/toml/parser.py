@@ -29,13 +29,14 @@ from cccamd.setup.toml.model import (
     NetworkTable,
     RoutingTable,
     ServerTable,
+    TlsTable,
     TomlConfig,
     UpstreamTable,
 )
 from cccamd.setup.toml.positions import locate
 from cccamd.setup.toml.reader import TableReader, explain_syntax, suggest
 
-_TABLES = ("network", "limits", "server", "cache", "routing", "log", "journal")
+_TABLES = ("network", "limits", "server", "cache", "routing", "log", "journal", "tls")
 _LISTS = ("account", "upstream", "card")
 
 U = TypeVar("U", AccountTable, UpstreamTable)
@@ -81,6 +82,7 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
         routing=reader.read_table("routing", RoutingTable),
         log=reader.read_table("log", LogTable),
         journal=reader.read_table("journal", JournalTable),
+        tls=reader.read_table("tls", TlsTable),
         accounts=tuple(_read_list(reader, "account", AccountTable)),
         upstreams=tuple(_read_list(reader, "upstream", UpstreamTable)),
         cards=tuple(read_cards(reader, kinds=kinds, folder=folder)),

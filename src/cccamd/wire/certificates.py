@@ -1,4 +1,4 @@
-"""Keys of servers that are paired: how they are made, and the code that people know them by.
+"""Keys and certificates of servers that are paired.
 
 Theory of operation. Two servers that are paired know each other's public key, told from hand to
 hand as a short code (`cccamd pair`), so nobody has to vouch for either. TLS however wants each
@@ -8,15 +8,11 @@ secret number is 1: everybody has it, and its signature says nothing. TLS then p
 peer has the secret key of the certificate it shows (its signature over the handshake, which no
 setting turns off), and which key that is, is compared with the paired ones before a byte of the
 protocol inside is read or written (`net/tls.py`). No date counts: they span all years.
-
-The code is the first 160 bits of the SHA-256 of the public key (SubjectPublicKeyInfo, as in RFC
-7469). To take somebody's place one needs another key with the same 160 bits: 2**160 tries.
 """
 
 from datetime import datetime
 from functools import cache
-from hashlib import sha256
-from typing import Final, NewType
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -29,19 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from cccamd.errors import NumberError
-
-KeyCode = NewType("KeyCode", bytes)
-"""The first 20 bytes of the SHA-256 of a server's public key."""
-
-LENGTH: Final = 20
-_GROUP: Final = 5
-_CHECK: Final = 3
-"""Letters that catch mistakes of whoever reads or types a code: one in 32,768 is missed."""
-_LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ALIKE: Final = str.maketrans("OIL", "011")
-"""Letters that Crockford's base 32 leaves out, because they look like these digits."""
-_TEXT_LENGTH: Final = 8 * LENGTH // 5 + _CHECK
+from cccamd.wire.keycodes import KeyCode, key_code
 
 _CURVE: Final = ec.SECP256R1()
 _SIGNER: Final = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "anybody")])
@@ -50,46 +34,6 @@ _FIRST_DAY: Final = datetime(1950, 1, 1)
 """The first that X.509 can say; a clock that is wrong must not end a link."""
 _LAST_DAY: Final = datetime(9999, 12, 31, 23, 59, 59)
 """RFC 5280 section 4.1.2.5: no end."""
-
-
-# Codes.
-
-
-def format_key_code(code: KeyCode) -> str:
-    """Show the code of a key, to be read aloud: seven groups of five letters and digits."""
-    text = _base32(code, _TEXT_LENGTH - _CHECK) + _check(code)
-    return "-".join(text[start : start + _GROUP] for start in range(0, len(text), _GROUP))
-
-
-def parse_key_code(text: str) -> KeyCode:
-    """Read a code as people write it: small letters, other gaps, O for 0, I or L for 1.
-
-    Raises:
-        NumberError: it is no code, or something in it is mistyped.
-    """
-    letters = "".join(text.replace("-", " ").split()).upper().translate(_ALIKE)
-    if len(letters) != _TEXT_LENGTH or not set(letters) <= set(_LETTERS):
-        groups = _TEXT_LENGTH // _GROUP
-        raise NumberError(f"a code is {groups} groups of {_GROUP} letters and digits")
-    number = 0
-    for letter in letters[:-_CHECK]:
-        number = number << 5 | _LETTERS.index(letter)
-    code = KeyCode(number.to_bytes(LENGTH, "big"))
-    if _check(code) != letters[-_CHECK:]:
-        raise NumberError("something in this code is mistyped: its last letters do not fit")
-    return code
-
-
-def _base32(data: bytes, length: int) -> str:
-    number = int.from_bytes(data, "big") >> (8 * len(data) - 5 * length)
-    return "".join(_LETTERS[number >> 5 * place & 31] for place in reversed(range(length)))
-
-
-def _check(code: KeyCode) -> str:
-    return _base32(sha256(b"cccamd key code" + code).digest(), _CHECK)
-
-
-# Keys and certificates.
 
 
 def make_key() -> bytes:
@@ -116,7 +60,7 @@ def code_of(certificate: bytes) -> KeyCode:
     load = x509.load_pem_x509_certificate if is_text else x509.load_der_x509_certificate
     public = load(certificate).public_key()
     spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return KeyCode(sha256(spki).digest()[:LENGTH])
+    return key_code(spki)
 
 
 def _formal_key() -> ec.EllipticCurvePrivateKey:
