@@ -41,10 +41,18 @@ async def test_connections_that_ask_nothing_are_ended(
     assert (await get(port, "/health")).status == PASSED
 
 
-async def test_hundreds_of_silent_connections_keep_nobody_out(port: int) -> None:
+async def test_many_silent_connections_keep_nobody_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(web_serving, "IDLE_LIMIT", 5)
+    async with serving(Scene().app()) as port:
+        await look_in_spite_of_silence(port)
+
+
+async def look_in_spite_of_silence(port: int) -> None:
     first, begun = await asyncio.open_connection("127.0.0.1", port)
     begun.write(b"GET /health HTTP/1.1\r\n")
-    silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(300)]
+    silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(12)]
     for source in ("127.0.0.2", "127.0.0.1"):
         assert (await get(port, "/health", source=source)).status == PASSED
     with suppress(ConnectionResetError):
@@ -104,8 +112,16 @@ async def test_more_requests_at_once_than_anybody_needs_are_told_to_come_again(
         assert (await get(port, "/health")).status == PASSED
 
 
-async def test_live_views_of_one_address_leave_room_for_pages_and_for_others(port: int) -> None:
-    """As many as one address may have; the next is told to come again, and polls meanwhile."""
+async def test_live_views_of_one_address_leave_room_for_pages_and_for_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(web_serving, "VIEWS_PER_SOURCE_LIMIT", 3)
+    async with serving(Scene().app()) as port:
+        await watch_as_often_as_one_may(port)
+
+
+async def watch_as_often_as_one_may(port: int) -> None:
+    """The next is told to come again."""
     views = [await view(port) for _ in range(web_serving.VIEWS_PER_SOURCE_LIMIT)]
     assert (await get(port, web_serving.LIVE_PATH)).status == "HTTP/1.1 503 Service Unavailable"
     assert (await get(port, "/health")).status == PASSED

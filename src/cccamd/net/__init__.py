@@ -8,7 +8,6 @@ from cccamd.net.accepting import (
     AcceptEvent,
     Acceptor,
     AcceptPaused,
-    AcceptResumed,
     ListenError,
     open_sockets,
 )
@@ -23,12 +22,11 @@ from cccamd.net.failures import (
     Notice,
     explain_connect_error,
     explain_end,
-    explain_listen_error,
     explain_loss,
 )
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import Guest, HandOver, Listener, hand_over
-from cccamd.net.origins import Origin, origin_of
+from cccamd.net.origins import origin_of
 from cccamd.net.resolve import resolve
 from cccamd.net.tasks import SLICE, Alarm, TaskSet, Turns, at_once, in_slices
 from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
@@ -37,7 +35,6 @@ __all__ = [
     "SLICE",
     "AcceptEvent",
     "AcceptPaused",
-    "AcceptResumed",
     "Acceptor",
     "Admission",
     "AdmissionLimits",
@@ -60,7 +57,6 @@ __all__ = [
     "Listener",
     "NoEntry",
     "Notice",
-    "Origin",
     "PairedPeer",
     "Step",
     "TaskSet",
@@ -72,7 +68,6 @@ __all__ = [
     "connect",
     "explain_connect_error",
     "explain_end",
-    "explain_listen_error",
     "explain_loss",
     "hand_over",
     "in_slices",

@@ -105,6 +105,7 @@ class _Libraries(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
+        self.addFilter(lambda record: record.name.partition(".")[0] != ROOT)
         self._throttle = Throttle(others=("other libraries", "anything"), burst=1)
         self._told = logging.getLogger(f"{ROOT}.library")
 
