@@ -6,7 +6,7 @@ It knows no configuration and no cards: everything is a plain argument.
 from cccamd.facts import Step
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.client import Client, ConnectionLost
-from cccamd.net.connection import Connected, Connection, Way, peer_address
+from cccamd.net.connection import Connected, Connection, PairedPeer, Way, peer_address
 from cccamd.net.dial import connect, locate
 from cccamd.net.failures import (
     Attempt,
@@ -59,6 +59,7 @@ __all__ = [
     "Listener",
     "NoEntry",
     "Notice",
+    "PairedPeer",
     "Rates",
     "Step",
     "TaskSet",

@@ -416,7 +416,7 @@ class Session:
             return
         assert self._account is not None
         self._is_introduced = True
-        self.record.logged_in(peer)
+        self.record.logged_in(peer, self.connection.paired)
         self.record.said_more(peer)
         if peer.node_id is not None:
             self._watch_for_clones(peer.node_id, self._account)

@@ -138,10 +138,11 @@ def explain_login(account: FLine, evidence: Evidence) -> Iterator[Finding]:
 def _logged_in(client: ClientStatus, evidence: Evidence) -> Finding:
     since = ago(evidence.at - client.connected_at)
     cards = "1 card" if client.cards == 1 else f"{client.cards} cards"
+    way = f" by TLS, paired as {client.paired}," if client.paired else ""
     return Finding(
         code="logged-in",
         weight=Weight.GOOD,
-        text=f"logged in from {client.address} for {since}, and was told of {cards}",
+        text=f"logged in from {client.address}{way} for {since}, and was told of {cards}",
     )
 
 
