@@ -114,7 +114,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         self._peername: SocketAddress = ("", 0)
         self._handle = handle
         self._on_failure = on_failure
-        self._on_end: list[Callable[[], None]] = []
+        self._on_end: list[Callable[[], object]] = []
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._alarm = Alarm(self._on_alarm)
@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         """Take note who is there, before there is a connection to it."""
         self.address, self.port = peer_address(transport)
 
-    def when_ended(self, act: Callable[[], None]) -> None:
+    def when_ended(self, act: Callable[[], object]) -> None:
         """Give something back after `Closed` was handled: called once, whatever else fails."""
         self._on_end.append(act)
 

@@ -42,6 +42,7 @@ from cccamd.routing import (
 )
 from cccamd.server.configbook import ConfigBook
 from cccamd.server.exchange import Exchange
+from cccamd.server.heartbeat import Heartbeat
 from cccamd.server.infopages import InfoPages, PageSources
 from cccamd.server.local import LocalCards
 from cccamd.server.loglines import CloneWatch, DoorLog, FailureLog
@@ -230,13 +231,18 @@ class Server:
         if self._journal is not None:
             self._journal.start()
         self._tasks.start("sums of lines not written", self._sum_up())
-        self._tasks.start("watchers", self._watchers.run(self._sessions))
+        self._tasks.start("watchers", self._watchers.run(self._sessions, self._session))
         self._tasks.start("incidents", self._lookout.run())
         self._tasks.start("the machine", self._machine.run())
         await self._cards.apply(self._setup.toml.cards)
         await self._upstreams.apply(self._setup.upstreams)
         await self._apply_pages()
         self._log_summary()
+
+    @property
+    def heartbeat(self) -> Heartbeat:
+        """Measures the loop while it runs."""
+        return self._watchers.heartbeat
 
     @property
     def is_idle(self) -> bool:
@@ -529,6 +535,10 @@ class Server:
 
     def _sessions(self) -> list[Session]:
         return list(self._context.seats)
+
+    def _session(self, client: tuple[str, int]) -> Session | None:
+        """Who is logged in as this client: an account, and a number."""
+        return self._context.by_number.get(client[1])
 
     def _log_summary(self) -> None:
         log.info(

@@ -91,6 +91,8 @@ class SessionContext:
     """Users whose F-line is in error."""
     seats: "Seats[Session]" = field(default_factory=Seats)
     """Who is logged in."""
+    by_number: "dict[int, Session]" = field(default_factory=dict)
+    """The same, by the numbers of their records."""
     double_logins: DoubleLogins = field(default_factory=DoubleLogins)
     table: CardTable
     exchange: Exchange
@@ -377,9 +379,12 @@ class Session:
             self._account, self.record.line = current, current.line
             seats.take(account.user, self)
             self._context.double_logins.got_in(current.line.user, self.connection.address)
+            by_number, number = self._context.by_number, self.record.number
+            by_number[number] = self
             self.connection.when_ended(lambda: seats.leave(account.user, self))
             if self._intake is not None:
                 self._intake.belongs_to(account.user, self.connection.now())
+            self.connection.when_ended(lambda: by_number.pop(number, None))
             self._protocol.accept_login(self.connection.now())
 
     def _displace(self, holder: "Session | None") -> None:
