@@ -182,6 +182,7 @@ class Runner:
             await server.stop()
             return EXIT_UNUSABLE
         garbage.begin()
+        self._tasks.start("heartbeat", server.heartbeat.run())
         self._tasks.start("garbage", garbage.Sweeper(lambda: server.is_idle).run())
         self._tasks.start("reload", reloader.run())
         await stopped.wait()
