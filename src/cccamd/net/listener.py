@@ -27,7 +27,7 @@ class Guest(Hashable, Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
 
-    def when_ended(self, act: Callable[[], None]) -> None:
+    def when_ended(self, act: Callable[[], object]) -> None:
         """Call `act` once when it has ended, whatever failed in between."""
 
     def close(self, reason: CloseReason = ..., detail: str = ...) -> None:

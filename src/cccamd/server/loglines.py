@@ -15,7 +15,7 @@ from cccamd.ids import (
     format_service,
     format_share_id,
 )
-from cccamd.net import NoEntry
+from cccamd.net import NoEntry, PairedPeer
 from cccamd.routing import CloneDetector, NodeHolder
 from cccamd.values import Offer, Request
 from cccamd.watch import Throttle
@@ -52,6 +52,11 @@ def describe_peer(peer: Peer) -> str:
         f"node id {format_node_id(peer.node_id)}" if peer.node_id is not None else "",
     ]
     return ", ".join(part for part in parts if part) or "it says nothing of itself"
+
+
+def describe_way(paired: PairedPeer | None) -> str:
+    """`; by TLS, paired as attic`; nothing for a link of the old kind."""
+    return f"; by TLS, paired as {paired.name}" if paired is not None else ""
 
 
 def describe_program(peer: Peer) -> str:
