@@ -113,7 +113,7 @@ class House:
         return True
 
 
-def until(reached: Callable[[], object], *, within: float = 60.0) -> float:
+def until(reached: Callable[[], object], *, within: float = 120.0) -> float:
     """Wait until something holds; how many seconds that took."""
     began = time.monotonic()
     while True:

@@ -7,12 +7,14 @@ import sqlite3
 import time
 from pathlib import Path
 
+import pytest
 from house import House, until
 
 from cccamd.watch.journal import Kind
 
-KILLS = 2
-BACK_WITHIN = 60.0
+pytestmark = pytest.mark.processes
+KILLS = 5
+BACK_WITHIN = 120.0
 """Seconds: the start of the program is nearly all of it, and this machine may be busy."""
 
 
