@@ -24,6 +24,7 @@ from cccamd.net.failures import (
     explain_end,
     explain_loss,
 )
+from cccamd.net.fairness import FairLimits, FairPlay, Rates
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import Guest, HandOver, Listener, hand_over
 from cccamd.net.origins import origin_of
@@ -47,6 +48,8 @@ __all__ = [
     "Connection",
     "ConnectionLost",
     "Failure",
+    "FairLimits",
+    "FairPlay",
     "Guest",
     "HandOver",
     "Keyring",
@@ -58,6 +61,7 @@ __all__ = [
     "NoEntry",
     "Notice",
     "PairedPeer",
+    "Rates",
     "Step",
     "TaskSet",
     "TlsCall",
