@@ -282,7 +282,7 @@ async def stops_after_its_proof(lab: Laboratory) -> None:
 
 async def is_nobody(lab: Laboratory) -> None:
     async with Handshaker.calling(lab) as caller:
-        await caller.prove().name("nobody").closed()
+        await caller.log_in("nobody").closed()
 
 
 STRANGERS = [
@@ -346,7 +346,7 @@ async def test_an_f_line_in_error_is_no_unknown_user(log: list[str]) -> None:
         )
         await lab.server.reload(replace(made, config=config))
         async with Handshaker.calling(lab) as caller:
-            await caller.prove().name("ben").closed()
+            await caller.log_in("ben").closed()
         await until(lambda: any("no login" in line for line in log))
         line = next(line for line in log if "no login" in line)
         assert "the F-line of this user is in error" in line

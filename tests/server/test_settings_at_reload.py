@@ -395,6 +395,12 @@ ROWS: dict[str, Row] = {
         True,
         False,
     ),
+    "[penalties] attempts": Row(
+        "", "[penalties]\nattempts = 3", lambda server: server._penalties.rules.attempts, 10, 3
+    ),
+    "[penalties] ban": Row(
+        "", "[penalties]\nban = 60", lambda server: server._penalties.rules.ban, 600.0, 60.0
+    ),
     "[log] format": Row("", '[log]\nformat = "json"', formatter, "TextFormatter", "JsonFormatter"),
     "[log] debug_accounts": Row(
         "",

@@ -29,11 +29,13 @@ from cccamd.net.fairness import FairLimits, FairPlay, Rates
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import Guest, HandOver, Listener, hand_over
 from cccamd.net.origins import origin_of
+from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules
 from cccamd.net.resolve import resolve
 from cccamd.net.tasks import SLICE, Alarm, TaskSet, Turns, at_once, in_slices
 from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
 
 __all__ = [
+    "LONGEST_WAIT",
     "SLICE",
     "AcceptEvent",
     "AcceptPaused",
@@ -43,6 +45,7 @@ __all__ = [
     "Alarm",
     "Attempt",
     "Backoff",
+    "Ban",
     "Client",
     "ConnectError",
     "Connected",
@@ -62,6 +65,8 @@ __all__ = [
     "NoEntry",
     "Notice",
     "PairedPeer",
+    "Penalties",
+    "PenaltyRules",
     "Rates",
     "Step",
     "TaskSet",

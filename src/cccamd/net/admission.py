@@ -23,6 +23,10 @@ class NoEntry(Enum):
     """Why a connection is closed before its first byte; the value is for people."""
 
     NETWORK = "its network is not allowed; cccamd.toml, [network] allow, can add it"
+    BANNED = (
+        "too many logins from there failed; it is let in again after a while (cccamd.toml,"
+        " [penalties])"
+    )
     FULL = "the server has as many connections as it may; cccamd.toml, [limits], says how many"
     ADDRESS_FULL = "this address has as many connections as one may; see cccamd.toml, [limits]"
 
@@ -55,6 +59,7 @@ class Admission(Generic[K]):
         *,
         admits: Callable[[str], bool],
         is_near: Callable[[str], bool] = lambda address: False,
+        is_banned: Callable[[str], bool] = lambda address: False,
     ) -> None:
         """`is_near`: of whom more is borne, because they are the operator's own."""
         self.refused = 0
@@ -63,6 +68,7 @@ class Admission(Generic[K]):
         """May be replaced at any time: they hold for whoever comes then."""
         self._admits = admits
         self._is_near = is_near
+        self._is_banned = is_banned
         self._addresses: dict[K, str] = {}
         self._per_address: dict[str, int] = {}
         self._waiting: _Crowd[K] = _Crowd()
@@ -91,6 +97,8 @@ class Admission(Generic[K]):
     def _refusal(self, address: str) -> NoEntry | None:
         if not self._admits(address):
             return NoEntry.NETWORK
+        if self._is_banned(address):
+            return NoEntry.BANNED
         if self.connections - self.pending >= self.limits.connections:
             return NoEntry.FULL
         most = self.limits.per_address

@@ -15,7 +15,7 @@ from cccamd.ids import (
     format_service,
     format_share_id,
 )
-from cccamd.net import AcceptEvent, AcceptPaused, NoEntry, PairedPeer
+from cccamd.net import AcceptEvent, AcceptPaused, Ban, NoEntry, PairedPeer
 from cccamd.routing import CloneDetector, NodeHolder
 from cccamd.values import Offer, Request
 from cccamd.watch import Throttle
@@ -128,6 +128,13 @@ class DoorLog:
         port = f"port {event.port}"
         if self._throttle.admits((port, cause), self._loop.time()):
             login_log.warning("%s: %s", port, text)
+
+    def banned(self, ban: Ban) -> None:
+        """Nobody is let in from there for a while."""
+        if self._throttle.admits((ban.who, "banned"), self._loop.time()):
+            until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + ban.seconds))
+            text = "%s: banned until %s: too many logins from there failed"
+            login_log.warning(text, ban.who, until)
 
     def sum_up(self) -> None:
         """Tell how many more there were."""

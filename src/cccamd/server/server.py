@@ -24,6 +24,8 @@ from cccamd.net import (
     Listener,
     ListenError,
     NoEntry,
+    Penalties,
+    PenaltyRules,
     Rates,
     TaskSet,
     TlsDoor,
@@ -139,6 +141,7 @@ class Server:
         self._refreshing: asyncio.Task[None] | None = None
         self._door_log = DoorLog()
         self._clones = CloneWatch(setup.node_id)
+        self._penalties = Penalties(_penalty_rules(setup.toml), is_near=is_local)
         self._context = self._make_context()
         self._cccam_port = ClientPort(
             make_protocol=self._make_protocol,
@@ -337,8 +340,12 @@ class Server:
             table=self._table,
             exchange=self._exchange,
             admission=Admission(
-                _admission_limits(setup.toml), admits=self._admits, is_near=is_local
+                _admission_limits(setup.toml),
+                admits=self._admits,
+                is_near=is_local,
+                is_banned=lambda address: self._penalties.banned(address, self._loop.time()) > 0,
             ),
+            penalties=self._penalties,
             records=self._make_records(),
             clones=self._clones,
             emm_gate=EmmGate(global_emms=setup.config.settings.global_emm),
@@ -376,6 +383,7 @@ class Server:
         context, setup = self._context, self._setup
         context.accounts = setup.accounts
         context.limits = setup.toml.limits
+        self._penalties.rules = _penalty_rules(setup.toml)
         context.fair.limits = _fair_limits(setup.toml)
         context.admission.limits = _admission_limits(setup.toml)
         context.minimum_client_version = _minimum_version(setup.config)
@@ -617,6 +625,10 @@ def _admission_limits(toml: TomlConfig) -> AdmissionLimits:
         pending_per_source=toml.limits.max_pending_per_address,
         pending_per_network=toml.limits.max_pending_per_network,
     )
+
+
+def _penalty_rules(toml: TomlConfig) -> PenaltyRules:
+    return PenaltyRules(attempts=toml.penalties.attempts, ban=toml.penalties.ban)
 
 
 def _router_settings(toml: TomlConfig) -> RouterSettings:

@@ -20,6 +20,7 @@ ends this session and nothing else.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,12 +29,14 @@ from typing import Final, assert_never
 from cccamd.cards import CardTable, View, Viewer
 from cccamd.ids import SHARED_NODE_IDS, NodeId, ShareId, host_key, parse_address
 from cccamd.net import (
+    LONGEST_WAIT,
     Admission,
     Connected,
     ConnectError,
     Connection,
     FairPlay,
     Guest,
+    Penalties,
     TaskSet,
     Turns,
     locate,
@@ -97,6 +100,7 @@ class SessionContext:
     table: CardTable
     exchange: Exchange
     admission: Admission[Guest]
+    penalties: Penalties
     records: RecordContext
     clones: CloneWatch
     emm_gate: EmmGate
@@ -124,6 +128,10 @@ class Session:
         self._intake = self.connection.intake
         self.record = ClientRecord(context.records)
         self._account: Account | None = None
+        self._user: bytes | None = None
+        """Who it says it is, as soon as it has said so."""
+        self._is_checked = True
+        """Whether its password is looked at: not if too many logins from there failed."""
         self._protocol = protocol
         self._port = port
         self._context = context
@@ -280,17 +288,51 @@ class Session:
         if account is not None:
             self._account = account
             self.record.line = account.line  # its name stands in the log, password or not
-            self._protocol.authenticate(account.password, hold=True)
-        elif (fault := self._context.faulty_accounts.get(user)) is not None:
-            detail = f"{shown}: line {fault.place.line} of {fault.place.file}: {fault.text}"
-            self._protocol.refuse_login(CloseReason.ACCOUNT_IN_ERROR, detail)
+        self._user = user
+        wait = self._context.penalties.wait(self.connection.address, user, self.connection.now())
+        self._is_checked = wait is not None
+        if wait == 0.0:
+            self._check_password()
         else:
-            self._protocol.refuse_login(CloseReason.UNKNOWN_USER, shown)
+            pause = self._check_later(LONGEST_WAIT if wait is None else wait)
+            self._context.tasks.start(f"a login from {self.connection.peer} waits", pause)
+
+    async def _check_later(self, wait: float) -> None:
+        await asyncio.sleep(wait)
+        if not self.ended:
+            self.connection.attempt(self._check_password)
+            self.connection.flush()
+
+    def _check_password(self) -> None:
+        """Whoever does not exist goes the same way, with a password that nobody has."""
+        is_real = self._account is not None and self._is_checked
+        password = self._account.password if self._account and is_real else os.urandom(16)
+        self._protocol.authenticate(password, hold=True)
+
+    def _failed_login(self, closed: Closed) -> Closed:
+        """Count a login with a wrong name or password, and say what only the log may tell."""
+        assert self._user is not None
+        address, now = self.connection.address, self.connection.now()
+        ban = self._context.penalties.failed(address, self._user, now)
+        if ban is not None:
+            self._context.records.door_log.banned(ban)
+        shown = repr(self._user.decode("utf-8", "backslashreplace"))
+        if self._account is None:
+            fault = self._context.faulty_accounts.get(self._user)
+            if fault is None:
+                return Closed(CloseReason.UNKNOWN_USER, shown)
+            detail = f"{shown}: line {fault.place.line} of {fault.place.file}: {fault.text}"
+            return Closed(CloseReason.ACCOUNT_IN_ERROR, detail)
+        if not self._is_checked:
+            return replace(closed, detail="not looked at: too many logins from there failed")
+        return closed
 
     def _weigh_login(self) -> None:
         """The password was right."""
         account = self._account
-        assert account is not None
+        if account is None or not self._is_checked:  # as good as impossible
+            self._protocol.refuse_login(CloseReason.WRONG_PASSWORD)
+            return
         if (trouble := self._link_trouble(account)) is not None:
             self._protocol.refuse_login(CloseReason.NOT_PROTECTED, trouble)
             return
@@ -378,6 +420,7 @@ class Session:
         else:
             self._account, self.record.line = current, current.line
             seats.take(account.user, self)
+            self._context.penalties.succeeded(self.connection.address, account.user)
             self._context.double_logins.got_in(current.line.user, self.connection.address)
             by_number, number = self._context.by_number, self.record.number
             by_number[number] = self
@@ -546,6 +589,8 @@ class Session:
             return
         if not self.record.peer:  # it never got as far as `Connected`: there was no TLS
             self.record.address, self.record.peer = self.connection.address, self.connection.peer
+        if closed.reason is CloseReason.WRONG_PASSWORD:
+            closed = self._failed_login(closed)
         if self._waiting_for:
             detail = f"while it was looked whether {self._waiting_for} still answers"
             closed = replace(closed, detail=detail)

@@ -66,6 +66,8 @@ _AT_ONCE: Final = (
     "[cache] entries",
     "[cache] check_cw_checksums",
     "[routing] hedge",
+    "[penalties] attempts",
+    "[penalties] ban",
     "[log] format",
     "[log] debug_accounts",
     "[tls] port",
@@ -90,7 +92,17 @@ EFFECTS: Final[Mapping[str, Effect]] = {
 }
 """F-, C- and N-lines and the `[[tables]]` are no settings: they all count at once."""
 
-_TABLES: Final = ("network", "limits", "server", "cache", "routing", "log", "journal", "tls")
+_TABLES: Final = (
+    "network",
+    "limits",
+    "server",
+    "cache",
+    "routing",
+    "log",
+    "journal",
+    "penalties",
+    "tls",
+)
 _INFO_PORTS: Final = (
     ("LISTEN PORT", "port"),
     ("USERNAME", "username"),

@@ -193,6 +193,16 @@ class LogTable(Table):
     """Accounts of which everything is told, as with `-d`, and of nobody else."""
 
 
+class PenaltiesTable(Table):
+    """`[penalties]`: the brake on guessing names and passwords."""
+
+    attempts: int = _count(10, 0, 10_000)
+    """Failed logins of one address, each forgotten in a minute, until it is banned for a while; 0:
+    nobody is banned. The local networks never are."""
+    ban: float = _seconds(600, 1, 86_400)
+    """The first ban; each further one is twice as long."""
+
+
 class JournalTable(Table):
     """`[journal]`: the record of what clients did."""
 
@@ -298,6 +308,7 @@ class TomlConfig:
     cache: CacheTable = field(default_factory=CacheTable)
     routing: RoutingTable = field(default_factory=RoutingTable)
     log: LogTable = field(default_factory=LogTable)
+    penalties: PenaltiesTable = field(default_factory=PenaltiesTable)
     journal: JournalTable = field(default_factory=JournalTable)
     tls: TlsTable = field(default_factory=TlsTable)
     accounts: tuple[AccountTable, ...] = ()

@@ -27,6 +27,7 @@ from cccamd.setup.toml.model import (
     LimitsTable,
     LogTable,
     NetworkTable,
+    PenaltiesTable,
     RoutingTable,
     ServerTable,
     TlsTable,
@@ -36,7 +37,7 @@ from cccamd.setup.toml.model import (
 from cccamd.setup.toml.positions import locate
 from cccamd.setup.toml.reader import TableReader, explain_syntax, suggest
 
-_TABLES = ("network", "limits", "server", "cache", "routing", "log", "journal", "tls")
+_TABLES = ("network", "limits", "server", "cache", "routing", "log", "journal", "tls", "penalties")
 _LISTS = ("account", "upstream", "card")
 
 U = TypeVar("U", AccountTable, UpstreamTable)
@@ -83,6 +84,7 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
         cache=reader.read_table("cache", CacheTable),
         routing=reader.read_table("routing", RoutingTable),
         log=reader.read_table("log", LogTable),
+        penalties=reader.read_table("penalties", PenaltiesTable),
         journal=reader.read_table("journal", JournalTable),
         tls=reader.read_table("tls", TlsTable),
         accounts=tuple(_read_list(reader, "account", AccountTable)),

@@ -1,0 +1,106 @@
+"""The brake on guessing: who waits, who is banned, and who must never suffer."""
+
+import pytest
+
+from cccamd.net import Penalties, PenaltyRules
+from cccamd.net.penalties import FORGOTTEN, LONGEST_WAIT, NETWORK_FACTOR, REMEMBERED, TRUST
+
+FAR, NEAR = "203.0.113.7", "192.168.1.7"
+
+
+def brake(**rules: float) -> Penalties:
+    return Penalties(
+        PenaltyRules(**rules),  # type: ignore[arg-type]
+        is_near=lambda address: address.startswith("192.168."),
+    )
+
+
+def fail(penalties: Penalties, times: int, address: str = FAR, user: bytes = b"anna") -> None:
+    for _ in range(times):
+        penalties.failed(address, user, 0.0)
+
+
+def test_who_mistypes_does_not_wait_and_who_guesses_waits_longer_and_longer() -> None:
+    penalties = brake(attempts=0)
+    fail(penalties, 2)
+    assert penalties.wait(FAR, b"anna", 0.0) == 0.0
+    waits = []
+    for number in range(8):
+        fail(penalties, 1)
+        waits.append(penalties.wait(FAR, b"%d" % number, 0.0))
+    assert waits == [pytest.approx(min(0.1 * 2**n, LONGEST_WAIT)) for n in range(8)]
+    assert penalties.wait("203.0.113.8", b"anna", 0.0) == 0.0, "another address does not"
+
+
+def test_logins_of_one_place_with_one_name_wait_in_a_row_of_bounded_length() -> None:
+    penalties = brake()
+    fail(penalties, 6, NEAR)
+    looked_at = [penalties.wait(NEAR, b"anna", 0.001 * n) for n in range(1000)]
+    assert len([wait for wait in looked_at if wait is not None]) <= 3, "within a second"
+
+
+def test_a_name_that_logged_in_from_there_is_not_held_up_until_it_fails_too_often() -> None:
+    penalties = brake()
+    penalties.succeeded(NEAR, b"anna")
+    fail(penalties, 20, NEAR, b"guess")
+    assert penalties.wait(NEAR, b"anna", 0.0) == 0.0
+    assert penalties.wait(NEAR, b"ben", 0.0) == LONGEST_WAIT
+    fail(penalties, TRUST, NEAR)
+    assert penalties.wait(NEAR, b"anna", 0.0) == LONGEST_WAIT
+
+
+def test_a_name_that_is_guessed_from_many_places_shuts_nobody_out() -> None:
+    penalties = brake()
+    penalties.succeeded(FAR, b"anna")
+    for number in range(200):
+        penalties.failed(f"198.51.{number}.1", b"anna", 0.0)
+    assert penalties.wait(FAR, b"anna", 0.0) == 0.0, "its owner does not wait"
+    assert penalties.wait("192.0.2.1", b"anna", 0.0) == LONGEST_WAIT
+    assert penalties.wait("192.0.2.1", b"ben", 0.0) == 0.0
+
+
+def test_a_ban_comes_ends_and_is_longer_the_next_time() -> None:
+    penalties = brake(attempts=5, ban=100.0)
+    fail(penalties, 4)
+    assert penalties.banned(FAR, 0.0) == 0.0
+    assert penalties.failed(FAR, b"anna", 0.0) == (FAR, 100.0)
+    assert (penalties.banned(FAR, 40.0), penalties.banned(FAR, 100.0)) == (60.0, 0.0)
+    assert penalties.banned("203.0.113.8", 40.0) == 0.0
+    for _ in range(5):
+        ban = penalties.failed(FAR, b"anna", 200.0)
+    assert ban == (FAR, 200.0)
+
+
+def test_slow_failures_are_forgotten_in_between() -> None:
+    penalties = brake(attempts=5)
+    assert not any(penalties.failed(FAR, b"anna", n * FORGOTTEN) for n in range(100))
+
+
+def test_a_network_is_banned_when_its_addresses_take_turns() -> None:
+    penalties = brake(attempts=5)
+    bans = [
+        penalties.failed(f"2001:db8:1:{n:x}::1", b"anna", 0.0) for n in range(5 * NETWORK_FACTOR)
+    ]
+    assert bans[:-1] == [None] * (len(bans) - 1)
+    assert bans[-1] is not None
+    assert bans[-1].who == "2001:db8:1::/48"
+    assert penalties.banned("2001:db8:1:ffff::9", 0.0) > 0
+    assert penalties.banned("2001:db8:2::9", 0.0) == 0.0
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_own_networks_and_who_has_logged_in_are_never_banned(known: bool) -> None:
+    penalties = brake(attempts=5)
+    address = FAR if known else NEAR
+    if known:
+        penalties.succeeded(address, b"ben")
+    fail(penalties, 50, address)
+    assert penalties.banned(address, 0.0) == 0.0
+
+
+def test_what_is_remembered_is_bounded_and_no_jump_of_time_does_harm() -> None:
+    penalties = brake()
+    for number in range(REMEMBERED + 100):
+        penalties.failed(f"198.{number >> 16}.{number >> 8 & 255}.{number & 255}", b"x", 9e9)
+    assert len(penalties._scores._found) <= REMEMBERED
+    assert penalties.wait(FAR, b"anna", 0.0) == 0.0
