@@ -146,7 +146,11 @@ class Server:
         self._paired = PairedLinks(self._pairing, listener, door, self._upstreams.links)
         self._open_at: tuple[tuple[str, ...], int] | None = None
         self._open_to = setup.toml.network
-        self._machine = MachineWatch(self._written, on_failure=self._failures.report)
+        self._machine = MachineWatch(
+            self._written,
+            on_failure=self._failures.report,
+            journal=journal.state if journal is not None else None,
+        )
         around = Surroundings(
             context=self._context,
             sources=self._sources,

@@ -28,7 +28,7 @@ from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
 from cccamd.why.finding import Finding, Setting, Weight, ago
 from cccamd.why.freezetext import disguised_lines, freeze_lines
-from cccamd.why.host import OWN_CLOCK, MachineTrouble, judge_resources
+from cccamd.why.host import OWN_CLOCK, MachineTrouble, judge_journal, judge_resources
 from cccamd.why.installation import Access, Installation, Written
 from cccamd.why.links import Trial, is_seed
 from cccamd.why.network import RoundTrip
@@ -83,6 +83,7 @@ __all__ = [
     "freeze_lines",
     "is_seed",
     "judge_freeze",
+    "judge_journal",
     "judge_receiver",
     "judge_resources",
     "nameless",
