@@ -19,8 +19,11 @@ check: setup
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
+# All figures; ARGS goes to bench/load.py alone: make bench ARGS="distinct known --seconds 3"
 bench: setup
-	@for script in bench/*.py; do echo "== $$script"; .venv/bin/python $$script; done
+	@.venv/bin/python bench/load.py $(ARGS)
+	@[ -n "$(ARGS)" ] || for script in bench/*.py; do \
+	  [ $$script = bench/load.py ] || { echo "== $$script"; .venv/bin/python $$script; }; done
 
 # Change the source one spot at a time; print what no test notices (docs/mutants.md).
 mutants: setup

@@ -279,6 +279,7 @@ class Cause(Enum):
     JOURNAL_STOPPED = "journal stopped"
     FEW_FILES = "few files"
     LITTLE_MEMORY = "little memory"
+    SERVER_PAUSED = "server paused"
 
 
 class Revision(Enum):
@@ -391,6 +392,8 @@ class ClientStatus(Fact):
     last_seconds: float | None
     """From its last ECM to our answer."""
     uses: tuple[ShareUse, ...]
+    paired: str = ""
+    """The paired server that it has proved to be, by TLS; empty: its link is not protected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -469,6 +472,8 @@ class SourceStatus(Fact):
     """The standby group it belongs to, or empty."""
     rank: int = 0
     """Its place in the group: the lowest serves."""
+    paired: str = ""
+    """The paired server that it has to prove to be, by TLS; empty: its link is not protected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ import gc
 from collections.abc import Callable
 from typing import Final
 
-import psutil
+from cccamd.machine import own_memory
 
 YOUNG: Final = 1000
 """New objects after which the new ones are looked at: a tenth of a millisecond."""
@@ -53,13 +53,13 @@ class Sweeper:
     def __init__(self, is_quiet: Callable[[], bool]) -> None:
         """`is_quiet`: whether nobody waits for an answer at this moment."""
         self._is_quiet = is_quiet
-        self._resident = psutil.Process().memory_info().rss
+        self._resident = own_memory()
 
     async def run(self) -> None:
         """Look at memory again and again, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_INTERVAL)
-            if is_due(psutil.Process().memory_info().rss, self._resident):
+            if is_due(own_memory(), self._resident):
                 await self.sweep()
 
     async def sweep(self) -> None:
@@ -69,4 +69,4 @@ class Sweeper:
                 break
             await asyncio.sleep(QUIET_WAIT)
         gc.collect()
-        self._resident = psutil.Process().memory_info().rss
+        self._resident = own_memory()

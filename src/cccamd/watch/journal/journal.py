@@ -42,7 +42,12 @@ SALVAGE_SLICE, SALVAGE_PAUSE = 0.002, 0.006
 """Seconds: the interpreter runs one thread at a time, and answers come first."""
 SALVAGE_AT_END: Final = 2.0
 """Seconds for which a server that ends goes on with it; the rest is done by the next start."""
-_TROUBLES: Final = (sqlite3.Error, OSError, JournalError)
+_TROUBLES: Final = (sqlite3.Error, OSError, JournalError, MemoryError)
+_NEVER: Final = (
+    *(sqlite3.DataError, sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError),
+    *(ValueError, OverflowError, TypeError),
+)
+"""What is said of entries, not of the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +102,8 @@ class Journal:
         self._check_at = 0.0
         self._jump = 0.0
         self._trouble = ""
+        self._dropped_before = 0
+        """What `dropped` was when the trouble began."""
 
     def start(self) -> None:
         """Begin to write."""
@@ -167,8 +174,9 @@ class Journal:
             return self._give_up(error)
         if self._trouble:
             self._trouble = ""
-            lost = f"; {self.dropped} entries were lost" if self.dropped else ""
-            self._on_trouble(f"the journal {self.path} is written again{lost}")
+            lost = self.dropped - self._dropped_before
+            what = f"{lost:,} entries were lost meanwhile" if lost else "nothing was lost"
+            self._on_trouble(f"the journal {self.path} is written again; {what}")
         return True
 
     def _open(self) -> Database:
@@ -208,9 +216,22 @@ class Journal:
                 self._batch.append(self._queue.popleft())
             if not self._batch:
                 return
-            database.write(self._batch)
-            self.written += len(self._batch)
+            try:
+                database.write(self._batch)
+                self.written += len(self._batch)
+            except _NEVER:
+                self._write_one_by_one(database)
             self._batch.clear()
+
+    def _write_one_by_one(self, database: Database) -> None:
+        """Go on without an entry that no file would take: a fault of ours, which the log tells."""
+        for entry in self._batch:
+            try:
+                database.write([entry])
+                self.written += 1
+            except _NEVER as error:
+                self.dropped += 1
+                self._on_trouble(f"an entry does not fit into the journal: {error}")
 
     def _prune(self, database: Database) -> None:
         if self._salvage is not None or time.monotonic() < self._prune_at:
@@ -267,6 +288,8 @@ class Journal:
             with suppress(*_TROUBLES):
                 database.close()
         text = str(error) or type(error).__name__
+        if not self._trouble:
+            self._dropped_before = self.dropped
         if text != self._trouble:
             self._trouble = text
             self._on_trouble(f"the journal {self.path} cannot be written: {text}")
