@@ -131,6 +131,7 @@ class Server:
             exchange=self._exchange,
             tasks=self._tasks,
             on_cards_changed=self._cards_changed,
+            on_failed=lambda text: self._book.carried_out("[[card]]", text),
         )
         self._upstreams = Upstreams(self._start_upstream)
         self._exchange.on_want = self._upstreams.hurry

@@ -3,7 +3,13 @@
 docs/journal.md says what is in it.
 """
 
-from cccamd.watch.journal.database import Database, JournalError, JournalLimits, read_entries
+from cccamd.watch.journal.database import (
+    DamagedError,
+    Database,
+    JournalError,
+    JournalLimits,
+    read_entries,
+)
 from cccamd.watch.journal.entries import FILE_NAME, Entry, Kind
 from cccamd.watch.journal.frozen import last_number, read_freeze
 from cccamd.watch.journal.journal import Journal, JournalState
@@ -12,6 +18,7 @@ from cccamd.watch.journal.sums import SourceSum, sum_up
 
 __all__ = [
     "FILE_NAME",
+    "DamagedError",
     "Database",
     "Entry",
     "Journal",
