@@ -4,7 +4,6 @@ docs/journal.md says what is in it.
 """
 
 from cccamd.watch.journal.database import (
-    DamagedError,
     Database,
     JournalError,
     JournalLimits,
@@ -18,7 +17,6 @@ from cccamd.watch.journal.sums import SourceSum, sum_up
 
 __all__ = [
     "FILE_NAME",
-    "DamagedError",
     "Database",
     "Entry",
     "Journal",
