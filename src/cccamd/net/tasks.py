@@ -6,10 +6,19 @@ from collections.abc import Callable, Coroutine, Generator
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
+from cccamd.errors import CccamdError
+
 T = TypeVar("T")
 
 SLICE: Final = 0.002
 """Seconds of work after which others have their turn."""
+
+END_TIMEOUT: Final = 3.0
+"""Seconds that a task may take to end when it was cancelled."""
+
+
+class GoesOnError(CccamdError):
+    """A task swallows its cancellation."""
 
 
 def at_once(steps: Generator[None, None, T]) -> T:
@@ -84,11 +93,15 @@ class TaskSet:
         return task
 
     async def cancel(self) -> None:
-        """Cancel all tasks and wait until each has ended."""
+        """Cancel all tasks and wait until each has ended, but not for ever."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if not tasks:
+            return
+        _, going_on = await asyncio.wait(tasks, timeout=END_TIMEOUT)
+        for task in going_on:
+            self._on_failure(task.get_name(), GoesOnError("it was cancelled, and goes on"))
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
