@@ -6,8 +6,6 @@ from collections.abc import Callable, Coroutine, Generator
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
-from cccamd.errors import CccamdError
-
 T = TypeVar("T")
 
 SLICE: Final = 0.002
@@ -15,10 +13,6 @@ SLICE: Final = 0.002
 
 END_TIMEOUT: Final = 3.0
 """Seconds that a task may take to end when it was cancelled."""
-
-
-class GoesOnError(CccamdError):
-    """A task swallows its cancellation."""
 
 
 def at_once(steps: Generator[None, None, T]) -> T:
@@ -101,7 +95,7 @@ class TaskSet:
             return
         _, going_on = await asyncio.wait(tasks, timeout=END_TIMEOUT)
         for task in going_on:
-            self._on_failure(task.get_name(), GoesOnError("it was cancelled, and goes on"))
+            self._on_failure(task.get_name(), TimeoutError("it was cancelled, and goes on"))
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
