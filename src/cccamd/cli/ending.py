@@ -24,9 +24,11 @@ LAST_MOMENT: Final = 2.0
 """Seconds that tasks and threads have when the server has stopped."""
 
 
-def run_to_the_end(main: Coroutine[Any, Any, int]) -> int:
+def run_to_the_end(
+    main: Coroutine[Any, Any, int], make_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> int:
     """Run `main`, and return its exit status; if something does not end, the process does."""
-    loop = asyncio.new_event_loop()
+    loop = make_loop()
     asyncio.set_event_loop(loop)
     task = loop.create_task(main, name="server")
     throttle = Throttle(others="other errors")

@@ -14,7 +14,7 @@ import typer
 from cccamd import __version__
 from cccamd.cli.ending import run_to_the_end, stop_at
 from cccamd.machine import own_address
-from cccamd.net import ListenError, TaskSet
+from cccamd.net import ListenError, TaskSet, loop_factory
 from cccamd.server import (
     AccountFocus,
     Reloader,
@@ -107,7 +107,8 @@ def serve(
         folder=node_id_path.parent,
         debug=debug,
     )
-    raise typer.Exit(run_to_the_end(runner.run(replace(setup, node_id=own.node_id))))
+    work = runner.run(replace(setup, node_id=own.node_id))
+    raise typer.Exit(run_to_the_end(work, loop_factory() or asyncio.new_event_loop))
 
 
 def _start_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> Mapping[str, str]:
