@@ -291,6 +291,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         self._alarm.end()
         self._handle = _nobody
         self._on_end.clear()
+        self.intake = None
         # asyncio's own transport holds itself by a bound method; others have no such thing.
         getattr(transport, "__dict__", {}).pop("_read_ready_cb", None)
 
