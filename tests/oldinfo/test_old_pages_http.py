@@ -60,7 +60,10 @@ async def test_get_and_head_in_both_versions(port: int) -> None:
         assert b"\r" not in page.body
         head = await get(port, path, method="HEAD")
         assert (head.status, head.body) == (PASSED, b"")
-        for request in (f"GET {path} HTTP/1.0\r\n\r\n", f"GET {path} HTTP/1.0\r\nHost: x\r\n\r\n"):
+        for request in (
+            f"GET {path} HTTP/1.0\r\n\r\n",
+            f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n",
+        ):
             old = await exchange(port, request)
             assert old.status.endswith(" 200 OK")
             assert len(old.body) == len(page.body)
@@ -70,8 +73,10 @@ async def test_an_unknown_page_is_not_there(port: int) -> None:
     assert (await get(port, "/oscamapi.html")).status == "HTTP/1.1 404 Not Found"
 
 
-async def test_a_needless_login_and_a_wrong_host_are_ignored(port: int) -> None:
-    request = f"GET /clients HTTP/1.1\r\nHost: boxt\r\n{basic(':')}\r\nConnection: Close\r\n\r\n"
+async def test_a_needless_login_and_a_host_with_a_stray_t_are_ignored(port: int) -> None:
+    request = (
+        f"GET /clients HTTP/1.1\r\nHost: 127.0.0.1t\r\n{basic(':')}\r\nConnection: Close\r\n\r\n"
+    )
     assert (await exchange(port, request)).status == PASSED
 
 

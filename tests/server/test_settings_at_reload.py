@@ -239,6 +239,13 @@ ROWS: dict[str, Row] = {
         (False, False),
         (True, True),
     ),
+    "[network] hosts": Row(
+        "",
+        '[network]\nhosts = ["tv.example"]',
+        lambda server: server._pages._sources.hosts(),
+        (),
+        ("tv.example",),
+    ),
     "[limits] login_timeout": Row(
         "[limits]\nlogin_timeout = 20",
         "[limits]\nlogin_timeout = 5",
@@ -534,7 +541,7 @@ async def test_a_network_that_is_taken_out_ends_its_connections(
     async with running(tmp_path) as run:
         client = await log_in()
         reader, live = await asyncio.open_connection(HOST, WEB)
-        live.write(b"GET /live/events HTTP/1.1\r\nHost: t\r\n\r\n")
+        live.write(b"GET /live/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b"200" in await reader.readline()
         telnet_reader, telnet = await asyncio.open_connection(HOST, TELNET)
         silent_reader, silent = await asyncio.open_connection(HOST, FIRST_PORT)
@@ -549,7 +556,7 @@ async def test_a_network_that_is_taken_out_ends_its_connections(
         for writer in (live, telnet, silent):
             writer.close()
         again, writer = await asyncio.open_connection(HOST, WEB)
-        writer.write(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b"403" in await again.readline()
         writer.close()
 

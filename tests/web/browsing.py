@@ -59,10 +59,15 @@ async def exchange(port: int, request: str, *, source: str = "127.0.0.1") -> Rep
 
 
 async def get(
-    port: int, path: str, *headers: str, method: str = "GET", source: str = "127.0.0.1"
+    port: int,
+    path: str,
+    *headers: str,
+    method: str = "GET",
+    source: str = "127.0.0.1",
+    host: str = "localhost",
 ) -> Reply:
     """Ask as HTTP/1.1 with `Connection: Close`."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: Close", *headers]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: Close", *headers]
     return await exchange(port, "\r\n".join(lines) + "\r\n\r\n", source=source)
 
 

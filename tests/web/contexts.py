@@ -91,6 +91,7 @@ def a_context(
         provider_name=provider_name,
         login=lambda: login or InfoPort(),
         admits=admits,
+        hosts=lambda: (),
         program="cccamd-0.1.0",
     )
 

@@ -424,6 +424,7 @@ class Scene:
             provider_name=lambda *provider: PROVIDERS.get(provider),
             login=lambda: self.login,
             admits=lambda address: address.startswith(self.admitted),
+            hosts=lambda: (),
             program=self.snapshot.program,
         )
 

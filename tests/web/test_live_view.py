@@ -56,7 +56,7 @@ class Stream:
     @classmethod
     async def open(cls, port: int, path: str = "/live/events", *headers: str) -> "Stream":
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        lines = [f"GET {path} HTTP/1.1", "Host: t", *headers]
+        lines = [f"GET {path} HTTP/1.1", "Host: localhost", *headers]
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
         stream = cls(reader)
         stream.writer = writer
@@ -121,7 +121,8 @@ async def test_a_stream_is_packed_for_those_who_can_unpack_it_and_comes_at_once(
     async with serving(scene.app()) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(
-            b"GET /live/events HTTP/1.0\r\nHost: t\r\nAccept-Encoding: deflate, gzip;q=0.5\r\n\r\n"
+            b"GET /live/events HTTP/1.0\r\nHost: localhost\r\n"
+            b"Accept-Encoding: deflate, gzip;q=0.5\r\n\r\n"
         )
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         unpacker, text = zlib.decompressobj(wbits=31), ""

@@ -67,7 +67,7 @@ async def test_a_second_head_must_come_in_time_too(
 ) -> None:
     monkeypatch.setattr(web_serving, "HEAD_TIMEOUT", 0.5)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"GET /health HTTP/1.1\r\nHost: t\r\n\r\n")
+    writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await reader.readuntil(b"}")
     writer.write(b"GET ")
     async with asyncio.timeout(2.0):
@@ -87,7 +87,7 @@ async def test_an_answer_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> Non
     async with serving(app) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for path in (b"/slow", b"/live/events"):
-            writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: t\r\n\r\n")
+            writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await reader.readuntil(b"event: whole")
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.9):

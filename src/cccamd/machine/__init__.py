@@ -12,6 +12,7 @@ from cccamd.machine.addresses import (
     knock,
     look_at_addresses,
     own_address,
+    own_addresses,
     route_to,
 )
 from cccamd.machine.clock import TimeAnswer, ask_time, configured_servers, is_synchronised
@@ -79,6 +80,7 @@ __all__ = [
     "look_at_supply",
     "look_at_target",
     "own_address",
+    "own_addresses",
     "own_memory",
     "read_resources",
     "route_to",

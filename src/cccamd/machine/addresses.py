@@ -82,6 +82,16 @@ def has_default_route() -> bool:
     )
 
 
+def own_addresses() -> frozenset[str]:
+    """All addresses of this machine's interfaces, as they are compared; without zones."""
+    return frozenset(
+        own.address.split("%")[0]
+        for addresses in psutil.net_if_addrs().values()
+        for own in addresses
+        if own.family in (socket.AF_INET, socket.AF_INET6)
+    )
+
+
 def is_near(address: str) -> bool:
     """Whether an address lies in a network that an interface of this machine is part of."""
     try:

@@ -35,6 +35,7 @@ class PageSources:
     watchers: Watchers
     incidents: Callable[[], tuple[Incident, ...]]
     admits: Callable[[str], bool]
+    hosts: Callable[[], Sequence[str]]
     program: str
     on_failure: Callable[[str, BaseException], None]
     on_accepting: Callable[[AcceptEvent], None]
@@ -142,6 +143,7 @@ class InfoPages:
             provider_name=lambda caid, ident: self._names.providers.name(caid, ident),
             login=lambda: self._config.webinfo,
             admits=sources.admits,
+            hosts=sources.hosts,
             program=sources.program,
         )
         old = old_page_routes(snapshot=sources.look, look=self._look)

@@ -481,6 +481,7 @@ class Server:
             watchers=self._watchers,
             incidents=self.incidents,
             admits=self._admits,
+            hosts=lambda: self._setup.toml.network.hosts,
             program=PROGRAM,
             on_failure=self._failures.report,
             on_accepting=self._door_log.accepting,

@@ -49,6 +49,7 @@ _AT_ONCE: Final = (
     "PROVIDERINFO FILE",
     "CHANNELINFO FILE",
     "[network] allow",
+    "[network] hosts",
     "[limits] ecm_deadline",
     "[limits] answer_timeout",
     "[limits] upstream_cards_limit",

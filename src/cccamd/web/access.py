@@ -7,14 +7,16 @@ import binascii
 import hmac
 import logging
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cccamd.ids import unwrap_address
 from cccamd.setup.cccamcfg import InfoPort
+from cccamd.web.hosts import is_meant
 from cccamd.web.refusals import refusal
 
 log = logging.getLogger("cccamd.web")
@@ -68,11 +70,17 @@ class Door:
     """Lets those in who may look; keeps a page's failure from being anybody's traceback."""
 
     def __init__(
-        self, app: ASGIApp, *, admits: Callable[[str], bool], login: Callable[[], InfoPort]
+        self,
+        app: ASGIApp,
+        *,
+        admits: Callable[[str], bool],
+        login: Callable[[], InfoPort],
+        hosts: Callable[[], Collection[str]],
     ) -> None:
         self._app = app
         self._admits = admits
         self._login = login
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
@@ -92,6 +100,9 @@ class Door:
         client = scope.get("client")
         if client is None or not self._admits(client[0]):
             return refusal(scope, 403)
+        reached_at = unwrap_address(str((scope.get("server") or ("",))[0]))
+        if not is_meant(Headers(scope=scope).get("host"), reached_at, self._hosts()):
+            return refusal(scope, 421)
         if not is_let_in(self._login(), Headers(scope=scope).get("authorization")):
             return refusal(scope, 401, headers={"WWW-Authenticate": CHALLENGE})
         if scope["method"] not in ("GET", "HEAD"):

@@ -38,7 +38,9 @@ def create_app(context: WebContext, *, routes: Sequence[BaseRoute] = ()) -> Fast
             Route("/favicon.ico", _icon),
             Mount("/static", _Files(directory=STATIC)),
         ],
-        middleware=[Middleware(Door, admits=context.admits, login=context.login)],
+        middleware=[
+            Middleware(Door, admits=context.admits, login=context.login, hosts=context.hosts)
+        ],
         exception_handlers={HTTPException: _refuse},
     )
     app.state.feed = feed

@@ -1,6 +1,6 @@
 """What the pages are made of: functions handed in by the daemon. No live object gets here."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -54,6 +54,8 @@ class WebContext:
     """User name and password. None of both: no login; one of both: nobody gets in."""
     admits: Callable[[str], bool]
     """Whether an address may look at all, as `AllowedNetworks.admits`."""
+    hosts: Callable[[], Collection[str]]
+    """Names by which the pages may be asked for, besides those of this machine."""
     program: str
 
 

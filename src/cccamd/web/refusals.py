@@ -40,6 +40,12 @@ _WORDS: Final[Mapping[int, _Words]] = {
     405: _Words(
         "These pages change nothing", "They can be read only.", "these pages change nothing"
     ),
+    421: _Words(
+        "Asked for by another name",
+        "These pages answer to the names and addresses of their machine, and to those that"
+        " [network] hosts in cccamd.toml lists.",
+        "Misdirected: this name is not one of ours; cccamd.toml, [network] hosts, can add it",
+    ),
     500: _Words("This page failed", "The log of the server says more about it.", "internal error"),
     503: _Words(
         "Too many ask at once", "Try again in a moment.", "too many requests at once: try again"

@@ -109,6 +109,12 @@ class NetworkTable(Table):
         default=(), strict=False, description='a list of networks: allow = ["203.0.113.0/24"]'
     )
 
+    hosts: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), strict=False, description='a list of names: hosts = ["tv.example"]'
+    )
+    """Names and addresses by which the web pages may be asked for besides those of this
+    machine."""
+
     @property
     def allowed(self) -> AllowedNetworks:
         """The local networks and these."""
