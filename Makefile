@@ -1,5 +1,5 @@
 # `make demo` and `make test` set up everything they need.
-.PHONY: setup demo test check lock bench mutants outage soak screenshots
+.PHONY: setup demo test check lock bench mutants outage simulate soak screenshots
 
 setup: .venv/ready
 
@@ -29,6 +29,10 @@ mutants: setup
 # Live through hours of load and faults at once; write docs/soak.md. ARGS="--hours 8"
 soak: setup
 	@nice -n 10 .venv/bin/python scripts/soak.py $(ARGS)
+
+# Whole servers in virtual time, from seeds (docs/simulation.md). ARGS="--hours 8"
+simulate: setup
+	@.venv/bin/python scripts/simulate.py $(ARGS)
 
 # Live through a real outage of fifteen minutes; write docs/outage.md and its pictures.
 outage: setup
