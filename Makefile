@@ -1,5 +1,5 @@
 # `make demo` and `make test` set up everything they need.
-.PHONY: setup demo test check lock bench mutants outage simulate soak screenshots
+.PHONY: setup demo test check lock bench mutants outage simulate soak screenshots wheel audit sbom
 
 setup: .venv/ready
 
@@ -19,8 +19,11 @@ check: setup
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
+# All figures; ARGS goes to bench/load.py alone: make bench ARGS="distinct known --seconds 3"
 bench: setup
-	@for script in bench/*.py; do echo "== $$script"; .venv/bin/python $$script; done
+	@.venv/bin/python bench/load.py $(ARGS)
+	@[ -n "$(ARGS)" ] || for script in bench/*.py; do \
+	  [ $$script = bench/load.py ] || { echo "== $$script"; .venv/bin/python $$script; }; done
 
 # Change the source one spot at a time; print what no test notices (docs/mutants.md).
 mutants: setup
@@ -42,7 +45,20 @@ outage: setup
 screenshots: setup
 	@CCCAMD_SCREENSHOTS=1 .venv/bin/pytest tests/web/test_status_page.py
 
+# Build the wheel twice: the same file, with its bill of materials in it.
+wheel: setup
+	@sh scripts/wheel.sh $(ARGS)
+
+# Look for known weaknesses in what is locked, where the advisories can be had.
+audit: setup
+	@sh scripts/audit.sh
+
+# Write the bill of materials of requirements.lock anew.
+sbom: setup
+	@.venv/bin/python scripts/sbom.py
+
 # Take newer versions of what pyproject.toml allows.
 lock:
 	@uv pip compile pyproject.toml --group dev --extra demo --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet --upgrade -o requirements.lock
+	@python3 scripts/sbom.py

@@ -11,11 +11,10 @@ import contextlib
 import os
 import statistics
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-from server_load import EXTENDED_NODE, WEB_PORT, log_in, server
+from rig.logins import log_in
+from rig.serving import HOST, cccamd
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.net import Client, TaskSet
@@ -38,10 +37,10 @@ async def watch(client: Client[ClientProtocol], number: int, times: list[float])
         await asyncio.sleep(PERIOD - (time.perf_counter() - began))
 
 
-async def view(encoding: str, seconds: float) -> tuple[int, float]:
+async def view(pages: int, encoding: str, seconds: float) -> tuple[int, float]:
     """Take the stream: bytes of the first view, and bytes a second afterwards."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", WEB_PORT)
-    writer.write(f"GET /live/events HTTP/1.1\r\nHost: t\r\n{encoding}\r\n".encode())
+    reader, writer = await asyncio.open_connection(HOST, pages)
+    writer.write(f"GET /live/events HTTP/1.1\r\nHost: {HOST}\r\n{encoding}\r\n".encode())
     await reader.readuntil(b"\r\n\r\n")
     first = await count(reader, 0.8)
     later = await count(reader, seconds)
@@ -74,14 +73,11 @@ async def measure(clients: int, seconds: float) -> None:
     """Log all in, and look."""
     times: list[float] = []
     tasks = TaskSet(on_failure=lambda name, error: print(f"{name}: {error}"))
-    with (
-        tempfile.TemporaryDirectory() as name,
-        server(Path(name), EXTENDED_NODE, clients, watched=True),
-    ):
-        logged_in = [await log_in(0)]
-        for start in range(1, clients, LOGINS_AT_ONCE):
+    with cccamd(accounts=clients) as server:
+        logged_in: list[Client[ClientProtocol]] = []
+        for start in range(0, clients, LOGINS_AT_ONCE):
             numbers = range(start, min(clients, start + LOGINS_AT_ONCE))
-            logged_in += await asyncio.gather(*map(log_in, numbers))
+            logged_in += await asyncio.gather(*(log_in(server.port, each) for each in numbers))
         for number, client in enumerate(logged_in):
             tasks.start(f"receiver {number}", watch(client, number, times))
         await asyncio.sleep(PERIOD + 1)
@@ -89,7 +85,7 @@ async def measure(clients: int, seconds: float) -> None:
         await asyncio.sleep(seconds)
         print(f"{clients} receivers, nobody looks: answers {answers(times)}")
         for word, encoding in (("packed", PACKED), ("plain", PLAIN)):
-            first, rate = await view(encoding, seconds)
+            first, rate = await view(server.pages, encoding, seconds)
             size = f"first {first / 1000:.1f} kB, then {rate / 1000:.2f} kB/s"
             print(f"{clients} receivers, {word}: {size}; answers {answers(times)}")
         await tasks.cancel()

@@ -278,6 +278,7 @@ class Cause(Enum):
     DISK_FULL = "disk full"
     FEW_FILES = "few files"
     LITTLE_MEMORY = "little memory"
+    SERVER_PAUSED = "server paused"
 
 
 class Revision(Enum):
@@ -390,6 +391,8 @@ class ClientStatus(Fact):
     last_seconds: float | None
     """From its last ECM to our answer."""
     uses: tuple[ShareUse, ...]
+    paired: str = ""
+    """The paired server that it has proved to be, by TLS; empty: its link is not protected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -468,6 +471,8 @@ class SourceStatus(Fact):
     """The standby group it belongs to, or empty."""
     rank: int = 0
     """Its place in the group: the lowest serves."""
+    paired: str = ""
+    """The paired server that it has to prove to be, by TLS; empty: its link is not protected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,7 @@ async def test_no_handler_that_raises_leaves_anything_behind(
             what = f"{owner.__name__}.{name}"
             lab.server._failures.__init__()  # type: ignore[misc]  # each is told anew
             caplog.clear()
+            assert await until(lambda: lab.server._context.admission.connections == 0), what
             clients = len(lab.server._exchange._clients)
             flights = set(lab.server._router._flights)
             with raising(owner, name) as called:

@@ -16,6 +16,7 @@ from cccamd.facts import LinkState, Step
 from cccamd.net import ConnectError, Link
 from cccamd.server import Server
 from cccamd.setup.pairing import Pairing
+from cccamd.why import Question
 from cccamd.wire.cccam import DEFAULT_VERSION, Target
 from cccamd.wire.link import ClientSide
 
@@ -106,12 +107,21 @@ async def running(folder: Path, *, told: bool = True) -> AsyncIterator[Pair]:
         await attic.stop()
 
 
-async def test_ecms_go_through_the_protected_link(tmp_path: Path) -> None:
+async def test_ecms_go_through_the_protected_link_and_it_shows(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "cccamd")
     async with running(tmp_path) as both:
         await both.is_up()
         assert await both.ask() == expected_cw(ECM)
         assert both.link.paired is not None
         assert both.link.paired.name == "attic"
+        (client,), (source,) = both.attic.snapshot().clients, both.house.snapshot().sources
+        assert (client.paired, source.paired) == ("house", "attic")
+        assert [line for line in caplog.messages if line.endswith("; by TLS, paired as attic")]
+        assert [line for line in caplog.messages if line.endswith("; by TLS, paired as house")]
+        explained = both.attic.explain(Question(account="house"))
+        assert "by TLS, paired as house" in explained.findings[0].text
 
 
 async def test_its_account_is_of_no_use_without_tls(

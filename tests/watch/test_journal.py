@@ -143,22 +143,40 @@ def test_a_disk_that_stands_still_delays_nobody_and_drops_are_counted(tmp_path: 
     assert journal.written + journal.dropped == 2001
 
 
-def test_it_writes_again_when_its_folder_is_there_again(tmp_path: Path) -> None:
+def test_what_waited_for_a_disk_is_written_when_it_is_there_again(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.write_text("a file stands where the folder should be")
     troubles: list[str] = []
-    journal = Journal(folder / "journal.db", on_trouble=troubles.append)
+    journal = Journal(folder / "journal.db", on_trouble=troubles.append, queue_limit=50)
     journal.start()
-    wait_until(lambda: journal.dropped == 1)
-    folder.unlink()
+    wait_until(lambda: len(troubles) == 1)
     for number in range(100):
         journal._put(entry(number))
-        time.sleep(0.01)
-        if journal.written:
-            break
+    assert 49 <= journal.dropped <= 51, "some wait, the rest is counted"
+    folder.unlink()
+    wait_until(lambda: journal.written + journal.dropped == 101)
     journal.close()
-    assert journal.written > 0
-    assert len(troubles) == 1
+    first, *others = read_entries(folder / "journal.db", since=NOW - 1)
+    assert [first.account, others[0].account] == ["u0", "u1"]
+    refused, over = troubles
+    assert "cannot be written" in refused
+    assert f"is written again; {journal.dropped} entries were lost meanwhile" in over
+
+
+def test_an_entry_that_no_file_takes_costs_its_batch_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    troubles: list[str] = []
+    journal = Journal(path, on_trouble=troubles.append)
+    journal.start()
+    wait_until(lambda: journal.written == 1)
+    for odd in (entry(1, account="\udc80"), entry(2, sid=2**70), entry(3, text=None)):
+        journal._put(odd)
+        wait_until(journal._queue.empty)
+        time.sleep(0.03)
+    journal._put(entry(4))
+    wait_until(lambda: journal.written == 2)
+    journal.close()
+    assert journal.dropped == len(troubles) == 3
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ COUNTED_THINGS = {
     "cccamd_requests_pending",
     "cccamd_source_cards",
     "cccamd_source_requests_in_flight",
+    "cccamd_source_protected",
     "cccamd_source_silent",
     "cccamd_source_up",
 }

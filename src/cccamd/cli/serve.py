@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -96,6 +97,8 @@ def serve(
         log.error("%s", own.trouble)
     if setup.example is not None:
         _show_example(setup.example)
+    if os.geteuid() == 0:
+        log.info("runs as root, which it does not need: contrib/cccamd.service shows how else")
     raise_file_limit()
     runner = Runner(
         focus=focus,
@@ -179,6 +182,7 @@ class Runner:
             await server.stop()
             return EXIT_UNUSABLE
         garbage.begin()
+        self._tasks.start("heartbeat", server.heartbeat.run())
         self._tasks.start("garbage", garbage.Sweeper(lambda: server.is_idle).run())
         self._tasks.start("reload", reloader.run())
         await stopped.wait()

@@ -255,6 +255,8 @@ def _source_row(source: SourceStatus, at: float, points: Sequence[Point]) -> lis
     state = "own card" if source.kind is SourceKind.LOCAL else source.state.value
     if source.silent_since is not None:
         state = "no answers"
+    if source.paired:
+        state += ", TLS"
     return [
         Text(plain(source.name), "bold"),
         Text(state, _state_colour(source)),

@@ -10,7 +10,7 @@ from cccamd.localcards.card import (
     LocalCard,
 )
 from cccamd.localcards.guard import GuardedCard, GuardLimits, start_card
-from cccamd.localcards.registry import CardKindError, find_kinds
+from cccamd.localcards.registry import CardKindError, InstalledKinds, find_kinds
 
 __all__ = [
     "CannotDecode",
@@ -22,6 +22,7 @@ __all__ = [
     "GuardLimits",
     "GuardedCard",
     "ImmediateCard",
+    "InstalledKinds",
     "LocalCard",
     "find_kinds",
     "start_card",

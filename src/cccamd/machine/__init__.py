@@ -33,6 +33,7 @@ from cccamd.machine.resources import (
     Resources,
     Supply,
     look_at_supply,
+    own_memory,
     read_resources,
 )
 from cccamd.machine.users import SystemUser, find_unit_user, group_name, user_numbered
@@ -76,6 +77,7 @@ __all__ = [
     "look_at_supply",
     "look_at_target",
     "own_address",
+    "own_memory",
     "read_resources",
     "route_to",
     "try_to_bind",

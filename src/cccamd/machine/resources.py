@@ -1,6 +1,7 @@
 """How many files a server may open here, how much memory and room there is, and its clock."""
 
 import ctypes
+import errno
 import os
 import re
 import resource
@@ -81,8 +82,8 @@ class Resources:
     """None: no limit."""
     memory_used: int
     """Bytes that this process has."""
-    memory_left: int
-    """Bytes that the system, or the container, can still give."""
+    memory_left: int | None
+    """Bytes that the system, or the container, can still give; None: not known."""
 
 
 def read_resources(written: Mapping[str, Path]) -> Resources:
@@ -91,20 +92,46 @@ def read_resources(written: Mapping[str, Path]) -> Resources:
     `written`: the files that are written, by what they are called for people. A network file
     system may keep us waiting: call it in a thread.
     """
-    memory = psutil.virtual_memory().available
-    allowed = _cgroup_room()
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    used = own_memory()
     rooms = {name: look_at_room(path) for name, path in written.items()}
     return Resources(
         clock=Clock(wall=time.time(), steady=time.monotonic(), is_kept=_clock_is_kept()),
         rooms={name: room for name, room in rooms.items() if room is not None},
-        files_open=len(os.listdir("/proc/self/fd")),
+        files_open=_files_open(soft),
         files_allowed=None if soft == resource.RLIM_INFINITY else soft,
-        memory_used=psutil.Process().memory_info().rss,
-        memory_left=memory if allowed is None else min(memory, allowed),
+        memory_used=used,
+        memory_left=_memory_left() if used else None,
     )
 
 
+def _files_open(allowed: int) -> int:
+    """Even to count them takes one: where there is none left, all are open."""
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError as error:
+        if error.errno not in _NO_FILES:
+            raise
+        return allowed
+
+
+def own_memory() -> int:
+    """Bytes that this process has; 0 where the system does not let us see."""
+    try:
+        return psutil.Process().memory_info().rss
+    except (OSError, psutil.Error):
+        return 0
+
+
+def _memory_left() -> int | None:
+    try:
+        left, allowed = psutil.virtual_memory().available, _cgroup_room()
+    except OSError:
+        return None
+    return left if allowed is None else min(left, allowed)
+
+
+_NO_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
 _TIMEX_SIZE: Final = 512
 """Bytes; more than `struct timex` has anywhere. Zeros ask without changing anything."""
 _TIME_ERROR: Final = 5

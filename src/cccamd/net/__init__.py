@@ -6,7 +6,7 @@ It knows no configuration and no cards: everything is a plain argument.
 from cccamd.facts import Step
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.client import Client, ConnectionLost
-from cccamd.net.connection import Connected, Connection, Way, peer_address
+from cccamd.net.connection import Connected, Connection, PairedPeer, Way, peer_address
 from cccamd.net.dial import connect, locate
 from cccamd.net.failures import (
     Attempt,
@@ -18,6 +18,7 @@ from cccamd.net.failures import (
     explain_listen_error,
     explain_loss,
 )
+from cccamd.net.fairness import FairLimits, FairPlay, Rates
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import (
     FAMILY_MISSING,
@@ -46,6 +47,8 @@ __all__ = [
     "Connection",
     "ConnectionLost",
     "Failure",
+    "FairLimits",
+    "FairPlay",
     "Guest",
     "HandOver",
     "Keyring",
@@ -56,6 +59,8 @@ __all__ = [
     "Listener",
     "NoEntry",
     "Notice",
+    "PairedPeer",
+    "Rates",
     "Step",
     "TaskSet",
     "TlsCall",

@@ -27,7 +27,7 @@ class Guest(Hashable, Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
 
-    def when_ended(self, act: Callable[[], None]) -> None:
+    def when_ended(self, act: Callable[[], object]) -> None:
         """Call `act` once when it has ended, whatever failed in between."""
 
     def close(self, reason: CloseReason = ..., detail: str = ...) -> None:
@@ -95,18 +95,20 @@ class Listener:
     async def _listen(self, addresses: Sequence[str], port: int) -> list[asyncio.Server]:
         loop = asyncio.get_running_loop()
         servers: list[asyncio.Server] = []
-        for address in addresses:
-            try:
-                server = await loop.create_server(
-                    lambda: _Door(self), address, port, backlog=BACKLOG, reuse_address=True
-                )
-            except OSError as error:
-                if servers and error.errno in FAMILY_MISSING:
-                    continue
-                for opened in servers:
-                    opened.close()
-                raise ListenError(address, port, explain_listen_error(error)) from error
-            servers.append(server)
+        # Not asyncio's own: it takes a socket that the system does not give for no trouble at
+        # all, and a server that listens nowhere would run on.
+        sockets = open_sockets(addresses, port)
+        try:
+            servers += [
+                await loop.create_server(lambda: _Door(self), sock=sock, backlog=BACKLOG)
+                for sock in sockets
+            ]
+        except OSError as error:
+            for server in servers:
+                server.close()
+            for sock in sockets:
+                sock.close()
+            raise ListenError(addresses[0], port, explain_listen_error(error)) from error
         return servers
 
     async def close(self) -> None:

@@ -15,7 +15,7 @@ from cccamd.ids import (
     format_service,
     format_share_id,
 )
-from cccamd.net import NoEntry
+from cccamd.net import NoEntry, PairedPeer
 from cccamd.routing import CloneDetector, NodeHolder
 from cccamd.values import Offer, Request
 from cccamd.watch import Throttle
@@ -52,6 +52,11 @@ def describe_peer(peer: Peer) -> str:
         f"node id {format_node_id(peer.node_id)}" if peer.node_id is not None else "",
     ]
     return ", ".join(part for part in parts if part) or "it says nothing of itself"
+
+
+def describe_way(paired: PairedPeer | None) -> str:
+    """`; by TLS, paired as attic`; nothing for a link of the old kind."""
+    return f"; by TLS, paired as {paired.name}" if paired is not None else ""
 
 
 def describe_program(peer: Peer) -> str:
@@ -118,6 +123,9 @@ class DoorLog:
             login_log.warning("%s: %d more within a minute: %s", address, count, reason)
 
 
+_NOT_ACCEPTED: Final = "socket.accept() out of system resource"
+"""What asyncio calls it; it waits a second then by itself."""
+_TRIED_AGAIN: Final = "BaseSelectorEventLoop._start_serving"
 _OTHER_PLACES: Final = "errors in many other places"
 
 
@@ -143,12 +151,23 @@ class FailureLog:
     def report_from_loop(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What the event loop itself has to report."""
         message = str(context.get("message", "the event loop"))
+        if message == _NOT_ACCEPTED:
+            self._report_shortage(context.get("exception"))
+            return
+        if _TRIED_AGAIN in message:
+            return  # it waited to accept again, and the door was closed meanwhile
         self.report("the event loop", context.get("exception") or RuntimeError(message))
+
+    def _report_shortage(self, error: object) -> None:
+        why = error.strerror if isinstance(error, OSError) else "the system is short of something"
+        if self._throttle.admits(_NOT_ACCEPTED, self._loop.time()):
+            log.error("nobody can be let in now: %s; it is tried again every second", why)
 
     def sum_up(self) -> None:
         """Tell how many more there were."""
         for what, count in self._throttle.ended(self._loop.time()):
-            log.error("internal error: %d more within a minute: %s", count, what)
+            kind = "nobody could be let in" if what == _NOT_ACCEPTED else "internal error"
+            log.error("%s: %d more within a minute: %s", kind, count, what)
 
 
 def _place(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from itertools import count
 
 from cccamd.cards import Card
 from cccamd.facts import SLOW_SECONDS, EcmResult
+from cccamd.net import PairedPeer
 from cccamd.routing import EmmVerdict, Result, Told, Trace
 from cccamd.server.exchange import result_of
 from cccamd.server.loglines import (
@@ -14,6 +15,7 @@ from cccamd.server.loglines import (
     describe_peer,
     describe_program,
     describe_request,
+    describe_way,
     shorten,
 )
 from cccamd.server.observers import Observers
@@ -85,9 +87,9 @@ class ClientRecord:
         """How logs name the client: account, once it is known, and address."""
         return f"{self.user}@{self.peer}" if self.line is not None else self.peer
 
-    def logged_in(self, peer: Peer) -> None:
-        """The client has said who it is."""
-        self._log(logging.INFO, "logged in; %s", describe_peer(peer))
+    def logged_in(self, peer: Peer, paired: PairedPeer | None = None) -> None:
+        """The client has said who it is; `paired`: and proved it before, by TLS."""
+        self._log(logging.INFO, "logged in; %s%s", describe_peer(peer), describe_way(paired))
         self._context.observers.tell(
             ClientLoggedIn(
                 at=self._context.observers.now(),

@@ -114,12 +114,17 @@ class Reloader:
 
     async def run(self) -> None:
         """Reload whenever there is a reason, until cancelled."""
-        taken = True
+        taken = not self._setup.withheld
         while True:
             at_most = None if taken else RETRY_INTERVAL
             await wait_for_change(self._watch, self._asked, at_most=at_most)
             try:
                 taken = await self.reload()
+            except (OSError, MemoryError) as error:  # no descriptors, no memory, a dead disk
+                taken = False
+                why = (isinstance(error, OSError) and error.strerror) or "no memory is left"
+                self._server.keep(f"the files cannot be read now: {why}")
+                log.debug("it happened here:", exc_info=error)
             except Exception as error:  # a fault of ours is not the end of all reloads
                 taken = False
                 what = f"{type(error).__name__}: {error}"

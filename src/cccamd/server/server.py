@@ -18,10 +18,13 @@ from cccamd.machine import RESERVED_FILES, look_at_supply
 from cccamd.net import (
     Admission,
     AdmissionLimits,
+    FairLimits,
+    FairPlay,
     HandOver,
     Listener,
     ListenError,
     NoEntry,
+    Rates,
     TaskSet,
     TlsDoor,
     at_once,
@@ -39,6 +42,7 @@ from cccamd.routing import (
 )
 from cccamd.server.configbook import ConfigBook
 from cccamd.server.exchange import Exchange
+from cccamd.server.heartbeat import Heartbeat
 from cccamd.server.infopages import InfoPages, PageSources
 from cccamd.server.local import LocalCards
 from cccamd.server.loglines import CloneWatch, DoorLog, FailureLog
@@ -227,13 +231,18 @@ class Server:
         if self._journal is not None:
             self._journal.start()
         self._tasks.start("sums of lines not written", self._sum_up())
-        self._tasks.start("watchers", self._watchers.run(self._sessions))
+        self._tasks.start("watchers", self._watchers.run(self._sessions, self._session))
         self._tasks.start("incidents", self._lookout.run())
         self._tasks.start("the machine", self._machine.run())
         await self._cards.apply(self._setup.toml.cards)
         await self._upstreams.apply(self._setup.upstreams)
         await self._apply_pages()
         self._log_summary()
+
+    @property
+    def heartbeat(self) -> Heartbeat:
+        """Measures the loop while it runs."""
+        return self._watchers.heartbeat
 
     @property
     def is_idle(self) -> bool:
@@ -332,6 +341,7 @@ class Server:
             clones=self._clones,
             emm_gate=EmmGate(global_emms=setup.config.settings.global_emm),
             tasks=self._tasks,
+            fair=FairPlay(_fair_limits(setup.toml)),
             limits=setup.toml.limits,
             minimum_client_version=_minimum_version(setup.config),
             on_list_due=self._cards_changed,
@@ -364,6 +374,7 @@ class Server:
         context, setup = self._context, self._setup
         context.accounts = setup.accounts
         context.limits = setup.toml.limits
+        context.fair.limits = _fair_limits(setup.toml)
         context.admission.limits = _admission_limits(setup.toml)
         context.minimum_client_version = _minimum_version(setup.config)
         context.emm_gate.global_emms = setup.config.settings.global_emm
@@ -525,6 +536,10 @@ class Server:
     def _sessions(self) -> list[Session]:
         return list(self._context.seats)
 
+    def _session(self, client: tuple[str, int]) -> Session | None:
+        """Who is logged in as this client: an account, and a number."""
+        return self._context.by_number.get(client[1])
+
     def _log_summary(self) -> None:
         log.info(
             "accounts: %d, local cards: %d, upstreams: %d, node id %s",
@@ -566,6 +581,24 @@ def raise_file_limit() -> None:
     """Take as many file descriptors as the system gives: each client needs one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _fair_limits(toml: TomlConfig) -> FairLimits:
+    limits = toml.limits
+    return FairLimits(
+        client=Rates(
+            limits.client_messages_per_second,
+            limits.client_ecms_per_second,
+            limits.client_kilobytes_per_second * 1000,
+        ),
+        account=Rates(
+            limits.account_messages_per_second,
+            limits.account_ecms_per_second,
+            limits.account_kilobytes_per_second * 1000,
+        ),
+        unread=limits.max_unread_kilobytes * 1000,
+        unread_timeout=limits.unread_timeout,
+    )
 
 
 def _admission_limits(toml: TomlConfig) -> AdmissionLimits:

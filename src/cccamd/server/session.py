@@ -27,7 +27,17 @@ from typing import Final, assert_never
 
 from cccamd.cards import CardTable, View, Viewer
 from cccamd.ids import SHARED_NODE_IDS, NodeId, ShareId, host_key, parse_address
-from cccamd.net import Admission, Connected, ConnectError, Connection, Guest, TaskSet, Turns, locate
+from cccamd.net import (
+    Admission,
+    Connected,
+    ConnectError,
+    Connection,
+    FairPlay,
+    Guest,
+    TaskSet,
+    Turns,
+    locate,
+)
 from cccamd.routing import ClientId, EmmGate, EmmVerdict, NodeHolder, Trace, Waiter
 from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
@@ -81,6 +91,8 @@ class SessionContext:
     """Users whose F-line is in error."""
     seats: "Seats[Session]" = field(default_factory=Seats)
     """Who is logged in."""
+    by_number: "dict[int, Session]" = field(default_factory=dict)
+    """The same, by the numbers of their records."""
     double_logins: DoubleLogins = field(default_factory=DoubleLogins)
     table: CardTable
     exchange: Exchange
@@ -89,6 +101,8 @@ class SessionContext:
     clones: CloneWatch
     emm_gate: EmmGate
     tasks: TaskSet
+    fair: FairPlay = field(default_factory=FairPlay)
+    """Turns and limits of what clients ask."""
     turns: Turns = field(default_factory=Turns)
     """In which card lists are told."""
     limits: LimitsTable
@@ -104,7 +118,10 @@ class Session:
 
     def __init__(self, context: SessionContext, port: ClientPort) -> None:
         protocol = port.make_protocol(asyncio.get_running_loop().time())
-        self.connection = Connection(protocol, self._handle, on_failure=context.on_failure)
+        self.connection = Connection(
+            protocol, self._handle, on_failure=context.on_failure, fair=context.fair
+        )
+        self._intake = self.connection.intake
         self.record = ClientRecord(context.records)
         self._account: Account | None = None
         self._protocol = protocol
@@ -362,7 +379,12 @@ class Session:
             self._account, self.record.line = current, current.line
             seats.take(account.user, self)
             self._context.double_logins.got_in(current.line.user, self.connection.address)
+            by_number, number = self._context.by_number, self.record.number
+            by_number[number] = self
             self.connection.when_ended(lambda: seats.leave(account.user, self))
+            if self._intake is not None:
+                self._intake.belongs_to(account.user, self.connection.now())
+            self.connection.when_ended(lambda: by_number.pop(number, None))
             self._protocol.accept_login(self.connection.now())
 
     def _displace(self, holder: "Session | None") -> None:
@@ -399,7 +421,7 @@ class Session:
             return
         assert self._account is not None
         self._is_introduced = True
-        self.record.logged_in(peer)
+        self.record.logged_in(peer, self.connection.paired)
         self.record.said_more(peer)
         if peer.node_id is not None:
             self._watch_for_clones(peer.node_id, self._account)
@@ -467,7 +489,10 @@ class Session:
 
     def _ask(self, token: int, request: Request) -> None:
         self.record.asked(request, pending=len(self._requests) + 1)
-        if self._view is None or self._client is None:
+        intake = self._intake
+        if intake is not None:
+            intake.ecms += 1
+        if self._view is None or self._client is None or (intake is not None and intake.shed()):
             self._protocol.refuse(token, Refusal.PASSING)
         elif not self._is_open_now():
             self.record.out_of_hours(request, self._context.exchange.router.fingerprint_of(request))

@@ -185,6 +185,7 @@ def _client(session: Session, names: ChannelNames) -> ClientStatus:
         last_source=usage.last_source,
         last_seconds=usage.last_seconds,
         uses=usage.shares.uses(),
+        paired=session.connection.paired.name if session.connection.paired else "",
     )
 
 
@@ -237,6 +238,7 @@ def _upstream(
         silent_since=condition.silent_since,
         last_minute=_last_minute(condition),
         usual_seconds=condition.usual,
+        paired=source.upstream.paired,
         uses=source.usage.shares.uses(),
         group=source.upstream.group,
         rank=source.upstream.rank,

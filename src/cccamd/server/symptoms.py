@@ -24,6 +24,8 @@ LOOK_INTERVAL: Final = 2.0
 """Seconds."""
 CLIENTS_AT_ONCE: Final = 200
 """So many are looked at before ECMs have their turn."""
+PAUSES_TOLD: Final = 60.0
+"""Seconds for which a pause of our loop is what is wrong now."""
 LATELY: Final = 30.0
 """Seconds for which a refused request says how a receiver fares: two or three crypto periods."""
 
@@ -84,6 +86,7 @@ class Lookout:
             findings=tuple(named(found, names) for found in around.watchers.receivers()),
             files=around.files(),
             machine=around.machine(),
+            pauses=around.watchers.heartbeat.pulse.lately(now, PAUSES_TOLD),
             double_logins=context.double_logins.lately(now),
             clones=context.clones.clones(),
             loops=context.exchange.loops(),

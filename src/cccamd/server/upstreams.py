@@ -26,6 +26,7 @@ from cccamd.server.loglines import (
     describe_card,
     describe_peer,
     describe_program,
+    describe_way,
     shorten,
 )
 from cccamd.server.observers import Observers
@@ -271,7 +272,8 @@ class UpstreamSource(Source):
             )
 
     def _up(self, peer: Peer) -> None:
-        log.info("%s: we are logged in; %s", self.label, describe_peer(peer))
+        way = describe_way(self.link.paired)
+        log.info("%s: we are logged in; %s%s", self.label, describe_peer(peer), way)
         if peer.node_id is not None:
             self._clones.seen(peer.node_id, self._holder)
             self._table.set_node_id(self.source_id, peer.node_id)

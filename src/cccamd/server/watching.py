@@ -5,14 +5,15 @@ One observer feeds them all; none of them can hold up an answer.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from cccamd.facts import Freeze, FreezeReport, ReceiverFinding
-from cccamd.net import Way
+from cccamd.net import Way, in_slices
+from cccamd.server.heartbeat import Heartbeat
 from cccamd.server.observers import Observers
 from cccamd.server.session import Session
 from cccamd.watch import (
@@ -23,6 +24,7 @@ from cccamd.watch import (
     History,
     Judges,
     Notes,
+    Pause,
     RoundTripMeasured,
     SeenReceiver,
     SeenWay,
@@ -43,7 +45,7 @@ WAY_TICKS: Final = 20
 ROUND_TRIP_ROUNDS: Final = 3
 """Rounds of looks of which one is told to all: every 15 seconds."""
 PAUSED: Final = 0.5
-"""Seconds later than asked for; less is nothing that a picture would feel."""
+"""Seconds that our loop stood still; less is nothing that a picture would feel."""
 STEPPED: Final = 1.0
 """Seconds by which the two clocks part when the wall clock is set; less is its slow mending."""
 
@@ -65,10 +67,9 @@ class Watchers:
         )
         observers.attended = self._freezes.attended
         self._offset = time.time() - time.monotonic()
-        self._ticked_at = 0.0
-        """By the clock that nobody sets; 0: there were no ticks yet."""
-        self._sessions: Callable[[], Iterable[Session]] = tuple
-        self._by_client: dict[Client, Session] | None = None
+        self.heartbeat = Heartbeat(self._paused)
+        self.metrics.pulse = self.heartbeat.pulse
+        self._find: Callable[[Client], Session | None] = _nobody
 
     def observe(self, happening: Happening) -> None:
         """Tell all of them what happened, and what it means for pictures."""
@@ -114,33 +115,42 @@ class Watchers:
                 found = replace(found, change=CHANGES[found.verdict])
         return found
 
-    async def run(self, sessions: Callable[[], Iterable[Session]]) -> None:
-        """Look at the clock for them; until cancelled."""
-        self._sessions = sessions
+    async def run(
+        self,
+        sessions: Callable[[], Sequence[Session]],
+        find: Callable[[Client], Session | None],
+    ) -> None:
+        """Look at the clock for them, and at all sessions in turn; until cancelled."""
+        self._find = find
         count = 0
         round_of: Sequence[Session] = ()
         while True:
             await asyncio.sleep(TICK)
-            self._look_at_clocks()
-            self._ticked_at = time.monotonic()
+            self.heartbeat.look()
             if count % FREEZE_TICKS == 0:
-                self._advance()
+                await in_slices(self._advancing())
             if count % WAY_TICKS == 0:
-                round_of = tuple(sessions())
+                round_of = sessions()
             tell = count // WAY_TICKS % ROUND_TRIP_ROUNDS == 0
-            for session in round_of[count % WAY_TICKS :: WAY_TICKS]:
-                self._measure(session, tell=tell)
+            await in_slices(self._measuring(round_of[count % WAY_TICKS :: WAY_TICKS], tell=tell))
             count += 1
 
-    def _advance(self) -> None:
+    def _advancing(self) -> Generator[None, None, None]:
+        """Let what is due become known, a watch a step."""
         self._look_at_clocks()
-        self._by_client = None
-        for consequence in self._freezes.advance(self._observers.now()):
-            self._tell(consequence)
-            if isinstance(consequence, FreezeBegan):
-                self._measure_all(consequence.freeze.account)
+        for found in self._freezes.advancing(self._observers.now()):
+            for consequence in found:
+                self._tell(consequence)
+                if isinstance(consequence, FreezeBegan):
+                    self._measure_again(consequence.freeze.account)
+            yield
         if self._journal is not None:
             self._journal.advance(self._observers.now())
+
+    def _measuring(self, sessions: Sequence[Session], *, tell: bool) -> Generator[None, None, None]:
+        for session in sessions:
+            self._measure(session, tell=tell)
+            yield
 
     def _look_at_clocks(self) -> None:
         """Somebody may have set the wall clock: no picture stood still for that. And when the
@@ -149,30 +159,26 @@ class Watchers:
         step, self._offset = wall - steady - self._offset, wall - steady
         if abs(step) >= STEPPED:
             self._freezes.step(step)
-        late = steady - self._ticked_at - TICK
-        if late >= PAUSED and self._ticked_at:
-            self._ticked_at = steady
-            pause = ServerPaused(at=wall, seconds=late)
-            self._tell(pause)
-            self._freezes.observe(pause)
+        self.heartbeat.look_if_late()
+
+    def _paused(self, pause: Pause) -> None:
+        """Our loop stood still; what is observed next came late."""
+        if pause.seconds >= PAUSED:
+            happening = ServerPaused(at=pause.at, seconds=pause.seconds)
+            self._tell(happening)
+            self._freezes.observe(happening)
 
     # The ways to receivers.
 
-    def _clients(self) -> Mapping[Client, Session]:
-        """Who is there; made when it is needed, and for one look only."""
-        if self._by_client is None:
-            records = ((session.record, session) for session in self._sessions())
-            self._by_client = {(record.user, record.number): each for record, each in records}
-        return self._by_client
-
-    def _measure_all(self, account: str) -> None:
+    def _measure_again(self, account: str) -> None:
         """The ways of an account's clients: one of them has just frozen."""
-        for (name, _), session in self._clients().items():
-            if name == account:
+        for client in self._freezes.clients_of(account):
+            session = self._find(client)
+            if session is not None:
                 self._measure(session, tell=False)
 
     def _look(self, client: Client) -> SeenReceiver | None:
-        session = self._clients().get(client)
+        session = self._find(client)
         if session is None or session.ended:
             return None
         way = session.connection.way()
@@ -187,8 +193,9 @@ class Watchers:
         now = self._observers.now()
         for consequence in self._freezes.note_way((account, client), _seen(way, now)):
             self._tell(consequence)
-        if tell and way.round_trip:
-            self.observe(
+        if tell and way.round_trip and self._journal is not None:
+            # Nobody else wants it: with thousands of receivers it would be told all the time.
+            self._journal.observe(
                 RoundTripMeasured(
                     at=now,
                     account=account,
@@ -205,6 +212,11 @@ class Watchers:
         self.recent.observe(happening)
         if self._journal is not None:
             self._journal.observe(happening)
+
+
+def _nobody(client: Client) -> Session | None:
+    """Nobody is there yet."""
+    return None
 
 
 def _seen(way: Way, now: float) -> SeenWay:

@@ -1,5 +1,6 @@
 """The files that somebody wrote for us: how one is read, and how a place in it is named."""
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -56,10 +57,13 @@ class FileProblem:
 class ConfigFileError(ConfigError):
     """A file cannot be read."""
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(self, name: str, reason: str, *, passing: bool = False) -> None:
         super().__init__(name, reason)
         self.name = name
         self.reason = reason
+        self.passing = passing
+        """Whether the system is short of something, or the disk failed: nothing is wrong with
+        the file, as far as can be told."""
 
     def __str__(self) -> str:
         """Make the sentence."""
@@ -68,6 +72,11 @@ class ConfigFileError(ConfigError):
 
 class ConfigFileMissingError(ConfigFileError):
     """A file does not exist."""
+
+
+_PASSING: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.EINTR, errno.EAGAIN}
+)
 
 
 def read_file(path: Path) -> bytes:
@@ -86,7 +95,8 @@ def read_file(path: Path) -> bytes:
         raise ConfigFileError(str(path), "no permission to read it") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise ConfigFileError(str(path), f"cannot be read: {why}") from None
+        passing = isinstance(error, OSError) and error.errno in _PASSING
+        raise ConfigFileError(str(path), f"cannot be read: {why}", passing=passing) from None
 
 
 def open_regular(path: Path) -> BinaryIO:

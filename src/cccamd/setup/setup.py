@@ -9,7 +9,7 @@ from typing import Final
 
 from cccamd.facts import ConfigProblemKind
 from cccamd.ids import NO_NODE_ID, NodeId
-from cccamd.localcards import find_kinds
+from cccamd.localcards import InstalledKinds, find_kinds
 from cccamd.setup.cccamcfg import (
     SEARCHED_PATHS,
     Companions,
@@ -21,8 +21,14 @@ from cccamd.setup.cccamcfg import (
     load_config,
     parse,
 )
-from cccamd.setup.files import ConfigFileMissingError, FileProblem, Place
+from cccamd.setup.files import (
+    ConfigFileError,
+    ConfigFileMissingError,
+    FileProblem,
+    Place,
+)
 from cccamd.setup.logins import Accounts, Upstream, accounts_of, upstreams_of
+from cccamd.setup.rights import OPEN_TO_ALL, can_be_read_by_all
 from cccamd.setup.toml import FILE_NAME, ParsedToml, TomlConfig, load
 from cccamd.setup.toml import parse as parse_toml
 
@@ -83,6 +89,8 @@ class Setup:
     """Why the server must not start with these files; empty: it may."""
     doubt: str = ""
     """Why a running server must keep what it has; empty: it need not."""
+    withheld: str = ""
+    """Which file the system could not give us just now, and why: it is no file without lines."""
     sources: "Sources" = field(default_factory=lambda: Sources())
     """Where it was read from."""
     example: Example | None = None
@@ -157,23 +165,26 @@ def _load(config_path: Path | None, toml_path: Path | None, *, toml_required: bo
     if path is None:
         return _load_example(toml_path)
     beside = toml_path or path.parent / FILE_NAME
-    kinds = find_kinds()
+    kinds = _installed_kinds()
     toml = load(beside, kinds=kinds, required=toml_required)
     config = loaded.result.config
     companions = load_companions(config.settings)
     refusal = _refusal(path, loaded) or ("" if toml_path is None else _unusable(toml))
+    withheld = _withheld(toml, companions)
     return Setup(
         config=config,
         toml=toml.config,
         companions=companions,
         messages=(
             *_about_config(path, loaded),
+            *_about_rights(path, beside),
             *_about_toml(kinds.problems, toml),
             *_about_strays(config, toml.config),
             *_about_companions(companions),
         ),
         refusal=refusal,
-        doubt=refusal or _emptiness(path, loaded) or _unusable(toml),
+        doubt=refusal or _emptiness(path, loaded) or _unusable(toml) or withheld,
+        withheld=withheld,
         sources=Sources(
             config=path,
             toml=beside,
@@ -181,6 +192,19 @@ def _load(config_path: Path | None, toml_path: Path | None, *, toml_required: bo
             companions=companion_paths(config),
         ),
     )
+
+
+def _installed_kinds() -> InstalledKinds:
+    """The kinds of cards.
+
+    Raises:
+        ConfigFileError: the system does not let us look.
+    """
+    try:
+        return find_kinds()
+    except OSError as error:
+        why = f"cannot be read: {error.strerror}"
+        raise ConfigFileError(str(error.filename or "packages"), why, passing=True) from error
 
 
 def _refusal(path: Path, loaded: LoadedConfig) -> str:
@@ -202,6 +226,12 @@ def _unusable(toml: ParsedToml) -> str:
     return "" if toml.usable else f"{toml.problems[0].place}: {toml.problems[0].text}"
 
 
+def _withheld(toml: ParsedToml, companions: Companions) -> str:
+    if toml.passing:
+        return _unusable(toml)
+    return next((str(error) for error in companions.unread.values() if error.passing), "")
+
+
 def companion_paths(config: Config) -> tuple[Path, ...]:
     """The files that a CCcam.cfg names, by its keys or by their defaults; there or not."""
     settings = config.settings
@@ -213,7 +243,7 @@ def _load_example(toml_path: Path | None) -> Setup:
     """Make the example, with what cccamd.toml says if it is named."""
     password = secrets.token_urlsafe(9)
     config = parse(f"F: {EXAMPLE_USER} {password}\n".encode(), file=EXAMPLE_FILE).config
-    kinds = find_kinds()
+    kinds = _installed_kinds()
     toml = ParsedToml()
     if toml_path is not None:
         toml = load(toml_path, kinds=kinds, required=True)
@@ -272,6 +302,12 @@ def _kind(found: Diagnostic) -> ConfigProblemKind | None:
         return None
     leaves_out = found.code.leaves_out
     return ConfigProblemKind.LEFT_OUT if leaves_out else ConfigProblemKind.DOUBTFUL
+
+
+def _about_rights(*paths: Path) -> Iterator[Message]:
+    """Files with secrets that every user of the machine can read; CCcam.cfg is so by tradition."""
+    for path in filter(can_be_read_by_all, paths):
+        yield Message(level=logging.INFO, text=OPEN_TO_ALL, place=Place(str(path)))
 
 
 def _about_toml(kind_problems: Iterable[str], toml: ParsedToml) -> Iterator[Message]:

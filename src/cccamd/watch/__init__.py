@@ -33,6 +33,7 @@ from cccamd.watch.happenings import (
 from cccamd.watch.history import History
 from cccamd.watch.incidents import IncidentBegan, IncidentEnded, Incidents, Symptom
 from cccamd.watch.notes import Notes
+from cccamd.watch.pulse import Pause, Pulse
 from cccamd.watch.throttle import ROUND as SAMPLING_ROUND
 from cccamd.watch.throttle import Sampler, Throttle
 
@@ -58,6 +59,8 @@ __all__ = [
     "Judges",
     "LoginFailed",
     "Notes",
+    "Pause",
+    "Pulse",
     "ReceiverCase",
     "RoundTripMeasured",
     "Sampler",

@@ -163,14 +163,21 @@ class Freezes:
 
     def advance(self, now: float) -> list[Happening]:
         """Notice which keys are missing by now, and who has gone. Call it about once a second."""
+        return [happening for found in self.advancing(now) for happening in found]
+
+    def advancing(self, now: float) -> Iterator[list[Happening]]:
+        """The same in small steps: what comes of one watch after the other."""
         now -= self._step
-        found = self._look_for_missing(now)
+        yield from self._missing(now)
         while self._wakes and self._wakes[0][0] <= now:
             at, _, watch = heappop(self._wakes)
             if watch.wake_at == at:
-                found += self._look_after(watch, now)
+                yield self._look_after(watch, now)
         self._dog.forget_old(now)
-        return found
+
+    def clients_of(self, account: str) -> list[Client]:
+        """The clients of an account that is in trouble."""
+        return [client for client in self.attended if client[0] == account]
 
     # What is known at a moment.
 
@@ -473,12 +480,13 @@ class Freezes:
     # The end of watching.
 
     def _look_for_missing(self, now: float) -> list[Happening]:
-        found: list[Happening] = []
+        return [happening for found in self._missing(now) for happening in found]
+
+    def _missing(self, now: float) -> Iterator[list[Happening]]:
         while self._due and self._due[0][0] <= now:
             due_at, _, watch = heappop(self._due)
             if watch.due_at == due_at and not has_gone_on(watch):
-                found += self._begin(watch, now)
-        return found
+                yield self._begin(watch, now)
 
     def _wake(self, watch: Watch, at: float, now: float) -> None:
         if watch.crypto.period is None:

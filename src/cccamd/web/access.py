@@ -28,6 +28,13 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": (
+        "accelerometer=(), camera=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(),"
+        " midi=(), payment=(), usb=()"
+    ),
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow",
 }
 """For every answer that says no stricter. Nothing is loaded from elsewhere, nothing runs but our
 own files."""

@@ -105,6 +105,8 @@ class _Node:
     cards: int = 0
     members: tuple[str, ...] = ()
     count: int = 1
+    paired: str = ""
+    """The paired server that it has to be; its link is protected by TLS then."""
 
 
 def network(snapshot: Snapshot, troubles: Troubles) -> Generator[None, None, tuple[Rows, Rows]]:
@@ -241,9 +243,10 @@ def _source(source: SourceStatus, trouble: Trouble) -> _Node:
         kind="card" if source.kind is SourceKind.LOCAL else "source",
         label=source.name,
         column=-1,
-        note=_count(source.cards, "card"),
+        note=_note(source.cards, source.paired),
         trouble=trouble,
         weight=source.cards,
+        paired=source.paired,
         cards=source.cards,
     )
 
@@ -254,7 +257,8 @@ def _client(client: ClientStatus, trouble: Trouble, view: _View) -> _Node:
         kind="client",
         label=client.account,
         column=1,
-        note=_count(client.cards, "card"),
+        note=_note(client.cards, client.paired),
+        paired=client.paired,
         trouble=trouble,
         weight=client.heard_at,
         client=client,
@@ -264,8 +268,17 @@ def _client(client: ClientStatus, trouble: Trouble, view: _View) -> _Node:
     )
 
 
+def _note(cards: int, paired: str) -> str:
+    return _count(cards, "card") + (", TLS" if paired else "")
+
+
 def _words(node: _Node, ways: _Ways, viewers: Mapping[str, _Viewers]) -> str:
-    """What is to be said of a node, as a sentence."""
+    """What is to be said of a node, in sentences."""
+    said = _said(node, ways, viewers)
+    return f"{said} Its link is protected by TLS: paired as {node.paired}." if node.paired else said
+
+
+def _said(node: _Node, ways: _Ways, viewers: Mapping[str, _Viewers]) -> str:
     if node.words:
         return node.words
     if node.client is None:

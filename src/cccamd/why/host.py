@@ -218,7 +218,7 @@ def _judge_files_left(now: Resources) -> Diagnosis | None:
 
 
 def _judge_memory_left(now: Resources) -> Diagnosis | None:
-    if now.memory_left >= LITTLE_MEMORY:
+    if now.memory_left is None or now.memory_left >= LITTLE_MEMORY:
         return None
     text = (
         f"is nearly used up: {round(now.memory_left / MEBIBYTE):,} MiB are left, and this server"

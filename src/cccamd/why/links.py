@@ -255,6 +255,11 @@ def meaning_of(step: Step | None) -> Meaning:
     return _NOT_TRIED if step is None else MEANINGS[step]
 
 
+def how_it_is(how: str, source: SourceStatus) -> str:
+    """`logged in`, with what protects the link, if anything does."""
+    return f"{how} by TLS, paired as {source.paired}" if source.paired else how
+
+
 def logged_in(how: str, taken: int, rejected: int, place: Setting) -> Finding:
     """Say that a link is up and brings cards; `how` we know of it."""
     text = f"{how}, {count(taken, 'card')} taken"
@@ -351,7 +356,7 @@ def judge_link(tried: TriedLink, evidence: Evidence) -> Diagnosis:
     """Say how far one gets; a link that is up in our running server counts more than a trial."""
     running, trial = tried.running, tried.trial
     if running is not None and running.state is LinkState.UP:
-        how = "our server is logged in"
+        how = how_it_is("our server is logged in", running)
         return _judge_cards(tried, how, running.cards, running.cards_rejected, evidence)
     if trial.failed:
         return _judge_failure(tried, evidence)
@@ -372,7 +377,7 @@ def judge_running_link(tried: TriedLink, evidence: Evidence) -> Diagnosis | None
     not ended yet."""
     running = tried.running
     if running is not None and running.state is LinkState.UP:
-        how = "our server is logged in"
+        how = how_it_is("our server is logged in", running)
         return _judge_cards(tried, how, running.cards, running.cards_rejected, evidence)
     if running is None or running.failed_step is None:
         return None

@@ -108,6 +108,10 @@ LEFT: Final[Mapping[CloseReason, str]] = {
     CloseReason.NOT_READING: (
         "the receiver hangs, or its line is much too slow: look at it, and start it anew"
     ),
+    CloseReason.ASKS_TOO_MUCH: (
+        "look what asks so much there: a fault, or more receivers than [limits] in cccamd.toml"
+        " has room for"
+    ),
     CloseReason.GARBAGE: _STRANGE,
     CloseReason.INTERNAL_ERROR: _OUR_FAULT,
     CloseReason.SHUTDOWN: "nothing: cccamd was stopped, and the receiver comes again",
@@ -134,10 +138,11 @@ def explain_login(account: FLine, evidence: Evidence) -> Iterator[Finding]:
 def _logged_in(client: ClientStatus, evidence: Evidence) -> Finding:
     since = ago(evidence.at - client.connected_at)
     cards = "1 card" if client.cards == 1 else f"{client.cards} cards"
+    way = f" by TLS, paired as {client.paired}," if client.paired else ""
     return Finding(
         code="logged-in",
         weight=Weight.GOOD,
-        text=f"logged in from {client.address} for {since}, and was told of {cards}",
+        text=f"logged in from {client.address}{way} for {since}, and was told of {cards}",
     )
 
 

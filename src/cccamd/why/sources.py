@@ -8,7 +8,7 @@ from cccamd.why.answer import SourceAnswer
 from cccamd.why.answering import explain_answers
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.finding import Finding, Setting, Weight, ago, count
-from cccamd.why.links import logged_in, meaning_of, without_cards
+from cccamd.why.links import how_it_is, logged_in, meaning_of, without_cards
 
 _LIST_NEWS = 3600.0
 """Seconds: that a list became shorter is worth telling for so long."""
@@ -89,9 +89,10 @@ def _link(source: SourceStatus, evidence: Evidence) -> Finding:
         return Finding(code="not-running", weight=Weight.NOTE, text=text, setting=place)
     if source.up_at is None:
         return _down(source, place, evidence)
+    how = how_it_is("logged in", source)
     if source.cards:
-        return logged_in("logged in", source.cards, source.cards_rejected, place)
-    return without_cards("logged in", source.cards_rejected, source.line, evidence.config)
+        return logged_in(how, source.cards, source.cards_rejected, place)
+    return without_cards(how, source.cards_rejected, source.line, evidence.config)
 
 
 def _down(source: SourceStatus, place: Setting, evidence: Evidence) -> Finding:

@@ -27,11 +27,11 @@ from cccamd.facts import (
 from cccamd.ids import format_node_id, format_service
 from cccamd.routing import LoopSeen
 from cccamd.setup.cccamcfg import Config
-from cccamd.watch import Symptom
+from cccamd.watch import Pause, Symptom
 from cccamd.why.answering import refusals, silence, wrong_cws, wrong_kinds, wrong_share
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Grade
-from cccamd.why.finding import count, listed, some_of
+from cccamd.why.finding import count, listed, milliseconds, some_of
 from cccamd.why.host import MachineTrouble
 from cccamd.why.links import meaning_of, without_cards
 from cccamd.why.logins import MEANINGS
@@ -88,6 +88,8 @@ class Scene:
     loops: tuple[LoopSeen, ...] = ()
     """Requests that came back, lately."""
     machine: tuple[MachineTrouble, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+    """Of our own loop, lately, the newest last."""
 
     @property
     def has_cards(self) -> bool:
@@ -113,6 +115,7 @@ def find_symptoms(scene: Scene) -> Iterator[Symptom]:
     yield from _circles(scene)
     yield from _files(scene)
     yield from map(_of_machine, scene.machine)
+    yield from _pauses(scene.pauses)
 
 
 # Sources.
@@ -457,6 +460,36 @@ def _of_machine(trouble: MachineTrouble) -> Symptom:
         text=diagnosis.finding.text,
         change=diagnosis.advice,
     )
+
+
+OURSELVES: Final = "the server"
+PAUSES_SHOWN: Final = 5
+_OWN_WORK: Final = (
+    "answers waited for work of its own: tell the project what stands in the evidence"
+)
+_NOT_RUN: Final = "answers waited for the machine: look what else uses its processor and its disk"
+
+
+def _pauses(pauses: Sequence[Pause]) -> Iterator[Symptom]:
+    """One symptom for all of them: the longest says what to do."""
+    if not pauses:
+        return
+    worst = max(pauses, key=lambda pause: pause.seconds)
+    times = "" if len(pauses) == 1 else f", {len(pauses)} times within a minute"
+    yield Symptom(
+        cause=Cause.SERVER_PAUSED,
+        subject=OURSELVES,
+        since=pauses[0].at,
+        text=f"stood still for {milliseconds(worst.seconds)}{times}",
+        change=_OWN_WORK if worst.is_work else _NOT_RUN,
+        evidence=tuple(map(_pause, pauses[-PAUSES_SHOWN:])),
+    )
+
+
+def _pause(pause: Pause) -> str:
+    seen = " in " + ", called by ".join(pause.doing) if pause.doing else ""
+    worked = milliseconds(pause.used)
+    return f"{milliseconds(pause.seconds)}, of which it worked for {worked}{seen}"
 
 
 def _number(files: ConfigState, kind: ConfigProblemKind) -> int:

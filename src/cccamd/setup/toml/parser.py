@@ -6,7 +6,7 @@ ones, a `[[table]]` is left out.
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,6 +50,8 @@ class ParsedToml:
     problems: tuple[FileProblem, ...] = ()
     usable: bool = True
     """False: nothing of the file was understood, `config` is all defaults."""
+    passing: bool = False
+    """Not usable for a reason of the system, which may be gone in a moment."""
 
 
 def parse(
@@ -118,7 +120,7 @@ def load(path: Path, *, kinds: Mapping[str, type[LocalCard]], required: bool) ->
             return _unusable(path, error.reason)
         return ParsedToml(TomlConfig(file=str(path)))
     except ConfigFileError as error:
-        return _unusable(path, error.reason)
+        return replace(_unusable(path, error.reason), passing=error.passing)
     if data.startswith(_UTF16_MARKS):
         return _unusable(path, "is UTF-16 text; save it as UTF-8")
     try:

@@ -20,6 +20,8 @@ BATCH_LIMIT: Final = 500
 BATCH_INTERVAL: Final = 0.5
 """Seconds in which entries are gathered: one transaction for all of them."""
 PRUNE_INTERVAL: Final = 600.0
+_NEVER: Final = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.ProgrammingError)
+"""What SQLite says of entries, not of the file."""
 RETRY_INTERVAL: Final = 30.0
 """Seconds until a file that could not be used is tried again: disks become free."""
 
@@ -41,7 +43,7 @@ class Journal:
     ) -> None:
         self.path = path
         self.dropped = 0
-        """Entries that were not written: the disk was too slow, or is not there."""
+        """Entries that were lost: more than may wait for a disk that is slow, full or not there."""
         self.written = 0
         self._limits = limits or JournalLimits()
         self._on_trouble = on_trouble
@@ -50,9 +52,11 @@ class Journal:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._database: Database | None = None
-        self._retry_at = 0.0
         self._prune_at = 0.0
         self._told = ""
+        """What the log was told of a file that cannot be written now."""
+        self._dropped_before = 0
+        """What `dropped` was when that began."""
 
     def start(self) -> None:
         """Begin to write."""
@@ -89,7 +93,7 @@ class Journal:
         while not self._stopping.is_set() or not self._queue.empty():
             batch = self._gather()
             if batch:
-                self._attempt(batch)
+                self._write_in_the_end(batch)
         if self._database is not None:
             self._database.close()
 
@@ -104,15 +108,35 @@ class Journal:
                 break
         return [entry for entry in batch if entry is not None]
 
-    def _attempt(self, batch: list[Entry]) -> None:
-        if self._database is None and time.monotonic() < self._retry_at:
-            self.dropped += len(batch)
-            return
+    def _write_in_the_end(self, batch: list[Entry]) -> None:
+        """Write a batch; while that is not possible it waits, and the queue behind it."""
+        while not self._attempt(batch):
+            if self._stopping.is_set():
+                self.dropped += len(batch)
+                return
+            self._stopping.wait(RETRY_INTERVAL)
+
+    def _attempt(self, batch: list[Entry]) -> bool:
+        """Try to write a batch; False: later it may be possible."""
         try:
             self._write(batch)
-        except (sqlite3.Error, OSError, JournalError) as error:
-            self.dropped += len(batch)
+        except (sqlite3.OperationalError, OSError, JournalError, MemoryError) as error:
             self._give_up(error)
+            return False
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, _NEVER):
+                return self._leave_out(batch, error)
+            self._give_up(error)
+            return False
+        except (sqlite3.InterfaceError, ValueError, OverflowError, TypeError) as error:
+            return self._leave_out(batch, error)
+        return True
+
+    def _leave_out(self, batch: list[Entry], error: Exception) -> bool:
+        """Go on without entries that no file would take: a fault of ours, which the log tells."""
+        self.dropped += len(batch)
+        self._on_trouble(f"{len(batch)} entries do not fit into the journal: {error}")
+        return True
 
     def _write(self, batch: list[Entry]) -> None:
         if self._database is None:
@@ -122,18 +146,28 @@ class Journal:
                 self._on_trouble(f"{self.path} was damaged; it was moved to {aside}")
         self._database.write(batch)
         self.written += len(batch)
-        self._told = ""
+        self._tell_of_the_end()
         if time.monotonic() >= self._prune_at:
             self._prune_at = time.monotonic() + PRUNE_INTERVAL
             self._database.prune(self._limits, time.time())
 
+    def _tell_of_the_end(self) -> None:
+        if not self._told:
+            return
+        lost = self.dropped - self._dropped_before
+        what = f"{lost:,} entries were lost meanwhile" if lost else "nothing was lost"
+        self._told = ""
+        self._on_trouble(f"the journal {self.path} is written again; {what}")
+
     def _give_up(self, error: Exception) -> None:
         """Let go of the file for a while; tell each new trouble once."""
-        self._retry_at = time.monotonic() + RETRY_INTERVAL
         if self._database is not None:
-            self._database.close()
+            with suppress(sqlite3.Error):
+                self._database.close()
             self._database = None
-        text = f"the journal {self.path} cannot be written: {error}"
+        text = f"the journal {self.path} cannot be written: {str(error) or type(error).__name__}"
+        if not self._told:
+            self._dropped_before = self.dropped
         if text != self._told:
             self._told = text
             self._on_trouble(text)

@@ -23,6 +23,7 @@ from cccamd.facts import (
     Incident,
     ServerStatus,
     Snapshot,
+    SourceKind,
     SourceStatus,
     active_clients,
 )
@@ -130,6 +131,7 @@ def snapshot_metrics(snapshot: Snapshot) -> Iterator[Metric]:
     yield gauges("cccamd_cards", "Cards by distance.", label="hop", values=hops)
     yield _sources_up(snapshot.sources)
     yield _sources_silent(snapshot.sources)
+    yield _sources_protected(snapshot.sources)
     yield from _sums_by_source(snapshot.sources)
 
 
@@ -187,6 +189,16 @@ def _sources_silent(sources: Iterable[SourceStatus]) -> Metric:
         silent[source.name] = max(silent.get(source.name, 0.0), value)
     text = "1: it is up, and answers nothing of what it is asked."
     return gauges("cccamd_source_silent", text, label="source", values=silent)
+
+
+def _sources_protected(sources: Iterable[SourceStatus]) -> Metric:
+    protected: dict[str, float] = {}
+    for source in sources:
+        if source.kind is not SourceKind.LOCAL:
+            value = float(bool(source.paired))
+            protected[source.name] = min(protected.get(source.name, value), value)
+    text = "1: its link goes by TLS, and it has to prove the key that was paired."
+    return gauges("cccamd_source_protected", text, label="source", values=protected)
 
 
 def _sums(kind: type[Fact], all_of_it: Iterable[Fact]) -> Iterator[Metric]:

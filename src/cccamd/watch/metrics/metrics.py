@@ -24,6 +24,7 @@ from cccamd.watch import (
     Happening,
     IncidentBegan,
     LoginFailed,
+    Pulse,
     SourceAnswered,
     SourceDown,
 )
@@ -67,6 +68,8 @@ class Metrics:
         self._accounts: set[str] = set()
         self._sources: set[str] = set()
         self._process = ProcessCollector(registry=None)
+        self.pulse: Pulse | None = None
+        """Whether our loop stands still."""
 
     def observe(self, happening: Happening) -> None:
         """Count one happening."""
@@ -106,6 +109,7 @@ class Metrics:
         """
         return [
             gauge("cccamd_tasks", "Tasks of the event loop.", tasks),
+            *self._pauses(),
             *self._client_counters(),
             self._frozen(freezes),
             *self._source_counters(),
@@ -114,6 +118,13 @@ class Metrics:
             *incident_metrics(incidents),
             *self._process.collect(),
         ]
+
+    def _pauses(self) -> Iterator[Metric]:
+        if self.pulse is not None:
+            count, total, longest = self.pulse.count, self.pulse.total, self.pulse.longest
+            yield counter("cccamd_loop_pauses", "Pauses of the event loop over 50 ms.", count)
+            yield counter("cccamd_loop_paused_seconds", "How long it stood still in them.", total)
+            yield gauge("cccamd_loop_longest_pause_seconds", "The longest of them.", longest)
 
     def _count_ecm(self, happening: EcmFinished) -> None:
         weight = happening.weight

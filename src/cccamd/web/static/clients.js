@@ -98,6 +98,7 @@ function detail(client) {
     ["Address", `${client.address}, port ${client.port}`],
     ["Program", client.program || `CCcam ${client.version}`],
     ["Protocol", [client.version, client.revision, client.extended && "extended"].filter(Boolean).join(", ")],
+    client.paired && ["Link", `TLS, paired as ${client.paired}`],
     ["Node", h("span", { class: "mono" }, client.node_id)],
     ["Why", h("a", { href: explainLink({ account }) }, `Explain ${account}`)],
   ]);

@@ -74,6 +74,7 @@ function detail(source) {
       isUp && source.up_at && ["Up for", counting(source.up_at, "for")],
       ["Asked", count(source.asked, "ECM")],
       source.version && ["Program", [source.program || `CCcam ${source.version}`, source.revision].filter(Boolean).join(" · ")],
+      source.line > 0 && ["Link", source.paired ? `TLS, paired as ${source.paired}` : "not protected"],
       source.node_id && ["Node", h("span", { class: "mono" }, source.node_id)],
       source.cards_rejected > 0 && ["Not taken", h("a", { href: explain(source) }, count(source.cards_rejected, "card"))],
       ["Why", h("a", { href: explain(source) }, `Explain ${source.name}`)],

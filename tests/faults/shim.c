@@ -1,0 +1,113 @@
+/* Lets the k-th call to the system fail, whoever makes it: Python, SQLite, or a thread of theirs.
+ *
+ * Loaded with LD_PRELOAD; armed and read with ctypes (`kth.py`). Files and sockets only: what
+ * can fail on a full disk, a broken one, a network that goes, or a table that is full.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static volatile long calls, fatal, armed;
+static volatile int chosen;
+static char failed[64];
+
+void fault_arm(long at, int error) {
+    failed[0] = 0;
+    calls = 0;
+    fatal = at;
+    chosen = error;
+    armed = 1;
+}
+
+long fault_disarm(void) {
+    armed = 0;
+    return calls;
+}
+
+const char *fault_failed(void) { return failed; }
+
+static int due(const char *name, int error) {
+    if (!armed || __sync_add_and_fetch(&calls, 1) != fatal) return 0;
+    strncpy(failed, name, sizeof failed - 1);
+    errno = chosen ? chosen : error;
+    return 1;
+}
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define FAULTY(type, name, error, parameters, arguments) \
+    type name parameters {                               \
+        static __typeof__(&name) real;                   \
+        if (!real) real = REAL(name);                    \
+        if (due(#name, error)) return -1;                \
+        return real arguments;                           \
+    }
+#define FAULTY_OPEN(name, parameters, arguments)         \
+    int name parameters {                                \
+        static __typeof__(&name) real;                   \
+        int mode = 0;                                    \
+        if (flags & (O_CREAT | O_TMPFILE)) {             \
+            va_list more;                                \
+            va_start(more, flags);                       \
+            mode = va_arg(more, int);                    \
+            va_end(more);                                \
+        }                                                \
+        if (!real) real = REAL(name);                    \
+        if (due(#name, EMFILE)) return -1;               \
+        return real arguments;                           \
+    }
+
+FAULTY_OPEN(open, (const char *path, int flags, ...), (path, flags, mode))
+FAULTY_OPEN(open64, (const char *path, int flags, ...), (path, flags, mode))
+FAULTY_OPEN(openat, (int at, const char *path, int flags, ...), (at, path, flags, mode))
+FAULTY_OPEN(openat64, (int at, const char *path, int flags, ...), (at, path, flags, mode))
+
+/* Not the pair of sockets by which threads and signals wake the loop: it cannot fail. */
+static int wakes(int fd) {
+    struct sockaddr_storage own;
+    socklen_t size = sizeof own;
+    int before = errno, found;
+    found = !getsockname(fd, (struct sockaddr *)&own, &size) && own.ss_family == AF_UNIX;
+    errno = before;
+    return found;
+}
+
+#define FAULTY_UNLESS_IT_WAKES(name, error, parameters, arguments) \
+    ssize_t name parameters {                                      \
+        static __typeof__(&name) real;                             \
+        if (!real) real = REAL(name);                              \
+        if (!wakes(fd) && due(#name, error)) return -1;            \
+        return real arguments;                                     \
+    }
+FAULTY_UNLESS_IT_WAKES(write, ENOSPC, (int fd, const void *data, size_t n), (fd, data, n))
+FAULTY_UNLESS_IT_WAKES(send, ECONNRESET, (int fd, const void *data, size_t n, int flags),
+                       (fd, data, n, flags))
+FAULTY_UNLESS_IT_WAKES(recv, ECONNRESET, (int fd, void *data, size_t n, int flags),
+                       (fd, data, n, flags))
+
+FAULTY(ssize_t, pwrite, ENOSPC, (int fd, const void *data, size_t n, off_t at), (fd, data, n, at))
+FAULTY(ssize_t, pwrite64, ENOSPC, (int fd, const void *data, size_t n, off64_t at),
+       (fd, data, n, at))
+FAULTY(ssize_t, writev, ENOSPC, (int fd, const struct iovec *parts, int n), (fd, parts, n))
+FAULTY(int, fsync, EIO, (int fd), (fd))
+FAULTY(int, fdatasync, EIO, (int fd), (fd))
+FAULTY(int, ftruncate, EIO, (int fd, off_t n), (fd, n))
+FAULTY(int, ftruncate64, EIO, (int fd, off64_t n), (fd, n))
+FAULTY(int, rename, EIO, (const char *old, const char *new), (old, new))
+FAULTY(int, socket, EMFILE, (int domain, int type, int protocol), (domain, type, protocol))
+FAULTY(int, bind, EADDRINUSE, (int fd, const struct sockaddr *to, socklen_t n), (fd, to, n))
+FAULTY(int, listen, EADDRINUSE, (int fd, int n), (fd, n))
+FAULTY(int, connect, ENETUNREACH, (int fd, const struct sockaddr *to, socklen_t n), (fd, to, n))
+FAULTY(int, accept, EMFILE, (int fd, struct sockaddr *of, socklen_t *n), (fd, of, n))
+FAULTY(int, accept4, EMFILE, (int fd, struct sockaddr *of, socklen_t *n, int flags),
+       (fd, of, n, flags))
+FAULTY(ssize_t, recvfrom, ECONNRESET,
+       (int fd, void *data, size_t n, int flags, struct sockaddr *from, socklen_t *size),
+       (fd, data, n, flags, from, size))

@@ -1,0 +1,47 @@
+"""A loop that stands still is seen at it, told as an incident, and counted."""
+
+import asyncio
+import time
+
+from laboratory import running
+
+from cccamd.facts import Cause
+from cccamd.net import TaskSet
+from cccamd.server.heartbeat import Heartbeat
+from cccamd.watch import Pause
+
+
+def hold(seconds: float) -> None:
+    """Work of ours, as the thread of the loop is seen at it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+
+
+async def test_a_pause_is_told_with_what_ran() -> None:
+    pauses: list[Pause] = []
+    heartbeat = Heartbeat(pauses.append)
+    tasks = TaskSet(on_failure=lambda name, error: None)
+    tasks.start("heartbeat", heartbeat.run())
+    await asyncio.sleep(0.05)
+    hold(0.3)
+    await asyncio.sleep(0.05)
+    await tasks.cancel()
+    pause = max(pauses, key=lambda each: each.seconds)
+    assert 0.25 < pause.seconds < 3
+    assert "hold" in pause.doing[0]
+
+
+async def test_it_is_an_incident() -> None:
+    async with running() as lab:
+        tasks = TaskSet(on_failure=lambda name, error: None)
+        tasks.start("heartbeat", lab.server.heartbeat.run())
+        await asyncio.sleep(0.05)
+        hold(0.2)
+        await asyncio.sleep(0.05)
+        await lab.server._lookout.look()
+        await tasks.cancel()
+        (found,) = [each for each in lab.server.incidents() if each.cause is Cause.SERVER_PAUSED]
+    assert found.text.startswith("stood still for ")
+    assert any("hold" in line for line in found.evidence)
+    assert found.change
