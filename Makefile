@@ -1,5 +1,5 @@
 # `make demo` and `make test` set up everything they need.
-.PHONY: setup demo test check lock bench mutants outage simulate soak screenshots wheel audit sbom
+.PHONY: setup demo test faults check lock bench mutants outage soak screenshots wheel audit sbom
 
 setup: .venv/ready
 
@@ -11,6 +11,10 @@ demo: setup
 
 test: setup
 	@.venv/bin/pytest -n 4 --dist loadfile
+
+# Real servers that are killed, and whose disk is full (docs/faults.md).
+faults: setup
+	@.venv/bin/pytest -n 2 --dist loadfile -m processes $(ARGS) tests/faults
 
 # Formatting, lint, strict types, import directions.
 check: setup
@@ -33,6 +37,7 @@ mutants: setup
 soak: setup
 	@nice -n 10 .venv/bin/python scripts/soak.py $(ARGS)
 
+.PHONY: simulate
 # Whole servers in virtual time, from seeds (docs/simulation.md). ARGS="--hours 8"
 simulate: setup
 	@.venv/bin/python scripts/simulate.py $(ARGS)
