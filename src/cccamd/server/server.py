@@ -64,7 +64,7 @@ from cccamd.setup.logins import Upstream, faulty_accounts
 from cccamd.setup.nodeid import default_path
 from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup
-from cccamd.setup.toml import TomlConfig
+from cccamd.setup.toml import TomlConfig, is_local
 from cccamd.watch import ConnectionRefused, ServerReloaded
 from cccamd.watch.journal import Journal
 from cccamd.why import (
@@ -336,7 +336,9 @@ class Server:
             faulty_accounts=faulty_accounts(setup.config),
             table=self._table,
             exchange=self._exchange,
-            admission=Admission(_admission_limits(setup.toml), admits=self._admits),
+            admission=Admission(
+                _admission_limits(setup.toml), admits=self._admits, is_near=is_local
+            ),
             records=self._make_records(),
             clones=self._clones,
             emm_gate=EmmGate(global_emms=setup.config.settings.global_emm),
@@ -412,6 +414,8 @@ class Server:
             make_guest=lambda: Session(self._context, self._cccam_port).connection,
             on_refused=self._refused_at_the_door,
             on_failure=self._failures.report,
+            on_event=self._door_log.accepting,
+            others_make_room=lambda: self._pages.make_room(),
             hand_over=hand_over,
         )
 
@@ -447,6 +451,7 @@ class Server:
             admits=self._admits,
             program=PROGRAM,
             on_failure=self._failures.report,
+            on_accepting=self._door_log.accepting,
         )
         return InfoPages(sources, tasks=self._tasks)
 
@@ -609,6 +614,8 @@ def _admission_limits(toml: TomlConfig) -> AdmissionLimits:
         connections=max(1, min(toml.limits.max_clients, files - pending)),
         pending_logins=pending,
         per_address=toml.limits.max_connections_per_address,
+        pending_per_source=toml.limits.max_pending_per_address,
+        pending_per_network=toml.limits.max_pending_per_network,
     )
 
 
