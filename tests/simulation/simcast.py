@@ -236,7 +236,7 @@ class Upstream:
         return word
 
     def rise(self) -> None:
-        self.world.net.listen(self._connection, "10.0.0.1", self.port)
+        self.world.net.listen(self._connection, self.port)
 
     def die(self) -> None:
         self.world.net.doors.pop(self.port, None)

@@ -99,8 +99,18 @@ class SimLoop(asyncio.BaseEventLoop):
         self.call_later(self._chance.random() * 0.05, _settle, done, result, error)
         return done
 
-    async def create_server(self, factory: Any, host: Any, port: Any, **more: Any) -> Any:
-        return self.net.listen(factory, str(host), int(port))
+    def add_reader(self, fd: Any, callback: Callable[..., object], *args: Any) -> None:
+        fd.when_ready(lambda: callback(*args))
+
+    def remove_reader(self, fd: Any) -> bool:
+        fd.when_ready(None)
+        return True
+
+    async def connect_accepted_socket(self, factory: Any, sock: Any, **more: Any) -> Any:
+        protocol = factory()
+        sock.end.protocol = protocol
+        sock.end._begin()
+        return sock.end, protocol
 
     async def create_connection(self, factory: Any, *, sock: Any, **more: Any) -> Any:
         return self.net.adopt(sock, factory())
@@ -133,6 +143,7 @@ def in_its_own_time(clock: SimClock, net: Net, chance: random.Random) -> Iterato
         patch("cccamd.localcards.guard.perf_counter", clock.now),
         patch("cccamd.localcards.guard.monotonic", clock.now),
         patch("cccamd.net.dial.connect", net.connect),
+        patch("cccamd.net.listener.open_sockets", net.open_sockets),
         patch("cccamd.net.link.route_to", lambda address: "10.0.0.1"),
         patch("cccamd.net.connection.route_to", lambda address: "10.0.0.1"),
     ):

@@ -15,7 +15,6 @@ from cccamd.routing.router import Router
 from cccamd.server.exchange import Exchange
 from cccamd.server.session import Session
 from cccamd.server.upstreams import UpstreamSource
-from cccamd.values import ControlWords
 
 Mutant = Callable[[], Any]
 
@@ -91,19 +90,6 @@ def _believes_everything() -> Any:
     return patch.object(Verification, "flaw", lambda *words: None)
 
 
-def _believes_the_contradicted() -> Any:
-    """Gives on the CW of the period before although another card has just said another."""
-    accept = Router._accept
-
-    def wrong(self: Router, flight: Flight, card: Any, cw: ControlWords, now: float) -> Any:
-        if flight.suspects:
-            card, cw = flight.suspects.popitem()
-            flight.suspects.clear()
-        return accept(self, flight, card, cw, now)
-
-    return patch.object(Router, "_accept", wrong)
-
-
 def _keeps_lost_cards() -> Any:
     return patch.object(UpstreamSource, "_drop_cards", lambda self: None)
 
@@ -144,7 +130,6 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "one cache for all": _one_cache_for_all,
     "ignores hops": _ignores_hops,
     "believes everything": _believes_everything,
-    "believes the contradicted": _believes_the_contradicted,
     "keeps lost cards": _keeps_lost_cards,
     "forgets the refused": _forgets_the_refused,
     "keeps old rights": _old_rights,

@@ -48,7 +48,7 @@ class End(asyncio.Transport):
         self.protocol: Any = None
         self.unread: list[bytes] = []
         """What came before anybody was there to read it."""
-        self.is_reading = True
+        self.reads = True
         self.received = 0
         self._sock = FakeSocket(self)
         self._buffer = bytearray()
@@ -72,6 +72,15 @@ class End(asyncio.Transport):
 
     def get_write_buffer_size(self) -> int:
         return len(self._buffer)
+
+    def is_reading(self) -> bool:
+        return self.reads
+
+    def pause_reading(self) -> None:
+        self.reads = False
+
+    def resume_reading(self) -> None:
+        self.wire.net.loop.call_soon(lambda: self.read_on(wanted=True))
 
     def write(self, data: Any) -> None:
         if self._lost or self._eof_sent:
@@ -102,17 +111,17 @@ class End(asyncio.Transport):
         if self._lost:
             return
         self.protocol.connection_made(self)
-        unread, self.unread = self.unread, []
-        for piece in unread:
-            self._take(piece)
+        self._read()
 
     def read_on(self, *, wanted: bool) -> None:
         """Whether the program at this end reads."""
-        self.is_reading = wanted
+        self.reads = wanted
         if wanted:
-            unread, self.unread = self.unread, []
-            for piece in unread:
-                self._take(piece)
+            self._read()
+
+    def _read(self) -> None:
+        while self.unread and self.reads:
+            self._take(self.unread.pop(0))
 
     def _push(self) -> None:
         chance = self.wire.chance
@@ -139,7 +148,7 @@ class End(asyncio.Transport):
     def _arrive(self, piece: bytes) -> None:
         if self._lost:
             return
-        if self.protocol is None or not self.is_reading:
+        if self.protocol is None or not self.reads or self.unread:
             self.unread.append(piece)
         else:
             self._take(piece)
@@ -216,14 +225,46 @@ class Wire:
 
 
 class Listening:
-    """A port that is open."""
+    """A port that is open, to a program that accepts by itself: a socket that listens."""
 
     def __init__(self, net: "Net", port: int) -> None:
         self._net, self._port = net, port
-        self.sockets: Sequence[Any] = ()
+        self._waiting: list[End] = []
+        self._ready: Callable[[], object] | None = None
+        net.doors[port] = self._come
+
+    def when_ready(self, act: Callable[[], object] | None) -> None:
+        """What `add_reader` and `remove_reader` are for other sockets."""
+        self._ready = act
+        if self._waiting:
+            self._net.loop.call_soon(self._look)
+
+    def _come(self, end: End) -> None:
+        self._waiting.append(end)
+        self._net.loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        if self._ready is not None and self._waiting:
+            self._ready()
+            if self._waiting:
+                self._net.loop.call_soon(self._look)
+
+    def accept(self) -> tuple[FakeSocket, tuple[str, int]]:
+        if not self._waiting:
+            raise BlockingIOError
+        end = self._waiting.pop(0)
+        return FakeSocket(end), end.peername
+
+    def setblocking(self, wanted: bool) -> None:
+        """It never blocks."""
+
+    def getsockname(self) -> tuple[str, int]:
+        return SERVER, self._port
 
     def close(self) -> None:
         self._net.doors.pop(self._port, None)
+        for end in self._waiting:
+            end.abort()
 
 
 class Net:
@@ -235,22 +276,26 @@ class Net:
         self.seed = seed
         self.note = note
         self.server_port = 0
-        self.doors: dict[int, Callable[[], Any]] = {}
+        self.doors: dict[int, Callable[[End], None]] = {}
         self.wires: dict[int, Wire] = {}
         self._count = 0
         self._chance = random.Random(f"{seed} net")
 
-    def listen(self, factory: Callable[[], Any], host: str, port: int) -> Listening:
-        self.doors[port] = factory
-        return Listening(self, port)
+    def listen(self, factory: Callable[[], Any], port: int) -> None:
+        """Open a port: each who comes gets a protocol at once."""
+        self.doors[port] = lambda end: end.begin(factory())
+
+    def open_sockets(self, addresses: Sequence[str], port: int) -> list[Listening]:
+        """What stands for `cccamd.net.listener.open_sockets`."""
+        return [Listening(self, port)]
 
     def call(self, port: int, protocol: Any, *, address: str) -> Wire | None:
         """Connect somebody at once; None: nobody listens there."""
-        factory = self.doors.get(port)
-        if factory is None:
+        door = self.doors.get(port)
+        if door is None:
             return None
         wire = self._wire(address, port)
-        wire.called.begin(factory())
+        door(wire.called)
         wire.caller.begin(protocol)
         return wire
 
@@ -263,12 +308,12 @@ class Net:
     async def connect(self, addresses: Any, *, host: str, port: int, patience: float) -> Any:
         """What stands for `cccamd.net.dial.connect`: the server calls an upstream."""
         await asyncio.sleep(self._chance.random() * 0.1)
-        factory = self.doors.get(port)
-        if factory is None:
+        door = self.doors.get(port)
+        if door is None:
             refused = ConnectionRefusedError(errno.ECONNREFUSED, "refused")
             raise explain_connect_error(refused, host=host, port=port)
         wire = self._wire(SERVER, port)
-        wire.called.begin(factory())
+        door(wire.called)
         return FakeSocket(wire.caller)
 
     def adopt(self, sock: FakeSocket, protocol: Any) -> tuple[End, Any]:
