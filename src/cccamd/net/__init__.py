@@ -4,10 +4,18 @@ It knows no configuration and no cards: everything is a plain argument.
 """
 
 from cccamd.facts import Step
+from cccamd.net.accepting import (
+    AcceptEvent,
+    Acceptor,
+    AcceptPaused,
+    ListenError,
+    open_sockets,
+)
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.client import Client, ConnectionLost
 from cccamd.net.connection import Connected, Connection, PairedPeer, Way, peer_address
 from cccamd.net.dial import connect, locate
+from cccamd.net.eventloop import loop_factory
 from cccamd.net.failures import (
     Attempt,
     ConnectError,
@@ -15,27 +23,21 @@ from cccamd.net.failures import (
     Notice,
     explain_connect_error,
     explain_end,
-    explain_listen_error,
     explain_loss,
 )
 from cccamd.net.fairness import FairLimits, FairPlay, Rates
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
-from cccamd.net.listener import (
-    FAMILY_MISSING,
-    Guest,
-    HandOver,
-    Listener,
-    ListenError,
-    hand_over,
-    open_sockets,
-)
+from cccamd.net.listener import Guest, HandOver, Listener, hand_over
+from cccamd.net.origins import origin_of
 from cccamd.net.resolve import resolve
 from cccamd.net.tasks import SLICE, Alarm, TaskSet, Turns, at_once, in_slices
 from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
 
 __all__ = [
-    "FAMILY_MISSING",
     "SLICE",
+    "AcceptEvent",
+    "AcceptPaused",
+    "Acceptor",
     "Admission",
     "AdmissionLimits",
     "Alarm",
@@ -71,13 +73,14 @@ __all__ = [
     "connect",
     "explain_connect_error",
     "explain_end",
-    "explain_listen_error",
     "explain_loss",
     "hand_over",
     "in_slices",
     "is_paired_still",
     "locate",
+    "loop_factory",
     "open_sockets",
+    "origin_of",
     "peer_address",
     "resolve",
 ]

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from threading import Lock
 from typing import Annotated, Final, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
@@ -151,6 +152,7 @@ class ExplainQuery(Nothing):
 
 router: Final = APIRouter(generate_unique_id_function=lambda route: route.name)
 _WRITERS: Final[dict[type[object], TypeAdapter[object]]] = {}
+_MAKING: Final = Lock()
 """Made when they are needed first."""
 
 
@@ -307,7 +309,8 @@ async def metrics(context: Context, request: Request) -> Response:
 def add_api(app: FastAPI, context: WebContext) -> None:
     """Serve all this, for HEAD too, and the description at `/api` and `/api/openapi.json`."""
     app.state.context = context
-    app.include_router(router)
+    # Not `include_router`: it would build all routes anew at the first request, while ECMs wait.
+    app.router.routes += router.routes
     app.add_exception_handler(RequestValidationError, _refuse)
     description = json.dumps(_described(context.program))
 
@@ -353,7 +356,8 @@ async def _write(kind: type[T], make: Callable[[], T], *, code: int = 200) -> Re
 
 
 def _dump(kind: type[T], make: Callable[[], T]) -> bytes:
-    writer = _WRITERS.get(kind) or _WRITERS.setdefault(kind, TypeAdapter(kind))
+    with _MAKING:  # Python 3.11 cannot read two sources at once, from which the texts are taken
+        writer = _WRITERS.get(kind) or _WRITERS.setdefault(kind, TypeAdapter(kind))
     return writer.dump_json(make())
 
 
