@@ -88,6 +88,9 @@ from cccamd.wire.link import CloseReason
 
 log = logging.getLogger("cccamd.server")
 
+LAST_ANSWERS: Final = 5.0
+"""Seconds that a server which stops waits for answers: `ecm_deadline`, and a little."""
+LAST_LOOK: Final = 0.02
 REFRESH_DELAY: Final = 0.1
 """Seconds that card changes are gathered before clients are told of them."""
 _PORT: Final = "SERVER LISTEN PORT"
@@ -131,6 +134,7 @@ class Server:
             exchange=self._exchange,
             tasks=self._tasks,
             on_cards_changed=self._cards_changed,
+            on_failed=lambda text: self._book.carried_out("[[card]]", text),
         )
         self._upstreams = Upstreams(self._start_upstream)
         self._exchange.on_want = self._upstreams.hurry
@@ -150,7 +154,11 @@ class Server:
         self._paired = PairedLinks(self._pairing, listener, door, self._upstreams.links)
         self._open_at: tuple[tuple[str, ...], int] | None = None
         self._open_to = setup.toml.network
-        self._machine = MachineWatch(self._written, on_failure=self._failures.report)
+        self._machine = MachineWatch(
+            self._written,
+            on_failure=self._failures.report,
+            journal=journal.state if journal is not None else None,
+        )
         around = Surroundings(
             context=self._context,
             sources=self._sources,
@@ -250,13 +258,16 @@ class Server:
         return self._router.is_idle
 
     async def stop(self) -> None:
-        """Close the pages and the door, say goodbye to clients, log out, close the cards.
+        """Close the pages and the door, answer what was asked, say goodbye to clients, log out,
+        close the cards.
 
         The pages go first: what is being taken down is not the state of anything.
         """
-        await self._pages.close()
+        self._context.fair.is_closing = True
         await self._listener.close()
         await self._paired.close()
+        await self._pages.close()
+        await self._answer_the_last()
         self._listener.dismiss(CloseReason.SHUTDOWN)
         await self._upstreams.apply(())
         await self._cards.apply(())
@@ -264,6 +275,19 @@ class Server:
         self._observers.catch_up()
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
+
+    async def _answer_the_last(self) -> None:
+        """Wait for the answers to what was asked; what is asked now is refused at once."""
+        until = self._loop.time() + LAST_ANSWERS
+        told = False
+        while (waiting := sum(session.pending for session in self._sessions())) > 0:
+            if not told:
+                told = True
+                log.info("stopping, waiting for answers: %d", waiting)
+            if self._loop.time() >= until:
+                log.warning("stopping: answers that did not come in time: %d", waiting)
+                return
+            await asyncio.sleep(LAST_LOOK)
 
     async def reload(self, setup: Setup) -> None:
         """Go over to another setup; what did not change is not touched.
