@@ -87,7 +87,7 @@ class RouterMachine(RuleBasedStateMachine):
         if kind is Refusal.NOT_SENT:
             self.went_out.remove(ask.ask_id)
         if kind is Refusal.NOT_SENT:
-            del self.last_asked[ask.card, ask.request.section, ask.request.sid]
+            self.last_asked.pop((ask.card, ask.request.section, ask.request.sid), None)
         elif kind in ("right", "stale"):
             # The cache guards this ECM now; and a card that opens one of a service is not left
             # alone for the others any more.
