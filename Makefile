@@ -1,5 +1,5 @@
 # `make demo` and `make test` set up everything they need.
-.PHONY: setup demo test check lock bench mutants outage soak screenshots
+.PHONY: setup demo test faults check lock bench mutants outage soak screenshots wheel audit sbom
 
 setup: .venv/ready
 
@@ -11,6 +11,10 @@ demo: setup
 
 test: setup
 	@.venv/bin/pytest -n 4 --dist loadfile
+
+# Real servers that are killed, and whose disk is full (docs/faults.md).
+faults: setup
+	@.venv/bin/pytest -n 2 --dist loadfile -m processes $(ARGS) tests/faults
 
 # Formatting, lint, strict types, import directions.
 check: setup
@@ -41,7 +45,20 @@ outage: setup
 screenshots: setup
 	@CCCAMD_SCREENSHOTS=1 .venv/bin/pytest tests/web/test_status_page.py
 
+# Build the wheel twice: the same file, with its bill of materials in it.
+wheel: setup
+	@sh scripts/wheel.sh $(ARGS)
+
+# Look for known weaknesses in what is locked, where the advisories can be had.
+audit: setup
+	@sh scripts/audit.sh
+
+# Write the bill of materials of requirements.lock anew.
+sbom: setup
+	@.venv/bin/python scripts/sbom.py
+
 # Take newer versions of what pyproject.toml allows.
 lock:
 	@uv pip compile pyproject.toml --group dev --extra demo --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet --upgrade -o requirements.lock
+	@python3 scripts/sbom.py

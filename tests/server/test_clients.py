@@ -223,7 +223,8 @@ async def test_a_flood_of_silent_connections_keeps_nobody_out() -> None:
 
 
 async def test_a_client_that_does_not_read_is_dropped() -> None:
-    async with running() as lab, lab.client() as client:
+    toml = TEST_CARD + "[limits]\nmax_unread_kilobytes = 8\nunread_timeout = 0.5\n"
+    async with running(toml=toml) as lab, lab.client() as client:
         await cards_of(client)
         connection = client._connection
         session = lab.server._context.seats.of(b"anna")[0]
@@ -238,7 +239,7 @@ async def test_a_client_that_does_not_read_is_dropped() -> None:
                 client.protocol.ask(1, ecm, 0.0)
                 client.protocol._asked.clear()
             connection.flush()
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.005)
             if not lab.server._context.seats:
                 break
         assert not lab.server._context.seats

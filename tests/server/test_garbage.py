@@ -4,11 +4,12 @@ import asyncio
 import gc
 import os
 from collections import Counter
+from dataclasses import replace
 
 from laboratory import Laboratory, ask, cards_of, running
 
 from cccamd.net import ConnectError
-from cccamd.server.garbage import LEAST_GROWTH, is_due
+from cccamd.server.garbage import FEW, LEAST_GROWTH, MANY, SOME, Held, Sweeper, is_due
 
 
 async def live(lab: Laboratory) -> None:
@@ -49,9 +50,48 @@ def _is_ours(found: object) -> bool:
     return type(found).__module__.startswith("cccamd.")
 
 
-def test_everything_is_looked_at_only_when_memory_has_grown_much() -> None:
-    small, large = 50_000_000, 1_000_000_000
-    assert not is_due(small + LEAST_GROWTH - 1, small)
-    assert is_due(small + LEAST_GROWTH, small)
-    assert not is_due(large + LEAST_GROWTH, large)
-    assert is_due(large + large // 2, large)
+class Circle:
+    """Holds itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+        self.pieces = [(number, str(number)) for number in range(1000)]
+
+
+def test_few_are_looked_at_often_and_many_seldom() -> None:
+    nothing = Held(50_000_000, 0)
+    assert not is_due(Held(50_000_000, SOME - 1), nothing)
+    assert is_due(Held(50_000_000, SOME), nothing)
+    crowd = Held(200_000_000, 600_000)
+    assert not is_due(Held(200_000_000, crowd.pieces + MANY - 1), crowd)
+    assert is_due(Held(200_000_000, crowd.pieces + MANY), crowd)
+    throng = Held(1_000_000_000, 4_000_000)
+    assert not is_due(Held(1_000_000_000, throng.pieces + MANY), throng)
+    assert is_due(Held(1_000_000_000, throng.pieces * 3 // 2), throng)
+
+
+def test_large_pieces_count_by_their_bytes() -> None:
+    small, large = Held(50_000_000, FEW + 1), Held(1_000_000_000, FEW + 1)
+    assert not is_due(replace(small, resident=small.resident + LEAST_GROWTH - 1), small)
+    assert is_due(replace(small, resident=small.resident + LEAST_GROWTH), small)
+    assert not is_due(replace(large, resident=large.resident + LEAST_GROWTH), large)
+    assert is_due(replace(large, resident=large.resident * 3 // 2), large)
+
+
+async def test_a_process_that_gives_no_memory_back_is_swept_again_and_again() -> None:
+    """Circles that come all day take no more room than those of one interval."""
+    gc.collect()
+    thresholds = gc.get_threshold()
+    gc.disable()
+    try:
+        sweeper, most = Sweeper(lambda: True), 0
+        for _ in range(50):
+            for _ in range(3):
+                Circle()
+            if is_due(sweeper.held(), sweeper.last):
+                await sweeper.sweep()
+            most = max(most, sweeper.held().pieces)
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.enable()
+    assert most < FEW

@@ -3,14 +3,19 @@
 import logging
 import os
 from functools import partial
+from logging import INFO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from typer.testing import CliRunner
 
+from cccamd.cli import command_line
 from cccamd.server import FileWatch
 from cccamd.setup import setup
 from cccamd.setup.cccamcfg import load_config
 from cccamd.setup.nodeid import load_or_make
+from cccamd.setup.rights import OPEN_TO_ALL
 from cccamd.setup.setup import load_again, load_setup
 from cccamd.wire.cccam import offers_partner
 
@@ -196,3 +201,19 @@ def test_a_node_id_that_cannot_be_kept_is_told(tmp_path: Path) -> None:
     made = load_or_make(tmp_path / "pipe")
     assert made.trouble is not None
     assert "this is a pipe, not a file" in made.trouble
+
+
+def test_a_file_that_everybody_can_read_is_remarked() -> None:
+    """No more than that: by tradition CCcam.cfg is 644."""
+    with TemporaryDirectory() as folder:  # pytest's own folders are closed to others
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "CCcam.cfg"
+        path.write_text("F: anna secret\n")
+        for mode, told in ((0o644, 1), (0o640, 0), (0o600, 0)):
+            path.chmod(mode)
+            setup = load_setup(path, None)
+            said = [message for message in setup.messages if message.text == OPEN_TO_ALL]
+            assert [(message.level, message.kind) for message in said] == [(INFO, None)] * told
+            checked = CliRunner().invoke(command_line(["check"]), ["check", str(path)])
+            assert checked.exit_code == 0
+            assert (OPEN_TO_ALL in checked.output) is bool(told)

@@ -34,6 +34,7 @@ from cccamd.setup.files import (
     read_file,
     read_stream,
 )
+from cccamd.setup.rights import OPEN_TO_ALL, can_be_read_by_all
 
 _STDIN = "-"
 _TOML_ENDING = ".toml"
@@ -85,6 +86,7 @@ def check(
         typer.echo(json.dumps(shown, indent=2))
     else:
         _print_for_people(data, result, companions)
+        _tell_of_rights(file)
     raise typer.Exit(_exit_status(result, companions, strict=strict))
 
 
@@ -112,10 +114,17 @@ def _check_toml(path: Path, *, strict: bool) -> int:
     found = load(path, kinds=installed, required=True)
     for problem in found.problems:
         typer.echo(str(problem))
+    _tell_of_rights(str(path))
     cards = _count(len(found.config.cards), "local card")
     typer.echo(f"{cards}, {_count(len(found.problems), 'problem')}")
     bad = [problem for problem in found.problems if strict or not problem.is_warning]
     return _EXIT_FAULTS if bad else _EXIT_CLEAN
+
+
+def _tell_of_rights(file: str) -> None:
+    """Nobody has to change it: CCcam.cfg is open to all by tradition."""
+    if file != _STDIN and can_be_read_by_all(Path(file)):
+        typer.echo(f"{file}: note: {OPEN_TO_ALL}")
 
 
 def _exit_status(result: ParseResult, companions: Companions, *, strict: bool) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterable, Mapping
@@ -100,6 +101,8 @@ def serve(
         log.error("%s", own.trouble)
     if setup.example is not None:
         _show_example(setup.example)
+    if os.geteuid() == 0:
+        log.info("runs as root, which it does not need: contrib/cccamd.service shows how else")
     raise_file_limit()
     sys.setswitchinterval(SWITCH_INTERVAL)
     runner = Runner(

@@ -18,6 +18,7 @@ from cccamd.net.failures import (
     explain_listen_error,
     explain_loss,
 )
+from cccamd.net.fairness import FairLimits, FairPlay, Rates
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import (
     FAMILY_MISSING,
@@ -46,6 +47,8 @@ __all__ = [
     "Connection",
     "ConnectionLost",
     "Failure",
+    "FairLimits",
+    "FairPlay",
     "Guest",
     "HandOver",
     "Keyring",
@@ -57,6 +60,7 @@ __all__ = [
     "NoEntry",
     "Notice",
     "PairedPeer",
+    "Rates",
     "Step",
     "TaskSet",
     "TlsCall",

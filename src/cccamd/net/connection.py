@@ -16,6 +16,7 @@ from typing import Final, Generic, NamedTuple, TypeVar, cast
 from cccamd.ids import format_endpoint, unwrap_address
 from cccamd.machine import SocketAddress, route_to
 from cccamd.net.failures import explain_loss
+from cccamd.net.fairness import AT_ONCE, BYTES_A_LOOK, FairPlay, Intake
 from cccamd.net.tasks import Alarm
 from cccamd.wire.link import CLOSED_BY_PEER, Closed, CloseReason, Loss, SansIo, State
 
@@ -52,6 +53,8 @@ class Way(NamedTuple):
 _QUEUED = struct.Struct("=i")
 """What Linux's `SIOCOUTQ` says: bytes that were not sent, or not acknowledged."""
 _TCP_ESTABLISHED = 1
+_LEFT = frozenset({7, 8})
+"""Linux's `TCP_CLOSE` (it was reset) and `TCP_CLOSE_WAIT` (the peer sends no more)."""
 
 _UNANSWERED: Final = frozenset(
     {CloseReason.NO_ANSWER, CloseReason.NO_ANSWER_TO_LOGIN, CloseReason.NO_INTRODUCTION}
@@ -97,7 +100,9 @@ class Connection(asyncio.Protocol, Generic[E]):
         handle: Callable[[E | Connected | Closed], None],
         *,
         on_failure: Callable[[str, BaseException], None],
+        fair: FairPlay | None = None,
     ) -> None:
+        """`fair`: with whom it takes turns, and what it may ask; None: everything at once."""
         self.protocol = protocol
         self.address = ""
         """The peer's IP address."""
@@ -117,6 +122,10 @@ class Connection(asyncio.Protocol, Generic[E]):
         self._closed_reported = False
         self._failed = False
         self._handling = False
+        self.heard_messages = 0
+        """How many events there were: each message of the peer makes one at least."""
+        self.intake = None if fair is None else Intake(fair, self, self.heard_at)
+        """How what comes is taken in."""
 
     def __repr__(self) -> str:
         return f"<Connection {self.peer} {self.protocol.state.name}>"
@@ -183,12 +192,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         sock = self._transport.get_extra_info("socket") if self._transport is not None else None
         if sock is None or self.unsent or not hasattr(socket, "TCP_INFO"):
             return False
-        try:
-            state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-            (queued,) = _QUEUED.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
-        except OSError:
-            return False
-        return state == _TCP_ESTABLISHED and not queued
+        return _state(sock) == _TCP_ESTABLISHED and not _in_kernel(sock)
 
     def close(self, reason: CloseReason = CloseReason.LOCAL, detail: str = "") -> None:
         """End the connection; `Closed` follows through the handler."""
@@ -224,11 +228,19 @@ class Connection(asyncio.Protocol, Generic[E]):
     def data_received(self, data: bytes) -> None:
         self.heard_at = now = self._loop.time()
         self.has_heard = True
+        intake = self.intake
+        if intake is not None and (intake.waits or len(data) > AT_ONCE):
+            intake.queue(data)
+            return
         try:
             self.protocol.receive_data(data, now)
         except Exception as error:
             self.fail(error)
         self.flush()
+        if intake is not None:
+            intake.size += len(data)
+            if self.heard_messages >= intake.look_at or intake.size >= BYTES_A_LOOK:
+                intake.look()
 
     def eof_received(self) -> None:
         self._receive_eof(CLOSED_BY_PEER)
@@ -239,6 +251,39 @@ class Connection(asyncio.Protocol, Generic[E]):
         self.flush()
         self._let_go(transport)
 
+    # What is not worked on at once: `Intake` calls these.
+
+    def take(self, data: bytes) -> None:
+        """Work on a piece of what came, without writing answers yet."""
+        try:
+            self.protocol.receive_data(data, self._loop.time())
+        except Exception as error:
+            self.fail(error)
+        self._handle_events()
+
+    def hold(self) -> None:
+        """Do not read any more for now."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Read again."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def unread(self) -> int:
+        """How many bytes wait here and in the kernel for the peer's machine to take them."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        return self.unsent + (_in_kernel(sock) if sock is not None else 0)
+
+    def peer_left(self) -> bool:
+        """End the connection if the peer has, and say so: what is not read does not notice."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is not None and not self.is_closed and _state(sock) not in _LEFT:
+            return False
+        self._receive_eof(CLOSED_BY_PEER)
+        return True
+
     # Inside.
 
     def _let_go(self, transport: asyncio.Transport | None) -> None:
@@ -246,6 +291,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         self._alarm.end()
         self._handle = _nobody
         self._on_end.clear()
+        self.intake = None
         # asyncio's own transport holds itself by a bound method; others have no such thing.
         getattr(transport, "__dict__", {}).pop("_read_ready_cb", None)
 
@@ -273,6 +319,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         try:
             protocol, handle = self.protocol, self._handle
             while self._closing is None and (events := protocol.events_received()):
+                self.heard_messages += len(events)
                 for event in events:
                     try:
                         if isinstance(event, Closed):
@@ -299,6 +346,8 @@ class Connection(asyncio.Protocol, Generic[E]):
         if self._closed_reported:
             return
         self._closed_reported = True
+        if self.intake is not None:
+            self.intake.drop()
         try:
             self._handle(closed)
         except Exception as error:
@@ -337,6 +386,25 @@ class Connection(asyncio.Protocol, Generic[E]):
     def _on_alarm(self) -> None:
         self.attempt(lambda: self.protocol.handle_deadline(self._loop.time()))
         self.flush()
+
+
+def _state(sock: socket.socket) -> int:
+    """The state of a TCP connection as Linux numbers it; 0 where the system does not tell."""
+    if not hasattr(socket, "TCP_INFO"):
+        return 0
+    try:
+        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    except OSError:
+        return 0
+
+
+def _in_kernel(sock: socket.socket) -> int:
+    """Bytes that were not sent, or not acknowledged; 0 where the system does not tell."""
+    try:
+        (queued,) = _QUEUED.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
+    except OSError:
+        return 0
+    return int(queued)
 
 
 def _nobody(event: object) -> None:

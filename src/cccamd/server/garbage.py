@@ -6,15 +6,21 @@ a login that ends and a reload leave nothing to it (tests/server/test_garbage.py
 look for them: with ten thousand clients there are some million objects, and one look at all of
 them (generation 2) stops every answer for hundreds of milliseconds, again and again.
 
-So the young ones are looked at in small portions, as always. All of them are looked at once after
-the start, and then only when memory has grown by so much that something may be wrong: a circle that
-was overlooked costs a pause every now and then, and not the machine. What is there after the start
-stays (modules, mostly) and is never looked at again.
+Circles come from libraries: each connection to the web pages leaves one of 35 objects.
+
+So the young ones are looked at in small portions, as always, and what is there after the start
+stays (modules, mostly) and is never looked at again. All the others are looked at every minute as
+long as they are few, which takes milliseconds; when they are many, only after they have become
+more by half. What counts is how many pieces of memory are in use, not how much the process holds:
+it hardly ever gives any back, so that each look would be put off until half as much again was held,
+for ever. Pieces know nothing of large ones, so what the process holds counts besides.
 """
 
 import asyncio
 import gc
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from cccamd.machine import own_memory
@@ -30,6 +36,12 @@ LOOK_INTERVAL: Final = 60.0
 GROWTH: Final = 1.5
 LEAST_GROWTH: Final = 64 * 1024 * 1024
 """Memory (bytes) that must have grown by both since the last look at everything."""
+FEW: Final = 40_000
+"""Pieces of memory since the start that are looked through within a slice (5 ms)."""
+SOME: Final = 2_000
+"""More pieces than at the last look: fewer are not worth another."""
+MANY: Final = 500_000
+"""More pieces (some 50 MB) than at the last look, and half as many again, are worth a pause."""
 QUIET_WAIT: Final = 0.02
 QUIET_TRIES: Final = 500
 """How often, and after how many seconds each, a moment is looked for in which nobody waits."""
@@ -42,24 +54,41 @@ def begin() -> None:
     gc.set_threshold(YOUNG, MIDDLE, NEVER)
 
 
-def is_due(resident: int, last: int) -> bool:
-    """Whether memory (bytes) has grown so much since the last look that all is to be looked at."""
-    return resident >= last + LEAST_GROWTH and resident >= last * GROWTH
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the process holds at one moment."""
+
+    resident: int
+    """Bytes."""
+    pieces: int
+    """Pieces of memory in use, made since the start."""
+
+
+def is_due(now: Held, last: Held) -> bool:
+    """Whether everything is to be looked at; `last` is what was left by the last look."""
+    more = now.pieces - last.pieces
+    if now.pieces <= FEW:
+        return more >= SOME
+    if more >= MANY and now.pieces >= last.pieces * GROWTH:
+        return True
+    grown = now.resident - last.resident
+    return grown >= LEAST_GROWTH and now.resident >= last.resident * GROWTH
 
 
 class Sweeper:
     """Looks at everything, when that is due."""
 
     def __init__(self, is_quiet: Callable[[], bool]) -> None:
-        """`is_quiet`: whether nobody waits for an answer at this moment."""
+        """Right after `begin`. `is_quiet`: whether nobody waits for an answer at this moment."""
         self._is_quiet = is_quiet
-        self._resident = own_memory()
+        self._kept = sys.getallocatedblocks()
+        self.last = self.held()
 
     async def run(self) -> None:
         """Look at memory again and again, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_INTERVAL)
-            if is_due(own_memory(), self._resident):
+            if is_due(self.held(), self.last):
                 await self.sweep()
 
     async def sweep(self) -> None:
@@ -69,4 +98,8 @@ class Sweeper:
                 break
             await asyncio.sleep(QUIET_WAIT)
         gc.collect()
-        self._resident = own_memory()
+        self.last = self.held()
+
+    def held(self) -> Held:
+        """What the process holds now."""
+        return Held(own_memory(), sys.getallocatedblocks() - self._kept)

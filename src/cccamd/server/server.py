@@ -18,10 +18,13 @@ from cccamd.machine import RESERVED_FILES, look_at_supply
 from cccamd.net import (
     Admission,
     AdmissionLimits,
+    FairLimits,
+    FairPlay,
     HandOver,
     Listener,
     ListenError,
     NoEntry,
+    Rates,
     TaskSet,
     TlsDoor,
     at_once,
@@ -338,6 +341,7 @@ class Server:
             clones=self._clones,
             emm_gate=EmmGate(global_emms=setup.config.settings.global_emm),
             tasks=self._tasks,
+            fair=FairPlay(_fair_limits(setup.toml)),
             limits=setup.toml.limits,
             minimum_client_version=_minimum_version(setup.config),
             on_list_due=self._cards_changed,
@@ -370,6 +374,7 @@ class Server:
         context, setup = self._context, self._setup
         context.accounts = setup.accounts
         context.limits = setup.toml.limits
+        context.fair.limits = _fair_limits(setup.toml)
         context.admission.limits = _admission_limits(setup.toml)
         context.minimum_client_version = _minimum_version(setup.config)
         context.emm_gate.global_emms = setup.config.settings.global_emm
@@ -582,6 +587,24 @@ def raise_file_limit() -> None:
     """Take as many file descriptors as the system gives: each client needs one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _fair_limits(toml: TomlConfig) -> FairLimits:
+    limits = toml.limits
+    return FairLimits(
+        client=Rates(
+            limits.client_messages_per_second,
+            limits.client_ecms_per_second,
+            limits.client_kilobytes_per_second * 1000,
+        ),
+        account=Rates(
+            limits.account_messages_per_second,
+            limits.account_ecms_per_second,
+            limits.account_kilobytes_per_second * 1000,
+        ),
+        unread=limits.max_unread_kilobytes * 1000,
+        unread_timeout=limits.unread_timeout,
+    )
 
 
 def _admission_limits(toml: TomlConfig) -> AdmissionLimits:

@@ -27,7 +27,17 @@ from typing import Final, assert_never
 
 from cccamd.cards import CardTable, View, Viewer
 from cccamd.ids import SHARED_NODE_IDS, NodeId, ShareId, host_key, parse_address
-from cccamd.net import Admission, Connected, ConnectError, Connection, Guest, TaskSet, Turns, locate
+from cccamd.net import (
+    Admission,
+    Connected,
+    ConnectError,
+    Connection,
+    FairPlay,
+    Guest,
+    TaskSet,
+    Turns,
+    locate,
+)
 from cccamd.routing import ClientId, EmmGate, EmmVerdict, NodeHolder, Trace, Waiter
 from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
@@ -91,6 +101,8 @@ class SessionContext:
     clones: CloneWatch
     emm_gate: EmmGate
     tasks: TaskSet
+    fair: FairPlay = field(default_factory=FairPlay)
+    """Turns and limits of what clients ask."""
     turns: Turns = field(default_factory=Turns)
     """In which card lists are told."""
     limits: LimitsTable
@@ -106,7 +118,10 @@ class Session:
 
     def __init__(self, context: SessionContext, port: ClientPort) -> None:
         protocol = port.make_protocol(asyncio.get_running_loop().time())
-        self.connection = Connection(protocol, self._handle, on_failure=context.on_failure)
+        self.connection = Connection(
+            protocol, self._handle, on_failure=context.on_failure, fair=context.fair
+        )
+        self._intake = self.connection.intake
         self.record = ClientRecord(context.records)
         self._account: Account | None = None
         self._protocol = protocol
@@ -367,6 +382,8 @@ class Session:
             by_number, number = self._context.by_number, self.record.number
             by_number[number] = self
             self.connection.when_ended(lambda: seats.leave(account.user, self))
+            if self._intake is not None:
+                self._intake.belongs_to(account.user, self.connection.now())
             self.connection.when_ended(lambda: by_number.pop(number, None))
             self._protocol.accept_login(self.connection.now())
 
@@ -472,7 +489,10 @@ class Session:
 
     def _ask(self, token: int, request: Request) -> None:
         self.record.asked(request, pending=len(self._requests) + 1)
-        if self._view is None or self._client is None:
+        intake = self._intake
+        if intake is not None:
+            intake.ecms += 1
+        if self._view is None or self._client is None or (intake is not None and intake.shed()):
             self._protocol.refuse(token, Refusal.PASSING)
         elif not self._is_open_now():
             self.record.out_of_hours(request, self._context.exchange.router.fingerprint_of(request))

@@ -21,8 +21,14 @@ from cccamd.setup.cccamcfg import (
     load_config,
     parse,
 )
-from cccamd.setup.files import ConfigFileError, ConfigFileMissingError, FileProblem, Place
+from cccamd.setup.files import (
+    ConfigFileError,
+    ConfigFileMissingError,
+    FileProblem,
+    Place,
+)
 from cccamd.setup.logins import Accounts, Upstream, accounts_of, upstreams_of
+from cccamd.setup.rights import OPEN_TO_ALL, can_be_read_by_all
 from cccamd.setup.toml import FILE_NAME, ParsedToml, TomlConfig, load
 from cccamd.setup.toml import parse as parse_toml
 
@@ -171,6 +177,7 @@ def _load(config_path: Path | None, toml_path: Path | None, *, toml_required: bo
         companions=companions,
         messages=(
             *_about_config(path, loaded),
+            *_about_rights(path, beside),
             *_about_toml(kinds.problems, toml),
             *_about_strays(config, toml.config),
             *_about_companions(companions),
@@ -295,6 +302,12 @@ def _kind(found: Diagnostic) -> ConfigProblemKind | None:
         return None
     leaves_out = found.code.leaves_out
     return ConfigProblemKind.LEFT_OUT if leaves_out else ConfigProblemKind.DOUBTFUL
+
+
+def _about_rights(*paths: Path) -> Iterator[Message]:
+    """Files with secrets that every user of the machine can read; CCcam.cfg is so by tradition."""
+    for path in filter(can_be_read_by_all, paths):
+        yield Message(level=logging.INFO, text=OPEN_TO_ALL, place=Place(str(path)))
 
 
 def _about_toml(kind_problems: Iterable[str], toml: ParsedToml) -> Iterator[Message]:

@@ -108,6 +108,10 @@ LEFT: Final[Mapping[CloseReason, str]] = {
     CloseReason.NOT_READING: (
         "the receiver hangs, or its line is much too slow: look at it, and start it anew"
     ),
+    CloseReason.ASKS_TOO_MUCH: (
+        "look what asks so much there: a fault, or more receivers than [limits] in cccamd.toml"
+        " has room for"
+    ),
     CloseReason.GARBAGE: _STRANGE,
     CloseReason.INTERNAL_ERROR: _OUR_FAULT,
     CloseReason.SHUTDOWN: "nothing: cccamd was stopped, and the receiver comes again",

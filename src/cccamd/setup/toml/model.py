@@ -134,6 +134,18 @@ class LimitsTable(Table):
     """ECMs of one client that wait for their turn."""
     upstream_cards_limit: int = _count(5000, 1, 1_000_000)
     """Cards taken from one upstream."""
+    client_messages_per_second: int = _count(5000, 10, 1_000_000)
+    """Of any kind, from one connection, in the long run; twice as many at once. So are they all."""
+    client_ecms_per_second: int = _count(2000, 10, 1_000_000)
+    client_kilobytes_per_second: int = _count(2000, 10, 1_000_000)
+    account_messages_per_second: int = _count(10_000, 10, 1_000_000)
+    """The same for all connections of one account together."""
+    account_ecms_per_second: int = _count(4000, 10, 1_000_000)
+    account_kilobytes_per_second: int = _count(4000, 10, 1_000_000)
+    max_unread_kilobytes: int = _count(64, 4, 10_000)
+    """What a client may leave unread; beyond that nothing more is taken from it."""
+    unread_timeout: float = _seconds(5, 0.5, 120)
+    """A client that takes nothing of it for so long is cut."""
 
 
 class ServerTable(Table):

@@ -272,6 +272,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
         message = ClientData.parse(payload)
         self._send(0, Command.CLIENT_DATA)
         if self.client is not None:
+            self._drop_unexpected(Command.CLIENT_DATA, payload)
             return  # who it is was settled at the first
         self.client = message
         self._client_number = int.from_bytes(message.node_id)
@@ -290,11 +291,15 @@ class ServerProtocol(Endpoint[ServerEvent]):
         if not isinstance(message, PartnerText):
             if message.text:
                 self._events.append(message)
+            else:
+                self._drop_unexpected(Command.NOK1, payload)
         elif not self._partner_known:
             self._partner_known = True
             self._partner_program = message.program
             self._become_partners(message)
             self._let_cards_come()
+        else:
+            self._drop_unexpected(Command.NOK1, payload)
 
     def _become_partners(self, message: PartnerText) -> None:
         self._agree(message.capabilities)

@@ -1,0 +1,389 @@
+"""Fair turns: whatever a peer sends or leaves unread, it costs others no more than a moment.
+
+Theory of operation. A read of a few messages is worked on at once: that is every read of an
+honest client. What is longer becomes a backlog, cut into pieces; all connections with a backlog
+take turns (`Rounds`), a millisecond in each turn of the event loop for all of them together. A
+connection with a backlog is not read: TCP holds its peer back, and what we keep is bounded.
+
+A connection is not read either, and its backlog waits, while it
+
+- has used up what it or its account may ask in a second (`Quota`): until that is regained;
+- leaves unread what it was sent (`unread`): until it has read.
+
+Who goes on like that for long is cut: its peer is told nothing that it would read.
+
+When those who take turns wait longer than a CW is good for, the server is overloaded (`Rounds`
+says so). Who has a place in the round keeps it; what comes in new is shed: its requests are
+refused as soon as they are looked at (`Intake.shed`), which costs little: the round is soon short.
+
+`Quota` knows no clock and no connection; `Rounds` and `Intake` use the loop's clock.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final, NamedTuple, Protocol
+from weakref import WeakValueDictionary
+
+from cccamd.wire.link import CloseReason
+
+AT_ONCE: Final = 1024
+"""Bytes of one read that are worked on without a turn: half a dozen ECMs."""
+PIECE: Final = 512
+"""Bytes of a backlog that are worked on between two looks at the clock."""
+TURN: Final = 0.001
+"""Seconds for backlogs in one turn of the event loop."""
+MESSAGES_A_LOOK, BYTES_A_LOOK = 32, 16 * 1024
+"""What a connection may send between two looks at its quota."""
+BURST: Final = 2.0
+"""Seconds' worth that may be asked at once by who was quiet before."""
+LATE: Final = 1.0
+"""Seconds that backlogs wait for their turn from which on the server is overloaded."""
+LOOK_AGAIN: Final = 0.05
+"""Seconds after which a peer that is held back is looked at again."""
+
+
+class Rates(NamedTuple):
+    """How much may come in a second, in the long run."""
+
+    messages: float
+    ecms: float
+    size: float
+    """Bytes."""
+
+
+NO_RATES: Final = Rates(float("inf"), float("inf"), float("inf"))
+
+
+class Quota:
+    """Three token buckets, for messages, ECMs and bytes. What was spent is told afterwards, so
+    that a bucket may be overdrawn; then nothing more should be taken until it is level."""
+
+    __slots__ = ("__weakref__", "_at", "_left", "_rates", "asked")
+
+    def __init__(self, rates: Rates, now: float) -> None:
+        """Full buckets: `BURST` seconds' worth of each."""
+        self._rates = rates
+        self._at = now
+        self._left = [rate * BURST for rate in rates]
+        self.asked = 0
+        """How many messages there were altogether."""
+
+    def spend(self, spent: Rates, rates: Rates, now: float) -> float:
+        """Note what came. Return in how many seconds more may be taken; 0: now."""
+        passed, self._at = now - self._at, now
+        self.asked += int(spent.messages)
+        wait = 0.0
+        for number, (rate, amount) in enumerate(zip(rates, spent, strict=True)):
+            if rate == float("inf"):
+                continue
+            left = min(rate * BURST, self._left[number] + rate * passed) - amount
+            self._left[number] = left
+            wait = max(wait, -left / rate)
+        self._rates = rates
+        return wait
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether half of each bucket, at least, was left when something came last."""
+        return all(
+            left >= rate * BURST / 2 or rate == float("inf")
+            for left, rate in zip(self._left, self._rates, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FairLimits:
+    """What a reload may change."""
+
+    client: Rates = NO_RATES
+    account: Rates = NO_RATES
+    """All connections of one account together."""
+    unread: int = 64 * 1024
+    """Bytes that a peer may leave unread; beyond that it is not read either."""
+    unread_timeout: float = 5.0
+    """Seconds without taking any of it until it is cut."""
+    patience: float = 60.0
+    """Seconds that a client may be held back for what it asks without a pause, until it is cut."""
+
+
+class Paced(Protocol):
+    """What an `Intake` needs of its connection."""
+
+    heard_messages: int
+    """How many messages came."""
+
+    def take(self, data: bytes) -> None:
+        """Work on bytes from the peer, without writing answers yet."""
+
+    def flush(self) -> None:
+        """Write the answers."""
+
+    def hold(self) -> None:
+        """Do not read."""
+
+    def go_on(self) -> None:
+        """Read again."""
+
+    def unread(self) -> int:
+        """Bytes that were sent and that the peer's machine has not taken."""
+
+    def peer_left(self) -> bool:
+        """End it if the peer has, and say so: not being read, it does not notice by itself."""
+
+    def close(self, reason: CloseReason, detail: str) -> None:
+        """End it."""
+
+
+class Rounds:
+    """Those with a backlog, in turn."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[tuple[float, Intake]] = deque()
+        self._is_due = False
+        self.overloaded = False
+        self.waited = 0.0
+        """Seconds that the last one waited for its turn."""
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, intake: "Intake") -> None:
+        """Let it have its turn, after those who wait already."""
+        self._waiting.append((self._loop.time(), intake))
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._act)
+
+    def _act(self) -> None:
+        self._is_due = False
+        began, now, waiting = perf_counter(), self._loop.time(), self._waiting
+        share = TURN / max(1, len(waiting))
+        try:
+            while waiting and perf_counter() - began < TURN:
+                since, intake = waiting.popleft()
+                self._judge(now - since)
+                if intake.work(share):
+                    waiting.append((now, intake))
+        finally:
+            if waiting:
+                self._schedule()
+            else:
+                self._judge(0.0)
+
+    def _judge(self, waited: float) -> None:
+        """Overloaded is who lets wait too long, until the wait is half of that."""
+        self.waited = waited
+        self.overloaded = waited > (LATE / 2 if self.overloaded else LATE)
+
+
+class FairPlay:
+    """What all connections of a server share: turns, limits, accounts, and what was done."""
+
+    def __init__(self, limits: FairLimits = FairLimits()) -> None:
+        self.limits = limits
+        self.rounds = Rounds()
+        self.shed = 0
+        """Requests that were refused because of overload."""
+        self.held_back = 0
+        """How often somebody was not read for a while for having asked too much."""
+        self.on_held_back: Callable[[str], None] = lambda user: None
+        """Told who (the user's name) asks more than its limits."""
+        self._accounts: WeakValueDictionary[bytes, Quota] = WeakValueDictionary()
+
+    def account(self, user: bytes, now: float) -> Quota:
+        """What all connections of an account spend from."""
+        quota = self._accounts.get(user)
+        if quota is None:
+            quota = self._accounts[user] = Quota(self.limits.account, now)
+        return quota
+
+    def asked(self) -> dict[bytes, int]:
+        """How many messages each account that is connected has sent."""
+        return {user: quota.asked for user, quota in self._accounts.items()}
+
+
+class Intake:
+    """What comes from one peer: at once, in turn, or later."""
+
+    __slots__ = (
+        "_account",
+        "_at",
+        "_client",
+        "_connection",
+        "_ecms",
+        "_ended",
+        "_fair",
+        "_is_held",
+        "_least_unread",
+        "_messages",
+        "_over_since",
+        "_rest",
+        "_sheds",
+        "_timer",
+        "_unread_since",
+        "_user",
+        "ecms",
+        "look_at",
+        "size",
+        "waits",
+    )
+
+    def __init__(self, fair: FairPlay, connection: Paced, now: float) -> None:
+        self.waits = False
+        """Whether what comes has to wait behind what came before."""
+        self.size = 0
+        """Bytes that came since the last look."""
+        self.ecms = 0
+        """ECMs that came; counted by who understands them."""
+        self.look_at = MESSAGES_A_LOOK
+        """The number of messages at which to look next."""
+        self._messages = self._ecms = 0
+        self._fair = fair
+        self._connection = connection
+        self._client = Quota(fair.limits.client, now)
+        self._account: Quota | None = None
+        self._user = ""
+        self._rest = b""
+        self._at = 0
+        self._is_held = self._sheds = self._ended = False
+        self._over_since: float | None = None
+        self._unread_since: float | None = None
+        self._least_unread = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def shed(self) -> bool:
+        """Whether a request that came is to be refused, and counted: there is no time for it."""
+        if self._sheds:
+            self._fair.shed += 1
+        return self._sheds
+
+    def belongs_to(self, user: bytes, now: float) -> None:
+        """From now on it is a connection of this account."""
+        self._account = self._fair.account(user, now)
+        self._user = user.decode("utf-8", "replace")
+
+    def queue(self, data: bytes) -> None:
+        """Keep what came until its turn."""
+        if self._rest:
+            self._rest = self._rest[self._at :] + data
+            self._at = 0
+            return
+        self._rest, self._at = data, 0
+        self._sheds = self._fair.rounds.overloaded
+        self.waits = True
+        self._connection.hold()
+        if not self._is_held:
+            self._fair.rounds.add(self)
+
+    def work(self, seconds: float) -> bool:
+        """Have a turn. Return whether there is more to do, and nothing in its way."""
+        connection = self._connection
+        began = perf_counter()
+        if self._rest and connection.peer_left():
+            return False
+        while self._rest:
+            at = self._at
+            piece = self._rest[at : at + PIECE]
+            self._at = at + PIECE
+            if self._at >= len(self._rest):
+                self._rest = b""
+            connection.take(piece)
+            self.size += len(piece)
+            if connection.heard_messages >= self.look_at or self.size >= BYTES_A_LOOK:
+                self.look()
+                if self._is_held:
+                    break
+            if perf_counter() - began >= seconds:
+                break
+        connection.flush()
+        if self._rest:
+            return not self._is_held
+        if not self._is_held:
+            self._resume()
+        return False
+
+    def look(self) -> None:
+        """See whether it may go on as it does."""
+        messages = self._connection.heard_messages
+        spent = Rates(messages - self._messages, self.ecms - self._ecms, self.size)
+        self._messages, self._ecms, self.size = messages, self.ecms, 0
+        self.look_at = messages + MESSAGES_A_LOOK
+        now, limits = asyncio.get_running_loop().time(), self._fair.limits
+        wait = self._client.spend(spent, limits.client, now)
+        if self._account is not None:
+            wait = max(wait, self._account.spend(spent, limits.account, now))
+        if wait:
+            self._asks_too_much(now)
+        elif self._client.is_calm and (self._account is None or self._account.is_calm):
+            self._over_since = None
+        if self._connection.unread() > limits.unread:
+            wait = max(wait, LOOK_AGAIN)
+        if wait:
+            self._hold(wait)
+
+    def drop(self) -> None:
+        """It is over: forget what has not been worked on, nobody waits for it any more."""
+        self._ended = True
+        self._rest = b""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _asks_too_much(self, now: float) -> None:
+        fair = self._fair
+        fair.held_back += 1
+        if self._over_since is None:
+            self._over_since = now
+        fair.on_held_back(self._user)
+        if now - self._over_since > fair.limits.patience:
+            lasted = f"for {now - self._over_since:.0f} s"
+            self._connection.close(CloseReason.ASKS_TOO_MUCH, lasted)
+
+    def _hold(self, wait: float) -> None:
+        if self._timer is not None or self._ended:
+            return
+        self._is_held = self.waits = True
+        self._connection.hold()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_at(loop.time() + wait, self._look_again)
+
+    def _look_again(self) -> None:
+        self._timer = None
+        if self._connection.peer_left():
+            return
+        if self._still_unread():
+            self._is_held = False
+            self._hold(LOOK_AGAIN)
+            return
+        self._is_held = False
+        if self._rest:
+            self._fair.rounds.add(self)
+        else:
+            self._resume()
+
+    def _still_unread(self) -> bool:
+        """Whether the peer has yet to read; one that takes nothing for too long is cut."""
+        unread, limits = self._connection.unread(), self._fair.limits
+        if unread <= limits.unread // 2:
+            self._unread_since = None
+            return False
+        now = asyncio.get_running_loop().time()
+        if self._unread_since is None or unread < self._least_unread:
+            self._unread_since, self._least_unread = now, unread
+        elif now - self._unread_since >= limits.unread_timeout:
+            detail = f"{unread // 1024} KiB, none of it for {limits.unread_timeout:g} s"
+            self._connection.close(CloseReason.NOT_READING, detail)
+        return True
+
+    def _resume(self) -> None:
+        if self._ended:
+            return
+        self.waits = self._sheds = False
+        self._connection.go_on()
