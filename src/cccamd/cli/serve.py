@@ -14,7 +14,7 @@ import typer
 
 from cccamd import __version__
 from cccamd.machine import own_address
-from cccamd.net import ListenError, TaskSet
+from cccamd.net import ListenError, TaskSet, loop_factory
 from cccamd.server import (
     AccountFocus,
     Reloader,
@@ -111,7 +111,9 @@ def serve(
         folder=node_id_path.parent,
         debug=debug,
     )
-    raise typer.Exit(asyncio.run(runner.run(replace(setup, node_id=own.node_id))))
+    with asyncio.Runner(loop_factory=loop_factory()) as loop:
+        status = loop.run(runner.run(replace(setup, node_id=own.node_id)))
+    raise typer.Exit(status)
 
 
 def _start_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> Mapping[str, str]:

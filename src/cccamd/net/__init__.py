@@ -8,6 +8,7 @@ from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.client import Client, ConnectionLost
 from cccamd.net.connection import Connected, Connection, PairedPeer, Way, peer_address
 from cccamd.net.dial import connect, locate
+from cccamd.net.eventloop import loop_factory
 from cccamd.net.failures import (
     Attempt,
     ConnectError,
@@ -77,6 +78,7 @@ __all__ = [
     "in_slices",
     "is_paired_still",
     "locate",
+    "loop_factory",
     "open_sockets",
     "peer_address",
     "resolve",

@@ -308,7 +308,8 @@ async def metrics(context: Context, request: Request) -> Response:
 def add_api(app: FastAPI, context: WebContext) -> None:
     """Serve all this, for HEAD too, and the description at `/api` and `/api/openapi.json`."""
     app.state.context = context
-    app.include_router(router)
+    # Not `include_router`: it would build all routes anew at the first request, while ECMs wait.
+    app.router.routes += router.routes
     app.add_exception_handler(RequestValidationError, _refuse)
     description = json.dumps(_described(context.program))
 

@@ -6,6 +6,7 @@ thread it is written in; between two pieces the loop of the server has its turn.
 
 from collections.abc import Iterator
 from dataclasses import fields
+from threading import Lock
 from typing import Any, Final, get_type_hints
 
 from pydantic import TypeAdapter
@@ -13,6 +14,7 @@ from pydantic import TypeAdapter
 PIECE: Final = 50
 """Items that are written at once."""
 _WRITERS: Final[dict[Any, TypeAdapter[Any]]] = {}
+_MAKING: Final = Lock()
 """Made when they are needed first."""
 
 
@@ -46,4 +48,5 @@ def _pieces(writer: TypeAdapter[Any], items: tuple[object, ...]) -> Iterator[byt
 
 
 def _writer(kind: Any) -> TypeAdapter[Any]:
-    return _WRITERS.get(kind) or _WRITERS.setdefault(kind, TypeAdapter(kind))
+    with _MAKING:  # Python 3.11 cannot read two sources at once, from which the texts are taken
+        return _WRITERS.get(kind) or _WRITERS.setdefault(kind, TypeAdapter(kind))
