@@ -64,6 +64,24 @@ async def quits(ecm: bytes) -> object:
     raise SystemExit(1)
 
 
+async def interrupts(ecm: bytes) -> object:
+    raise KeyboardInterrupt
+
+
+async def interrupts_later(ecm: bytes) -> object:
+    await asyncio.sleep(0)
+    raise KeyboardInterrupt
+
+
+async def ends_the_generator(ecm: bytes) -> object:
+    await asyncio.sleep(0)
+    raise GeneratorExit
+
+
+async def raises_something_else(ecm: bytes) -> object:
+    raise BaseException("key 00112233")
+
+
 async def cancels_itself(ecm: bytes) -> object:
     raise asyncio.CancelledError
 
@@ -119,6 +137,10 @@ async def test_a_good_plug_in_answers() -> None:
     [
         (raises, r"decode raised ValueError in test_guard.py line \d+$"),
         (quits, r"decode raised SystemExit"),
+        (interrupts, r"decode raised KeyboardInterrupt"),
+        (interrupts_later, r"decode raised KeyboardInterrupt"),
+        (ends_the_generator, r"decode raised GeneratorExit"),
+        (raises_something_else, r"decode raised BaseException"),
         (cancels_itself, r"decode cancelled itself"),
         (times_out_itself, r"decode raised TimeoutError"),
         (hangs, r"decode did not finish within 0.05 s"),
@@ -134,6 +156,47 @@ async def test_faults_become_card_unavailable(behaviour: Decode, reason: str) ->
     assert len(told) == 1
     assert told[0].startswith("card lab: decode ")
     assert "00112233" not in told[0], "foreign texts may repeat a key"
+
+
+async def test_one_that_swallows_its_cancellation_holds_nobody_and_is_counted() -> None:
+    told: list[str] = []
+    card = guard(stubborn := Stubborn(), told, decode_limit=2)
+    for _ in range(2):
+        with pytest.raises(CardUnavailable, match="did not finish within"):
+            await asyncio.wait_for(ask(card), 2.0)
+    assert "goes on though it was cancelled" in told[0]
+    with pytest.raises(CardUnavailable, match="busy with 2 others"):
+        await ask(card)
+    stubborn.enough.set()
+    await asyncio.sleep(0.01)
+    with pytest.raises(CardUnavailable, match="returned NoneType"):
+        await ask(card)
+
+
+class Stubborn:
+    """Waits for what comes, whoever cancels it."""
+
+    def __init__(self) -> None:
+        self.enough = asyncio.Event()
+
+    async def __call__(self, ecm: bytes) -> object:
+        while not self.enough.is_set():
+            try:
+                await self.enough.wait()
+            except asyncio.CancelledError:
+                continue
+        return None
+
+
+class Interrupts(TestCard):
+    def decode_now(self, ecm: bytes, *, ident: Ident, sid: Sid) -> ControlWords | None:
+        raise KeyboardInterrupt
+
+
+async def test_an_interrupt_in_the_short_way_is_a_fault_like_others() -> None:
+    card = GuardedCard(Interrupts(CONFIG, CardOptions()), CONFIG, report=[].append)
+    with pytest.raises(CardUnavailable, match="decode_now raised KeyboardInterrupt"):
+        await ask(card)
 
 
 @pytest.mark.parametrize(

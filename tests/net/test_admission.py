@@ -1,9 +1,12 @@
 """Who comes in when it gets crowded."""
 
+from collections import Counter
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.net import Admission, AdmissionLimits, NoEntry
+from cccamd.net import Admission, AdmissionLimits, NoEntry, origin_of
 
 
 def admission(
@@ -78,26 +81,121 @@ def test_one_address_may_be_limited() -> None:
         door.enter(name, "192.0.2.1")
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["enter", "heard", "logged_in", "leave"]), st.integers(0, 8))
+def test_who_has_most_makes_room_from_the_network_down_to_the_oldest() -> None:
+    door = admission(pending=7)
+    door.enter("honest", "198.51.100.1")
+    for name, address in (
+        ("talker", "192.0.2.9"),
+        ("one of 8", "192.0.2.8"),
+        ("second of 9", "192.0.2.9"),
+        ("third of 9", "192.0.2.9"),
+        ("v6", "2001:db8::1"),
+        ("v6 again", "2001:db8::2"),
+    ):
+        assert door.enter(name, address) is None
+    door.heard("talker")
+    assert door.enter("new", "203.0.113.1") == "second of 9", "who speaks stays"
+    door.leave("second of 9")
+    assert door.enter("newer", "203.0.113.2") == "third of 9", "of 9 there are two, of 8 one"
+    door.leave("third of 9")
+    door.leave("talker")
+    door.leave("one of 8")
+    for name in ("v6 3", "v6 4"):
+        assert door.enter(name, f"2001:db8::{name[-1]}") is None
+    assert door.enter("last", "192.0.2.1") == "v6", "a /64 is one source"
+
+
+def test_strangers_may_have_few_that_are_not_logged_in_and_push_out_their_own() -> None:
+    limits = AdmissionLimits(
+        connections=99, pending_logins=99, pending_per_source=2, pending_per_network=3
     )
+    door: Admission[str] = Admission(
+        limits, admits=lambda address: True, is_near=lambda address: address.startswith("10.")
+    )
+    for number in range(9):
+        assert door.enter(f"near {number}", "10.0.0.1") is None
+    door.enter("a", "192.0.2.1")
+    door.enter("b", "192.0.2.1")
+    assert door.enter("c", "192.0.2.1") == "a"
+    door.leave("a")
+    assert door.enter("d", "192.0.2.2") is None
+    assert door.enter("e", "192.0.2.3") == "b", "of the address with most"
+    door.leave("b")
+    door.logged_in("c")
+    assert door.enter("f", "192.0.2.3") is None, "who is logged in does not count"
+
+
+def test_who_waits_again_counts_again() -> None:
+    door = admission(pending=2)
+    door.enter("one", "192.0.2.1")
+    door.logged_in("one")
+    door.waits_again("one")
+    door.enter("two", "192.0.2.1")
+    assert door.enter("three", "192.0.2.1") == "one"
+    door.waits_again("gone before")
+    assert door.pending == 3
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["enter", "enter", "heard", "logged_in", "waits_again", "leave"]),
+        st.integers(0, 12),
+    ),
+    max_size=60,
 )
-def test_the_books_balance(steps: list[tuple[str, int]]) -> None:
-    door = admission(pending=4)
-    inside: dict[int, bool] = {}
+ADDRESSES = ("192.0.2.1", "192.0.2.2", "198.51.100.1", "2001:db8::1", "2001:db8:1::2")
+
+
+@given(STEPS)
+def test_the_books_balance_and_the_victim_is_one_of_those_with_most(
+    steps: list[tuple[str, int]],
+) -> None:
+    door: Admission[int] = admission(pending=6)
+    waiting: dict[int, str] = {}
+    inside: dict[int, str] = {}
     for step, key in steps:
+        address = ADDRESSES[key % 5]
         if step == "enter" and key not in inside:
-            victim = door.enter(key, f"192.0.2.{key % 2}")
-            inside[key] = True
-            if isinstance(victim, int):
+            full = len(waiting) >= 6
+            networks = Counter(origin_of(each).network for each in waiting.values())
+            victim = door.enter(key, address)
+            assert (victim is not None) is full
+            if victim is not None:
+                network = origin_of(waiting[victim]).network
+                assert networks[network] == max(networks.values())
+                sources = Counter(
+                    origin_of(each).source
+                    for each in waiting.values()
+                    if origin_of(each).network == network
+                )
+                assert sources[origin_of(waiting[victim]).source] == max(sources.values())
                 door.leave(victim)
-                del inside[victim]
+                del waiting[victim], inside[victim]
+            waiting[key] = inside[key] = address
         elif step != "enter" and key in inside:
             getattr(door, step)(key)
+            if step in ("logged_in", "leave"):
+                waiting.pop(key, None)
+            if step == "waits_again":
+                waiting[key] = inside[key]
             if step == "leave":
                 del inside[key]
-            elif step == "logged_in":
-                inside[key] = False
+        while len(waiting) > 6:  # who waits again is not turned out at once
+            door.leave(key)
+            waiting.pop(key), inside.pop(key)
         assert door.connections == len(inside)
-        assert door.pending == sum(inside.values()) <= 4
+        assert door.pending == len(waiting)
+
+
+@pytest.mark.parametrize(
+    ("address", "source", "network"),
+    [
+        ("192.0.2.77", "192.0.2.77", "192.0.2.0/24"),
+        ("::ffff:192.0.2.77", "192.0.2.77", "192.0.2.0/24"),
+        ("2001:db8:1:2:3::9", "2001:db8:1:2::/64", "2001:db8:1::/48"),
+        ("fe80::1%eth0", "fe80::/64", "fe80::/48"),
+        ("nonsense", "nonsense", "nonsense"),
+    ],
+)
+def test_where_an_address_belongs(address: str, source: str, network: str) -> None:
+    assert origin_of(address) == (source, network)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cccamd.facts import Snapshot
-from cccamd.net.listener import ListenError
+from cccamd.net import ListenError
 from cccamd.oldinfo.infoport import CONNECTIONS_LIMIT, INPUT_LIMIT, InfoListener, LineCutter
 from cccamd.oldinfo.oldtables import Look, clients_text
 from cccamd.oldinfo.telnet import COMMANDS, TelnetDialogue, telnet_answer, telnet_refusal
@@ -266,16 +266,24 @@ async def test_a_long_answer_reaches_a_slow_reader_that_closed_its_side() -> Non
     assert answer.endswith(b"+\n\n")
 
 
-async def test_there_is_room_for_so_many_and_no_more() -> None:
-    async with listening() as listener, AsyncExitStack() as inside:
-        for _ in range(CONNECTIONS_LIMIT):
+async def test_there_is_room_for_so_many_and_who_has_most_and_is_silent_makes_way() -> None:
+    async with listening(LOGIN) as listener, AsyncExitStack() as inside:
+        first, writer = await inside.enter_async_context(greeted(listener))
+        writer.write(b"me\n")
+        assert await first.readuntil(b"Password: ")
+        second, _ = await inside.enter_async_context(greeted(listener))
+        for _ in range(CONNECTIONS_LIMIT - 2):
             await inside.enter_async_context(greeted(listener))
-        reader, writer = await asyncio.open_connection("127.0.0.1", listener.ports[0])
-        assert await reader.read() == b""
-        writer.close()
-        await inside.aclose()
-        await asyncio.sleep(0.05)
-        assert b"NodeID" in await talk(listener, b"info\n")
+        with suppress(OSError):
+            reader, other = await asyncio.open_connection(
+                "127.0.0.1", listener.ports[0], local_addr=("127.0.0.2", 0)
+            )
+            assert await reader.readline() == GREETING
+            other.close()
+        with suppress(ConnectionResetError):
+            assert await second.read() == b"Username: "
+        writer.write("geheim€\ninfo\n".encode())
+        assert b"NodeID" in await first.read(), "who has said something stays"
 
 
 async def test_a_taken_port_is_named() -> None:

@@ -159,3 +159,18 @@ async def test_no_secret_is_ever_logged(tmp_path: Path, log_format: str) -> None
     secrets = {form for each in (*halves, *pieces) for form in _forms(each)}
     assert [word for word in words if word in text] == []
     assert [secret for secret in secrets if secret in text] == []
+
+
+def test_what_libraries_log_is_one_line_of_ours_and_told_once_a_minute(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    set_up_logging(Settings(), debug=False)
+    for number in range(1000):
+        try:
+            raise OSError(24, "Too many open files")
+        except OSError as error:
+            logging.getLogger("asyncio").error("socket %d\nis lost", number, exc_info=error)
+    out, err = capfd.readouterr()
+    (line,) = out.splitlines()
+    assert line.endswith(" ERROR   asyncio: socket 0 (OSError: [Errno 24] Too many open files)")
+    assert err == ""

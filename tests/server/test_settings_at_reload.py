@@ -267,6 +267,20 @@ ROWS: dict[str, Row] = {
         7,
         8,
     ),
+    "[limits] max_pending_per_address": Row(
+        "",
+        "[limits]\nmax_pending_per_address = 8",
+        lambda server: server._context.admission.limits.pending_per_source,
+        32,
+        8,
+    ),
+    "[limits] max_pending_per_network": Row(
+        "",
+        "[limits]\nmax_pending_per_network = 8",
+        lambda server: server._context.admission.limits.pending_per_network,
+        128,
+        8,
+    ),
     "[limits] ecm_deadline": Row(
         "", "[limits]\necm_deadline = 3", lambda server: server._router._deadline, 4.5, 3.0
     ),
@@ -357,7 +371,7 @@ ROWS: dict[str, Row] = {
     "[server] bind": Row(
         '[server]\nbind = ["127.0.0.1"]',
         '[server]\nbind = ["127.0.0.2"]',
-        lambda server: server._listener._servers[0].sockets[0].getsockname()[0],
+        lambda server: server._listener.addresses[0],
         "127.0.0.1",
         "127.0.0.2",
     ),

@@ -27,11 +27,16 @@ class Reply:
         return self.body.decode()
 
 
+def fail(name: str, error: BaseException) -> None:
+    """Nothing of ours may fail."""
+    raise AssertionError(name) from error
+
+
 @asynccontextmanager
 async def serving(app: FastAPI) -> AsyncIterator[int]:
     """Serve an application, and give its port."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        server = WebServer(app, [sock])
+        server = WebServer(app, [sock], on_failure=fail)
         running = asyncio.get_running_loop().create_task(server.run())
         try:
             yield sock.getsockname()[1]
@@ -40,9 +45,9 @@ async def serving(app: FastAPI) -> AsyncIterator[int]:
             await running
 
 
-async def exchange(port: int, request: str) -> Reply:
+async def exchange(port: int, request: str, *, source: str = "127.0.0.1") -> Reply:
     """Send a request as it stands, and read to the end."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
     writer.write(request.encode())
     async with asyncio.timeout(5):
         answer = await reader.read()
@@ -53,10 +58,12 @@ async def exchange(port: int, request: str) -> Reply:
     return Reply(status, {name.lower(): value for name, _, value in pairs}, body)
 
 
-async def get(port: int, path: str, *headers: str, method: str = "GET") -> Reply:
+async def get(
+    port: int, path: str, *headers: str, method: str = "GET", source: str = "127.0.0.1"
+) -> Reply:
     """Ask as HTTP/1.1 with `Connection: Close`."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: t", "Connection: Close", *headers]
-    return await exchange(port, "\r\n".join(lines) + "\r\n\r\n")
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: Close", *headers]
+    return await exchange(port, "\r\n".join(lines) + "\r\n\r\n", source=source)
 
 
 async def ask(app: FastAPI, path: str, *, method: str = "GET") -> Reply:
@@ -79,7 +86,7 @@ async def ask(app: FastAPI, path: str, *, method: str = "GET") -> Reply:
         "raw_path": bare.encode(),
         "query_string": query.encode(),
         "root_path": "",
-        "headers": [(b"host", b"t")],
+        "headers": [(b"host", b"localhost")],
         "client": ("127.0.0.1", 50_000),
         "server": ("127.0.0.1", 16_001),
     }

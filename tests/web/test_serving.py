@@ -1,7 +1,7 @@
 """What keeps strangers from using up the web server: each bound, against a real one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 
 import pytest
@@ -41,19 +41,25 @@ async def test_connections_that_ask_nothing_are_ended(
     assert (await get(port, "/health")).status == PASSED
 
 
-async def test_more_connections_than_anybody_needs_are_not_kept(
-    port: int, monkeypatch: pytest.MonkeyPatch
+async def test_many_silent_connections_keep_nobody_out(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(web_serving, "SOCKETS_LIMIT", 3)
-    writers = [(await asyncio.open_connection("127.0.0.1", port))[1] for _ in range(3)]
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    async with asyncio.timeout(2.0):
-        with suppress(ConnectionResetError):
-            assert await reader.read() == b""
-    for each in (writer, *writers):
-        each.close()
-    await asyncio.sleep(0.05)
-    assert (await get(port, "/health")).status == PASSED
+    monkeypatch.setattr(web_serving, "IDLE_LIMIT", 5)
+    async with serving(Scene().app()) as port:
+        await look_in_spite_of_silence(port)
+
+
+async def look_in_spite_of_silence(port: int) -> None:
+    first, begun = await asyncio.open_connection("127.0.0.1", port)
+    begun.write(b"GET /health HTTP/1.1\r\n")
+    silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(12)]
+    for source in ("127.0.0.2", "127.0.0.1"):
+        assert (await get(port, "/health", source=source)).status == PASSED
+    with suppress(ConnectionResetError):
+        assert await silent[0][0].read() == b"", "the oldest has made way"
+    begun.write(b"Host: localhost\r\n\r\n")
+    assert (await first.readline()).strip().decode() == PASSED, "who has begun to ask has not"
+    await end([begun, *(writer for _, writer in silent)])
 
 
 async def test_a_second_head_must_come_in_time_too(
@@ -92,14 +98,50 @@ async def test_an_answer_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_more_requests_at_once_than_anybody_needs_are_told_to_come_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(web_serving, "CONNECTIONS_LIMIT", 2)
+    monkeypatch.setattr(web_serving, "CONNECTIONS_LIMIT", 3)
+    monkeypatch.setattr(web_serving, "PER_SOURCE_LIMIT", 2)
     async with serving(Scene().app()) as port:
-        _, idle = await asyncio.open_connection("127.0.0.1", port)
+        views = [await view(port) for _ in range(2)]
+        busy = await get(port, "/health")
+        assert busy.status == "HTTP/1.1 503 Service Unavailable"
+        assert (await get(port, "/health", source="127.0.0.2")).status == PASSED
+        views.append(await view(port, source="127.0.0.2"))
+        assert (await get(port, "/health", source="127.0.0.3")).status == busy.status
+        await end(views)
         await asyncio.sleep(0.05)
-        assert (await get(port, "/health")).status == "HTTP/1.1 503 Service Unavailable"
-        idle.close()
-        await idle.wait_closed()
         assert (await get(port, "/health")).status == PASSED
+
+
+async def test_live_views_of_one_address_leave_room_for_pages_and_for_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(web_serving, "VIEWS_PER_SOURCE_LIMIT", 3)
+    async with serving(Scene().app()) as port:
+        await watch_as_often_as_one_may(port)
+
+
+async def watch_as_often_as_one_may(port: int) -> None:
+    """The next is told to come again."""
+    views = [await view(port) for _ in range(web_serving.VIEWS_PER_SOURCE_LIMIT)]
+    assert (await get(port, web_serving.LIVE_PATH)).status == "HTTP/1.1 503 Service Unavailable"
+    assert (await get(port, "/health")).status == PASSED
+    views.append(await view(port, source="127.0.0.2"))
+    await end(views)
+
+
+async def end(writers: Iterable[asyncio.StreamWriter]) -> None:
+    for writer in writers:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def view(port: int, *, source: str = "127.0.0.1") -> asyncio.StreamWriter:
+    """Watch the live view; it has begun when this returns."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
+    writer.write(f"GET {web_serving.LIVE_PATH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert (await reader.readline()).strip().decode() == PASSED
+    return writer
 
 
 async def test_a_head_that_is_too_long_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from cccamd import __version__
+from cccamd.cli.ending import run_to_the_end, stop_at
 from cccamd.machine import own_address
 from cccamd.net import ListenError, TaskSet, loop_factory
 from cccamd.server import (
@@ -111,9 +112,8 @@ def serve(
         folder=node_id_path.parent,
         debug=debug,
     )
-    with asyncio.Runner(loop_factory=loop_factory()) as loop:
-        status = loop.run(runner.run(replace(setup, node_id=own.node_id)))
-    raise typer.Exit(status)
+    work = runner.run(replace(setup, node_id=own.node_id))
+    raise typer.Exit(run_to_the_end(work, loop_factory() or asyncio.new_event_loop))
 
 
 def _start_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> Mapping[str, str]:
@@ -218,8 +218,7 @@ def _signals() -> tuple[asyncio.Event, asyncio.Event]:
     """Handle signals from now on: those that stop, and the one that reads the files again."""
     stopped, reload_asked = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+    stop_at((signal.SIGINT, signal.SIGTERM), stopped.set)
     loop.add_signal_handler(signal.SIGHUP, reload_asked.set)
     if early_hang_up.came:
         reload_asked.set()

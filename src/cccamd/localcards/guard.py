@@ -1,7 +1,9 @@
 """A wall around one local card: whatever its code does, it costs the server that card only.
 
-What no wall inside one process can stop: code that blocks the event loop, and code that
-swallows its cancellation. The first is measured and reported.
+Foreign code is awaited in a task of its own: whatever it raises, `KeyboardInterrupt` too, comes
+out of that task as a value and never reaches the event loop, and one that swallows its cancellation
+is left behind. What no wall inside one process can stop is code that blocks the event loop: that is
+measured and reported.
 """
 
 import asyncio
@@ -29,9 +31,6 @@ T = TypeVar("T")
 Tell = Callable[[str], None]
 """Takes one sentence for the operator, with the card's name in front."""
 
-_FAULTS = (Exception, SystemExit)
-"""What foreign code raises by mistake. KeyboardInterrupt is not its own, but the operator's."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardLimits:
@@ -42,6 +41,8 @@ class GuardLimits:
     """Below the 3 to 5 s after which clients give up (docs/protocol.md section 12)."""
     emm_timeout: float = 10.0
     close_timeout: float = 5.0
+    cancel_timeout: float = 0.5
+    """For ending after it was cancelled; what then goes on is left to itself."""
     decode_limit: int = 64
     """Decodes waiting at once; a card with more of them is too slow for its clients anyway."""
     slow: float = 0.1
@@ -80,6 +81,8 @@ class GuardedCard:
         self._limits = limits
         self._sids = frozenset(config.sids)
         self._decoding = 0
+        self._strays: set[asyncio.Task[object]] = set()
+        """Calls that were cancelled and have not ended."""
         self._reported_at: dict[str, float] = {}
 
     async def start(self) -> None:
@@ -109,7 +112,7 @@ class GuardedCard:
             answer = self._card.decode_now(ecm, ident=ident, sid=sid)
         except (CannotDecode, CardUnavailable):
             raise
-        except _FAULTS as fault:
+        except BaseException as fault:  # nothing is awaited: nobody but the card raises here
             raise CardUnavailable(self._tell("decode_now", self._describe(fault))) from fault
         finally:
             if (seconds := perf_counter() - began) > self._limits.slow:
@@ -127,8 +130,9 @@ class GuardedCard:
         return answer or await self._decode_later(ecm, ident, sid)
 
     async def _decode_later(self, ecm: bytes, ident: Ident, sid: Sid) -> ControlWords:
-        if self._decoding >= self._limits.decode_limit:
-            raise CardUnavailable(self._tell("decode", f"is busy with {self._decoding} others"))
+        busy = self._decoding + len(self._strays)
+        if busy >= self._limits.decode_limit:
+            raise CardUnavailable(self._tell("decode", f"is busy with {busy} others"))
         duty = _Duty("decode", self._limits.decode_timeout, (CannotDecode, CardUnavailable))
         self._decoding += 1
         try:
@@ -154,29 +158,38 @@ class GuardedCard:
             return
 
     async def _run(self, duty: _Duty, call: Callable[[], Awaitable[T]]) -> T:
-        """Await foreign code inline, in the caller's own task.
-
-        A card that makes up a CancelledError must not look like a caller that was cancelled:
-        only `Task.cancelling` tells them apart.
-        """
-        timer: _StepTimer[T] | None = None
-        limit = asyncio.timeout(duty.timeout)
+        """Await foreign code in a task of its own, for a while."""
+        timer = _StepTimer(call)
+        name = f"card {self.config.name} {duty.name}"
+        outcome_of = _outcome(timer)
+        work = asyncio.get_running_loop().create_task(outcome_of, name=name)
         try:
-            async with limit:
-                timer = _StepTimer(_checked_awaitable(call()))
-                return await timer
-        except asyncio.CancelledError as cancelled:
-            task = asyncio.current_task()
-            if task and task.cancelling():
-                raise
-            raise self._trouble(duty, "cancelled itself") from cancelled
-        except duty.spoken:
-            raise
-        except _FAULTS as fault:
-            late = f"did not finish within {duty.timeout:g} s"
-            raise self._trouble(duty, late if limit.expired() else self._describe(fault)) from fault
+            await asyncio.wait((work,), timeout=duty.timeout)
+            if not work.done():
+                await self._stop(duty, work)
+                raise self._trouble(duty, f"did not finish within {duty.timeout:g} s")
         finally:
-            self._check_speed(duty.name, timer.longest if timer else 0.0)
+            if not work.done():  # its caller was cancelled, or it goes on
+                work.cancel()
+                self._strays.add(work)
+                work.add_done_callback(self._strays.discard)
+            self._check_speed(duty.name, timer.longest)
+        outcome = work.result()
+        if not isinstance(outcome, _Raised):
+            return outcome
+        fault = outcome.fault
+        if isinstance(fault, duty.spoken):
+            raise fault
+        itself = isinstance(fault, asyncio.CancelledError)
+        raise self._trouble(
+            duty, "cancelled itself" if itself else self._describe(fault)
+        ) from fault
+
+    async def _stop(self, duty: _Duty, work: asyncio.Task[Any]) -> None:
+        work.cancel()
+        await asyncio.wait((work,), timeout=self._limits.cancel_timeout)
+        if not work.done():
+            self._tell(duty.name, "goes on though it was cancelled: let CancelledError pass")
 
     def _trouble(self, duty: _Duty, what: str) -> CccamdError:
         return duty.trouble(self._tell(duty.name, what))
@@ -223,18 +236,18 @@ class GuardedCard:
 
 
 class _StepTimer(Generic[T]):
-    """Await something and remember the longest time, in seconds, that it kept the event loop.
+    """Call something, await it, and remember the longest time that it kept the event loop.
 
     It hands through every value and exception unchanged, so that cancelling and
     `asyncio.timeout` work as if it weren't there.
     """
 
-    def __init__(self, awaited: Awaitable[T]) -> None:
-        self._awaited = awaited
+    def __init__(self, call: Callable[[], Awaitable[T]]) -> None:
+        self._call = call
         self.longest = 0.0
 
     def __await__(self) -> Generator[Any, Any, T]:
-        steps = self._awaited.__await__()
+        steps = _checked_awaitable(self._call()).__await__()
         value: Any = None
         error: BaseException | None = None
         while True:
@@ -250,6 +263,21 @@ class _StepTimer(Generic[T]):
                 value = yield waited_for
             except BaseException as thrown:
                 error = thrown
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """What foreign code raised."""
+
+    fault: BaseException
+
+
+async def _outcome(timer: _StepTimer[T]) -> T | _Raised:
+    """A task that raised `SystemExit` or `KeyboardInterrupt` would end the event loop."""
+    try:
+        return await timer
+    except BaseException as fault:
+        return _Raised(fault)
 
 
 class _NotAsyncError(CccamdError):
@@ -279,7 +307,7 @@ async def start_card(
     """Build and start one card. None: it can't be served, and `report` was told why."""
     try:
         card = kind(config, options)
-    except _FAULTS as fault:
+    except BaseException as fault:
         report(f"card {config.name}: building it raised {type(fault).__name__}")
         return None
     guarded = GuardedCard(card, config, report=report, limits=limits)

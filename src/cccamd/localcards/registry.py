@@ -36,7 +36,7 @@ class InstalledKinds(Mapping[str, type[LocalCard]]):
         point = self._points[name]
         try:
             return _load(point)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             why = f"{type(error).__name__}: {error}"
             raise CardKindError(f"{_describe(point)} cannot be used: {why}") from error
 

@@ -4,6 +4,13 @@ It knows no configuration and no cards: everything is a plain argument.
 """
 
 from cccamd.facts import Step
+from cccamd.net.accepting import (
+    AcceptEvent,
+    Acceptor,
+    AcceptPaused,
+    ListenError,
+    open_sockets,
+)
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.client import Client, ConnectionLost
 from cccamd.net.connection import Connected, Connection, PairedPeer, Way, peer_address
@@ -16,27 +23,21 @@ from cccamd.net.failures import (
     Notice,
     explain_connect_error,
     explain_end,
-    explain_listen_error,
     explain_loss,
 )
 from cccamd.net.fairness import FairLimits, FairPlay, Rates
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
-from cccamd.net.listener import (
-    FAMILY_MISSING,
-    Guest,
-    HandOver,
-    Listener,
-    ListenError,
-    hand_over,
-    open_sockets,
-)
+from cccamd.net.listener import Guest, HandOver, Listener, hand_over
+from cccamd.net.origins import origin_of
 from cccamd.net.resolve import resolve
 from cccamd.net.tasks import SLICE, Alarm, TaskSet, Turns, at_once, in_slices
 from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
 
 __all__ = [
-    "FAMILY_MISSING",
     "SLICE",
+    "AcceptEvent",
+    "AcceptPaused",
+    "Acceptor",
     "Admission",
     "AdmissionLimits",
     "Alarm",
@@ -72,7 +73,6 @@ __all__ = [
     "connect",
     "explain_connect_error",
     "explain_end",
-    "explain_listen_error",
     "explain_loss",
     "hand_over",
     "in_slices",
@@ -80,6 +80,7 @@ __all__ = [
     "locate",
     "loop_factory",
     "open_sockets",
+    "origin_of",
     "peer_address",
     "resolve",
 ]

@@ -189,6 +189,8 @@ class FairPlay:
     def __init__(self, limits: FairLimits = FairLimits()) -> None:
         self.limits = limits
         self.rounds = Rounds()
+        self.is_closing = False
+        """Whether no new request is taken any more: the server stops."""
         self.shed = 0
         """Requests that were refused because of overload."""
         self.held_back = 0
@@ -262,7 +264,7 @@ class Intake:
         """Whether a request that came is to be refused, and counted: there is no time for it."""
         if self._sheds:
             self._fair.shed += 1
-        return self._sheds
+        return self._sheds or self._fair.is_closing
 
     def belongs_to(self, user: bytes, now: float) -> None:
         """From now on it is a connection of this account."""

@@ -1,24 +1,18 @@
 """The server's door: listening sockets, and what happens before a session begins."""
 
 import asyncio
-import errno
-import socket
 from collections.abc import Callable, Hashable, Sequence
 from typing import Final, Protocol, cast
 
-from cccamd.errors import CccamdError
+from cccamd.net.accepting import AcceptEvent, Acceptor, open_sockets
 from cccamd.net.admission import Admission, NoEntry
 from cccamd.net.connection import peer_address
-from cccamd.net.failures import explain_listen_error
 from cccamd.wire.link import CloseReason
 
-BACKLOG: Final = 1024
-"""Connections that the kernel keeps for us while we are busy."""
 LOOKS_AT_ONCE: Final = 50
 """Addresses that are looked at before others have their turn: some 20 µs each."""
-
-FAMILY_MISSING = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
-"""A machine without IPv6 is a machine that listens on IPv4."""
+ROOM: Final = 8
+"""Connections that are not logged in, and end when the system has nothing left."""
 
 
 class Guest(Hashable, Protocol):
@@ -44,19 +38,6 @@ HandOver = Callable[[asyncio.Transport, Guest], None]
 """Gives an admitted connection to its guest."""
 
 
-class ListenError(CccamdError):
-    """A port cannot be listened on."""
-
-    def __init__(self, address: str, port: int, reason: str) -> None:
-        super().__init__(address, port, reason)
-        self.address = address
-        self.port = port
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"cannot listen on {self.address} port {self.port}: {self.reason}"
-
-
 class Listener:
     """Accepts connections and hands each to a new guest, if it is admitted."""
 
@@ -67,20 +48,36 @@ class Listener:
         make_guest: Callable[[], Guest],
         on_refused: Callable[[str, NoEntry], None],
         on_failure: Callable[[str, BaseException], None],
+        on_event: Callable[[AcceptEvent], None] = lambda event: None,
+        others_make_room: Callable[[], bool] = lambda: False,
         hand_over: HandOver = hand_over,
     ) -> None:
-        """`hand_over` gives an admitted connection to its guest, perhaps after a handshake."""
+        """`others_make_room` is asked when nobody here is dispensable.
+
+        `hand_over` gives an admitted connection to its guest, perhaps after a handshake.
+        """
         self.admission = admission
         self._make_guest = make_guest
         self._on_refused = on_refused
         self._on_failure = on_failure
+        self._others_make_room = others_make_room
+        self._acceptor = Acceptor(
+            greet=self._greet,
+            on_event=on_event,
+            on_failure=on_failure,
+            make_room=self._make_room,
+        )
         self._hand_over = hand_over
-        self._servers: list[asyncio.Server] = []
 
     @property
     def ports(self) -> list[int]:
         """The ports that are open; of use where port 0 was asked for."""
-        return [sock.getsockname()[1] for server in self._servers for sock in server.sockets]
+        return self._acceptor.ports
+
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses that are listened on."""
+        return self._acceptor.addresses
 
     async def open(self, addresses: Sequence[str], port: int) -> None:
         """Listen on a port of each address, instead of where we listen now.
@@ -88,34 +85,11 @@ class Listener:
         Raises:
             ListenError: one of them is not to be had; what was open before stays open.
         """
-        before, self._servers = self._servers, await self._listen(addresses, port)
-        for server in before:
-            server.close()
-
-    async def _listen(self, addresses: Sequence[str], port: int) -> list[asyncio.Server]:
-        loop = asyncio.get_running_loop()
-        servers: list[asyncio.Server] = []
-        # Not asyncio's own: it takes a socket that the system does not give for no trouble at
-        # all, and a server that listens nowhere would run on.
-        sockets = open_sockets(addresses, port)
-        try:
-            servers += [
-                await loop.create_server(lambda: _Door(self), sock=sock, backlog=BACKLOG)
-                for sock in sockets
-            ]
-        except OSError as error:
-            for server in servers:
-                server.close()
-            for sock in sockets:
-                sock.close()
-            raise ListenError(addresses[0], port, explain_listen_error(error)) from error
-        return servers
+        self._acceptor.listen(open_sockets(addresses, port))
 
     async def close(self) -> None:
         """Stop listening; guests stay."""
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
+        self._acceptor.close()
 
     def dismiss(self, reason: CloseReason) -> None:
         """End all connections that came in here."""
@@ -133,6 +107,25 @@ class Listener:
                 await asyncio.sleep(0)
         return ended
 
+    def _greet(self, address: str) -> asyncio.BaseProtocol | None:
+        return _Door(self) if self._is_admitted(address) else None
+
+    def _is_admitted(self, address: str) -> bool:
+        refusal = self.admission.refusal(address)
+        if refusal is not None:
+            self._on_refused(address, refusal)
+        return refusal is None
+
+    def _make_room(self) -> bool:
+        """Whoever is not logged in gives way, so that others can."""
+        for number in range(ROOM):
+            guest = self.admission.dispensable()
+            if guest is None:
+                return number > 0 or self._others_make_room()
+            guest.close(CloseReason.TOO_MANY_LOGINS)
+            self.admission.leave(guest)  # as it did; a guest that did not is not met again
+        return True
+
     def let_in(self, transport: asyncio.Transport) -> None:
         """Decide about one connection; whatever goes wrong, it does not stay half open."""
         try:
@@ -143,10 +136,9 @@ class Listener:
 
     def _decide(self, transport: asyncio.Transport) -> None:
         address, _ = peer_address(transport)
-        refusal = self.admission.refusal(address)
-        if refusal is not None:
+        # Others of the same turn have come in since it was greeted.
+        if not self._is_admitted(address):
             transport.abort()
-            self._on_refused(address, refusal)
             return
         guest = self._make_guest()
         guest.when_ended(lambda: self.admission.leave(guest))
@@ -164,23 +156,3 @@ class _Door(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._listener.let_in(cast(asyncio.Transport, transport))
-
-
-def open_sockets(addresses: Sequence[str], port: int) -> list[socket.socket]:
-    """Listen on a port of each address, for a server that brings its own protocol.
-
-    Raises:
-        ListenError: one of them is not to be had; the others are closed again.
-    """
-    sockets: list[socket.socket] = []
-    for address in addresses:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        try:
-            sockets.append(socket.create_server((address, port), family=family, backlog=BACKLOG))
-        except OSError as error:
-            if sockets and error.errno in FAMILY_MISSING:
-                continue
-            for opened in sockets:
-                opened.close()
-            raise ListenError(address, port, explain_listen_error(error)) from error
-    return sockets

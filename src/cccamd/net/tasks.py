@@ -11,6 +11,9 @@ T = TypeVar("T")
 SLICE: Final = 0.002
 """Seconds of work after which others have their turn."""
 
+END_TIMEOUT: Final = 3.0
+"""Seconds that a task may take to end when it was cancelled."""
+
 
 def at_once(steps: Generator[None, None, T]) -> T:
     """Take all steps of some work, and return what it comes to."""
@@ -84,11 +87,15 @@ class TaskSet:
         return task
 
     async def cancel(self) -> None:
-        """Cancel all tasks and wait until each has ended."""
+        """Cancel all tasks and wait until each has ended, but not for ever."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if not tasks:
+            return
+        _, going_on = await asyncio.wait(tasks, timeout=END_TIMEOUT)
+        for task in going_on:
+            self._on_failure(task.get_name(), TimeoutError("it was cancelled, and goes on"))
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -9,10 +9,19 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, Protocol
 
-from cccamd.net import FAMILY_MISSING, ListenError, TaskSet, explain_listen_error, peer_address
+from cccamd.net import (
+    AcceptEvent,
+    Acceptor,
+    Admission,
+    AdmissionLimits,
+    TaskSet,
+    open_sockets,
+    peer_address,
+)
 
 CONNECTIONS_LIMIT: Final = 16
-"""Connections at once; a reader needs its own for less than a second."""
+"""Connections at once; a reader needs its own for less than a second. One more pushes out one
+of the address that has most, first one that has not said a word."""
 INPUT_LIMIT: Final = 1024
 """Bytes that one connection may send: three lines at most."""
 TALK_TIMEOUT: Final = 15.0
@@ -46,18 +55,27 @@ class InfoListener:
         *,
         make_dialogue: Callable[[str], Dialogue],
         on_failure: Callable[[str, BaseException], None],
+        on_event: Callable[[AcceptEvent], None] = lambda event: None,
         talk_timeout: float = TALK_TIMEOUT,
     ) -> None:
         self._make_dialogue = make_dialogue
         self._talk_timeout = talk_timeout
         self._tasks = TaskSet(on_failure=on_failure)
-        self._servers: list[asyncio.Server] = []
-        self._open = 0
+        limits = AdmissionLimits(connections=1, pending_logins=CONNECTIONS_LIMIT)
+        self._places: Admission[asyncio.WriteTransport] = Admission(
+            limits, admits=lambda address: True
+        )
+        self._acceptor = Acceptor(
+            greet=self._greet,
+            on_event=on_event,
+            on_failure=on_failure,
+            make_room=self.make_room,
+        )
 
     @property
     def ports(self) -> list[int]:
         """The ports that are open; of use where port 0 was asked for."""
-        return [sock.getsockname()[1] for server in self._servers for sock in server.sockets]
+        return self._acceptor.ports
 
     async def open(self, addresses: Sequence[str], port: int) -> None:
         """Listen on a port of each address.
@@ -65,31 +83,33 @@ class InfoListener:
         Raises:
             ListenError: one of them is not to be had; the others are closed again.
         """
-        for address in addresses:
-            try:
-                server = await asyncio.start_server(
-                    self._accept, address, port, limit=INPUT_LIMIT, reuse_address=True
-                )
-            except OSError as error:
-                if self._servers and error.errno in FAMILY_MISSING:
-                    continue
-                await self.close()
-                raise ListenError(address, port, explain_listen_error(error)) from error
-            self._servers.append(server)
+        self._acceptor.listen(open_sockets(addresses, port))
 
     async def close(self) -> None:
         """Stop listening and end all connections."""
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
+        self._acceptor.close()
         await self._tasks.cancel()
 
+    def make_room(self) -> bool:
+        """When the system has nothing left, one gives way; say whether there was one."""
+        crowded_out = self._places.dispensable()
+        if crowded_out is not None:
+            self._end(crowded_out)
+        return crowded_out is not None
+
+    def _end(self, transport: asyncio.WriteTransport) -> None:
+        self._places.leave(transport)
+        transport.abort()
+
+    def _greet(self, address: str) -> asyncio.BaseProtocol:
+        reader = asyncio.StreamReader(limit=INPUT_LIMIT)
+        return asyncio.StreamReaderProtocol(reader, self._accept)
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._open >= CONNECTIONS_LIMIT:
-            writer.transport.abort()
-            return
-        self._open += 1
         address, _ = peer_address(writer.transport)
+        crowded_out = self._places.enter(writer.transport, address)
+        if crowded_out is not None:
+            self._end(crowded_out)
         self._tasks.start(f"telnet info for {address}", self._serve(address, reader, writer))
 
     async def _serve(
@@ -100,7 +120,7 @@ class InfoListener:
                 answer = await self._talk(self._make_dialogue(address), reader, writer)
                 await _send_and_end(answer, reader, writer)
         finally:
-            self._open -= 1
+            self._places.leave(writer.transport)
             writer.transport.abort()
 
     async def _talk(
@@ -113,6 +133,7 @@ class InfoListener:
             while not dialogue.finished:
                 writer.write(said)
                 line = await anext(lines, None)
+                self._places.heard(writer.transport)
                 said = dialogue.hear_end() if line is None else await dialogue.hear(line)
         return said
 

@@ -9,7 +9,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from cccamd.facts import Freeze, FreezeReport, Incident, Snapshot
-from cccamd.net import ListenError, TaskSet, in_slices, open_sockets
+from cccamd.net import AcceptEvent, ListenError, TaskSet, in_slices, open_sockets
 from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
 from cccamd.server.snapshot import find_channels, named, named_notes, named_report, take_history
 from cccamd.server.taken import with_holder
@@ -37,6 +37,8 @@ class PageSources:
     admits: Callable[[str], bool]
     program: str
     on_failure: Callable[[str, BaseException], None]
+    on_accepting: Callable[[AcceptEvent], None]
+    """Told when a port has to pause with accepting, and when it goes on."""
 
 
 class InfoPages:
@@ -96,6 +98,10 @@ class InfoPages:
         log.error("%s", trouble)
         return trouble
 
+    def make_room(self) -> bool:
+        """When the system has nothing left, one connection gives way; say whether there was one."""
+        return any(one is not None and one.make_room() for one in (self._web, self._telnet))
+
     async def close(self) -> None:
         """End both."""
         await self._close_web()
@@ -108,7 +114,12 @@ class InfoPages:
             sockets = open_sockets(addresses, port)
         except ListenError as error:
             return await self._tell("no web pages", error, addresses)
-        self._web = WebServer(self._app(), sockets)
+        self._web = WebServer(
+            self._app(),
+            sockets,
+            on_failure=self._sources.on_failure,
+            on_event=self._sources.on_accepting,
+        )
         self._web_task = self._tasks.start("web pages", self._web.run())
         log.info("web pages on port %d", port)
         return ""
@@ -156,7 +167,11 @@ class InfoPages:
     # The telnet information.
 
     async def _open_telnet(self, addresses: Sequence[str], port: int) -> str:
-        listener = InfoListener(make_dialogue=self._dialogue, on_failure=self._sources.on_failure)
+        listener = InfoListener(
+            make_dialogue=self._dialogue,
+            on_failure=self._sources.on_failure,
+            on_event=self._sources.on_accepting,
+        )
         try:
             await listener.open(addresses, port)
         except ListenError as error:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from cccamd.cards import Card, CardTable, LocalOffer, SourceId
 from cccamd.ids import Ident, ShareId, Sid
@@ -15,6 +16,9 @@ from cccamd.setup.toml import CardEntry
 from cccamd.values import ControlWords, Emm, Provider, Refusal
 
 log = logging.getLogger("cccamd.card")
+
+EMMS_LIMIT: Final = 64
+"""EMMs that wait for one card; what comes meanwhile is dropped: a broadcast repeats them."""
 
 
 class LocalSource(Source):
@@ -32,6 +36,7 @@ class LocalSource(Source):
         self._exchange = exchange
         self._tasks = tasks
         self._one_emm_at_a_time = asyncio.Lock()
+        self._emms_waiting = 0
 
     def ask(self, ask: Ask) -> ControlWords | Refusal | None:
         request = ask.request
@@ -50,6 +55,10 @@ class LocalSource(Source):
         return False
 
     def send_emm(self, card: Card, emm: Emm) -> None:
+        if self._emms_waiting >= EMMS_LIMIT:
+            log.debug("card %s: too many EMMs at once, one was dropped", self.card.config.name)
+            return
+        self._emms_waiting += 1
         name = f"EMM to card {self.card.config.name}"
         self._tasks.start(name, self._handle_emm(card.source, emm.section))
 
@@ -63,6 +72,8 @@ class LocalSource(Source):
         else:
             log.info("card %s: learnt from an EMM", name)
             self._exchange.renew_source(source_id)
+        finally:
+            self._emms_waiting -= 1
 
     async def _decode(self, ask_id: AskId, ecm: bytes, ident: Ident, sid: Sid) -> None:
         try:
@@ -105,11 +116,13 @@ class LocalCards:
     async def apply(self, entries: Iterable[CardEntry]) -> None:
         """Start the cards that are new, close those that are gone, leave the others alone."""
         wanted = list(entries)
+        gone: list[SourceId] = []
         for source_id, (entry, _) in list(self._running.items()):
             if entry in wanted:
                 wanted.remove(entry)
             else:
-                await self._close(source_id)
+                gone.append(source_id)
+        await asyncio.gather(*map(self._close, gone))
         for entry in wanted:
             await self._start(entry)
         self._on_cards_changed()

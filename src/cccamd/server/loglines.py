@@ -15,7 +15,7 @@ from cccamd.ids import (
     format_service,
     format_share_id,
 )
-from cccamd.net import NoEntry, PairedPeer
+from cccamd.net import AcceptEvent, AcceptPaused, NoEntry, PairedPeer
 from cccamd.routing import CloneDetector, NodeHolder
 from cccamd.values import Offer, Request
 from cccamd.watch import Throttle
@@ -116,6 +116,18 @@ class DoorLog:
         """A connection ended before its login did."""
         if self._throttle.admits((address, closed.reason.value), self._loop.time()):
             login_log.warning("%s: no login: %s", name, closed)
+
+    def accepting(self, event: AcceptEvent) -> None:
+        """Accepting connections on a port pauses, or goes on."""
+        if isinstance(event, AcceptPaused):
+            cause = "no connection could be accepted"
+            text = f"no connection can be accepted ({event.reason}): new ones wait in the queue"
+        else:
+            cause = "connections were accepted again"
+            text = f"connections are accepted again, after {event.seconds:.1f} s"
+        port = f"port {event.port}"
+        if self._throttle.admits((port, cause), self._loop.time()):
+            login_log.warning("%s: %s", port, text)
 
     def sum_up(self) -> None:
         """Tell how many more there were."""

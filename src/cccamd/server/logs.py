@@ -11,6 +11,7 @@ import logging
 import os
 import stat
 import sys
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from logging.handlers import WatchedFileHandler
@@ -18,9 +19,12 @@ from typing import Any, Final
 
 from cccamd.setup.cccamcfg import Settings
 from cccamd.setup.toml import LogTable
+from cccamd.watch import Throttle
 
 FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
 ROOT: Final = "cccamd"
+SAID_LIMIT: Final = 200
+"""Characters of what a library says."""
 
 
 class AccountFocus(logging.Filter):
@@ -83,7 +87,42 @@ def set_up_logging(
         handler.addFilter(focus)
         logger.addHandler(handler)
     focus.choose(table.debug_accounts)
+    _listen_to_libraries()
     return problems
+
+
+def _listen_to_libraries() -> None:
+    """Have what others log, and Python's warnings, pass through our own logs: nothing is printed
+    that is no line of ours."""
+    everything = logging.getLogger()
+    if not any(isinstance(handler, _Libraries) for handler in everything.handlers):
+        everything.addHandler(_Libraries())
+    logging.captureWarnings(True)
+
+
+class _Libraries(logging.Handler):
+    """Passes on what asyncio, uvicorn and others log: one line each, no traceback, throttled."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.addFilter(lambda record: record.name.partition(".")[0] != ROOT)
+        self._throttle = Throttle(others=("other libraries", "anything"), burst=1)
+        self._told = logging.getLogger(f"{ROOT}.library")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now = time.monotonic()
+        for (name, text), count in self._throttle.ended(now):
+            self._told.warning("%s: %d more: %s", name, count, text)
+        # Texts that differ by numbers or names are made from one.
+        if self._throttle.admits((record.name, str(record.msg)[:SAID_LIMIT]), now):
+            self._told.log(record.levelno, "%s: %s", record.name, _in_one_line(record))
+
+
+def _in_one_line(record: logging.LogRecord) -> str:
+    lines = record.getMessage().splitlines() or [""]
+    error = record.exc_info[1] if record.exc_info else None
+    said = lines[0].rstrip()[:SAID_LIMIT]
+    return said if error is None else f"{said} ({type(error).__name__}: {error})"[: 2 * SAID_LIMIT]
 
 
 def _open_log(path: str) -> logging.Handler:

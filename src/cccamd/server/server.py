@@ -64,7 +64,7 @@ from cccamd.setup.logins import Upstream, faulty_accounts
 from cccamd.setup.nodeid import default_path
 from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup
-from cccamd.setup.toml import TomlConfig
+from cccamd.setup.toml import TomlConfig, is_local
 from cccamd.watch import ConnectionRefused, ServerReloaded
 from cccamd.watch.journal import Journal
 from cccamd.why import (
@@ -88,6 +88,9 @@ from cccamd.wire.link import CloseReason
 
 log = logging.getLogger("cccamd.server")
 
+LAST_ANSWERS: Final = 5.0
+"""Seconds that a server which stops waits for answers: `ecm_deadline`, and a little."""
+LAST_LOOK: Final = 0.02
 REFRESH_DELAY: Final = 0.1
 """Seconds that card changes are gathered before clients are told of them."""
 _PORT: Final = "SERVER LISTEN PORT"
@@ -250,13 +253,16 @@ class Server:
         return self._router.is_idle
 
     async def stop(self) -> None:
-        """Close the pages and the door, say goodbye to clients, log out, close the cards.
+        """Close the pages and the door, answer what was asked, say goodbye to clients, log out,
+        close the cards.
 
         The pages go first: what is being taken down is not the state of anything.
         """
-        await self._pages.close()
+        self._context.fair.is_closing = True
         await self._listener.close()
         await self._paired.close()
+        await self._pages.close()
+        await self._answer_the_last()
         self._listener.dismiss(CloseReason.SHUTDOWN)
         await self._upstreams.apply(())
         await self._cards.apply(())
@@ -264,6 +270,19 @@ class Server:
         self._observers.catch_up()
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
+
+    async def _answer_the_last(self) -> None:
+        """Wait for the answers to what was asked; what is asked now is refused at once."""
+        until = self._loop.time() + LAST_ANSWERS
+        told = False
+        while (waiting := sum(session.pending for session in self._sessions())) > 0:
+            if not told:
+                told = True
+                log.info("stopping, waiting for answers: %d", waiting)
+            if self._loop.time() >= until:
+                log.warning("stopping: answers that did not come in time: %d", waiting)
+                return
+            await asyncio.sleep(LAST_LOOK)
 
     async def reload(self, setup: Setup) -> None:
         """Go over to another setup; what did not change is not touched.
@@ -336,7 +355,9 @@ class Server:
             faulty_accounts=faulty_accounts(setup.config),
             table=self._table,
             exchange=self._exchange,
-            admission=Admission(_admission_limits(setup.toml), admits=self._admits),
+            admission=Admission(
+                _admission_limits(setup.toml), admits=self._admits, is_near=is_local
+            ),
             records=self._make_records(),
             clones=self._clones,
             emm_gate=EmmGate(global_emms=setup.config.settings.global_emm),
@@ -412,6 +433,8 @@ class Server:
             make_guest=lambda: Session(self._context, self._cccam_port).connection,
             on_refused=self._refused_at_the_door,
             on_failure=self._failures.report,
+            on_event=self._door_log.accepting,
+            others_make_room=lambda: self._pages.make_room(),
             hand_over=hand_over,
         )
 
@@ -447,6 +470,7 @@ class Server:
             admits=self._admits,
             program=PROGRAM,
             on_failure=self._failures.report,
+            on_accepting=self._door_log.accepting,
         )
         return InfoPages(sources, tasks=self._tasks)
 
@@ -615,6 +639,8 @@ def _admission_limits(toml: TomlConfig) -> AdmissionLimits:
         connections=max(1, min(toml.limits.max_clients, files - pending)),
         pending_logins=pending,
         per_address=toml.limits.max_connections_per_address,
+        pending_per_source=toml.limits.max_pending_per_address,
+        pending_per_network=toml.limits.max_pending_per_network,
     )
 
 

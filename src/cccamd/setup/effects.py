@@ -76,6 +76,8 @@ _NEXT_TIME: Final = (
     "[limits] max_clients",
     "[limits] max_connections_per_address",
     "[limits] max_pending_logins",
+    "[limits] max_pending_per_address",
+    "[limits] max_pending_per_network",
     "[limits] queue_limit",
 )
 _RESTART: Final = ("[journal] enabled", "[journal] days", "[journal] megabytes")

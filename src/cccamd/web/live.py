@@ -33,6 +33,8 @@ PULSE: Final = 2.0
 LONG: Final = 16 * 1024
 """Characters; what is longer is packed in another thread."""
 CHARTS: Final = 12
+PATH: Final = "/live/events"
+"""Where the live view is."""
 _SSE: Final = "text/event-stream"
 _JSON: Final = "application/json"
 
@@ -132,7 +134,7 @@ def routes(context: WebContext, feed: Feed) -> Sequence[BaseRoute]:
         return await _answer(request, text)
 
     return [
-        Route("/live/events", stream),
+        Route(PATH, stream),
         Route("/live/view.json", view),
         Route("/live/times.json", answer_times),
     ]

@@ -1,8 +1,9 @@
 """Serves the application on sockets, inside the event loop of the daemon."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from socket import socket
 from typing import Final
 
@@ -12,13 +13,29 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from cccamd.net import (
+    AcceptEvent,
+    Acceptor,
+    Admission,
+    AdmissionLimits,
+    origin_of,
+    peer_address,
+)
+from cccamd.web.live import PATH as LIVE_PATH
 from cccamd.web.live import Feed
 from cccamd.web.refusals import refusal
 
 CONNECTIONS_LIMIT: Final = 128
-"""Browsers, readers and scrapers together; more are told to come again (503)."""
-SOCKETS_LIMIT: Final = 256
-"""Connections at all, those included that say nothing."""
+"""Requests of browsers, readers and scrapers that are answered at the same time, live views among
+them; more are told to come again (503)."""
+PER_SOURCE_LIMIT: Final = 64
+"""Of them, those of one address."""
+VIEWS_LIMIT: Final = 96
+"""Of them, those that are live views: they last, and pages must still be had."""
+VIEWS_PER_SOURCE_LIMIT: Final = 32
+IDLE_LIMIT: Final = 128
+"""Connections that ask nothing at the moment; one more pushes out one of the address that has most,
+first one that has not said a word."""
 HEAD_TIMEOUT: Final = 10.0
 """Seconds for the head of a request, from the connection or the answer before."""
 HEAD_LIMIT: Final = 16 * 1024
@@ -29,12 +46,27 @@ _CONNECTION: Final = "cccamd.connection"
 class WebServer:
     """Answers requests until it is stopped. The sockets are closed at the end."""
 
-    def __init__(self, app: FastAPI, sockets: Sequence[socket]) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        sockets: Sequence[socket],
+        *,
+        on_failure: Callable[[str, BaseException], None],
+        on_event: Callable[[AcceptEvent], None] = lambda event: None,
+    ) -> None:
         self._sockets = list(sockets)
         self._feed: Feed = app.state.feed
+        limits = AdmissionLimits(connections=CONNECTIONS_LIMIT, pending_logins=IDLE_LIMIT)
+        self._idle: Admission[_Connection] = Admission(limits, admits=lambda address: True)
+        self._acceptor = Acceptor(
+            greet=self._greet,
+            on_event=on_event,
+            on_failure=on_failure,
+            make_room=self.make_room,
+        )
         self._server = uvicorn.Server(
             uvicorn.Config(
-                _Clocked(app, lambda: len(self._server.server_state.connections)),
+                _Clocked(app),
                 http=_Connection,
                 ws="none",
                 lifespan="off",
@@ -55,14 +87,29 @@ class WebServer:
         server, config = self._server, self._server.config
         config.load()
         server.lifespan = config.lifespan_class(config)
-        await server.startup(self._sockets)
-        await server.main_loop()
-        await server.shutdown(self._sockets)
+        await server.startup([])
+        self._acceptor.listen(self._sockets)
+        try:
+            await server.main_loop()
+        finally:
+            self._acceptor.close()
+        await server.shutdown([])
 
     def stop(self) -> None:
         """End live views, finish answers that have begun, and let `run` return."""
         self._feed.close()
         self._server.should_exit = True
+
+    def _greet(self, address: str) -> asyncio.BaseProtocol:
+        server, config = self._server, self._server.config
+        return _Connection(config, server.server_state, server.lifespan.state, self._idle)
+
+    def make_room(self) -> bool:
+        """When the system has nothing left, who asks nothing gives way; say whether one did."""
+        crowded_out = self._idle.dispensable()
+        if crowded_out is not None:
+            crowded_out.end()
+        return crowded_out is not None
 
 
 class _Connection(asyncio.Protocol):
@@ -77,21 +124,21 @@ class _Connection(asyncio.Protocol):
         config: uvicorn.Config,
         server_state: ServerState,
         app_state: dict[str, object],
-        _loop: asyncio.AbstractEventLoop | None = None,
+        idle: Admission["_Connection"],
     ) -> None:
         # What is in the state is in the scope of each request: so `_Clocked` finds us.
-        self._http = H11Protocol(config, server_state, {**app_state, _CONNECTION: self}, _loop)
-        self._others = server_state.connections
-        self._loop = _loop or asyncio.get_running_loop()
+        self._http = H11Protocol(config, server_state, {**app_state, _CONNECTION: self})
+        self._idle = idle
+        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._answering = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, or end it at once."""
-        if len(self._others) >= SOCKETS_LIMIT:
-            transport.abort()
-            return
+        """Take a connection; another may have to go for it."""
+        crowded_out = self._idle.enter(self, peer_address(transport)[0])
+        if crowded_out is not None:
+            crowded_out.end()
         self._transport = transport
         self._http.connection_made(transport)
         self._await_head()
@@ -99,7 +146,14 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take some bytes of a request."""
         if self._transport is not None:
+            self._idle.heard(self)
             self._http.data_received(data)
+
+    def end(self) -> None:
+        """End it now: its place is needed."""
+        self._idle.leave(self)
+        if self._transport is not None:
+            self._transport.abort()
 
     def eof_received(self) -> None:
         """The peer sends no more."""
@@ -116,6 +170,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything."""
+        self._idle.leave(self)
         self._stop_timer()
         if self._transport is not None:
             self._http.connection_lost(exc)
@@ -124,6 +179,7 @@ class _Connection(asyncio.Protocol):
     def answering(self) -> Iterator[None]:
         """A request has come; its answer may take as long as it takes."""
         self._answering += 1
+        self._idle.logged_in(self)
         self._stop_timer()
         try:
             yield
@@ -131,6 +187,7 @@ class _Connection(asyncio.Protocol):
             self._answering -= 1
             # A pipelined request may have come before the end of the one before.
             if not self._answering:
+                self._idle.waits_again(self)
                 self._await_head()
 
     def _await_head(self) -> None:
@@ -147,15 +204,44 @@ class _Connection(asyncio.Protocol):
 class _Clocked:
     """Tells a connection when a request has come, and when it is answered; bounds how many."""
 
-    def __init__(self, app: ASGIApp, count: Callable[[], int]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._count = count
+        self._requests = _Places(CONNECTIONS_LIMIT, PER_SOURCE_LIMIT)
+        self._views = _Places(VIEWS_LIMIT, VIEWS_PER_SOURCE_LIMIT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection: _Connection = scope["state"][_CONNECTION]
-        with connection.answering():
-            if self._count() >= CONNECTIONS_LIMIT:
+        source = origin_of((scope.get("client") or ("",))[0]).source
+        with connection.answering(), ExitStack() as taken:
+            wanted = [self._requests, self._views] if _is_view(scope) else [self._requests]
+            if not all(places.take(source, taken) for places in wanted):
                 busy = refusal(scope, 503, headers={"Retry-After": "5", "Connection": "close"})
                 await busy(scope, receive, send)
                 return
             await self._app(scope, receive, send)
+
+
+def _is_view(scope: Scope) -> bool:
+    return bool(scope["path"] == LIVE_PATH)
+
+
+class _Places:
+    """So many at the same time, and so many of one source."""
+
+    def __init__(self, most: int, most_per_source: int) -> None:
+        self._most = most
+        self._most_per_source = most_per_source
+        self._taken: Counter[str] = Counter()
+
+    def take(self, source: str, taken: ExitStack) -> bool:
+        """Take a place, which `taken` gives back; say whether there was one."""
+        if self._taken.total() >= self._most or self._taken[source] >= self._most_per_source:
+            return False
+        self._taken[source] += 1
+        taken.callback(self._give_back, source)
+        return True
+
+    def _give_back(self, source: str) -> None:
+        self._taken[source] -= 1
+        if not self._taken[source]:
+            del self._taken[source]

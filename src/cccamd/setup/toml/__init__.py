@@ -7,7 +7,7 @@ from cccamd.setup.toml.model import (
     LogTable,
     TomlConfig,
 )
-from cccamd.setup.toml.networks import AllowedNetworks
+from cccamd.setup.toml.networks import AllowedNetworks, is_local
 from cccamd.setup.toml.parser import ParsedToml, load, parse
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "LogTable",
     "ParsedToml",
     "TomlConfig",
+    "is_local",
     "load",
     "parse",
 ]

@@ -126,6 +126,10 @@ class LimitsTable(Table):
     """Connections of one address at once, logged in or not."""
     max_pending_logins: int = _count(1000, 1, 100_000)
     """Connections that have not logged in yet."""
+    max_pending_per_address: int = _count(32, 1, 100_000)
+    """Of them, of one address outside of the local networks; of IPv6 of one /64."""
+    max_pending_per_network: int = _count(128, 1, 100_000)
+    """Of them, of one network outside of the local ones: an IPv4 /24, an IPv6 /48."""
     ecm_deadline: float = _seconds(4.5, 0.5, 30)
     """From a client's ECM to our answer, which is NOK1 when nothing else came."""
     answer_timeout: float = _seconds(ANSWER_TIMEOUT, 1, 120)

@@ -1,6 +1,7 @@
 """Which addresses clients may come from."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 
 from cccamd.errors import NumberError
@@ -38,11 +39,21 @@ class AllowedNetworks:
         Takes what sockets report: IPv4 addresses written as IPv6 (`::ffff:192.0.2.1`), zones
         (`fe80::1%eth0`). Anything that is no address is not admitted.
         """
-        try:
-            parsed = parse_address(address)
-        except NumberError:
-            return False
-        return any(parsed in network for network in (*LOCAL_NETWORKS, *self.added))
+        return is_local(address) or _is_in(address, self.added)
+
+
+def is_local(address: str) -> bool:
+    """Whether an address is one of the operator's own: in the local networks."""
+    return _is_in(address, LOCAL_NETWORKS)
+
+
+@lru_cache(maxsize=8192)  # asked several times for every connection of a flood
+def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        parsed = parse_address(address)
+    except NumberError:
+        return False
+    return any(parsed in network for network in networks)
 
 
 def parse_network(text: str) -> Network:

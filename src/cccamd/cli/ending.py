@@ -1,0 +1,101 @@
+"""Runs a server to its end: nothing but its own end, or a second signal, ends it.
+
+Theory of operation. asyncio hands `KeyboardInterrupt` and `SystemExit` of any callback or task to
+whoever runs the loop, which ends the program. Those of the operator come by signal handlers here,
+so what comes that way is the mistake of foreign code (a plug-in's own task or callback): it is
+logged, and the loop goes on. In the end asyncio waits for all tasks and threads, however long they
+take; here they have a moment, and then the process ends without them.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, NoReturn
+
+from cccamd.watch import Throttle
+
+log = logging.getLogger("cccamd.server")
+
+LAST_MOMENT: Final = 2.0
+"""Seconds that tasks and threads have when the server has stopped."""
+
+
+def run_to_the_end(
+    main: Coroutine[Any, Any, int], make_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> int:
+    """Run `main`, and return its exit status; if something does not end, the process does."""
+    loop = make_loop()
+    asyncio.set_event_loop(loop)
+    task = loop.create_task(main, name="server")
+    throttle = Throttle(others="other errors")
+    while not task.done():
+        try:
+            loop.run_until_complete(task)
+        except (KeyboardInterrupt, SystemExit) as error:
+            if task.done():
+                raise
+            kind = type(error).__name__
+            if throttle.admits(kind, time.time()):
+                log.error("foreign code raised %s; the server goes on", kind)
+            throttle.ended(time.time())
+    status = task.result()
+    if _ended(loop):
+        loop.close()
+        return status
+    _leave(status)
+
+
+def _ended(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether all tasks and threads of the loop have ended within a moment."""
+    try:
+        return loop.run_until_complete(_end_all())
+    except (KeyboardInterrupt, SystemExit):
+        return False
+
+
+async def _end_all() -> bool:
+    loop = asyncio.get_running_loop()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        _, going_on = await asyncio.wait(others, timeout=LAST_MOMENT)
+        if going_on:
+            names = ", ".join(sorted(task.get_name() for task in going_on))
+            log.warning("stopped without waiting for what does not end: %s", names)
+            return False
+    await loop.shutdown_asyncgens()
+    try:
+        async with asyncio.timeout(LAST_MOMENT):
+            await loop.shutdown_default_executor()
+    except TimeoutError:
+        log.warning("stopped without waiting for a thread that does not end")
+        return False
+    return True
+
+
+def stop_at(signals: tuple[signal.Signals, ...], stop: Callable[[], None]) -> None:
+    """Call `stop` at the first of these signals; the second ends the process at once."""
+    loop = asyncio.get_running_loop()
+    came: list[signal.Signals] = []
+
+    def handle(number: signal.Signals) -> None:
+        if came:
+            log.warning("stopped at once: %s came again", number.name)
+            _leave(128 + number)
+        came.append(number)
+        stop()
+
+    for number in signals:
+        loop.add_signal_handler(number, handle, number)
+
+
+def _leave(status: int) -> NoReturn:
+    """End without waiting for anything; the log is written to its end."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(status)
