@@ -278,6 +278,7 @@ class Cause(Enum):
     DISK_FULL = "disk full"
     FEW_FILES = "few files"
     LITTLE_MEMORY = "little memory"
+    OVERLOAD = "overload"
     SERVER_PAUSED = "server paused"
 
 
