@@ -138,7 +138,8 @@ def _page(
     verdict = f"{'Everything' if sound else 'Not everything'} is as it should be{so_far}."
     skipped = f", without `{' '.join(arguments.skip)}`" if arguments.skip else ""
     yield (
-        "Made by `make soak` (scripts/soak.py): a real run, nothing of it written by hand."
+        "Made by `make soak` (scripts/soak.py): a real run, nothing of it written by hand"
+        " but a last section, if any."
         f" {minutes:.0f} minutes,\n{arguments.receivers} receivers, seed {arguments.seed}{skipped}."
         f" **{verdict}**\n"
     )

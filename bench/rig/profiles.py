@@ -89,15 +89,25 @@ def judged(askers: Sequence[Asker]) -> Verdict:
     return verdict
 
 
-def longest_pause(server: Served) -> float | None:
-    """Since the server started."""
+def longest_pause(server: Served, before: float | None) -> float | None:
+    """The longest pause of its loop that the server noted; 0: none since there were `before`."""
+    if before is None:
+        return None
+    if pauses(server) == before:
+        return 0.0
     return server.metric("cccamd_loop_longest_pause_seconds")
+
+
+def pauses(server: Served) -> float | None:
+    """How often its loop was away for over 50 ms since it started."""
+    return server.metric("cccamd_loop_pauses_total")
 
 
 def _row(
     name: str, server: Served, askers: Sequence[Asker], run: Callable[[], float], **more: float
 ) -> Row:
     """Run it between two looks at the server's processor."""
+    paused = pauses(server)
     before = server.processor()
     took = run()
     used = server.processor() - before
@@ -110,7 +120,7 @@ def _row(
         processor=used,
         memory=memory,
         client_memory=more.get("client_memory"),
-        pause=longest_pause(server),
+        pause=longest_pause(server, paused),
         verdict=judged(askers),
     )
 
@@ -189,6 +199,7 @@ def zap(options: Options, clients: int) -> Iterator[Row]:
     seconds = max(options.length(40.0), PERIOD)
     with cccamd(accounts=clients, toml=TEST_CARD + MANY, source=options.source) as server:
         time.sleep(CALM)
+        paused = pauses(server)
         empty, before = server.memory(), server.processor()
         receivers = [Receiver(number) for number in range(clients)]
         began = time.perf_counter()
@@ -207,7 +218,7 @@ def zap(options: Options, clients: int) -> Iterator[Row]:
             processor=used,
             memory=server.memory(),
             client_memory=per_client,
-            pause=longest_pause(server),
+            pause=longest_pause(server, paused),
             verdict=Verdict(right=len(inside), unanswered=clients - len(inside)),
             note=f"empty server {empty / 2**20:.0f} MiB; {tries - clients} tries more than needed",
         )
@@ -242,7 +253,7 @@ def hops(options: Options) -> Iterator[Row]:
             sid = 1 + each.number % CHANNELS
             each.prepare(Broadcast(each.number).distinct(sid, count))
         mixed = [each for pair in zip(straight, around, strict=True) for each in pair]
-        before = near.processor()
+        paused, before = pauses(near), near.processor()
         took = drive.ask_in_time(mixed, HOP_PERIOD, HOP_PERIOD)
         used = near.processor() - before
         first, second = all_times(straight), all_times(around)
@@ -255,7 +266,7 @@ def hops(options: Options) -> Iterator[Row]:
             second,
             processor=used,
             memory=near.memory(),
-            pause=longest_pause(near),
+            pause=longest_pause(near, paused),
             verdict=judged(around),
             note=f"the second hop adds {added:.0f} us to the median",
         )
@@ -283,7 +294,7 @@ def _logins(
     want_card: bool = True,
     then_say: bytes | None = None,
 ) -> Row:
-    used, took, times = 0.0, 0.0, []
+    used, took, times, paused = 0.0, 0.0, [], pauses(server)
     for _ in range(LOGIN_ROUNDS):
         receivers = [Receiver(number, offer) for number in range(LOGINS)]
         before, began = server.processor(), time.perf_counter()
@@ -305,7 +316,7 @@ def _logins(
         times,
         processor=used,
         memory=server.memory(),
-        pause=longest_pause(server),
+        pause=longest_pause(server, paused),
         verdict=Verdict(right=len(times), unanswered=lost),
     )
 
@@ -315,6 +326,7 @@ def storm(options: Options) -> Iterator[Row]:
     with cccamd(accounts=STORM, toml=TEST_CARD + MANY, source=options.source) as server:
         time.sleep(CALM)
         receivers = [Receiver(number) for number in range(STORM)]
+        paused = pauses(server)
         before, began = server.processor(), time.perf_counter()
         inside = drive.log_in(receivers, server.port, rate=1e6)
         took, used = time.perf_counter() - began, server.processor() - before
@@ -327,7 +339,7 @@ def storm(options: Options) -> Iterator[Row]:
             times,
             processor=used,
             memory=server.memory(),
-            pause=longest_pause(server),
+            pause=longest_pause(server, paused),
             verdict=Verdict(right=len(inside), unanswered=STORM - len(inside)),
             note=f"{tries - STORM} tries more than needed",
         )

@@ -94,7 +94,9 @@ def cccamd(
         with _running(process, folder / "log"):
             for each in (port, pages):
                 _await_port(each)
-            yield Served(process, port, pages, folder / "log")
+            server = Served(process, port, pages, folder / "log")
+            server.metric("")  # the first page loads what all others need
+            yield server
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ CccamdError                         anything a person may be shown as one clear 
 |-- EmmRefused                      a card: this EMM changed nothing      (cccamd.localcards)
 |-- CardKindError                   an installed kind of card is broken   (cccamd.localcards)
 |-- JournalError                    the journal cannot be used            (cccamd.watch.journal)
+|   '-- DamagedError                its file is damaged       (cccamd.watch.journal.database)
 |-- PairingError                    the key or list of paired servers   (cccamd.setup.pairing)
 |-- NoAnswer                        a running server cannot be asked      (cccamd.cli.webreader)
 |   '-- NotKnown                    ... or knows no such thing            (cccamd.cli.webreader)

@@ -276,6 +276,7 @@ class Cause(Enum):
     RESTART_NEEDED = "restart needed"
     CLOCK_OFF = "clock off"
     DISK_FULL = "disk full"
+    JOURNAL_STOPPED = "journal stopped"
     FEW_FILES = "few files"
     LITTLE_MEMORY = "little memory"
     OVERLOAD = "overload"

@@ -203,7 +203,8 @@ class World:
     def is_written(self) -> bool:
         journal = self.server._journal
         assert journal is not None
-        return journal._queue.empty() and not journal._told and journal.dropped == 0
+        state = journal.state()
+        return not state.waiting and not state.trouble and not state.dropped
 
 
 def files_open() -> int:

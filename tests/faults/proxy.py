@@ -40,6 +40,7 @@ class Proxy:
     way: Way = field(default_factory=Way)
     seed: int = 1
     port: int = 0
+    host: str = HOST
     passed: int = 0
     """Bytes from the server on the connection that was made last."""
 
@@ -49,7 +50,7 @@ class Proxy:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Proxy"]:
-        server = await asyncio.start_server(self._join, HOST, self.port)
+        server = await asyncio.start_server(self._join, self.host, self.port)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self

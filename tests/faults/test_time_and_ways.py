@@ -2,91 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import pytest
-from laboratory import HOST, TEST_CARD, Laboratory, ask, expected_cw, running
-from proxy import Proxy, Way
-from virtual import Clock, live_through
+from faultscene import BACK_WITHIN, RECEIVER_GIVES_UP, Scene, live
+from laboratory import ask, expected_cw
+from proxy import Way
 
-from cccamd.facts import Cause, SourceStatus
-from cccamd.net import Client, ConnectError
-from cccamd.wire.cccam import ClientProtocol
+from cccamd.facts import Cause
 
 DAY = 86_400.0
-BACK_WITHIN = 65.0
-"""Seconds: the longest pause between two attempts of a link, and a login."""
-RECEIVER_GIVES_UP = 5.0
 OVER_WITHIN = 600.0
 """Seconds after which another jump of the clock is another incident."""
-
-
-@dataclass
-class Scene:
-    """A server with one upstream, of which a bad way leads to it, and one to its clients."""
-
-    clock: Clock
-    lower: Laboratory
-    upper: Proxy
-    door: Proxy
-    asked: int = 0
-
-    @property
-    def source(self) -> SourceStatus:
-        (source,) = self.lower.server.snapshot().sources
-        return source
-
-    @asynccontextmanager
-    async def client(self) -> AsyncIterator[Client[ClientProtocol]]:
-        """One whose way leads through the proxy."""
-        there = Laboratory(self.lower.server, self.door.port)
-        async with there.client() as client:
-            await client.wait_until(lambda: bool(client.cards), timeout=10.0)
-            yield client
-
-    async def picture(self, client: Client[ClientProtocol]) -> float:
-        """Ask a new ECM; how long its CW took."""
-        self.asked += 1
-        ecm = b"\x80%d" % self.asked
-        began = self.clock.now()
-        assert await ask(client, ecm) == expected_cw(ecm)
-        return self.clock.now() - began
-
-    async def until(self, reached: Callable[[], object], within: float = BACK_WITHIN) -> None:
-        began = self.clock.now()
-        while not reached():
-            assert self.clock.now() - began < within
-            await asyncio.sleep(0.25)
-
-    async def back(self) -> float:
-        """Until a picture is seen again; how long that took."""
-        began = self.clock.now()
-        while True:
-            try:
-                async with self.client() as client:
-                    await self.picture(client)
-                return self.clock.now() - began
-            except (AssertionError, ConnectError, ConnectionError, TimeoutError):
-                assert self.clock.now() - began < BACK_WITHIN
-                await asyncio.sleep(1.0)
-
-
-def live(act: Callable[[Scene], Coroutine[None, None, None]], patch: pytest.MonkeyPatch) -> None:
-    async def test(clock: Clock) -> None:
-        async with AsyncExitStack() as stack:
-            far = await stack.enter_async_context(running("F: me secret", TEST_CARD))
-            upper = await stack.enter_async_context(Proxy(far.port).open())
-            line = f"F: anna secret\nC: {HOST} {upper.port} me secret"
-            lower = await stack.enter_async_context(running(line, ""))
-            door = await stack.enter_async_context(Proxy(lower.port).open())
-            scene = Scene(clock, lower, upper, door)
-            clock.fly()
-            await scene.until(lambda: scene.source.cards > 0)
-            await act(scene)
-
-    live_through(test, patch)
 
 
 @pytest.mark.parametrize(

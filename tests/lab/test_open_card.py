@@ -1,3 +1,6 @@
+import asyncio
+import sys
+from asyncio.subprocess import PIPE
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -86,6 +89,7 @@ async def test_what_it_learnt_survives_a_restart(tmp_path: Path) -> None:
     first = await start(tmp_path, [])
     assert first is not None
     await first.handle_emm(emm)
+    await first.close()
     second = await start(tmp_path, [])
     assert second is not None
     assert second.decode_now(ecm(head), ident=Ident(0), sid=Sid(0x1D80)) == WORDS
@@ -140,3 +144,39 @@ async def test_a_file_that_others_can_read_is_warned_about(tmp_path: Path) -> No
     told: list[str] = []
     assert await start(tmp_path, told) is not None
     assert "chmod 600" in told[0]
+
+
+async def test_a_second_card_of_one_key_file_stays_out_until_the_first_is_gone(
+    tmp_path: Path,
+) -> None:
+    write_card(tmp_path)
+    told: list[str] = []
+    first = await start(tmp_path, told)
+    assert first is not None
+    assert await start(tmp_path, told) is None
+    assert "another card (this one) has this file of keys" in told[0]
+    await first.close()
+    second = await start(tmp_path, told)
+    assert second is not None
+    await second.close()
+
+
+async def test_a_server_that_was_killed_holds_no_key_file(tmp_path: Path) -> None:
+    path = write_card(tmp_path)
+    code = (
+        "import sys, pathlib; from cccamd.lab.storage import lock_key_file\n"
+        "lock = lock_key_file(pathlib.Path(sys.argv[1])); print('held', flush=True); input()"
+    )
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, str(path), stdin=PIPE, stdout=PIPE
+    )
+    assert other.stdout is not None
+    assert await other.stdout.readline() == b"held\n"
+    told: list[str] = []
+    assert await start(tmp_path, told) is None
+    assert f"(process {other.pid})" in told[0]
+    other.kill()
+    await other.wait()
+    card = await start(tmp_path, told)
+    assert card is not None
+    await card.close()

@@ -23,6 +23,7 @@ from cccamd.net import (
     TaskSet,
     TlsCall,
     TlsDoor,
+    loop_factory,
     tls,
 )
 from cccamd.net.dial import dial
@@ -311,3 +312,21 @@ async def test_a_key_that_cannot_be_used_is_told(house: House, caller: Side) -> 
         with pytest.raises(ConnectError, match=r"own key cannot be used \(No such file") as error:
             await caller.call(port)
         assert error.value.step is Step.NOT_PAIRED
+
+
+def test_nothing_is_lost_of_who_waits_in_the_loop_that_the_server_has(tmp_path: Path) -> None:
+    """What a caller says comes while its turn is not yet; uvloop reads on after `pause_reading`."""
+
+    async def many_call() -> None:
+        house, caller = House(tmp_path / "house"), Side(tmp_path / "caller")
+        caller.pairing.pair("server", house.code)
+        house.pairing.pair("caller", caller.code)
+        async with house.open() as port:
+            calls = await asyncio.gather(*(caller.call(port) for _ in range(15)))
+            await until(lambda: sum(guest.paired is not None for guest in house.made) == 15)
+            for connection in calls:
+                connection.close()
+            await until(lambda: not house.admission.connections)
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(many_call())

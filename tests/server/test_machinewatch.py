@@ -1,13 +1,14 @@
 """Since when something is wrong with the machine, and when it is over."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from cccamd.machine import Clock, Resources, Room
 from cccamd.net import TaskSet
 from cccamd.server.machinewatch import JUMP_TOLD, MachineWatch
+from cccamd.watch.journal import JournalState
 
 NOW = 1_800_000_000.0
 SOUND = Resources(
@@ -25,11 +26,11 @@ def at(found: Resources, seconds: float, *, ahead: float = 0.0) -> Resources:
     return replace(found, clock=Clock(wall=NOW + seconds + ahead, steady=seconds, is_kept=True))
 
 
-def a_watch() -> MachineWatch:
+def a_watch(journal: Callable[[], JournalState] | None = None) -> MachineWatch:
     def fail(name: str, error: BaseException) -> None:
         raise AssertionError(name) from error
 
-    return MachineWatch(dict, on_failure=fail)
+    return MachineWatch(dict, on_failure=fail, journal=journal)
 
 
 def shown(watch: MachineWatch) -> list[tuple[str, str, float]]:
@@ -84,3 +85,26 @@ async def test_a_look_that_fails_is_told_and_not_the_last() -> None:
     assert not task.done()
     await tasks.cancel()
     assert told == ["looking at this machine"]
+
+
+def test_a_journal_that_cannot_be_written_is_an_incident_until_it_is_written_again() -> None:
+    sound = JournalState(trouble="", waiting=0, dropped=0, jump=0.0)
+    state = replace(sound, trouble="database or disk is full", waiting=7, dropped=3)
+    watch = a_watch(lambda: state)
+    watch.judge(at(SOUND, 0), 0.0)
+    assert shown(watch) == [("journal-stopped", "the journal", 0.0)]
+    text = watch.troubles()[0].diagnosis.finding.text
+    assert text == "is not written: database or disk is full; 7 lines in memory, 3 are lost"
+    state = sound
+    watch.judge(at(SOUND, 30), 30.0)
+    assert shown(watch) == []
+
+
+def test_a_clock_that_jumped_between_two_runs_is_told_of_once() -> None:
+    state = JournalState(trouble="", waiting=0, dropped=0, jump=100 * 86_400.0)
+    watch = a_watch(lambda: state)
+    watch.judge(at(SOUND, 0), 0.0)
+    assert shown(watch) == [("clock-jumped", "this machine's clock", 0.0)]
+    assert "100 days ahead of" in watch.troubles()[0].diagnosis.finding.text
+    watch.judge(at(SOUND, JUMP_TOLD), JUMP_TOLD)
+    assert shown(watch) == []

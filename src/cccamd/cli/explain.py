@@ -1,6 +1,5 @@
 """`cccamd explain`: why an account sees a card or not, and what line to change."""
 
-import json
 import logging
 import time
 from collections.abc import Iterable
@@ -32,6 +31,7 @@ from cccamd.why import (
     Question,
     as_json,
     evidence_of_files,
+    json_text,
     report_lines,
 )
 from cccamd.why import explain as make_explanation
@@ -129,7 +129,7 @@ def _explain(
 
 def _print(explanation: Explanation, where: str, *, troubles: Iterable[str], as_data: bool) -> None:
     if as_data:
-        typer.echo(json.dumps(as_json(explanation), indent=2, ensure_ascii=False))
+        typer.echo(json_text(as_json(explanation), indent=2))
         return
     typer.echo(_sentence(where))
     for text in troubles:

@@ -1,6 +1,5 @@
 """`cccamd explain --freeze`: whose fault a freeze was; and a file of it for a bug report."""
 
-import json
 import os
 import sys
 import time
@@ -22,7 +21,7 @@ from cccamd.setup.nodeid import default_path
 from cccamd.setup.setup import Setup
 from cccamd.watch.journal import FILE_NAME, JournalError
 from cccamd.watch.journal import read_freeze as read_from_journal
-from cccamd.why import CHANGES, disguised_lines, freeze_lines
+from cccamd.why import CHANGES, disguised_lines, freeze_lines, json_text
 
 ABOUT: tuple[str, ...] = (
     "One freeze, for a bug report. Accounts, sources, channels, service ids, hosts, addresses and",
@@ -85,7 +84,7 @@ def show(known: Known, *, as_data: bool) -> None:
     """Print it for people, or as JSON."""
     if as_data:
         data = TypeAdapter(Freeze).dump_python(known.freeze, mode="json")
-        typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        typer.echo(json_text(data, indent=2))
         return
     for line in freeze_lines(known.freeze, when=_local):
         typer.echo(plain(line))

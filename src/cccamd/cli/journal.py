@@ -1,6 +1,5 @@
 """`cccamd journal`: what clients did, as the server wrote it down."""
 
-import json
 import re
 import sys
 from collections.abc import Iterable
@@ -16,7 +15,14 @@ from cccamd.setup.cccamcfg import load_config, parse_channelinfo
 from cccamd.setup.files import ConfigFileError, read_file
 from cccamd.setup.nodeid import default_path
 from cccamd.watch.journal import FILE_NAME, Entry, JournalError, Kind, read_entries, sum_up
-from cccamd.why import ChannelName, describe_entry, entry_record, nameless, write_entries
+from cccamd.why import (
+    ChannelName,
+    describe_entry,
+    entry_record,
+    json_text,
+    nameless,
+    write_entries,
+)
 
 EXIT_UNREADABLE: Final = 2
 
@@ -102,7 +108,7 @@ def _print(entries: Iterable[Entry], name: ChannelName, *, as_csv: bool, as_data
         write_entries(entries, name, sys.stdout)
     elif as_data:
         rows = [entry_record(entry, name) for entry in entries]
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        typer.echo(json_text(rows, indent=2))
     else:
         _print_for_people(entries, name)
 

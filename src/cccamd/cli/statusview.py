@@ -36,6 +36,7 @@ from cccamd.facts import (
     is_active,
 )
 from cccamd.ids import Caid, Sid, format_caid, format_ident, format_node_id, format_service
+from cccamd.why import count
 
 SMALL_MARGIN: Final = 1.0
 """Seconds before a key is needed: less than this is close to a freeze."""
@@ -80,9 +81,9 @@ def _head(status: Status) -> Text:
         f"  up {span(server.at - server.started_at)}  node {format_node_id(server.node_id)}", "dim"
     )
     text.append(f"  {plain(server.config_path)}\n", "dim")
-    text.append(f"{_count(len(status.clients), 'receiver')} on ({active} active), ")
-    text.append(f"{up} of {_count(len(status.sources), 'source')} up, ", _alarm(status, up))
-    text.append(f"{_count(cards, 'card')}, {_count(server.ecms_total, 'ECM')}")
+    text.append(f"{count(len(status.clients), 'receiver')} on ({active} active), ")
+    text.append(f"{up} of {count(len(status.sources), 'source')} up, ", _alarm(status, up))
+    text.append(f"{count(cards, 'card')}, {count(server.ecms_total, 'ECM')}")
     text.append(_troubles(server), "yellow")
     return text
 
@@ -112,13 +113,9 @@ def _alarm(status: Status, up: int) -> str:
 
 
 def _troubles(server: ServerStatus) -> str:
-    failed = f", {_count(server.logins_failed, 'failed login')}" if server.logins_failed else ""
+    failed = f", {count(server.logins_failed, 'failed login')}" if server.logins_failed else ""
     refused = server.connections_refused
-    return failed + (f", {_count(refused, 'connection')} refused" if refused else "")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return failed + (f", {count(refused, 'connection')} refused" if refused else "")
 
 
 def _incidents(status: Status) -> Iterator[Text]:
@@ -137,7 +134,7 @@ def _incident(incident: Incident, at: float) -> Text:
     text = Text(f"since {since} ({span(at - incident.began_at)})  ", "dim")
     text.append(f"{plain(incident.subject)} {plain(incident.text)}", "red")
     if incident.suffering:
-        text.append(f"; {_count(incident.suffering, 'account')} in trouble for it: ")
+        text.append(f"; {count(incident.suffering, 'account')} in trouble for it: ")
         text.append(plain(", ".join(incident.sufferers[:SUFFERERS_SHOWN])))
     if incident.times > 1:
         text.append(f" ({incident.times} times)", "dim")

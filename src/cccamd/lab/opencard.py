@@ -3,12 +3,19 @@
 import asyncio
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pydantic import Field
 
 from cccamd.ids import Ident, Sid, format_caid
 from cccamd.lab.cas import CardKeys, CasError, decode, learn
-from cccamd.lab.storage import StorageError, permission_warnings, read_key_file, replace_key_file
+from cccamd.lab.storage import (
+    StorageError,
+    lock_key_file,
+    permission_warnings,
+    read_key_file,
+    replace_key_file,
+)
 from cccamd.localcards import (
     CannotDecode,
     CardConfig,
@@ -17,6 +24,7 @@ from cccamd.localcards import (
     EmmRefused,
     ImmediateCard,
 )
+from cccamd.machine import FileLock
 from cccamd.values import SA_LENGTH, ControlWords
 
 
@@ -33,14 +41,23 @@ class OpenCard(ImmediateCard):
 
     def __init__(self, config: CardConfig, options: OpenOptions) -> None:
         super().__init__(config, options)
-        self._path = config.folder / options.keys
+        self._path = self.owned_file(config, options)
+        self._lock: FileLock | None = None
+        """Held from the start to the end: who writes the file is the only one."""
         self._keys: CardKeys  # there after start
         self._unsaved = False
         self._saving = threading.Lock()
 
+    @classmethod
+    def owned_file(cls, config: CardConfig, options: CardOptions) -> Path:
+        """The key file."""
+        assert isinstance(options, OpenOptions)
+        return config.folder / options.keys
+
     async def start(self) -> None:
         """Load the key file and see whether it belongs to this table."""
         try:
+            self._lock = await asyncio.to_thread(lock_key_file, self._path)
             self._keys = await asyncio.to_thread(read_key_file, self._path, CardKeys)
         except StorageError as error:
             raise CardUnavailable(str(error)) from None
@@ -107,4 +124,9 @@ class OpenCard(ImmediateCard):
 
     async def close(self) -> None:
         """Try once more to keep what could not be written."""
-        await self._save()
+        try:
+            await self._save()
+        finally:
+            if self._lock is not None:
+                with self._saving:  # a thread that outlived its EMM may still write
+                    self._lock.release()

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from cccamd.errors import CccamdError
 from cccamd.lab.cas import CasError, KeyFile
+from cccamd.machine import FileLock
 from cccamd.setup.files import ConfigFileError, read_file
 
 F = TypeVar("F", bound=KeyFile)
@@ -37,6 +38,28 @@ def read_key_file(path: Path, kind: type[F]) -> F:
         raise StorageError(f"{path}: not a UTF-8 text file") from None
     except CasError as error:
         raise StorageError(f"{path}: {error}") from None
+
+
+def lock_key_file(path: Path) -> FileLock | None:
+    """Make sure that nobody else has the card of this file, so that no key that it learns is lost.
+
+    None: no lock can be made there, so nothing can be learnt for good either.
+
+    Raises:
+        StorageError: another card, of this server or of another one, has it.
+    """
+    target = path.resolve()
+    lock = FileLock(target.with_name(f".{target.name}.lock"))
+    try:
+        taken = lock.take()
+    except OSError:
+        return None
+    if not taken:
+        raise StorageError(
+            f"{path}: another card{lock.holder()} has this file of keys; two would lose each"
+            " other's keys, so this one is not served as long as that one is"
+        )
+    return lock
 
 
 def replace_key_file(path: Path, keys: KeyFile) -> None:

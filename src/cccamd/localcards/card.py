@@ -71,6 +71,14 @@ class LocalCard(ABC):
         self.config = config
         self.options = options
 
+    @classmethod
+    def owned_file(cls, config: CardConfig, options: CardOptions) -> Path | None:
+        """The file that belongs to this card alone, which it writes; None: there is none.
+
+        Two tables with one such file are a mistake, which is told before any card is built.
+        """
+        return None
+
     async def start(self) -> None:  # noqa: B027  # most kinds have nothing to start
         """Get ready: read files, connect. Any exception means that the card is not served."""
 

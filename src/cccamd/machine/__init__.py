@@ -25,6 +25,7 @@ from cccamd.machine.files import (
     way_to,
 )
 from cccamd.machine.firewall import Ruleset, look_at_rules
+from cccamd.machine.locks import FileLock
 from cccamd.machine.packetfilter import Fate, FirstPacket
 from cccamd.machine.ports import PortHolder, Process, holder_of, try_to_bind
 from cccamd.machine.resources import (
@@ -44,6 +45,7 @@ __all__ = [
     "Addresses",
     "Clock",
     "Fate",
+    "FileLock",
     "FileState",
     "FirstPacket",
     "Hindrance",

@@ -19,8 +19,9 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, TypeVar, cast
+from typing import Final, Protocol, TypeVar, cast
 
 from cccamd.errors import CccamdError
 from cccamd.facts import Step
@@ -218,17 +219,36 @@ class TlsGuest(Guest, Protocol):
     """What comes in over TLS: a connection."""
 
     paired: PairedPeer | None
+    address: str
 
     def meet(self, transport: asyncio.BaseTransport) -> None:
         """Take note who is there, before there is a connection to it."""
 
 
-class _Visit(NamedTuple):
+class _Visit:
     """Somebody who waits for the handshake, or is at it."""
 
-    transport: asyncio.Transport
-    guest: TlsGuest
-    arrived_at: float
+    def __init__(self, sock: socket.socket, guest: TlsGuest, arrived_at: float) -> None:
+        self.sock = sock
+        self.guest = guest
+        self.arrived_at = arrived_at
+        self.is_over = False
+        self._is_waiting = True
+
+    def begin(self) -> None:
+        """From now on the socket belongs to a transport."""
+        self._is_waiting = False
+
+    def abandon(self) -> None:
+        """The guest has ended, perhaps pushed out: what never became its connection must go."""
+        if self.is_over:
+            return
+        self.is_over = True
+        if self._is_waiting:
+            self.sock.close()
+        else:
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)  # its transport notices, and closes it
 
 
 class TlsDoor:
@@ -251,20 +271,26 @@ class TlsDoor:
         self._context = _context(self._keyring, ssl.PROTOCOL_TLS_SERVER)
 
     def hand_over(self, transport: asyncio.Transport, guest: Guest) -> None:
-        """Let a guest that was admitted wait for its turn; called by the listener."""
-        transport.pause_reading()
-        visit = _Visit(transport, cast(TlsGuest, guest), self._loop.time())
-        visit.guest.meet(transport)
-        guest.when_ended(lambda: self._abandon(visit))
-        self._waiting.setdefault(_address_of(transport), deque()).append(visit)
+        """Let a guest that was admitted wait for its turn; called by the listener.
+
+        Until then its socket is in no event loop: nothing is read, and nothing can be lost.
+        """
+        visitor = cast(TlsGuest, guest)
+        visitor.meet(transport)
+        try:
+            sock = transport.get_extra_info("socket").dup()
+        except OSError as error:
+            guest.close(CloseReason.NO_TLS, explain_tls_error(error, HANDSHAKE_TIMEOUT))
+            return
+        finally:
+            transport.abort()  # it closes its own descriptor, and not the connection
+        sock.setblocking(False)
+        visit = _Visit(sock, visitor, self._loop.time())
+        guest.when_ended(visit.abandon)
+        self._waiting.setdefault(visitor.address, deque()).append(visit)
         if not self._is_at_work:
             self._is_at_work = True
             self._tasks.start("turns of TLS handshakes", self._give_turns())
-
-    def _abandon(self, visit: _Visit) -> None:
-        """It ended, perhaps pushed out: what never became a connection is not left open."""
-        if visit.guest.paired is None:
-            visit.transport.abort()
 
     async def _give_turns(self) -> None:
         try:
@@ -274,8 +300,9 @@ class TlsDoor:
                 visit = of_address.popleft()
                 if of_address:
                     self._waiting[address] = of_address  # behind all others
-                if visit.transport.is_closing():
+                if visit.is_over:
                     continue
+                visit.begin()
                 self._tasks.start(f"TLS handshake with {address}", self._welcome(visit))
                 await asyncio.sleep(1 / HANDSHAKES_A_SECOND)
         finally:
@@ -286,27 +313,28 @@ class TlsDoor:
         left = visit.arrived_at + HANDSHAKE_TIMEOUT - self._loop.time()
         assert self._context is not None
         try:
-            transport = await self._loop.start_tls(
-                visit.transport,
-                vestibule,
-                self._context,
-                server_side=True,
+            transport, _ = await self._loop.connect_accepted_socket(
+                lambda: vestibule,
+                visit.sock,
+                ssl=self._context,
                 ssl_handshake_timeout=max(left, 0.1),
                 ssl_shutdown_timeout=LINGER,
             )
-            if transport is None or vestibule.is_over:
-                raise ConnectionResetError
+        except Exception as error:
+            visit.sock.close()
+            guest.close(CloseReason.NO_TLS, explain_tls_error(error, HANDSHAKE_TIMEOUT))
+            return
+        try:
             known, code = self._identify(transport)
         except Exception as error:
-            guest.close(CloseReason.NO_TLS, explain_tls_error(error, HANDSHAKE_TIMEOUT))
-            visit.transport.abort()
-            return
-        if transport.is_closing():  # it was pushed out meanwhile
-            return
-        if known is None:
-            guest.close(CloseReason.KEY_UNKNOWN, _its_code(code))
             transport.abort()
+            guest.close(CloseReason.NO_TLS, explain_tls_error(error, HANDSHAKE_TIMEOUT))
             return
+        if visit.is_over or known is None:
+            transport.abort()
+            guest.close(CloseReason.KEY_UNKNOWN, _its_code(code))
+            return
+        visit.is_over = True
         guest.paired = PairedPeer(known.name, known.code)
         vestibule.leave_to(cast(asyncio.Protocol, guest), transport)
 
@@ -318,8 +346,3 @@ class TlsDoor:
 def _its_code(code: KeyCode) -> str:
     shown = format_key_code(code)
     return f"if the other server's owner reads you this code: cccamd pair NAME {shown}"
-
-
-def _address_of(transport: asyncio.Transport) -> str:
-    peername = transport.get_extra_info("peername")
-    return str(peername[0]) if peername else ""

@@ -17,6 +17,8 @@ from cccamd.values import ControlWords, Emm, Provider, Refusal
 
 log = logging.getLogger("cccamd.card")
 
+FIRST_RETRY, LAST_RETRY = 5.0, 60.0
+"""Seconds until a card that did not start is tried again: the first time, and at most."""
 EMMS_LIMIT: Final = 64
 """EMMs that wait for one card; what comes meanwhile is dropped: a broadcast repeats them."""
 
@@ -99,12 +101,20 @@ class LocalCards:
         exchange: Exchange,
         tasks: TaskSet,
         on_cards_changed: Callable[[], None],
+        on_failed: Callable[[str], None] = lambda text: None,
     ) -> None:
+        """`on_failed`: takes a sentence about the cards that are not served; empty: all are."""
         self._table = table
         self._exchange = exchange
         self._tasks = tasks
         self._on_cards_changed = on_cards_changed
+        self._on_failed = on_failed
         self._running: dict[SourceId, tuple[CardEntry, LocalSource]] = {}
+        self._failed: list[CardEntry] = []
+        """Wanted, and not to be had: tried again, as a file or a device may be free later."""
+        self._reported: dict[str, str] = {}
+        """What was said last of a card that does not start, by its name."""
+        self._retry: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._running)
@@ -116,6 +126,8 @@ class LocalCards:
     async def apply(self, entries: Iterable[CardEntry]) -> None:
         """Start the cards that are new, close those that are gone, leave the others alone."""
         wanted = list(entries)
+        self._failed = []
+        self._reported.clear()
         gone: list[SourceId] = []
         for source_id, (entry, _) in list(self._running.items()):
             if entry in wanted:
@@ -124,13 +136,49 @@ class LocalCards:
                 gone.append(source_id)
         await asyncio.gather(*map(self._close, gone))
         for entry in wanted:
-            await self._start(entry)
+            if not await self._start(entry):
+                self._failed.append(entry)
+        self._tell_failed()
         self._on_cards_changed()
+        if self._failed and (self._retry is None or self._retry.done()):
+            self._retry = self._tasks.start("cards that did not start", self._start_failed())
 
-    async def _start(self, entry: CardEntry) -> None:
-        card = await start_card(entry.kind, entry.config, entry.options, report=_report)
+    async def _start_failed(self) -> None:
+        """Try again and again, with growing pauses, until all are served."""
+        pause = FIRST_RETRY
+        while self._failed:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LAST_RETRY)
+            for entry in tuple(self._failed):
+                if entry in self._failed and await self._start(entry, again=True):
+                    self._failed.remove(entry)
+                    log.info("card %s: served now", entry.config.name)
+                    self._tell_failed()
+                    self._on_cards_changed()
+
+    def _tell_failed(self) -> None:
+        said = (self._reported.get(each.config.name, "does not start") for each in self._failed)
+        self._on_failed("; ".join(said))
+
+    async def _start(self, entry: CardEntry, *, again: bool = False) -> bool:
+        """Start one; False: it cannot be served now."""
+        name = entry.config.name
+
+        def report(text: str) -> None:
+            if self._reported.get(name) != text:  # tried again and again, said once
+                self._reported[name] = text
+                log.warning("%s", text)
+
+        card = await start_card(entry.kind, entry.config, entry.options, report=report)
         if card is None:
-            return
+            return False
+        if again and entry not in self._failed:  # a reload was quicker
+            await card.close()
+            return False
+        self._serve(entry, card)
+        return True
+
+    def _serve(self, entry: CardEntry, card: GuardedCard) -> None:
         source = LocalSource(card, entry.kind_name, exchange=self._exchange, tasks=self._tasks)
         source_id = self._table.add_source()
         self._table.add_local(source_id, _announcement(card))
@@ -155,7 +203,3 @@ def _announcement(card: GuardedCard) -> LocalOffer:
         ua=card.ua,
         assigned_sids=config.sids,
     )
-
-
-def _report(text: str) -> None:
-    log.warning("%s", text)

@@ -6,7 +6,6 @@ attributes, so that everything can be told of one account and not of the others.
 
 import contextlib
 import errno
-import json
 import logging
 import os
 import stat
@@ -20,6 +19,7 @@ from typing import Any, Final
 from cccamd.setup.cccamcfg import Settings
 from cccamd.setup.toml import LogTable
 from cccamd.watch import Throttle
+from cccamd.why import json_text
 
 FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
 ROOT: Final = "cccamd"
@@ -165,7 +165,7 @@ class JsonFormatter(logging.Formatter):
                 fields[name] = value
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
-        return json.dumps(fields, ensure_ascii=False)
+        return json_text(fields)
 
 
 def _printable(text: str) -> str:

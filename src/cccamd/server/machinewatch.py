@@ -6,12 +6,13 @@ is wrong stays until a look finds it in order; a clock that jumped is told of fo
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from cccamd.machine import Resources, read_resources
-from cccamd.why import OWN_CLOCK, MachineTrouble, judge_resources
+from cccamd.watch.journal import JournalState
+from cccamd.why import OWN_CLOCK, Diagnosis, MachineTrouble, judge_journal, judge_resources
 
 LOOK_INTERVAL: Final = 30.0
 """Seconds."""
@@ -28,8 +29,12 @@ class MachineWatch:
         written: Callable[[], Mapping[str, Path]],
         *,
         on_failure: Callable[[str, BaseException], None],
+        journal: Callable[[], JournalState] | None = None,
     ) -> None:
         """`written`: the files that are written now, by what they are called for people."""
+        self._journal = journal
+        self._jump_told = False
+        """A clock that jumped between two runs: told of once."""
         self._written = written
         self._on_failure = on_failure
         self._before: Resources | None = None
@@ -52,10 +57,17 @@ class MachineWatch:
         """Take a reading; `now` is seconds since the epoch."""
         before, self._before = self._before, found
         known, self._troubles = self._troubles, {}
-        for diagnosis in judge_resources(found, before):
+        for diagnosis in (*judge_resources(found, before), *self._of_journal()):
             key = diagnosis.finding.code, diagnosis.subject
             since = known[key].since if key in known else now
             self._troubles[key] = MachineTrouble(diagnosis, since)
         jumped = known.get(_JUMP)
         if jumped is not None and 0 <= now - jumped.since < JUMP_TOLD:
             self._troubles.setdefault(_JUMP, jumped)
+
+    def _of_journal(self) -> Iterator[Diagnosis]:
+        for diagnosis in judge_journal(self._journal()) if self._journal is not None else ():
+            is_jump = (diagnosis.finding.code, diagnosis.subject) == _JUMP
+            if not (is_jump and self._jump_told):
+                yield diagnosis
+            self._jump_told |= is_jump

@@ -134,6 +134,7 @@ class Server:
             exchange=self._exchange,
             tasks=self._tasks,
             on_cards_changed=self._cards_changed,
+            on_failed=lambda text: self._book.carried_out("[[card]]", text),
         )
         self._upstreams = Upstreams(self._start_upstream)
         self._exchange.on_want = self._upstreams.hurry
@@ -153,7 +154,11 @@ class Server:
         self._paired = PairedLinks(self._pairing, listener, door, self._upstreams.links)
         self._open_at: tuple[tuple[str, ...], int] | None = None
         self._open_to = setup.toml.network
-        self._machine = MachineWatch(self._written, on_failure=self._failures.report)
+        self._machine = MachineWatch(
+            self._written,
+            on_failure=self._failures.report,
+            journal=journal.state if journal is not None else None,
+        )
         around = Surroundings(
             context=self._context,
             sources=self._sources,

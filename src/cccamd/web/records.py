@@ -5,7 +5,6 @@ The journal is read as a file, in another thread and in small pieces: it may hol
 
 import asyncio
 import io
-import json
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from cccamd.watch.journal import Entry, JournalError, Kind, read_entries
 from cccamd.web.context import WebContext, explain_link
 from cccamd.web.pages import LENGTH_LIMIT, render
 from cccamd.web.refusals import refusal
-from cccamd.why import Grade, Weight, describe_entry, entry_record, write_entries
+from cccamd.why import Grade, Weight, describe_entry, entry_record, json_text, write_entries
 
 SHOWN: Final = 300
 """Entries on the page; the files hold all."""
@@ -218,9 +217,7 @@ def _json(context: WebContext, entries: Iterator[Entry]) -> Generator[str, None,
     """A list, one entry a line."""
     before = "[\n"
     while some := list(islice(entries, AT_ONCE)):
-        rows = [
-            json.dumps(entry_record(one, context.channel_name), ensure_ascii=False) for one in some
-        ]
+        rows = [json_text(entry_record(one, context.channel_name)) for one in some]
         yield before + ",\n".join(rows)
         before = ",\n"
     yield "[]\n" if before == "[\n" else "\n]\n"

@@ -26,9 +26,9 @@ from cccamd.why.diary import (
 from cccamd.why.evidence import Evidence, Question, Recent, by_account, evidence_of_files
 from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
-from cccamd.why.finding import Finding, Setting, Weight, ago
+from cccamd.why.finding import Finding, Setting, Weight, ago, count, json_text
 from cccamd.why.freezetext import disguised_lines, freeze_lines
-from cccamd.why.host import OWN_CLOCK, MachineTrouble, judge_resources
+from cccamd.why.host import OWN_CLOCK, MachineTrouble, judge_journal, judge_resources
 from cccamd.why.installation import Access, Installation, Written
 from cccamd.why.links import Trial, is_seed
 from cccamd.why.network import RoundTrip
@@ -74,6 +74,7 @@ __all__ = [
     "by_account",
     "check_up",
     "clone_text",
+    "count",
     "describe_entry",
     "disguised_lines",
     "entry_record",
@@ -84,7 +85,9 @@ __all__ = [
     "find_symptoms",
     "freeze_lines",
     "is_seed",
+    "json_text",
     "judge_freeze",
+    "judge_journal",
     "judge_receiver",
     "judge_resources",
     "nameless",

@@ -35,8 +35,11 @@ def write_entries(
 
 def _cell(value: object) -> object:
     """Keep a name that begins like a formula from becoming one in a spreadsheet."""
-    is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
-    return f"'{value}" if is_formula else value
+    if not isinstance(value, str):
+        return value
+    # And a stranger's name from steering the terminal that shows the table.
+    shown = "".join(char if char.isprintable() or char == "\n" else "?" for char in value)
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
 
 
 def entry_record(entry: Entry, name: ChannelName) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """One reason in words, as every answer to "why?" gives it; and how such words are put."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -57,6 +58,19 @@ class Finding:
 def count(number: int, noun: str) -> str:
     """`1 card`, `2 cards`."""
     return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """Show a value as JSON that people may read in a terminal, whatever strangers called
+    themselves: what steers (control characters, marks that turn the direction of writing,
+    half characters) is escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    if text.replace("\n", "").isprintable():
+        return text
+    # Outside of strings there is nothing but blanks and the line breaks of the indentation.
+    return "".join(
+        char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text
+    )
 
 
 def listed(items: Sequence[str]) -> str:

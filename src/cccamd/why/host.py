@@ -18,9 +18,10 @@ from cccamd.machine import (
     Supply,
     TimeAnswer,
 )
+from cccamd.watch.journal import JournalState
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
-from cccamd.why.finding import count, some_of
+from cccamd.why.finding import ago, count, some_of
 
 TOLERANCE: Final = 5.0
 """Seconds that a clock may be off."""
@@ -184,6 +185,30 @@ def _judge_own_clock(now: Clock, before: Clock | None) -> Diagnosis | None:
     kept = "" if now.is_kept is not False else "; nothing keeps it in step"
     text = f"was set {way} by {abs(jump):,.0f} s{kept}: {_EFFECT}"
     return _clock(Grade.WARNING, "clock-jumped", text, change, subject=OWN_CLOCK)
+
+
+def judge_journal(state: JournalState) -> tuple[Diagnosis, ...]:
+    """What is wrong with the journal, and with the clock as the journal knows it.
+
+    By the code of the finding: `journal-stopped`, `clock-jumped` (between two runs).
+    """
+    found = []
+    if state.trouble:
+        lost = f", {state.dropped:,} are lost" if state.dropped else ""
+        text = f"is not written: {state.trouble}; {count(state.waiting, 'line')} in memory{lost}"
+        change = "Mend what it says; it is tried again every 30 s, and nothing else waits for it."
+        journal = partial(diagnose, Check.RESOURCES, subject="the journal")
+        found.append(journal(Grade.FAILURE, "journal-stopped", text, change))
+    if state.jump:
+        way = "ahead of" if state.jump > 0 else "behind"
+        off = " (or nothing was written for so long)" if state.jump > 0 else ""
+        text = (
+            f"is {ago(abs(state.jump))} {way} what the journal was written by{off}: {_EFFECT};"
+            " nothing is pruned by it before it has proved right"
+        )
+        change = "Have the system keep its clock in step: timedatectl set-ntp true"
+        found.append(_clock(Grade.WARNING, "clock-jumped", text, change, subject=OWN_CLOCK))
+    return tuple(found)
 
 
 def _judge_room(name: str, room: Room) -> Diagnosis | None:

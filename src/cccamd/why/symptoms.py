@@ -449,10 +449,11 @@ _MACHINE_CAUSES: Final = {
     "clock-jumped": Cause.CLOCK_OFF,
     "disk-full": Cause.DISK_FULL,
     "disk-read-only": Cause.DISK_FULL,
+    "journal-stopped": Cause.JOURNAL_STOPPED,
     "few-files-left": Cause.FEW_FILES,
     "little-memory-left": Cause.LITTLE_MEMORY,
 }
-"""By the codes of `judge_resources`."""
+"""By the codes of `judge_resources` and `judge_journal`."""
 
 
 def _of_machine(trouble: MachineTrouble) -> Symptom:

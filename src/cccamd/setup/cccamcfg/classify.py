@@ -21,6 +21,11 @@ _KEY_WITHOUT_COLON = "POSTINIT"
 """Releases 1.7.0 to 2.0.1 documented it with a blank only."""
 
 
+LINE_LIMIT = 256 * 1024
+"""Characters. An F-line with ten thousand limits is shorter; what is longer is no line of text, and
+taking it apart would cost a second and a hundred times its memory."""
+
+
 class LineKind(Enum):
     """The kinds of lines that are not empty."""
 
@@ -29,6 +34,7 @@ class LineKind(Enum):
     COLON_MISSING = auto()
     UNKNOWN_KEY = auto()
     NOT_UNDERSTOOD = auto()
+    TOO_LONG = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,8 @@ class Statement:
 
 def classify(line: Line) -> Statement:
     """Find the kind of a line by the first rule that fits."""
+    if len(line.text) > LINE_LIMIT:
+        return Statement(LineKind.TOO_LONG, line)
     return (
         _letter_line(line)
         or _known_key_line(line)

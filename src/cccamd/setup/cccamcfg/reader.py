@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from cccamd.setup.cccamcfg.classify import LineKind, Statement, note_spelling
+from cccamd.setup.cccamcfg.classify import LINE_LIMIT, LineKind, Statement, note_spelling
 from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, LineNotes, LineRefusedError, quoted
 from cccamd.setup.cccamcfg.directives import (
     B_LINE,
@@ -70,6 +70,9 @@ class FileReader:
                 _refuse_without_colon(statement)
             case LineKind.UNKNOWN_KEY:
                 self._note_unknown_key(statement, notes)
+            case LineKind.TOO_LONG:
+                text = f"a line of more than {LINE_LIMIT:,} characters; it is ignored"
+                notes.add(Code.NOT_UNDERSTOOD, 1, text, "write it as several lines")
             case LineKind.NOT_UNDERSTOOD:
                 self._has_foreign_lines = True
                 text = "this is neither a letter line nor a setting; it is ignored"

@@ -101,6 +101,19 @@ def read_cards(
     reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: Path
 ) -> Iterator[CardEntry]:
     """Read all `[[card]]` tables; those with problems are left out."""
+    owners: dict[Path, str] = {}
+
+    def owns(kind: type[LocalCard], config: CardConfig, options: CardOptions) -> bool:
+        file = kind.owned_file(config, options)
+        owner = config.name if file is None else owners.setdefault(file.resolve(), config.name)
+        if owner != config.name:
+            text = (
+                f'[[card]] name "{config.name}": {file} belongs to card "{owner}" already; two'
+                " would lose each other's keys (so this [[card]] is left out)"
+            )
+            reader.add(reader.positions.key(path), text)
+        return owner == config.name
+
     for number, (path, data) in enumerate(reader.tables("card"), start=1):
         common = {key: value for key, value in data.items() if key in _COMMON_KEYS}
         own = {key: value for key, value in data.items() if key not in _COMMON_KEYS}
@@ -111,7 +124,7 @@ def read_cards(
             continue
         _warn_of_decimals(reader, path, common)
         config = table.config(default_name=f"{table.kind}{number}", folder=folder)
-        if reader.is_new(f'[[card]] name "{config.name}"', path):
+        if reader.is_new(f'[[card]] name "{config.name}"', path) and owns(kind, config, options):
             yield CardEntry(kind=kind, kind_name=table.kind, config=config, options=options)
 
 

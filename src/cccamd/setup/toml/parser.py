@@ -37,6 +37,7 @@ from cccamd.setup.toml.positions import locate
 from cccamd.setup.toml.reader import TableReader, explain_syntax, suggest
 
 _TABLES = ("network", "limits", "server", "cache", "routing", "log", "journal", "tls")
+_SUGGESTION_LIMIT = 50
 _LISTS = ("account", "upstream", "card")
 
 U = TypeVar("U", AccountTable, UpstreamTable)
@@ -71,8 +72,10 @@ def parse(
 
 
 def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: Path) -> TomlConfig:
-    for name in reader.data.keys() - {*_TABLES, *_LISTS}:
-        text = f"unknown [{name}]; {suggest(name, (*_TABLES, *_LISTS))}"
+    for number, name in enumerate(reader.data.keys() - {*_TABLES, *_LISTS}):
+        # Looking for similar names is slow. A file with more unknown ones has other problems.
+        advice = f"; {suggest(name, (*_TABLES, *_LISTS))}" if number < _SUGGESTION_LIMIT else ""
+        text = f"unknown [{name}]{advice}"
         reader.add(reader.positions.key((name,)), text)
     return TomlConfig(
         file=reader.positions.file,

@@ -15,6 +15,8 @@ from cccamd.setup.toml.positions import KeyPath, Positions
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _READ_LIMIT = 60
+FINDINGS_LIMIT = 200
+"""In one table; nobody reads more."""
 
 _SYNTAX_HINTS = (
     ("Invalid value", "text stands in quotes; numbers, true and false stand without"),
@@ -161,11 +163,14 @@ class TableReader:
         try:
             return model.model_validate(data)
         except ValidationError as error:
-            for detail in _innermost(error):
+            details = _innermost(error)
+            for detail in details[:FINDINGS_LIMIT]:
                 place = (*path, *detail["loc"])
                 written = "" if secret else self.positions.written(place)
                 text = explain_value(detail, model=model, written=written, more_keys=more_keys)
                 self.add(self._at(detail, place), f"{label} {text} {_consequence(path)}")
+            if more := len(details[FINDINGS_LIMIT:]):
+                self.add(self.positions.key(path), f"{label} has {more:,} more such places")
         except Exception as fault:  # a plug-in's own check: its text may repeat a secret
             text = f"{label} the kind's own check raised {type(fault).__name__}"
             self.add(self.positions.key(path), f"{text} {_consequence(path)}")
@@ -182,12 +187,8 @@ def _innermost(error: ValidationError) -> list[ErrorDetails]:
     Pydantic adds such a one: a list without its bad elements is too short.
     """
     details = error.errors(include_url=False, include_input=False)
-    places = [detail["loc"] for detail in details]
-    return [
-        detail
-        for detail, place in zip(details, places, strict=True)
-        if not any(other[: len(place)] == place and other != place for other in places)
-    ]
+    outer = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
+    return [detail for detail in details if detail["loc"] not in outer]
 
 
 def _consequence(path: KeyPath) -> str:

@@ -3,10 +3,15 @@
 docs/journal.md says what is in it.
 """
 
-from cccamd.watch.journal.database import Database, JournalError, JournalLimits, read_entries
+from cccamd.watch.journal.database import (
+    Database,
+    JournalError,
+    JournalLimits,
+    read_entries,
+)
 from cccamd.watch.journal.entries import FILE_NAME, Entry, Kind
 from cccamd.watch.journal.frozen import last_number, read_freeze
-from cccamd.watch.journal.journal import Journal
+from cccamd.watch.journal.journal import Journal, JournalState
 from cccamd.watch.journal.scribe import Scribe
 from cccamd.watch.journal.sums import SourceSum, sum_up
 
@@ -17,6 +22,7 @@ __all__ = [
     "Journal",
     "JournalError",
     "JournalLimits",
+    "JournalState",
     "Kind",
     "Scribe",
     "SourceSum",

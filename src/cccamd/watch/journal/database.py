@@ -3,13 +3,14 @@
 import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from cccamd.errors import CccamdError
+from cccamd.machine import FileLock
 from cccamd.watch.journal.entries import Entry, Kind
 
 SCHEMA_VERSION: Final = 2
@@ -53,6 +54,18 @@ _WRITE: Final = (
     f" ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in _KEY)
 )
+_WRITE_SALVAGED: Final = (
+    f"{_WRITE} WHERE coalesce(excluded.until, 0) >= coalesce(entries.until, 0)"
+    " AND excluded.asked >= entries.asked"
+)
+"""A damaged file may hold several states of an entry: the one that says more stays."""
+_NOTES: Final = """
+CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+"""
+"""What the writer wants to know again after a restart. No part of the form that readers know, so
+that an older cccamd, too, goes on with the file."""
+_NEWEST_THINKABLE: Final = 1000
+"""A greater version is damage, not a newer cccamd."""
 _BUSY_TIMEOUT: Final = 5.0
 _WAL_LIMIT: Final = 4 * 1024 * 1024
 PRUNED_AT_ONCE: Final = 500
@@ -60,6 +73,9 @@ PRUNED_AT_ONCE: Final = 500
 _RESTED_SHARE: Final = 0.9
 """What is too large shrinks to this share of its limit, so that it is not done all the time."""
 _UNUSABLE: Final = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
+_MAGIC: Final = b"SQLite format 3\0"
+BROKEN_KEPT: Final = 5
+"""Damaged files; a disk that dies would fill itself with them."""
 
 
 class JournalError(CccamdError):
@@ -74,11 +90,27 @@ class JournalLimits:
     megabytes: float = 64.0
 
 
+class DamagedError(JournalError):
+    """The file is there, and is no sound journal any more."""
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether an error of SQLite says that the file is damaged, and not that the disk is full,
+    or somebody else busy with it."""
+    if isinstance(error, DamagedError):
+        return True
+    code = getattr(error, "sqlite_errorcode", None)
+    # SQLITE_ERROR: no such table or column.
+    return code is not None and (code & 0xFF in _UNUSABLE or code == sqlite3.SQLITE_ERROR)
+
+
 class Database:
     """The file, opened for writing. Used by one thread only."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file, or make it.
+    def __init__(self, path: Path, *, check: bool = True) -> None:
+        """Open the file, or make it. A damaged one is moved aside.
+
+        `check`: look at all of its pages, which takes a second for 64 MiB.
 
         Raises:
             JournalError: it is of a newer version.
@@ -88,22 +120,111 @@ class Database:
         self.moved_aside: Path | None = None
         """Where a file went that was no journal any more."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(path.with_name(path.name + ".lock"))
+        if not self._lock.take():
+            raise JournalError(
+                f"{path} is written by another server{self._lock.holder()}; give each its own"
+                " node id file (-n), beside which its journal lies"
+            )
         try:
-            self._connection = _open(path)
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF not in _UNUSABLE:
-                raise
-            self.moved_aside = _move_aside(path)
-            self._connection = _open(path)
+            self._open(check=check)
+        except BaseException:
+            self._lock.release()
+            raise
 
-    def write(self, entries: Iterable[Entry]) -> None:
-        """Write all of them, or none."""
+    def _open(self, *, check: bool) -> None:
+        path = self.path
+        try:
+            self._connection = _open(path, check=check)
+        except (sqlite3.DatabaseError, DamagedError) as error:
+            if not is_damage(error):
+                raise
+            self.moved_aside = move_aside(path)
+            self._connection = _open(path)
+            self.note("salvaging", self.moved_aside.name)
+        # Kept open: the kernel drops SQLite's locks when any descriptor of the file is closed.
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._identity = _identity(path)
+        self._log_identity: tuple[int, int] | None = None
+        self._least_size = path.stat().st_size
+
+    def write(self, entries: Iterable[Entry], *, salvaged: bool = False) -> None:
+        """Write all of them, or none.
+
+        `salvaged`: they are from a damaged file, so an entry that is there and says more stays.
+        """
         rows = [_row(entry) for entry in entries]
         with self._connection:
-            self._connection.executemany(_WRITE, rows)
+            self._connection.executemany(_WRITE_SALVAGED if salvaged else _WRITE, rows)
+        if self._log_identity is None:
+            self._log_identity = _identity(self._log)
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the files of our names are still the ones that we write."""
+        return _identity(self.path) == self._identity and (
+            self._log_identity is None or _identity(self._log) == self._log_identity
+        )
+
+    @property
+    def _log(self) -> Path:
+        return self.path.with_name(self.path.name + "-wal")
+
+    def looks_damaged(self) -> bool:
+        """Whether somebody else wrote here, as far as a glance tells: cut off, or overwritten."""
+        begins, size = os.pread(self._file, len(_MAGIC), 0), os.fstat(self._file).st_size
+        cut, self._least_size = size < self._least_size, size
+        return cut or (size > 0 and begins != _MAGIC)
+
+    def check(self) -> None:
+        """Look at all pages of the file as it is on the disk.
+
+        Raises:
+            DamagedError, sqlite3.Error: it is damaged.
+        """
+        # Another connection: ours has pages in memory.
+        with closing(sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT)) as connection:
+            _check(connection, self.path, pages=True)
+        # What somebody overwrote may still be whole in the log: so the file is mended.
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+    def abandon(self) -> Path:
+        """Move the damaged file aside, let go of it, and return where it is."""
+        aside = move_aside(self.path)
+        with suppress(sqlite3.Error):
+            self.close()
+        fresh = Database(self.path)
+        fresh.note("salvaging", aside.name)
+        fresh.close()
+        return aside
+
+    def count(self, before: float) -> int:
+        """How many entries are older than `before`."""
+        query = "SELECT count(*) FROM entries WHERE at < ?"
+        return int(self._connection.execute(query, (before,)).fetchone()[0])
+
+    def noted(self, name: str) -> str | float | None:
+        """What was noted under a name; None: nothing."""
+        row = self._connection.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+        return None if row is None else row[0]
+
+    def note(self, name: str, value: str | float | None) -> None:
+        """Note something for the next time that the file is opened."""
+        with self._connection:
+            statement = "INSERT OR REPLACE INTO notes VALUES (?, ?)"
+            self._connection.execute(statement, (name, value))
+
+    def newest(self, before: float) -> float | None:
+        """The time of the newest entry older than `before`; None: there is none."""
+        query = "SELECT max(at) FROM entries WHERE at < ?"
+        found = self._connection.execute(query, (before,)).fetchone()[0]
+        return None if found is None else float(found)
 
     def prune(self, limits: JournalLimits, now: float) -> int:
-        """Delete what is too old or too much, the oldest first; return how many entries."""
+        """Delete what is too old or too much, the oldest first; return how many entries.
+
+        `now`: the time that age is judged against (`AgeClock`).
+        """
         oldest = now - 86_400 * limits.days
         pruned = self._delete("WHERE at < ?", (oldest,))
         most = limits.megabytes * 1024 * 1024
@@ -116,11 +237,22 @@ class Database:
         if pruned:
             # Not `execute`: that frees one page only.
             self._connection.executescript("PRAGMA incremental_vacuum")
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._least_size = self.path.stat().st_size
         return pruned
 
     def close(self) -> None:
         """Let go of the file."""
-        self._connection.close()
+        moved = _identity(self.path) != self._identity
+        try:
+            self._connection.close()
+            if moved and self._log_identity and _identity(self._log) == self._log_identity:
+                # SQLite leaves it there, and would take it for the log of the file there now.
+                for suffix in ("-wal", "-shm"):
+                    self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        finally:
+            os.close(self._file)
+            self._lock.release()
 
     def _delete(self, where: str, values: tuple[float, ...]) -> int:
         pruned = 0
@@ -183,8 +315,11 @@ def _read(path: Path, where: str, values: list[str | float]) -> Iterator[Entry]:
         with closing(open_to_read(path)) as connection:
             columns = ", ".join(_columns_to_read(connection))
             query = f"SELECT {columns} FROM entries WHERE {where} ORDER BY at"
+            connection.text_factory = _text
             for row in connection.execute(query, values):
-                yield _entry(row)
+                entry = _entry(row)
+                if entry is not None:
+                    yield entry
     except sqlite3.Error as error:
         raise JournalError(f"{path}: cannot be read as a journal: {error}") from error
 
@@ -192,10 +327,12 @@ def _read(path: Path, where: str, values: list[str | float]) -> Iterator[Entry]:
 def _columns_to_read(connection: sqlite3.Connection) -> Iterator[str]:
     """Also a file that no newer server has opened yet can be read."""
     there = {row[1] for row in connection.execute("PRAGMA table_info(entries)")}
+    if not there.issuperset(_BEFORE.split(", ")):
+        raise sqlite3.DatabaseError("it has no table of entries")
     return (name if name in there else _ADDED[name] for name in COLUMNS)
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, *, check: bool = False) -> sqlite3.Connection:
     # What people watch is nobody's business: made readable for the owner only.
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT)
@@ -205,6 +342,7 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}").fetchone()
         _make_tables(connection, path)
+        _check(connection, path, pages=check)
     except BaseException:
         connection.close()
         raise
@@ -213,6 +351,8 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if not 0 <= version <= _NEWEST_THINKABLE:
+        raise DamagedError(f"{path}: version {version} of its form is none")
     if version > SCHEMA_VERSION:
         raise JournalError(
             f"{path} was written by a newer cccamd (version {version} of its form,"
@@ -228,12 +368,49 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def _move_aside(path: Path) -> Path:
-    aside = path.with_name(f"{path.name}.broken")
-    path.replace(aside)
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    return aside
+def _check(connection: sqlite3.Connection, path: Path, *, pages: bool) -> None:
+    """Raises DamagedError if the table is not ours, or (`pages`) a page is not sound."""
+    there = {row[1] for row in connection.execute("PRAGMA table_info(entries)")}
+    if not there.issuperset(COLUMNS):
+        raise DamagedError(f"{path}: its table is not that of a journal")
+    connection.execute(_NOTES)
+    if pages:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise DamagedError(f"{path}: {found}")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def move_aside(path: Path) -> Path:
+    """Move a damaged file out of the way, with its log; return where it is."""
+    numbers = sorted(_broken(path))
+    for number in numbers[: 1 - BROKEN_KEPT]:
+        for suffix in ("", "-wal"):
+            _numbered(path, number, suffix).unlink(missing_ok=True)
+    number = numbers[-1] + 1 if numbers else 1
+    for suffix in ("-wal", ""):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).replace(_numbered(path, number, suffix))
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+    return _numbered(path, number)
+
+
+def _numbered(path: Path, number: int, suffix: str = "") -> Path:
+    return path.with_name(f"{path.name}.broken-{number}{suffix}")
+
+
+def _broken(path: Path) -> Iterator[int]:
+    for other in path.parent.iterdir():
+        number = other.name.removeprefix(f"{path.name}.broken-")
+        if number != other.name and number.isascii() and number.isdigit():
+            yield int(number)
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
@@ -263,9 +440,22 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
 def _row(entry: Entry) -> tuple[object, ...]:
     at, kind, *others = astuple(entry)
-    return (at, kind.value, *others)
+    return (at, kind.value, *map(_storable, others))
 
 
-def _entry(row: tuple[object, ...]) -> Entry:
+def _storable(value: object) -> object:
+    # Names come from outside: half a surrogate pair must not keep a whole batch from the file.
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _entry(row: tuple[object, ...]) -> Entry | None:
+    """None: of a kind that only a newer cccamd knows, or damaged."""
     values = dict(zip(COLUMNS, row, strict=True))
-    return Entry(**(values | {"kind": Kind(values["kind"])}))  # type: ignore[arg-type]
+    try:
+        return Entry(**(values | {"kind": Kind(values["kind"])}))  # type: ignore[arg-type]
+    except ValueError:
+        return None
