@@ -37,6 +37,19 @@ mutants: setup
 soak: setup
 	@nice -n 10 .venv/bin/python scripts/soak.py $(ARGS)
 
+.PHONY: simulate
+# Whole servers in virtual time, from seeds (docs/simulation.md). ARGS="--hours 8"
+simulate: setup
+	@.venv/bin/python scripts/simulate.py $(ARGS)
+
+.PHONY: fuzz
+# Feed what reads foreign bytes, guided by coverage (docs/fuzzing.md). ARGS="--seconds 3600"
+fuzz: setup
+	@.venv/bin/python -c 'import atheris' 2>/dev/null || \
+	  .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r tests/fuzz/requirements.txt
+	@.venv/bin/python scripts/fuzz.py $(ARGS)
+
 # Live through a real outage of fifteen minutes; write docs/outage.md and its pictures.
 outage: setup
 	@.venv/bin/python scripts/outage.py $(ARGS)

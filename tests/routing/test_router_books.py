@@ -86,8 +86,16 @@ class RouterMachine(RuleBasedStateMachine):
         ask = self.asks.pop(data.draw(st.sampled_from(sorted(self.asks))))
         if kind is Refusal.NOT_SENT:
             self.went_out.remove(ask.ask_id)
-        if kind in (Refusal.NOT_SENT, "right", "stale"):  # after a CW the cache is what guards it
-            del self.last_asked[ask.card, ask.request.section, ask.request.sid]
+        if kind is Refusal.NOT_SENT:
+            self.last_asked.pop((ask.card, ask.request.section, ask.request.sid), None)
+        elif kind in ("right", "stale"):
+            # The cache guards this ECM now; and a card that opens one of a service is not left
+            # alone for the others any more.
+            self.last_asked = {
+                (card, section, sid): at
+                for (card, section, sid), at in self.last_asked.items()
+                if (card, sid) != (ask.card, ask.request.sid)
+            }
         if isinstance(kind, Refusal):
             self.perform(self.desk.refused(ask.ask_id, kind, self.now))
             return

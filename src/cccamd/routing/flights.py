@@ -122,8 +122,12 @@ class Flight:
         return [ask for ask in self.pending if ask.card in members]
 
     def waiters_for(self, card: Card) -> list[Waiting]:
-        """Those who may have an answer of a card."""
+        """Those who wait for what a card is asked: by ways, so that nobody waits for himself."""
         return [each for each in self.waiting.values() if card in each.candidates.members]
+
+    def entitled_to(self, card: Card) -> list[Waiting]:
+        """Those who may have what a card has answered, as the cache has it: by whatever way."""
+        return [each for each in self.waiting.values() if card.id in each.candidates.ids]
 
     def loops(self, node_id: NodeId | None) -> list[Action]:
         """Find out whether a request came back: its client is on the way to what we ask."""

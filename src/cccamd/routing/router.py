@@ -429,7 +429,7 @@ class Router:
         """Keep the CW as told by a card, and give it to those who may see that card."""
         self._chooser.pauses.end(card, flight.subject)
         actions: list[Action] = [_new(Store, (flight.fingerprint, card, cw, flight.log))]
-        for waiting in flight.waiters_for(card):
+        for waiting in flight.entitled_to(card):
             self._end_waiting(waiting)
             trace = waiting.trace(now, Result.ANSWERED, card)
             actions.append(_new(Deliver, (waiting.waiter, cw, trace)))

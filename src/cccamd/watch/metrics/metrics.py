@@ -6,6 +6,7 @@ the limits after many reloads is counted as `other`.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from typing import Final
 
 from prometheus_client import ProcessCollector
@@ -97,6 +98,15 @@ class Metrics:
             case SourceDown():
                 self._source_losses[_bounded(happening.source, self._sources)] += 1
 
+    def as_it_is(self) -> "Metrics":
+        """A copy for another thread: this one goes on counting."""
+        twin = copy(self)
+        twin._ecm_times = {result: copy(times) for result, times in self._ecm_times.items()}
+        twin._source_times = {name: copy(times) for name, times in self._source_times.items()}
+        for name in _COUNTERS:
+            setattr(twin, name, getattr(self, name).copy())
+        return twin
+
     def collect(
         self,
         snapshot: Snapshot,
@@ -174,7 +184,7 @@ class Metrics:
             "cccamd_frozen_seconds",
             "How long pictures stood still; grows while one does.",
             label="account",
-            values=self._frozen_shown,
+            values=self._frozen_shown.copy(),
         )
 
     def _client_counters(self) -> Iterator[Metric]:
@@ -232,6 +242,19 @@ def _bounded(name: str, known: set[str]) -> str:
             return _OTHER
         known.add(name)
     return name
+
+
+_COUNTERS: Final = (
+    "_account_ecms",
+    "_source_ecms",
+    "_source_outcomes",
+    "_source_losses",
+    "_logins",
+    "_emms",
+    "_freezes",
+    "_frozen_seconds",
+    "_incidents",
+)
 
 
 class _Collected:

@@ -205,6 +205,8 @@ class ServerProtocol(Endpoint[ServerEvent]):
 
     def handle_deadline(self, now: float) -> None:
         self._now = now
+        if self.state is State.CLOSED:
+            return
         if self.state in (State.HANDSHAKE, State.INTRODUCTION):
             if now >= self._login_deadline_at and not self._is_undecided:
                 self._close(CloseReason.LOGIN_TIMEOUT, self._login_progress())

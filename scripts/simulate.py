@@ -1,0 +1,88 @@
+"""Run the simulation (docs/simulation.md) over many seeds, on all processors.
+
+    simulate.py                      1,000 seeds, from 0 on
+    simulate.py --first 5000 --seeds 200
+    simulate.py --hours 8            as many as it takes
+    simulate.py --seed 1048          one, with its happenings and the end of its trace
+
+The first seed that fails ends it: its happenings are told, without those that do not matter.
+"""
+
+import argparse
+import multiprocessing
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "simulation"))
+
+from simworld import Result, happenings, live_through, shrink
+
+TAIL = 25
+BATCH = 200
+
+
+def main() -> int:
+    """Run; 1 when a seed fails."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Raw)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=1000, help="how many")
+    parser.add_argument("--hours", type=float, help="go on for so long instead")
+    parser.add_argument("--seed", help="only this one, in detail")
+    args = parser.parse_args()
+    if args.seed is not None:
+        return _tell(live_through(args.seed), without=[])
+    began = time.monotonic()
+    until = None if args.hours is None else began + 3600 * args.hours
+    last = None if until is not None else args.first + args.seeds
+    done = answers = events = 0
+    with multiprocessing.get_context("spawn").Pool() as pool:
+        for batch in _batches(args.first, last, until):
+            for result in pool.imap_unordered(live_through, batch, 5):
+                done, answers, events = done + 1, answers + result.answers, events + result.events
+                if result.violation is not None:
+                    pool.terminate()
+                    return _tell_smaller(result)
+            if done % 1000 == 0:
+                _report(done, answers, events, began)
+    _report(done, answers, events, began)
+    return 0
+
+
+def _batches(first: int, last: int | None, until: float | None) -> Iterator[list[str]]:
+    while (last is None or first < last) and (until is None or time.monotonic() < until):
+        end = first + BATCH if last is None else min(first + BATCH, last)
+        yield [str(number) for number in range(first, end)]
+        first = end
+
+
+def _tell_smaller(result: Result) -> int:
+    """Tell of a failure with as few happenings as it needs."""
+    print(f"seed {result.seed} fails: {result.violation}")
+    print("leaving out what does not matter:", flush=True)
+    left_out = shrink(result.seed)
+    return _tell(live_through(result.seed, without=left_out), without=left_out)
+
+
+def _report(done: int, answers: int, events: int, began: float) -> None:
+    took = time.monotonic() - began
+    what = f"{done} seeds in {took:.0f} s ({done / took:.1f} a second)"
+    print(f"{what}: {answers} CWs, {events} events, nothing broken", flush=True)
+
+
+def _tell(result: Result, *, without: list[int]) -> int:
+    for number, each in enumerate(happenings(result.seed)):
+        if number not in without:
+            print(each)
+    print("\n".join(line[:240] for line in result.tail[-TAIL:]))
+    print(f"seed {result.seed}: {result.violation or 'nothing broken'}")
+    return int(result.violation is not None)
+
+
+class _Raw(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the description."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

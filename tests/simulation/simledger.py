@@ -1,0 +1,221 @@
+"""The books of one run: what was asked, said and answered, and what must hold of it."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Final
+
+from simrights import Rights, Word, truth
+
+from cccamd.ids import ShareId
+from cccamd.values import ControlWords, Offer, Refusal, Request
+from cccamd.wire.cccam import ServerProtocol
+from cccamd.wire.link import RequestDropped, Requested
+
+DEADLINE: Final = 4.5
+EPSILON: Final = 0.002
+RIGHTS_LINGER: Final = DEADLINE + 0.5
+"""Seconds for which the rights of before count as well: a request is judged by those that its
+client had when it asked, and is answered up to a deadline later."""
+LIST_LINGER: Final = 1.0
+"""The same for lists of cards, which are told a moment after a reload."""
+REMEMBERED: Final = 4.0
+"""Seconds for which the server must know what a card has said: less than its cache keeps it."""
+
+
+class Violation(AssertionError):
+    """Something happened that must not."""
+
+
+class Ledger:
+    """Everything that is known from outside, and the first thing that was wrong."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
+        self.rights: dict[str, list[tuple[float, Rights]]] = {}
+        self.offered: dict[tuple[bytes, int, int], list[Word]] = {}
+        """Every word that was ever said of a card, by origin, remote id and CAID."""
+        self.local: list[Word] = []
+        self.arrived: dict[bytes, list[tuple[float, Word, bytes]]] = {}
+        """When which card has said what of an ECM, as the server has read it."""
+        self.exact: dict[bytes, list[tuple[float, Word]]] = {}
+        """When which way to a card has said the right CW of an ECM."""
+        self.is_served: Callable[[Any], bool] = lambda protocol: True
+        self.leapt_at = 0.0
+        self.answers = self.refusals = 0
+        self.events = 0
+        self.first: Violation | None = None
+        self._told: dict[tuple[int, int, int], tuple[bytes, bytes]] = {}
+        """The ECM and the CW that were told last of each service."""
+        self._services: dict[bytes, set[tuple[int, int, int]]] = {}
+        """For which services an ECM was asked; strangers name any."""
+        self._asked: dict[tuple[int, int], tuple[float, Any, Request]] = {}
+        self._hash = hashlib.blake2b(digest_size=16)
+        self.tail: list[str] = []
+
+    def note(self, *words: object) -> None:
+        """Add to the trace."""
+        self.events += 1
+        text = f"{self.now():.9f} {words!r}"
+        self._hash.update(text.encode())
+        self.tail.append(text)
+        if len(self.tail) > 400:
+            del self.tail[:200]
+
+    @property
+    def trace(self) -> str:
+        return self._hash.hexdigest()
+
+    def blame(self, what: str) -> None:
+        """Something is wrong; the first counts."""
+        if self.first is None:
+            self.first = Violation(f"at {self.now() - 1000:.3f} s: {what}")
+
+    def rights_of(self, user: str, linger: float) -> list[Rights]:
+        """Those that count now, and those of before for `linger` seconds after a change."""
+        known = self.rights[user]
+        ended = [since for since, _ in known[1:]] + [self.now()]
+        return [
+            rights
+            for (_, rights), until in zip(known, ended, strict=True)
+            if until + linger > self.now() or until == self.now()
+        ]
+
+    # What the server was asked and answered.
+
+    def requested(self, protocol: Any, token: int, request: Request) -> None:
+        self.note("asked", protocol.name, token, tuple(request))
+        self._asked[protocol.name, token] = self.now(), protocol, request
+        service = request.caid, request.ident, request.sid
+        self._services.setdefault(request.section, set()).add(service)
+
+    def answered(self, protocol: Any, token: int, answer: ControlWords | Refusal | None) -> None:
+        said = answer.raw if isinstance(answer, ControlWords) else answer
+        self.note("answered", protocol.name, token, said)
+        found = self._asked.pop((protocol.name, token), None)
+        if found is None:
+            if self.is_served(protocol):
+                self.blame(f"request {token} of client {protocol.name} was answered twice")
+            return
+        at, _, request = found
+        if self.now() > max(at + DEADLINE, self.leapt_at) + EPSILON:
+            self.blame(f"an answer came after {self.now() - at:.2f} s")
+        if isinstance(answer, ControlWords):
+            self.answers += 1
+            self._judge(protocol, request, answer.raw)
+        elif answer is not None:
+            self.refusals += 1
+            self._judge_refusal(protocol, request, at)
+
+    def _judge_refusal(self, protocol: Any, request: Request, asked_at: float) -> None:
+        """Who waits while a card that it may see says the right CW gets it."""
+        user = protocol.user_name
+        kinds = self.rights_of(user, RIGHTS_LINGER) if user in self.rights else []
+        words = request.caid, request.ident, request.sid
+        if self._services[request.section] != {words} or any(r.from_midnight for r in kinds):
+            return
+        for at, card in self.exact.get(request.section, []):
+            if at >= asked_at and kinds and all(r.may_have(card, *words) for r in kinds):
+                self.blame(f"{user} was refused {words}, and a card it may see had said the CW")
+
+    def _judge(self, protocol: Any, request: Request, raw: bytes) -> None:
+        section = request.section
+        if not any(raw):
+            self.blame("a CW of zeros was given on")
+        if not ControlWords(raw).checksums_valid:
+            self.blame("a CW with wrong checksums was given on")
+        user = protocol.user_name
+        if user not in self.rights:
+            self.blame(f"{user} has no account and got a CW")
+            return
+        kinds = self.rights_of(user, RIGHTS_LINGER)
+        words = request.caid, request.ident, request.sid
+        heard = [
+            (at, said)
+            for at, card, said in self.arrived.get(section, [])
+            if any(r.may_have(card, *words) for r in kinds)
+        ]
+        mine = [said for _, said in heard]
+        lately = [said for at, said in heard if at > self.now() - REMEMBERED]
+        if any(r.may_have(card, *words) for card in self.local for r in kinds):
+            mine.append(truth(section))
+        if raw not in mine:
+            self.blame(f"{user} got a CW for {words} that no card it may see has said")
+        elif raw != truth(section) and truth(section) in lately and self.is_stale(request, raw):
+            self.blame(f"{user} got the CW of the period before, and a card contradicted it")
+        self._told[words] = section, raw
+
+    def is_stale(self, request: Request, raw: bytes) -> bool:
+        """Whether a CW is that of the service's period before: what shows that it is wrong."""
+        service = request.caid, request.ident, request.sid
+        section, told = self._told.get(service, (request.section, b""))
+        is_known = request.sid and self._services[request.section] == {service}
+        return bool(is_known) and told == raw and section != request.section
+
+    def overdue(self) -> None:
+        """Look for requests that should have been answered by now."""
+        while self._asked:
+            key, (at, protocol, _) = next(iter(self._asked.items()))
+            if self.is_served(protocol):
+                if self.now() > max(at + DEADLINE, self.leapt_at + 0.01) + EPSILON:
+                    self.blame(f"request {key} was not answered within {DEADLINE} s")
+                    del self._asked[key]
+                return
+            del self._asked[key]
+
+    # What clients are told of cards.
+
+    def announced(self, protocol: Any, offer: Offer) -> None:
+        user = protocol.user_name
+        self.note("announced", protocol.name, offer.share_id, offer.remote_id, offer.caid)
+        origin = offer.path[0] if offer.path else b""
+        words = self.offered.get((origin, offer.remote_id, offer.caid), [])
+        idents = {provider.ident for provider in offer.providers}
+        for rights in self.rights_of(user, LIST_LINGER):
+            for card in words:
+                kept = set(rights.kept(card))
+                if idents <= kept and offer.reshare <= rights.reshare(card) and kept:
+                    return
+        self.blame(f"{user} was told of a card that it may not see: {offer}")
+
+
+def watched(ledger: Ledger) -> type[ServerProtocol]:
+    """The server's side of a connection, with somebody who looks over its shoulder."""
+
+    class Watched(ServerProtocol):
+        count = 0
+
+        def __init__(self, **words: Any) -> None:
+            super().__init__(**words)
+            Watched.count += 1
+            self.name = Watched.count
+
+        @property
+        def user_name(self) -> str:
+            return self._user.decode("latin-1")
+
+        def events_received(self) -> Any:
+            events = super().events_received()
+            for event in events:
+                if isinstance(event, Requested):
+                    ledger.requested(self, *event)
+                elif isinstance(event, RequestDropped):
+                    ledger.answered(self, event.token, None)
+            return events
+
+        def answer(self, token: int, cw: ControlWords) -> None:
+            ledger.answered(self, token, cw)
+            super().answer(token, cw)
+
+        def refuse(self, token: int, refusal: Refusal) -> None:
+            ledger.answered(self, token, refusal)
+            super().refuse(token, refusal)
+
+        def announce(self, offer: Offer) -> None:
+            ledger.announced(self, offer)
+            super().announce(offer)
+
+        def withdraw(self, share_id: ShareId) -> None:
+            ledger.note("withdrawn", self.name, share_id)
+            super().withdraw(share_id)
+
+    return Watched
