@@ -168,6 +168,8 @@ class Server:
             watchers=self._watchers,
         )
         self._lookout = Lookout(around, self._observers)
+        fair = self._context.fair
+        self._watchers.metrics.load = lambda: (fair.shed, fair.held_back)
         self._pages = self._make_pages()
 
     @property

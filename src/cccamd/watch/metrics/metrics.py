@@ -5,7 +5,7 @@ the limits after many reloads is counted as `other`.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import Final
 
@@ -71,6 +71,8 @@ class Metrics:
         self._process = ProcessCollector(registry=None)
         self.pulse: Pulse | None = None
         """Whether our loop stands still."""
+        self.load: Callable[[], tuple[int, int]] | None = None
+        """How many requests were refused for overload; how often clients were held back."""
 
     def observe(self, happening: Happening) -> None:
         """Count one happening."""
@@ -120,6 +122,7 @@ class Metrics:
         return [
             gauge("cccamd_tasks", "Tasks of the event loop.", tasks),
             *self._pauses(),
+            *self._load(),
             *self._client_counters(),
             self._frozen(freezes),
             *self._source_counters(),
@@ -128,6 +131,14 @@ class Metrics:
             *incident_metrics(incidents),
             *self._process.collect(),
         ]
+
+    def _load(self) -> Iterator[Metric]:
+        if self.load is not None:
+            shed, held_back = self.load()
+            text = "Requests that were refused because of overload."
+            yield counter("cccamd_requests_shed", text, shed)
+            text = "How often a client was held back for asking more than [limits] allows."
+            yield counter("cccamd_clients_held_back", text, held_back)
 
     def _pauses(self) -> Iterator[Metric]:
         if self.pulse is not None:
