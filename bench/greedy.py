@@ -120,6 +120,7 @@ def partial(protocol: ClientProtocol) -> None:
 
 async def attack(user: str, batch: Batch, seconds: float, *, reads: bool) -> tuple[int, bool]:
     """Send batches for so long; return the bytes that went out, and whether we were cut."""
+    os.nice(10)  # on few cores it should not be the attacker's own work that others feel
     client = await log_in(user)
     await asyncio.sleep(0.5)
     transport = client._connection._transport

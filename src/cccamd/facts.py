@@ -279,6 +279,7 @@ class Cause(Enum):
     JOURNAL_STOPPED = "journal stopped"
     FEW_FILES = "few files"
     LITTLE_MEMORY = "little memory"
+    OVERLOAD = "overload"
     SERVER_PAUSED = "server paused"
 
 

@@ -16,7 +16,7 @@ from laboratory import (
 
 from cccamd.cards import View
 from cccamd.facts import Freeze, FreezeReport, Verdict
-from cccamd.net import Client, ConnectionLost, TaskSet
+from cccamd.net import Client, ConnectionLost, TaskSet, at_once
 from cccamd.routing import Deliver, Refuse, Result, Trace, Waiter
 from cccamd.server import watching
 from cccamd.values import ControlWords, Refusal, Request
@@ -53,7 +53,7 @@ class Evening:
         self._next = asyncio.get_running_loop().time()
 
     def report(self) -> FreezeReport:
-        return self.near.server._watchers.freezes()
+        return at_once(self.near.server._watchers.reporting())
 
     async def watch(self, until: Callable[[FreezeReport], object]) -> Any:
         """Go on asking until something is so; give what it is."""

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from laboratory import HOST, Laboratory, ask, cards_of, free_port, running
+from laboratory import HOST, TEST_CARD, Laboratory, ask, cards_of, free_port, running
 
 from cccamd.facts import Cause, Incident
 from cccamd.server import symptoms
 from cccamd.server.session import Session
 from cccamd.watch import incidents
+from cccamd.wire.cccam.frames import Command
 
 NO_CARDS = ""
 
@@ -82,3 +83,24 @@ async def test_who_waits_too_long_for_a_slow_source_suffers_from_it(
             await asyncio.gather(*(ask(client, bytes([0x80, n, *bytes(20)])) for n in range(4)))
             found = await shown(near, lambda one: one.cause is Cause.SOURCE_SLOW)
             assert found.sufferers == ("anna",)
+
+
+async def test_who_asks_more_than_it_may_is_an_incident() -> None:
+    toml = TEST_CARD + "[limits]\nclient_messages_per_second = 10\n"
+    async with running(toml=toml) as lab, lab.client() as client:
+        await cards_of(client)
+        for _ in range(200):
+            client.protocol._send(0, Command.KEEPALIVE)
+        client._connection.flush()
+        found = await shown(lab, lambda one: one.cause is Cause.OVERLOAD)
+        assert found.subject == "anna"
+        assert "read more slowly" in found.text
+
+
+async def test_an_overloaded_server_says_so_and_who_asks_most() -> None:
+    async with running() as lab, lab.client() as client:
+        await cards_of(client)
+        lab.server._context.fair.shed += 1
+        found = await shown(lab, lambda one: one.cause is Cause.OVERLOAD)
+        assert found.subject == "this server"
+        assert found.evidence[0].startswith("anna: ")

@@ -71,6 +71,9 @@ def a_context(
     async def look() -> Snapshot:
         return snapshot()
 
+    async def report() -> FreezeReport:
+        return freezes or FreezeReport()
+
     async def find_freeze(number: int) -> Freeze | None:
         known = freezes.freezes if freezes else ()
         return next((freeze for freeze in known if freeze.number == number), None)
@@ -81,7 +84,7 @@ def a_context(
         happenings=lambda: notes,
         explain=explain or an_explanation,
         incidents=lambda: incidents,
-        freezes=lambda: freezes or FreezeReport(),
+        freezes=report,
         freeze=find_freeze,
         channel_name=NAMES.name,
         check_up=healthy,

@@ -414,7 +414,7 @@ class Scene:
             happenings=lambda: named_notes(self.notes.recent(), NAMES),
             explain=self.explain,
             incidents=lambda: self.incidents,
-            freezes=lambda: self.report,
+            freezes=self._report,
             freeze=self._find_freeze,
             check_up=self.check_up,
             journal=lambda: self.journal,
@@ -433,6 +433,9 @@ class Scene:
 
     async def look(self) -> Snapshot:
         return self.snapshot
+
+    async def _report(self) -> FreezeReport:
+        return self.report
 
     def explain(self, question: Question) -> Explanation:
         self.asked.append(question)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,9 @@ log = logging.getLogger("cccamd.server")
 
 MESSAGES_LIMIT: Final = 100
 """Lines of the log for what is wrong with files; nobody reads more."""
+SWITCH_INTERVAL: Final = 0.001
+"""Seconds after which a thread that works (pages, files, the journal) lets the loop have its turn;
+each answer of ours asks for it several times."""
 EXIT_UNUSABLE: Final = 2
 """The configuration cannot be read or used, or the port is taken."""
 
@@ -101,6 +105,7 @@ def serve(
     if os.geteuid() == 0:
         log.info("runs as root, which it does not need: contrib/cccamd.service shows how else")
     raise_file_limit()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     runner = Runner(
         focus=focus,
         log_troubles=log_troubles,

@@ -195,8 +195,8 @@ class FairPlay:
         """Requests that were refused because of overload."""
         self.held_back = 0
         """How often somebody was not read for a while for having asked too much."""
-        self.on_held_back: Callable[[str], None] = lambda user: None
-        """Told who (the user's name) asks more than its limits."""
+        self.on_held_back: Callable[[str, float], None] = lambda user, until: None
+        """Told who (the user's name) asks more than its limits, and until when it is not read."""
         self._accounts: WeakValueDictionary[bytes, Quota] = WeakValueDictionary()
 
     def account(self, user: bytes, now: float) -> Quota:
@@ -322,7 +322,7 @@ class Intake:
         if self._account is not None:
             wait = max(wait, self._account.spend(spent, limits.account, now))
         if wait:
-            self._asks_too_much(now)
+            self._asks_too_much(now, wait)
         elif self._client.is_calm and (self._account is None or self._account.is_calm):
             self._over_since = None
         if self._connection.unread() > limits.unread:
@@ -338,12 +338,12 @@ class Intake:
             self._timer.cancel()
             self._timer = None
 
-    def _asks_too_much(self, now: float) -> None:
+    def _asks_too_much(self, now: float, wait: float) -> None:
         fair = self._fair
         fair.held_back += 1
         if self._over_since is None:
             self._over_since = now
-        fair.on_held_back(self._user)
+        fair.on_held_back(self._user, now + wait)
         if now - self._over_since > fair.limits.patience:
             lasted = f"for {now - self._over_since:.0f} s"
             self._connection.close(CloseReason.ASKS_TOO_MUCH, lasted)

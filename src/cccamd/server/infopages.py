@@ -8,8 +8,8 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from cccamd.facts import Freeze, Incident, Snapshot
-from cccamd.net import AcceptEvent, ListenError, TaskSet, open_sockets
+from cccamd.facts import Freeze, FreezeReport, Incident, Snapshot
+from cccamd.net import AcceptEvent, ListenError, TaskSet, in_slices, open_sockets
 from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
 from cccamd.server.snapshot import find_channels, named, named_notes, named_report, take_history
 from cccamd.server.taken import with_holder
@@ -133,7 +133,7 @@ class InfoPages:
             happenings=lambda: named_notes(watchers.notes.recent(), self._names.channels),
             explain=sources.explain,
             incidents=sources.incidents,
-            freezes=lambda: named_report(watchers.freezes(), self._names.channels),
+            freezes=self._freezes,
             freeze=self._freeze,
             check_up=sources.check_up,
             journal=lambda: watchers.journal_path,
@@ -148,6 +148,10 @@ class InfoPages:
         )
         old = old_page_routes(snapshot=sources.look, look=self._look)
         return create_app(context, routes=old)
+
+    async def _freezes(self) -> FreezeReport:
+        report = await in_slices(self._sources.watchers.reporting())
+        return await in_slices(named_report(report, self._names.channels))
 
     async def _freeze(self, number: int) -> Freeze | None:
         found = await self._sources.watchers.freeze(number)

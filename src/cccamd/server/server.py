@@ -5,7 +5,7 @@ import logging
 import os
 import resource
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -54,7 +54,7 @@ from cccamd.server.paired import SETTING as PAIRED_SETTING
 from cccamd.server.paired import PairedLinks
 from cccamd.server.record import RecordContext
 from cccamd.server.session import ClientPort, Session, SessionContext
-from cccamd.server.snapshot import describe_sources, take_snapshot
+from cccamd.server.snapshot import describe_client, describe_sources, take_snapshot
 from cccamd.server.symptoms import Lookout, Surroundings
 from cccamd.server.taken import with_holder
 from cccamd.server.upstreams import Upstreams, UpstreamSource
@@ -171,6 +171,8 @@ class Server:
             watchers=self._watchers,
         )
         self._lookout = Lookout(around, self._observers)
+        fair = self._context.fair
+        self._watchers.metrics.load = lambda: (fair.shed, fair.held_back)
         self._pages = self._make_pages()
 
     @property
@@ -225,7 +227,7 @@ class Server:
 
     def explain(self, question: Question) -> Explanation:
         """Say why a client sees a card or not, and how its last requests went."""
-        return explain(question, self._evidence())
+        return explain(question, self._evidence(question.account))
 
     async def start(self) -> None:
         """Start cards and links, and open the door.
@@ -500,26 +502,32 @@ class Server:
         for setting, trouble in troubles.items():
             self._book.carried_out(setting, trouble)
 
-    def _evidence(self) -> Evidence:
-        snapshot, setup, local = self.snapshot(), self._setup, time.localtime()
-        ids = [source_id for source_id, _ in (*self._cards.sources(), *self._upstreams.sources())]
+    def _evidence(self, account: str | None) -> Evidence:
+        """What is to be known of an account; the other clients are nobody's business."""
+        setup, local, now = self._setup, time.localtime(), Observers.now()
+        names = setup.companions.channels
+        sessions = (each for each in self._context.seats if each.record.user == account)
+        clients = [describe_client(each, names) for each in sessions if each.peer is not None]
         return Evidence(
             live=True,
-            at=snapshot.at,
+            at=now,
             minute=60 * local.tm_hour + local.tm_min,
             config=setup.config,
             toml=setup.toml,
             priorities=self._router.priorities,
             table=self._table,
-            sources=dict(zip(ids, snapshot.sources, strict=True)),
-            clients=by_account(snapshot.clients),
-            clones=snapshot.clones,
-            double_logins=snapshot.double_logins,
+            sources=self._described(),
+            clients=by_account(clients),
+            clones=self._context.clones.clones(),
+            double_logins=self._context.double_logins.lately(now),
             recent=self._watchers.recent,
         )
 
     def _sources(self) -> Iterable[SourceStatus]:
-        return describe_sources(self._table, self._upstreams, self._cards, self._condition).values()
+        return self._described().values()
+
+    def _described(self) -> Mapping[SourceId, SourceStatus]:
+        return describe_sources(self._table, self._upstreams, self._cards, self._condition)
 
     def _condition(self, source: SourceId) -> Condition:
         """How a source does; since when by the wall clock."""

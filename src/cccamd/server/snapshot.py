@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from dataclasses import replace
 from heapq import nsmallest
 from typing import TypeVar
@@ -10,6 +10,7 @@ from typing import TypeVar
 from cccamd.cards import Card, CardTable, SourceId
 from cccamd.facts import (
     CardStatus,
+    ChannelMargin,
     ClientStatus,
     ConfigState,
     FreezeReport,
@@ -59,7 +60,7 @@ def take_snapshot(
     yield
     clients: list[ClientStatus] = []
     for session in sessions:
-        clients.append(_client(session, names))
+        clients.append(describe_client(session, names))
         yield
     cards = yield from _cards(table, sources, sessions)
     return Snapshot(
@@ -133,10 +134,14 @@ def named_notes(notes: Iterable[Note], names: ChannelNames) -> tuple[Note, ...]:
     )
 
 
-def named_report(report: FreezeReport, names: ChannelNames) -> FreezeReport:
-    """Say what the channels in it are called."""
+def named_report(report: FreezeReport, names: ChannelNames) -> Generator[None, None, FreezeReport]:
+    """Say what the channels in it are called; each is a step."""
+    channels: list[ChannelMargin] = []
+    for channel in report.channels:
+        channels.append(named(channel, names))
+        yield
     return FreezeReport(
-        channels=tuple(named(channel, names) for channel in report.channels),
+        channels=tuple(channels),
         freezes=tuple(named(freeze, names) for freeze in report.freezes),
         receivers=tuple(named(finding, names) for finding in report.receivers),
     )
@@ -157,7 +162,8 @@ def take_history(history: History, span: Span, names: ChannelNames) -> HistoryRe
     )
 
 
-def _client(session: Session, names: ChannelNames) -> ClientStatus:
+def describe_client(session: Session, names: ChannelNames) -> ClientStatus:
+    """What may be seen of a client that has said who it is."""
     peer, record, usage = session.peer, session.record, session.record.usage
     assert peer is not None
     assert record.line is not None
@@ -280,16 +286,18 @@ def _audiences(
     sessions: list[Session],
 ) -> Generator[None, None, Mapping[ShareId, tuple[str, ...]]]:
     """By card, the accounts that were told of it; equal audiences are one object."""
-    alike: dict[frozenset[ShareId], list[int]] = defaultdict(list)
-    for number, session in enumerate(sessions):
-        alike[frozenset(session.told)].append(number)
+    lists: dict[int, Collection[ShareId]] = {}
+    alike: dict[int, list[int]] = defaultdict(list)
+    for number, session in enumerate(sessions):  # those with the same rights share one list
+        lists[id(session.told)] = session.told
+        alike[id(session.told)].append(number)
         yield
     groups = list(alike.values())
     told: dict[ShareId, list[int]] = defaultdict(list)
-    for group, cards in enumerate(alike):
+    for group, cards in enumerate(lists.values()):
         for share_id in cards:
             told[share_id].append(group)
-        yield
+            yield
     audiences: dict[tuple[int, ...], tuple[str, ...]] = {}
     found: dict[ShareId, tuple[str, ...]] = {}
     for share_id, members in told.items():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cccamd.facts import OVERLOADED_SECONDS, ConfigState, EcmResult, Incident, SourceStatus
+from cccamd.server.loadwatch import LoadWatch
 from cccamd.server.observers import Observers
 from cccamd.server.session import Session, SessionContext
 from cccamd.server.snapshot import named
@@ -49,6 +50,7 @@ class Lookout:
         self._around = around
         self._observers = observers
         self._incidents = Incidents()
+        self._load = LoadWatch(around.context.fair)
         self._throttle = Throttle(others="incidents of many other kinds")
 
     def incidents(self) -> tuple[Incident, ...]:
@@ -86,6 +88,7 @@ class Lookout:
             findings=tuple(named(found, names) for found in around.watchers.receivers()),
             files=around.files(),
             machine=around.machine(),
+            load=self._load.look(asyncio.get_running_loop().time()),
             pauses=around.watchers.heartbeat.pulse.lately(now, PAUSES_TOLD),
             double_logins=context.double_logins.lately(now),
             clones=context.clones.clones(),

@@ -84,11 +84,11 @@ class Watchers:
         """The journal's file; None: none is written."""
         return None if self._journal is None else self._journal.path
 
-    def freezes(self) -> FreezeReport:
+    def reporting(self) -> Generator[None, None, FreezeReport]:
         """The margins of all channels that are watched, the freezes of late and those that go
-        on, and receivers that behave as if there were one."""
+        on, and receivers that behave as if there were one; each is a step."""
         self._look_at_clocks()
-        return self._freezes.report(self._observers.now())
+        return self._freezes.reporting(self._observers.now())
 
     def open_freezes(self) -> tuple[Freeze, ...]:
         """The freezes that go on, with the verdict so far: cheap when there are few."""

@@ -23,7 +23,7 @@ how much the wall clock was set, and all times that are told follow it.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Final
@@ -183,11 +183,24 @@ class Freezes:
 
     def report(self, now: float) -> FreezeReport:
         """Everything that is known at a moment."""
+        steps = self.reporting(now)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                report: FreezeReport = done.value
+                return report
+
+    def reporting(self, now: float) -> Generator[None, None, FreezeReport]:
+        """The same, a channel a step."""
         steady = now - self._step
-        watches = list(self._watches.values())
+        channels: list[ChannelMargin] = []
+        for watch in list(self._watches.values()):
+            channels.append(self._channel(watch, steady))
+            yield
         open_freezes = sorted(self.open(now), key=lambda freeze: freeze.at, reverse=True)
         return FreezeReport(
-            channels=tuple(self._channel(watch, steady) for watch in watches),
+            channels=tuple(channels),
             freezes=(*open_freezes, *reversed(self._past)),
             receivers=self.receivers(),
         )

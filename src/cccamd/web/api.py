@@ -9,14 +9,13 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from threading import Lock
 from typing import Annotated, Final, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from cccamd.facts import (
@@ -40,6 +39,7 @@ from cccamd.facts import (
 from cccamd.ids import Caid
 from cccamd.watch.metrics import metrics_text
 from cccamd.web.context import WebContext
+from cccamd.web.writing import written
 from cccamd.why import Explanation, Question
 
 T = TypeVar("T")
@@ -151,9 +151,6 @@ class ExplainQuery(Nothing):
 # The routes.
 
 router: Final = APIRouter(generate_unique_id_function=lambda route: route.name)
-_WRITERS: Final[dict[type[object], TypeAdapter[object]]] = {}
-_MAKING: Final = Lock()
-"""Made when they are needed first."""
 
 
 async def _context(request: Request) -> WebContext:
@@ -171,7 +168,7 @@ _REFUSAL: Final[dict[int | str, dict[str, object]]] = {
 @router.get("/api/status", response_model=Status, summary="What goes on")
 async def status(context: Context, _: Asked) -> Response:
     """All but the single cards."""
-    snapshot, channels = await context.snapshot(), context.freezes().channels
+    snapshot, channels = await context.snapshot(), (await context.freezes()).channels
     notes = tuple(islice(context.happenings(), NOTES_IN_STATUS))
     found = tuple(context.incidents())[:INCIDENTS_IN_STATUS]
 
@@ -233,7 +230,7 @@ async def history(context: Context, query: Annotated[HistoryQuery, Query()]) -> 
 @router.get("/api/freezes", response_model=FreezeReport, summary="Margins and freezes")
 async def freezes(context: Context, _: Asked) -> Response:
     """Of all channels that are watched."""
-    report = context.freezes()
+    report = await context.freezes()
     return await _write(FreezeReport, lambda: report)
 
 
@@ -298,11 +295,13 @@ async def metrics(context: Context, request: Request) -> Response:
     """What Prometheus reads."""
     snapshot = await context.snapshot()
     tasks = len(asyncio.all_tasks())
-    collected = context.metrics.collect(
-        snapshot, context.freezes(), context.incidents(), tasks=tasks
-    )
-    accept = request.headers.get("accept", "")
-    text, content_type = await run_in_threadpool(metrics_text, collected, accept)
+    report, incidents = await context.freezes(), context.incidents()
+    accept, counted = request.headers.get("accept", ""), context.metrics.as_it_is()
+
+    def write() -> tuple[bytes, str]:
+        return metrics_text(counted.collect(snapshot, report, incidents, tasks=tasks), accept)
+
+    text, content_type = await run_in_threadpool(write)
     return Response(text, headers={"content-type": content_type})
 
 
@@ -356,9 +355,7 @@ async def _write(kind: type[T], make: Callable[[], T], *, code: int = 200) -> Re
 
 
 def _dump(kind: type[T], make: Callable[[], T]) -> bytes:
-    with _MAKING:  # Python 3.11 cannot read two sources at once, from which the texts are taken
-        writer = _WRITERS.get(kind) or _WRITERS.setdefault(kind, TypeAdapter(kind))
-    return writer.dump_json(make())
+    return b"".join(written(kind, make()))
 
 
 def _systems(snapshot: Snapshot) -> tuple[System, ...]:

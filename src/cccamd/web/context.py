@@ -33,7 +33,7 @@ class WebContext:
     happenings: Callable[[], Sequence[Note]]
     """What happened lately, the newest first."""
     explain: Callable[[Question], Explanation]
-    freezes: Callable[[], FreezeReport]
+    freezes: Callable[[], Awaitable[FreezeReport]]
     freeze: Callable[[int], Awaitable[Freeze | None]]
     """The freeze of a number, also one that only the journal knows; None: nobody knows it."""
     incidents: Callable[[], Sequence[Incident]]

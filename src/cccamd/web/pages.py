@@ -197,7 +197,7 @@ def _about(question: Question, context: WebContext) -> str:
 
 
 async def _freezes(context: WebContext, _: Request) -> Response:
-    report = context.freezes()
+    report = await context.freezes()
     by_urgency = sorted(report.channels, key=_urgency)
     page = render(
         "freezes.html",

@@ -97,7 +97,7 @@ async def look(context: WebContext) -> Moment:
     snapshot = await context.snapshot()
     return Moment(
         snapshot=snapshot,
-        report=context.freezes(),
+        report=await context.freezes(),
         notes=tuple(islice(context.happenings(), NOTES_LIMIT)),
         incidents=tuple(context.incidents()),
     )

@@ -32,6 +32,7 @@ from cccamd.why.host import OWN_CLOCK, MachineTrouble, judge_journal, judge_reso
 from cccamd.why.installation import Access, Installation, Written
 from cccamd.why.links import Trial, is_seed
 from cccamd.why.network import RoundTrip
+from cccamd.why.overload import Load
 from cccamd.why.ports import PortSeen, WantedPort, explain_taken, wanted_ports
 from cccamd.why.symptoms import Receiver, Scene, find_symptoms
 from cccamd.why.verdict import CHANGES, judge_freeze, judge_receiver
@@ -53,6 +54,7 @@ __all__ = [
     "Grade",
     "Household",
     "Installation",
+    "Load",
     "MachineTrouble",
     "PortSeen",
     "Question",

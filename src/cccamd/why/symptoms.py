@@ -36,6 +36,7 @@ from cccamd.why.host import MachineTrouble
 from cccamd.why.links import meaning_of, without_cards
 from cccamd.why.logins import MEANINGS
 from cccamd.why.network import judge_answers
+from cccamd.why.overload import Load, overloads
 from cccamd.wire.link import CloseReason
 
 MOST: Final = 0.5
@@ -90,6 +91,8 @@ class Scene:
     machine: tuple[MachineTrouble, ...] = ()
     pauses: tuple[Pause, ...] = ()
     """Of our own loop, lately, the newest last."""
+    load: Load = field(default_factory=Load)
+    """What clients ask."""
 
     @property
     def has_cards(self) -> bool:
@@ -116,6 +119,7 @@ def find_symptoms(scene: Scene) -> Iterator[Symptom]:
     yield from _files(scene)
     yield from map(_of_machine, scene.machine)
     yield from _pauses(scene.pauses)
+    yield from overloads(scene.load, scene.at)
 
 
 # Sources.

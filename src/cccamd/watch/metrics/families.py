@@ -47,6 +47,11 @@ class Histogram:
         self.counts = [0] * len(_BOUNDS)
         self.total = 0.0
 
+    def __copy__(self) -> "Histogram":
+        twin = Histogram()
+        twin.counts, twin.total = self.counts.copy(), self.total
+        return twin
+
     def add(self, seconds: float, weight: int = 1) -> None:
         """Count one answer time, or as many equal ones as it stands for."""
         self.counts[bisect_left(BUCKETS, seconds)] += weight

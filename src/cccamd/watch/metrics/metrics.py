@@ -5,7 +5,8 @@ the limits after many reloads is counted as `other`.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from typing import Final
 
 from prometheus_client import ProcessCollector
@@ -70,6 +71,8 @@ class Metrics:
         self._process = ProcessCollector(registry=None)
         self.pulse: Pulse | None = None
         """Whether our loop stands still."""
+        self.load: Callable[[], tuple[int, int]] | None = None
+        """How many requests were refused for overload; how often clients were held back."""
 
     def observe(self, happening: Happening) -> None:
         """Count one happening."""
@@ -95,6 +98,15 @@ class Metrics:
             case SourceDown():
                 self._source_losses[_bounded(happening.source, self._sources)] += 1
 
+    def as_it_is(self) -> "Metrics":
+        """A copy for another thread: this one goes on counting."""
+        twin = copy(self)
+        twin._ecm_times = {result: copy(times) for result, times in self._ecm_times.items()}
+        twin._source_times = {name: copy(times) for name, times in self._source_times.items()}
+        for name in _COUNTERS:
+            setattr(twin, name, getattr(self, name).copy())
+        return twin
+
     def collect(
         self,
         snapshot: Snapshot,
@@ -110,6 +122,7 @@ class Metrics:
         return [
             gauge("cccamd_tasks", "Tasks of the event loop.", tasks),
             *self._pauses(),
+            *self._load(),
             *self._client_counters(),
             self._frozen(freezes),
             *self._source_counters(),
@@ -118,6 +131,14 @@ class Metrics:
             *incident_metrics(incidents),
             *self._process.collect(),
         ]
+
+    def _load(self) -> Iterator[Metric]:
+        if self.load is not None:
+            shed, held_back = self.load()
+            text = "Requests that were refused because of overload."
+            yield counter("cccamd_requests_shed", text, shed)
+            text = "How often a client was held back for asking more than [limits] allows."
+            yield counter("cccamd_clients_held_back", text, held_back)
 
     def _pauses(self) -> Iterator[Metric]:
         if self.pulse is not None:
@@ -163,7 +184,7 @@ class Metrics:
             "cccamd_frozen_seconds",
             "How long pictures stood still; grows while one does.",
             label="account",
-            values=self._frozen_shown,
+            values=self._frozen_shown.copy(),
         )
 
     def _client_counters(self) -> Iterator[Metric]:
@@ -221,6 +242,19 @@ def _bounded(name: str, known: set[str]) -> str:
             return _OTHER
         known.add(name)
     return name
+
+
+_COUNTERS: Final = (
+    "_account_ecms",
+    "_source_ecms",
+    "_source_outcomes",
+    "_source_losses",
+    "_logins",
+    "_emms",
+    "_freezes",
+    "_frozen_seconds",
+    "_incidents",
+)
 
 
 class _Collected:
