@@ -13,7 +13,7 @@ import pytest
 from laboratory import HOST, TEST_CARD, Laboratory, ask, cards_of, expected_cw, running
 
 from cccamd.ids import Caid, Ident, ShareId
-from cccamd.net import Client, ConnectError, Connection
+from cccamd.net import Client, ConnectError, Connection, Penalties
 from cccamd.routing import EmmGate, Router
 from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
@@ -128,8 +128,14 @@ async def test_no_handler_that_raises_leaves_anything_behind(
                 assert await cards_of(client) == [0x7F00], what
                 assert await ask(client, ECM) == expected_cw(ECM), what
     sessions = [what for what in never_called if what.startswith("Session.")]
-    # With two clients on one account, and with a full queue: they run within the same guards.
-    assert sessions == ["Session._look_at_twins", "Session._drop"]
+    # After wrong passwords, with two clients on one account, and with a full queue: they run
+    # within the same guards.
+    assert sessions == [
+        "Session._check_later",
+        "Session._failed_login",
+        "Session._look_at_twins",
+        "Session._drop",
+    ]
 
 
 def hasty_login(seed: bytes, behind: bytes) -> bytes:
@@ -138,7 +144,10 @@ def hasty_login(seed: bytes, behind: bytes) -> bytes:
     return cipher.encrypt(keys.proof) + cipher.encrypt(pack_user(b"anna")) + behind
 
 
-async def test_too_much_behind_the_user_name_costs_only_who_sent_it() -> None:
+async def test_too_much_behind_the_user_name_costs_only_who_sent_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Penalties, "wait", lambda *given: 0.0)  # each is a wrong password, too
     toml = TEST_CARD + "[limits]\nmax_pending_logins = 20\nmax_connections_per_address = 1000\n"
     async with running(toml=toml) as lab:
         for _ in range(60):

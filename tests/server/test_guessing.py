@@ -2,12 +2,19 @@
 
 import asyncio
 import logging
+import re
 import time
+from base64 import b64encode
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from handshaker import Handshaker
-from laboratory import TEST_CARD, Laboratory, running
+from laboratory import TEST_CARD, Laboratory, free_port, running
+
+from cccamd.net import Penalties, PenaltyRules
+from cccamd.server.gate import read_bans, write_bans
+from cccamd.wire.link import CloseReason
 
 FAULTY = "F: anna secret\nF: ben secret\nF: eve\n"
 
@@ -93,3 +100,93 @@ async def test_who_comes_and_goes_is_never_weighed() -> None:
         await asyncio.sleep(0.1)
         async with Handshaker.calling(lab) as caller:
             assert await caller.log_in().accepted()
+
+
+async def test_the_pages_are_under_the_same_brake(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("cccamd").propagate = True
+    web, telnet = free_port(), free_port()
+    cfg = (
+        f"{FAULTY}WEBINFO LISTEN PORT : {web}\nWEBINFO USERNAME : eva\nWEBINFO PASSWORD : right\n"
+        f"TELNETINFO LISTEN PORT : {telnet}\nTELNETINFO USERNAME : eva\n"
+        "TELNETINFO PASSWORD : right\nALLOW TELNETINFO : yes\n"
+    )
+
+    async def page(password: str) -> str:
+        reader, writer = await asyncio.open_connection("127.0.0.1", web)
+        login = b64encode(f"eva:{password}".encode()).decode()
+        writer.write(
+            f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{web}\r\nConnection: close\r\n"
+            f"Authorization: Basic {login}\r\n\r\n".encode()
+        )
+        said = await reader.read()
+        writer.close()
+        return said.split(b"\r\n")[0].decode()
+
+    async def ask(password: str) -> str:
+        reader, writer = await asyncio.open_connection("127.0.0.1", telnet)
+        writer.write(f"eva\r\n{password}\r\ninfo\r\n".encode())
+        said = (await reader.read()).decode()
+        writer.close()
+        return said
+
+    async with running(cfg, TEST_CARD) as lab:
+        assert "401" in await page("wrong")
+        assert "200" in await page("right")
+        assert "Login failed" in await ask("wrong")
+        assert "Command:" in await ask("right")
+        assert caplog.text.count("wrong user name or password for web") == 1
+        assert caplog.text.count("wrong user name or password for telnet") == 1
+        for _ in range(6):
+            lab.server._penalties.failed("127.0.0.1", b"anybody", asyncio.get_running_loop().time())
+        assert "200" in await page("right"), "known here, it does not wait"
+        lab.server._penalties._is_near = lambda address: False
+        lab.server._penalties._homes.drop("127.0.0.1")
+        lab.server._penalties.ban("127.0.0.1", 60.0, 1, asyncio.get_running_loop().time())
+        assert "403" in await page("right")
+        assert "Command:" not in await ask("right")
+
+
+async def test_bans_are_kept_over_a_restart_and_no_clock_makes_them_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = "203.0.113.7"
+
+    def brake() -> Penalties:
+        return Penalties(PenaltyRules(), is_near=lambda address: False)
+
+    before = brake()
+    before.ban(far, 600.0, 2, 1000.0)
+    path = tmp_path / "bans.json"
+    write_bans(path, before.bans(1000.0))
+    at = time.time()
+    for passed, left in ((100.0, 500.0), (-1e7, 600.0), (700.0, 0.0)):
+        monkeypatch.setattr(time, "time", lambda passed=passed: at + passed)
+        after = brake()
+        read_bans(path, after, 5.0)
+        assert after.banned(far, 5.0) == pytest.approx(left, abs=1.0)
+    for damaged in (b"", b"{", b"[]", b'{"at": 1, "bans": [[1]]}', bytes(100)):
+        path.write_bytes(damaged)
+        read_bans(path, brake(), 5.0)
+
+
+def test_the_filter_for_fail2ban_knows_the_lines_of_failed_logins_and_no_others() -> None:
+    text = (Path(__file__).parents[2] / "contrib/fail2ban/filter.d/cccamd.conf").read_text()
+    rule = re.search("^failregex = (.*)$", text, re.M)
+    assert rule is not None
+    known = re.compile(rule[1].replace("<ADDR>", r"(?P<address>[\da-fA-F.:]+?)"))
+    start = "2026-11-26 03:12:01,123 WARNING "
+    for name in ("anna@203.0.113.7:39626", "203.0.113.7:1", "203.0.113.7"):
+        for reason in (
+            CloseReason.WRONG_PASSWORD.value,
+            f"{CloseReason.UNKNOWN_USER.value} ('x')",
+            CloseReason.ACCOUNT_IN_ERROR.value,
+            "wrong user name or password for web",
+        ):
+            found = known.match(f"{start}{name}: no login: {reason}")
+            assert found is not None, (name, reason)
+            assert found["address"] == "203.0.113.7"
+    six = known.match(f"{start}anna@[2001:db8::7]:39626: no login: wrong password")
+    assert six is not None
+    assert six["address"] == "2001:db8::7"
+    for other in ("the peer closed the connection", CloseReason.ALREADY_CONNECTED.value):
+        assert known.match(f"{start}anna@203.0.113.7:39626: no login: {other}") is None

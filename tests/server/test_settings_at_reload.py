@@ -408,6 +408,13 @@ ROWS: dict[str, Row] = {
     "[penalties] ban": Row(
         "", "[penalties]\nban = 60", lambda server: server._penalties.rules.ban, 600.0, 60.0
     ),
+    "[penalties] exempt": Row(
+        "",
+        '[penalties]\nexempt = ["203.0.113.0/24"]',
+        lambda server: server._is_spared("203.0.113.7"),
+        False,
+        True,
+    ),
     "[log] format": Row("", '[log]\nformat = "json"', formatter, "TextFormatter", "JsonFormatter"),
     "[log] debug_accounts": Row(
         "",

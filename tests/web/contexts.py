@@ -95,6 +95,7 @@ def a_context(
         login=lambda: login or InfoPort(),
         admits=admits,
         hosts=lambda: (),
+        check_login=take_as_given,
         program="cccamd-0.1.0",
     )
 
@@ -158,3 +159,8 @@ def full_context(snapshot: Snapshot | None = None) -> WebContext:
         freezes=FREEZES,
         explain=explain,
     )
+
+
+async def take_as_given(address: str, user: bytes, right: bool) -> bool:
+    """No brake on guessing."""
+    return right

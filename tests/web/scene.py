@@ -425,6 +425,7 @@ class Scene:
             login=lambda: self.login,
             admits=lambda address: address.startswith(self.admitted),
             hosts=lambda: (),
+            check_login=take_as_given,
             program=self.snapshot.program,
         )
 
@@ -448,3 +449,8 @@ class Scene:
 
     def change(self, **changes: object) -> None:
         self.snapshot = replace(self.snapshot, **changes)  # type: ignore[arg-type]
+
+
+async def take_as_given(address: str, user: bytes, right: bool) -> bool:
+    """No brake on guessing."""
+    return right

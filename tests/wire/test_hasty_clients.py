@@ -1,5 +1,6 @@
 """Clients that do not wait: what they mean to say stands right behind what it depends on."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pair import PARTNER_NODE, PLAIN_NODE, SEED
 
-from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.values import Request
 from cccamd.wire.cccam import (
     ClientData,
@@ -17,6 +18,7 @@ from cccamd.wire.cccam import (
 )
 from cccamd.wire.cccam.frames import serialize_frame
 from cccamd.wire.cccam.handshake import PASSWORD_CHECK, derive_keys, pack_user
+from cccamd.wire.cccam.server import PARTNER_WAIT
 from cccamd.wire.link import (
     Closed,
     CloseReason,
@@ -25,6 +27,7 @@ from cccamd.wire.link import (
     LoginProved,
     LoginRequested,
     LoginSucceeded,
+    OffersDue,
     Requested,
     State,
 )
@@ -33,18 +36,23 @@ WHO = ClientData(user=b"anna", node_id=PARTNER_NODE, version="2.3.0", build="336
 ECM = Request(Caid(0x7F00), Ident(0x0A), ShareId(7), Sid(1), b"\x80ecm")
 
 
-def server() -> ServerProtocol:
-    return ServerProtocol(node_id=PLAIN_NODE, program="server", random=SEED, now=0.0)
+def server(node_id: NodeId = PLAIN_NODE) -> ServerProtocol:
+    return ServerProtocol(node_id=node_id, program="server", random=SEED, now=0.0)
 
 
-def everything(seed: bytes, *, password: bytes = b"secret") -> bytes:
+def everything(
+    seed: bytes,
+    *,
+    password: bytes = b"secret",
+    behind: Sequence[tuple[int, bytes]] = ((Command.ECM, serialize_ecm(ECM)),),
+) -> bytes:
     """All that a client has to say, in one piece."""
     keys = derive_keys(seed)
     cipher = keys.client_to_server
     login = cipher.encrypt(keys.proof) + cipher.encrypt(pack_user(b"anna"))
     cipher.encrypt(password)  # moves the cipher, and is never sent
     check = cipher.encrypt(PASSWORD_CHECK)
-    frames = [(Command.CLIENT_DATA, WHO.serialize()), (Command.ECM, serialize_ecm(ECM))]
+    frames = [(Command.CLIENT_DATA, WHO.serialize()), *behind]
     return (
         login
         + check
@@ -88,6 +96,28 @@ def test_frames_right_behind_the_password_are_heard(cuts: list[int]) -> None:
     assert isinstance(events[3], Requested)
     assert events[3].request == ECM
     assert target.state is State.OPEN
+
+
+@pytest.mark.parametrize(
+    ("behind", "waits"),
+    [
+        ((), True),
+        (((Command.CLIENT_DATA, WHO.serialize()),), True),
+        (((Command.ECM, serialize_ecm(ECM)),), False),
+        (((Command.EMM, bytes(12) + b"emm"),), False),
+        (((Command.KEEPALIVE, b""),), False),
+        (((Command.NOK1, b"hello\0"),), False),
+        (((Command.NOK1, b"PARTNER: X v1.0 [EXT]\0"),), False),
+    ],
+)
+def test_whatever_a_client_says_ends_the_wait_for_its_partner_text(
+    behind: Sequence[tuple[int, bytes]], waits: bool
+) -> None:
+    target = server(PARTNER_NODE)
+    events = take(target, everything(target.data_to_send(), behind=behind))
+    assert (OffersDue() not in events) is waits
+    target.handle_deadline(1.0 + PARTNER_WAIT)
+    assert (target.events_received() == [OffersDue()]) is waits
 
 
 def test_frames_behind_a_wrong_password_are_not_heard() -> None:

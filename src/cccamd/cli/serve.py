@@ -24,6 +24,7 @@ from cccamd.server import (
     raise_file_limit,
     set_up_logging,
 )
+from cccamd.server.gate import FILE_NAME as BANS_NAME
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.nodeid import default_path, load_or_make
 from cccamd.setup.pairing import Pairing
@@ -173,6 +174,7 @@ class Runner:
             setup,
             journal=_journal(setup, self._folder / JOURNAL_NAME),
             pairing=Pairing(self._folder),
+            bans=self._folder / BANS_NAME,
         )
         reloader = Reloader(
             server,

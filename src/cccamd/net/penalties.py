@@ -29,6 +29,8 @@ FREE: Final = 3.0
 """Points without any consequence: a person may mistype."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 1.5
 """Seconds; softcams wait two for the answer to their login."""
+ASIDE_INTERVAL: Final = 0.2
+"""Seconds."""
 FORGOTTEN: Final = 60.0
 """Seconds after which a point is forgotten."""
 SLACK: Final = 0.5
@@ -96,6 +98,9 @@ class _Kept(Generic[K, V]):
             self._found.popitem(last=False)
         return value
 
+    def items(self) -> list[tuple[K, V]]:
+        return list(self._found.items())
+
     def drop(self, key: K) -> None:
         self._found.pop(key, None)
 
@@ -112,6 +117,8 @@ class Penalties:
         self._names: _Kept[bytes, _Score] = _Kept()
         """Failures with a name, from wherever: strangers wait for it, and nobody is shut out."""
         self._rows: _Kept[tuple[str, bytes], float] = _Kept()
+        self._aside: _Kept[str, float] = _Kept()
+        """When one beside the rows was let through last."""
         self._known: _Kept[tuple[str, bytes], int] = _Kept()
         """How often a name may still fail at a source where it logged in before."""
         self._homes: _Kept[str, bool] = _Kept()
@@ -131,9 +138,18 @@ class Penalties:
         pause: float = min(FIRST_WAIT * 2.0**over, LONGEST_WAIT)
         turn = max(now, self._rows.get((source, user)) or 0.0) + pause
         if turn - now > LONGEST_WAIT:
-            return None
+            return self._wait_aside(address, source, now)
         self._rows.put((source, user), turn)
         return turn - now
+
+    def _wait_aside(self, address: str, source: str, now: float) -> float | None:
+        """The row is too long. In the own network a few a second are looked at all the same: one
+        wrong setting behind a shared address must not lock out whoever else lives there."""
+        last = self._aside.get(source)
+        if not self._is_near(address) or (last is not None and now < last + ASIDE_INTERVAL):
+            return None
+        self._aside.put(source, now)
+        return LONGEST_WAIT
 
     def failed(self, address: str, user: bytes, now: float) -> Ban | None:
         """Note a login that failed for its name or its password; the ban that it leads to."""
@@ -155,6 +171,20 @@ class Penalties:
         self._known.put((source, user), TRUST)
         self._homes.put(source, True)
         self._rows.drop((source, user))
+
+    def bans(self, now: float) -> list[tuple[str, float, int]]:
+        """The bans that go on: of whom, for how many seconds more, the how manieth it is."""
+        return [
+            (who, score.banned_until - now, score.bans)
+            for who, score in self._scores.items()
+            if score.banned_until > now
+        ]
+
+    def ban(self, who: str, seconds: float, bans: int, now: float) -> None:
+        """Go on with a ban of before a restart."""
+        seconds = min(seconds, LONGEST_BAN)
+        if seconds > 0.0:
+            self._scores.put(who, _Score(0.0, now, max(1, bans), now + seconds))
 
     def banned(self, address: str, now: float) -> float:
         """Seconds for which an address is still banned; 0: it is not."""

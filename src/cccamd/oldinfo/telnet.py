@@ -10,7 +10,7 @@ answer is the text of the web page of the same name. So a pipe can do it all at 
 
 import asyncio
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -83,6 +83,7 @@ class TelnetDialogue:
         look: Callable[[], Look],
         login: InfoPort,
         refusal: str = "",
+        check_login: Callable[[bytes, bool], Awaitable[bool]] | None = None,
         wrong_login_delay: float = _WRONG_LOGIN_DELAY,
     ) -> None:
         self.finished = bool(refusal)
@@ -91,6 +92,7 @@ class TelnetDialogue:
         self._snapshot = snapshot
         self._look = look
         self._login = login
+        self._check_login = check_login
         self._delay = wrong_login_delay
         self._wanted = ["username", "password", "command"] if login.is_protected else ["command"]
         self._username = b""
@@ -120,6 +122,8 @@ class TelnetDialogue:
         right = _equals(self._login.username, self._username) & _equals(
             self._login.password, password
         )
+        if self._check_login is not None:
+            right = await self._check_login(self._username, right)
         if right:
             self._logged_in = True
             return b"Command: "

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from cccamd.facts import Freeze, FreezeReport, Incident, Snapshot
 from cccamd.net import AcceptEvent, ListenError, TaskSet, in_slices, open_sockets
 from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
+from cccamd.server.gate import LoginGate
 from cccamd.server.snapshot import find_channels, named, named_notes, named_report, take_history
 from cccamd.server.taken import with_holder
 from cccamd.server.watching import Watchers
@@ -36,6 +38,8 @@ class PageSources:
     incidents: Callable[[], tuple[Incident, ...]]
     admits: Callable[[str], bool]
     hosts: Callable[[], Sequence[str]]
+    web_gate: LoginGate
+    telnet_gate: LoginGate
     program: str
     on_failure: Callable[[str, BaseException], None]
     on_accepting: Callable[[AcceptEvent], None]
@@ -144,6 +148,7 @@ class InfoPages:
             login=lambda: self._config.webinfo,
             admits=sources.admits,
             hosts=sources.hosts,
+            check_login=sources.web_gate.check,
             program=sources.program,
         )
         old = old_page_routes(snapshot=sources.look, look=self._look)
@@ -189,6 +194,7 @@ class InfoPages:
             look=self._look,
             login=login,
             refusal=telnet_refusal(address, login, self._sources.admits),
+            check_login=partial(self._sources.telnet_gate.check, address),
         )
 
     async def _close_telnet(self) -> None:

@@ -129,6 +129,11 @@ class DoorLog:
         if self._throttle.admits((port, cause), self._loop.time()):
             login_log.warning("%s: %s", port, text)
 
+    def wrong_login(self, address: str, port: str) -> None:
+        """Somebody gave a wrong user name or password for the web pages or for telnet."""
+        if self._throttle.admits((address, f"{port}: wrong login"), self._loop.time()):
+            login_log.warning("%s: no login: wrong user name or password for %s", address, port)
+
     def banned(self, ban: Ban) -> None:
         """Nobody is let in from there for a while."""
         if self._throttle.admits((ban.who, "banned"), self._loop.time()):

@@ -44,6 +44,7 @@ from cccamd.routing import (
 )
 from cccamd.server.configbook import ConfigBook
 from cccamd.server.exchange import Exchange
+from cccamd.server.gate import LoginGate, read_bans, write_bans
 from cccamd.server.heartbeat import Heartbeat
 from cccamd.server.infopages import InfoPages, PageSources
 from cccamd.server.local import LocalCards
@@ -104,9 +105,17 @@ class Server:
     """One running cccamd."""
 
     def __init__(
-        self, setup: Setup, *, journal: Journal | None = None, pairing: Pairing | None = None
+        self,
+        setup: Setup,
+        *,
+        journal: Journal | None = None,
+        pairing: Pairing | None = None,
+        bans: Path | None = None,
     ) -> None:
-        """`pairing`: our key and those of paired servers; else those beside the usual node id."""
+        """`pairing`: our key and those of paired servers; else those beside the usual node id.
+
+        `bans`: the file in which bans are kept over a restart; None: they are not.
+        """
         self._setup = setup
         self._started_at = Observers.now()
         self._book = ConfigBook(setup, self._started_at)
@@ -145,7 +154,9 @@ class Server:
         self._refreshing: asyncio.Task[None] | None = None
         self._door_log = DoorLog()
         self._clones = CloneWatch(setup.node_id)
-        self._penalties = Penalties(_penalty_rules(setup.toml), is_near=is_local)
+        self._penalties = Penalties(_penalty_rules(setup.toml), is_near=self._is_spared)
+        self._bans = bans
+        self._kept_bans: frozenset[tuple[str, int]] = frozenset()
         self._context = self._make_context()
         self._cccam_port = ClientPort(
             make_protocol=self._make_protocol,
@@ -238,6 +249,8 @@ class Server:
         self._loop.set_exception_handler(self._failures.report_from_loop)
         self._watch()
         await self._watchers.resume()
+        if self._bans is not None:
+            read_bans(self._bans, self._penalties, self._loop.time())
         await self._open_door()
         self._book.carried_out(PAIRED_SETTING, await self._paired.apply(self._setup))
         self._tasks.start("paired servers", self._paired.watch())
@@ -277,6 +290,7 @@ class Server:
         await self._upstreams.apply(())
         await self._cards.apply(())
         await self._tasks.cancel()
+        await self._keep_bans()
         self._observers.catch_up()
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
@@ -369,7 +383,7 @@ class Server:
                 _admission_limits(setup.toml),
                 admits=self._admits,
                 is_near=is_local,
-                is_banned=lambda address: self._penalties.banned(address, self._loop.time()) > 0,
+                is_banned=self._is_banned,
             ),
             penalties=self._penalties,
             records=self._make_records(),
@@ -382,6 +396,13 @@ class Server:
             on_list_due=self._cards_changed,
             on_failure=self._failures.report,
         )
+
+    def _is_spared(self, address: str) -> bool:
+        """Whether an address is never banned: it is local, or `[penalties] exempt` names it."""
+        return is_local(address) or self._setup.toml.penalties.spares(address)
+
+    def _is_banned(self, address: str) -> bool:
+        return self._penalties.banned(address, self._loop.time()) > 0.0
 
     def _admits(self, address: str) -> bool:
         """Whether an address may connect, by the setup that is in use now."""
@@ -482,7 +503,9 @@ class Server:
             explain=self.explain,
             watchers=self._watchers,
             incidents=self.incidents,
-            admits=self._admits,
+            admits=lambda address: self._admits(address) and not self._is_banned(address),
+            web_gate=LoginGate(self._penalties, self._door_log, port="web"),
+            telnet_gate=LoginGate(self._penalties, self._door_log, port="telnet"),
             hosts=lambda: self._setup.toml.network.hosts,
             program=PROGRAM,
             on_failure=self._failures.report,
@@ -556,6 +579,19 @@ class Server:
             await asyncio.sleep(SUM_INTERVAL)
             self._door_log.sum_up()
             self._failures.sum_up()
+            await self._keep_bans()
+
+    async def _keep_bans(self) -> None:
+        """Write the bans down, if there are others than those that are written."""
+        now = self._loop.time()
+        bans = frozenset((who, number) for who, _, number in self._penalties.bans(now))
+        if self._bans is None or bans == self._kept_bans:
+            return
+        try:
+            await asyncio.to_thread(write_bans, self._bans, self._penalties.bans(now))
+            self._kept_bans = bans
+        except OSError as error:
+            self._failures.report("keeping the bans", error)
 
     def _cards_changed(self) -> None:
         if self._refresh_timer is None:

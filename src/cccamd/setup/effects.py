@@ -69,6 +69,7 @@ _AT_ONCE: Final = (
     "[routing] hedge",
     "[penalties] attempts",
     "[penalties] ban",
+    "[penalties] exempt",
     "[log] format",
     "[log] debug_accounts",
     "[tls] port",

@@ -7,7 +7,7 @@ import binascii
 import hmac
 import logging
 from base64 import b64decode
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -75,11 +75,13 @@ class Door:
         *,
         admits: Callable[[str], bool],
         login: Callable[[], InfoPort],
+        check_login: Callable[[str, bytes, bool], Awaitable[bool]],
         hosts: Callable[[], Collection[str]],
     ) -> None:
         self._app = app
         self._admits = admits
         self._login = login
+        self._check_login = check_login
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,8 +89,8 @@ class Door:
         if scope["type"] != "http":
             return
         answer = _Answer(send)
-        refused = self._refusal(scope)
         try:
+            refused = await self._refusal(scope)
             await (refused or self._app)(scope, receive, answer)
         except Exception as error:
             log.error("internal error in page %s: %s", scope["path"], type(error).__name__)
@@ -96,18 +98,26 @@ class Door:
             if not answer.begun:
                 await refusal(scope, 500)(scope, receive, answer)
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    async def _refusal(self, scope: Scope) -> Response | None:
         client = scope.get("client")
         if client is None or not self._admits(client[0]):
             return refusal(scope, 403)
         reached_at = unwrap_address(str((scope.get("server") or ("",))[0]))
         if not is_meant(Headers(scope=scope).get("host"), reached_at, self._hosts()):
             return refusal(scope, 421)
-        if not is_let_in(self._login(), Headers(scope=scope).get("authorization")):
+        if not await self._is_let_in(client[0], Headers(scope=scope).get("authorization")):
             return refusal(scope, 401, headers={"WWW-Authenticate": CHALLENGE})
         if scope["method"] not in ("GET", "HEAD"):
             return refusal(scope, 405, headers={"Allow": "GET, HEAD"})
         return None
+
+    async def _is_let_in(self, address: str, authorization: str | None) -> bool:
+        login = self._login()
+        is_right = is_let_in(login, authorization)
+        if not login.is_protected or authorization is None:
+            return is_right  # who gives no password is asked for one, and guesses nothing
+        user = _basic(authorization).partition(b":")[0]
+        return await self._check_login(unwrap_address(address), user, is_right)
 
 
 class _Answer:

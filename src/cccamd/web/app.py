@@ -39,7 +39,13 @@ def create_app(context: WebContext, *, routes: Sequence[BaseRoute] = ()) -> Fast
             Mount("/static", _Files(directory=STATIC)),
         ],
         middleware=[
-            Middleware(Door, admits=context.admits, login=context.login, hosts=context.hosts)
+            Middleware(
+                Door,
+                admits=context.admits,
+                login=context.login,
+                check_login=context.check_login,
+                hosts=context.hosts,
+            )
         ],
         exception_handlers={HTTPException: _refuse},
     )

@@ -52,6 +52,9 @@ class WebContext:
     """From CCcam.providers."""
     login: Callable[[], InfoPort]
     """User name and password. None of both: no login; one of both: nobody gets in."""
+    check_login: Callable[[str, bytes, bool], Awaitable[bool]]
+    """Whether an address may come in with a user name, given whether it is right with its
+    password; takes its time when there were wrong ones."""
     admits: Callable[[str], bool]
     """Whether an address may look at all, as `AllowedNetworks.admits`."""
     hosts: Callable[[], Collection[str]]

@@ -207,6 +207,14 @@ class PenaltiesTable(Table):
     nobody is banned. The local networks never are."""
     ban: float = _seconds(600, 1, 86_400)
     """The first ban; each further one is twice as long."""
+    exempt: tuple[Annotated[Network, PlainValidator(_read_network)], ...] = Field(
+        default=(), strict=False, description='a list of networks: exempt = ["203.0.113.0/24"]'
+    )
+    """Networks that are never banned, as the local ones."""
+
+    def spares(self, address: str) -> bool:
+        """Whether an address is in one of the `exempt` networks."""
+        return bool(self.exempt) and AllowedNetworks(self.exempt).admits(address)
 
 
 class JournalTable(Table):

@@ -68,7 +68,8 @@ from cccamd.wire.link import (
 from cccamd.wire.strangers import recognise_caller
 
 PARTNER_WAIT: Final = 0.5
-"""Seconds that a client has for its partner text; then the cards are announced anyway."""
+"""Seconds that a client has for its partner text; then, or when it says anything else, the cards
+are announced anyway."""
 EXTENDED_FACTOR: Final = 16
 """How many times more requests may be open in extended mode, where "any number" may."""
 CW_HEADER: Final = serialize_frame(0, Command.ECM, bytes(CW_LENGTH))[:-CW_LENGTH]
@@ -293,6 +294,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
         if not isinstance(message, PartnerText):
             if message.text:
                 self._events.append(message)
+                self._let_cards_come()
             else:
                 self._drop_unexpected(Command.NOK1, payload)
         elif not self._partner_known:
@@ -315,18 +317,26 @@ class ServerProtocol(Endpoint[ServerEvent]):
         if self.peer is not None:
             self._events.append(PeerChanged(self.peer))
 
+    def _on_keepalive(self, payload: bytes, flag: int) -> None:
+        super()._on_keepalive(payload, flag)
+        self._let_cards_come()
+
     def _let_cards_come(self) -> None:
+        """Its partner text came, or something else: then it sends none, or did not wait for us."""
         if self._cards_due_at is not None:
             self._cards_due_at = None
             self._events.append(OffersDue())
 
     def _on_ecm(self, payload: bytes, flag: int) -> None:
         request = parse_ecm(payload)
+        if self._cards_due_at is not None:
+            self._let_cards_come()
         token = self._open_slot(flag, request[2])
         self._events.append(Requested(token, request))
 
     def _on_emm(self, payload: bytes, flag: int) -> None:
         emm = parse_emm(payload)
+        self._let_cards_come()
         token = self._open_slot(flag, emm.share_id)
         self._events.append(EmmReceived(emm))
         self._reply(token, Command.EMM, b"")
