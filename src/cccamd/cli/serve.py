@@ -17,6 +17,7 @@ from cccamd.cli.ending import run_to_the_end, stop_at
 from cccamd.machine import own_address
 from cccamd.net import ListenError, TaskSet, loop_factory
 from cccamd.server import (
+    BANS_FILE_NAME,
     AccountFocus,
     Reloader,
     Server,
@@ -24,7 +25,6 @@ from cccamd.server import (
     raise_file_limit,
     set_up_logging,
 )
-from cccamd.server.gate import FILE_NAME as BANS_NAME
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.nodeid import default_path, load_or_make
 from cccamd.setup.pairing import Pairing
@@ -174,7 +174,7 @@ class Runner:
             setup,
             journal=_journal(setup, self._folder / JOURNAL_NAME),
             pairing=Pairing(self._folder),
-            bans=self._folder / BANS_NAME,
+            bans=self._folder / BANS_FILE_NAME,
         )
         reloader = Reloader(
             server,

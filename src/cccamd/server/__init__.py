@@ -1,11 +1,13 @@
 """The running program: sessions, upstream links, local cards, and the server around them."""
 
+from cccamd.server.gate import BANS_FILE_NAME
 from cccamd.server.logs import AccountFocus, set_up_logging
 from cccamd.server.reload import FileWatch, Reloader
 from cccamd.server.server import Server, raise_file_limit
 from cccamd.server.upstreams import target_of
 
 __all__ = [
+    "BANS_FILE_NAME",
     "AccountFocus",
     "FileWatch",
     "Reloader",

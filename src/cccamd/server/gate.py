@@ -15,7 +15,7 @@ from typing import Final
 from cccamd.net import LONGEST_WAIT, Penalties
 from cccamd.server.loglines import DoorLog
 
-FILE_NAME: Final = "bans.json"
+BANS_FILE_NAME: Final = "bans.json"
 """Beside the node id."""
 FILE_LIMIT: Final = 1 << 20
 
