@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,6 +104,27 @@ def test_a_log_that_cannot_be_written_stops_nobody(
     assert shown.err.count("cannot write the log") == 1
     assert "Traceback" not in shown.err
     assert "two" in shown.out
+
+
+def test_a_pipe_that_nobody_reads_stops_nothing_and_what_is_missing_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w", encoding="utf-8") as stream:
+        monkeypatch.setattr("sys.stdout", stream)
+        set_up_logging(Settings(), debug=False)
+        for number in range(5000):
+            CLIENT.info("%d %s", number, "\N{SNOWMAN}" * 2000)
+        read = b""
+        while len(read) < 40_000:
+            read += os.read(reader, 65536)
+        CLIENT.info("the last")
+    with os.fdopen(reader, "rb") as rest:
+        *_, missing, last = (read + rest.read()).decode().splitlines()
+    (count,) = re.findall(r"lines that are missing here, because nobody read them: (\d+)", missing)
+    whole = [line for line in (read).decode(errors="replace").splitlines() if "..." in line]
+    assert int(count) == 5000 - len(whole)
+    assert "the last" in last
 
 
 def _forms(secret: bytes) -> set[str]:

@@ -8,13 +8,14 @@ import contextlib
 import errno
 import logging
 import os
+import select
 import stat
 import sys
 import time
 from collections.abc import Iterable
 from datetime import datetime
 from logging.handlers import WatchedFileHandler
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from cccamd.setup.cccamcfg import Settings
 from cccamd.setup.toml import LogTable
@@ -23,6 +24,8 @@ from cccamd.why import json_text
 
 FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
 ROOT: Final = "cccamd"
+PIPE_LINE_LIMIT: Final = 1000
+"""Characters: a line that is always taken whole by a pipe with any room (4 KiB)."""
 SAID_LIMIT: Final = 200
 """Characters of what a library says."""
 
@@ -189,7 +192,41 @@ class _TroubleOnce:
 
 
 class _Stream(_TroubleOnce, logging.StreamHandler[Any]):
-    pass
+    """Waits for nobody: a pipe that is full because its reader sleeps would stop the whole server.
+
+    What does not fit is counted, and that is told when there is room again.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._left_out = 0
+        self._room: select.poll | None = None
+        with contextlib.suppress(OSError, ValueError):  # what is caught by a test has no number
+            number = stream.fileno()
+            if not stat.S_ISREG(os.fstat(number).st_mode):
+                self._room = select.poll()
+                self._room.register(number, select.POLLOUT)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self._has_room():
+            self._left_out += 1
+            return
+        if self._left_out:
+            count, self._left_out = self._left_out, 0
+            text = "lines that are missing here, because nobody read them: %d"
+            self.emit(logging.LogRecord(ROOT, logging.WARNING, "", 0, text, (count,), None))
+            self.emit(record)
+            return
+        super().emit(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        if self._room is None or len(text) <= PIPE_LINE_LIMIT:
+            return text
+        return f"{text[:PIPE_LINE_LIMIT]}..."
+
+    def _has_room(self) -> bool:
+        return self._room is None or bool(self._room.poll(0))
 
 
 class _File(_TroubleOnce, WatchedFileHandler):
