@@ -88,7 +88,7 @@ async def test_status_html_is_the_same_page() -> None:
         assert (await get(port, "/status.html")).body == (await get(port, "/")).body
 
 
-RAW = "Host: receivert\r\nConnection: Close\r\n"
+RAW = "Host: 127.0.0.1t\r\nConnection: Close\r\n"
 PAGES = ("/", "/status.html", "/explain", "/freezes", "/static/cccamd.css", "/live/view.json")
 
 

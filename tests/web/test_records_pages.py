@@ -219,7 +219,7 @@ async def test_programs_that_are_refused_get_what_they_can_read(number: int) -> 
 
 
 async def test_one_too_many_gets_a_page_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_serving, "CONNECTIONS_LIMIT", 1)
+    monkeypatch.setattr(web_serving, "CONNECTIONS_LIMIT", 0)
     answer = await page_of(Scene(), "/", BROWSER)
     assert answer.status == "HTTP/1.1 503 Service Unavailable"
     assert "Too many ask at once" in answer.text
