@@ -140,6 +140,7 @@ def in_its_own_time(clock: SimClock, net: Net, chance: random.Random) -> Iterato
         ),
         patch("os.urandom", chance.randbytes),
         patch("cccamd.net.tasks.perf_counter", clock.work),
+        patch("cccamd.net.fairness.perf_counter", clock.work),
         patch("cccamd.localcards.guard.perf_counter", clock.now),
         patch("cccamd.localcards.guard.monotonic", clock.now),
         patch("cccamd.net.dial.connect", net.connect),

@@ -180,6 +180,10 @@ class Exchange:
             self._perform(self.router.request(waiter, wanted, now), now)
         return told
 
+    def known(self, view: View, request: Request) -> Told | None:
+        """What the cache knows for a client that may see this now."""
+        return self._cache.answer(self.router.wanted(view, request), self._loop.time())
+
     def answered(self, ask_id: AskId, cw: ControlWords) -> None:
         """A source has answered."""
         now = self._loop.time()

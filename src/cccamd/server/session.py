@@ -41,7 +41,7 @@ from cccamd.net import (
     Turns,
     locate,
 )
-from cccamd.routing import ClientId, EmmGate, EmmVerdict, NodeHolder, Trace, Waiter
+from cccamd.routing import ClientId, EmmGate, EmmVerdict, NodeHolder, Told, Trace, Waiter
 from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
 from cccamd.server.loglines import CloneWatch
@@ -235,10 +235,23 @@ class Session:
         if request is None:
             return
         try:
+            told = self._learnt_meanwhile(request, refusal)
+            if told is not None:
+                late = told.trace(trace.ended_at)
+                late.asked_at = trace.asked_at
+                self._protocol.answer(token, told.cw)
+                self._answered(request, told.cw, late)
+                return
             self._protocol.refuse(token, refusal)
             self._answered(request, refusal, trace)
         except Exception as error:
             self.connection.fail(error)
+
+    def _learnt_meanwhile(self, request: Request, refusal: Refusal) -> Told | None:
+        """A card that came while this client waited may have told the CW to somebody else."""
+        if self._view is None or refusal is not Refusal.PASSING:
+            return None
+        return self._context.exchange.known(self._view, request)
 
     def _answered(self, request: Request, answer: ControlWords | Refusal, trace: Trace) -> None:
         self.connection.flush()
