@@ -128,8 +128,8 @@ async def test_no_handler_that_raises_leaves_anything_behind(
                 assert await cards_of(client) == [0x7F00], what
                 assert await ask(client, ECM) == expected_cw(ECM), what
     sessions = [what for what in never_called if what.startswith("Session.")]
-    # After a refusal, after wrong passwords, with two clients on one account, and with a full queue: they run
-    # within the same guards.
+    # After a refusal or wrong passwords, with two clients on one account, with a full queue: they
+    # run within the same guards.
     assert sessions == [
         "Session._learnt_meanwhile",
         "Session._check_later",
