@@ -31,12 +31,11 @@ from cccamd.net.listener import Guest, HandOver, Listener, hand_over
 from cccamd.net.origins import origin_of
 from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules
 from cccamd.net.resolve import resolve
-from cccamd.net.tasks import SLICE, Alarm, TaskSet, Turns, at_once, in_slices
+from cccamd.net.tasks import Alarm, TaskSet, Turns, at_once, in_slices
 from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
 
 __all__ = [
     "LONGEST_WAIT",
-    "SLICE",
     "AcceptEvent",
     "AcceptPaused",
     "Acceptor",

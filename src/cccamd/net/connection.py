@@ -169,9 +169,14 @@ class Connection(asyncio.Protocol, Generic[E]):
             except Exception as error:
                 self.fail(error)
 
+    @property
+    def _socket(self) -> socket.socket | None:
+        transport = self._transport
+        return transport.get_extra_info("socket") if transport is not None else None
+
     def way(self) -> Way | None:
         """How the way to the peer is now; None where the kernel does not tell."""
-        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        sock = self._socket
         if sock is None or not hasattr(socket, "TCP_INFO"):
             return None
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
@@ -189,7 +194,7 @@ class Connection(asyncio.Protocol, Generic[E]):
 
         So its machine runs, and holds the connection open. False where the system does not tell.
         """
-        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        sock = self._socket
         if sock is None or self.unsent or not hasattr(socket, "TCP_INFO"):
             return False
         return _state(sock) == _TCP_ESTABLISHED and not _in_kernel(sock)
@@ -273,12 +278,12 @@ class Connection(asyncio.Protocol, Generic[E]):
 
     def unread(self) -> int:
         """How many bytes wait here and in the kernel for the peer's machine to take them."""
-        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        sock = self._socket
         return self.unsent + (_in_kernel(sock) if sock is not None else 0)
 
     def peer_left(self) -> bool:
         """End the connection if the peer has, and say so: what is not read does not notice."""
-        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        sock = self._socket
         if sock is not None and not self.is_closed and _state(sock) not in _LEFT:
             return False
         self._receive_eof(CLOSED_BY_PEER)

@@ -147,9 +147,6 @@ class DoorLog:
             login_log.warning("%s: %d more within a minute: %s", address, count, reason)
 
 
-_NOT_ACCEPTED: Final = "socket.accept() out of system resource"
-"""What asyncio calls it; it waits a second then by itself."""
-_TRIED_AGAIN: Final = "BaseSelectorEventLoop._start_serving"
 _OTHER_PLACES: Final = "errors in many other places"
 
 
@@ -175,23 +172,12 @@ class FailureLog:
     def report_from_loop(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What the event loop itself has to report."""
         message = str(context.get("message", "the event loop"))
-        if message == _NOT_ACCEPTED:
-            self._report_shortage(context.get("exception"))
-            return
-        if _TRIED_AGAIN in message:
-            return  # it waited to accept again, and the door was closed meanwhile
         self.report("the event loop", context.get("exception") or RuntimeError(message))
-
-    def _report_shortage(self, error: object) -> None:
-        why = error.strerror if isinstance(error, OSError) else "the system is short of something"
-        if self._throttle.admits(_NOT_ACCEPTED, self._loop.time()):
-            log.error("nobody can be let in now: %s; it is tried again every second", why)
 
     def sum_up(self) -> None:
         """Tell how many more there were."""
         for what, count in self._throttle.ended(self._loop.time()):
-            kind = "nobody could be let in" if what == _NOT_ACCEPTED else "internal error"
-            log.error("%s: %d more within a minute: %s", kind, count, what)
+            log.error("internal error: %d more within a minute: %s", count, what)
 
 
 def _place(error: BaseException) -> str:

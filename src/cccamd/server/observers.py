@@ -5,13 +5,12 @@ until the answers of this turn of the loop are written, and then tells it in sli
 stays: whatever is told at once has those before it told first.
 """
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Collection
 from typing import Final
 
-from cccamd.net import SLICE
+from cccamd.net import Turns
 from cccamd.watch import SAMPLING_ROUND, Happening, Sampler
 
 Observer = Callable[[Happening], None]
@@ -28,7 +27,7 @@ class Observers:
         self._sampler = Sampler()
         self._calls = 0
         self._waiting: deque[Happening] = deque()
-        self._is_due = False
+        self._turns = Turns()
         self.attended: Collection[tuple[str, int]] = ()
         """Clients in trouble (account, number): what they ask is told, also under great load."""
 
@@ -67,25 +66,16 @@ class Observers:
         if len(self._waiting) >= WAITING_LIMIT:
             self.catch_up()
         self._waiting.append(happening)
-        if not self._is_due:
-            self._is_due = True
-            asyncio.get_running_loop().call_soon(self._tell_some)
+        self._turns.add(self._tell_next)
 
     def catch_up(self) -> None:
         """Tell what waits to be told: who asks observers what they know wants all of it."""
         while self._waiting:
             self._pass_on(self._waiting.popleft())
 
-    def _tell_some(self) -> None:
-        began, waiting = time.perf_counter(), self._waiting
-        self._is_due = False
-        while waiting:
-            self._pass_on(waiting.popleft())
-            if time.perf_counter() - began > SLICE:
-                break
-        if waiting:
-            self._is_due = True
-            asyncio.get_running_loop().call_soon(self._tell_some)
+    def _tell_next(self) -> None:
+        if self._waiting:  # else it was told meanwhile
+            self._pass_on(self._waiting.popleft())
 
     def _pass_on(self, happening: Happening) -> None:
         for observer in self._observers:

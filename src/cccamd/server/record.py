@@ -155,35 +155,35 @@ class ClientRecord:
     ) -> None:
         """A request was answered, so many seconds after it came."""
         result = result_of(answer)
-        source, local = self._winner(trace)
+        source, local = self._winner(trace.winner)
         self.usage.finished(request, result=result, source=source, local=local, seconds=seconds)
         if self._logs_answers():
             self._tell_answer(request, result, trace, source=source, seconds=seconds)
-        self._watch(request, result, lambda: trace, seconds=seconds)
+        weight = self._weight(result)
+        if weight is not None:
+            self._report(request, result, trace, seconds=seconds, weight=weight)
 
     def told(self, told: Told, now: float) -> None:
         """A request was answered at once, at `now` of the loop's clock: the CW was known."""
         (request, _, _, _), _, card, _ = told
-        found = self._context.source_of(card)
-        source, local = found or ("", None)
+        source, local = self._winner(card)
         self.usage.finished(request, result=EcmResult.CW, source=source, local=local, seconds=0.0)
         if self._logs_answers():
             self._tell_answer(request, EcmResult.CW, told.trace(now), source=source, seconds=0.0)
-        self._watch(request, EcmResult.CW, lambda: told.trace(now), seconds=0.0)
+        weight = self._weight(EcmResult.CW)
+        if weight is not None:
+            self._report(request, EcmResult.CW, told.trace(now), seconds=0.0, weight=weight)
 
-    def _watch(
-        self,
-        request: Request,
-        result: EcmResult,
-        trace: Callable[[], Trace],
-        *,
-        seconds: float,
-    ) -> None:
-        """Tell those who watch, if they are to be told of this one."""
+    def _weight(self, result: EcmResult) -> int | None:
+        """How many ECMs this one stands for, if those who watch are to be told of it; else None."""
         observers = self._context.observers
         weight = observers.weight(self._number)
-        if weight or observers.attends(self.user, self._number, refused=result is not EcmResult.CW):
-            self._report(request, result, trace(), seconds=seconds, weight=weight)
+        refused = result is not EcmResult.CW
+        return (
+            weight
+            if weight or observers.attends(self.user, self._number, refused=refused)
+            else None
+        )
 
     def out_of_hours(self, request: Request, fingerprint: Fingerprint) -> None:
         """A request was refused because of the time frames of the F-line; nobody was asked."""
@@ -255,9 +255,9 @@ class ClientRecord:
         how = _describe_answer(trace, source) if source else self._describe_refusal(trace)
         self._log(level, "%s: %s in %.1f ms, %s", words, result.value, 1000 * seconds, how)
 
-    def _winner(self, trace: Trace) -> tuple[str, bool | None]:
-        """Who gave the CW, and whether it was a card of ours; a refusal is nobody's."""
-        found = self._context.source_of(trace.winner) if trace.winner is not None else None
+    def _winner(self, card: Card | None) -> tuple[str, bool | None]:
+        """Whose card gave the CW, and whether it was one of ours; a refusal (None) is nobody's."""
+        found = self._context.source_of(card) if card is not None else None
         return found or ("", None)
 
     def _tried(self, trace: Trace) -> tuple[tuple[str, Outcome], ...]:
