@@ -1,8 +1,4 @@
-"""Files of keys, read whole and replaced whole.
-
-A reader finds the old content or the new one, also after a power cut or kill -9 at any
-moment: the new content is complete on the disk before it gets the file's name.
-"""
+"""Files of keys, read whole and replaced whole."""
 
 import os
 import stat
@@ -11,13 +7,12 @@ from typing import TypeVar
 
 from cccamd.errors import CccamdError
 from cccamd.lab.cas import CasError, KeyFile
-from cccamd.machine import FileLock
+from cccamd.machine import FileLock, replace_file
 from cccamd.setup.files import ConfigFileError, read_file
 
 F = TypeVar("F", bound=KeyFile)
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_OWNER_ONLY = 0o600
 
 
 class StorageError(CccamdError):
@@ -70,32 +65,10 @@ def replace_key_file(path: Path, keys: KeyFile) -> None:
     Raises:
         StorageError: nothing was changed, or the disk did not confirm the change.
     """
-    target = path.resolve()
-    new = target.with_name(f".{target.name}.new")
     try:
-        _write_new(new, keys.serialize().encode("utf-8"))
-        new.replace(target)
-        _sync_folder(target.parent)
+        replace_file(path.resolve(), keys.serialize().encode("utf-8"))
     except OSError as error:
         raise StorageError(f"{path}: {error.strerror or error}") from None
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    path.unlink(missing_ok=True)  # left by a process that was killed
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the renaming itself last: it lives in the folder, not in the file."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def permission_warnings(path: Path) -> tuple[str, ...]:

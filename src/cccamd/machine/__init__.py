@@ -29,6 +29,7 @@ from cccamd.machine.firewall import Ruleset, look_at_rules
 from cccamd.machine.locks import FileLock
 from cccamd.machine.packetfilter import Fate, FirstPacket
 from cccamd.machine.ports import PortHolder, Process, holder_of, try_to_bind
+from cccamd.machine.replacing import OWNER_ONLY, replace_file
 from cccamd.machine.resources import (
     RESERVED_FILES,
     Clock,
@@ -42,6 +43,7 @@ from cccamd.machine.users import SystemUser, find_unit_user, group_name, user_nu
 from cccamd.machine.writing import Hindrance, Room, WriteTarget, look_at_target
 
 __all__ = [
+    "OWNER_ONLY",
     "RESERVED_FILES",
     "Addresses",
     "Clock",
@@ -83,6 +85,7 @@ __all__ = [
     "own_addresses",
     "own_memory",
     "read_resources",
+    "replace_file",
     "route_to",
     "try_to_bind",
     "user_numbered",

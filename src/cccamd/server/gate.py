@@ -5,13 +5,13 @@ And what is kept of bans over a restart.
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from cccamd.machine import replace_file
 from cccamd.net import LONGEST_WAIT, Penalties
 from cccamd.server.loglines import DoorLog
 
@@ -52,12 +52,7 @@ def write_bans(path: Path, bans: Sequence[tuple[str, float, int]]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    new = path.with_name(f"{path.name}.new")
-    with new.open("w", encoding="ascii") as file:
-        json.dump({"at": time.time(), "bans": bans}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    replace_file(path, json.dumps({"at": time.time(), "bans": bans}).encode())
 
 
 def read_bans(path: Path, penalties: Penalties, now: float) -> None:

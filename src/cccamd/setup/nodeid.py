@@ -9,12 +9,16 @@ from platformdirs import user_state_path
 
 from cccamd.errors import NumberError
 from cccamd.ids import NodeId, format_node_id, parse_node_id
+from cccamd.machine import replace_file
 from cccamd.setup.files import ConfigFileError, open_regular
 from cccamd.wire.cccam import NODE_ID_RANDOM_LENGTH, make_node_id, offers_partner
 
 FILE_NAME = "node-id"
 CORRUPT_LIMIT = 64
 """Bytes. What is longer was never a node id, but somebody's file, named by mistake."""
+
+_READABLE = 0o666
+"""As far as the user's mask allows: a node id is no secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +102,5 @@ def _make(path: Path, note: tuple[int, str]) -> OwnNodeId:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace the file as a whole: a kill in the middle leaves the old one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + ".new")
-    with new.open("w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    replace_file(path, text.encode("ascii"), mode=_READABLE)

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Final
 
 from cccamd.errors import CccamdError, NumberError
+from cccamd.machine import OWNER_ONLY, replace_file
 from cccamd.setup.files import ConfigFileError, ConfigFileMissingError, read_file
 from cccamd.setup.pairnames import PAIR_NAME_RULE, is_pair_name
 from cccamd.wire.certificates import code_of, make_key
@@ -26,7 +27,6 @@ KEY_FILE: Final = "link-key.pem"
 LIST_FILE: Final = "paired.toml"
 LOCK_FILE: Final = ".paired.lock"
 _HEAD: Final = "# Servers that are paired with this one; `cccamd pair` writes this file.\n"
-_OWNER_ONLY: Final = 0o600
 
 Stamp = tuple[int, int, int] | None
 
@@ -165,7 +165,7 @@ class Pairing:
     def _locked(self) -> Iterator[None]:
         """One program at a time."""
         path = self.list_path.with_name(LOCK_FILE)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
         try:
             _give_to_owner_of_folder(path, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -198,20 +198,7 @@ def _stamp(path: Path) -> Stamp:
 
 def _replace(path: Path, data: bytes) -> None:
     """Write a file that only its owner may read; a kill at any moment leaves the old one."""
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)  # left by a program that was killed
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
-    with open(descriptor, "wb") as file:
-        _give_to_owner_of_folder(new, descriptor)
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)  # the new name itself lives in the folder
-    finally:
-        os.close(folder)
+    replace_file(path, data, prepare=lambda new: _give_to_owner_of_folder(path, new))
 
 
 def _give_to_owner_of_folder(path: Path, descriptor: int) -> None:
