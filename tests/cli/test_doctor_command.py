@@ -22,6 +22,7 @@ from cccamd.cli import looking, trial
 from cccamd.cli.doctor import doctor
 from cccamd.setup import setup
 from cccamd.setup.cccamcfg import load_config
+from ports import free_port
 
 app = typer.Typer()
 app.command()(doctor)
@@ -34,12 +35,6 @@ held = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 print("held", flush=True)
 sys.stdin.read()
 """
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class House:

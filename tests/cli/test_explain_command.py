@@ -1,7 +1,6 @@
 """`cccamd explain`: asks the server, or the files when there is none."""
 
 import json
-import socket
 import threading
 from base64 import b64decode
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from cccamd.cli.explain import explain
 from cccamd.why import Explanation, as_json
+from ports import free_port
 
 app = typer.Typer()
 app.command()(explain)
@@ -30,12 +30,6 @@ ANSWER = Explanation(
     cards_left_out=0,
     ecms=(),
 )
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def run(folder: Path, cfg: str, *arguments: str, toml: str = "", port: int | None = None) -> Result:

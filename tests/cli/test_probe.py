@@ -5,12 +5,13 @@ import json
 from hashlib import sha256
 
 import pytest
-from realserver import HOST, free_port, running
+from realserver import HOST, running
 from typer.testing import CliRunner, Result
 
 from cccamd.cli import command_line
 from cccamd.ids import format_node_id
 from cccamd.values import CW_LENGTH, with_checksums
+from ports import free_port
 
 CFG = "F: anna pw\n"
 ECM = "80 70 01 02"

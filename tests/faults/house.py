@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from laboratory import HOST, TEST_CARD, ask, connect, expected_cw, free_port
+from laboratory import HOST, TEST_CARD, ask, connect, expected_cw
 
 from cccamd.errors import CccamdError
 from cccamd.ids import Sid
 from cccamd.net import ConnectError
 from cccamd.watch.journal import Entry, Kind, read_entries
 from cccamd.wire.cccam import Target
+from ports import free_port
 
 
 class House:

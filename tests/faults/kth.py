@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import virtual
-from laboratory import HOST, TEST_CARD, connect, expected_cw, free_port, new_node_id, request, setup
+from laboratory import HOST, TEST_CARD, connect, expected_cw, new_node_id, request, setup
 from virtual import Clock, VirtualLoop
 
 from cccamd.cli import serve
@@ -39,6 +39,7 @@ from cccamd.setup.setup import Setup, load_setup
 from cccamd.values import ControlWords
 from cccamd.watch.journal import journal as journal_module
 from cccamd.wire.cccam import ClientProtocol, Target
+from ports import free_port
 
 shim = ctypes.CDLL(None)
 shim.fault_arm.argtypes = [ctypes.c_long, ctypes.c_int]

@@ -27,7 +27,7 @@ def run(script: str, *words: str, shim: Path, timeout: float) -> str:
         env={
             **os.environ,
             "LD_PRELOAD": str(shim),
-            "PYTHONPATH": str(HERE.parent / "server"),
+            "PYTHONPATH": os.pathsep.join(map(str, (HERE.parent / "server", HERE.parent))),
         },
         capture_output=True,
         text=True,

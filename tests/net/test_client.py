@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from peer import CARD, CW, ECM, HOST, SILENCE, Peer, Server, Talk, free_port, until
+from peer import CARD, CW, ECM, HOST, SILENCE, Peer, Server, Talk, until
 
 from cccamd.ids import Caid, Ident, ShareId
 from cccamd.net import (
@@ -25,6 +25,7 @@ from cccamd.wire.cccam import (
 )
 from cccamd.wire.cccam.handshake import make_seed
 from cccamd.wire.link import CloseReason
+from ports import free_port
 
 
 async def connect(

@@ -5,19 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from peer import (
-    CW,
-    ECM,
-    EMM,
-    HOST,
-    PLAIN_NODE,
-    SILENCE,
-    Peer,
-    Server,
-    free_port,
-    listens,
-    until,
-)
+from peer import CW, ECM, EMM, HOST, PLAIN_NODE, SILENCE, Peer, Server, listens, until
 
 from cccamd.facts import LinkState
 from cccamd.net import (
@@ -47,6 +35,7 @@ from cccamd.wire.link import (
     Introduced,
     OfferAdded,
 )
+from ports import free_port
 
 PAUSE = 0.02
 

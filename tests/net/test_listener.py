@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from peer import HOST, Lines, free_port, until
+from peer import HOST, Lines, until
 
 from cccamd.net import (
     Admission,
@@ -19,6 +19,7 @@ from cccamd.net import (
     open_sockets,
 )
 from cccamd.wire.link import Closed, CloseReason
+from ports import free_port
 
 NOWHERE = "2001:db8::1"
 """An address that this machine does not have."""

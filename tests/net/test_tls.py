@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peer import HOST, PLAIN_NODE, Line, Lines, Peer, free_port, unexpected, until
+from peer import HOST, PLAIN_NODE, Line, Lines, Peer, unexpected, until
 
 from cccamd.facts import Step
 from cccamd.net import (
@@ -31,6 +31,7 @@ from cccamd.setup.pairing import Pairing
 from cccamd.wire.cccam import DEFAULT_VERSION, Caller, Identity, Target
 from cccamd.wire.keycodes import format_key_code
 from cccamd.wire.link import Closed, CloseReason
+from ports import free_port
 
 
 class Side:

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -26,6 +25,7 @@ from cccamd.wire.cccam import (
     Version,
     make_node_id,
 )
+from ports import free_port
 
 HOST = "127.0.0.1"
 TEST_CARD = """
@@ -38,12 +38,6 @@ NO_PAGES = "ALLOW WEBINFO : no\nALLOW TELNETINFO : no\n"
 """For tests that are not about pages: many servers at once would want the same ports."""
 PLAIN_NODE = NodeId(bytes.fromhex("7fffffff00000001"))
 """Not the shape that offers extended mode: clients stay plain."""
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind((HOST, 0))
-        return int(sock.getsockname()[1])
 
 
 def new_node_id() -> NodeId:

@@ -5,13 +5,14 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from laboratory import HOST, free_port, new_node_id
+from laboratory import HOST, new_node_id
 
 from cccamd.ids import Caid, Ident, ShareId
 from cccamd.net import Connection
 from cccamd.values import ControlWords, Emm, Offer, Provider, Refusal, Request
 from cccamd.wire.cccam import ServerProtocol
 from cccamd.wire.link import EmmReceived, LoginRequested, OffersDue, Requested
+from ports import free_port
 
 Answer = ControlWords | Refusal | None
 

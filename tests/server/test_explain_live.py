@@ -12,7 +12,6 @@ from laboratory import (
     ask,
     cards_of,
     expected_cw,
-    free_port,
     request,
     running,
     setup,
@@ -23,6 +22,7 @@ from cccamd.ids import Caid, Ident, Sid
 from cccamd.net import ConnectError
 from cccamd.values import Refusal
 from cccamd.why import Explanation, Finding, Question, Weight
+from ports import free_port
 
 
 def bad(findings: tuple[Finding, ...]) -> list[str]:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from handshaker import Handshaker
-from laboratory import TEST_CARD, Laboratory, free_port, running
+from laboratory import TEST_CARD, Laboratory, running
 
 from cccamd.net import Penalties, PenaltyRules
 from cccamd.server.gate import read_bans, write_bans
 from cccamd.wire.link import CloseReason
+from ports import free_port
 
 FAULTY = "F: anna secret\nF: ben secret\nF: eve\n"
 

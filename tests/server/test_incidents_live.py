@@ -5,13 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from laboratory import HOST, TEST_CARD, Laboratory, ask, cards_of, free_port, running
+from laboratory import HOST, TEST_CARD, Laboratory, ask, cards_of, running
 
 from cccamd.facts import Cause, Incident
 from cccamd.server import symptoms
 from cccamd.server.session import Session
 from cccamd.watch import incidents
 from cccamd.wire.cccam.frames import Command
+from ports import free_port
 
 NO_CARDS = ""
 

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 
 import pytest
-from laboratory import Laboratory, ask, free_port, running
+from laboratory import Laboratory, ask, running
 
 from cccamd.facts import LinkState, SourceStatus, Step
 from cccamd.net import Backoff
 from cccamd.net import link as link_module
+from ports import free_port
 
 NO_CARDS = ""
 FOR_EVER = 600.0

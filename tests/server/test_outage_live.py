@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from laboratory import HOST, TEST_CARD, connect, free_port, new_node_id, request, setup
+from laboratory import HOST, TEST_CARD, connect, new_node_id, request, setup
 from pydantic import TypeAdapter
 from rich.console import Console
 from virtual import Clock, live_through
@@ -29,6 +29,7 @@ from cccamd.watch.journal import Journal, Kind, read_entries, sum_up
 from cccamd.watch.journal import journal as journal_module
 from cccamd.why import Question, report_lines
 from cccamd.wire.cccam import ClientProtocol, Target
+from ports import free_port
 
 PERIOD = 10.0
 MINUTE = 60.0

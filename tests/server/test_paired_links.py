@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from laboratory import HOST, TEST_CARD, ask, cards_of, connect, expected_cw, free_port, setup
+from laboratory import HOST, TEST_CARD, ask, cards_of, connect, expected_cw, setup
 from typer.testing import CliRunner
 
 from cccamd.cli import command_line
@@ -19,6 +19,7 @@ from cccamd.setup.pairing import Pairing
 from cccamd.why import Question
 from cccamd.wire.cccam import DEFAULT_VERSION, Target
 from cccamd.wire.link import ClientSide
+from ports import free_port
 
 ECM = b"\x80\x30" + bytes(50)
 

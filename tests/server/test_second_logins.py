@@ -38,6 +38,7 @@ pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 def happened() -> dict[str, Any]:
     done = subprocess.run(
         [*UNSHARE, "sh", "-c", 'ip link set lo up && exec "$0" "$1"', sys.executable, str(SCRIPT)],
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parent.parent)},
         capture_output=True,
         text=True,
         timeout=60,

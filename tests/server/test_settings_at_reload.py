@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from laboratory import HOST, connect, free_port
+from laboratory import HOST, connect
 from pydantic import BaseModel
 
 from cccamd.facts import ConfigProblemKind
@@ -21,6 +21,7 @@ from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup, load_setup
 from cccamd.setup.toml import TomlConfig, networks
 from cccamd.wire.cccam import ClientProtocol, Target
+from ports import free_port
 
 WEB, TELNET = free_port(), free_port()
 PAGES = f"WEBINFO LISTEN PORT : {WEB}\n"

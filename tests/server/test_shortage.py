@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from laboratory import HOST, free_port
+from laboratory import HOST
 
 from cccamd.net.accepting import CALM
 from cccamd.wire.cccam import SEED_LENGTH
+from ports import free_port
 
 CLIENTS, WEB, TELNET = free_port(), free_port(), free_port()
 CFG = f"""

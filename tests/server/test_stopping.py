@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from laboratory import HOST, ask, cards_of, connect, expected_cw, free_port, new_node_id, request
+from laboratory import HOST, ask, cards_of, connect, expected_cw, new_node_id, request
 from scripted import ScriptedServer, scripted
 
 from cccamd.net import Client, ConnectError
 from cccamd.values import Refusal
 from cccamd.wire.cccam import ClientProtocol, Target
+from ports import free_port
 
 CLIENTS = 20
 

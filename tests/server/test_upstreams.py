@@ -11,7 +11,6 @@ from laboratory import (
     ask,
     cards_of,
     expected_cw,
-    free_port,
     new_node_id,
     request,
     running,
@@ -20,6 +19,7 @@ from laboratory import (
 
 from cccamd.ids import format_node_id
 from cccamd.values import ControlWords, Refusal
+from ports import free_port
 
 NO_CARDS = ""
 DEAD_CARD = """

@@ -17,9 +17,10 @@ nft add table inet wall
 nft add chain inet wall in '{ type filter hook input priority 0; }'
 "$PYTHON" -c "$PROGRAM"
 """
+HERE = Path(__file__).parent
 PROGRAM = """
 import asyncio, json, subprocess, sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 from laboratory import ask, cards_of, running
 from cccamd.server import watching
 from cccamd.watch import freezes, watches
@@ -71,7 +72,7 @@ def test_an_answer_that_gets_lost_on_the_way_is_a_freeze_of_the_network() -> Non
         env={
             **os.environ,
             "PYTHON": sys.executable,
-            "PROGRAM": PROGRAM.format(tests=str(Path(__file__).parent)),
+            "PROGRAM": PROGRAM.format(tests=[str(HERE), str(HERE.parent)]),
         },
         capture_output=True,
         text=True,

@@ -1,7 +1,6 @@
 """Real servers for the browser to look at, with a test card each."""
 
 import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,12 +23,6 @@ from cccamd.wire.cccam import (
 
 HOST = "127.0.0.1"
 CARD = '[[card]]\nkind = "test"\ncaid = "{caid}"\nproviders = ["00000A"]\n'
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind((HOST, 0))
-        return int(sock.getsockname()[1])
 
 
 @asynccontextmanager

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from browserdesk import DESKTOP, PHONE, expect, opened, sitting
-from realserver import HOST, free_port, receiver, running, watching
+from realserver import HOST, receiver, running, watching
 from scene import ATTIC, HOME, NEWS, NOW, Scene, client, source, wrong
 
 from cccamd.facts import Cause, ConfigProblem, ConfigProblemKind, ConfigState, LinkState, Verdict
 from cccamd.watch.journal import Database, Entry, Kind
 from cccamd.why import Check, Diagnosis, Finding, Grade, Weight
 from fact_factory import a_freeze, an_incident, on_channel
+from ports import free_port
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser

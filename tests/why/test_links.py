@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from cccamd.why import Diagnosis, Evidence, Grade, evidence_of_files
 from cccamd.why.links import MEANINGS, Trial, TriedLink, judge_link
 from cccamd.wire.cccam import Identity, is_original_seed, make_node_id
 from fact_factory import a_source
+from ports import free_port
 
 HOST = "127.0.0.1"
 IDENTITY = Identity(make_node_id(os.urandom(4)), "doctor test")
@@ -37,12 +37,6 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "STEP_TIMEOUT", 0.3)
     monkeypatch.setattr("cccamd.net.client.CARDS_TIMEOUT", 1.3)
     monkeypatch.setattr("cccamd.net.client.CARDS_QUIET", 0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind((HOST, 0))
-        return int(sock.getsockname()[1])
 
 
 def files(port: int, cfg: str = "C: {host} {port} me secret") -> Evidence:
