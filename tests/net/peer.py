@@ -1,9 +1,11 @@
 """A toy protocol, and a peer on the loopback interface with one method to override."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from warnings import catch_warnings, simplefilter
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.net import Connection
@@ -193,3 +195,13 @@ async def until(reached: Callable[[], bool], *, seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
         while not reached():
             await asyncio.sleep(0.005)
+
+
+@contextmanager
+def no_socket_left() -> Iterator[None]:
+    """Whatever was opened inside is closed by somebody, and not by the collector."""
+    with catch_warnings(record=True) as told:
+        simplefilter("always")
+        yield
+        gc.collect()
+    assert not [each for each in told if each.category is ResourceWarning]

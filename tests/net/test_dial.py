@@ -1,9 +1,14 @@
 """Whether a machine has called us: by its address, however it is written, or by its name."""
 
+import asyncio
+import socket
+from contextlib import suppress
+
 import pytest
+from peer import HOST, no_socket_left
 
 from cccamd.ids import parse_address
-from cccamd.net import ConnectError, Step, locate
+from cccamd.net import ConnectError, Step, connect, locate
 
 
 @pytest.mark.parametrize(
@@ -28,3 +33,18 @@ async def test_a_host_without_an_address_is_told_apart_from_another_host(host: s
     with pytest.raises(ConnectError) as raised:
         await locate(host)
     assert raised.value.step in (Step.RESOLVE, Step.NAME_SERVER)
+
+
+async def test_a_connection_that_nobody_waits_for_any_more_is_closed() -> None:
+    """Whoever called is cancelled at any step, the last one too, and no descriptor stays."""
+    with socket.create_server((HOST, 0)) as listening, no_socket_left():
+        port = listening.getsockname()[1]
+        for steps in range(12):
+            calling = asyncio.get_running_loop().create_task(
+                connect([(HOST, port)], host=HOST, port=port, patience=1.0)
+            )
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            calling.cancel()
+            with suppress(asyncio.CancelledError):
+                (await calling).close()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from peer import HOST, Lines, until
+from peer import HOST, Lines, no_socket_left, until
 
 from cccamd.net import (
     Admission,
@@ -144,6 +144,22 @@ async def test_a_guest_that_cannot_be_made_leaves_nothing_half_open() -> None:
         ((name, error),) = door.failures
         assert name == "the door"
         assert isinstance(error, ZeroDivisionError)
+
+
+async def test_a_connection_that_is_dropped_before_its_first_step_is_closed() -> None:
+    """As when the program ends in the very moment that somebody calls."""
+    door = Door()
+    with no_socket_left():
+        async with door.open() as port:
+            calling = asyncio.get_running_loop().create_task(door.call(port))
+            while not (begun := _tasks_of_new_connections()):
+                await asyncio.sleep(0)
+            begun[0].cancel()
+            assert await is_closed(await calling)
+
+
+def _tasks_of_new_connections() -> list[asyncio.Task[Any]]:
+    return [each for each in asyncio.all_tasks() if "a connection from" in each.get_name()]
 
 
 async def test_all_can_be_dismissed() -> None:

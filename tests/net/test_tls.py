@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peer import HOST, PLAIN_NODE, Line, Lines, Peer, unexpected, until
+from peer import HOST, PLAIN_NODE, Line, Lines, Peer, no_socket_left, unexpected, until
 
 from cccamd.facts import Step
 from cccamd.net import (
@@ -259,6 +259,23 @@ async def test_silence_ends_on_both_sides(
     async with Peer().serving() as port:
         with pytest.raises(ConnectError, match=r"no handshake within 0\.2 s"):
             await caller.call(port)
+
+
+async def test_a_handshake_that_is_dropped_before_its_first_step_leaves_nothing(
+    house: House,
+) -> None:
+    with no_socket_left():
+        async with house.open() as port:
+            _, writer = await asyncio.open_connection(HOST, port)
+            while not (begun := _handshakes()):
+                await asyncio.sleep(0)
+            begun[0].cancel()
+        writer.close()
+        await asyncio.sleep(0.01)
+
+
+def _handshakes() -> list[asyncio.Task[Any]]:
+    return [each for each in asyncio.all_tasks() if "TLS handshake with" in each.get_name()]
 
 
 async def test_a_flood_of_the_silent_is_bounded_and_holds_nobody_up(

@@ -194,12 +194,16 @@ class Acceptor:
         if protocol is None:
             sock.close()
         else:
-            self._tasks.start(f"a connection from {address}", self._attach(sock, protocol))
+            attaching = self._tasks.start(
+                f"a connection from {address}", self._attach(sock, protocol)
+            )
+            # A task that is cancelled before its first step does not close it.
+            attaching.add_done_callback(lambda task: sock.close() if task.cancelled() else None)
 
     async def _attach(self, sock: socket.socket, protocol: asyncio.BaseProtocol) -> None:
         try:
             await self._loop.connect_accepted_socket(lambda: protocol, sock)
-        except BaseException:
+        except Exception:
             sock.close()
             raise
 

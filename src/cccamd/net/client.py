@@ -115,7 +115,11 @@ class Client(Generic[P]):
         return await client._introduced()
 
     async def _introduced(self) -> Self:
-        await self._wait_for(lambda: self.server is not None)
+        try:
+            await self._wait_for(lambda: self.server is not None)
+        except BaseException:
+            self._connection.close()
+            raise
         if (failure := self.failure) is not None:
             raise ConnectError(failure.step, failure.text)
         return self

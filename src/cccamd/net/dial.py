@@ -88,6 +88,9 @@ async def dial(
     except OSError as error:  # it ended before it began
         sock.close()
         raise explain_connect_error(error, host=host, port=port) from error
+    except BaseException:
+        sock.close()
+        raise
     return opened
 
 
@@ -101,11 +104,7 @@ async def connect(
     Raises:
         ConnectError: none does.
     """
-    race = _Race(host, port, patience)
-    try:
-        return await race.run(_in_turn(addresses))
-    finally:
-        await race.close()
+    return await _Race(host, port, patience).run(_in_turn(addresses))
 
 
 def _in_turn(addresses: Sequence[SocketAddress]) -> list[SocketAddress]:
@@ -123,16 +122,31 @@ class _Race:
         self._host, self._port, self._patience = host, port, patience
         self._failures: list[ConnectError] = []
         self._won: socket.socket | None = None
+        self._over = False
         self._news = asyncio.Event()
         self._errors = errors = list[BaseException]()
         self._attempts = TaskSet(on_failure=lambda _, error: errors.append(error))
 
     async def run(self, addresses: Sequence[SocketAddress]) -> socket.socket:
-        """Have the socket of whoever was first.
+        """Have the socket of whoever was first; nothing else is under way then.
 
         Raises:
             ConnectError: all have failed.
         """
+        try:
+            await self._until_one_won(addresses)
+            await self._attempts.cancel()
+        except BaseException:
+            self._over = True
+            if self._won is not None:
+                self._won.close()
+            await self._attempts.cancel()
+            raise
+        if self._won is None:
+            raise max(self._failures, key=lambda failure: _DEPTH.index(failure.step))
+        return self._won
+
+    async def _until_one_won(self, addresses: Sequence[SocketAddress]) -> None:
         for number, address in enumerate(addresses, 1):
             self._attempts.start(f"connecting to {address[0]}", self._attempt(address))
             while not await self._settled(number):
@@ -140,16 +154,6 @@ class _Race:
                     break
             if self._won is not None:
                 break
-        if self._won is None:
-            raise max(self._failures, key=lambda failure: _DEPTH.index(failure.step))
-        won, self._won = self._won, None
-        return won
-
-    async def close(self) -> None:
-        """Give up what is still under way."""
-        await self._attempts.cancel()
-        if self._won is not None:
-            self._won.close()
 
     async def _settled(self, started: int) -> bool:
         """Wait for news; whether there is a winner, or nothing under way any more."""
@@ -167,7 +171,7 @@ class _Race:
         except ConnectError as error:
             self._failures.append(error)
         else:
-            if self._won is not None:
+            if self._over or self._won is not None:
                 sock.close()
             else:
                 self._won = sock

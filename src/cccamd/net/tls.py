@@ -302,13 +302,15 @@ class TlsDoor:
                     self._waiting[address] = of_address  # behind all others
                 if visit.is_over:
                     continue
-                visit.begin()
                 self._tasks.start(f"TLS handshake with {address}", self._welcome(visit))
                 await asyncio.sleep(1 / HANDSHAKES_A_SECOND)
         finally:
             self._is_at_work = False
 
     async def _welcome(self, visit: _Visit) -> None:
+        if visit.is_over:
+            return
+        visit.begin()  # here, as a task that is cancelled before its first step has no socket
         guest, vestibule = visit.guest, _Vestibule()
         left = visit.arrived_at + HANDSHAKE_TIMEOUT - self._loop.time()
         assert self._context is not None

@@ -66,6 +66,8 @@ class CloseReason(Enum):
     NEWCAMD = "a newcamd server answers there, no CCcam server"
     STRANGER = "what answers there is no CCcam server"
     NOT_CCCAM = "the peer does not speak the CCcam protocol"
+    NOT_DVBAPI = "the peer does not speak the dvbapi protocol"
+    SAID_NOTHING = "it connected and then said nothing"
     BAD_LOGIN_ANSWER = (
         "the server answered the login with something that is none of CCcam's answers"
     )
