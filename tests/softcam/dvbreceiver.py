@@ -125,6 +125,8 @@ class Receiver:
     """By index and parity."""
     asks: dict[int, Ask] = field(default_factory=dict)
     services: dict[int, object] = field(default_factory=dict)
+    indices: set[int] = field(default_factory=set)
+    """All that streams were told of."""
     emms: list[PassEmm] = field(default_factory=list)
     stopped: int = 0
 
@@ -210,10 +212,11 @@ class Receiver:
             case SetPid(channel, pid, key):
                 assert self.pids.get((channel.adapter, pid)) != key, "told twice"
                 self.pids[channel.adapter, pid] = key
+                self.indices.add(key)
             case RemovePid(channel, pid):
                 del self.pids[channel.adapter, pid]
             case SetHalf():
-                assert order.key in self.pids.values(), "a key before its streams"
+                assert order.key in self.indices, "a key before its streams"
                 self.keys[order.key, order.parity] = order.cw
             case Ask(token):
                 assert token not in self.asks

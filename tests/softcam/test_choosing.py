@@ -1,4 +1,4 @@
-"""Which ECM PID is asked, and what a failure does (docs/dvbapi.md section 12)."""
+"""Which ECM PID is asked, and what a failure does (docs/dvbapi-protocol.md section 12)."""
 
 import pytest
 from dvbreceiver import (

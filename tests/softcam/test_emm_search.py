@@ -1,4 +1,4 @@
-"""EMMs that come with services (docs/dvbapi.md section 13)."""
+"""EMMs that come with services (docs/dvbapi-protocol.md section 13)."""
 
 import pytest
 from dvbreceiver import ADD, CAID, OTHER_CAID, Cards, Receiver, cw, ecm, kinds, pmt

@@ -75,7 +75,7 @@ class SoftcamMachine(RuleBasedStateMachine):
 
     @invariant()
     def no_service_is_without_a_filter_that_had_one(self) -> None:
-        has = {number: False for number in self.receiver.services}
+        has = dict.fromkeys(self.receiver.services, False)
         for service in self.receiver.softcam.services:
             numbers = {number for demux, number in self.receiver.filters if demux == service.demux}
             assert {number for number, _ in service.filters.all()} == numbers

@@ -1,7 +1,7 @@
 """The softcam behind dvbapi: which ECMs of a service are asked, and what the client is told.
 
 A `Softcam` is one connection's: plain decisions with the time as an argument, in which orders are
-values. Source: docs/dvbapi.md.
+values. Source: docs/dvbapi-protocol.md.
 """
 
 from cccamd.softcam.choice import Chance, Prospect
@@ -15,7 +15,6 @@ from cccamd.softcam.orders import (
     Order,
     PassEmm,
     RemovePid,
-    ServiceNumber,
     SetFilter,
     SetHalf,
     SetPid,
@@ -38,7 +37,6 @@ __all__ = [
     "PassEmm",
     "Prospect",
     "RemovePid",
-    "ServiceNumber",
     "SetFilter",
     "SetHalf",
     "SetPid",

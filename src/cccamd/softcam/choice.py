@@ -1,6 +1,6 @@
 """Which of a service's ECMs are asked: in what order, and when another is tried.
 
-Source: docs/dvbapi.md section 12. Theory of operation. Each stream of ECMs is a *candidate*
+Source: docs/dvbapi-protocol.md section 12. Theory of operation. Each stream of ECMs is a *candidate*
 with a prospect: what the cards that this client sees may make of it. One candidate is *chosen*
 and stays so, whatever passes: a timeout, a lost peer, a card that is busy. It is *spent* when two
 different ECMs of it could not be decoded; then the best that is not spent is chosen. When all

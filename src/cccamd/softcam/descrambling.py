@@ -1,6 +1,6 @@
 """Streams of one service that the same ECMs open: their ECMs are asked, their keys kept clear.
 
-Source: docs/dvbapi.md sections 8, 9 and 12. Theory of operation. The newest ECM is
+Source: docs/dvbapi-protocol.md sections 8, 9 and 12. Theory of operation. The newest ECM is
 
     NONE      there is none yet for what is chosen
     ASKED     somebody was asked, and the answer is to come
@@ -144,13 +144,14 @@ class Descrambling:
 
     # What comes.
 
-    def resume(self, last: Remembered | None, now: float) -> None:
-        """Begin; `last` is how this service went on before it was stopped, or elsewhere."""
+    def resume(self, last: Remembered | None, now: float, *, is_own: bool) -> None:
+        """Begin; `last` is how this service went on before it was stopped, or (not `is_own`)
+        how it goes elsewhere."""
         if last is not None:
             if last.cw is not None and self.pids:
                 self._tell(self._keys.take(last.cw, now))
             chosen = self.chosen
-            if chosen is not None and chosen[:2] == last.ecm[:2]:
+            if is_own and chosen is not None and chosen[:2] == last.ecm[:2]:
                 self._section, self._section_of, self._came_at = last.section, chosen, now
                 self.state = EcmState.DONE if last.answered else EcmState.AGAIN
                 self._again_at = None if last.answered else now

@@ -1,6 +1,6 @@
 """EMMs that come with a service: found by its CAT, filtered for cards that want them.
 
-Source: docs/dvbapi.md section 13. Theory of operation. Some seconds after the first CW of a
+Source: docs/dvbapi-protocol.md section 13. Theory of operation. Some seconds after the first CW of a
 service, and only while there is a card that no other service looks after, the client is asked for
 the CAT; it says on which PID the EMMs of a CAID come. For each such card the service *holds*
 the card then, on all connections the only one, until the service ends or the card is gone: two
@@ -168,7 +168,9 @@ class EmmSearch:
             return
         number, last = section[6], section[7]
         self._cat_sections[number] = section
-        if self._cat_filter is None or any(each not in self._cat_sections for each in range(last)):
+        if self._cat_filter is None or any(
+            each not in self._cat_sections for each in range(last + 1)
+        ):
             return
         self._filters.drop(self._cat_filter, now)
         self._cat_filter, self._cat_at = None, now

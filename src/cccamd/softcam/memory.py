@@ -2,7 +2,7 @@
 
 tvheadend stops a service before each change of it, and after a reconnect no client but
 minisatip sends the ECM that it has: until the next crypto period only a remembered CW opens the
-picture (docs/dvbapi.md sections 7 and 9). Nothing of this is ever written down.
+picture (docs/dvbapi-protocol.md sections 7 and 9). Nothing of this is ever written down.
 """
 
 from collections import OrderedDict
@@ -56,8 +56,8 @@ class Memory:
 
     def last_of(
         self, name: ServiceId, ecms: Iterable[EcmStream], owner: Hashable, now: float
-    ) -> Remembered | None:
-        """The newest that opens these streams.
+    ) -> tuple[Remembered | None, bool]:
+        """The newest that opens these streams, and whether it is the owner's own.
 
         Of the same connection and adapter an ECM of the same CAID is enough: the ECM PID may be
         what has changed. Others must have had the very same ECMs.
@@ -65,13 +65,16 @@ class Memory:
         wanted = {(ecm.caid, ecm.pid) for ecm in ecms}
         caids = {caid for caid, _ in wanted}
         best: Remembered | None = None
+        is_own = False
         for (whose, _), last in self._last.get(_key(name), {}).items():
             if last.until <= now:
                 continue
             own = whose == owner and last.ecm.caid in caids
-            if own or (last.ecm.caid, last.ecm.pid) in wanted:
-                best = last if best is None or last.until >= best.until else best
-        return best
+            if not own and (last.ecm.caid, last.ecm.pid) not in wanted:
+                continue
+            if best is None or (own, last.until) >= (is_own, best.until):
+                best, is_own = last, own
+        return best, is_own
 
     def worked(self, name: ServiceId, ecm: EcmStream) -> None:
         """An ECM of a service was answered."""

@@ -1,6 +1,6 @@
 """The small numbers by which a client and we mean the same: the lowest that is free.
 
-Source: docs/dvbapi.md sections 8 and 9.
+Source: docs/dvbapi-protocol.md sections 8 and 9.
 """
 
 from collections.abc import Iterable

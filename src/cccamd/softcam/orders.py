@@ -1,7 +1,7 @@
 """What a softcam tells its caller to do, and how it names what it means: values only.
 
 Orders for the client are in the order in which it has to get them; those of one call belong in
-one write. Source: docs/dvbapi.md sections 7 to 10.
+one write. Source: docs/dvbapi-protocol.md sections 7 to 10.
 """
 
 from dataclasses import dataclass

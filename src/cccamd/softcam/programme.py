@@ -1,6 +1,6 @@
 """What a client wants clear: a service, its streams, and the ECMs that may open them.
 
-Source: docs/dvbapi.md sections 5 and 6.
+Source: docs/dvbapi-protocol.md sections 5 and 6.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """One service that a client has selected: its streams, its filters, its keys.
 
-Source: docs/dvbapi.md sections 6 to 9.
+Source: docs/dvbapi-protocol.md sections 6 to 9.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -235,9 +235,10 @@ class Selected:
         self._follow(now)
         for found, streams in added:
             if found is not None:
-                found.resume(self._remembered(streams, now), now)
+                last, is_own = self._remembered(streams, now)
+                found.resume(last, now, is_own=is_own)
 
-    def _remembered(self, streams: Streams, now: float) -> Remembered | None:
+    def _remembered(self, streams: Streams, now: float) -> tuple[Remembered | None, bool]:
         memory, identity = self._hands.memory, self.programme.identity
         return memory.last_of(identity, streams.ecms, self._owner, now)
 

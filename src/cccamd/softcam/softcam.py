@@ -15,7 +15,7 @@ After each of them `orders` hands over what is to be done, in order. Services ar
 connection, adapter and service number, so that those of other connections are nobody's business
 here; what is shared are the `Memory` of keys and the `Caretakers` of cards that want EMMs.
 
-Source: docs/dvbapi.md sections 6 to 9, 12, 13 and 15.
+Source: docs/dvbapi-protocol.md sections 6 to 9, 12, 13 and 15.
 """
 
 from collections.abc import Callable, Iterable, Sequence

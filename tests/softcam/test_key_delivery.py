@@ -1,4 +1,4 @@
-"""CWs as the client gets them (docs/dvbapi.md sections 8 and 9)."""
+"""CWs as the client gets them (docs/dvbapi-protocol.md sections 8 and 9)."""
 
 import pytest
 from dvbreceiver import ADD, AUDIO, CAID, ECM_PID, VIDEO, Cards, Receiver, cw, ecm, kinds, pmt
