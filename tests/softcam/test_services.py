@@ -1,4 +1,4 @@
-"""Lists of services, their changes and their ends (docs/dvbapi-protocol.md sections 6 to 8 and 15)."""
+"""Lists of services, their changes, their ends (docs/dvbapi-protocol.md sections 6 to 8, 15)."""
 
 import pytest
 from dvbreceiver import (

@@ -1,10 +1,11 @@
 """Which of a service's ECMs are asked: in what order, and when another is tried.
 
-Source: docs/dvbapi-protocol.md section 12. Theory of operation. Each stream of ECMs is a *candidate*
-with a prospect: what the cards that this client sees may make of it. One candidate is *chosen*
-and stays so, whatever passes: a timeout, a lost peer, a card that is busy. It is *spent* when two
-different ECMs of it could not be decoded; then the best that is not spent is chosen. When all
-are, none is: it starts over, and never falls silent. A candidate whose prospect changes is as new.
+Source: docs/dvbapi-protocol.md section 12. Theory of operation. Each stream of ECMs is a
+*candidate* with a prospect: what the cards that this client sees may make of it. One candidate is
+*chosen* and stays so, whatever passes: a timeout, a lost peer, a card that is busy. It is *spent*
+when two different ECMs of it could not be decoded; then the best that is not spent is chosen. When
+all are, none is: it starts over, and never falls silent. A candidate whose prospect changes is as
+new.
 
 Where a card serves none of them, but one may come, the first is chosen all the same: the client
 needs a filter within 1.5 seconds. Where none can ever come, nothing is chosen, and a client with

@@ -1,8 +1,8 @@
 """EMMs that come with a service: found by its CAT, filtered for cards that want them.
 
-Source: docs/dvbapi-protocol.md section 13. Theory of operation. Some seconds after the first CW of a
-service, and only while there is a card that no other service looks after, the client is asked for
-the CAT; it says on which PID the EMMs of a CAID come. For each such card the service *holds*
+Source: docs/dvbapi-protocol.md section 13. Theory of operation. Some seconds after the first CW of
+a service, and only while there is a card that no other service looks after, the client is asked
+for the CAT; it says on which PID the EMMs of a CAID come. For each such card the service *holds*
 the card then, on all connections the only one, until the service ends or the card is gone: two
 receivers would only send the same. Services that hold nothing look again from time to time.
 """

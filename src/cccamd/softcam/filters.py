@@ -1,7 +1,7 @@
 """The filters of one service: which number means what at the client.
 
-Source: docs/dvbapi-protocol.md section 8. A filter with another PID gets another number, and what it
-replaces is stopped after it: a client that has no filter for a moment gives the service up.
+Source: docs/dvbapi-protocol.md section 8. A filter with another PID gets another number, and what
+it replaces is stopped after it: a client that has no filter for a moment gives the service up.
 """
 
 from collections.abc import Callable, Collection, Iterator

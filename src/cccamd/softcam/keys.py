@@ -1,7 +1,8 @@
 """The CW of one key index: what the client has, and when it is to be told again.
 
-Source: docs/dvbapi-protocol.md section 9. Clients forget: tvheadend wants a fresh key in each crypto
-period, minisatip drops a CW after 45 seconds. So what has not changed for a while is repeated.
+Source: docs/dvbapi-protocol.md section 9. Clients forget: tvheadend wants a fresh key in each
+crypto period, minisatip drops a CW after 45 seconds. So what has not changed for a while is
+repeated.
 """
 
 from typing import Final
