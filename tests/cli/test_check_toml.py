@@ -18,6 +18,13 @@ SOUND = '[[card]]\nkind = "test"\ncaid = "7F00"\n'
         ("not toml", [], 1, "error"),
         (SOUND.replace('"7F00"', "1702"), [], 0, "warning"),
         (SOUND.replace('"7F00"', "1702"), ["--strict"], 1, "warning"),
+        (
+            '[dvbapi]\nport = 9000\naccount = "tv"\n',
+            [],
+            0,
+            "dvbapi on 127.0.0.1:9000, [::1]:9000, by the account tv",
+        ),
+        ("[dvbapi]\nport = 9000\n", [], 1, "expected account too"),
         (SOUND, ["--json"], 2, "--json is for CCcam.cfg"),
         (None, [], 2, "there is no such file"),
     ],

@@ -33,6 +33,21 @@ from cccamd.wire.cccam import ClientProtocol, ServerProtocol, make_node_id
 from cccamd.wire.cccam.frames import Command, serialize_frame
 from cccamd.wire.cccam.handshake import PASSWORD_CHECK, derive_keys, make_seed, pack_user
 from cccamd.wire.cccam.messages import ClientData, ServerData
+from cccamd.wire.dvbapi import (
+    ECM_ANY,
+    CaPmtError,
+    Channel,
+    ClientInfo,
+    ClientIntroduced,
+    DvbapiServer,
+    FramingError,
+    Parity,
+    ServerReader,
+    ServiceListed,
+    parse_ca_pmt,
+    serialize_ca_pmt,
+    serialize_for_server,
+)
 from cccamd.wire.link import Closed, LoginRequested, Requested, State
 
 TESTS: Final = Path(__file__).parent.parent
@@ -69,6 +84,12 @@ def _serve(protocol: Any) -> list[Any]:
                 continue
             if isinstance(event, LoginRequested):
                 protocol.authenticate(b"secret")
+            elif isinstance(event, ClientIntroduced):
+                protocol.introduce("cccamd")
+            elif isinstance(event, ServiceListed):
+                for pid in event.pmt.pids:
+                    protocol.set_pid(event.channel, pid, 0)
+                protocol.set_descrambler(event.channel, 0, Parity.ODD, bytes(8))
             elif isinstance(event, Requested):
                 if event.token % 2:
                     protocol.answer(event.token, ControlWords(bytes(15) + b"\1"))
@@ -152,6 +173,37 @@ def client_frames(data: bytes) -> None:
     protocol.receive_data(said, 1.0)
     _serve(protocol)
     _feed(protocol, out.encrypt(data[1:]), data[0] >> 1)
+
+
+def dvbapi_client(data: bytes) -> None:
+    """A receiver program's bytes: as they are, or behind a greeting of version 1, 2 or 3."""
+    if not data:
+        return
+    protocol = DvbapiServer(0.0)
+    if version := data[0] & 3:
+        protocol.receive_data(serialize_for_server(ClientInfo(version, "fuzz"), 0), 1.0)
+    for number in range(4):
+        protocol.set_filter(Channel(), number, 0, 0x110, ECM_ANY)
+    _feed(protocol, data[1:], data[0] >> 2)
+
+
+def ca_pmt(data: bytes) -> None:
+    """What a receiver program says of a service; what was read is written and read as the same."""
+    with suppress(CaPmtError):
+        pmt = parse_ca_pmt(data)
+        assert pmt.contents == pmt.contents
+        assert pmt.stream_sets is not None
+        with suppress(ValueError):  # the same said with more descriptors may not fit any more
+            again = parse_ca_pmt(serialize_ca_pmt(pmt))
+            assert again == pmt, (again, pmt)
+
+
+def dvbapi_server(data: bytes) -> None:
+    """A server's bytes, as clients of each version read them."""
+    for version in range(4):
+        with suppress(FramingError):
+            for _, message in ServerReader(version).messages(data):
+                assert repr(message)
 
 
 def cccam_cfg(data: bytes) -> None:
@@ -318,6 +370,9 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
         server_frames,
         client_handshake,
         client_frames,
+        dvbapi_client,
+        dvbapi_server,
+        ca_pmt,
         cccam_cfg,
         companions,
         cccamd_toml,

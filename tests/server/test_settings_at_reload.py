@@ -78,7 +78,23 @@ def formatter(_: Server) -> object:
     return type(logging.getLogger("cccamd").handlers[0].formatter).__name__
 
 
-FIRST_PORT, SECOND_PORT = free_port(), free_port()
+FIRST_PORT, SECOND_PORT, FIRST_DVBAPI = free_port(), free_port(), free_port()
+
+
+def dvbapi(key: str, line: str, first: object, then: object) -> Row:
+    """A row of `[dvbapi]`, where a port or socket and an account are always needed."""
+    rest = {"port": f"port = {FIRST_DVBAPI}", "account": 'account = "anna"'}
+    before = rest.values()
+    after = [text for name, text in rest.items() if name != key]
+
+    def see(server: Server) -> object:
+        value = getattr(server._setup.toml.dvbapi, key)
+        return Path(value).name if key == "socket" and value else value
+
+    table = "[dvbapi]\n"
+    return Row(table + "\n".join(before), table + "\n".join((*after, line)), see, first, then)
+
+
 ROWS: dict[str, Row] = {
     "SERVER LISTEN PORT": Row(
         f"SERVER LISTEN PORT : {FIRST_PORT}",
@@ -442,6 +458,18 @@ ROWS: dict[str, Row] = {
         set(),
         {SECOND_PORT},
     ),
+    "[dvbapi] port": dvbapi("port", f"port = {SECOND_PORT}", FIRST_DVBAPI, SECOND_PORT),
+    "[dvbapi] listen": dvbapi(
+        "listen", 'listen = ["127.0.0.2"]', ("127.0.0.1", "::1"), ("127.0.0.2",)
+    ),
+    "[dvbapi] networks": dvbapi(
+        "networks", 'networks = ["203.0.113.9"]', (), (networks.parse_network("203.0.113.9"),)
+    ),
+    "[dvbapi] socket": dvbapi("socket", 'socket = "@dvbapi.sock"', None, "dvbapi.sock"),
+    "[dvbapi] socket_mode": dvbapi("socket_mode", 'socket_mode = "0600"', 0o660, 0o600),
+    "[dvbapi] socket_group": dvbapi("socket_group", 'socket_group = "root"', None, "root"),
+    "[dvbapi] account": dvbapi("account", 'account = "ben"', "anna", "ben"),
+    "[dvbapi] au": dvbapi("au", "au = true", False, True),
 }
 
 

@@ -120,6 +120,9 @@ def _check_toml(path: Path, *, strict: bool) -> int:
         typer.echo(str(problem))
     _tell_of_rights(str(path))
     cards = _count(len(found.config.cards), "local card")
+    dvbapi = found.config.dvbapi
+    if dvbapi.enabled:
+        typer.echo(f"dvbapi on {', '.join(dvbapi.doors)}, by the account {dvbapi.account}")
     typer.echo(f"{cards}, {_count(len(found.problems), 'problem')}")
     bad = [problem for problem in found.problems if strict or not problem.is_warning]
     return _EXIT_FAULTS if bad else _EXIT_CLEAN

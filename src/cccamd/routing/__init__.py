@@ -22,7 +22,7 @@ from cccamd.routing.actions import (
 from cccamd.routing.cache import CwCache
 from cccamd.routing.clones import CloneDetector, NodeHolder
 from cccamd.routing.condition import Condition
-from cccamd.routing.emms import EmmGate, EmmVerdict
+from cccamd.routing.emms import Bucket, EmmGate, EmmVerdict
 from cccamd.routing.health import SourceTraits
 from cccamd.routing.ranking import Priorities, Rank, Ranked
 from cccamd.routing.router import Router, RouterSettings
@@ -33,6 +33,7 @@ __all__ = [
     "Action",
     "Ask",
     "AskId",
+    "Bucket",
     "CardStep",
     "Choice",
     "ClientId",

@@ -73,6 +73,14 @@ _AT_ONCE: Final = (
     "[log] format",
     "[log] debug_accounts",
     "[tls] port",
+    "[dvbapi] port",
+    "[dvbapi] listen",
+    "[dvbapi] networks",
+    "[dvbapi] socket",
+    "[dvbapi] socket_mode",
+    "[dvbapi] socket_group",
+    "[dvbapi] account",
+    "[dvbapi] au",
 )
 _NEXT_TIME: Final = (
     "MINIMUM CLIENT VERSION",
@@ -104,6 +112,7 @@ _TABLES: Final = (
     "journal",
     "penalties",
     "tls",
+    "dvbapi",
 )
 _INFO_PORTS: Final = (
     ("LISTEN PORT", "port"),

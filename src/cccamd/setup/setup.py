@@ -331,6 +331,8 @@ def _about_strays(config: Config, toml: TomlConfig) -> Iterator[Message]:
     links = {line.key for line in config.c_lines}
     strays = [(each.heading, "F-line") for each in toml.accounts if each.user not in users]
     strays += [(each.heading, "C-line") for each in toml.upstreams if each.key not in links]
+    if toml.dvbapi.enabled and toml.dvbapi.account not in users:
+        strays.append(("[dvbapi]", "F-line"))
     for heading, missing in strays:
         yield Message(
             level=logging.WARNING,

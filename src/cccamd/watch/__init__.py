@@ -36,6 +36,7 @@ from cccamd.watch.notes import Notes
 from cccamd.watch.pulse import Pause, Pulse
 from cccamd.watch.throttle import ROUND as SAMPLING_ROUND
 from cccamd.watch.throttle import Sampler, Throttle
+from cccamd.watch.watches import CryptoPeriod
 
 __all__ = [
     "SAMPLING_ROUND",
@@ -43,6 +44,7 @@ __all__ = [
     "ClientLoggedIn",
     "ClientLoggedOut",
     "ConnectionRefused",
+    "CryptoPeriod",
     "EcmFinished",
     "EmmFinished",
     "FreezeBegan",

@@ -3,6 +3,7 @@
 from cccamd.setup.toml.model import (
     FILE_NAME,
     CardEntry,
+    DvbapiTable,
     LimitsTable,
     LogTable,
     TomlConfig,
@@ -14,6 +15,7 @@ __all__ = [
     "FILE_NAME",
     "AllowedNetworks",
     "CardEntry",
+    "DvbapiTable",
     "LimitsTable",
     "LogTable",
     "ParsedToml",

@@ -4,6 +4,7 @@ The `description` of a field completes the sentence "expected ..." of messages. 
 seconds.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self
@@ -17,11 +18,25 @@ from pydantic import (
     model_validator,
 )
 
-from cccamd.ids import PORT_LIMIT, USER_LENGTH, LoginKey, host_key, login_key, parse_address
+from cccamd.ids import (
+    PORT_LIMIT,
+    USER_LENGTH,
+    LoginKey,
+    format_endpoint,
+    host_key,
+    login_key,
+    parse_address,
+)
 from cccamd.localcards import CardConfig, CardOptions, LocalCard
 from cccamd.setup.files import Place
 from cccamd.setup.pairnames import PAIR_NAME_RULE, is_pair_name
-from cccamd.setup.toml.networks import AllowedNetworks, Network, parse_network
+from cccamd.setup.toml.networks import (
+    AllowedNetworks,
+    Network,
+    is_in,
+    is_loopback,
+    parse_network,
+)
 from cccamd.wire.cccam import (
     ANSWER_TIMEOUT,
     BUILDS,
@@ -33,6 +48,9 @@ from cccamd.wire.cccam import (
 )
 
 FILE_NAME = "cccamd.toml"
+SOCKET_PATH_LIMIT = 107
+"""Bytes of the path of a UNIX socket, by the kernel."""
+_MODE = re.compile("0?[0-7]{3}")
 
 
 class Table(BaseModel):
@@ -75,6 +93,21 @@ def _read_network(value: object) -> Network:
 def _check_address(text: str) -> str:
     parse_address(text)
     return text
+
+
+def _check_socket(text: str) -> str:
+    if not text.startswith("/") or "\0" in text or len(text.encode()) > SOCKET_PATH_LIMIT:
+        raise ValueError(
+            f"expected a path from / on, of {SOCKET_PATH_LIMIT} bytes at most, such as"
+            ' "/run/cccamd/dvbapi.sock"'
+        )
+    return text
+
+
+def _read_mode(value: object) -> int:
+    if not isinstance(value, str) or not _MODE.fullmatch(value):
+        raise ValueError('expected a mode as chmod takes it, in quotes: "0660"')
+    return int(value, 8)
 
 
 def _check_pair_name(text: str) -> str:
@@ -235,6 +268,74 @@ class TlsTable(Table):
     """0: none is open."""
 
 
+class DvbapiTable(Table):
+    """`[dvbapi]`: where receiver programs get control words that speak dvbapi (docs/dvbapi.md).
+
+    Nobody logs in there: whoever reaches it gets all that the account gets.
+    """
+
+    port: int = Field(default=0, ge=0, le=PORT_LIMIT, description="a port, 0 to 65535")
+    """0: none is open."""
+    listen: tuple[Annotated[str, AfterValidator(_check_address)], ...] = Field(
+        default=("127.0.0.1", "::1"),
+        strict=False,
+        min_length=1,
+        description='a list of addresses: listen = ["127.0.0.1"]',
+    )
+    networks: tuple[Annotated[Network, PlainValidator(_read_network)], ...] = Field(
+        default=(), strict=False, description='a list of networks: networks = ["192.168.1.0/24"]'
+    )
+    """Who may connect besides this machine: nobody who is not named, from local networks either."""
+    socket: Annotated[str, AfterValidator(_check_socket)] | None = Field(
+        default=None, description='a path in quotes, such as "/run/cccamd/dvbapi.sock"'
+    )
+    """A UNIX socket; None: there is none."""
+    socket_mode: Annotated[int, PlainValidator(_read_mode)] = Field(
+        default=0o660, description='a mode in quotes, such as "0660"'
+    )
+    socket_group: str | None = Field(
+        default=None, min_length=1, description="the name of a group, in quotes"
+    )
+    """None: that of the process."""
+    account: _User | None = None
+    """The F-line whose rights and cards count for everybody who connects."""
+    au: bool = Field(default=False, description="true or false")
+    """Whether EMMs are taken from the receivers."""
+
+    @model_validator(mode="after")
+    def _can_be_opened(self) -> Self:
+        if not self.model_fields_set & {"port", "socket"} and self.model_fields_set:
+            raise ValueError("expected port or socket: else nothing is opened")
+        if not self.enabled:
+            return self
+        if self.account is None:
+            raise ValueError(
+                'expected account too: nobody logs in, so account = "…" says which F-line\'s'
+                " rights and cards count"
+            )
+        if self.port and not self.networks and not all(map(is_loopback, self.listen)):
+            raise ValueError(
+                "expected networks too: nobody logs in, so networks = […] says who may come to"
+                " an address that other machines reach"
+            )
+        return self
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is anything to open."""
+        return bool(self.port or self.socket)
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        """What is opened, as people write it."""
+        ports = (format_endpoint(address, self.port) for address in self.listen if self.port)
+        return (*ports, self.socket) if self.socket else tuple(ports)
+
+    def admits(self, address: str) -> bool:
+        """Whether who comes from this address may connect, by what `listen` and `networks` say."""
+        return is_loopback(address) or is_in(address, self.networks)
+
+
 class AccountTable(Table):
     """`[[account]]`: what CCcam.cfg cannot say about an F-line, named by its user."""
 
@@ -325,6 +426,7 @@ class TomlConfig:
     penalties: PenaltiesTable = field(default_factory=PenaltiesTable)
     journal: JournalTable = field(default_factory=JournalTable)
     tls: TlsTable = field(default_factory=TlsTable)
+    dvbapi: DvbapiTable = field(default_factory=DvbapiTable)
     accounts: tuple[AccountTable, ...] = ()
     upstreams: tuple[UpstreamTable, ...] = ()
     cards: tuple[CardEntry, ...] = ()

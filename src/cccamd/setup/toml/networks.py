@@ -9,11 +9,11 @@ from cccamd.ids import parse_address
 
 Network = IPv4Network | IPv6Network
 
-LOCAL_NETWORKS: tuple[Network, ...] = tuple(
+LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+"""This machine itself."""
+LOCAL_NETWORKS: tuple[Network, ...] = LOOPBACK + tuple(
     ip_network(text)
     for text in (
-        "127.0.0.0/8",  # loopback
-        "::1/128",
         "10.0.0.0/8",  # private: RFC 1918
         "172.16.0.0/12",
         "192.168.0.0/16",
@@ -39,16 +39,22 @@ class AllowedNetworks:
         Takes what sockets report: IPv4 addresses written as IPv6 (`::ffff:192.0.2.1`), zones
         (`fe80::1%eth0`). Anything that is no address is not admitted.
         """
-        return is_local(address) or _is_in(address, self.added)
+        return is_local(address) or is_in(address, self.added)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is this machine's own, which others cannot reach."""
+    return is_in(address, LOOPBACK)
 
 
 def is_local(address: str) -> bool:
     """Whether an address is one of the operator's own: in the local networks."""
-    return _is_in(address, LOCAL_NETWORKS)
+    return is_in(address, LOCAL_NETWORKS)
 
 
 @lru_cache(maxsize=8192)  # asked several times for every connection of a flood
-def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
+def is_in(address: str, networks: tuple[Network, ...]) -> bool:
+    """Whether an address is in one of these networks, however a socket writes it."""
     try:
         parsed = parse_address(address)
     except NumberError:

@@ -23,6 +23,7 @@ from cccamd.setup.toml.model import (
     FILE_NAME,
     AccountTable,
     CacheTable,
+    DvbapiTable,
     JournalTable,
     LimitsTable,
     LogTable,
@@ -37,7 +38,18 @@ from cccamd.setup.toml.model import (
 from cccamd.setup.toml.positions import locate
 from cccamd.setup.toml.reader import TableReader, explain_syntax, suggest
 
-_TABLES = ("network", "limits", "server", "cache", "routing", "log", "journal", "tls", "penalties")
+_TABLES = (
+    "network",
+    "limits",
+    "server",
+    "cache",
+    "routing",
+    "log",
+    "journal",
+    "tls",
+    "penalties",
+    "dvbapi",
+)
 _SUGGESTION_LIMIT = 50
 _LISTS = ("account", "upstream", "card")
 
@@ -90,6 +102,7 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
         penalties=reader.read_table("penalties", PenaltiesTable),
         journal=reader.read_table("journal", JournalTable),
         tls=reader.read_table("tls", TlsTable),
+        dvbapi=_read_dvbapi(reader),
         accounts=tuple(_read_list(reader, "account", AccountTable)),
         upstreams=tuple(_read_list(reader, "upstream", UpstreamTable)),
         cards=tuple(read_cards(reader, kinds=kinds, folder=folder)),
@@ -103,6 +116,22 @@ def _read_network(reader: TableReader) -> NetworkTable:
             at = reader.positions.value(("network", "allow", index))
             text = f"[network] allow: {network} lets the whole internet try to log in"
             reader.add(at, text, is_warning=True)
+    return read
+
+
+def _read_dvbapi(reader: TableReader) -> DvbapiTable:
+    read = reader.read_table("dvbapi", DvbapiTable)
+    if read.enabled:
+        reader.places["[dvbapi]"] = reader.positions.value(("dvbapi", "account"))
+    for index, network in enumerate(read.networks):
+        if network.prefixlen == 0:
+            at = reader.positions.value(("dvbapi", "networks", index))
+            text = f"[dvbapi] networks: {network} lets the whole internet take control words"
+            reader.add(at, text, is_warning=True)
+    if read.socket and read.socket_mode & 0o002:
+        at = reader.positions.value(("dvbapi", "socket_mode"))
+        text = "[dvbapi] socket_mode: every program of this machine can take control words"
+        reader.add(at, text, is_warning=True)
     return read
 
 
