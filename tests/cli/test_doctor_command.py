@@ -99,7 +99,7 @@ def program(*command: str) -> Iterator[subprocess.Popen[bytes]]:
             process.send_signal(signal.SIGTERM)
             assert process.stdin is not None
             process.stdin.close()
-            process.wait(5)
+            process.wait(20)
 
 
 def test_a_house_in_order(house: House) -> None:
@@ -152,7 +152,7 @@ def test_a_cloned_installation_and_a_running_one(house: House, tmp_path: Path) -
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -182,7 +182,7 @@ def test_our_own_server_is_no_trouble_and_its_link_is_left_alone(house: House) -
 
 
 def wait_for(port: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         with socket.socket() as sock:
             if sock.connect_ex(("127.0.0.1", port)) == 0:

@@ -186,7 +186,7 @@ def unexpected(name: str, error: BaseException) -> None:
     raise AssertionError(name) from error
 
 
-async def until(reached: Callable[[], bool], *, seconds: float = 5.0) -> None:
+async def until(reached: Callable[[], bool], *, seconds: float = 10.0) -> None:
     """Wait until something holds.
 
     Raises:

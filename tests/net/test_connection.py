@@ -83,18 +83,18 @@ def ecm(number: int) -> Request:
 
 
 async def ask_twice_at_once(client: Client[ClientProtocol]) -> None:
-    await client.wait_until(lambda: client.protocol.extended, timeout=2.0)
+    await client.wait_until(lambda: client.protocol.extended, timeout=10.0)
     now = asyncio.get_running_loop().time()
     for number in (1, 2):
         client.protocol.ask(number, ecm(number), now)
     client._connection.flush()
-    await client.wait_until(lambda: client.closed is not None, timeout=2.0)
+    await client.wait_until(lambda: client.closed is not None, timeout=10.0)
     await asyncio.sleep(0.02)
 
 
 async def test_events_have_an_order_and_an_end() -> None:
     async with connected(lambda connection, event: None) as (door, client):
-        await client.wait_until(lambda: bool(client.server and client.server.program), timeout=2.0)
+        await client.wait_until(lambda: bool(client.server and client.server.program), timeout=10.0)
         await client.close()
         await asyncio.sleep(0.02)
     kinds = [type(event) for event in door.events]

@@ -116,7 +116,7 @@ async def peer_of(side: Side, *, buffer: int = 0) -> AsyncIterator[socket.socket
             await asyncio.sleep(0)
 
 
-async def until(reached: object, seconds: float = 5.0) -> None:
+async def until(reached: object, seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
         while not reached():  # type: ignore[operator]
             await asyncio.sleep(0.001)

@@ -84,7 +84,7 @@ class Door:
 async def is_closed(caller: socket.socket) -> bool:
     """Whether the server closes a connection, in whatever way."""
     try:
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(10.0):
             return await asyncio.get_running_loop().sock_recv(caller, 1) == b""
     except ConnectionResetError:
         return True

@@ -71,19 +71,19 @@ class Handshaker:
 
     async def accepted(self) -> bool:
         """Whether the login is answered."""
-        async with asyncio.timeout(3.0):
+        async with asyncio.timeout(10.0):
             answer = await self._reader.read(20)
         return self._heard.decrypt(answer)[:5] == b"CCcam"
 
     async def frame(self) -> tuple[int, bytes]:
         """The next frame: its command and payload."""
-        async with asyncio.timeout(3.0):
+        async with asyncio.timeout(10.0):
             head = self._heard.decrypt(await self._reader.readexactly(4))
             body = await self._reader.readexactly(int.from_bytes(head[2:]))
         return head[1], self._heard.decrypt(body)
 
     async def closed(self) -> None:
         """Wait for the end."""
-        async with asyncio.timeout(3.0):
+        async with asyncio.timeout(10.0):
             while await self._reader.read(4096):
                 pass

@@ -66,7 +66,7 @@ async def test_a_card_that_waits_for_its_file_is_served_when_it_is_free(
     assert sources.names == []
     assert said == ["card mine: start failed: its device is in use"]
     monkeypatch.setattr(Awaited, "free", True)
-    async with asyncio.timeout(3.0):
+    async with asyncio.timeout(10.0):
         while not len(cards):
             await asyncio.sleep(0.01)
     assert sources.names == ["mine"]

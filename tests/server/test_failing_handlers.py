@@ -88,7 +88,7 @@ async def live(lab: Laboratory) -> None:
 
 async def until(reached: Callable[[], bool]) -> bool:
     with suppress(TimeoutError):
-        async with asyncio.timeout(3.0):
+        async with asyncio.timeout(10.0):
             while not reached():
                 await asyncio.sleep(0.01)
     return reached()

@@ -58,7 +58,7 @@ class Evening:
     async def watch(self, until: Callable[[FreezeReport], object]) -> Any:
         """Go on asking until something is so; give what it is."""
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(20):
             while not (found := until(self.report())):
                 if loop.time() >= self._next:
                     self._next += PERIOD
@@ -73,7 +73,7 @@ class Evening:
 
     async def wait(self, until: Callable[[FreezeReport], object]) -> Any:
         """Ask nothing any more until something is so."""
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(20):
             while not (found := until(self.report())):
                 await asyncio.sleep(0.01)
         return found
@@ -85,7 +85,7 @@ class Evening:
 
     async def repeat(self, until: Callable[[FreezeReport], object]) -> Any:
         """Ask for the last ECM again and again."""
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(20):
             while not (found := until(self.report())):
                 await ask(self._client, ecm(self._turn - 1))
                 await asyncio.sleep(0.1)

@@ -80,7 +80,7 @@ async def all_ask(house: House, upstream: ScriptedServer) -> tuple[list, list]: 
         loop.create_task(ask(client, bytes([0x80, number])))
         for number, client in enumerate(clients)
     ]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10.0):
         while len(upstream.asked) < CLIENTS:
             await asyncio.sleep(0.01)
     return clients, asking

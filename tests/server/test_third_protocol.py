@@ -58,7 +58,7 @@ async def test_an_ecm_comes_in_by_toy_and_goes_out_by_cccam() -> None:
                     pass
             assert (await client.wait_until(lambda: False, timeout=0.01)) is False
             await upper.server.stop()
-            assert await client.wait_until(lambda: not client.cards, timeout=2.0)
+            assert await client.wait_until(lambda: not client.cards, timeout=10.0)
             await client.close()
 
 
@@ -88,7 +88,7 @@ async def test_an_ecm_comes_in_by_cccam_and_goes_out_by_toy() -> None:
                 await client.send_emm(Emm(card.caid, card.providers[0].ident, card.share_id, ECM))
                 session = upper.server._context.seats.of(b"anna")[0]
                 session.connection.close(CloseReason.SHUTDOWN)
-                assert await client.wait_until(lambda: not client.cards, timeout=2.0)
+                assert await client.wait_until(lambda: not client.cards, timeout=10.0)
                 assert await cards_of(client) == [0x7F00], "it has come back by itself"
             await source.stop()
 

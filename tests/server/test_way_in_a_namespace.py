@@ -42,7 +42,7 @@ async def main():
         subprocess.run(rule.split(), check=True)
         asked = asyncio.ensure_future(ask(client, bytes([0x80, 0, 0, 0, 4])))
         told = []
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(20):
             while not told:
                 await asyncio.sleep(0.02)
                 told = near.server._watchers.open_freezes()

@@ -33,7 +33,7 @@ def status(lab: Laboratory) -> SourceStatus:
 
 
 async def until(is_true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(10.0):
         while not is_true():
             await asyncio.sleep(0.01)
 

@@ -32,7 +32,7 @@ def entry(number: int, **words: object) -> Entry:
 
 
 def wait_until(done: Callable[[], bool]) -> None:
-    ends_at = time.monotonic() + 3.0
+    ends_at = time.monotonic() + 10.0
     while not done():
         assert time.monotonic() < ends_at
         time.sleep(0.01)

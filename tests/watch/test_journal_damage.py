@@ -42,7 +42,7 @@ def fill(path: Path) -> list[Entry]:
 
 
 def wait_until(done: Callable[[], bool]) -> None:
-    ends_at = time.monotonic() + 5.0
+    ends_at = time.monotonic() + 10.0
     while not done():
         assert time.monotonic() < ends_at
         time.sleep(0.01)

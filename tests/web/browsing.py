@@ -49,7 +49,7 @@ async def exchange(port: int, request: str, *, source: str = "127.0.0.1") -> Rep
     """Send a request as it stands, and read to the end."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
     writer.write(request.encode())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(10.0):
         answer = await reader.read()
     writer.close()
     head, _, body = answer.partition(b"\r\n\r\n")

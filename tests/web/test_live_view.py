@@ -65,7 +65,7 @@ class Stream:
     writer: asyncio.StreamWriter
 
     async def event(self) -> tuple[str, Any]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10.0):
             while not (line := await self.reader.readline()).startswith(b"event: "):
                 assert line, "the stream has ended"
             data = await self.reader.readline()
@@ -126,7 +126,7 @@ async def test_a_stream_is_packed_for_those_who_can_unpack_it_and_comes_at_once(
         )
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         unpacker, text = zlib.decompressobj(wbits=31), ""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10.0):
             while not text.endswith("\n\n"):
                 text += unpacker.decompress(await reader.read(65536)).decode()
             assert text.startswith("event: whole")
@@ -148,7 +148,7 @@ async def test_a_stream_that_has_nothing_to_say_beats_its_pulse() -> None:
 
 
 async def test_streams_end_when_the_server_stops() -> None:
-    async with asyncio.timeout(3), serving(Scene().app()) as port:
+    async with asyncio.timeout(10.0), serving(Scene().app()) as port:
         stream = await Stream.open(port)
         await stream.until("whole")
     await stream.reader.read()

@@ -163,6 +163,18 @@ def test_five_hundred_accounts_without_cards_are_one_symptom() -> None:
     assert not list(find_symptoms(a_scene(receivers=(just_in,))))
 
 
+def test_cards_that_come_back_may_be_on_their_way_to_the_receivers() -> None:
+    """Else the end of an outage looks like a trouble of accounts that is as old as their login."""
+
+    def scene(seconds: float) -> Scene:
+        waiting = a_receiver(cards=0, unserved=False)
+        return a_scene(a_source(up_at=NOW - seconds), receivers=(waiting,))
+
+    assert not list(find_symptoms(scene(SETTLING - 1)))
+    found = the_only(scene(SETTLING + 1))
+    assert (found.cause, found.since) == (Cause.ACCOUNT_WITHOUT_CARDS, NOW - 1)
+
+
 def test_logins_clones_and_circles() -> None:
     login = DoubleLogin(
         account="anna",

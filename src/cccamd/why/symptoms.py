@@ -48,7 +48,7 @@ COMES_AGAIN: Final = 180.0
 SLOW_PART: Final = 4
 """A source of whose answers fewer than one in so many are slow is not slow now."""
 SETTLING: Final = 10.0
-"""Seconds after a login within which cards are still on their way."""
+"""Seconds after a login, ours or a receiver's, within which cards are still on their way."""
 ACCOUNTS: Final = "accounts"
 PICTURES: Final = "pictures"
 CONFIGURATION: Final = "the configuration"
@@ -95,9 +95,9 @@ class Scene:
     """What clients ask."""
 
     @property
-    def has_cards(self) -> bool:
-        """Whether any source brings any card."""
-        return any(source.cards for source in self.sources)
+    def cards_since(self) -> float | None:
+        """When that source came which has brought cards for the longest; None: none brings any."""
+        return min((source.up_at or 0.0 for source in self.sources if source.cards), default=None)
 
 
 def find_symptoms(scene: Scene) -> Iterator[Symptom]:
@@ -237,7 +237,7 @@ _SOURCE_JUDGES: Final[tuple[Callable[[SourceStatus, Scene], Symptom | None], ...
 
 def _served_by(source: SourceStatus, scene: Scene) -> frozenset[str]:
     """Who gets no CW now, and got the last one from here; or sees no card, as nobody does."""
-    nobody_sees_any = not scene.has_cards
+    nobody_sees_any = scene.cards_since is None
     return frozenset(
         receiver.account
         for receiver in scene.receivers
@@ -330,19 +330,20 @@ def channel_words(channel: ServiceId) -> str:
 
 
 def _accounts_without_cards(scene: Scene) -> Iterator[Symptom]:
-    if not scene.has_cards:
+    cards_since = scene.cards_since
+    if cards_since is None:
         return  # that is its sources' trouble
     found = [
         receiver
         for receiver in scene.receivers
-        if not receiver.cards and scene.at - receiver.connected_at >= SETTLING
+        if not receiver.cards and scene.at - max(receiver.connected_at, cards_since) >= SETTLING
     ]
     if found:
         names = sorted({receiver.account for receiver in found}, key=str.casefold)
         yield Symptom(
             cause=Cause.ACCOUNT_WITHOUT_CARDS,
             subject=ACCOUNTS,
-            since=min(receiver.connected_at for receiver in found) + SETTLING,
+            since=max(min(each.connected_at for each in found), cards_since) + SETTLING,
             text=f"that see no card: {some_of(names)}",
             change=f"run: cccamd explain {names[0]}",
             sufferers=frozenset(names),
