@@ -158,7 +158,9 @@ async def test_a_server_that_hangs_up_is_told(open_studio: Any, stream: bytes) -
         assert found
 
 
-async def test_no_answer_is_a_refusal(stream: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_answer_is_a_refusal(
+    open_studio: Any, stream: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(demo_dvbapi, "ANSWER_TIMEOUT", 0.05)
     studio = open_studio()
     softcam = SmallSoftcam(studio.card.keys)
