@@ -6,6 +6,7 @@ CccamdError                         anything a person may be shown as one clear 
 |       '-- ConfigFileMissingError  ... because there is none             (cccamd.setup.files)
 |-- NumberError                     a text is not the number or address it should be
 |-- LocalProtocolError              the protocol core was misused         (cccamd.wire.link)
+|-- FramingError                    a stream that is not dvbapi          (cccamd.wire.dvbapi)
 |-- ConnectError                    no login at a server, and how far     (cccamd.net)
 |-- ConnectionLost                  ... or it ended later                 (cccamd.net)
 |-- ListenError                     a port that is not to be had          (cccamd.net)
@@ -30,7 +31,6 @@ makes an event or a message of it:
 MalformedError          bytes that are no message          (cccamd.wire.cccam.cursor)
 '-- TruncatedError      ... because some are missing       (cccamd.wire.cccam.cursor)
 OversizedFrameError     a frame that nobody would send     (cccamd.wire.cccam.frames)
-FramingError            a stream that is not dvbapi        (cccamd.wire.dvbapi.framing)
 Incomplete              a message that has not all come    (cccamd.wire.dvbapi.framing)
 CaPmtError              a CA_PMT that names no service     (cccamd.wire.dvbapi.capmt)
 LineRefusedError        a line of CCcam.cfg                (cccamd.setup.cccamcfg.diagnostics)

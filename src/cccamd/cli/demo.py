@@ -32,6 +32,14 @@ def demo(
             help="Begin with an empty card: dark, clear after an EMM, dark when the key expires.",
         ),
     ] = False,
+    dvbapi: Annotated[
+        bool,
+        typer.Option("--dvbapi", help="Watch as a set-top box over dvbapi, not as a CCcam client."),
+    ] = False,
+    services: Annotated[
+        int,
+        typer.Option(min=1, max=32, help="With --dvbapi: services watched at once."),
+    ] = 1,
 ) -> None:
     """Scramble a test picture, descramble it with the help of a server and its card."""
     # Not above: a server has no use for transport streams, and starts sooner without.
@@ -41,7 +49,15 @@ def demo(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     console = Console()
-    options = Options(output=output, seconds=seconds, period=period, fast=fast, renewal=renewal)
+    options = Options(
+        output=output,
+        seconds=seconds,
+        period=period,
+        fast=fast,
+        renewal=renewal,
+        dvbapi=dvbapi,
+        services=services,
+    )
     with failing_plainly("demo", CccamdError, OSError, status=1):
         report = asyncio.run(run(options, console))
     report.show(console)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from cccamd.ids import Caid
 from cccamd.lab.demo.tuner import EcmFound, Found, Tuner
-from cccamd.lab.ts import PACKET_LENGTH, CsaKey, Packet, PacketReader, Parity, descramble
+from cccamd.lab.ts import PACKET_LENGTH, CsaKey, Packet, PacketReader, Parity, Pmt, descramble
 from cccamd.values import ControlWords
 
 HELD_LIMIT = 16_384
@@ -72,6 +72,11 @@ class Receiver:
         """Packets that came scrambled and left clear."""
         self.dark = 0
         """Packets that left scrambled."""
+
+    @property
+    def pmt(self) -> Pmt | None:
+        """What the service consists of; None before that was found."""
+        return self._tuner.pmt
 
     def feed(self, chunk: bytes) -> list[Found]:
         """Take some of the stream, return the new ECMs and EMMs in it."""

@@ -53,6 +53,11 @@ class DemoReport:
         for failure in dict.fromkeys(self.broadcast.failures):
             console.print(f"on the way to the card: {failure}", markup=False)
 
+    def summary(self) -> tuple[str, ...]:
+        """What matters of it, for a table of many."""
+        comparison = _result(self.broadcast.comparison)
+        return self._ecms(), self._times(), comparison, self._played()
+
     def _rows(self) -> list[tuple[str, str]]:
         receiver = self.broadcast.receiver
         counts = self.broadcast.comparison.counts
@@ -89,6 +94,33 @@ class DemoReport:
             f"{played.pictures} of {made.pictures} pictures, "
             f"{played.sounds} of {made.sounds} frames of sound"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ManyReports:
+    """The results of services that were watched at the same time."""
+
+    reports: tuple[DemoReport, ...]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether all of them came out as they should."""
+        return all(report.is_good for report in self.reports)
+
+    def show(self, console: Console) -> None:
+        """Print a row for each, and what went wrong."""
+        table = Table(title="cccamd demo", title_justify="left")
+        for name in ("service", "ECMs", "answer times", "comparison", "played"):
+            table.add_column(name)
+        for number, report in enumerate(self.reports, 1):
+            table.add_row(str(number), *report.summary())
+        console.print(table)
+        failures = (failure for report in self.reports for failure in report.broadcast.failures)
+        for failure in dict.fromkeys(failures):
+            console.print(f"on the way to the card: {failure}", markup=False)
+
+
+Report = DemoReport | ManyReports
 
 
 def _result(comparison: Comparison) -> str:

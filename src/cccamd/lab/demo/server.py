@@ -17,6 +17,7 @@ HOST = "127.0.0.1"
 USER = "viewer"
 STOP_TIMEOUT = 5.0
 _LOG_LINES_SHOWN = 5
+_TOML = "cccamd.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class DemoServer:
     password: str
     process: asyncio.subprocess.Process
     log: Path
+    dvbapi_port: int = 0
+    """Where it serves the same account over dvbapi; 0: nowhere."""
 
     def check(self) -> None:
         """Make sure that it still runs.
@@ -40,15 +43,22 @@ class DemoServer:
 
 
 @asynccontextmanager
-async def run_server(folder: Path, card: CardKeys) -> AsyncIterator[DemoServer]:
+async def run_server(
+    folder: Path, card: CardKeys, *, dvbapi: bool = False
+) -> AsyncIterator[DemoServer]:
     """Write the configuration of a server into `folder`, run it, stop it in the end.
 
     It may not listen yet when the body begins.
     """
     password = secrets.token_hex(8)
     port = await _free_port()
+    dvbapi_port = port if dvbapi else 0
+    while dvbapi_port == port:
+        dvbapi_port = await _free_port()
     log = folder / "server.log"
     arguments = _write_files(folder, card, port=port, password=password)
+    if dvbapi:
+        _open_dvbapi(folder, dvbapi_port)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "cccamd", "serve", *arguments),
@@ -57,7 +67,7 @@ async def run_server(folder: Path, card: CardKeys) -> AsyncIterator[DemoServer]:
             stderr=output,
         )
     try:
-        yield DemoServer(port, password, process, log)
+        yield DemoServer(port, password, process, log, dvbapi_port)
     finally:
         await _stop(process)
 
@@ -72,7 +82,7 @@ def _write_files(folder: Path, card: CardKeys, *, port: int, password: str) -> l
     keys = folder / "card.json"
     keys.touch(mode=0o600)
     keys.write_text(card.serialize())
-    toml = folder / "cccamd.toml"
+    toml = folder / _TOML
     toml.write_text(
         "[[card]]\n"
         'kind = "open"\n'
@@ -82,6 +92,11 @@ def _write_files(folder: Path, card: CardKeys, *, port: int, password: str) -> l
     )
     node_id = folder / "node-id"
     return ["-C", os.fspath(config), "-T", os.fspath(toml), "-n", os.fspath(node_id)]
+
+
+def _open_dvbapi(folder: Path, port: int) -> None:
+    with (folder / _TOML).open("a") as toml:
+        toml.write(f'[dvbapi]\nport = {port}\nlisten = ["{HOST}"]\naccount = "{USER}"\n')
 
 
 async def _free_port() -> int:

@@ -46,6 +46,8 @@ class Tuner:
     def __init__(self, caid: Caid) -> None:
         self._caid = caid
         self._watched: dict[int, tuple[SectionReader, Callable[[bytes], Found | None]]] = {}
+        self.pmt: Pmt | None = None
+        """Of the service, once it was found."""
         self._sid = Sid(0)
         self._ecm_table_id: int | None = None
         self._ecm_count = 0
@@ -81,7 +83,7 @@ class Tuner:
     def _read_pmt(self, section: bytes) -> None:
         pmt = Pmt.parse(section)
         for ca in self._ours(pmt.ca_descriptors):
-            self._sid = Sid(pmt.program)
+            self.pmt, self._sid = pmt, Sid(pmt.program)
             self._watch(ca.pid, self._read_ecm)
 
     def _ours(self, descriptors: Iterable[CaDescriptor]) -> list[CaDescriptor]:

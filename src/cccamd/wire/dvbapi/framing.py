@@ -8,6 +8,7 @@ understood any further.
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from cccamd.errors import CccamdError
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.wire.dvbapi.capmt import CA_PMT_LIMIT, CaPmtError, parse_ca_pmt
 from cccamd.wire.dvbapi.events import MessageIgnored, SectionIgnored
@@ -54,7 +55,7 @@ _OBJECT: Final = 3
 """Bytes of the operations of a common interface, whose length follows."""
 
 
-class FramingError(Exception):
+class FramingError(CccamdError):
     """The stream cannot be understood from here on."""
 
 
