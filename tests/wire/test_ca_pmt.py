@@ -138,8 +138,7 @@ def test_every_private_descriptor() -> None:
         ca_device=10,
     )
     assert serialize_ca_pmt(pmt) == bytes.fromhex(
-        "03 0101 00 001e 01 8108 00000001 0002 0003 8402 0107 8301 06"
-        "8504 00000008 8601 09 8701 0a"
+        "03 0101 00 001e 01 8108 00000001 0002 0003 8402 0107 8301 068504 00000008 8601 09 8701 0a"
     )
     universal = serialize_ca_pmt(pmt, universal=True)
     assert bytes.fromhex("82020006") in universal
