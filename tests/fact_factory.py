@@ -5,6 +5,7 @@ from cccamd.facts import (
     Cause,
     ChannelMargin,
     ClientStatus,
+    DescrambledService,
     EcmResult,
     Freeze,
     Incident,
@@ -46,6 +47,23 @@ def a_use(
     """One answered share; one request of all that were asked got no CW."""
     return ShareUse(
         local=local, caid=Caid(caid), ident=Ident(ident), asked=asked, answered=asked - 1
+    )
+
+
+def a_descrambled() -> DescrambledService:
+    """A service that a client wants clear over dvbapi."""
+    return DescrambledService(
+        caid=Caid(0x0B00),
+        ident=Ident(0x030B00),
+        sid=Sid(0x1D80),
+        name="Film",
+        adapter=0,
+        ecm_pid=1501,
+        ecms_asked=7,
+        ecms_answered=6,
+        last_result=EcmResult.CW,
+        last_source="my card",
+        last_seconds=0.004,
     )
 
 

@@ -354,6 +354,24 @@ class ShareUse(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DescrambledService(ServiceId):
+    """A service that a client wants clear which shows many at once, over dvbapi."""
+
+    adapter: int
+    """The client's number of its receiver."""
+    ecm_pid: int
+    """Where the ECMs come from that are asked; 0: no card may open any of them."""
+    ecms_asked: int
+    ecms_answered: int
+    """With a CW."""
+    last_result: Annotated[EcmResult | None, BlankIfNone(EcmResult)]
+    """CW, NOK1, NOK2 or empty."""
+    last_source: str
+    last_seconds: float | None
+    """From its last ECM to the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClientStatus(Fact):
     """One client that is logged in."""
 
@@ -395,6 +413,12 @@ class ClientStatus(Fact):
     uses: tuple[ShareUse, ...]
     paired: str = ""
     """The paired server that it has proved to be, by TLS; empty: its link is not protected."""
+    descrambling: Annotated[
+        int, Metric("cccamd_services_descrambled", "Services that dvbapi clients want clear.")
+    ] = 0
+    """How many services it wants clear at once; 0 for clients that only ask ECMs."""
+    services: tuple[DescrambledService, ...] = ()
+    """These services."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

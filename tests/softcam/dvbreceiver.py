@@ -223,8 +223,8 @@ class Receiver:
                 self.asks[token] = order
             case Forget(token):
                 del self.asks[token]
-            case Began(service, identity):
-                self.services[service] = identity
+            case Began(service, selected):
+                self.services[service] = selected
             case Ended(service):
                 del self.services[service]
             case PassEmm():

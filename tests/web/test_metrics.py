@@ -54,6 +54,7 @@ COUNTED_THINGS = {
     "cccamd_incident_sufferers",
     "cccamd_incidents_open",
     "cccamd_clones",
+    "cccamd_services_descrambled",
     "cccamd_double_logins",
     "cccamd_logins_pending",
     "cccamd_requests_pending",

@@ -6,6 +6,7 @@ may serve its requests. Source: docs/protocol.md section 11; docs/config.md sect
 
 from cccamd.cards.card import Card, LocalOffer, SourceId
 from cccamd.cards.intake import Limit, Rejected, Rejection, SourcePolicy, find_limit
+from cccamd.cards.services import Wanted, denies_service
 from cccamd.cards.sight import NOTHING, Candidates, Change, announcement, difference
 from cccamd.cards.table import Added, CardTable, Kept
 from cccamd.cards.view import Exclusion, View
@@ -31,7 +32,9 @@ __all__ = [
     "Verdict",
     "View",
     "Viewer",
+    "Wanted",
     "announcement",
+    "denies_service",
     "difference",
     "find_limit",
     "judge",

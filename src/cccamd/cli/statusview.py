@@ -20,6 +20,7 @@ from cccamd.facts import (
     ClientStatus,
     ConfigProblemKind,
     ConfigState,
+    DescrambledService,
     EcmResult,
     HistoryReport,
     Incident,
@@ -162,7 +163,10 @@ def _clients(status: Status, width: int) -> Iterator[RenderableType]:
     clients = sorted(status.clients, key=lambda client: client.account.casefold())
     if clients:
         left = {(one.account, one.caid, one.sid): one.margin for one in status.channels}
-        rows = [_client_row(client, status.server.at, left) for client in clients]
+        rows = []
+        for client in clients:
+            rows.append(_client_row(client, status.server.at, left))
+            rows += [_service_row(client, each, left) for each in client.services]
         yield draw_table("Receivers", _CLIENT_COLUMNS, rows, width)
     else:
         yield Text("\nReceivers\nnobody is logged in", "yellow")
@@ -193,7 +197,7 @@ def _client_row(client: ClientStatus, at: float, left: _Left) -> list[Text]:
         Text(plain(speaks.strip())),
         Text(span(at - client.connected_at)),
         Text(span(idle), "" if active else "dim"),
-        Text(_channel(client.service)),
+        Text(_watching(client)),
         _result(client),
         _margin(client, left),
         Text(plain(client.last_source)),
@@ -202,19 +206,47 @@ def _client_row(client: ClientStatus, at: float, left: _Left) -> list[Text]:
     ]
 
 
-def _result(client: ClientStatus) -> Text:
-    if client.last_result in (None, EcmResult.CW):
-        return answer_time(client.last_seconds)
-    return Text(client.last_result.value, "red")
+def _service_row(client: ClientStatus, service: DescrambledService, left: _Left) -> list[Text]:
+    """One of many services that a client shows at once."""
+    where = f"adapter {service.adapter}, ECM PID {service.ecm_pid:04X}"
+    return [
+        Text(""),
+        Text(""),
+        Text(where if service.ecm_pid else "no card for it", "dim" if service.ecm_pid else "red"),
+        Text(""),
+        Text(""),
+        Text(_channel(service)),
+        _result(service),
+        _margin_of(client.account, service, left),
+        Text(plain(service.last_source)),
+        answered_share(service.ecms_answered, service.ecms_asked),
+        Text(""),
+    ]
+
+
+def _result(asker: ClientStatus | DescrambledService) -> Text:
+    if asker.last_result in (None, EcmResult.CW):
+        return answer_time(asker.last_seconds)
+    return Text(asker.last_result.value, "red")
 
 
 def _margin(client: ClientStatus, left: _Left) -> Text:
+    if len(client.services) > 1:
+        return Text("")  # each has its own
+    return _margin_of(client.account, client.service, left)
+
+
+def _margin_of(account: str, service: ServiceId | None, left: _Left) -> Text:
     """How much time was left when the last CW came."""
-    service = client.service
-    margin = left.get((client.account, service.caid, service.sid)) if service else None
+    margin = left.get((account, service.caid, service.sid)) if service else None
     if margin is None:
         return Text("")
     return Text(f"{margin:.1f} s", "red" if margin < SMALL_MARGIN else "green")
+
+
+def _watching(client: ClientStatus) -> str:
+    several = len(client.services)
+    return f"{several} services" if several > 1 else _channel(client.service)
 
 
 def _channel(service: ServiceId | None) -> str:

@@ -33,6 +33,7 @@ from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules
 from cccamd.net.resolve import resolve
 from cccamd.net.tasks import Alarm, TaskSet, Turns, at_once, in_slices
 from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
+from cccamd.net.unixsockets import open_unix_socket, remove_unix_socket
 
 __all__ = [
     "LONGEST_WAIT",
@@ -84,7 +85,9 @@ __all__ = [
     "locate",
     "loop_factory",
     "open_sockets",
+    "open_unix_socket",
     "origin_of",
     "peer_address",
+    "remove_unix_socket",
     "resolve",
 ]

@@ -38,7 +38,7 @@ _SHORTAGE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.E
 
 
 class ListenError(CccamdError):
-    """A port cannot be listened on."""
+    """A port cannot be listened on, or a path (port 0)."""
 
     def __init__(self, address: str, port: int, reason: str) -> None:
         super().__init__(address, port, reason)
@@ -47,7 +47,8 @@ class ListenError(CccamdError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"cannot listen on {self.address} port {self.port}: {self.reason}"
+        where = f"{self.address} port {self.port}" if self.port else self.address
+        return f"cannot listen on {where}: {self.reason}"
 
 
 class AcceptPaused(NamedTuple):
@@ -101,7 +102,7 @@ class Acceptor:
     @property
     def ports(self) -> list[int]:
         """The ports that are open; of use where port 0 was asked for."""
-        return [sock.getsockname()[1] for sock in self._sockets]
+        return [_port(sock) for sock in self._sockets]
 
     @property
     def addresses(self) -> list[str]:
@@ -143,7 +144,7 @@ class Acceptor:
                     self._rest(listening, error)
                     return
             else:
-                self._receive(sock, peer[0])
+                self._receive(sock, peer[0] if peer else "")  # a UNIX socket's has no name
 
     def _rest(self, listening: socket.socket, error: OSError) -> None:
         """Accept nothing for a moment: it would fail again, thousands of times a second."""
@@ -213,7 +214,7 @@ _LOST: Final = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.ECONNRESET})
 
 
 def _port(sock: socket.socket) -> int:
-    return int(sock.getsockname()[1])
+    return 0 if sock.family == socket.AF_UNIX else int(sock.getsockname()[1])
 
 
 def open_sockets(addresses: Sequence[str], port: int) -> list[socket.socket]:

@@ -18,6 +18,7 @@ from cccamd.machine import SocketAddress, route_to
 from cccamd.net.failures import explain_loss
 from cccamd.net.fairness import AT_ONCE, BYTES_A_LOOK, FairPlay, Intake
 from cccamd.net.tasks import Alarm
+from cccamd.net.unixsockets import Credentials, credentials
 from cccamd.wire.link import CLOSED_BY_PEER, Closed, CloseReason, Loss, SansIo, State
 
 WRITE_BUFFER_LIMIT = 256 * 1024
@@ -133,7 +134,7 @@ class Connection(asyncio.Protocol, Generic[E]):
     @property
     def peer(self) -> str:
         """The peer as logs name it: address and port."""
-        return format_endpoint(self.address, self.port)
+        return format_endpoint(self.address, self.port or None)
 
     def meet(self, transport: asyncio.BaseTransport) -> None:
         """Take note who is there, before there is a connection to it."""
@@ -177,7 +178,7 @@ class Connection(asyncio.Protocol, Generic[E]):
     def way(self) -> Way | None:
         """How the way to the peer is now; None where the kernel does not tell."""
         sock = self._socket
-        if sock is None or not hasattr(socket, "TCP_INFO"):
+        if sock is None or sock.family == socket.AF_UNIX or not hasattr(socket, "TCP_INFO"):
             return None
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
         if len(info) < _TCP_INFO.size:
@@ -188,6 +189,12 @@ class Connection(asyncio.Protocol, Generic[E]):
             # Each wait was twice the one before: all of them together, and that of now.
             unheard = timeout / 1e6 * (1 - 0.5**again) + sent / 1e3
         return Way(usual / 1e6, variation / 1e6, total, unheard)
+
+    @property
+    def local_peer(self) -> Credentials | None:
+        """Which process is at the other end of a UNIX socket; None for other connections."""
+        sock = self._socket
+        return credentials(sock) if sock is not None else None
 
     def is_acknowledged(self) -> bool:
         """Whether the peer's machine has acknowledged every byte that was sent.
@@ -424,6 +431,8 @@ def peer_address(transport: asyncio.BaseTransport) -> tuple[str, int]:
 
 def set_socket_options(sock: socket.socket) -> None:
     """Send at once, and notice dead peers (docs/protocol.md section 2)."""
+    if sock.family == socket.AF_UNIX:
+        return  # there is nothing between its ends
     options = [
         (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
         (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),

@@ -1,6 +1,7 @@
 """The server's door: listening sockets, and what happens before a session begins."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Hashable, Sequence
 from typing import Final, Protocol, cast
 
@@ -86,6 +87,10 @@ class Listener:
             ListenError: one of them is not to be had; what was open before stays open.
         """
         self._acceptor.listen(open_sockets(addresses, port))
+
+    def listen(self, sockets: Sequence[socket.socket]) -> None:
+        """Listen on sockets that are open already, and ours from now on."""
+        self._acceptor.listen(sockets)
 
     async def close(self) -> None:
         """Stop listening; guests stay."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from cccamd.cards import Card, CardTable, LocalOffer, SourceId
-from cccamd.ids import Ident, ShareId, Sid
+from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.localcards import CannotDecode, CardUnavailable, EmmRefused, GuardedCard, start_card
 from cccamd.net import TaskSet
 from cccamd.routing import Ask, AskId, SourceTraits
@@ -122,6 +122,15 @@ class LocalCards:
     def sources(self) -> Iterable[tuple[SourceId, LocalSource]]:
         """The cards that are served now."""
         return [(source_id, source) for source_id, (_, source) in self._running.items()]
+
+    def is_constant(self, source_id: SourceId) -> bool:
+        """Whether this is a card of ours that gives the same CW for every ECM."""
+        running = self._running.get(source_id)
+        return running is not None and running[0].kind.constant
+
+    def awaits(self, caid: Caid) -> bool:
+        """Whether a card of this CAID is wanted, and does not start for now."""
+        return any(entry.config.caid == caid for entry in self._failed)
 
     async def apply(self, entries: Iterable[CardEntry]) -> None:
         """Start the cards that are new, close those that are gone, leave the others alone."""

@@ -45,13 +45,17 @@ def shorten(text: str) -> str:
 
 
 def describe_peer(peer: Peer) -> str:
-    """`version 2.3.0 build 3367, v2, node id 380ceca0f39150d3`; what it has not is left out."""
+    """`version 2.3.0 build 3367, v2, node id 380ceca0f39150d3`; what it has not is left out.
+
+    Who has nothing of it is what it calls itself: `tvheadend 4.3, dvbapi 2`.
+    """
     parts = [
         f"version {peer.version} build {peer.build}" if peer.version or peer.build else "",
         peer.revision.value if peer.revision is not None else "",
         f"node id {format_node_id(peer.node_id)}" if peer.node_id is not None else "",
     ]
-    return ", ".join(part for part in parts if part) or "it says nothing of itself"
+    named = (shorten(peer.program), *peer.capabilities) if peer.program else ()
+    return ", ".join([part for part in parts if part] or named) or "it says nothing of itself"
 
 
 def describe_way(paired: PairedPeer | None) -> str:
@@ -111,6 +115,10 @@ class DoorLog:
         if is_news:
             login_log.warning("%s: not let in: %s", address, refusal.value)
         return is_news
+
+    def admits(self, address: str, cause: str) -> bool:
+        """Whether a line of this kind, which clients may cause as they like, is to be written."""
+        return self._throttle.admits((address, cause), self._loop.time())
 
     def failed(self, name: str, address: str, closed: Closed) -> None:
         """A connection ended before its login did."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from cccamd import PROGRAM
-from cccamd.cards import CardTable, SourceId
+from cccamd.cards import CardTable, SourceId, View
 from cccamd.facts import ConfigProblemKind, Incident, Snapshot, SourceStatus
-from cccamd.ids import format_node_id
+from cccamd.ids import Caid, format_node_id
 from cccamd.machine import RESERVED_FILES, look_at_supply
 from cccamd.net import (
     Admission,
@@ -43,6 +43,7 @@ from cccamd.routing import (
     RouterSettings,
 )
 from cccamd.server.configbook import ConfigBook
+from cccamd.server.dvbapi import DvbapiDoor, DvbapiSurroundings
 from cccamd.server.exchange import Exchange
 from cccamd.server.gate import LoginGate, read_bans, write_bans
 from cccamd.server.heartbeat import Heartbeat
@@ -55,12 +56,12 @@ from cccamd.server.paired import SETTING as PAIRED_SETTING
 from cccamd.server.paired import PairedLinks
 from cccamd.server.record import RecordContext
 from cccamd.server.session import ClientPort, Session, SessionContext
-from cccamd.server.snapshot import describe_client, describe_sources, take_snapshot
+from cccamd.server.snapshot import ShownClient, describe_client, describe_sources, take_snapshot
 from cccamd.server.symptoms import Lookout, Surroundings
 from cccamd.server.taken import with_holder
 from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.server.usage import Totals
-from cccamd.server.watching import Watchers
+from cccamd.server.watching import Viewer, Watchers
 from cccamd.setup.cccamcfg import Config
 from cccamd.setup.changes import changes_between
 from cccamd.setup.logins import Upstream, faulty_accounts
@@ -68,6 +69,7 @@ from cccamd.setup.nodeid import default_path
 from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import TomlConfig, is_local
+from cccamd.values import Request
 from cccamd.watch import ConnectionRefused, ServerReloaded
 from cccamd.watch.journal import Journal
 from cccamd.why import (
@@ -94,6 +96,8 @@ log = logging.getLogger("cccamd.server")
 LAST_ANSWERS: Final = 5.0
 """Seconds that a server which stops waits for answers: `ecm_deadline`, and a little."""
 LAST_LOOK: Final = 0.02
+LISTS_COME: Final = 10.0
+"""Seconds after a link's login in which the cards of its list may still be on their way."""
 REFRESH_DELAY: Final = 0.1
 """Seconds that card changes are gathered before clients are told of them."""
 _PORT: Final = "SERVER LISTEN PORT"
@@ -165,6 +169,15 @@ class Server:
         self._listener = self._make_listener(hand_over)
         door = TlsDoor(self._pairing, tasks=self._tasks)
         listener = self._make_listener(door.hand_over)
+        self._dvbapi = DvbapiDoor(
+            DvbapiSurroundings(
+                context=self._context,
+                may_come=self._may_come,
+                is_constant=self._is_constant,
+                on_refused=self._refused_at_the_door,
+                carried_out=self._book.carried_out,
+            )
+        )
         self._paired = PairedLinks(self._pairing, listener, door, self._upstreams.links)
         self._open_at: tuple[tuple[str, ...], int] | None = None
         self._open_to = setup.toml.network
@@ -180,6 +193,7 @@ class Server:
             files=self._book.state,
             machine=self._machine.troubles,
             watchers=self._watchers,
+            services=self._dvbapi.services,
         )
         self._lookout = Lookout(around, self._observers)
         fair = self._context.fair
@@ -190,6 +204,11 @@ class Server:
     def ports(self) -> list[int]:
         """The ports that clients can connect to."""
         return self._listener.ports
+
+    @property
+    def dvbapi_ports(self) -> list[int]:
+        """The ports that dvbapi clients can connect to."""
+        return self._dvbapi.ports
 
     def observe(self, observer: Observer) -> None:
         """Tell somebody everything that happens from now on."""
@@ -211,6 +230,7 @@ class Server:
 
     def _snapshot_steps(self) -> Generator[None, None, Snapshot]:
         return take_snapshot(
+            clients=self._all_clients(),
             config_path=_config_path(self._setup),
             config=self._book.state(),
             started_at=self._started_at,
@@ -257,11 +277,12 @@ class Server:
         if self._journal is not None:
             self._journal.start()
         self._tasks.start("sums of lines not written", self._sum_up())
-        self._tasks.start("watchers", self._watchers.run(self._sessions, self._session))
+        self._tasks.start("watchers", self._watchers.run(self._viewers, self._viewer))
         self._tasks.start("incidents", self._lookout.run())
         self._tasks.start("the machine", self._machine.run())
         await self._cards.apply(self._setup.toml.cards)
         await self._upstreams.apply(self._setup.upstreams)
+        await self._dvbapi.apply(self._setup)
         await self._apply_pages()
         self._log_summary()
 
@@ -283,10 +304,12 @@ class Server:
         """
         self._context.fair.is_closing = True
         await self._listener.close()
+        await self._dvbapi.shut()
         await self._paired.close()
         await self._pages.close()
         await self._answer_the_last()
         self._listener.dismiss(CloseReason.SHUTDOWN)
+        await self._dvbapi.close(CloseReason.SHUTDOWN)
         await self._upstreams.apply(())
         await self._cards.apply(())
         await self._tasks.cancel()
@@ -299,7 +322,7 @@ class Server:
         """Wait for the answers to what was asked; what is asked now is refused at once."""
         until = self._loop.time() + LAST_ANSWERS
         told = False
-        while (waiting := sum(session.pending for session in self._sessions())) > 0:
+        while (waiting := sum(session.pending for session in self._all_clients())) > 0:
             if not told:
                 told = True
                 log.info("stopping, waiting for answers: %d", waiting)
@@ -333,6 +356,7 @@ class Server:
         await self._close_to_strangers()
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(setup.upstreams)
+        await self._dvbapi.apply(setup)
         await self._apply_pages()
         self._book.carried_out(PAIRED_SETTING, await self._paired.apply(setup))
         self._log_summary()
@@ -529,7 +553,7 @@ class Server:
         """What is to be known of an account; the other clients are nobody's business."""
         setup, local, now = self._setup, time.localtime(), Observers.now()
         names = setup.companions.channels
-        sessions = (each for each in self._context.seats if each.record.user == account)
+        sessions = (each for each in self._all_clients() if each.record.user == account)
         clients = [describe_client(each, names) for each in sessions if each.peer is not None]
         return Evidence(
             live=True,
@@ -614,13 +638,33 @@ class Server:
             except Exception as error:  # the others are to get their lists
                 session.connection.fail(error)
             yield
+        yield from self._dvbapi.refreshing()
 
     def _sessions(self) -> list[Session]:
         return list(self._context.seats)
 
-    def _session(self, client: tuple[str, int]) -> Session | None:
-        """Who is logged in as this client: an account, and a number."""
-        return self._context.by_number.get(client[1])
+    def _all_clients(self) -> list[ShownClient]:
+        """Whatever protocol they speak."""
+        return [*self._context.seats, *self._dvbapi.sessions]
+
+    def _viewers(self) -> list[Viewer]:
+        return [*self._context.seats, *self._dvbapi.services()]
+
+    def _viewer(self, client: tuple[str, int]) -> Viewer | None:
+        """Who watches under this name: an account, and a number."""
+        return self._context.by_number.get(client[1]) or self._dvbapi.service(client[1])
+
+    def _may_come(self, caid: Caid) -> bool:
+        """Whether a source that is not there, or has just come, may bring a card of this CAID."""
+        now = Observers.now()
+        links = (source for _, source in self._upstreams.sources())
+        is_missing = any(each.up_at is None or now - each.up_at < LISTS_COME for each in links)
+        return is_missing or self._cards.awaits(caid)
+
+    def _is_constant(self, view: View, request: Request) -> bool:
+        """Whether all cards that may serve this give the same CW for whatever ECM."""
+        cards = view.candidates(request).cards
+        return bool(cards) and all(self._cards.is_constant(card.source) for card in cards)
 
     def _log_summary(self) -> None:
         log.info(

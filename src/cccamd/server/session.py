@@ -24,7 +24,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, assert_never
+from typing import Final, NoReturn, assert_never
 
 from cccamd.cards import CardTable, View, Viewer
 from cccamd.ids import SHARED_NODE_IDS, NodeId, ShareId, host_key, parse_address
@@ -165,6 +165,11 @@ class Session:
     def told(self) -> Collection[ShareId]:
         """The cards that the client was told of."""
         return self._card_list.told if self._card_list is not None else ()
+
+    @property
+    def services(self) -> tuple[NoReturn, ...]:
+        """What it wants clear at once: it asks ECMs, and says no more of what it watches."""
+        return ()
 
     def refreshing(self) -> Generator[None, None, None]:
         """Tell the client what has changed in its card list, and nothing else: in small steps."""
@@ -550,7 +555,7 @@ class Session:
             intake.ecms += 1
         if self._view is None or self._client is None or (intake is not None and intake.shed()):
             self._protocol.refuse(token, Refusal.PASSING)
-        elif not self._is_open_now():
+        elif self._account is not None and not is_open_now(self._account):
             self.record.out_of_hours(request, self._context.exchange.router.fingerprint_of(request))
             self._protocol.refuse(token, Refusal.PASSING)
         else:
@@ -561,13 +566,6 @@ class Session:
                 del self._requests[token]
                 self._protocol.answer(token, told.cw)
                 self.record.told(told, self.connection.now())
-
-    def _is_open_now(self) -> bool:
-        assert self._account is not None
-        if not self._account.line.timeframes:
-            return True
-        local = time.localtime()
-        return is_open(self._account.line.timeframes, 60 * local.tm_hour + local.tm_min)
 
     def _pass_emm(self, emm: Emm) -> None:
         if self._view is None or self._account is None or self._client is None:
@@ -616,6 +614,14 @@ class Session:
 
 
 _PEER_LEFT: Final = (CloseReason.PEER_CLOSED, CloseReason.RESET)
+
+
+def is_open_now(account: Account) -> bool:
+    """Whether an account may ask at this hour, by the time frames of its F-line."""
+    if not account.line.timeframes:
+        return True
+    local = time.localtime()
+    return is_open(account.line.timeframes, 60 * local.tm_hour + local.tm_min)
 
 
 def _addresses(sessions: Sequence[Session]) -> str:

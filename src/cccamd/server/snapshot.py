@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from dataclasses import replace
 from heapq import nsmallest
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from cccamd.cards import Card, CardTable, SourceId
 from cccamd.facts import (
@@ -13,6 +13,7 @@ from cccamd.facts import (
     ChannelMargin,
     ClientStatus,
     ConfigState,
+    DescrambledService,
     FreezeReport,
     HistoryReport,
     LastMinute,
@@ -25,9 +26,11 @@ from cccamd.facts import (
     Span,
 )
 from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.net import Connection
 from cccamd.routing import Condition
 from cccamd.server.local import LocalCards, LocalSource
-from cccamd.server.session import Session, SessionContext
+from cccamd.server.record import ClientRecord
+from cccamd.server.session import SessionContext
 from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.setup.cccamcfg import ChannelNames
 from cccamd.values import Outcome
@@ -38,8 +41,44 @@ from cccamd.wire.link import Peer
 S = TypeVar("S", bound=ServiceId)
 
 
+class ShownClient(Protocol):
+    """What may be shown of a client, whatever it speaks."""
+
+    @property
+    def peer(self) -> Peer | None:
+        """Who it says it is; None before it has said so."""
+
+    @property
+    def record(self) -> ClientRecord:
+        """What it did."""
+
+    @property
+    def connection(self) -> Connection[Any]:
+        """The way to it."""
+
+    @property
+    def pending(self) -> int:
+        """How many requests are not answered yet."""
+
+    @property
+    def told(self) -> Collection[ShareId]:
+        """The cards that it may use."""
+
+    @property
+    def services(self) -> Collection["ShownService"]:
+        """What it wants clear at once, over dvbapi."""
+
+
+class ShownService(Protocol):
+    """One of them."""
+
+    def describe(self) -> DescrambledService:
+        """What may be seen of it."""
+
+
 def take_snapshot(
     *,
+    clients: Iterable[ShownClient],
     config_path: str,
     config: ConfigState,
     started_at: float,
@@ -55,12 +94,12 @@ def take_snapshot(
 
     There may be thousands of clients and cards: each is a step (see `cccamd.net.in_slices`).
     """
-    sessions = [session for session in context.seats if session.peer is not None]
+    sessions = [session for session in clients if session.peer is not None]
     sources = describe_sources(table, upstreams, local_cards, condition)
     yield
-    clients: list[ClientStatus] = []
+    described: list[ClientStatus] = []
     for session in sessions:
-        clients.append(describe_client(session, names))
+        described.append(describe_client(session, names))
         yield
     cards = yield from _cards(table, sources, sessions)
     return Snapshot(
@@ -71,7 +110,7 @@ def take_snapshot(
         config_path=config_path,
         config=config,
         accounts=tuple(account.line.user for account in context.accounts.values()),
-        clients=tuple(clients),
+        clients=tuple(described),
         sources=tuple(sources.values()),
         cards=cards,
         ecms_total=context.records.totals.ecms,
@@ -162,7 +201,7 @@ def take_history(history: History, span: Span, names: ChannelNames) -> HistoryRe
     )
 
 
-def describe_client(session: Session, names: ChannelNames) -> ClientStatus:
+def describe_client(session: ShownClient, names: ChannelNames) -> ClientStatus:
     """What may be seen of a client that has said who it is."""
     peer, record, usage = session.peer, session.record, session.record.usage
     assert peer is not None
@@ -192,6 +231,8 @@ def describe_client(session: Session, names: ChannelNames) -> ClientStatus:
         last_seconds=usage.last_seconds,
         uses=usage.shares.uses(),
         paired=session.connection.paired.name if session.connection.paired else "",
+        descrambling=len(session.services),
+        services=tuple(named(each.describe(), names) for each in session.services),
     )
 
 
@@ -272,7 +313,7 @@ def _by_hop(cards: tuple[Card, ...]) -> Mapping[int, int]:
 
 
 def _cards(
-    table: CardTable, sources: Mapping[SourceId, SourceStatus], sessions: list[Session]
+    table: CardTable, sources: Mapping[SourceId, SourceStatus], sessions: list[ShownClient]
 ) -> Generator[None, None, tuple[CardStatus, ...]]:
     seen_by = yield from _audiences(sessions)
     cards: list[CardStatus] = []
@@ -283,7 +324,7 @@ def _cards(
 
 
 def _audiences(
-    sessions: list[Session],
+    sessions: list[ShownClient],
 ) -> Generator[None, None, Mapping[ShareId, tuple[str, ...]]]:
     """By card, the accounts that were told of it; equal audiences are one object."""
     lists: dict[int, Collection[ShareId]] = {}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cccamd.facts import OVERLOADED_SECONDS, ConfigState, EcmResult, Incident, SourceStatus
+from cccamd.server.dvbapi import SelectedService
 from cccamd.server.loadwatch import LoadWatch
 from cccamd.server.observers import Observers
 from cccamd.server.session import Session, SessionContext
@@ -41,6 +42,8 @@ class Surroundings:
     files: Callable[[], ConfigState]
     machine: Callable[[], tuple[MachineTrouble, ...]]
     watchers: Watchers
+    services: Callable[[], Iterable[SelectedService]]
+    """What dvbapi clients want clear."""
 
 
 class Lookout:
@@ -98,7 +101,8 @@ class Lookout:
     async def _receivers(self) -> tuple[Receiver, ...]:
         """Those that may be in trouble."""
         found: list[Receiver] = []
-        for number, session in enumerate(list(self._around.context.seats), 1):
+        viewers = [*self._around.context.seats, *self._around.services()]
+        for number, session in enumerate(viewers, 1):
             receiver = _receiver(session, self._observers.now())
             if receiver is not None:
                 found.append(receiver)
@@ -125,7 +129,7 @@ def describe(incident: Incident) -> str:
     return f"{incident.cause.value}: {incident.subject} {incident.text}{suffer}"
 
 
-def _receiver(session: Session, now: float) -> Receiver | None:
+def _receiver(session: Session | SelectedService, now: float) -> Receiver | None:
     usage, cards = session.record.usage, len(session.told)
     refused = usage.last_result not in (None, EcmResult.CW)
     late = (usage.last_seconds or 0.0) >= OVERLOADED_SECONDS

@@ -9,13 +9,13 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 from cccamd.facts import Freeze, FreezeReport, ReceiverFinding
-from cccamd.net import Way, in_slices
+from cccamd.net import Connection, Way, in_slices
 from cccamd.server.heartbeat import Heartbeat
 from cccamd.server.observers import Observers
-from cccamd.server.session import Session
+from cccamd.server.record import ClientRecord
 from cccamd.watch import (
     EcmFinished,
     FreezeBegan,
@@ -36,6 +36,24 @@ from cccamd.why import CHANGES, Recent, judge_freeze, judge_receiver
 
 Client = tuple[str, int]
 """An account and the number of its client."""
+
+
+class Viewer(Protocol):
+    """Who watches: a client, or one of the services of a client that shows many at once."""
+
+    @property
+    def record(self) -> ClientRecord:
+        """What it did."""
+
+    @property
+    def connection(self) -> Connection[Any]:
+        """The way to it."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is gone."""
+
+
 TICK: Final = 0.25
 """Seconds. A pause of our loop is noticed to within this."""
 FREEZE_TICKS: Final = 4
@@ -69,7 +87,7 @@ class Watchers:
         self._offset = time.time() - time.monotonic()
         self.heartbeat = Heartbeat(self._paused)
         self.metrics.pulse = self.heartbeat.pulse
-        self._find: Callable[[Client], Session | None] = _nobody
+        self._find: Callable[[Client], Viewer | None] = _nobody
 
     def observe(self, happening: Happening) -> None:
         """Tell all of them what happened, and what it means for pictures."""
@@ -117,13 +135,13 @@ class Watchers:
 
     async def run(
         self,
-        sessions: Callable[[], Sequence[Session]],
-        find: Callable[[Client], Session | None],
+        sessions: Callable[[], Sequence[Viewer]],
+        find: Callable[[Client], Viewer | None],
     ) -> None:
         """Look at the clock for them, and at all sessions in turn; until cancelled."""
         self._find = find
         count = 0
-        round_of: Sequence[Session] = ()
+        round_of: Sequence[Viewer] = ()
         while True:
             await asyncio.sleep(TICK)
             self.heartbeat.look()
@@ -147,7 +165,7 @@ class Watchers:
         if self._journal is not None:
             self._journal.advance(self._observers.now())
 
-    def _measuring(self, sessions: Sequence[Session], *, tell: bool) -> Generator[None, None, None]:
+    def _measuring(self, sessions: Sequence[Viewer], *, tell: bool) -> Generator[None, None, None]:
         for session in sessions:
             self._measure(session, tell=tell)
             yield
@@ -185,7 +203,7 @@ class Watchers:
         seen = _seen(way, self._observers.now()) if way is not None else None
         return SeenReceiver(session.record.usage.heard_at, seen)
 
-    def _measure(self, session: Session, *, tell: bool) -> None:
+    def _measure(self, session: Viewer, *, tell: bool) -> None:
         way = None if session.ended else session.connection.way()
         if way is None:
             return
@@ -214,7 +232,7 @@ class Watchers:
             self._journal.observe(happening)
 
 
-def _nobody(client: Client) -> Session | None:
+def _nobody(client: Client) -> Viewer | None:
     """Nobody is there yet."""
     return None
 

@@ -22,6 +22,7 @@ from cccamd.softcam.orders import (
     TellEcm,
     TooMany,
 )
+from cccamd.softcam.selected import Selected
 from cccamd.softcam.softcam import House, Softcam
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "PassEmm",
     "Prospect",
     "RemovePid",
+    "Selected",
     "SetFilter",
     "SetHalf",
     "SetPid",

@@ -5,12 +5,15 @@ one write. Source: docs/dvbapi-protocol.md sections 7 to 10.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, NewType
+from typing import TYPE_CHECKING, NamedTuple, NewType
 
 from cccamd.ids import Caid, ShareId, Sid
 from cccamd.softcam.programme import EcmStream
 from cccamd.values import Request
 from cccamd.wire.dvbapi import Channel, Parity, SectionMatch, ServiceId
+
+if TYPE_CHECKING:
+    from cccamd.softcam.selected import Selected
 
 ServiceNumber = NewType("ServiceNumber", int)
 """One service of one connection, from its listing to its end; never used again."""
@@ -115,7 +118,8 @@ class Began(NamedTuple):
     """A service is to be descrambled from now on."""
 
     service: ServiceNumber
-    identity: ServiceId
+    selected: "Selected"
+    """To be looked at."""
 
 
 class Ended(NamedTuple):

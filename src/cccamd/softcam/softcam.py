@@ -249,7 +249,7 @@ class Softcam:
             self._house.emm_cards, self._house.caretakers, _EmmFilters(service)
         )
         self._services[number] = self._demuxes[demux] = service
-        self._orders.append(Began(number, pmt.identity))
+        self._orders.append(Began(number, service))
         service.begin(now)
         self._schedule(service)
 

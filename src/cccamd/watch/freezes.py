@@ -49,6 +49,7 @@ from cccamd.watch.happenings import (
     Happening,
     ServerPaused,
     ServerReloaded,
+    ServiceReleased,
 )
 from cccamd.watch.surroundings import Surroundings
 from cccamd.watch.watchdog import Watchdog
@@ -142,7 +143,7 @@ class Freezes:
             return found + self._look_for_missing(now) if is_due else found
         self._surroundings.note(happening, now)
         match happening:
-            case ClientLoggedOut():
+            case ClientLoggedOut() | ServiceReleased():
                 return self._leave((happening.account, happening.client), now)
             case ServerPaused():
                 self._pauses.append((now, SeenPause(happening.at, happening.seconds)))

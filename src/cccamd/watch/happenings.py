@@ -45,6 +45,15 @@ class ClientLoggedOut(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceReleased(Happening):
+    """A client that may watch many services at once has said that it wants this one no more."""
+
+    account: str
+    client: int
+    """The number under which the service was watched, as in `EcmFinished`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoginFailed(Happening):
     """Somebody did not get in; `reason` is for people, `why` for programs."""
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Mapping, 
 from dataclasses import dataclass, fields
 from heapq import nsmallest
 from itertools import islice
+from math import inf
 from operator import attrgetter
 from statistics import median_low
 from typing import Final, TypeVarTuple
@@ -295,10 +296,11 @@ def _absent(snapshot: Snapshot) -> Rows:
 def _watched(
     client: ClientStatus, margins: Mapping[tuple[str, Caid, Ident, Sid], ChannelMargin]
 ) -> ChannelMargin | None:
-    service = client.service
-    if service is None:
-        return None
-    return margins.get((client.account, service.caid, service.ident, service.sid))
+    """What it watches; of many at once the channel that is closest to a freeze."""
+    services = client.services or ((client.service,) if client.service else ())
+    keys = ((client.account, each.caid, each.ident, each.sid) for each in services)
+    found = [margins[key] for key in keys if key in margins]
+    return min(found, key=lambda one: inf if one.margin is None else one.margin, default=None)
 
 
 def _margin(watched: ChannelMargin | None) -> dict[str, Json]:

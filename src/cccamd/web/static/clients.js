@@ -23,8 +23,8 @@ export class Clients {
       { text: "In trouble", keep: (client) => client.weight > 0 },
       { text: "Watching", keep: (client) => client.margin !== null },
     ],
-    search: ({ account, address, program, version, node_id, last_source, trouble, service }) =>
-      [account, address, program, version, node_id, last_source, trouble, service?.name, service && channelId(service)].join(" "),
+    search: ({ account, address, program, version, node_id, last_source, trouble, service, services }) =>
+      [account, address, program, version, node_id, last_source, trouble, service?.name, service && channelId(service), ...services.map(channelName)].join(" "),
     detail,
   });
   #absent = h("details", { class: "absent" });
@@ -52,7 +52,8 @@ function who({ account, address, weight, trouble }) {
   return [h("strong", {}, account), weight > 0 && chip(weight === 2 ? "bad" : "warn", trouble), h("span", { class: "sub" }, address)];
 }
 
-function watching({ service, last_source }) {
+function watching({ service, services, last_source }) {
+  if (services.length > 1) return [count(services.length, "service"), h("span", { class: "sub" }, "at once, over dvbapi")];
   if (!service) return h("span", { class: "dim" }, "nothing yet");
   return [channelName(service), last_source && h("span", { class: "sub" }, `from ${last_source}`)];
 }
@@ -85,6 +86,12 @@ function cardCount(client) {
   return h("a", { href, "aria-label": `${count(client.cards, "card")} for ${client.account}, explained` }, String(client.cards));
 }
 
+function descrambled(one) {
+  const where = one.ecm_pid ? `ECM PID ${one.ecm_pid}, adapter ${one.adapter}` : "no card may open it";
+  const last = !one.last_result ? "" : one.last_result === "CW" ? `, ${milliseconds(one.last_seconds)} from ${one.last_source}` : `, ${one.last_result}`;
+  return [channelName(one), h("span", { class: "sub" }, `${where}${last}`)];
+}
+
 function detail(client) {
   const { account, service } = client;
   const refused = client.ecms_asked - client.ecms_answered;
@@ -92,6 +99,7 @@ function detail(client) {
   const explained = h("a", { href: explainLink({ account }), "aria-label": `${nodes} for ${account}, explained` }, nodes);
   return facts([
     client.forecast && ["Margin", h("span", { class: "is-warn" }, client.forecast)],
+    client.services.length > 0 && ["Services", h("ul", {}, client.services.map((one) => h("li", {}, descrambled(one))))],
     service?.name && ["Channel", h("span", { class: "mono" }, channelId(service))],
     ["Asked", count(client.ecms_asked, "ECM"), refused > 0 && [", ", explained]],
     ["On for", counting(client.connected_at, "for")],

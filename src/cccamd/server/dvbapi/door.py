@@ -1,0 +1,277 @@
+"""The door for dvbapi clients: a TCP port, a UNIX socket, and who may come in.
+
+Nobody logs in, so all is decided before the first byte is read: by the address a connection
+comes from, or by the rights of the socket's file. Source: docs/dvbapi-protocol.md section 16.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cccamd.cards import View, Viewer
+from cccamd.ids import Caid
+from cccamd.net import (
+    Admission,
+    AdmissionLimits,
+    FairLimits,
+    FairPlay,
+    Guest,
+    Listener,
+    ListenError,
+    NoEntry,
+    Rates,
+    in_slices,
+    open_sockets,
+    open_unix_socket,
+    remove_unix_socket,
+)
+from cccamd.server.dvbapi.outlook import Outlook
+from cccamd.server.dvbapi.session import UNREAD_LIMIT, DvbapiHome, DvbapiSession, SelectedService
+from cccamd.server.session import SessionContext
+from cccamd.setup.logins import Account
+from cccamd.setup.setup import Setup
+from cccamd.setup.toml import DvbapiTable
+from cccamd.softcam import House
+from cccamd.values import Request
+from cccamd.wire.link import CloseReason
+
+log = logging.getLogger("cccamd.server")
+
+CONNECTIONS_LIMIT: Final = 16
+MESSAGES: Final = 10_000
+"""Messages a second of one connection: VDR sends each repetition of an ECM."""
+SIZE: Final = 4_000_000
+"""Bytes a second."""
+UNREAD_TIMEOUT: Final = 5.0
+PORT_SETTING: Final = "[dvbapi] port"
+SOCKET_SETTING: Final = "[dvbapi] socket"
+ACCOUNT_SETTING: Final = "[dvbapi] account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DvbapiSurroundings:
+    """What the door needs of its server."""
+
+    context: SessionContext
+    may_come: Callable[[Caid], bool]
+    """Whether a source that is not there now may bring a card of this CAID."""
+    is_constant: Callable[[View, Request], bool]
+    """Whether all cards that may serve this give the same CW for whatever ECM."""
+    on_refused: Callable[[str, NoEntry], None]
+    carried_out: Callable[[str, str], None]
+    """Takes a setting, and what was in the way of it; empty: nothing was."""
+
+
+class DvbapiDoor:
+    """Opens and closes as the files say, and knows who is inside."""
+
+    def __init__(self, around: DvbapiSurroundings) -> None:
+        self._around = around
+        self._table = DvbapiTable()
+        self._home: DvbapiHome | None = None
+        self._admission: Admission[Guest] = Admission(
+            AdmissionLimits(connections=CONNECTIONS_LIMIT, pending_logins=CONNECTIONS_LIMIT),
+            admits=lambda address: not address or self._table.admits(address),
+        )
+        self._fair = FairPlay(
+            FairLimits(
+                client=Rates(MESSAGES, float("inf"), SIZE),
+                unread=UNREAD_LIMIT,
+                unread_timeout=UNREAD_TIMEOUT,
+            )
+        )
+        self._sessions: dict[Guest, DvbapiSession] = {}
+        self._port = self._make_listener()
+        self._socket = self._make_listener()
+        self._port_at: tuple[object, ...] | None = None
+        self._socket_at: tuple[object, ...] | None = None
+        self._socket_file: tuple[Path, int] | None = None
+        """The socket's path, and its inode."""
+
+    @property
+    def ports(self) -> list[int]:
+        """The TCP ports that are open."""
+        return self._port.ports
+
+    @property
+    def sessions(self) -> tuple[DvbapiSession, ...]:
+        """Who is connected."""
+        return tuple(self._sessions.values())
+
+    def services(self) -> Iterator[SelectedService]:
+        """All services that are wanted clear."""
+        return (each for session in self.sessions for each in session.services)
+
+    def service(self, number: int) -> SelectedService | None:
+        """The service whose record has this number."""
+        return self._home.selected.get(number) if self._home is not None else None
+
+    def refreshing(self) -> Generator[None, None, None]:
+        """Look at all services anew, after the cards have changed; errors end one client."""
+        for session in self.sessions:
+            try:
+                yield from session.refreshing()
+            except Exception as error:
+                session.connection.fail(error)
+            yield
+
+    async def apply(self, setup: Setup) -> None:
+        """Open, move or close what the files say; who may go on goes on."""
+        before, self._table = self._table, setup.toml.dvbapi
+        account = self._account_of(setup)
+        if account is None:
+            await self.close(CloseReason.CONFIG_CHANGED)
+            return
+        await self._settle(account)
+        if before.networks != self._table.networks:
+            await self._port.dismiss_unwelcome(CloseReason.NETWORK_CHANGED)
+        await self._apply_port()
+        await self._apply_socket()
+
+    async def close(self, reason: CloseReason) -> None:
+        """Close the door, and end all connections."""
+        await self.shut()
+        self._port.dismiss(reason)
+
+    async def shut(self) -> None:
+        """Close the door; who is inside stays."""
+        await self._port.close()
+        await self._close_socket()
+        self._port_at = None
+
+    def _account_of(self, setup: Setup) -> Account | None:
+        table = self._table
+        user = (table.account or "").encode()
+        found = next((each for each in setup.accounts.values() if each.user == user), None)
+        trouble = ""
+        if table.enabled and found is None:
+            trouble = f'no dvbapi: no F-line has the user "{table.account}"'
+            log.error("%s", trouble)
+        self._around.carried_out(ACCOUNT_SETTING, trouble)
+        return found if table.enabled else None
+
+    async def _settle(self, account: Account) -> None:
+        """Let all clients be this account, with its rights as they are now."""
+        context = self._around.context
+        viewer = Viewer(
+            account=account.line,
+            global_limits=account.global_limits,
+            emm_allowed=account.emm_allowed,
+        )
+        view = View(context.table, viewer)
+        await in_slices(view.looks())
+        outlook = Outlook(
+            view,
+            may_come=self._around.may_come,
+            is_constant=lambda request: self._around.is_constant(view, request),
+            takes_emms=self._table.au and account.emm_allowed,
+        )
+        home = self._home
+        if home is None or home.account.user != account.user:
+            self._port.dismiss(CloseReason.CONFIG_CHANGED)
+            self._home = self._make_home(account, outlook)
+            return
+        home.account, home.outlook = account, outlook
+        for session in self.sessions:
+            session.adopt()
+        context.on_list_due()
+
+    def _make_home(self, account: Account, outlook: Outlook) -> DvbapiHome:
+        home = DvbapiHome(
+            context=self._around.context,
+            admission=self._admission,
+            fair=self._fair,
+            account=account,
+            outlook=outlook,
+            house=House(
+                prospects=lambda caid, ident, sid: home.outlook.prospect(caid, ident, sid),
+                emm_cards=lambda: home.outlook.emm_cards(),
+            ),
+        )
+        return home
+
+    # What is opened.
+
+    async def _apply_port(self) -> None:
+        table = self._table
+        door = (table.listen, table.port) if table.port else None
+        if door == self._port_at:
+            return
+        await self._port.close()
+        trouble = ""
+        if table.port:
+            trouble = self._open("TCP", self._port, lambda: open_sockets(table.listen, table.port))
+        self._port_at = None if trouble else door
+        self._around.carried_out(PORT_SETTING, trouble)
+
+    async def _apply_socket(self) -> None:
+        table = self._table
+        door = (table.socket, table.socket_mode, table.socket_group) if table.socket else None
+        if door == self._socket_at:
+            return
+        await self._close_socket()
+        trouble = ""
+        if table.socket:
+            path = Path(table.socket)
+            mode, group = table.socket_mode, table.socket_group
+            opened = await asyncio.to_thread(_attempt, path, mode, group)
+            trouble = self._open("UNIX", self._socket, lambda: [_or_raise(opened)])
+            if not trouble:
+                self._socket_file = path, path.lstat().st_ino
+        self._socket_at = None if trouble else door
+        self._around.carried_out(SOCKET_SETTING, trouble)
+
+    def _open(
+        self, what: str, listener: Listener, make: Callable[[], Iterable[socket.socket]]
+    ) -> str:
+        try:
+            listener.listen(tuple(make()))
+        except ListenError as error:
+            trouble = f"no dvbapi: {error}"
+            log.error("%s", trouble)
+            return trouble
+        places = ", ".join(self._table.doors)
+        log.info("dvbapi clients may come (%s): %s", what, places)
+        return ""
+
+    async def _close_socket(self) -> None:
+        await self._socket.close()
+        if self._socket_file is not None:
+            await asyncio.to_thread(remove_unix_socket, *self._socket_file)
+        self._socket_file = self._socket_at = None
+
+    # Who comes in.
+
+    def _make_listener(self) -> Listener:
+        return Listener(
+            self._admission,
+            make_guest=self._make_guest,
+            on_refused=self._around.on_refused,
+            on_failure=self._around.context.on_failure,
+            on_event=self._around.context.records.door_log.accepting,
+        )
+
+    def _make_guest(self) -> Guest:
+        assert self._home is not None, "the door is open without an account"
+        session = DvbapiSession(self._home)
+        guest: Guest = session.connection
+        self._sessions[guest] = session
+        session.connection.when_ended(lambda: self._sessions.pop(guest, None))
+        return guest
+
+
+def _attempt(path: Path, mode: int, group: str | None) -> socket.socket | ListenError:
+    try:
+        return open_unix_socket(path, mode=mode, group=group)
+    except ListenError as error:
+        return error
+
+
+def _or_raise(opened: socket.socket | ListenError) -> socket.socket:
+    if isinstance(opened, ListenError):
+        raise opened
+    return opened

@@ -1,0 +1,363 @@
+"""dvbapi clients with real sockets: from the CA_PMT to the keys, and what may happen between."""
+
+import asyncio
+import logging
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from dvbapiclient import (
+    DvbapiClient,
+    connected,
+    dvbapi_setup,
+    ecm,
+    pmt,
+    port_table,
+    serving,
+)
+from laboratory import HOST, expected_cw, running
+
+from cccamd.facts import EcmResult
+from cccamd.server import Server
+from cccamd.wire.dvbapi import ListManagement, Stop
+from cccamd.wire.link import CloseReason
+from ports import free_port
+
+
+async def watch(client: DvbapiClient, sid: int, number: int) -> None:
+    """One crypto period of a service, from its ECM to its keys."""
+    section = ecm(sid, number)
+    await client.until(lambda: any(pid == 1000 + sid for pid, _ in client.filters.values()))
+    await client.broadcast(1000 + sid, section)
+    await client.until(lambda: client.words_of(2000 + 2 * sid) == expected_cw(section).raw)
+    assert client.words_of(2001 + 2 * sid) == expected_cw(section).raw
+
+
+async def settled(condition) -> None:  # type: ignore[no-untyped-def]
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+async def test_eight_services_on_one_connection(version: int) -> None:
+    port = free_port()
+    async with serving(dvbapi_setup(port_table(port))), connected(port, version=version) as client:
+        await client.until(lambda: client.server)
+        assert client.writes[0] == ["ServerInfo"], "it stands alone"
+        assert client.server.startswith("cccamd ")
+        await client.say(*(pmt(sid) for sid in range(1, 9)))
+        for number in range(3):
+            for sid in range(1, 9):
+                await watch(client, sid, number)
+        assert len(set(client.indices.values())) == 8
+        whole = [names for names in client.writes if "SetDescrambler" in names]
+        infos = ["EcmInfo"] if version > 1 else []
+        assert whole[0] == ["SetPid", "SetPid", "SetDescrambler", "SetDescrambler", *infos]
+        if version > 1:
+            assert {info.service for info in client.infos} == set(range(1, 9))
+        await client.say(Stop(255))
+        await client.until(lambda: not client.filters and not client.indices)
+
+
+async def test_a_client_without_a_greeting_is_served_in_the_oldest_form() -> None:
+    port = free_port()
+    async with serving(dvbapi_setup(port_table(port))), connected(port, version=0, text="") as old:
+        await old.say(pmt(5))
+        await watch(old, 5, 0)
+        assert not old.infos, "it would not know what that is"
+
+
+async def test_a_unix_socket_for_owner_and_group(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "run" / "dvbapi.sock"
+    group = os.stat(tmp_path).st_gid
+    async with serving(dvbapi_setup(f'socket = "{path}"\naccount = "tv"')) as server:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o750
+        assert path.stat().st_gid == group or os.getgid() in (path.stat().st_gid,)
+        async with connected(path) as client:
+            await client.say(pmt(1))
+            await watch(client, 1, 0)
+            (seen,) = server.snapshot().clients
+            assert seen.address == f"unix socket, process {os.getpid()} of user {os.getuid()}"
+    assert not path.exists(), "it is taken away at the end"
+    assert f"process {os.getpid()} of user {os.getuid()}" in caplog.text
+
+
+async def test_a_socket_that_was_left_behind_is_no_hindrance_and_one_in_use_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "dvbapi.sock"
+    setup = dvbapi_setup(f'socket = "{path}"\naccount = "tv"')
+    async with serving(setup):
+        async with serving(setup):
+            assert "another program listens there" in caplog.text
+        async with connected(path) as client:  # the first is still there
+            await client.say(pmt(1))
+            await watch(client, 1, 0)
+        left = tmp_path / "left"
+        os.link(path, left)
+    os.rename(left, path)
+    async with serving(setup), connected(path) as client:
+        await client.say(pmt(1))
+        await watch(client, 1, 0)
+    path.write_text("a letter")
+    caplog.clear()
+    async with serving(setup):
+        assert "no socket" in caplog.text
+    assert path.read_text() == "a letter"
+
+
+async def test_a_folder_in_which_everybody_may_replace_it_is_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tmp_path.chmod(0o777)
+    async with serving(dvbapi_setup(f'socket = "{tmp_path}/x.sock"\naccount = "tv"')) as server:
+        assert "name a folder of cccamd's own" in caplog.text
+        (problem,) = server.snapshot().config.problems
+        assert problem.text in caplog.text
+
+
+async def test_what_is_seen_of_it() -> None:
+    port = free_port()
+    cfg = "F: tv secret\nF: anna secret"
+    async with serving(dvbapi_setup(port_table(port), cfg=cfg)) as server:
+        async with connected(port, text="tvheadend 4.3") as client:
+            await client.say(pmt(1), pmt(2, adapter=3))
+            for number in range(3):
+                await watch(client, 1, number)
+            await client.broadcast(1002, ecm(2, 0))
+            await client.until(lambda: client.words_of(2004, 3) == expected_cw(ecm(2, 0)).raw)
+            (seen,) = server.snapshot().clients
+            assert (seen.account, seen.program, seen.cards) == ("tv", "tvheadend 4.3", 1)
+            assert (seen.ecms_asked, seen.ecms_answered, seen.pending) == (4, 4, 0)
+            first, second = seen.services
+            assert (first.caid, first.sid, first.ecm_pid, first.adapter) == (0x7F00, 1, 1001, 0)
+            assert (first.ecms_asked, first.ecms_answered) == (3, 3)
+            assert first.last_result is EcmResult.CW
+            assert (second.sid, second.ecm_pid, second.adapter) == (2, 1002, 3)
+            assert server.snapshot().ecms_total == 4
+        await settled(lambda: not server.snapshot().clients)
+
+
+async def test_two_services_of_one_client_are_no_zapping() -> None:
+    port = free_port()
+    async with serving(dvbapi_setup(port_table(port))) as server:
+        server.observe(server._watchers.observe)
+        async with connected(port) as client:
+            await client.say(pmt(1), pmt(2))
+            for number in range(4):
+                await watch(client, 1, number)
+                await watch(client, 2, number)
+            server._observers.catch_up()
+            watches = server._watchers._freezes._watches
+            assert len(watches) == 2
+            assert all(watch.left_at is None for watch in watches.values())
+            assert len({client for _, client, *_ in watches}) == 2
+            await client.say(Stop(255))
+            await settled(lambda: not watches)
+
+
+async def test_an_account_that_may_not_see_a_card_gets_no_filter() -> None:
+    port = free_port()
+    cfg = "F: tv secret 0 0 0 { 7f00:0:0 }"
+    limited = "F: tv secret { 0:0:0, 7f00:0a:0 }"
+    for line in (cfg, limited):
+        setup = dvbapi_setup(port_table(port), cfg=line)
+        async with serving(setup) as server, connected(port) as client:
+            await client.say(pmt(1), pmt(2, caid=0x1234))
+            await client.until(lambda: client.server)
+            await settled(lambda: server.snapshot().clients)
+            assert not client.filters, f"by {line} there never can be one"
+
+
+async def test_a_peer_that_is_not_there_yet_may_bring_the_card() -> None:
+    port, upper_port = free_port(), free_port()
+    cfg = f"F: tv secret\nC: {HOST} {upper_port} anna secret"
+    setup = dvbapi_setup(port_table(port), cfg=cfg, cards="")
+    async with serving(setup) as server, connected(port) as client:
+        await client.say(pmt(1))
+        await client.until(lambda: client.filters)
+        await client.broadcast(1001, ecm(1, 0))
+        async with running(port=upper_port):
+            await client.until(lambda: client.words_of(2002) == expected_cw(ecm(1, 0)).raw)
+            assert client.infos[-1].hops == 1
+            for text in (client.infos[-1].reader, client.infos[-1].source):
+                assert HOST not in text, "nobody's address"
+        assert server.snapshot().clients
+
+
+async def test_a_restart_and_a_reload_in_the_middle_lose_nothing() -> None:
+    port = free_port()
+    setup = dvbapi_setup(port_table(port))
+    async with serving(setup) as server:
+        async with connected(port) as client:
+            await client.say(pmt(1))
+            await watch(client, 1, 0)
+            await server.reload(replace(setup, node_id=setup.node_id))
+            await watch(client, 1, 1)
+            await server.stop()
+            await client.until(lambda: client.is_over)
+        async with serving(setup), connected(port) as client:
+            await client.say(pmt(1))
+            await watch(client, 1, 2)
+
+
+async def test_a_reload_that_takes_the_table_away_or_moves_it() -> None:
+    port, other = free_port(), free_port()
+    async with serving(dvbapi_setup(port_table(port))) as server:
+        async with connected(port) as client:
+            await client.say(pmt(1))
+            await watch(client, 1, 0)
+            await server.reload(dvbapi_setup(port_table(other)))
+            await watch(client, 1, 1)  # who is inside stays
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection(HOST, port)
+            async with connected(other) as second:
+                await second.say(pmt(1))
+                await watch(second, 1, 1)
+                await server.reload(dvbapi_setup("", cfg="F: anna secret"))
+                await second.until(lambda: second.is_over)
+            await client.until(lambda: client.is_over)
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(HOST, other)
+
+
+async def test_the_rights_of_an_edited_f_line_count_at_once() -> None:
+    port = free_port()
+    async with serving(dvbapi_setup(port_table(port))) as server, connected(port) as client:
+        await client.say(pmt(1))
+        await watch(client, 1, 0)
+        line = "F: tv secret { 0:0:0, 7f00:0a:0 }"
+        await server.reload(dvbapi_setup(port_table(port), cfg=line))
+        await client.broadcast(1001, ecm(1, 1))
+        await settled(lambda: server.snapshot().clients[0].last_result is not EcmResult.CW)
+        assert client.words_of(2002) == expected_cw(ecm(1, 0)).raw
+        await server.reload(dvbapi_setup(port_table(port)))
+        await client.until(lambda: client.words_of(2002) == expected_cw(ecm(1, 1)).raw)
+
+
+async def test_an_account_that_does_not_exist_opens_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    port = free_port()
+    async with serving(dvbapi_setup(port_table(port), cfg="F: anna secret")) as server:
+        assert 'no F-line has the user "tv"' in caplog.text
+        assert server.snapshot().config.not_done == 1
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(HOST, port)
+
+
+async def test_a_seventeenth_connection_is_closed_before_it_is_read() -> None:
+    port = free_port()
+    async with serving(dvbapi_setup(port_table(port))) as server:
+        opened = [await asyncio.open_connection(HOST, port) for _ in range(16)]
+        await settled(lambda: len(server._dvbapi.sessions) == 16)
+        reader, writer = await asyncio.open_connection(HOST, port)
+        writer.write(b"\xff\xff\x00\x01\x00\x02\x01x")
+        assert await _rest(reader) == b""
+        for _, each in (*opened, (reader, writer)):
+            each.close()
+        await settled(lambda: not server._dvbapi.sessions)
+
+
+async def _rest(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+
+
+async def test_nothing_is_left_of_a_client_that_vanishes() -> None:
+    port = free_port()
+    async with serving(dvbapi_setup(port_table(port))) as server:
+        async with connected(port) as client:
+            await client.say(*(pmt(sid) for sid in range(1, 5)))
+            await watch(client, 1, 0)
+            client._writer.transport.abort()
+            await client.until(lambda: client.is_over)
+        await settled(lambda: not server._dvbapi.sessions)
+        assert server._dvbapi._home is not None
+        assert not server._dvbapi._home.selected
+        assert not server._dvbapi._home.house.caretakers._held
+        assert not server._exchange._clients
+        assert server._dvbapi._admission.connections == 0
+
+
+async def test_nonsense_ends_its_connection_and_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    port = free_port()
+    async with serving(dvbapi_setup(port_table(port))), connected(port) as client:
+        await client.say(pmt(1))
+        for _ in range(20):
+            async with connected(port, text="") as other:
+                await other.send_raw(b"GET / HTTP/1.1\r\n\r\n")
+                await other.until(lambda other=other: other.is_over)
+        await watch(client, 1, 0)
+    lines = [text for text in caplog.messages if CloseReason.NOT_DVBAPI.value in text]
+    assert len(lines) <= 5, "a peer does not fill the log"
+
+
+@pytest.mark.parametrize("name", ["_carry_out_one", "_begin_service", "_deliver", "_take_told"])
+async def test_whatever_a_handler_raises_ends_its_connection_cleanly(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from cccamd.server.dvbapi import DvbapiSession
+
+    port = free_port()
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("just a test")
+
+    async with serving(dvbapi_setup(port_table(port))) as server, connected(port) as client:
+        await client.say(pmt(1))
+        await watch(client, 1, 0)
+        with monkeypatch.context() as patched:
+            patched.setattr(DvbapiSession, name, fail)
+            async with connected(port) as other:
+                await other.say(pmt(1))
+                await other.until(lambda: other.filters or other.is_over)
+                await other.broadcast(1001, ecm(1, 0))
+                await other.broadcast(1001, ecm(1, 1))
+                await other.until(lambda: other.is_over)
+        assert "just a test" in caplog.text
+        await settled(lambda: len(server._dvbapi.sessions) == 1)
+        await watch(client, 1, 2)
+        assert len(server._exchange._clients) == 1
+
+
+async def test_programs_that_want_us_to_read_their_tuner_are_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    port = free_port()
+    async with serving(dvbapi_setup(port_table(port))):
+        async with connected(port, version=3, text="Enigma2") as client:
+            await client.say(pmt(1, manage=ListManagement.ONLY))
+            await client.until(lambda: client.server)
+        assert "Enigma2 expects its softcam to read the DVB devices" in caplog.text
+        assert not client.filters
+
+
+async def test_two_clients_may_watch_the_same_and_one_card_is_asked_once() -> None:
+    port = free_port()
+    setup = dvbapi_setup(port_table(port))
+    async with serving(setup) as server, connected(port) as one, connected(port) as other:
+        for client in (one, other):
+            await client.say(pmt(1))
+            await watch(client, 1, 0)
+        (source,) = server.snapshot().sources
+        assert source.asked == 1
+        await one.say(Stop(255))
+        await one.until(lambda: not one.filters)
+        await watch(other, 1, 1)
+
+
+def test_the_server_is_a_server() -> None:
+    assert Server.dvbapi_ports
