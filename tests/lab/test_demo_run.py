@@ -3,8 +3,10 @@
 import asyncio
 import io
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -50,6 +52,42 @@ async def test_dark_before_the_emm_clear_after_it_dark_when_the_key_expired(
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert report.is_good, shown
     assert "dark - clear - dark" in shown
+
+
+async def test_services_over_dvbapi_come_back_bit_for_bit(tmp_path: Path) -> None:
+    console = quiet()
+    wanted = Options(
+        output=tmp_path,
+        seconds=10,
+        period=2.5,
+        fast=True,
+        renewal=False,
+        dvbapi=True,
+        services=2,
+    )
+    report = await run(wanted, console)
+    report.show(console)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert report.is_good, shown
+    assert shown.count("identical") == 2
+    assert shown.count("4 answered, 0 refused") == 2
+    assert shown.count("250 of 250") == 2
+    files = {path.name for path in tmp_path.iterdir()}
+    assert files == {"clear.ts", "clear-2.ts", "scrambled.ts", "scrambled-2.ts"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"renewal": True, "dvbapi": True}, "the story with an EMM is for CCcam"),
+        ({"services": 2}, "more are for --dvbapi"),
+    ],
+)
+async def test_options_that_do_not_fit_together(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(CccamdError, match=words):
+        await run(replace(options(tmp_path), **changes), quiet())
 
 
 async def test_too_few_periods_for_the_story(tmp_path: Path) -> None:

@@ -125,6 +125,31 @@ def test_tvheadend_in_its_index_form() -> None:
     assert pmt.identity == ServiceId(0, Sid(0x101), NetworkIds(0, 1, 1))
 
 
+def test_every_private_descriptor() -> None:
+    info = "01 8108 00000001 0002 0003 8202 0105 8301 06 8402 e107 8504 00000008 8601 09 8701 0a"
+    pmt = parse_ca_pmt(head(info))
+    assert pmt == CaPmt(
+        service=Sid(0x101),
+        network=NetworkIds(1, 2, 3),
+        adapter=6,
+        pmt_pid=0x107,
+        uses=8,
+        demux=9,
+        ca_device=10,
+    )
+    assert serialize_ca_pmt(pmt) == bytes.fromhex(
+        "03 0101 00 001e 01 8108 00000001 0002 0003 8402 0107 8301 068504 00000008 8601 09 8701 0a"
+    )
+    universal = serialize_ca_pmt(pmt, universal=True)
+    assert bytes.fromhex("82020006") in universal
+    assert bytes.fromhex("830106") not in universal
+
+
+def test_numbers_of_programs_that_nobody_knows_are_zero() -> None:
+    assert CaPmt(service=Sid(1)).version == 0
+    assert parse_ca_pmt(head("01 8107 00000001000200")).network is None
+
+
 @pytest.mark.parametrize(
     ("info", "adapter"),
     [

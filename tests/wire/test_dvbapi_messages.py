@@ -16,6 +16,7 @@ from cccamd.wire.dvbapi import (
     ECM_ANY,
     ECM_EVEN,
     ECM_ODD,
+    NO_INDEX,
     PAT,
     Algorithm,
     Channel,
@@ -204,6 +205,34 @@ def test_sizes(version: int, sizes: list[int]) -> None:
         SetMode(0, Algorithm.DVB_CSA, chained=True),
     ]
     assert [len(serialize_for_client(one, Channel(), version)) for one in messages] == sizes
+
+
+@pytest.mark.parametrize(
+    ("message", "body"),
+    [
+        (SetPid(0x101, NO_INDEX), "40086f87 05 00000101 ffffffff"),
+        (SetPid(0x101, 3), "40086f87 05 00000101 00000003"),
+        (StopFilter(1, 2, 0x110), "00006f2a 05 01 02 0110"),
+        (SetDescrambler(3, Parity.ODD, CW), "40106f86 05 00000003 00000001 415372064cb5b5b6"),
+        (SetMode(3, Algorithm.DVB_CSA, chained=True), "400c6f88 05 00000003 00000000 00000001"),
+        (SetMode(3, Algorithm.DES), "400c6f88 05 00000003 00000001 00000000"),
+        (SetMode(3, Algorithm.AES_128), "400c6f88 05 00000003 00000002 00000000"),
+        (SetMode(3, Algorithm.CSA_VARIANT), "400c6f88 05 00000003 00000003 00000000"),
+        (
+            SetFilter(1, 2, 0x110, ECM_ANY),
+            f"403c6f2b 05 01 02 0110 80{30 * '0'} f0{30 * '0'} {32 * '0'} 00000000 00000004",
+        ),
+    ],
+)
+def test_every_byte_of_a_message(message: ServerMessage, body: str) -> None:
+    assert serialize_for_client(message, Channel(5, 9), 2) == bytes.fromhex(body)
+    marked = bytes.fromhex("a500000009") + bytes.fromhex(body)
+    assert serialize_for_client(message, Channel(5, 9), 3) == marked
+
+
+def test_a_client_without_a_message_id_says_zero() -> None:
+    assert serialize_for_server(Stop(7), 3) == bytes.fromhex("a500000000 9f803f 04 83020007")
+    assert serialize_for_server(Stop(7), 2) == bytes.fromhex("9f803f 04 83020007")
 
 
 def test_a_cw_is_in_no_text() -> None:

@@ -27,6 +27,7 @@ from cccamd.wire.dvbapi import (
     ListManagement,
     LocalDemuxExpected,
     LocalDemuxProgram,
+    MessageIgnored,
     Parity,
     SectionIgnored,
     SectionReceived,
@@ -44,7 +45,7 @@ from cccamd.wire.dvbapi import (
     Stream,
     serialize_for_server,
 )
-from cccamd.wire.link import Closed, CloseReason, Loss, State
+from cccamd.wire.link import Closed, CloseReason, Loss, Remark, State
 
 SERVICE = CaPmt(
     service=Sid(0x101),
@@ -247,6 +248,38 @@ def test_enigma2_is_recognised_by_its_name_or_its_descriptors() -> None:
     told = hear(server, service, version=3, message_id=9)
     assert told == [ServiceListed(Channel(5, 9), service)]
     assert everything_said_to(server, Channel(5, 9)) == [SetMode, SetDescrambler, EcmInfo]
+
+
+def test_enigma2_may_begin_with_its_name() -> None:
+    server = DvbapiServer(0.0)
+    told = hear(server, ClientInfo(3, "Enigma2"))
+    expected = LocalDemuxExpected(LocalDemuxProgram.ENIGMA2)
+    assert told == [expected, ClientIntroduced(3, "Enigma2")]
+
+
+def test_what_makes_no_sense_is_told_and_passed_over() -> None:
+    server = introduced()
+    server.receive_data(bytes.fromhex("9f8032 03 030101 ffff0000 0000 807003 010203"), 1.0)
+    told = server.events_received()
+    assert told == [MessageIgnored("CA_PMT", "a CA_PMT of 3 bytes"), SectionIgnored(0, 0, 6)]
+    assert [event.is_routine for event in told if isinstance(event, Remark)] == [False, True]
+    assert server.state is State.OPEN
+
+
+def test_what_was_said_before_an_introduction_is_written_once() -> None:
+    server = introduced()
+    server.set_pid(Channel(5), 0x101, 0)
+    server.introduce(TEXT)
+    server.data_to_send()
+    server.data_to_send()
+    assert server.data_to_send() == b""
+
+
+def test_the_rest_is_due_at_the_time_of_now() -> None:
+    server = DvbapiServer(0.0)
+    server.handle_deadline(5.0)
+    server.introduce(TEXT)
+    assert server.next_deadline() == 5.0
 
 
 @pytest.mark.parametrize("version", [0, 2])

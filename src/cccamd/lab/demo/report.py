@@ -55,8 +55,10 @@ class DemoReport:
 
     def summary(self) -> tuple[str, ...]:
         """What matters of it, for a table of many."""
-        comparison = _result(self.broadcast.comparison)
-        return self._ecms(), self._times(), comparison, self._played()
+        comparison = self.broadcast.comparison
+        result = "identical" if comparison.is_identical else _result(comparison)
+        pictures = f"{self.played.pictures} of {self.made.pictures}"
+        return self._ecms(), self._times(), result, pictures
 
     def _rows(self) -> list[tuple[str, str]]:
         receiver = self.broadcast.receiver
@@ -110,7 +112,7 @@ class ManyReports:
     def show(self, console: Console) -> None:
         """Print a row for each, and what went wrong."""
         table = Table(title="cccamd demo", title_justify="left")
-        for name in ("service", "ECMs", "answer times", "comparison", "played"):
+        for name in ("service", "ECMs", "answer times", "comparison", "pictures"):
             table.add_column(name)
         for number, report in enumerate(self.reports, 1):
             table.add_row(str(number), *report.summary())
