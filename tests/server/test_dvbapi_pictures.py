@@ -7,7 +7,7 @@ clear when the key that it is scrambled with is the one that the program has at 
 
 import asyncio
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -263,6 +263,14 @@ def test_a_card_learns_from_what_comes_with_a_service(
         later = datetime.now(UTC).replace(microsecond=0) + timedelta(days=9)
         emm = show.head_end.make_emm(expires=later)
         await show.start()
+        assert show.server is not None
+        assert len(show.server._dvbapi._home.outlook.emm_cards()) == 1  # type: ignore[union-attr]
+        quiet = dvbapi_setup(port_table(show.port), folder=tmp_path)
+        await show.server.reload(
+            replace(show.setup, toml=replace(show.setup.toml, dvbapi=quiet.toml.dvbapi))
+        )
+        assert not show.server._dvbapi._home.outlook.emm_cards(), "only if it is allowed"  # type: ignore[union-attr]
+        await show.server.reload(show.setup)
         clock.fly()
         await show.run(10.0, emm=emm, cat=cat)
         assert (tmp_path / "card.json").read_bytes() == before, "the picture comes first"
