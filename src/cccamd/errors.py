@@ -31,6 +31,7 @@ makes an event or a message of it:
 MalformedError          bytes that are no message          (cccamd.wire.cccam.cursor)
 '-- TruncatedError      ... because some are missing       (cccamd.wire.cccam.cursor)
 OversizedFrameError     a frame that nobody would send     (cccamd.wire.cccam.frames)
+FrameError              bytes that are no frame            (cccamd.wire.newcamd.frames)
 Incomplete              a message that has not all come    (cccamd.wire.dvbapi.framing)
 CaPmtError              a CA_PMT that names no service     (cccamd.wire.dvbapi.capmt)
 LineRefusedError        a line of CCcam.cfg                (cccamd.setup.cccamcfg.diagnostics)

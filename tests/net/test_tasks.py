@@ -1,10 +1,13 @@
 """Tasks have a name and an owner, and nobody else suffers when one fails."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
+import pytest
 from peer import until
 
-from cccamd.net import TaskSet
+from cccamd.net import Alarm, TaskSet, loop_factory
 
 
 class Owner:
@@ -58,3 +61,32 @@ async def test_cancelled_tasks_have_ended_and_are_no_failures() -> None:
     assert cleaned == ["up"]
     await asyncio.sleep(0)
     assert not owner.failures
+
+
+@pytest.mark.parametrize("make", [asyncio.new_event_loop, loop_factory() or asyncio.new_event_loop])
+def test_an_alarm_rings_by_the_earliest_deadline(make: Callable[[], Any]) -> None:
+    """On the loop of a server, too, whose timers do not know when they go off if that is now."""
+
+    async def work() -> None:
+        now = asyncio.get_running_loop().time()
+        rung: list[float] = []
+        alarm = Alarm(lambda: rung.append(asyncio.get_running_loop().time()))
+        alarm.set(now + 3600)
+        alarm.set(now)
+        alarm.set(now)
+        alarm.set(now + 7200)
+        alarm.set(None)
+        await until(lambda: bool(rung))
+        assert rung[0] < now + 3600
+        alarm.set(now - 1)
+        alarm.cancel()
+        alarm.set(now - 1)
+        alarm.set(now)
+        await until(lambda: len(rung) == 2)
+        alarm.set(now)
+        alarm.end()
+        await asyncio.sleep(0)
+        assert len(rung) == 2
+
+    with asyncio.Runner(loop_factory=make) as runner:
+        runner.run(work())

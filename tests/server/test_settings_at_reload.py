@@ -1,10 +1,13 @@
 """Each setting of both files counts when `setup.effects` says: at once, or it says it waits."""
 
 import asyncio
+import grp
 import logging
+import os
+import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from cccamd.facts import ConfigProblemKind
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.net import Client
 from cccamd.server import AccountFocus, Reloader, Server, logs, set_up_logging
+from cccamd.server.dvbapi import DvbapiDoor
 from cccamd.setup.cccamcfg.directives import DIRECTIVES, Implemented
 from cccamd.setup.effects import EFFECTS, Effect, settings_of
 from cccamd.setup.pairing import Pairing
@@ -78,21 +82,37 @@ def formatter(_: Server) -> object:
     return type(logging.getLogger("cccamd").handlers[0].formatter).__name__
 
 
+GROUP = next(
+    (one for one in grp.getgrall() if os.getuid() == 0 and one.gr_gid not in (0, os.getgid())),
+    grp.getgrgid(os.getgid()),
+)
+"""Where root may do so, another than that of the process."""
 FIRST_PORT, SECOND_PORT, FIRST_DVBAPI = free_port(), free_port(), free_port()
 
 
-def dvbapi(key: str, line: str, first: object, then: object) -> Row:
+def dvbapi(line: str, see: Callable[[DvbapiDoor], object], first: object, then: object) -> Row:
     """A row of `[dvbapi]`, where a port or socket and an account are always needed."""
-    rest = {"port": f"port = {FIRST_DVBAPI}", "account": 'account = "anna"'}
-    before = rest.values()
-    after = [text for name, text in rest.items() if name != key]
+    common = {"port": f"port = {FIRST_DVBAPI}", "account": 'account = "anna"'}
+    table = "F: ben other\n[dvbapi]\n"
+    before = table + "\n".join(common.values())
+    common[line.partition(" ")[0]] = line
+    after = table + "\n".join(common.values())
+    return Row(before, after, lambda server: see(server._dvbapi), first, then)
 
-    def see(server: Server) -> object:
-        value = getattr(server._setup.toml.dvbapi, key)
-        return Path(value).name if key == "socket" and value else value
 
-    table = "[dvbapi]\n"
-    return Row(table + "\n".join(before), table + "\n".join((*after, line)), see, first, then)
+def unix_socket(door: DvbapiDoor) -> object:
+    """The name, the mode and the group of the socket's file."""
+    if door._socket_file is None:
+        return None
+    path, _ = door._socket_file
+    return path.name, stat.S_IMODE(path.stat().st_mode), path.stat().st_gid
+
+
+def dvbapi_socket(line: str, first: object, then: object) -> Row:
+    """A row of what a UNIX socket is like."""
+    row = dvbapi(line, unix_socket, first, then)
+    socket = '\nsocket = "@dvbapi.sock"'
+    return replace(row, before=row.before + socket, after=row.after + socket)
 
 
 ROWS: dict[str, Row] = {
@@ -458,18 +478,37 @@ ROWS: dict[str, Row] = {
         set(),
         {SECOND_PORT},
     ),
-    "[dvbapi] port": dvbapi("port", f"port = {SECOND_PORT}", FIRST_DVBAPI, SECOND_PORT),
+    "[dvbapi] port": dvbapi(
+        f"port = {SECOND_PORT}", lambda door: set(door.ports), {FIRST_DVBAPI}, {SECOND_PORT}
+    ),
     "[dvbapi] listen": dvbapi(
-        "listen", 'listen = ["127.0.0.2"]', ("127.0.0.1", "::1"), ("127.0.0.2",)
+        'listen = ["127.0.0.2"]', lambda door: door._port.addresses[0], HOST, "127.0.0.2"
     ),
     "[dvbapi] networks": dvbapi(
-        "networks", 'networks = ["203.0.113.9"]', (), (networks.parse_network("203.0.113.9"),)
+        'networks = ["203.0.113.9"]',
+        lambda door: door._admission.refusal("203.0.113.9") is None,
+        False,
+        True,
     ),
-    "[dvbapi] socket": dvbapi("socket", 'socket = "@dvbapi.sock"', None, "dvbapi.sock"),
-    "[dvbapi] socket_mode": dvbapi("socket_mode", 'socket_mode = "0600"', 0o660, 0o600),
-    "[dvbapi] socket_group": dvbapi("socket_group", 'socket_group = "root"', None, "root"),
-    "[dvbapi] account": dvbapi("account", 'account = "ben"', "anna", "ben"),
-    "[dvbapi] au": dvbapi("au", "au = true", False, True),
+    "[dvbapi] socket": dvbapi(
+        'socket = "@dvbapi.sock"', unix_socket, None, ("dvbapi.sock", 0o660, os.getgid())
+    ),
+    "[dvbapi] socket_mode": dvbapi_socket(
+        'socket_mode = "0600"',
+        ("dvbapi.sock", 0o660, os.getgid()),
+        ("dvbapi.sock", 0o600, os.getgid()),
+    ),
+    "[dvbapi] socket_group": dvbapi_socket(
+        f'socket_group = "{GROUP.gr_name}"',
+        ("dvbapi.sock", 0o660, os.getgid()),
+        ("dvbapi.sock", 0o660, GROUP.gr_gid),
+    ),
+    "[dvbapi] account": dvbapi(
+        'account = "ben"', lambda door: door._home and door._home.account.user, b"anna", b"ben"
+    ),
+    "[dvbapi] au": dvbapi(
+        "au = true", lambda door: door._home and door._home.outlook._takes_emms, False, True
+    ),
 }
 
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.wire.dvbapi import (
     NO_PID,
+    SOURCES_LIMIT,
+    STREAMS_LIMIT,
     CaDescriptor,
     CaPmt,
     CaPmtError,
@@ -232,6 +234,26 @@ def test_streams_with_the_same_ecm_pids_share_a_set() -> None:
     assert pmt.stream_sets == (StreamSet(both, (0x101, 0x103)), StreamSet(both[:1], (0x102,)))
     assert pmt.sources == both
     assert CaPmt(service=Sid(1), streams=(Stream(0x1B, 0x101),)).stream_sets == ()
+
+
+def test_a_flood_of_streams_and_descriptors_is_cut() -> None:
+    """In a message of the greatest length every set would be looked at for every stream."""
+    many = tuple(CaDescriptor(Caid(0x0B00), pid) for pid in range(400))
+    body = serialize_ca_pmt(
+        CaPmt(
+            service=Sid(1),
+            descriptors=many[:100],
+            streams=tuple(Stream(0x06, pid, many[pid : pid + 1]) for pid in range(400)),
+        )
+    )
+    pmt = parse_ca_pmt(body)
+    assert pmt.pids == tuple(range(STREAMS_LIMIT))
+    assert pmt.sources == tuple(EcmSource(Caid(0x0B00), pid) for pid in range(100))
+    assert [len(stream.descriptors) for stream in pmt.streams].count(1) == SOURCES_LIMIT - 100
+    assert pmt.stream_sets == (StreamSet(pmt.sources, pmt.pids),)
+    seca = CaDescriptor(Caid(0x0100), 0x110, bytes(13) + 10 * (b"\x01" + bytes(14)))
+    flood = parse_ca_pmt(serialize_ca_pmt(CaPmt(service=Sid(1), descriptors=20 * (seca,))))
+    assert len(flood.descriptors) == SOURCES_LIMIT // 11
 
 
 def test_a_forced_caid_names_no_ecms() -> None:

@@ -113,16 +113,19 @@ class Alarm:
     def __init__(self, ring: Callable[[], None]) -> None:
         self._ring = ring
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._rings_at = 0.0
+        """When the timer goes off. uvloop's handles of what is due already do not know."""
 
     def set(self, deadline: float | None) -> None:
         """Ring by `deadline` on the loop's clock; None sets nothing."""
         if deadline is None:
             return
         if self._timer is not None:
-            if self._timer.when() <= deadline:
+            if self._rings_at <= deadline:
                 return
             self._timer.cancel()
+        self._rings_at = deadline
         self._timer = self._loop.call_at(deadline, self._go_off)
 
     def cancel(self) -> None:

@@ -75,6 +75,24 @@ class CloseReason(Enum):
     NO_INTRODUCTION = "the server took the login and then did not say who it is"
     LOGIN_TIMEOUT = "the login was not finished within the time"
     TOO_MANY_LOGINS = "newer logins needed its place"
+    NOT_NEWCAMD = "the peer does not speak the newcamd protocol"
+    OTHER_KEY = (
+        "its first message cannot be read: its DES key is not that of this port, or it is no"
+        " newcamd client"
+    )
+    UNREADABLE = "the bytes received are no newcamd frames"
+    CCCAM = "a CCcam server answers there, no newcamd server"
+    STRANGER_TO_NEWCAMD = "what answers there is no newcamd server"
+    NO_GREETING = "no greeting came within the time"
+    OTHER_KEY_THERE = (
+        "the server closed the connection at our login without a word, as newcamd servers do when"
+        " the DES key is not theirs"
+    )
+    LOGIN_DENIED = (
+        "the server refused the login: user unknown, another password, or no card is there yet"
+    )
+    NO_CARD_DATA = "the server took the login and then did not say which card it has"
+    NO_SIGN_OF_LIFE = "it did not answer when it was asked for a sign of life"
     CONFIG_CHANGED = (
         "its F-line was removed, or its password, host, version or number of logins changed"
     )

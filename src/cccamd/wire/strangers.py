@@ -16,6 +16,8 @@ from cccamd.wire.link import Closed, CloseReason
 
 NEWCAMD_GREETING_LENGTH: Final = 14
 """A newcamd server begins with so many random bytes, and waits."""
+CCCAM_SEED_LENGTH: Final = 16
+"""A CCcam server begins with so many."""
 ENOUGH: Final = 256
 """Bytes by which every greeting below is known; more need not be kept."""
 _SHOWN: Final = 40
@@ -104,6 +106,20 @@ def judge_greeting(greeting: bytes, *, over: bool, said: str = "") -> Closed:
         first = f"its first bytes are {greeting[:16].hex()}"
         return Closed(CloseReason.STRANGER, first + (", and then it closes" if over else ""))
     return Closed(CloseReason.HUNG_UP if over else CloseReason.NO_SEED, said)
+
+
+def judge_newcamd_greeting(greeting: bytes, *, over: bool, said: str = "") -> Closed:
+    """The same for what came instead of a newcamd server's greeting, or behind it."""
+    name = recognise(greeting)
+    if name:
+        return Closed(CloseReason.STRANGER_TO_NEWCAMD, f"it is {name}{_quotation(greeting)}")
+    if len(greeting) == CCCAM_SEED_LENGTH:
+        return Closed(CloseReason.CCCAM, f"it sends {len(greeting)} bytes and waits")
+    if greeting:
+        first = f"its first bytes are {greeting[:16].hex()}"
+        detail = first + (", and then it closes" if over else "")
+        return Closed(CloseReason.STRANGER_TO_NEWCAMD, detail)
+    return Closed(CloseReason.HUNG_UP if over else CloseReason.NO_GREETING, said)
 
 
 def _quotation(greeting: bytes) -> str:

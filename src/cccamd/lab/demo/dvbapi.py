@@ -132,7 +132,7 @@ async def connect_dvbapi(server: DemoServer) -> AsyncIterator[DvbapiLink]:
     tasks = TaskSet(on_failure=lambda name, error: None)
     tasks.start("dvbapi", link.listen())
     try:
-        link.flush()
+        # Nothing is said yet: as with tvheadend, the greeting comes with the first service.
         yield link
     finally:
         writer.close()

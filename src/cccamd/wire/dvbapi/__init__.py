@@ -7,6 +7,8 @@ and `serialize_for_server` are for clients. Source: docs/dvbapi-protocol.md.
 from cccamd.wire.dvbapi.capmt import (
     CA_PMT_LIMIT,
     NO_PID,
+    SOURCES_LIMIT,
+    STREAMS_LIMIT,
     CaDescriptor,
     CaPmt,
     CaPmtError,
@@ -75,6 +77,8 @@ __all__ = [
     "NO_INDEX",
     "NO_PID",
     "PAT",
+    "SOURCES_LIMIT",
+    "STREAMS_LIMIT",
     "Algorithm",
     "CaDescriptor",
     "CaPmt",

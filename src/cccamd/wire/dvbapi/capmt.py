@@ -13,7 +13,7 @@ Source: docs/dvbapi-protocol.md, section 5.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -23,6 +23,11 @@ NO_PID: Final = 0x1FFF
 """A CA descriptor with this PID names no ECMs: a constant CW, or a guess of the receiver's."""
 CA_PMT_LIMIT: Final = 8192
 """Bytes of one CA_PMT: a PMT has 1,024 at most, and private descriptors add a few."""
+
+STREAMS_LIMIT: Final = 256
+SOURCES_LIMIT: Final = 192
+"""ECM PIDs of one CA_PMT, wherever they are: so much is looked at in a millisecond or two, and
+broadcasts have forty at most."""
 
 _PID_MASK: Final = 0x1FFF
 _LENGTH_MASK: Final = 0x0FFF
@@ -162,29 +167,30 @@ class CaPmt:
     @property
     def stream_sets(self) -> tuple[StreamSet, ...]:
         """The scrambled streams, gathered by their sets of ECM PIDs; clear ones are in none."""
-        common = [source for found in self.descriptors for source in found.sources]
-        gathered: dict[frozenset[EcmSource], tuple[tuple[EcmSource, ...], dict[int, None]]] = {}
+        by_descriptors: dict[tuple[CaDescriptor, ...], dict[int, None]] = {}
         seen: set[int] = set()
         for stream in self.streams:
-            own = (source for found in stream.descriptors for source in found.sources)
-            sources = tuple(dict.fromkeys((*common, *own)))
-            if sources and stream.pid not in seen:
+            if stream.pid not in seen and (stream.descriptors or self.descriptors):
                 seen.add(stream.pid)
-                gathered.setdefault(frozenset(sources), (sources, {}))[1][stream.pid] = None
+                by_descriptors.setdefault(stream.descriptors, {})[stream.pid] = None
+        gathered: dict[frozenset[EcmSource], tuple[tuple[EcmSource, ...], list[int]]] = {}
+        common = _sources_of(self.descriptors)
+        for own, pids in by_descriptors.items():
+            sources = tuple(dict.fromkeys((*common, *_sources_of(own)))) if own else common
+            if sources:
+                gathered.setdefault(frozenset(sources), (sources, []))[1].extend(pids)
         return tuple(StreamSet(sources, tuple(pids)) for sources, pids in gathered.values())
 
     @property
     def sources(self) -> tuple[EcmSource, ...]:
         """Every ECM PID, those for all streams first, each once."""
-        parts = (self.descriptors, *(stream.descriptors for stream in self.streams))
-        found = (source for part in parts for one in part for source in one.sources)
-        return tuple(dict.fromkeys(found))
+        return _sources_of(self._all_descriptors())
 
     @property
     def forced_caids(self) -> tuple[Caid, ...]:
         """CAIDs without an ECM PID (`NO_PID`): there may be a constant CW for one of them."""
-        parts = (self.descriptors, *(stream.descriptors for stream in self.streams))
-        return tuple(dict.fromkeys(one.caid for part in parts for one in part if one.pid == NO_PID))
+        found = (one.caid for one in self._all_descriptors() if one.pid == NO_PID)
+        return tuple(dict.fromkeys(found))
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -203,6 +209,16 @@ class CaPmt:
             frozenset(self.pids),
             by_stream,
         )
+
+    def _all_descriptors(self) -> Iterator[CaDescriptor]:
+        yield from self.descriptors
+        for stream in self.streams:
+            yield from stream.descriptors
+
+
+def _sources_of(descriptors: Iterable[CaDescriptor]) -> tuple[EcmSource, ...]:
+    """Their ECM PIDs, each once, in their order."""
+    return tuple(dict.fromkeys(source for one in descriptors for source in one.sources))
 
 
 # Providers: where the CA systems of the world have put them.
@@ -255,7 +271,8 @@ def _seca_blocks(found: CaDescriptor) -> Iterator[EcmSource]:
 def parse_ca_pmt(body: bytes) -> CaPmt:
     """Read what follows operation and length.
 
-    What is cut short, unknown or left over inside is left out (section 5).
+    What is cut short, unknown or left over inside is left out (section 5), and what is beyond
+    `STREAMS_LIMIT` and `SOURCES_LIMIT`.
 
     Raises:
         CaPmtError: not even the head is there.
@@ -267,6 +284,7 @@ def parse_ca_pmt(body: bytes) -> CaPmt:
     streams, commands, trailing = _parse_streams(body[_HEAD + info_length :])
     command = info[0] if info else next(iter(commands), Command.DECODE)
     tagged = list(_descriptors(info[1:]))
+    descriptors, streams = _bounded(_ca_descriptors(tagged), streams)
     private: dict[int, bytes] = {}
     for tag, data in tagged:
         private.setdefault(tag, data)
@@ -276,7 +294,7 @@ def parse_ca_pmt(body: bytes) -> CaPmt:
         service=Sid(int.from_bytes(body[1:3])),
         version=body[3],
         adapter=_adapter(private),
-        descriptors=_ca_descriptors(tagged),
+        descriptors=descriptors,
         streams=streams,
         network=_network(private.get(_NETWORK_TAG, b"")),
         pmt_pid=_number(private, _PMT_PID_TAG, 2, _PID_MASK),
@@ -287,12 +305,35 @@ def parse_ca_pmt(body: bytes) -> CaPmt:
     )
 
 
+def _bounded(
+    descriptors: tuple[CaDescriptor, ...], streams: tuple[Stream, ...]
+) -> tuple[tuple[CaDescriptor, ...], tuple[Stream, ...]]:
+    """As much as may be looked at without keeping others waiting."""
+    room = SOURCES_LIMIT
+
+    def fitting(found: tuple[CaDescriptor, ...]) -> tuple[CaDescriptor, ...]:
+        nonlocal room
+        kept = []
+        for one in found:
+            room -= 1 + len(one.private) // _SECA_BLOCK
+            if room < 0:
+                break
+            kept.append(one)
+        return tuple(kept)
+
+    common = fitting(descriptors)
+    return common, tuple(
+        replace(stream, descriptors=fitting(stream.descriptors)) if stream.descriptors else stream
+        for stream in streams
+    )
+
+
 def _parse_streams(data: bytes) -> tuple[tuple[Stream, ...], list[int], int]:
     """The streams, the commands among them, and how many bytes are left over."""
     streams: list[Stream] = []
     commands: list[int] = []
     at = 0
-    while len(data) - at >= _STREAM_HEAD:
+    while len(data) - at >= _STREAM_HEAD and len(streams) < STREAMS_LIMIT:
         end = at + _STREAM_HEAD + (int.from_bytes(data[at + 3 : at + 5]) & _LENGTH_MASK)
         if end > len(data):
             break

@@ -1,0 +1,66 @@
+"""newcamd, both sides (docs/newcamd-protocol.md)."""
+
+from cccamd.wire.newcamd.client import NewcamdClient
+from cccamd.wire.newcamd.events import (
+    MessageIgnored,
+    OneAtATime,
+)
+from cccamd.wire.newcamd.frames import (
+    Form,
+    Frame,
+    FrameCutter,
+    FrameError,
+    Header,
+    decipher,
+    find_form,
+    make_message,
+    parse_frame,
+    serialize_frame,
+)
+from cccamd.wire.newcamd.keys import (
+    CONFIG_KEY_LENGTH,
+    GREETING_LENGTH,
+    USUAL_CONFIG_KEY,
+    FrameCipher,
+    hash_password,
+    login_cipher,
+    session_cipher,
+    spread,
+)
+from cccamd.wire.newcamd.login import NewcamdCaller, NewcamdTarget
+from cccamd.wire.newcamd.messages import (
+    ONLY_CARD,
+    CardData,
+    Command,
+)
+from cccamd.wire.newcamd.server import NewcamdServer
+
+__all__ = [
+    "CONFIG_KEY_LENGTH",
+    "GREETING_LENGTH",
+    "ONLY_CARD",
+    "USUAL_CONFIG_KEY",
+    "CardData",
+    "Command",
+    "Form",
+    "Frame",
+    "FrameCipher",
+    "FrameCutter",
+    "FrameError",
+    "Header",
+    "MessageIgnored",
+    "NewcamdCaller",
+    "NewcamdClient",
+    "NewcamdServer",
+    "NewcamdTarget",
+    "OneAtATime",
+    "decipher",
+    "find_form",
+    "hash_password",
+    "login_cipher",
+    "make_message",
+    "parse_frame",
+    "serialize_frame",
+    "session_cipher",
+    "spread",
+]

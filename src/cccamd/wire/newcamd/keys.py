@@ -1,0 +1,81 @@
+"""Keys and the cipher of newcamd.
+
+Source: docs/newcamd-protocol.md sections 1, 3 and 4.
+"""
+
+from typing import Final
+
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from passlib.hash import md5_crypt
+
+CONFIG_KEY_LENGTH: Final = 14
+"""Bytes of the key that belongs to a port; the same for all its users."""
+USUAL_CONFIG_KEY: Final = bytes.fromhex("0102030405060708091011121314")
+"""What most installations have: it is no secret."""
+GREETING_LENGTH: Final = 14
+IV_LENGTH: Final = 8
+BLOCK_LENGTH: Final = 8
+_HALF: Final = 7
+_NO_ZERO: Final = bytes.maketrans(b"\0", b"\1")
+_HASHER: Final = md5_crypt.using(salt="abcdefgh")
+
+
+class FrameCipher:
+    """Triple DES with two keys, in CBC mode over one frame; nothing is kept between frames."""
+
+    def __init__(self, key: bytes) -> None:
+        """`key`: 16 bytes, K1 and K2."""
+        self.key = key
+        self._algorithm = TripleDES(key + key[:8])
+
+    def encrypt(self, clear: bytes, iv: bytes) -> bytes:
+        """Encrypt whole blocks of 8 bytes."""
+        return Cipher(self._algorithm, CBC(iv)).encryptor().update(clear)
+
+    def decrypt(self, data: bytes, iv: bytes) -> bytes:
+        """Decrypt whole blocks of 8 bytes."""
+        return Cipher(self._algorithm, CBC(iv)).decryptor().update(data)
+
+
+def login_cipher(config_key: bytes, greeting: bytes) -> FrameCipher:
+    """The cipher of both sides up to the answer to the login."""
+    return FrameCipher(spread(fold(config_key, greeting)))
+
+
+def session_cipher(config_key: bytes, hashed: bytes) -> FrameCipher:
+    """The cipher of both sides after that; `hashed` is the password's hash."""
+    return FrameCipher(spread(fold(config_key, hashed)))
+
+
+def spread(key: bytes) -> bytes:
+    """Make 16 bytes for DES, each with an odd number of ones, out of 14."""
+    return _spread_half(key[:_HALF]) + _spread_half(key[_HALF:])
+
+
+def fold(key: bytes, text: bytes) -> bytes:
+    """Put a text of any length into a key of 14 bytes."""
+    folded = bytearray(key)
+    for place, byte in enumerate(text):
+        folded[place % CONFIG_KEY_LENGTH] ^= byte
+    return bytes(folded)
+
+
+def hash_password(password: bytes) -> bytes:
+    """MD5-crypt with newcamd's fixed salt: 34 characters. It is as good as the password.
+
+    Takes a millisecond, on purpose also for a user that does not exist. No line of a file can
+    hold a zero byte, which the library refuses.
+    """
+    hashed: str = _HASHER.hash(password.translate(_NO_ZERO))
+    return hashed.encode("ascii")
+
+
+def _spread_half(half: bytes) -> bytes:
+    bits = int.from_bytes(half)
+    return bytes(_with_odd_parity(bits >> shift & 0x7F) for shift in range(49, -1, -7))
+
+
+def _with_odd_parity(seven_bits: int) -> int:
+    return seven_bits << 1 | (seven_bits.bit_count() + 1) % 2
