@@ -170,6 +170,7 @@ class SourceKind(Enum):
 
     LOCAL = "local card"
     CCCAM = "CCcam server"
+    NEWCAMD = "newcamd server"
 
 
 class LinkState(Enum):
@@ -208,6 +209,12 @@ class Step(Enum):
     HUNG_UP = "hung up before the first byte"
     NEWCAMD = "newcamd instead of CCcam"
     STRANGER = "something else than CCcam"
+    NO_GREETING = "no greeting"
+    CCCAM = "CCcam instead of newcamd"
+    NOT_NEWCAMD = "something else than newcamd"
+    DES_KEY = "another DES key"
+    DENIED = "newcamd login refused"
+    NO_CARD_DATA = "no card data"
     LOGIN = "login refused"
     INTRODUCTION = "no server data"
     THROWN_OUT = "thrown out after the login"
@@ -217,6 +224,7 @@ class Step(Enum):
     GONE = "its machine does not answer any more"
     NETWORK = "the network to it is down"
     UNANSWERED = "an ECM was not answered"
+    NO_SIGN = "no sign of life"
     ENDED = "ended by us"
     UP = "logged in"
 

@@ -198,6 +198,14 @@ def test_who_says_nothing_is_given_up_on_both_sides() -> None:
     assert pair.client.events_received() == [Closed(CloseReason.NO_GREETING)]
 
 
+def test_a_server_that_tells_no_card_is_given_up() -> None:
+    pair = Pair()
+    pair.offers = []
+    pair.run()
+    pair.client.handle_deadline(5.0)
+    assert pair.client.events_received()[-1] == Closed(CloseReason.NO_CARD_DATA)
+
+
 @pytest.mark.parametrize(
     ("greeting", "reason"),
     [
@@ -309,8 +317,10 @@ def test_a_server_that_takes_one_at_a_time_is_found_out(pair: Pair) -> None:
 
 def test_an_ecm_that_is_too_long_is_not_asked_and_one_that_ends_it_is_blamed(pair: Pair) -> None:
     with pytest.raises(ValueError, match="an ECM of 998 bytes; this server takes 997"):
-        pair.ask(1, bytes(998))
-    pair.ask(2, bytes([0x80]) + bytes(299))
+        pair.ask(1, b"\x80\x73\xe3" + bytes(995))
+    with pytest.raises(ValueError, match="no section"):
+        pair.ask(1, b"\x80\x70\x09x")
+    pair.ask(2, b"\x80\x71\x29" + bytes(297))
     pair.client.data_to_send()
     pair.client.receive_eof(3.0)
     assert pair.client.too_long == 300

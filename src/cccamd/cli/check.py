@@ -222,7 +222,7 @@ def _summary(result: ParseResult, companions: Companions) -> str:
     if result.refused:
         return "the server would not start with this file"
     config = result.config
-    upstreams = len(config.c_lines) + len(config.n_lines)
+    upstreams = len(config.upstream_lines)
     warnings = _messages(result, Severity.WARNING) + len(companions.problems)
     return ", ".join(
         (

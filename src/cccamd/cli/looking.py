@@ -63,6 +63,7 @@ from cccamd.why import (
     wanted_ports,
 )
 from cccamd.wire.cccam import NODE_ID_RANDOM_LENGTH, Identity, make_node_id
+from cccamd.wire.newcamd import NewcamdTarget
 
 TRIALS_AT_ONCE: Final = 8
 """Servers that are tried at the same time: more would disturb the round trips measured."""
@@ -308,7 +309,7 @@ async def _try(upstreams: Sequence[Upstream], pairing: Pairing, *, log_in: bool)
     async def try_one(upstream: Upstream) -> Trial:
         async with turn:
             target = target_of(upstream)
-            if not upstream.paired:
+            if not upstream.paired or isinstance(target, NewcamdTarget):
                 return await try_server(target, identity=identity, log_in=log_in)
             tls, port = TlsCall(pairing, upstream.paired), upstream.tls_port or target.port
             return await try_paired(target, tls, port=port, identity=identity, log_in=log_in)

@@ -4,9 +4,10 @@ import asyncio
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -37,11 +38,20 @@ from cccamd.wire.cccam import (
     NODE_ID_RANDOM_LENGTH,
     NOK_COMMANDS,
     Caller,
-    ClientProtocol,
     Identity,
     Target,
     make_node_id,
 )
+from cccamd.wire.link import ClientSide
+from cccamd.wire.newcamd import (
+    CONFIG_KEY_LENGTH,
+    USUAL_CONFIG_KEY,
+    NewcamdCaller,
+    NewcamdTarget,
+)
+
+NEWCAMD_USER_LENGTH: Final = 63
+"""The longest name that any newcamd server takes (docs/newcamd-protocol.md section 5)."""
 
 
 @dataclass(slots=True)
@@ -87,6 +97,16 @@ def probe(
         int | None, hex_option(parse_ident, "Provider of the ECM; 0: any of the CAID.")
     ] = None,
     sid: Annotated[int | None, hex_option(parse_sid, "Service of the ECM; 0: unknown.")] = None,
+    newcamd: Annotated[
+        bool, typer.Option("--newcamd", help="It is a newcamd port, not a CCcam one.")
+    ] = False,
+    key: Annotated[
+        bytes | None,
+        hex_option(
+            partial(parse_hex, low=CONFIG_KEY_LENGTH, high=CONFIG_KEY_LENGTH),
+            "The DES key of a newcamd port, if it is not the usual one (01 02 ... 14).",
+        ),
+    ] = None,
     as_data: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Log in to your own server as a receiver would, and say how far it got.
@@ -94,13 +114,16 @@ def probe(
     Exit status: 0 all that was asked for came, 1 something did not.
     """
     request = _read_request(ecm, caid, provider, sid)
-    target = Target(
-        host=host,
-        port=port,
-        user=_user_bytes(user),
-        password=password.encode("utf-8", "surrogateescape"),
-        login_timeout=5.0,
-    )
+    if key is not None and not newcamd:
+        raise typer.BadParameter("--key goes with --newcamd")
+    name, secret = _user_bytes(user, newcamd=newcamd), password.encode("utf-8", "surrogateescape")
+    target: Target | NewcamdTarget
+    if newcamd:
+        target = NewcamdTarget(
+            host=host, port=port, user=name, password=secret, config_key=key or USUAL_CONFIG_KEY
+        )
+    else:
+        target = Target(host=host, port=port, user=name, password=secret, login_timeout=5.0)
     report = asyncio.run(run_probe(target, request))
     if as_data:
         typer.echo(json.dumps(_as_json(report), indent=2))
@@ -110,7 +133,7 @@ def probe(
         raise typer.Exit(1)
 
 
-async def run_probe(target: Target, request: Request | None) -> Report:
+async def run_probe(target: Target | NewcamdTarget, request: Request | None) -> Report:
     """Log in, learn the cards, ask the ECM."""
     started = time.perf_counter()
     report = Report(
@@ -120,11 +143,8 @@ async def run_probe(target: Target, request: Request | None) -> Report:
     def passed(step: str) -> None:
         report.steps.append((step, 1000 * (time.perf_counter() - started)))
 
-    identity = Identity(make_node_id(os.urandom(NODE_ID_RANDOM_LENGTH)), f"{PROGRAM} probe")
     try:
-        client = await Client.connect(
-            target.host, target.port, Caller(target, identity), passed=passed
-        )
+        client = await Client.connect(target.host, target.port, _caller_of(target), passed=passed)
     except ConnectError as error:
         report.reached, report.failure = error.step, str(error)
         return report
@@ -145,7 +165,14 @@ async def run_probe(target: Target, request: Request | None) -> Report:
     return report
 
 
-async def _ask(client: Client[ClientProtocol], request: Request, report: Report) -> None:
+def _caller_of(target: Target | NewcamdTarget) -> Callable[[float], ClientSide]:
+    if isinstance(target, NewcamdTarget):
+        return NewcamdCaller(target, os.urandom)
+    node_id = make_node_id(os.urandom(NODE_ID_RANDOM_LENGTH))
+    return Caller(target, Identity(node_id, f"{PROGRAM} probe"))
+
+
+async def _ask(client: Client[Any], request: Request, report: Report) -> None:
     started = time.perf_counter()
     answer = await client.ask(request._replace(share_id=_share_for(client, request)))
     report.ecm_milliseconds = 1000 * (time.perf_counter() - started)
@@ -155,7 +182,7 @@ async def _ask(client: Client[ClientProtocol], request: Request, report: Report)
         report.ecm_result = NOK_COMMANDS[answer].name
 
 
-def _share_for(client: Client[ClientProtocol], request: Request) -> ShareId:
+def _share_for(client: Client[Any], request: Request) -> ShareId:
     """The card that a receiver would choose: it fits, and it is the nearest."""
     fitting = [card for card in client.cards.values() if _fits(card, request)]
     return min(fitting, key=lambda card: card.hop).share_id if fitting else ShareId(0)
@@ -166,10 +193,10 @@ def _fits(card: Offer, request: Request) -> bool:
     return card.caid == request.caid and (not request.ident or request.ident in idents)
 
 
-def _describe_server(client: Client[ClientProtocol], report: Report) -> None:
+def _describe_server(client: Client[Any], report: Report) -> None:
     server = client.server
     if server is not None:
-        report.version, report.build = server.version, server.build
+        report.version, report.build = server.version or None, server.build or None
         report.extended = server.extended
         report.revision = server.revision.value if server.revision is not None else None
         report.node_id = format_node_id(server.node_id) if server.node_id is not None else None
@@ -180,10 +207,11 @@ def _describe_server(client: Client[ClientProtocol], report: Report) -> None:
 # Reading the command line.
 
 
-def _user_bytes(user: str) -> bytes:
-    raw = user.encode("utf-8", "surrogateescape")
-    if not 1 <= len(raw) <= USER_LENGTH:
-        raise typer.BadParameter(f"a user name has 1 to {USER_LENGTH} bytes", param_hint="USER")
+def _user_bytes(user: str, *, newcamd: bool = False) -> bytes:
+    raw, most = user.encode("utf-8", "surrogateescape"), NEWCAMD_USER_LENGTH
+    most = most if newcamd else USER_LENGTH
+    if not 1 <= len(raw) <= most:
+        raise typer.BadParameter(f"a user name has 1 to {most} bytes", param_hint="USER")
     return raw
 
 
@@ -248,7 +276,7 @@ def _show(report: Report) -> None:
     for step, milliseconds in report.steps:
         passed = typer.style(f"after {milliseconds:.0f} ms", dim=True)
         typer.echo(f"{typer.style('ok', fg='green')}  {step} {passed}")
-    if report.version is not None:
+    if report.reached is Step.UP:
         _show_server(report)
     if report.failure is not None:
         _show_trouble(report.failure)
@@ -261,10 +289,11 @@ def _show_trouble(text: str) -> None:
 
 
 def _show_server(report: Report) -> None:
-    mode = "extended mode" if report.extended else "plain mode"
-    who = f"version {report.version} build {report.build}, {report.revision}, {mode}"
-    typer.echo(f"server   {who}")
-    typer.echo(f"node id  {report.node_id}")
+    if report.version is not None:
+        mode = "extended mode" if report.extended else "plain mode"
+        who = f"version {report.version} build {report.build}, {report.revision}, {mode}"
+        typer.echo(f"server   {who}")
+        typer.echo(f"node id  {report.node_id}")
     if report.partner is not None:
         typer.echo(f"program  {report.partner}")
     if not report.cards:

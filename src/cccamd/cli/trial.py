@@ -1,16 +1,20 @@
 """Go to one server step by step, over one connection, and note how far one gets."""
 
 import asyncio
+import os
 import socket
 import struct
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from cccamd.net import Client, ConnectError, Step, TlsCall, connect, resolve
 from cccamd.why import RoundTrip, Trial, is_seed
-from cccamd.wire.cccam import SEED_LENGTH, Caller, ClientProtocol, Identity, Target
+from cccamd.wire.cccam import SEED_LENGTH, Caller, Identity, Target
+from cccamd.wire.link import ClientSide
+from cccamd.wire.newcamd import GREETING_LENGTH, NewcamdCaller, NewcamdTarget
 from cccamd.wire.strangers import ENOUGH
 
 STEP_TIMEOUT: Final = 5.0
@@ -19,12 +23,14 @@ _TCP_INFO: Final = struct.Struct("=68xII24xI")
 """Linux's `struct tcp_info`: `tcpi_rtt` and `tcpi_rttvar` in microseconds, `tcpi_total_retrans`."""
 
 
-async def try_server(target: Target, *, identity: Identity, log_in: bool) -> Trial:
-    """Resolve, connect, wait for the seed, log in, learn the cards.
+async def try_server(target: Target | NewcamdTarget, *, identity: Identity, log_in: bool) -> Trial:
+    """Resolve, connect, wait for the seed or greeting, log in, learn the cards.
 
-    Without `log_in` it stops after the seed: a second login with the same account would throw
+    Without `log_in` it stops after that: a second login with the same account would throw
     out the first one, or be refused. Nothing is sent then, so no server takes it for a login.
     """
+    is_newcamd = isinstance(target, NewcamdTarget)
+    first, wanted = (Step.NO_GREETING, GREETING_LENGTH) if is_newcamd else (Step.SEED, SEED_LENGTH)
     trial = Trial()
     try:
         addresses = await resolve(target.host, timeout=STEP_TIMEOUT)
@@ -35,10 +41,10 @@ async def try_server(target: Target, *, identity: Identity, log_in: bool) -> Tri
         return replace(trial, reached=error.step, detail=error.detail)
     with closing(sock):
         took = time.perf_counter() - started
-        trial = replace(trial, round_trip=_round_trip(sock, took), reached=Step.SEED)
-        greeting, hung_up = await _greeting(sock)
+        trial = replace(trial, round_trip=_round_trip(sock, took), reached=first)
+        greeting, hung_up = await _greeting(sock, wanted)
         trial = replace(trial, greeting=greeting, hung_up=hung_up)
-        if not is_seed(greeting):
+        if not (len(greeting) == wanted if is_newcamd else is_seed(greeting)):
             return trial  # no stranger is told our user name
         trial = replace(trial, reached=Step.LOGIN)
         if not log_in:
@@ -82,13 +88,13 @@ def _round_trip(sock: socket.socket, connecting: float, *, used: bool = False) -
     return RoundTrip(usual / 1e6, variation / 1e6 if used else None, lost=again)
 
 
-async def _greeting(sock: socket.socket) -> tuple[bytes, bool]:
+async def _greeting(sock: socket.socket, wanted: int) -> tuple[bytes, bool]:
     """The first bytes, and whether the server hung up before there were enough of them."""
     loop = asyncio.get_running_loop()
     received = b""
     try:
         async with asyncio.timeout(STEP_TIMEOUT):
-            while len(received) < SEED_LENGTH:
+            while len(received) < wanted:
                 more = await loop.sock_recv(sock, ENOUGH)
                 if not more:
                     return received, True
@@ -100,18 +106,22 @@ async def _greeting(sock: socket.socket) -> tuple[bytes, bool]:
     return received, False
 
 
-async def _log_in(trial: Trial, target: Target, identity: Identity, sock: socket.socket) -> Trial:
-    try:
+async def _log_in(
+    trial: Trial, target: Target | NewcamdTarget, identity: Identity, sock: socket.socket
+) -> Trial:
+    caller: Callable[[float], ClientSide]
+    if isinstance(target, NewcamdTarget):
+        caller = NewcamdCaller(replace(target, step_timeout=STEP_TIMEOUT), os.urandom)
+    else:
         caller = Caller(replace(target, login_timeout=STEP_TIMEOUT), identity)
+    try:
         client = await Client.resume(sock, caller, received=trial.greeting)
     except ConnectError as error:
         return replace(trial, reached=error.step, detail=error.detail)
     return await _learn(trial, client, sock)
 
 
-async def _learn(
-    trial: Trial, client: Client[ClientProtocol], sock: socket.socket | None = None
-) -> Trial:
+async def _learn(trial: Trial, client: Client[Any], sock: socket.socket | None = None) -> Trial:
     """Note what there is to be had, and leave; `sock` says how the way was."""
     await client.learn_cards()
     if (failure := client.failure) is not None:

@@ -238,6 +238,14 @@ _STEPS: Final[Mapping[CloseReason, Step]] = {
     CloseReason.MALFORMED_LOGIN: Step.INTRODUCTION,
     CloseReason.THROWN_OUT: Step.THROWN_OUT,
     CloseReason.NO_ANSWER: Step.UNANSWERED,
+    CloseReason.NO_GREETING: Step.NO_GREETING,
+    CloseReason.CCCAM: Step.CCCAM,
+    CloseReason.STRANGER_TO_NEWCAMD: Step.NOT_NEWCAMD,
+    CloseReason.UNREADABLE: Step.NOT_NEWCAMD,
+    CloseReason.OTHER_KEY_THERE: Step.DES_KEY,
+    CloseReason.LOGIN_DENIED: Step.DENIED,
+    CloseReason.NO_CARD_DATA: Step.NO_CARD_DATA,
+    CloseReason.NO_SIGN_OF_LIFE: Step.NO_SIGN,
 }
 """What else can end a login is done by us."""
 

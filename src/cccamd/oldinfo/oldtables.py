@@ -38,7 +38,7 @@ from cccamd.oldinfo.words import (
     unique_words,
 )
 
-_TYPES: Final = {SourceKind.CCCAM: "CCcam-s2s"}
+_TYPES: Final = {SourceKind.CCCAM: "CCcam-s2s", SourceKind.NEWCAMD: "Newcamd"}
 _RESULTS: Final = {
     EcmResult.CW: "(ok)",
     EcmResult.NOK1: "(nok1)",

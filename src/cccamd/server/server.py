@@ -174,6 +174,7 @@ class Server:
                 context=self._context,
                 may_come=self._may_come,
                 is_constant=self._is_constant,
+                emm_matches=lambda card: self._cards.emm_matches(card.source),
                 on_refused=self._refused_at_the_door,
                 carried_out=self._book.carried_out,
             )

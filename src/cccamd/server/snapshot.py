@@ -261,7 +261,7 @@ def _upstream(
     protocol, peer, failure = source.link.protocol, source.peer or Peer(), source.link.failure
     return SourceStatus(
         name=source.name,
-        kind=SourceKind.CCCAM,
+        kind=source.upstream.kind,
         line=source.upstream.line.line,
         state=source.link.state,
         up_at=source.up_at,

@@ -2,13 +2,24 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import assert_never
 
-from cccamd.cards import Added, Card, CardTable, Rejected, Rejection, SourceId
-from cccamd.ids import format_share_id
+from cccamd.cards import (
+    Added,
+    Card,
+    CardTable,
+    Kept,
+    LocalOffer,
+    Rejected,
+    Rejection,
+    SourceId,
+)
+from cccamd.facts import SourceKind
+from cccamd.ids import LoginKey, format_share_id
 from cccamd.net import (
     Connected,
     Failure,
@@ -30,6 +41,7 @@ from cccamd.server.loglines import (
     shorten,
 )
 from cccamd.server.observers import Observers
+from cccamd.setup.cccamcfg import NLine
 from cccamd.setup.logins import Upstream
 from cccamd.values import ControlWords, Emm, Offer, Refusal
 from cccamd.watch import CardsChanged, SourceDown, SourceGone, SourceUp
@@ -49,6 +61,7 @@ from cccamd.wire.link import (
     Remark,
     TextReceived,
 )
+from cccamd.wire.newcamd import NewcamdCaller, NewcamdTarget
 
 log = logging.getLogger("cccamd.upstream")
 
@@ -58,13 +71,24 @@ TOLD_AGAIN_AFTER = 600.0
 """Seconds after which it is told again that a link still fails in the same way."""
 MISSED_FOR = 60.0
 """Seconds for which a link that was lost is missed by those who were asking it."""
+NEWCAMD_RESHARE = 10
+"""How many further hops the card of a newcamd server may be passed on: as one of our own."""
 HURRY_EVERY = 0.2
 """Seconds between two times that all links are told to hurry."""
 
 
-def target_of(upstream: Upstream) -> Target:
+def target_of(upstream: Upstream) -> Target | NewcamdTarget:
     """Where and how to log in."""
     line, limits = upstream.line, upstream.limits
+    if isinstance(line, NLine):
+        return NewcamdTarget(
+            host=line.host,
+            port=line.port,
+            user=line.user_bytes(),
+            password=line.password_bytes(),
+            config_key=bytes.fromhex(line.deskey),
+            step_timeout=limits.login_timeout,
+        )
     return Target(
         host=line.host,
         port=line.port,
@@ -77,6 +101,13 @@ def target_of(upstream: Upstream) -> Target:
     )
 
 
+def caller_of(target: Target | NewcamdTarget, identity: Identity) -> Callable[[float], ClientSide]:
+    """Makes the protocol object of each login."""
+    if isinstance(target, NewcamdTarget):
+        return NewcamdCaller(target, os.urandom)
+    return Caller(target, identity)
+
+
 def _call(upstream: Upstream, keyring: Keyring | None) -> TlsCall | None:
     """How TLS is made with it; an upstream that is paired is never called without."""
     if not upstream.paired:
@@ -84,6 +115,10 @@ def _call(upstream: Upstream, keyring: Keyring | None) -> TlsCall | None:
     if keyring is None:
         raise ValueError(f"{upstream.name} is paired, and there are no keys")
     return TlsCall(keyring, upstream.paired)
+
+
+def _hops(upstream: Upstream) -> int | None:
+    return upstream.line.hops if isinstance(upstream.line, NLine) else None
 
 
 def _tls_of(upstream: Upstream) -> tuple[str, int | None]:
@@ -110,7 +145,7 @@ class UpstreamSource(Source):
         make: Callable[[float], ClientSide] | None = None,
         keyring: Keyring | None = None,
     ) -> None:
-        """`make` makes the protocol object of each login; without it, that of a CCcam server.
+        """`make` makes the protocol object of each login; without it, that of the line's kind.
 
         `keyring`: our key and those of paired servers, for an upstream that is one.
         """
@@ -127,7 +162,7 @@ class UpstreamSource(Source):
         self.link = Link(
             upstream.line.host,
             upstream.tls_port or upstream.line.port,
-            make or Caller(target_of(upstream), identity),
+            make or caller_of(target_of(upstream), identity),
             handle=self._handle,
             on_failure=on_failure,
             tls=_call(upstream, keyring),
@@ -165,6 +200,8 @@ class UpstreamSource(Source):
     def adopt(self, upstream: Upstream) -> bool:
         """Take over an edited line without a new login, if that is possible."""
         if target_of(upstream) != target_of(self.upstream):
+            return False
+        if _hops(upstream) != _hops(self.upstream):
             return False
         if _tls_of(upstream) != _tls_of(self.upstream):
             return False
@@ -248,7 +285,7 @@ class UpstreamSource(Source):
                 assert_never(event)
 
     def _add_card(self, announced: Offer) -> None:
-        result = self._table.add(self.source_id, announced)
+        result = self._taken(announced)
         if isinstance(result, Rejected):
             name = self.label
             log.debug("%s: %s not taken: %s", name, describe_card(announced), result.text)
@@ -262,6 +299,22 @@ class UpstreamSource(Source):
             self._exchange.offer_card(result.card)
             log.debug("%s: %s", self.label, describe_card(announced))
         self._on_cards_changed()
+
+    def _taken(self, announced: Offer) -> Added | Kept | Rejected:
+        """A newcamd server says nothing of hops and reshare: its card is like one of ours, at
+        the distance that its N-line names (docs/config.md section 3.3)."""
+        hops = _hops(self.upstream)
+        if hops is None:
+            return self._table.add(self.source_id, announced)
+        local = LocalOffer(
+            caid=announced.caid,
+            share_id=announced.share_id,
+            hop=hops,
+            reshare=NEWCAMD_RESHARE,
+            providers=announced.providers,
+            ua=announced.ua,
+        )
+        return self._table.add_local(self.source_id, local)
 
     def _warn_of_too_many(self, rejected: Rejected) -> None:
         if rejected.reason is Rejection.TOO_MANY_CARDS and not self._too_many_told:
@@ -350,8 +403,7 @@ class Upstreams:
 
     def __init__(self, start: Callable[[Upstream], UpstreamSource]) -> None:
         self._start = start
-        self._running: dict[tuple[str, int, str], UpstreamSource] = {}
-
+        self._running: dict[tuple[SourceKind, LoginKey], UpstreamSource] = {}
         self._hurried_at = -HURRY_EVERY
 
     def __len__(self) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from cccamd.ids import format_endpoint
+from cccamd.setup.cccamcfg import CLine, NLine
 from cccamd.setup.effects import settings_of
 from cccamd.setup.setup import Setup
 
@@ -40,10 +41,15 @@ def _some(names: tuple[str, ...]) -> str:
 
 def changes_between(before: Setup, after: Setup) -> tuple[str, ...]:
     """A sentence for each kind of thing that is not as it was; none when nothing changed."""
-    accounts, links = _accounts(before), _links(before)
+    accounts, links = _accounts(before), _links(before.config.c_lines, before)
     found = (
         _difference("accounts", accounts, _accounts(after)),
-        _difference("C-lines", links, _links(after)),
+        _difference("C-lines", links, _links(after.config.c_lines, after)),
+        _difference(
+            "N-lines",
+            _links(before.config.n_lines, before),
+            _links(after.config.n_lines, after),
+        ),
         _difference("local cards", _cards(before), _cards(after)),
         _settings(before, after),
         _companions(before, after),
@@ -64,11 +70,11 @@ def _accounts(setup: Setup) -> Named:
     }
 
 
-def _links(setup: Setup) -> Named:
+def _links(lines: Iterable[CLine | NLine], setup: Setup) -> Named:
     extras = {extra.key: extra for extra in setup.toml.upstreams}
     return {
         line.key: (format_endpoint(line.host, line.port), (_numberless(line), extras.get(line.key)))
-        for line in setup.config.c_lines
+        for line in lines
     }
 
 

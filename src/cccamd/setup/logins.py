@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cccamd.cards import Limit, SourcePolicy
+from cccamd.facts import SourceKind
 from cccamd.ids import LoginKey, format_endpoint, host_key
 from cccamd.setup.cccamcfg import (
     CLine,
     Config,
     Diagnostic,
     FLine,
+    NLine,
 )
 from cccamd.setup.toml import LimitsTable, TomlConfig
 from cccamd.wire.cccam import Version
@@ -85,11 +87,11 @@ def faulty_accounts(config: Config) -> Mapping[bytes, Diagnostic]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """One C-line, with what else is configured for it."""
+    """One C-line or N-line, with what else is configured for it."""
 
-    line: CLine
+    line: CLine | NLine
     version: Version
-    """What we announce to it."""
+    """What we announce to it; newcamd has no word for it."""
     limits: LimitsTable = field(repr=False)
     policy: SourcePolicy
     group: str = ""
@@ -101,21 +103,26 @@ class Upstream:
     """Where its TLS is, if not on the port of the C-line."""
 
     @property
+    def kind(self) -> SourceKind:
+        """What is spoken with it."""
+        return SourceKind.NEWCAMD if isinstance(self.line, NLine) else SourceKind.CCCAM
+
+    @property
     def name(self) -> str:
         """How logs name it: host and port as in the C-line."""
         return format_endpoint(self.line.host, self.line.port)
 
     @property
-    def key(self) -> LoginKey:
+    def key(self) -> tuple[SourceKind, LoginKey]:
         """What makes it the same upstream although its line was edited."""
-        return self.line.key
+        return self.kind, self.line.key
 
 
 def upstreams_of(config: Config, toml: TomlConfig) -> list[Upstream]:
-    """Put the C-lines and what cccamd.toml says of them together."""
+    """Put the C-lines and N-lines and what cccamd.toml says of them together."""
     extras = {extra.key: extra for extra in toml.upstreams}
     upstreams = []
-    for line in config.c_lines:
+    for line in config.upstream_lines:
         extra = extras.get(line.key)
         version = extra.cccversion if extra is not None else None
         upstreams.append(
@@ -133,9 +140,9 @@ def upstreams_of(config: Config, toml: TomlConfig) -> list[Upstream]:
     return upstreams
 
 
-def _policy(line: CLine, config: Config, toml: TomlConfig) -> SourcePolicy:
+def _policy(line: CLine | NLine, config: Config, toml: TomlConfig) -> SourcePolicy:
     return SourcePolicy(
-        limits=line.limits,
+        limits=line.limits if isinstance(line, CLine) else (),
         minimum_downhops=config.settings.minimum_downhops,
         ignore_nodes=frozenset(config.settings.ignore_nodes),
         line=line.line,

@@ -328,9 +328,11 @@ def _message(problem: FileProblem) -> Message:
 def _about_strays(config: Config, toml: TomlConfig) -> Iterator[Message]:
     """Tables that name an F-line or C-line which does not exist are typing errors."""
     users = {line.user for line in config.f_lines}
-    links = {line.key for line in config.c_lines}
+    links = {line.key for line in config.upstream_lines}
     strays = [(each.heading, "F-line") for each in toml.accounts if each.user not in users]
-    strays += [(each.heading, "C-line") for each in toml.upstreams if each.key not in links]
+    strays += [
+        (each.heading, "C-line or N-line") for each in toml.upstreams if each.key not in links
+    ]
     if toml.dvbapi.enabled and toml.dvbapi.account not in users:
         strays.append(("[dvbapi]", "F-line"))
     for heading, missing in strays:

@@ -64,7 +64,7 @@ def check_up(house: Household) -> Iterator[Diagnosis]:
     yield from judge_twins(_status(snapshot))
     demand = Demand(
         clients=len(house.config.f_lines),
-        upstreams=len(house.config.c_lines) + len(house.config.n_lines),
+        upstreams=len(house.config.upstream_lines),
         max_clients=house.toml.limits.max_clients,
     )
     yield judge_files(demand, house.supply)

@@ -20,7 +20,7 @@ from cccamd.watch import (
     Happening,
     LoginFailed,
 )
-from cccamd.why.finding import Setting
+from cccamd.why.finding import Setting, upstream_line
 from cccamd.wire.link import CloseReason
 
 ECMS_KEPT: Final = 8
@@ -214,8 +214,8 @@ class Evidence:
         return Setting(name="the F-line", file=self.config.file, line=line.line)
 
     def c_line(self, line: int) -> Setting:
-        """An upstream."""
-        return Setting(name="the C-line", file=self.config.file, line=line)
+        """An upstream: a C-line, or an N-line."""
+        return upstream_line(self.config, line)
 
     def toml_table(self, name: str) -> Setting:
         """A table of cccamd.toml, by its heading and identity."""
@@ -313,7 +313,7 @@ def _local(entry: CardEntry) -> SourceStatus:
 def _upstream(upstream: Upstream) -> SourceStatus:
     return SourceStatus(
         name=upstream.name,
-        kind=SourceKind.CCCAM,
+        kind=upstream.kind,
         line=upstream.line.line,
         state=LinkState.NOT_RUNNING,
     )

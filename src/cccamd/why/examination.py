@@ -164,7 +164,7 @@ def _resources(case: Case) -> Iterator[Diagnosis]:
     limits, accounts = settings.limits, accounts_of(config, settings)
     demand = Demand(
         clients=sum(account.logins for account in accounts.values()),
-        upstreams=len(config.c_lines) + len(config.n_lines),
+        upstreams=len(config.upstream_lines),
         max_clients=limits.max_clients,
     )
     yield judge_files(demand, case.supply)
@@ -207,13 +207,13 @@ def _evidence(case: Case) -> Evidence:
 
 
 def _c_lines(evidence: Evidence) -> list[SourceId]:
-    """The sources of evidence of files that are C-lines, in their order."""
+    """The sources of evidence of files that are C-lines or N-lines, in their order."""
     sources = evidence.sources.items()
-    return [source for source, status in sources if status.kind is SourceKind.CCCAM]
+    return [source for source, status in sources if status.kind is not SourceKind.LOCAL]
 
 
 def _links(case: Case, evidence: Evidence) -> Iterator[Diagnosis]:
-    if case.offline and case.installation.config.c_lines:
+    if case.offline and case.installation.config.upstream_lines:
         text = "nothing is sent to other machines, as asked (--offline)"
         yield diagnose(Check.UPSTREAM, Grade.NOT_CHECKED, "offline", text)
     for tried in _tried_links(case, evidence):
@@ -241,7 +241,7 @@ def _known_cards(case: Case, evidence: Evidence) -> KnownCards:
     if case.running is not None:
         return running_cards(case.running.cards, evidence.sources)
     asked = [trial for _, trial in case.trials if trial.failed or trial.reached is Step.UP]
-    complete = len(asked) == len(case.installation.config.c_lines)
+    complete = len(asked) == len(case.installation.config.upstream_lines)
     where = "local cards, and those of the C-lines' servers just now"
     unknown = "the cards of the C-lines' servers could not be asked for"
     cards = tuple(evidence.table.cards())

@@ -8,6 +8,7 @@ from typing import Final
 
 from cccamd.cards import Limit
 from cccamd.ids import format_caid, format_ident
+from cccamd.setup.cccamcfg import Config
 
 SHOWN_LIMIT: Final = 3
 """Items of a list that a sentence names before it says "and so on"."""
@@ -37,6 +38,13 @@ class Setting:
             return f"{self.name} in {self.file}"
         place = f"{self.name} in line {self.line}"
         return f"{place} of {self.file}" if self.file else place
+
+
+def upstream_line(config: Config, line: int) -> Setting:
+    """The C-line or N-line that stands there."""
+    is_newcamd = any(found.line == line for found in config.n_lines)
+    name = "the N-line" if is_newcamd else "the C-line"
+    return Setting(name=name, file=config.file, line=line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,7 +123,9 @@ def judge_content(path: Path, result: ParseResult) -> Diagnosis:
     errors = _of(result.diagnostics, Severity.ERROR)
     warnings = _of(result.diagnostics, Severity.WARNING)
     config = result.config
-    holds = f"{count(len(config.f_lines), 'account')} and {count(len(config.c_lines), 'C-line')}"
+    parts = [count(len(config.f_lines), "account"), count(len(config.c_lines), "C-line")]
+    parts += [count(len(config.n_lines), "N-line")] if config.n_lines else []
+    holds = listed(parts)
     change = f"Run: cccamd check {path}"
     if result.refused:
         text = f"the server does not start: {errors[0].text}"

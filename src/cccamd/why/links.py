@@ -18,11 +18,11 @@ from cccamd.setup.logins import Upstream
 from cccamd.values import Offer
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence
-from cccamd.why.finding import Finding, Setting, Weight, count, listed
+from cccamd.why.finding import Finding, Setting, Weight, count, listed, upstream_line
 from cccamd.why.network import RoundTrip
 from cccamd.why.visibility import explain_rejection
 from cccamd.wire.cccam import SEED_LENGTH, is_original_seed, is_partner_seed
-from cccamd.wire.strangers import judge_greeting
+from cccamd.wire.strangers import judge_greeting, judge_newcamd_greeting
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,56 @@ MEANINGS: Final[Mapping[Step, Meaning]] = {
         "ask its owner for the port of the CCcam server",
         ("something else than a CCcam server listens on port {port}",),
     ),
+    Step.NO_GREETING: Meaning(
+        "ask its owner whether port {port} is that of the newcamd server, and whether we are"
+        " banned",
+        (
+            "the server hangs or is overloaded",
+            "the port of another protocol: most say nothing until they are spoken to",
+            "the server lets no connection from our address in",
+        ),
+    ),
+    Step.CCCAM: Meaning(
+        "write a C-line for it, or ask its owner for the port of the newcamd server",
+        ("port {port} is that of a CCcam server",),
+    ),
+    Step.NOT_NEWCAMD: Meaning(
+        "ask its owner for the port of the newcamd server",
+        ("something else than a newcamd server listens on port {port}",),
+    ),
+    Step.DES_KEY: Meaning(
+        "compare the 14 bytes of the DES key in {line} with those of port {port} at its owner",
+        (
+            "the DES key in {line} is another than that of port {port}",
+            "each port of the server has a key of its own, and this is the key of another",
+            "our address is banned there, or not let in",
+        ),
+    ),
+    Step.DENIED: Meaning(
+        "compare user name and password in {line} with those at its owner, letter by letter, and"
+        " ask whether this account may use port {port}",
+        (
+            "wrong user name or password; capitals count",
+            "the account was removed, has expired, or may not use this port",
+            "somebody else is logged in with this account",
+            "the card of that port is not there at the moment: OSCam refuses all logins then",
+        ),
+    ),
+    Step.NO_CARD_DATA: Meaning(
+        "ask its owner whether the card of port {port} is there, and for the server's log of this"
+        " moment",
+        (
+            "the server took the login and then threw us out: the account is in use elsewhere",
+            "it has no card for us, or hangs",
+        ),
+    ),
+    Step.NO_SIGN: Meaning(
+        "ask its owner whether the server works",
+        (
+            "the server hangs: its machine is there, and the program says nothing",
+            "a router on the way forgot the connection",
+        ),
+    ),
     Step.LOGIN: Meaning(
         "compare user name and password in {line} with its owner's F-line, letter by letter, and"
         " see that nobody else uses them",
@@ -269,8 +319,8 @@ def logged_in(how: str, taken: int, rejected: int, place: Setting) -> Finding:
 
 
 def without_cards(how: str, rejected: int, line: int, config: Config) -> Finding:
-    """Say why a link is up and brings none; `line` is that of its C-line."""
-    place = Setting(name="the C-line", file=config.file, line=line)
+    """Say why a link is up and brings none; `line` is that of its C-line or N-line."""
+    place = upstream_line(config, line)
     if not rejected:
         return Finding(
             code="announces-nothing",
@@ -389,12 +439,20 @@ def _judge_failure(tried: TriedLink, evidence: Evidence) -> Diagnosis:
     trial = tried.trial
     step = trial.reached
     text = f"{step.value}: {trial.detail}" if trial.detail else step.value
-    if step is Step.SEED:
-        step, text = _judge_greeting(trial)
+    if step is _FIRST_WORDS.get(tried.upstream.kind):
+        step, text = _judge_greeting(trial, tried.upstream.kind)
     return _down(tried, text, MEANINGS[step], evidence)
 
 
-def _judge_greeting(trial: Trial) -> tuple[Step, str]:
+_FIRST_WORDS: Final = {SourceKind.CCCAM: Step.SEED, SourceKind.NEWCAMD: Step.NO_GREETING}
+"""What did not come as it should, by what was expected."""
+
+
+def _judge_greeting(trial: Trial, kind: SourceKind) -> tuple[Step, str]:
+    if kind is SourceKind.NEWCAMD:
+        closed = judge_newcamd_greeting(trial.greeting, over=trial.hung_up)
+        failure = explain_end(closed, introduced=False)
+        return failure.step, failure.text
     if is_seed(trial.greeting):
         return Step.HUNG_UP, "it sent a seed at first, and none when we came again"
     closed = judge_greeting(trial.greeting, over=trial.hung_up)
@@ -442,7 +500,7 @@ def running_link(upstream: Upstream, sources: Iterable[SourceStatus]) -> SourceS
     same = [
         source
         for source in sources
-        if source.kind is SourceKind.CCCAM and source.name == upstream.name
+        if source.kind is upstream.kind and source.name == upstream.name
     ]
     exact = [source for source in same if source.line == upstream.line.line]
     # Lines move when a file is edited: without a twin the name will do.

@@ -10,6 +10,7 @@ from cccamd.why.evidence import Evidence, Question
 from cccamd.why.finding import Finding, Setting, Weight, ago, count
 from cccamd.why.links import how_it_is, logged_in, meaning_of, without_cards
 
+_KINDS = {"C": SourceKind.CCCAM, "N": SourceKind.NEWCAMD}
 _LIST_NEWS = 3600.0
 """Seconds: that a list became shorter is worth telling for so long."""
 
@@ -28,7 +29,7 @@ def explain_sources(question: Question, evidence: Evidence) -> Iterator[SourceAn
             findings=tuple(_findings(source, evidence)),
         )
     for refused in evidence.config.refused_lines:
-        if refused.name == "C" and question.source in (None, refused.subject):
+        if refused.name in _KINDS and question.source in (None, refused.subject):
             yield _refused(refused, evidence.config.file)
 
 
@@ -36,15 +37,15 @@ def _refused(refused: RefusedLine, file: str) -> SourceAnswer:
     fault = refused.fault
     line = fault.place.line
     finding = Finding(
-        code="c-line-refused",
+        code=f"{refused.name.lower()}-line-refused",
         weight=Weight.BAD,
         text=f"line {line} of {file} is not used: {fault.text} ({fault.code.value})",
         change=fault.instead or f"mend line {line}",
-        setting=Setting(name="the C-line", file=file, line=line),
+        setting=Setting(name=f"the {refused.name}-line", file=file, line=line),
     )
     return SourceAnswer(
         name=refused.subject,
-        kind=SourceKind.CCCAM.value,
+        kind=_KINDS[refused.name].value,
         state="not used",
         cards=0,
         rejected=0,

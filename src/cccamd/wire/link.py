@@ -91,6 +91,7 @@ class CloseReason(Enum):
     LOGIN_DENIED = (
         "the server refused the login: user unknown, another password, or no card is there yet"
     )
+    NO_CARD_DATA = "the server took the login and then did not say which card it has"
     NO_SIGN_OF_LIFE = "it did not answer when it was asked for a sign of life"
     CONFIG_CHANGED = (
         "its F-line was removed, or its password, host, version or number of logins changed"

@@ -297,8 +297,12 @@ class DvbapiSession:
                     self._carry_out_one(order)
         finally:
             self._works = False
-        if not self.ended:
-            self._alarm.set(self._softcam.next_deadline())
+        if self.ended:
+            return
+        self._alarm.set(self._softcam.next_deadline())
+        if self.connection.unsent > UNREAD_LIMIT:
+            detail = f"{UNREAD_LIMIT // 1024} KiB unread"
+            self.connection.close(CloseReason.NOT_READING, detail)
 
     def _carry_out_one(self, order: Order) -> None:
         protocol = self._protocol
@@ -470,12 +474,8 @@ class DvbapiSession:
         self._carry_out()
 
     def _flush(self) -> None:
-        if self._works:
-            return  # whoever carries orders out writes it all at once
-        self.connection.flush()
-        if self.connection.unsent > UNREAD_LIMIT:
-            detail = f"{UNREAD_LIMIT // 1024} KiB unread"
-            self.connection.close(CloseReason.NOT_READING, detail)
+        if not self._works:  # whoever carries orders out writes it all at once
+            self.connection.flush()
 
     def _may_log(self, cause: str) -> bool:
         """Whether a line is written that a client may cause as often as it likes."""

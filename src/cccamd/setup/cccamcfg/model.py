@@ -211,6 +211,11 @@ class Config:
     places: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
     """Where the keys that were set have their values; several for those that may be repeated."""
 
+    @property
+    def upstream_lines(self) -> tuple[CLine | NLine, ...]:
+        """All servers to fetch cards from."""
+        return (*self.c_lines, *self.n_lines)
+
     def place(self, key: str, index: int = 0) -> Place:
         """Where a key has its value, by the vendor's name; the whole file if it is not set."""
         return self.places[key][index] if key in self.places else Place(self.file)

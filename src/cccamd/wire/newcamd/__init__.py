@@ -18,6 +18,8 @@ from cccamd.wire.newcamd.frames import (
     serialize_frame,
 )
 from cccamd.wire.newcamd.keys import (
+    CONFIG_KEY_LENGTH,
+    GREETING_LENGTH,
     USUAL_CONFIG_KEY,
     FrameCipher,
     hash_password,
@@ -25,6 +27,7 @@ from cccamd.wire.newcamd.keys import (
     session_cipher,
     spread,
 )
+from cccamd.wire.newcamd.login import NewcamdCaller, NewcamdTarget
 from cccamd.wire.newcamd.messages import (
     ONLY_CARD,
     CardData,
@@ -33,6 +36,8 @@ from cccamd.wire.newcamd.messages import (
 from cccamd.wire.newcamd.server import NewcamdServer
 
 __all__ = [
+    "CONFIG_KEY_LENGTH",
+    "GREETING_LENGTH",
     "ONLY_CARD",
     "USUAL_CONFIG_KEY",
     "CardData",
@@ -44,8 +49,10 @@ __all__ = [
     "FrameError",
     "Header",
     "MessageIgnored",
+    "NewcamdCaller",
     "NewcamdClient",
     "NewcamdServer",
+    "NewcamdTarget",
     "OneAtATime",
     "decipher",
     "find_form",

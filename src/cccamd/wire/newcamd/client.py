@@ -44,7 +44,7 @@ from cccamd.wire.link import (
     TextReceived,
 )
 from cccamd.wire.newcamd.events import AnswerWithoutRequest, KeepaliveReceived, OneAtATime
-from cccamd.wire.newcamd.frames import MESSAGE_LIMIT, Frame, Header, Random
+from cccamd.wire.newcamd.frames import MESSAGE_LIMIT, Frame, Header, Random, is_section
 from cccamd.wire.newcamd.keys import (
     GREETING_LENGTH,
     hash_password,
@@ -108,13 +108,11 @@ class NewcamdClient(Endpoint[ClientEvent]):
         config_key: bytes,
         random: Random,
         now: float,
-        hop: int = 0,
         message_limit: int = MESSAGE_LIMIT,
         step_timeout: float = STEP_TIMEOUT,
     ) -> None:
         """Wait for the server's greeting.
 
-        `hop`: the distance that the card is announced with; newcamd has no word for it.
         `message_limit`: bytes of the longest message this server takes, as far as is known.
         """
         super().__init__(config_key=config_key, random=random, now=now)
@@ -124,7 +122,6 @@ class NewcamdClient(Endpoint[ClientEvent]):
         """Once closed: bytes of the message that the server closed the connection over."""
         self.greeted = False
         self._login = Login(user, hash_password(password))
-        self._hop = hop
         self._message_limit = message_limit
         self._step_timeout = step_timeout
         self._step_due_at = now + step_timeout
@@ -215,9 +212,11 @@ class NewcamdClient(Endpoint[ClientEvent]):
 
         Raises:
             LocalProtocolError: the connection is not open.
-            ValueError: the ECM is longer than this server takes.
+            ValueError: the ECM is longer than this server takes, or no section.
         """
         self._require_open(now)
+        if not is_section(request.section):
+            raise ValueError("what is asked is no section: the server would close the connection")
         if len(request.section) > self._message_limit:
             size = len(request.section)
             raise ValueError(f"an ECM of {size} bytes; this server takes {self._message_limit}")
@@ -236,7 +235,9 @@ class NewcamdClient(Endpoint[ClientEvent]):
         self._require_open(now)
         if self.card is None or not self.card.may_update or len(self._emms) >= QUEUE_LIMIT:
             return
-        if len(emm.section) > self._message_limit or emm.section[0] not in EMM_TABLE_IDS:
+        if len(emm.section) > self._message_limit or not is_section(emm.section):
+            return
+        if emm.section[0] not in EMM_TABLE_IDS:
             return
         question = _Question(token, Header(0, 0, emm.caid, self._provider(emm.ident)), emm.section)
         self._emms[self._send_question(question)] = question
@@ -282,7 +283,7 @@ class NewcamdClient(Endpoint[ClientEvent]):
 
     def _give_up_login(self) -> None:
         if self.state is State.INTRODUCTION:
-            self._close(CloseReason.NO_INTRODUCTION)
+            self._close(CloseReason.NO_CARD_DATA)
         elif self.greeted:
             self._close(CloseReason.NO_ANSWER_TO_LOGIN)
         else:
@@ -323,7 +324,7 @@ class NewcamdClient(Endpoint[ClientEvent]):
             share_id=ONLY_CARD,
             remote_id=0,
             caid=card.caid,
-            hop=self._hop,
+            hop=0,
             reshare=0,
             ua=card.ua,
             providers=card.providers,

@@ -65,6 +65,13 @@ def make_message(command: int, data: bytes = b"", flags: int = 0) -> bytes:
     return (command << 16 | flags << 12 | len(data)).to_bytes(MESSAGE_HEADER) + data
 
 
+def is_section(data: bytes) -> bool:
+    """Whether it is as long as it says: only then can it be a message."""
+    if len(data) < MESSAGE_HEADER:
+        return False
+    return len(data) == MESSAGE_HEADER + (int.from_bytes(data[1:3]) & _LENGTH_MASK)
+
+
 def serialize_frame(
     header: Header, message: bytes, *, form: Form, cipher: FrameCipher, random: Random
 ) -> bytes:

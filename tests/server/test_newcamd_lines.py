@@ -1,0 +1,174 @@
+"""N-lines: the card of a newcamd server, fetched, passed on, lost and told of."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from laboratory import HOST, Laboratory, ask, cards_of, expected_cw, running
+from typer.testing import CliRunner
+
+from cccamd.cli import command_line
+from cccamd.facts import LinkState, SourceKind, SourceStatus, Step
+from cccamd.ids import Caid, ShareId
+from cccamd.net import Listener
+from cccamd.server.session import ClientPort, Session
+from cccamd.values import Emm, Offer, Refusal
+from cccamd.wire.newcamd import USUAL_CONFIG_KEY, CardData, NewcamdServer
+from ports import free_port
+
+KEY = USUAL_CONFIG_KEY.hex()
+
+
+def show(user: bytes, offers: Collection[Offer]) -> tuple[CardData, ShareId]:
+    for offer in offers:
+        return CardData.of(offer, may_update=True), offer.share_id
+    return CardData(caid=Caid(0x7F00)), ShareId(0)
+
+
+@asynccontextmanager
+async def newcamd_port(lab: Laboratory, port: int = 0) -> AsyncIterator[int]:
+    """A port of a running server on which newcamd is spoken."""
+    context = lab.server._context
+
+    def make(now: float) -> NewcamdServer:
+        return NewcamdServer(config_key=USUAL_CONFIG_KEY, show=show, random=os.urandom, now=now)
+
+    spoken = ClientPort(make_protocol=make, account_of=context.accounts.get)
+    listener = Listener(
+        context.admission,
+        make_guest=lambda: Session(context, spoken).connection,
+        on_refused=lambda address, refusal: None,
+        on_failure=context.on_failure,
+    )
+    await listener.open([HOST], port)
+    try:
+        yield listener.ports[0]
+    finally:
+        await listener.close()
+
+
+def n_line(port: int, *, key: str = KEY, user: str = "house", more: str = "") -> str:
+    return f"F: anna secret\nN: {HOST} {port} {user} secret {key} {more}\n"
+
+
+async def settled(lab: Laboratory) -> SourceStatus:
+    """The one source, once its first attempt has come to something."""
+    async with asyncio.timeout(10.0):
+        while True:
+            (source,) = lab.server.snapshot().sources
+            if source.cards or source.last_failure:
+                return source
+            await asyncio.sleep(0.01)
+
+
+async def test_a_card_comes_by_newcamd_and_goes_on_by_cccam() -> None:
+    """CCcam client → here → newcamd server → card."""
+    async with running("F: house secret") as far, newcamd_port(far) as port:  # noqa: SIM117
+        async with running(n_line(port, more="2"), "") as home:
+            source = await settled(home)
+            assert (source.kind, source.state, source.line) == (
+                SourceKind.NEWCAMD,
+                LinkState.UP,
+                3,
+            )
+            async with home.client() as client:
+                assert await cards_of(client) == [0x7F00]
+                (card,) = client.cards.values()
+                assert card.hop == 2
+                assert [each.ident for each in card.providers] == [0x0A]
+                asked = [ask(client, b"\x80\x70\x02%02d" % number) for number in range(40)]
+                answers = await asyncio.gather(*asked)
+                assert answers == [
+                    expected_cw(b"\x80\x70\x02%02d" % number) for number in range(40)
+                ]
+                emm = Emm(card.caid, card.providers[0].ident, card.share_id, b"\x82\x70\x02ab")
+                await client.send_emm(emm)
+                assert await ask(client, b"\x80\x70\x09no section") is Refusal.PASSING
+                assert await ask(client, b"\x80\x70\x01!") == expected_cw(b"\x80\x70\x01!")
+            explained = home.server.snapshot()
+            assert explained.sources[0].program == "newcamd"
+
+
+async def test_a_server_that_goes_takes_its_card_along_and_brings_it_back() -> None:
+    port = free_port()
+    async with running(n_line(port), "") as home, home.client() as client:
+        async with running("F: house secret") as far, newcamd_port(far, port):
+            assert await cards_of(client) == [0x7F00]
+        assert await client.wait_until(lambda: not client.cards, timeout=10.0)
+        async with running("F: house secret") as far, newcamd_port(far, port):
+            assert await cards_of(client) == [0x7F00]
+
+
+@pytest.mark.parametrize(
+    ("words", "step", "text"),
+    [
+        ({"key": "00" * 14}, Step.DES_KEY, "as newcamd servers do when the DES key is not theirs"),
+        ({"user": "nobody"}, Step.DENIED, "the server refused the login"),
+    ],
+)
+async def test_why_a_line_does_not_work_is_said(
+    words: dict[str, str], step: Step, text: str
+) -> None:
+    async with running("F: house secret") as far, newcamd_port(far) as port:
+        async with running(n_line(port, **words), "") as home:
+            source = await settled(home)
+            assert source.failed_step is step
+            assert text in source.last_failure
+        async with running(n_line(far.port), "") as home:
+            source = await settled(home)
+            assert source.failed_step is Step.CCCAM
+
+
+async def test_two_servers_that_fetch_from_each_other_ask_each_other_once() -> None:
+    """newcamd names no nodes: a circle is not seen, and must do no harm."""
+    here, there = free_port(), free_port()
+    lines = "F: house secret\nF: anna secret\nN: {} {} house secret {}\n"
+    async with (
+        running(lines.format(HOST, there, KEY)) as one,
+        newcamd_port(one, here),
+        running(lines.format(HOST, here, KEY), "") as other,
+        newcamd_port(other, there),
+    ):
+        async with other.client() as client:
+            assert await cards_of(client, 1) == [0x7F00]
+            ecm = b"\x80\x70\x03one"
+            assert await ask(client, ecm) == expected_cw(ecm)
+        asked = [source.asked for source in other.server.snapshot().sources]
+        assert sum(asked) <= 2
+
+
+async def test_probe_and_doctor_speak_newcamd(tmp_path: Path) -> None:
+    async with running("F: house secret") as far, newcamd_port(far) as port:
+
+        async def cccamd(command: str, *words: str) -> Any:
+            made = command_line([command])
+            result = await asyncio.to_thread(CliRunner().invoke, made, [command, *words, "--json"])
+            return result.exit_code, json.loads(result.stdout)
+
+        asked = ("--ecm", "80 70 01 02", "--caid", "7F00")
+        status, report = await cccamd(
+            "probe", HOST, str(port), "house", "secret", "--newcamd", *asked
+        )
+        assert (status, report["complete"]) == (0, True)
+        assert report["cards"][0]["providers"] == ["00000A"]
+        wrong = ("probe", HOST, str(port), "house", "secret", "--newcamd", "--key", "00" * 14)
+        status, report = await cccamd(*wrong)
+        assert (status, report["reached"]) == (1, Step.DES_KEY.value)
+        status, report = await cccamd("probe", HOST, str(port), "house", "secret")
+        assert (status, report["reached"]) == (1, Step.NEWCAMD.value)
+        cfg = tmp_path / "CCcam.cfg"
+        pages = "ALLOW WEBINFO : no\nALLOW TELNETINFO : no\n"
+        cfg.write_text(f"SERVER LISTEN PORT : {free_port()}\n{pages}" + n_line(port))
+        status, report = await cccamd("doctor", "-C", str(cfg), "-n", str(tmp_path / "node-id"))
+        (found,) = [one for one in report["findings"] if one["check"] == "C-line"][:1]
+        assert "login works, 1 card taken" in found["evidence"]
+        cfg.write_text(cfg.read_text().replace(KEY, "00" * 14))
+        status, report = await cccamd("doctor", "-C", str(cfg), "-n", str(tmp_path / "node-id"))
+        (found,) = [one for one in report["findings"] if one["check"] == "C-line"]
+        assert "the DES key is not theirs" in found["evidence"]
+        assert "14 bytes of the DES key" in json.dumps(found)
