@@ -4,7 +4,6 @@ Compared by meaning: numbers, filters of one parity and repeated halves are the 
 """
 
 import pytest
-from dvbapi_sessions import DVBAPI_SESSIONS, DvbapiSession
 from dvbreceiver import Cards, Receiver
 
 from cccamd.softcam import SetHalf
@@ -22,6 +21,7 @@ from cccamd.wire.dvbapi import (
     SetPid,
     Stop,
 )
+from dvbapi_sessions import DVBAPI_SESSIONS, DvbapiSession
 
 NAMES = [session.name for session in DVBAPI_SESSIONS]
 

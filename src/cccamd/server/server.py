@@ -313,6 +313,8 @@ class Server:
         await self._dvbapi.close(CloseReason.SHUTDOWN)
         await self._upstreams.apply(())
         await self._cards.apply(())
+        if self._refresh_timer is not None:
+            self._refresh_timer.cancel()  # and stays: nobody looks at the cards any more
         await self._tasks.cancel()
         await self._keep_bans()
         self._observers.catch_up()
