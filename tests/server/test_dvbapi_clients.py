@@ -21,6 +21,8 @@ from laboratory import HOST, expected_cw, running
 
 from cccamd.facts import EcmResult
 from cccamd.server import Server
+from cccamd.watch.journal import Journal, read_entries
+from cccamd.why import Question
 from cccamd.wire.dvbapi import ListManagement, Stop
 from cccamd.wire.link import CloseReason
 from ports import free_port
@@ -145,6 +147,45 @@ async def test_what_is_seen_of_it() -> None:
         await settled(lambda: not server.snapshot().clients)
 
 
+async def test_the_journal_has_each_service_as_a_visit(tmp_path: Path) -> None:
+    port, path = free_port(), tmp_path / "journal.db"
+    journal = Journal(path, on_trouble=lambda text: None)
+    server = Server(dvbapi_setup(port_table(port)), journal=journal)
+    await server.start()
+    async with connected(port, text="tvheadend 4.3") as client:
+        await client.say(pmt(1), pmt(2))
+        for number in range(3):
+            await watch(client, 1, number)
+            await watch(client, 2, number)
+        await client.say(Stop(255))
+        await client.until(lambda: not client.filters)
+    await settled(lambda: not server.snapshot().clients)
+    await server.stop()
+    entries = list(read_entries(path))
+    kinds = [entry.kind.value for entry in entries if entry.account == "tv"]
+    assert kinds == ["login", "visit", "visit", "logout"]
+    visits = [entry for entry in entries if entry.kind.value == "visit"]
+    assert {(one.sid, one.asked, one.answered, one.address) for one in visits} == {
+        (1, 3, 3, HOST),
+        (2, 3, 3, HOST),
+    }
+
+
+async def test_it_is_explained() -> None:
+    port = free_port()
+    question = Question(account="tv")
+    async with serving(dvbapi_setup(port_table(port))) as server:
+        texts = [finding.text for finding in server.explain(question).findings]
+        assert texts[0] == f"no program is connected over dvbapi, which is served at {HOST}:{port}"
+        async with connected(port, text="tvheadend 4.3") as client:
+            await client.say(pmt(1), pmt(2, caid=0x0500))
+            await watch(client, 1, 0)
+            texts = [finding.text for finding in server.explain(question).findings]
+            assert texts[0].startswith(f"tvheadend 4.3 is connected over dvbapi from {HOST} for")
+            assert texts[0].endswith("2 services to be clear, 1 card to open them with")
+            assert texts[1].startswith("service 0002 on adapter 0 stays dark: no card for any")
+
+
 async def test_two_services_of_one_client_are_no_zapping() -> None:
     port = free_port()
     async with serving(dvbapi_setup(port_table(port))) as server:
@@ -165,15 +206,15 @@ async def test_two_services_of_one_client_are_no_zapping() -> None:
 
 async def test_an_account_that_may_not_see_a_card_gets_no_filter() -> None:
     port = free_port()
-    cfg = "F: tv secret 0 0 0 { 7f00:0:0 }"
-    limited = "F: tv secret { 0:0:0, 7f00:0a:0 }"
-    for line in (cfg, limited):
-        setup = dvbapi_setup(port_table(port), cfg=line)
+    limits, services = "F: tv secret { 7f00:0:0 }", "F: tv secret { } { 7f00:0:1 }"
+    for line in (limits, services):
+        away = f"C: {HOST} {free_port()} anna secret"  # who knows what cards it has
+        setup = dvbapi_setup(port_table(port), cfg=f"{line}\n{away}")
         async with serving(setup) as server, connected(port) as client:
             await client.say(pmt(1), pmt(2, caid=0x1234))
-            await client.until(lambda: client.server)
-            await settled(lambda: server.snapshot().clients)
-            assert not client.filters, f"by {line} there never can be one"
+            await client.until(lambda: client.filters)
+            assert [pid for pid, _ in client.filters.values()] == [1002], "of what may come"
+            assert [each.ecm_pid for each in server.snapshot().clients[0].services] == [0, 1002]
 
 
 async def test_a_peer_that_is_not_there_yet_may_bring_the_card() -> None:
@@ -268,7 +309,8 @@ async def test_a_seventeenth_connection_is_closed_before_it_is_read() -> None:
 
 async def _rest(reader: asyncio.StreamReader) -> bytes:
     try:
-        return await reader.read()
+        async with asyncio.timeout(10):
+            return await reader.read()
     except ConnectionError:
         return b""
 
@@ -337,12 +379,55 @@ async def test_programs_that_want_us_to_read_their_tuner_are_told(
 ) -> None:
     caplog.set_level(logging.INFO)
     port = free_port()
-    async with serving(dvbapi_setup(port_table(port))):
+    async with serving(dvbapi_setup(port_table(port))) as server:
         async with connected(port, version=3, text="Enigma2") as client:
             await client.say(pmt(1, manage=ListManagement.ONLY))
             await client.until(lambda: client.server)
+            assert server.snapshot().clients[0].services == ()
         assert "Enigma2 expects its softcam to read the DVB devices" in caplog.text
         assert not client.filters
+
+
+async def test_only_this_machine_and_networks_that_are_named_come_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port = free_port()
+    monkeypatch.setattr("cccamd.net.listener.peer_address", lambda transport: ("10.0.0.7", 5))
+    named = port_table(port, 'networks = ["10.0.0.0/8"]')
+    async with serving(dvbapi_setup(named)) as server:
+        async with connected(port) as client:
+            await client.say(pmt(1))
+            await watch(client, 1, 0)
+            await server.reload(dvbapi_setup(port_table(port, 'networks = ["10.0.1.0/24"]')))
+            await client.until(lambda: client.is_over)
+        async with connected(port, text="") as stranger:
+            await stranger.until(lambda: stranger.is_over)
+        assert server.snapshot().connections_refused == 0, "those are of the other port"
+        assert server._dvbapi._admission.refused == 1
+
+
+async def test_a_client_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    async with serving(dvbapi_setup(port_table(port))), connected(port) as client:
+        await client.say(pmt(1))
+        await watch(client, 1, 0)
+        monkeypatch.setattr("cccamd.net.Connection.unsent", 65 * 1024)
+        await client.say(pmt(2))
+        await client.until(lambda: client.is_over)
+
+
+async def test_outside_of_its_hours_an_account_asks_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port = free_port()
+    monkeypatch.setattr("cccamd.server.dvbapi.session.is_open_now", lambda account: False)
+    async with serving(dvbapi_setup(port_table(port))) as server, connected(port) as client:
+        await client.say(pmt(1))
+        await client.until(lambda: client.filters)
+        await client.broadcast(1001, ecm(1, 0))
+        await settled(lambda: server.snapshot().clients[0].services[0].ecms_asked)
+        assert server.snapshot().sources[0].asked == 0
+        assert client.filters, "the filter stays: its hours will come"
 
 
 async def test_two_clients_may_watch_the_same_and_one_card_is_asked_once() -> None:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from laboratory import HOST, ask, cards_of, connect, expected_cw, new_node_id, request
+from laboratory import HOST, ask, cards_of, connect, expected_cw, new_node_id, request, running
 from scripted import ScriptedServer, scripted
 
 from cccamd.net import Client, ConnectError
@@ -168,3 +168,14 @@ async def test_a_plug_in_neither_ends_nor_holds_the_server(tmp_path: Path) -> No
         assert await asyncio.wait_for(house.process.wait(), 8) == 0
         assert "stopped without waiting for what does not end: stays" in house.log
         assert "Traceback" not in house.log
+
+
+async def test_nobody_looks_at_the_cards_of_a_server_that_has_stopped() -> None:
+    """A task that begins after the end is nobody's, and is torn out of its loop."""
+    async with running() as lab:
+        lab.server._cards_changed()
+    timer = lab.server._refresh_timer
+    assert timer is not None
+    assert timer.cancelled()
+    lab.server._cards_changed()
+    assert lab.server._refresh_timer is timer

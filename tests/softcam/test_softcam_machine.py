@@ -115,4 +115,4 @@ class SoftcamMachine(RuleBasedStateMachine):
 
 
 TestSoftcam = SoftcamMachine.TestCase
-TestSoftcam.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestSoftcam.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from dvbapi_sessions import DVBAPI_SESSIONS, DvbapiSession
 
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.values import ECM_TABLE_IDS
@@ -12,6 +11,7 @@ from cccamd.wire.dvbapi import (
     ECM_ANY,
     FIRST_WORD_TIMEOUT,
     NO_INDEX,
+    WRITE_LIMIT,
     Algorithm,
     CaDescriptor,
     CaPmt,
@@ -43,9 +43,11 @@ from cccamd.wire.dvbapi import (
     StopFilter,
     Stopped,
     Stream,
+    serialize_for_client,
     serialize_for_server,
 )
 from cccamd.wire.link import Closed, CloseReason, Loss, Remark, State
+from dvbapi_sessions import DVBAPI_SESSIONS, DvbapiSession
 
 SERVICE = CaPmt(
     service=Sid(0x101),
@@ -57,6 +59,12 @@ SECTION = bytes.fromhex("80700401020304")
 CW = bytes.fromhex("415372064cb5b5b6")
 INFO = EcmInfo(service=Sid(0x101), caid=Caid(0x7F00), pid=0x110, ident=Ident(0), milliseconds=3)
 TEXT = "cccamd test"
+VERSIONS = range(4)
+LONG = 90 * "x"
+LONGEST: list[ServerMessage] = [
+    replace(INFO, system=LONG, reader=LONG, source=LONG, protocol=LONG),
+    SetFilter(0, 0, 0x110, ECM_ANY),
+]
 
 
 def hear(
@@ -112,6 +120,23 @@ def test_a_second_introduction_comes_behind_what_was_said() -> None:
     server.introduce(TEXT)
     assert [type(one) for _, one in read(server)] == [SetPid]
     assert [type(one) for _, one in read(server)] == [ServerInfo]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_is_more_than_a_segment_is_cut_between_messages(version: int) -> None:
+    """Over a network a longer write comes in two parts, and minisatip drops half a message."""
+    server = introduced(version) if version else DvbapiServer(0.0)
+    for number in range(100):
+        server.set_filter(Channel(5), number, 0, 0x110, ECM_ANY)
+    writes = []
+    while data := server.data_to_send():
+        writes.append(data)
+    assert 1000 < max(map(len, writes)) <= WRITE_LIMIT
+    found = [list(ServerReader(version).messages(data)) for data in writes]
+    demuxes = [one.demux for write in found for _, one in write if isinstance(one, SetFilter)]
+    assert demuxes == list(range(100)), "each write whole, and all in order"
+    longest = max(len(serialize_for_client(one, Channel(), 3)) for one in LONGEST)
+    assert longest < 400
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from cccamd.ids import Ident, Sid, format_caid
-from cccamd.lab.cas import CardKeys, CasError, decode, learn
+from cccamd.lab.cas import Addressee, CardKeys, CasError, decode, learn
 from cccamd.lab.storage import (
     StorageError,
     lock_key_file,
@@ -21,6 +21,7 @@ from cccamd.localcards import (
     CardConfig,
     CardOptions,
     CardUnavailable,
+    EmmMatch,
     EmmRefused,
     ImmediateCard,
 )
@@ -82,6 +83,16 @@ class OpenCard(ImmediateCard):
         found = (sa for sa, group in self._keys.groups.items() if group.ident == ident)
         return next(found, bytes(SA_LENGTH))
 
+    @property
+    def emm_matches(self) -> tuple[EmmMatch, ...]:
+        """Those for this card, for its groups, and for all (docs/open-cas.md section 5)."""
+        groups = (_emms_to(Addressee.GROUP, address) for address in self._keys.groups)
+        return (
+            _emms_to(Addressee.CARD, self._keys.ua),
+            *groups,
+            _emms_to(Addressee.ALL, b""),
+        )
+
     def decode_now(self, ecm: bytes, *, ident: Ident, sid: Sid) -> ControlWords:
         """Decode with the service key that the ECM names."""
         try:
@@ -130,3 +141,8 @@ class OpenCard(ImmediateCard):
             if self._lock is not None:
                 with self._saving:  # a thread that outlived its EMM may still write
                     self._lock.release()
+
+
+def _emms_to(addressee: Addressee, address: bytes) -> EmmMatch:
+    """Table id, any format version, address."""
+    return EmmMatch(bytes((addressee, 0)) + address, bytes((0xFF, 0)) + b"\xff" * len(address))

@@ -8,13 +8,27 @@ for long, or calls something that blocks, does so in a thread (`asyncio.to_threa
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from cccamd.errors import CccamdError
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.values import SA_LENGTH, UA_LENGTH, ControlWords
+
+EMM_MATCH_LENGTH = 16
+"""Bytes that receivers' filters look at, at most."""
+
+
+class EmmMatch(NamedTuple):
+    """What an EMM section begins with: its table id, then its fourth byte and those after it.
+
+    Where a bit of `mask` is set, that of `value` must be there. Both are of one length, 1 to 16
+    bytes.
+    """
+
+    value: bytes
+    mask: bytes
 
 
 class CannotDecode(CccamdError):
@@ -95,6 +109,12 @@ class LocalCard(ABC):
     def sa(self, ident: Ident) -> bytes:
         """The shared address of one provider, 4 bytes. Read after start."""
         return bytes(SA_LENGTH)
+
+    @property
+    def emm_matches(self) -> tuple[EmmMatch, ...]:
+        """Which EMMs may be for this card, so that receivers which filter sections send no
+        others. Read after start. Empty: any may be."""
+        return ()
 
     def decode_now(self, ecm: bytes, *, ident: Ident, sid: Sid) -> ControlWords | None:
         """Decode without waiting, or return None to have `decode` awaited instead.

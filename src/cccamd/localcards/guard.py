@@ -17,10 +17,12 @@ from typing import Any, Generic, TypeVar
 from cccamd.errors import CccamdError
 from cccamd.ids import Ident, Sid, format_sid
 from cccamd.localcards.card import (
+    EMM_MATCH_LENGTH,
     CannotDecode,
     CardConfig,
     CardOptions,
     CardUnavailable,
+    EmmMatch,
     EmmRefused,
     LocalCard,
 )
@@ -76,6 +78,7 @@ class GuardedCard:
         self.ua = bytes(UA_LENGTH)
         self.providers: tuple[tuple[Ident, bytes], ...] = ()
         """Each provider with its shared address, known after the start."""
+        self.emm_matches: tuple[EmmMatch, ...] = ()
         self._card = card
         self._report = report
         self._limits = limits
@@ -102,6 +105,13 @@ class GuardedCard:
             (ident, _checked(self._card.sa(ident), SA_LENGTH, "sa"))
             for ident in self.config.providers
         )
+        self.emm_matches = self._checked_matches(tuple(self._card.emm_matches))
+
+    @staticmethod
+    def _checked_matches(matches: tuple[EmmMatch, ...]) -> tuple[EmmMatch, ...]:
+        if all(0 < len(each.value) == len(each.mask) <= EMM_MATCH_LENGTH for each in matches):
+            return matches
+        raise CardUnavailable(f"emm_matches are not of one length, 1 to {EMM_MATCH_LENGTH} bytes")
 
     def decode_now(self, ecm: bytes, *, ident: Ident, sid: Sid) -> ControlWords | None:
         """Decode if that takes no waiting; None: await `decode`. Raises as that does."""

@@ -8,7 +8,14 @@ from typing import Final
 
 from cccamd.cards import Card, CardTable, LocalOffer, SourceId
 from cccamd.ids import Caid, Ident, ShareId, Sid
-from cccamd.localcards import CannotDecode, CardUnavailable, EmmRefused, GuardedCard, start_card
+from cccamd.localcards import (
+    CannotDecode,
+    CardUnavailable,
+    EmmMatch,
+    EmmRefused,
+    GuardedCard,
+    start_card,
+)
 from cccamd.net import TaskSet
 from cccamd.routing import Ask, AskId, SourceTraits
 from cccamd.server.exchange import Exchange, Source
@@ -127,6 +134,11 @@ class LocalCards:
         """Whether this is a card of ours that gives the same CW for every ECM."""
         running = self._running.get(source_id)
         return running is not None and running[0].kind.constant
+
+    def emm_matches(self, source_id: SourceId) -> tuple[EmmMatch, ...]:
+        """Which EMMs may be for a card of ours; empty: any, or it is none of ours."""
+        running = self._running.get(source_id)
+        return running[1].card.emm_matches if running is not None else ()
 
     def awaits(self, caid: Caid) -> bool:
         """Whether a card of this CAID is wanted, and does not start for now."""

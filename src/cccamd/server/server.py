@@ -176,6 +176,7 @@ class Server:
                 context=self._context,
                 may_come=self._may_come,
                 is_constant=self._is_constant,
+                emm_matches=lambda card: self._cards.emm_matches(card.source),
                 on_refused=self._refused_at_the_door,
                 carried_out=self._book.carried_out,
             )
@@ -322,6 +323,8 @@ class Server:
         await self._dvbapi.close(CloseReason.SHUTDOWN)
         await self._upstreams.apply(())
         await self._cards.apply(())
+        if self._refresh_timer is not None:
+            self._refresh_timer.cancel()  # and stays: nobody looks at the cards any more
         await self._tasks.cancel()
         await self._keep_bans()
         self._observers.catch_up()

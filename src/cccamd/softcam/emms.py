@@ -24,8 +24,8 @@ CAT_LIFETIME: Final = 600.0
 REPEATED: Final = 60.0
 """Seconds in which an EMM that comes again is the same: carousels repeat four times a second."""
 REMEMBERED: Final = 256
-PIDS_LIMIT: Final = 8
-"""EMM PIDs of one CAID that are listened to."""
+PIDS_LIMIT: Final = 4
+"""EMM PIDs of one CAID that are listened to: minisatip has 20 filters for a service."""
 
 _CAT_PID: Final = 1
 _CAT_HEAD: Final = 8
@@ -103,8 +103,10 @@ class EmmSearch:
         self._cat_at = 0.0
         self._pids: dict[Caid, tuple[int, ...]] | None = None
         """Where EMMs are, as the CAT says; None: it is not known."""
-        self._held: dict[EmmCard, list[int]] = {}
-        """The filters for each card."""
+        self._held: dict[EmmCard, None] = {}
+        """The cards that it looks after."""
+        self._open: dict[tuple[int, SectionMatch], int] = {}
+        """The filters for them, by PID and match: cards of one CAID may share them."""
         self._seen: OrderedDict[bytes, float] = OrderedDict()
 
     @property
@@ -132,17 +134,22 @@ class EmmSearch:
         """Cards came or went: let go of what is gone."""
         wanted = set(self._cards())
         for card in [card for card in self._held if card not in wanted]:
-            for number in self._held.pop(card):
-                self._filters.drop(number, now)
+            del self._held[card]
             self._caretakers.leave(card, self)
+        needed = {key for card in self._held for key in self._keys(card)}
+        for key in [key for key in self._open if key not in needed]:
+            self._filters.drop(self._open.pop(key), now)
 
     def heard(self, number: int, section: bytes, now: float) -> None:
         """A section came through one of its filters."""
         if number == self._cat_filter:
             self._read_cat(section, now)
             return
-        for card, numbers in self._held.items():
-            if number in numbers and section[0] in EMM_TABLE_IDS:
+        key = next((key for key, its in self._open.items() if its == number), None)
+        if key is None or section[0] not in EMM_TABLE_IDS:
+            return
+        for card in self._held:
+            if key in self._keys(card):
                 self._take(card, section, now)
 
     def end(self) -> None:
@@ -150,6 +157,12 @@ class EmmSearch:
         for card in self._held:
             self._caretakers.leave(card, self)
         self._held.clear()
+        self._open.clear()
+
+    def _keys(self, card: EmmCard) -> Iterator[tuple[int, SectionMatch]]:
+        """The filters that a card needs."""
+        pids = (self._pids or {}).get(card.caid, ())
+        return ((pid, match) for pid in pids for match in card.matches)
 
     def _search(self, now: float) -> None:
         self.look(now)
@@ -161,7 +174,7 @@ class EmmSearch:
                 self._cat_sections.clear()
                 self._cat_filter = self._filters.add(_CAT_PID, CAT, now)
             return
-        self._open(free, now)
+        self._look_after(free, now)
 
     def _read_cat(self, section: bytes, now: float) -> None:
         if len(section) < _CAT_HEAD + _CRC:
@@ -180,15 +193,18 @@ class EmmSearch:
         self._cat_sections.clear()
         self._pids = {caid: tuple(pids)[:PIDS_LIMIT] for caid, pids in found.items()}
         free = [card for card in self._cards() if self._caretakers.is_free(card, self)]
-        self._open(free, now)
+        self._look_after(free, now)
 
-    def _open(self, cards: Iterable[EmmCard], now: float) -> None:
+    def _look_after(self, cards: Iterable[EmmCard], now: float) -> None:
         for card in cards:
-            pids = (self._pids or {}).get(card.caid, ())
-            if card in self._held or not pids or not self._caretakers.take(card, self):
+            keys = tuple(self._keys(card))
+            if card in self._held or not keys or not self._caretakers.take(card, self):
                 continue
-            numbers = [self._filters.add(pid, match, now) for pid in pids for match in card.matches]
-            self._held[card] = [number for number in numbers if number is not None]
+            self._held[card] = None
+            for key in keys:
+                number = None if key in self._open else self._filters.add(*key, now)
+                if number is not None:
+                    self._open[key] = number
 
     def _take(self, card: EmmCard, section: bytes, now: float) -> None:
         name = blake2b(section, key=card.share_id.to_bytes(4), digest_size=16).digest()

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cccamd.cards import View, Viewer
+from cccamd.cards import Card, View, Viewer
 from cccamd.ids import Caid
+from cccamd.localcards import EmmMatch
 from cccamd.net import (
     Admission,
     AdmissionLimits,
@@ -61,6 +62,8 @@ class DvbapiSurroundings:
     """Whether a source that is not there now may bring a card of this CAID."""
     is_constant: Callable[[View, Request], bool]
     """Whether all cards that may serve this give the same CW for whatever ECM."""
+    emm_matches: Callable[[Card], tuple[EmmMatch, ...]]
+    """Which EMMs may be for a card; empty: any."""
     on_refused: Callable[[str, NoEntry], None]
     carried_out: Callable[[str, str], None]
     """Takes a setting, and what was in the way of it; empty: nothing was."""
@@ -168,6 +171,7 @@ class DvbapiDoor:
             view,
             may_come=self._around.may_come,
             is_constant=lambda request: self._around.is_constant(view, request),
+            emm_matches=self._around.emm_matches,
             takes_emms=self._table.au and account.emm_allowed,
         )
         home = self._home

@@ -1,15 +1,21 @@
 """What the cards may make of a service for the account of `[dvbapi]`, now and later."""
 
 from collections.abc import Callable
+from heapq import nsmallest
+from itertools import islice
 from typing import Final
 
-from cccamd.cards import View, Wanted, denies_service, find_limit
+from cccamd.cards import Card, View, Wanted, denies_service, find_limit
 from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.localcards import EmmMatch
 from cccamd.softcam import Chance, EmmCard, Prospect
-from cccamd.values import UA_LENGTH, Request
+from cccamd.values import UA_LENGTH, Offer, Request
+from cccamd.wire.dvbapi import SectionMatch
 
 EMM_CARDS_LIMIT: Final = 16
 """Cards that are looked after at once; the nearest first."""
+OFFERS_LIMIT: Final = 5000
+"""Cards among which those are looked for: a millisecond."""
 _NO_UA: Final = bytes(UA_LENGTH)
 
 
@@ -22,14 +28,19 @@ class Outlook:
         *,
         may_come: Callable[[Caid], bool],
         is_constant: Callable[[Request], bool],
+        emm_matches: Callable[[Card], tuple[EmmMatch, ...]],
         takes_emms: bool,
     ) -> None:
         """`may_come`: a source that is not there now may bring a card of this CAID;
-        `is_constant`: all cards that may serve this give the same CW for whatever ECM."""
+        `is_constant`: all cards that may serve this give the same CW for whatever ECM;
+        `emm_matches`: which EMMs may be for a card, empty: any."""
         self.view = view
         self._may_come = may_come
         self._is_constant = is_constant
+        self._emm_matches = emm_matches
         self._takes_emms = takes_emms
+        self._shown: object = None
+        self._emm_cards: tuple[EmmCard, ...] = ()
 
     def prospect(self, caid: Caid, ident: Ident, sid: Sid) -> Prospect:
         """What may be made of a service."""
@@ -58,6 +69,19 @@ class Outlook:
         """The cards that take EMMs, and may have them from this client."""
         if not self._takes_emms:
             return ()
-        found = [each for each in self.view.shown.offers.values() if each.ua != _NO_UA]
-        found.sort(key=lambda offer: (offer.hop, offer.share_id))
-        return tuple(EmmCard(each.share_id, each.caid) for each in found[:EMM_CARDS_LIMIT])
+        shown = self.view.shown
+        if shown is not self._shown:  # looked for once after each change, whoever asks
+            some = islice(shown.offers.values(), OFFERS_LIMIT)
+            takers = (each for each in some if each.ua != _NO_UA)
+            nearest = nsmallest(EMM_CARDS_LIMIT, takers, key=lambda one: (one.hop, one.share_id))
+            self._shown = shown
+            self._emm_cards = tuple(self._emm_card(each) for each in nearest)
+        return self._emm_cards
+
+    def _emm_card(self, offer: Offer) -> EmmCard:
+        card = self.view.card(offer.share_id)
+        matches = self._emm_matches(card) if card is not None else ()
+        if not matches:
+            return EmmCard(offer.share_id, offer.caid)
+        wanted = tuple(SectionMatch(*each) for each in matches)
+        return EmmCard(offer.share_id, offer.caid, wanted)

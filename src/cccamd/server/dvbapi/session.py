@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
 from cccamd import PROGRAM
-from cccamd.facts import DescrambledService, EcmResult
+from cccamd.facts import DVBAPI, DescrambledService, EcmResult
 from cccamd.ids import Caid, Ident, ShareId, format_caid
 from cccamd.net import Admission, Alarm, Connected, Connection, FairPlay, Guest
 from cccamd.routing import ClientId, EmmVerdict, Told, Trace, Waiter
@@ -45,7 +45,7 @@ from cccamd.softcam import (
     TooMany,
 )
 from cccamd.values import ControlWords, Emm, Refusal, Request
-from cccamd.watch import ServiceReleased
+from cccamd.watch import ServiceReleased, ServiceSelected
 from cccamd.wire.dvbapi import (
     ClientIntroduced,
     DvbapiEvent,
@@ -253,7 +253,7 @@ class DvbapiSession:
         if self.peer is not None:
             return
         shown = "".join(each if each.isprintable() else " " for each in text)[:TEXT_LIMIT].strip()
-        self.peer = Peer(program=shown, capabilities=(f"dvbapi {self._protocol.version}",))
+        self.peer = Peer(program=shown, version=f"{DVBAPI}{self._protocol.version}")
         self.record.program = shown
         self.record.peer = f"dvbapi/{shown} at {self.connection.peer}"
         client = self._client = self._context.exchange.add_client(self)
@@ -297,8 +297,12 @@ class DvbapiSession:
                     self._carry_out_one(order)
         finally:
             self._works = False
-        if not self.ended:
-            self._alarm.set(self._softcam.next_deadline())
+        if self.ended:
+            return
+        self._alarm.set(self._softcam.next_deadline())
+        if self.connection.unsent > UNREAD_LIMIT:
+            detail = f"{UNREAD_LIMIT // 1024} KiB unread"
+            self.connection.close(CloseReason.NOT_READING, detail)
 
     def _carry_out_one(self, order: Order) -> None:
         protocol = self._protocol
@@ -352,7 +356,11 @@ class DvbapiSession:
         record.peer, record.program = self.record.peer, self.record.program
         service = SelectedService(session=self, record=record, selected=selected)
         self._services[number] = self._home.selected[record.number] = service
-        identity = service.identity
+        identity, observers = service.identity, self._context.records.observers
+        happening = ServiceSelected(
+            at=observers.now(), account=record.user, client=record.number, address=record.address
+        )
+        observers.tell(happening)
         self.record.debug("service %04X on adapter %d", identity.service, identity.adapter)
 
     def _end_service(self, number: int) -> None:
@@ -470,12 +478,8 @@ class DvbapiSession:
         self._carry_out()
 
     def _flush(self) -> None:
-        if self._works:
-            return  # whoever carries orders out writes it all at once
-        self.connection.flush()
-        if self.connection.unsent > UNREAD_LIMIT:
-            detail = f"{UNREAD_LIMIT // 1024} KiB unread"
-            self.connection.close(CloseReason.NOT_READING, detail)
+        if not self._works:  # whoever carries orders out writes it all at once
+            self.connection.flush()
 
     def _may_log(self, cause: str) -> bool:
         """Whether a line is written that a client may cause as often as it likes."""

@@ -64,7 +64,7 @@ from cccamd.wire.dvbapi.sections import (
     PAT,
     SectionMatch,
 )
-from cccamd.wire.dvbapi.server import FIRST_WORD_TIMEOUT, DvbapiServer
+from cccamd.wire.dvbapi.server import FIRST_WORD_TIMEOUT, WRITE_LIMIT, DvbapiServer
 
 __all__ = [
     "ALL_SERVICES",
@@ -79,6 +79,7 @@ __all__ = [
     "PAT",
     "SOURCES_LIMIT",
     "STREAMS_LIMIT",
+    "WRITE_LIMIT",
     "Algorithm",
     "CaDescriptor",
     "CaPmt",

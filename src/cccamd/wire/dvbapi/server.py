@@ -9,13 +9,15 @@ repeats, `index` names a key; what belongs together, and when, the owner decides
 
 Each `Channel` is that of the `ServiceListed` of the service a message is for. Methods may be
 called at any time and send nothing after the end. What they add between two calls of
-`data_to_send` is one write, but SERVER_INFO is a write of its own: whatever is behind it is due
-at once (`next_deadline`).
+`data_to_send` is one write, as long as that fits into one segment of the network (`WRITE_LIMIT`):
+minisatip and VDR lose what comes in two parts. SERVER_INFO is a write of its own. Whatever is
+behind the first write is due at once (`next_deadline`).
 
 A client never gets an operation that it does not know: no ECM_INFO before version 2, no mode of
 a cipher before version 3, and no filters if it has no idea of them (`LocalDemuxExpected`).
 """
 
+from collections import deque
 from typing import Final
 
 from cccamd.wire.dvbapi.capmt import CaPmt
@@ -59,6 +61,8 @@ from cccamd.wire.link import CLOSED_BY_PEER, Closed, CloseReason, Loss, State
 
 FIRST_WORD_TIMEOUT: Final = 60.0
 """Seconds that a client may say nothing at all; every program speaks at once."""
+WRITE_LIMIT: Final = 1400
+"""Bytes of one write: what passes everywhere in one piece. A message is never longer than 400."""
 
 _SINCE: Final = {Operation.ECM_INFO: ECM_INFO_SINCE, Operation.SET_MODE: MODE_SINCE}
 _KNOWN_TO: Final = {
@@ -82,8 +86,9 @@ class DvbapiServer:
         self._first_word_by = now + FIRST_WORD_TIMEOUT
         self._reader = ClientReader()
         self._events: list[DvbapiEvent] = []
-        self._writes: list[bytes] = []
+        self._writes: deque[bytes] = deque()
         self._batch: list[bytes] = []
+        self._batch_size = 0
         self._filters: set[tuple[int, int]] = set()
 
     @property
@@ -132,10 +137,8 @@ class DvbapiServer:
     def data_to_send(self) -> bytes:
         """Hand over the bytes of one write."""
         if self._writes:
-            return self._writes.pop(0)
-        data = b"".join(self._batch)
-        self._batch.clear()
-        return data
+            return self._writes.popleft()
+        return self._take_batch()
 
     # What the owner says to the client.
 
@@ -223,7 +226,11 @@ class DvbapiServer:
     def _send(self, channel: Channel, message: ServerMessage) -> None:
         if self.state is State.CLOSED or not self._knows(message.operation):
             return
-        self._batch.append(serialize_for_client(message, channel, self.version))
+        data = serialize_for_client(message, channel, self.version)
+        if self._batch_size + len(data) > WRITE_LIMIT:
+            self._end_batch()
+        self._batch.append(data)
+        self._batch_size += len(data)
 
     def _knows(self, operation: Operation) -> bool:
         if self.version < _SINCE.get(operation, 0):
@@ -232,8 +239,13 @@ class DvbapiServer:
 
     def _end_batch(self) -> None:
         if self._batch:
-            self._writes.append(b"".join(self._batch))
-            self._batch.clear()
+            self._writes.append(self._take_batch())
+
+    def _take_batch(self) -> bytes:
+        data = b"".join(self._batch)
+        self._batch.clear()
+        self._batch_size = 0
+        return data
 
     def _close(self, reason: CloseReason, detail: str = "") -> None:
         if self.state is not State.CLOSED:

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).parent.parent / "data" / "sessions"
+FOLDER = Path(__file__).parent / "data" / "sessions"
 
 
 @dataclass(frozen=True)
