@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from dvbapi_sessions import DVBAPI_SESSIONS, DvbapiSession
 from hypothesis import given
 from hypothesis import strategies as st
 from test_ca_pmt import ca_pmts
@@ -43,6 +42,7 @@ from cccamd.wire.dvbapi import (
     serialize_for_server,
     serialize_server_info,
 )
+from dvbapi_sessions import DVBAPI_SESSIONS, DvbapiSession
 
 VERSIONS = range(4)
 CW = bytes.fromhex("415372064cb5b5b6")
