@@ -361,6 +361,10 @@ class ShareUse(Fact):
     answered: int
 
 
+DVBAPI: Final = "dvbapi "
+"""How the version of a client begins that speaks dvbapi."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DescrambledService(ServiceId):
     """A service that a client wants clear which shows many at once, over dvbapi."""

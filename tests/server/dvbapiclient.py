@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
-from laboratory import HOST, NO_PAGES, TEST_CARD, Laboratory, new_node_id
+from laboratory import HOST, NO_PAGES, TEST_CARD, new_node_id
 
 from cccamd.ids import Caid, Sid
 from cccamd.localcards import find_kinds
@@ -35,7 +34,6 @@ from cccamd.wire.dvbapi import (
     Stream,
     serialize_for_server,
 )
-from ports import free_port
 
 PATIENCE = 10.0
 """Seconds after which a test has failed; nothing is expected within them."""
@@ -187,6 +185,3 @@ async def serving(setup: Setup) -> AsyncIterator[Server]:
         yield server
     finally:
         await server.stop()
-
-
-__all__ = ["Laboratory", "free_port", "replace"]

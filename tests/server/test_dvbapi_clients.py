@@ -21,6 +21,8 @@ from laboratory import HOST, expected_cw, running
 
 from cccamd.facts import EcmResult
 from cccamd.server import Server
+from cccamd.watch.journal import Journal, read_entries
+from cccamd.why import Question
 from cccamd.wire.dvbapi import ListManagement, Stop
 from cccamd.wire.link import CloseReason
 from ports import free_port
@@ -143,6 +145,45 @@ async def test_what_is_seen_of_it() -> None:
             assert (second.sid, second.ecm_pid, second.adapter) == (2, 1002, 3)
             assert server.snapshot().ecms_total == 4
         await settled(lambda: not server.snapshot().clients)
+
+
+async def test_the_journal_has_each_service_as_a_visit(tmp_path: Path) -> None:
+    port, path = free_port(), tmp_path / "journal.db"
+    journal = Journal(path, on_trouble=lambda text: None)
+    server = Server(dvbapi_setup(port_table(port)), journal=journal)
+    await server.start()
+    async with connected(port, text="tvheadend 4.3") as client:
+        await client.say(pmt(1), pmt(2))
+        for number in range(3):
+            await watch(client, 1, number)
+            await watch(client, 2, number)
+        await client.say(Stop(255))
+        await client.until(lambda: not client.filters)
+    await settled(lambda: not server.snapshot().clients)
+    await server.stop()
+    entries = list(read_entries(path))
+    kinds = [entry.kind.value for entry in entries if entry.account == "tv"]
+    assert kinds == ["login", "visit", "visit", "logout"]
+    visits = [entry for entry in entries if entry.kind.value == "visit"]
+    assert {(one.sid, one.asked, one.answered, one.address) for one in visits} == {
+        (1, 3, 3, HOST),
+        (2, 3, 3, HOST),
+    }
+
+
+async def test_it_is_explained() -> None:
+    port = free_port()
+    question = Question(account="tv")
+    async with serving(dvbapi_setup(port_table(port))) as server:
+        texts = [finding.text for finding in server.explain(question).findings]
+        assert texts[0] == f"no program is connected over dvbapi, which is served at {HOST}:{port}"
+        async with connected(port, text="tvheadend 4.3") as client:
+            await client.say(pmt(1), pmt(2, caid=0x0500))
+            await watch(client, 1, 0)
+            texts = [finding.text for finding in server.explain(question).findings]
+            assert texts[0].startswith(f"tvheadend 4.3 is connected over dvbapi from {HOST} for")
+            assert texts[0].endswith("2 services to be clear, 1 card to open them with")
+            assert texts[1].startswith("service 0002 on adapter 0 stays dark: no card for any")
 
 
 async def test_two_services_of_one_client_are_no_zapping() -> None:

@@ -47,15 +47,17 @@ def shorten(text: str) -> str:
 def describe_peer(peer: Peer) -> str:
     """`version 2.3.0 build 3367, v2, node id 380ceca0f39150d3`; what it has not is left out.
 
-    Who has nothing of it is what it calls itself: `tvheadend 4.3, dvbapi 2`.
+    Who has no node id is what it calls itself: `tvheadend 4.3, version dvbapi 2`.
     """
+    version = f"version {peer.version}" if peer.version else ""
+    build = f"build {peer.build}" if peer.build else ""
     parts = [
-        f"version {peer.version} build {peer.build}" if peer.version or peer.build else "",
+        shorten(peer.program) if peer.node_id is None else "",
+        " ".join(word for word in (version, build) if word),
         peer.revision.value if peer.revision is not None else "",
         f"node id {format_node_id(peer.node_id)}" if peer.node_id is not None else "",
     ]
-    named = (shorten(peer.program), *peer.capabilities) if peer.program else ()
-    return ", ".join([part for part in parts if part] or named) or "it says nothing of itself"
+    return ", ".join(part for part in parts if part) or "it says nothing of itself"
 
 
 def describe_way(paired: PairedPeer | None) -> str:

@@ -45,12 +45,22 @@ class ClientLoggedOut(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceReleased(Happening):
-    """A client that may watch many services at once has said that it wants this one no more."""
+class ServiceSelected(Happening):
+    """A client that may watch many services at once has said that it wants one more."""
 
     account: str
     client: int
-    """The number under which the service was watched, as in `EcmFinished`."""
+    """The number under which the service is watched, as in `EcmFinished`."""
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceReleased(Happening):
+    """It has said that it wants this one no more, or has left."""
+
+    account: str
+    client: int
+    """As in `ServiceSelected`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,7 +123,8 @@ def _note(happening: Happening) -> Note | None:
     at = happening.at
     match happening:
         case ClientLoggedIn(account=account):
-            text = f"logged in from {happening.address}, version {happening.version}"
+            version = f", version {happening.version}" if happening.version else ""
+            text = f"logged in from {happening.address}{version}"
             return Note(at=at, tone=Tone.GOOD, subject=account, text=text, account=account)
         case ClientLoggedOut(account=account):
             text = f"has left: {happening.reason}"

@@ -6,11 +6,12 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import Final
 
-from cccamd.facts import ClientStatus
+from cccamd.facts import DVBAPI, ClientStatus
+from cccamd.ids import format_sid
 from cccamd.setup.cccamcfg import FLine
 from cccamd.watch import ClientLoggedOut, LoginFailed
 from cccamd.why.evidence import Evidence, Refusals
-from cccamd.why.finding import Finding, Setting, Weight, ago
+from cccamd.why.finding import Finding, Setting, Weight, ago, count
 from cccamd.wire.link import CloseReason
 
 STRANGERS_SHOWN: Final = 3
@@ -125,10 +126,13 @@ def explain_login(account: FLine, evidence: Evidence) -> Iterator[Finding]:
     if clients:
         for client in clients:
             yield _logged_in(client, evidence)
+            yield from _services(client)
         yield from _refused_beside(account, clients, evidence)
     elif not evidence.live:
         text = "no server was asked, so it is not known whether this account is logged in"
         yield Finding(code="no-server", weight=Weight.NOTE, text=text)
+    elif _is_for_dvbapi(account, evidence):
+        yield _no_dvbapi_client(evidence)
     elif evidence.config.server_listen_port == 0:
         yield explain_closed_port(evidence)
     else:
@@ -139,10 +143,46 @@ def _logged_in(client: ClientStatus, evidence: Evidence) -> Finding:
     since = ago(evidence.at - client.connected_at)
     cards = "1 card" if client.cards == 1 else f"{client.cards} cards"
     way = f" by TLS, paired as {client.paired}," if client.paired else ""
+    if client.version.startswith(DVBAPI):
+        wanted = count(client.descrambling, "service")
+        text = f"{client.program} is connected over dvbapi from {client.address} for {since}"
+        text = f"{text}: {wanted} to be clear, {cards} to open them with"
+        return Finding(code="logged-in", weight=Weight.GOOD, text=text)
     return Finding(
         code="logged-in",
         weight=Weight.GOOD,
         text=f"logged in from {client.address}{way} for {since}, and was told of {cards}",
+    )
+
+
+def _services(client: ClientStatus) -> Iterator[Finding]:
+    """What is wanted clear over dvbapi, and cannot be."""
+    for service in client.services:
+        if not service.ecm_pid:
+            name = service.name or format_sid(service.sid)
+            yield Finding(
+                code="no-card-for-service",
+                weight=Weight.BAD,
+                text=f"service {name} on adapter {service.adapter} stays dark: no card for any of"
+                " its CA systems is there, or may come as the files are",
+                change="see which CAIDs the service has, and which of them a card or peer of"
+                " yours has",
+            )
+
+
+def _is_for_dvbapi(account: FLine, evidence: Evidence) -> bool:
+    table = evidence.toml.dvbapi
+    return table.enabled and table.account == account.user
+
+
+def _no_dvbapi_client(evidence: Evidence) -> Finding:
+    doors = " and ".join(evidence.toml.dvbapi.doors)
+    return Finding(
+        code="no-dvbapi-client",
+        weight=Weight.NOTE,
+        text=f"no program is connected over dvbapi, which is served at {doors}",
+        change="see whether the program runs, and what it has for its softcam; tvheadend connects"
+        " when something is watched, or within a minute (docs/dvbapi.md)",
     )
 
 

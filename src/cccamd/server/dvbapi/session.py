@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
 from cccamd import PROGRAM
-from cccamd.facts import DescrambledService, EcmResult
+from cccamd.facts import DVBAPI, DescrambledService, EcmResult
 from cccamd.ids import Caid, Ident, ShareId, format_caid
 from cccamd.net import Admission, Alarm, Connected, Connection, FairPlay, Guest
 from cccamd.routing import ClientId, EmmVerdict, Told, Trace, Waiter
@@ -45,7 +45,7 @@ from cccamd.softcam import (
     TooMany,
 )
 from cccamd.values import ControlWords, Emm, Refusal, Request
-from cccamd.watch import ServiceReleased
+from cccamd.watch import ServiceReleased, ServiceSelected
 from cccamd.wire.dvbapi import (
     ClientIntroduced,
     DvbapiEvent,
@@ -253,7 +253,7 @@ class DvbapiSession:
         if self.peer is not None:
             return
         shown = "".join(each if each.isprintable() else " " for each in text)[:TEXT_LIMIT].strip()
-        self.peer = Peer(program=shown, capabilities=(f"dvbapi {self._protocol.version}",))
+        self.peer = Peer(program=shown, version=f"{DVBAPI}{self._protocol.version}")
         self.record.program = shown
         self.record.peer = f"dvbapi/{shown} at {self.connection.peer}"
         client = self._client = self._context.exchange.add_client(self)
@@ -356,7 +356,11 @@ class DvbapiSession:
         record.peer, record.program = self.record.peer, self.record.program
         service = SelectedService(session=self, record=record, selected=selected)
         self._services[number] = self._home.selected[record.number] = service
-        identity = service.identity
+        identity, observers = service.identity, self._context.records.observers
+        happening = ServiceSelected(
+            at=observers.now(), account=record.user, client=record.number, address=record.address
+        )
+        observers.tell(happening)
         self.record.debug("service %04X on adapter %d", identity.service, identity.adapter)
 
     def _end_service(self, number: int) -> None:

@@ -17,6 +17,8 @@ from cccamd.watch import (
     IncidentEnded,
     LoginFailed,
     RoundTripMeasured,
+    ServiceReleased,
+    ServiceSelected,
     SourceAnswered,
     SourceDown,
     SourceGone,
@@ -143,6 +145,12 @@ class Scribe:
                 return self._log_in(happening)
             case ClientLoggedOut():
                 return self._log_out(happening)
+            case ServiceSelected():
+                key = happening.account, happening.client
+                self._client(key).address = happening.address
+                return []
+            case ServiceReleased():
+                return self._release(happening)
             case LoginFailed():
                 return self._refuse(happening)
             case FreezeBegan() | FreezeEnded():
@@ -214,7 +222,7 @@ class Scribe:
     def _log_in(self, login: ClientLoggedIn) -> list[Entry]:
         client = _Client(login.address, login.at)
         self._clients[login.account, login.client] = client
-        text = f"version {login.version} build {login.build}"
+        text = f"version {login.version}" + (f" build {login.build}" if login.build else "")
         if login.revision is not None:
             text += f", {login.revision.value}"
         if login.node_id is not None:
@@ -244,6 +252,10 @@ class Scribe:
                 )
             )
         return [*entries, _note(Kind.LOGOUT, logout)]
+
+    def _release(self, released: ServiceReleased) -> list[Entry]:
+        client = self._clients.pop((released.account, released.client), _Client())
+        return [visit.entry() for visit in client.visits.values()]
 
     def _refuse(self, failure: LoginFailed) -> list[Entry]:
         entries = self._sums(failure.at)
