@@ -176,6 +176,7 @@ def test_streams_on_one_pid_are_tried_one_after_the_other() -> None:
     caid = 0x0604
     receiver = Receiver(Cards(caid))
     receiver.say(pmt(ca=[(caid, ECM_PID)]))
+    receiver.send(b"\x82\x70\x05\x00\x09\x00\x00\x00", ECM_PID)  # an EMM is no ECM
     for number in (0, 1):
         for chain in (3, 4, 5):
             receiver.send(ecm(number, chain=chain))

@@ -52,6 +52,32 @@ def test_an_ecm_that_was_answered_is_not_asked_again(receiver: Receiver) -> None
     assert len(receiver.asks) == 1
 
 
+def test_ecms_that_take_turns_on_a_pid_are_asked_once_each(receiver: Receiver) -> None:
+    """Two streams of ECMs, of which one is for others: ten of each come in a second."""
+    asked = 0
+    for turn in range(40):
+        receiver.send(ecm(2 * (turn % 2)))
+        for token in sorted(receiver.asks):
+            asked += 1
+            if receiver.asks[token].request.section == ecm(0):
+                receiver.answer(cw(1), token)
+            else:
+                receiver.refuse(Refusal.CANNOT_DECODE, token)
+        receiver.wait(0.1)
+    assert asked == 2
+    receiver.wait(10.0)
+    receiver.send(ecm(2))
+    assert len(receiver.asks) == 1, "a card may have learnt"
+
+
+def test_an_ecm_that_comes_back_brings_its_cw_back(receiver: Receiver) -> None:
+    receiver.watch(0, cw(1))
+    receiver.watch(1, cw(3))
+    assert kinds(receiver.send(ecm(0))) == "KK"
+    assert receiver.halves()[0] == bytes([1]) * 8
+    assert not receiver.asks
+
+
 def test_a_late_cw_is_told_and_an_older_one_is_not_told_after_a_newer(receiver: Receiver) -> None:
     receiver.send(ecm(0))
     receiver.send(ecm(1))

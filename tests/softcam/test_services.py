@@ -22,7 +22,7 @@ from dvbreceiver import (
     pmt,
 )
 
-from cccamd.softcam import Chance, Prospect, SetFilter, StopFilter, TooMany
+from cccamd.softcam import Chance, House, Prospect, SetFilter, StopFilter, TooMany
 from cccamd.wire.dvbapi import Command
 
 
@@ -237,6 +237,20 @@ def test_256_services_and_one_more() -> None:
     orders = receiver.say(*pmts)
     assert [each.identity.service for each in orders if isinstance(each, TooMany)] == [256]
     assert len({service.demux for service in receiver.softcam.services}) == 256
+
+
+def test_a_service_with_thousands_of_ca_descriptors_costs_no_more_than_64() -> None:
+    asked = []
+
+    def prospects(*what: object) -> Prospect:
+        asked.append(what)
+        return Prospect(Chance.MAY_COME)
+
+    receiver = Receiver(house=House(prospects=prospects))
+    own = {pid: [(CAID, 3000 + pid)] for pid in range(100, 200)}
+    receiver.say(pmt(ca=[(CAID, pid) for pid in range(200, 1200)], own=own, pids=own))
+    assert 0 < len(asked) <= 64 * 8
+    assert receiver.filters
 
 
 def test_streams_with_ecms_of_their_own_have_an_index_of_their_own() -> None:

@@ -217,6 +217,16 @@ def test_bytes_behind_the_last_stream(trailing: str) -> None:
     assert pmt.trailing == len(trailing) // 2
 
 
+def test_loops_longer_than_a_byte_can_say() -> None:
+    many = tuple(CaDescriptor(Caid(0x0B00), pid, bytes(40)) for pid in range(0x100, 0x110))
+    pmt = CaPmt(
+        service=Sid(1), descriptors=many[:8], streams=(Stream(2, 1, many[8:]), Stream(4, 2))
+    )
+    body = serialize_ca_pmt(pmt)
+    assert len(body) > 2 * 256
+    assert parse_ca_pmt(body) == pmt
+
+
 def test_streams_with_the_same_ecm_pids_share_a_set() -> None:
     own = CaDescriptor(Caid(0x7F00), 0x111)
     common = CaDescriptor(Caid(0x0B00), 0x120)

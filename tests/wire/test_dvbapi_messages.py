@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from dvbapi_sessions import DVBAPI_SESSIONS, DvbapiSession
 from hypothesis import given
 from hypothesis import strategies as st
 from test_ca_pmt import ca_pmts
@@ -43,6 +42,7 @@ from cccamd.wire.dvbapi import (
     serialize_for_server,
     serialize_server_info,
 )
+from dvbapi_sessions import DVBAPI_SESSIONS, DvbapiSession
 
 VERSIONS = range(4)
 CW = bytes.fromhex("415372064cb5b5b6")
@@ -328,6 +328,28 @@ def test_what_has_no_length_ends_the_stream(data: bytes, words: str) -> None:
     assert next(messages) == (0, Stop(1))
     with pytest.raises(FramingError, match=words):
         next(messages)
+
+
+@pytest.mark.parametrize(
+    ("version", "data", "words"),
+    [
+        (2, "40186f89 00", "40186f89, which is no operation of a server"),
+        (0, "00 40086f87", "876f0840, which is no operation of a server"),
+        (3, "40086f87 00", "40086f8700, where a message begins with a5"),
+        (2, "40106f86 00 00000000 00000002 0000000000000000", "a parity 2"),
+        (2, "400c6f88 00 00000000 00000004 00000001", "a cipher 4"),
+    ],
+)
+def test_a_server_that_cannot_be_understood(version: int, data: str, words: str) -> None:
+    with pytest.raises(FramingError, match=words):
+        list(ServerReader(version).messages(bytes.fromhex(data)))
+
+
+def test_a_ca_pmt_of_the_greatest_length() -> None:
+    body = bytes.fromhex("03 0101 01 0001 01") + bytes(CA_PMT_LIMIT - 7)
+    wire = bytes.fromhex("9f803282") + len(body).to_bytes(2) + body
+    ((_, pmt),) = ClientReader().messages(wire)
+    assert getattr(pmt, "service", None) == 0x101
 
 
 @pytest.mark.parametrize(

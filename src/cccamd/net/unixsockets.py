@@ -60,6 +60,8 @@ def open_unix_socket(path: Path, *, mode: int, group: str | None) -> socket.sock
 
 
 def _prepare_folder(folder: Path, gid: int) -> None:
+    if not folder.parent.exists():
+        raise OSError(errno.ENOENT, f"there is no folder {folder.parent}")
     if not folder.exists():
         folder.mkdir(mode=0o750)
         os.chown(folder, -1, gid)
@@ -89,8 +91,10 @@ def _make_way(path: Path) -> None:
 
 def _listen(path: Path, mode: int, gid: int) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o777)
     try:
+        # Linux gives the file the mode that its socket has; umask would be that of all threads.
+        with suppress(OSError):
+            os.fchmod(sock.fileno(), 0)
         sock.bind(os.fspath(path))
         if gid != -1:
             os.chown(path, -1, gid)
@@ -99,8 +103,6 @@ def _listen(path: Path, mode: int, gid: int) -> socket.socket:
     except OSError:
         sock.close()
         raise
-    finally:
-        os.umask(before)
     return sock
 
 

@@ -39,6 +39,9 @@ LONGEST_UNKNOWN: Final = 120.0
 """Seconds that an ECM is asked again where the crypto period is not known."""
 PENDING_LIMIT: Final = 4
 """ECMs of one set that are asked at once."""
+KNOWN_LIMIT: Final = 8
+KNOWN_FOR: Final = 10.0
+"""Seconds for which what came of an ECM holds: a card may learn."""
 TELL_AGAIN: Final = 1.0
 """Seconds between two answers to the same ECM: minisatip sends it again when it has no CW."""
 NO_ECM: Final = b"\x80\x70\x04\x00\x00\x00\x00"
@@ -122,6 +125,8 @@ class Descrambling:
         self._came_at = self._asked_at = 0.0
         self._number = self._done = 0
         self._pending: dict[int, Pending] = {}
+        self._known: dict[bytes, tuple[ControlWords | None, float]] = {}
+        """What came of the last ECMs, and when."""
         self._again_at: float | None = None
         self._tries = 0
 
@@ -159,13 +164,16 @@ class Descrambling:
 
     def heard(self, pid: int, section: bytes, now: float) -> bool:
         """An ECM came on a PID. Return whether it is one of what is chosen."""
+        if section[0] not in ECM_TABLE_IDS:
+            return False
         candidate = self.choice.heard(pid, section[4] if len(section) > 4 else 0)
-        if candidate is None or section[0] not in ECM_TABLE_IDS:
+        if candidate is None:
             return False
         self._crypto.learn(section[0], section, now)
         if section == self._section:
-            if self.state is EcmState.DONE and now - self._keys.told_at >= TELL_AGAIN:
-                self._tell(self._keys.again(now))
+            self._hear_again(now)
+            return True
+        if self._is_known(section, now):
             return True
         self._section, self._section_of = section, candidate.ecm
         self._came_at, self._tries = now, 0
@@ -187,6 +195,7 @@ class Descrambling:
             self.state, self._again_at = EcmState.DONE, None
         if self.lit_at is None:
             self.lit_at = now
+        self._note(section, cw, now)
         self._tell(self._keys.take(cw, now))
         around = self._around
         around.order(TellEcm(around.channel, around.sid, candidate.ecm, seconds, by))
@@ -203,11 +212,13 @@ class Descrambling:
             self._ask_later(now)
         else:
             self.state, self._again_at = EcmState.FAILED, None
+            self._note(section, None, now)
         is_over = candidate.is_spent or self.choice.unserved()
         return is_over and candidate is self.choice.chosen and self._move_on(now)
 
     def cards_changed(self, now: float) -> bool:
         """Cards came or went. Return whether something else is chosen now."""
+        self._known = {ecm: known for ecm, known in self._known.items() if known[0] is not None}
         before = self.choice.chosen
         spent = before is not None and before.has_failed
         self.choice.look_again()
@@ -269,6 +280,30 @@ class Descrambling:
 
     # Inside.
 
+    def _hear_again(self, now: float) -> None:
+        """The newest ECM came once more."""
+        if self.state is EcmState.DONE and now - self._keys.told_at >= TELL_AGAIN:
+            self._tell(self._keys.again(now))
+        elif self.state is EcmState.FAILED and now - self._asked_at >= KNOWN_FOR:
+            self._ask(now)
+
+    def _note(self, section: bytes, cw: ControlWords | None, now: float) -> None:
+        """Keep what came of an ECM for a while; None: it cannot be decoded."""
+        self._known.pop(section, None)
+        self._known[section] = cw, now
+        if len(self._known) > KNOWN_LIMIT:
+            del self._known[next(iter(self._known))]
+
+    def _is_known(self, section: bytes, now: float) -> bool:
+        """Whether nobody need be asked: several ECMs may take turns on one PID, ten a second."""
+        cw, at = self._known.get(section, (None, -KNOWN_FOR))
+        if now - at >= KNOWN_FOR:
+            return False
+        if cw is not None and self._keys.would_change(cw):
+            self._section, self.state, self._again_at = section, EcmState.DONE, None
+            self._tell(self._keys.take(cw, now))
+        return True
+
     @property
     def _is_constant(self) -> bool:
         chosen = self.chosen
@@ -325,6 +360,7 @@ class Descrambling:
             self._ask(now)
             return
         self._section, self._section_of, self.state = b"", None, EcmState.NONE
+        self._known.clear()
         self._ask_for_constant(now)
 
     def _is_orphaned(self) -> bool:

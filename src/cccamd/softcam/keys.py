@@ -42,6 +42,11 @@ class Keys:
         self._told_at = now
         return told
 
+    def would_change(self, cw: ControlWords) -> bool:
+        """Whether a CW says something new."""
+        halves = ((Parity.EVEN, cw.even), (Parity.ODD, cw.odd))
+        return any(half not in (_NOTHING, self._halves.get(parity)) for parity, half in halves)
+
     def again(self, now: float) -> tuple[Half, ...]:
         """All that is known, to be told once more."""
         self._told_at = now

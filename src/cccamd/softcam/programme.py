@@ -9,10 +9,10 @@ from typing import NamedTuple
 from cccamd.ids import Caid, Ident
 from cccamd.wire.dvbapi import NO_PID, CaPmt, Channel, ServiceId
 
-SETS_LIMIT = 32
+SETS_LIMIT = 8
 """Sets of streams with keys of their own in one service; broadcasts have one, at times three."""
 ECMS_LIMIT = 64
-"""Streams of ECMs that are told apart in one set."""
+"""Streams of ECMs of one service that are looked at: the cards are searched for each."""
 
 
 class EcmStream(NamedTuple):
@@ -52,25 +52,22 @@ class Programme:
 def programme_of(channel: Channel, pmt: CaPmt) -> Programme:
     """Read a CA_PMT."""
     forced = tuple(EcmStream(caid, NO_PID, Ident(0)) for caid in pmt.forced_caids)
+    listed = tuple(EcmStream(*source) for source in pmt.sources)
+    looked_at = frozenset((*listed, *forced)[:ECMS_LIMIT])
     sets = [
-        Streams(_streams(found.sources, forced), found.pids)
-        for found in pmt.stream_sets[:SETS_LIMIT]
+        Streams((*(EcmStream(*source) for source in found.sources), *forced), found.pids)
+        for found in pmt.stream_sets
     ]
     if not sets and forced and pmt.pids:
-        sets = [Streams(forced[:ECMS_LIMIT], pmt.pids)]
+        sets = [Streams(forced, pmt.pids)]
+    cut = (Streams(tuple(filter(looked_at.__contains__, ecms)), pids) for ecms, pids in sets)
     return Programme(
         identity=pmt.identity,
         channel=channel,
         demux=pmt.demux,
-        sets=tuple(sets),
+        sets=tuple(found for found in cut if found.ecms)[:SETS_LIMIT],
         contents=pmt.contents,
     )
-
-
-def _streams(
-    sources: tuple[tuple[Caid, int, Ident], ...], forced: tuple[EcmStream, ...]
-) -> tuple[EcmStream, ...]:
-    return (*(EcmStream(*source) for source in sources), *forced)[:ECMS_LIMIT]
 
 
 def is_same(one: ServiceId, other: ServiceId) -> bool:
