@@ -158,8 +158,17 @@ def _logged_in(client: ClientStatus, evidence: Evidence) -> Finding:
 def _services(client: ClientStatus) -> Iterator[Finding]:
     """What is wanted clear over dvbapi, and cannot be."""
     for service in client.services:
-        if not service.ecm_pid:
-            name = service.name or format_sid(service.sid)
+        name = service.name or format_sid(service.sid)
+        if service.ecm_pid and not service.ecms_asked:
+            yield Finding(
+                code="no-ecm-of-service",
+                weight=Weight.NOTE,
+                text=f"of service {name} on adapter {service.adapter} no ECM has come yet, though"
+                f" {client.program} was asked for those on PID {service.ecm_pid}",
+                change="see whether the program receives the channel, and whether it sends ECMs"
+                " at all: some expect their softcam to read the tuner (docs/dvbapi.md)",
+            )
+        elif not service.ecm_pid:
             yield Finding(
                 code="no-card-for-service",
                 weight=Weight.BAD,
