@@ -22,9 +22,10 @@ from laboratory import HOST, expected_cw, running
 
 from cccamd.facts import EcmResult
 from cccamd.server import Server
+from cccamd.values import with_checksums
 from cccamd.watch.journal import Journal, read_entries
 from cccamd.why import Question
-from cccamd.wire.dvbapi import ListManagement, Stop
+from cccamd.wire.dvbapi import NO_PID, ListManagement, Stop
 from cccamd.wire.link import CloseReason
 from ports import free_port
 
@@ -334,6 +335,18 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
             return await reader.read()
     except ConnectionError:
         return b""
+
+
+async def test_a_constant_cw_of_a_card_of_ours_needs_no_ecm() -> None:
+    port = free_port()
+    words = [with_checksums(bytes(range(start, start + 16))).hex() for start in (1, 2)]
+    fixed = f'[[card]]\nkind = "fixed"\ncaid = "2600"\ncw = "{words[0]}"\n'
+    fixed += f'[card.services]\n"0002" = "{words[1]}"\n'
+    async with serving(dvbapi_setup(port_table(port), cards=fixed)), connected(port) as client:
+        await client.say(*(pmt(sid, ecm_pid=NO_PID, caid=0x2600) for sid in (1, 2)))
+        await client.until(lambda: client.words_of(2002).hex() == words[0])
+        await client.until(lambda: client.words_of(2004).hex() == words[1])
+        assert [pid for pid, _ in client.filters.values()] == [NO_PID, NO_PID]
 
 
 async def test_nothing_is_left_of_a_client_that_vanishes() -> None:
