@@ -3,6 +3,7 @@
 Tuples and not dataclasses: they are made for every single ECM.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, NewType
 
 from cccamd.cards import Candidates, Card, SourceId
@@ -31,6 +32,8 @@ class Wanted(NamedTuple):
     candidates: Candidates
     node_id: NodeId | None
     """The program that asks, if its protocol knows such a thing."""
+    look: Callable[[], Candidates] | None = None
+    """What may serve it by now: cards come while it waits."""
 
 
 class Known(NamedTuple):
@@ -53,7 +56,7 @@ class Told(NamedTuple):
 
     def trace(self, now: float) -> Trace:
         """The record of how it went."""
-        request, fingerprint, _, _ = self.wanted
+        request, fingerprint = self.wanted[:2]
         return Trace(request, fingerprint, now, now, Result.CACHED, self.card, self.log)
 
 

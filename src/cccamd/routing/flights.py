@@ -1,5 +1,6 @@
 """One ECM on its way: who waits for it, who was asked for it, and what is due when."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from heapq import heappop, heappush
@@ -23,9 +24,17 @@ class Waiting:
     flight: "Flight"
     request: Request
     candidates: Candidates
+    look: Callable[[], Candidates] | None
     asked_at: float
     deadline_at: float
     done: bool = False
+
+    def may_have(self, card: Card) -> bool:
+        """Whether what a card has answered is for it, by whatever way it sees the card: when it
+        asked, or now, as cards come while it waits."""
+        if card.id in self.candidates.ids:
+            return True
+        return self.look is not None and card.id in self.look().ids
 
     def trace(self, now: float, result: Result, winner: Card | None = None) -> Trace:
         """The record of how it went, when it ends."""
@@ -127,7 +136,7 @@ class Flight:
 
     def entitled_to(self, card: Card) -> list[Waiting]:
         """Those who may have what a card has answered, as the cache has it: by whatever way."""
-        return [each for each in self.waiting.values() if card.id in each.candidates.ids]
+        return [each for each in self.waiting.values() if each.may_have(card)]
 
     def loops(self, node_id: NodeId | None) -> list[Action]:
         """Find out whether a request came back: its client is on the way to what we ask."""

@@ -165,7 +165,7 @@ class ClientRecord:
 
     def told(self, told: Told, now: float) -> None:
         """A request was answered at once, at `now` of the loop's clock: the CW was known."""
-        (request, _, _, _), _, card, _ = told
+        (request, *_), _, card, _ = told
         source, local = self._winner(card)
         self.usage.finished(request, result=EcmResult.CW, source=source, local=local, seconds=0.0)
         if self._logs_answers():
