@@ -290,7 +290,7 @@ class DvbapiTable(Table):
                 'expected account too: nobody logs in, so account = "…" says which F-line\'s'
                 " rights and cards count"
             )
-        if self.port and not self.networks and not all(map(is_loopback, self.listen)):
+        if self.port and not self.networks and not self.is_for_this_machine:
             raise ValueError(
                 "expected networks too: nobody logs in, so networks = […] says who may come to"
                 " an address that other machines reach"
@@ -301,6 +301,11 @@ class DvbapiTable(Table):
     def enabled(self) -> bool:
         """Whether there is anything to open."""
         return bool(self.port or self.socket)
+
+    @property
+    def is_for_this_machine(self) -> bool:
+        """Whether no other machine reaches the port."""
+        return all(map(is_loopback, self.listen))
 
     @property
     def doors(self) -> tuple[str, ...]:

@@ -150,7 +150,8 @@ class NewcamdServer(Endpoint[ServerEvent]):
         self._receive_frames()
 
     def data_to_send(self) -> bytes:
-        if self._card_wanted and (self._offers or self._card_due_at is None):
+        wanted = self._card_wanted and self.state is State.OPEN
+        if wanted and (self._offers or self._card_due_at is None):
             self._send_card_data()
         return super().data_to_send()
 
