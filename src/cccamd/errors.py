@@ -19,6 +19,7 @@ CccamdError                         anything a person may be shown as one clear 
 |-- PairingError                    the key or list of paired servers   (cccamd.setup.pairing)
 |-- NoAnswer                        a running server cannot be asked      (cccamd.cli.webreader)
 |   '-- NotKnown                    ... or knows no such thing            (cccamd.cli.webreader)
+|-- NotToBeHad                      nothing to enter in a program     (cccamd.cli.client)
 |-- FreezeError                     no such freeze, or no report of it    (cccamd.cli.freezeview)
 |-- StorageError                    a card's key file                     (cccamd.lab.storage)
 |-- CasError                        the open test CAS                     (cccamd.lab.cas)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from cccamd.ids import Caid, NodeId, Sid
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.lab.cas.emm import _parse_commands
 from cccamd.lab.cas.keys import CardKeys
 from cccamd.lab.cas.section import CasError
@@ -28,7 +28,7 @@ from cccamd.oldinfo.telnet import telnet_answer
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.cccamcfg.companions import parse_channelinfo, parse_prio, parse_providers
 from cccamd.setup.toml import parse as parse_toml
-from cccamd.values import ControlWords, Refusal
+from cccamd.values import ControlWords, Provider, Refusal
 from cccamd.wire.cccam import ClientProtocol, ServerProtocol, make_node_id
 from cccamd.wire.cccam.frames import Command, serialize_frame
 from cccamd.wire.cccam.handshake import PASSWORD_CHECK, derive_keys, make_seed, pack_user
@@ -49,6 +49,20 @@ from cccamd.wire.dvbapi import (
     serialize_for_server,
 )
 from cccamd.wire.link import Closed, LoginRequested, Requested, State
+from cccamd.wire.newcamd import (
+    USUAL_CONFIG_KEY,
+    CardData,
+    Form,
+    FrameCipher,
+    Header,
+    NewcamdClient,
+    NewcamdServer,
+    hash_password,
+    login_cipher,
+    make_message,
+    session_cipher,
+)
+from cccamd.wire.newcamd import serialize_frame as serialize_newcamd
 
 TESTS: Final = Path(__file__).parent.parent
 """Where the hand-made values of other tests are; imported where they are needed."""
@@ -204,6 +218,77 @@ def dvbapi_server(data: bytes) -> None:
         with suppress(FramingError):
             for _, message in ServerReader(version).messages(data):
                 assert repr(message)
+
+
+class _Shelf:
+    """One card, for everybody and everything."""
+
+    def show(self, user: bytes, offers: object) -> CardData:
+        return CardData(caid=Caid(0x0604), providers=(Provider(Ident(0)), Provider(Ident(1))))
+
+    def card_for(self, ident: Ident, offers: object) -> ShareId:
+        return ShareId(1)
+
+    def serves(self, caid: Caid, ident: Ident) -> bool:
+        return True
+
+
+def _newcamd_messages(data: bytes, cipher: FrameCipher) -> bytes:
+    """Frames with whatever messages: their header first, then their length in one byte."""
+    wire = b""
+    while len(data) > 11:
+        header, length, data = data[:10], data[10] + 3, data[11:]
+        message, data = data[:length], data[length:]
+        words = Header(*(int.from_bytes(header[at : at + 2]) for at in (0, 2, 4, 6)), header[8])
+        wire += serialize_newcamd(words, message, form=Form.F525, cipher=cipher, random=bytes)
+    return wire
+
+
+def newcamd_server(data: bytes) -> None:
+    """A client's messages; the first byte says whether before or behind its login, or raw."""
+    kind, data = (data[0] if data else 0), data[1:]
+    server = NewcamdServer(config_key=USUAL_CONFIG_KEY, shelf=_Shelf(), random=bytes, now=0.0)
+    if kind % 3 == 0:
+        _feed(server, data, kind)
+        return
+    cipher = login_cipher(USUAL_CONFIG_KEY, server.data_to_send())
+    if kind % 3 == 1:
+        _feed(server, _newcamd_messages(data, cipher), kind)
+        return
+    hashed = hash_password(b"secret")
+    login = make_message(0xE0, b"fuzz\0" + hashed + b"\0")
+    server.receive_data(
+        serialize_newcamd(Header(), login, form=Form.F525, cipher=cipher, random=bytes), 1.0
+    )
+    _serve(server)
+    assert server.state is State.OPEN
+    _feed(server, _newcamd_messages(data, session_cipher(USUAL_CONFIG_KEY, hashed)), kind)
+
+
+def newcamd_client(data: bytes) -> None:
+    """A server's messages, likewise."""
+    kind, data = (data[0] if data else 0), data[1:]
+    client = NewcamdClient(
+        user=b"fuzz",
+        password=b"secret",
+        config_key=USUAL_CONFIG_KEY,
+        random=bytes,
+        now=0.0,
+    )
+    if kind % 3 == 0:
+        _feed(client, data, kind)
+        return
+    client.receive_data(bytes(14), 1.0)
+    cipher = login_cipher(USUAL_CONFIG_KEY, bytes(14))
+    if kind % 3 == 1:
+        _feed(client, _newcamd_messages(data, cipher), kind)
+        return
+    accepted = make_message(0xE1)
+    client.receive_data(
+        serialize_newcamd(Header(), accepted, form=Form.F525, cipher=cipher, random=bytes), 1.0
+    )
+    session = session_cipher(USUAL_CONFIG_KEY, hash_password(b"secret"))
+    _feed(client, _newcamd_messages(data, session), kind)
 
 
 def cccam_cfg(data: bytes) -> None:
@@ -372,6 +457,8 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
         client_frames,
         dvbapi_client,
         dvbapi_server,
+        newcamd_client,
+        newcamd_server,
         ca_pmt,
         cccam_cfg,
         companions,

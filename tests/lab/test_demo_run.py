@@ -76,9 +76,19 @@ async def test_services_over_dvbapi_come_back_bit_for_bit(tmp_path: Path) -> Non
     assert files == {"clear.ts", "clear-2.ts", "scrambled.ts", "scrambled-2.ts"}
 
 
+async def test_newcamd_brings_the_same_picture(tmp_path: Path) -> None:
+    console = quiet()
+    report = await run(replace(options(tmp_path), newcamd=True), console)
+    report.show(console)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert report.is_good, shown
+    assert "identical" in shown
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"newcamd": True, "dvbapi": True}, "take one"),
         ({"renewal": True, "dvbapi": True}, "the story with an EMM is for CCcam"),
         ({"services": 2}, "more are for --dvbapi"),
     ],

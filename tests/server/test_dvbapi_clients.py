@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import socket
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +22,10 @@ from laboratory import HOST, expected_cw, running
 
 from cccamd.facts import EcmResult
 from cccamd.server import Server
+from cccamd.values import with_checksums
 from cccamd.watch.journal import Journal, read_entries
 from cccamd.why import Question
-from cccamd.wire.dvbapi import ListManagement, Stop
+from cccamd.wire.dvbapi import NO_PID, ListManagement, Stop
 from cccamd.wire.link import CloseReason
 from ports import free_port
 
@@ -55,9 +57,11 @@ async def test_eight_services_on_one_connection(version: int) -> None:
             for sid in range(1, 9):
                 await watch(client, sid, number)
         assert len(set(client.indices.values())) == 8
-        whole = [names for names in client.writes if "SetDescrambler" in names]
-        infos = ["EcmInfo"] if version > 1 else []
-        assert whole[0] == ["SetPid", "SetPid", "SetDescrambler", "SetDescrambler", *infos]
+        told = [name for names in client.writes for name in names]
+        expected = ["SetPid", "SetPid", "SetDescrambler", "SetDescrambler"]
+        expected += ["EcmInfo"] if version > 1 else []
+        first = told.index("SetPid")
+        assert told[first : first + len(expected)] == expected
         if version > 1:
             assert {info.service for info in client.infos} == set(range(1, 9))
         await client.say(Stop(255))
@@ -184,6 +188,10 @@ async def test_it_is_explained() -> None:
             assert texts[0].startswith(f"tvheadend 4.3 is connected over dvbapi from {HOST} for")
             assert texts[0].endswith("2 services to be clear, 1 card to open them with")
             assert texts[1].startswith("service 0002 on adapter 0 stays dark: no card for any")
+            await client.say(pmt(3))
+            await client.until(lambda: len(client.filters) == 2)
+            texts = [finding.text for finding in server.explain(question).findings]
+            assert texts[2].startswith("of service 0003 on adapter 0 no ECM has come yet, though")
 
 
 async def test_two_services_of_one_client_are_no_zapping() -> None:
@@ -269,6 +277,20 @@ async def test_a_reload_that_takes_the_table_away_or_moves_it() -> None:
             await asyncio.open_connection(HOST, other)
 
 
+async def test_a_port_that_is_not_to_be_had_leaves_the_old_one_open() -> None:
+    port = free_port()
+    async with serving(dvbapi_setup(port_table(port))) as server:
+        with socket.create_server((HOST, 0)) as other:
+            taken = other.getsockname()[1]
+            await server.reload(dvbapi_setup(port_table(taken)))
+            assert server.snapshot().config.not_done == 1
+            async with connected(port) as client:
+                await client.say(pmt(1))
+                await watch(client, 1, 0)
+        await server.reload(dvbapi_setup(port_table(taken)))
+        assert server.dvbapi_ports == [taken], "the next reload tries again"
+
+
 async def test_the_rights_of_an_edited_f_line_count_at_once() -> None:
     port = free_port()
     async with serving(dvbapi_setup(port_table(port))) as server, connected(port) as client:
@@ -313,6 +335,18 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
             return await reader.read()
     except ConnectionError:
         return b""
+
+
+async def test_a_constant_cw_of_a_card_of_ours_needs_no_ecm() -> None:
+    port = free_port()
+    words = [with_checksums(bytes(range(start, start + 16))).hex() for start in (1, 2)]
+    fixed = f'[[card]]\nkind = "fixed"\ncaid = "2600"\ncw = "{words[0]}"\n'
+    fixed += f'[card.services]\n"0002" = "{words[1]}"\n'
+    async with serving(dvbapi_setup(port_table(port), cards=fixed)), connected(port) as client:
+        await client.say(*(pmt(sid, ecm_pid=NO_PID, caid=0x2600) for sid in (1, 2)))
+        await client.until(lambda: client.words_of(2002).hex() == words[0])
+        await client.until(lambda: client.words_of(2004).hex() == words[1])
+        assert [pid for pid, _ in client.filters.values()] == [NO_PID, NO_PID]
 
 
 async def test_nothing_is_left_of_a_client_that_vanishes() -> None:

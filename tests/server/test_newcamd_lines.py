@@ -2,54 +2,31 @@
 
 import asyncio
 import json
-import os
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from laboratory import HOST, Laboratory, ask, cards_of, expected_cw, running
+from laboratory import HOST, TEST_CARD, Laboratory, ask, cards_of, expected_cw, running
 from typer.testing import CliRunner
 
 from cccamd.cli import command_line
 from cccamd.facts import LinkState, SourceKind, SourceStatus, Step
-from cccamd.ids import Caid, ShareId
-from cccamd.net import Listener
-from cccamd.server.session import ClientPort, Session
-from cccamd.values import Emm, Offer, Refusal
-from cccamd.wire.newcamd import USUAL_CONFIG_KEY, CardData, NewcamdServer
+from cccamd.values import Emm, Refusal
+from cccamd.wire.newcamd import USUAL_CONFIG_KEY
 from ports import free_port
 
 KEY = USUAL_CONFIG_KEY.hex()
 
 
-def show(user: bytes, offers: Collection[Offer]) -> tuple[CardData, ShareId]:
-    for offer in offers:
-        return CardData.of(offer, may_update=True), offer.share_id
-    return CardData(caid=Caid(0x7F00)), ShareId(0)
-
-
 @asynccontextmanager
-async def newcamd_port(lab: Laboratory, port: int = 0) -> AsyncIterator[int]:
-    """A port of a running server on which newcamd is spoken."""
-    context = lab.server._context
-
-    def make(now: float) -> NewcamdServer:
-        return NewcamdServer(config_key=USUAL_CONFIG_KEY, show=show, random=os.urandom, now=now)
-
-    spoken = ClientPort(make_protocol=make, account_of=context.accounts.get)
-    listener = Listener(
-        context.admission,
-        make_guest=lambda: Session(context, spoken).connection,
-        on_refused=lambda address, refusal: None,
-        on_failure=context.on_failure,
-    )
-    await listener.open([HOST], port)
-    try:
-        yield listener.ports[0]
-    finally:
-        await listener.close()
+async def far_server(
+    port: int, *, cfg: str = "F: house secret", toml: str = TEST_CARD
+) -> AsyncIterator[Laboratory]:
+    """A server with a newcamd port."""
+    async with running(cfg, f"{toml}\n[[newcamd]]\nport = {port}\n") as lab:
+        yield lab
 
 
 def n_line(port: int, *, key: str = KEY, user: str = "house", more: str = "") -> str:
@@ -68,7 +45,8 @@ async def settled(lab: Laboratory) -> SourceStatus:
 
 async def test_a_card_comes_by_newcamd_and_goes_on_by_cccam() -> None:
     """CCcam client → here → newcamd server → card."""
-    async with running("F: house secret") as far, newcamd_port(far) as port:  # noqa: SIM117
+    port = free_port()
+    async with far_server(port):  # noqa: SIM117
         async with running(n_line(port, more="2"), "") as home:
             source = await settled(home)
             assert (source.kind, source.state, source.line) == (
@@ -97,10 +75,10 @@ async def test_a_card_comes_by_newcamd_and_goes_on_by_cccam() -> None:
 async def test_a_server_that_goes_takes_its_card_along_and_brings_it_back() -> None:
     port = free_port()
     async with running(n_line(port), "") as home, home.client() as client:
-        async with running("F: house secret") as far, newcamd_port(far, port):
+        async with far_server(port):
             assert await cards_of(client) == [0x7F00]
         assert await client.wait_until(lambda: not client.cards, timeout=10.0)
-        async with running("F: house secret") as far, newcamd_port(far, port):
+        async with far_server(port):
             assert await cards_of(client) == [0x7F00]
 
 
@@ -114,7 +92,8 @@ async def test_a_server_that_goes_takes_its_card_along_and_brings_it_back() -> N
 async def test_why_a_line_does_not_work_is_said(
     words: dict[str, str], step: Step, text: str
 ) -> None:
-    async with running("F: house secret") as far, newcamd_port(far) as port:
+    port = free_port()
+    async with far_server(port) as far:
         async with running(n_line(port, **words), "") as home:
             source = await settled(home)
             assert source.failed_step is step
@@ -129,10 +108,8 @@ async def test_two_servers_that_fetch_from_each_other_ask_each_other_once() -> N
     here, there = free_port(), free_port()
     lines = "F: house secret\nF: anna secret\nN: {} {} house secret {}\n"
     async with (
-        running(lines.format(HOST, there, KEY)) as one,
-        newcamd_port(one, here),
-        running(lines.format(HOST, here, KEY), "") as other,
-        newcamd_port(other, there),
+        far_server(here, cfg=lines.format(HOST, there, KEY)),
+        far_server(there, cfg=lines.format(HOST, here, KEY), toml="") as other,
     ):
         async with other.client() as client:
             assert await cards_of(client, 1) == [0x7F00]
@@ -143,7 +120,8 @@ async def test_two_servers_that_fetch_from_each_other_ask_each_other_once() -> N
 
 
 async def test_probe_and_doctor_speak_newcamd(tmp_path: Path) -> None:
-    async with running("F: house secret") as far, newcamd_port(far) as port:
+    port = free_port()
+    async with far_server(port):
 
         async def cccamd(command: str, *words: str) -> Any:
             made = command_line([command])

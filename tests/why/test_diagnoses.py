@@ -21,6 +21,7 @@ from cccamd.machine import (
     WayPart,
 )
 from cccamd.setup.cccamcfg import InfoPort, parse
+from cccamd.setup.toml import TomlConfig
 from cccamd.why import Access, Check, Grade, Installation, PortSeen, WantedPort, wanted_ports, worst
 from cccamd.why.diagnosis import diagnose
 from cccamd.why.host import Demand, judge_clock, judge_files, judge_memory
@@ -210,7 +211,7 @@ def test_at_a_start_a_server_of_ours_is_in_the_way() -> None:
 
 def test_only_ports_that_are_opened_count() -> None:
     config = parse(b"ALLOW WEBINFO : no\nSERVER LISTEN PORT : 0").config
-    assert [door.purpose for door in wanted_ports(config, ["::"])] == ["telnet information"]
+    assert [door.purpose for door in wanted_ports(config, TomlConfig())] == ["telnet information"]
     assert config.webinfo == InfoPort(allowed=False, port=16001)
 
 

@@ -40,6 +40,7 @@ from cccamd.wire.newcamd import (
     NewcamdClient,
     NewcamdServer,
     OneAtATime,
+    OtherCard,
     decipher,
     find_form,
     make_message,
@@ -59,7 +60,6 @@ OFFER = Offer(
     ua=UA,
     providers=(Provider(Ident(0x1234), b"\1\2\3\4"), Provider(Ident(2))),
 )
-NOTHING = CardData(caid=CAID), ShareId(0)
 
 
 def counting() -> Any:
@@ -67,10 +67,19 @@ def counting() -> Any:
     return lambda length: bytes(next(numbers) * 37 % 251 for _ in range(length))
 
 
-def show(user: bytes, offers: Any) -> tuple[CardData, ShareId]:
-    for offer in offers:
-        return CardData.of(offer, may_update=True), offer.share_id
-    return NOTHING
+class FirstCard:
+    """The card that was offered first, for everybody and everything."""
+
+    def show(self, user: bytes, offers: Any) -> CardData:
+        for offer in offers:
+            return CardData.of(offer, may_update=True)
+        return CardData(caid=CAID)
+
+    def card_for(self, ident: Ident, offers: Any) -> ShareId:
+        return next((offer.share_id for offer in offers), ShareId(0))
+
+    def serves(self, caid: Caid, ident: Ident) -> bool:
+        return caid == CAID
 
 
 class Pair:
@@ -78,7 +87,7 @@ class Pair:
 
     def __init__(self, *, piece: int = 10_000, key: bytes = USUAL_CONFIG_KEY) -> None:
         self.now, self.piece = 0.0, piece
-        self.server = NewcamdServer(config_key=key, show=show, random=counting(), now=0.0)
+        self.server = NewcamdServer(config_key=key, shelf=FirstCard(), random=counting(), now=0.0)
         self.client = NewcamdClient(
             user=b"anna",
             password=b"secret",
@@ -153,7 +162,7 @@ def test_a_login_brings_the_card_and_what_is_asked_is_answered(piece: int) -> No
         pair.ask(token)
     pair.run()
     requests = [each for each in pair.of_server if isinstance(each, Requested)]
-    assert requests[0].request == (CAID, 0x1234, OFFER.share_id, 9, b"\x80\x70\x01x")
+    assert requests[0].request == (CAID, 0x1234, 0, 9, b"\x80\x70\x01x")
     pair.server.answer(requests[2].token, CW)
     pair.server.refuse(requests[0].token, Refusal.PASSING)
     pair.run()
@@ -254,6 +263,14 @@ def test_each_request_over_the_bound_is_refused_at_once(pair: Pair) -> None:
     assert [each for each in pair.of_client if isinstance(each, Refused)] == [
         Refused(token, Refusal.CANNOT_DECODE) for token in range(64, 70)
     ]
+
+
+def test_what_the_port_is_not_for_is_refused_at_once(pair: Pair) -> None:
+    request = Request(Caid(0x0500), Ident(2), ONLY_CARD, Sid(9), b"\x80\x70\x01x")
+    pair.client.ask(1, request, pair.now)
+    pair.run()
+    assert pair.of_client[-1] == Refused(1, Refusal.CANNOT_DECODE)
+    assert pair.of_server[-1] == OtherCard(Caid(0x0500), Ident(2))
 
 
 def test_silence_is_ended_by_a_keepalive_and_a_dead_server_by_its_absence(pair: Pair) -> None:

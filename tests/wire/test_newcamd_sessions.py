@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cccamd.ids import Caid, Ident, Sid
+from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.values import ControlWords, Emm, Refusal, Request
 from cccamd.wire.link import (
     Answered,
@@ -142,10 +142,26 @@ AS_CLIENT = [each for each in SESSIONS if "server" not in each.role]
 AS_SERVER = [each for each in SESSIONS if "client" not in each.role]
 
 
+@dataclass
+class Shown:
+    """The recorded card, whatever was offered."""
+
+    card: CardData
+
+    def show(self, user: bytes, offers: object) -> CardData:
+        return self.card
+
+    def card_for(self, ident: Ident, offers: object) -> ShareId:
+        return ONLY_CARD
+
+    def serves(self, caid: Caid, ident: Ident) -> bool:
+        return True
+
+
 def our_server(session: Session, card: CardData) -> NewcamdServer:
     return NewcamdServer(
         config_key=session.server_key,
-        show=lambda user, offers: (card, ONLY_CARD),
+        shelf=Shown(card),
         random=lambda length: (
             session.greeting if length == len(session.greeting) else b"r" * length
         ),

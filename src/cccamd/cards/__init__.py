@@ -8,12 +8,14 @@ from cccamd.cards.card import Card, LocalOffer, SourceId
 from cccamd.cards.intake import Limit, Rejected, Rejection, SourcePolicy, find_limit
 from cccamd.cards.services import Wanted, denies_service
 from cccamd.cards.sight import NOTHING, Candidates, Change, announcement, difference
+from cccamd.cards.single import PROVIDERS_SHOWN, OneCard, Wish, card_for, choose
 from cccamd.cards.table import Added, CardTable, Kept
 from cccamd.cards.view import Exclusion, View
 from cccamd.cards.visibility import Reason, Rights, Verdict, Viewer, judge
 
 __all__ = [
     "NOTHING",
+    "PROVIDERS_SHOWN",
     "Added",
     "Candidates",
     "Card",
@@ -23,6 +25,7 @@ __all__ = [
     "Kept",
     "Limit",
     "LocalOffer",
+    "OneCard",
     "Reason",
     "Rejected",
     "Rejection",
@@ -33,7 +36,10 @@ __all__ = [
     "View",
     "Viewer",
     "Wanted",
+    "Wish",
     "announcement",
+    "card_for",
+    "choose",
     "denies_service",
     "difference",
     "find_limit",

@@ -120,6 +120,8 @@ def _check_toml(path: Path, *, strict: bool) -> int:
         typer.echo(str(problem))
     _tell_of_rights(str(path))
     cards = _count(len(found.config.cards), "local card")
+    for each in found.config.newcamd:
+        typer.echo(f"newcamd on port {each.port}: {each.wish.words}")
     dvbapi = found.config.dvbapi
     if dvbapi.enabled:
         typer.echo(f"dvbapi on {', '.join(dvbapi.doors)}, by the account {dvbapi.account}")

@@ -36,6 +36,10 @@ def demo(
         bool,
         typer.Option("--dvbapi", help="Watch as a set-top box over dvbapi, not as a CCcam client."),
     ] = False,
+    newcamd: Annotated[
+        bool,
+        typer.Option("--newcamd", help="Ask as a newcamd client, not as a CCcam client."),
+    ] = False,
     services: Annotated[
         int,
         typer.Option(min=1, max=32, help="With --dvbapi: services watched at once."),
@@ -56,6 +60,7 @@ def demo(
         fast=fast,
         renewal=renewal,
         dvbapi=dvbapi,
+        newcamd=newcamd,
         services=services,
     )
     with failing_plainly("demo", CccamdError, OSError, status=1):

@@ -259,8 +259,8 @@ def _same_file(name: str, path: Path | None) -> bool:
 
 def _look_at_ports(installation: Installation) -> Iterator[PortSeen]:
     if installation.is_known:
-        bind = installation.settings.server.bind
-        yield from map(_look_at_port, wanted_ports(installation.config, bind))
+        wanted = wanted_ports(installation.config, installation.settings)
+        yield from map(_look_at_port, wanted)
 
 
 def _look_at_port(wanted: WantedPort) -> PortSeen:

@@ -17,7 +17,7 @@ from cccamd.server.snapshot import find_channels, named, named_notes, named_repo
 from cccamd.server.taken import with_holder
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Companions, Config, InfoPort
-from cccamd.setup.toml import AllowedNetworks
+from cccamd.setup.toml import AllowedNetworks, TomlConfig
 from cccamd.web import WebContext, WebServer, create_app
 from cccamd.why import Diagnosis, Explanation, Question
 
@@ -54,6 +54,7 @@ class InfoPages:
         self._tasks = tasks
         self._config = Config()
         self._names = Companions()
+        self._toml = TomlConfig()
         self._web_door: tuple[object, ...] | None = None
         self._telnet_door: tuple[object, ...] | None = None
         self._web_trouble = self._telnet_trouble = ""
@@ -62,14 +63,7 @@ class InfoPages:
         self._web_task: asyncio.Task[None] | None = None
         self._telnet: InfoListener | None = None
 
-    async def apply(
-        self,
-        config: Config,
-        names: Companions,
-        addresses: Sequence[str],
-        *,
-        allowed: AllowedNetworks,
-    ) -> Mapping[str, str]:
+    async def apply(self, config: Config, names: Companions, toml: TomlConfig) -> Mapping[str, str]:
         """Open the ports that are wanted now, close those that are not, leave others alone.
 
         Where another login or other networks are allowed, all connections end with the port:
@@ -77,7 +71,8 @@ class InfoPages:
 
         Returns what the system had against each, by the setting; nothing when all is well.
         """
-        self._config, self._names = config, names
+        self._config, self._names, self._toml = config, names, toml
+        addresses, allowed = toml.server.bind, toml.network.allowed
         web_door = _door(config.webinfo, addresses, allowed)
         telnet_door = _door(config.telnetinfo, addresses, allowed)
         if web_door != self._web_door:
@@ -98,8 +93,8 @@ class InfoPages:
             "TELNETINFO LISTEN PORT": self._telnet_trouble,
         }
 
-    async def _tell(self, what: str, error: ListenError, addresses: Sequence[str]) -> str:
-        trouble = f"{what}: {await with_holder(error, self._config, addresses)}"
+    async def _tell(self, what: str, error: ListenError) -> str:
+        trouble = f"{what}: {await with_holder(error, self._config, self._toml)}"
         log.error("%s", trouble)
         return trouble
 
@@ -118,7 +113,7 @@ class InfoPages:
         try:
             sockets = open_sockets(addresses, port)
         except ListenError as error:
-            return await self._tell("no web pages", error, addresses)
+            return await self._tell("no web pages", error)
         self._web = WebServer(
             self._app(),
             sockets,
@@ -182,7 +177,7 @@ class InfoPages:
         try:
             await listener.open(addresses, port)
         except ListenError as error:
-            return await self._tell("no telnet information", error, addresses)
+            return await self._tell("no telnet information", error)
         self._telnet = listener
         log.info("telnet information on port %d", port)
         return ""

@@ -5,7 +5,7 @@ import logging
 import os
 import resource
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from cccamd.net import (
     AdmissionLimits,
     FairLimits,
     FairPlay,
+    Guest,
     HandOver,
     Listener,
     ListenError,
@@ -51,6 +52,7 @@ from cccamd.server.infopages import InfoPages, PageSources
 from cccamd.server.local import LocalCards
 from cccamd.server.loglines import CloneWatch, DoorLog, FailureLog
 from cccamd.server.machinewatch import MachineWatch
+from cccamd.server.newcamd import NewcamdPorts
 from cccamd.server.observers import Observer, Observers
 from cccamd.server.paired import SETTING as PAIRED_SETTING
 from cccamd.server.paired import PairedLinks
@@ -179,6 +181,7 @@ class Server:
                 carried_out=self._book.carried_out,
             )
         )
+        self._newcamd = NewcamdPorts(self._context, self._make_listener_for, self._book.carried_out)
         self._paired = PairedLinks(self._pairing, listener, door, self._upstreams.links)
         self._open_at: tuple[tuple[str, ...], int] | None = None
         self._open_to = setup.toml.network
@@ -210,6 +213,11 @@ class Server:
     def dvbapi_ports(self) -> list[int]:
         """The ports that dvbapi clients can connect to."""
         return self._dvbapi.ports
+
+    @property
+    def newcamd_ports(self) -> list[int]:
+        """The ports that newcamd clients can connect to."""
+        return self._newcamd.ports
 
     def observe(self, observer: Observer) -> None:
         """Tell somebody everything that happens from now on."""
@@ -283,6 +291,7 @@ class Server:
         self._tasks.start("the machine", self._machine.run())
         await self._cards.apply(self._setup.toml.cards)
         await self._upstreams.apply(self._setup.upstreams)
+        await self._newcamd.apply(self._setup)
         await self._dvbapi.apply(self._setup)
         await self._apply_pages()
         self._log_summary()
@@ -305,6 +314,7 @@ class Server:
         """
         self._context.fair.is_closing = True
         await self._listener.close()
+        await self._newcamd.shut()
         await self._dvbapi.shut()
         await self._paired.close()
         await self._pages.close()
@@ -359,6 +369,7 @@ class Server:
         await self._close_to_strangers()
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(setup.upstreams)
+        await self._newcamd.apply(setup)
         await self._dvbapi.apply(setup)
         await self._apply_pages()
         self._book.carried_out(PAIRED_SETTING, await self._paired.apply(setup))
@@ -389,7 +400,7 @@ class Server:
             try:
                 await self._listener.open(addresses, port)
             except ListenError as error:
-                told = await with_holder(error, self._setup.config, addresses)
+                told = await with_holder(error, self._setup.config, self._setup.toml)
                 self._book.carried_out(_PORT, str(told))
                 raise told from error.__cause__
             log.info("listening for clients on port %d", port)
@@ -491,9 +502,16 @@ class Server:
         return account.version if account is not None else DEFAULT_VERSION
 
     def _make_listener(self, hand_over: HandOver) -> Listener:
+        return self._make_listener_for(
+            lambda: Session(self._context, self._cccam_port).connection, hand_over
+        )
+
+    def _make_listener_for(
+        self, make_guest: Callable[[], Guest], hand_over: HandOver = hand_over
+    ) -> Listener:
         return Listener(
             self._context.admission,
-            make_guest=lambda: Session(self._context, self._cccam_port).connection,
+            make_guest=make_guest,
             on_refused=self._refused_at_the_door,
             on_failure=self._failures.report,
             on_event=self._door_log.accepting,
@@ -543,12 +561,7 @@ class Server:
     async def _apply_pages(self) -> None:
         setup = self._setup
         self._watch()
-        troubles = await self._pages.apply(
-            setup.config,
-            setup.companions,
-            setup.toml.server.bind,
-            allowed=setup.toml.network.allowed,
-        )
+        troubles = await self._pages.apply(setup.config, setup.companions, setup.toml)
         for setting, trouble in troubles.items():
             self._book.carried_out(setting, trouble)
 

@@ -83,6 +83,8 @@ class ClientPort:
     """Makes the protocol object of a new connection, given the time."""
     account_of: Callable[[bytes], Account | None]
     """The account that a client named, if it may log in here."""
+    has_versions: bool = True
+    """Whether clients say which version they are, as MINIMUM CLIENT VERSION wants to know."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -336,6 +338,8 @@ class Session:
             self._context.records.door_log.banned(ban)
         shown = repr(self._user.decode("utf-8", "backslashreplace"))
         if self._account is None:
+            if self._user in self._context.accounts:
+                return Closed(CloseReason.NOT_ON_THIS_PORT, shown)
             fault = self._context.faulty_accounts.get(self._user)
             if fault is None:
                 return Closed(CloseReason.UNKNOWN_USER, shown)
@@ -472,7 +476,7 @@ class Session:
         self._protocol.refuse_login(CloseReason.ALREADY_CONNECTED, detail)
 
     def _introduce(self, peer: Peer) -> None:
-        minimum = self._context.minimum_client_version
+        minimum = self._context.minimum_client_version if self._port.has_versions else None
         version = find_version(peer.version)
         if minimum is not None and version is None:
             self.connection.close(CloseReason.NO_VERSION, repr(peer.version))

@@ -2,18 +2,18 @@
 
 import asyncio
 import errno
-from collections.abc import Sequence
 
 from cccamd.machine import holder_of
 from cccamd.net import ListenError
 from cccamd.setup.cccamcfg import Config
+from cccamd.setup.toml import TomlConfig
 from cccamd.why import explain_taken, wanted_ports
 
 
-async def with_holder(error: ListenError, config: Config, bind: Sequence[str]) -> ListenError:
+async def with_holder(error: ListenError, config: Config, toml: TomlConfig) -> ListenError:
     """The same error, naming the program that has the port, where that is what is wrong."""
     cause = error.__cause__
-    wanted = next((one for one in wanted_ports(config, bind) if one.port == error.port), None)
+    wanted = next((one for one in wanted_ports(config, toml) if one.port == error.port), None)
     if wanted is None or not isinstance(cause, OSError) or cause.errno != errno.EADDRINUSE:
         return error
     # A thread: it looks through all sockets and processes of the machine.

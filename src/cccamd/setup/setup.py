@@ -329,19 +329,45 @@ def _about_strays(config: Config, toml: TomlConfig) -> Iterator[Message]:
     """Tables that name an F-line or C-line which does not exist are typing errors."""
     users = {line.user for line in config.f_lines}
     links = {line.key for line in config.upstream_lines}
-    strays = [(each.heading, "F-line") for each in toml.accounts if each.user not in users]
+    strays = [(each.heading, "names no F-line") for each in toml.accounts if each.user not in users]
     strays += [
-        (each.heading, "C-line or N-line") for each in toml.upstreams if each.key not in links
+        (each.heading, "names no C-line or N-line")
+        for each in toml.upstreams
+        if each.key not in links
+    ]
+    strays += [
+        (each.heading, f"names no F-line with {user} in accounts")
+        for each in toml.newcamd
+        for user in each.accounts
+        if user not in users
     ]
     if toml.dvbapi.enabled and toml.dvbapi.account not in users:
-        strays.append(("[dvbapi]", "F-line"))
-    for heading, missing in strays:
+        strays.append(("[dvbapi]", "names no F-line"))
+    taken = _ports_of(config, toml)
+    strays += [
+        (each.heading, f"is not opened: {taken[each.port]} has that port")
+        for each in toml.newcamd
+        if each.port in taken
+    ]
+    for heading, trouble in strays:
         yield Message(
             level=logging.WARNING,
-            text=f"{heading} names no {missing}",
+            text=f"{heading} {trouble}",
             place=toml.place(heading),
             kind=ConfigProblemKind.LEFT_OUT,
         )
+
+
+def _ports_of(config: Config, toml: TomlConfig) -> dict[int, str]:
+    """The ports of everything but `[[newcamd]]`, and the settings that they are of."""
+    ports = {
+        config.server_listen_port: "SERVER LISTEN PORT",
+        config.webinfo.port if config.webinfo.listens else 0: "WEBINFO LISTEN PORT",
+        config.telnetinfo.port if config.telnetinfo.listens else 0: "TELNETINFO LISTEN PORT",
+        toml.tls.port: "[tls] port",
+        toml.dvbapi.port: "[dvbapi] port",
+    }
+    return {port: name for port, name in ports.items() if port}
 
 
 def _about_companions(companions: Companions) -> Iterator[Message]:

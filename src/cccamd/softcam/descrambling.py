@@ -27,7 +27,7 @@ from cccamd.softcam.orders import (
     TellEcm,
 )
 from cccamd.softcam.programme import EcmStream
-from cccamd.values import ECM_TABLE_IDS, ControlWords, Refusal, Request
+from cccamd.values import ECM_TABLE_IDS, EVEN_TABLE_ID, ControlWords, Refusal, Request
 from cccamd.watch import CryptoPeriod
 from cccamd.wire.dvbapi import NO_PID, Channel
 
@@ -44,8 +44,6 @@ KNOWN_FOR: Final = 10.0
 """Seconds for which what came of an ECM holds: a card may learn."""
 TELL_AGAIN: Final = 1.0
 """Seconds between two answers to the same ECM: minisatip sends it again when it has no CW."""
-NO_ECM: Final = b"\x80\x70\x04\x00\x00\x00\x00"
-"""Stands for the ECM where there is none and the card's CW is constant."""
 
 
 class EcmState(Enum):
@@ -311,7 +309,8 @@ class Descrambling:
 
     def _ask_for_constant(self, now: float) -> None:
         if self._is_constant:
-            self._section, self._section_of, self._came_at = NO_ECM, self.chosen, now
+            self._section, self._section_of = no_ecm(self._around.sid), self.chosen
+            self._came_at = now
             self._number += 1
             self._ask(now)
 
@@ -390,3 +389,9 @@ class Descrambling:
                 until=(now if is_answered else self._came_at) + period,
             )
         )
+
+
+def no_ecm(sid: Sid) -> bytes:
+    """Stands for the ECM where there is none: a card with constant CWs wants the service only."""
+    body = bytes(2) + sid.to_bytes(2)
+    return bytes((EVEN_TABLE_ID, 0x70, len(body))) + body

@@ -57,6 +57,8 @@ SERVICES_LIMIT: Final = 256
 NUMBERS_LIMIT: Final = 256
 FILTERS_LIMIT: Final = 64
 """tvheadend's, of each demux; minisatip takes 20."""
+WAKES_AT_ONCE: Final = 32
+"""Services that are looked after before others have their turn: a millisecond."""
 LIST_PATIENCE: Final = 2.0
 """Seconds after which a list that was begun counts as whole."""
 ECM_RATE: Final = 32.0
@@ -213,10 +215,13 @@ class Softcam:
         return min(times, default=None)
 
     def handle_deadline(self, now: float) -> None:
-        """Do what is due by now."""
+        """Do what is due by now; of many services some, for the others it is still due then."""
         if self._list is not None and self._list.whole_at <= now:
             self._end_unnamed(now)
-        while (at := self.next_deadline()) is not None and at <= now:
+        for _ in range(WAKES_AT_ONCE):
+            at = self.next_deadline()
+            if at is None or at > now:
+                return
             _, number = heappop(self._wakes)
             del self._wake_at[number]
             service = self._services[number]

@@ -131,7 +131,7 @@ def explain_login(account: FLine, evidence: Evidence) -> Iterator[Finding]:
     elif not evidence.live:
         text = "no server was asked, so it is not known whether this account is logged in"
         yield Finding(code="no-server", weight=Weight.NOTE, text=text)
-    elif _is_for_dvbapi(account, evidence):
+    elif is_for_dvbapi(account, evidence):
         yield _no_dvbapi_client(evidence)
     elif evidence.config.server_listen_port == 0:
         yield explain_closed_port(evidence)
@@ -158,8 +158,17 @@ def _logged_in(client: ClientStatus, evidence: Evidence) -> Finding:
 def _services(client: ClientStatus) -> Iterator[Finding]:
     """What is wanted clear over dvbapi, and cannot be."""
     for service in client.services:
-        if not service.ecm_pid:
-            name = service.name or format_sid(service.sid)
+        name = service.name or format_sid(service.sid)
+        if service.ecm_pid and not service.ecms_asked:
+            yield Finding(
+                code="no-ecm-of-service",
+                weight=Weight.NOTE,
+                text=f"of service {name} on adapter {service.adapter} no ECM has come yet, though"
+                f" {client.program} was asked for those on PID {service.ecm_pid}",
+                change="see whether the program receives the channel, and whether it sends ECMs"
+                " at all: some expect their softcam to read the tuner (docs/dvbapi.md)",
+            )
+        elif not service.ecm_pid:
             yield Finding(
                 code="no-card-for-service",
                 weight=Weight.BAD,
@@ -170,7 +179,8 @@ def _services(client: ClientStatus) -> Iterator[Finding]:
             )
 
 
-def _is_for_dvbapi(account: FLine, evidence: Evidence) -> bool:
+def is_for_dvbapi(account: FLine, evidence: Evidence) -> bool:
+    """Whether dvbapi clients are this account."""
     table = evidence.toml.dvbapi
     return table.enabled and table.account == account.user
 

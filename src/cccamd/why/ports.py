@@ -9,6 +9,7 @@ from typing import Final
 
 from cccamd.machine import Fate, FirstPacket, Knock, PortHolder, Ruleset, user_numbered
 from cccamd.setup.cccamcfg import Config, InfoPort
+from cccamd.setup.toml import TomlConfig
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.finding import Finding, Weight
 
@@ -30,7 +31,7 @@ class WantedPort:
     purpose: str
     port: int
     setting: str
-    """The key in CCcam.cfg that sets it."""
+    """The key or table that sets it."""
     line: int | None
     addresses: tuple[str, ...]
     vital: bool
@@ -63,8 +64,9 @@ class PortSeen:
         return self.holder is not None and (self.holder.is_ours or self.holder.process is None)
 
 
-def wanted_ports(config: Config, bind: Sequence[str]) -> list[WantedPort]:
+def wanted_ports(config: Config, toml: TomlConfig) -> list[WantedPort]:
     """The ports that a configuration asks for."""
+    bind = toml.server.bind
     server = WantedPort(
         purpose="clients",
         port=config.server_listen_port,
@@ -78,7 +80,28 @@ def wanted_ports(config: Config, bind: Sequence[str]) -> list[WantedPort]:
         ports.append(_info_port("web pages", "WEBINFO", config.webinfo, bind))
     if config.telnetinfo.listens:
         ports.append(_info_port("telnet information", "TELNETINFO", config.telnetinfo, bind))
+    ports += [
+        _toml_port("newcamd clients", each.port, each.heading, bind, toml) for each in toml.newcamd
+    ]
+    if toml.tls.port:
+        ports.append(_toml_port("paired servers", toml.tls.port, "[tls] port", bind, toml))
+    if toml.dvbapi.enabled and toml.dvbapi.port:
+        table = toml.dvbapi
+        ports.append(_toml_port("dvbapi clients", table.port, "[dvbapi] port", table.listen, toml))
     return ports
+
+
+def _toml_port(
+    purpose: str, port: int, setting: str, bind: Sequence[str], toml: TomlConfig
+) -> WantedPort:
+    return WantedPort(
+        purpose=purpose,
+        port=port,
+        setting=f"{setting} of cccamd.toml",
+        line=toml.place(setting).line,
+        addresses=tuple(bind),
+        vital=False,
+    )
 
 
 def _info_port(purpose: str, key: str, info: InfoPort, bind: Sequence[str]) -> WantedPort:

@@ -100,6 +100,8 @@ class CloseReason(Enum):
     KEY_UNKNOWN = "its key is not paired with this server"
     NOT_PROTECTED = "cccamd.toml wants this account to come over the TLS link of its paired server"
     UNPAIRED = "its key is not paired any more"
+    PORT_CHANGED = "its port was taken out of cccamd.toml, or the port's key or card changed"
+    NOT_ON_THIS_PORT = "cccamd.toml lets other accounts log in on this port"
     NETWORK_CHANGED = "its network was taken out of [network] allow in cccamd.toml"
     SHUTDOWN = "cccamd is stopping"
     UNKNOWN_USER = "no F-line has this user name"

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 from cccamd.errors import CccamdError
 from cccamd.ids import Caid, Ident, Sid, format_caid
@@ -13,11 +14,12 @@ from cccamd.values import ControlWords, Emm, Offer, Request
 from cccamd.wire.cccam import (
     NODE_ID_RANDOM_LENGTH,
     Caller,
-    ClientProtocol,
     Identity,
     Target,
     make_node_id,
 )
+from cccamd.wire.link import ClientSide
+from cccamd.wire.newcamd import USUAL_CONFIG_KEY, NewcamdCaller, NewcamdTarget
 
 START_TIMEOUT = 20.0
 """Seconds until the server listens: a slow machine may be busy with other things."""
@@ -47,7 +49,7 @@ async def connect(server: DemoServer, *, caid: Caid) -> AsyncIterator["LoopbackC
 class LoopbackClient:
     """Asks one card."""
 
-    def __init__(self, client: Client[ClientProtocol], card: Offer) -> None:
+    def __init__(self, client: Client[Any], card: Offer) -> None:
         self._client = client
         self._card = card
 
@@ -72,17 +74,26 @@ class LoopbackClient:
             await self._client.send_emm(Emm(caid, ANY_IDENT, self._card.share_id, emm))
 
 
-async def _log_in(server: DemoServer) -> Client[ClientProtocol]:
-    target = Target(
-        host=HOST, port=server.port, user=USER.encode(), password=server.password.encode()
-    )
+def _caller(server: DemoServer) -> tuple[int, Callable[[float], ClientSide]]:
+    """The port to log in at, and the protocol object of a login."""
+    user, password = USER.encode(), server.password.encode()
+    if server.newcamd_port:
+        port = server.newcamd_port
+        key = USUAL_CONFIG_KEY
+        newcamd = NewcamdTarget(host=HOST, port=port, user=user, password=password, config_key=key)
+        return port, NewcamdCaller(newcamd, os.urandom)
+    target = Target(host=HOST, port=server.port, user=user, password=password)
     node_id = make_node_id(os.urandom(NODE_ID_RANDOM_LENGTH))
-    caller = Caller(target, Identity(node_id, "cccamd demo"))
+    return server.port, Caller(target, Identity(node_id, "cccamd demo"))
+
+
+async def _log_in(server: DemoServer) -> Client[Any]:
+    port, caller = _caller(server)
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + START_TIMEOUT
     while True:
         try:
-            return await Client.connect(target.host, target.port, caller)
+            return await Client.connect(HOST, port, caller)
         except ConnectError as error:
             # A server that breaks down says why a moment after the connection ended.
             await asyncio.sleep(RETRY_INTERVAL)
@@ -91,7 +102,7 @@ async def _log_in(server: DemoServer) -> Client[ClientProtocol]:
                 raise CccamdError(f"cannot log in to the server: {error}") from None
 
 
-def _has_card(client: Client[ClientProtocol], caid: Caid) -> bool:
+def _has_card(client: Client[Any], caid: Caid) -> bool:
     return any(card.caid == caid for card in client.cards.values())
 
 

@@ -48,6 +48,8 @@ class Options:
     """Begin with an empty card, and let the key expire in the end."""
     dvbapi: bool = False
     """Ask as a set-top box over dvbapi, and not as a CCcam client."""
+    newcamd: bool = False
+    """Ask as a newcamd client, and not as a CCcam client."""
     services: int = 1
     """How many are watched at once; more than one only over dvbapi."""
 
@@ -106,6 +108,8 @@ def _check(options: Options) -> None:
             "the story with an EMM is for CCcam: over dvbapi a server asks for EMMs after the"
             " first control words, and without the EMM there are none"
         )
+    if options.newcamd and options.dvbapi:
+        raise CccamdError("--newcamd and --dvbapi are two ways to watch: take one")
     if options.services > 1 and not options.dvbapi:
         raise CccamdError("one CCcam client watches one service here: more are for --dvbapi")
 
@@ -116,7 +120,7 @@ async def _broadcast(stream: bytes, options: Options, console: Console) -> list[
     options.output.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="cccamd-demo-"))
-        starting = run_server(Path(folder), card, dvbapi=options.dvbapi)
+        starting = run_server(Path(folder), card, dvbapi=options.dvbapi, newcamd=options.newcamd)
         server = await stack.enter_async_context(starting)
         receivers = [Receiver(CAID) for _ in range(options.services)]
         viewers, faults = await _connect(stack, server, receivers, options)

@@ -30,6 +30,8 @@ class DemoServer:
     log: Path
     dvbapi_port: int = 0
     """Where it serves the same account over dvbapi; 0: nowhere."""
+    newcamd_port: int = 0
+    """Where it serves it over newcamd; 0: nowhere."""
 
     def check(self) -> None:
         """Make sure that it still runs.
@@ -44,21 +46,21 @@ class DemoServer:
 
 @asynccontextmanager
 async def run_server(
-    folder: Path, card: CardKeys, *, dvbapi: bool = False
+    folder: Path, card: CardKeys, *, dvbapi: bool = False, newcamd: bool = False
 ) -> AsyncIterator[DemoServer]:
     """Write the configuration of a server into `folder`, run it, stop it in the end.
 
     It may not listen yet when the body begins.
     """
     password = secrets.token_hex(8)
-    port = await _free_port()
-    dvbapi_port = port if dvbapi else 0
-    while dvbapi_port == port:
-        dvbapi_port = await _free_port()
+    port, other = await _free_ports()
+    dvbapi_port, newcamd_port = other if dvbapi else 0, other if newcamd else 0
     log = folder / "server.log"
     arguments = _write_files(folder, card, port=port, password=password)
     if dvbapi:
         _open_dvbapi(folder, dvbapi_port)
+    if newcamd:
+        _open_newcamd(folder, newcamd_port)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "cccamd", "serve", *arguments),
@@ -67,7 +69,7 @@ async def run_server(
             stderr=output,
         )
     try:
-        yield DemoServer(port, password, process, log, dvbapi_port)
+        yield DemoServer(port, password, process, log, dvbapi_port, newcamd_port)
     finally:
         await _stop(process)
 
@@ -99,11 +101,19 @@ def _open_dvbapi(folder: Path, port: int) -> None:
         toml.write(f'[dvbapi]\nport = {port}\nlisten = ["{HOST}"]\naccount = "{USER}"\n')
 
 
-async def _free_port() -> int:
-    listener = await asyncio.start_server(lambda _reader, writer: writer.close(), HOST, 0)
-    async with listener:
-        port: int = listener.sockets[0].getsockname()[1]
-        return port
+def _open_newcamd(folder: Path, port: int) -> None:
+    with (folder / _TOML).open("a") as toml:
+        toml.write(f"[[newcamd]]\nport = {port}\n")
+
+
+async def _free_ports() -> tuple[int, int]:
+    def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    one = await asyncio.start_server(hang_up, HOST, 0)
+    other = await asyncio.start_server(hang_up, HOST, 0)
+    async with one, other:
+        return one.sockets[0].getsockname()[1], other.sockets[0].getsockname()[1]
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

@@ -7,7 +7,7 @@ comes from, or by the rights of the socket's file. Source: docs/dvbapi-protocol.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -148,8 +148,8 @@ class DvbapiDoor:
 
     def _account_of(self, setup: Setup) -> Account | None:
         table = self._table
-        user = (table.account or "").encode()
-        found = next((each for each in setup.accounts.values() if each.user == user), None)
+        accounts = setup.accounts.values()
+        found = next((each for each in accounts if each.line.user == table.account), None)
         trouble = ""
         if table.enabled and found is None:
             trouble = f'no dvbapi: no F-line has the user "{table.account}"'
@@ -201,15 +201,17 @@ class DvbapiDoor:
     # What is opened.
 
     async def _apply_port(self) -> None:
+        """What is open stays so when something else is not to be had."""
         table = self._table
         door = (table.listen, table.port) if table.port else None
         if door == self._port_at:
             return
-        await self._port.close()
         trouble = ""
         if table.port:
-            trouble = self._open("TCP", self._port, lambda: open_sockets(table.listen, table.port))
-        self._port_at = None if trouble else door
+            trouble = await self._open(self._port, lambda: open_sockets(table.listen, table.port))
+        else:
+            await self._port.close()
+        self._port_at = self._port_at if trouble else door
         self._around.carried_out(PORT_SETTING, trouble)
 
     async def _apply_socket(self) -> None:
@@ -220,32 +222,29 @@ class DvbapiDoor:
         await self._close_socket()
         trouble = ""
         if table.socket:
-            path = Path(table.socket)
-            mode, group = table.socket_mode, table.socket_group
-            opened = await asyncio.to_thread(_attempt, path, mode, group)
-            trouble = self._open("UNIX", self._socket, lambda: [_or_raise(opened)])
-            if not trouble:
-                self._socket_file = path, path.lstat().st_ino
+            path, mode, group = Path(table.socket), table.socket_mode, table.socket_group
+            trouble = await self._open(
+                self._socket, lambda: [open_unix_socket(path, mode=mode, group=group)]
+            )
+            self._socket_file = None if trouble else (path, path.lstat().st_ino)
         self._socket_at = None if trouble else door
         self._around.carried_out(SOCKET_SETTING, trouble)
 
-    def _open(
-        self, what: str, listener: Listener, make: Callable[[], Iterable[socket.socket]]
-    ) -> str:
+    async def _open(self, listener: Listener, make: Callable[[], Sequence[socket.socket]]) -> str:
+        """Listen; what was in the way. A thread looks whether somebody has the socket."""
         try:
-            listener.listen(tuple(make()))
+            listener.listen(await asyncio.to_thread(make))
         except ListenError as error:
             trouble = f"no dvbapi: {error}"
             log.error("%s", trouble)
             return trouble
-        places = ", ".join(self._table.doors)
-        log.info("dvbapi clients may come (%s): %s", what, places)
+        log.info("dvbapi clients may come: %s", ", ".join(self._table.doors))
         return ""
 
     async def _close_socket(self) -> None:
         await self._socket.close()
         if self._socket_file is not None:
-            await asyncio.to_thread(remove_unix_socket, *self._socket_file)
+            remove_unix_socket(*self._socket_file)
         self._socket_file = self._socket_at = None
 
     # Who comes in.
@@ -266,16 +265,3 @@ class DvbapiDoor:
         self._sessions[guest] = session
         session.connection.when_ended(lambda: self._sessions.pop(guest, None))
         return guest
-
-
-def _attempt(path: Path, mode: int, group: str | None) -> socket.socket | ListenError:
-    try:
-        return open_unix_socket(path, mode=mode, group=group)
-    except ListenError as error:
-        return error
-
-
-def _or_raise(opened: socket.socket | ListenError) -> socket.socket:
-    if isinstance(opened, ListenError):
-        raise opened
-    return opened

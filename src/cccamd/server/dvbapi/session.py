@@ -170,8 +170,8 @@ class DvbapiSession:
 
     @property
     def told(self) -> Collection[ShareId]:
-        """The cards that it may use."""
-        return self._home.outlook.view.shown.offers.keys()
+        """The cards that it may use: one object for all that may use the same."""
+        return self._home.outlook.view.shown.offers
 
     @property
     def services(self) -> Collection[SelectedService]:
@@ -437,7 +437,7 @@ class DvbapiSession:
         if card is None or found is None:
             return AnsweredBy(source="cache")
         return AnsweredBy(
-            reader=name if local else f"card of a peer, {card.hop} hops away",
+            reader=name if local else f"card at hop {card.hop}",
             source="cache" if cached else name if local else "peer",
             protocol="local" if local else "network",
             hops=card.hop,

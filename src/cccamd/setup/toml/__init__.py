@@ -9,6 +9,7 @@ from cccamd.setup.toml.model import (
     TomlConfig,
 )
 from cccamd.setup.toml.networks import AllowedNetworks, is_local
+from cccamd.setup.toml.newcamdtable import NewcamdTable
 from cccamd.setup.toml.parser import ParsedToml, load, parse
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "DvbapiTable",
     "LimitsTable",
     "LogTable",
+    "NewcamdTable",
     "ParsedToml",
     "TomlConfig",
     "is_local",

@@ -1,15 +1,16 @@
 """The `[[card]]` tables: keys that all kinds share, then the kind's own."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import AfterValidator, Field
 
-from cccamd.ids import CAID_DIGITS, IDENT_DIGITS, SID_DIGITS, Caid, Ident, Sid, typed_hex
+from cccamd.ids import Ident
 from cccamd.localcards import CardConfig, CardKindError, CardOptions, LocalCard
-from cccamd.setup.toml.model import CardEntry, Table
+from cccamd.setup.toml.fields import CaidField, IdentField, SidField, Table, check_distinct
+from cccamd.setup.toml.model import CardEntry
 from cccamd.setup.toml.positions import KeyPath
 from cccamd.setup.toml.reader import TableReader
 from cccamd.wire.cccam import SIDS_LIMIT
@@ -18,45 +19,11 @@ NAME_LIMIT = 40
 PROVIDERS_LIMIT = 32
 """With SIDS_LIMIT services and a long path the card still fits into one message of 1,020 bytes."""
 
-N = TypeVar("N", Caid, Ident, Sid)
-
-
-def _number_reader(kind: Callable[[int], N], *, digits: int, low: int) -> Callable[[object], N]:
-    high = 16**digits - 1
-
-    def read(value: object) -> N:
-        number = _read_number(value, digits)
-        if number is None or not low <= number <= high:
-            raise ValueError(
-                f'expected {digits} hex digits in quotes, "{low:0{digits}X}" to '
-                f'"{high:0{digits}X}", or such a number: 0x{high // 0x10:0{digits}X}'
-            )
-        return kind(number)
-
-    return read
-
-
-def _read_number(value: object, digits: int) -> int | None:
-    if isinstance(value, str):
-        return typed_hex(value, digits)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
 
 def _check_name(text: str) -> str:
     if not text.strip() or len(text) > NAME_LIMIT or not text.isprintable():
         raise ValueError(f"expected a name of 1 to {NAME_LIMIT} printable characters")
     return text
-
-
-def _check_distinct(values: tuple[N, ...]) -> tuple[N, ...]:
-    if len(set(values)) < len(values):
-        raise ValueError("expected each number once")
-    return values
-
-
-_Caid = Annotated[Caid, PlainValidator(_number_reader(Caid, digits=CAID_DIGITS, low=1))]
-_Ident = Annotated[Ident, PlainValidator(_number_reader(Ident, digits=IDENT_DIGITS, low=0))]
-_Sid = Annotated[Sid, PlainValidator(_number_reader(Sid, digits=SID_DIGITS, low=1))]
 
 
 class LocalCardTable(Table):
@@ -66,15 +33,15 @@ class LocalCardTable(Table):
     name: Annotated[str, AfterValidator(_check_name)] | None = Field(
         default=None, description="a name in quotes"
     )
-    caid: _Caid = Field(description='the CAID: caid = "0B00"')
-    providers: Annotated[tuple[_Ident, ...], AfterValidator(_check_distinct)] = Field(
+    caid: CaidField = Field(description='the CAID: caid = "0B00"')
+    providers: Annotated[tuple[IdentField, ...], AfterValidator(check_distinct)] = Field(
         default=(Ident(0),),
         strict=False,
         min_length=1,
         max_length=PROVIDERS_LIMIT,
         description=f'a list of 1 to {PROVIDERS_LIMIT} providers: providers = ["000000"]',
     )
-    sids: Annotated[tuple[_Sid, ...], AfterValidator(_check_distinct)] = Field(
+    sids: Annotated[tuple[SidField, ...], AfterValidator(check_distinct)] = Field(
         default=(),
         strict=False,
         max_length=SIDS_LIMIT,

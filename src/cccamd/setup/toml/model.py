@@ -11,8 +11,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PlainValidator,
     model_validator,
@@ -20,7 +18,6 @@ from pydantic import (
 
 from cccamd.ids import (
     PORT_LIMIT,
-    USER_LENGTH,
     LoginKey,
     format_endpoint,
     host_key,
@@ -30,6 +27,7 @@ from cccamd.ids import (
 from cccamd.localcards import CardConfig, CardOptions, LocalCard
 from cccamd.setup.files import Place
 from cccamd.setup.pairnames import PAIR_NAME_RULE, is_pair_name
+from cccamd.setup.toml.fields import Table, User
 from cccamd.setup.toml.networks import (
     AllowedNetworks,
     Network,
@@ -37,6 +35,7 @@ from cccamd.setup.toml.networks import (
     is_loopback,
     parse_network,
 )
+from cccamd.setup.toml.newcamdtable import NewcamdTable
 from cccamd.wire.cccam import (
     ANSWER_TIMEOUT,
     BUILDS,
@@ -51,21 +50,6 @@ FILE_NAME = "cccamd.toml"
 SOCKET_PATH_LIMIT = 107
 """Bytes of the path of a UNIX socket, by the kernel."""
 _MODE = re.compile("0?[0-7]{3}")
-
-
-class Table(BaseModel):
-    """Base of the tables: TOML's own types, nothing converted, nothing unknown.
-
-    A TOML list becomes a tuple: fields that are tuples say `strict=False` for that alone.
-    """
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        arbitrary_types_allowed=True,
-    )
 
 
 def _seconds(default: float, low: float, high: float) -> Any:
@@ -116,13 +100,6 @@ def _check_pair_name(text: str) -> str:
     return text
 
 
-def _check_user(text: str) -> str:
-    if not 0 < len(text.encode("utf-8", "surrogatepass")) <= USER_LENGTH:
-        raise ValueError(f"expected a user name of 1 to {USER_LENGTH} bytes")
-    return text
-
-
-_User = Annotated[str, AfterValidator(_check_user), Field(description="a user name in quotes")]
 _PairName = Annotated[
     str,
     AfterValidator(_check_pair_name),
@@ -226,7 +203,7 @@ class LogTable(Table):
 
     format: Literal["text", "json"] = Field(default="text", description='"text" or "json"')
     """`json`: one JSON object a line, for programs that collect logs."""
-    debug_accounts: tuple[_User, ...] = Field(
+    debug_accounts: tuple[User, ...] = Field(
         default=(), strict=False, description='a list of user names: debug_accounts = ["anna"]'
     )
     """Accounts of which everything is told, as with `-d`, and of nobody else."""
@@ -297,7 +274,7 @@ class DvbapiTable(Table):
         default=None, min_length=1, description="the name of a group, in quotes"
     )
     """None: that of the process."""
-    account: _User | None = None
+    account: User | None = None
     """The F-line whose rights and cards count for everybody who connects."""
     au: bool = Field(default=False, description="true or false")
     """Whether EMMs are taken from the receivers."""
@@ -313,7 +290,7 @@ class DvbapiTable(Table):
                 'expected account too: nobody logs in, so account = "…" says which F-line\'s'
                 " rights and cards count"
             )
-        if self.port and not self.networks and not all(map(is_loopback, self.listen)):
+        if self.port and not self.networks and not self.is_for_this_machine:
             raise ValueError(
                 "expected networks too: nobody logs in, so networks = […] says who may come to"
                 " an address that other machines reach"
@@ -324,6 +301,11 @@ class DvbapiTable(Table):
     def enabled(self) -> bool:
         """Whether there is anything to open."""
         return bool(self.port or self.socket)
+
+    @property
+    def is_for_this_machine(self) -> bool:
+        """Whether no other machine reaches the port."""
+        return all(map(is_loopback, self.listen))
 
     @property
     def doors(self) -> tuple[str, ...]:
@@ -339,7 +321,7 @@ class DvbapiTable(Table):
 class AccountTable(Table):
     """`[[account]]`: what CCcam.cfg cannot say about an F-line, named by its user."""
 
-    user: _User
+    user: User
     cccversion: _KnownVersion | None = None
     """Announced to this client instead of that in `[server]`."""
     logins: int = _count(1, 1, 1000)
@@ -364,7 +346,7 @@ class UpstreamTable(Table):
 
     host: str = Field(min_length=1, description="the host of a C-line, in quotes")
     port: int = Field(ge=1, le=PORT_LIMIT, description="the port of a C-line, 1 to 65535")
-    user: _User
+    user: User
     cccversion: _KnownVersion | None = None
     """Announced to this upstream."""
     group: str | None = Field(default=None, min_length=1, description="a name in quotes")
@@ -427,6 +409,7 @@ class TomlConfig:
     journal: JournalTable = field(default_factory=JournalTable)
     tls: TlsTable = field(default_factory=TlsTable)
     dvbapi: DvbapiTable = field(default_factory=DvbapiTable)
+    newcamd: tuple[NewcamdTable, ...] = ()
     accounts: tuple[AccountTable, ...] = ()
     upstreams: tuple[UpstreamTable, ...] = ()
     cards: tuple[CardEntry, ...] = ()

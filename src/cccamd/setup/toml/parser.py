@@ -35,6 +35,7 @@ from cccamd.setup.toml.model import (
     TomlConfig,
     UpstreamTable,
 )
+from cccamd.setup.toml.newcamdtable import NewcamdTable
 from cccamd.setup.toml.positions import locate
 from cccamd.setup.toml.reader import TableReader, explain_syntax, suggest
 
@@ -51,9 +52,9 @@ _TABLES = (
     "dvbapi",
 )
 _SUGGESTION_LIMIT = 50
-_LISTS = ("account", "upstream", "card")
+_LISTS = ("account", "upstream", "card", "newcamd")
 
-U = TypeVar("U", AccountTable, UpstreamTable)
+U = TypeVar("U", AccountTable, NewcamdTable, UpstreamTable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
         journal=reader.read_table("journal", JournalTable),
         tls=reader.read_table("tls", TlsTable),
         dvbapi=_read_dvbapi(reader),
+        newcamd=tuple(_read_list(reader, "newcamd", NewcamdTable)),
         accounts=tuple(_read_list(reader, "account", AccountTable)),
         upstreams=tuple(_read_list(reader, "upstream", UpstreamTable)),
         cards=tuple(read_cards(reader, kinds=kinds, folder=folder)),

@@ -4,6 +4,7 @@ from cccamd.wire.newcamd.client import NewcamdClient
 from cccamd.wire.newcamd.events import (
     MessageIgnored,
     OneAtATime,
+    OtherCard,
 )
 from cccamd.wire.newcamd.frames import (
     Form,
@@ -54,6 +55,7 @@ __all__ = [
     "NewcamdServer",
     "NewcamdTarget",
     "OneAtATime",
+    "OtherCard",
     "decipher",
     "find_form",
     "hash_password",

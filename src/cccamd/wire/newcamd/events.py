@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cccamd.ids import Caid, Ident, format_caid, format_ident
 from cccamd.wire.link import Remark
 from cccamd.wire.newcamd.messages import Command
 
@@ -24,6 +25,18 @@ class CardDataSent(Remark):
 
     def __str__(self) -> str:
         return f"was told its card: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class OtherCard(Remark):
+    """An ECM of a card that this port is not for was refused at once."""
+
+    caid: Caid
+    ident: Ident
+
+    def __str__(self) -> str:
+        named = f"{format_caid(self.caid)}:{format_ident(self.ident)}"
+        return f"asks for {named}, which this port is not for: refused"
 
 
 @dataclass(frozen=True, slots=True)

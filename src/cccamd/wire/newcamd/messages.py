@@ -92,8 +92,8 @@ _PROGRAMS: Final[Mapping[int, str]] = {
 def program_of(client_id: int) -> str:
     """The program that logs in with that id; an unknown id is shown as it is."""
     if client_id == 0:
-        return "a newcamd client"
-    return _PROGRAMS.get(client_id, f"newcamd client {client_id:04X}")
+        return "a client without a name"
+    return _PROGRAMS.get(client_id, f"client {client_id:04X}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ Theory of operation. HANDSHAKE: the greeting goes out, a login comes in, and `Lo
 told; until the owner has decided (`authenticate`, `accept_login`, `refuse_login`) what else comes
 is kept, and no deadline runs. A login says who the client is as well, so OPEN follows at once:
 `LoginSucceeded`, `Introduced`, `OffersDue`. The owner offers cards as to any client; which one
-card is made of them, `show` says each time the client asks for card data. The first time it waits
-a moment for the first offer, as a card without providers would keep a client from asking.
+card is made of them, the `Shelf` says each time the client asks for card data. The first time it
+waits a moment for the first offer, as a card without providers would keep a client from asking.
 
 Each ECM has a token until it is answered, whatever becomes of it; EMMs are answered at once. Only
 the number in the header ties an answer to its request, so answers go out as they come.
@@ -13,9 +13,9 @@ the number in the header ties an answer to its request, so answers go out as the
 Source: docs/newcamd-protocol.md sections 3 to 13.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from hmac import compare_digest
-from typing import Final
+from typing import Final, Protocol
 
 from cccamd.ids import Caid, Ident, ShareId, Sid, format_caid, format_ident
 from cccamd.values import ECM_TABLE_IDS, ControlWords, Emm, Offer, Refusal, Request
@@ -33,7 +33,7 @@ from cccamd.wire.link import (
     ServerEvent,
     State,
 )
-from cccamd.wire.newcamd.events import CardDataSent, KeepaliveReceived, TooManyRequests
+from cccamd.wire.newcamd.events import CardDataSent, KeepaliveReceived, OtherCard, TooManyRequests
 from cccamd.wire.newcamd.frames import (
     MESSAGE_LIMIT,
     Frame,
@@ -63,6 +63,7 @@ from cccamd.wire.newcamd.messages import (
 from cccamd.wire.newcamd.protocol import LOGIN_TIMEOUT, Endpoint
 from cccamd.wire.strangers import recognise_caller
 
+ANY_CARD: Final = ShareId(0)
 OPEN_LIMIT: Final = 64
 """ECMs of one client that may wait for their answers."""
 CARD_WAIT: Final = 0.3
@@ -73,9 +74,18 @@ _MARK: Final = b"MCS"
 """How a MultiCS marks its greeting: each letter, in its turn, is in one of three bytes whose sum
 is the fourth."""
 
-Show = Callable[[bytes, Collection[Offer]], tuple[CardData, ShareId]]
-"""Makes the one card of a port out of the cards that a user was offered, in the order of their
-offers; and its share id, 0 where none is there."""
+
+class Shelf(Protocol):
+    """Makes the one card of a port out of the cards that a client was offered."""
+
+    def show(self, user: bytes, offers: Collection[Offer]) -> CardData:
+        """What the client is shown; without any card, the port's CAID."""
+
+    def card_for(self, ident: Ident, offers: Collection[Offer]) -> ShareId:
+        """The card that an EMM of this provider is for; 0: none."""
+
+    def serves(self, caid: Caid, ident: Ident) -> bool:
+        """Whether this port is for such an ECM; provider 0: it does not say."""
 
 
 class NewcamdServer(Endpoint[ServerEvent]):
@@ -85,14 +95,14 @@ class NewcamdServer(Endpoint[ServerEvent]):
         self,
         *,
         config_key: bytes,
-        show: Show,
+        shelf: Shelf,
         random: Random,
         now: float,
         login_timeout: float = LOGIN_TIMEOUT,
     ) -> None:
         """Start a connection: the greeting is the first thing to send."""
         super().__init__(config_key=config_key, random=random, now=now)
-        self._show = show
+        self._shelf = shelf
         self._login: Login | None = None
         self._login_number = self._last_number = 0
         self._client_id = 0
@@ -101,7 +111,7 @@ class NewcamdServer(Endpoint[ServerEvent]):
         self._login_deadline_at = now + login_timeout
         self._decision_since = now
         self._offers: dict[ShareId, Offer] = {}
-        self._shown: tuple[CardData, ShareId] | None = None
+        self._shown: CardData | None = None
         """What was made of them."""
         self._requests: dict[int, tuple[int, int]] = {}
         """Number and command of what is not answered, by its token."""
@@ -120,7 +130,7 @@ class NewcamdServer(Endpoint[ServerEvent]):
         """Who the client is; None before it was let in."""
         if self.state is State.HANDSHAKE or not self._proved:
             return None
-        return Peer(program=program_of(self._client_id), extended=True)
+        return Peer(program=f"{program_of(self._client_id)}, newcamd", extended=True)
 
     # The interface of all protocols (`cccamd.wire.link`).
 
@@ -140,7 +150,8 @@ class NewcamdServer(Endpoint[ServerEvent]):
         self._receive_frames()
 
     def data_to_send(self) -> bytes:
-        if self._card_wanted and (self._offers or self._card_due_at is None):
+        wanted = self._card_wanted and self.state is State.OPEN
+        if wanted and (self._offers or self._card_due_at is None):
             self._send_card_data()
         return super().data_to_send()
 
@@ -272,17 +283,17 @@ class NewcamdServer(Endpoint[ServerEvent]):
 
     def _send_card_data(self) -> None:
         self._card_due_at = self._shown = None
-        card, _ = self._card()
+        card = self._card()
         for number in self._card_wanted:
             self._send(Header(number), Command.CARD_DATA, card.serialize())
         self._card_wanted.clear()
         idents = ", ".join(format_ident(each.ident) for each in card.providers) or "no provider"
         self._events.append(CardDataSent(f"{format_caid(card.caid)}: {idents}"))
 
-    def _card(self) -> tuple[CardData, ShareId]:
+    def _card(self) -> CardData:
         if self._shown is None:
             user = self._login.user if self._login is not None else b""
-            self._shown = self._show(user, self._offers.values())
+            self._shown = self._shelf.show(user, self._offers.values())
         return self._shown
 
     def _on_keepalive(self, frame: Frame) -> None:
@@ -298,25 +309,26 @@ class NewcamdServer(Endpoint[ServerEvent]):
             self._send(Header(header.sequence), frame.command, flags=NOT_FOUND)
             self._events.append(TooManyRequests(len(self._requests)))
             return
+        card = self._card()
+        caid = Caid(header.caid or card.caid)
+        ident = card.ident_of(header.provider) if caid == card.caid else Ident(header.provider)
+        if not self._shelf.serves(caid, ident):
+            self._send(Header(header.sequence), frame.command, flags=NOT_FOUND)
+            self._events.append(OtherCard(caid, ident))
+            return
         self._last_token += 1
         self._requests[self._last_token] = (header.sequence, frame.command)
-        card, share_id = self._card()
-        request = Request(
-            Caid(header.caid or card.caid),
-            card.ident_of(header.provider),
-            share_id if header.caid in (0, card.caid) else ShareId(0),
-            Sid(header.sid),
-            frame.message,
-        )
+        request = Request(caid, ident, ANY_CARD, Sid(header.sid), frame.message)
         self._events.append(Requested(self._last_token, request))
 
     def _on_emm(self, frame: Frame) -> None:
         self._send(Header(frame.header.sequence), frame.command, flags=EMM_TAKEN)
-        card, share_id = self._card()
+        card = self._card()
         ident = card.ident_of(frame.header.provider)
         if not ident and card.providers:
             ident = card.providers[0].ident
-        emm = Emm(Caid(card.caid), Ident(ident), share_id, frame.message)
+        share_id = self._shelf.card_for(ident, self._offers.values())
+        emm = Emm(card.caid, ident, share_id, frame.message)
         self._events.append(EmmReceived(emm))
 
     def _reply(self, token: int, data: bytes, flags: int) -> None:

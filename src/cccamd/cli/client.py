@@ -1,0 +1,115 @@
+"""`cccamd client`: print what to enter in a receiver or program for an account."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from cccamd.cli.command import failing_plainly
+from cccamd.cli.recipes import PROGRAMS, Door, Way
+from cccamd.errors import CccamdError
+from cccamd.machine import own_address
+from cccamd.setup.files import ConfigFileError
+from cccamd.setup.logins import Account
+from cccamd.setup.setup import Setup, load_setup
+
+EXIT_NOT_OPEN: Final = 1
+EXIT_UNUSABLE: Final = 2
+_TO_OPEN: Final = {
+    Way.CCCAM: "SERVER LISTEN PORT of CCcam.cfg is 0",
+    Way.NEWCAMD: "no [[newcamd]] table of cccamd.toml lets this account in",
+    Way.DVBAPI: "[dvbapi] of cccamd.toml opens nothing for this account",
+}
+
+
+class NotToBeHad(CccamdError):
+    """There is nothing to print."""
+
+
+def client(
+    account: Annotated[str, typer.Argument(help="The user name of an F-line.")],
+    program: Annotated[
+        str, typer.Option("--for", metavar="PROGRAM", help=f"One of {', '.join(PROGRAMS)}.")
+    ] = "cccam",
+    over: Annotated[
+        str, typer.Option("--over", help="cccam, newcamd or dvbapi, if not the best that is open.")
+    ] = "",
+    host: Annotated[str, typer.Option("--host", help="How the program reaches this machine.")] = "",
+    config: Annotated[
+        Path | None, typer.Option("-C", "--config", metavar="FILE", help="Which CCcam.cfg.")
+    ] = None,
+    toml: Annotated[
+        Path | None, typer.Option("-T", "--toml", metavar="FILE", help="Which cccamd.toml.")
+    ] = None,
+    as_data: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Print what to enter in a receiver or program, so that it logs in with an account.
+
+    The account's password is part of it.
+
+    Exit status: 0 printed, 1 nothing is open for that program, 2 no such account, or a file that
+    cannot be used.
+    """
+    recipes = PROGRAMS.get(program.lower())
+    if recipes is None:
+        raise typer.BadParameter(f"known are {', '.join(PROGRAMS)}", param_hint="--for")
+    if over and over not in {way.value for way in recipes}:
+        ways = " and ".join(way.value for way in recipes)
+        raise typer.BadParameter(f"{program} knows {ways}", param_hint="--over")
+    with failing_plainly("client", ConfigFileError, CccamdError, status=EXIT_UNUSABLE):
+        setup = load_setup(config, toml)
+        found = _account(setup, account)
+    wanted = [Way(over)] if over else list(recipes)
+    doors = {door.way: door for door in _doors(setup, found, host or own_address())}
+    way = next((way for way in wanted if way in doors), None)
+    if way is None:
+        why = "; ".join(_TO_OPEN[way] for way in wanted)
+        typer.echo(f"cccamd client: nothing is open for {program}: {why}", err=True)
+        raise typer.Exit(EXIT_NOT_OPEN)
+    recipe = recipes[way](doors[way])
+    if as_data:
+        data = {"program": program.lower(), "over": way.value, **asdict(recipe)}
+        typer.echo(json.dumps(data, indent=2))
+        return
+    typer.echo(f"{program}, over {way.value}: {recipe.where}", err=True)
+    if recipe.note:
+        typer.echo(f"note: {recipe.note}", err=True)
+    if way is not Way.DVBAPI:
+        typer.echo("It holds the password of the account: keep it to yourself.\n", err=True)
+    typer.echo(recipe.text)
+
+
+def _account(setup: Setup, name: str) -> Account:
+    accounts = {each.line.user: each for each in setup.accounts.values()}
+    if name in accounts:
+        return accounts[name]
+    near = next((user for user in accounts if user.lower() == name.lower()), None)
+    if near is not None:
+        raise NotToBeHad(f"no F-line has the user name {name}; did you mean {near}?")
+    raise NotToBeHad(f"no F-line of {setup.config.file} has the user name {name}")
+
+
+def _doors(setup: Setup, account: Account, host: str) -> Iterator[Door]:
+    user, password = account.line.user, account.line.password
+    if setup.config.server_listen_port:
+        port = setup.config.server_listen_port
+        yield Door(way=Way.CCCAM, host=host, port=port, user=user, password=password)
+    for table in setup.toml.newcamd:
+        if table.admits(user):
+            yield Door(
+                way=Way.NEWCAMD,
+                host=host,
+                port=table.port,
+                user=user,
+                password=password,
+                key=table.key.hex(),
+            )
+            break
+    dvbapi = setup.toml.dvbapi
+    if dvbapi.enabled and dvbapi.account == user:
+        where = "127.0.0.1" if dvbapi.is_for_this_machine else host
+        socket = "" if dvbapi.port else dvbapi.socket or ""
+        yield Door(way=Way.DVBAPI, host=where, port=dvbapi.port, socket=socket)

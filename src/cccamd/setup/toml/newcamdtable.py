@@ -1,0 +1,62 @@
+"""`[[newcamd]]`: a port on which newcamd is spoken (docs/newcamd.md)."""
+
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, Field, PlainValidator, model_validator
+
+from cccamd.cards import PROVIDERS_SHOWN, Wish
+from cccamd.ids import PORT_LIMIT, bare_bytes
+from cccamd.setup.toml.fields import CaidField, IdentField, Table, User, check_distinct
+
+KEY_LENGTH: Final = 14
+USUAL_KEY: Final = bytes.fromhex("0102030405060708091011121314")
+
+
+def _read_key(value: Any) -> bytes:
+    text = "".join(value.split()) if isinstance(value, str) else ""
+    if bare_bytes(text, KEY_LENGTH) is None:
+        raise ValueError('expected 14 bytes as hex digits: key = "0102030405060708091011121314"')
+    return bytes.fromhex(text)
+
+
+class NewcamdTable(Table):
+    """One port: it shows one card to each of its clients."""
+
+    port: int = Field(ge=1, le=PORT_LIMIT, description="a port, 1 to 65535")
+    key: Annotated[bytes, PlainValidator(_read_key)] = Field(
+        default=USUAL_KEY, repr=False, description="14 bytes as hex digits, in quotes"
+    )
+    """The port's DES key, the same for all; the usual one is no secret."""
+    caid: CaidField | None = Field(default=None, description='the CAID: caid = "0B00"')
+    """What it is for; None: any card that the account sees, the nearest first."""
+    providers: Annotated[tuple[IdentField, ...], AfterValidator(check_distinct)] = Field(
+        default=(),
+        strict=False,
+        max_length=PROVIDERS_SHOWN,
+        description=f'a list of up to {PROVIDERS_SHOWN} providers: providers = ["030B00"]',
+    )
+    """Of that CAID; empty: all that there are."""
+    accounts: tuple[User, ...] = Field(
+        default=(), strict=False, description='a list of user names: accounts = ["anna"]'
+    )
+    """Who may log in here; empty: every F-line."""
+
+    @model_validator(mode="after")
+    def _names_its_card(self) -> Self:
+        if self.providers and self.caid is None:
+            raise ValueError('expected caid too: providers are those of a caid = "…"')
+        return self
+
+    @property
+    def heading(self) -> str:
+        """How messages name it; no two tables share it."""
+        return f"[[newcamd]] port {self.port}"
+
+    @property
+    def wish(self) -> Wish:
+        """What it shows."""
+        return Wish(self.caid, self.providers)
+
+    def admits(self, user: str) -> bool:
+        """Whether an account may log in here."""
+        return not self.accounts or user in self.accounts
