@@ -11,7 +11,6 @@ Which modules are compiled stands in pyproject.toml, at `[tool.hatch.build.targe
 import os
 import shlex
 import shutil
-import sys
 import sysconfig
 import tempfile
 from pathlib import Path
@@ -28,17 +27,17 @@ class CompileHook(BuildHookInterface[Any]):
     """Compiles the listed modules and puts the results beside them into the wheel."""
 
     def dependencies(self) -> list[str]:
-        wanted = _wish() and _hindrance() is None
+        wanted = _wish() and hindrance() is None
         # mypy follows the imports: it has to see the types of what cccamd stands on.
         return [*TOOLS, *self.metadata.core.dependencies] if wanted else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable" or not _wish():
             return
-        if (hindrance := _hindrance()) is not None:
+        if (missing := hindrance()) is not None:
             if _wish() == "must":
-                raise SystemExit(f"cccamd cannot be compiled: {hindrance}")
-            self.app.display_warning(f"the wheel becomes a pure one, not compiled: {hindrance}")
+                raise SystemExit(f"cccamd cannot be compiled: {missing}")
+            self.app.display_warning(f"the wheel becomes a pure one, not compiled: {missing}")
             return
         self.work = Path(tempfile.mkdtemp(prefix="cccamd-compile-"))
         _compile(Path(self.root) / SOURCES, self.config["modules"], self.work)
@@ -61,7 +60,7 @@ def _wish() -> str:
     return wish.strip("0")
 
 
-def _hindrance() -> str | None:
+def hindrance() -> str | None:
     """What is missing that compiling needs and no package index has."""
     compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")[0]
     compiler = shlex.split(os.environ.get("CC", compiler))[0]
