@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.modes import CBC
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -501,6 +504,16 @@ def test_whatever_is_said_under_the_right_key_no_side_fails(data: bytes, command
         assert pair.of_server[-1].reason in (CloseReason.UNREADABLE, CloseReason.PEER_CLOSED)
     for each in (pair.of_client, pair.of_server):
         assert sum(isinstance(one, Closed) for one in each) <= 1
+
+
+def test_no_frame_depends_on_another() -> None:
+    cipher, rounds = FrameCipher(bytes(range(16))), counting()
+    for blocks in (1, 4, 2, 3):
+        clear, iv = rounds(8 * blocks), rounds(8)
+        fresh = Cipher(TripleDES(bytes(range(16)) + bytes(range(8))), CBC(iv)).encryptor()
+        data = cipher.encrypt(clear, iv)
+        assert data == fresh.update(clear)
+        assert cipher.decrypt(data, iv) == clear
 
 
 @pytest.mark.parametrize("length", [0, 8, 16, 23, 25, 1023, 1024, 65535])
