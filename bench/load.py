@@ -2,7 +2,7 @@
 
     .venv/bin/python bench/load.py [PROFILE ...] [--seconds S] [--runs N] [--json FILE]
 
-Profiles: distinct known login hops storm zap1000 zap5000 zap10000; without any, all of them.
+Profiles: distinct known newcamd login hops storm zap1000 zap5000 zap10000; without any, all.
 The server is `cccamd serve` in a process of its own with pages, journal and metrics, as it is by
 default; the load comes from this process, over the loopback interface; every control word is
 checked, and a wrong one is a failure. `--source` runs the server from another state of the project
@@ -102,7 +102,7 @@ def measure(names: list[str], options: Options, runs: int, console: Console) -> 
         for name in names:
             console.print(f"run {number + 1} of {runs}: {name}", style="dim")
             for row in PROFILES[name](options):
-                against = base if name in FASTEST else None
+                against = base if row.name in FASTEST else None
                 found.setdefault(row.name, []).append(figures(row, against))
     return [middle(each) for each in found.values()]
 

@@ -8,6 +8,7 @@ out at the other in order, in pieces and after delays that the wire's own chance
 import asyncio
 import errno
 import random
+import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ SERVER: Final = "10.0.0.1"
 
 class FakeSocket:
     """What is asked of the socket below a transport."""
+
+    family = socket.AF_INET
 
     def __init__(self, end: "End | None" = None) -> None:
         self.end = end
