@@ -24,6 +24,7 @@ from cccamd.wire.link import (
     LoginSucceeded,
     OfferAdded,
     OffersDue,
+    OfferWithdrawn,
     Refused,
     Requested,
     State,
@@ -387,6 +388,23 @@ def test_an_ecm_that_is_too_long_is_not_asked_and_one_that_ends_it_is_blamed(pai
     short.client.data_to_send()
     short.client.receive_eof(3.0)
     assert short.client.too_long is None
+
+
+def test_caid_0_is_no_card(pair: Pair) -> None:
+    none = CardData(caid=Caid(0)).serialize()
+    for number in (1, 2):
+        pair.server._send(Header(number), Command.CARD_DATA, none)
+    pair.run()
+    told = [each for each in pair.of_client if isinstance(each, OfferAdded | OfferWithdrawn)]
+    assert told[1:] == [OfferWithdrawn(ONLY_CARD)]
+
+
+def test_an_emm_that_is_too_long_is_blamed_as_well(pair: Pair) -> None:
+    """Otherwise the link would end at each of them."""
+    pair.client.send_emm(1, Emm(CAID, Ident(0x1234), ONLY_CARD, b"\x82\x71\x29" + bytes(297)), 0.0)
+    assert pair.client.data_to_send()
+    pair.client.receive_eof(3.0)
+    assert pair.client.too_long == 300
 
 
 def test_a_text_for_the_screen_goes_to_the_log_and_other_words_are_ignored(pair: Pair) -> None:

@@ -15,7 +15,7 @@ from cccamd.why.newcamdports import explain_ports
 def explain_account(account: FLine, evidence: Evidence) -> Iterator[Finding]:
     """Say what holds for all cards of an account."""
     yield from explain_login(account, evidence)
-    if account.max_distance == 0 and evidence.config.c_lines:
+    if account.max_distance == 0 and evidence.config.upstream_lines:
         yield _reach(account, evidence)
     if account.timeframes:
         yield explain_hours(account, evidence)
