@@ -42,6 +42,15 @@ soak: setup
 simulate: setup
 	@.venv/bin/python scripts/simulate.py $(ARGS)
 
+.PHONY: compiled test-compiled
+# The compiled flavour, in .venv-compiled (docs/compiled.md); .venv stays pure.
+compiled: setup
+	@sh scripts/compiled.sh
+
+# The same tests on it; not all pass yet. They import what .venv-compiled has, never src/.
+test-compiled: compiled
+	@.venv-compiled/bin/python -m pytest -n 4 --dist loadfile $(ARGS)
+
 .PHONY: fuzz
 # Feed what reads foreign bytes, guided by coverage (docs/fuzzing.md). ARGS="--seconds 3600"
 fuzz: setup

@@ -2,7 +2,7 @@
 
     .venv/bin/python bench/load.py [PROFILE ...] [--seconds S] [--runs N] [--json FILE]
 
-Profiles: distinct known login hops storm zap1000 zap5000 zap10000; without any, all of them.
+Profiles: distinct known newcamd login hops storm zap1000 zap5000 zap10000; without any, all.
 The server is `cccamd serve` in a process of its own with pages, journal and metrics, as it is by
 default; the load comes from this process, over the loopback interface; every control word is
 checked, and a wrong one is a failure. `--source` runs the server from another state of the project
@@ -11,6 +11,10 @@ checked, and a wrong one is a failure. `--source` runs the server from another s
     git worktree add ../old COMMIT
     .venv/bin/python bench/load.py --source ../old/src --json old.json
     .venv/bin/python bench/load.py --json new.json --against old.json
+
+`--venv` runs the server that is installed in another environment, as the compiled flavour is:
+
+    make compiled && .venv/bin/python bench/load.py --venv .venv-compiled --against new.json
 """
 
 import argparse
@@ -19,6 +23,7 @@ import os
 import resource
 import statistics
 import sys
+import sysconfig
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -97,7 +102,7 @@ def measure(names: list[str], options: Options, runs: int, console: Console) -> 
         for name in names:
             console.print(f"run {number + 1} of {runs}: {name}", style="dim")
             for row in PROFILES[name](options):
-                against = base if name in FASTEST else None
+                against = base if row.name in FASTEST else None
                 found.setdefault(row.name, []).append(figures(row, against))
     return [middle(each) for each in found.values()]
 
@@ -153,7 +158,9 @@ def main() -> None:
     parser.add_argument("profiles", nargs="*", metavar="PROFILE", help=", ".join(PROFILES))
     parser.add_argument("--seconds", type=float, help="of each profile, instead of its own")
     parser.add_argument("--runs", type=int, default=1, help="medians of so many")
-    parser.add_argument("--source", type=Path, help="a src folder to run the server from")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--source", type=Path, help="a src folder to run the server from")
+    place.add_argument("--venv", type=Path, help="an environment to run its server of")
     parser.add_argument("--json", type=Path, help="keep the figures there")
     parser.add_argument("--against", type=Path, help="show kept figures beside these")
     arguments = parser.parse_args()
@@ -163,6 +170,9 @@ def main() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     source = arguments.source.resolve() if arguments.source else None
+    if arguments.venv:
+        base = str(arguments.venv.resolve())
+        source = Path(sysconfig.get_path("purelib", vars={"base": base}))
     console = Console(width=None if sys.stdout.isatty() else 180)
     found = measure(names, Options(arguments.seconds, source), arguments.runs, console)
     kept = json.loads(arguments.against.read_text()) if arguments.against else []

@@ -12,17 +12,32 @@ import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.values import CW_LENGTH, Request, with_checksums
+from cccamd.values import CW_LENGTH, ECM_TABLE_IDS, Request, with_checksums
 from cccamd.wire.cccam import Capabilities, ClientProtocol, Command, make_node_id, serialize_ecm
+from cccamd.wire.cccam import frames as cccam_frames
 from cccamd.wire.cccam.cipher import mask
-from cccamd.wire.cccam.frames import HEADER_LENGTH, serialize_frame
+from cccamd.wire.cccam.frames import HEADER_LENGTH
+from cccamd.wire.newcamd import (
+    USUAL_CONFIG_KEY,
+    Form,
+    FrameCutter,
+    Header,
+    NewcamdClient,
+    decipher,
+    hash_password,
+    parse_frame,
+    serialize_frame,
+    session_cipher,
+)
 
 ECM_LENGTH = 150
 ANSWER_LENGTH = HEADER_LENGTH + CW_LENGTH
 CAID = Caid(0x7F00)
 BURNT = 16
+PASSWORD = b"secret"
 PLAIN = Capabilities.SID | Capabilities.SLP
 """A partner text, so that cards come at once, without extended mode: as most receivers are."""
 NO_TEXT = Capabilities.NONE
@@ -53,6 +68,9 @@ class Verdict:
 class Asker:
     """A connection whose requests are ready; this one for the echo server, which has no login."""
 
+    answer_length = ANSWER_LENGTH
+    """Bytes of one answer on the wire."""
+
     def __init__(self, number: int) -> None:
         self.number = number
         self.sock = socket.socket()
@@ -77,7 +95,7 @@ class Asker:
 
     def judge(self) -> Verdict:
         """Look at the answers; once only, the cipher does not go back."""
-        answered = sum(map(len, self.received)) // ANSWER_LENGTH
+        answered = sum(map(len, self.received)) // self.answer_length
         return Verdict(right=answered, unanswered=self.sent - answered)
 
     def close(self) -> None:
@@ -120,9 +138,12 @@ class Receiver(Asker):
             self.login.started = now
         self.login.tries += 1
         self.connect(port)
-        self.protocol = ClientProtocol(
+        self.protocol = self._make_protocol(now)
+
+    def _make_protocol(self, now: float) -> ClientProtocol:
+        return ClientProtocol(
             user=self._user,
-            password=b"secret",
+            password=PASSWORD,
             node_id=NodeId(self._node_id),
             program="bench",
             now=now,
@@ -141,7 +162,7 @@ class Receiver(Asker):
         for number, (sid, section) in enumerate(sections):
             request = Request(CAID, Ident(0), self._share_id, sid, section)
             flag = 1 + number % 255 if extended else 0
-            frame = serialize_frame(flag, Command.ECM, serialize_ecm(request))
+            frame = cccam_frames.serialize_frame(flag, Command.ECM, serialize_ecm(request))
             self.requests.append(cipher.encrypt(frame))
             cw = _answer(section)
             if not extended:
@@ -177,6 +198,40 @@ class Receiver(Asker):
             yield header[1], payload
 
 
+class NewcamdReceiver(Receiver):
+    """A login at a `[[newcamd]]` port. Its frames depend on nothing but user and port."""
+
+    answer_length = 42
+
+    def _make_protocol(self, now: float) -> Any:
+        return NewcamdClient(
+            user=self._user,
+            password=PASSWORD,
+            config_key=USUAL_CONFIG_KEY,
+            random=bytes,
+            now=now,
+            step_timeout=60.0,
+        )
+
+    def prepare(self, sections: Iterable[tuple[Sid, bytes]]) -> None:
+        """Encrypt requests for these ECMs, and remember what must be answered."""
+        cipher = session_cipher(USUAL_CONFIG_KEY, hash_password(PASSWORD))
+        for number, (sid, section) in enumerate(sections):
+            header = Header(2 + number & 0xFFFF, sid, CAID)
+            frame = serialize_frame(header, section, form=Form.F525, cipher=cipher, random=bytes)
+            self.requests.append(frame)
+            self._expected.append(_answer(section))
+
+    def _frames(self) -> Iterator[tuple[int, bytes]]:
+        cipher = session_cipher(USUAL_CONFIG_KEY, hash_password(PASSWORD))
+        cutter = FrameCutter()
+        cutter.feed(b"".join(self.received))
+        while (body := cutter.next()) is not None:
+            frame = parse_frame(decipher(body, cipher), Form.F525)
+            if frame.command in ECM_TABLE_IDS:
+                yield (Command.ECM if frame.data else Command.NOK1), frame.data
+
+
 _answers: dict[bytes, bytes] = {}
 
 
@@ -202,7 +257,8 @@ class Broadcast:
     def distinct(self, sid: int, count: int) -> Iterator[tuple[Sid, bytes]]:
         """ECMs of one service that nobody else has."""
         for number in range(count):
-            yield Sid(sid), bytes([0x80 + number % 2]) + self._chance.randbytes(ECM_LENGTH - 1)
+            head = bytes([0x80 + number % 2]) + (0x7000 | ECM_LENGTH - 3).to_bytes(2)
+            yield Sid(sid), head + self._chance.randbytes(ECM_LENGTH - 3)
 
 
 def in_circles(

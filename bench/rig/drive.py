@@ -11,7 +11,7 @@ from time import perf_counter
 
 from cccamd.wire.cccam import ClientProtocol
 from cccamd.wire.link import Closed, Introduced, OfferAdded
-from rig.clients import ANSWER_LENGTH, Asker, Receiver
+from rig.clients import Asker, Receiver
 
 CHUNK = 65536
 LAST_ANSWERS = 6.0
@@ -159,14 +159,15 @@ def ask_in_turn(askers: Sequence[Asker], seconds: float) -> float:
                 data = _read(read, fd)
                 now = clock()
                 each.received.append(data)
-                if len(data) != ANSWER_LENGTH or length[fd]:
+                whole = each.answer_length
+                if len(data) != whole or length[fd]:
                     if not data:
                         poll.unregister(fd)
                         continue
                     length[fd] += len(data)
-                    if length[fd] < ANSWER_LENGTH:
+                    if length[fd] < whole:
                         continue
-                    length[fd] -= ANSWER_LENGTH
+                    length[fd] -= whole
                 each.times.append(now - asked_at[fd])
                 request = next(requests[fd], None)
                 if request is None:
@@ -226,7 +227,7 @@ def ask_in_time(askers: Sequence[Asker], period: float, spread: float) -> float:
                     continue
                 each = by_fd[fd]
                 each.received.append(data)
-                answers, length[fd] = divmod(length[fd] + len(data), ANSWER_LENGTH)
+                answers, length[fd] = divmod(length[fd] + len(data), each.answer_length)
                 for _ in range(answers):
                     if waiting[fd]:
                         each.times.append(now - waiting[fd].popleft())
@@ -254,4 +255,4 @@ def _drain(poll: select.epoll, by_fd: dict[int, Asker]) -> None:
                 poll.unregister(fd)
                 continue
             by_fd[fd].received.append(data)
-            left -= len(data) // ANSWER_LENGTH
+            left -= len(data) // by_fd[fd].answer_length

@@ -3,21 +3,36 @@
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from cccamd.wire.cccam import Capabilities
 from rig import drive
-from rig.clients import NO_TEXT, PLAIN, Asker, Broadcast, Receiver, Verdict, in_circles
+from rig.clients import (
+    NO_TEXT,
+    PLAIN,
+    Asker,
+    Broadcast,
+    NewcamdReceiver,
+    Receiver,
+    Verdict,
+    in_circles,
+)
 from rig.echo import REQUEST_LENGTH
-from rig.serving import MANY, TEST_CARD, Served, cccamd, echo
+from rig.serving import MANY, TEST_CARD, Served, cccamd, echo, free_port
 
 CLIENTS: Final = 100
 CHANNELS: Final = 40
 PERIOD: Final = 10.0
 """Seconds from one ECM of a receiver to the next."""
-FASTEST: Final = {"distinct": 60_000, "known": 100_000, "echo": 150_000}
+FASTEST: Final = {
+    "distinct": 60_000,
+    "known": 100_000,
+    "newcamd distinct": 20_000,
+    "newcamd known": 40_000,
+    "echo": 150_000,
+}
 """Requests a second that are got ready; who is faster ends the run earlier."""
 KNOWN_CHANNELS, KNOWN_ECMS = 10, 150
 """Together fewer than the cache has places for by default (2,000)."""
@@ -147,40 +162,59 @@ def yardstick(options: Options) -> Iterator[Row]:
 
 def distinct(options: Options) -> Iterator[Row]:
     """100 clients, every ECM another, a card of the server's own."""
-    seconds = options.length(5.0)
-    count = int(FASTEST["distinct"] * seconds / CLIENTS)
     with cccamd(accounts=CLIENTS, source=options.source) as server:
-        receivers = _inside(CLIENTS, server)
-        for each in receivers:
-            sid = 1 + each.number % CHANNELS
-            each.prepare(Broadcast(each.number).distinct(sid, count))
-        yield _row("distinct", server, receivers, lambda: drive.ask_in_turn(receivers, seconds))
-        _close(receivers)
+        receivers = [Receiver(number) for number in range(CLIENTS)]
+        _let_in(receivers, server)
+        yield _distinct("distinct", options, server, receivers)
 
 
 def known(options: Options) -> Iterator[Row]:
     """100 clients ask what the cache knows."""
+    with cccamd(accounts=CLIENTS + 1, source=options.source) as server:
+        receivers = [Receiver(number) for number in range(CLIENTS + 1)]
+        _let_in(receivers, server)
+        yield _known("known", options, server, receivers)
+
+
+def newcamd(options: Options) -> Iterator[Row]:
+    """The same two over newcamd."""
+    port = free_port()
+    toml = f"{TEST_CARD}[[newcamd]]\nport = {port}\n"
+    with cccamd(accounts=CLIENTS + 1, toml=toml, source=options.source) as server:
+        for name, run in (("newcamd distinct", _distinct), ("newcamd known", _known)):
+            receivers = [NewcamdReceiver(number) for number in range(CLIENTS + 1)]
+            _let_in(receivers, replace(server, port=port))
+            yield run(name, options, server, receivers)
+            time.sleep(CALM)
+
+
+def _distinct(name: str, options: Options, server: Served, receivers: Sequence[Receiver]) -> Row:
     seconds = options.length(5.0)
-    count = int(FASTEST["known"] * seconds / CLIENTS)
+    count = int(FASTEST[name] * seconds / CLIENTS)
+    for each in receivers:
+        sid = 1 + each.number % CHANNELS
+        each.prepare(Broadcast(each.number).distinct(sid, count))
+    row = _row(name, server, receivers, lambda: drive.ask_in_turn(receivers, seconds))
+    _close(receivers)
+    return row
+
+
+def _known(name: str, options: Options, server: Served, receivers: Sequence[Receiver]) -> Row:
+    seconds = options.length(5.0)
+    count = int(FASTEST[name] * seconds / CLIENTS)
     ecms = [
         list(Broadcast(channel).distinct(channel, KNOWN_ECMS))
         for channel in range(1, KNOWN_CHANNELS + 1)
     ]
-    with cccamd(accounts=CLIENTS + 1, source=options.source) as server:
-        *receivers, first = _inside(CLIENTS + 1, server)
-        for each in receivers:
-            start = each.number * KNOWN_ECMS // CLIENTS
-            each.prepare(in_circles(ecms[each.number % KNOWN_CHANNELS], start, count))
-        first.prepare(ecm for channel in ecms for ecm in channel)
-        drive.ask_in_turn([first], 60.0)
-        yield _row("known", server, receivers, lambda: drive.ask_in_turn(receivers, seconds))
-        _close([*receivers, first])
-
-
-def _inside(count: int, server: Served) -> list[Receiver]:
-    receivers = [Receiver(number) for number in range(count)]
-    _let_in(receivers, server)
-    return receivers
+    *others, first = receivers
+    for each in others:
+        start = each.number * KNOWN_ECMS // CLIENTS
+        each.prepare(in_circles(ecms[each.number % KNOWN_CHANNELS], start, count))
+    first.prepare(ecm for channel in ecms for ecm in channel)
+    drive.ask_in_turn([first], 60.0)
+    row = _row(name, server, others, lambda: drive.ask_in_turn(others, seconds))
+    _close(receivers)
+    return row
 
 
 def _let_in(receivers: list[Receiver], server: Served, rate: float = 1000.0) -> None:
@@ -354,6 +388,7 @@ def storm(options: Options) -> Iterator[Row]:
 PROFILES: Final[dict[str, Callable[[Options], Iterator[Row]]]] = {
     "distinct": distinct,
     "known": known,
+    "newcamd": newcamd,
     "login": login,
     "hops": hops,
     "storm": storm,

@@ -153,13 +153,10 @@ class Metric:
 
 
 class Fact:
-    """Base: the texts below the fields describe them."""
+    """Base: the texts below the fields describe them, in the description of the API, too."""
 
     __slots__ = ()
-    __pydantic_config__: ClassVar = {
-        "use_attribute_docstrings": True,
-        "json_schema_serialization_defaults_required": True,
-    }
+    __pydantic_config__: ClassVar = {"json_schema_serialization_defaults_required": True}
 
 
 # Words.

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import pytest
 import typer
 from typer.testing import CliRunner, Result
 
@@ -101,9 +102,9 @@ def test_places_reach_the_person_who_asks(tmp_path: Path) -> None:
     assert f'[[card]] name "lab" in line 1 of {tmp_path}/cccamd.toml' in found.output
 
 
-def test_own_cards_only_is_said_also_without_a_server(tmp_path: Path) -> None:
-    cfg = "F: anna secret 0\nC: a.example 12000 u p\n"
-    found = run(tmp_path, cfg, "anna")
+@pytest.mark.parametrize("line", ["C: a.example 12000 u p", f"N: a.example 15000 u p {'01' * 14}"])
+def test_own_cards_only_is_said_also_without_a_server(tmp_path: Path, line: str) -> None:
+    found = run(tmp_path, f"F: anna secret 0\n{line}\n", "anna")
     assert "lets anna see cards of our own only (hop 0), none of servers" in found.output
     assert "which cards it has is known to a running server only" in found.output
 

@@ -226,6 +226,9 @@ class _Shelf:
     def show(self, user: bytes, offers: object) -> CardData:
         return CardData(caid=Caid(0x0604), providers=(Provider(Ident(0)), Provider(Ident(1))))
 
+    def patience(self, user: bytes, offers: object) -> float | None:
+        return None
+
     def card_for(self, ident: Ident, offers: object) -> ShareId:
         return ShareId(1)
 

@@ -7,8 +7,9 @@ import pytest
 from cccamd.cards import Card, CardTable, LocalOffer, View, Viewer
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import Ask, AskId, CwCache, LoopDetected, Router, SourceTraits, Trace, Waiter
-from cccamd.server.exchange import Exchange, Source
+from cccamd.server.exchange import Exchange
 from cccamd.server.observers import Observers
+from cccamd.server.usage import SourceUsage
 from cccamd.setup.cccamcfg import FLine
 from cccamd.values import ControlWords, Emm, Provider, Refusal, Request, with_checksums
 
@@ -16,13 +17,14 @@ CAID, IDENT = Caid(0x0B00), Ident(0x030B00)
 CW = ControlWords(with_checksums(bytes(range(16))))
 
 
-class Reader(Source):
+class Reader:
     """Answers when it is told to."""
 
     local = True
 
     def __init__(self, *, fails: bool = False) -> None:
-        super().__init__("reader")
+        self.name = "reader"
+        self.usage = SourceUsage()
         self.asked: list[AskId] = []
         self._fails = fails
 

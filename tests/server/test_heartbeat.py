@@ -12,9 +12,10 @@ from cccamd.watch import Pause
 
 
 def hold(seconds: float) -> None:
-    """Work of ours, as the thread of the loop is seen at it."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    """Work of ours, as the thread of the loop is seen at it: seconds of the processor, so that a
+    machine that is busy with others leaves as much to see."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
         pass
 
 

@@ -4,11 +4,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from laboratory import HOST, TEST_CARD, Laboratory, ask, cards_of, expected_cw, running
+from laboratory import HOST, TEST_CARD, Laboratory, ask, cards_of, expected_cw, running, setup
 from typer.testing import CliRunner
 
 from cccamd.cli import command_line
@@ -101,6 +102,28 @@ async def test_why_a_line_does_not_work_is_said(
         async with running(n_line(far.port), "") as home:
             source = await settled(home)
             assert source.failed_step is Step.CCCAM
+
+
+async def test_a_reload_adds_changes_and_takes_away_lines() -> None:
+    port = free_port()
+    async with far_server(port), running("F: anna secret", "") as home:
+
+        async def reload(cfg: str) -> None:
+            made = setup(cfg, "", port=home.port)
+            await home.server.reload(replace(made, node_id=home.server._setup.node_id))
+
+        async with home.client() as client:
+            await reload(n_line(port))
+            assert await cards_of(client) == [0x7F00]
+            await reload(n_line(port, key="00" * 14))
+            assert await client.wait_until(lambda: not client.cards, timeout=10.0)
+            assert (await settled(home)).failed_step is Step.DES_KEY
+            await reload(n_line(port, more="3"))
+            assert await cards_of(client) == [0x7F00]
+            assert [card.hop for card in client.cards.values()] == [3]
+            await reload("F: anna secret")
+            assert await client.wait_until(lambda: not client.cards, timeout=10.0)
+            assert home.server.snapshot().sources == ()
 
 
 async def test_two_servers_that_fetch_from_each_other_ask_each_other_once() -> None:

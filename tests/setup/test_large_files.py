@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from cccamd.localcards import find_kinds
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.cccamcfg.classify import LINE_LIMIT
 from cccamd.setup.toml.parser import parse as parse_toml
-from cccamd.setup.toml.reader import FINDINGS_LIMIT
+from cccamd.setup.toml.positions import PARTS_LIMIT
+from cccamd.setup.toml.reader import FINDINGS_LIMIT, PROBLEMS_LIMIT
 
 
 def test_a_line_of_megabytes_is_ignored_and_the_others_are_read() -> None:
@@ -23,3 +26,49 @@ def test_of_a_table_full_of_mistakes_some_are_told_and_the_rest_counted() -> Non
     found = parse_toml(text, kinds=find_kinds(), folder=Path())
     assert len(found.problems) == FINDINGS_LIMIT + 1
     assert any("19,800 more such places" in each.text for each in found.problems)
+
+
+def test_of_a_file_full_of_mistakes_some_are_told_and_the_rest_counted() -> None:
+    unknown = "".join(f"[nothing{number}]\n" for number in range(PROBLEMS_LIMIT + 3))
+    accounts = "[[account]]\na = 1\nb = 2\n" * 2
+    found = parse_toml(unknown + accounts, kinds=find_kinds(), folder=Path())
+    assert len(found.problems) == PROBLEMS_LIMIT + 1
+    last = found.problems[-1]
+    assert last.text == f"and {3 + 2 * 3:,} more problems in this file"
+    assert not last.is_warning
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a" + ".a" * PARTS_LIMIT + " = 1",
+        "[" + "a . " * PARTS_LIMIT + "a]",
+        "x = {'a'" + '."b.c"' * PARTS_LIMIT + " = 1}",
+        ".".join("a" * 100_000) + " = 1",  # takes tomllib hours
+    ],
+)
+def test_a_key_of_too_many_parts_is_refused_before_it_is_parsed(line: str) -> None:
+    found = parse_toml(f"# a remark\n{line}\n", kinds=find_kinds(), folder=Path())
+    assert not found.usable
+    assert [str(each) for each in found.problems] == [
+        "cccamd.toml:2: error: a key has more than 16 parts with dots between them"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = 1 # " + "a." * 40,
+        'x = "' + "a." * 40 + '"',
+        'x = """\n' + "a." * 40 + '"""',
+        "x = '''" + "a." * 40 + "'''",
+        "a" + ".a" * (PARTS_LIMIT - 1) + " = 1 # " + "." * 40,
+    ],
+)
+def test_dots_in_text_and_remarks_are_no_parts_of_keys(text: str) -> None:
+    assert parse_toml(text, kinds=find_kinds(), folder=Path()).usable
+
+
+def test_text_without_an_end_is_not_looked_through_again_and_again() -> None:
+    text = 'x = """' + '\n\\"""' * 200_000 + "." * 40
+    assert not parse_toml(text, kinds=find_kinds(), folder=Path()).usable

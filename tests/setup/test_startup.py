@@ -90,7 +90,6 @@ def test_a_file_that_is_being_written_is_doubtful(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cfg", "toml", "said"),
     [
-        ("N: 192.0.2.1 15000 u p 0102030405060708091011121314\n", None, "not served yet"),
         ("F: a b\n", '[[account]]\nuser = "c"\ncccversion = "2.0.11"\n', "names no F-line"),
         (
             "F: a b\n",

@@ -170,6 +170,16 @@ def test_a_client_that_comes_back_gets_the_keys_at_once() -> None:
     assert kinds(other.say(pmt(ca=[(CAID, OTHER_ECM_PID)], adapter=1, manage=ADD))) == "F"
 
 
+def test_without_a_network_a_service_is_known_again_by_its_streams() -> None:
+    receiver = Receiver()
+    receiver.say(pmt(tsid=None))
+    receiver.watch(0)
+    receiver.stop(255)
+    assert kinds(receiver.say(pmt(tsid=None, pids=[300]))) == "F", "of another multiplex"
+    receiver.stop(255)
+    assert kinds(receiver.say(pmt(tsid=None, pids=[VIDEO, 300]))) == "FPPKK"
+
+
 @pytest.mark.parametrize(
     ("number", "left"), [(255, []), (0, [2, 3]), (1, [1, 3]), (9, [1, 2]), (8, [1, 2, 3])]
 )

@@ -52,7 +52,7 @@ def ecm(
         ident=IDENT,
         sid=Sid(sid),
         parity=0x80 + turn % 2,
-        fingerprint=1000 * sid + turn,
+        fingerprint=b"%d %d" % (sid, turn),
         result=result,
         seconds=seconds,
         source=SOURCE if result is EcmResult.CW else "",

@@ -31,7 +31,7 @@ def ecm(sid: int, result: EcmResult = EcmResult.CW, *, account: str = "anna") ->
         ident=Ident(0),
         sid=Sid(sid),
         parity=0x80,
-        fingerprint=1,
+        fingerprint=b"1",
         result=result,
         seconds=0.1,
         source="attic" if result is EcmResult.CW else "",

@@ -38,7 +38,7 @@ def ecm(
         ident=Ident(0x030B00),
         sid=Sid(sid),
         parity=0x80,
-        fingerprint=int(at * 1000),
+        fingerprint=str(at).encode(),
         result=EcmResult.CW if source else EcmResult.NOK1,
         seconds=seconds,
         source=source,

@@ -117,7 +117,7 @@ def a_history() -> History:
             at=at,
             account="living",
             parity=0x80,
-            fingerprint=1,
+            fingerprint=b"1",
             result=EcmResult.CW,
             seconds=0.25,
             source=UPSTREAM,

@@ -374,7 +374,7 @@ def _ecm(
         account=account,
         **_words(service),
         parity=0x80,
-        fingerprint=1,
+        fingerprint=b"1",
         result=result,
         seconds=seconds,
         source=source,

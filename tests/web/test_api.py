@@ -89,6 +89,8 @@ async def test_every_path_is_described_and_answers_as_described(app: FastAPI) ->
     assert description == await answer(app, "/api")
     assert set(description["paths"]) == PATHS
     schemas = description["components"]["schemas"]
+    for kind, field in (("Readiness", "why"), ("CardAnswer", "hop"), ("SourceStatus", "up_at")):
+        assert schemas[kind]["properties"][field]["description"]
     references = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(description))
     assert set(references) <= set(schemas)
     for path, methods in description["paths"].items():

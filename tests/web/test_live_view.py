@@ -284,7 +284,7 @@ async def test_answer_times_come_by_source_and_by_channel() -> None:
         at=at,
         account="kids",
         parity=0x80,
-        fingerprint=1,
+        fingerprint=b"1",
         result=ok,
         seconds=0.3,
         source=HOME,

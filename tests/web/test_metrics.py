@@ -80,7 +80,7 @@ def an_ecm(
         ident=Ident(0x032830),
         sid=Sid(0x1D80),
         parity=0x80,
-        fingerprint=1,
+        fingerprint=b"1",
         result=result,
         seconds=seconds,
         source=UPSTREAM,

@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.modes import CBC
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +24,7 @@ from cccamd.wire.link import (
     LoginSucceeded,
     OfferAdded,
     OffersDue,
+    OfferWithdrawn,
     Refused,
     Requested,
     State,
@@ -70,10 +74,15 @@ def counting() -> Any:
 class FirstCard:
     """The card that was offered first, for everybody and everything."""
 
+    news: float | None = None
+
     def show(self, user: bytes, offers: Any) -> CardData:
         for offer in offers:
             return CardData.of(offer, may_update=True)
         return CardData(caid=CAID)
+
+    def patience(self, user: bytes, offers: Any) -> float | None:
+        return self.news
 
     def card_for(self, ident: Ident, offers: Any) -> ShareId:
         return next((offer.share_id for offer in offers), ShareId(0))
@@ -254,6 +263,38 @@ def test_the_first_card_data_waits_a_moment_for_a_card() -> None:
     assert none.of_client[-1].offer.caid == CAID
 
 
+def test_a_client_that_misses_a_card_is_sent_away_when_nothing_is_pending(pair: Pair) -> None:
+    shelf = pair.server._shelf
+    assert isinstance(shelf, FirstCard)
+    pair.server.announce(OFFER)
+    pair.wait(0.1)
+    assert pair.server.next_deadline() is None, "the same is no news"
+    shelf.news = 3.0
+    pair.server.withdraw(OFFER.share_id)
+    pair.wait(0.1)
+    pair.wait(2.9)
+    pair.ask(1)
+    pair.run()
+    pair.wait(0.2)
+    assert pair.server.state is State.OPEN, "an answer is due"
+    (request,) = [each for each in pair.of_server if isinstance(each, Requested)]
+    pair.server.answer(request.token, CW)
+    pair.wait(0.3)
+    assert pair.of_server[-1] == Closed(CloseReason.CARD_CHANGED)
+    assert Answered(1, CW) in pair.of_client
+
+
+def test_a_client_that_always_waits_for_something_is_sent_away_as_well(pair: Pair) -> None:
+    assert isinstance(pair.server._shelf, FirstCard)
+    pair.ask(1)
+    pair.run()
+    pair.server._shelf.news = 0.0
+    pair.server.announce(OFFER)
+    for _ in range(30):
+        pair.wait(0.2)
+    assert pair.of_server[-1] == Closed(CloseReason.CARD_CHANGED)
+
+
 def test_each_request_over_the_bound_is_refused_at_once(pair: Pair) -> None:
     pair.client._window = 100
     for token in range(70):
@@ -347,6 +388,23 @@ def test_an_ecm_that_is_too_long_is_not_asked_and_one_that_ends_it_is_blamed(pai
     short.client.data_to_send()
     short.client.receive_eof(3.0)
     assert short.client.too_long is None
+
+
+def test_caid_0_is_no_card(pair: Pair) -> None:
+    none = CardData(caid=Caid(0)).serialize()
+    for number in (1, 2):
+        pair.server._send(Header(number), Command.CARD_DATA, none)
+    pair.run()
+    told = [each for each in pair.of_client if isinstance(each, OfferAdded | OfferWithdrawn)]
+    assert told[1:] == [OfferWithdrawn(ONLY_CARD)]
+
+
+def test_an_emm_that_is_too_long_is_blamed_as_well(pair: Pair) -> None:
+    """Otherwise the link would end at each of them."""
+    pair.client.send_emm(1, Emm(CAID, Ident(0x1234), ONLY_CARD, b"\x82\x71\x29" + bytes(297)), 0.0)
+    assert pair.client.data_to_send()
+    pair.client.receive_eof(3.0)
+    assert pair.client.too_long == 300
 
 
 def test_a_text_for_the_screen_goes_to_the_log_and_other_words_are_ignored(pair: Pair) -> None:
@@ -464,6 +522,16 @@ def test_whatever_is_said_under_the_right_key_no_side_fails(data: bytes, command
         assert pair.of_server[-1].reason in (CloseReason.UNREADABLE, CloseReason.PEER_CLOSED)
     for each in (pair.of_client, pair.of_server):
         assert sum(isinstance(one, Closed) for one in each) <= 1
+
+
+def test_no_frame_depends_on_another() -> None:
+    cipher, rounds = FrameCipher(bytes(range(16))), counting()
+    for blocks in (1, 4, 2, 3):
+        clear, iv = rounds(8 * blocks), rounds(8)
+        fresh = Cipher(TripleDES(bytes(range(16)) + bytes(range(8))), CBC(iv)).encryptor()
+        data = cipher.encrypt(clear, iv)
+        assert data == fresh.update(clear)
+        assert cipher.decrypt(data, iv) == clear
 
 
 @pytest.mark.parametrize("length", [0, 8, 16, 23, 25, 1023, 1024, 65535])

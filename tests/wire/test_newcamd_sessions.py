@@ -151,6 +151,9 @@ class Shown:
     def show(self, user: bytes, offers: object) -> CardData:
         return self.card
 
+    def patience(self, user: bytes, offers: object) -> float | None:
+        return None
+
     def card_for(self, ident: Ident, offers: object) -> ShareId:
         return ONLY_CARD
 

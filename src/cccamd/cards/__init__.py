@@ -8,7 +8,7 @@ from cccamd.cards.card import Card, LocalOffer, SourceId
 from cccamd.cards.intake import Limit, Rejected, Rejection, SourcePolicy, find_limit
 from cccamd.cards.services import Wanted, denies_service
 from cccamd.cards.sight import NOTHING, Candidates, Change, announcement, difference
-from cccamd.cards.single import PROVIDERS_SHOWN, OneCard, Wish, card_for, choose
+from cccamd.cards.single import PROVIDERS_SHOWN, OneCard, Wish, card_for, choose, is_more
 from cccamd.cards.table import Added, CardTable, Kept
 from cccamd.cards.view import Exclusion, View
 from cccamd.cards.visibility import Reason, Rights, Verdict, Viewer, judge
@@ -43,5 +43,6 @@ __all__ = [
     "denies_service",
     "difference",
     "find_limit",
+    "is_more",
     "judge",
 ]

@@ -43,8 +43,6 @@ class OneCard:
     caid: Caid
     ua: bytes = bytes(UA_LENGTH)
     providers: tuple[Provider, ...] = ()
-    share_ids: tuple[ShareId, ...] = ()
-    """The cards it is made of, the nearest first."""
     others: tuple[Caid, ...] = ()
     """What else the account sees that would do, and this port does not show."""
 
@@ -65,15 +63,22 @@ def choose(wish: Wish, offers: Iterable[Offer], *, before: Caid | None = None) -
         caid=Caid(caid),
         ua=next((each.ua for each in of_caid if any(each.ua)), bytes(UA_LENGTH)),
         providers=_together(wish, of_caid),
-        share_ids=tuple(each.share_id for each in of_caid),
         others=tuple(each for each in caids if each != caid),
     )
 
 
+def is_more(now: OneCard, told: OneCard) -> bool:
+    """Whether a client that was told one card, and not the other, misses something: providers
+    that came."""
+    if len(told.providers) >= PROVIDERS_SHOWN:
+        return False
+    known = {each.ident for each in told.providers}
+    return any(each.ident not in known for each in now.providers)
+
+
 def card_for(ident: Ident, chosen: OneCard, offers: Iterable[Offer]) -> ShareId:
     """The card that an EMM of a provider is for; 0: none."""
-    known = {each.share_id: each for each in offers}
-    cards = [known[share_id] for share_id in chosen.share_ids if share_id in known]
+    cards = sorted((each for each in offers if each.caid == chosen.caid), key=_order)
     named = [each for each in cards if ident in {one.ident for one in each.providers}]
     return next((each.share_id for each in named or cards), ShareId(0))
 

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cccamd import __version__
+from cccamd import build
 from cccamd.errors import CccamdError
 
 EXIT_TROUBLE: Final = 2
@@ -71,7 +71,7 @@ def _not_called() -> None:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"cccamd {__version__}")
+        typer.echo(f"cccamd {build()}")
         raise typer.Exit
 
 

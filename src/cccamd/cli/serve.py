@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cccamd import __version__
+from cccamd import build
 from cccamd.cli.ending import run_to_the_end, stop_at
 from cccamd.machine import own_address
 from cccamd.net import ListenError, TaskSet, loop_factory
@@ -119,7 +119,7 @@ def serve(
 
 def _start_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> Mapping[str, str]:
     troubles = _set_up_log(setup, focus, debug=debug)
-    log.info("cccamd %s starts", __version__)
+    log.info("cccamd %s starts", build())
     for trouble in troubles.values():
         log.error("%s", trouble)
     _log_messages(setup.messages)

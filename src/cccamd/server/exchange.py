@@ -8,7 +8,6 @@ The path of an ECM: `Session` -> `Exchange.request` (knows it already, or:) -> `
 """
 
 import asyncio
-from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, Final, Protocol, assert_never
@@ -52,26 +51,23 @@ class Recipient(Protocol):
         """Answer a request that there are none."""
 
 
-class Source(ABC):
+class Source(Protocol):
     """Where control words come from: a local card, or an upstream link."""
 
     local: ClassVar[bool]
     """Whether it is a card of ours."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        """How logs and pages name it."""
-        self.usage = SourceUsage()
+    name: str
+    """How logs and pages name it."""
 
-    @abstractmethod
+    usage: SourceUsage
+
     def ask(self, ask: Ask) -> ControlWords | Refusal | None:
         """Send a request; None: its end will be reported to the exchange later."""
 
-    @abstractmethod
     def forget(self, ask_id: AskId) -> bool:
         """Drop a request that has not gone out yet; whether there was one."""
 
-    @abstractmethod
     def send_emm(self, card: Card, emm: Emm) -> None:
         """Pass an EMM to one of its cards; nobody waits for the result."""
 

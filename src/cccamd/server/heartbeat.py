@@ -40,23 +40,36 @@ class Heartbeat:
         """Seconds of this beat in which garbage was looked for."""
         self._collects_since = 0.0
         self._ended = threading.Event()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Beat until cancelled."""
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         watched = threading.get_ident()
         thread = threading.Thread(target=self._watch, args=(watched,), name="pulse", daemon=True)
         gc.callbacks.append(self._collected)
-        every, _ = QUICK
         self.pulse.go(*QUICK)
         try:
             thread.start()
-            while True:
-                self.look()
-                await asyncio.sleep(every)
+            self._beat(failed)
+            await failed
         finally:
+            if self._timer is not None:
+                self._timer.cancel()
             self._ended.set()
             self.pulse.go(*SLOW)
             gc.callbacks.remove(self._collected)
+
+    def _beat(self, failed: asyncio.Future[None]) -> None:
+        """Beat, and again and again: by a bare timer, which costs less than a task that sleeps."""
+        if failed.done():
+            return  # it was cancelled a moment ago
+        every, _ = QUICK
+        try:
+            self.look()
+            self._timer = asyncio.get_running_loop().call_later(every, self._beat, failed)
+        except Exception as error:
+            failed.set_exception(error)
 
     def look(self) -> None:
         """Beat."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import ClassVar, Final
 
 from cccamd.cards import Card, CardTable, LocalOffer, SourceId
 from cccamd.ids import Caid, Ident, ShareId, Sid
@@ -18,7 +18,8 @@ from cccamd.localcards import (
 )
 from cccamd.net import TaskSet
 from cccamd.routing import Ask, AskId, SourceTraits
-from cccamd.server.exchange import Exchange, Source
+from cccamd.server.exchange import Exchange
+from cccamd.server.usage import SourceUsage
 from cccamd.setup.toml import CardEntry
 from cccamd.values import ControlWords, Emm, Provider, Refusal
 
@@ -30,13 +31,14 @@ EMMS_LIMIT: Final = 64
 """EMMs that wait for one card; what comes meanwhile is dropped: a broadcast repeats them."""
 
 
-class LocalSource(Source):
+class LocalSource:
     """One local card: asked at once, or in a task of its own when it needs time."""
 
-    local = True
+    local: ClassVar = True
 
     def __init__(self, card: GuardedCard, kind: str, *, exchange: Exchange, tasks: TaskSet) -> None:
-        super().__init__(card.config.name)
+        self.name = card.config.name
+        self.usage = SourceUsage()
         self.kind = kind
         """As its `[[card]]` table says."""
         self.card = card

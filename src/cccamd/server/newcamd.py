@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
-from cccamd.cards import OneCard, Wish, card_for, choose
+from cccamd.cards import OneCard, Wish, card_for, choose, is_more
 from cccamd.ids import Caid, Ident, ShareId
 from cccamd.net import Guest, Listener, ListenError
 from cccamd.server.session import ClientPort, Session, SessionContext
@@ -25,6 +25,12 @@ from cccamd.wire.newcamd import CardData, NewcamdServer
 log = logging.getLogger("cccamd.server")
 
 SETTING: Final = "[[newcamd]]"
+SETTLING: Final = 3.0
+"""Seconds after which a client should know of a card or of providers that came: a server that
+starts gets its cards one after the other."""
+LOST_FOR: Final = 60.0
+"""Seconds that the card a client was told is waited for while the account sees another: a link
+that is built up anew brings it back."""
 UNKNOWN_CAID: Final = Caid(0)
 """A port for any card has no CAID to name while none is there."""
 
@@ -35,16 +41,16 @@ class OneCardShelf:
     def __init__(self, wish: Wish, may_update: Callable[[bytes], bool]) -> None:
         self._wish = wish
         self._may_update = may_update
-        self._chosen: OneCard | None = None
+        self._told: OneCard | None = None
+        self._caid = wish.caid
+        """Of whatever it was told last."""
 
     def show(self, user: bytes, offers: Collection[Offer]) -> CardData:
-        """Choose its card anew: it asks for card data, or its cards have changed."""
-        before = self._chosen.caid if self._chosen is not None else None
-        chosen = choose(self._wish, offers, before=before)
+        """Choose its card anew: it asks for card data."""
+        chosen = self._told = choose(self._wish, offers, before=self._caid)
         if chosen is None:
-            caid = self._wish.caid or before or UNKNOWN_CAID
-            return CardData(caid=caid, may_update=False)
-        self._chosen = chosen
+            return CardData(caid=self._caid or UNKNOWN_CAID, may_update=False)
+        self._caid = chosen.caid
         return CardData(
             caid=chosen.caid,
             ua=chosen.ua,
@@ -52,14 +58,25 @@ class OneCardShelf:
             may_update=self._may_update(user),
         )
 
+    def patience(self, user: bytes, offers: Collection[Offer]) -> float | None:
+        """Seconds until the client should know that there is another card or more of it."""
+        told = self._told
+        chosen = choose(self._wish, offers, before=self._caid)
+        if chosen is None:
+            return None
+        if told is None:
+            return SETTLING
+        if chosen.caid != told.caid:
+            return LOST_FOR
+        return SETTLING if is_more(chosen, told) else None
+
     def card_for(self, ident: Ident, offers: Collection[Offer]) -> ShareId:
         """The card that an EMM of this provider is for."""
-        return card_for(ident, self._chosen, offers) if self._chosen is not None else ShareId(0)
+        return card_for(ident, self._told, offers) if self._told is not None else ShareId(0)
 
     def serves(self, caid: Caid, ident: Ident) -> bool:
         """Whether the port is for such an ECM: whatever it shows, and nothing else."""
-        shown = self._chosen.caid if self._chosen is not None else self._wish.caid
-        if caid != shown:
+        if caid != self._caid:
             return False
         return not ident or not self._wish.idents or ident in self._wish.idents
 

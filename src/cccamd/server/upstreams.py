@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from cccamd.cards import (
     Added,
@@ -31,7 +31,7 @@ from cccamd.net import (
     TlsCall,
 )
 from cccamd.routing import Ask, AskId, NodeHolder, SourceTraits
-from cccamd.server.exchange import Exchange, Source
+from cccamd.server.exchange import Exchange
 from cccamd.server.loglines import (
     CloneWatch,
     describe_card,
@@ -41,6 +41,7 @@ from cccamd.server.loglines import (
     shorten,
 )
 from cccamd.server.observers import Observers
+from cccamd.server.usage import SourceUsage
 from cccamd.setup.cccamcfg import NLine
 from cccamd.setup.logins import Upstream
 from cccamd.values import ControlWords, Emm, Offer, Refusal
@@ -125,10 +126,10 @@ def _tls_of(upstream: Upstream) -> tuple[str, int | None]:
     return upstream.paired, upstream.tls_port
 
 
-class UpstreamSource(Source):
+class UpstreamSource:
     """One link: what it announces goes into the card table, what it answers to the exchange."""
 
-    local = False
+    local: ClassVar = False
 
     def __init__(
         self,
@@ -149,7 +150,8 @@ class UpstreamSource(Source):
 
         `keyring`: our key and those of paired servers, for an upstream that is one.
         """
-        super().__init__(upstream.name)
+        self.name = upstream.name
+        self.usage = SourceUsage()
         self.upstream = upstream
         self.up_at: float | None = None
         """Seconds since the epoch; None while it is not logged in."""

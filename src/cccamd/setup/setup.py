@@ -284,13 +284,6 @@ def _about_config(path: Path, loaded: LoadedConfig) -> Iterator[Message]:
             place=found.place,
             kind=_kind(found),
         )
-    for line in loaded.result.config.n_lines:
-        yield Message(
-            level=logging.WARNING,
-            text="N-lines (newcamd) are read, but not served yet",
-            place=Place(str(path), line.line),
-            kind=ConfigProblemKind.LEFT_OUT,
-        )
 
 
 def _describe(found: Diagnostic) -> str:

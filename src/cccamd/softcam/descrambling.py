@@ -386,6 +386,7 @@ class Descrambling:
                 section=section,
                 cw=self._keys.cw if self._keys else None,
                 answered=is_answered,
+                pids=self.pids,
                 until=(now if is_answered else self._came_at) + period,
             )
         )

@@ -6,11 +6,11 @@ picture (docs/dvbapi-protocol.md sections 7 and 9). Nothing of this is ever writ
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
 
-from cccamd.softcam.programme import EcmStream
+from cccamd.softcam.programme import EcmStream, Streams
 from cccamd.values import ControlWords
 from cccamd.wire.dvbapi import ServiceId
 
@@ -32,6 +32,8 @@ class Remembered:
     """The last one that the client was told; None: there was none yet."""
     answered: bool
     """Whether it is that section's."""
+    pids: tuple[int, ...]
+    """The streams that it is for."""
     until: float
     """When it is worth nothing any more."""
 
@@ -55,19 +57,21 @@ class Memory:
             self._last.popitem(last=False)
 
     def last_of(
-        self, name: ServiceId, ecms: Iterable[EcmStream], owner: Hashable, now: float
+        self, name: ServiceId, streams: Streams, owner: Hashable, now: float
     ) -> tuple[Remembered | None, bool]:
         """The newest that opens these streams, and whether it is the owner's own.
 
         Of the same connection and adapter an ECM of the same CAID is enough: the ECM PID may be
-        what has changed. Others must have had the very same ECMs.
+        what has changed. Others must have had the very same ECMs. Where the client does not say
+        which network it is, a service of the same number must have a stream in common.
         """
-        wanted = {(ecm.caid, ecm.pid) for ecm in ecms}
+        wanted = {(ecm.caid, ecm.pid) for ecm in streams.ecms}
         caids = {caid for caid, _ in wanted}
         best: Remembered | None = None
         is_own = False
         for (whose, _), last in self._last.get(_key(name), {}).items():
-            if last.until <= now:
+            is_other = name.network is None and not {*last.pids} & {*streams.pids}
+            if last.until <= now or is_other:
                 continue
             own = whose == owner and last.ecm.caid in caids
             if not own and (last.ecm.caid, last.ecm.pid) not in wanted:

@@ -72,7 +72,9 @@ class Resting:
 
     def begin(self, demux: int, number: int, now: float) -> None:
         """A filter was stopped."""
-        self._until = {key: until for key, until in self._until.items() if until > now}
+        while self._until and next(iter(self._until.values())) <= now:  # the oldest is the first
+            del self._until[next(iter(self._until))]
+        self._until.pop((demux, number), None)
         self._until[demux, number] = now + QUARANTINE
 
     def rests(self, demux: int, number: int, now: float) -> bool:

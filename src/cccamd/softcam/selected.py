@@ -240,7 +240,7 @@ class Selected:
 
     def _remembered(self, streams: Streams, now: float) -> tuple[Remembered | None, bool]:
         memory, identity = self._hands.memory, self.programme.identity
-        return memory.last_of(identity, streams.ecms, self._owner, now)
+        return memory.last_of(identity, streams, self._owner, now)
 
     def _add(self, streams: Streams) -> Descrambling | None:
         """Give streams an index: the first the number of the demux, for VDR's sake."""

@@ -39,6 +39,7 @@ from cccamd.facts import (
 from cccamd.ids import Caid
 from cccamd.watch.metrics import metrics_text
 from cccamd.web.context import WebContext
+from cccamd.web.fieldtexts import describe_fields
 from cccamd.web.writing import written
 from cccamd.why import Explanation, Question
 
@@ -337,6 +338,7 @@ def _described(program: str) -> Mapping[str, object]:
     components = description["components"]
     for unused in ("HTTPValidationError", "ValidationError"):
         del components["schemas"][unused]
+    describe_fields(components["schemas"], Status, Clients, Explanation)
     components["securitySchemes"] = {"login": {"type": "http", "scheme": "basic"}}
     return {**description, "security": [{}, {"login": []}]}
 

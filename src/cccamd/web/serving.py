@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from socket import socket
 from typing import Final
 
@@ -40,6 +40,8 @@ HEAD_TIMEOUT: Final = 10.0
 """Seconds for the head of a request, from the connection or the answer before."""
 HEAD_LIMIT: Final = 16 * 1024
 """Bytes of a request's head."""
+TICK: Final = 1.0
+"""Seconds between two looks at the clock for the date of answers."""
 _CONNECTION: Final = "cccamd.connection"
 
 
@@ -64,6 +66,7 @@ class WebServer:
             on_failure=on_failure,
             make_room=self.make_room,
         )
+        self._stopping = asyncio.Event()
         self._server = uvicorn.Server(
             uvicorn.Config(
                 _Clocked(app),
@@ -90,15 +93,23 @@ class WebServer:
         await server.startup([])
         self._acceptor.listen(self._sockets)
         try:
-            await server.main_loop()
+            await self._tick()
         finally:
             self._acceptor.close()
         await server.shutdown([])
+
+    async def _tick(self) -> None:
+        """Keep the date of the answers right until `stop`: uvicorn's own loop would wake the
+        server ten times a second to see whether it is to end."""
+        while not await self._server.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), TICK)
 
     def stop(self) -> None:
         """End live views, finish answers that have begun, and let `run` return."""
         self._feed.close()
         self._server.should_exit = True
+        self._stopping.set()
 
     def _greet(self, address: str) -> asyncio.BaseProtocol:
         server, config = self._server, self._server.config

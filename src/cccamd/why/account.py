@@ -8,20 +8,23 @@ from cccamd.setup.cccamcfg import FLine, TimeFrame, is_open
 from cccamd.why.clones import explain_clones
 from cccamd.why.evidence import Evidence
 from cccamd.why.finding import Finding, Weight
-from cccamd.why.logins import explain_login
+from cccamd.why.logins import explain_login, is_for_dvbapi
 from cccamd.why.newcamdports import explain_ports
 
 
 def explain_account(account: FLine, evidence: Evidence) -> Iterator[Finding]:
     """Say what holds for all cards of an account."""
     yield from explain_login(account, evidence)
-    if account.max_distance == 0 and evidence.config.c_lines:
+    if account.max_distance == 0 and evidence.config.upstream_lines:
         yield _reach(account, evidence)
     if account.timeframes:
         yield explain_hours(account, evidence)
     if account.host is not None:
         yield _host(account, evidence)
     yield _emms(account, evidence)
+    if is_for_dvbapi(account, evidence) and not evidence.toml.dvbapi.au:
+        text = "over dvbapi no EMMs are taken: au is false in [dvbapi] of cccamd.toml"
+        yield Finding(code="no-emms-over-dvbapi", weight=Weight.NOTE, text=text)
     yield from explain_ports(account, evidence)
     yield from explain_clones(account.user, evidence)
     for client in evidence.clients.get(account.user, ()):

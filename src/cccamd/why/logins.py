@@ -131,7 +131,7 @@ def explain_login(account: FLine, evidence: Evidence) -> Iterator[Finding]:
     elif not evidence.live:
         text = "no server was asked, so it is not known whether this account is logged in"
         yield Finding(code="no-server", weight=Weight.NOTE, text=text)
-    elif _is_for_dvbapi(account, evidence):
+    elif is_for_dvbapi(account, evidence):
         yield _no_dvbapi_client(evidence)
     elif evidence.config.server_listen_port == 0:
         yield explain_closed_port(evidence)
@@ -179,7 +179,8 @@ def _services(client: ClientStatus) -> Iterator[Finding]:
             )
 
 
-def _is_for_dvbapi(account: FLine, evidence: Evidence) -> bool:
+def is_for_dvbapi(account: FLine, evidence: Evidence) -> bool:
+    """Whether dvbapi clients are this account."""
     table = evidence.toml.dvbapi
     return table.enabled and table.account == account.user
 

@@ -101,6 +101,10 @@ class CloseReason(Enum):
     NOT_PROTECTED = "cccamd.toml wants this account to come over the TLS link of its paired server"
     UNPAIRED = "its key is not paired any more"
     PORT_CHANGED = "its port was taken out of cccamd.toml, or the port's key or card changed"
+    CARD_CHANGED = (
+        "its port has another card or more providers for it by now, which it sees when it logs in"
+        " anew"
+    )
     NOT_ON_THIS_PORT = "cccamd.toml lets other accounts log in on this port"
     NETWORK_CHANGED = "its network was taken out of [network] allow in cccamd.toml"
     SHUTDOWN = "cccamd is stopping"

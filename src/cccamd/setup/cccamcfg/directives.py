@@ -171,17 +171,21 @@ SETTING_FIELDS = {
 }
 """The field of `Settings` of each key that goes there, by the vendor's name."""
 _LONGEST_KEY = max(map(len, KNOWN_KEYS))
+_WORDS = re.compile(r"[^ \t]+")
+_FIRST_WORDS = frozenset(key.split()[0] for key in KNOWN_KEYS)
 _MOST_WORDS = max(key.count(" ") for key in KNOWN_KEYS) + 1
 
 
 def normal_key(text: str) -> str:
     """Collapse blanks and make the letters large. Text with other letters than ASCII stays."""
-    collapsed = " ".join(re.findall(r"[^ \t]+", text))
+    collapsed = " ".join(_WORDS.findall(text))
     return collapsed.upper() if text.isascii() else collapsed
 
 
 def leading_key(words: list[Token]) -> str | None:
     """Find the longest known key that a line of these words begins with."""
+    if not words or words[0].text.upper() not in _FIRST_WORDS:  # soon done with most lines
+        return None
     for count in range(min(len(words), _MOST_WORDS), 0, -1):
         key = normal_key(" ".join(word.text for word in words[:count]))
         if key in KNOWN_KEYS:

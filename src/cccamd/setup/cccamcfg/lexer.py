@@ -131,9 +131,11 @@ def cut_lines(source: DecodedFile) -> list[Line]:
 
 def cut_line(number: int, physical: str) -> Line:
     """Turn odd blanks of one physical line into spaces and cut its comment off (rule L8)."""
-    text = replace_odd_blanks(physical)
+    odd = _ODD_BLANK.search(physical)
+    text = physical if odd is None else replace_odd_blanks(physical)
     end = _comment_start(text)
-    odd = _ODD_BLANK.search(physical, 0, end)
+    if odd is not None and odd.start() >= end:
+        odd = None
     return Line(number, text[:end].rstrip(" \t"), odd.start() + 1 if odd else None)
 
 

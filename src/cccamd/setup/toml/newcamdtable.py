@@ -1,5 +1,6 @@
 """`[[newcamd]]`: a port on which newcamd is spoken (docs/newcamd.md)."""
 
+import re
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
@@ -13,7 +14,7 @@ USUAL_KEY: Final = bytes.fromhex("0102030405060708091011121314")
 
 
 def _read_key(value: Any) -> bytes:
-    text = "".join(value.split()) if isinstance(value, str) else ""
+    text = re.sub(r"[\s.:]", "", value) if isinstance(value, str) else ""
     if bare_bytes(text, KEY_LENGTH) is None:
         raise ValueError('expected 14 bytes as hex digits: key = "0102030405060708091011121314"')
     return bytes.fromhex(text)

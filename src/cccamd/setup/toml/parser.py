@@ -36,8 +36,8 @@ from cccamd.setup.toml.model import (
     UpstreamTable,
 )
 from cccamd.setup.toml.newcamdtable import NewcamdTable
-from cccamd.setup.toml.positions import locate
-from cccamd.setup.toml.reader import TableReader, explain_syntax, suggest
+from cccamd.setup.toml.positions import PARTS_LIMIT, find_long_key, locate
+from cccamd.setup.toml.reader import PROBLEMS_LIMIT, TableReader, explain_syntax, suggest
 
 _TABLES = (
     "network",
@@ -73,6 +73,11 @@ def parse(
     text: str, *, kinds: Mapping[str, type[LocalCard]], folder: Path, file: str = FILE_NAME
 ) -> ParsedToml:
     """Read a whole file. Never raises; `folder` is where the cards' own file names start."""
+    if (at := find_long_key(text)) is not None:
+        words = f"a key has more than {PARTS_LIMIT} parts with dots between them"
+        place = Place(file, text.count("\n", 0, at) + 1)
+        problem = FileProblem(place=place, text=words)
+        return ParsedToml(TomlConfig(file=file), problems=(problem,), usable=False)
     try:
         data = tomllib.loads(text)
         positions = locate(text, file)
@@ -82,11 +87,14 @@ def parse(
         return ParsedToml(TomlConfig(file=file), problems=(problem,), usable=False)
     reader = TableReader(data, positions)
     config = _read(reader, kinds=kinds, folder=folder)
-    return ParsedToml(config, tuple(sorted(reader.problems, key=lambda found: found.place.order)))
+    return ParsedToml(config, reader.told())
 
 
 def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: Path) -> TomlConfig:
-    for number, name in enumerate(reader.data.keys() - {*_TABLES, *_LISTS}):
+    unknown = sorted(reader.data.keys() - {*_TABLES, *_LISTS})
+    if more := len(unknown[PROBLEMS_LIMIT:]):
+        reader.count(more)
+    for number, name in enumerate(unknown[:PROBLEMS_LIMIT]):
         # Looking for similar names is slow. A file with more unknown ones has other problems.
         advice = f"; {suggest(name, (*_TABLES, *_LISTS))}" if number < _SUGGESTION_LIMIT else ""
         text = f"unknown [{name}]{advice}"

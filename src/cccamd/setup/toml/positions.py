@@ -25,6 +25,19 @@ _STRING = re.compile(
     r"|'[^'\n]*'",
     re.DOTALL,
 )
+PARTS_LIMIT = 16
+"""Of a dotted key. Ours have three; the time that one takes to parse grows with their square."""
+_NAME = r"""(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')"""
+_LONG_KEY = re.compile(
+    r'"""(?:\\.|[^\\])*?(?:"""{1,3}|\\?\Z)'
+    r"|'''.*?(?:'''{1,3}|\Z)"
+    r"|#[^\n]*"
+    rf"|(?P<long>{_NAME}(?:[ \t]*\.[ \t]*{_NAME}){{{PARTS_LIMIT}}})"
+    rf"|{_NAME}",
+    re.DOTALL,
+)
+"""Text without an end is taken whole: looking for the end from each place would be slow."""
+_MANY_DOTS = re.compile(rf"(?:\.[^.\n]*){{{PARTS_LIMIT}}}")
 _SCALAR = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^\s,\]}#]*|[^\s,\]}#]+")
 
 
@@ -56,6 +69,13 @@ class Positions:
     def _position(self, offset: int) -> Place:
         line = bisect_right(self._line_starts, offset)
         return Place(self.file, line, offset - self._line_starts[line - 1] + 1)
+
+
+def find_long_key(text: str) -> int | None:
+    """Find the offset of the first key with more than `PARTS_LIMIT` parts, in any text."""
+    if not _MANY_DOTS.search(text):  # as in nearly every file
+        return None
+    return next((found.start() for found in _LONG_KEY.finditer(text) if found["long"]), None)
 
 
 def locate(text: str, file: str) -> Positions:

@@ -33,6 +33,9 @@ _SYNTAX_HINTS = (
     ("Cannot declare", "the table stands twice; those that may, have two brackets: [[card]]"),
 )
 
+PROBLEMS_LIMIT = 2000
+"""In one file."""
+
 
 def explain_syntax(error: Exception, text: str) -> tuple[int | None, int | None, str]:
     """Return line, column and words for what `tomllib` raised; it stops at the first fault."""
@@ -112,10 +115,35 @@ class TableReader:
     problems: list[FileProblem] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
     """Where each table stands that is used, by its heading in messages."""
+    _untold: int = 0
+    _untold_are_warnings: bool = True
+
+    @property
+    def is_full(self) -> bool:
+        """Whether further problems are only counted."""
+        return len(self.problems) >= PROBLEMS_LIMIT
 
     def add(self, at: Place, text: str, *, is_warning: bool = False) -> None:
         """Note a problem."""
-        self.problems.append(FileProblem(place=at, text=text, is_warning=is_warning))
+        if self.is_full:
+            self.count(is_warning=is_warning)
+        else:
+            self.problems.append(FileProblem(place=at, text=text, is_warning=is_warning))
+
+    def count(self, number: int = 1, *, is_warning: bool = False) -> None:
+        """Count problems that nobody is told one by one."""
+        self._untold += number
+        self._untold_are_warnings &= is_warning
+
+    def told(self) -> tuple[FileProblem, ...]:
+        """List what there is to say, in the order of the file, and how much is left unsaid."""
+        found = sorted(self.problems, key=lambda problem: problem.place.order)
+        if self._untold:
+            text = f"and {self._untold:,} more problems in this file"
+            place = Place(self.positions.file)
+            only_warnings = self._untold_are_warnings
+            found.append(FileProblem(place=place, text=text, is_warning=only_warnings))
+        return tuple(found)
 
     def read_table(self, name: str, model: type[M]) -> M:
         """Read `[name]`; with a problem, or without the table, its defaults."""
@@ -163,6 +191,9 @@ class TableReader:
         try:
             return model.model_validate(data)
         except ValidationError as error:
+            if self.is_full:  # as many words as problems would take long
+                self.count(error.error_count())
+                return None
             details = _innermost(error)
             for detail in details[:FINDINGS_LIMIT]:
                 place = (*path, *detail["loc"])

@@ -6,7 +6,7 @@ it came (`Introduced`, `OfferAdded`); questions may be asked, several at a time,
 number in the header. One that is not answered in time is refused as late, and the others go on.
 
 Three things a server does not say, and its client has to find out. How long a message may be: one
-that closes the connection soon after a long ECM did so because of it (`too_long`). Whether it
+that closes the connection soon after a long ECM or EMM did so for it (`too_long`). Whether it
 takes several ECMs at a time: one that finds single ones, and none of those sent while others were
 open, is asked one at a time. Whether it lives: after half a minute without a word it is asked for
 a sign.
@@ -38,6 +38,7 @@ from cccamd.wire.link import (
     LoginSucceeded,
     Loss,
     OfferAdded,
+    OfferWithdrawn,
     Peer,
     Refused,
     State,
@@ -316,8 +317,13 @@ class NewcamdClient(Endpoint[ClientEvent]):
             self.state = State.OPEN
             assert self.peer is not None
             self._events.append(Introduced(self.peer))
-        if card != known:
+        if card == known:
+            return
+        if card.caid:
             self._events.append(OfferAdded(self._offer_of(card)))
+        elif known is not None and known.caid:
+            # CAID 0 is no card: what a server tells that waits for its own.
+            self._events.append(OfferWithdrawn(ONLY_CARD))
 
     def _offer_of(self, card: CardData) -> Offer:
         return Offer(
@@ -407,10 +413,10 @@ class NewcamdClient(Endpoint[ClientEvent]):
         self._send_waiting()
 
     def _blame_a_long_message(self) -> None:
-        """Find the ECM that the server closed the connection over, if there is one."""
+        """Find the ECM or EMM that the server closed the connection over, if there is one."""
         lengths = [
             len(question.message)
-            for question in self._asked.values()
+            for question in (*self._asked.values(), *self._emms.values())
             if self._now - question.sent_at <= TOO_LONG_WITHIN
         ]
         longest = max(lengths, default=0)

@@ -79,7 +79,7 @@ def serialize_frame(
     clear = _serialize_header(header, form) + message
     pad = -(len(clear) + 1) % BLOCK_LENGTH
     clear += random(pad)
-    clear += reduce(xor, clear, 0).to_bytes(1)
+    clear += _xor_of(clear + b"\0").to_bytes(1)
     iv = random(IV_LENGTH)
     body = cipher.encrypt(clear, iv) + iv
     return len(body).to_bytes(LENGTH_BYTES) + body
@@ -126,9 +126,17 @@ def decipher(body: bytes, cipher: FrameCipher) -> bytes:
         FrameError: the checksum is wrong, as it is with another key.
     """
     clear = cipher.decrypt(body[:-IV_LENGTH], body[-IV_LENGTH:])
-    if reduce(xor, clear):
+    if _xor_of(clear):
         raise FrameError("the checksum of a frame is wrong")
     return clear
+
+
+def _xor_of(data: bytes) -> int:
+    """All bytes of whole blocks, eight at a time first."""
+    folded = reduce(xor, memoryview(data).cast("Q"), 0)
+    folded ^= folded >> 32
+    folded ^= folded >> 16
+    return (folded ^ folded >> 8) & 0xFF
 
 
 def parse_frame(clear: bytes, form: Form) -> Frame:

@@ -23,20 +23,35 @@ _HASHER: Final = md5_crypt.using(salt="abcdefgh")
 
 
 class FrameCipher:
-    """Triple DES with two keys, in CBC mode over one frame; nothing is kept between frames."""
+    """Triple DES with two keys, in CBC mode over one frame; no frame depends on another.
+
+    The library takes longer to begin with an IV than to encrypt a frame. So it goes on from frame
+    to frame as if all were one, and its last block and the IV are exchanged for each other in the
+    first block of each.
+    """
+
+    __slots__ = ("_decryptor", "_encryptor", "_last_received", "_last_sent", "key")
 
     def __init__(self, key: bytes) -> None:
         """`key`: 16 bytes, K1 and K2."""
         self.key = key
-        self._algorithm = TripleDES(key + key[:8])
+        cipher = Cipher(TripleDES(key + key[:8]), CBC(bytes(IV_LENGTH)))
+        self._encryptor, self._decryptor = cipher.encryptor(), cipher.decryptor()
+        self._last_sent = self._last_received = 0
 
     def encrypt(self, clear: bytes, iv: bytes) -> bytes:
-        """Encrypt whole blocks of 8 bytes."""
-        return Cipher(self._algorithm, CBC(iv)).encryptor().update(clear)
+        """Encrypt whole blocks of 8 bytes, one at least."""
+        first = int.from_bytes(clear[:BLOCK_LENGTH]) ^ int.from_bytes(iv) ^ self._last_sent
+        data = self._encryptor.update(first.to_bytes(BLOCK_LENGTH) + clear[BLOCK_LENGTH:])
+        self._last_sent = int.from_bytes(data[-BLOCK_LENGTH:])
+        return data
 
     def decrypt(self, data: bytes, iv: bytes) -> bytes:
-        """Decrypt whole blocks of 8 bytes."""
-        return Cipher(self._algorithm, CBC(iv)).decryptor().update(data)
+        """Decrypt whole blocks of 8 bytes, one at least."""
+        clear = self._decryptor.update(data)
+        first = int.from_bytes(clear[:BLOCK_LENGTH]) ^ int.from_bytes(iv) ^ self._last_received
+        self._last_received = int.from_bytes(data[-BLOCK_LENGTH:])
+        return first.to_bytes(BLOCK_LENGTH) + clear[BLOCK_LENGTH:]
 
 
 def login_cipher(config_key: bytes, greeting: bytes) -> FrameCipher:

@@ -6,6 +6,9 @@ is kept, and no deadline runs. A login says who the client is as well, so OPEN f
 `LoginSucceeded`, `Introduced`, `OffersDue`. The owner offers cards as to any client; which one
 card is made of them, the `Shelf` says each time the client asks for card data. The first time it
 waits a moment for the first offer, as a card without providers would keep a client from asking.
+What it was told then counts for all that it asks, as most clients never ask for it again, and say
+nothing of a CAID in their ECMs. If there is more to tell later, the connection ends at a moment
+when nothing is pending, and the client, which logs in anew by itself, is told.
 
 Each ECM has a token until it is answered, whatever becomes of it; EMMs are answered at once. Only
 the number in the header ties an answer to its request, so answers go out as they come.
@@ -70,6 +73,9 @@ CARD_WAIT: Final = 0.3
 """Seconds that the first card data waits for a card."""
 KEPT_LIMIT: Final = 4096
 """Bytes that are kept while a login is decided about."""
+BUSY_LIMIT: Final = 5.0
+"""Seconds that it is waited for a moment without pending requests to end a connection."""
+BUSY_LOOK: Final = 0.2
 _MARK: Final = b"MCS"
 """How a MultiCS marks its greeting: each letter, in its turn, is in one of three bytes whose sum
 is the fourth."""
@@ -79,7 +85,11 @@ class Shelf(Protocol):
     """Makes the one card of a port out of the cards that a client was offered."""
 
     def show(self, user: bytes, offers: Collection[Offer]) -> CardData:
-        """What the client is shown; without any card, the port's CAID."""
+        """What the client is shown from now on; without any card, the port's CAID."""
+
+    def patience(self, user: bytes, offers: Collection[Offer]) -> float | None:
+        """Seconds until the client should know that it would be shown something better by now;
+        None: it would not."""
 
     def card_for(self, ident: Ident, offers: Collection[Offer]) -> ShareId:
         """The card that an EMM of this provider is for; 0: none."""
@@ -112,7 +122,13 @@ class NewcamdServer(Endpoint[ServerEvent]):
         self._decision_since = now
         self._offers: dict[ShareId, Offer] = {}
         self._shown: CardData | None = None
-        """What was made of them."""
+        """What was made of them: what the client was told, once it was."""
+        self._is_told = False
+        self._has_news = False
+        """Whether its cards have changed since that was looked at."""
+        self._news_since: float | None = None
+        """Since when there is something better to tell."""
+        self._news_due_at: float | None = None
         self._requests: dict[int, tuple[int, int]] = {}
         """Number and command of what is not answered, by its token."""
         self._last_token = 0
@@ -158,15 +174,24 @@ class NewcamdServer(Endpoint[ServerEvent]):
     def next_deadline(self) -> float | None:
         if self.state is State.HANDSHAKE and not self._waits:
             return self._login_deadline_at
-        return None if self.state is State.CLOSED else self._card_due_at
+        if self.state is State.CLOSED:
+            return None
+        if self._has_news and self._is_told:
+            return self._now
+        dues = [due for due in (self._card_due_at, self._news_due_at) if due is not None]
+        return min(dues, default=None)
 
     def handle_deadline(self, now: float) -> None:
         self._now = now
         if self.state is State.HANDSHAKE:
             if now >= self._login_deadline_at and not self._waits:
                 self._close(CloseReason.LOGIN_TIMEOUT, "its login did not come")
-        elif self._card_due_at is not None and now >= self._card_due_at:
+            return
+        if self._card_due_at is not None and now >= self._card_due_at:
             self._card_due_at = None
+        is_due = self._news_due_at is not None and now >= self._news_due_at
+        if self.state is State.OPEN and self._is_told and (self._has_news or is_due):
+            self._look_at_news()
 
     def authenticate(self, password: bytes, *, hold: bool = False) -> None:
         """Go on with the login of `LoginRequested`: this is the account's password."""
@@ -204,12 +229,12 @@ class NewcamdServer(Endpoint[ServerEvent]):
         """Offer a card, or replace the one with the same share id; the client is told when it
         asks for card data."""
         self._offers[offer.share_id] = offer
-        self._shown = None
+        self._offers_changed()
 
     def withdraw(self, share_id: ShareId) -> None:
         """Take a card back."""
         self._offers.pop(share_id, None)
-        self._shown = None
+        self._offers_changed()
 
     def answer(self, token: int, cw: ControlWords) -> None:
         """Answer the request of that token."""
@@ -282,7 +307,8 @@ class NewcamdServer(Endpoint[ServerEvent]):
             self._card_due_at = self._now + CARD_WAIT
 
     def _send_card_data(self) -> None:
-        self._card_due_at = self._shown = None
+        self._card_due_at = self._shown = self._news_since = self._news_due_at = None
+        self._is_told, self._has_news = True, False
         card = self._card()
         for number in self._card_wanted:
             self._send(Header(number), Command.CARD_DATA, card.serialize())
@@ -292,9 +318,32 @@ class NewcamdServer(Endpoint[ServerEvent]):
 
     def _card(self) -> CardData:
         if self._shown is None:
-            user = self._login.user if self._login is not None else b""
-            self._shown = self._shelf.show(user, self._offers.values())
+            self._shown = self._shelf.show(self._user, self._offers.values())
         return self._shown
+
+    @property
+    def _user(self) -> bytes:
+        return self._login.user if self._login is not None else b""
+
+    def _offers_changed(self) -> None:
+        self._has_news = True
+        if not self._is_told:
+            self._shown = None
+
+    def _look_at_news(self) -> None:
+        """End the connection if the client is to be told something better than it was."""
+        self._has_news, self._news_due_at = False, None
+        patience = self._shelf.patience(self._user, self._offers.values())
+        if patience is None:
+            self._news_since = None
+            return
+        if self._news_since is None:
+            self._news_since = self._now
+        due_at = self._news_since + patience
+        if self._now >= due_at and (not self._requests or self._now >= due_at + BUSY_LIMIT):
+            self._close(CloseReason.CARD_CHANGED)
+        else:
+            self._news_due_at = max(due_at, self._now + BUSY_LOOK)
 
     def _on_keepalive(self, frame: Frame) -> None:
         if self._probed:
@@ -312,6 +361,8 @@ class NewcamdServer(Endpoint[ServerEvent]):
         card = self._card()
         caid = Caid(header.caid or card.caid)
         ident = card.ident_of(header.provider) if caid == card.caid else Ident(header.provider)
+        if not ident and caid == card.caid and len(card.providers) == 1:
+            ident = card.providers[0].ident
         if not self._shelf.serves(caid, ident):
             self._send(Header(header.sequence), frame.command, flags=NOT_FOUND)
             self._events.append(OtherCard(caid, ident))
