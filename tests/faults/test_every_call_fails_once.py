@@ -71,6 +71,7 @@ def test_a_server_that_runs_is_as_before_after_each(built: Path, folder: Path) -
     assert logins >= last["logins"]
 
 
+@pytest.mark.processes
 def test_a_start_serves_or_says_why_not_and_the_next_one_serves(built: Path, folder: Path) -> None:
     printed = shim.run("kth.py", str(folder), "start", shim=built, timeout=120)
     found = rows(printed)

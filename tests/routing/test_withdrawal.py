@@ -79,6 +79,17 @@ def test_an_answer_of_a_card_that_has_gone_is_still_an_answer(desk: Desk) -> Non
     assert delivered(desk.right(first, 0.2)) == {"anna": CW}
 
 
+def test_a_card_that_came_and_went_while_somebody_waited_is_for_him_too(desk: Desk) -> None:
+    """Whatever he saw when he asked: what counts is what he sees when the answer comes."""
+    desk.upstream("a")
+    asked(desk.request("anna", 0.0))
+    late = desk.upstream("b")
+    assert desk.request("ben", 0.1) == []
+    (second,) = [each for _, each in desk.wait(4.0) if isinstance(each, Ask)]
+    assert second.card is late
+    assert delivered(desk.right(second, 4.0)) == {"anna": CW, "ben": CW}
+
+
 def test_what_went_without_an_answer_says_so_once(desk: Desk) -> None:
     card = desk.upstream("a")
     asked(desk.request("anna", 0.0))

@@ -54,7 +54,6 @@ def test_what_is_left_out_is_told_with_its_place_and_without_secrets(tmp_path: P
         ("CCcam.cfg", 1),
         ("CCcam.cfg", 2),
         ("CCcam.cfg", 3),
-        ("CCcam.cfg", 4),
         ("cccamd.toml", 2),
         ("a.prio", 2),
         ("a.prio", 3),
