@@ -114,7 +114,7 @@ async def test_an_empty_server_is_shown(tmp_path: Path) -> None:
     async with server(tmp_path, a_snapshot) as config:
         result = await run("-C", str(config))
     assert "nobody is logged in" in result.output
-    assert "none: no C-line, no local card" in result.output
+    assert "none: no C-line, no N-line, no local card" in result.output
 
 
 async def test_the_login_comes_from_the_configuration(tmp_path: Path) -> None:

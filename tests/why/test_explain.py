@@ -352,7 +352,7 @@ def test_sources_without_cards() -> None:
     (silent,) = ask(evidence("F: anna secret", status=source(cards_by_hop={}))).sources
     assert "announces no cards" in the_bad(silent.findings).text
     nothing = ask(evidence("F: anna secret", sources={}))
-    assert "no C-line names a server" in nothing.summary
+    assert "no C-line or N-line names a server" in nothing.summary
 
 
 def test_a_list_that_became_shorter_and_a_c_line_that_is_broken() -> None:

@@ -269,7 +269,7 @@ _SOURCE_COLUMNS: Final = (
 
 def _sources(status: Status, history: HistoryReport | None, width: int) -> Iterator[RenderableType]:
     if not status.sources:
-        yield Text("\nSources\nnone: no C-line, no local card", "yellow")
+        yield Text("\nSources\nnone: no C-line, no N-line, no local card", "yellow")
         return
     points = {one.source: one.points for one in history.sources} if history else {}
     at = status.server.at

@@ -398,7 +398,7 @@ def _question(query: ExplainQuery) -> Question:
 def _missing(snapshot: Snapshot) -> str:
     """What an answer to any ECM fails for."""
     if not snapshot.sources:
-        return "there is no source: neither a C-line nor a local card"
+        return "there is no source: no C-line, no N-line, no local card"
     if not any(source.up_at is not None for source in snapshot.sources):
         return "no source is up"
     return "" if snapshot.cards else "no source has brought a card yet"

@@ -242,8 +242,8 @@ def _known_cards(case: Case, evidence: Evidence) -> KnownCards:
         return running_cards(case.running.cards, evidence.sources)
     asked = [trial for _, trial in case.trials if trial.failed or trial.reached is Step.UP]
     complete = len(asked) == len(case.installation.config.upstream_lines)
-    where = "local cards, and those of the C-lines' servers just now"
-    unknown = "the cards of the C-lines' servers could not be asked for"
+    where = "local cards, and those of the servers of C-lines and N-lines just now"
+    unknown = "the cards of the servers of C-lines and N-lines could not be asked for"
     cards = tuple(evidence.table.cards())
     return KnownCards(cards=cards, where=where if complete else unknown, complete=complete)
 

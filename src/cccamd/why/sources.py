@@ -59,7 +59,10 @@ def explain_emptiness(evidence: Evidence) -> Finding:
     return Finding(
         code="no-sources",
         weight=Weight.BAD,
-        text="this server has no cards: no C-line names a server, and no [[card]] is configured",
+        text=(
+            "this server has no cards: no C-line or N-line names a server, and no [[card]] is"
+            " configured"
+        ),
         change=(
             f"add a C-line to {file} (C: HOST 12000 USER PASSWORD), or a [[card]] to"
             f" {evidence.toml.file}"
