@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.ids import USUAL_CONFIG_KEY, Caid, Ident, NodeId, ShareId, Sid
 from cccamd.values import CW_LENGTH, ECM_TABLE_IDS, Request, with_checksums
 from cccamd.wire.cccam import Capabilities, ClientProtocol, Command, make_node_id, serialize_ecm
 from cccamd.wire.cccam import frames as cccam_frames
 from cccamd.wire.cccam.cipher import mask
 from cccamd.wire.cccam.frames import HEADER_LENGTH
 from cccamd.wire.newcamd import (
-    USUAL_CONFIG_KEY,
     Form,
     FrameCutter,
     Header,

@@ -118,6 +118,12 @@ def bare_decimal(text: str, low: int = 0, high: int | None = None) -> int | None
     return number if low <= number and (high is None or number <= high) else None
 
 
+CONFIG_KEY_LENGTH = 14
+"""Bytes of the DES key of a newcamd port; the same for all its users."""
+USUAL_CONFIG_KEY = bytes.fromhex("0102030405060708091011121314")
+"""What most installations have: it is no secret."""
+
+
 def bare_bytes(text: str, length: int) -> bytes | None:
     """Read so many bytes, two hex digits each, none of them left out."""
     number = bare_hex(text, 2 * length) if len(text) == 2 * length else None

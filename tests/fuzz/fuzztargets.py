@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.ids import USUAL_CONFIG_KEY, Caid, Ident, NodeId, ShareId, Sid
 from cccamd.lab.cas.emm import _parse_commands
 from cccamd.lab.cas.keys import CardKeys
 from cccamd.lab.cas.section import CasError
@@ -50,7 +50,6 @@ from cccamd.wire.dvbapi import (
 )
 from cccamd.wire.link import Closed, LoginRequested, Requested, State
 from cccamd.wire.newcamd import (
-    USUAL_CONFIG_KEY,
     CardData,
     Form,
     FrameCipher,

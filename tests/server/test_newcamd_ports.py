@@ -9,12 +9,11 @@ from dataclasses import replace
 import pytest
 from laboratory import HOST, TEST_CARD, Laboratory, expected_cw, running, setup
 
-from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.ids import USUAL_CONFIG_KEY, Caid, Ident, ShareId, Sid
 from cccamd.net import Client, ConnectError, Step, open_sockets
 from cccamd.values import Emm, Refusal, Request
 from cccamd.why import Question
 from cccamd.wire.newcamd import (
-    USUAL_CONFIG_KEY,
     NewcamdCaller,
     NewcamdClient,
     NewcamdTarget,

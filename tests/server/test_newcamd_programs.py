@@ -14,14 +14,13 @@ import pytest
 from laboratory import HOST, expected_cw, running, setup
 
 from cccamd.cards import Wish
-from cccamd.ids import Caid, Ident, ShareId
+from cccamd.ids import USUAL_CONFIG_KEY, Caid, Ident, ShareId
 from cccamd.server import newcamd as ports
 from cccamd.server.newcamd import LOST_FOR, SETTLING, OneCardShelf
 from cccamd.values import ECM_TABLE_IDS, Offer, Provider
 from cccamd.wire.link import CloseReason
 from cccamd.wire.newcamd import (
     GREETING_LENGTH,
-    USUAL_CONFIG_KEY,
     CardData,
     Command,
     Form,

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.ids import USUAL_CONFIG_KEY, Caid, Ident, ShareId, Sid
 from cccamd.values import ControlWords, Emm, Offer, Provider, Refusal, Request
 from cccamd.wire.link import (
     Answered,
@@ -32,7 +32,6 @@ from cccamd.wire.link import (
 )
 from cccamd.wire.newcamd import (
     ONLY_CARD,
-    USUAL_CONFIG_KEY,
     CardData,
     Command,
     Form,

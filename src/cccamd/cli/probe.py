@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, Final
@@ -14,8 +13,10 @@ import typer
 from cccamd import PROGRAM
 from cccamd.cli.command import hex_option
 from cccamd.ids import (
+    CONFIG_KEY_LENGTH,
     PORT_LIMIT,
     USER_LENGTH,
+    USUAL_CONFIG_KEY,
     Caid,
     Ident,
     ShareId,
@@ -33,20 +34,16 @@ from cccamd.ids import (
 )
 from cccamd.net import Client, ConnectError, ConnectionLost, Step
 from cccamd.values import ControlWords, Offer, Request
+from cccamd.wire.callers import caller_of
 from cccamd.wire.cccam import (
     ECM_LIMIT,
     NODE_ID_RANDOM_LENGTH,
     NOK_COMMANDS,
-    Caller,
     Identity,
     Target,
     make_node_id,
 )
-from cccamd.wire.link import ClientSide
 from cccamd.wire.newcamd import (
-    CONFIG_KEY_LENGTH,
-    USUAL_CONFIG_KEY,
-    NewcamdCaller,
     NewcamdTarget,
 )
 
@@ -143,8 +140,10 @@ async def run_probe(target: Target | NewcamdTarget, request: Request | None) -> 
     def passed(step: str) -> None:
         report.steps.append((step, 1000 * (time.perf_counter() - started)))
 
+    identity = Identity(make_node_id(os.urandom(NODE_ID_RANDOM_LENGTH)), f"{PROGRAM} probe")
     try:
-        client = await Client.connect(target.host, target.port, _caller_of(target), passed=passed)
+        caller = caller_of(target, identity, os.urandom)
+        client = await Client.connect(target.host, target.port, caller, passed=passed)
     except ConnectError as error:
         report.reached, report.failure = error.step, str(error)
         return report
@@ -163,13 +162,6 @@ async def run_probe(target: Target | NewcamdTarget, request: Request | None) -> 
         report.failure = str(ConnectError(failure.step, failure.text))
     await client.close()
     return report
-
-
-def _caller_of(target: Target | NewcamdTarget) -> Callable[[float], ClientSide]:
-    if isinstance(target, NewcamdTarget):
-        return NewcamdCaller(target, os.urandom)
-    node_id = make_node_id(os.urandom(NODE_ID_RANDOM_LENGTH))
-    return Caller(target, Identity(node_id, f"{PROGRAM} probe"))
 
 
 async def _ask(client: Client[Any], request: Request, report: Report) -> None:

@@ -5,16 +5,15 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, Final
 
 from cccamd.net import Client, ConnectError, Step, TlsCall, connect, resolve
 from cccamd.why import RoundTrip, Trial, is_seed
+from cccamd.wire.callers import caller_of
 from cccamd.wire.cccam import SEED_LENGTH, Caller, Identity, Target
-from cccamd.wire.link import ClientSide
-from cccamd.wire.newcamd import GREETING_LENGTH, NewcamdCaller, NewcamdTarget
+from cccamd.wire.newcamd import GREETING_LENGTH, NewcamdTarget
 from cccamd.wire.strangers import ENOUGH
 
 STEP_TIMEOUT: Final = 5.0
@@ -109,11 +108,12 @@ async def _greeting(sock: socket.socket, wanted: int) -> tuple[bytes, bool]:
 async def _log_in(
     trial: Trial, target: Target | NewcamdTarget, identity: Identity, sock: socket.socket
 ) -> Trial:
-    caller: Callable[[float], ClientSide]
+    timed: Target | NewcamdTarget
     if isinstance(target, NewcamdTarget):
-        caller = NewcamdCaller(replace(target, step_timeout=STEP_TIMEOUT), os.urandom)
+        timed = replace(target, step_timeout=STEP_TIMEOUT)
     else:
-        caller = Caller(replace(target, login_timeout=STEP_TIMEOUT), identity)
+        timed = replace(target, login_timeout=STEP_TIMEOUT)
+    caller = caller_of(timed, identity, os.urandom)
     try:
         client = await Client.resume(sock, caller, received=trial.greeting)
     except ConnectError as error:

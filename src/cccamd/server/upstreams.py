@@ -46,7 +46,8 @@ from cccamd.setup.cccamcfg import NLine
 from cccamd.setup.logins import Upstream
 from cccamd.values import ControlWords, Emm, Offer, Refusal
 from cccamd.watch import CardsChanged, SourceDown, SourceGone, SourceUp
-from cccamd.wire.cccam import Caller, Identity, Target
+from cccamd.wire.callers import caller_of
+from cccamd.wire.cccam import Identity, Target
 from cccamd.wire.link import (
     Answered,
     ClientSide,
@@ -62,7 +63,7 @@ from cccamd.wire.link import (
     Remark,
     TextReceived,
 )
-from cccamd.wire.newcamd import NewcamdCaller, NewcamdTarget
+from cccamd.wire.newcamd import NewcamdTarget
 
 log = logging.getLogger("cccamd.upstream")
 
@@ -100,13 +101,6 @@ def target_of(upstream: Upstream) -> Target | NewcamdTarget:
         login_timeout=limits.login_timeout,
         answer_timeout=limits.answer_timeout,
     )
-
-
-def caller_of(target: Target | NewcamdTarget, identity: Identity) -> Callable[[float], ClientSide]:
-    """Makes the protocol object of each login."""
-    if isinstance(target, NewcamdTarget):
-        return NewcamdCaller(target, os.urandom)
-    return Caller(target, identity)
 
 
 def _call(upstream: Upstream, keyring: Keyring | None) -> TlsCall | None:
@@ -164,7 +158,7 @@ class UpstreamSource:
         self.link = Link(
             upstream.line.host,
             upstream.tls_port or upstream.line.port,
-            make or caller_of(target_of(upstream), identity),
+            make or caller_of(target_of(upstream), identity, os.urandom),
             handle=self._handle,
             on_failure=on_failure,
             tls=_call(upstream, keyring),

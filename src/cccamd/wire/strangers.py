@@ -10,7 +10,7 @@ say to it.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from cccamd.wire.link import Closed, CloseReason
 
@@ -91,35 +91,51 @@ def readable(greeting: bytes) -> str:
     return text if all(char.isprintable() or char == "\t" for char in text) else ""
 
 
+class _Expected(NamedTuple):
+    """What is said of a server by what it was taken for."""
+
+    other_length: int
+    """Bytes with which a server of the sister protocol begins."""
+    other: CloseReason
+    stranger: CloseReason
+    silent: CloseReason
+
+
+_EXPECTED_CCCAM: Final = _Expected(
+    NEWCAMD_GREETING_LENGTH, CloseReason.NEWCAMD, CloseReason.STRANGER, CloseReason.NO_SEED
+)
+_EXPECTED_NEWCAMD: Final = _Expected(
+    CCCAM_SEED_LENGTH,
+    CloseReason.CCCAM,
+    CloseReason.STRANGER_TO_NEWCAMD,
+    CloseReason.NO_GREETING,
+)
+
+
 def judge_greeting(greeting: bytes, *, over: bool, said: str = "") -> Closed:
     """Say why what a server sent instead of a seed is none.
 
     `greeting` is all that came so far; `over`: it closed the connection, and `said` is what the
     system said of that. Else nothing more came within the time, or enough came.
     """
-    name = recognise(greeting)
-    if name:
-        return Closed(CloseReason.STRANGER, f"it is {name}{_quotation(greeting)}")
-    if len(greeting) == NEWCAMD_GREETING_LENGTH:
-        return Closed(CloseReason.NEWCAMD, f"it sends {len(greeting)} bytes and waits")
-    if greeting:
-        first = f"its first bytes are {greeting[:16].hex()}"
-        return Closed(CloseReason.STRANGER, first + (", and then it closes" if over else ""))
-    return Closed(CloseReason.HUNG_UP if over else CloseReason.NO_SEED, said)
+    return _judge(greeting, _EXPECTED_CCCAM, over=over, said=said)
 
 
 def judge_newcamd_greeting(greeting: bytes, *, over: bool, said: str = "") -> Closed:
     """The same for what came instead of a newcamd server's greeting, or behind it."""
+    return _judge(greeting, _EXPECTED_NEWCAMD, over=over, said=said)
+
+
+def _judge(greeting: bytes, expected: _Expected, *, over: bool, said: str) -> Closed:
     name = recognise(greeting)
     if name:
-        return Closed(CloseReason.STRANGER_TO_NEWCAMD, f"it is {name}{_quotation(greeting)}")
-    if len(greeting) == CCCAM_SEED_LENGTH:
-        return Closed(CloseReason.CCCAM, f"it sends {len(greeting)} bytes and waits")
+        return Closed(expected.stranger, f"it is {name}{_quotation(greeting)}")
+    if len(greeting) == expected.other_length:
+        return Closed(expected.other, f"it sends {len(greeting)} bytes and waits")
     if greeting:
         first = f"its first bytes are {greeting[:16].hex()}"
-        detail = first + (", and then it closes" if over else "")
-        return Closed(CloseReason.STRANGER_TO_NEWCAMD, detail)
-    return Closed(CloseReason.HUNG_UP if over else CloseReason.NO_GREETING, said)
+        return Closed(expected.stranger, first + (", and then it closes" if over else ""))
+    return Closed(CloseReason.HUNG_UP if over else expected.silent, said)
 
 
 def _quotation(greeting: bytes) -> str:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from cccamd.errors import CccamdError
-from cccamd.ids import Caid, Ident, Sid, format_caid
+from cccamd.ids import USUAL_CONFIG_KEY, Caid, Ident, Sid, format_caid
 from cccamd.lab.demo.server import HOST, USER, DemoServer
 from cccamd.net import Client, ConnectError, ConnectionLost, Step
 from cccamd.values import ControlWords, Emm, Offer, Request
@@ -19,7 +19,7 @@ from cccamd.wire.cccam import (
     make_node_id,
 )
 from cccamd.wire.link import ClientSide
-from cccamd.wire.newcamd import USUAL_CONFIG_KEY, NewcamdCaller, NewcamdTarget
+from cccamd.wire.newcamd import NewcamdCaller, NewcamdTarget
 
 START_TIMEOUT = 20.0
 """Seconds until the server listens: a slow machine may be busy with other things."""

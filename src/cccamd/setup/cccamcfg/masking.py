@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from cccamd.ids import PORT_LIMIT, bare_decimal
+from cccamd.ids import CONFIG_KEY_LENGTH, PORT_LIMIT, bare_decimal
 from cccamd.setup.cccamcfg.classify import LineKind, Statement, classify
 from cccamd.setup.cccamcfg.diagnostics import is_harmless_entry, is_harmless_field, printable
 from cccamd.setup.cccamcfg.directives import Implemented
@@ -17,7 +17,6 @@ from cccamd.setup.cccamcfg.lexer import Line, Token, cut_lines, read_source
 MASK = "********"
 """Always as long as this: the length of a secret is nobody's business."""
 
-_KEY_BYTES = 14
 _DIGITS_OF_A_BYTE = 2
 
 _FIRST_WORD_OR_RULER = re.compile(r"[ \t]*(?:[-=*_~+.]+$|[A-Za-z0-9_-]*)")
@@ -102,7 +101,7 @@ def _key_and_options(value: Token, words: list[Token]) -> list[Token]:
     """List the DES key in one piece, and then what is behind it: it may belong to the key."""
     if not words:
         return []
-    length = _KEY_BYTES if len(words[0].text) <= _DIGITS_OF_A_BYTE else 1
+    length = CONFIG_KEY_LENGTH if len(words[0].text) <= _DIGITS_OF_A_BYTE else 1
     key, options = words[:length], words[length:]
     text = value.text[key[0].column - value.column : key[-1].end - value.column + 1]
     return [Token(text, key[0].column), *options]

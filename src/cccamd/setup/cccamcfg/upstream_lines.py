@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cccamd.cards import Limit
-from cccamd.ids import bare_bytes, bare_decimal, bare_hex
+from cccamd.ids import CONFIG_KEY_LENGTH, bare_bytes, bare_decimal, bare_hex
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
 from cccamd.setup.cccamcfg.groups import (
     MANY_HOPS,
@@ -32,7 +32,6 @@ from cccamd.setup.cccamcfg.values import note_hash
 
 _FIELDS = ("host", "port", "user", "password")
 _DEFAULT_HOPS = 1
-_KEY_BYTES = 14
 _WANTEMUS = {"yes": True, "1": True, "no": False, "0": False}
 
 
@@ -120,16 +119,16 @@ def read_n_line(value: Token, notes: LineNotes, codec: Codec) -> NLine:
 
 def _take_key(words: Sequence[Token], password: Token) -> tuple[str, Sequence[Token]]:
     """Read the key; return it and the words behind it."""
-    if words and bare_bytes(words[0].text, _KEY_BYTES) is not None:
+    if words and bare_bytes(words[0].text, CONFIG_KEY_LENGTH) is not None:
         return words[0].text.lower(), words[1:]
-    key = words[:_KEY_BYTES]
-    if len(key) < _KEY_BYTES:
-        text = f"the DES key is incomplete: {len(key)} of {_KEY_BYTES} bytes"
+    key = words[:CONFIG_KEY_LENGTH]
+    if len(key) < CONFIG_KEY_LENGTH:
+        text = f"the DES key is incomplete: {len(key)} of {CONFIG_KEY_LENGTH} bytes"
         raise _bad_key(words[-1].end + 1 if words else password.end + 1, text)
     for byte in key:
         if bare_hex(byte.text, 2) is None:
             raise _bad_key(byte.column, "the DES key has a byte that is not one or two hex digits")
-    return "".join(byte.text.lower().zfill(2) for byte in key), words[_KEY_BYTES:]
+    return "".join(byte.text.lower().zfill(2) for byte in key), words[CONFIG_KEY_LENGTH:]
 
 
 def _bad_key(column: int, text: str) -> LineRefusedError:

@@ -1,22 +1,20 @@
 """`[[newcamd]]`: a port on which newcamd is spoken (docs/newcamd.md)."""
 
 import re
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from cccamd.cards import PROVIDERS_SHOWN, Wish
-from cccamd.ids import PORT_LIMIT, bare_bytes
+from cccamd.ids import CONFIG_KEY_LENGTH, PORT_LIMIT, USUAL_CONFIG_KEY, bare_bytes
 from cccamd.setup.toml.fields import CaidField, IdentField, Table, User, check_distinct
-
-KEY_LENGTH: Final = 14
-USUAL_KEY: Final = bytes.fromhex("0102030405060708091011121314")
 
 
 def _read_key(value: Any) -> bytes:
     text = re.sub(r"[\s.:]", "", value) if isinstance(value, str) else ""
-    if bare_bytes(text, KEY_LENGTH) is None:
-        raise ValueError('expected 14 bytes as hex digits: key = "0102030405060708091011121314"')
+    if bare_bytes(text, CONFIG_KEY_LENGTH) is None:
+        usual = USUAL_CONFIG_KEY.hex()
+        raise ValueError(f'expected 14 bytes as hex digits: key = "{usual}"')
     return bytes.fromhex(text)
 
 
@@ -25,7 +23,7 @@ class NewcamdTable(Table):
 
     port: int = Field(ge=1, le=PORT_LIMIT, description="a port, 1 to 65535")
     key: Annotated[bytes, PlainValidator(_read_key)] = Field(
-        default=USUAL_KEY, repr=False, description="14 bytes as hex digits, in quotes"
+        default=USUAL_CONFIG_KEY, repr=False, description="14 bytes as hex digits, in quotes"
     )
     """The port's DES key, the same for all; the usual one is no secret."""
     caid: CaidField | None = Field(default=None, description='the CAID: caid = "0B00"')

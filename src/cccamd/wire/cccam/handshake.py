@@ -8,8 +8,9 @@ from hashlib import sha1
 
 from cccamd.ids import USER_LENGTH, NodeId
 from cccamd.wire.cccam.cipher import Cipher
+from cccamd.wire.strangers import CCCAM_SEED_LENGTH
 
-SEED_LENGTH = 16
+SEED_LENGTH = CCCAM_SEED_LENGTH
 SEED_RANDOM_LENGTH = 12
 PROOF_LENGTH = 20
 GREETING = b"CCcam"

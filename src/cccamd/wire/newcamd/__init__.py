@@ -19,9 +19,7 @@ from cccamd.wire.newcamd.frames import (
     serialize_frame,
 )
 from cccamd.wire.newcamd.keys import (
-    CONFIG_KEY_LENGTH,
     GREETING_LENGTH,
-    USUAL_CONFIG_KEY,
     FrameCipher,
     hash_password,
     login_cipher,
@@ -37,10 +35,8 @@ from cccamd.wire.newcamd.messages import (
 from cccamd.wire.newcamd.server import NewcamdServer
 
 __all__ = [
-    "CONFIG_KEY_LENGTH",
     "GREETING_LENGTH",
     "ONLY_CARD",
-    "USUAL_CONFIG_KEY",
     "CardData",
     "Command",
     "Form",

@@ -10,11 +10,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from passlib.hash import md5_crypt
 
-CONFIG_KEY_LENGTH: Final = 14
-"""Bytes of the key that belongs to a port; the same for all its users."""
-USUAL_CONFIG_KEY: Final = bytes.fromhex("0102030405060708091011121314")
-"""What most installations have: it is no secret."""
-GREETING_LENGTH: Final = 14
+from cccamd.ids import CONFIG_KEY_LENGTH
+from cccamd.wire.strangers import NEWCAMD_GREETING_LENGTH
+
+GREETING_LENGTH: Final = NEWCAMD_GREETING_LENGTH
 IV_LENGTH: Final = 8
 BLOCK_LENGTH: Final = 8
 _HALF: Final = 7

@@ -119,7 +119,6 @@ class NewcamdServer(Endpoint[ServerEvent]):
         self._hashed = b""
         self._proved = False
         self._login_deadline_at = now + login_timeout
-        self._decision_since = now
         self._offers: dict[ShareId, Offer] = {}
         self._shown: CardData | None = None
         """What was made of them: what the client was told, once it was."""
