@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from cccamd.cards import Access
 from cccamd.ids import Ident
 from cccamd.localcards import CardConfig, CardKindError, CardOptions, LocalCard
 from cccamd.setup.toml.fields import CaidField, IdentField, SidField, Table, check_distinct
+from cccamd.setup.toml.grants import Groups, Pairs, grant_of
 from cccamd.setup.toml.model import CardEntry
 from cccamd.setup.toml.positions import KeyPath
 from cccamd.setup.toml.reader import TableReader
@@ -48,6 +50,14 @@ class LocalCardTable(Table):
         description=f'a list of up to {SIDS_LIMIT} services: sids = ["1D80"]',
     )
     reshare: int = Field(default=10, ge=0, le=255, description="a whole number, 0 to 255")
+    groups: Groups | None = None
+    idents: Pairs = ()
+    emm: bool = Field(default=True, description="true or false")
+
+    def access(self, name: str) -> Access:
+        """What it says for all accounts."""
+        grant = grant_of(groups=self.groups, caids=(), idents=self.idents, services=(), lists={})
+        return Access(name=name, grant=grant, takes_emms=self.emm)
 
     def config(self, *, default_name: str, folder: Path) -> CardConfig:
         """Make what the card gets to know."""
@@ -92,7 +102,10 @@ def read_cards(
         _warn_of_decimals(reader, path, common)
         config = table.config(default_name=f"{table.kind}{number}", folder=folder)
         if reader.is_new(f'[[card]] name "{config.name}"', path) and owns(kind, config, options):
-            yield CardEntry(kind=kind, kind_name=table.kind, config=config, options=options)
+            access = table.access(config.name)
+            yield CardEntry(
+                kind=kind, kind_name=table.kind, config=config, options=options, access=access
+            )
 
 
 def _find_kind(

@@ -1,7 +1,7 @@
 """What the tables of cccamd.toml have in common: their base, user names, numbers of the field."""
 
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
@@ -13,8 +13,11 @@ from cccamd.ids import (
     Caid,
     Ident,
     Sid,
+    parse_address,
     typed_hex,
 )
+from cccamd.setup.toml.networks import Network, parse_network
+from cccamd.wire.cccam import BUILDS, Version, parse_version
 
 N = TypeVar("N", Caid, Ident, Sid)
 
@@ -74,3 +77,41 @@ def check_distinct(values: tuple[N, ...]) -> tuple[N, ...]:
 CaidField = Annotated[Caid, PlainValidator(_number_reader(Caid, digits=CAID_DIGITS, low=1))]
 IdentField = Annotated[Ident, PlainValidator(_number_reader(Ident, digits=IDENT_DIGITS, low=0))]
 SidField = Annotated[Sid, PlainValidator(_number_reader(Sid, digits=SID_DIGITS, low=1))]
+
+
+def count(default: int | None, low: int, high: int) -> Any:
+    """Declare a whole number with its bounds."""
+    expected = f"a whole number, {low} to {high}"
+    return Field(default=default, ge=low, le=high, description=expected)
+
+
+def _read_version(value: object) -> Version:
+    version = parse_version(value) if isinstance(value, str) else None
+    if version is None or version not in BUILDS:
+        known = ", ".join(f'"{known}"' for known in BUILDS)
+        raise ValueError(f"expected a known version: {known}")
+    return version
+
+
+KnownVersion = Annotated[
+    Version,
+    PlainValidator(_read_version),
+    Field(description='a known version in quotes, such as "2.3.0"'),
+]
+
+
+def _read_network(value: object) -> Network:
+    return parse_network(value if isinstance(value, str) else "")
+
+
+NetworkField = Annotated[Network, PlainValidator(_read_network)]
+
+
+def check_address(text: str) -> str:
+    """An address, as it is.
+
+    Raises:
+        NumberError: it is none.
+    """
+    parse_address(text)
+    return text

@@ -7,7 +7,16 @@ from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from cccamd.cards import PROVIDERS_SHOWN, Wish
 from cccamd.ids import CONFIG_KEY_LENGTH, PORT_LIMIT, USUAL_CONFIG_KEY, bare_bytes
-from cccamd.setup.toml.fields import CaidField, IdentField, Table, User, check_distinct
+from cccamd.setup.toml.fields import (
+    CaidField,
+    IdentField,
+    NetworkField,
+    Table,
+    User,
+    check_address,
+    check_distinct,
+)
+from cccamd.setup.toml.networks import is_in
 
 
 def _read_key(value: Any) -> bytes:
@@ -39,6 +48,14 @@ class NewcamdTable(Table):
         default=(), strict=False, description='a list of user names: accounts = ["anna"]'
     )
     """Who may log in here; empty: every F-line."""
+    bind: tuple[Annotated[str, AfterValidator(check_address)], ...] = Field(
+        default=(), strict=False, description='a list of addresses: bind = ["192.168.1.2"]'
+    )
+    """Where it listens; empty: as `[server]` says."""
+    allow: tuple[NetworkField, ...] = Field(
+        default=(), strict=False, description='a list of networks: allow = ["192.168.1.0/24"]'
+    )
+    """Where clients of this port may come from; empty: wherever they may."""
 
     @model_validator(mode="after")
     def _names_its_card(self) -> Self:
@@ -55,6 +72,10 @@ class NewcamdTable(Table):
     def wish(self) -> Wish:
         """What it shows."""
         return Wish(self.caid, self.providers)
+
+    def lets_in(self, address: str) -> bool:
+        """Whether clients may come from an address."""
+        return not self.allow or is_in(address, self.allow)
 
     def admits(self, user: str) -> bool:
         """Whether an account may log in here."""
