@@ -35,7 +35,7 @@ from cccamd.facts import (
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.setup.cccamcfg import InfoPort
 from cccamd.watch import History, SourceAnswered
-from cccamd.web import create_app
+from cccamd.web.app import create_app
 from fact_factory import (
     NOW,
     OFFLINE,

@@ -20,7 +20,7 @@ from cccamd.facts import (
     Verdict,
 )
 from cccamd.watch import EcmFinished, SourceAnswered
-from cccamd.web import create_app
+from cccamd.web.app import create_app
 from fact_factory import a_freeze, an_incident, on_channel
 
 PARTS = {

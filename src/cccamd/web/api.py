@@ -37,7 +37,7 @@ from cccamd.facts import (
     System,
 )
 from cccamd.ids import Caid, plain_address
-from cccamd.watch.metrics import metrics_text
+from cccamd.watch.metrics.exposition import collect, metrics_text
 from cccamd.web.context import WebContext
 from cccamd.web.fieldtexts import describe_fields
 from cccamd.web.writing import written
@@ -303,7 +303,7 @@ async def metrics(context: Context, request: Request) -> Response:
     accept, counted = request.headers.get("accept", ""), context.metrics.as_it_is()
 
     def write() -> tuple[bytes, str]:
-        return metrics_text(counted.collect(snapshot, report, incidents, tasks=tasks), accept)
+        return metrics_text(collect(counted, snapshot, report, incidents, tasks=tasks), accept)
 
     text, content_type = await run_in_threadpool(write)
     return Response(text, headers={"content-type": content_type})

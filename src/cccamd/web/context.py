@@ -17,7 +17,7 @@ from cccamd.facts import (
 )
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_sid
 from cccamd.setup.cccamcfg import InfoPort
-from cccamd.watch.metrics import Metrics
+from cccamd.watch.metrics.counting import Metrics
 from cccamd.why import Diagnosis, Explanation, Question
 
 Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
