@@ -27,6 +27,7 @@ PARTS = {
     "server",
     "config",
     "incidents",
+    "penalties",
     "clients",
     "absent",
     "sources",

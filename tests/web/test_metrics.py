@@ -45,6 +45,8 @@ DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana" / "cccamd.json"
 UNITS = ("_seconds", "_bytes", "_total", "_info", "_count", "_sum", "_bucket", "_seconds_total")
 COUNTED_THINGS = {
     "cccamd_accounts",
+    "cccamd_bans",
+    "cccamd_logins_slowed",
     "cccamd_tasks",
     "cccamd_cards",
     "cccamd_clients",

@@ -62,9 +62,15 @@ class WebContext:
     program: str
 
 
-def explain_link(*, account: str = "", source: str = "", service: ServiceId | None = None) -> str:
-    """Where the explanation for this account, source or service is."""
-    query = {"account": account, "source": source}
+def explain_link(
+    *,
+    account: str = "",
+    address: str = "",
+    source: str = "",
+    service: ServiceId | None = None,
+) -> str:
+    """Where the explanation for this account, address, source or service is."""
+    query = {"account": account, "address": address, "source": source}
     if service is not None:
         query["caid"] = format_caid(service.caid)
         query["ident"] = format_ident(service.ident)
