@@ -162,7 +162,7 @@ class LimitsTable(Table):
     """The same for all connections of one account together."""
     account_ecms_per_second: int = _count(4000, 10, 1_000_000)
     account_kilobytes_per_second: int = _count(4000, 10, 1_000_000)
-    max_unread_kilobytes: int = _count(64, 4, 10_000)
+    max_unread_kilobytes: int = _count(16, 4, 10_000)
     """What a client may leave unread; beyond that nothing more is taken from it."""
     unread_timeout: float = _seconds(5, 0.5, 120)
     """A client that takes nothing of it for so long is cut."""
