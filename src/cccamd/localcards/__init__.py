@@ -1,9 +1,10 @@
 """Cards that live inside cccamd: the built-in kinds, and the interface for plug-ins."""
 
+from typing import TYPE_CHECKING
+
 from cccamd.localcards.card import (
     CannotDecode,
     CardConfig,
-    CardOptions,
     CardUnavailable,
     EmmMatch,
     EmmRefused,
@@ -12,6 +13,9 @@ from cccamd.localcards.card import (
 )
 from cccamd.localcards.guard import GuardedCard, GuardLimits, start_card
 from cccamd.localcards.registry import CardKindError, InstalledKinds, find_kinds
+
+if TYPE_CHECKING:
+    from cccamd.localcards.options import CardOptions
 
 __all__ = [
     "CannotDecode",
@@ -29,3 +33,12 @@ __all__ = [
     "find_kinds",
     "start_card",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load pydantic for those who name `CardOptions`: plug-ins, and kinds with keys."""
+    if name == "CardOptions":
+        from cccamd.localcards.options import CardOptions
+
+        return CardOptions
+    raise AttributeError(name)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, perf_counter
 from traceback import walk_tb
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cccamd.errors import CccamdError
 from cccamd.ids import Ident, Sid, format_sid
@@ -20,13 +20,15 @@ from cccamd.localcards.card import (
     EMM_MATCH_LENGTH,
     CannotDecode,
     CardConfig,
-    CardOptions,
     CardUnavailable,
     EmmMatch,
     EmmRefused,
     LocalCard,
 )
 from cccamd.values import SA_LENGTH, UA_LENGTH, ControlWords
+
+if TYPE_CHECKING:
+    from cccamd.localcards.options import CardOptions
 
 T = TypeVar("T")
 
@@ -309,7 +311,7 @@ def _checked(value: bytes, length: int, what: str) -> bytes:
 async def start_card(
     kind: type[LocalCard],
     config: CardConfig,
-    options: CardOptions,
+    options: "CardOptions",
     *,
     report: Tell,
     limits: GuardLimits = GuardLimits(),

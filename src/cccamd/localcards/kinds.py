@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from cccamd.ids import SID_DIGITS, Ident, Sid, format_sid, parse_hex, typed_hex
-from cccamd.localcards.card import CannotDecode, CardConfig, CardOptions, ImmediateCard
+from cccamd.localcards.card import CannotDecode, CardConfig, ImmediateCard
+from cccamd.localcards.options import CardOptions
 from cccamd.values import CW_LENGTH, ControlWords, with_checksums
 
 
