@@ -5,7 +5,8 @@
 A real server, an honest client and the attackers, each in processes of their own, on the
 loopback interface. The honest client asks an ECM every 10 ms. For each attack one line: the
 honest client's median, p99 and worst answer time in milliseconds, the CPU time of the server
-for each second, how much the attackers sent, how many of them were cut. Attackers send as fast as they can, at most 36,000 ECMs a second each.
+for each second, how much the attackers sent, how many of them were cut. Attackers send as fast
+as they can, at most 36,000 ECMs a second each.
 """
 
 import asyncio
@@ -222,9 +223,8 @@ async def _ready() -> None:
 def main() -> None:
     """Run all attacks."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
-    print(
-        f"{'honest client, ms':22} {'median':>8} {'p99':>8} {'worst':>8} {'CPU':>8} {'MB sent':>8}  cut"
-    )
+    heads = ("median", "p99", "worst", "CPU", "MB sent")
+    print(f"{'honest client, ms':22} {' '.join(f'{head:>8}' for head in heads)}  cut")
     for name, attackers in ATTACKS:
         measure(name, attackers, seconds)
 
