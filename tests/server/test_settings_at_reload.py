@@ -395,7 +395,7 @@ ROWS: dict[str, Row] = {
         "",
         "[limits]\nmax_unread_kilobytes = 9",
         lambda server: server._context.fair.limits.unread,
-        64_000,
+        16_000,
         9000,
     ),
     "[limits] unread_timeout": Row(

@@ -24,6 +24,7 @@ everybody, in steps.
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from cccamd.facts import Door, PenaltyKind
@@ -167,9 +168,12 @@ class _Kept(Generic[K, V]):
             self._found.popitem(last=False)
         return value
 
-    def items(self) -> list[tuple[K, V]]:
-        """The last used ones first."""
-        return list(reversed(self._found.items()))
+    def items(self) -> Iterator[tuple[K, V]]:
+        """The last used ones first; others may be put in meanwhile."""
+        for key in reversed(list(self._found)):
+            value = self._found.get(key)
+            if value is not None:
+                yield key, value
 
     def drop(self, key: K) -> None:
         self._found.pop(key, None)
@@ -340,11 +344,10 @@ class Penalties:
 
     def _each(self, now: float) -> Iterator[tuple[str, _Score, PenaltyKind] | None]:
         """Bans first. None: a step over somebody who bears nothing."""
-        scores = [*self._banned.items(), *self._scores.items()]
-        for who, score in scores:
+        for who, score in self._banned.items():
             in_force = score.banned_until > now and not self._is_excused(who, score)
             yield (who, score, PenaltyKind.BANNED) if in_force else None
-        for who, score in scores:
+        for who, score in chain(self._banned.items(), self._scores.items()):
             free = score.is_network or score.banned_until > now or score.now(now) < FREE
             yield None if free else (who, score, PenaltyKind.SLOWED)
         for name, score in self._names.items():

@@ -153,6 +153,7 @@ class Server:
             on_cards_changed=self._cards_changed,
             on_failed=lambda text: self._book.carried_out("[[card]]", text),
         )
+        self._links_fair = FairPlay.links()
         self._upstreams = Upstreams(self._start_upstream)
         self._exchange.on_want = self._upstreams.hurry
         self._pairing = pairing or Pairing(default_path().parent)
@@ -626,6 +627,7 @@ class Server:
             on_cards_changed=self._cards_changed,
             on_failure=self._failures.report,
             keyring=self._pairing,
+            fair=self._links_fair,
         )
 
     async def _sum_up(self) -> None:

@@ -142,7 +142,7 @@ class LimitsTable(Table):
     """The same for all connections of one account together."""
     account_ecms_per_second: Annotated[int, count_between(10, 1_000_000)] = 4000
     account_kilobytes_per_second: Annotated[int, count_between(10, 1_000_000)] = 4000
-    max_unread_kilobytes: Annotated[int, count_between(4, 10_000)] = 64
+    max_unread_kilobytes: Annotated[int, count_between(4, 10_000)] = 16
     """What a client may leave unread; beyond that nothing more is taken from it."""
     unread_timeout: Annotated[float, time_between(0.5, 120)] = 5
     """A client that takes nothing of it for so long is cut."""
