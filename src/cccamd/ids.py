@@ -311,6 +311,15 @@ def parse_address(text: str) -> IpAddress:
     return IPv6Address(int(address)) if address.version == 6 else address
 
 
+def plain_address(text: str) -> str:
+    """Write an address as connections are named by it.
+
+    Raises:
+        NumberError: it is none.
+    """
+    return str(parse_address(text))
+
+
 def unwrap_address(text: str) -> str:
     """Show an IPv4 address that is written as IPv6 (`::ffff:192.0.2.1`) as what it is.
 

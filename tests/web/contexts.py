@@ -9,7 +9,7 @@ from cccamd.ids import Caid, Ident
 from cccamd.server.snapshot import find_channels, take_history
 from cccamd.setup.cccamcfg import ChannelNames, InfoPort
 from cccamd.watch import EcmFinished, History, SourceAnswered
-from cccamd.watch.metrics import Metrics
+from cccamd.watch.metrics.counting import Metrics
 from cccamd.web import WebContext
 from cccamd.why import (
     Diagnosis,

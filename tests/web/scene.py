@@ -40,8 +40,9 @@ from cccamd.watch import (
     SourceAnswered,
     SourceDown,
 )
-from cccamd.watch.metrics import Metrics
-from cccamd.web import WebContext, create_app
+from cccamd.watch.metrics.counting import Metrics
+from cccamd.web import WebContext
+from cccamd.web.app import create_app
 from cccamd.why import (
     CardAnswer,
     Diagnosis,

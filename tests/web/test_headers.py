@@ -6,7 +6,7 @@ from browsing import get, serving
 from contexts import a_context, full_context
 
 from cccamd.setup.cccamcfg import InfoPort
-from cccamd.web import create_app
+from cccamd.web.app import create_app
 from fact_factory import a_household
 
 STRICT = {

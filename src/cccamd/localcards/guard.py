@@ -20,7 +20,6 @@ from cccamd.localcards.card import (
     EMM_MATCH_LENGTH,
     CannotDecode,
     CardConfig,
-    CardOptions,
     CardUnavailable,
     EmmMatch,
     EmmRefused,
@@ -312,7 +311,7 @@ def _checked(value: bytes, length: int, what: str) -> bytes:
 async def start_card(
     kind: type[LocalCard],
     config: CardConfig,
-    options: CardOptions,
+    options: object,
     *,
     report: Tell,
     limits: GuardLimits = GuardLimits(),

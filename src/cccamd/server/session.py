@@ -27,6 +27,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn, assert_never
 
 from cccamd.cards import CardTable, View, Viewer
+from cccamd.facts import Door
 from cccamd.ids import SHARED_NODE_IDS, NodeId, ShareId, host_key, parse_address
 from cccamd.net import (
     LONGEST_WAIT,
@@ -83,6 +84,8 @@ class ClientPort:
     """Makes the protocol object of a new connection, given the time."""
     account_of: Callable[[bytes], Account | None]
     """The account that a client named, if it may log in here."""
+    door: Door = Door.CCCAM
+    """What it is called where failed logins are counted."""
     has_versions: bool = True
     """Whether clients say which version they are, as MINIMUM CLIENT VERSION wants to know."""
 
@@ -309,7 +312,9 @@ class Session:
             self._account = account
             self.record.line = account.line  # its name stands in the log, password or not
         self._user = user
-        wait = self._context.penalties.wait(self.connection.address, user, self.connection.now())
+        wait = self._context.penalties.wait(
+            self.connection.address, user, self.connection.now(), self._port.door
+        )
         self._is_checked = wait is not None
         if wait == 0.0:
             self._check_password()
@@ -333,7 +338,7 @@ class Session:
         """Count a login with a wrong name or password, and say what only the log may tell."""
         assert self._user is not None
         address, now = self.connection.address, self.connection.now()
-        ban = self._context.penalties.failed(address, self._user, now)
+        ban = self._context.penalties.failed(address, self._user, now, self._port.door)
         if ban is not None:
             self._context.records.door_log.banned(ban)
         shown = repr(self._user.decode("utf-8", "backslashreplace"))
@@ -442,7 +447,8 @@ class Session:
         else:
             self._account, self.record.line = current, current.line
             seats.take(account.user, self)
-            self._context.penalties.succeeded(self.connection.address, account.user)
+            address, door = self.connection.address, self._port.door
+            self._context.penalties.succeeded(address, account.user, door)
             self._context.double_logins.got_in(current.line.user, self.connection.address)
             by_number, number = self._context.by_number, self.record.number
             by_number[number] = self

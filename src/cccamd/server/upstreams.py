@@ -23,6 +23,7 @@ from cccamd.ids import LoginKey, format_share_id
 from cccamd.net import (
     Connected,
     Failure,
+    FairPlay,
     Keyring,
     Link,
     LinkEvent,
@@ -139,10 +140,13 @@ class UpstreamSource:
         on_failure: Callable[[str, BaseException], None],
         make: Callable[[float], ClientSide] | None = None,
         keyring: Keyring | None = None,
+        fair: FairPlay | None = None,
     ) -> None:
         """`make` makes the protocol object of each login; without it, that of the line's kind.
 
         `keyring`: our key and those of paired servers, for an upstream that is one.
+
+        `fair`: with which links it takes turns.
         """
         self.name = upstream.name
         self.usage = SourceUsage()
@@ -162,6 +166,7 @@ class UpstreamSource:
             handle=self._handle,
             on_failure=on_failure,
             tls=_call(upstream, keyring),
+            fair=fair,
         )
         self._table = table
         self._exchange = exchange

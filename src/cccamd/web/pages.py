@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Route
 
 from cccamd.errors import NumberError
 from cccamd.facts import ChannelMargin, ServiceId
-from cccamd.ids import format_caid, format_service, parse_service
+from cccamd.ids import format_caid, format_service, parse_service, plain_address
 from cccamd.oldinfo import heading, home_block
 from cccamd.web.context import WebContext, explain_link
 from cccamd.web.refusals import refusal
@@ -79,7 +79,10 @@ async def _overview(context: WebContext, _: Request) -> Response:
 async def _explain(context: WebContext, request: Request) -> Response:
     query = dict(request.query_params)
     accounts = sorted((await context.snapshot()).accounts, key=str.casefold)
-    given = {key: query.get(key, "")[:LENGTH_LIMIT] for key in ("account", "source", "channel")}
+    given = {
+        key: query.get(key, "")[:LENGTH_LIMIT]
+        for key in ("account", "address", "source", "channel")
+    }
     show = partial(render, "explain.html", accounts=accounts)
     found: Sequence[ServiceId] = ()
     if is_name(given["channel"]):
@@ -114,15 +117,17 @@ def is_name(text: str) -> bool:
 
 
 def read_question(query: Mapping[str, str]) -> Question:
-    """Read `account`, `source`, and `caid`, `ident`, `sid` or all three as `channel`.
+    """Read `account`, `address`, `source`, and `caid`, `ident`, `sid` or all three as `channel`.
 
     Raises:
         NumberError: a number is none, or too long.
     """
+    address = query.get("address", "").strip()[:LENGTH_LIMIT]
     given = (query.get(name, "") for name in ("caid", "ident", "sid"))
     caid, ident, sid = parse_service(query.get("channel", "").strip() or ":".join(given))
     return Question(
         account=query.get("account", "")[:LENGTH_LIMIT] or None,
+        address=plain_address(address) if address else None,
         source=query.get("source", "")[:LENGTH_LIMIT] or None,
         caid=caid,
         ident=ident,
