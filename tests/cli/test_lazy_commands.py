@@ -102,12 +102,13 @@ def served(folder: Path, cards: str = "") -> set[str]:
 
 
 FIXED = '[[card]]\nkind = "fixed"\ncaid = "0B00"\ncw = "00112233aabbcc3100112233aabbcc31"\n'
+TEST = '[[card]]\nkind = "test"\ncaid = "7F00"\n'
 OPEN = '[[card]]\nkind = "open"\ncaid = "7F00"\nkeys = "card.json"\n'
 
 
 def test_a_server_loads_the_laboratory_with_an_open_card_only(tmp_path: Path) -> None:
     found = served(tmp_path, FIXED)
-    assert {"cccamd.server.server", "cccamd.localcards.kinds"} <= found
+    assert {"cccamd.server.server", "cccamd.localcards.fixed"} <= found
     assert not {module for module in found if module.startswith("cccamd.lab")}
     key = ManagementKey(key=bytes(16))
     keys = CardKeys(caid="7F00", ua="0000000000000001", card=key, all=key)
@@ -118,7 +119,9 @@ def test_a_server_loads_the_laboratory_with_an_open_card_only(tmp_path: Path) ->
 def test_a_server_loads_pages_when_somebody_comes_and_formats_for_what_is_configured(
     tmp_path: Path,
 ) -> None:
-    found = served(tmp_path)
+    found = served(tmp_path, TEST)
+    assert "cccamd.localcards.testcard" in found
+    assert "pydantic" not in packages(found)
     assert {"cccamd.server.infopages", "cccamd.web.door"} <= found
     assert not packages(found) & (PAGES | PICTURES)
     assert not {"cryptography.x509", "cccamd.wire.certificates"} & found

@@ -10,7 +10,8 @@ from reading import FOLDER, KINDS, read, told
 
 from cccamd.cards import SourcePolicy
 from cccamd.localcards import CardOptions
-from cccamd.localcards.kinds import FixedCard, TestCard
+from cccamd.localcards.fixed import FixedCard
+from cccamd.localcards.testcard import TestCard
 from cccamd.routing import CwCache, RouterSettings
 from cccamd.setup.toml import LimitsTable, TomlConfig, parse
 from cccamd.setup.toml.fields import Value, keys_of

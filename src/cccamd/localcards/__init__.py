@@ -10,6 +10,7 @@ from cccamd.localcards.card import (
     EmmRefused,
     ImmediateCard,
     LocalCard,
+    NoOptions,
 )
 from cccamd.localcards.guard import GuardedCard, GuardLimits, start_card
 from cccamd.localcards.registry import CardKindError, InstalledKinds, find_kinds
@@ -30,6 +31,7 @@ __all__ = [
     "ImmediateCard",
     "InstalledKinds",
     "LocalCard",
+    "NoOptions",
     "find_kinds",
     "start_card",
 ]

@@ -8,7 +8,7 @@ for long, or calls something that blocks, does so in a thread (`asyncio.to_threa
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from cccamd.errors import CccamdError
 from cccamd.ids import Caid, Ident, Sid
@@ -62,31 +62,27 @@ class CardConfig:
     """Where relative file names of the card's own keys start: the folder of cccamd.toml."""
 
 
-class _NoOptions:
-    """Stands for `CardOptions` in a kind that has no keys of its own."""
-
-    def __get__(self, card: object, kind: object) -> "type[CardOptions]":
-        from cccamd.localcards.options import CardOptions  # 5 MiB: pydantic
-
-        return CardOptions
+@dataclass(frozen=True, slots=True)
+class NoOptions:
+    """What a kind gets that has no keys of its own."""
 
 
 class LocalCard(ABC):
     """One card. The server calls it through `GuardedCard` only."""
 
-    Options: "ClassVar[type[CardOptions]]" = cast("type[CardOptions]", _NoOptions())
-    """The kind's own keys. Override it with a subclass of `CardOptions`."""
+    Options: "ClassVar[type[CardOptions | NoOptions]]" = NoOptions
+    """The kind's own keys. Override it with a subclass of `CardOptions`, if there are any."""
     constant: ClassVar[bool] = False
     """Whether it gives the same CW for every ECM of a service, by design. From any other card
     the CW of the period before counts as an error."""
 
-    def __init__(self, config: CardConfig, options: "CardOptions") -> None:
+    def __init__(self, config: CardConfig, options: Any) -> None:
         """Keep what the table says. `options` is an instance of the kind's `Options`."""
         self.config = config
         self.options = options
 
     @classmethod
-    def owned_file(cls, config: CardConfig, options: "CardOptions") -> Path | None:
+    def owned_file(cls, config: CardConfig, options: Any) -> Path | None:
         """The file that belongs to this card alone, which it writes; None: there is none.
 
         Two tables with one such file are a mistake, which is told before any card is built.

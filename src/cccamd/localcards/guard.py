@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, perf_counter
 from traceback import walk_tb
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from cccamd.errors import CccamdError
 from cccamd.ids import Ident, Sid, format_sid
@@ -23,12 +23,10 @@ from cccamd.localcards.card import (
     CardUnavailable,
     EmmMatch,
     EmmRefused,
+    ImmediateCard,
     LocalCard,
 )
 from cccamd.values import SA_LENGTH, UA_LENGTH, ControlWords
-
-if TYPE_CHECKING:
-    from cccamd.localcards.options import CardOptions
 
 T = TypeVar("T")
 
@@ -81,6 +79,8 @@ class GuardedCard:
         self.providers: tuple[tuple[Ident, bytes], ...] = ()
         """Each provider with its shared address, known after the start."""
         self.emm_matches: tuple[EmmMatch, ...] = ()
+        self.immediate = isinstance(card, ImmediateCard)
+        """Whether `decode_now` always answers."""
         self._card = card
         self._report = report
         self._limits = limits
@@ -311,7 +311,7 @@ def _checked(value: bytes, length: int, what: str) -> bytes:
 async def start_card(
     kind: type[LocalCard],
     config: CardConfig,
-    options: "CardOptions",
+    options: object,
     *,
     report: Tell,
     limits: GuardLimits = GuardLimits(),

@@ -47,17 +47,20 @@ class Known(NamedTuple):
 
 
 class Told(NamedTuple):
-    """An answer that was known already: by a card that the one who asks may see."""
+    """An answer that is there at once: by a card that the one who asks may see."""
 
     wanted: Wanted
     cw: ControlWords
     card: Card
     log: Log
+    result: Result
+    """`CACHED`: it was known already; `ANSWERED`: by the straight way."""
+    asked_at: float
 
     def trace(self, now: float) -> Trace:
         """The record of how it went."""
         request, fingerprint = self.wanted[:2]
-        return Trace(request, fingerprint, now, now, Result.CACHED, self.card, self.log)
+        return Trace(request, fingerprint, self.asked_at, now, self.result, self.card, self.log)
 
 
 class Store(NamedTuple):

@@ -174,15 +174,19 @@ class ClientRecord:
             self._report(request, result, trace, seconds=seconds, weight=weight)
 
     def told(self, told: Told, now: float) -> None:
-        """A request was answered at once, at `now` of the loop's clock: the CW was known."""
-        (request, *_), _, card, _ = told
+        """A request was answered at once, at `now` of the loop's clock."""
+        (request, *_), _, card, _, _, asked_at = told
         source, local = self._winner(card)
-        self.usage.finished(request, result=EcmResult.CW, source=source, local=local, seconds=0.0)
+        seconds = now - asked_at
+        self.usage.finished(
+            request, result=EcmResult.CW, source=source, local=local, seconds=seconds
+        )
         if self._logs_answers():
-            self._tell_answer(request, EcmResult.CW, told.trace(now), source=source, seconds=0.0)
+            trace = told.trace(now)
+            self._tell_answer(request, EcmResult.CW, trace, source=source, seconds=seconds)
         weight = self._weight(EcmResult.CW)
         if weight is not None:
-            self._report(request, EcmResult.CW, told.trace(now), seconds=0.0, weight=weight)
+            self._report(request, EcmResult.CW, told.trace(now), seconds=seconds, weight=weight)
 
     def _weight(self, result: EcmResult) -> int | None:
         """How many ECMs this one stands for, if those who watch are to be told of it; else None."""

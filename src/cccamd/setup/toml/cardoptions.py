@@ -28,6 +28,7 @@ def read_options(
     keys that the table may have besides.
     """
     model = kind.Options
+    assert issubclass(model, CardOptions), "as the registry of kinds has seen to"
     try:
         return model.model_validate(own)
     except ValidationError as error:

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.localcards import CardConfig, CardKindError, LocalCard
+from cccamd.localcards import CardConfig, CardKindError, LocalCard, NoOptions
 from cccamd.setup.toml.fields import (
     CAID,
     IDENT,
@@ -22,9 +22,6 @@ from cccamd.setup.toml.model import CardEntry
 from cccamd.setup.toml.positions import KeyPath
 from cccamd.setup.toml.reader import TableReader
 from cccamd.wire.cccam import SIDS_LIMIT
-
-if TYPE_CHECKING:
-    from cccamd.localcards import CardOptions
 
 NAME_LIMIT = 40
 PROVIDERS_LIMIT = 32
@@ -89,7 +86,7 @@ def read_cards(
     """Read all `[[card]]` tables; those with problems are left out."""
     owners: dict[Path, str] = {}
 
-    def owns(kind: type[LocalCard], config: CardConfig, options: "CardOptions") -> bool:
+    def owns(kind: type[LocalCard], config: CardConfig, options: object) -> bool:
         file = kind.owned_file(config, options)
         owner = config.name if file is None else owners.setdefault(file.resolve(), config.name)
         if owner != config.name:
@@ -138,13 +135,21 @@ def _find_kind(
 
 def _read_options(
     reader: TableReader, path: KeyPath, own: dict[str, Any], kind: type[LocalCard] | None
-) -> "CardOptions | None":
-    """Read the kind's own keys."""
+) -> object | None:
+    """Read the kind's own keys; None if anything is wrong with them."""
     if kind is None:
         return None
+    if kind.Options is NoOptions:
+        read = reader.read(_NoKeys, own, path, label="[[card]]", more_keys=_COMMON_KEYS)
+        return None if read is None else NoOptions()
     from cccamd.setup.toml.cardoptions import read_options  # 7 MiB: pydantic, as in plug-ins
 
     return read_options(kind, own, path, reader=reader, common=_COMMON_KEYS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NoKeys(Table):
+    """All keys of the table are common ones."""
 
 
 def _warn_of_decimals(reader: TableReader, path: KeyPath, common: Mapping[str, Any]) -> None:

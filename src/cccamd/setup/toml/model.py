@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 from cccamd.ids import (
     LoginKey,
@@ -45,9 +45,6 @@ from cccamd.wire.cccam import (
     Version,
     parse_version,
 )
-
-if TYPE_CHECKING:
-    from cccamd.localcards import CardOptions
 
 FILE_NAME = "cccamd.toml"
 SOCKET_PATH_LIMIT = 107
@@ -369,7 +366,8 @@ class CardEntry:
     kind_name: str
     """As the table says."""
     config: CardConfig
-    options: "CardOptions"
+    options: object
+    """An instance of the kind's `Options`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Check tables against their models; what is wrong is collected, with places and in words."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import chain, islice
@@ -156,9 +156,18 @@ class TableReader:
         return first is at
 
     def read(
-        self, table: type[M], data: Mapping[str, Any], path: KeyPath, *, label: str
+        self,
+        table: type[M],
+        data: Mapping[str, Any],
+        path: KeyPath,
+        *,
+        label: str,
+        more_keys: Collection[str] = (),
     ) -> M | None:
-        """Read a table and note all that is wrong with it; None if anything is."""
+        """Read a table and note all that is wrong with it; None if anything is.
+
+        `more_keys` are allowed in it, but the business of others.
+        """
         wrong: list[Wrong] = []
         values = {
             name: key.take(data[name], (name,), wrong)
@@ -181,7 +190,10 @@ class TableReader:
             findings = chain(
                 (_missing(table, name) for name in missing),
                 (self._finding(each, path) for each in wrong),
-                (Finding((name,), unknown_key(name, keys_of(table)), True) for name in unknown),
+                (
+                    Finding((name,), unknown_key(name, {*keys_of(table), *more_keys}), True)
+                    for name in unknown
+                ),
             )
             number = len(wrong) + len(missing) + len(unknown)
             self.tell(findings, path, label=label, number=number)
