@@ -25,6 +25,7 @@ from cccamd.values import ECM_TABLE_IDS, ControlWords, Emm, Fingerprint, Outcome
 from cccamd.watch import (
     ClientLoggedIn,
     ClientLoggedOut,
+    ConnectionRefused,
     EcmFinished,
     EmmFinished,
     LoginFailed,
@@ -125,6 +126,15 @@ class ClientRecord:
         So do those who look whether the server is there: `cccamd doctor`, monitors, line testers.
         """
         self.debug("looked at the port, and left without a word")
+
+    def pushed_out(self, closed: Closed) -> None:
+        """It had said nothing yet when it had to make room, as most of a flood: that is no login,
+        either. Those who watch are told as often as the log is."""
+        context = self._context
+        if context.door_log.failed(self.name, self.address, closed):
+            now = context.observers.now()
+            refused = ConnectionRefused(at=now, address=self.address, reason=closed.reason.value)
+            context.observers.tell(refused)
 
     def login_failed(self, closed: Closed) -> None:
         """The connection ended before its login did."""

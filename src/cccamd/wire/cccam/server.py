@@ -127,11 +127,8 @@ class ServerProtocol(Endpoint[ServerEvent]):
         self._holds = self._proved = False
         self._proved_at = now
         self._partner_known = False
-        seed = make_seed(random)
-        keys = derive_keys(seed)
-        self._sending, self._receiving = keys.server_to_client, keys.client_to_server
-        self._proof = keys.proof
-        self._out.append(seed)
+        self._seed = make_seed(random)
+        self._out.append(self._seed)
         self._expect(PROOF_LENGTH, self._on_proof)
 
     @property
@@ -221,7 +218,10 @@ class ServerProtocol(Endpoint[ServerEvent]):
     # The login.
 
     def _on_proof(self, field: bytes) -> None:
-        if not compare_digest(self._receiving.decrypt(field), self._proof):
+        # Not before: most connections of a flood never get as far.
+        keys = derive_keys(self._seed)
+        self._sending, self._receiving = keys.server_to_client, keys.client_to_server
+        if not compare_digest(self._receiving.decrypt(field), keys.proof):
             caller = recognise_caller(field)
             known = f"it is {caller}" if caller else "its answer to the seed is wrong"
             self._close(CloseReason.NOT_CCCAM, known)
