@@ -15,6 +15,7 @@ those of the second raise `NumberError`, whose text can be shown.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NewType, TypeVar
 
@@ -320,6 +321,7 @@ def plain_address(text: str) -> str:
     return str(parse_address(text))
 
 
+@lru_cache(maxsize=8192)  # asked several times for every connection of a flood
 def unwrap_address(text: str) -> str:
     """Show an IPv4 address that is written as IPv6 (`::ffff:192.0.2.1`) as what it is.
 

@@ -296,7 +296,9 @@ async def test_the_kernel_tells_the_round_trip() -> None:
 
 
 async def test_the_socket_sends_at_once_and_notices_dead_machines() -> None:
-    async with joined() as (side, _):
+    async with joined() as (side, peer):
+        peer.send(b"one\n")  # who says nothing is not worth it
+        await until(lambda: bool(side.lines))
         tcp = {
             "TCP_NODELAY": 1,
             "TCP_KEEPIDLE": 15,

@@ -52,6 +52,11 @@ def an_explanation(question: Question, **words: Any) -> Explanation:
     return Explanation(**(empty | asked | words))
 
 
+def fail(name: str, error: BaseException) -> None:
+    """No page may fail."""
+    raise AssertionError(name) from error
+
+
 def a_context(
     snapshot: Callable[[], Snapshot],
     *,
@@ -97,6 +102,7 @@ def a_context(
         hosts=lambda: (),
         check_login=take_as_given,
         program="cccamd-0.1.0",
+        on_failure=fail,
     )
 
 

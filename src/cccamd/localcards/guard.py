@@ -23,6 +23,7 @@ from cccamd.localcards.card import (
     CardUnavailable,
     EmmMatch,
     EmmRefused,
+    ImmediateCard,
     LocalCard,
 )
 from cccamd.values import SA_LENGTH, UA_LENGTH, ControlWords
@@ -78,6 +79,8 @@ class GuardedCard:
         self.providers: tuple[tuple[Ident, bytes], ...] = ()
         """Each provider with its shared address, known after the start."""
         self.emm_matches: tuple[EmmMatch, ...] = ()
+        self.immediate = isinstance(card, ImmediateCard)
+        """Whether `decode_now` always answers."""
         self._card = card
         self._report = report
         self._limits = limits

@@ -241,7 +241,8 @@ class Connection(asyncio.Protocol, Generic[E]):
 
     def data_received(self, data: bytes) -> None:
         self.heard_at = now = self._loop.time()
-        self.has_heard = True
+        if not self.has_heard:
+            self._hear_first()
         intake = self.intake
         if intake is not None and (intake.waits or len(data) > AT_ONCE):
             intake.queue(data)
@@ -322,9 +323,13 @@ class Connection(asyncio.Protocol, Generic[E]):
             self._closing = Closed(reason, detail)
 
     def _begin(self) -> None:
-        assert self._transport is not None
-        set_socket_options(self._transport.get_extra_info("socket"))
         self._handle(Connected(self.address))
+
+    def _hear_first(self) -> None:
+        """Who says nothing is not worth six system calls: its login ends soon."""
+        self.has_heard = True
+        if (sock := self._socket) is not None:
+            set_socket_options(sock)
 
     def _explain(self, error: Exception | None) -> Loss:
         loss = explain_loss(error)

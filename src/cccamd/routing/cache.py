@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from cccamd.routing.actions import Known, Store, Told, Wanted
+from cccamd.routing.trace import Result
 from cccamd.values import ControlWords, Fingerprint, Outcome, Service
 
 _new = tuple.__new__  # half the price of calling the class, where one is made for every ECM
@@ -85,7 +86,7 @@ class CwCache:
         ids = wanted[2].ids
         for card in cards:
             if card.id in ids:
-                return _new(Told, (wanted, cw, card, log))
+                return _new(Told, (wanted, cw, card, log, Result.CACHED, now))
         return None
 
     def put(self, store: Store, now: float) -> None:

@@ -144,6 +144,7 @@ class InfoPages:
             hosts=sources.hosts,
             check_login=sources.web_gate.check,
             program=sources.program,
+            on_failure=sources.on_failure,
         )
 
     async def _freezes(self) -> FreezeReport:

@@ -45,7 +45,7 @@ from cccamd.server.observers import Observers
 from cccamd.server.usage import SourceUsage
 from cccamd.setup.cccamcfg import NLine
 from cccamd.setup.logins import Upstream
-from cccamd.values import ControlWords, Emm, Offer, Refusal
+from cccamd.values import ControlWords, Emm, Offer, Refusal, Request
 from cccamd.watch import CardsChanged, SourceDown, SourceGone, SourceUp
 from cccamd.wire.callers import caller_of
 from cccamd.wire.cccam import Identity, Target
@@ -238,6 +238,9 @@ class UpstreamSource:
             log.debug("%s: cannot be asked: %s", self.label, error)
             return Refusal.NOT_SENT
         self._asked_at = self._loop.time()
+        return None
+
+    def answer(self, request: Request) -> None:
         return None
 
     def forget(self, ask_id: AskId) -> bool:

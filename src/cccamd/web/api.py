@@ -47,6 +47,8 @@ T = TypeVar("T")
 
 NOTES_IN_STATUS: Final = 30
 INCIDENTS_IN_STATUS: Final = 50
+LARGEST: Final = 2**53
+"""The largest number of a freeze that may be asked for: all JSON readers know it."""
 _JSON: Final = "application/json"
 _ABOUT: Final = (
     "A running cccamd server, read only. Ids are hex texts; times are seconds, and names that end"
@@ -245,7 +247,9 @@ async def freezes(context: Context, _: Asked) -> Response:
     responses={404: {"model": Problem, "description": "Nobody knows it (any more)"}},
 )
 async def freeze(
-    context: Context, number: Annotated[int, Path(ge=1, description="its number")], _: Asked
+    context: Context,
+    number: Annotated[int, Path(ge=1, le=LARGEST, description="its number")],
+    _: Asked,
 ) -> Response:
     """Also one that only the journal knows."""
     found = await context.freeze(number)

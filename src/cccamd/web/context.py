@@ -60,6 +60,8 @@ class WebContext:
     hosts: Callable[[], Collection[str]]
     """Names by which the pages may be asked for, besides those of this machine."""
     program: str
+    on_failure: Callable[[str, BaseException], None]
+    """Told which page failed, and why."""
 
 
 def explain_link(

@@ -32,6 +32,7 @@ LENGTH_LIMIT: Final = 256
 FREEZES_SHOWN: Final = 100
 MARGINS_SHOWN: Final = 60
 CHANNELS_FOUND: Final = 40
+_NUMBER: Final = re.compile(r"[0-9]{1,15}")
 _CAID: Final = re.compile(r"(0[xX])?[0-9A-Fa-f]{1,4}")
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("cccamd.web"),
@@ -61,7 +62,7 @@ def routes(context: WebContext) -> Sequence[BaseRoute]:
         Route("/status.html", partial(_overview, context)),
         Route("/explain", partial(_explain, context)),
         Route("/freezes", partial(_freezes, context)),
-        Route("/freezes/{number:int}", partial(_freeze, context)),
+        Route("/freezes/{number}", partial(_freeze, context)),
     ]
 
 
@@ -220,7 +221,8 @@ def _urgency(channel: ChannelMargin) -> tuple[bool, bool, float]:
 
 
 async def _freeze(context: WebContext, request: Request) -> Response:
-    found = await context.freeze(request.path_params["number"])
+    number = request.path_params["number"]
+    found = await context.freeze(int(number)) if _NUMBER.fullmatch(number) else None
     if found is None:
         return refusal(request.scope, 404, text="no such freeze is known here")
     return HTMLResponse(render("freeze.html", freeze=found))
