@@ -13,8 +13,10 @@ from handshaker import Handshaker
 from laboratory import TEST_CARD, Laboratory, running
 
 from cccamd.facts import Door, PenaltyKind
-from cccamd.net import Penalties, PenaltyRules, at_once
-from cccamd.server.gate import read_bans, write_bans
+from cccamd.net import LONGEST_WAIT, Penalties, PenaltyRules, at_once
+from cccamd.server import gate, session
+from cccamd.server.gate import LoginGate, read_bans, write_bans
+from cccamd.server.loglines import DoorLog
 from cccamd.why import Question
 from cccamd.wire.link import CloseReason
 from ports import free_port
@@ -119,6 +121,63 @@ async def test_who_is_banned_and_why_is_shown_and_explained() -> None:
         other = lab.server.explain(Question(account="ben"))
         assert not [each for each in other.findings if each.code == "banned"]
         assert [each for each in await lab.server.check_up() if each.finding.code == "bans"]
+
+
+async def test_a_password_is_not_looked_at_when_the_row_is_too_long(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("cccamd").propagate = True
+    monkeypatch.setattr(session, "LONGEST_WAIT", 0.05)
+    async with running(FAULTY, TEST_CARD) as lab:
+        monkeypatch.setattr(lab.server._penalties, "wait", lambda *_: None)
+        began = time.perf_counter()
+        async with Handshaker.calling(lab) as anna:
+            await anna.log_in().closed()
+        assert time.perf_counter() - began >= 0.05
+        assert "not looked at: too many logins from there failed" in caplog.text
+        assert not lab.server._context.seats.of(b"anna")
+
+
+class Slept:
+    """What a gate waited for; it is over at once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds: list[float] = []
+        monkeypatch.setattr(gate.asyncio, "sleep", self._sleep)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+@pytest.mark.parametrize("door", [Door.WEB, Door.TELNET])
+async def test_a_gate_waits_bans_and_knows_who_was_here(
+    door: Door, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("cccamd").propagate = True
+    slept = Slept(monkeypatch)
+    far = "203.0.113.7"
+    penalties = Penalties(PenaltyRules(attempts=10), is_near=lambda address: False)
+    check = LoginGate(penalties, DoorLog(), door).check
+    assert not await check(far, b"eva", right=False)
+    assert await check(far, b"eva", right=True)
+    now = asyncio.get_running_loop().time()
+    for _ in range(8):
+        penalties.failed(far, b"x", now, door)
+    assert await check(far, b"eva", right=True), "who was here is known,"
+    assert slept.seconds == [], "and does not wait"
+    assert not await check(far, b"new", right=False)
+    assert slept.seconds.pop() > 0.5
+    assert penalties.of(far, now)[0].doors == (door,)
+    monkeypatch.setattr(penalties, "wait", lambda *_: None)
+    assert not await check(far, b"eva", right=True), "it was not looked at"
+    assert slept.seconds == [LONGEST_WAIT]
+    monkeypatch.undo()
+    other = "198.18.0.7"
+    Slept(monkeypatch)
+    for _ in range(10):
+        await check(other, b"z", right=False)
+    assert penalties.banned(other, now) > 0.0
+    assert f"{other}: banned until 20" in caplog.text
 
 
 async def test_who_comes_and_goes_is_never_weighed() -> None:
