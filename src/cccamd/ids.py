@@ -327,6 +327,8 @@ def unwrap_address(text: str) -> str:
 
     What is no address stays as it is.
     """
+    if ":" not in text and not text[-1:].isdigit():
+        return text  # a name: soon done with most hosts of a long list
     try:
         return str(_unwrapped(ip_address(text)))
     except ValueError:

@@ -3,10 +3,9 @@
 Tuples and not dataclasses: they are made for every single ECM.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple, NewType
 
-from cccamd.cards import Candidates, Card, SourceId
+from cccamd.cards import Candidates, Card, SourceId, View
 from cccamd.ids import NodeId
 from cccamd.routing.trace import Log, Result, Trace
 from cccamd.values import ControlWords, Fingerprint, Outcome, Refusal, Request
@@ -32,8 +31,8 @@ class Wanted(NamedTuple):
     candidates: Candidates
     node_id: NodeId | None
     """The program that asks, if its protocol knows such a thing."""
-    look: Callable[[], Candidates] | None = None
-    """What may serve it by now: cards come while it waits."""
+    view: View | None = None
+    """What the client sees, by now: cards come while it waits."""
 
 
 class Known(NamedTuple):

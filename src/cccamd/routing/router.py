@@ -27,7 +27,6 @@ Why it decides as it does: docs/design/routing.md.
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import partial
 
 from cccamd.cards import Card, SourceId, View
 from cccamd.routing.actions import (
@@ -204,8 +203,8 @@ class Router:
     def wanted(self, view: View, request: Request) -> Wanted:
         """What a client asks for, and what may serve it."""
         fingerprint = self._fingerprints.of(request)
-        look = partial(view.candidates, request)
-        return _new(Wanted, (request, fingerprint, look(), view.viewer.node_id, look))
+        candidates = view.candidates(request)
+        return _new(Wanted, (request, fingerprint, candidates, view.viewer.node_id, view))
 
     def straight(self, wanted: Wanted) -> Card | None:
         """The card to ask right away for what is not known; None: take `request`."""
@@ -226,7 +225,7 @@ class Router:
     def request(self, waiter: Waiter, wanted: Wanted, now: float) -> list[Action]:
         """A client wants a CW that is not known. Its waiter, a new one for each request, gets
         exactly one `Deliver` or `Refuse`, now or later, unless it is `waiter_gone` before."""
-        request, fingerprint, candidates, node_id, look = wanted
+        request, fingerprint, candidates, node_id, view = wanted
         flight = self._flights.get(fingerprint)
         actions = flight.loops(node_id) if flight else []
         if not candidates.cards:
@@ -235,7 +234,7 @@ class Router:
             return [*actions, Refuse(waiter, refusal, trace)]
         if flight is None:
             flight = self._flights[fingerprint] = Flight(fingerprint, request)
-        waiting = Waiting(waiter, flight, request, candidates, look, now, now + self._deadline)
+        waiting = Waiting(waiter, flight, request, candidates, view, now, now + self._deadline)
         flight.waiting[waiter] = waiting
         self._timers.set(waiting.deadline_at, waiting)
         actions += self._serve(waiting, now)

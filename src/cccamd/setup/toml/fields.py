@@ -7,7 +7,7 @@ taken as they are, nothing is converted; times are seconds.
 It does what pydantic would, which takes 10 MiB of a server that needs no more than this.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Annotated, Any, Final, TypeVar, get_type_hints
 
@@ -102,6 +102,8 @@ Key = Value | Listed
 
 
 _KEYS: Final[dict[type[Table], Mapping[str, Key]]] = {}
+_REQUIRED: Final[dict[type[Table], Sequence[str]]] = {}
+"""Found when they are needed first."""
 
 
 def keys_of(table: type[Table]) -> Mapping[str, Key]:
@@ -118,11 +120,16 @@ def _key(hint: Any) -> Key:
     return found
 
 
-def required_of(table: type[Table]) -> Iterator[str]:
+def required_of(table: type[Table]) -> Sequence[str]:
     """List the keys that have to stand in a table."""
-    for field in fields(table):
-        if field.default is MISSING and field.default_factory is MISSING:
-            yield field.name
+    found = _REQUIRED.get(table)
+    if found is None:
+        found = _REQUIRED[table] = [
+            field.name
+            for field in fields(table)
+            if field.default is MISSING and field.default_factory is MISSING
+        ]
+    return found
 
 
 # Values of TOML's own types.
