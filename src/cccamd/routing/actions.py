@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple, NewType
 
 from cccamd.cards import Candidates, Card, SourceId
-from cccamd.ids import NodeId
+from cccamd.ids import NodeId, Sid
 from cccamd.routing.trace import Log, Result, Trace
 from cccamd.values import ControlWords, Fingerprint, Outcome, Refusal, Request
 
@@ -44,6 +44,8 @@ class Known(NamedTuple):
     """Those that gave it: it is for whoever may see one of them."""
     log: Log
     """How it went when it was asked."""
+    sids: tuple[Sid, ...]
+    """The services for which it was asked, and told."""
 
 
 class Told(NamedTuple):
@@ -67,6 +69,10 @@ class Store(NamedTuple):
     card: Card
     cw: ControlWords
     log: Log
+    sids: tuple[Sid, ...] = ()
+    """The services for which it was asked."""
+    corrects: bool = False
+    """Whether what is kept of this ECM is wrong."""
 
 
 class Ask(NamedTuple):
@@ -115,6 +121,12 @@ class Abandon(NamedTuple):
     source: SourceId
 
 
+class BrokenOff(NamedTuple):
+    """Something to report: an error of ours has ended an ECM; who waited for it is refused."""
+
+    error: Exception
+
+
 class LoopDetected(NamedTuple):
     """Something to tell the owner: a request came back to us through another server.
 
@@ -127,7 +139,7 @@ class LoopDetected(NamedTuple):
     card: Card
 
 
-Action = Store | Ask | Settled | Deliver | Refuse | Abandon | LoopDetected
+Action = Store | Ask | Settled | Deliver | Refuse | Abandon | LoopDetected | BrokenOff
 
 
 class LoopSeen(NamedTuple):

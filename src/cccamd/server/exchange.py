@@ -21,6 +21,7 @@ from cccamd.routing import (
     Action,
     Ask,
     AskId,
+    BrokenOff,
     ClientId,
     CwCache,
     Deliver,
@@ -171,14 +172,22 @@ class Exchange:
         answered exactly once, now or later."""
         now = self._loop.time()
         wanted = self.router.wanted(view, request)
-        told = self._cache.answer(wanted, now)
+        told = self._cache.answer(wanted, now, self.router.vouches)
         if told is None:
             self._perform(self.router.request(waiter, wanted, now), now)
         return told
 
     def known(self, view: View, request: Request) -> Told | None:
         """What the cache knows for a client that may see this now."""
-        return self._cache.answer(self.router.wanted(view, request), self._loop.time())
+        wanted = self.router.wanted(view, request)
+        return self._cache.answer(wanted, self._loop.time(), self.router.vouches)
+
+    def rights_changed(self, client: ClientId, view: View, waiting: Mapping[int, Request]) -> None:
+        """A client may have more or less from now on; who may not have any card is refused."""
+        now = self._loop.time()
+        for token, request in list(waiting.items()):
+            wanted = self.router.wanted(view, request)
+            self._perform(self.router.rights_changed(Waiter(client, token), wanted, now), now)
 
     def answered(self, ask_id: AskId, cw: ControlWords) -> None:
         """A source has answered."""
@@ -234,6 +243,8 @@ class Exchange:
                 return self._abandon(action.ask_id, action.source)
             case LoopDetected():
                 self._note_loop(action)
+            case BrokenOff(error):
+                self._on_failure("deciding where an ECM goes", error)
             case _:
                 assert_never(action)
         return ()
