@@ -288,6 +288,26 @@ class Cause(Enum):
     SERVER_PAUSED = "server paused"
 
 
+class Door(Enum):
+    """Where somebody may log in with a name and a password; the value is for people."""
+
+    CCCAM = "CCcam"
+    NEWCAMD = "newcamd"
+    WEB = "web pages"
+    TELNET = "telnet"
+
+
+class PenaltyKind(Enum):
+    """What failed logins have brought upon somebody; the value is for people."""
+
+    BANNED = "banned"
+    """Nobody is let in from there."""
+    SLOWED = "logins wait"
+    """Passwords from there are looked at later."""
+    NAME_SLOWED = "strangers wait for this name"
+    """Passwords with this name are looked at later, but for where it logged in before."""
+
+
 class Revision(Enum):
     """Which of the two forms of the CCcam protocol is spoken."""
 
@@ -563,6 +583,30 @@ class Clone(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Penalty(Fact):
+    """What somebody bears for failed logins: the brake on guessing. It ends by itself."""
+
+    who: str
+    """An address, a network, or a user name."""
+    kind: PenaltyKind
+    """Whether it is let in at all."""
+    doors: tuple[Door, ...]
+    """Where its logins failed; a ban holds for all doors."""
+    user: str
+    """The name that was tried last."""
+    tries: int
+    """Failed logins so far, as long as they are not forgotten."""
+    bans: int
+    """The how manieth ban it is, or how many there were; each is twice as long."""
+    last_at: float
+    """When the last of these logins failed; of a ban of before a restart, the restart."""
+    until: float
+    """When it is over, if nothing more happens."""
+    wait_seconds: float
+    """What the next login has to wait; 0 when nobody is let in at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStatus(Fact):
     """The server itself."""
 
@@ -594,6 +638,16 @@ class ServerStatus(Fact):
         tuple[Clone, ...], Metric("cccamd_clones", "Node ids that several programs have.")
     ] = ()
     """Node ids that several programs have now."""
+    banned: Annotated[
+        int, Metric("cccamd_bans", "Addresses and networks banned now for failed logins.")
+    ] = 0
+    """How many addresses and networks are banned for failed logins."""
+    slowed: Annotated[
+        int, Metric("cccamd_logins_slowed", "Addresses and names whose logins wait now.")
+    ] = 0
+    """How many addresses and names have to wait with their logins for those that failed."""
+    penalties: tuple[Penalty, ...] = ()
+    """Who they are: bans first, of each kind the latest first; at most 100."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

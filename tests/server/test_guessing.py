@@ -12,8 +12,10 @@ import pytest
 from handshaker import Handshaker
 from laboratory import TEST_CARD, Laboratory, running
 
-from cccamd.net import Penalties, PenaltyRules
+from cccamd.facts import Door, PenaltyKind
+from cccamd.net import Penalties, PenaltyRules, at_once
 from cccamd.server.gate import read_bans, write_bans
+from cccamd.why import Question
 from cccamd.wire.link import CloseReason
 from ports import free_port
 
@@ -90,6 +92,35 @@ async def test_who_guesses_from_outside_is_banned_at_the_door(
     assert "127.0.0.1: not let in: too many logins from there failed" in caplog.text
 
 
+async def test_who_is_banned_and_why_is_shown_and_explained() -> None:
+    toml = f"{TEST_CARD}\n[penalties]\nattempts = 3\nban = 60\n"
+    async with running(f"{FAULTY}WEBINFO LISTEN PORT : {free_port()}\n", toml) as lab:
+        assert lab.server.snapshot().penalties == ()
+        lab.server._penalties._is_near = lambda address: False
+        await guess(lab, "anna", 3)
+        reader, writer = await asyncio.open_connection("127.0.0.1", lab.port)
+        with suppress(ConnectionResetError):
+            await reader.read()
+        writer.close()
+        status = lab.server.snapshot()
+        (ban,) = status.penalties
+        assert (status.banned, status.slowed) == (1, 0)
+        assert (ban.who, ban.kind, ban.user) == ("127.0.0.1", PenaltyKind.BANNED, "anna")
+        assert (ban.doors, ban.tries, ban.bans) == ((Door.CCCAM,), 3, 1)
+        assert 0.0 < ban.until - status.at <= 60.0
+        lab.server._observers.catch_up()
+        for question in (Question(account="anna"), Question(address="127.0.0.1")):
+            (finding,) = (
+                each for each in lab.server.explain(question).findings if each.code == "banned"
+            )
+            assert "127.0.0.1 is banned for 60 s more" in finding.text
+            assert "after 3 failed logins (CCcam), the last as anna" in finding.text
+        assert "is banned" in lab.server.explain(Question(address="127.0.0.1")).summary
+        other = lab.server.explain(Question(account="ben"))
+        assert not [each for each in other.findings if each.code == "banned"]
+        assert [each for each in await lab.server.check_up() if each.finding.code == "bans"]
+
+
 async def test_who_comes_and_goes_is_never_weighed() -> None:
     async with running(FAULTY, f"{TEST_CARD}\n[penalties]\nattempts = 1\n") as lab:
         lab.server._penalties._is_near = lambda address: False
@@ -155,16 +186,19 @@ async def test_bans_are_kept_over_a_restart_and_no_clock_makes_them_longer(
     def brake() -> Penalties:
         return Penalties(PenaltyRules(), is_near=lambda address: False)
 
-    before = brake()
-    before.ban(far, 600.0, 2, 1000.0)
+    before, doors = brake(), (Door.WEB, Door.NEWCAMD)
+    before.ban(far, 600.0, 2, 1000.0, tries=12, doors=doors, user="\u202eanna\n")
     path = tmp_path / "bans.json"
-    write_bans(path, before.bans(1000.0))
+    write_bans(path, at_once(before.bans(1000.0)), 1000.0)
     at = time.time()
     for passed, left in ((100.0, 500.0), (-1e7, 600.0), (700.0, 0.0)):
         monkeypatch.setattr(time, "time", lambda passed=passed: at + passed)
         after = brake()
         read_bans(path, after, 5.0)
         assert after.banned(far, 5.0) == pytest.approx(left, abs=1.0)
+        for kept in after.of(far, 5.0):
+            assert (kept.tries, kept.doors, kept.bans) == (12, doors, 2)
+            assert kept.user == "\u202eanna\n"
     for damaged in (b"", b"{", b"[]", b'{"at": 1, "bans": [[1]]}', bytes(100)):
         path.write_bytes(damaged)
         read_bans(path, brake(), 5.0)

@@ -7,7 +7,7 @@ from unittest.mock import patch
 from cccamd.cards import visibility
 from cccamd.cards.view import View
 from cccamd.net.admission import Admission
-from cccamd.routing import Refuse
+from cccamd.routing import Refuse, Result
 from cccamd.routing.actions import Told
 from cccamd.routing.cache import CwCache
 from cccamd.routing.flights import Flight
@@ -72,7 +72,7 @@ def _one_cache_for_all() -> Any:
         entry = self._entries.get(wanted[1])
         if entry is not None and entry[1] > now:
             cw, cards, log, _ = entry[0]
-            return Told(wanted, cw, cards[0], log)
+            return Told(wanted, cw, cards[0], log, Result.CACHED, now)
         return answer(self, wanted, now, vouches)
 
     return patch.object(CwCache, "answer", anybody)

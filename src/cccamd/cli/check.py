@@ -137,7 +137,7 @@ def _tell_of_rights(file: str) -> None:
 
 
 def _exit_status(result: ParseResult, companions: Companions, *, strict: bool) -> int:
-    severities = {found.severity for found in result.diagnostics}
+    severities = {severity for severity in Severity if result.count(severity)}
     if companions.problems:
         severities.add(Severity.WARNING)
     faults = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
@@ -162,8 +162,10 @@ def _print_for_people(data: bytes, result: ParseResult, companions: Companions) 
     for problem in companion_problems[:SHOWN_LIMIT]:
         report += _companion_message(problem)
     more = len(found_all[SHOWN_LIMIT:]) + len(companion_problems[SHOWN_LIMIT:])
+    if not result.refused:
+        more += sum(result.untold.values())
     if more:
-        report.append(Segment(f"and {more:,} more messages; --json has those of the file itself\n"))
+        report.append(Segment(f"and {more:,} more messages\n"))
     hints = () if result.refused else (*result.hints, *_unread(result.config, companions))
     report += map(_hint, hints)
     report.append(Segment(f"{_summary(result, companions)}\n"))
@@ -225,19 +227,15 @@ def _summary(result: ParseResult, companions: Companions) -> str:
         return "the server would not start with this file"
     config = result.config
     upstreams = len(config.upstream_lines)
-    warnings = _messages(result, Severity.WARNING) + len(companions.problems)
+    warnings = result.count(Severity.WARNING) + len(companions.problems)
     return ", ".join(
         (
             _count(len(config.f_lines), "account"),
             _count(upstreams, "upstream"),
-            _count(_messages(result, Severity.ERROR), "error"),
+            _count(result.count(Severity.ERROR), "error"),
             _count(warnings, "warning"),
         )
     )
-
-
-def _messages(result: ParseResult, severity: Severity) -> int:
-    return sum(1 for found in result.diagnostics if found.severity is severity)
 
 
 def _count(number: int, noun: str) -> str:

@@ -29,7 +29,7 @@ from cccamd.net.fairness import FairLimits, FairPlay, Rates
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import Guest, HandOver, Listener, hand_over
 from cccamd.net.origins import origin_of
-from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules
+from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules, Standing
 from cccamd.net.resolve import resolve
 from cccamd.net.tasks import Alarm, TaskSet, Turns, at_once, in_slices
 from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
@@ -68,6 +68,7 @@ __all__ = [
     "Penalties",
     "PenaltyRules",
     "Rates",
+    "Standing",
     "Step",
     "TaskSet",
     "TlsCall",

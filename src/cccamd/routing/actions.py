@@ -3,10 +3,9 @@
 Tuples and not dataclasses: they are made for every single ECM.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple, NewType
 
-from cccamd.cards import Candidates, Card, SourceId
+from cccamd.cards import Candidates, Card, SourceId, View
 from cccamd.ids import NodeId, Sid
 from cccamd.routing.trace import Log, Result, Trace
 from cccamd.values import ControlWords, Fingerprint, Outcome, Refusal, Request
@@ -32,8 +31,8 @@ class Wanted(NamedTuple):
     candidates: Candidates
     node_id: NodeId | None
     """The program that asks, if its protocol knows such a thing."""
-    look: Callable[[], Candidates] | None = None
-    """What may serve it by now: cards come while it waits."""
+    view: View | None = None
+    """What the client sees, by now: cards come while it waits."""
 
 
 class Known(NamedTuple):
@@ -49,17 +48,20 @@ class Known(NamedTuple):
 
 
 class Told(NamedTuple):
-    """An answer that was known already: by a card that the one who asks may see."""
+    """An answer that is there at once: by a card that the one who asks may see."""
 
     wanted: Wanted
     cw: ControlWords
     card: Card
     log: Log
+    result: Result
+    """`CACHED`: it was known already; `ANSWERED`: by the straight way."""
+    asked_at: float
 
     def trace(self, now: float) -> Trace:
         """The record of how it went."""
         request, fingerprint = self.wanted[:2]
-        return Trace(request, fingerprint, now, now, Result.CACHED, self.card, self.log)
+        return Trace(request, fingerprint, self.asked_at, now, self.result, self.card, self.log)
 
 
 class Store(NamedTuple):

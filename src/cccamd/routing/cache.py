@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from cccamd.routing.actions import Known, Store, Told, Wanted
+from cccamd.routing.trace import Result
 from cccamd.values import Fingerprint
 
 _new = tuple.__new__  # half the price of calling the class, where one is made for every ECM
@@ -44,7 +45,7 @@ class CwCache:
         ids, sid = wanted[2].ids, wanted[0][3]
         for card in cards:
             if card.id in ids:
-                told = _new(Told, (wanted, cw, card, log))
+                told = _new(Told, (wanted, cw, card, log, Result.CACHED, now))
                 return told if sid in sids or self._may_name(told, vouches) else None
         return None
 

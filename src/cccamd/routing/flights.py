@@ -1,11 +1,10 @@
 """One ECM on its way: who waits for it, who was asked for it, and what is due when."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from heapq import heappop, heappush
 
-from cccamd.cards import Candidates, Card
+from cccamd.cards import Candidates, Card, View
 from cccamd.ids import SHARED_NODE_IDS, NodeId
 from cccamd.routing.actions import Action, AskId, LoopDetected, Waiter
 from cccamd.routing.cache import NAMES_LIMIT
@@ -25,7 +24,7 @@ class Waiting:
     flight: "Flight"
     request: Request
     candidates: Candidates
-    look: Callable[[], Candidates] | None
+    view: View | None
     asked_at: float
     deadline_at: float
     done: bool = False
@@ -35,7 +34,7 @@ class Waiting:
         asked, or now, as cards come while it waits."""
         if card.id in self.candidates.ids:
             return True
-        return self.look is not None and card.id in self.look().ids
+        return self.view is not None and card.id in self.view.candidates(self.request).ids
 
     def trace(self, now: float, result: Result, winner: Card | None = None) -> Trace:
         """The record of how it went, when it ends."""

@@ -4,6 +4,8 @@ Theory of operation. Two clients that want the same ECM (the same fingerprint) s
 
     wanted      names what a client asks for. Whoever keeps the cache looks there first, and
                 comes here when nothing is known that this client may have
+    straight,   one card of our own fits that never lets wait, and nothing is to be decided: it
+    taken       is asked right away, without a flight (routing/straight.py)
     request     No card fits: `Refuse`. Else the client *waits* in the flight of its ECM,
                 and unless it may have the answer of an ask that is pending, the best card that
                 it may see is asked: `Ask`
@@ -56,6 +58,7 @@ from cccamd.routing.health import (
     stalled_after,
 )
 from cccamd.routing.ranking import Priorities
+from cccamd.routing.straight import StraightWay
 from cccamd.routing.trace import Event, Result, Trace
 from cccamd.routing.verification import Verification, are_independent
 from cccamd.values import (
@@ -118,6 +121,7 @@ class Router:
         self._verification = Verification(check_checksums=settings.check_checksums)
         self._budget = HedgeBudget(settings.hedge_share)
         self._chooser = Chooser(priorities or Priorities())
+        self._straight = StraightWay(self._chooser, self._verification, self._budget)
         self._timers = Timers()
         self._flights: dict[Fingerprint, Flight] = {}
         self._asks: dict[AskId, PendingAsk] = {}
@@ -216,13 +220,29 @@ class Router:
     def wanted(self, view: View, request: Request) -> Wanted:
         """What a client asks for, and what may serve it."""
         fingerprint = self._fingerprints.of(request)
-        look = partial(view.candidates, request)
-        return _new(Wanted, (request, fingerprint, look(), view.viewer.node_id, look))
+        candidates = view.candidates(request)
+        return _new(Wanted, (request, fingerprint, candidates, view.viewer.node_id, view))
+
+    def straight(self, wanted: Wanted) -> Card | None:
+        """The card to ask right away for what is not known; None: take `request`."""
+        return None if wanted[1] in self._flights else self._straight.card(wanted)
+
+    def taken(
+        self, card: Card, wanted: Wanted, cw: ControlWords, asked_at: float, now: float
+    ) -> tuple[Told, Settled] | None:
+        """What a `straight` card said is a right CW, and to be kept; None: take `request`."""
+        deadline = self._deadline
+        told = self._straight.take(card, wanted, cw, asked_at=asked_at, now=now, deadline=deadline)
+        if told is None:
+            return None
+        self._ask_count += 1
+        ended = (AskId(self._ask_count), card.source, wanted[0], Outcome.ANSWERED, now - asked_at)
+        return told, _new(Settled, ended)
 
     def request(self, waiter: Waiter, wanted: Wanted, now: float) -> list[Action]:
         """A client wants a CW that is not known. Its waiter, a new one for each request, gets
         exactly one `Deliver` or `Refuse`, now or later, unless it is `waiter_gone` before."""
-        request, fingerprint, candidates, node_id, look = wanted
+        request, fingerprint, candidates, node_id, view = wanted
         flight = self._flights.get(fingerprint)
         actions = flight.loops(node_id) if flight else []
         if not candidates.cards:
@@ -233,7 +253,7 @@ class Router:
             flight = self._flights[fingerprint] = Flight(fingerprint, request)
         elif request[3] != flight.service[2]:
             flight.also_for(request)
-        waiting = Waiting(waiter, flight, request, candidates, look, now, now + self._deadline)
+        waiting = Waiting(waiter, flight, request, candidates, view, now, now + self._deadline)
         flight.waiting[waiter] = waiting
         flight.leaving.clear()
         try:
@@ -250,7 +270,7 @@ class Router:
         waiting = flight.waiting.get(waiter) if flight else None
         if flight is None or waiting is None:
             return []
-        waiting.candidates, waiting.look = wanted.candidates, wanted.look
+        waiting.candidates, waiting.view = wanted.candidates, wanted.view
         return self._guarded(flight, partial(self._judge_anew, waiting, now), now)
 
     def _judge_anew(self, waiting: Waiting, now: float) -> list[Action]:

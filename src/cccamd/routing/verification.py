@@ -118,6 +118,10 @@ class Verification:
         self._tell(service, fingerprint, cw.raw)
         return True
 
+    def doubts(self, fingerprint: Fingerprint) -> bool:
+        """Whether what is remembered of an ECM stands under a doubt."""
+        return fingerprint in self._doubts
+
     def doubt(self, fingerprint: Fingerprint, card: Card) -> None:
         """What a card has said of an ECM is to be confirmed, or to be corrected."""
         if fingerprint in self._ecms:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from fastapi import FastAPI
-
 from cccamd.facts import Freeze, FreezeReport, Incident, Snapshot
 from cccamd.net import AcceptEvent, ListenError, TaskSet, in_slices, open_sockets
 from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
@@ -18,7 +16,7 @@ from cccamd.server.taken import with_holder
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Companions, Config, InfoPort
 from cccamd.setup.toml import AllowedNetworks, TomlConfig
-from cccamd.web import WebContext, WebServer, create_app
+from cccamd.web import WebContext, WebDoor
 from cccamd.why import Diagnosis, Explanation, Question
 
 log = logging.getLogger("cccamd.web")
@@ -59,7 +57,7 @@ class InfoPages:
         self._telnet_door: tuple[object, ...] | None = None
         self._web_trouble = self._telnet_trouble = ""
         """Why there is none although it is wanted; empty: there is, or it is not wanted."""
-        self._web: WebServer | None = None
+        self._web: WebDoor | None = None
         self._web_task: asyncio.Task[None] | None = None
         self._telnet: InfoListener | None = None
 
@@ -114,9 +112,10 @@ class InfoPages:
             sockets = open_sockets(addresses, port)
         except ListenError as error:
             return await self._tell("no web pages", error)
-        self._web = WebServer(
-            self._app(),
+        self._web = WebDoor(
+            self._context(),
             sockets,
+            routes=lambda: old_page_routes(snapshot=self._sources.look, look=self._look),
             on_failure=self._sources.on_failure,
             on_event=self._sources.on_accepting,
         )
@@ -124,9 +123,9 @@ class InfoPages:
         log.info("web pages on port %d", port)
         return ""
 
-    def _app(self) -> FastAPI:
+    def _context(self) -> WebContext:
         sources, watchers = self._sources, self._sources.watchers
-        context = WebContext(
+        return WebContext(
             snapshot=sources.look,
             history=lambda span: take_history(watchers.history, span, self._names.channels),
             happenings=lambda: named_notes(watchers.notes.recent(), self._names.channels),
@@ -145,9 +144,8 @@ class InfoPages:
             hosts=sources.hosts,
             check_login=sources.web_gate.check,
             program=sources.program,
+            on_failure=sources.on_failure,
         )
-        old = old_page_routes(snapshot=sources.look, look=self._look)
-        return create_app(context, routes=old)
 
     async def _freezes(self) -> FreezeReport:
         report = await in_slices(self._sources.watchers.reporting())

@@ -122,10 +122,12 @@ class DoorLog:
         """Whether a line of this kind, which clients may cause as they like, is to be written."""
         return self._throttle.admits((address, cause), self._loop.time())
 
-    def failed(self, name: str, address: str, closed: Closed) -> None:
-        """A connection ended before its login did."""
-        if self._throttle.admits((address, closed.reason.value), self._loop.time()):
+    def failed(self, name: str, address: str, closed: Closed) -> bool:
+        """A connection ended before its login did; whether that was worth a line."""
+        is_news = self._throttle.admits((address, closed.reason.value), self._loop.time())
+        if is_news:
             login_log.warning("%s: no login: %s", name, closed)
+        return is_news
 
     def accepting(self, event: AcceptEvent) -> None:
         """Accepting connections on a port pauses, or goes on."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cccamd.cards import OneCard, Wish, card_for, choose, is_more
+from cccamd.facts import Door
 from cccamd.ids import Caid, Ident, ShareId
 from cccamd.net import Guest, Listener, ListenError
 from cccamd.server.session import ClientPort, Session, SessionContext
@@ -192,6 +193,7 @@ class NewcamdPorts:
         port = ClientPort(
             make_protocol=make_protocol,
             account_of=account_of,
+            door=Door.NEWCAMD,
             has_versions=False,
         )
         door = _Door(table, bind, self._make_listener(make_guest), port)

@@ -1,5 +1,6 @@
 """Makes the `Snapshot` of a running server, on demand and in small steps."""
 
+import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
@@ -26,8 +27,9 @@ from cccamd.facts import (
     Span,
 )
 from cccamd.ids import Caid, Ident, ShareId, Sid
-from cccamd.net import Connection
+from cccamd.net import Connection, Penalties
 from cccamd.routing import Condition
+from cccamd.server.gate import describe_penalty
 from cccamd.server.local import LocalCards, LocalSource
 from cccamd.server.record import ClientRecord
 from cccamd.server.session import SessionContext
@@ -88,6 +90,7 @@ def take_snapshot(
     upstreams: Upstreams,
     local_cards: LocalCards,
     condition: Callable[[SourceId], Condition],
+    penalties: Penalties,
     names: ChannelNames,
 ) -> Generator[None, None, Snapshot]:
     """Look at everything once. `condition` tells how a source does; its times are the wall clock's.
@@ -102,6 +105,9 @@ def take_snapshot(
         described.append(describe_client(session, names))
         yield
     cards = yield from _cards(table, sources, sessions)
+    now = asyncio.get_running_loop().time()
+    standings = yield from penalties.standing(now)
+    at = time.time() + now - asyncio.get_running_loop().time()
     return Snapshot(
         at=time.time(),
         started_at=started_at,
@@ -121,6 +127,9 @@ def take_snapshot(
         double_logins=context.double_logins.lately(time.time()),
         clones=context.clones.clones(),
         peak_pending=context.records.totals.peak_pending,
+        banned=standings.banned,
+        slowed=standings.slowed,
+        penalties=tuple(describe_penalty(each, now, at) for each in standings.shown),
     )
 
 

@@ -31,7 +31,7 @@ from cccamd.watch import (
     ServerPaused,
 )
 from cccamd.watch.journal import Journal, JournalError, last_number, read_freeze
-from cccamd.watch.metrics import Metrics
+from cccamd.watch.metrics.counting import Metrics
 from cccamd.why import CHANGES, Recent, judge_freeze, judge_receiver
 
 Client = tuple[str, int]

@@ -284,6 +284,12 @@ def _about_config(path: Path, loaded: LoadedConfig) -> Iterator[Message]:
             place=found.place,
             kind=_kind(found),
         )
+    if untold := sum(loaded.result.untold.values()):
+        text = f"and {untold:,} more messages about this file"
+        is_left_out = bool(loaded.result.untold[Severity.ERROR])
+        kind = ConfigProblemKind.LEFT_OUT if is_left_out else ConfigProblemKind.DOUBTFUL
+        level = logging.ERROR if is_left_out else logging.WARNING
+        yield Message(level=level, text=text, place=place, kind=kind)
 
 
 def _describe(found: Diagnostic) -> str:

@@ -5,7 +5,6 @@ Source: docs/webinfo.md section 3 (H4, H5) and docs/config.md section 6.4 (half 
 
 import binascii
 import hmac
-import logging
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final
@@ -19,8 +18,8 @@ from cccamd.setup.cccamcfg import InfoPort
 from cccamd.web.hosts import is_meant
 from cccamd.web.refusals import refusal
 
-log = logging.getLogger("cccamd.web")
-
+PATH_SHOWN: Final = 80
+"""Characters; whoever asks chooses them."""
 CHALLENGE: Final = 'Basic realm="cccamd"'
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -77,12 +76,15 @@ class Door:
         login: Callable[[], InfoPort],
         check_login: Callable[[str, bytes, bool], Awaitable[bool]],
         hosts: Callable[[], Collection[str]],
+        on_failure: Callable[[str, BaseException], None],
     ) -> None:
+        """`on_failure` is told which page failed, and why."""
         self._app = app
         self._admits = admits
         self._login = login
         self._check_login = check_login
         self._hosts = hosts
+        self._on_failure = on_failure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
@@ -93,8 +95,7 @@ class Door:
             refused = await self._refusal(scope)
             await (refused or self._app)(scope, receive, answer)
         except Exception as error:
-            log.error("internal error in page %s: %s", scope["path"], type(error).__name__)
-            log.debug("it happened here:", exc_info=error)
+            self._on_failure(f"page {scope['path'][:PATH_SHOWN]}", error)
             if not answer.begun:
                 await refusal(scope, 500)(scope, receive, answer)
 

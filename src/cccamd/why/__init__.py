@@ -13,6 +13,7 @@ from cccamd.why.answer import (
     as_json,
     report_lines,
 )
+from cccamd.why.brake import penalty_text
 from cccamd.why.checkup import Household, check_up
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, worst
@@ -91,6 +92,7 @@ __all__ = [
     "judge_receiver",
     "judge_resources",
     "nameless",
+    "penalty_text",
     "report_lines",
     "wanted_ports",
     "worst",

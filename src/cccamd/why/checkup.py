@@ -13,6 +13,7 @@ from cccamd.setup.logins import Upstream
 from cccamd.setup.toml import TomlConfig
 from cccamd.why.answering import explain_answers
 from cccamd.why.audience import judge_accounts, running_cards
+from cccamd.why.brake import judge_bans
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence, by_account
 from cccamd.why.host import Demand, judge_files, judge_memory, judge_twins
@@ -61,6 +62,7 @@ def check_up(house: Household) -> Iterator[Diagnosis]:
             )
     yield from judge_answer_times(snapshot.sources)
     yield from judge_accounts(running_cards(snapshot.cards, evidence.sources), evidence)
+    yield from judge_bans(snapshot)
     yield from judge_twins(_status(snapshot))
     demand = Demand(
         clients=len(house.config.f_lines),

@@ -35,6 +35,7 @@ class Check(Enum):
     ROUND_TRIP = "round trip"
     ANSWER_TIMES = "answer times"
     ACCOUNTS = "accounts"
+    LOGINS = "failed logins"
     NODE_ID = "node id"
     CLOCK = "clock"
     RESOURCES = "files and memory"

@@ -411,8 +411,9 @@ class DvbapiSession:
         now = self.connection.now()
         trace = told.trace(now)
         service.record.told(told, now)
-        by = self._count(told.wanted.request, EcmResult.CW, trace, seconds=0.0)
-        self._softcam.answered(token, told.cw, by, seconds=0.0, now=now)
+        seconds = now - told.asked_at
+        by = self._count(told.wanted.request, EcmResult.CW, trace, seconds=seconds)
+        self._softcam.answered(token, told.cw, by, seconds=seconds, now=now)
 
     def _deliver(self, token: int, cw: ControlWords, trace: Trace) -> None:
         service, request = self._requests.pop(token, (None, None))

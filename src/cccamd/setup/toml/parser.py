@@ -147,7 +147,7 @@ def _read_dvbapi(reader: TableReader) -> DvbapiTable:
 
 def _read_list(reader: TableReader, name: str, model: type[U]) -> Iterator[U]:
     for path, data in reader.tables(name):
-        read = reader.validate(model, data, path, label=f"[[{name}]]")
+        read = reader.read(model, data, path, label=f"[[{name}]]")
         if read and reader.is_new(read.heading, path):
             yield read
 
