@@ -134,7 +134,7 @@ def _receiver(session: Session | SelectedService, now: float) -> Receiver | None
     refused = usage.last_result not in (None, EcmResult.CW)
     late = (usage.last_seconds or 0.0) >= OVERLOADED_SECONDS
     unserved = (refused or late) and 0 <= now - usage.heard_at < LATELY
-    if session.peer is None or session.ended or (cards and not unserved):
+    if (cards and not unserved) or session.ended or session.peer is None:
         return None
     return Receiver(
         account=session.record.user,

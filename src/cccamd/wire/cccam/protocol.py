@@ -90,6 +90,8 @@ class Endpoint(ABC, Generic[E]):
         """What we announce."""
         self._partner_program = ""
         """What the peer calls itself in its partner text."""
+        self._peer: Peer | None = None
+        """Made when it is asked for, from what it has said by then."""
         self._offer = offer
         self._now = now
         self._last_received_at = self._last_sent_at = now
@@ -153,17 +155,17 @@ class Endpoint(ABC, Generic[E]):
     def peer(self) -> Peer | None:
         """Who the peer is; None before it has said so."""
         said = self._introduction
-        if said is None:
-            return None
-        return Peer(
-            node_id=said.node_id,
-            version=said.version,
-            build=said.build,
-            revision=self.revision,
-            program=self._partner_program,
-            extended=self.extended,
-            capabilities=self.capabilities.names,
-        )
+        if said is not None and self._peer is None:
+            self._peer = Peer(
+                node_id=said.node_id,
+                version=said.version,
+                build=said.build,
+                revision=self.revision,
+                program=self._partner_program,
+                extended=self.extended,
+                capabilities=self.capabilities.names,
+            )
+        return self._peer
 
     @property
     def revision(self) -> Revision:
@@ -213,6 +215,7 @@ class Endpoint(ABC, Generic[E]):
     def _agree(self, offered: Capabilities) -> None:
         self.capabilities = offered & self._offer
         self.extended = Capabilities.EXT in self.capabilities
+        self._peer = None
 
     def _on_keepalive(self, payload: bytes, flag: int) -> None:
         # Answering an answer would never end between two programs that do so, and with one
