@@ -265,6 +265,8 @@ class Cause(Enum):
     """What an incident is about; the value is for people."""
 
     SOURCE_DOWN = "source down"
+    OTHER_MACHINE = "another machine answers"
+    """Or the same with another key: it is not the paired server."""
     SOURCE_SILENT = "source silent"
     SOURCE_SLOW = "source slow"
     SOURCE_REFUSES = "source refuses"
@@ -284,6 +286,8 @@ class Cause(Enum):
     DISK_FULL = "disk full"
     JOURNAL_STOPPED = "journal stopped"
     FEW_FILES = "few files"
+    DOOR_SHUT = "door shut"
+    """No connection can be accepted."""
     LITTLE_MEMORY = "little memory"
     OVERLOAD = "overload"
     SERVER_PAUSED = "server paused"

@@ -217,8 +217,8 @@ def _totals(look: ApiLook) -> dict[str, Value]:
         "total_em": found.emms,
         "total_sum_all_readers_ecm": theirs,
     }
-    zeros = dict.fromkeys(_TOTAL_NAMES, "0")
-    return {**zeros, **blank, **{name: str(value) for name, value in known.items()}}
+    totals: dict[str, Value] = {name: blank.get(name, "0") for name in _TOTAL_NAMES}
+    return totals | {name: str(value) for name, value in known.items()}
 
 
 def status(look: ApiLook) -> Mapping[str, Value]:
