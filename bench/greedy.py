@@ -4,8 +4,9 @@
 
 A real server, an honest client and the attackers, each in processes of their own, on the
 loopback interface. The honest client asks an ECM every 10 ms. For each attack one line: the
-honest client's median, p99 and worst answer time in milliseconds, how much the attackers sent,
-how many of them were cut. Attackers send as fast as they can, at most 36,000 ECMs a second each.
+honest client's median, p99 and worst answer time in milliseconds, the CPU time of the server
+for each second, how much the attackers sent, how many of them were cut. Attackers send as fast
+as they can, at most 36,000 ECMs a second each.
 """
 
 import asyncio
@@ -187,6 +188,7 @@ def measure(name: str, attackers: tuple[tuple[Batch, bool, int], ...], seconds: 
         server = start_server(Path(folder))
         try:
             asyncio.run(_ready())
+            used = _processor(server.pid)
             pipes, number = [], 0
             for batch, reads, count in attackers:
                 for _ in range(count):
@@ -194,6 +196,7 @@ def measure(name: str, attackers: tuple[tuple[Batch, bool, int], ...], seconds: 
                     pipes.append(start(attack, user, batch, seconds + 1, reads=reads))
                     number += 1
             times = sorted(start(honest, seconds).recv())
+            used = (_processor(server.pid) - used) / seconds
             results = [pipe.recv() for pipe in pipes]
         finally:
             server.terminate()
@@ -202,9 +205,15 @@ def measure(name: str, attackers: tuple[tuple[Batch, bool, int], ...], seconds: 
     p99 = times[int(len(times) * 0.99)]
     print(
         f"{name:22} {statistics.median(times):8.2f} {p99:8.2f} {times[-1]:8.2f}"
-        f" {sent / 1e6:8.1f} {cut:4}/{len(results)}",
+        f" {100 * used:6.0f} % {sent / 1e6:8.1f} {cut:4}/{len(results)}",
         flush=True,
     )
+
+
+def _processor(pid: int) -> float:
+    """Seconds of CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def _ready() -> None:
@@ -214,7 +223,8 @@ async def _ready() -> None:
 def main() -> None:
     """Run all attacks."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
-    print(f"{'honest client, ms':22} {'median':>8} {'p99':>8} {'worst':>8} {'MB sent':>8}  cut")
+    heads = ("median", "p99", "worst", "CPU", "MB sent")
+    print(f"{'honest client, ms':22} {' '.join(f'{head:>8}' for head in heads)}  cut")
     for name, attackers in ATTACKS:
         measure(name, attackers, seconds)
 

@@ -6,11 +6,14 @@ from cccamd.facts import (
     ChannelMargin,
     ClientStatus,
     DescrambledService,
+    Door,
     EcmResult,
     Freeze,
     Incident,
     LinkState,
     Note,
+    Penalty,
+    PenaltyKind,
     Revision,
     ServiceId,
     ShareUse,
@@ -297,6 +300,21 @@ def an_incident(subject: str = OFFLINE, **changes: object) -> Incident:
         "evidence": ("5 attempts failed",),
     }
     return Incident(**(fields | changes))  # type: ignore[arg-type]
+
+
+def a_penalty(who: str = "203.0.113.7", **changes: object) -> Penalty:
+    """A ban that goes on for nine minutes more, with any field changed."""
+    fields: dict[str, object] = {
+        "kind": PenaltyKind.BANNED,
+        "doors": (Door.CCCAM, Door.WEB),
+        "user": "anna",
+        "tries": 10,
+        "bans": 2,
+        "last_at": NOW - 60.0,
+        "until": NOW + 540.0,
+        "wait_seconds": 0.0,
+    }
+    return Penalty(**({"who": who} | fields | changes))  # type: ignore[arg-type]
 
 
 def on_channel(service: ServiceId) -> dict[str, object]:

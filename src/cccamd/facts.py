@@ -34,6 +34,7 @@ from cccamd.ids import (
     parse_share_id,
     parse_sid,
 )
+from cccamd.values import Outcome
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -264,6 +265,8 @@ class Cause(Enum):
     """What an incident is about; the value is for people."""
 
     SOURCE_DOWN = "source down"
+    OTHER_MACHINE = "another machine answers"
+    """Or the same with another key: it is not the paired server."""
     SOURCE_SILENT = "source silent"
     SOURCE_SLOW = "source slow"
     SOURCE_REFUSES = "source refuses"
@@ -283,9 +286,31 @@ class Cause(Enum):
     DISK_FULL = "disk full"
     JOURNAL_STOPPED = "journal stopped"
     FEW_FILES = "few files"
+    DOOR_SHUT = "door shut"
+    """No connection can be accepted."""
     LITTLE_MEMORY = "little memory"
     OVERLOAD = "overload"
     SERVER_PAUSED = "server paused"
+
+
+class Door(Enum):
+    """Where somebody may log in with a name and a password; the value is for people."""
+
+    CCCAM = "CCcam"
+    NEWCAMD = "newcamd"
+    WEB = "web pages"
+    TELNET = "telnet"
+
+
+class PenaltyKind(Enum):
+    """What failed logins have brought upon somebody; the value is for people."""
+
+    BANNED = "banned"
+    """Nobody is let in from there."""
+    SLOWED = "logins wait"
+    """Passwords from there are looked at later."""
+    NAME_SLOWED = "strangers wait for this name"
+    """Passwords with this name are looked at later, but for where it logged in before."""
 
 
 class Revision(Enum):
@@ -563,6 +588,30 @@ class Clone(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Penalty(Fact):
+    """What somebody bears for failed logins: the brake on guessing. It ends by itself."""
+
+    who: str
+    """An address, a network, or a user name."""
+    kind: PenaltyKind
+    """Whether it is let in at all."""
+    doors: tuple[Door, ...]
+    """Where its logins failed; a ban holds for all doors."""
+    user: str
+    """The name that was tried last."""
+    tries: int
+    """Failed logins so far, as long as they are not forgotten."""
+    bans: int
+    """The how manieth ban it is, or how many there were; each is twice as long."""
+    last_at: float
+    """When the last of these logins failed; of a ban of before a restart, the restart."""
+    until: float
+    """When it is over, if nothing more happens."""
+    wait_seconds: float
+    """What the next login has to wait; 0 when nobody is let in at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStatus(Fact):
     """The server itself."""
 
@@ -594,6 +643,16 @@ class ServerStatus(Fact):
         tuple[Clone, ...], Metric("cccamd_clones", "Node ids that several programs have.")
     ] = ()
     """Node ids that several programs have now."""
+    banned: Annotated[
+        int, Metric("cccamd_bans", "Addresses and networks banned now for failed logins.")
+    ] = 0
+    """How many addresses and networks are banned for failed logins."""
+    slowed: Annotated[
+        int, Metric("cccamd_logins_slowed", "Addresses and names whose logins wait now.")
+    ] = 0
+    """How many addresses and names have to wait with their logins for those that failed."""
+    penalties: tuple[Penalty, ...] = ()
+    """Who they are: bans first, of each kind the latest first; at most 100."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -858,6 +917,39 @@ class HistoryReport(Fact):
     """Seconds that one point stands for."""
     sources: tuple[SourceTimes, ...]
     channels: tuple[ChannelTimes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTime(Fact):
+    """One answer."""
+
+    at: float
+    seconds: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAnswers(ServiceId):
+    """How often a source was asked for a service with one outcome."""
+
+    source: str
+    outcome: Outcome
+    count: int
+    usual_seconds: float
+    """The mean of all."""
+    last_seconds: float
+    last_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerReport(Fact):
+    """How the last ECMs went."""
+
+    accounts: Mapping[str, tuple[AnswerTime, ...]]
+    """The last answers to each account, the newest last."""
+    sources: Mapping[str, tuple[AnswerTime, ...]]
+    """The last answers of each source, the newest last."""
+    services: tuple[ServiceAnswers, ...]
 
 
 # Everything at once.

@@ -15,6 +15,7 @@ those of the second raise `NumberError`, whose text can be shown.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NewType, TypeVar
 
@@ -311,11 +312,23 @@ def parse_address(text: str) -> IpAddress:
     return IPv6Address(int(address)) if address.version == 6 else address
 
 
+def plain_address(text: str) -> str:
+    """Write an address as connections are named by it.
+
+    Raises:
+        NumberError: it is none.
+    """
+    return str(parse_address(text))
+
+
+@lru_cache(maxsize=8192)  # asked several times for every connection of a flood
 def unwrap_address(text: str) -> str:
     """Show an IPv4 address that is written as IPv6 (`::ffff:192.0.2.1`) as what it is.
 
     What is no address stays as it is.
     """
+    if ":" not in text and not text[-1:].isdigit():
+        return text  # a name: soon done with most hosts of a long list
     try:
         return str(_unwrapped(ip_address(text)))
     except ValueError:

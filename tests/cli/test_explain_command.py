@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import typer
@@ -77,6 +78,13 @@ def test_the_running_server_is_asked_with_its_login(tmp_path: Path) -> None:
     assert f"As the server at http://127.0.0.1:{port} sees it" in found.output
     assert "anna sees 1 of 2 cards" in found.output
     assert shown == json.loads(json.dumps(as_json(ANSWER)))
+
+
+@pytest.mark.parametrize(("cfg", "asked_for"), [("", "address"), ("F: ::1 pw", "account")])
+def test_an_address_is_asked_for_by_itself(tmp_path: Path, cfg: str, asked_for: str) -> None:
+    with answering(200, json.dumps(as_json(ANSWER)).encode()) as (port, asked):
+        run(tmp_path, cfg, "::1", port=port)
+    assert parse_qs(urlsplit(asked[0]).query)[asked_for] == ["::1"]
 
 
 def test_without_a_server_the_files_tell(tmp_path: Path) -> None:

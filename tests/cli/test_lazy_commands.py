@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from cccamd.cli import command_line
 from cccamd.cli.main import COMMANDS, MODULES
 from cccamd.lab.cas import CardKeys, ManagementKey
+from ports import free_port
 
 # Runs the program, and writes down on its way out which modules it has.
 PROGRAM = """
@@ -82,13 +83,11 @@ def test_check_serves_no_pages(tmp_path: Path) -> None:
     assert not rooms(found) & {"server", "web", "oldinfo", "watch", "lab"}
 
 
-def served(folder: Path, cards: str) -> set[str]:
-    """What a server has imported when it is ready, and has stopped again."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def served(folder: Path, cards: str = "") -> set[str]:
+    """What a server has imported when it is ready, its pages too, and has stopped again."""
     (folder / "CCcam.cfg").write_text(
-        f"SERVER LISTEN PORT : {port}\nWEBINFO LISTEN PORT : 0\nALLOW TELNETINFO : no\n"
+        f"SERVER LISTEN PORT : {free_port()}\nWEBINFO LISTEN PORT : {free_port()}\n"
+        "ALLOW TELNETINFO : no\n"
     )
     (folder / "cccamd.toml").write_text(f'[server]\nbind = ["127.0.0.1"]\n{cards}')
     note = folder / "note"
@@ -103,17 +102,29 @@ def served(folder: Path, cards: str) -> set[str]:
 
 
 FIXED = '[[card]]\nkind = "fixed"\ncaid = "0B00"\ncw = "00112233aabbcc3100112233aabbcc31"\n'
+TEST = '[[card]]\nkind = "test"\ncaid = "7F00"\n'
 OPEN = '[[card]]\nkind = "open"\ncaid = "7F00"\nkeys = "card.json"\n'
 
 
 def test_a_server_loads_the_laboratory_with_an_open_card_only(tmp_path: Path) -> None:
     found = served(tmp_path, FIXED)
-    assert {"cccamd.server.server", "cccamd.localcards.kinds"} <= found
+    assert {"cccamd.server.server", "cccamd.localcards.fixed"} <= found
     assert not {module for module in found if module.startswith("cccamd.lab")}
     key = ManagementKey(key=bytes(16))
     keys = CardKeys(caid="7F00", ua="0000000000000001", card=key, all=key)
     (tmp_path / "card.json").write_text(keys.serialize())
     assert "cccamd.lab.opencard" in served(tmp_path, OPEN)
+
+
+def test_a_server_loads_pages_when_somebody_comes_and_formats_for_what_is_configured(
+    tmp_path: Path,
+) -> None:
+    found = served(tmp_path, TEST)
+    assert "cccamd.localcards.testcard" in found
+    assert "pydantic" not in packages(found)
+    assert {"cccamd.server.infopages", "cccamd.web.door"} <= found
+    assert not packages(found) & (PAGES | PICTURES)
+    assert not {"cryptography.x509", "cccamd.wire.certificates"} & found
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -35,7 +35,8 @@ from cccamd.facts import (
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.setup.cccamcfg import InfoPort
 from cccamd.watch import History, SourceAnswered
-from cccamd.web import create_app
+from cccamd.web.app import create_app
+from cccamd.wording import span
 from fact_factory import (
     NOW,
     OFFLINE,
@@ -44,6 +45,7 @@ from fact_factory import (
     a_household,
     a_margin,
     a_note,
+    a_penalty,
     a_snapshot,
     a_source,
     an_incident,
@@ -115,6 +117,16 @@ async def test_an_empty_server_is_shown(tmp_path: Path) -> None:
         result = await run("-C", str(config))
     assert "nobody is logged in" in result.output
     assert "none: no C-line, no N-line, no local card" in result.output
+
+
+async def test_who_is_banned_is_named_a_few_of_thousands(tmp_path: Path) -> None:
+    banned = tuple(a_penalty(f"203.0.113.{number}") for number in range(100))
+    async with server(
+        tmp_path, lambda: a_snapshot(penalties=banned, banned=10_000, slowed=3)
+    ) as config:
+        text = (await run("-C", str(config))).output
+    assert text.count(" is banned for ") == statusview.PENALTIES_SHOWN
+    assert "and 9,995 more; 10,000 banned in all" in " ".join(text.split())
 
 
 async def test_the_login_comes_from_the_configuration(tmp_path: Path) -> None:
@@ -270,7 +282,9 @@ def test_names_cannot_steer_the_terminal(account: str, failure: str) -> None:
         failure, up_at=None, state=LinkState.WAITING, last_failure=f"\x1b]0;{failure}\x07"
     )
     client = replace(a_client(f"\x1b[2J{account}"), program="\x1b[1m")
-    text = drawn(a_snapshot(clients=(client,), sources=(down,)), 160)
+    penalty = a_penalty(f"\x1b[2J{account}", user=f"\x1b]0;{failure}\x07")
+    shown = a_snapshot(clients=(client,), sources=(down,), penalties=(penalty,), banned=1)
+    text = drawn(shown, 160)
     assert all(char.isprintable() or char == "\n" for char in text)
 
 
@@ -279,7 +293,7 @@ def test_names_cannot_steer_the_terminal(account: str, failure: str) -> None:
     [(-1, "0 s"), (99, "99 s"), (100, "1 min"), (3700, "1 h 1 min"), (180_000, "2 d 2 h")],
 )
 def test_spans(seconds: float, shown: str) -> None:
-    assert parts.span(seconds) == shown
+    assert span(seconds) == shown
 
 
 def test_the_picture_of_answer_times() -> None:

@@ -16,7 +16,7 @@ from cccamd.localcards import (
     LocalCard,
     start_card,
 )
-from cccamd.localcards.kinds import TestCard
+from cccamd.localcards.testcard import TestCard
 from cccamd.values import ControlWords
 
 WORDS = ControlWords(bytes(15) + b"\1")

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.localcards import CannotDecode, CardConfig, CardOptions
-from cccamd.localcards.kinds import FixedCard, FixedOptions, TestCard
+from cccamd.localcards.fixed import FixedCard, FixedOptions
+from cccamd.localcards.testcard import TestCard
 from cccamd.values import ControlWords
 
 CONFIG = CardConfig(name="lab", caid=Caid(0xFF01))

@@ -6,7 +6,8 @@ from plugin_package import install
 
 from cccamd.lab.opencard import OpenCard
 from cccamd.localcards import CardConfig, CardKindError, GuardedCard, find_kinds, start_card
-from cccamd.localcards.kinds import FixedCard, TestCard
+from cccamd.localcards.fixed import FixedCard
+from cccamd.localcards.testcard import TestCard
 from cccamd.setup.toml import parse
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "plugins.md"
@@ -23,7 +24,7 @@ def test_unusable_plug_ins_cost_themselves_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
-    source = "class NoCard: pass\nfrom cccamd.localcards.kinds import TestCard as Good\n"
+    source = "class NoCard: pass\nfrom cccamd.localcards.testcard import TestCard as Good\n"
     source += "class BadOptions(Good): Options = dict\n"
     points = {
         "good": "mixed_cards:Good",

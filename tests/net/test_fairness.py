@@ -4,12 +4,14 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cccamd.net import Connection, FairLimits, FairPlay, Rates
-from cccamd.net.fairness import BURST, Quota
+from cccamd.net.fairness import AT_ONCE, BURST, LINK_LIMITS, Quota
 from cccamd.wire.link import CLOSED_BY_PEER, Closed, CloseReason, State
 
 RATES = Rates(100.0, 10.0, 1000.0)
@@ -241,3 +243,59 @@ async def test_overload_sheds_what_is_new_and_ends() -> None:
         await until(lambda: len(new.messages) >= 5000)
         assert not rounds.overloaded
         assert not intake.shed()
+
+
+@pytest.mark.parametrize(("goes_on", "patience"), [(True, "0.2 s"), (False, "0.5 s")])
+async def test_who_goes_on_asking_and_reads_nothing_is_cut_sooner(
+    goes_on: bool, patience: str
+) -> None:
+    fair = FairPlay(FairLimits(unread=20_000, unread_timeout=0.5))
+    deaf = Side(fair, answer=bytes(500))
+    async with peer_of(deaf, buffer=4096) as peer:
+        peer.send(bytes(AT_ONCE))
+        await until(lambda: deaf.messages)
+        intake = deaf.connection.intake
+        assert intake is not None
+        assert intake.waits, "what it asks is not read any more"
+        if goes_on:
+            peer.send(bytes(AT_ONCE))
+        await until(lambda: deaf.end)
+        assert deaf.end is not None
+        assert deaf.end.reason is CloseReason.NOT_READING
+        assert deaf.end.detail.endswith(f"none of it for {patience}")
+        assert len(deaf.messages) == AT_ONCE
+
+
+# Links.
+
+
+@pytest.mark.parametrize("messages", [LINK_LIMITS.client.messages, 7_000.0])
+async def test_a_link_that_floods_lets_others_have_their_turn_and_is_heard_to_the_end(
+    messages: float,
+) -> None:
+    """Also when it is held back for a while, for more than the rate and a burst."""
+    rates = Rates(messages, LINK_LIMITS.client.ecms, LINK_LIMITS.client.size)
+    fair = FairPlay(replace(LINK_LIMITS, client=rates))
+    greedy, other = Side(fair, work=20e-6), Side(fair)
+    flood = bytes(number % 251 for number in range(20_000))
+    async with peer_of(greedy) as flooding, peer_of(other) as answering:
+        flooding.send(flood)
+        flooding.close()
+        await until(lambda: greedy.messages)
+        answering.send(b"x")
+        await until(lambda: other.messages)
+        assert len(greedy.messages) < len(flood), "the other one waited for all of it"
+        await until(lambda: greedy.end)
+        assert bytes(greedy.messages) == flood
+
+
+async def test_a_link_that_goes_on_flooding_is_read_more_slowly_and_cut() -> None:
+    rates = Rates(1000.0, LINK_LIMITS.client.ecms, LINK_LIMITS.client.size)
+    fair = FairPlay(replace(LINK_LIMITS, client=rates, patience=0.3))
+    greedy = Side(fair)
+    async with peer_of(greedy) as flooding:
+        sending = asyncio.get_running_loop().create_task(_send_for_ever(flooding))
+        await until(lambda: greedy.end)
+        sending.cancel()
+        assert greedy.end is not None
+        assert greedy.end.reason is CloseReason.SAYS_TOO_MUCH

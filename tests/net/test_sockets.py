@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from peer import HOST, SMALL, Line, Lines, until
 
-from cccamd.net import Connected, Connection, connection, peer_address
+from cccamd.net import Connected, Connection, connection, fairness, peer_address
 from cccamd.wire.link import Closed, CloseReason
 
 UNREAD = 200 * 1024
@@ -210,7 +210,7 @@ async def test_a_closed_link_that_does_not_drain_is_ended(monkeypatch: pytest.Mo
 async def test_who_reads_nothing_is_dropped_at_the_bound() -> None:
     async with joined() as (side, peer):
         said = 0
-        while side.connection.unsent + 1025 <= connection.WRITE_BUFFER_LIMIT:
+        while side.connection.unsent + 1025 <= fairness.WRITE_BUFFER_LIMIT:
             side.say(bytes(1024))
             said += 1025
             await asyncio.sleep(0)
@@ -296,7 +296,9 @@ async def test_the_kernel_tells_the_round_trip() -> None:
 
 
 async def test_the_socket_sends_at_once_and_notices_dead_machines() -> None:
-    async with joined() as (side, _):
+    async with joined() as (side, peer):
+        peer.send(b"one\n")  # who says nothing is not worth it
+        await until(lambda: bool(side.lines))
         tcp = {
             "TCP_NODELAY": 1,
             "TCP_KEEPIDLE": 15,

@@ -1,6 +1,8 @@
 """Telnet info: the dialogue, and the same through real sockets (docs/webinfo.md T1 to T4)."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -12,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cccamd.facts import Snapshot
-from cccamd.net import ListenError
+from cccamd.net import ListenError, loop_factory
+from cccamd.oldinfo import telnet
 from cccamd.oldinfo.infoport import CONNECTIONS_LIMIT, INPUT_LIMIT, InfoListener, LineCutter
 from cccamd.oldinfo.oldtables import Look, clients_text
 from cccamd.oldinfo.telnet import COMMANDS, TelnetDialogue, telnet_answer, telnet_refusal
@@ -103,6 +106,19 @@ async def test_a_wrong_login_gets_nothing(lines: tuple[bytes, bytes]) -> None:
         b"Username: Password: \nLogin failed. Send the user name, the password and a command,"
         b" each on a line of its own.\n"
     )
+
+
+async def test_a_wrong_login_is_answered_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    dialogue = a_dialogue(LOGIN)
+    dialogue._delay = 1.0
+    monkeypatch.setattr(telnet.asyncio, "sleep", sleep)
+    await say(dialogue, b"me", b"wrong")
+    assert slept == [1.0]
 
 
 async def test_a_password_in_the_old_encoding_is_right_too() -> None:
@@ -293,3 +309,23 @@ async def test_a_taken_port_is_named() -> None:
         )
         with pytest.raises(ListenError, match=rf"127\.0\.0\.1 port {first.ports[0]}: "):
             await second.open(["127.0.0.1"], first.ports[0])
+
+
+def test_who_resets_the_connection_is_no_error_of_ours() -> None:
+    """On the server's own loop: asyncio's forgives what is sent to who has left."""
+
+    async def reset() -> None:
+        for login, said in ((NO_LOGIN, b"info\r\n"), (LOGIN, b"x\r\ny\r\ninfo\r\n")):
+            async with listening(login) as listener:
+                for _ in range(10):
+                    with socket.create_connection(("127.0.0.1", listener.ports[0])) as sock:
+                        sock.sendall(said)
+                        await asyncio.sleep(0)
+                        linger = struct.pack("ii", 1, 0)
+                        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                async with asyncio.timeout(5):
+                    while listener._places.connections:
+                        await asyncio.sleep(0.01)
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(reset())

@@ -120,17 +120,19 @@ async def test_accounts_see_the_cards_of_their_groups() -> None:
 
 
 async def test_a_reload_of_groups_takes_cards_away_at_once() -> None:
-    async with running("F: anna secret", account("groups = [1]") + TWO_CARDS) as lab:
-        async with lab.client() as client:
-            await cards_of(client, 1)
-            toml = account("groups = [2]") + TWO_CARDS
-            edited = setup("F: anna secret", toml, port=lab.port)
-            await lab.server.reload(edited)
-            assert await ask(client, ECM) != expected_cw(ECM)
-            assert await ask(client, ECM, caid=0x7F01) == expected_cw(ECM)
-            async with asyncio.timeout(10):
-                while await caids(client) != [0x7F01]:
-                    await asyncio.sleep(0.01)
+    async with (
+        running("F: anna secret", account("groups = [1]") + TWO_CARDS) as lab,
+        lab.client() as client,
+    ):
+        await cards_of(client, 1)
+        toml = account("groups = [2]") + TWO_CARDS
+        edited = setup("F: anna secret", toml, port=lab.port)
+        await lab.server.reload(edited)
+        assert await ask(client, ECM) != expected_cw(ECM)
+        assert await ask(client, ECM, caid=0x7F01) == expected_cw(ECM)
+        async with asyncio.timeout(10):
+            while await caids(client) != [0x7F01]:
+                await asyncio.sleep(0.01)
 
 
 async def test_lists_of_services() -> None:

@@ -34,6 +34,9 @@ class Reader:
         self.asked.append(ask.ask_id)
         return None
 
+    def answer(self, request: Request) -> None:
+        return None
+
     def forget(self, ask_id: AskId) -> bool:
         return False
 

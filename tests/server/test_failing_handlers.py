@@ -32,6 +32,7 @@ from cccamd.wire.cccam.server import _RULES as RULES
 ECM = b"\x80seventy"
 GUARDS = {"adopt", "refresh", "probe", "deliver", "refuse"}
 """What the server calls of a session: they hold nothing but the guard around the rest."""
+TWO_CARDS = 2 * '[[card]]\nkind = "test"\ncaid = "7F01"\nproviders = ["00000A"]\n'
 OWNERS = (Session, ClientRecord, CardList, ServerProtocol, EmmGate, Router)
 
 
@@ -77,8 +78,9 @@ async def live(lab: Laboratory) -> None:
             share_id = next(iter(client.cards), ShareId(0))
             await client.send_emm(Emm(Caid(0x7F00), Ident(0x0A), share_id, bytes(20)), timeout=0.2)
             new = b"\x80" + os.urandom(8)
-            for ecm in (new, new):  # a card is asked, and the second one is known
+            for ecm in (new, new):  # a card is asked straight away, and the second one is known
                 await ask(client, ecm, share_id=share_id)
+            await ask(client, new, caid=0x7F01, share_id=share_id)  # one of two is chosen
             lab.server._refresh_sessions()
             await lab.server.reload(lab.server._setup)
             with suppress(ConnectError):  # refused, and makes the server probe the first one
@@ -98,7 +100,7 @@ async def test_no_handler_that_raises_leaves_anything_behind(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     never_called: list[str] = []
-    toml = TEST_CARD + "[limits]\nlogin_timeout = 1\n"
+    toml = TEST_CARD + TWO_CARDS + "[limits]\nlogin_timeout = 1\n"
     async with running(toml=toml) as lab:
         for owner, name in handlers():
             what = f"{owner.__name__}.{name}"
@@ -125,7 +127,7 @@ async def test_no_handler_that_raises_leaves_anything_behind(
             else:
                 never_called.append(what)
             async with lab.client() as client:
-                assert await cards_of(client) == [0x7F00], what
+                assert set(await cards_of(client, 3)) == {0x7F00, 0x7F01}, what
                 assert await ask(client, ECM) == expected_cw(ECM), what
     sessions = [what for what in never_called if what.startswith("Session.")]
     # After a refusal or wrong passwords, with two clients on one account, with a full queue: they

@@ -191,6 +191,7 @@ async def test_a_source_that_stalls_is_late(monkeypatch: pytest.MonkeyPatch) -> 
         def stall(*arguments: Any) -> None:
             loop.call_later(1.7 * PERIOD, lambda: request(*arguments))
 
+        monkeypatch.setattr(far.server._router, "straight", lambda wanted: None)
         monkeypatch.setattr(far.server._exchange, "request", stall)
         freeze = await evening.watch(past_freeze)
         assert freeze.verdict is Verdict.SOURCE_LATE

@@ -80,6 +80,7 @@ async def test_who_waits_too_long_for_a_slow_source_suffers_from_it(
                 of_far = self in list(far.server._context.seats)
                 loop.call_later(1.6 if of_far else 0.0, late, self, *answer)
 
+            monkeypatch.setattr(far.server._router, "straight", lambda wanted: None)
             monkeypatch.setattr(Session, "deliver", deliver)
             await asyncio.gather(*(ask(client, bytes([0x80, n, *bytes(20)])) for n in range(4)))
             found = await shown(near, lambda one: one.cause is Cause.SOURCE_SLOW)

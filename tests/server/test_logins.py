@@ -313,6 +313,8 @@ async def test_newer_logins_need_its_place(log: list[str]) -> None:
         Handshaker.calling(lab),
     ):
         await first.closed()
+        shown = lab.server.snapshot()
+        assert (shown.connections_refused, shown.logins_failed) == (1, 0), "silent"
     assert any(f"no login: {CloseReason.TOO_MANY_LOGINS.value}" in line for line in log)
 
 

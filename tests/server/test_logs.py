@@ -145,7 +145,7 @@ def _forms(secret: bytes) -> set[str]:
 async def test_no_secret_is_ever_logged(tmp_path: Path, log_format: str) -> None:
     """Two servers and a client, at -d: logins right and wrong, ECMs answered and refused, EMMs."""
     path = tmp_path / "log"
-    table = LogTable.model_validate({"format": log_format})
+    table = LogTable(format=log_format)
     settings = Settings(log_file=str(path), show_timing=True)
     set_up_logging(settings, debug=True, table=table)
     words = ["Pass-To-Hide-1", "Pass-To-Hide-2", "Pass-To-Hide-3", "wrong-but-secret"]

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from laboratory import HOST, connect
-from pydantic import BaseModel
 
 from cccamd.facts import ConfigProblemKind
 from cccamd.ids import Caid, Ident, Sid
@@ -24,6 +23,7 @@ from cccamd.setup.effects import EFFECTS, Effect, settings_of
 from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup, load_setup
 from cccamd.setup.toml import TomlConfig, networks
+from cccamd.setup.toml.fields import Table, keys_of
 from cccamd.wire.cccam import ClientProtocol, Target
 from ports import free_port
 
@@ -395,7 +395,7 @@ ROWS: dict[str, Row] = {
         "",
         "[limits]\nmax_unread_kilobytes = 9",
         lambda server: server._context.fair.limits.unread,
-        64_000,
+        16_000,
         9000,
     ),
     "[limits] unread_timeout": Row(
@@ -564,15 +564,15 @@ def declared() -> set[str]:
     """All settings that the readers of both files know."""
     keys = {one.name for one in DIRECTIVES if isinstance(one, Implemented)}
     for name, table in tables():
-        keys |= {f"[{name}] {key}" for key in type(table).model_fields}
+        keys |= {f"[{name}] {key}" for key in keys_of(type(table))}
     return keys
 
 
-def tables() -> Iterator[tuple[str, BaseModel]]:
+def tables() -> Iterator[tuple[str, Table]]:
     toml = TomlConfig()
     for name in TomlConfig.__slots__:
         value = getattr(toml, name)
-        if isinstance(value, BaseModel):
+        if isinstance(value, Table):
             yield name, value
 
 

@@ -227,3 +227,23 @@ async def test_a_standby_line_takes_over_without_a_client_noticing() -> None:
             by_second = next(s for s in second.server.snapshot().sources if s.line)
             # One more is a hedge: on a machine that is busy the first way may have been late.
             assert 20 <= by_second.answered <= 22
+
+
+async def test_who_asks_does_not_wait_for_an_upstream_that_floods() -> None:
+    flood = 20_000
+    async with (
+        running() as far,
+        running(f"{c_line(far)}F: anna secret") as near,
+        near.client() as client,
+    ):
+        await cards_of(client, 2)
+        (session,) = far.server._context.seats.of(b"anna")
+        (link,) = near.server._upstreams.links()
+        connection = link._connection
+        assert connection is not None
+        before = connection.heard_messages
+        for _ in range(flood):
+            session._protocol.send_keepalive()
+        session.connection.flush()
+        assert await ask(client, b"\x80meanwhile") == expected_cw(b"\x80meanwhile")
+        assert connection.heard_messages - before < flood

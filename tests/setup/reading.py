@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from cccamd.lab.opencard import OpenCard
-from cccamd.localcards.kinds import FixedCard, TestCard
+from cccamd.localcards.fixed import FixedCard
+from cccamd.localcards.testcard import TestCard
 from cccamd.setup.toml import ParsedToml, parse
 
 FOLDER = Path("/etc/cccamd")

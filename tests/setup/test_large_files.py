@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from cccamd.localcards import find_kinds
-from cccamd.setup.cccamcfg import parse
+from cccamd.setup.cccamcfg import Severity, as_json, parse
 from cccamd.setup.cccamcfg.classify import LINE_LIMIT
+from cccamd.setup.cccamcfg.diagnostics import TOLD_LIMIT
 from cccamd.setup.toml.parser import parse as parse_toml
 from cccamd.setup.toml.positions import PARTS_LIMIT
 from cccamd.setup.toml.reader import FINDINGS_LIMIT, PROBLEMS_LIMIT
@@ -18,6 +19,28 @@ def test_a_line_of_megabytes_is_ignored_and_the_others_are_read() -> None:
     assert [line.user for line in found.config.f_lines] == ["anna"]
     assert [each.text for each in found.diagnostics] == [
         "a line of more than 262,144 characters; it is ignored"
+    ]
+
+
+def test_of_a_cccam_cfg_full_of_mistakes_some_are_told_and_the_rest_counted() -> None:
+    wrong = "F: user secret 300\n" * (TOLD_LIMIT + 5)
+    doubtful = "what is this\n" * (TOLD_LIMIT + 7)
+    found = parse((wrong + doubtful + "f: anna secret\n").encode())
+    assert (found.count(Severity.ERROR), found.count(Severity.WARNING)) == (
+        TOLD_LIMIT + 5,
+        TOLD_LIMIT + 8,
+    )
+    assert len(found.diagnostics) == 2 * TOLD_LIMIT
+    assert len(found.config.refused_lines) == TOLD_LIMIT
+    assert as_json(found, show_secrets=False)["untold"] == {"E": 5, "W": 8}
+    assert "untold" not in as_json(parse(b"F: anna secret 300\n"), show_secrets=False)
+
+
+def test_each_repetition_names_the_line_that_counts() -> None:
+    found = parse(b"F: anna one\nF: anna two\nF: anna two\nF: anna one\nF: ben one\n")
+    assert [line.user for line in found.config.f_lines] == ["anna", "ben"]
+    assert [(each.place.line, each.text) for each in found.diagnostics] == [
+        (line, "the user is defined in line 1, which counts") for line in (2, 3, 4)
     ]
 
 

@@ -10,9 +10,11 @@ from reading import FOLDER, KINDS, read, told
 
 from cccamd.cards import SourcePolicy
 from cccamd.localcards import CardOptions
-from cccamd.localcards.kinds import FixedCard, TestCard
+from cccamd.localcards.fixed import FixedCard
+from cccamd.localcards.testcard import TestCard
 from cccamd.routing import CwCache, RouterSettings
 from cccamd.setup.toml import LimitsTable, TomlConfig, parse
+from cccamd.setup.toml.fields import Value, keys_of
 from cccamd.wire.cccam import Version
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cccamd.toml.md"
@@ -55,12 +57,12 @@ def test_the_document_names_every_key_with_default_and_bounds() -> None:
     rows = {line.split("`")[1]: line for line in DOCUMENT.read_text().splitlines() if "| `" in line}
     config = TomlConfig()
     for table in (config.network, config.limits, config.server, config.cache, config.routing):
-        for key, field in type(table).model_fields.items():
+        for key, value in keys_of(type(table)).items():
             default = getattr(table, key)
             if isinstance(default, int | float):
                 assert f"| {str(default).lower().removesuffix('.0')} |" in rows[key]
-            if any(hasattr(bound, "ge") for bound in field.metadata):
-                bounds = re.findall(r"[\d.]+", str(field.description).rpartition(",")[2])
+            if isinstance(value, Value) and value.low is not None:
+                bounds = re.findall(r"[\d.]+", value.expected.rpartition(",")[2])
                 assert " to ".join(bounds) in rows[key]
 
 

@@ -15,7 +15,7 @@ from cccamd.watch import (
     SeenWay,
     SourceAnswered,
 )
-from cccamd.watch.metrics import Metrics
+from cccamd.watch.metrics.counting import Metrics
 from cccamd.why import judge_freeze, judge_receiver
 
 CAID, IDENT = Caid(0x0B00), Ident(0x030B00)

@@ -7,12 +7,13 @@ from prometheus_client.samples import Sample
 from cccamd.facts import Verdict, is_trouble
 from cccamd.values import Outcome
 from cccamd.watch import FreezeBegan, FreezeEnded
+from cccamd.watch.metrics.exposition import collect
 from fact_factory import a_snapshot
 
 
 def samples(evening: Evening, name: str) -> dict[str, float]:
     report = evening.freezes.report(evening.now)
-    families = evening.metrics.collect(a_snapshot(), report)
+    families = collect(evening.metrics, a_snapshot(), report)
     found: list[Sample] = [each for family in families for each in family.samples]
     return {each.labels["account"]: each.value for each in found if each.name == name}
 

@@ -9,7 +9,7 @@ from cccamd.ids import Caid, Ident
 from cccamd.server.snapshot import find_channels, take_history
 from cccamd.setup.cccamcfg import ChannelNames, InfoPort
 from cccamd.watch import EcmFinished, History, SourceAnswered
-from cccamd.watch.metrics import Metrics
+from cccamd.watch.metrics.counting import Metrics
 from cccamd.web import WebContext
 from cccamd.why import (
     Diagnosis,
@@ -50,6 +50,11 @@ def an_explanation(question: Question, **words: Any) -> Explanation:
     empty |= {"at": 0.0, "live": True, "summary": "so it is", "cards_left_out": 0}
     asked = {"account": question.account or "", "service": question.service}
     return Explanation(**(empty | asked | words))
+
+
+def fail(name: str, error: BaseException) -> None:
+    """No page may fail."""
+    raise AssertionError(name) from error
 
 
 def a_context(
@@ -97,6 +102,7 @@ def a_context(
         hosts=lambda: (),
         check_login=take_as_given,
         program="cccamd-0.1.0",
+        on_failure=fail,
     )
 
 

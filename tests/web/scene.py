@@ -40,8 +40,9 @@ from cccamd.watch import (
     SourceAnswered,
     SourceDown,
 )
-from cccamd.watch.metrics import Metrics
-from cccamd.web import WebContext, create_app
+from cccamd.watch.metrics.counting import Metrics
+from cccamd.web import WebContext
+from cccamd.web.app import create_app
 from cccamd.why import (
     CardAnswer,
     Diagnosis,
@@ -400,6 +401,8 @@ class Scene:
     found: tuple[Diagnosis, ...] = ()
     journal: Path | None = None
     admitted: str = "127."
+    failures: list[str] = field(default_factory=list)
+    """What failed of the pages."""
 
     def app(self) -> FastAPI:
         return create_app(self.context())
@@ -427,6 +430,7 @@ class Scene:
             hosts=lambda: (),
             check_login=take_as_given,
             program=self.snapshot.program,
+            on_failure=lambda name, error: self.failures.append(f"{name}: {error!r}"),
         )
 
     async def check_up(self) -> tuple[Diagnosis, ...]:

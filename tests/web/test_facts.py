@@ -17,9 +17,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cccamd import facts
 from cccamd.facts import Fact, FreezeReport, Metric
-from cccamd.watch.metrics import Metrics, metrics_text
-from cccamd.web import create_app
+from cccamd.watch.metrics.counting import Metrics
+from cccamd.watch.metrics.exposition import collect, metrics_text
 from cccamd.web.api import Cards, IncidentList
+from cccamd.web.app import create_app
 from fact_factory import a_household
 
 SHOWN = {
@@ -91,7 +92,7 @@ def compare(value: Any, kind: Any) -> None:
 
 
 def test_every_fact_with_a_metric_is_one() -> None:
-    text, _ = metrics_text(Metrics().collect(a_household(), FreezeReport()))
+    text, _ = metrics_text(collect(Metrics(), a_household(), FreezeReport()))
     found = {one.name: one.documentation for one in text_string_to_metric_families(text.decode())}
     declared = [note for kind in kinds() for note in notes_of(kind)]
     assert len(declared) > 5

@@ -6,7 +6,7 @@ from browsing import get, serving
 from contexts import a_context, full_context
 
 from cccamd.setup.cccamcfg import InfoPort
-from cccamd.web import create_app
+from cccamd.web.app import create_app
 from fact_factory import a_household
 
 STRICT = {
@@ -32,9 +32,7 @@ def judge(headers: dict[str, str], path: str) -> None:
 
 async def test_every_route_is_strict() -> None:
     app = create_app(full_context())
-    paths = {
-        route.path.replace("{number:int}", "1") for route in app.routes if hasattr(route, "path")
-    }
+    paths = {route.path.replace("{number}", "1") for route in app.routes if hasattr(route, "path")}
     paths |= {f"/static/{each.name}" for each in STATIC.iterdir()}
     paths |= {"/no/such/page", "/static/no.js", "/static/../app.py", "/explain?account=%00"}
     assert {"/", "/journal.csv", "/api/status", "/metrics", "/live/events"} <= paths

@@ -20,13 +20,14 @@ from cccamd.facts import (
     Verdict,
 )
 from cccamd.watch import EcmFinished, SourceAnswered
-from cccamd.web import create_app
+from cccamd.web.app import create_app
 from fact_factory import a_freeze, an_incident, on_channel
 
 PARTS = {
     "server",
     "config",
     "incidents",
+    "penalties",
     "clients",
     "absent",
     "sources",

@@ -26,7 +26,8 @@ from cccamd.watch import (
     SourceAnswered,
     SourceDown,
 )
-from cccamd.watch.metrics.metrics import NAMES_LIMIT, Metrics, metrics_text
+from cccamd.watch.metrics.counting import NAMES_LIMIT, Metrics
+from cccamd.watch.metrics.exposition import collect, metrics_text
 from cccamd.web.app import create_app
 from fact_factory import (
     NOW,
@@ -44,6 +45,8 @@ DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana" / "cccamd.json"
 UNITS = ("_seconds", "_bytes", "_total", "_info", "_count", "_sum", "_bucket", "_seconds_total")
 COUNTED_THINGS = {
     "cccamd_accounts",
+    "cccamd_bans",
+    "cccamd_logins_slowed",
     "cccamd_tasks",
     "cccamd_cards",
     "cccamd_clients",
@@ -101,7 +104,7 @@ def an_answer(source: str, result: EcmResult, seconds: float = 0.25) -> SourceAn
 
 
 def samples(metrics: Metrics, snapshot: Snapshot | None = None) -> Iterator[Sample]:
-    collected = metrics.collect(snapshot or a_snapshot(), FreezeReport())
+    collected = collect(metrics, snapshot or a_snapshot(), FreezeReport())
     text, _ = metrics_text(collected)
     for family in text_string_to_metric_families(text.decode()):
         yield from family.samples
@@ -176,7 +179,7 @@ def test_the_tightest_channel_of_an_account_counts() -> None:
     channels = tuple(
         a_margin(sid=Sid(sid), margin=margin) for sid, margin in enumerate((4.0, 1.5, None))
     )
-    text, _ = metrics_text(Metrics().collect(a_snapshot(), FreezeReport(channels=channels)))
+    text, _ = metrics_text(collect(Metrics(), a_snapshot(), FreezeReport(channels=channels)))
     assert b'cccamd_channel_margin_seconds{account="living"} 1.5\n' in text
 
 
@@ -240,7 +243,7 @@ def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
     metrics = Metrics()
     metrics.observe(an_ecm())
     metrics.observe(an_answer(UPSTREAM, EcmResult.CW))
-    collected = metrics.collect(a_household(), FreezeReport())
+    collected = collect(metrics, a_household(), FreezeReport())
     families = {family.name: family.type for family in collected}
     known = {f"{name}_total" if kind == "counter" else name for name, kind in families.items()}
     for name, kind in families.items():
@@ -258,6 +261,6 @@ def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
 def test_the_manual_lists_all_metrics_and_no_others() -> None:
     manual = (DASHBOARD.parents[1] / "api.md").read_text()
     listed = set(re.findall(r"^\| `(cccamd_\w+)`", manual, re.MULTILINE))
-    families = Metrics().collect(a_household(), FreezeReport())
+    families = collect(Metrics(), a_household(), FreezeReport())
     found = {f"{one.name}_total" if one.type == "counter" else one.name for one in families}
     assert listed == {name for name in found if name.startswith("cccamd_")}

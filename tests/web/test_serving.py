@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cccamd.web import create_app
 from cccamd.web import serving as web_serving
+from cccamd.web.app import create_app
 
 PASSED = "HTTP/1.1 200 OK"
 

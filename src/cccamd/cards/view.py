@@ -47,7 +47,9 @@ class View:
 
     def candidates(self, request: Request) -> Candidates:
         """Find what may serve a request; remembered until cards of its CAID change."""
-        return self._sight.candidates(request[:4])
+        if self._nodes_generation != self._table.nodes_generation:
+            return self._sight.candidates(request[:4])
+        return self._shared.candidates(request[:4])
 
     def card(self, share_id: ShareId) -> Card | None:
         """The card that the client means by a share id; None when it sees none by that name."""

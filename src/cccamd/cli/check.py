@@ -36,6 +36,7 @@ from cccamd.setup.files import (
     read_stream,
 )
 from cccamd.setup.rights import OPEN_TO_ALL, can_be_read_by_all
+from cccamd.wording import count
 
 _STDIN = "-"
 _TOML_ENDING = ".toml"
@@ -119,13 +120,13 @@ def _check_toml(path: Path, *, strict: bool) -> int:
     for problem in found.problems:
         typer.echo(str(problem))
     _tell_of_rights(str(path))
-    cards = _count(len(found.config.cards), "local card")
+    cards = count(len(found.config.cards), "local card")
     for each in found.config.newcamd:
         typer.echo(f"newcamd on port {each.port}: {each.wish.words}")
     dvbapi = found.config.dvbapi
     if dvbapi.enabled:
         typer.echo(f"dvbapi on {', '.join(dvbapi.doors)}, by the account {dvbapi.account}")
-    typer.echo(f"{cards}, {_count(len(found.problems), 'problem')}")
+    typer.echo(f"{cards}, {count(len(found.problems), 'problem')}")
     bad = [problem for problem in found.problems if strict or not problem.is_warning]
     return _EXIT_FAULTS if bad else _EXIT_CLEAN
 
@@ -137,7 +138,7 @@ def _tell_of_rights(file: str) -> None:
 
 
 def _exit_status(result: ParseResult, companions: Companions, *, strict: bool) -> int:
-    severities = {found.severity for found in result.diagnostics}
+    severities = {severity for severity in Severity if result.count(severity)}
     if companions.problems:
         severities.add(Severity.WARNING)
     faults = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
@@ -162,8 +163,10 @@ def _print_for_people(data: bytes, result: ParseResult, companions: Companions) 
     for problem in companion_problems[:SHOWN_LIMIT]:
         report += _companion_message(problem)
     more = len(found_all[SHOWN_LIMIT:]) + len(companion_problems[SHOWN_LIMIT:])
+    if not result.refused:
+        more += sum(result.untold.values())
     if more:
-        report.append(Segment(f"and {more:,} more messages; --json has those of the file itself\n"))
+        report.append(Segment(f"and {more:,} more messages\n"))
     hints = () if result.refused else (*result.hints, *_unread(result.config, companions))
     report += map(_hint, hints)
     report.append(Segment(f"{_summary(result, companions)}\n"))
@@ -225,20 +228,12 @@ def _summary(result: ParseResult, companions: Companions) -> str:
         return "the server would not start with this file"
     config = result.config
     upstreams = len(config.upstream_lines)
-    warnings = _messages(result, Severity.WARNING) + len(companions.problems)
+    warnings = result.count(Severity.WARNING) + len(companions.problems)
     return ", ".join(
         (
-            _count(len(config.f_lines), "account"),
-            _count(upstreams, "upstream"),
-            _count(_messages(result, Severity.ERROR), "error"),
-            _count(warnings, "warning"),
+            count(len(config.f_lines), "account"),
+            count(upstreams, "upstream"),
+            count(result.count(Severity.ERROR), "error"),
+            count(warnings, "warning"),
         )
     )
-
-
-def _messages(result: ParseResult, severity: Severity) -> int:
-    return sum(1 for found in result.diagnostics if found.severity is severity)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

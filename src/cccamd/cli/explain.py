@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from cccamd.cli.webreader import (
     address_of_config,
     read_explanation,
 )
+from cccamd.errors import NumberError
 from cccamd.ids import (
     Caid,
     Ident,
@@ -22,6 +24,7 @@ from cccamd.ids import (
     parse_caid,
     parse_ident,
     parse_sid,
+    plain_address,
 )
 from cccamd.routing import Priorities
 from cccamd.setup.files import ConfigFileError
@@ -29,6 +32,7 @@ from cccamd.setup.setup import Setup, load_setup
 from cccamd.why import (
     Explanation,
     Question,
+    Weight,
     as_json,
     evidence_of_files,
     json_text,
@@ -41,7 +45,12 @@ EXIT_WELL, EXIT_NOTHING, EXIT_UNREADABLE = 0, 1, 2
 
 def explain(
     account: Annotated[
-        str | None, typer.Argument(help="The user name of an F-line.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="ACCOUNT|ADDRESS",
+            help="The user name of an F-line; or an IP address: whether it may log in.",
+            show_default=False,
+        ),
     ] = None,
     caid: Annotated[
         int | None, hex_option(parse_caid, "Only cards of this CAID, such as 0B00.")
@@ -85,8 +94,8 @@ def explain(
 
     Asks the running server on its WEBINFO LISTEN PORT; without one it reads the files.
 
-    Exit status: 0 the account can use a card (or the freeze was found), 1 it can use none, 2 a
-    file cannot be read (or the freeze is not to be found).
+    Exit status: 0 the account can use a card, or the address may log in (or the freeze was found),
+    1 it can use none, or may not, 2 a file cannot be read (or the freeze is not to be found).
     """
     if freeze is not None:
         if account is not None:
@@ -103,15 +112,20 @@ def explain(
         raise typer.BadParameter("name an account, or a freeze with --freeze N")
     question = Question(
         account=account,
+        address=_address(account),
         caid=None if caid is None else Caid(caid),
         ident=None if provider is None else Ident(provider),
         sid=None if sid is None else Sid(sid),
     )
     with failing_plainly("explain", ConfigFileError, status=EXIT_UNREADABLE):
         setup = load_setup(config, toml)
+        if any(line.user == account for line in setup.config.f_lines):
+            question = replace(question, address=None)
         explanation, where = _explain(question, setup, config, toml)
     _print(explanation, where, troubles=_troubles(setup), as_data=as_data)
     usable = any(card.usable for card in explanation.cards)
+    if explanation.address:
+        usable = all(finding.weight is not Weight.BAD for finding in explanation.findings)
     raise typer.Exit(EXIT_WELL if usable else EXIT_NOTHING)
 
 
@@ -125,6 +139,13 @@ def _explain(
     except NoAnswer as reason:
         where = f"{reason}\nThis is what the files say; `cccamd doctor` looks for the cause."
         return explain_files(question, setup), where
+
+
+def _address(text: str) -> str | None:
+    try:
+        return plain_address(text)
+    except NumberError:
+        return None
 
 
 def _print(explanation: Explanation, where: str, *, troubles: Iterable[str], as_data: bool) -> None:

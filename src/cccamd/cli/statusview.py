@@ -8,14 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cccamd.cli.command import plain
-from cccamd.cli.terminal import (
-    Column,
-    answer_time,
-    answered_share,
-    draw_table,
-    span,
-    sparkline,
-)
+from cccamd.cli.terminal import Column, answer_time, answered_share, draw_table, sparkline
 from cccamd.facts import (
     ClientStatus,
     ConfigProblemKind,
@@ -26,6 +19,7 @@ from cccamd.facts import (
     Incident,
     LinkState,
     Note,
+    PenaltyKind,
     Point,
     ServerStatus,
     ServiceId,
@@ -37,11 +31,13 @@ from cccamd.facts import (
     is_active,
 )
 from cccamd.ids import Caid, Sid, format_caid, format_ident, format_node_id, format_service
-from cccamd.why import count
+from cccamd.why import penalty_text
+from cccamd.wording import count, span
 
 SMALL_MARGIN: Final = 1.0
 """Seconds before a key is needed: less than this is close to a freeze."""
 NOTES_SHOWN: Final = 10
+PENALTIES_SHOWN: Final = 8
 INCIDENTS_SHOWN: Final = 12
 SUFFERERS_SHOWN: Final = 6
 ABSENT_SHOWN: Final = 10
@@ -62,6 +58,7 @@ def draw_status(status: Status, history: HistoryReport | None, *, width: int) ->
     parts: list[RenderableType] = [
         _head(status),
         *_incidents(status),
+        *_penalties(status.server),
         *_config(status.config),
         *_clients(status, width),
         *_sources(status, history, width),
@@ -142,6 +139,23 @@ def _incident(incident: Incident, at: float) -> Text:
     if incident.change:
         text.append(f"\n    {plain(incident.change)}", "dim")
     return text
+
+
+def _penalties(server: ServerStatus) -> Iterator[Text]:
+    """Who is not let in, or waits, for logins that failed."""
+    shown = server.penalties[:PENALTIES_SHOWN]
+    if shown:
+        yield Text("\nFailed logins", "bold")
+    for penalty in shown:
+        tone = "red" if penalty.kind is PenaltyKind.BANNED else "yellow"
+        yield Text(plain(penalty_text(penalty, server.at)), tone)
+    more = server.banned + server.slowed - len(shown)
+    if more > 0:
+        yield Text(
+            f"and {more:,} more; {server.banned:,} banned in all; cccamd explain ADDRESS tells"
+            " of one",
+            "dim",
+        )
 
 
 _CLIENT_COLUMNS: Final = (

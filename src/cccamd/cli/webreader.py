@@ -150,6 +150,8 @@ def read_history(address: WebAddress) -> HistoryReport:
 def read_explanation(address: WebAddress, question: Question) -> Explanation:
     """Ask why."""
     query = {"account": question.account or ""}
+    if question.address is not None:
+        query = {"address": question.address}
     if question.caid is not None:
         query["caid"] = format_caid(question.caid)
     if question.ident is not None:

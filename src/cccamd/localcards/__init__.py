@@ -1,17 +1,22 @@
 """Cards that live inside cccamd: the built-in kinds, and the interface for plug-ins."""
 
+from typing import TYPE_CHECKING
+
 from cccamd.localcards.card import (
     CannotDecode,
     CardConfig,
-    CardOptions,
     CardUnavailable,
     EmmMatch,
     EmmRefused,
     ImmediateCard,
     LocalCard,
+    NoOptions,
 )
 from cccamd.localcards.guard import GuardedCard, GuardLimits, start_card
 from cccamd.localcards.registry import CardKindError, InstalledKinds, find_kinds
+
+if TYPE_CHECKING:
+    from cccamd.localcards.options import CardOptions
 
 __all__ = [
     "CannotDecode",
@@ -26,6 +31,16 @@ __all__ = [
     "ImmediateCard",
     "InstalledKinds",
     "LocalCard",
+    "NoOptions",
     "find_kinds",
     "start_card",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load pydantic for those who name `CardOptions`: plug-ins, and kinds with keys."""
+    if name == "CardOptions":
+        from cccamd.localcards.options import CardOptions
+
+        return CardOptions
+    raise AttributeError(name)

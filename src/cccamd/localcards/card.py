@@ -8,13 +8,14 @@ for long, or calls something that blocks, does so in a thread (`asyncio.to_threa
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NamedTuple
-
-from pydantic import BaseModel, ConfigDict
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from cccamd.errors import CccamdError
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.values import SA_LENGTH, UA_LENGTH, ControlWords
+
+if TYPE_CHECKING:
+    from cccamd.localcards.options import CardOptions
 
 EMM_MATCH_LENGTH = 16
 """Bytes that receivers' filters look at, at most."""
@@ -46,16 +47,6 @@ class EmmRefused(CccamdError):
     """The EMM changed nothing: not for this card, not authentic, old, or not understood."""
 
 
-class CardOptions(BaseModel):
-    """Base of every kind's own keys in its `[[card]]` table: none beyond the common ones.
-
-    Unknown keys are refused, so that a misspelt one is found. A validator raises ValueError
-    with a text for the operator; the text must not repeat what was read, it may be a secret.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardConfig:
     """What every `[[card]]` table says, whatever its kind."""
@@ -71,22 +62,27 @@ class CardConfig:
     """Where relative file names of the card's own keys start: the folder of cccamd.toml."""
 
 
+@dataclass(frozen=True, slots=True)
+class NoOptions:
+    """What a kind gets that has no keys of its own."""
+
+
 class LocalCard(ABC):
     """One card. The server calls it through `GuardedCard` only."""
 
-    Options: ClassVar[type[CardOptions]] = CardOptions
-    """The kind's own keys. Override it with a subclass of `CardOptions`."""
+    Options: "ClassVar[type[CardOptions | NoOptions]]" = NoOptions
+    """The kind's own keys. Override it with a subclass of `CardOptions`, if there are any."""
     constant: ClassVar[bool] = False
     """Whether it gives the same CW for every ECM of a service, by design. From any other card
     the CW of the period before counts as an error."""
 
-    def __init__(self, config: CardConfig, options: CardOptions) -> None:
+    def __init__(self, config: CardConfig, options: Any) -> None:
         """Keep what the table says. `options` is an instance of the kind's `Options`."""
         self.config = config
         self.options = options
 
     @classmethod
-    def owned_file(cls, config: CardConfig, options: CardOptions) -> Path | None:
+    def owned_file(cls, config: CardConfig, options: Any) -> Path | None:
         """The file that belongs to this card alone, which it writes; None: there is none.
 
         Two tables with one such file are a mistake, which is told before any card is built.

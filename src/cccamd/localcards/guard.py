@@ -20,10 +20,10 @@ from cccamd.localcards.card import (
     EMM_MATCH_LENGTH,
     CannotDecode,
     CardConfig,
-    CardOptions,
     CardUnavailable,
     EmmMatch,
     EmmRefused,
+    ImmediateCard,
     LocalCard,
 )
 from cccamd.values import SA_LENGTH, UA_LENGTH, ControlWords
@@ -79,6 +79,8 @@ class GuardedCard:
         self.providers: tuple[tuple[Ident, bytes], ...] = ()
         """Each provider with its shared address, known after the start."""
         self.emm_matches: tuple[EmmMatch, ...] = ()
+        self.immediate = isinstance(card, ImmediateCard)
+        """Whether `decode_now` always answers."""
         self._card = card
         self._report = report
         self._limits = limits
@@ -309,7 +311,7 @@ def _checked(value: bytes, length: int, what: str) -> bytes:
 async def start_card(
     kind: type[LocalCard],
     config: CardConfig,
-    options: CardOptions,
+    options: object,
     *,
     report: Tell,
     limits: GuardLimits = GuardLimits(),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 
 from cccamd.errors import CccamdError
-from cccamd.localcards.card import CardOptions, LocalCard
+from cccamd.localcards.card import LocalCard, NoOptions
 
 GROUP = "cccamd.cards"
 _OWN_PACKAGE = "cccamd"
@@ -73,6 +73,9 @@ def _load(point: EntryPoint) -> type[LocalCard]:
     if not (isinstance(kind, type) and issubclass(kind, LocalCard)):
         raise TypeError(f"{point.value} is not a subclass of cccamd.localcards.LocalCard")
     options = getattr(kind, "Options", None)
-    if not (isinstance(options, type) and issubclass(options, CardOptions)):
-        raise TypeError(f"{point.value}.Options is not a subclass of CardOptions")
+    if options is not NoOptions:
+        from cccamd.localcards.options import CardOptions  # 5 MiB, for kinds with keys
+
+        if not (isinstance(options, type) and issubclass(options, CardOptions)):
+            raise TypeError(f"{point.value}.Options is not a subclass of CardOptions")
     return kind

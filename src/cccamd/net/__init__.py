@@ -5,6 +5,7 @@ It knows no configuration and no cards: everything is a plain argument.
 
 from cccamd.facts import Step
 from cccamd.net.accepting import (
+    AcceptEnded,
     AcceptEvent,
     Acceptor,
     AcceptPaused,
@@ -29,7 +30,7 @@ from cccamd.net.fairness import FairLimits, FairPlay, Rates
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import Guest, HandOver, Listener, hand_over
 from cccamd.net.origins import origin_of
-from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules
+from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules, Standing
 from cccamd.net.resolve import resolve
 from cccamd.net.tasks import Alarm, TaskSet, Turns, at_once, in_slices
 from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
@@ -37,6 +38,7 @@ from cccamd.net.unixsockets import open_unix_socket, remove_unix_socket
 
 __all__ = [
     "LONGEST_WAIT",
+    "AcceptEnded",
     "AcceptEvent",
     "AcceptPaused",
     "Acceptor",
@@ -68,6 +70,7 @@ __all__ = [
     "Penalties",
     "PenaltyRules",
     "Rates",
+    "Standing",
     "Step",
     "TaskSet",
     "TlsCall",

@@ -10,19 +10,18 @@ import socket
 import struct
 import termios
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, TypeVar, cast
 
 from cccamd.ids import format_endpoint, unwrap_address
 from cccamd.machine import SocketAddress, route_to
 from cccamd.net.failures import explain_loss
-from cccamd.net.fairness import AT_ONCE, BYTES_A_LOOK, FairPlay, Intake
+from cccamd.net.fairness import AT_ONCE, BYTES_A_LOOK, WRITE_BUFFER_LIMIT, FairPlay, Intake
 from cccamd.net.tasks import Alarm
 from cccamd.net.unixsockets import Credentials, credentials
 from cccamd.wire.link import CLOSED_BY_PEER, Closed, CloseReason, Loss, SansIo, State
 
-WRITE_BUFFER_LIMIT = 256 * 1024
-"""Bytes that a peer may leave unread; an honest one reads twenty bytes at once."""
 LINGER = 5.0
 """Seconds for the last words to a peer whose connection we end."""
 KEEPALIVE_IDLE, KEEPALIVE_PROBE_INTERVAL, KEEPALIVE_PROBES = 15, 5, 3
@@ -53,6 +52,9 @@ class Way(NamedTuple):
 
 _QUEUED = struct.Struct("=i")
 """What Linux's `SIOCOUTQ` says: bytes that were not sent, or not acknowledged."""
+_COUNT = struct.Struct("=I")
+_NOT_SENT_END = 148
+"""Where Linux's `tcpi_notsent_bytes` ends."""
 _TCP_ESTABLISHED = 1
 _LEFT = frozenset({7, 8})
 """Linux's `TCP_CLOSE` (it was reset) and `TCP_CLOSE_WAIT` (the peer sends no more)."""
@@ -239,7 +241,8 @@ class Connection(asyncio.Protocol, Generic[E]):
 
     def data_received(self, data: bytes) -> None:
         self.heard_at = now = self._loop.time()
-        self.has_heard = True
+        if not self.has_heard:
+            self._hear_first()
         intake = self.intake
         if intake is not None and (intake.waits or len(data) > AT_ONCE):
             intake.queue(data)
@@ -284,9 +287,17 @@ class Connection(asyncio.Protocol, Generic[E]):
             self._transport.resume_reading()
 
     def unread(self) -> int:
-        """How many bytes wait here and in the kernel for the peer's machine to take them."""
+        """How many bytes wait here and in the kernel because the peer's machine takes no more.
+
+        What is on the way does not count: on a long way that is much.
+        """
         sock = self._socket
-        return self.unsent + (_in_kernel(sock) if sock is not None else 0)
+        return self.unsent + (_held_up(sock) if sock is not None else 0)
+
+    def asks_more(self) -> bool:
+        """Whether bytes of the peer wait in the kernel."""
+        sock = self._socket
+        return sock is not None and _waiting(sock) > 0
 
     def peer_left(self) -> bool:
         """End the connection if the peer has, and say so: what is not read does not notice."""
@@ -312,9 +323,13 @@ class Connection(asyncio.Protocol, Generic[E]):
             self._closing = Closed(reason, detail)
 
     def _begin(self) -> None:
-        assert self._transport is not None
-        set_socket_options(self._transport.get_extra_info("socket"))
         self._handle(Connected(self.address))
+
+    def _hear_first(self) -> None:
+        """Who says nothing is not worth six system calls: its login ends soon."""
+        self.has_heard = True
+        if (sock := self._socket) is not None:
+            set_socket_options(sock)
 
     def _explain(self, error: Exception | None) -> Loss:
         loss = explain_loss(error)
@@ -408,6 +423,25 @@ def _state(sock: socket.socket) -> int:
         return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
     except OSError:
         return 0
+
+
+def _held_up(sock: socket.socket) -> int:
+    """Bytes that the kernel could not send yet; where it does not tell, as `_in_kernel`."""
+    if sock.family != socket.AF_UNIX and hasattr(socket, "TCP_INFO"):
+        with suppress(OSError):
+            info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _NOT_SENT_END)
+            if len(info) == _NOT_SENT_END:
+                return int(_COUNT.unpack_from(info, _NOT_SENT_END - _COUNT.size)[0])
+    return _in_kernel(sock)
+
+
+def _waiting(sock: socket.socket) -> int:
+    """Bytes that can be read; 0 where the system does not tell."""
+    try:
+        (waiting,) = _COUNT.unpack(fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)))
+    except OSError:
+        return 0
+    return int(waiting)
 
 
 def _in_kernel(sock: socket.socket) -> int:

@@ -10,7 +10,13 @@ A connection is not read either, and its backlog waits, while it
 - has used up what it or its account may ask in a second (`Quota`): until that is regained;
 - leaves unread what it was sent (`unread`): until it has read.
 
-Who goes on like that for long is cut: its peer is told nothing that it would read.
+Who goes on like that for long is cut: its peer is told nothing that it would read; sooner, if it
+goes on asking as well. What lies unread in its own machine cannot be seen, so that each may have
+some thousand answers before it shows; they are made in its turns.
+
+Links to upstreams take turns like clients, but among themselves (`FairPlay.links`): the answers
+that they bring are not to wait behind a greedy client's backlog, nor behind another link that
+floods us. Only that a link is heard to the end: what came before its server closed is worked on.
 
 When those who take turns wait longer than a CW is good for, the server is overloaded (`Rounds`
 says so). Who has a place in the round keeps it; what comes in new is shed: its requests are
@@ -29,6 +35,8 @@ from weakref import WeakValueDictionary
 
 from cccamd.wire.link import CloseReason
 
+WRITE_BUFFER_LIMIT: Final = 256 * 1024
+"""Bytes that any peer may leave unread; an honest one reads twenty bytes at once."""
 AT_ONCE: Final = 1024
 """Bytes of one read that are worked on without a turn: half a dozen ECMs."""
 PIECE: Final = 512
@@ -43,6 +51,8 @@ LATE: Final = 1.0
 """Seconds that backlogs wait for their turn from which on the server is overloaded."""
 LOOK_AGAIN: Final = 0.05
 """Seconds after which a peer that is held back is looked at again."""
+ASKING_PART: Final = 0.4
+"""Of the time that a peer may take nothing of what it was sent, if it goes on asking."""
 
 
 class Rates(NamedTuple):
@@ -55,6 +65,9 @@ class Rates(NamedTuple):
 
 
 NO_RATES: Final = Rates(float("inf"), float("inf"), float("inf"))
+LINK_RATES: Final = Rates(20_000.0, float("inf"), float("inf"))
+"""Of one upstream: more messages than a server of ours can ask it for ECMs, and 100,000 cards in
+seconds."""
 
 
 class Quota:
@@ -101,12 +114,25 @@ class FairLimits:
     client: Rates = NO_RATES
     account: Rates = NO_RATES
     """All connections of one account together."""
-    unread: int = 64 * 1024
+    unread: int = 16 * 1024
     """Bytes that a peer may leave unread; beyond that it is not read either."""
     unread_timeout: float = 5.0
     """Seconds without taking any of it until it is cut."""
     patience: float = 60.0
     """Seconds that a client may be held back for what it asks without a pause, until it is cut."""
+    too_much: CloseReason = CloseReason.ASKS_TOO_MUCH
+    """Why, then."""
+    hears_out: bool = False
+    """Whether what came is worked on although its peer has left."""
+
+
+LINK_LIMITS: Final = FairLimits(
+    client=LINK_RATES,
+    unread=WRITE_BUFFER_LIMIT,
+    too_much=CloseReason.SAYS_TOO_MUCH,
+    hears_out=True,
+)
+"""Of links. One that does not read what it is asked is cut by its connection."""
 
 
 class Paced(Protocol):
@@ -128,7 +154,10 @@ class Paced(Protocol):
         """Read again."""
 
     def unread(self) -> int:
-        """Bytes that were sent and that the peer's machine has not taken."""
+        """Bytes that were to be sent and could not be: the peer takes no more."""
+
+    def asks_more(self) -> bool:
+        """Whether more came from it that was not read yet."""
 
     def peer_left(self) -> bool:
         """End it if the peer has, and say so: not being read, it does not notice by itself."""
@@ -198,6 +227,11 @@ class FairPlay:
         self.on_held_back: Callable[[str, float], None] = lambda user, until: None
         """Told who (the user's name) asks more than its limits, and until when it is not read."""
         self._accounts: WeakValueDictionary[bytes, Quota] = WeakValueDictionary()
+
+    @classmethod
+    def links(cls) -> "FairPlay":
+        """For the links to upstreams."""
+        return cls(LINK_LIMITS)
 
     def account(self, user: bytes, now: float) -> Quota:
         """What all connections of an account spend from."""
@@ -288,7 +322,8 @@ class Intake:
         """Have a turn. Return whether there is more to do, and nothing in its way."""
         connection = self._connection
         began = perf_counter()
-        if self._rest and connection.peer_left():
+        hears_out = self._fair.limits.hears_out
+        if self._rest and not hears_out and connection.peer_left():
             return False
         while self._rest:
             at = self._at
@@ -346,7 +381,7 @@ class Intake:
         fair.on_held_back(self._user, now + wait)
         if now - self._over_since > fair.limits.patience:
             lasted = f"for {now - self._over_since:.0f} s"
-            self._connection.close(CloseReason.ASKS_TOO_MUCH, lasted)
+            self._connection.close(fair.limits.too_much, lasted)
 
     def _hold(self, wait: float) -> None:
         if self._timer is not None or self._ended:
@@ -358,7 +393,7 @@ class Intake:
 
     def _look_again(self) -> None:
         self._timer = None
-        if self._connection.peer_left():
+        if not (self._rest and self._fair.limits.hears_out) and self._connection.peer_left():
             return
         if self._still_unread():
             self._is_held = False
@@ -379,8 +414,12 @@ class Intake:
         now = asyncio.get_running_loop().time()
         if self._unread_since is None or unread < self._least_unread:
             self._unread_since, self._least_unread = now, unread
-        elif now - self._unread_since >= limits.unread_timeout:
-            detail = f"{unread // 1024} KiB, none of it for {limits.unread_timeout:g} s"
+            return True
+        patience = limits.unread_timeout
+        if self._rest or self._connection.asks_more():
+            patience *= ASKING_PART
+        if now - self._unread_since >= patience:
+            detail = f"{unread // 1024} KiB, none of it for {patience:g} s"
             self._connection.close(CloseReason.NOT_READING, detail)
         return True
 

@@ -33,6 +33,7 @@ from cccamd.machine import has_default_route, route_to
 from cccamd.net.connection import Connected, Connection, PairedPeer
 from cccamd.net.dial import dial
 from cccamd.net.failures import ConnectError, Failure, explain_end
+from cccamd.net.fairness import FairPlay
 from cccamd.net.tls import TlsCall
 from cccamd.values import Emm, Request
 from cccamd.wire.link import (
@@ -123,8 +124,10 @@ class Link(Generic[P]):
         on_failure: Callable[[str, BaseException], None],
         backoff: Backoff | None = None,
         tls: TlsCall | None = None,
+        fair: FairPlay | None = None,
     ) -> None:
-        """`tls`: the server is paired, and has to prove its key at each attempt."""
+        """`tls`: the server is paired, and has to prove its key at each attempt; `fair`: with
+        which links it takes turns, None: all that comes is worked on at once."""
         self.address = format_endpoint(host, port)
         """Host and port as logs name them."""
         self._host, self._port = host, port
@@ -140,6 +143,7 @@ class Link(Generic[P]):
         self._on_failure = on_failure
         self._backoff = backoff or Backoff()
         self._tls = tls
+        self._fair = fair
         self._connection: Connection[ClientEvent] | None = None
         self._ended = asyncio.Event()
         self._hurried = asyncio.Event()
@@ -262,7 +266,9 @@ class Link(Generic[P]):
 
     def _new_connection(self) -> Connection[ClientEvent]:
         self.protocol = self._make(asyncio.get_running_loop().time())
-        return Connection(self.protocol, self._on_event, on_failure=self._on_failure)
+        return Connection(
+            self.protocol, self._on_event, on_failure=self._on_failure, fair=self._fair
+        )
 
     def _on_event(self, event: ClientEvent | Connected) -> None:
         match event:

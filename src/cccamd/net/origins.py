@@ -39,5 +39,10 @@ def origin_of(address: str) -> Origin:
     return Origin(text, f"{text.rpartition('.')[0]}.0/24")
 
 
+def is_network(name: str) -> bool:
+    """Whether one of the two names is that of a network."""
+    return name.endswith(("/24", f"/{NETWORK_BITS}"))
+
+
 def _network(address: IPv6Address, bits: int) -> str:
     return str(IPv6Network((int(address), bits), strict=False))

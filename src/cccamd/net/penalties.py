@@ -16,14 +16,19 @@ until it fails too often with it, and is never banned. Many failures with one na
 places make strangers wait for it, and shut nobody out. The own
 networks of the operator are never banned: a household must not lose its television to one wrong
 setting.
+
+What all this comes to may be seen: `of` says it of one address, `of_name` of a name, `standing` of
+everybody, in steps.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from cccamd.net.origins import origin_of
+from cccamd.facts import Door, PenaltyKind
+from cccamd.net.origins import is_network, origin_of
 
 FREE: Final = 3.0
 """Points without any consequence: a person may mistype."""
@@ -43,6 +48,11 @@ TRUST: Final = 5
 LONGEST_BAN: Final = 86_400.0
 REMEMBERED: Final = 4096
 """Of each kind that is kept; beyond, the longest unused is forgotten."""
+BANS_REMEMBERED: Final = 16_384
+"""Sources and networks that are or were banned: those who only failed do not push them out."""
+STANDING_SHOWN: Final = 100
+USER_LIMIT: Final = 64
+"""Characters of a name that are kept to be shown."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -68,21 +78,81 @@ class Ban(NamedTuple):
     """How long from now."""
 
 
+class Standing(NamedTuple):
+    """What somebody bears now. Times are on the clock that was given."""
+
+    who: str
+    """A source, a network or a name."""
+    kind: PenaltyKind
+    doors: tuple[Door, ...]
+    """Where the logins failed."""
+    user: str
+    """The name that was tried last."""
+    tries: int
+    """Failed logins, as long as they are not forgotten."""
+    bans: int
+    """How many bans there were, with that of now."""
+    last_at: float
+    until: float
+    wait: float
+    """Seconds that the next login waits; 0: it is not let in at all."""
+
+
+class Standings(NamedTuple):
+    """What everybody bears now."""
+
+    banned: int
+    slowed: int
+    """Sources and names whose logins wait."""
+    shown: tuple[Standing, ...]
+    """Bans first, of each the latest first; not more than `STANDING_SHOWN`."""
+
+
+class Name(NamedTuple):
+    """A user name, and where it is one: accounts are the same on all ports for clients."""
+
+    space: str
+    user: bytes
+
+
+def _name(door: Door, user: bytes) -> Name:
+    return Name("" if door in (Door.CCCAM, Door.NEWCAMD) else door.value, user)
+
+
+def shown_name(user: bytes) -> str:
+    """A name as people are shown it."""
+    return user[: 4 * USER_LIMIT].decode("utf-8", "replace")[:USER_LIMIT]
+
+
 @dataclass(slots=True)
 class _Score:
     points: float = 0.0
     at: float = 0.0
     bans: int = 0
     banned_until: float = 0.0
+    tries: int = 0
+    doors: tuple[Door, ...] = ()
+    user: bytes = b""
+    is_network: bool = False
 
     def now(self, now: float) -> float:
         return max(0.0, self.points - max(0.0, now - self.at) / FORGOTTEN)
+
+    def add(self, door: Door, user: bytes, most: float, now: float) -> None:
+        points = self.now(now)
+        if not points and self.banned_until <= now:
+            self.tries, self.doors = 0, ()
+        self.points, self.at, self.user = min(points + 1.0, most), now, user
+        self.tries += 1
+        if door not in self.doors:
+            self.doors = (*self.doors, door)
 
 
 class _Kept(Generic[K, V]):
     """A bounded dictionary: the longest unused goes first."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = REMEMBERED) -> None:
+        self._limit = limit
         self._found: OrderedDict[K, V] = OrderedDict()
 
     def get(self, key: K) -> V | None:
@@ -94,15 +164,22 @@ class _Kept(Generic[K, V]):
     def put(self, key: K, value: V) -> V:
         self._found[key] = value
         self._found.move_to_end(key)
-        if len(self._found) > REMEMBERED:
+        if len(self._found) > self._limit:
             self._found.popitem(last=False)
         return value
 
-    def items(self) -> list[tuple[K, V]]:
-        return list(self._found.items())
+    def items(self) -> Iterator[tuple[K, V]]:
+        """The last used ones first; others may be put in meanwhile."""
+        for key in reversed(list(self._found)):
+            value = self._found.get(key)
+            if value is not None:
+                yield key, value
 
     def drop(self, key: K) -> None:
         self._found.pop(key, None)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._found
 
 
 class Penalties:
@@ -112,34 +189,40 @@ class Penalties:
         """`is_near`: who is never banned, because the address is one of the operator's own."""
         self.rules = rules
         """May be replaced at any time."""
+        self.given = 0
+        """How many bans there were: another number, and there are others."""
         self._is_near = is_near
         self._scores: _Kept[str, _Score] = _Kept()
-        self._names: _Kept[bytes, _Score] = _Kept()
+        """Of sources and networks that were never banned."""
+        self._banned: _Kept[str, _Score] = _Kept(BANS_REMEMBERED)
+        """Of those that were."""
+        self._names: _Kept[Name, _Score] = _Kept()
         """Failures with a name, from wherever: strangers wait for it, and nobody is shut out."""
-        self._rows: _Kept[tuple[str, bytes], float] = _Kept()
+        self._rows: _Kept[tuple[str, Name], float] = _Kept()
         self._aside: _Kept[str, float] = _Kept()
         """When one beside the rows was let through last."""
-        self._known: _Kept[tuple[str, bytes], int] = _Kept()
+        self._known: _Kept[tuple[str, Name], int] = _Kept()
         """How often a name may still fail at a source where it logged in before."""
         self._homes: _Kept[str, bool] = _Kept()
         """Sources from which somebody logged in."""
 
-    def wait(self, address: str, user: bytes, now: float) -> float | None:
+    # Logins.
+
+    def wait(self, address: str, user: bytes, now: float, door: Door = Door.CCCAM) -> float | None:
         """Seconds until the password may be looked at; None: it is not looked at, ever."""
-        source = origin_of(address).source
-        if self._known.get((source, user)):
+        source, name = origin_of(address).source, _name(door, user)
+        if self._known.get((source, name)):
             return 0.0
         over = max(
-            self._points(self._scores.get(source), now) - FREE,
-            self._points(self._names.get(user), now) - FREE * NETWORK_FACTOR,
+            self._points(self._score(source), now) - FREE,
+            self._points(self._names.get(name), now) - FREE * NETWORK_FACTOR,
         )
         if over < 0.0:
             return 0.0
-        pause: float = min(FIRST_WAIT * 2.0**over, LONGEST_WAIT)
-        turn = max(now, self._rows.get((source, user)) or 0.0) + pause
+        turn = max(now, self._rows.get((source, name)) or 0.0) + _pause(over)
         if turn - now > LONGEST_WAIT:
             return self._wait_aside(address, source, now)
-        self._rows.put((source, user), turn)
+        self._rows.put((source, name), turn)
         return turn - now
 
     def _wait_aside(self, address: str, source: str, now: float) -> float | None:
@@ -151,40 +234,64 @@ class Penalties:
         self._aside.put(source, now)
         return LONGEST_WAIT
 
-    def failed(self, address: str, user: bytes, now: float) -> Ban | None:
+    def failed(self, address: str, user: bytes, now: float, door: Door = Door.CCCAM) -> Ban | None:
         """Note a login that failed for its name or its password; the ban that it leads to."""
-        self._add(self._names.get(user) or self._names.put(user, _Score()), MOST_POINTS, now)
+        name, user = _name(door, user), user[: 4 * USER_LIMIT]
+        score = self._names.get(name) or self._names.put(name, _Score())
+        score.add(door, user, MOST_POINTS, now)
         origin = origin_of(address)
-        trust = self._known.get((origin.source, user))
+        trust = self._known.get((origin.source, name))
         if trust:
-            self._known.put((origin.source, user), trust - 1)
+            self._known.put((origin.source, name), trust - 1)
         spared = self._is_near(address) or self._homes.get(origin.source) is not None
-        found = self._weigh(origin.source, self.rules.attempts, now, spared=spared)
+        attempts = self.rules.attempts
+        score = self._score(origin.source) or self._scores.put(origin.source, _Score())
+        score.add(door, user, max(MOST_POINTS, attempts), now)
+        found = None if spared else self._judge(origin.source, score, attempts, now)
         if origin.network != origin.source:
-            limit = self.rules.attempts * NETWORK_FACTOR
-            found = self._weigh(origin.network, limit, now, spared=spared) or found
+            attempts *= NETWORK_FACTOR
+            new = _Score(is_network=True)
+            score = self._score(origin.network) or self._scores.put(origin.network, new)
+            score.add(door, user, max(MOST_POINTS, attempts), now)
+            if not spared:
+                found = self._judge(origin.network, score, attempts, now) or found
         return found
 
-    def succeeded(self, address: str, user: bytes) -> None:
+    def succeeded(self, address: str, user: bytes, door: Door = Door.CCCAM) -> None:
         """Note that a name logged in from there."""
-        source = origin_of(address).source
-        self._known.put((source, user), TRUST)
+        source, name = origin_of(address).source, _name(door, user)
+        self._known.put((source, name), TRUST)
         self._homes.put(source, True)
-        self._rows.drop((source, user))
 
-    def bans(self, now: float) -> list[tuple[str, float, int]]:
-        """The bans that go on: of whom, for how many seconds more, the how manieth it is."""
-        return [
-            (who, score.banned_until - now, score.bans)
-            for who, score in self._scores.items()
-            if score.banned_until > now
-        ]
+    # Bans.
 
-    def ban(self, who: str, seconds: float, bans: int, now: float) -> None:
+    def bans(self, now: float) -> Generator[None, None, list[Standing]]:
+        """The bans that go on, those that were felt last first. Each is a step."""
+        found = []
+        for who, score in self._banned.items():
+            if score.banned_until > now:
+                found.append(self._standing(who, score, PenaltyKind.BANNED))
+            yield
+        return found
+
+    def ban(
+        self,
+        who: str,
+        seconds: float,
+        bans: int,
+        now: float,
+        *,
+        tries: int = 0,
+        doors: tuple[Door, ...] = (),
+        user: str = "",
+    ) -> None:
         """Go on with a ban of before a restart."""
         seconds = min(seconds, LONGEST_BAN)
         if seconds > 0.0:
-            self._scores.put(who, _Score(0.0, now, max(1, bans), now + seconds))
+            score = _Score(0.0, now, max(1, bans), now + seconds, max(0, tries), doors)
+            score.user = user[:USER_LIMIT].encode()
+            score.is_network = is_network(who)
+            self._banned.put(who, score)
 
     def banned(self, address: str, now: float) -> float:
         """Seconds for which an address is still banned; 0: it is not."""
@@ -193,22 +300,97 @@ class Penalties:
         origin = origin_of(address)
         if self._homes.get(origin.source) is not None:
             return 0.0
-        found = (self._scores.get(origin.source), self._scores.get(origin.network))
+        found = (self._banned.get(origin.source), self._banned.get(origin.network))
         return max(0.0, *(score.banned_until - now for score in found if score is not None), 0.0)
+
+    # What may be seen of it.
+
+    def of(self, address: str, now: float) -> tuple[Standing, ...]:
+        """What somebody at this address bears."""
+        origin = origin_of(address)
+        found = []
+        if self.banned(address, now):
+            for who in dict.fromkeys(origin):
+                score = self._banned.get(who)
+                if score is not None and score.banned_until > now:
+                    found.append(self._standing(who, score, PenaltyKind.BANNED))
+        slowed = self._score(origin.source)
+        if not found and slowed is not None and slowed.now(now) >= FREE:
+            found.append(self._standing(origin.source, slowed, PenaltyKind.SLOWED, now))
+        return tuple(found)
+
+    def of_name(self, user: bytes, now: float, door: Door = Door.CCCAM) -> Standing | None:
+        """What strangers with this name bear."""
+        name = _name(door, user)
+        score = self._names.get(name)
+        if score is None or score.now(now) < FREE * NETWORK_FACTOR:
+            return None
+        return self._standing(shown_name(user), score, PenaltyKind.NAME_SLOWED, now)
+
+    def standing(self, now: float) -> Generator[None, None, Standings]:
+        """What everybody bears. Each is a step."""
+        banned = slowed = 0
+        shown: list[Standing] = []
+        for found in self._each(now):
+            if found is not None:
+                who, score, kind = found
+                banned += kind is PenaltyKind.BANNED
+                slowed += kind is not PenaltyKind.BANNED
+                if len(shown) < STANDING_SHOWN:
+                    shown.append(self._standing(who, score, kind, now))
+            yield
+        return Standings(banned, slowed, tuple(shown))
+
+    def _each(self, now: float) -> Iterator[tuple[str, _Score, PenaltyKind] | None]:
+        """Bans first. None: a step over somebody who bears nothing."""
+        for who, score in self._banned.items():
+            in_force = score.banned_until > now and not self._is_excused(who, score)
+            yield (who, score, PenaltyKind.BANNED) if in_force else None
+        for who, score in chain(self._banned.items(), self._scores.items()):
+            free = score.is_network or score.banned_until > now or score.now(now) < FREE
+            yield None if free else (who, score, PenaltyKind.SLOWED)
+        for name, score in self._names.items():
+            free = score.now(now) < FREE * NETWORK_FACTOR
+            yield None if free else (shown_name(name.user), score, PenaltyKind.NAME_SLOWED)
+
+    def _is_excused(self, who: str, score: _Score) -> bool:
+        """Whether a ban means nobody any more: its source is near now, or somebody's home."""
+        if score.is_network:
+            return False
+        return self._is_near(who.partition("/")[0]) or who in self._homes
+
+    @staticmethod
+    def _standing(who: str, score: _Score, kind: PenaltyKind, now: float = 0.0) -> Standing:
+        until, wait = score.banned_until, 0.0
+        if kind is not PenaltyKind.BANNED:
+            free = FREE * NETWORK_FACTOR if kind is PenaltyKind.NAME_SLOWED else FREE
+            until = score.at + (score.points - free) * FORGOTTEN
+            wait = _pause(score.now(now) - free)
+        user = shown_name(score.user)
+        return Standing(
+            who, kind, score.doors, user, score.tries, score.bans, score.at, until, wait
+        )
+
+    # Inside.
+
+    def _score(self, who: str) -> _Score | None:
+        return self._banned.get(who) or self._scores.get(who)
 
     @staticmethod
     def _points(score: _Score | None, now: float) -> float:
         return score.now(now) if score is not None else 0.0
 
-    @staticmethod
-    def _add(score: _Score, most: float, now: float) -> None:
-        score.points, score.at = min(score.now(now) + 1.0, most), now
-
-    def _weigh(self, who: str, limit: int, now: float, *, spared: bool) -> Ban | None:
-        score = self._scores.get(who) or self._scores.put(who, _Score())
-        self._add(score, max(MOST_POINTS, limit), now)
-        if spared or not limit or score.points <= limit - SLACK:
+    def _judge(self, who: str, score: _Score, limit: int, now: float) -> Ban | None:
+        if not limit or score.points <= limit - SLACK:
             return None
         seconds = min(self.rules.ban * 2.0**score.bans, LONGEST_BAN)
         score.bans, score.banned_until, score.points = score.bans + 1, now + seconds, 0.0
+        self.given += 1
+        self._scores.drop(who)
+        self._banned.put(who, score)
         return Ban(who, seconds)
+
+
+def _pause(over: float) -> float:
+    """Seconds that a login waits, by the points above those that are free."""
+    return float(min(FIRST_WAIT * 2.0 ** max(0.0, over), LONGEST_WAIT))

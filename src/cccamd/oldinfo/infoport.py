@@ -131,6 +131,7 @@ class InfoListener:
         lines = _lines(reader)
         async with asyncio.timeout(self._talk_timeout):
             while not dialogue.finished:
+                _check_presence(writer)
                 writer.write(said)
                 line = await anext(lines, None)
                 self._places.heard(writer.transport)
@@ -138,13 +139,25 @@ class InfoListener:
         return said
 
 
+def _check_presence(writer: asyncio.StreamWriter) -> None:
+    """Nothing can be said to who has left; uvloop does not take it lightly as asyncio does.
+
+    Raises:
+        ConnectionResetError: it has.
+    """
+    if writer.transport.is_closing():
+        raise ConnectionResetError
+
+
 async def _send_and_end(
     answer: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
+    _check_presence(writer)
     writer.transport.set_write_buffer_limits(high=0)  # so that draining means: all is sent
     async with asyncio.timeout(SEND_TIMEOUT):
         writer.write(answer)
         await writer.drain()
+        _check_presence(writer)
         if writer.can_write_eof():
             writer.write_eof()
     async with asyncio.timeout(LINGER):

@@ -6,12 +6,7 @@ PRE, in capitals; nothing follows `</BODY></HTML>`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
-
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute, Route
+from typing import TYPE_CHECKING, Final
 
 from cccamd.facts import Snapshot
 from cccamd.oldinfo.oldtables import (
@@ -24,6 +19,11 @@ from cccamd.oldinfo.oldtables import (
     shares_text,
 )
 from cccamd.oldinfo.words import heading
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
 
 TITLE: Final = "CCcam info pages"
 """What all these pages are called; one reader deletes just these words."""
@@ -72,8 +72,10 @@ def _buttons() -> str:
 
 def old_page_routes(
     *, snapshot: Callable[[], Awaitable[Snapshot]], look: Callable[[], Look]
-) -> Sequence[BaseRoute]:
+) -> "Sequence[BaseRoute]":
     """Serve the old pages except `/`, which the front page is; HEAD is answered like GET."""
+    from starlette.routing import Route  # loaded with the pages; telnet has no need of it
+
     return [
         Route(f"/{name}", _endpoint(text, snapshot=snapshot, look=look))
         for name, text in OLD_TEXTS.items()
@@ -85,8 +87,11 @@ def _endpoint(
     *,
     snapshot: Callable[[], Awaitable[Snapshot]],
     look: Callable[[], Look],
-) -> Callable[[Request], object]:
-    async def show(request: Request) -> Response:
+) -> "Callable[[Request], object]":
+    from starlette.concurrency import run_in_threadpool
+    from starlette.responses import HTMLResponse
+
+    async def show(request: "Request") -> "Response":
         seen = await snapshot()
         # Twenty thousand shares take a while to draw, which no ECM should wait for.
         drawn = await run_in_threadpool(text, seen, look())

@@ -13,8 +13,6 @@ import hmac
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from starlette.concurrency import run_in_threadpool
-
 from cccamd.errors import NumberError
 from cccamd.facts import Snapshot
 from cccamd.ids import parse_address
@@ -134,7 +132,7 @@ class TelnetDialogue:
     async def _answer(self, line: bytes) -> str:
         snapshot = self._snapshot()
         command = line.decode(errors="replace")
-        return await run_in_threadpool(telnet_answer, command, snapshot, self._look())
+        return await asyncio.to_thread(telnet_answer, command, snapshot, self._look())
 
 
 def _equals(expected: str | None, given: bytes) -> bool:

@@ -3,11 +3,10 @@
 Tuples and not dataclasses: they are made for every single ECM.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple, NewType
 
-from cccamd.cards import Candidates, Card, SourceId
-from cccamd.ids import NodeId
+from cccamd.cards import Candidates, Card, SourceId, View
+from cccamd.ids import NodeId, Sid
 from cccamd.routing.trace import Log, Result, Trace
 from cccamd.values import ControlWords, Fingerprint, Outcome, Refusal, Request
 
@@ -32,8 +31,8 @@ class Wanted(NamedTuple):
     candidates: Candidates
     node_id: NodeId | None
     """The program that asks, if its protocol knows such a thing."""
-    look: Callable[[], Candidates] | None = None
-    """What may serve it by now: cards come while it waits."""
+    view: View | None = None
+    """What the client sees, by now: cards come while it waits."""
 
 
 class Known(NamedTuple):
@@ -44,20 +43,25 @@ class Known(NamedTuple):
     """Those that gave it: it is for whoever may see one of them."""
     log: Log
     """How it went when it was asked."""
+    sids: tuple[Sid, ...]
+    """The services for which it was asked, and told."""
 
 
 class Told(NamedTuple):
-    """An answer that was known already: by a card that the one who asks may see."""
+    """An answer that is there at once: by a card that the one who asks may see."""
 
     wanted: Wanted
     cw: ControlWords
     card: Card
     log: Log
+    result: Result
+    """`CACHED`: it was known already; `ANSWERED`: by the straight way."""
+    asked_at: float
 
     def trace(self, now: float) -> Trace:
         """The record of how it went."""
         request, fingerprint = self.wanted[:2]
-        return Trace(request, fingerprint, now, now, Result.CACHED, self.card, self.log)
+        return Trace(request, fingerprint, self.asked_at, now, self.result, self.card, self.log)
 
 
 class Store(NamedTuple):
@@ -67,6 +71,10 @@ class Store(NamedTuple):
     card: Card
     cw: ControlWords
     log: Log
+    sids: tuple[Sid, ...] = ()
+    """The services for which it was asked."""
+    corrects: bool = False
+    """Whether what is kept of this ECM is wrong."""
 
 
 class Ask(NamedTuple):
@@ -115,6 +123,12 @@ class Abandon(NamedTuple):
     source: SourceId
 
 
+class BrokenOff(NamedTuple):
+    """Something to report: an error of ours has ended an ECM; who waited for it is refused."""
+
+    error: Exception
+
+
 class LoopDetected(NamedTuple):
     """Something to tell the owner: a request came back to us through another server.
 
@@ -127,7 +141,7 @@ class LoopDetected(NamedTuple):
     card: Card
 
 
-Action = Store | Ask | Settled | Deliver | Refuse | Abandon | LoopDetected
+Action = Store | Ask | Settled | Deliver | Refuse | Abandon | LoopDetected | BrokenOff
 
 
 class LoopSeen(NamedTuple):

@@ -160,6 +160,8 @@ class SourceTraits:
     """Plain mode: it takes one request until that is answered."""
     constant: bool = False
     """It gives the same CW for every ECM, by design (a fixed key)."""
+    immediate: bool = False
+    """It is a card of ours that never lets wait: asking it is answering."""
     group: str = ""
     """Sources of one group stand in for each other; empty: in no group."""
     rank: int = 0

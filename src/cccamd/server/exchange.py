@@ -1,10 +1,10 @@
 """Carries out what the router decides: asks sources, answers clients, keeps cache and timer.
 
-The path of an ECM: `Session` -> `Exchange.request` (knows it already, or:) -> `Router` (decides)
--> a `Source`
-(a local card or an upstream link) -> `Exchange.answered` or `refused` -> `Router` -> the
-`Recipient` (the session). What it is called on its way: the client's token at the session, one
-`AskId` from the router through link and protocol and back.
+The path of an ECM: `Session` -> `Exchange.request` (knows it already, or may ask a card of our own
+straight away, or:) -> `Router` (decides) -> a `Source` (a local card or an upstream link) ->
+`Exchange.answered` or `refused` -> `Router` -> the `Recipient` (the session). What it is called on
+its way: the client's token at the session, one `AskId` from the router through link and protocol
+and back.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from cccamd.routing import (
     Action,
     Ask,
     AskId,
+    BrokenOff,
     ClientId,
     CwCache,
     Deliver,
@@ -34,6 +35,7 @@ from cccamd.routing import (
     Told,
     Trace,
     Waiter,
+    Wanted,
 )
 from cccamd.server.observers import Observers
 from cccamd.server.usage import SourceUsage
@@ -65,6 +67,9 @@ class Source(Protocol):
     def ask(self, ask: Ask) -> ControlWords | Refusal | None:
         """Send a request; None: its end will be reported to the exchange later."""
 
+    def answer(self, request: Request) -> ControlWords | Refusal | None:
+        """Answer a request at once; None, as always for an upstream: that can't be."""
+
     def forget(self, ask_id: AskId) -> bool:
         """Drop a request that has not gone out yet; whether there was one."""
 
@@ -72,6 +77,7 @@ class Source(Protocol):
         """Pass an EMM to one of its cards; nobody waits for the result."""
 
 
+_new = tuple.__new__  # half the price of calling the class, where one is made for every ECM
 LOOPS_KEPT: Final = 64
 
 
@@ -171,14 +177,57 @@ class Exchange:
         answered exactly once, now or later."""
         now = self._loop.time()
         wanted = self.router.wanted(view, request)
-        told = self._cache.answer(wanted, now)
-        if told is None:
-            self._perform(self.router.request(waiter, wanted, now), now)
+        told = self._cache.answer(wanted, now, self.router.vouches)
+        if told is not None:
+            return told
+        said: ControlWords | Refusal | None = None
+        card = self.router.straight(wanted)
+        if card is not None:
+            said = self._ask_straight(card, request)
+            if isinstance(said, ControlWords):
+                told = self._take_straight(card, wanted, said, now)
+                if told is not None:
+                    return told
+        actions = self.router.request(waiter, wanted, now)
+        if said is not None and isinstance(actions[0], Ask):  # nobody is asked twice
+            actions[:1] = self._ended(actions[0].ask_id, said)
+        self._perform(actions, now)
+        return None
+
+    def _ask_straight(self, card: Card, request: Request) -> ControlWords | Refusal | None:
+        source = self._sources.get(card.source)
+        if source is None:
+            return None
+        try:
+            return source.answer(request)
+        except Exception as error:
+            self._on_failure(f"asking {source.name}", error)
+            return Refusal.FAILED
+
+    def _take_straight(
+        self, card: Card, wanted: Wanted, cw: ControlWords, asked_at: float
+    ) -> Told | None:
+        now = self._loop.time()
+        taken = self.router.taken(card, wanted, cw, asked_at, now)
+        if taken is None:
+            return None
+        told, settled = taken
+        sids = (wanted[0][3],)
+        self._cache.put(_new(Store, (wanted[1], card, cw, told.log, sids, False)), now)
+        self._count(settled)
         return told
 
     def known(self, view: View, request: Request) -> Told | None:
         """What the cache knows for a client that may see this now."""
-        return self._cache.answer(self.router.wanted(view, request), self._loop.time())
+        wanted = self.router.wanted(view, request)
+        return self._cache.answer(wanted, self._loop.time(), self.router.vouches)
+
+    def rights_changed(self, client: ClientId, view: View, waiting: Mapping[int, Request]) -> None:
+        """A client may have more or less from now on; who may not have any card is refused."""
+        now = self._loop.time()
+        for token, request in list(waiting.items()):
+            wanted = self.router.wanted(view, request)
+            self._perform(self.router.rights_changed(Waiter(client, token), wanted, now), now)
 
     def answered(self, ask_id: AskId, cw: ControlWords) -> None:
         """A source has answered."""
@@ -234,6 +283,8 @@ class Exchange:
                 return self._abandon(action.ask_id, action.source)
             case LoopDetected():
                 self._note_loop(action)
+            case BrokenOff(error):
+                self._on_failure("deciding where an ECM goes", error)
             case _:
                 assert_never(action)
         return ()
@@ -247,11 +298,15 @@ class Exchange:
         except Exception as error:
             self._on_failure(f"asking {source.name}", error)
             result = Refusal.FAILED
+        return self._ended(ask.ask_id, result)
+
+    def _ended(self, ask_id: AskId, result: ControlWords | Refusal | None) -> Iterable[Action]:
+        """What follows from what a source said at once; None: it said nothing yet."""
         if result is None:
             return ()
         if isinstance(result, Refusal):
-            return self.router.refused(ask.ask_id, result, self._loop.time())
-        return self.router.answered(ask.ask_id, result, self._loop.time())
+            return self.router.refused(ask_id, result, self._loop.time())
+        return self.router.answered(ask_id, result, self._loop.time())
 
     def _abandon(self, ask_id: AskId, source_id: SourceId) -> Iterable[Action]:
         source = self._sources.get(source_id)

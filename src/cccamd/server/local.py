@@ -21,7 +21,7 @@ from cccamd.routing import Ask, AskId, SourceTraits
 from cccamd.server.exchange import Exchange
 from cccamd.server.usage import SourceUsage
 from cccamd.setup.toml import CardEntry
-from cccamd.values import ControlWords, Emm, Provider, Refusal
+from cccamd.values import ControlWords, Emm, Provider, Refusal, Request
 
 log = logging.getLogger("cccamd.card")
 
@@ -51,16 +51,20 @@ class LocalSource:
 
     def ask(self, ask: Ask) -> ControlWords | Refusal | None:
         request = ask.request
-        try:
-            cw = self.card.decode_now(request.section, ident=request.ident, sid=request.sid)
-        except (CannotDecode, CardUnavailable) as reason:
-            return self._refusal(reason)
-        if cw is None:
+        answer = self.answer(request)
+        if answer is None:
             name = f"card {self.card.config.name} ask {ask.ask_id}"
             self._tasks.start(
                 name, self._decode(ask.ask_id, request.section, request.ident, request.sid)
             )
-        return cw
+        return answer
+
+    def answer(self, request: Request) -> ControlWords | Refusal | None:
+        _, ident, _, sid, section = request
+        try:
+            return self.card.decode_now(section, ident=ident, sid=sid)
+        except (CannotDecode, CardUnavailable) as reason:
+            return self._refusal(reason)
 
     def forget(self, ask_id: AskId) -> bool:
         return False
@@ -205,7 +209,7 @@ class LocalCards:
         source = LocalSource(card, entry.kind_name, exchange=self._exchange, tasks=self._tasks)
         source_id = self._table.add_source(SourcePolicy(access=entry.access))
         self._table.add_local(source_id, _announcement(card))
-        traits = SourceTraits(constant=entry.kind.constant)
+        traits = SourceTraits(constant=entry.kind.constant, immediate=card.immediate)
         self._exchange.add_source(source_id, source, traits)
         self._running[source_id] = (entry, source)
 

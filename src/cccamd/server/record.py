@@ -25,6 +25,7 @@ from cccamd.values import ECM_TABLE_IDS, ControlWords, Emm, Fingerprint, Outcome
 from cccamd.watch import (
     ClientLoggedIn,
     ClientLoggedOut,
+    ConnectionRefused,
     EcmFinished,
     EmmFinished,
     LoginFailed,
@@ -35,6 +36,7 @@ log = logging.getLogger("cccamd.client")
 
 _NUMBERS = count()
 """Clients in the order they came: what the sampling under great load goes by."""
+_NOBODY = ("", None)
 TEXTS_LIMIT = 5
 """How many texts of one client are told; a log is not its blackboard."""
 
@@ -125,6 +127,15 @@ class ClientRecord:
         """
         self.debug("looked at the port, and left without a word")
 
+    def pushed_out(self, closed: Closed) -> None:
+        """It had said nothing yet when it had to make room, as most of a flood: that is no login,
+        either. Those who watch are told as often as the log is."""
+        context = self._context
+        if context.door_log.failed(self.name, self.address, closed):
+            now = context.observers.now()
+            refused = ConnectionRefused(at=now, address=self.address, reason=closed.reason.value)
+            context.observers.tell(refused)
+
     def login_failed(self, closed: Closed) -> None:
         """The connection ended before its login did."""
         context = self._context
@@ -145,9 +156,10 @@ class ClientRecord:
         """A request came in; so many are open now."""
         totals = self._context.totals
         totals.ecms += 1
-        totals.peak_pending = max(totals.peak_pending, pending)
+        if pending > totals.peak_pending:
+            totals.peak_pending = pending
         self.usage.asked(request, now=self._context.observers.now())
-        if self._logs(logging.DEBUG):
+        if log.isEnabledFor(logging.DEBUG):
             self._log(logging.DEBUG, "asks %s", describe_request(request))
 
     def answered(
@@ -164,26 +176,32 @@ class ClientRecord:
             self._report(request, result, trace, seconds=seconds, weight=weight)
 
     def told(self, told: Told, now: float) -> None:
-        """A request was answered at once, at `now` of the loop's clock: the CW was known."""
-        (request, *_), _, card, _ = told
-        source, local = self._winner(card)
-        self.usage.finished(request, result=EcmResult.CW, source=source, local=local, seconds=0.0)
+        """A request was answered at once, at `now` of the loop's clock."""
+        wanted, _, card, _, _, asked_at = told
+        request = wanted[0]
+        source, local = self._context.source_of(card) or _NOBODY
+        seconds = now - asked_at
+        self.usage.finished(
+            request, result=EcmResult.CW, source=source, local=local, seconds=seconds
+        )
         if self._logs_answers():
-            self._tell_answer(request, EcmResult.CW, told.trace(now), source=source, seconds=0.0)
+            trace = told.trace(now)
+            self._tell_answer(request, EcmResult.CW, trace, source=source, seconds=seconds)
         weight = self._weight(EcmResult.CW)
         if weight is not None:
-            self._report(request, EcmResult.CW, told.trace(now), seconds=0.0, weight=weight)
+            self._report(request, EcmResult.CW, told.trace(now), seconds=seconds, weight=weight)
 
     def _weight(self, result: EcmResult) -> int | None:
         """How many ECMs this one stands for, if those who watch are to be told of it; else None."""
         observers = self._context.observers
         weight = observers.weight(self._number)
+        if weight:
+            return weight
         refused = result is not EcmResult.CW
-        return (
-            weight
-            if weight or observers.attends(self.user, self._number, refused=refused)
-            else None
-        )
+        if not refused and not observers.attended:
+            return None
+        attended = observers.attends(self.user, self._number, refused=refused)
+        return weight if attended else None
 
     def out_of_hours(self, request: Request, fingerprint: Fingerprint, why: Result) -> None:
         """A request was refused because of the moment it came at; nobody was asked."""
@@ -258,7 +276,7 @@ class ClientRecord:
     def _winner(self, card: Card | None) -> tuple[str, bool | None]:
         """Whose card gave the CW, and whether it was one of ours; a refusal (None) is nobody's."""
         found = self._context.source_of(card) if card is not None else None
-        return found or ("", None)
+        return found or _NOBODY
 
     def _tried(self, trace: Trace) -> tuple[tuple[str, Outcome], ...]:
         found = ((self._context.source_of(card), end) for card, end in trace.outcomes())

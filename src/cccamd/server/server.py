@@ -12,7 +12,7 @@ from typing import Final
 
 from cccamd import PROGRAM
 from cccamd.cards import CardTable, SourceId, View
-from cccamd.facts import ConfigProblemKind, Incident, Snapshot, SourceStatus
+from cccamd.facts import ConfigProblemKind, Door, Incident, Penalty, Snapshot, SourceStatus
 from cccamd.ids import Caid, format_node_id
 from cccamd.machine import RESERVED_FILES, look_at_supply
 from cccamd.net import (
@@ -46,7 +46,7 @@ from cccamd.routing import (
 from cccamd.server.configbook import ConfigBook
 from cccamd.server.dvbapi import DvbapiDoor, DvbapiSurroundings
 from cccamd.server.exchange import Exchange
-from cccamd.server.gate import LoginGate, read_bans, write_bans
+from cccamd.server.gate import LoginGate, describe_penalty, read_bans, write_bans
 from cccamd.server.heartbeat import Heartbeat
 from cccamd.server.infopages import InfoPages, PageSources
 from cccamd.server.local import LocalCards
@@ -153,6 +153,7 @@ class Server:
             on_cards_changed=self._cards_changed,
             on_failed=lambda text: self._book.carried_out("[[card]]", text),
         )
+        self._links_fair = FairPlay.links()
         self._upstreams = Upstreams(self._start_upstream)
         self._exchange.on_want = self._upstreams.hurry
         self._pairing = pairing or Pairing(default_path().parent)
@@ -162,7 +163,8 @@ class Server:
         self._clones = CloneWatch(setup.node_id)
         self._penalties = Penalties(_penalty_rules(setup.toml), is_near=self._is_spared)
         self._bans = bans
-        self._kept_bans: frozenset[tuple[str, int]] = frozenset()
+        self._kept_bans = 0
+        """How many had been given when they were written last."""
         self._context = self._make_context()
         self._cccam_port = ClientPort(
             make_protocol=self._make_protocol,
@@ -249,6 +251,7 @@ class Server:
             upstreams=self._upstreams,
             local_cards=self._cards,
             condition=self._condition,
+            penalties=self._penalties,
             names=self._setup.companions.channels,
         )
 
@@ -549,8 +552,8 @@ class Server:
             watchers=self._watchers,
             incidents=self.incidents,
             admits=lambda address: self._admits(address) and not self._is_banned(address),
-            web_gate=LoginGate(self._penalties, self._door_log, port="web"),
-            telnet_gate=LoginGate(self._penalties, self._door_log, port="telnet"),
+            web_gate=LoginGate(self._penalties, self._door_log, Door.WEB),
+            telnet_gate=LoginGate(self._penalties, self._door_log, Door.TELNET),
             hosts=lambda: self._setup.toml.network.hosts,
             program=PROGRAM,
             on_failure=self._failures.report,
@@ -584,7 +587,19 @@ class Server:
             clones=self._context.clones.clones(),
             double_logins=self._context.double_logins.lately(now),
             recent=self._watchers.recent,
+            penalties_of=self._penalties_of,
+            penalty_of_name=self._penalty_of_name,
         )
+
+    def _penalties_of(self, address: str) -> tuple[Penalty, ...]:
+        now, at = self._loop.time(), Observers.now()
+        standings = self._penalties.of(address, now)
+        return tuple(describe_penalty(standing, now, at) for standing in standings)
+
+    def _penalty_of_name(self, user: str) -> Penalty | None:
+        now, name = self._loop.time(), user.encode()
+        standing = self._penalties.of_name(name, now)
+        return describe_penalty(standing, now, Observers.now()) if standing is not None else None
 
     def _sources(self) -> Iterable[SourceStatus]:
         return self._described().values()
@@ -612,6 +627,7 @@ class Server:
             on_cards_changed=self._cards_changed,
             on_failure=self._failures.report,
             keyring=self._pairing,
+            fair=self._links_fair,
         )
 
     async def _sum_up(self) -> None:
@@ -623,13 +639,13 @@ class Server:
 
     async def _keep_bans(self) -> None:
         """Write the bans down, if there are others than those that are written."""
-        now = self._loop.time()
-        bans = frozenset((who, number) for who, _, number in self._penalties.bans(now))
-        if self._bans is None or bans == self._kept_bans:
+        given, now = self._penalties.given, self._loop.time()
+        if self._bans is None or given == self._kept_bans:
             return
         try:
-            await asyncio.to_thread(write_bans, self._bans, self._penalties.bans(now))
-            self._kept_bans = bans
+            bans = await in_slices(self._penalties.bans(now))
+            await asyncio.to_thread(write_bans, self._bans, bans, now)
+            self._kept_bans = given
         except OSError as error:
             self._failures.report("keeping the bans", error)
 

@@ -28,6 +28,7 @@ from datetime import datetime
 from typing import Final, NoReturn, assert_never
 
 from cccamd.cards import CardTable, View, Viewer
+from cccamd.facts import Door
 from cccamd.ids import SHARED_NODE_IDS, NodeId, ShareId, host_key, parse_address
 from cccamd.net import (
     LONGEST_WAIT,
@@ -81,6 +82,7 @@ from cccamd.wire.link import (
     TextReceived,
 )
 
+_new = tuple.__new__  # half the price of calling the class, where one is made for every ECM
 LOOKED_AT_ONCE: Final = 200
 """Cards that are judged while others wait: a millisecond."""
 
@@ -93,6 +95,8 @@ class ClientPort:
     """Makes the protocol object of a new connection, given the time."""
     account_of: Callable[[bytes], Account | None]
     """The account that a client named, if it may log in here."""
+    door: Door = Door.CCCAM
+    """What it is called where failed logins are counted."""
     has_versions: bool = True
     """Whether clients say which version they are, as MINIMUM CLIENT VERSION wants to know."""
     protocol: str = "cccam"
@@ -223,7 +227,23 @@ class Session:
         self._account, self.record.line = account, account.line
         if self._protocol.peer is not None:
             self._look(account, self._protocol.peer)
+            self._judge_requests_anew(account)
             self.refresh()
+
+    def _judge_requests_anew(self, account: Account) -> None:
+        """Who waits has the rights that it has now, not those that it had when it asked."""
+        if self._view is None or self._client is None:
+            return
+        shut = shut_now(account)
+        if shut is None:
+            self._context.exchange.rights_changed(self._client, self._view, self._requests)
+            return
+        for token, request in list(self._requests.items()):
+            self._context.exchange.gone(Waiter(self._client, token), request)
+            del self._requests[token]
+            fingerprint = self._context.exchange.router.fingerprint_of(request)
+            self.record.out_of_hours(request, fingerprint, shut)
+            self._protocol.refuse(token, Refusal.PASSING)
 
     def probe(self) -> None:
         """Ask for a sign of life: a peer that is gone may answer with the end of the connection."""
@@ -323,7 +343,9 @@ class Session:
             self._account = account
             self.record.line = account.line  # its name stands in the log, password or not
         self._user = user
-        wait = self._context.penalties.wait(self.connection.address, user, self.connection.now())
+        wait = self._context.penalties.wait(
+            self.connection.address, user, self.connection.now(), self._port.door
+        )
         self._is_checked = wait is not None
         if wait == 0.0:
             self._check_password()
@@ -347,7 +369,7 @@ class Session:
         """Count a login with a wrong name or password, and say what only the log may tell."""
         assert self._user is not None
         address, now = self.connection.address, self.connection.now()
-        ban = self._context.penalties.failed(address, self._user, now)
+        ban = self._context.penalties.failed(address, self._user, now, self._port.door)
         if ban is not None:
             self._context.records.door_log.banned(ban)
         shown = repr(self._user.decode("utf-8", "backslashreplace"))
@@ -469,7 +491,8 @@ class Session:
         else:
             self._account, self.record.line = current, current.line
             seats.take(account.user, self)
-            self._context.penalties.succeeded(self.connection.address, account.user)
+            address, door = self.connection.address, self._port.door
+            self._context.penalties.succeeded(address, account.user, door)
             self._context.double_logins.got_in(current.line.user, self.connection.address)
             by_number, number = self._context.by_number, self.record.number
             by_number[number] = self
@@ -592,7 +615,7 @@ class Session:
             self._protocol.refuse(token, Refusal.PASSING)
         else:
             self._requests[token] = request
-            waiter = Waiter(self._client, token)
+            waiter = _new(Waiter, (self._client, token))
             told = self._context.exchange.request(waiter, self._view, request)
             if told is not None:
                 del self._requests[token]
@@ -630,6 +653,10 @@ class Session:
             return
         if closed.reason in _PEER_LEFT and not self.connection.has_heard:
             self.record.looked()
+            return
+        if closed.reason is CloseReason.TOO_MANY_LOGINS and not self.connection.has_heard:
+            self._context.admission.refused += 1
+            self.record.pushed_out(closed)
             return
         if not self.record.peer:  # it never got as far as `Connected`: there was no TLS
             self.record.address, self.record.peer = self.connection.address, self.connection.peer

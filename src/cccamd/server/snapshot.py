@@ -1,5 +1,6 @@
 """Makes the `Snapshot` of a running server, on demand and in small steps."""
 
+import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
@@ -9,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from cccamd.cards import Card, CardTable, SourceId
 from cccamd.facts import (
+    AnswerReport,
     CardStatus,
     ChannelMargin,
     ClientStatus,
@@ -19,6 +21,7 @@ from cccamd.facts import (
     LastMinute,
     LinkState,
     Note,
+    ServiceAnswers,
     ServiceId,
     Snapshot,
     SourceKind,
@@ -26,8 +29,9 @@ from cccamd.facts import (
     Span,
 )
 from cccamd.ids import Caid, Ident, ShareId, Sid
-from cccamd.net import Connection
+from cccamd.net import Connection, Penalties
 from cccamd.routing import Condition
+from cccamd.server.gate import describe_penalty
 from cccamd.server.local import LocalCards, LocalSource
 from cccamd.server.record import ClientRecord
 from cccamd.server.session import SessionContext
@@ -88,6 +92,7 @@ def take_snapshot(
     upstreams: Upstreams,
     local_cards: LocalCards,
     condition: Callable[[SourceId], Condition],
+    penalties: Penalties,
     names: ChannelNames,
 ) -> Generator[None, None, Snapshot]:
     """Look at everything once. `condition` tells how a source does; its times are the wall clock's.
@@ -102,6 +107,9 @@ def take_snapshot(
         described.append(describe_client(session, names))
         yield
     cards = yield from _cards(table, sources, sessions)
+    now = asyncio.get_running_loop().time()
+    standings = yield from penalties.standing(now)
+    at = time.time() + now - asyncio.get_running_loop().time()
     return Snapshot(
         at=time.time(),
         started_at=started_at,
@@ -121,6 +129,9 @@ def take_snapshot(
         double_logins=context.double_logins.lately(time.time()),
         clones=context.clones.clones(),
         peak_pending=context.records.totals.peak_pending,
+        banned=standings.banned,
+        slowed=standings.slowed,
+        penalties=tuple(describe_penalty(each, now, at) for each in standings.shown),
     )
 
 
@@ -184,6 +195,15 @@ def named_report(report: FreezeReport, names: ChannelNames) -> Generator[None, N
         freezes=tuple(named(freeze, names) for freeze in report.freezes),
         receivers=tuple(named(finding, names) for finding in report.receivers),
     )
+
+
+def named_answers(report: AnswerReport, names: ChannelNames) -> Generator[None, None, AnswerReport]:
+    """Say what the channels in it are called; each is a step."""
+    services: list[ServiceAnswers] = []
+    for service in report.services:
+        services.append(named(service, names))
+        yield
+    return replace(report, services=tuple(services))
 
 
 def take_history(history: History, span: Span, names: ChannelNames) -> HistoryReport:

@@ -18,7 +18,8 @@ from cccamd.server.snapshot import named
 from cccamd.server.watching import Watchers
 from cccamd.setup.setup import Setup
 from cccamd.watch import Happening, IncidentBegan, IncidentEnded, Incidents, Throttle
-from cccamd.why import MachineTrouble, Receiver, Scene, ago, find_symptoms
+from cccamd.why import MachineTrouble, Receiver, Scene, find_symptoms
+from cccamd.wording import ago
 
 log = logging.getLogger("cccamd.incident")
 
@@ -91,6 +92,7 @@ class Lookout:
             findings=tuple(named(found, names) for found in around.watchers.receivers()),
             files=around.files(),
             machine=around.machine(),
+            doors=context.records.door_log.shut,
             load=self._load.look(asyncio.get_running_loop().time()),
             pauses=around.watchers.heartbeat.pulse.lately(now, PAUSES_TOLD),
             double_logins=context.double_logins.lately(now),
@@ -134,7 +136,7 @@ def _receiver(session: Session | SelectedService, now: float) -> Receiver | None
     refused = usage.last_result not in (None, EcmResult.CW)
     late = (usage.last_seconds or 0.0) >= OVERLOADED_SECONDS
     unserved = (refused or late) and 0 <= now - usage.heard_at < LATELY
-    if session.peer is None or session.ended or (cards and not unserved):
+    if (cards and not unserved) or session.ended or session.peer is None:
         return None
     return Receiver(
         account=session.record.user,

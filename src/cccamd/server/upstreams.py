@@ -23,6 +23,7 @@ from cccamd.ids import LoginKey, format_share_id
 from cccamd.net import (
     Connected,
     Failure,
+    FairPlay,
     Keyring,
     Link,
     LinkEvent,
@@ -44,7 +45,7 @@ from cccamd.server.observers import Observers
 from cccamd.server.usage import SourceUsage
 from cccamd.setup.cccamcfg import NLine
 from cccamd.setup.logins import Upstream
-from cccamd.values import ControlWords, Emm, Offer, Refusal
+from cccamd.values import ControlWords, Emm, Offer, Refusal, Request
 from cccamd.watch import CardsChanged, SourceDown, SourceGone, SourceUp
 from cccamd.wire.callers import caller_of
 from cccamd.wire.cccam import Identity, Target
@@ -139,10 +140,13 @@ class UpstreamSource:
         on_failure: Callable[[str, BaseException], None],
         make: Callable[[float], ClientSide] | None = None,
         keyring: Keyring | None = None,
+        fair: FairPlay | None = None,
     ) -> None:
         """`make` makes the protocol object of each login; without it, that of the line's kind.
 
         `keyring`: our key and those of paired servers, for an upstream that is one.
+
+        `fair`: with which links it takes turns.
         """
         self.name = upstream.name
         self.usage = SourceUsage()
@@ -162,6 +166,7 @@ class UpstreamSource:
             handle=self._handle,
             on_failure=on_failure,
             tls=_call(upstream, keyring),
+            fair=fair,
         )
         self._table = table
         self._exchange = exchange
@@ -233,6 +238,9 @@ class UpstreamSource:
             log.debug("%s: cannot be asked: %s", self.label, error)
             return Refusal.NOT_SENT
         self._asked_at = self._loop.time()
+        return None
+
+    def answer(self, request: Request) -> None:
         return None
 
     def forget(self, ask_id: AskId) -> bool:

@@ -5,6 +5,7 @@ what this table says, fails it.
 """
 
 from collections.abc import Mapping
+from dataclasses import fields
 from enum import Enum
 from typing import Final
 
@@ -151,4 +152,9 @@ def _of_info_port(name: str, info: InfoPort) -> dict[str, object]:
 
 
 def _of_toml(toml: TomlConfig) -> dict[str, object]:
-    return {f"[{name}] {key}": value for name in _TABLES for key, value in getattr(toml, name)}
+    tables = ((name, getattr(toml, name)) for name in _TABLES)
+    return {
+        f"[{name}] {key.name}": getattr(table, key.name)
+        for name, table in tables
+        for key in fields(table)
+    }

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cccamd.setup.cccamcfg import Config, FLine
-from cccamd.setup.hours import Week
 from cccamd.setup.toml import AccountTable, TomlConfig
 
 
@@ -24,7 +23,7 @@ def _with_table(line: FLine, table: AccountTable | None, toml: TomlConfig) -> FL
     return replace(
         line,
         grant=table.grant(toml.services),
-        week=Week(tuple(table.times.items())),
+        week=table.times,
         expires=table.expires,
         enabled=table.enabled,
         protocols=table.protocols,
@@ -45,7 +44,6 @@ def _own_accounts(config: Config, toml: TomlConfig) -> Iterator[FLine]:
             password=table.password,
             uphops=table.max_hop,
             allowemm=table.emm,
-            allowemm_explicit="emm" in table.model_fields_set,
             limits=table.limits,
             sids=table.denied,
             host=table.host,

@@ -20,7 +20,6 @@ from cccamd.errors import CccamdError, NumberError
 from cccamd.machine import OWNER_ONLY, replace_file
 from cccamd.setup.files import ConfigFileError, ConfigFileMissingError, read_file
 from cccamd.setup.pairnames import PAIR_NAME_RULE, is_pair_name
-from cccamd.wire.certificates import code_of, make_key
 from cccamd.wire.keycodes import KeyCode, format_key_code, parse_key_code
 
 KEY_FILE: Final = "link-key.pem"
@@ -71,6 +70,8 @@ class Pairing:
         try:
             if not self.key_path.exists():
                 self._make_key()
+            from cccamd.wire.certificates import code_of  # 3 MiB; most servers are not paired
+
             return code_of(read_file(self.key_path))
         except ConfigFileError as error:
             raise PairingError(str(error)) from None
@@ -159,6 +160,8 @@ class Pairing:
         self.key_path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
             if not self.key_path.exists():
+                from cccamd.wire.certificates import make_key  # as in `own_code`
+
                 _replace(self.key_path, make_key())
 
     @contextmanager

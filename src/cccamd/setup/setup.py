@@ -285,6 +285,12 @@ def _about_config(path: Path, loaded: LoadedConfig) -> Iterator[Message]:
             place=found.place,
             kind=_kind(found),
         )
+    if untold := sum(loaded.result.untold.values()):
+        text = f"and {untold:,} more messages about this file"
+        is_left_out = bool(loaded.result.untold[Severity.ERROR])
+        kind = ConfigProblemKind.LEFT_OUT if is_left_out else ConfigProblemKind.DOUBTFUL
+        level = logging.ERROR if is_left_out else logging.WARNING
+        yield Message(level=level, text=text, place=place, kind=kind)
 
 
 def _describe(found: Diagnostic) -> str:
@@ -331,6 +337,16 @@ def _about_strays(lines: Config, config: Config, toml: TomlConfig) -> Iterator[M
         (each.heading, "names no C-line or N-line")
         for each in toml.upstreams
         if each.key not in links
+    ]
+    newcamd = {line.key for line in config.n_lines}
+    strays += [
+        (
+            each.heading,
+            "is paired, but newcamd goes without TLS: its N-line is not used; take paired out of"
+            " the table, or name the server in a C-line",
+        )
+        for each in toml.upstreams
+        if each.paired and each.key in newcamd
     ]
     strays += [
         (each.heading, f"names no F-line with {user} in accounts")

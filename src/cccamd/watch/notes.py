@@ -67,7 +67,10 @@ class Notes:
         """A link that fails every minute is one note, unless something else came of it."""
         last = next((old for old in reversed(self._notes) if old.subject == note.subject), None)
         if last is not None and replace(last, at=note.at, times=1) == note:
-            self._notes.remove(last)
+            if last is self._notes[-1]:
+                self._notes.pop()  # a flood: to look for it in all of them would be long
+            else:
+                self._notes.remove(last)
             note = replace(note, times=last.times + 1)
         self._notes.append(note)
 

@@ -1,7 +1,9 @@
-"""The web pages: facts in, a response out. Knows no server."""
+"""The web pages: facts in, a response out. Knows no server.
 
-from cccamd.web.app import create_app
+What serves them is loaded by `WebDoor` when somebody comes.
+"""
+
 from cccamd.web.context import WebContext
-from cccamd.web.serving import WebServer
+from cccamd.web.door import WebDoor
 
-__all__ = ["WebContext", "WebServer", "create_app"]
+__all__ = ["WebContext", "WebDoor"]

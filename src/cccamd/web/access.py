@@ -5,7 +5,6 @@ Source: docs/webinfo.md section 3 (H4, H5) and docs/config.md section 6.4 (half 
 
 import binascii
 import hmac
-import logging
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final
@@ -16,11 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cccamd.ids import unwrap_address
 from cccamd.setup.cccamcfg import InfoPort
+from cccamd.web import digest
 from cccamd.web.hosts import is_meant
 from cccamd.web.refusals import refusal
 
-log = logging.getLogger("cccamd.web")
-
+PATH_SHOWN: Final = 80
+"""Characters; whoever asks chooses them."""
 CHALLENGE: Final = 'Basic realm="cccamd"'
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -77,12 +77,16 @@ class Door:
         login: Callable[[], InfoPort],
         check_login: Callable[[str, bytes, bool], Awaitable[bool]],
         hosts: Callable[[], Collection[str]],
+        on_failure: Callable[[str, BaseException], None],
     ) -> None:
+        """`on_failure` is told which page failed, and why."""
         self._app = app
         self._admits = admits
         self._login = login
         self._check_login = check_login
         self._hosts = hosts
+        self._on_failure = on_failure
+        self._digest = digest.Digest()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
@@ -93,8 +97,7 @@ class Door:
             refused = await self._refusal(scope)
             await (refused or self._app)(scope, receive, answer)
         except Exception as error:
-            log.error("internal error in page %s: %s", scope["path"], type(error).__name__)
-            log.debug("it happened here:", exc_info=error)
+            self._on_failure(f"page {scope['path'][:PATH_SHOWN]}", error)
             if not answer.begun:
                 await refusal(scope, 500)(scope, receive, answer)
 
@@ -105,19 +108,46 @@ class Door:
         reached_at = unwrap_address(str((scope.get("server") or ("",))[0]))
         if not is_meant(Headers(scope=scope).get("host"), reached_at, self._hosts()):
             return refusal(scope, 421)
-        if not await self._is_let_in(client[0], Headers(scope=scope).get("authorization")):
-            return refusal(scope, 401, headers={"WWW-Authenticate": CHALLENGE})
+        claim = self._claim(scope, Headers(scope=scope).get("authorization"))
+        if not await self._is_let_in(client[0], claim):
+            return self._ask_for_login(scope, stale=claim is not None and claim.is_stale)
         if scope["method"] not in ("GET", "HEAD"):
             return refusal(scope, 405, headers={"Allow": "GET, HEAD"})
         return None
 
-    async def _is_let_in(self, address: str, authorization: str | None) -> bool:
+    def _claim(self, scope: Scope, authorization: str | None) -> digest.Claim | None:
+        """What a request says of who asks; None: nothing."""
+        if authorization is None:
+            return None
         login = self._login()
-        is_right = is_let_in(login, authorization)
-        if not login.is_protected or authorization is None:
-            return is_right  # who gives no password is asked for one, and guesses nothing
+        if scope["path"] in digest.PATHS and digest.is_digest(authorization):
+            method, uri = scope["method"], _target(scope)
+            return self._digest.claim(login, authorization, method=method, uri=uri)
         user = _basic(authorization).partition(b":")[0]
-        return await self._check_login(unwrap_address(address), user, is_right)
+        return digest.Claim(user, is_let_in(login, authorization))
+
+    async def _is_let_in(self, address: str, claim: digest.Claim | None) -> bool:
+        login = self._login()
+        if not login.is_protected:
+            return True
+        if claim is None or claim.is_stale:
+            return False  # who gives no password is asked for one, and guesses nothing
+        return await self._check_login(unwrap_address(address), claim.user, claim.is_right)
+
+    def _ask_for_login(self, scope: Scope, *, stale: bool) -> Response:
+        answer = refusal(scope, 401)
+        if scope["path"] in digest.PATHS:
+            # In this order: who looks at one only takes the first, and plug-ins know no Basic.
+            answer.headers.append("WWW-Authenticate", self._digest.challenge(stale=stale))
+        answer.headers.append("WWW-Authenticate", CHALLENGE)
+        return answer
+
+
+def _target(scope: Scope) -> str:
+    """What was asked for, as it was sent."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope["query_string"]
+    return (path + b"?" + query if query else path).decode("latin-1")
 
 
 class _Answer:

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from cccamd.facts import (
@@ -36,8 +36,8 @@ from cccamd.facts import (
     Status,
     System,
 )
-from cccamd.ids import Caid
-from cccamd.watch.metrics import metrics_text
+from cccamd.ids import Caid, plain_address
+from cccamd.watch.metrics.exposition import collect, metrics_text
 from cccamd.web.context import WebContext
 from cccamd.web.fieldtexts import describe_fields
 from cccamd.web.writing import written
@@ -47,6 +47,8 @@ T = TypeVar("T")
 
 NOTES_IN_STATUS: Final = 30
 INCIDENTS_IN_STATUS: Final = 50
+LARGEST: Final = 2**53
+"""The largest number of a freeze that may be asked for: all JSON readers know it."""
 _JSON: Final = "application/json"
 _ABOUT: Final = (
     "A running cccamd server, read only. Ids are hex texts; times are seconds, and names that end"
@@ -143,6 +145,9 @@ class ExplainQuery(Nothing):
     """Whom and what to explain; all of it may be left out."""
 
     account: str | None = Field(None, description="why this client sees what it sees")
+    address: Annotated[str, AfterValidator(plain_address)] | None = Field(
+        None, description="whether a client of this address may log in; nothing else then"
+    )
     source: str | None = Field(None, description="cards from this source")
     caid: CaidFact | None = None
     ident: IdentFact | None = Field(None, description="the provider")
@@ -242,7 +247,9 @@ async def freezes(context: Context, _: Asked) -> Response:
     responses={404: {"model": Problem, "description": "Nobody knows it (any more)"}},
 )
 async def freeze(
-    context: Context, number: Annotated[int, Path(ge=1, description="its number")], _: Asked
+    context: Context,
+    number: Annotated[int, Path(ge=1, le=LARGEST, description="its number")],
+    _: Asked,
 ) -> Response:
     """Also one that only the journal knows."""
     found = await context.freeze(number)
@@ -300,7 +307,7 @@ async def metrics(context: Context, request: Request) -> Response:
     accept, counted = request.headers.get("accept", ""), context.metrics.as_it_is()
 
     def write() -> tuple[bytes, str]:
-        return metrics_text(counted.collect(snapshot, report, incidents, tasks=tasks), accept)
+        return metrics_text(collect(counted, snapshot, report, incidents, tasks=tasks), accept)
 
     text, content_type = await run_in_threadpool(write)
     return Response(text, headers={"content-type": content_type})
@@ -388,6 +395,7 @@ def _chosen(cards: Iterable[CardStatus], query: CardsQuery) -> tuple[CardStatus,
 def _question(query: ExplainQuery) -> Question:
     return Question(
         account=query.account,
+        address=query.address,
         source=query.source,
         caid=query.caid,
         ident=query.ident,

@@ -45,6 +45,7 @@ def create_app(context: WebContext, *, routes: Sequence[BaseRoute] = ()) -> Fast
                 login=context.login,
                 check_login=context.check_login,
                 hosts=context.hosts,
+                on_failure=context.on_failure,
             )
         ],
         exception_handlers={HTTPException: _refuse},

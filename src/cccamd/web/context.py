@@ -17,7 +17,7 @@ from cccamd.facts import (
 )
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_sid
 from cccamd.setup.cccamcfg import InfoPort
-from cccamd.watch.metrics import Metrics
+from cccamd.watch.metrics.counting import Metrics
 from cccamd.why import Diagnosis, Explanation, Question
 
 Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
@@ -60,11 +60,19 @@ class WebContext:
     hosts: Callable[[], Collection[str]]
     """Names by which the pages may be asked for, besides those of this machine."""
     program: str
+    on_failure: Callable[[str, BaseException], None]
+    """Told which page failed, and why."""
 
 
-def explain_link(*, account: str = "", source: str = "", service: ServiceId | None = None) -> str:
-    """Where the explanation for this account, source or service is."""
-    query = {"account": account, "source": source}
+def explain_link(
+    *,
+    account: str = "",
+    address: str = "",
+    source: str = "",
+    service: ServiceId | None = None,
+) -> str:
+    """Where the explanation for this account, address, source or service is."""
+    query = {"account": account, "address": address, "source": source}
     if service is not None:
         query["caid"] = format_caid(service.caid)
         query["ident"] = format_ident(service.ident)

@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Route
 
 from cccamd.errors import NumberError
 from cccamd.facts import ChannelMargin, ServiceId
-from cccamd.ids import format_caid, format_service, parse_service
+from cccamd.ids import format_caid, format_service, parse_service, plain_address
 from cccamd.oldinfo import heading, home_block
 from cccamd.web.context import WebContext, explain_link
 from cccamd.web.refusals import refusal
@@ -32,6 +32,7 @@ LENGTH_LIMIT: Final = 256
 FREEZES_SHOWN: Final = 100
 MARGINS_SHOWN: Final = 60
 CHANNELS_FOUND: Final = 40
+_NUMBER: Final = re.compile(r"[0-9]{1,15}")
 _CAID: Final = re.compile(r"(0[xX])?[0-9A-Fa-f]{1,4}")
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("cccamd.web"),
@@ -61,7 +62,7 @@ def routes(context: WebContext) -> Sequence[BaseRoute]:
         Route("/status.html", partial(_overview, context)),
         Route("/explain", partial(_explain, context)),
         Route("/freezes", partial(_freezes, context)),
-        Route("/freezes/{number:int}", partial(_freeze, context)),
+        Route("/freezes/{number}", partial(_freeze, context)),
     ]
 
 
@@ -79,7 +80,10 @@ async def _overview(context: WebContext, _: Request) -> Response:
 async def _explain(context: WebContext, request: Request) -> Response:
     query = dict(request.query_params)
     accounts = sorted((await context.snapshot()).accounts, key=str.casefold)
-    given = {key: query.get(key, "")[:LENGTH_LIMIT] for key in ("account", "source", "channel")}
+    given = {
+        key: query.get(key, "")[:LENGTH_LIMIT]
+        for key in ("account", "address", "source", "channel")
+    }
     show = partial(render, "explain.html", accounts=accounts)
     found: Sequence[ServiceId] = ()
     if is_name(given["channel"]):
@@ -114,15 +118,17 @@ def is_name(text: str) -> bool:
 
 
 def read_question(query: Mapping[str, str]) -> Question:
-    """Read `account`, `source`, and `caid`, `ident`, `sid` or all three as `channel`.
+    """Read `account`, `address`, `source`, and `caid`, `ident`, `sid` or all three as `channel`.
 
     Raises:
         NumberError: a number is none, or too long.
     """
+    address = query.get("address", "").strip()[:LENGTH_LIMIT]
     given = (query.get(name, "") for name in ("caid", "ident", "sid"))
     caid, ident, sid = parse_service(query.get("channel", "").strip() or ":".join(given))
     return Question(
         account=query.get("account", "")[:LENGTH_LIMIT] or None,
+        address=plain_address(address) if address else None,
         source=query.get("source", "")[:LENGTH_LIMIT] or None,
         caid=caid,
         ident=ident,
@@ -215,7 +221,8 @@ def _urgency(channel: ChannelMargin) -> tuple[bool, bool, float]:
 
 
 async def _freeze(context: WebContext, request: Request) -> Response:
-    found = await context.freeze(request.path_params["number"])
+    number = request.path_params["number"]
+    found = await context.freeze(int(number)) if _NUMBER.fullmatch(number) else None
     if found is None:
         return refusal(request.scope, 404, text="no such freeze is known here")
     return HTMLResponse(render("freeze.html", freeze=found))

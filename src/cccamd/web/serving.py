@@ -1,15 +1,17 @@
 """Serves the application on sockets, inside the event loop of the daemon."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from socket import socket
 from typing import Final
 
+import h11
 import uvicorn
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
@@ -56,6 +58,7 @@ class WebServer:
         on_failure: Callable[[str, BaseException], None],
         on_event: Callable[[AcceptEvent], None] = lambda event: None,
     ) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below: what strangers send
         self._sockets = list(sockets)
         self._feed: Feed = app.state.feed
         limits = AdmissionLimits(connections=CONNECTIONS_LIMIT, pending_logins=IDLE_LIMIT)
@@ -156,9 +159,29 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take some bytes of a request."""
-        if self._transport is not None:
-            self._idle.heard(self)
+        if self._transport is None:
+            return
+        self._idle.heard(self)
+        try:
             self._http.data_received(data)
+        except h11.LocalProtocolError:
+            self.end()  # they are no HTTP, and it cannot be told so in the middle of an answer
+        if self.is_gone:
+            self.forget_answer()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody takes an answer any more: it has left, or it has broken the rules."""
+        transport = self._transport
+        broken = self._http.conn.their_state is h11.ERROR
+        return broken or transport is None or transport.is_closing()
+
+    def forget_answer(self) -> None:
+        """Tell uvicorn's request that is being answered what it would learn in a moment."""
+        cycle = self._http.cycle
+        if cycle is not None:
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     def end(self) -> None:
         """End it now: its place is needed."""
@@ -223,13 +246,20 @@ class _Clocked:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection: _Connection = scope["state"][_CONNECTION]
         source = origin_of((scope.get("client") or ("",))[0]).source
+
+        async def send_on(message: Message) -> None:
+            if connection.is_gone:
+                connection.forget_answer()
+            else:
+                await send(message)
+
         with connection.answering(), ExitStack() as taken:
             wanted = [self._requests, self._views] if _is_view(scope) else [self._requests]
             if not all(places.take(source, taken) for places in wanted):
                 busy = refusal(scope, 503, headers={"Retry-After": "5", "Connection": "close"})
-                await busy(scope, receive, send)
+                await busy(scope, receive, send_on)
                 return
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, send_on)
 
 
 def _is_view(scope: Scope) -> bool:

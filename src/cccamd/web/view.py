@@ -32,6 +32,8 @@ from cccamd.facts import (
     Incident,
     LinkState,
     Note,
+    Penalty,
+    PenaltyKind,
     Point,
     ServerStatus,
     ServiceId,
@@ -58,10 +60,11 @@ RECENT: Final = 600.0
 """Seconds for which a refusal is worth looking at."""
 
 _UNSHOWN: Final[Mapping[type[Fact], set[str]]] = {
-    ServerStatus: {"accounts", "config_path", "double_logins", "clones"},
+    ServerStatus: {"accounts", "config_path", "double_logins", "clones", "penalties"},
     ClientStatus: {"line", "build", "emms_sent", "emms_passed", "pending", "uses"},
     SourceStatus: {"uses", "build", "in_flight", "address", "last_minute"},
     CardStatus: {"share_id", "assigned_sids", "rejected_sids", "seen_by"},
+    Penalty: {"last_at", "wait_seconds"},
 }
 """What changes often or is long, and is drawn nowhere on the overview."""
 _WRITERS: Final[Mapping[type[Fact], TypeAdapter[Fact]]] = {
@@ -75,6 +78,7 @@ _WRITERS: Final[Mapping[type[Fact], TypeAdapter[Fact]]] = {
         CardStatus,
         Note,
         Freeze,
+        Penalty,
     )
 }
 """Made before anybody looks: it takes a while."""
@@ -128,6 +132,7 @@ class Overview:
             "server": {"": server},
             "config": {"": self._keep("config", "", _plain, snapshot.config)},
             "incidents": incidents,
+            "penalties": self._penalties(snapshot),
             "clients": clients,
             "absent": absent,
             "sources": sources,
@@ -180,6 +185,13 @@ class Overview:
                 for place, one in shown
             },
         )
+
+    def _penalties(self, snapshot: Snapshot) -> Rows:
+        rows: dict[str, Row] = {}
+        for place, one in enumerate(snapshot.penalties):
+            key = f"{one.kind.value} {one.who} {one.doors}"
+            rows[key] = self._keep("penalties", key, _penalty, one, place)
+        return self._only("penalties", rows)
 
     def _clients(
         self, snapshot: Snapshot, report: FreezeReport, troubles: "Troubles"
@@ -248,6 +260,10 @@ class Overview:
 
 def _incident(one: Incident, place: int, sources: frozenset[str]) -> Row:
     return _row(Incident, one) | {"place": place, "link": incident_link(one, sources)}
+
+
+def _penalty(one: Penalty, place: int) -> Row:
+    return _row(Penalty, one) | {"place": place, "link": penalty_link(one)}
 
 
 def _client(client: ClientStatus, left: dict[str, Json], trouble: Trouble) -> Row:
@@ -325,6 +341,13 @@ def incident_link(incident: Incident, sources: Collection[str]) -> str:
     if len(incident.sufferers) == 1:
         return explain_link(account=incident.sufferers[0])
     return "/explain"
+
+
+def penalty_link(penalty: Penalty) -> str:
+    """Where it is explained: an address is by itself, a network is not."""
+    if penalty.kind is PenaltyKind.NAME_SLOWED:
+        return explain_link(account=penalty.who)
+    return "" if "/" in penalty.who else explain_link(address=penalty.who)
 
 
 # Who is in trouble.

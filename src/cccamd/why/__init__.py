@@ -5,6 +5,7 @@ an `Explanation` (docs/explain.md). `examine` takes the `Case` that the doctor s
 `Diagnosis` for each check (docs/doctor.md). Both say a `Finding` for a reason, and the same one.
 """
 
+from cccamd.why.accepting import ClosedDoor
 from cccamd.why.answer import (
     CardAnswer,
     EcmStory,
@@ -13,6 +14,7 @@ from cccamd.why.answer import (
     as_json,
     report_lines,
 )
+from cccamd.why.brake import penalty_text
 from cccamd.why.checkup import Household, check_up
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, worst
@@ -26,7 +28,7 @@ from cccamd.why.diary import (
 from cccamd.why.evidence import Evidence, Question, Recent, by_account, evidence_of_files
 from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
-from cccamd.why.finding import Finding, Setting, Weight, ago, count, json_text
+from cccamd.why.finding import Finding, Setting, Weight, json_text
 from cccamd.why.freezetext import disguised_lines, freeze_lines
 from cccamd.why.host import OWN_CLOCK, MachineTrouble, judge_journal, judge_resources
 from cccamd.why.installation import Access, Installation, Written
@@ -46,6 +48,7 @@ __all__ = [
     "Case",
     "ChannelName",
     "Check",
+    "ClosedDoor",
     "Diagnosis",
     "EcmStory",
     "Evidence",
@@ -69,12 +72,10 @@ __all__ = [
     "WantedPort",
     "Weight",
     "Written",
-    "ago",
     "as_json",
     "by_account",
     "check_up",
     "clone_text",
-    "count",
     "describe_entry",
     "disguised_lines",
     "entry_record",
@@ -91,6 +92,7 @@ __all__ = [
     "judge_receiver",
     "judge_resources",
     "nameless",
+    "penalty_text",
     "report_lines",
     "wanted_ports",
     "worst",

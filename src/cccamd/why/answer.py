@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from cccamd.why.finding import Finding, Weight, count, milliseconds
+from cccamd.why.finding import Finding, Weight
+from cccamd.wording import count, milliseconds
 
 _MARKS: Final = {Weight.GOOD: "ok  ", Weight.NOTE: "note", Weight.BAD: "NO  "}
 ECMS_SHOWN: Final = 3
@@ -96,6 +97,8 @@ class Explanation:
 
     account: str
     """Empty: the question was about no account."""
+    address: str = ""
+    """Empty: the question was about no address."""
     service: str
     """What was asked about, `0B00:030B00:1D80`, `-` for what was left open; empty: nothing."""
     at: float
@@ -129,12 +132,18 @@ def report_lines(explanation: Explanation, *, when: Callable[[float], str]) -> I
     yield explanation.summary
     if explanation.findings:
         yield ""
-        yield f"Account {explanation.account}" if explanation.account else "This server"
+        yield _subject(explanation)
         for finding in explanation.findings:
             yield from _finding(finding, indent="  ")
     yield from _sources(explanation)
     yield from _cards(explanation)
     yield from _ecms(explanation, when)
+
+
+def _subject(explanation: Explanation) -> str:
+    if explanation.address:
+        return f"Address {explanation.address}"
+    return f"Account {explanation.account}" if explanation.account else "This server"
 
 
 def _finding(finding: Finding, *, indent: str) -> Iterator[str]:

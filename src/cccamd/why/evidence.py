@@ -1,12 +1,20 @@
 """What an explanation is made from: the question, a server at one moment, what it remembers."""
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from cccamd.cards import Card, CardTable, LocalOffer, Rights, SourceId, SourcePolicy, Viewer
-from cccamd.facts import ClientStatus, Clone, DoubleLogin, LinkState, SourceKind, SourceStatus
+from cccamd.facts import (
+    ClientStatus,
+    Clone,
+    DoubleLogin,
+    LinkState,
+    Penalty,
+    SourceKind,
+    SourceStatus,
+)
 from cccamd.ids import NO_NODE_ID, Caid, Ident, NodeId, Sid, format_caid, format_ident, format_sid
 from cccamd.routing import Priorities, Trace
 from cccamd.setup.cccamcfg import Config, FLine
@@ -28,6 +36,10 @@ ECMS_KEPT: Final = 8
 ACCOUNTS_LIMIT: Final = 5000
 SOURCES_LIMIT: Final = 5000
 STRANGERS_KEPT: Final = 16
+ADDRESSES_KEPT: Final = 500
+"""Of those from which logins failed."""
+FAILURES_KEPT: Final = 4
+"""For each address."""
 REFUSALS_KEPT: Final = 8
 """For each account."""
 
@@ -37,6 +49,8 @@ class Question:
     """What is to be explained: about an account, a source, a service. None: left open."""
 
     account: str | None = None
+    address: str | None = None
+    """Of a client: whether it may log in; all else that is asked is not looked at then."""
     source: str | None = None
     """Its name; cards of others are left out."""
     caid: Caid | None = None
@@ -113,11 +127,15 @@ class Recent:
         self._lists: OrderedDict[str, ListChange] = OrderedDict()
         self.strangers: deque[LoginFailed] = deque(maxlen=STRANGERS_KEPT)
         """Failed logins that named no account of ours, the newest last."""
+        self._failed: OrderedDict[str, deque[LoginFailed]] = OrderedDict()
+        """Failed logins by address, the newest last."""
         self.turned_away: OrderedDict[str, ConnectionRefused] = OrderedDict()
         """Connections that were closed unheard, by address, the newest last."""
 
     def observe(self, happening: Happening) -> None:
         """Take note of what happened."""
+        if isinstance(happening, LoginFailed):
+            self._note_failure(happening)
         match happening:
             case LoginFailed(account=""):
                 self.strangers.append(happening)
@@ -138,6 +156,10 @@ class Recent:
         """What is known of an account."""
         return self._accounts.get(name) or AccountMemory()
 
+    def failed_from(self, address: str) -> list[LoginFailed]:
+        """The failed logins of an address that are remembered, the last ones last."""
+        return list(self._failed.get(address, ()))
+
     def ecms(self) -> list[TracedEcm]:
         """The last requests of all accounts, the newest first."""
         all_of_them = [ecm for memory in self._accounts.values() for ecm in memory.ecms]
@@ -154,6 +176,13 @@ class Recent:
                 self._accounts.popitem(last=False)
             memory = self._accounts[account] = AccountMemory()
         return memory
+
+    def _note_failure(self, failure: LoginFailed) -> None:
+        known = self._failed.pop(failure.address, None)
+        if len(self._failed) >= ADDRESSES_KEPT:
+            self._failed.popitem(last=False)
+        self._failed[failure.address] = known or deque(maxlen=FAILURES_KEPT)
+        self._failed[failure.address].append(failure)
 
     def _note_door(self, refused: ConnectionRefused) -> None:
         self.turned_away.pop(refused.address, None)
@@ -195,6 +224,10 @@ class Evidence:
     double_logins: tuple[DoubleLogin, ...] = ()
     """Logins of the last minutes that were refused because their account was in use."""
     recent: Recent = field(default_factory=Recent)
+    penalties_of: Callable[[str], tuple[Penalty, ...]] = lambda address: ()
+    """What an address bears for failed logins."""
+    penalty_of_name: Callable[[str], Penalty | None] = lambda user: None
+    """What strangers with a user name bear."""
 
     # Where settings stand, so that every reason can name its own.
 

@@ -19,6 +19,7 @@ from cccamd.net import Step
 from cccamd.routing import Priorities
 from cccamd.setup.logins import Upstream, accounts_of
 from cccamd.why.audience import KnownCards, judge_accounts, running_cards
+from cccamd.why.brake import judge_bans
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence, by_account, evidence_of_files
 from cccamd.why.host import (
@@ -120,6 +121,8 @@ def examine(case: Case) -> Iterator[Diagnosis]:
         if case.running is not None:
             yield from judge_answer_times(case.running.status.sources)
         yield from judge_accounts(_known_cards(case, evidence), evidence)
+        if case.running is not None:
+            yield from judge_bans(case.running.status.server)
     yield from _node_id(case)
     yield judge_clock(case.time, synchronised=case.synchronised)
     if known:

@@ -5,13 +5,15 @@ from typing import Final
 
 from cccamd.why.account import explain_account
 from cccamd.why.answer import CardAnswer, EcmStory, Explanation
+from cccamd.why.brake import explain_address, explain_brake
 from cccamd.why.cards import CardsExplained, explain_cards
 from cccamd.why.clones import explain_clones
 from cccamd.why.evidence import Evidence, Question
-from cccamd.why.finding import Finding, count, milliseconds
+from cccamd.why.finding import Finding, Weight
 from cccamd.why.logins import explain_missing
 from cccamd.why.sources import explain_emptiness, explain_sources
 from cccamd.why.stories import explain_ecms
+from cccamd.wording import count, milliseconds
 
 _SHORT: Final = {
     "too-far": "too far away",
@@ -29,15 +31,19 @@ _SHORT: Final = {
 
 
 def explain(question: Question, evidence: Evidence) -> Explanation:
-    """Answer a question about an account, a service or both."""
+    """Answer a question about an account, a service or both, or about an address."""
+    if question.address is not None:
+        return _about_address(question.address, evidence)
     account = evidence.account(question.account) if question.account is not None else None
     viewer = evidence.viewer(account) if account else None
     cards = explain_cards(question, evidence, viewer)
     findings: list[Finding] = []
     if account:
         findings += explain_account(account, evidence)
+        findings += explain_brake(account.user, evidence)
     elif question.account is not None:
         findings += explain_missing(question.account, evidence)
+        findings += explain_brake(question.account, evidence)
     else:
         findings += explain_clones(None, evidence)
     if not evidence.sources:
@@ -54,6 +60,24 @@ def explain(question: Question, evidence: Evidence) -> Explanation:
         cards=cards.cards,
         cards_left_out=cards.total - len(cards.cards),
         ecms=ecms,
+    )
+
+
+def _about_address(address: str, evidence: Evidence) -> Explanation:
+    findings = tuple(explain_address(address, evidence))
+    bad = (finding for finding in findings if finding.weight is Weight.BAD)
+    return Explanation(
+        account="",
+        address=address,
+        service="",
+        at=evidence.at,
+        live=evidence.live,
+        summary=next(bad, findings[0]).text,
+        findings=findings,
+        sources=(),
+        cards=(),
+        cards_left_out=0,
+        ecms=(),
     )
 
 

@@ -28,7 +28,7 @@ from cccamd.setup.files import FileProblem
 from cccamd.setup.merging import merge
 from cccamd.setup.toml import ParsedToml, TomlConfig
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
-from cccamd.why.finding import count, listed, some_of
+from cccamd.wording import count, listed, some_of
 
 _LINES_SHOWN: Final = 8
 """The rest is for `cccamd check`."""
@@ -132,11 +132,13 @@ def judge_content(path: Path, result: ParseResult) -> Diagnosis:
         text = f"the server does not start: {errors[0].text}"
         return content(Grade.FAILURE, "file-refused", text, change)
     if errors:
-        text = f"{holds} in use; not used, because of an error: {count(len(errors), 'line')}"
+        number = result.count(Severity.ERROR)
+        text = f"{holds} in use; not used, because of an error: {count(number, 'line')}"
         change = f"{change} - an F-line in error is an account that cannot log in."
         return content(Grade.WARNING, "lines-refused", text, change, more=_lines(errors))
     if warnings:
-        lines = f"{count(len(warnings), 'line')} may do something else than it seems"
+        number = result.count(Severity.WARNING)
+        lines = f"{count(number, 'line')} may do something else than it seems"
         text = f"{holds} in use; {lines}"
         return content(Grade.ADVICE, "lines-doubtful", text, change, more=_lines(warnings))
     return content(Grade.OK, "content", f"{holds}, nothing to complain about")

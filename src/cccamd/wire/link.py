@@ -131,6 +131,7 @@ class CloseReason(Enum):
     MALFORMED_LOGIN = "the peer introduced itself with a malformed message"
     INTERNAL_ERROR = "an error of cccamd itself; its log says more"
     NOT_READING = "the peer does not read what it is sent"
+    SAYS_TOO_MUCH = "it sends far more messages than any server needs to"
     ASKS_TOO_MUCH = "it asks far more than [limits] in cccamd.toml lets a client ask"
     NO_ANSWER = "an ECM was not answered; in plain mode nothing more can be asked then"
 

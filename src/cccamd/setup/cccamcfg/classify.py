@@ -1,20 +1,22 @@
 """What kind of line this is (`docs/config.md` section 1.3), before any value is read."""
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes
 from cccamd.setup.cccamcfg.directives import (
     KNOWN_KEYS,
     Directive,
     Implemented,
+    begins_a_key,
     leading_key,
     normal_key,
 )
 from cccamd.setup.cccamcfg.lexer import Line, Token
 
 _LETTER_LINE = re.compile(r"[ \t]*([A-Za-z])([ \t]*):")
+_SEPARATOR = re.compile("[:=]")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_ \t]+")
 _LETTERS_THAT_NEED_A_COLON = frozenset("FCN")
 _KEY_WITHOUT_COLON = "POSTINIT"
@@ -37,8 +39,7 @@ class LineKind(Enum):
     TOO_LONG = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A line, its kind, and where its value begins."""
 
     kind: LineKind
@@ -84,7 +85,7 @@ def _known_key_line(line: Line) -> Statement | None:
         if name in KNOWN_KEYS:
             return Statement(LineKind.KEY, line, name, separator + 1)
     if ":" not in line.text:
-        first, *others = line.rest(0).words()
+        first, *others = line.rest(0).words(2)
         if others and normal_key(first.text) == _KEY_WITHOUT_COLON:
             return Statement(LineKind.KEY, line, _KEY_WITHOUT_COLON, first.end)
     return None
@@ -92,13 +93,16 @@ def _known_key_line(line: Line) -> Statement | None:
 
 def _separator(text: str) -> int | None:
     """Find the first `:` or `=`."""
-    found = [at for at in (text.find(":"), text.find("=")) if at >= 0]
-    return min(found, default=None)
+    found = _SEPARATOR.search(text)
+    return found.start() if found else None
 
 
 def _colon_missing(line: Line) -> Statement | None:
-    words = line.rest(0).words()
-    letter = words[0].text.upper()
+    rest = line.rest(0)
+    letter = rest.words(1)[0].text.upper()
+    if letter not in _LETTERS_THAT_NEED_A_COLON and not begins_a_key(letter):
+        return None  # soon done with most lines
+    words = rest.words()
     if letter in _LETTERS_THAT_NEED_A_COLON and len(words) > 2:
         return Statement(LineKind.COLON_MISSING, line, letter, words[0].end)
     # The colons inside a brace group separate nothing: GLOBAL LIMITS { 0:0:1 }
@@ -144,7 +148,7 @@ def _note_letter(statement: Statement, notes: LineNotes) -> None:
 def _note_key(statement: Statement, notes: LineNotes) -> None:
     line, name = statement.line, statement.name
     written = line.text[: statement.value_start]
-    if any(char.islower() for char in written):
+    if written != written.upper():
         text = "the key is not in large letters: other programs do not find it"
         notes.add(Code.NOT_UPPER_CASE, line.first_column, text, f"write {name}")
     if written.endswith("="):

@@ -6,11 +6,13 @@ cccamd does not use: messages name the field and the line.
 
 import re
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import StrEnum
 
 from cccamd.setup.files import Place
 
 _QUOTE_LIMIT = 40
+TOLD_LIMIT = 2000
+"""Messages about one file, of each severity; nobody reads more."""
 
 # What cannot be a password that slipped into the wrong place. Outside of braces: small
 # numbers, switches and signs; inside, what limits, services and time frames are made of.
@@ -24,6 +26,8 @@ _HARMLESS_ENTRY = re.compile(
 
 def printable(text: str) -> str:
     """Replace what a terminal could take for a command; the length stays."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
@@ -48,7 +52,7 @@ def is_harmless_entry(word: str) -> bool:
     return _HARMLESS_ENTRY.fullmatch(word) is not None
 
 
-class Severity(Enum):
+class Severity(StrEnum):
     """How much a message matters (`docs/config.md` section 6.5)."""
 
     NOTE = "N"
@@ -121,7 +125,7 @@ class Code(StrEnum):
     @property
     def severity(self) -> Severity:
         """The severity that the first letter stands for."""
-        return Severity(self.value[0])
+        return _SEVERITIES[self]
 
     @property
     def leaves_out(self) -> bool:
@@ -129,6 +133,7 @@ class Code(StrEnum):
         return self.severity is Severity.ERROR or self in _LEAVING_OUT
 
 
+_SEVERITIES = {code: Severity(code.value[0]) for code in Code}
 _LEAVING_OUT = frozenset(
     {
         Code.NOT_UNDERSTOOD,
@@ -186,24 +191,53 @@ class LineRefusedError(Exception):
 
 
 class LineNotes:
-    """Collects the messages about one line, each code once."""
+    """Collects what there is to say about one line, each code once."""
 
-    def __init__(self, file: str, line: int) -> None:
-        self.file = file
+    __slots__ = ("found", "line")
+
+    def __init__(self, line: int) -> None:
         self.line = line
-        self._found: dict[Code, Diagnostic] = {}
+        self.found: dict[Code, tuple[int, str, str | None]] = {}
+        """Column, text and what to write instead, in the order they were found."""
 
     def add(self, code: Code, column: int, text: str, instead: str | None = None) -> None:
         """Add a message unless its code was there already."""
-        if code not in self._found:
-            place = Place(self.file, self.line, column)
-            self._found[code] = Diagnostic(code=code, text=text, place=place, instead=instead)
+        self.found.setdefault(code, (column, text, instead))
 
-    def refuse(self, error: LineRefusedError) -> Diagnostic:
+    def refuse(self, error: LineRefusedError) -> None:
         """Add the error that ended the reading of the line."""
         self.add(error.code, error.column, error.text, error.instead)
-        return self._found[error.code]
 
-    def diagnostics(self) -> list[Diagnostic]:
-        """List what was found, in the order it was found."""
-        return list(self._found.values())
+
+class FileNotes:
+    """Collects the messages about all lines of a file: so many of each severity, the others are
+    counted. A file of 4 MB may be wrong in each of 300,000 lines."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self.told: list[Diagnostic] = []
+        self._left = dict.fromkeys(Severity, TOLD_LIMIT)
+        self.untold = dict.fromkeys(Severity, 0)
+
+    def has_room(self, severity: Severity) -> bool:
+        """Whether one more is told."""
+        return self._left[severity] > 0
+
+    def take(self, notes: LineNotes) -> None:
+        """Take what there is to say about one more line; beside an error no warning counts."""
+        severities = [code.severity for code in notes.found]
+        refused = Severity.ERROR in severities
+        for code, severity in zip(notes.found, severities, strict=True):
+            if refused and severity is not Severity.ERROR:
+                continue
+            if self._left[severity]:
+                self._left[severity] -= 1
+                self.told.append(self.diagnostic(code, notes))
+            else:
+                self.untold[severity] += 1
+
+    def diagnostic(self, code: Code, notes: LineNotes) -> Diagnostic:
+        """Make a message of one that was found."""
+        column, text, instead = notes.found[code]
+        place = Place(self._file, notes.line, column)
+        return Diagnostic(code=code, text=text, place=place, instead=instead)

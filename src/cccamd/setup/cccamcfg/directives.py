@@ -182,10 +182,13 @@ def normal_key(text: str) -> str:
     return collapsed.upper() if text.isascii() else collapsed
 
 
+def begins_a_key(word: str) -> bool:
+    """Whether a word in large letters is the first of any known key."""
+    return word in _FIRST_WORDS
+
+
 def leading_key(words: list[Token]) -> str | None:
     """Find the longest known key that a line of these words begins with."""
-    if not words or words[0].text.upper() not in _FIRST_WORDS:  # soon done with most lines
-        return None
     for count in range(min(len(words), _MOST_WORDS), 0, -1):
         key = normal_key(" ".join(word.text for word in words[:count]))
         if key in KNOWN_KEYS:

@@ -62,6 +62,11 @@ def read_f_line(value: Token, notes: LineNotes, codec: Codec) -> FLine:
     user, password = words
     symbols = value.after(password).symbols()
     refuse_placeholders([*words, *symbols])
+    if not symbols:  # as in most lines of long files
+        check_user(user, codec)
+        note_credentials(user, password, notes)
+        note_hash(value, notes)
+        return FLine(line=notes.line, user=user.text, password=password.text, codec=codec)
     shape = read_shape(symbols, notes)
     host, values = _take_host(shape, notes)
     check_user(user, codec)

@@ -98,6 +98,8 @@ class LetterLines:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._accounts: dict[str, FLine] = {}
+        self._plain: dict[str, FLine] = {}
+        """The account that counts, by the text of each line that there was nothing to say of."""
         self._c_lines: dict[LoginKey, CLine] = {}
         self._n_lines: dict[LoginKey, NLine] = {}
         self._unsupported: list[UnsupportedLine] = []
@@ -108,11 +110,16 @@ class LetterLines:
         Raises:
             LineRefusedError: there is no account.
         """
-        line = read_f_line(value, notes, self._codec)
-        first = self._accounts.setdefault(line.user, line)
-        if first is not line:
-            text = f"the user is defined in line {first.line}, which counts"
-            notes.add(Code.USER_REPEATED, value.column, text, "take this line out or rename")
+        first = self._plain.get(value.text)  # some files say the same again and again
+        if first is None:
+            line = read_f_line(value, notes, self._codec)
+            first = self._accounts.setdefault(line.user, line)
+            if not notes.found:
+                self._plain[value.text] = first
+            if first is line:
+                return
+        text = f"the user is defined in line {first.line}, which counts"
+        notes.add(Code.USER_REPEATED, value.column, text, "take this line out or rename")
 
     def read_cccam_upstream(self, value: Token, notes: LineNotes) -> None:
         """Read a C-line.

@@ -1,7 +1,7 @@
 """Brace groups behind the fields: their shape, and their entries (sections 3.1 and 3.2)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cccamd.cards import Limit
@@ -40,8 +40,10 @@ class Shape:
     """Set if the braces do not match; the rest is then as far as it was read."""
 
 
-def read_shape(symbols: Iterable[Token], notes: LineNotes) -> Shape:
+def read_shape(symbols: Sequence[Token], notes: LineNotes) -> Shape:
     """Sort the tokens; commas and round brackets are dropped with a warning where stray."""
+    if not symbols:  # as in most lines of long files
+        return Shape()
     reader = _ShapeReader(notes)
     try:
         for token in symbols:

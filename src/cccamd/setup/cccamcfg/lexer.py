@@ -49,8 +49,11 @@ class Token(NamedTuple):
         return self._split(_SYMBOL)
 
     def _split(self, pattern: re.Pattern[str], limit: int | None = None) -> list["Token"]:
-        found = islice(pattern.finditer(self.text), limit)
-        return [Token(match[0], self.column + match.start()) for match in found]
+        text, column = self
+        if not text:
+            return []
+        found = islice(pattern.finditer(text), limit)
+        return [Token(match[0], column + match.start()) for match in found]
 
 
 def _strip_start(text: str, column: int) -> Token:
@@ -58,8 +61,7 @@ def _strip_start(text: str, column: int) -> Token:
     return Token(stripped, column + len(text) - len(stripped))
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """What is left of a physical line without its comment and the blanks at its end."""
 
     number: int
@@ -116,6 +118,8 @@ def _split_lines(text: str) -> tuple[str, ...]:
         return ()
     line_end = "\n" if "\n" in text else "\r"
     lines = text.removesuffix(line_end).split(line_end)
+    if line_end == "\n" and "\r" not in text:
+        return tuple(lines)
     return tuple(line.rstrip("\r") for line in lines)
 
 

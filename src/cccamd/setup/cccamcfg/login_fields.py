@@ -1,11 +1,15 @@
 """The fields that F-, C- and N-lines share: words, host, port, user and password."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from cccamd.ids import PORT_LIMIT, USER_LENGTH, bare_decimal, is_host
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
 from cccamd.setup.cccamcfg.lexer import Token
 from cccamd.setup.cccamcfg.model import Codec
+
+_PLAIN = re.compile(r"[ -z|~]+")
+"""ASCII without braces."""
 
 
 def require_words(words: Sequence[Token], names: Sequence[str], value: Token) -> None:
@@ -14,12 +18,12 @@ def require_words(words: Sequence[Token], names: Sequence[str], value: Token) ->
     Raises:
         LineRefusedError: a field is missing.
     """
-    given = sum(1 for _ in zip(words, names, strict=False))
-    if given < len(names):
+    if len(words) < len(names):
         column = words[-1].end + 1 if words else value.column
-        raise _missing(names[given], column, names)
-    for word, name in zip(words, names, strict=False):
-        if word.text.startswith("{") and name in ("user", "password"):
+        raise _missing(names[len(words)], column, names)
+    fields = words[: len(names)]
+    for word, name in zip(fields[-2:], names[-2:], strict=True):
+        if word.text.startswith("{"):
             raise _missing(name, word.column, names)
 
 
@@ -35,7 +39,7 @@ def refuse_placeholders(tokens: Iterable[Token]) -> None:
         LineRefusedError: a token stands in angle brackets.
     """
     for token in tokens:
-        if token.text.startswith("<") and token.text.endswith(">"):
+        if token.text[0] == "<" and token.text[-1] == ">":
             text = "a word in angle brackets: this template was never filled in"
             raise LineRefusedError(
                 Code.PLACEHOLDER, token.column, text, "write your own value without < and >"
@@ -74,7 +78,8 @@ def check_user(user: Token, codec: Codec) -> None:
     Raises:
         LineRefusedError: it is too long.
     """
-    length = len(user.text.encode(codec))
+    text = user.text
+    length = len(text) if text.isascii() else len(text.encode(codec))
     if length > USER_LENGTH:
         text = f"the user name has {length} bytes, but the protocol has room for {USER_LENGTH}"
         raise LineRefusedError(Code.LONG_USER, user.column, text, "choose a shorter name")
@@ -82,6 +87,8 @@ def check_user(user: Token, codec: Codec) -> None:
 
 def note_credentials(user: Token, password: Token, notes: LineNotes) -> None:
     """Warn of braces and of letters whose bytes depend on the file's encoding."""
+    if _PLAIN.fullmatch(user.text) and _PLAIN.fullmatch(password.text):  # as nearly all are
+        return
     for name, token in (("user", user), ("password", password)):
         if "{" in token.text or "}" in token.text:
             text = f"a brace inside the {name}: is a blank missing?"

@@ -1,7 +1,7 @@
 """From the bytes of a CCcam.cfg to a configuration and messages. Any bytes will do."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cccamd.setup.cccamcfg.classify import classify
@@ -35,10 +35,17 @@ class ParseResult:
     config: Config
     diagnostics: tuple[Diagnostic, ...] = ()
     """For the file first, then in the order of lines and columns."""
+    untold: Mapping[Severity, int] = field(default_factory=dict)
+    """How many more there are; of each severity the first 2,000 of a file are told."""
     hints: tuple[Hint, ...] = ()
     encoding: Codec | None = None
     """None: the file is UTF-16 and was not read."""
     bom: bool = False
+
+    def count(self, severity: Severity) -> int:
+        """How many messages there are of this severity, told or not."""
+        told = sum(message.severity is severity for message in self.diagnostics)
+        return told + self.untold.get(severity, 0)
 
     @property
     def refused(self) -> bool:
@@ -63,13 +70,14 @@ def parse(data: bytes, *, file: str = "CCcam.cfg") -> ParseResult:
     listeners = find_listeners(reader.assignments)
     config = _build_config(file, reader, listeners)
     messages = [
-        *reader.diagnostics,
+        *reader.notes.told,
         *listeners.diagnostics,
         *cross_check(reader.assignments),
     ]
     return ParseResult(
         config=config,
         diagnostics=(*notes, *_in_order(_without_overruled(messages))),
+        untold=reader.notes.untold,
         hints=tuple(find_hints(config, reader.assignments)),
         encoding=source.codec,
         bom=source.bom,

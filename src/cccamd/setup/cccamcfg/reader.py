@@ -3,7 +3,15 @@
 from typing import NoReturn
 
 from cccamd.setup.cccamcfg.classify import LINE_LIMIT, LineKind, Statement, note_spelling
-from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, LineNotes, LineRefusedError, quoted
+from cccamd.setup.cccamcfg.diagnostics import (
+    Code,
+    Diagnostic,
+    FileNotes,
+    LineNotes,
+    LineRefusedError,
+    Severity,
+    quoted,
+)
 from cccamd.setup.cccamcfg.directives import (
     B_LINE,
     Implemented,
@@ -33,8 +41,9 @@ class FileReader:
         self._file = file
         self.assignments = Assignments()
         self.letter_lines = LetterLines(codec)
-        self.diagnostics: list[Diagnostic] = []
+        self.notes = FileNotes(file)
         self.refused_lines: list[RefusedLine] = []
+        """Those whose error is told."""
         self._has_known_lines = False
         self._has_foreign_lines = False
         self._suggestions_left = _SUGGESTION_LIMIT
@@ -46,13 +55,16 @@ class FileReader:
 
     def read(self, statement: Statement) -> None:
         """Take the next line."""
-        notes = LineNotes(self._file, statement.line.number)
+        notes = LineNotes(statement.line.number)
         note_spelling(statement, notes)
         try:
             self._read_kind(statement, notes)
         except LineRefusedError as error:
-            self._refuse(statement, notes.refuse(error))
-        self.diagnostics += notes.diagnostics()
+            notes.refuse(error)
+            if self.notes.has_room(Severity.ERROR):
+                self._refuse(statement, self.notes.diagnostic(error.code, notes))
+        if notes.found:
+            self.notes.take(notes)
 
     def _refuse(self, statement: Statement, fault: Diagnostic) -> None:
         about = subject(statement)
@@ -119,7 +131,7 @@ class FileReader:
             return
         match directive:
             case Implemented():
-                self._assign(directive, statement, notes)
+                self._assign(directive, statement, value, notes)
             case WithoutEffect():
                 if not _asks_for_nothing(value.text, directive):
                     _note_without_effect(directive.name, directive, value, notes)
@@ -127,28 +139,27 @@ class FileReader:
                 text = f"the vendor gave {directive.name} up long ago; the line is ignored"
                 notes.add(Code.OBSOLETE, statement.line.first_column, text, "take it out")
 
-    def _assign(self, directive: Implemented, statement: Statement, notes: LineNotes) -> None:
+    def _assign(
+        self, directive: Implemented, statement: Statement, written: Token, notes: LineNotes
+    ) -> None:
+        place = Place(self._file, statement.line.number, written.column)
         try:
-            value = directive.read(statement.value, notes)
+            value = directive.read(written, notes)
         except LineRefusedError:
             if directive.damaged is not None:
-                self._set(directive, statement, directive.damaged)
+                self._set(directive, statement, directive.damaged, place)
             raise
         before = self.assignments.get(directive.name)
         if before is not None and not directive.repeatable:
             text = f"{directive.name} was set in line {before.place.line}; this line counts"
             column = statement.line.first_column
             notes.add(Code.SETTING_REPEATED, column, text, "keep one of them")
-        self._set(directive, statement, value)
+        self._set(directive, statement, value, place)
 
-    def _set(self, directive: Implemented, statement: Statement, value: Value) -> None:
-        assignment = Assignment(
-            directive=directive,
-            written_as=statement.name,
-            value=value,
-            place=Place(self._file, statement.line.number, statement.value.column),
-        )
-        self.assignments.set(assignment)
+    def _set(
+        self, directive: Implemented, statement: Statement, value: Value, place: Place
+    ) -> None:
+        self.assignments.set(Assignment(directive, statement.name, value, place))
 
     def _note_unknown_key(self, statement: Statement, notes: LineNotes) -> None:
         self._has_foreign_lines = True

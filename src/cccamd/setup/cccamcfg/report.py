@@ -48,7 +48,12 @@ def as_json(result: ParseResult, *, show_secrets: bool) -> dict[str, Any]:
         "warning_lines": _lines(result.diagnostics, Severity.WARNING),
         "error_lines": _lines(result.diagnostics, Severity.ERROR),
         "diagnostics": [_diagnostic(found) for found in result.diagnostics],
-    }
+    } | _untold(result)
+
+
+def _untold(result: ParseResult) -> dict[str, Any]:
+    found = {severity.value: number for severity, number in result.untold.items() if number}
+    return {"untold": found} if found else {}
 
 
 def _shown(text: str | None) -> str | None:

@@ -1,7 +1,6 @@
 """C: and N: - connections to other servers (`docs/config.md` sections 3.2 and 3.3)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from cccamd.cards import Limit
 from cccamd.ids import CONFIG_KEY_LENGTH, bare_bytes, bare_decimal, bare_hex
@@ -46,19 +45,21 @@ def read_c_line(value: Token, notes: LineNotes, codec: Codec) -> CLine:
     host, port, user, password = words
     symbols = value.after(password).symbols()
     refuse_placeholders([*words, *symbols])
-    line = CLine(
-        line=notes.line,
-        host=read_host(host),
-        port=read_remote_port(port),
-        user=user.text,
-        password=password.text,
-        codec=codec,
-    )
+    remote = read_host(host), read_remote_port(port)
     check_user(user, codec)
     shape = read_shape(symbols, notes)
     note_credentials(user, password, notes)
     note_hash(value, notes)
-    return replace(line, limits=_read_limits(shape, notes), wantemus=_read_wantemus(shape, notes))
+    return CLine(
+        line=notes.line,
+        host=remote[0],
+        port=remote[1],
+        user=user.text,
+        password=password.text,
+        codec=codec,
+        limits=_read_limits(shape, notes),
+        wantemus=_read_wantemus(shape, notes),
+    )
 
 
 def _read_limits(shape: Shape, notes: LineNotes) -> tuple[Limit, ...]:

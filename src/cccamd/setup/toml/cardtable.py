@@ -2,15 +2,24 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
-
 from cccamd.cards import Access
-from cccamd.ids import Ident
-from cccamd.localcards import CardConfig, CardKindError, CardOptions, LocalCard
-from cccamd.setup.toml.fields import CaidField, IdentField, SidField, Table, check_distinct
+from cccamd.ids import Caid, Ident, Sid
+from cccamd.localcards import CardConfig, CardKindError, LocalCard, NoOptions
+from cccamd.setup.toml.fields import (
+    CAID,
+    IDENT,
+    SID,
+    SWITCH,
+    Listed,
+    Table,
+    count_between,
+    keys_of,
+    text_as,
+)
 from cccamd.setup.toml.grants import Groups, Pairs, grant_of
 from cccamd.setup.toml.model import CardEntry
 from cccamd.setup.toml.positions import KeyPath
@@ -22,37 +31,45 @@ PROVIDERS_LIMIT = 32
 """With SIDS_LIMIT services and a long path the card still fits into one message of 1,020 bytes."""
 
 
-def _check_name(text: str) -> str:
+def _check_name(text: str) -> None:
     if not text.strip() or len(text) > NAME_LIMIT or not text.isprintable():
         raise ValueError(f"expected a name of 1 to {NAME_LIMIT} printable characters")
-    return text
 
 
+def _check_nothing(text: str) -> None:
+    """Which kinds there are is looked up afterwards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalCardTable(Table):
     """What every `[[card]]` table may say."""
 
-    kind: str = Field(description='the kind of card in quotes, such as "test"')
-    name: Annotated[str, AfterValidator(_check_name)] | None = Field(
-        default=None, description="a name in quotes"
-    )
-    caid: CaidField = Field(description='the CAID: caid = "0B00"')
-    providers: Annotated[tuple[IdentField, ...], AfterValidator(check_distinct)] = Field(
-        default=(Ident(0),),
-        strict=False,
-        min_length=1,
-        max_length=PROVIDERS_LIMIT,
-        description=f'a list of 1 to {PROVIDERS_LIMIT} providers: providers = ["000000"]',
-    )
-    sids: Annotated[tuple[SidField, ...], AfterValidator(check_distinct)] = Field(
-        default=(),
-        strict=False,
-        max_length=SIDS_LIMIT,
-        description=f'a list of up to {SIDS_LIMIT} services: sids = ["1D80"]',
-    )
-    reshare: int = Field(default=10, ge=0, le=255, description="a whole number, 0 to 255")
-    groups: Groups | None = None
+    kind: Annotated[str, text_as('the kind of card in quotes, such as "test"', _check_nothing)]
+    name: Annotated[str | None, text_as("a name in quotes", _check_name)] = None
+    caid: Annotated[Caid, CAID]
+    providers: Annotated[
+        tuple[Ident, ...],
+        Listed(
+            f'a list of 1 to {PROVIDERS_LIMIT} providers: providers = ["000000"]',
+            IDENT,
+            least=1,
+            most=PROVIDERS_LIMIT,
+            distinct=True,
+        ),
+    ] = (Ident(0),)
+    sids: Annotated[
+        tuple[Sid, ...],
+        Listed(
+            f'a list of up to {SIDS_LIMIT} services: sids = ["1D80"]',
+            SID,
+            most=SIDS_LIMIT,
+            distinct=True,
+        ),
+    ] = ()
+    reshare: Annotated[int, count_between(0, 255)] = 10
+    groups: Groups = None
     idents: Pairs = ()
-    emm: bool = Field(default=True, description="true or false")
+    emm: Annotated[bool, SWITCH] = True
 
     def access(self, name: str) -> Access:
         """What it says for all accounts."""
@@ -71,7 +88,7 @@ class LocalCardTable(Table):
         )
 
 
-_COMMON_KEYS = frozenset(LocalCardTable.model_fields)
+_COMMON_KEYS = frozenset(keys_of(LocalCardTable))
 
 
 def read_cards(
@@ -80,7 +97,7 @@ def read_cards(
     """Read all `[[card]]` tables; those with problems are left out."""
     owners: dict[Path, str] = {}
 
-    def owns(kind: type[LocalCard], config: CardConfig, options: CardOptions) -> bool:
+    def owns(kind: type[LocalCard], config: CardConfig, options: object) -> bool:
         file = kind.owned_file(config, options)
         owner = config.name if file is None else owners.setdefault(file.resolve(), config.name)
         if owner != config.name:
@@ -94,7 +111,7 @@ def read_cards(
     for number, (path, data) in enumerate(reader.tables("card"), start=1):
         common = {key: value for key, value in data.items() if key in _COMMON_KEYS}
         own = {key: value for key, value in data.items() if key not in _COMMON_KEYS}
-        table = reader.validate(LocalCardTable, common, path, label="[[card]]")
+        table = reader.read(LocalCardTable, common, path, label="[[card]]")
         kind = _find_kind(reader, path, common, kinds)
         options = _read_options(reader, path, own, kind)
         if table is None or kind is None or options is None:
@@ -132,13 +149,21 @@ def _find_kind(
 
 def _read_options(
     reader: TableReader, path: KeyPath, own: dict[str, Any], kind: type[LocalCard] | None
-) -> CardOptions | None:
-    """Read the kind's own keys. Any of them may be a secret, only the kind knows which."""
+) -> object | None:
+    """Read the kind's own keys; None if anything is wrong with them."""
     if kind is None:
         return None
-    return reader.validate(
-        kind.Options, own, path, label="[[card]]", secret=True, more_keys=_COMMON_KEYS
-    )
+    if kind.Options is NoOptions:
+        read = reader.read(_NoKeys, own, path, label="[[card]]", more_keys=_COMMON_KEYS)
+        return None if read is None else NoOptions()
+    from cccamd.setup.toml.cardoptions import read_options  # 7 MiB: pydantic, as in plug-ins
+
+    return read_options(kind, own, path, reader=reader, common=_COMMON_KEYS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NoKeys(Table):
+    """All keys of the table are common ones."""
 
 
 def _warn_of_decimals(reader: TableReader, path: KeyPath, common: Mapping[str, Any]) -> None:

@@ -1,9 +1,8 @@
 """Keys that tables of accounts and of sources share: groups, CAIDs, providers, services."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Final
-
-from pydantic import AfterValidator, Field, PlainValidator
 
 from cccamd.cards import EVERYTHING, Grant, Limit, ServiceList
 from cccamd.ids import (
@@ -16,7 +15,16 @@ from cccamd.ids import (
     bare_decimal,
     bare_hex,
 )
-from cccamd.setup.toml.fields import CaidField, IdentField, SidField, Table, check_distinct
+from cccamd.setup.toml.fields import (
+    CAID,
+    IDENT,
+    SID,
+    Listed,
+    Table,
+    Value,
+    count_between,
+    text_as,
+)
 from cccamd.values import Service
 
 GROUP_LIMIT: Final = 64
@@ -53,52 +61,41 @@ def _read_service(value: object) -> Service:
     raise ValueError('expected caid:ident:sid as in an F-line: "0500:030B00:1D80"')
 
 
-def _check_wish(text: str) -> str:
+def _check_wish(text: str) -> None:
     if not text.removeprefix("!").strip():
         raise ValueError("expected the name of a [services] table, with ! before it to deny it")
-    return text
 
 
-_Group = Annotated[int, Field(ge=1, le=GROUP_LIMIT)]
+def _listed(expected: str, items: Value, most: int = LISTED_LIMIT) -> Listed:
+    return Listed(expected, items, most=most)
+
+
+_GROUP: Final = count_between(1, GROUP_LIMIT)
+_PAIR: Final = Value("CAID and provider", _read_pair)
+_LIMIT: Final = Value("a limit", _read_limit)
+_DENIED: Final = Value("a service", _read_service)
+_WISH: Final = text_as("the name of a list", _check_wish)
+
 Groups = Annotated[
-    tuple[_Group, ...],
-    Field(strict=False, description=f"a list of numbers from 1 to {GROUP_LIMIT}: groups = [1, 3]"),
+    tuple[int, ...] | None,
+    _listed(f"a list of numbers from 1 to {GROUP_LIMIT}: groups = [1, 3]", _GROUP),
 ]
-Caids = Annotated[
-    tuple[CaidField, ...],
-    AfterValidator(check_distinct),
-    Field(strict=False, max_length=LISTED_LIMIT, description='a list: caids = ["0500"]'),
-]
+Caids = Annotated[tuple[Caid, ...], _listed('a list: caids = ["0500"]', CAID)]
 Pairs = Annotated[
-    tuple[Annotated[tuple[Caid, Ident], PlainValidator(_read_pair)], ...],
-    Field(strict=False, max_length=LISTED_LIMIT, description='a list: idents = ["0500:030B00"]'),
+    tuple[tuple[Caid, Ident], ...], _listed('a list: idents = ["0500:030B00"]', _PAIR)
 ]
-Limits = Annotated[
-    tuple[Annotated[Limit, PlainValidator(_read_limit)], ...],
-    Field(strict=False, max_length=LISTED_LIMIT, description='a list: limits = ["0500:0:1"]'),
-]
-Denied = Annotated[
-    tuple[Annotated[Service, PlainValidator(_read_service)], ...],
-    Field(strict=False, max_length=LISTED_LIMIT, description='a list: denied = ["0500:0:1D80"]'),
-]
-Wishes = Annotated[
-    tuple[Annotated[str, AfterValidator(_check_wish)], ...],
-    Field(
-        strict=False, max_length=LISTED_LIMIT, description='a list: services = ["news", "!late"]'
-    ),
-]
+Limits = Annotated[tuple[Limit, ...], _listed('a list: limits = ["0500:0:1"]', _LIMIT)]
+Denied = Annotated[tuple[Service, ...], _listed('a list: denied = ["0500:0:1D80"]', _DENIED)]
+Wishes = Annotated[tuple[str, ...], _listed('a list: services = ["news", "!late"]', _WISH)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServicesTable(Table):
     """`[services.NAME]`: services by what they have in common."""
 
     caids: Caids = ()
-    providers: Annotated[tuple[IdentField, ...], AfterValidator(check_distinct)] = Field(
-        default=(), strict=False, max_length=LISTED_LIMIT, description="a list of providers"
-    )
-    sids: Annotated[tuple[SidField, ...], AfterValidator(check_distinct)] = Field(
-        default=(), strict=False, max_length=SERVICES_LIMIT, description="a list of services"
-    )
+    providers: Annotated[tuple[Ident, ...], _listed("a list of providers", IDENT)] = ()
+    sids: Annotated[tuple[Sid, ...], _listed("a list of services", SID, SERVICES_LIMIT)] = ()
 
     def list_named(self, name: str) -> ServiceList:
         """What it lists."""

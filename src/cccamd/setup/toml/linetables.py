@@ -1,69 +1,90 @@
 """`[[account]]` and `[[upstream]]`: what CCcam.cfg cannot say about its lines."""
 
 import re
-from collections.abc import Mapping
-from datetime import date
-from typing import Annotated, Final, Literal, Self
-
-from pydantic import AfterValidator, Field, PlainValidator, model_validator
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Annotated, Final
 
 from cccamd.cards import Access, Grant, ServiceList
-from cccamd.ids import PORT_LIMIT, LoginKey, host_key, is_host, login_key
-from cccamd.setup.hours import DAYS, TimeFrame, read_frame
+from cccamd.ids import LoginKey, host_key, is_host, login_key
+from cccamd.setup.hours import ALWAYS, DAYS, TimeFrame, Week, read_frame
 from cccamd.setup.pairnames import PAIR_NAME_RULE, is_pair_name
-from cccamd.setup.toml.fields import KnownVersion, Table, User, count
+from cccamd.setup.toml.fields import (
+    SWITCH,
+    VERSION,
+    Listed,
+    Table,
+    User,
+    Value,
+    count_between,
+    one_of,
+    port_as,
+    text_as,
+)
 from cccamd.setup.toml.grants import Caids, Denied, Groups, Limits, Pairs, Wishes, grant_of
+from cccamd.wire.cccam import Version
 
 DEFAULT_HOPS: Final = 5
 """As of an F-line."""
 NAME_LIMIT: Final = 63
 
 
-def _check_pair_name(text: str) -> str:
+def _check_pair_name(text: str) -> None:
     if not is_pair_name(text):
         raise ValueError(f"expected a name that `cccamd pair` takes: {PAIR_NAME_RULE}")
-    return text
 
 
-def _check_host(text: str) -> str:
+def _check_host(text: str) -> None:
     if not is_host(text):
         raise ValueError('expected a host name or an address: host = "192.0.2.7"')
-    return text
 
 
-def _check_password(text: str) -> str:
+def _check_password(text: str) -> None:
     if not text or re.search(r"[\0\r\n]", text):
         raise ValueError("expected a password of at least one character, without line ends")
-    return text
 
 
-def _check_name(text: str) -> str:
+def _check_name(text: str) -> None:
     if not text.strip() or len(text) > NAME_LIMIT or not text.isprintable():
         raise ValueError(f"expected a name of 1 to {NAME_LIMIT} printable characters")
-    return text
 
 
-def _read_day(value: object) -> tuple[TimeFrame, ...]:
-    frames = [read_frame(each) if isinstance(each, str) else None for each in _listed(value)]
-    if not frames or None in frames:
-        raise ValueError('expected a list of hours: ["18:00-23:30"]')
+def _read_week(found: object) -> Week:
+    if not isinstance(found, dict) or not set(found) <= set(DAYS):
+        raise ValueError
+    return Week(tuple((day, _read_day(frames)) for day, frames in found.items()))
+
+
+def _read_day(found: object) -> tuple[TimeFrame, ...]:
+    listed = found if isinstance(found, list) else []
+    frames = [read_frame(each) if isinstance(each, str) else None for each in listed]
+    if not frames or None in frames or len(frames) > NAME_LIMIT:
+        raise ValueError
     return tuple(frame for frame in frames if frame is not None)
 
 
-def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
+def _read_date(found: object) -> date:
+    if not isinstance(found, date) or isinstance(found, datetime):
+        raise ValueError
+    return found
 
 
-PairName = Annotated[
-    str,
-    AfterValidator(_check_pair_name),
-    Field(description="the name of a paired server, in quotes"),
-]
-Day = Literal["ALL", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
-Hours = dict[Day, Annotated[tuple[TimeFrame, ...], PlainValidator(_read_day)]]
-Protocol = Literal["cccam", "newcamd", "dvbapi"]
+_PAIR_NAME: Final = text_as("the name of a paired server, in quotes", _check_pair_name)
+_NAME: Final = text_as("a name in quotes", _check_name)
+_PASSWORD: Final = text_as("a password in quotes", _check_password)
+_HOST: Final = text_as("a host in quotes", _check_host)
+_DATE: Final = Value("a day: expires = 2026-12-31", _read_date)
+_WEEK: Final = Value(
+    f'hours by day ({", ".join(DAYS)}): times = {{ ALL = ["18:00-23:30"] }}', _read_week
+)
+_PROTOCOLS: Final = Listed(
+    'a list of "cccam", "newcamd", "dvbapi"', one_of("cccam", "newcamd", "dvbapi")
+)
+_NAMES: Final = Listed('a list of names of [[upstream]]: emm_to = ["main"]', _NAME)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountTable(Table):
     """`[[account]]`: what CCcam.cfg cannot say about an F-line, named by its user.
 
@@ -71,46 +92,35 @@ class AccountTable(Table):
     """
 
     user: User
-    password: Annotated[str, AfterValidator(_check_password)] | None = Field(
-        default=None, repr=False, description="a password in quotes"
-    )
-    max_hop: int = count(DEFAULT_HOPS, 0, 255)
-    emm: bool = Field(default=True, description="true or false")
-    host: Annotated[str, AfterValidator(_check_host)] | None = Field(
-        default=None, description="a host in quotes"
-    )
+    password: Annotated[str | None, _PASSWORD] = field(default=None, repr=False)
+    max_hop: Annotated[int, count_between(0, 255)] = DEFAULT_HOPS
+    emm: Annotated[bool, SWITCH] = True
+    host: Annotated[str | None, _HOST] = None
     limits: Limits = ()
     denied: Denied = ()
-    cccversion: KnownVersion | None = None
+    cccversion: Annotated[Version | None, VERSION] = None
     """Announced to this client instead of that in `[server]`."""
-    logins: int | None = count(None, 1, 1000)
+    logins: Annotated[int | None, count_between(1, 1000)] = None
     """How many clients may be logged in with it at once."""
-    max_connections: int | None = count(None, 1, 1000)
+    max_connections: Annotated[int | None, count_between(1, 1000)] = None
     """The same, by the name that OSCam has for it."""
-    paired: PairName | None = None
+    paired: Annotated[str | None, _PAIR_NAME] = None
     """The paired server whose account it is: nobody else may log in, nor it without TLS."""
-    enabled: bool = Field(default=True, description="true or false")
+    enabled: Annotated[bool, SWITCH] = True
     """Whether anybody may log in."""
-    expires: date | None = Field(default=None, description="a day: expires = 2026-12-31")
+    expires: Annotated[date | None, _DATE] = None
     """The last day on which it gets control words."""
-    times: Hours = Field(
-        default_factory=dict,
-        description=f'hours by day ({", ".join(DAYS)}): times = {{ ALL = ["18:00-23:30"] }}',
-    )
-    protocols: tuple[Protocol, ...] = Field(
-        default=(), strict=False, description='a list of "cccam", "newcamd", "dvbapi"'
-    )
-    groups: Groups | None = None
+    times: Annotated[Week, _WEEK] = ALWAYS
+    protocols: Annotated[tuple[str, ...], _PROTOCOLS] = ()
+    groups: Groups = None
     caids: Caids = ()
     idents: Pairs = ()
     services: Wishes = ()
-    emm_to: tuple[Annotated[str, AfterValidator(_check_name)], ...] = Field(
-        default=(), strict=False, description='a list of names of [[upstream]]: emm_to = ["main"]'
-    )
+    emm_to: Annotated[tuple[str, ...], _NAMES] = ()
 
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        said = self.model_fields_set - {"user"}
+    def check(self, given: Collection[str]) -> None:
+        """It must say something, and nothing that the F-line says."""
+        said = set(given) - {"user"}
         if not said:
             raise ValueError("expected cccversion, logins or another key: else it says nothing")
         if self.logins is not None and self.max_connections is not None:
@@ -118,7 +128,6 @@ class AccountTable(Table):
         if self.password is None and (of_line := sorted(said & OF_THE_F_LINE)):
             names = " and ".join(of_line)
             raise ValueError(f"expected {names} in the F-line; here only with a password")
-        return self
 
     @property
     def heading(self) -> str:
@@ -144,35 +153,32 @@ class AccountTable(Table):
 OF_THE_F_LINE: Final = frozenset({"max_hop", "emm", "host", "limits", "denied"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamTable(Table):
     """`[[upstream]]`: what CCcam.cfg cannot say about a C-line, named by host, port, user."""
 
-    host: str = Field(min_length=1, description="the host of a C-line, in quotes")
-    port: int = Field(ge=1, le=PORT_LIMIT, description="the port of a C-line, 1 to 65535")
+    host: Annotated[str, text_as("the host of a C-line, in quotes")]
+    port: Annotated[int, port_as("the port of a C-line, 1 to 65535")]
     user: User
-    cccversion: KnownVersion | None = None
+    cccversion: Annotated[Version | None, VERSION] = None
     """Announced to this upstream."""
-    group: str | None = Field(default=None, min_length=1, description="a name in quotes")
+    group: Annotated[str | None, text_as("a name in quotes")] = None
     """Upstreams of one group stand in for each other."""
-    rank: int = count(1, 1, 1000)
+    rank: Annotated[int, count_between(1, 1000)] = 1
     """1 is asked first, the others of the group only when it is away."""
-    paired: PairName | None = None
+    paired: Annotated[str | None, _PAIR_NAME] = None
     """The paired server that this is: nothing is said before it has proved its key by TLS."""
-    tls_port: int | None = Field(
-        default=None, ge=1, le=PORT_LIMIT, description="the port of [tls] there, 1 to 65535"
-    )
+    tls_port: Annotated[int | None, port_as("the port of [tls] there, 1 to 65535")] = None
     """Where its TLS is, if not on the port of the C-line."""
-    name: Annotated[str, AfterValidator(_check_name)] | None = Field(
-        default=None, description="a name in quotes"
-    )
+    name: Annotated[str | None, _NAME] = None
     """How `emm_to` names it."""
-    groups: Groups | None = None
+    groups: Groups = None
     caids: Caids = ()
     idents: Pairs = ()
     services: Wishes = ()
-    emm: bool = Field(default=True, description="true or false")
+    emm: Annotated[bool, SWITCH] = True
     """Whether EMMs are sent to it."""
-    reshare: int | None = count(None, 0, 255)
+    reshare: Annotated[int | None, count_between(0, 255)] = None
     """The most hops that its cards may be passed on from our clients."""
 
     @property
@@ -185,16 +191,15 @@ class UpstreamTable(Table):
         """How messages name it; no two tables share it."""
         return f'[[upstream]] {host_key(self.host)} {self.port} user "{self.user}"'
 
-    @model_validator(mode="after")
-    def _check_use(self) -> Self:
-        said = self.model_fields_set - {"host", "port", "user"}
+    def check(self, given: Collection[str]) -> None:
+        """A rank needs a group, a TLS port a key to expect; and it must say something."""
+        said = set(given) - {"host", "port", "user"}
         if "rank" in said and self.group is None:
             raise ValueError('expected a group too: rank orders the upstreams of one group = "…"')
         if self.tls_port is not None and self.paired is None:
             raise ValueError('expected paired too: TLS is for a server that is paired = "…"')
         if not said:
             raise ValueError("expected cccversion, group or another key: else it says nothing")
-        return self
 
     def access(self, lists: Mapping[str, ServiceList]) -> Access:
         """What it says for all accounts."""

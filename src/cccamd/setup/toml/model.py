@@ -1,32 +1,35 @@
-"""What cccamd.toml says, as frozen values.
-
-The `description` of a field completes the sentence "expected ..." of messages. Times are
-seconds.
-"""
+"""What cccamd.toml says, as frozen values."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Self
-
-from pydantic import (
-    AfterValidator,
-    Field,
-    PlainValidator,
-    model_validator,
-)
+from typing import Annotated, Literal
 
 from cccamd.cards import OPEN, Access, ServiceList
 from cccamd.ids import (
-    PORT_LIMIT,
     format_endpoint,
 )
-from cccamd.localcards import CardConfig, CardOptions, LocalCard
+from cccamd.localcards import CardConfig, LocalCard
 from cccamd.setup.files import Place
-from cccamd.setup.toml.fields import KnownVersion, NetworkField, Table, User, check_address, count
+from cccamd.setup.toml.fields import (
+    ADDRESS,
+    NETWORK,
+    SWITCH,
+    USER,
+    VERSION,
+    Listed,
+    Table,
+    Value,
+    count_between,
+    one_of,
+    port_as,
+    text_as,
+    time_between,
+)
 from cccamd.setup.toml.linetables import AccountTable, UpstreamTable
 from cccamd.setup.toml.networks import (
     AllowedNetworks,
+    Network,
     is_in,
     is_loopback,
 )
@@ -36,6 +39,7 @@ from cccamd.wire.cccam import (
     DEFAULT_VERSION,
     LOGIN_TIMEOUT,
     QUEUE_LIMIT,
+    Version,
 )
 
 FILE_NAME = "cccamd.toml"
@@ -44,36 +48,32 @@ SOCKET_PATH_LIMIT = 107
 _MODE = re.compile("0?[0-7]{3}")
 
 
-def _seconds(default: float, low: float, high: float) -> Any:
-    expected = f"seconds, {low:g} to {high:g}"
-    return Field(default=default, ge=low, le=high, description=expected)
-
-
-def _check_socket(text: str) -> str:
+def _check_socket(text: str) -> None:
     if not text.startswith("/") or "\0" in text or len(text.encode()) > SOCKET_PATH_LIMIT:
         raise ValueError(
             f"expected a path from / on, of {SOCKET_PATH_LIMIT} bytes at most, such as"
             ' "/run/cccamd/dvbapi.sock"'
         )
-    return text
 
 
-def _read_mode(value: object) -> int:
-    if not isinstance(value, str) or not _MODE.fullmatch(value):
+def _read_mode(found: object) -> int:
+    if not isinstance(found, str) or not _MODE.fullmatch(found):
         raise ValueError('expected a mode as chmod takes it, in quotes: "0660"')
-    return int(value, 8)
+    return int(found, 8)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkTable(Table):
     """`[network]`: where clients may come from besides the local networks."""
 
-    allow: tuple[NetworkField, ...] = Field(
-        default=(), strict=False, description='a list of networks: allow = ["203.0.113.0/24"]'
-    )
+    allow: Annotated[
+        tuple[Network, ...], Listed('a list of networks: allow = ["203.0.113.0/24"]', NETWORK)
+    ] = ()
 
-    hosts: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        default=(), strict=False, description='a list of names: hosts = ["tv.example"]'
-    )
+    hosts: Annotated[
+        tuple[str, ...],
+        Listed('a list of names: hosts = ["tv.example"]', text_as("a name")),
+    ] = ()
     """Names and addresses by which the web pages may be asked for besides those of this
     machine."""
 
@@ -83,97 +83,101 @@ class NetworkTable(Table):
         return AllowedNetworks(self.allow)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsTable(Table):
     """`[limits]`: how long we wait, and how much we keep. None: no bound of its own."""
 
-    login_timeout: float = _seconds(LOGIN_TIMEOUT, 1, 120)
+    login_timeout: Annotated[float, time_between(1, 120)] = LOGIN_TIMEOUT
     """From the connection to the end of the login."""
-    max_clients: int = count(2000, 1, 100_000)
+    max_clients: Annotated[int, count_between(1, 100_000)] = 2000
     """Clients logged in at once."""
-    max_connections_per_address: int | None = count(None, 1, 100_000)
+    max_connections_per_address: Annotated[int | None, count_between(1, 100_000)] = None
     """Connections of one address at once, logged in or not."""
-    max_pending_logins: int = count(1000, 1, 100_000)
+    max_pending_logins: Annotated[int, count_between(1, 100_000)] = 1000
     """Connections that have not logged in yet."""
-    max_pending_per_address: int = count(32, 1, 100_000)
+    max_pending_per_address: Annotated[int, count_between(1, 100_000)] = 32
     """Of them, of one address outside of the local networks; of IPv6 of one /64."""
-    max_pending_per_network: int = count(128, 1, 100_000)
+    max_pending_per_network: Annotated[int, count_between(1, 100_000)] = 128
     """Of them, of one network outside of the local ones: an IPv4 /24, an IPv6 /48."""
-    ecm_deadline: float = _seconds(4.5, 0.5, 30)
+    ecm_deadline: Annotated[float, time_between(0.5, 30)] = 4.5
     """From a client's ECM to our answer, which is NOK1 when nothing else came."""
-    answer_timeout: float = _seconds(ANSWER_TIMEOUT, 1, 120)
+    answer_timeout: Annotated[float, time_between(1, 120)] = ANSWER_TIMEOUT
     """An upstream that has not answered an ECM for so long is dropped."""
-    queue_limit: int = count(QUEUE_LIMIT, 1, 10_000)
+    queue_limit: Annotated[int, count_between(1, 10_000)] = QUEUE_LIMIT
     """ECMs of one client that wait for their turn."""
-    upstream_cards_limit: int = count(5000, 1, 1_000_000)
+    upstream_cards_limit: Annotated[int, count_between(1, 1_000_000)] = 5000
     """Cards taken from one upstream."""
-    client_messages_per_second: int = count(5000, 10, 1_000_000)
+    client_messages_per_second: Annotated[int, count_between(10, 1_000_000)] = 5000
     """Of any kind, from one connection, in the long run; twice as many at once. So are they all."""
-    client_ecms_per_second: int = count(2000, 10, 1_000_000)
-    client_kilobytes_per_second: int = count(2000, 10, 1_000_000)
-    account_messages_per_second: int = count(10_000, 10, 1_000_000)
+    client_ecms_per_second: Annotated[int, count_between(10, 1_000_000)] = 2000
+    client_kilobytes_per_second: Annotated[int, count_between(10, 1_000_000)] = 2000
+    account_messages_per_second: Annotated[int, count_between(10, 1_000_000)] = 10_000
     """The same for all connections of one account together."""
-    account_ecms_per_second: int = count(4000, 10, 1_000_000)
-    account_kilobytes_per_second: int = count(4000, 10, 1_000_000)
-    max_unread_kilobytes: int = count(64, 4, 10_000)
+    account_ecms_per_second: Annotated[int, count_between(10, 1_000_000)] = 4000
+    account_kilobytes_per_second: Annotated[int, count_between(10, 1_000_000)] = 4000
+    max_unread_kilobytes: Annotated[int, count_between(4, 10_000)] = 16
     """What a client may leave unread; beyond that nothing more is taken from it."""
-    logins_per_account: int = count(1, 1, 1000)
+    logins_per_account: Annotated[int, count_between(1, 1000)] = 1
     """Clients that may be logged in with one account, where its own table does not say."""
-    unread_timeout: float = _seconds(5, 0.5, 120)
+    unread_timeout: Annotated[float, time_between(0.5, 120)] = 5
     """A client that takes nothing of it for so long is cut."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerTable(Table):
     """`[server]`: how we show ourselves to clients, and where we listen."""
 
-    cccversion: KnownVersion = DEFAULT_VERSION
-    bind: tuple[Annotated[str, AfterValidator(check_address)], ...] = Field(
-        default=("0.0.0.0", "::"),
-        strict=False,
-        min_length=1,
-        description='a list of addresses: bind = ["0.0.0.0", "::"]',
-    )
+    cccversion: Annotated[Version, VERSION] = DEFAULT_VERSION
+    bind: Annotated[
+        tuple[str, ...],
+        Listed('a list of addresses: bind = ["0.0.0.0", "::"]', ADDRESS, least=1),
+    ] = ("0.0.0.0", "::")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheTable(Table):
     """`[cache]`: the control words that we keep."""
 
-    seconds: float = _seconds(15.0, 1, 600)
+    seconds: Annotated[float, time_between(1, 600)] = 15.0
     """How long a CW answers the same ECM again."""
-    entries: int = count(2000, 1, 1_000_000)
+    entries: Annotated[int, count_between(1, 1_000_000)] = 2000
     """How many CWs are kept."""
-    check_cw_checksums: bool = Field(default=True, description="true or false")
+    check_cw_checksums: Annotated[bool, SWITCH] = True
     """Whether a CW whose checksums are wrong counts as no answer."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingTable(Table):
     """`[routing]`: how cards are chosen."""
 
-    hedge: bool = Field(default=True, description="true or false")
+    hedge: Annotated[bool, SWITCH] = True
     """Whether a second card is asked when the first takes longer than it usually does."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogTable(Table):
     """`[log]`: what log lines look like, and of whom more is told."""
 
-    format: Literal["text", "json"] = Field(default="text", description='"text" or "json"')
+    format: Annotated[Literal["text", "json"], one_of("text", "json")] = "text"
     """`json`: one JSON object a line, for programs that collect logs."""
-    debug_accounts: tuple[User, ...] = Field(
-        default=(), strict=False, description='a list of user names: debug_accounts = ["anna"]'
-    )
+    debug_accounts: Annotated[
+        tuple[str, ...], Listed('a list of user names: debug_accounts = ["anna"]', USER)
+    ] = ()
     """Accounts of which everything is told, as with `-d`, and of nobody else."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PenaltiesTable(Table):
     """`[penalties]`: the brake on guessing names and passwords."""
 
-    attempts: int = count(10, 0, 10_000)
+    attempts: Annotated[int, count_between(0, 10_000)] = 10
     """Failed logins of one address, each forgotten in a minute, until it is banned for a while; 0:
     nobody is banned. The local networks never are."""
-    ban: float = _seconds(600, 1, 86_400)
+    ban: Annotated[float, time_between(1, 86_400)] = 600
     """The first ban; each further one is twice as long."""
-    exempt: tuple[NetworkField, ...] = Field(
-        default=(), strict=False, description='a list of networks: exempt = ["203.0.113.0/24"]'
-    )
+    exempt: Annotated[
+        tuple[Network, ...], Listed('a list of networks: exempt = ["203.0.113.0/24"]', NETWORK)
+    ] = ()
     """Networks that are never banned, as the local ones."""
 
     def spares(self, address: str) -> bool:
@@ -181,64 +185,61 @@ class PenaltiesTable(Table):
         return bool(self.exempt) and AllowedNetworks(self.exempt).admits(address)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalTable(Table):
     """`[journal]`: the record of what clients did."""
 
-    enabled: bool = Field(default=True, description="true or false")
+    enabled: Annotated[bool, SWITCH] = True
     """Whether it is kept, in the folder of the node id."""
-    days: int = count(90, 1, 3650)
+    days: Annotated[int, count_between(1, 3650)] = 90
     """How long an entry is kept."""
-    megabytes: int = count(64, 1, 10_000)
+    megabytes: Annotated[int, count_between(1, 10_000)] = 64
     """How large the file may become; the oldest entries go first."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TlsTable(Table):
     """`[tls]`: the port where paired servers log in (docs/pair.md)."""
 
-    port: int = Field(default=0, ge=0, le=PORT_LIMIT, description="a port, 0 to 65535")
+    port: Annotated[int, port_as("a port, 0 to 65535", low=0)] = 0
     """0: none is open."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DvbapiTable(Table):
     """`[dvbapi]`: where receiver programs get control words that speak dvbapi (docs/dvbapi.md).
 
     Nobody logs in there: whoever reaches it gets all that the account gets.
     """
 
-    port: int = Field(default=0, ge=0, le=PORT_LIMIT, description="a port, 0 to 65535")
+    port: Annotated[int, port_as("a port, 0 to 65535", low=0)] = 0
     """0: none is open."""
-    listen: tuple[Annotated[str, AfterValidator(check_address)], ...] = Field(
-        default=("127.0.0.1", "::1"),
-        strict=False,
-        min_length=1,
-        description='a list of addresses: listen = ["127.0.0.1"]',
-    )
-    networks: tuple[NetworkField, ...] = Field(
-        default=(), strict=False, description='a list of networks: networks = ["192.168.1.0/24"]'
-    )
+    listen: Annotated[
+        tuple[str, ...],
+        Listed('a list of addresses: listen = ["127.0.0.1"]', ADDRESS, least=1),
+    ] = ("127.0.0.1", "::1")
+    networks: Annotated[
+        tuple[Network, ...], Listed('a list of networks: networks = ["192.168.1.0/24"]', NETWORK)
+    ] = ()
     """Who may connect besides this machine: nobody who is not named, from local networks either."""
-    socket: Annotated[str, AfterValidator(_check_socket)] | None = Field(
-        default=None, description='a path in quotes, such as "/run/cccamd/dvbapi.sock"'
-    )
+    socket: Annotated[
+        str | None, text_as('a path in quotes, such as "/run/cccamd/dvbapi.sock"', _check_socket)
+    ] = None
     """A UNIX socket; None: there is none."""
-    socket_mode: Annotated[int, PlainValidator(_read_mode)] = Field(
-        default=0o660, description='a mode in quotes, such as "0660"'
-    )
-    socket_group: str | None = Field(
-        default=None, min_length=1, description="the name of a group, in quotes"
-    )
+    socket_mode: Annotated[int, Value('a mode in quotes, such as "0660"', _read_mode)] = 0o660
+    socket_group: Annotated[str | None, text_as("the name of a group, in quotes")] = None
     """None: that of the process."""
-    account: User | None = None
+    account: Annotated[str | None, USER] = None
     """The F-line whose rights and cards count for everybody who connects."""
-    au: bool = Field(default=False, description="true or false")
+    au: Annotated[bool, SWITCH] = False
     """Whether EMMs are taken from the receivers."""
 
-    @model_validator(mode="after")
-    def _can_be_opened(self) -> Self:
-        if not self.model_fields_set & {"port", "socket"} and self.model_fields_set:
+    def check(self, given: Collection[str]) -> None:
+        """Somebody must be able to come, and nobody who should not."""
+        if given and "port" not in given and "socket" not in given:
             raise ValueError("expected port or socket: else nothing is opened")
         if not self.enabled:
-            return self
+            return
         if self.account is None:
             raise ValueError(
                 'expected account too: nobody logs in, so account = "…" says which F-line\'s'
@@ -249,7 +250,6 @@ class DvbapiTable(Table):
                 "expected networks too: nobody logs in, so networks = […] says who may come to"
                 " an address that other machines reach"
             )
-        return self
 
     @property
     def enabled(self) -> bool:
@@ -280,7 +280,8 @@ class CardEntry:
     kind_name: str
     """As the table says."""
     config: CardConfig
-    options: CardOptions
+    options: object
+    """An instance of the kind's `Options`."""
     access: Access = OPEN
 
 

@@ -47,12 +47,13 @@ def is_loopback(address: str) -> bool:
     return is_in(address, LOOPBACK)
 
 
+@lru_cache(maxsize=8192)  # asked several times for every connection of a flood
 def is_local(address: str) -> bool:
     """Whether an address is one of the operator's own: in the local networks."""
     return is_in(address, LOCAL_NETWORKS)
 
 
-@lru_cache(maxsize=8192)  # asked several times for every connection of a flood
+@lru_cache(maxsize=8192)  # for those who are not local; to hash the networks costs more than most
 def is_in(address: str, networks: tuple[Network, ...]) -> bool:
     """Whether an address is in one of these networks, however a socket writes it."""
     try:
@@ -68,6 +69,10 @@ def parse_network(text: str) -> Network:
     Raises:
         ValueError: says what was expected.
     """
+    try:
+        return _without_mapping(ip_network(text))
+    except ValueError:
+        pass  # why not is found out below, which takes three times as long
     try:
         interface = ip_interface(text)
     except ValueError:

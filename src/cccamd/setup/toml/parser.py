@@ -134,7 +134,7 @@ def _read_services(reader: TableReader) -> Mapping[str, ServiceList]:
     found: dict[str, ServiceList] = {}
     for name, table in data.items():
         path = ("services", name)
-        read = reader.validate(ServicesTable, table, path, label=f"[services.{name}]")
+        read = reader.read(ServicesTable, table, path, label=f"[services.{name}]")
         if read is not None:
             found[name] = read.list_named(name)
     return found
@@ -168,7 +168,7 @@ def _read_dvbapi(reader: TableReader) -> DvbapiTable:
 
 def _read_list(reader: TableReader, name: str, model: type[U]) -> Iterator[U]:
     for path, data in reader.tables(name):
-        read = reader.validate(model, data, path, label=f"[[{name}]]")
+        read = reader.read(model, data, path, label=f"[[{name}]]")
         if read and reader.is_new(read.heading, path):
             yield read
 

@@ -41,6 +41,13 @@ _MANY_DOTS = re.compile(rf"(?:\.[^.\n]*){{{PARTS_LIMIT}}}")
 _SCALAR = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^\s,\]}#]*|[^\s,\]}#]+")
 
 
+_PLAIN_HEADER = re.compile(r"\[(\[?)([A-Za-z0-9_-]+)\]\]?[ \t]*\n[ \t\n]*")
+_PLAIN_ASSIGNMENT = re.compile(
+    r"""([A-Za-z0-9_-]+)[ \t]*=[ \t]*("[^"\\\n]*"|'[^'\n]*'|[^\s,#"'\[\]{}]+)[ \t]*\n[ \t\n]*"""
+)
+"""Nearly all lines are such; each is read by one match."""
+
+
 @dataclass(frozen=True, slots=True)
 class Positions:
     """Finds keys and values of one text."""
@@ -98,13 +105,21 @@ class _Scanner:
     """Of each `[[list of tables]]` the position of its newest table."""
 
     def scan(self) -> None:
-        self._take(_SPACE)
         while self._peek():
-            if self._peek() == "[":
+            if plain := _PLAIN_ASSIGNMENT.match(self.text, self._at):
+                path = (*self._table, plain[1])
+                self.keys.setdefault(path, self._at)
+                self.values[path] = slice(*plain.span(2))
+                self._at = plain.end()
+            elif plain := _PLAIN_HEADER.match(self.text, self._at):
+                self._enter([plain[2]], self._at, is_list=bool(plain[1]))
+                self._at = plain.end()
+            elif self._take(_SPACE):
+                continue
+            elif self._peek() == "[":
                 self._take_header()
             else:
                 self._take_assignment(self._table)
-            self._take(_SPACE)
 
     def _peek(self) -> str:
         return self.text[self._at : self._at + 1]
@@ -120,12 +135,15 @@ class _Scanner:
         self._at += brackets
         names = [name for name, _ in self._take_key()]
         self._at += brackets
+        self._enter(names, start, is_list=brackets == 2)
+
+    def _enter(self, names: list[str], start: int, *, is_list: bool) -> None:
         path: KeyPath = ()
         for name in names[:-1]:
             path = self._newest((*path, name))
             self.keys.setdefault(path, start)
         path = (*path, *names[-1:])
-        if brackets == 2:
+        if is_list:
             self.keys.setdefault(path, start)
             self._last[path] = self._last.get(path, -1) + 1
             path = self._newest(path)

@@ -1,16 +1,15 @@
 """Check tables against their models; what is wrong is collected, with places and in words."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import chain, islice
 from tomllib import TOMLDecodeError
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from typing import Any, NamedTuple, TypeVar
 
 from cccamd.setup.files import FileProblem, Place
+from cccamd.setup.toml.fields import Table, Wrong, keys_of, required_of
 from cccamd.setup.toml.positions import KeyPath, Positions
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -65,37 +64,10 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(words)}"
 
 
-def explain_value(
-    detail: ErrorDetails,
-    *,
-    model: type[BaseModel],
-    written: str = "",
-    more_keys: Iterable[str] = (),
-) -> str:
-    """Put one of pydantic's findings into words.
-
-    `written` is what stands in the file; empty if that must not be shown. `more_keys` are
-    allowed in the table beside the model's own.
-    """
-    keys = [part for part in detail["loc"] if isinstance(part, str) and part != "[key]"]
-    key = ".".join(keys)
-    if detail["type"] == "extra_forbidden":
-        advice = f"; {suggest(key, {*model.model_fields, *more_keys})}" if len(keys) == 1 else ""
-        return f"unknown key {_show(key)}{advice}"
-    expected = _expected(detail, model)
-    if detail["type"] == "missing":
-        return f"{key} is missing; {expected}"
-    read = f"read {_show(written)}, " if written else ""
-    return f"{key}: {read}{expected}" if key else expected
-
-
-def _expected(detail: ErrorDetails, model: type[BaseModel]) -> str:
-    if detail["type"] == "value_error":
-        return str(detail["ctx"]["error"])
-    field = model.model_fields.get(str(detail["loc"][0])) if detail["loc"] else None
-    if field is not None and field.description:
-        return f"expected {field.description}"
-    return str(detail["msg"])
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """Say that there is no such key in a table that has these; of none there is nothing to say."""
+    advice = f"; {suggest(key, known)}" if known else ""
+    return f"unknown key {_show(key)}{advice}"
 
 
 def _show(text: str) -> str:
@@ -103,7 +75,17 @@ def _show(text: str) -> str:
     return line if len(line) <= _READ_LIMIT else f"{line[:_READ_LIMIT]}…"
 
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Table)
+
+
+class Finding(NamedTuple):
+    """Something that is wrong in a table."""
+
+    at: KeyPath
+    """Below the table."""
+    text: str
+    about_key: bool = False
+    """It is about a key, not about what stands behind it."""
 
 
 @dataclass(slots=True)
@@ -149,7 +131,7 @@ class TableReader:
         """Read `[name]`; with a problem, or without the table, its defaults."""
         data = self.data.get(name, {})
         if isinstance(data, dict):
-            read = self.validate(model, data, (name,), label=f"[{name}]")
+            read = self.read(model, data, (name,), label=f"[{name}]")
             return model() if read is None else read
         self.add(self.positions.key((name,)), f"expected [{name}], with single brackets and once")
         return model()
@@ -173,53 +155,73 @@ class TableReader:
             self.add(at, f"{text} {_consequence(path)}")
         return first is at
 
-    def validate(
+    def read(
         self,
-        model: type[M],
-        data: dict[str, Any],
+        table: type[M],
+        data: Mapping[str, Any],
         path: KeyPath,
         *,
         label: str,
-        secret: bool = False,
-        more_keys: Iterable[str] = (),
+        more_keys: Collection[str] = (),
     ) -> M | None:
-        """Check a table and note all that is wrong with it; None if anything is.
+        """Read a table and note all that is wrong with it; None if anything is.
 
-        `secret`: its values are never shown. `more_keys` are allowed in the table, but the
-        business of another model.
+        `more_keys` are allowed in it, but the business of others.
         """
-        try:
-            return model.model_validate(data)
-        except ValidationError as error:
-            if self.is_full:  # as many words as problems would take long
-                self.count(error.error_count())
-                return None
-            details = _innermost(error)
-            for detail in details[:FINDINGS_LIMIT]:
-                place = (*path, *detail["loc"])
-                written = "" if secret else self.positions.written(place)
-                text = explain_value(detail, model=model, written=written, more_keys=more_keys)
-                self.add(self._at(detail, place), f"{label} {text} {_consequence(path)}")
-            if more := len(details[FINDINGS_LIMIT:]):
-                self.add(self.positions.key(path), f"{label} has {more:,} more such places")
-        except Exception as fault:  # a plug-in's own check: its text may repeat a secret
-            text = f"{label} the kind's own check raised {type(fault).__name__}"
-            self.add(self.positions.key(path), f"{text} {_consequence(path)}")
+        wrong: list[Wrong] = []
+        values = {
+            name: key.take(data[name], (name,), wrong)
+            for name, key in keys_of(table).items()
+            if name in data
+        }
+        missing = [name for name in required_of(table) if name not in data]
+        unknown = [] if len(values) == len(data) else [name for name in data if name not in values]
+        if not (wrong or missing or unknown):
+            read = table(**values)
+            try:
+                read.check(values.keys())
+            except ValueError as error:
+                wrong.append(((), str(error)))
+            else:
+                return read
+        if self.is_full:  # as many words as problems would take long
+            self.count(len(wrong) + len(missing) + len(unknown))
+        else:
+            findings = chain(
+                (_missing(table, name) for name in missing),
+                (self._finding(each, path) for each in wrong),
+                (
+                    Finding((name,), unknown_key(name, {*keys_of(table), *more_keys}), True)
+                    for name in unknown
+                ),
+            )
+            number = len(wrong) + len(missing) + len(unknown)
+            self.tell(findings, path, label=label, number=number)
         return None
 
-    def _at(self, detail: ErrorDetails, place: KeyPath) -> Place:
-        is_about_key = detail["type"] in ("extra_forbidden", "missing")
-        return self.positions.key(place) if is_about_key else self.positions.value(place)
+    def tell(self, findings: Iterable[Finding], path: KeyPath, *, label: str, number: int) -> None:
+        """Note what is wrong in one table: the first of so many places, which are put into words
+        only then."""
+        for finding in islice(findings, FINDINGS_LIMIT):
+            place = (*path, *finding.at)
+            at = self.positions.key(place) if finding.about_key else self.positions.value(place)
+            self.add(at, f"{label} {finding.text} {_consequence(path)}")
+        if number > FINDINGS_LIMIT:
+            text = f"{label} has {number - FINDINGS_LIMIT:,} more such places"
+            self.add(self.positions.key(path), text)
+
+    def _finding(self, wrong: Wrong, path: KeyPath) -> Finding:
+        at, text = wrong
+        if not at:
+            return Finding(at, text)
+        written = self.positions.written((*path, *at))
+        read = f"read {_show(written)}, " if written else ""
+        return Finding(at, f"{at[0]}: {read}{text}")
 
 
-def _innermost(error: ValidationError) -> list[ErrorDetails]:
-    """List the findings but those about a list or table that has findings inside.
-
-    Pydantic adds such a one: a list without its bad elements is too short.
-    """
-    details = error.errors(include_url=False, include_input=False)
-    outer = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
-    return [detail for detail in details if detail["loc"] not in outer]
+def _missing(table: type[Table], name: str) -> Finding:
+    text = f"{name} is missing; expected {keys_of(table)[name].expected}"
+    return Finding((name,), text, about_key=True)
 
 
 def _consequence(path: KeyPath) -> str:

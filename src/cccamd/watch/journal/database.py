@@ -4,7 +4,8 @@ import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -438,8 +439,12 @@ def open_to_read(path: Path) -> sqlite3.Connection:
     return connection
 
 
+_values = attrgetter(*(field.name for field in fields(Entry)))
+"""What `astuple` gives, without the copies that it makes of each value."""
+
+
 def _row(entry: Entry) -> tuple[object, ...]:
-    at, kind, *others = astuple(entry)
+    at, kind, *others = _values(entry)
     return (at, kind.value, *map(_storable, others))
 
 

@@ -1,5 +1,1 @@
-"""What happens, as figures for Prometheus."""
-
-from cccamd.watch.metrics.metrics import Metrics, metrics_text
-
-__all__ = ["Metrics", "metrics_text"]
+"""What happens, as figures for Prometheus: counted always, shown where somebody asks."""

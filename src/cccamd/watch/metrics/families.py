@@ -1,6 +1,5 @@
 """Metric families of the Prometheus exposition: made of plain numbers, and of facts."""
 
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, get_type_hints
@@ -28,43 +27,7 @@ from cccamd.facts import (
     active_clients,
 )
 from cccamd.ids import format_node_id
-
-BUCKETS: Final = (
-    *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05),
-    *(0.1, 0.2, 0.3, 0.4, 0.5, 0.75),
-    *(1.0, 1.5, 2.0, 3.0, 4.5),
-)
-"""Seconds: 300 to 500 ms is good, 1.5 to 3 s is an overloaded source, 4.5 s the deadline."""
-_BOUNDS: Final = (*map(str, BUCKETS), "+Inf")
-
-
-class Histogram:
-    """Answer times in buckets; the last takes all that is longer than any."""
-
-    __slots__ = ("counts", "total")
-
-    def __init__(self) -> None:
-        self.counts = [0] * len(_BOUNDS)
-        self.total = 0.0
-
-    def __copy__(self) -> "Histogram":
-        twin = Histogram()
-        twin.counts, twin.total = self.counts.copy(), self.total
-        return twin
-
-    def add(self, seconds: float, weight: int = 1) -> None:
-        """Count one answer time, or as many equal ones as it stands for."""
-        self.counts[bisect_left(BUCKETS, seconds)] += weight
-        self.total += seconds * weight
-
-    def cumulated(self) -> list[tuple[str, float]]:
-        """Pairs of a bucket's upper bound and how many were at most that long."""
-        so_far = 0
-        pairs = []
-        for bound, count in zip(_BOUNDS, self.counts, strict=True):
-            so_far += count
-            pairs.append((bound, float(so_far)))
-        return pairs
+from cccamd.watch.metrics.counting import Histogram
 
 
 def gauge(name: str, text: str, value: float) -> Metric:

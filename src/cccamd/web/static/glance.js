@@ -49,6 +49,26 @@ export function incidents(view) {
   return rows;
 }
 
+// Who is not let in, or waits, for logins that failed.
+export function penalties(view) {
+  const { banned, slowed } = view.server;
+  if (!banned && !slowed) return [];
+  const rows = view.rows("penalties").sort((a, b) => a.place - b.place);
+  const counts = [banned && `${banned.toLocaleString("en")} banned`, slowed && `${slowed.toLocaleString("en")} waiting`].filter(Boolean);
+  const more = banned + slowed - rows.length;
+  return [
+    h("p", { class: "config-head" }, h("strong", {}, "Failed logins"), chip(banned ? "warn" : "", banned ? "banned" : "slowed"), h("span", { class: "dim" }, counts.join(", "))),
+    h("details", { class: "small", "data-key": "details" }, h("summary", {}, "Who"), h("ul", { class: "steps" }, rows.map(penalty), more > 0 && h("li", { class: "dim" }, `and ${more.toLocaleString("en")} more`))),
+  ];
+}
+
+function penalty({ who, kind, doors, user, tries, bans, until, link }) {
+  const last = user && user !== who ? `, the last as ${user}` : "";
+  const often = bans > 1 ? `, ban number ${bans}` : "";
+  const words = ` ${kind} until ${moment(until)}: ${count(tries, "failed login")}${doors.length ? ` (${doors.join(", ")})` : ""}${last}${often}`;
+  return h("li", {}, link ? h("a", { href: link }, who) : h("strong", {}, who), words);
+}
+
 function folded(key, summary, rows) {
   return h("li", { class: "folded", "data-key": key }, h("details", {}, h("summary", {}, summary), h("ul", {}, rows)));
 }

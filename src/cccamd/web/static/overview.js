@@ -5,7 +5,7 @@ import { Clients } from "./clients.js";
 import { isAway, showAway, showHere } from "./connection.js";
 import { h, patchChildren } from "./dom.js";
 import { clock, count_on, counting, setClock } from "./format.js";
-import { config, glance, incidents } from "./glance.js";
+import { config, glance, incidents, penalties } from "./glance.js";
 import { freezes, lately } from "./lately.js";
 import { watch } from "./live.js";
 import { Network } from "./network.js";
@@ -18,6 +18,7 @@ const boxes = {
   glance: h("dl", { class: "glance", id: "glance", "aria-label": "At a glance" }),
   incidents: h("ul", { class: "attention", id: "attention", "aria-label": "What is wrong" }),
   config: h("div", { class: "config", id: "config" }),
+  penalties: h("div", { class: "config", id: "penalties" }),
   freezes: box("freezes-box"),
   lately: box("lately-box"),
 };
@@ -75,6 +76,7 @@ function build() {
     boxes.glance,
     boxes.incidents,
     boxes.config,
+    boxes.penalties,
     ...SECTIONS.map((words) => section(...words)),
     h(
       "div",
@@ -118,6 +120,7 @@ const DRAW = [
   [["server"], (view) => patchChildren(boxes.glance, glance(view))],
   [["incidents"], (view) => patchChildren(boxes.incidents, incidents(view))],
   [["config"], (view) => patchChildren(boxes.config, config(view))],
+  [["server", "penalties"], (view) => patchChildren(boxes.penalties, penalties(view))],
   [["clients"], (view) => clients.show(view)],
   [["absent"], (view) => clients.showAbsent(view)],
   [["sources"], (view) => sources.show(view)],

@@ -290,9 +290,6 @@ class ClientProtocol(Endpoint[ClientEvent]):
 
     # Messages.
 
-    def _rules(self) -> "Mapping[int, Rule[ClientProtocol]]":
-        return _RULES
-
     def _on_acknowledgement(self, payload: bytes, flag: int) -> None:
         """Our client data arrived; nothing hangs on it."""
 
@@ -489,3 +486,4 @@ _RULES: Mapping[int, Rule[ClientProtocol]] = {
     Command.NOK1: Rule(ClientProtocol._on_nok1),
     Command.NOK2: Rule(ClientProtocol._on_nok2),
 }
+ClientProtocol._rules = _RULES

@@ -10,7 +10,7 @@ connection goes on; only a frame that cannot be cut out of the stream ends it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Generic, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from cccamd.facts import Revision
 from cccamd.wire.cccam.cipher import Cipher
@@ -75,6 +75,8 @@ class Endpoint(ABC, Generic[E]):
 
     keepalive_interval: ClassVar[float]
     """Seconds after our last message until we send a sign of life."""
+    _rules: ClassVar[Mapping[int, Rule[Any]]]
+    """What may come, from which state on, and who handles it."""
 
     def __init__(self, *, now: float, offer: Capabilities = ALL_CAPABILITIES) -> None:
         self.state = State.HANDSHAKE
@@ -88,6 +90,8 @@ class Endpoint(ABC, Generic[E]):
         """What we announce."""
         self._partner_program = ""
         """What the peer calls itself in its partner text."""
+        self._peer: Peer | None = None
+        """Made when it is asked for, from what it has said by then."""
         self._offer = offer
         self._now = now
         self._last_received_at = self._last_sent_at = now
@@ -151,17 +155,17 @@ class Endpoint(ABC, Generic[E]):
     def peer(self) -> Peer | None:
         """Who the peer is; None before it has said so."""
         said = self._introduction
-        if said is None:
-            return None
-        return Peer(
-            node_id=said.node_id,
-            version=said.version,
-            build=said.build,
-            revision=self.revision,
-            program=self._partner_program,
-            extended=self.extended,
-            capabilities=self.capabilities.names,
-        )
+        if said is not None and self._peer is None:
+            self._peer = Peer(
+                node_id=said.node_id,
+                version=said.version,
+                build=said.build,
+                revision=self.revision,
+                program=self._partner_program,
+                extended=self.extended,
+                capabilities=self.capabilities.names,
+            )
+        return self._peer
 
     @property
     def revision(self) -> Revision:
@@ -175,10 +179,6 @@ class Endpoint(ABC, Generic[E]):
     @abstractmethod
     def _introduction(self) -> ClientData | ServerData | None:
         """What the peer said of itself."""
-
-    @abstractmethod
-    def _rules(self) -> Mapping[int, Rule[Self]]:
-        """What may come, from which state on, and who handles it."""
 
     @property
     def _keepalive_at(self) -> float:
@@ -215,6 +215,7 @@ class Endpoint(ABC, Generic[E]):
     def _agree(self, offered: Capabilities) -> None:
         self.capabilities = offered & self._offer
         self.extended = Capabilities.EXT in self.capabilities
+        self._peer = None
 
     def _on_keepalive(self, payload: bytes, flag: int) -> None:
         # Answering an answer would never end between two programs that do so, and with one
@@ -250,21 +251,18 @@ class Endpoint(ABC, Generic[E]):
     def _receive_frames(self, data: bytes) -> None:
         try:
             for flag, command, payload in self._frames.frames(data):
-                self._handle_frame(flag, command, payload)
+                rule = self._rules.get(command)
+                if rule is None or self.state < rule.since:
+                    self._drop_unexpected(command, payload)
+                    continue
+                try:
+                    rule.handle(self, payload, flag)
+                except MalformedError as error:
+                    self._drop_malformed(command, payload, error)
                 if self.state is State.CLOSED:
                     return
         except OversizedFrameError as error:
             self._close(CloseReason.GARBAGE, str(error))
-
-    def _handle_frame(self, flag: int, command: int, payload: bytes) -> None:
-        rule = self._rules().get(command)
-        if rule is None or self.state < rule.since:
-            self._drop_unexpected(command, payload)
-            return
-        try:
-            rule.handle(self, payload, flag)
-        except MalformedError as error:
-            self._drop_malformed(command, payload, error)
 
     def _drop_unexpected(self, command: int, payload: bytes) -> None:
         self.dropped += 1

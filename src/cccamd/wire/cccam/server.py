@@ -127,11 +127,8 @@ class ServerProtocol(Endpoint[ServerEvent]):
         self._holds = self._proved = False
         self._proved_at = now
         self._partner_known = False
-        seed = make_seed(random)
-        keys = derive_keys(seed)
-        self._sending, self._receiving = keys.server_to_client, keys.client_to_server
-        self._proof = keys.proof
-        self._out.append(seed)
+        self._seed = make_seed(random)
+        self._out.append(self._seed)
         self._expect(PROOF_LENGTH, self._on_proof)
 
     @property
@@ -197,12 +194,12 @@ class ServerProtocol(Endpoint[ServerEvent]):
         self._send(0, Command.CARD_REMOVED, serialize_withdrawal(share_id))
 
     def next_deadline(self) -> float | None:
+        if self.state is State.OPEN:  # first: it is asked after every answer
+            due_at, keepalive_at = self._cards_due_at, self._last_sent_at + self.keepalive_interval
+            return keepalive_at if due_at is None else min(due_at, keepalive_at)
         if self.state is State.CLOSED or self._is_undecided:
             return None
-        if self.state is not State.OPEN:
-            return self._login_deadline_at
-        due_at, keepalive_at = self._cards_due_at, self._keepalive_at
-        return keepalive_at if due_at is None else min(due_at, keepalive_at)
+        return self._login_deadline_at
 
     def handle_deadline(self, now: float) -> None:
         self._now = now
@@ -221,7 +218,10 @@ class ServerProtocol(Endpoint[ServerEvent]):
     # The login.
 
     def _on_proof(self, field: bytes) -> None:
-        if not compare_digest(self._receiving.decrypt(field), self._proof):
+        # Not before: most connections of a flood never get as far.
+        keys = derive_keys(self._seed)
+        self._sending, self._receiving = keys.server_to_client, keys.client_to_server
+        if not compare_digest(self._receiving.decrypt(field), keys.proof):
             caller = recognise_caller(field)
             known = f"it is {caller}" if caller else "its answer to the seed is wrong"
             self._close(CloseReason.NOT_CCCAM, known)
@@ -267,9 +267,6 @@ class ServerProtocol(Endpoint[ServerEvent]):
         return "its user name did not come"
 
     # Messages.
-
-    def _rules(self) -> "Mapping[int, Rule[ServerProtocol]]":
-        return _RULES
 
     def _on_client_data(self, payload: bytes, flag: int) -> None:
         message = ClientData.parse(payload)
@@ -396,3 +393,4 @@ _RULES: Mapping[int, Rule[ServerProtocol]] = {
     Command.KEEPALIVE: Rule(ServerProtocol._on_keepalive, State.INTRODUCTION),
     Command.NOK1: Rule(ServerProtocol._on_text),
 }
+ServerProtocol._rules = _RULES

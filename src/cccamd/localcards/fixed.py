@@ -1,12 +1,12 @@
-"""The kinds that come with cccamd: `fixed`, for feeds of one's own, and `test`, for trying out."""
+"""The kind `fixed`: constant control words, for feeds of one's own."""
 
-from hashlib import sha256
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from cccamd.ids import SID_DIGITS, Ident, Sid, format_sid, parse_hex, typed_hex
-from cccamd.localcards.card import CannotDecode, CardConfig, CardOptions, ImmediateCard
+from cccamd.localcards.card import CannotDecode, CardConfig, ImmediateCard
+from cccamd.localcards.options import CardOptions
 from cccamd.values import CW_LENGTH, ControlWords, with_checksums
 
 
@@ -75,18 +75,3 @@ class FixedCard(ImmediateCard):
         if cw is None:
             raise CannotDecode(f"no CW for service {format_sid(sid)} in [card.services]")
         return cw
-
-
-class TestCard(ImmediateCard):
-    """The `test` kind: control words that anybody can compute, for trying out a whole chain.
-
-    Decodes any ECM to the first 16 bytes of its SHA-256, checksums put in.
-
-    The hash runs over the section exactly as it came in the request.
-    """
-
-    __test__ = False  # the name is the kind's, not that of a test class
-
-    def decode_now(self, ecm: bytes, *, ident: Ident, sid: Sid) -> ControlWords:
-        """Decode; never refuses."""
-        return ControlWords(with_checksums(sha256(ecm).digest()[:CW_LENGTH]))

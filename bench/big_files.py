@@ -1,0 +1,85 @@
+"""How long `cccamd check` takes for files of 4 MB, each full of lines of one kind.
+
+    .venv/bin/python bench/big_files.py [MEGABYTES]
+
+Whole processes; what counts is their processor time, and what they hold of memory at most.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+Line = Callable[[int], str]
+
+CCCAM_CFG: Final[dict[str, Line]] = {
+    "F-lines": lambda n: f"F: user{n} secret{n}\n",
+    "F-lines with groups": lambda n: (
+        f"F: user{n} secret{n} 3 1 0 {{ 0100:000080:2, 0B00:000000:1 }} "
+        "{ 0100:000080:15E0, 0100:000080:15E1 } { 09:00-17:00, 20:00-23:30 }\n"
+    ),
+    "C-lines": lambda n: f"C: host{n}.example 12000 user{n} secret{n} no {{ 0:0:2 }}\n",
+    "N-lines": lambda n: (
+        f"N: host{n}.example 15000 user{n} secret{n} 01 02 03 04 05 06 07 08 09 10 11 12 13 14\n"
+    ),
+    "settings": lambda n: f"EXTRA EMM LEVEL : {'yes' if n % 2 else 'no'}\n",
+    "the same F-line": lambda n: "F: anna secret\n",
+    "the same C-line": lambda n: "C: host.example 12000 anna secret\n",
+    "errors": lambda n: f"F: user{n} secret{n} 300\n",
+    "unknown keys": lambda n: f"SOME KEY {n} : value\n",
+    "not understood": lambda n: f"this line {n} says nothing\n",
+    "remarks": lambda n: f"# user{n}\n",
+}
+CCCAMD_TOML: Final[dict[str, Line]] = {
+    "[[account]]": lambda n: f'[[account]]\nuser = "user{n}"\nlogins = 2\n',
+    "[[upstream]]": lambda n: (
+        f'[[upstream]]\nhost = "host{n}.example"\nport = 12000\nuser = "u"\ngroup = "g"\n'
+    ),
+    "[[newcamd]]": lambda n: f"[[newcamd]]\nport = {n % 65535 + 1}\n",
+    "[[card]]": lambda n: f'[[card]]\nkind = "test"\ncaid = "0B00"\nname = "card {n}"\n',
+    "a long list": lambda n: "[network]\nallow = [\n" if not n else f'  "10.{n % 256}.0.0/16",\n',
+    "the same [[account]]": lambda n: '[[account]]\nuser = "anna"\nlogins = 2\n',
+    "errors": lambda n: f"[[account]]\nuser = {n}\nlogin = 2\n",
+    "unknown tables": lambda n: f"[table{n}]\n",
+}
+
+
+def text_of(line: Line, size: int) -> str:
+    """So many bytes of such lines."""
+    lines, length, number = [], 0, 0
+    while length < size - 200:
+        lines.append(line(number))
+        length += len(lines[-1])
+        number += 1
+    return "".join(lines) + ("]\n" if lines[0].endswith("[\n") else "")
+
+
+def check(path: Path) -> tuple[float, float]:
+    """Seconds of processor that a check takes, and MiB of memory at most."""
+    child = os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", "cccamd", "check", str(path)],
+        {**os.environ},
+        file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)],
+    )
+    _, _, used = os.wait4(child, 0)
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def main() -> None:
+    """Print a row for each kind of file."""
+    size = int(1_000_000 * float(sys.argv[1] if len(sys.argv) > 1 else "4"))
+    print(f"{'file of ' + format(size, ',') + ' bytes':40} {'processor':>10} {'memory':>10}")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, kinds in {"CCcam.cfg": CCCAM_CFG, "cccamd.toml": CCCAMD_TOML}.items():
+            for kind, line in kinds.items():
+                path = Path(folder) / name
+                path.write_text(text_of(line, size))
+                seconds, memory = check(path)
+                print(f"{name + ', ' + kind:40} {seconds:8.2f} s {memory:6.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The sockets of the pages, and nothing more until somebody comes to them.
+
+What serves the pages is large: 20 MiB and half a second of the processor. A server whose pages
+nobody opens, on a receiver with little memory, does without. The first visitor waits in the
+kernel's queue meanwhile; clients do not wait, another thread loads.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from socket import socket
+from typing import TYPE_CHECKING
+
+from cccamd.net import AcceptEvent
+from cccamd.web.context import WebContext
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.routing import BaseRoute
+
+    from cccamd.web.serving import WebServer
+
+
+class WebDoor:
+    """Answers requests until it is stopped. The sockets are closed at the end."""
+
+    def __init__(
+        self,
+        context: WebContext,
+        sockets: Sequence[socket],
+        *,
+        routes: "Callable[[], Sequence[BaseRoute]]",
+        on_failure: Callable[[str, BaseException], None],
+        on_event: Callable[[AcceptEvent], None],
+    ) -> None:
+        """`routes`: makes those of further pages, behind the same door."""
+        self._context = context
+        self._sockets = list(sockets)
+        self._routes = routes
+        self._on_failure = on_failure
+        self._on_event = on_event
+        self._woken = asyncio.Event()
+        """Somebody came, or it is to end."""
+        self._stopped = False
+        self._server: WebServer | None = None
+
+    async def run(self) -> None:
+        """Serve until `stop`."""
+        try:
+            await self._first_visitor()
+            if self._stopped:
+                return
+            app = await asyncio.to_thread(self._load)
+            if self._stopped:
+                return
+            self._server = self._serve(app)
+        finally:
+            if self._server is None:
+                for sock in self._sockets:
+                    sock.close()
+        await self._server.run()
+
+    def stop(self) -> None:
+        """Finish answers that have begun, and let `run` return."""
+        self._stopped = True
+        self._woken.set()
+        if self._server is not None:
+            self._server.stop()
+
+    def make_room(self) -> bool:
+        """When the system has nothing left, who asks nothing gives way; say whether one did."""
+        return self._server is not None and self._server.make_room()
+
+    async def _first_visitor(self) -> None:
+        loop = asyncio.get_running_loop()
+        for sock in self._sockets:
+            loop.add_reader(sock, self._woken.set)
+        try:
+            await self._woken.wait()
+        finally:
+            for sock in self._sockets:
+                loop.remove_reader(sock)
+
+    def _load(self) -> "FastAPI":
+        """Build the application, in a thread of its own."""
+        from cccamd.web.app import create_app  # 20 MiB, as told above
+
+        return create_app(self._context, routes=self._routes())
+
+    def _serve(self, app: "FastAPI") -> "WebServer":
+        from cccamd.web.serving import WebServer  # comes with the application
+
+        return WebServer(app, self._sockets, on_failure=self._on_failure, on_event=self._on_event)
