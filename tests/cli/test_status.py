@@ -36,6 +36,7 @@ from cccamd.ids import Caid, Ident, Sid
 from cccamd.setup.cccamcfg import InfoPort
 from cccamd.watch import History, SourceAnswered
 from cccamd.web.app import create_app
+from cccamd.wording import span
 from fact_factory import (
     NOW,
     OFFLINE,
@@ -292,7 +293,7 @@ def test_names_cannot_steer_the_terminal(account: str, failure: str) -> None:
     [(-1, "0 s"), (99, "99 s"), (100, "1 min"), (3700, "1 h 1 min"), (180_000, "2 d 2 h")],
 )
 def test_spans(seconds: float, shown: str) -> None:
-    assert parts.span(seconds) == shown
+    assert span(seconds) == shown
 
 
 def test_the_picture_of_answer_times() -> None:

@@ -272,7 +272,7 @@ def newcamd_client(data: bytes) -> None:
     kind, data = (data[0] if data else 0), data[1:]
     client = NewcamdClient(
         user=b"fuzz",
-        password=b"secret",
+        hashed=hash_password(b"secret"),
         config_key=USUAL_CONFIG_KEY,
         random=bytes,
         now=0.0,

@@ -166,10 +166,10 @@ async def test_probe_and_doctor_speak_newcamd(tmp_path: Path) -> None:
         pages = "ALLOW WEBINFO : no\nALLOW TELNETINFO : no\n"
         cfg.write_text(f"SERVER LISTEN PORT : {free_port()}\n{pages}" + n_line(port))
         status, report = await cccamd("doctor", "-C", str(cfg), "-n", str(tmp_path / "node-id"))
-        (found,) = [one for one in report["findings"] if one["check"] == "C-line"][:1]
+        (found,) = [one for one in report["findings"] if one["check"] == "N-line"][:1]
         assert "login works, 1 card taken" in found["evidence"]
         cfg.write_text(cfg.read_text().replace(KEY, "00" * 14))
         status, report = await cccamd("doctor", "-C", str(cfg), "-n", str(tmp_path / "node-id"))
-        (found,) = [one for one in report["findings"] if one["check"] == "C-line"]
+        (found,) = [one for one in report["findings"] if one["check"] == "N-line"]
         assert "the DES key is not theirs" in found["evidence"]
         assert "14 bytes of the DES key" in json.dumps(found)

@@ -62,3 +62,20 @@ def test_strange_accounts_and_a_port_of_ours_are_told_at_the_start(tmp_path: Pat
     told = [str(message) for message in made.messages]
     assert any("15000" in text and "nobody" in text for text in told), told
     assert any("[[newcamd]] port 12000" in text for text in told), told
+
+
+def test_an_n_line_that_is_paired_is_not_used(tmp_path: Path) -> None:
+    """newcamd goes without TLS, and what is paired is never called without."""
+    (tmp_path / "CCcam.cfg").write_text(
+        f"N: one.example 15000 anna secret {USUAL.hex()}\n"
+        f"N: two.example 15000 anna secret {USUAL.hex()}\nC: one.example 12000 anna secret\n"
+    )
+    (tmp_path / "cccamd.toml").write_text(
+        '[[upstream]]\nhost = "one.example"\nport = 15000\nuser = "anna"\npaired = "one"\n'
+        '[[upstream]]\nhost = "one.example"\nport = 12000\nuser = "anna"\npaired = "one"\n'
+    )
+    setup = load_setup(tmp_path / "CCcam.cfg", tmp_path / "cccamd.toml")
+    names = sorted(upstream.name for upstream in setup.upstreams)
+    assert names == ["one.example:12000", "two.example:15000"]
+    (told,) = [str(each) for each in setup.messages if "newcamd goes without TLS" in str(each)]
+    assert "cccamd.toml:1:1: [[upstream]] one.example 15000" in told

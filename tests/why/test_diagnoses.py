@@ -21,7 +21,7 @@ from cccamd.machine import (
     WayPart,
 )
 from cccamd.setup.cccamcfg import InfoPort, parse
-from cccamd.setup.toml import TomlConfig
+from cccamd.setup.toml import NewcamdTable, TomlConfig
 from cccamd.why import Access, Check, Grade, Installation, PortSeen, WantedPort, wanted_ports, worst
 from cccamd.why.diagnosis import diagnose
 from cccamd.why.host import Demand, judge_clock, judge_files, judge_memory
@@ -327,3 +327,13 @@ def test_what_a_running_server_does_not_run_with() -> None:
     ]
     assert "CCcam.cfg: it is empty" in found[0][2]
     assert judge_config_state(ConfigState()) == []
+
+
+def test_a_newcamd_port_that_another_listener_has_is_looked_at_once() -> None:
+    config = parse(b"ALLOW WEBINFO : no\nALLOW TELNETINFO : no\n").config
+    ports = (NewcamdTable(port=12000), NewcamdTable(port=15000))
+    found = wanted_ports(config, TomlConfig(newcamd=ports))
+    assert [(each.port, each.purpose) for each in found] == [
+        (12000, "clients"),
+        (15000, "newcamd clients"),
+    ]

@@ -40,12 +40,15 @@ from cccamd.wire.newcamd import (
     FrameError,
     Header,
     MessageIgnored,
+    NewcamdCaller,
     NewcamdClient,
     NewcamdServer,
+    NewcamdTarget,
     OneAtATime,
     OtherCard,
     decipher,
     find_form,
+    hash_password,
     make_message,
     parse_frame,
     serialize_frame,
@@ -98,7 +101,7 @@ class Pair:
         self.server = NewcamdServer(config_key=key, shelf=FirstCard(), random=counting(), now=0.0)
         self.client = NewcamdClient(
             user=b"anna",
-            password=b"secret",
+            hashed=hash_password(b"secret"),
             config_key=USUAL_CONFIG_KEY,
             random=counting(),
             now=0.0,
@@ -542,3 +545,22 @@ def test_a_frame_that_cannot_be_ends_the_connection(length: int, pair: Pair) -> 
     pair.server.receive_data(length.to_bytes(2) + bytes(30), 1.0)
     (closed,) = pair.server.events_received()
     assert closed == Closed(CloseReason.UNREADABLE, f"a frame of {length} bytes was announced")
+
+
+def test_the_password_of_a_line_is_hashed_once_however_often_it_is_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hashed: list[bytes] = []
+
+    def counted(password: bytes) -> bytes:
+        hashed.append(password)
+        return hash_password(password)
+
+    monkeypatch.setattr("cccamd.wire.newcamd.login.hash_password", counted)
+    target = NewcamdTarget(
+        host="one.example", port=15000, user=b"a", password=b"p", config_key=USUAL_CONFIG_KEY
+    )
+    caller = NewcamdCaller(target, counting())
+    for attempt in range(3):
+        caller(float(attempt))
+    assert hashed == [b"p"]

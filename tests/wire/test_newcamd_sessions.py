@@ -264,7 +264,7 @@ def test_real_servers_are_understood(session: Session, split: Split) -> None:
         pytest.skip("we log in with form 525 only, as everybody should (section 14)")
     client = NewcamdClient(
         user=session.user,
-        password=session.password,
+        hashed=hash_password(session.password),
         config_key=session.config_key,
         random=bytes,
         now=0.0,
@@ -333,7 +333,7 @@ def test_why_a_login_fails_is_known_from_how_it_ends(version: str) -> None:
         session = NAMED[f"newcamd-oscam{version}-server-{kind}"]
         client = NewcamdClient(
             user=session.user,
-            password=session.password,
+            hashed=hash_password(session.password),
             config_key=session.config_key,
             random=bytes,
             now=0.0,

@@ -36,6 +36,7 @@ from cccamd.setup.files import (
     read_stream,
 )
 from cccamd.setup.rights import OPEN_TO_ALL, can_be_read_by_all
+from cccamd.wording import count
 
 _STDIN = "-"
 _TOML_ENDING = ".toml"
@@ -119,13 +120,13 @@ def _check_toml(path: Path, *, strict: bool) -> int:
     for problem in found.problems:
         typer.echo(str(problem))
     _tell_of_rights(str(path))
-    cards = _count(len(found.config.cards), "local card")
+    cards = count(len(found.config.cards), "local card")
     for each in found.config.newcamd:
         typer.echo(f"newcamd on port {each.port}: {each.wish.words}")
     dvbapi = found.config.dvbapi
     if dvbapi.enabled:
         typer.echo(f"dvbapi on {', '.join(dvbapi.doors)}, by the account {dvbapi.account}")
-    typer.echo(f"{cards}, {_count(len(found.problems), 'problem')}")
+    typer.echo(f"{cards}, {count(len(found.problems), 'problem')}")
     bad = [problem for problem in found.problems if strict or not problem.is_warning]
     return _EXIT_FAULTS if bad else _EXIT_CLEAN
 
@@ -230,13 +231,9 @@ def _summary(result: ParseResult, companions: Companions) -> str:
     warnings = result.count(Severity.WARNING) + len(companions.problems)
     return ", ".join(
         (
-            _count(len(config.f_lines), "account"),
-            _count(upstreams, "upstream"),
-            _count(result.count(Severity.ERROR), "error"),
-            _count(warnings, "warning"),
+            count(len(config.f_lines), "account"),
+            count(upstreams, "upstream"),
+            count(result.count(Severity.ERROR), "error"),
+            count(warnings, "warning"),
         )
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

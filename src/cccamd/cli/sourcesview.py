@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from cccamd.cli.command import plain
-from cccamd.cli.terminal import Column, answer_time, answered_share, draw_table, span
+from cccamd.cli.terminal import Column, answer_time, answered_share, draw_table
 from cccamd.watch.journal import SourceSum
+from cccamd.wording import span
 
 OUTAGES_SHOWN: Final = 3
 """Of each source, the longest."""

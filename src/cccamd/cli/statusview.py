@@ -8,14 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cccamd.cli.command import plain
-from cccamd.cli.terminal import (
-    Column,
-    answer_time,
-    answered_share,
-    draw_table,
-    span,
-    sparkline,
-)
+from cccamd.cli.terminal import Column, answer_time, answered_share, draw_table, sparkline
 from cccamd.facts import (
     ClientStatus,
     ConfigProblemKind,
@@ -38,7 +31,8 @@ from cccamd.facts import (
     is_active,
 )
 from cccamd.ids import Caid, Sid, format_caid, format_ident, format_node_id, format_service
-from cccamd.why import count, penalty_text
+from cccamd.why import penalty_text
+from cccamd.wording import count, span
 
 SMALL_MARGIN: Final = 1.0
 """Seconds before a key is needed: less than this is close to a freeze."""

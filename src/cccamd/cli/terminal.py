@@ -17,18 +17,6 @@ _TALLEST: Final = 1.0
 """Seconds that fill a bar."""
 
 
-def span(seconds: float) -> str:
-    """Show how long, as short as it can be understood: `4 s`, `12 min`, `3 h 5 min`, `2 d 4 h`."""
-    whole = max(0, round(seconds))
-    if whole < 100:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole // 60 % 60} min"
-    return f"{whole // 86_400} d {whole // 3600 % 24} h"
-
-
 def answer_time(seconds: float | None) -> Text:
     """Show an answer time in the colour it deserves."""
     return Text("") if seconds is None else Text(f"{seconds * 1000:.0f} ms", _colour(seconds))

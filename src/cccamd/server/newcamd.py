@@ -6,14 +6,14 @@ only that it is shown one card, and asks for nothing else (`cccamd.cards.choose`
 
 import logging
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass, field
 from typing import Final
 
 from cccamd.cards import OneCard, Wish, card_for, choose, is_more
 from cccamd.facts import Door
 from cccamd.ids import Caid, Ident, ShareId
-from cccamd.net import Guest, Listener, ListenError
+from cccamd.net import Guest, Listener, ListenError, in_slices
 from cccamd.server.session import ClientPort, Session, SessionContext
 from cccamd.server.taken import with_holder
 from cccamd.setup.logins import Account
@@ -127,7 +127,7 @@ class NewcamdPorts:
                 self._dismiss(door)
             if table is not None:
                 door.table = table
-                self._turn_out_who_may_not(door)
+                await in_slices(self._turn_out_who_may_not(door))
         troubles = [
             trouble
             for table in wanted.values()
@@ -163,10 +163,13 @@ class NewcamdPorts:
         for guest in tuple(door.guests):
             guest.close(CloseReason.PORT_CHANGED)
 
-    def _turn_out_who_may_not(self, door: _Door) -> None:
+    def _turn_out_who_may_not(self, door: _Door) -> Generator[None, None, None]:
         for user in list(self._context.seats.users()):
+            yield
+            if door.port.account_of(user) is not None:
+                continue
             for session in tuple(self._context.seats.of(user)):
-                if session.connection in door.guests and door.port.account_of(user) is None:
+                if session.connection in door.guests:
                     session.connection.close(CloseReason.CONFIG_CHANGED)
 
     def _make_door(self, table: NewcamdTable, bind: tuple[str, ...]) -> _Door:

@@ -18,7 +18,8 @@ from cccamd.server.snapshot import named
 from cccamd.server.watching import Watchers
 from cccamd.setup.setup import Setup
 from cccamd.watch import Happening, IncidentBegan, IncidentEnded, Incidents, Throttle
-from cccamd.why import MachineTrouble, Receiver, Scene, ago, find_symptoms
+from cccamd.why import MachineTrouble, Receiver, Scene, find_symptoms
+from cccamd.wording import ago
 
 log = logging.getLogger("cccamd.incident")
 

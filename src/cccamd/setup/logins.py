@@ -119,11 +119,17 @@ class Upstream:
 
 
 def upstreams_of(config: Config, toml: TomlConfig) -> list[Upstream]:
-    """Put the C-lines and N-lines and what cccamd.toml says of them together."""
+    """Put the C-lines and N-lines and what cccamd.toml says of them together.
+
+    An N-line that is `paired` is left out: newcamd goes without TLS, and without it nothing may be
+    said to that server.
+    """
     extras = {extra.key: extra for extra in toml.upstreams}
     upstreams = []
     for line in config.upstream_lines:
         extra = extras.get(line.key)
+        if extra is not None and extra.paired and isinstance(line, NLine):
+            continue
         version = extra.cccversion if extra is not None else None
         upstreams.append(
             Upstream(

@@ -334,6 +334,16 @@ def _about_strays(config: Config, toml: TomlConfig) -> Iterator[Message]:
         for each in toml.upstreams
         if each.key not in links
     ]
+    newcamd = {line.key for line in config.n_lines}
+    strays += [
+        (
+            each.heading,
+            "is paired, but newcamd goes without TLS: its N-line is not used; take paired out of"
+            " the table, or name the server in a C-line",
+        )
+        for each in toml.upstreams
+        if each.paired and each.key in newcamd
+    ]
     strays += [
         (each.heading, f"names no F-line with {user} in accounts")
         for each in toml.newcamd

@@ -14,6 +14,7 @@ from cccamd.facts import CardStatus, ClientStatus, EcmResult, Snapshot, SourceKi
 from cccamd.ids import NodeId, format_node_id
 from cccamd.web.context import Json, explain_link
 from cccamd.web.versions import Row, Rows
+from cccamd.wording import count
 
 US: Final = "us"
 COLUMN_LIMIT: Final = 12
@@ -113,9 +114,9 @@ def network(snapshot: Snapshot, troubles: Troubles) -> Generator[None, None, tup
     """Draw who is there, and the ways that cards take: nodes and edges."""
     ways = yield from _ways(snapshot.cards)
     columns: dict[int, list[_Node]] = defaultdict(list)
-    for count, node in enumerate(_nodes(snapshot, ways, troubles), 1):
+    for number, node in enumerate(_nodes(snapshot, ways, troubles), 1):
         columns[node.column].append(node)
-        if not count % NODES_AT_ONCE:
+        if not number % NODES_AT_ONCE:
             yield
     drawn: dict[str, _Node] = {}
     place: dict[str, str] = {}
@@ -147,8 +148,8 @@ def _ways(cards: Iterable[CardStatus]) -> Generator[None, None, _Ways]:
         yield
     belongs: dict[str, list[int]] = defaultdict(list)
     for number, (accounts, shares) in audiences.items():
-        for (source, path), count in shares.items():
-            _go(ways, _way(source, path), count)
+        for (source, path), many in shares.items():
+            _go(ways, _way(source, path), many)
             yield
         for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):
             for account in accounts[start : start + ACCOUNTS_AT_ONCE]:
@@ -177,9 +178,9 @@ def _view(audiences: Iterable[Mapping[tuple[str, tuple[NodeId, ...]], int]]) -> 
     nodes: set[str] = set()
     cards: Counter[str] = Counter()
     for shares in audiences:
-        for (source, path), count in shares.items():
+        for (source, path), many in shares.items():
             nodes.update(_way(source, path))
-            cards[source] += count
+            cards[source] += many
     return _View(frozenset(nodes), cards)
 
 
@@ -224,7 +225,7 @@ def _nodes(snapshot: Snapshot, ways: _Ways, troubles: Troubles) -> Iterator[_Nod
                 kind="node",
                 label=node.removeprefix("node:"),
                 column=-distance,
-                note=_count(carried[node], "card"),
+                note=count(carried[node], "card"),
                 weight=carried[node],
             )
     drawn: set[str] = set()
@@ -269,7 +270,7 @@ def _client(client: ClientStatus, trouble: Trouble, view: _View) -> _Node:
 
 
 def _note(cards: int, paired: str) -> str:
-    return _count(cards, "card") + (", TLS" if paired else "")
+    return count(cards, "card") + (", TLS" if paired else "")
 
 
 def _words(node: _Node, ways: _Ways, viewers: Mapping[str, _Viewers]) -> str:
@@ -287,19 +288,15 @@ def _said(node: _Node, ways: _Ways, viewers: Mapping[str, _Viewers]) -> str:
         return f"{node.label} gives cards to {whom}."
     account, last = node.client.account, node.client.last_source
     cards = ways.views.get(account, _NOTHING).cards
-    gets = ", ".join(f"{_count(number, 'card')} from {source}" for source, number in cards.items())
+    gets = ", ".join(f"{count(number, 'card')} from {source}" for source, number in cards.items())
     came = f" The last CW came from {last}." if last else ""
     return f"{account} gets {gets}.{came}" if gets else f"{account} gets 0 cards."
 
 
-def _some(names: list[str], count: int) -> str:
+def _some(names: list[str], number: int) -> str:
     shown = names[:NAMED]
-    more = count - len(shown)
-    return ", ".join(shown) + (f" and {_count(more, 'other')}" if more > 0 else "")
-
-
-def _count(number: int, one: str) -> str:
-    return f"{number} {one}{'' if number == 1 else 's'}"
+    more = number - len(shown)
+    return ", ".join(shown) + (f" and {count(more, 'other')}" if more > 0 else "")
 
 
 # What is too much for one column.
@@ -390,9 +387,9 @@ def _link(node: _Node) -> str:
 
 def _edges(ways: _Ways, drawn: Mapping[str, _Node], place: Mapping[str, str]) -> Rows:
     cards: Counter[tuple[str, str]] = Counter()
-    for (farther, nearer), count in ways.edges.items():
+    for (farther, nearer), many in ways.edges.items():
         if farther in place and nearer in place and place[farther] != place[nearer]:
-            cards[place[farther], place[nearer]] += count
+            cards[place[farther], place[nearer]] += many
     live: set[str] = set()
     for node in drawn.values():
         if node.column == -1:

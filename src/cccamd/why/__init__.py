@@ -27,7 +27,7 @@ from cccamd.why.diary import (
 from cccamd.why.evidence import Evidence, Question, Recent, by_account, evidence_of_files
 from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
-from cccamd.why.finding import Finding, Setting, Weight, ago, count, json_text
+from cccamd.why.finding import Finding, Setting, Weight, json_text
 from cccamd.why.freezetext import disguised_lines, freeze_lines
 from cccamd.why.host import OWN_CLOCK, MachineTrouble, judge_journal, judge_resources
 from cccamd.why.installation import Access, Installation, Written
@@ -70,12 +70,10 @@ __all__ = [
     "WantedPort",
     "Weight",
     "Written",
-    "ago",
     "as_json",
     "by_account",
     "check_up",
     "clone_text",
-    "count",
     "describe_entry",
     "disguised_lines",
     "entry_record",

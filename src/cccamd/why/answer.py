@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from cccamd.why.finding import Finding, Weight, count, milliseconds
+from cccamd.why.finding import Finding, Weight
+from cccamd.wording import count, milliseconds
 
 _MARKS: Final = {Weight.GOOD: "ok  ", Weight.NOTE: "note", Weight.BAD: "NO  "}
 ECMS_SHOWN: Final = 3

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Final
 
 from cccamd.facts import LastMinute, LinkState, SourceKind, SourceStatus
-from cccamd.why.finding import Finding, Weight, ago, count, listed
+from cccamd.why.finding import Finding, Weight
+from cccamd.wording import ago, count, listed
 
 ENOUGH: Final = 3
 """So many within a minute are no accident."""

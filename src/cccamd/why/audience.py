@@ -13,10 +13,11 @@ from cccamd.values import CardId, Provider
 from cccamd.why.account import explain_hours
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence
-from cccamd.why.finding import Finding, Weight, count, some_of
+from cccamd.why.finding import Finding, Weight
 from cccamd.why.logins import add_account
 from cccamd.why.sources import explain_emptiness
 from cccamd.why.visibility import explain_verdict, format_idents
+from cccamd.wording import count, some_of
 
 LINES_SHOWN: Final = 10
 

@@ -6,7 +6,8 @@ from typing import Final
 from cccamd.facts import Penalty, PenaltyKind, ServerStatus
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence
-from cccamd.why.finding import Finding, Setting, Weight, ago, count, listed
+from cccamd.why.finding import Finding, Setting, Weight
+from cccamd.wording import ago, count, listed
 
 _CODES: Final = {
     PenaltyKind.BANNED: "banned",

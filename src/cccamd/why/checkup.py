@@ -14,7 +14,7 @@ from cccamd.setup.toml import TomlConfig
 from cccamd.why.answering import explain_answers
 from cccamd.why.audience import judge_accounts, running_cards
 from cccamd.why.brake import judge_bans
-from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
+from cccamd.why.diagnosis import Check, Diagnosis, Grade, check_of_link, diagnose
 from cccamd.why.evidence import Evidence, by_account
 from cccamd.why.host import Demand, judge_files, judge_memory, judge_twins
 from cccamd.why.links import Trial, TriedLink, judge_running_link, running_link
@@ -57,9 +57,8 @@ def check_up(house: Household) -> Iterator[Diagnosis]:
             yield found
     for source in snapshot.sources:
         for said in explain_answers(source, snapshot.at):
-            yield Diagnosis(
-                check=Check.UPSTREAM, grade=Grade.WARNING, finding=said, subject=source.name
-            )
+            check = check_of_link(source.kind)
+            yield Diagnosis(check=check, grade=Grade.WARNING, finding=said, subject=source.name)
     yield from judge_answer_times(snapshot.sources)
     yield from judge_accounts(running_cards(snapshot.cards, evidence.sources), evidence)
     yield from judge_bans(snapshot)

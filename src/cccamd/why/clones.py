@@ -3,7 +3,8 @@
 from cccamd.facts import Clone
 from cccamd.ids import NodeId, format_node_id
 from cccamd.why.evidence import Evidence
-from cccamd.why.finding import Finding, Weight, some_of
+from cccamd.why.finding import Finding, Weight
+from cccamd.wording import some_of
 
 CLONE_CHANGE = "stop one of the two, delete its node id file, and start it again"
 """What to do about two programs with one node id."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from cccamd.facts import SourceKind
 from cccamd.why.finding import Finding, Weight
 
 
@@ -32,6 +33,7 @@ class Check(Enum):
     FIREWALL = "firewall"
     ADDRESS = "address"
     UPSTREAM = "C-line"
+    NEWCAMD = "N-line"
     ROUND_TRIP = "round trip"
     ANSWER_TIMES = "answer times"
     ACCOUNTS = "accounts"
@@ -39,6 +41,11 @@ class Check(Enum):
     NODE_ID = "node id"
     CLOCK = "clock"
     RESOURCES = "files and memory"
+
+
+def check_of_link(kind: SourceKind) -> Check:
+    """What the check of a link to such a server is called."""
+    return Check.NEWCAMD if kind is SourceKind.NEWCAMD else Check.UPSTREAM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Final, TextIO
 
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_service, format_sid
 from cccamd.watch.journal import Entry, Kind
+from cccamd.wording import span
 
 COLUMNS: Final = (
     *("at", "until", "kind", "account", "address", "caid", "ident", "sid", "channel"),
@@ -95,7 +96,7 @@ def describe_entry(entry: Entry, name: ChannelName = nameless) -> str:
 
 
 def _source(entry: Entry) -> Iterator[str]:
-    yield f"up for {_seconds(entry.up or 0.0)} of {_length(entry)}"
+    yield f"up for {span(entry.up or 0.0)} of {_length(entry)}"
     if entry.losses:
         yield f"losses: {entry.losses}"
     yield from _answers(entry)
@@ -121,14 +122,7 @@ def _channel(entry: Entry, name: ChannelName) -> str:
 
 
 def _length(entry: Entry) -> str:
-    return _seconds(max(0.0, (entry.until or entry.at) - entry.at))
-
-
-def _seconds(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
+    return span(max(0.0, (entry.until or entry.at) - entry.at))
 
 
 def _milliseconds(seconds: float) -> str:

@@ -9,10 +9,11 @@ from cccamd.why.brake import explain_address, explain_brake
 from cccamd.why.cards import CardsExplained, explain_cards
 from cccamd.why.clones import explain_clones
 from cccamd.why.evidence import Evidence, Question
-from cccamd.why.finding import Finding, Weight, count, milliseconds
+from cccamd.why.finding import Finding, Weight
 from cccamd.why.logins import explain_missing
 from cccamd.why.sources import explain_emptiness, explain_sources
 from cccamd.why.stories import explain_ecms
+from cccamd.wording import count, milliseconds
 
 _SHORT: Final = {
     "too-far": "too far away",

@@ -1,17 +1,12 @@
 """One reason in words, as every answer to "why?" gives it; and how such words are put."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
 
 from cccamd.cards import Limit
 from cccamd.ids import format_caid, format_ident
 from cccamd.setup.cccamcfg import Config
-
-SHOWN_LIMIT: Final = 3
-"""Items of a list that a sentence names before it says "and so on"."""
 
 
 class Weight(Enum):
@@ -60,12 +55,7 @@ class Finding:
     setting: Setting | None = None
 
 
-# How numbers, times and lists are put into sentences.
-
-
-def count(number: int, noun: str) -> str:
-    """`1 card`, `2 cards`."""
-    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
+# How things are put into sentences (numbers, times and lists: `cccamd.wording`).
 
 
 def json_text(value: object, *, indent: int | None = None) -> str:
@@ -79,33 +69,6 @@ def json_text(value: object, *, indent: int | None = None) -> str:
     return "".join(
         char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text
     )
-
-
-def listed(items: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join((", ".join(items[:-1]), items[-1])) if len(items) > 1 else "".join(items)
-
-
-def some_of(items: Sequence[str]) -> str:
-    """Name the first few, and say how many more there are."""
-    if len(items) <= SHOWN_LIMIT:
-        return listed(items)
-    return f"{', '.join(items[:SHOWN_LIMIT])} and {len(items) - SHOWN_LIMIT} more"
-
-
-def milliseconds(seconds: float) -> str:
-    """Show an answer time: `43 ms`, `0.2 ms`."""
-    value = 1000 * seconds
-    return f"{value:.1f} ms" if value < 10 else f"{value:,.0f} ms"
-
-
-def ago(seconds: float) -> str:
-    """Show a length of time roughly: `3 min`."""
-    seconds = max(0.0, seconds)
-    for size, name in ((86_400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {name}"
-    return f"{seconds:.0f} s"
 
 
 def limit_entry(limit: Limit) -> str:

@@ -21,7 +21,7 @@ from cccamd.machine import (
 from cccamd.watch.journal import JournalState
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
-from cccamd.why.finding import ago, count, some_of
+from cccamd.wording import ago, count, some_of
 
 TOLERANCE: Final = 5.0
 """Seconds that a clock may be off."""

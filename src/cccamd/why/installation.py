@@ -27,7 +27,7 @@ from cccamd.setup.cccamcfg import (
 from cccamd.setup.files import FileProblem
 from cccamd.setup.toml import ParsedToml, TomlConfig
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
-from cccamd.why.finding import count, listed, some_of
+from cccamd.wording import count, listed, some_of
 
 _LINES_SHOWN: Final = 8
 """The rest is for `cccamd check`."""

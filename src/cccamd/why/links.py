@@ -16,13 +16,14 @@ from cccamd.net import Step, explain_end
 from cccamd.setup.cccamcfg import Config
 from cccamd.setup.logins import Upstream
 from cccamd.values import Offer
-from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
+from cccamd.why.diagnosis import Check, Diagnosis, Grade, check_of_link, diagnose
 from cccamd.why.evidence import Evidence
-from cccamd.why.finding import Finding, Setting, Weight, count, listed, upstream_line
+from cccamd.why.finding import Finding, Setting, Weight, upstream_line
 from cccamd.why.network import RoundTrip
 from cccamd.why.visibility import explain_rejection
 from cccamd.wire.cccam import SEED_LENGTH, is_original_seed, is_partner_seed
 from cccamd.wire.strangers import judge_greeting, judge_newcamd_greeting
+from cccamd.wording import count, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,7 +382,7 @@ def is_seed(greeting: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriedLink:
-    """One C-line, and what was found out about it."""
+    """One C-line or N-line, and what was found out about it."""
 
     upstream: Upstream
     trial: Trial
@@ -397,8 +398,13 @@ class TriedLink:
         return self.upstream.name
 
     @property
+    def check(self) -> Check:
+        """What the doctor calls looking at it."""
+        return check_of_link(self.upstream.kind)
+
+    @property
     def line(self) -> int:
-        """Where the C-line stands."""
+        """Where the C-line or N-line stands."""
         return self.upstream.line.line
 
 
@@ -419,7 +425,7 @@ def judge_link(tried: TriedLink, evidence: Evidence) -> Diagnosis:
         "name, connection and seed are fine; the login was left out, because our server runs"
         " and a second login with the same account would throw out the first"
     )
-    return diagnose(Check.UPSTREAM, Grade.OK, "login-left-out", text, subject=tried.name)
+    return diagnose(tried.check, Grade.OK, "login-left-out", text, subject=tried.name)
 
 
 def judge_running_link(tried: TriedLink, evidence: Evidence) -> Diagnosis | None:
@@ -490,9 +496,7 @@ def _rejections(tried: TriedLink, evidence: Evidence) -> Iterable[str]:
 def _diagnosis(
     tried: TriedLink, grade: Grade, finding: Finding, more: tuple[str, ...]
 ) -> Diagnosis:
-    return Diagnosis(
-        check=Check.UPSTREAM, grade=grade, finding=finding, subject=tried.name, more=more
-    )
+    return Diagnosis(check=tried.check, grade=grade, finding=finding, subject=tried.name, more=more)
 
 
 def running_link(upstream: Upstream, sources: Iterable[SourceStatus]) -> SourceStatus | None:

@@ -11,8 +11,9 @@ from cccamd.ids import format_sid
 from cccamd.setup.cccamcfg import FLine
 from cccamd.watch import ClientLoggedOut, LoginFailed
 from cccamd.why.evidence import Evidence, Refusals
-from cccamd.why.finding import Finding, Setting, Weight, ago, count
+from cccamd.why.finding import Finding, Setting, Weight
 from cccamd.wire.link import CloseReason
+from cccamd.wording import ago, count
 
 STRANGERS_SHOWN: Final = 3
 REFUSALS_SHOWN: Final = 3

@@ -9,7 +9,7 @@ from typing import Final
 from cccamd.facts import OVERLOADED_SECONDS, SLOW_SECONDS, SourceStatus
 from cccamd.machine import Addresses
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
-from cccamd.why.finding import count, listed, milliseconds
+from cccamd.wording import count, listed, milliseconds
 
 CARRIER_GRADE: Final = IPv4Network("100.64.0.0/10")
 """RFC 6598: providers put many customers behind one public address with it."""

@@ -8,7 +8,8 @@ from cccamd.ids import format_caid, format_ident
 from cccamd.setup.cccamcfg import FLine
 from cccamd.setup.toml import NewcamdTable
 from cccamd.why.evidence import Evidence
-from cccamd.why.finding import Finding, Weight, some_of
+from cccamd.why.finding import Finding, Weight
+from cccamd.wording import some_of
 
 LOOKED_AT: Final = 5_000
 """Cards that are judged for this; a list may have a hundred thousand."""

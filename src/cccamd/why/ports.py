@@ -80,14 +80,17 @@ def wanted_ports(config: Config, toml: TomlConfig) -> list[WantedPort]:
         ports.append(_info_port("web pages", "WEBINFO", config.webinfo, bind))
     if config.telnetinfo.listens:
         ports.append(_info_port("telnet information", "TELNETINFO", config.telnetinfo, bind))
-    ports += [
-        _toml_port("newcamd clients", each.port, each.heading, bind, toml) for each in toml.newcamd
-    ]
     if toml.tls.port:
         ports.append(_toml_port("paired servers", toml.tls.port, "[tls] port", bind, toml))
     if toml.dvbapi.enabled and toml.dvbapi.port:
         table = toml.dvbapi
         ports.append(_toml_port("dvbapi clients", table.port, "[dvbapi] port", table.listen, toml))
+    taken = {wanted.port for wanted in ports}  # which is told with the configuration
+    ports += [
+        _toml_port("newcamd clients", each.port, each.heading, bind, toml)
+        for each in toml.newcamd
+        if each.port not in taken
+    ]
     return ports
 
 

@@ -7,8 +7,9 @@ from cccamd.setup.cccamcfg import RefusedLine
 from cccamd.why.answer import SourceAnswer
 from cccamd.why.answering import explain_answers
 from cccamd.why.evidence import Evidence, Question
-from cccamd.why.finding import Finding, Setting, Weight, ago, count
+from cccamd.why.finding import Finding, Setting, Weight
 from cccamd.why.links import how_it_is, logged_in, meaning_of, without_cards
+from cccamd.wording import ago, count
 
 _KINDS = {"C": SourceKind.CCCAM, "N": SourceKind.NEWCAMD}
 _LIST_NEWS = 3600.0

@@ -31,13 +31,13 @@ from cccamd.watch import Pause, Symptom
 from cccamd.why.answering import refusals, silence, wrong_cws, wrong_kinds, wrong_share
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Grade
-from cccamd.why.finding import count, listed, milliseconds, some_of
 from cccamd.why.host import MachineTrouble
 from cccamd.why.links import meaning_of, without_cards
 from cccamd.why.logins import MEANINGS
 from cccamd.why.network import judge_answers
 from cccamd.why.overload import Load, overloads
 from cccamd.wire.link import CloseReason
+from cccamd.wording import count, listed, milliseconds, some_of
 
 MOST: Final = 0.5
 """The share of wrong CWs from which on they are what the source does."""

@@ -18,7 +18,7 @@ from cccamd.watch import (
     SeenAsk,
     SeenWay,
 )
-from cccamd.why.finding import ago, count, milliseconds, some_of
+from cccamd.wording import ago, count, milliseconds, some_of
 
 GIVEN_UP_AFTER: Final = 3.0
 """Seconds after which receivers begin to give up an ECM."""

@@ -48,7 +48,6 @@ from cccamd.wire.newcamd.events import AnswerWithoutRequest, KeepaliveReceived, 
 from cccamd.wire.newcamd.frames import MESSAGE_LIMIT, Frame, Header, Random, is_section
 from cccamd.wire.newcamd.keys import (
     GREETING_LENGTH,
-    hash_password,
     login_cipher,
     session_cipher,
 )
@@ -105,7 +104,7 @@ class NewcamdClient(Endpoint[ClientEvent]):
         self,
         *,
         user: bytes,
-        password: bytes,
+        hashed: bytes,
         config_key: bytes,
         random: Random,
         now: float,
@@ -113,6 +112,8 @@ class NewcamdClient(Endpoint[ClientEvent]):
         step_timeout: float = STEP_TIMEOUT,
     ) -> None:
         """Wait for the server's greeting.
+
+        `hashed`: the password, as `hash_password` makes it.
 
         `message_limit`: bytes of the longest message this server takes, as far as is known.
         """
@@ -122,7 +123,7 @@ class NewcamdClient(Endpoint[ClientEvent]):
         self.too_long: int | None = None
         """Once closed: bytes of the message that the server closed the connection over."""
         self.greeted = False
-        self._login = Login(user, hash_password(password))
+        self._login = Login(user, hashed)
         self._message_limit = message_limit
         self._step_timeout = step_timeout
         self._step_due_at = now + step_timeout

@@ -8,7 +8,6 @@ from typing import Final
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.modes import CBC
-from passlib.hash import md5_crypt
 
 from cccamd.ids import CONFIG_KEY_LENGTH
 from cccamd.wire.strangers import NEWCAMD_GREETING_LENGTH
@@ -18,7 +17,6 @@ IV_LENGTH: Final = 8
 BLOCK_LENGTH: Final = 8
 _HALF: Final = 7
 _NO_ZERO: Final = bytes.maketrans(b"\0", b"\1")
-_HASHER: Final = md5_crypt.using(salt="abcdefgh")
 
 
 class FrameCipher:
@@ -82,7 +80,9 @@ def hash_password(password: bytes) -> bytes:
     Takes a millisecond, on purpose also for a user that does not exist. No line of a file can
     hold a zero byte, which the library refuses.
     """
-    hashed: str = _HASHER.hash(password.translate(_NO_ZERO))
+    from passlib.hash import md5_crypt  # 0.6 MiB, where newcamd is spoken
+
+    hashed: str = md5_crypt.using(salt="abcdefgh").hash(password.translate(_NO_ZERO))
     return hashed.encode("ascii")
 
 

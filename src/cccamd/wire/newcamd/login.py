@@ -5,6 +5,7 @@ from typing import Final
 
 from cccamd.wire.newcamd.client import STEP_TIMEOUT, NewcamdClient
 from cccamd.wire.newcamd.frames import MESSAGE_LIMIT, Random
+from cccamd.wire.newcamd.keys import hash_password
 
 REMEMBERED_FOR: Final = 3600.0
 """Seconds for which a server is not sent what it closed a connection over."""
@@ -29,6 +30,8 @@ class NewcamdCaller:
     def __init__(self, target: NewcamdTarget, random: Random) -> None:
         self._target = target
         self._random = random
+        self._hashed = b""
+        """Made once: it takes a millisecond, and a server that is away is tried for ever."""
         self._last: NewcamdClient | None = None
         self._too_long: int | None = None
         self._until = 0.0
@@ -40,9 +43,10 @@ class NewcamdCaller:
         if now >= self._until:
             self._too_long = None
         target = self._target
+        self._hashed = self._hashed or hash_password(target.password)
         self._last = NewcamdClient(
             user=target.user,
-            password=target.password,
+            hashed=self._hashed,
             config_key=target.config_key,
             random=self._random,
             now=now,
