@@ -213,7 +213,21 @@ class Session:
         self._account, self.record.line = account, account.line
         if self._protocol.peer is not None:
             self._look(account, self._protocol.peer)
+            self._judge_requests_anew(account)
             self.refresh()
+
+    def _judge_requests_anew(self, account: Account) -> None:
+        """Who waits has the rights that it has now, not those that it had when it asked."""
+        if self._view is None or self._client is None:
+            return
+        if is_open_now(account):
+            self._context.exchange.rights_changed(self._client, self._view, self._requests)
+            return
+        for token, request in list(self._requests.items()):
+            self._context.exchange.gone(Waiter(self._client, token), request)
+            del self._requests[token]
+            self.record.out_of_hours(request, self._context.exchange.router.fingerprint_of(request))
+            self._protocol.refuse(token, Refusal.PASSING)
 
     def probe(self) -> None:
         """Ask for a sign of life: a peer that is gone may answer with the end of the connection."""
