@@ -496,10 +496,10 @@ class Session:
             self._context.double_logins.got_in(current.line.user, self.connection.address)
             by_number, number = self._context.by_number, self.record.number
             by_number[number] = self
-            self.connection.when_ended(lambda: seats.leave(account.user, self))
+            self.connection.when_ended(seats.leave, account.user, self)
             if self._intake is not None:
                 self._intake.belongs_to(account.user, self.connection.now())
-            self.connection.when_ended(lambda: by_number.pop(number, None))
+            self.connection.when_ended(by_number.pop, number, None)
             self._protocol.accept_login(self.connection.now())
 
     def _displace(self, holder: "Session | None") -> None:
@@ -577,7 +577,7 @@ class Session:
         clones = self._context.clones
         holder = NodeHolder(self.record.user, self.connection.address, is_client=True)
         clones.seen(node_id, holder)
-        self.connection.when_ended(lambda: clones.gone(node_id, holder))
+        self.connection.when_ended(clones.gone, node_id, holder)
 
     # Cards.
 
@@ -591,8 +591,8 @@ class Session:
         self._view = View(self._context.table, viewer)
         if self._client is None:
             client = self._client = self._context.exchange.add_client(self)
-            self.connection.when_ended(lambda: self._leave_exchange(client))
-            self.connection.when_ended(lambda: self._context.emm_gate.forget(client))
+            self.connection.when_ended(self._leave_exchange, client)
+            self.connection.when_ended(self._context.emm_gate.forget, client)
 
     def _announce_all(self) -> None:
         self._card_list = CardList(self.connection, self._protocol, self._context.turns)

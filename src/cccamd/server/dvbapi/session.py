@@ -276,8 +276,8 @@ class DvbapiSession:
         self.record.program = shown
         self.record.peer = f"dvbapi/{shown} at {self.connection.peer}"
         client = self._client = self._context.exchange.add_client(self)
-        self.connection.when_ended(lambda: self._leave_exchange(client))
-        self.connection.when_ended(lambda: self._context.emm_gate.forget(client))
+        self.connection.when_ended(self._leave_exchange, client)
+        self.connection.when_ended(self._context.emm_gate.forget, client)
         self._is_logged = self._may_log("came in by dvbapi")
         if self._is_logged:
             self.record.logged_in(self.peer)
