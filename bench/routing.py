@@ -67,7 +67,7 @@ class Desk:
     def request(self, waiter: Waiter, view: View, request: Request, now: float) -> Ask | None:
         """Look into the cache; return what a source is to be asked."""
         wanted = self.router.wanted(view, request)
-        if self.cache.answer(wanted, now) is not None:
+        if self.cache.answer(wanted, now, self.router.vouches) is not None:
             return None
         return self.carry_out(self.router.request(waiter, wanted, now), now)
 

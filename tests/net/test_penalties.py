@@ -8,7 +8,9 @@ from cccamd.net.penalties import (
     BANS_REMEMBERED,
     FORGOTTEN,
     FREE,
+    LONGEST_BAN,
     LONGEST_WAIT,
+    MOST_POINTS,
     NETWORK_FACTOR,
     REMEMBERED,
     STANDING_SHOWN,
@@ -110,8 +112,25 @@ def test_the_own_networks_and_who_has_logged_in_are_never_banned(known: bool) ->
     address = FAR if known else NEAR
     if known:
         penalties.succeeded(address, b"ben")
-    fail(penalties, 50, address)
+    assert not any(penalties.failed(address, b"anna", 0.0) for _ in range(200))
     assert penalties.banned(address, 0.0) == 0.0
+    penalties.ban(address, 60.0, 1, 0.0)
+    assert penalties.banned(address, 0.0) == 0.0, "nor by a file of before"
+    if not known:
+        penalties.ban("192.168.1.0/24", 60.0, 1, 0.0)
+        assert penalties.banned(address, 0.0) == 0.0, "nor with its network"
+
+
+def test_no_ban_and_no_wait_is_longer_than_the_longest() -> None:
+    penalties = brake(attempts=1, ban=86_000.0)
+    fail(penalties, 1)
+    fail(penalties, 1)
+    penalties.ban("203.0.113.8", 1e9, 1, 0.0)
+    assert penalties.banned(FAR, 0.0) == penalties.banned("203.0.113.8", 0.0) == LONGEST_BAN
+    slow = brake(attempts=0)
+    fail(slow, 1000)
+    (waits,) = slow.of(FAR, 0.0)
+    assert (waits.wait, waits.until) == (LONGEST_WAIT, (MOST_POINTS - FREE) * FORGOTTEN)
 
 
 def test_what_is_remembered_is_bounded_and_no_jump_of_time_does_harm() -> None:
@@ -120,6 +139,8 @@ def test_what_is_remembered_is_bounded_and_no_jump_of_time_does_harm() -> None:
         penalties.failed(f"198.{number >> 16}.{number >> 8 & 255}.{number & 255}", b"x", 9e9)
     assert len(penalties._scores._found) <= REMEMBERED
     assert penalties.wait(FAR, b"anna", 0.0) == 0.0
+    fail(penalties, 1)
+    assert penalties.of(FAR, -1e9) == (), "one failure is one"
 
 
 # What may be seen of it.
@@ -141,6 +162,9 @@ def test_what_somebody_bears_is_told_with_doors_tries_and_its_end() -> None:
     assert penalties.of(NEAR, 0.0)[0].wait == penalties.wait(NEAR, b"new", 0.0)
     assert penalties.of("203.0.113.8", 2.0) == ()
     assert at_once(penalties.standing(101.0)).banned == 0
+    for _ in range(4):
+        penalties.failed(FAR, b"anna", 102.0)
+    assert at_once(penalties.standing(102.0)).shown == penalties.of(FAR, 102.0), "told once"
 
 
 def test_a_wait_is_over_when_it_is_said_to_be() -> None:

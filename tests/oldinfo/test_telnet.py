@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from cccamd.facts import Snapshot
 from cccamd.net import ListenError, loop_factory
+from cccamd.oldinfo import telnet
 from cccamd.oldinfo.infoport import CONNECTIONS_LIMIT, INPUT_LIMIT, InfoListener, LineCutter
 from cccamd.oldinfo.oldtables import Look, clients_text
 from cccamd.oldinfo.telnet import COMMANDS, TelnetDialogue, telnet_answer, telnet_refusal
@@ -105,6 +106,19 @@ async def test_a_wrong_login_gets_nothing(lines: tuple[bytes, bytes]) -> None:
         b"Username: Password: \nLogin failed. Send the user name, the password and a command,"
         b" each on a line of its own.\n"
     )
+
+
+async def test_a_wrong_login_is_answered_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    dialogue = a_dialogue(LOGIN)
+    dialogue._delay = 1.0
+    monkeypatch.setattr(telnet.asyncio, "sleep", sleep)
+    await say(dialogue, b"me", b"wrong")
+    assert slept == [1.0]
 
 
 async def test_a_password_in_the_old_encoding_is_right_too() -> None:

@@ -93,7 +93,7 @@ class Desk:
         message = Request(Caid(caid), Ident(ident), share_id, Sid(sid), ecm(number))
         self.requests[waiter] = message
         wanted = self.router.wanted(view, message)
-        told = self.cache.answer(wanted, now)
+        told = self.cache.answer(wanted, now, self.router.vouches)
         if told is not None:
             return [Deliver(waiter, told.cw, told.trace(now))]
         return self.carry_out(self.router.request(waiter, wanted, now), now)

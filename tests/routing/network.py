@@ -240,7 +240,7 @@ class Link:
         self.network.waiters.append(waiter)
         now, router = self.network.now, self.server.router
         wanted = router.wanted(self.view, request)
-        told = self.server.cache.answer(wanted, now)
+        told = self.server.cache.answer(wanted, now, router.vouches)
         if told is not None:
             waiter.finish(told.cw, told.trace(now))
         else:

@@ -17,7 +17,7 @@ from cccamd.routing import (
     Told,
     Wanted,
 )
-from cccamd.routing.cache import CwCache, Verification
+from cccamd.routing.cache import CwCache
 from cccamd.routing.choosing import HedgeBudget, Pauses
 from cccamd.routing.health import (
     FORGOTTEN_AFTER,
@@ -29,6 +29,7 @@ from cccamd.routing.health import (
     overdue_after,
     stalled_after,
 )
+from cccamd.routing.verification import Verification
 from cccamd.setup.cccamcfg import parse_prio
 from cccamd.values import ControlWords, Fingerprints, Outcome, Refusal, Request, Service
 
@@ -219,17 +220,17 @@ def test_what_is_saved_for_extra_requests_is_bounded() -> None:
 
 
 def test_the_last_cws_of_so_many_services_only_are_remembered() -> None:
-    verification = Verification(check_checksums=True)
+    verification, card = Verification(check_checksums=True), Desk().upstream("a")
     cw = cw_of(b"x")
     for sid in range(1, 2002):
-        verification.accept(Service(CAID, IDENT, Sid(sid)), key(0), cw)
+        verification.accept(Service(CAID, IDENT, Sid(sid)), key(0), cw, card)
     flaws = [verification.flaw(Service(CAID, IDENT, Sid(sid)), key(1), cw) for sid in (1, 2, 2001)]
     assert flaws == [None, Outcome.REPEATED, Outcome.REPEATED]
 
 
 def test_without_a_service_no_cw_repeats() -> None:
-    verification = Verification(check_checksums=True)
-    verification.accept(Service(CAID, IDENT, Sid(0)), key(0), cw_of(b"x"))
+    verification, card = Verification(check_checksums=True), Desk().upstream("a")
+    verification.accept(Service(CAID, IDENT, Sid(0)), key(0), cw_of(b"x"), card)
     assert verification.flaw(Service(CAID, IDENT, Sid(0)), key(1), cw_of(b"x")) is None
 
 
@@ -250,7 +251,8 @@ def told(cache: CwCache, number: int, now: float, card: Card) -> Told | None:
     """What is known for one who may see this card alone."""
     request = Request(CAID, Ident(IDENT), ShareId(0), Sid(1), b"\x80")
     seen = Candidates((card,), frozenset({card}), frozenset({card.id}), Refusal.PASSING)
-    return cache.answer(Wanted(request, key(number), seen, None), now)
+    wanted = Wanted(request, key(number), seen, None)
+    return cache.answer(wanted, now, lambda told: True)
 
 
 def test_the_cache_is_bounded_and_the_oldest_goes_first() -> None:
@@ -335,14 +337,14 @@ def test_checksums_are_judged_as_the_wire_judges_them(raw: bytes) -> None:
 
 
 def test_a_cw_repeats_only_for_another_ecm_of_the_same_service() -> None:
-    verification = Verification(check_checksums=True)
-    verification.accept(SERVICE, key(0), cw_of(b"x"))
+    verification, card = Verification(check_checksums=True), Desk().upstream("a")
+    verification.accept(SERVICE, key(0), cw_of(b"x"), card)
     assert verification.flaw(SERVICE, key(0), cw_of(b"x")) is None
     assert verification.flaw(Service(CAID, IDENT, Sid(2)), key(1), cw_of(b"x")) is None
     assert verification.flaw(SERVICE, key(1), cw_of(b"x")) is Outcome.REPEATED
-    verification.accept(SERVICE, key(1), cw_of(b"x"))
+    verification.accept(SERVICE, key(1), cw_of(b"x"), card)
     assert verification.flaw(SERVICE, key(2), cw_of(b"x")) is None
-    verification.accept(SERVICE, key(2), cw_of(b"y"))
+    verification.accept(SERVICE, key(2), cw_of(b"y"), card)
     assert verification.flaw(SERVICE, key(3), cw_of(b"y")) is Outcome.REPEATED
 
 

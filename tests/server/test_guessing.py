@@ -1,6 +1,8 @@
 """Guessing names and passwords at a real server: what a guesser learns, and what it costs him."""
 
 import asyncio
+import configparser
+import json
 import logging
 import re
 import time
@@ -13,8 +15,10 @@ from handshaker import Handshaker
 from laboratory import TEST_CARD, Laboratory, running
 
 from cccamd.facts import Door, PenaltyKind
-from cccamd.net import Penalties, PenaltyRules, at_once
-from cccamd.server.gate import read_bans, write_bans
+from cccamd.net import LONGEST_WAIT, Penalties, PenaltyRules, at_once
+from cccamd.server import gate, session
+from cccamd.server.gate import LoginGate, read_bans, write_bans
+from cccamd.server.loglines import DoorLog
 from cccamd.why import Question
 from cccamd.wire.link import CloseReason
 from ports import free_port
@@ -121,6 +125,63 @@ async def test_who_is_banned_and_why_is_shown_and_explained() -> None:
         assert [each for each in await lab.server.check_up() if each.finding.code == "bans"]
 
 
+async def test_a_password_is_not_looked_at_when_the_row_is_too_long(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("cccamd").propagate = True
+    monkeypatch.setattr(session, "LONGEST_WAIT", 0.05)
+    async with running(FAULTY, TEST_CARD) as lab:
+        monkeypatch.setattr(lab.server._penalties, "wait", lambda *_: None)
+        began = time.perf_counter()
+        async with Handshaker.calling(lab) as anna:
+            await anna.log_in().closed()
+        assert time.perf_counter() - began >= 0.05
+        assert "not looked at: too many logins from there failed" in caplog.text
+        assert not lab.server._context.seats.of(b"anna")
+
+
+class Slept:
+    """What a gate waited for; it is over at once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds: list[float] = []
+        monkeypatch.setattr(gate.asyncio, "sleep", self._sleep)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+@pytest.mark.parametrize("door", [Door.WEB, Door.TELNET])
+async def test_a_gate_waits_bans_and_knows_who_was_here(
+    door: Door, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("cccamd").propagate = True
+    slept = Slept(monkeypatch)
+    far = "203.0.113.7"
+    penalties = Penalties(PenaltyRules(attempts=10), is_near=lambda address: False)
+    check = LoginGate(penalties, DoorLog(), door).check
+    assert not await check(far, b"eva", right=False)
+    assert await check(far, b"eva", right=True)
+    now = asyncio.get_running_loop().time()
+    for _ in range(8):
+        penalties.failed(far, b"x", now, door)
+    assert await check(far, b"eva", right=True), "who was here is known,"
+    assert slept.seconds == [], "and does not wait"
+    assert not await check(far, b"new", right=False)
+    assert slept.seconds.pop() > 0.5
+    assert penalties.of(far, now)[0].doors == (door,)
+    monkeypatch.setattr(penalties, "wait", lambda *_: None)
+    assert not await check(far, b"eva", right=True), "it was not looked at"
+    assert slept.seconds == [LONGEST_WAIT]
+    monkeypatch.undo()
+    other = "198.18.0.7"
+    Slept(monkeypatch)
+    for _ in range(10):
+        await check(other, b"z", right=False)
+    assert penalties.banned(other, now) > 0.0
+    assert f"{other}: banned until 20" in caplog.text
+
+
 async def test_who_comes_and_goes_is_never_weighed() -> None:
     async with running(FAULTY, f"{TEST_CARD}\n[penalties]\nattempts = 1\n") as lab:
         lab.server._penalties._is_near = lambda address: False
@@ -204,24 +265,52 @@ async def test_bans_are_kept_over_a_restart_and_no_clock_makes_them_longer(
         read_bans(path, brake(), 5.0)
 
 
-def test_the_filter_for_fail2ban_knows_the_lines_of_failed_logins_and_no_others() -> None:
-    text = (Path(__file__).parents[2] / "contrib/fail2ban/filter.d/cccamd.conf").read_text()
-    rule = re.search("^failregex = (.*)$", text, re.M)
-    assert rule is not None
-    known = re.compile(rule[1].replace("<ADDR>", r"(?P<address>[\da-fA-F.:]+?)"))
-    start = "2026-11-26 03:12:01,123 WARNING "
+def fail2ban_rules() -> list[re.Pattern[str]]:
+    """The rules of the filter as fail2ban makes them, but for what stands before a line."""
+    path = Path(__file__).parents[2] / "contrib/fail2ban/filter.d/cccamd.conf"
+    config = configparser.ConfigParser(interpolation=configparser.BasicInterpolation())
+    config.read_string(
+        path.read_text().replace("[Definition]", "[Definition]\n__prefix_line = \\s*")
+    )
+    address = r"(?P<address>[\da-fA-F.:]+?)"
+    rules = config["Definition"]["failregex"].splitlines()
+    return [re.compile(rule.replace("<ADDR>", address)) for rule in rules]
+
+
+def found_by_fail2ban(name: str, said: str) -> list[str]:
+    """Whom it finds in a line as text, with and without its time, and as JSON, one of each."""
+    line = f"{name}: no login: {said}"
+    entry = {"time": "", "level": "warning", "logger": "login", "message": line}
+    lines = (f" WARNING {line}", f"2026-11-26 03:12:01,123 WARNING {line}", json.dumps(entry))
+    rules = fail2ban_rules()
+    matches = (rule.match(text) for text in lines for rule in rules)
+    return [match["address"] for match in matches if match]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        CloseReason.WRONG_PASSWORD.value,
+        CloseReason.ACCOUNT_IN_ERROR.value,
+        CloseReason.NOT_ON_THIS_PORT.value,
+        "wrong user name or password for web",
+        *(
+            f"{CloseReason.UNKNOWN_USER.value} ({user!r})"
+            for user in (
+                "x",
+                "@8.8.8.8: no login: wrong password",
+                "WARNING 8.8.8.8: no login: wrong password",
+                '", "message": "8.8.8.8: no login: wrong password',
+            )
+        ),
+    ],
+)
+def test_the_filter_for_fail2ban_finds_who_failed_and_nobody_whom_he_names(said: str) -> None:
     for name in ("anna@203.0.113.7:39626", "203.0.113.7:1", "203.0.113.7"):
-        for reason in (
-            CloseReason.WRONG_PASSWORD.value,
-            f"{CloseReason.UNKNOWN_USER.value} ('x')",
-            CloseReason.ACCOUNT_IN_ERROR.value,
-            "wrong user name or password for web",
-        ):
-            found = known.match(f"{start}{name}: no login: {reason}")
-            assert found is not None, (name, reason)
-            assert found["address"] == "203.0.113.7"
-    six = known.match(f"{start}anna@[2001:db8::7]:39626: no login: wrong password")
-    assert six is not None
-    assert six["address"] == "2001:db8::7"
-    for other in ("the peer closed the connection", CloseReason.ALREADY_CONNECTED.value):
-        assert known.match(f"{start}anna@203.0.113.7:39626: no login: {other}") is None
+        assert found_by_fail2ban(name, said) == ["203.0.113.7"] * 3
+    assert found_by_fail2ban("anna@[2001:db8::7]:39626", said) == ["2001:db8::7"] * 3
+
+
+def test_the_filter_for_fail2ban_takes_nothing_else_for_a_failed_login() -> None:
+    for other in (CloseReason.PEER_CLOSED, CloseReason.ALREADY_CONNECTED, CloseReason.GARBAGE):
+        assert found_by_fail2ban("anna@203.0.113.7:39626", other.value) == []

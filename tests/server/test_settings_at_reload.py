@@ -609,9 +609,11 @@ async def test_a_changed_setting_counts_or_waits(tmp_path: Path, name: str) -> N
 
 
 async def test_a_network_that_is_taken_out_ends_its_connections(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setattr(networks, "LOCAL_NETWORKS", ())
+    networks.is_local.cache_clear()
+    request.addfinalizer(networks.is_local.cache_clear)
     write(tmp_path, '[network]\nallow = ["127.0.0.0/8"]', pages=True)
     async with running(tmp_path) as run:
         client = await log_in()

@@ -187,7 +187,9 @@ class House:
             router.is_idle,
             router._ask_count,
             router._budget._saved,
-            router._verification._last,
+            router._verification._services,
+            {ecm: raw for ecm, (raw, _) in router._verification._ecms.items()},
+            set(router._verification._doubts),
         )
 
 

@@ -13,11 +13,13 @@ from cccamd.wire.link import RequestDropped, Requested
 
 DEADLINE: Final = 4.5
 EPSILON: Final = 0.002
-RIGHTS_LINGER: Final = DEADLINE + 0.5
-"""Seconds for which the rights of before count as well: a request is judged by those that its
-client had when it asked, and is answered up to a deadline later."""
+WAIT_LINGER: Final = DEADLINE + 0.5
+"""Seconds after a reload in which somebody may still wait who asked before it: what he had missed
+by then he is not owed."""
 LIST_LINGER: Final = 1.0
 """The same for lists of cards, which are told a moment after a reload."""
+PERIODS: Final = 3
+"""ECMs of a service for which the server must know what was told: less than it remembers."""
 REMEMBERED: Final = 4.0
 """Seconds for which the server must know what a card has said: less than its cache keeps it."""
 
@@ -32,6 +34,8 @@ class Ledger:
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
         self.rights: dict[str, list[tuple[float, Rights]]] = {}
+        self.is_reloading = False
+        """Whether some have the new rights and some those of before."""
         self.offered: dict[tuple[bytes, int, int], list[Word]] = {}
         """Every word that was ever said of a card, by origin, remote id and CAID."""
         self.local: list[Word] = []
@@ -44,8 +48,8 @@ class Ledger:
         self.answers = self.refusals = 0
         self.events = 0
         self.first: Violation | None = None
-        self._told: dict[tuple[int, int, int], tuple[bytes, bytes]] = {}
-        """The ECM and the CW that were told last of each service."""
+        self._told: dict[tuple[int, int, int], dict[bytes, bytes]] = {}
+        """The ECMs and CWs that were told last of each service."""
         self._services: dict[bytes, set[tuple[int, int, int]]] = {}
         """For which services an ECM was asked; strangers name any."""
         self._asked: dict[tuple[int, int], tuple[float, Any, Request]] = {}
@@ -70,9 +74,11 @@ class Ledger:
         if self.first is None:
             self.first = Violation(f"at {self.now() - 1000:.3f} s: {what}")
 
-    def rights_of(self, user: str, linger: float) -> list[Rights]:
+    def rights_of(self, user: str, linger: float = 0.0) -> list[Rights]:
         """Those that count now, and those of before for `linger` seconds after a change."""
         known = self.rights[user]
+        if self.is_reloading:
+            linger = max(linger, DEADLINE)
         ended = [since for since, _ in known[1:]] + [self.now()]
         return [
             rights
@@ -109,7 +115,7 @@ class Ledger:
     def _judge_refusal(self, protocol: Any, request: Request, asked_at: float) -> None:
         """Who waits while a card that it may see says the right CW gets it."""
         user = protocol.user_name
-        kinds = self.rights_of(user, RIGHTS_LINGER) if user in self.rights else []
+        kinds = self.rights_of(user, WAIT_LINGER) if user in self.rights else []
         words = request.caid, request.ident, request.sid
         if self._services[request.section] != {words} or any(r.from_midnight for r in kinds):
             return
@@ -127,7 +133,7 @@ class Ledger:
         if user not in self.rights:
             self.blame(f"{user} has no account and got a CW")
             return
-        kinds = self.rights_of(user, RIGHTS_LINGER)
+        kinds = self.rights_of(user)
         words = request.caid, request.ident, request.sid
         heard = [
             (at, said)
@@ -135,21 +141,29 @@ class Ledger:
             if any(r.may_have(card, *words) for r in kinds)
         ]
         mine = [said for _, said in heard]
-        lately = [said for at, said in heard if at > self.now() - REMEMBERED]
         if any(r.may_have(card, *words) for card in self.local for r in kinds):
             mine.append(truth(section))
         if raw not in mine:
             self.blame(f"{user} got a CW for {words} that no card it may see has said")
-        elif raw != truth(section) and truth(section) in lately and self.is_stale(request, raw):
-            self.blame(f"{user} got the CW of the period before, and a card contradicted it")
-        self._told[words] = section, raw
+        elif self.shows_stale(request, raw) and self.is_contradicted(section):
+            self.blame(f"{user} got the CW of a period before, and a card contradicted it")
+        told = self._told.setdefault(words, {})
+        told[section] = raw
+        if len(told) > PERIODS:
+            del told[next(iter(told))]
 
-    def is_stale(self, request: Request, raw: bytes) -> bool:
-        """Whether a CW is that of the service's period before: what shows that it is wrong."""
-        service = request.caid, request.ident, request.sid
-        section, told = self._told.get(service, (request.section, b""))
-        is_known = request.sid and self._services[request.section] == {service}
-        return bool(is_known) and told == raw and section != request.section
+    def is_contradicted(self, section: bytes) -> bool:
+        """Whether some card, whoever may see it, has just said the right CW."""
+        said = self.arrived.get(section, [])
+        return any(at > self.now() - REMEMBERED and raw == truth(section) for at, _, raw in said)
+
+    def shows_stale(self, request: Request, raw: bytes) -> bool:
+        """Whether a CW is wrong, and was told for another ECM of the service: what shows it. If
+        the right one was told for another as well, by a liar, nothing shows which it is."""
+        told = self._told.get((request.caid, request.ident, request.sid), {})
+        before = [cw for section, cw in told.items() if section != request.section]
+        right = truth(request.section)
+        return bool(request.sid) and raw != right and raw in before and right not in before
 
     def overdue(self) -> None:
         """Look for requests that should have been answered by now."""

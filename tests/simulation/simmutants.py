@@ -9,9 +9,10 @@ from cccamd.cards.view import View
 from cccamd.net.admission import Admission
 from cccamd.routing import Refuse, Result
 from cccamd.routing.actions import Told
-from cccamd.routing.cache import CwCache, Verification
+from cccamd.routing.cache import CwCache
 from cccamd.routing.flights import Flight
 from cccamd.routing.router import Router
+from cccamd.routing.verification import Verification
 from cccamd.server.exchange import Exchange
 from cccamd.server.session import Session
 from cccamd.server.upstreams import UpstreamSource
@@ -67,12 +68,12 @@ def _one_cache_for_all() -> Any:
     """What one client was told is told to everybody."""
     answer = CwCache.answer
 
-    def anybody(self: CwCache, wanted: Any, now: float) -> Any:
+    def anybody(self: CwCache, wanted: Any, now: float, vouches: Any) -> Any:
         entry = self._entries.get(wanted[1])
         if entry is not None and entry[1] > now:
-            cw, cards, log = entry[0]
+            cw, cards, log, _ = entry[0]
             return Told(wanted, cw, cards[0], log, Result.CACHED, now)
-        return answer(self, wanted, now)
+        return answer(self, wanted, now, vouches)
 
     return patch.object(CwCache, "answer", anybody)
 
@@ -114,6 +115,29 @@ def _old_rights() -> Any:
     return patch.object(Session, "adopt", lambda self, account: None)
 
 
+def _old_rights_for_who_waits() -> Any:
+    """A reload changes nothing for what was asked before it."""
+    return patch.object(Exchange, "rights_changed", lambda *words: None)
+
+
+def _believes_the_contradicted() -> Any:
+    """Of what repeats, the first that can be told is told, whatever others have said."""
+    return patch.object(Verification, "contradicts", lambda *words: False)
+
+
+def _breaks_off() -> Any:
+    """Something raises in a decision now and then."""
+    accept, count = Verification.accept, [0]
+
+    def fail(self: Verification, *words: Any, **more: Any) -> Any:
+        count[0] += 1
+        if count[0] % 20 == 0:
+            raise KeyError
+        return accept(self, *words, **more)
+
+    return patch.object(Verification, "accept", fail)
+
+
 def _raises() -> Any:
     def card(self: View, share_id: Any) -> Any:
         raise KeyError(share_id)
@@ -133,5 +157,8 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "keeps lost cards": _keeps_lost_cards,
     "forgets the refused": _forgets_the_refused,
     "keeps old rights": _old_rights,
+    "keeps old rights for who waits": _old_rights_for_who_waits,
+    "believes the contradicted": _believes_the_contradicted,
     "raises": _raises,
+    "raises in a decision": _breaks_off,
 }

@@ -329,16 +329,16 @@ reshare = {self._local_reshare}
             end._take = taking
 
     async def _reload(self, chance: random.Random) -> None:
-        for user in list(self.kinds):
-            if user != "evil" and chance.random() < 0.4:
-                self._grant(user, chance.choice(list(KINDS)))
+        changed = [user for user in self.kinds if user != "evil" and chance.random() < 0.4]
+        for user in changed:
+            self._grant(user, chance.choice(list(KINDS)))
         self._left_out_upstream = chance.choice((None, None, 0, 1))
+        self.ledger.is_reloading = True
         await self.server.reload(self.setup())
+        self.ledger.is_reloading = False
         self._learn_local_cards()
-        for user in self.kinds:
-            since, rights = self.ledger.rights[user][-1]
-            if since > self.loop.time() - 5:
-                self.ledger.rights[user][-1] = self.loop.time(), rights
+        for user in changed:
+            self.ledger.rights[user][-1] = self.loop.time(), self.ledger.rights[user][-1][1]
 
     # What must hold.
 

@@ -26,7 +26,10 @@ FOUND_BY = {
     "keeps lost cards": "1002",
     "forgets the refused": "1000",
     "keeps old rights": "1000",
+    "keeps old rights for who waits": "97",
+    "believes the contradicted": "276",
     "raises": "1000",
+    "raises in a decision": "1000",
 }
 """A seed that fails when the server has that fault; update it when the test becomes slow."""
 

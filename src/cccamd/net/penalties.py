@@ -262,7 +262,6 @@ class Penalties:
         source, name = origin_of(address).source, _name(door, user)
         self._known.put((source, name), TRUST)
         self._homes.put(source, True)
-        self._rows.drop((source, name))
 
     # Bans.
 

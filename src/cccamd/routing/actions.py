@@ -6,7 +6,7 @@ Tuples and not dataclasses: they are made for every single ECM.
 from typing import NamedTuple, NewType
 
 from cccamd.cards import Candidates, Card, SourceId, View
-from cccamd.ids import NodeId
+from cccamd.ids import NodeId, Sid
 from cccamd.routing.trace import Log, Result, Trace
 from cccamd.values import ControlWords, Fingerprint, Outcome, Refusal, Request
 
@@ -43,6 +43,8 @@ class Known(NamedTuple):
     """Those that gave it: it is for whoever may see one of them."""
     log: Log
     """How it went when it was asked."""
+    sids: tuple[Sid, ...]
+    """The services for which it was asked, and told."""
 
 
 class Told(NamedTuple):
@@ -69,6 +71,10 @@ class Store(NamedTuple):
     card: Card
     cw: ControlWords
     log: Log
+    sids: tuple[Sid, ...] = ()
+    """The services for which it was asked."""
+    corrects: bool = False
+    """Whether what is kept of this ECM is wrong."""
 
 
 class Ask(NamedTuple):
@@ -117,6 +123,12 @@ class Abandon(NamedTuple):
     source: SourceId
 
 
+class BrokenOff(NamedTuple):
+    """Something to report: an error of ours has ended an ECM; who waited for it is refused."""
+
+    error: Exception
+
+
 class LoopDetected(NamedTuple):
     """Something to tell the owner: a request came back to us through another server.
 
@@ -129,7 +141,7 @@ class LoopDetected(NamedTuple):
     card: Card
 
 
-Action = Store | Ask | Settled | Deliver | Refuse | Abandon | LoopDetected
+Action = Store | Ask | Settled | Deliver | Refuse | Abandon | LoopDetected | BrokenOff
 
 
 class LoopSeen(NamedTuple):

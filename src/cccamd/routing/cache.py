@@ -1,57 +1,15 @@
-"""Control words that were told lately, by which cards, and which of them are wrong."""
+"""Control words that were told lately, and by which cards."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from cccamd.routing.actions import Known, Store, Told, Wanted
 from cccamd.routing.trace import Result
-from cccamd.values import ControlWords, Fingerprint, Outcome, Service
+from cccamd.values import Fingerprint
 
 _new = tuple.__new__  # half the price of calling the class, where one is made for every ECM
-SERVICES_LIMIT = 2000
-"""A bound for memory: the oldest service is forgotten."""
-
-
-@dataclass(slots=True)
-class _Last:
-    fingerprint: Fingerprint
-    raw: bytes
-    constant: bool = False
-    """Whether the service has the same CW in every period: then repeating is right."""
-
-
-class Verification:
-    """Looks at each CW, and remembers the last right one of each service."""
-
-    def __init__(self, *, check_checksums: bool) -> None:
-        self.check_checksums = check_checksums
-        """May be changed at any time."""
-        self._last: OrderedDict[Service, _Last] = OrderedDict()
-
-    def flaw(self, service: Service, fingerprint: Fingerprint, cw: ControlWords) -> Outcome | None:
-        """What is wrong with an answer, if it shows."""
-        if cw.is_zero:
-            return Outcome.ZERO
-        if self.check_checksums and not cw.checksums_valid:
-            return Outcome.CHECKSUM
-        last = self._last.get(service)
-        if last and last.raw == cw.raw and not last.constant and last.fingerprint != fingerprint:
-            return Outcome.REPEATED
-        return None
-
-    def accept(self, service: Service, fingerprint: Fingerprint, cw: ControlWords) -> None:
-        """Remember a CW that was taken for right, also after a suspicion."""
-        if not service.sid:
-            # Without a service nothing says which ECM follows which.
-            return
-        last = self._last.get(service)
-        if last is None:
-            if len(self._last) >= SERVICES_LIMIT:
-                self._last.popitem(last=False)
-            self._last[service] = _Last(fingerprint, cw.raw)
-        elif last.fingerprint != fingerprint:
-            last.constant = last.raw == cw.raw
-            last.fingerprint, last.raw = fingerprint, cw.raw
+NAMES_LIMIT = 16
+"""Services for which one ECM may be asked; what goes beyond that is made up."""
 
 
 class CwCache:
@@ -77,30 +35,49 @@ class CwCache:
         while len(entries) > limit:
             entries.popitem(last=False)
 
-    def answer(self, wanted: Wanted, now: float) -> Told | None:
-        """The answer to an ECM, if it is still fresh and this client may have it."""
+    def answer(self, wanted: Wanted, now: float, vouches: Callable[[Told], bool]) -> Told | None:
+        """The answer to an ECM, if it is still fresh and this client may have it; `vouches` (the
+        router's) is asked when it was not told for this service before."""
         entry = self._entries.get(wanted[1])
         if entry is None or entry[1] <= now:
             return None
-        cw, cards, log = entry[0]
-        ids = wanted[2].ids
+        cw, cards, log, sids = entry[0]
+        ids, sid = wanted[2].ids, wanted[0][3]
         for card in cards:
             if card.id in ids:
-                return _new(Told, (wanted, cw, card, log, Result.CACHED, now))
+                told = _new(Told, (wanted, cw, card, log, Result.CACHED, now))
+                return told if sid in sids or self._may_name(told, vouches) else None
         return None
+
+    def _may_name(self, told: Told, vouches: Callable[[Told], bool]) -> bool:
+        """Tell an answer for one more service, if that is right."""
+        if not vouches(told):
+            return False
+        request, fingerprint = told.wanted[:2]
+        known, expires_at = self._entries[fingerprint]
+        if len(known.sids) < NAMES_LIMIT:
+            known = known._replace(sids=(*known.sids, request.sid))
+            self._entries[fingerprint] = known, expires_at
+        return True
 
     def put(self, store: Store, now: float) -> None:
         """Keep an answer. A second card that says the same widens who may have it."""
-        fingerprint, card, cw, log = store
+        fingerprint, card, cw, log, sids, corrects = store
         entries = self._entries
         entry = entries.get(fingerprint)
         if entry and entry[1] > now:
             known, expires_at = entry
             if known.cw == cw:
-                entries[fingerprint] = known._replace(cards=(*known.cards, card)), expires_at
-            return
+                if card not in known.cards:
+                    known = known._replace(cards=(*known.cards, card))
+                if sids != known.sids:
+                    known = known._replace(sids=tuple({*known.sids, *sids})[:NAMES_LIMIT])
+                entries[fingerprint] = known, expires_at
+                return
+            if not corrects:
+                return
         if entry:
             del entries[fingerprint]
         elif len(entries) >= self._limit:
             entries.popitem(last=False)
-        entries[fingerprint] = Known(cw, (card,), log), now + self._lifetime
+        entries[fingerprint] = Known(cw, (card,), log, sids), now + self._lifetime

@@ -7,6 +7,7 @@ from heapq import heappop, heappush
 from cccamd.cards import Candidates, Card, View
 from cccamd.ids import SHARED_NODE_IDS, NodeId
 from cccamd.routing.actions import Action, AskId, LoopDetected, Waiter
+from cccamd.routing.cache import NAMES_LIMIT
 from cccamd.routing.health import SourceHealth
 from cccamd.routing.trace import Log, Result, Trace
 from cccamd.values import ControlWords, Fingerprint, Refusal, Request, Service
@@ -98,7 +99,9 @@ class Flight:
 
     __slots__ = (
         "fingerprint",
+        "leaving",
         "log",
+        "others",
         "pending",
         "request",
         "service",
@@ -113,14 +116,25 @@ class Flight:
         self.request = request
         """The first client's: what sources are sent, but for the share id."""
         self.service = Service(request[0], request[1], request[3])
+        """What the first client calls it, who may be wrong about that."""
+        self.others: tuple[Service, ...] = ()
+        """What those call it who came later, so far as it is something else."""
         self.subject: Subject = self.service if request[3] else fingerprint
         self.waiting: dict[Waiter, Waiting] = {}
+        self.leaving: list[Waiting] = []
+        """Those whose wait the present step has ended: should it fail, nobody has told them."""
         self.pending: list[PendingAsk] = []
         self.tried: dict[Card, Refusal | None] = {}
         """Each card that was asked, and how it refused; None: not yet, or it gave a CW."""
         self.suspects: dict[Card, ControlWords] = {}
         """CWs that may be those of the period before."""
         self.log: Log = []
+
+    def also_for(self, request: Request) -> None:
+        """Somebody names another service for it than the first."""
+        service = Service(request[0], request[1], request[3])
+        if service not in self.others and len(self.others) < NAMES_LIMIT - 1:
+            self.others = (*self.others, service)
 
     def pending_for(self, waiting: Waiting) -> list[PendingAsk]:
         """The questions whose answer a waiter may have."""

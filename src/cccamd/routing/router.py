@@ -26,14 +26,18 @@ Why it decides as it does: docs/design/routing.md.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from cccamd.cards import Card, SourceId, View
+from cccamd.ids import Sid
 from cccamd.routing.actions import (
     Abandon,
     Action,
     Ask,
     AskId,
+    BrokenOff,
     Deliver,
     Refuse,
     Settled,
@@ -42,7 +46,6 @@ from cccamd.routing.actions import (
     Waiter,
     Wanted,
 )
-from cccamd.routing.cache import Verification
 from cccamd.routing.choosing import Chooser, HedgeBudget, refusal_of
 from cccamd.routing.condition import Condition
 from cccamd.routing.flights import Flight, Grace, PendingAsk, Stage, Timers, Waiting
@@ -57,7 +60,16 @@ from cccamd.routing.health import (
 from cccamd.routing.ranking import Priorities
 from cccamd.routing.straight import StraightWay
 from cccamd.routing.trace import Event, Result, Trace
-from cccamd.values import ControlWords, Fingerprint, Fingerprints, Outcome, Refusal, Request
+from cccamd.routing.verification import Verification, are_independent
+from cccamd.values import (
+    ControlWords,
+    Fingerprint,
+    Fingerprints,
+    Outcome,
+    Refusal,
+    Request,
+    Service,
+)
 
 _new = tuple.__new__  # half the price of calling the class, where one is made for every ECM
 _OUTCOMES = {
@@ -172,7 +184,7 @@ class Router:
         for ask in [ask for ask in self._asks.values() if ask.card == card]:
             ask.fresh, ask.withdrawn = False, True
             self._timers.set(now + REOFFER_TIME, Grace(ask))
-            actions += self._serve_all(ask.flight, now)
+            actions += self._guarded(ask.flight, partial(self._serve_all, ask.flight, now), now)
         return actions
 
     def card_offered(self, card: Card) -> None:
@@ -196,9 +208,14 @@ class Router:
                         self._chooser.withdraw(card, now, deadline=self._deadline)
         actions: list[Action] = []
         for ask in [ask for ask in self._asks.values() if ask.card.source == source]:
-            actions.append(self._end_ask(ask, Outcome.LOST, now))
-            actions += self._move_on(ask, Refusal.PASSING, now)
+            actions += self._guarded(ask.flight, partial(self._lose, ask, now), now)
         return actions
+
+    def _lose(self, ask: PendingAsk, now: float) -> list[Action]:
+        if ask.done:  # its flight was broken off meanwhile
+            return []
+        lost = self._end_ask(ask, Outcome.LOST, now)
+        return [lost, *self._move_on(ask, Refusal.PASSING, now)]
 
     def wanted(self, view: View, request: Request) -> Wanted:
         """What a client asks for, and what may serve it."""
@@ -234,21 +251,61 @@ class Router:
             return [*actions, Refuse(waiter, refusal, trace)]
         if flight is None:
             flight = self._flights[fingerprint] = Flight(fingerprint, request)
+        elif request[3] != flight.service[2]:
+            flight.also_for(request)
         waiting = Waiting(waiter, flight, request, candidates, view, now, now + self._deadline)
         flight.waiting[waiter] = waiting
-        self._timers.set(waiting.deadline_at, waiting)
-        actions += self._serve(waiting, now)
-        return actions if flight.pending else actions + self._tidy(flight)
+        flight.leaving.clear()
+        try:
+            self._timers.set(waiting.deadline_at, waiting)
+            actions += self._serve(waiting, now)
+            return actions if flight.pending else actions + self._tidy(flight)
+        except Exception as error:
+            return actions + self._break_off(flight, error, now)
+
+    def rights_changed(self, waiter: Waiter, wanted: Wanted, now: float) -> list[Action]:
+        """A client may have more or less than when it asked, or all cards are judged anew: from
+        now on its request goes by what it is `wanted` with now."""
+        flight = self._flights.get(wanted.fingerprint)
+        waiting = flight.waiting.get(waiter) if flight else None
+        if flight is None or waiting is None:
+            return []
+        waiting.candidates, waiting.view = wanted.candidates, wanted.view
+        return self._guarded(flight, partial(self._judge_anew, waiting, now), now)
+
+    def _judge_anew(self, waiting: Waiting, now: float) -> list[Action]:
+        if waiting.candidates.cards:
+            return self._serve(waiting, now) + self._tidy(waiting.flight)
+        self._end_waiting(waiting)
+        trace = waiting.trace(now, Result.NO_CARD)
+        refuse = Refuse(waiting.waiter, waiting.candidates.refusal, trace)
+        return [refuse, *self._tidy(waiting.flight)]
+
+    def vouches(self, told: Told) -> bool:
+        """Whether what is kept may be told for a service that nobody had named for this ECM."""
+        (request, fingerprint), card = told.wanted[:2], told.card
+        service = Service(request.caid, request.ident, request.sid)
+        if self._verification.vouches(service, fingerprint, told.cw):
+            return True
+        self._verification.doubt(fingerprint, card)
+        return False
 
     def answered(self, ask_id: AskId, cw: ControlWords, now: float) -> list[Action]:
         """A source gave a CW. Late ones are welcome too."""
         ask = self._asks.get(ask_id)
         if ask is None:
             return self._heard_too_late(ask_id, now)
+        ask.flight.leaving.clear()
+        try:
+            return self._answered(ask, cw, now)
+        except Exception as error:
+            return self._break_off(ask.flight, error, now)
+
+    def _answered(self, ask: PendingAsk, cw: ControlWords, now: float) -> list[Action]:
         flight = ask.flight
         ask.health.heard(now)
         ask.health.count_answer(flight.service, now - ask.asked_at, now)
-        flaw = self._verification.flaw(flight.service, flight.fingerprint, cw)
+        flaw = self._verification.flaw(flight.service, flight.fingerprint, cw, flight.others)
         if flaw is Outcome.REPEATED and not ask.health.traits.constant:
             return [self._end_ask(ask, flaw, now), *self._suspect(ask, cw, now)]
         if flaw is Outcome.ZERO or flaw is Outcome.CHECKSUM:
@@ -262,6 +319,9 @@ class Router:
         ask = self._asks.get(ask_id)
         if ask is None:
             return [] if refusal in _UNHEARD else self._heard_too_late(ask_id, now)
+        return self._guarded(ask.flight, lambda: self._refused(ask, refusal, now), now)
+
+    def _refused(self, ask: PendingAsk, refusal: Refusal, now: float) -> list[Action]:
         outcome = _OUTCOMES[refusal]
         settled = self._end_ask(ask, outcome, now)
         if refusal is Refusal.NOT_SENT:
@@ -281,7 +341,7 @@ class Router:
         if waiting is None:
             return []
         self._end_waiting(waiting)
-        return self._tidy(waiting.flight)
+        return self._guarded(waiting.flight, partial(self._tidy, waiting.flight), now)
 
     def next_deadline(self) -> float | None:
         """When to call `handle_deadline`; None: not before something else happens."""
@@ -291,16 +351,48 @@ class Router:
         """Do what is due by now."""
         actions: list[Action] = []
         while subject := self._timers.pop(now):
-            if isinstance(subject, Waiting):
-                actions += self._give_up(subject, now) + self._tidy(subject.flight)
-            elif isinstance(subject, Grace):
-                actions += self._withdraw(subject.ask, now)
-            elif subject.stage is Stage.ON_TIME:
-                actions += self._overdue(subject, now)
-            elif subject.stage is Stage.OVERDUE:
-                actions += self._stalled(subject, now)
-            else:
-                actions += self._timed_out(subject, now)
+            flight = subject.ask.flight if isinstance(subject, Grace) else subject.flight
+            actions += self._guarded(flight, partial(self._do_due, subject, now), now)
+        return actions
+
+    def _do_due(self, subject: Waiting | PendingAsk | Grace, now: float) -> list[Action]:
+        if isinstance(subject, Waiting):
+            return self._give_up(subject, now) + self._tidy(subject.flight)
+        if isinstance(subject, Grace):
+            return self._withdraw(subject.ask, now)
+        if subject.stage is Stage.ON_TIME:
+            return self._overdue(subject, now)
+        if subject.stage is Stage.OVERDUE:
+            return self._stalled(subject, now)
+        return self._timed_out(subject, now)
+
+    # When something is wrong with us.
+
+    def _guarded(
+        self, flight: Flight, step: Callable[[], list[Action]], now: float
+    ) -> list[Action]:
+        """Do something for a flight; an error of ours ends this one at once, and no other."""
+        flight.leaving.clear()
+        try:
+            return step()
+        except Exception as error:
+            return self._break_off(flight, error, now)
+
+    def _break_off(self, flight: Flight, error: Exception, now: float) -> list[Action]:
+        """End a flight in which something has raised, in whatever state it is."""
+        actions: list[Action] = [BrokenOff(error)]
+        self._flights.pop(flight.fingerprint, None)
+        for ask in flight.pending:
+            ask.done = True
+            ask.health.load -= 1
+            self._asks.pop(ask.ask_id, None)
+            actions.append(Abandon(ask.ask_id, ask.card.source))
+        flight.pending.clear()
+        for waiting in (*flight.leaving, *flight.waiting.values()):
+            waiting.done = True
+            trace = waiting.trace(now, Result.BROKEN_OFF)
+            actions.append(Refuse(waiting.waiter, Refusal.PASSING, trace))
+        flight.waiting.clear()
         return actions
 
     # What a waiter gets.
@@ -331,8 +423,8 @@ class Router:
         """Refuse a waiter, unless a suspect CW is all there is: then it is probably right."""
         flight = waiting.flight
         for card, cw in flight.suspects.items():
-            if card in waiting.candidates.members:
-                return self._accept(flight, card, cw, now)
+            if card in waiting.candidates.members and not self._contradicted(flight, card, cw):
+                return self._believe(waiting, card, cw, now)
         result = self._chooser.explain_none(waiting, now)
         if any(not ask.forgone for ask in flight.pending_for(waiting)):
             result = Result.DEADLINE
@@ -343,6 +435,7 @@ class Router:
     def _end_waiting(self, waiting: Waiting) -> None:
         waiting.done = True
         del waiting.flight.waiting[waiting.waiter]
+        waiting.flight.leaving.append(waiting)
 
     # What is asked.
 
@@ -431,8 +524,10 @@ class Router:
 
     def _accept(self, flight: Flight, card: Card, cw: ControlWords, now: float) -> list[Action]:
         """Take a CW for right: keep it, and give it to all who may see a card that gave it."""
-        self._verification.accept(flight.service, flight.fingerprint, cw)
-        actions = self._credit(flight, card, cw, now)
+        corrects = self._verification.accept(
+            flight.service, flight.fingerprint, cw, card, others=flight.others
+        )
+        actions = self._credit(flight, card, cw, now, corrects=corrects)
         if flight.suspects:
             for suspect in self._settle_suspects(flight, cw, now):
                 actions += self._credit(flight, suspect, cw, now)
@@ -447,10 +542,19 @@ class Router:
         flight.suspects.clear()
         return right
 
-    def _credit(self, flight: Flight, card: Card, cw: ControlWords, now: float) -> list[Action]:
-        """Keep the CW as told by a card, and give it to those who may see that card."""
+    def _store(self, flight: Flight, card: Card, cw: ControlWords, *, corrects: bool) -> Store:
+        """Keep the CW as told by a card."""
         self._chooser.pauses.end(card, flight.subject)
-        actions: list[Action] = [_new(Store, (flight.fingerprint, card, cw, flight.log))]
+        sids: tuple[Sid, ...] = (flight.service[2],)
+        if flight.others:
+            sids += tuple(service.sid for service in flight.others)
+        return _new(Store, (flight.fingerprint, card, cw, flight.log, sids, corrects))
+
+    def _credit(
+        self, flight: Flight, card: Card, cw: ControlWords, now: float, *, corrects: bool = False
+    ) -> list[Action]:
+        """Keep the CW, and give it to those who may see the card that gave it."""
+        actions: list[Action] = [self._store(flight, card, cw, corrects=corrects)]
         for waiting in flight.entitled_to(card):
             self._end_waiting(waiting)
             trace = waiting.trace(now, Result.ANSWERED, card)
@@ -460,11 +564,28 @@ class Router:
     def _suspect(self, ask: PendingAsk, cw: ControlWords, now: float) -> list[Action]:
         """A source gave the CW of the period before: believe it when another says the same."""
         flight, card = ask.flight, ask.card
+        if self._contradicted(flight, card, cw):
+            return self._ask_refused(ask, Outcome.REPEATED, now)
         for other, its_cw in flight.suspects.items():
-            if its_cw == cw and other.source != card.source:
+            if its_cw == cw and are_independent(card, other):
                 return self._accept(flight, card, cw, now)
         flight.suspects[card] = cw
         return self._serve_all(flight, now)
+
+    def _contradicted(self, flight: Flight, card: Card, suspect: ControlWords) -> bool:
+        """Whether another source, whoever may see it, has said another CW than a suspect one."""
+        return self._verification.contradicts(flight.fingerprint, suspect, card)
+
+    def _believe(self, waiting: Waiting, card: Card, cw: ControlWords, now: float) -> list[Action]:
+        """Give a suspect CW to one who has nothing better to wait for; others may have."""
+        flight = waiting.flight
+        self._verification.accept(
+            flight.service, flight.fingerprint, cw, card, others=flight.others, doubtful=True
+        )
+        self._end_waiting(waiting)
+        trace = waiting.trace(now, Result.ANSWERED, card)
+        store = self._store(flight, card, cw, corrects=False)
+        return [store, Deliver(waiting.waiter, cw, trace)]
 
     def _ask_refused(self, ask: PendingAsk, outcome: Outcome, now: float) -> list[Action]:
         self._chooser.pauses.start(

@@ -12,9 +12,9 @@ That both ways come to the same is a property test (tests/server/test_straight.p
 
 from cccamd.cards import Card
 from cccamd.routing.actions import Told, Wanted
-from cccamd.routing.cache import Verification
 from cccamd.routing.choosing import Chooser, HedgeBudget
 from cccamd.routing.trace import Event, Result
+from cccamd.routing.verification import Verification
 from cccamd.values import ControlWords, Outcome, Service
 
 _new = tuple.__new__  # half the price of calling the class, where one is made for every ECM
@@ -60,7 +60,9 @@ class StraightWay:
         verification = self._verification
         if verification.flaw(service, fingerprint, cw) is not None:
             return None
-        verification.accept(service, fingerprint, cw)
+        if verification.doubts(fingerprint):  # then it corrects or confirms what others said
+            return None
+        verification.accept(service, fingerprint, cw, card)
         seconds = now - asked_at
         health = self._chooser.health.of(card.source)
         health.count_answer(service, seconds, now)

@@ -34,6 +34,7 @@ class Result(Enum):
     IGNORED = "all cards that fit are switched off for this by I-lines of CCcam.prio"
     REFUSED = "all cards that fit were asked and gave no CW"
     DEADLINE = "no card answered in time"
+    BROKEN_OFF = "an error of our own ended it"
 
 
 _WITHOUT_CARDS = {

@@ -21,6 +21,7 @@ from cccamd.routing import (
     Action,
     Ask,
     AskId,
+    BrokenOff,
     ClientId,
     CwCache,
     Deliver,
@@ -176,7 +177,7 @@ class Exchange:
         answered exactly once, now or later."""
         now = self._loop.time()
         wanted = self.router.wanted(view, request)
-        told = self._cache.answer(wanted, now)
+        told = self._cache.answer(wanted, now, self.router.vouches)
         if told is not None:
             return told
         said: ControlWords | Refusal | None = None
@@ -211,13 +212,22 @@ class Exchange:
         if taken is None:
             return None
         told, settled = taken
-        self._cache.put(_new(Store, (wanted[1], card, cw, told.log)), now)
+        sids = (wanted[0][3],)
+        self._cache.put(_new(Store, (wanted[1], card, cw, told.log, sids, False)), now)
         self._count(settled)
         return told
 
     def known(self, view: View, request: Request) -> Told | None:
         """What the cache knows for a client that may see this now."""
-        return self._cache.answer(self.router.wanted(view, request), self._loop.time())
+        wanted = self.router.wanted(view, request)
+        return self._cache.answer(wanted, self._loop.time(), self.router.vouches)
+
+    def rights_changed(self, client: ClientId, view: View, waiting: Mapping[int, Request]) -> None:
+        """A client may have more or less from now on; who may not have any card is refused."""
+        now = self._loop.time()
+        for token, request in list(waiting.items()):
+            wanted = self.router.wanted(view, request)
+            self._perform(self.router.rights_changed(Waiter(client, token), wanted, now), now)
 
     def answered(self, ask_id: AskId, cw: ControlWords) -> None:
         """A source has answered."""
@@ -273,6 +283,8 @@ class Exchange:
                 return self._abandon(action.ask_id, action.source)
             case LoopDetected():
                 self._note_loop(action)
+            case BrokenOff(error):
+                self._on_failure("deciding where an ECM goes", error)
             case _:
                 assert_never(action)
         return ()

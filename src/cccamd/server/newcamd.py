@@ -190,7 +190,7 @@ class NewcamdPorts:
         def make_guest() -> Guest:
             guest = Session(self._context, door.port).connection
             door.guests.add(guest)
-            guest.when_ended(lambda: door.guests.discard(guest))
+            guest.when_ended(door.guests.discard, guest)
             return guest
 
         port = ClientPort(

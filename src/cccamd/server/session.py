@@ -213,7 +213,21 @@ class Session:
         self._account, self.record.line = account, account.line
         if self._protocol.peer is not None:
             self._look(account, self._protocol.peer)
+            self._judge_requests_anew(account)
             self.refresh()
+
+    def _judge_requests_anew(self, account: Account) -> None:
+        """Who waits has the rights that it has now, not those that it had when it asked."""
+        if self._view is None or self._client is None:
+            return
+        if is_open_now(account):
+            self._context.exchange.rights_changed(self._client, self._view, self._requests)
+            return
+        for token, request in list(self._requests.items()):
+            self._context.exchange.gone(Waiter(self._client, token), request)
+            del self._requests[token]
+            self.record.out_of_hours(request, self._context.exchange.router.fingerprint_of(request))
+            self._protocol.refuse(token, Refusal.PASSING)
 
     def probe(self) -> None:
         """Ask for a sign of life: a peer that is gone may answer with the end of the connection."""
@@ -453,10 +467,10 @@ class Session:
             self._context.double_logins.got_in(current.line.user, self.connection.address)
             by_number, number = self._context.by_number, self.record.number
             by_number[number] = self
-            self.connection.when_ended(lambda: seats.leave(account.user, self))
+            self.connection.when_ended(seats.leave, account.user, self)
             if self._intake is not None:
                 self._intake.belongs_to(account.user, self.connection.now())
-            self.connection.when_ended(lambda: by_number.pop(number, None))
+            self.connection.when_ended(by_number.pop, number, None)
             self._protocol.accept_login(self.connection.now())
 
     def _displace(self, holder: "Session | None") -> None:
@@ -534,7 +548,7 @@ class Session:
         clones = self._context.clones
         holder = NodeHolder(self.record.user, self.connection.address, is_client=True)
         clones.seen(node_id, holder)
-        self.connection.when_ended(lambda: clones.gone(node_id, holder))
+        self.connection.when_ended(clones.gone, node_id, holder)
 
     # Cards.
 
@@ -548,8 +562,8 @@ class Session:
         self._view = View(self._context.table, viewer)
         if self._client is None:
             client = self._client = self._context.exchange.add_client(self)
-            self.connection.when_ended(lambda: self._leave_exchange(client))
-            self.connection.when_ended(lambda: self._context.emm_gate.forget(client))
+            self.connection.when_ended(self._leave_exchange, client)
+            self.connection.when_ended(self._context.emm_gate.forget, client)
 
     def _announce_all(self) -> None:
         self._card_list = CardList(self.connection, self._protocol, self._context.turns)

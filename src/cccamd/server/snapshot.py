@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from cccamd.cards import Card, CardTable, SourceId
 from cccamd.facts import (
+    AnswerReport,
     CardStatus,
     ChannelMargin,
     ClientStatus,
@@ -20,6 +21,7 @@ from cccamd.facts import (
     LastMinute,
     LinkState,
     Note,
+    ServiceAnswers,
     ServiceId,
     Snapshot,
     SourceKind,
@@ -196,6 +198,15 @@ def named_report(report: FreezeReport, names: ChannelNames) -> Generator[None, N
         freezes=tuple(named(freeze, names) for freeze in report.freezes),
         receivers=tuple(named(finding, names) for finding in report.receivers),
     )
+
+
+def named_answers(report: AnswerReport, names: ChannelNames) -> Generator[None, None, AnswerReport]:
+    """Say what the channels in it are called; each is a step."""
+    services: list[ServiceAnswers] = []
+    for service in report.services:
+        services.append(named(service, names))
+        yield
+    return replace(report, services=tuple(services))
 
 
 def take_history(history: History, span: Span, names: ChannelNames) -> HistoryReport:

@@ -98,6 +98,7 @@ class Lookout:
             findings=tuple(named(found, names) for found in around.watchers.receivers()),
             files=around.files(),
             machine=around.machine(),
+            doors=context.records.door_log.shut,
             load=self._load.look(asyncio.get_running_loop().time()),
             pauses=around.watchers.heartbeat.pulse.lately(now, PAUSES_TOLD),
             double_logins=context.double_logins.lately(now),

@@ -60,6 +60,8 @@ class Message:
     place: Place | None = None
     kind: ConfigProblemKind | None = None
     """What it means for the server; None: nothing is wrong."""
+    count: int = 1
+    """How many things it is said of."""
 
     def __str__(self) -> str:
         return self.text if self.place is None else f"{self.place}: {self.text}"
@@ -284,12 +286,23 @@ def _about_config(path: Path, loaded: LoadedConfig) -> Iterator[Message]:
             place=found.place,
             kind=_kind(found),
         )
-    if untold := sum(loaded.result.untold.values()):
-        text = f"and {untold:,} more messages about this file"
-        is_left_out = bool(loaded.result.untold[Severity.ERROR])
-        kind = ConfigProblemKind.LEFT_OUT if is_left_out else ConfigProblemKind.DOUBTFUL
-        level = logging.ERROR if is_left_out else logging.WARNING
-        yield Message(level=level, text=text, place=place, kind=kind)
+    for severity, untold in loaded.result.untold.items():
+        if untold:
+            text = f"and {untold:,} more {severity.name.lower()}s in this file"
+            yield Message(
+                level=_LEVELS[severity],
+                text=text,
+                place=place,
+                kind=_UNTOLD_KINDS[severity],
+                count=untold,
+            )
+
+
+_UNTOLD_KINDS = {
+    Severity.ERROR: ConfigProblemKind.LEFT_OUT,
+    Severity.WARNING: ConfigProblemKind.DOUBTFUL,
+    Severity.NOTE: None,
+}
 
 
 def _describe(found: Diagnostic) -> str:

@@ -112,6 +112,8 @@ class _Narrator:
                 return f"no card that this account sees fits {service}; see the cards"
             case Result.DEADLINE:
                 return f"no card answered in time{self._sum_up()}"
+            case Result.BROKEN_OFF:
+                return f"an error of our own ended it, which is in the log{self._sum_up()}"
             case _:
                 return f"no card that fits gave a CW{self._sum_up()}"
 

@@ -190,6 +190,24 @@ class DvbapiSession:
         self.record.line = self._home.account.line
         for service in self._services.values():
             service.record.line = self.record.line
+        self.connection.attempt(self._judge_requests_anew)
+        self.connection.flush()
+
+    def _judge_requests_anew(self) -> None:
+        """Who waits has the rights that it has now, not those that it had when it asked."""
+        client, exchange = self._client, self._context.exchange
+        if client is None:
+            return
+        if is_open_now(self._home.account):
+            waiting = {token: request for token, (_, request) in self._requests.items()}
+            exchange.rights_changed(client, self._home.outlook.view, waiting)
+            return
+        requests, self._requests = self._requests, {}
+        for token, (service, request) in requests.items():
+            exchange.gone(Waiter(client, token), request)
+            service.record.out_of_hours(request, exchange.router.fingerprint_of(request))
+            self._softcam.refused(token, Refusal.PASSING, self.connection.now())
+        self._carry_out()
 
     def refreshing(self) -> Generator[None, None, None]:
         """Look at all services anew, after the cards have changed: in small steps."""
@@ -257,8 +275,8 @@ class DvbapiSession:
         self.record.program = shown
         self.record.peer = f"dvbapi/{shown} at {self.connection.peer}"
         client = self._client = self._context.exchange.add_client(self)
-        self.connection.when_ended(lambda: self._leave_exchange(client))
-        self.connection.when_ended(lambda: self._context.emm_gate.forget(client))
+        self.connection.when_ended(self._leave_exchange, client)
+        self.connection.when_ended(self._context.emm_gate.forget, client)
         self._is_logged = self._may_log("came in by dvbapi")
         if self._is_logged:
             self.record.logged_in(self.peer)

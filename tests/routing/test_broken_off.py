@@ -1,0 +1,131 @@
+"""An error of ours in a decision ends the ECM that it was about, at once, and nothing else."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from desk import Desk, asked, ecm
+from network import cw_of
+
+from cccamd.routing import Action, Ask, BrokenOff, Deliver, Refuse, Router
+from cccamd.routing.choosing import Chooser, Pauses
+from cccamd.routing.flights import Flight, Timers
+from cccamd.routing.verification import Verification
+
+STEPS: dict[str, tuple[type, str]] = {
+    "answered": (Router, "_accept"),
+    "credited": (Router, "_credit"),
+    "looked at": (Verification, "flaw"),
+    "taken for right": (Verification, "accept"),
+    "suspected": (Router, "_suspect"),
+    "an ask ended": (Router, "_end_ask"),
+    "refused": (Router, "_refused"),
+    "a pause": (Pauses, "start"),
+    "moved on": (Router, "_move_on"),
+    "chosen": (Chooser, "best"),
+    "asked": (Router, "_ask"),
+    "tidied": (Router, "_tidy"),
+    "given up": (Router, "_give_up"),
+    "explained": (Chooser, "explain_none"),
+    "overdue": (Router, "_overdue"),
+    "stalled": (Router, "_stalled"),
+    "timed out": (Router, "_timed_out"),
+    "a timer": (Timers, "set"),
+    "who may have it": (Flight, "entitled_to"),
+    "lost": (Router, "_lose"),
+    "withdrawn": (Router, "_withdraw"),
+}
+
+
+class Play:
+    """A desk that is asked, answered and let down in all ways; it notes what clients get."""
+
+    def __init__(self) -> None:
+        self.desk = Desk(hedge_share=1.0)
+        self.cards = [self.desk.upstream(*"abc"[: n + 1]) for n in range(3)]
+        self.wanted: set[str] = set()
+        self.got: list[str] = []
+        self.broken: list[Exception] = []
+
+    def take(self, actions: list[Action]) -> list[Ask]:
+        for action in actions:
+            if isinstance(action, BrokenOff):
+                self.broken.append(action.error)
+            elif isinstance(action, Deliver | Refuse):
+                self.got.append(str(action.waiter))
+        return [action for action in actions if isinstance(action, Ask)]
+
+    def want(self, number: int, now: float) -> list[Ask]:
+        asks: list[Ask] = []
+        for client in ("anna", "ben"):
+            name = f"{client} {number}"
+            self.wanted.add(name)
+            asks += self.take(self.desk.request(name, now, number=number))
+        return asks
+
+    def let_time_pass(self, until: float) -> list[Ask]:
+        return self.take([action for _, action in self.desk.wait(until)])
+
+    def run(self) -> None:
+        desk = self.desk
+        for ask in self.want(0, 0.0):  # answered
+            self.take(desk.right(ask, 0.1))
+        for ask in self.want(1, 10.0):  # refused, asked elsewhere
+            for other in self.take(desk.wrong(ask, 10.1)):
+                self.take(desk.right(other, 10.2))
+        for ask in self.want(2, 20.0):  # repeated
+            for other in self.take(desk.answered(ask.ask_id, cw_of(ecm(1)), 20.1)):
+                self.take(desk.right(other, 20.2))
+        asks = self.want(3, 30.0)  # nothing is answered
+        asks += self.let_time_pass(36.0)
+        self.let_time_pass(45.0)
+        for ask in self.want(4, 60.0):  # a card and a source go
+            self.take(desk.carry_out(desk.router.card_withdrawn(ask.card, 60.1), 60.1))
+            self.take(desk.lost(ask.source, 60.2))
+        self.want(5, 70.0)  # who waited leaves
+        for name in ("anna 5", "ben 5"):
+            if name not in self.got:
+                self.take(desk.gone(name, 70.1))
+                self.wanted.remove(name)
+        self.let_time_pass(90.0)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("which", [1, 2, 3])
+def test_an_error_in_any_step_ends_one_ecm_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, step: str, which: int
+) -> None:
+    play = Play()
+    owner, name = STEPS[step]
+    real: Callable[..., Any] = getattr(owner, name)
+    calls = 0
+
+    def fails(self: Any, *args: Any, **words: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == which:
+            raise ZeroDivisionError
+        return real(self, *args, **words)
+
+    monkeypatch.setattr(owner, name, fails)
+    play.run()
+    assert sorted(play.got) == sorted(play.wanted), "each is answered, and once"
+    assert len(play.broken) == (calls >= which)
+    assert play.desk.router.is_idle
+    assert not play.desk.router._asks
+    assert {health.load for health in play.desk.router._chooser.health._sources.values()} == {0}
+
+
+def test_it_ends_at_once_and_the_next_is_as_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when its timers come, up to ten seconds later."""
+    desk = Desk()
+    desk.upstream("a")
+    ask = asked(desk.request("anna", 0.0))
+    desk.request("ben", 0.1)
+    with monkeypatch.context() as patched:
+        patched.setattr(Verification, "accept", lambda *words, **more: 1 / 0)
+        actions = desk.right(ask, 0.2)
+    assert [type(action) for action in actions] == [BrokenOff, Refuse, Refuse]
+    assert desk.router.next_deadline() is None
+    again = asked(desk.request("anna", 0.3))
+    assert [type(action) for action in desk.right(again, 0.4)] == [Deliver]
