@@ -30,9 +30,9 @@ from cccamd.machine import own_memory
 
 YOUNG: Final = 1000
 """New objects after which the new ones are looked at: a tenth of a millisecond."""
-MIDDLE: Final = 4
-"""Looks at the new ones of which one is a look at those, too, that came through the looks before:
-a millisecond."""
+MIDDLE: Final = 1
+"""After so many looks at the new ones, the next is one at those, too, that came through the looks
+before: a millisecond, or some when they lie scattered among the objects of thousands of clients."""
 NEVER: Final = 1_000_000_000
 LOOK_INTERVAL: Final = 60.0
 """Seconds."""
@@ -45,7 +45,7 @@ SOME: Final = 2_000
 """More pieces than at the last look: fewer are not worth another."""
 MANY: Final = 500_000
 """More pieces (some 50 MB) than at the last look, and half as many again, are worth a pause."""
-PORTION: Final = 8
+PORTION: Final = 20
 """Looks at the middle ones after which what came through is put aside: some 40,000."""
 ASIDE_INTERVAL: Final = 3600.0
 """Seconds between two looks at what was put aside: with ten thousand clients, a pause of half a
