@@ -124,6 +124,18 @@ async def test_who_may_not_log_in_is_refused_alike_and_the_log_says_why(
         assert words in told, words
 
 
+async def test_a_port_may_be_for_some_addresses_only(caplog: pytest.LogCaptureFixture) -> None:
+    here, elsewhere = free_port(), free_port()
+    tables = table(here, f'bind = ["{HOST}"]\nallow = ["127.0.0.0/8"]')
+    tables += table(elsewhere, 'allow = ["192.0.2.0/24"]')
+    async with running("F: anna secret", TEST_CARD + tables):
+        assert await failed(elsewhere) is Step.DENIED
+        async with logged_in(here) as client:
+            assert shown(client) == (0x7F00, [0x0A])
+    told = " ".join(record.getMessage() for record in caplog.records)
+    assert "cccamd.toml lets other addresses log in on this port" in told
+
+
 async def test_a_minimum_version_is_none_of_its_business() -> None:
     port = free_port()
     cfg = "F: anna secret\nMINIMUM CLIENT VERSION : 2.3.0\n"

@@ -13,7 +13,6 @@ from cccamd.setup.cccamcfg import (
     FLine,
     NLine,
     Severity,
-    TimeFrame,
     as_json,
     masked_lines,
     parse,
@@ -23,6 +22,7 @@ from cccamd.setup.cccamcfg import (
 )
 from cccamd.setup.cccamcfg.directives import KNOWN_KEYS, normal_key
 from cccamd.setup.cccamcfg.lexer import read_source, replace_odd_blanks
+from cccamd.setup.hours import TimeFrame
 from cccamd.values import Service
 
 # Pieces of which most combinations are almost a line.

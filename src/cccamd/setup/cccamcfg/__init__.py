@@ -20,8 +20,6 @@ from cccamd.setup.cccamcfg.model import (
     NLine,
     RefusedLine,
     Settings,
-    TimeFrame,
-    is_open,
 )
 from cccamd.setup.cccamcfg.parser import (
     SEARCHED_PATHS,
@@ -52,9 +50,7 @@ __all__ = [
     "RefusedLine",
     "Settings",
     "Severity",
-    "TimeFrame",
     "as_json",
-    "is_open",
     "load_companions",
     "load_config",
     "masked_lines",
