@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from capturing import packets_of, pcap_of
+from capturing import Call, Said, packets_of, pcap_of
 from typer.testing import CliRunner
 
 from cccamd.cli import command_line
@@ -70,6 +70,18 @@ def test_a_wrong_password_is_status_1(config: Path, capture: Path) -> None:
     said, _ = run(capture, "-C", config, status=1)
     assert "!client the password known for it is another" in said
     assert "secret99" not in said
+
+
+def test_names_cannot_steer_the_terminal(config: Path, tmp_path: Path) -> None:
+    call = Call()
+    call.connect()
+    name = b"\x1b[2J\r\nevil\xe2\x80\xae"
+    call.say([Said("client", bytes.fromhex("ffff00010002") + bytes([len(name)]) + name)])
+    path = tmp_path / "evil.pcap"
+    path.write_bytes(pcap_of(call.packets))
+    said, _ = run(path, "-C", config)
+    assert "evil" in said
+    assert all(line.isprintable() for line in said.split("\n"))
 
 
 def test_the_usual_des_key_is_known(config: Path, tmp_path: Path) -> None:

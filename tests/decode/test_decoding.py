@@ -253,6 +253,21 @@ def test_a_person_is_asked_a_few_times_and_what_fits_is_used_again() -> None:
     assert asked == ["interop", "interop"]
 
 
+def test_nobody_is_asked_without_end() -> None:
+    asked: list[str] = []
+
+    def ask(user: str) -> bytes:
+        asked.append(user)
+        return b"wrong"
+
+    ring = Keyring(ask_password=ask)
+    for user in range(30):
+        for _ in range(2):
+            assert ring.password(b"%d" % user, lambda password: False)[0] is None
+    assert asked[:4] == ["0", "0", "0", "1"]
+    assert len(asked) == 20
+
+
 def _moved(end: tuple[str, int]) -> tuple[str, int]:
     return (end[0], end[1] + 1)
 
@@ -371,6 +386,22 @@ def test_a_damaged_file_gives_a_clear_message_or_less(place: int, junk: bytes, c
     data = CAPTURE[:place] + junk + (b"" if cut else CAPTURE[place + len(junk) :])
     with suppress(CaptureError):
         decoded_file(data, keyring(CCCAM))
+
+
+@pytest.mark.parametrize("kind", ["pcap", "pcapng"])
+def test_a_length_that_cannot_be_is_not_read(kind: str) -> None:
+    file = io.BytesIO()
+    (dpkt.pcap if kind == "pcap" else dpkt.pcapng).Writer(file)
+    block = b"\0" * 8 + b"\xff\xff\xff\x7f" * 2 if kind == "pcap" else b"\6\0\0\0\xff\xff\xff\x7f"
+
+    class Endless(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            assert size is not None
+            assert 0 <= size < 1 << 21
+            return super().read(size)
+
+    with pytest.raises(CaptureError, match="was announced: the file is damaged"):
+        list(read_packets(Endless(file.getvalue() + block + bytes(99))))
 
 
 @given(st.binary(max_size=300))
