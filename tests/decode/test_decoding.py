@@ -211,6 +211,34 @@ def test_connections_side_by_side_and_one_after_the_other() -> None:
         assert timeless(own) == timeless(decoded(one, keyring(name)))
 
 
+def test_packets_that_overlap() -> None:
+    whole = said_in(DVBAPI)[0].data
+    begin = packets_of(DVBAPI)[:3]
+    first = replace(begin[2], flags=ACK, data=whole[:10])
+    ahead = replace(first, sequence=first.sequence + 20, data=whole[20:])
+    over = replace(first, sequence=first.sequence + 5, data=whole[5:25])
+    records = decoded([*begin, first, ahead, over, first], Keyring())
+    assert kinds(records)[Sender.CLIENT, Kind.WHO] == 1
+    assert unread(records) == []
+
+
+def test_a_port_that_is_used_again_without_a_close() -> None:
+    packets = packets_of(CCCAM)
+    again = [replace(packet, at=packet.at + 9) for packet in packets]
+    again = [
+        replace(
+            packet,
+            sequence=packet.sequence + 5_000_000,
+            acknowledged=packet.acknowledged + 5_000_000,
+        )
+        for packet in again
+    ]
+    records = decoded([*packets[:12], packets[0], *again], keyring(CCCAM))
+    assert [r.connection for r in records if r.kind is Kind.CONNECTED] == [1, 2]
+    second = [replace(record, connection=1) for record in records if record.connection == 2]
+    assert timeless(second) == timeless(decoded(packets, keyring(CCCAM)))
+
+
 def test_who_closes_and_how() -> None:
     packets = packets_of(CCCAM)
     assert decoded(packets, keyring(CCCAM))[-1].text == "closes the connection"
