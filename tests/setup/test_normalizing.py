@@ -1,4 +1,4 @@
-"""`cccamd convert`: the same meaning, comments and order, and nothing left to do the second time."""
+"""`cccamd convert`: same meaning, comments and order, and nothing left to do the second time."""
 
 from dataclasses import replace
 from pathlib import Path
