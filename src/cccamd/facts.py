@@ -34,6 +34,7 @@ from cccamd.ids import (
     parse_share_id,
     parse_sid,
 )
+from cccamd.values import Outcome
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -264,6 +265,8 @@ class Cause(Enum):
     """What an incident is about; the value is for people."""
 
     SOURCE_DOWN = "source down"
+    OTHER_MACHINE = "another machine answers"
+    """Or the same with another key: it is not the paired server."""
     SOURCE_SILENT = "source silent"
     SOURCE_SLOW = "source slow"
     SOURCE_REFUSES = "source refuses"
@@ -283,6 +286,8 @@ class Cause(Enum):
     DISK_FULL = "disk full"
     JOURNAL_STOPPED = "journal stopped"
     FEW_FILES = "few files"
+    DOOR_SHUT = "door shut"
+    """No connection can be accepted."""
     LITTLE_MEMORY = "little memory"
     OVERLOAD = "overload"
     SERVER_PAUSED = "server paused"
@@ -912,6 +917,39 @@ class HistoryReport(Fact):
     """Seconds that one point stands for."""
     sources: tuple[SourceTimes, ...]
     channels: tuple[ChannelTimes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTime(Fact):
+    """One answer."""
+
+    at: float
+    seconds: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAnswers(ServiceId):
+    """How often a source was asked for a service with one outcome."""
+
+    source: str
+    outcome: Outcome
+    count: int
+    usual_seconds: float
+    """The mean of all."""
+    last_seconds: float
+    last_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerReport(Fact):
+    """How the last ECMs went."""
+
+    accounts: Mapping[str, tuple[AnswerTime, ...]]
+    """The last answers to each account, the newest last."""
+    sources: Mapping[str, tuple[AnswerTime, ...]]
+    """The last answers of each source, the newest last."""
+    services: tuple[ServiceAnswers, ...]
 
 
 # Everything at once.

@@ -112,7 +112,8 @@ class Outcome(Enum):
     SILENT = "was not asked: it has not answered anything for a while"
     IGNORED = "is switched off for this by an I-line of CCcam.prio"
     NO_CARD = "no card fits"
-    OUT_OF_HOURS = "it was outside the hours of the account's F-line"
+    OUT_OF_HOURS = "it was outside the hours of the account"
+    EXPIRED = "the account has expired"
 
     @property
     def is_wrong_cw(self) -> bool:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.setup.cccamcfg import TimeFrame, is_open
+from cccamd.setup.hours import TimeFrame, is_open
 
 NOON_TO_FIVE, LATE = TimeFrame(720, 1020), TimeFrame(1320, 120)
 

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cccamd.cli import command_line
-from cccamd.cli.main import COMMANDS
+from cccamd.cli.main import COMMANDS, MODULES
 from cccamd.lab.cas import CardKeys, ManagementKey
 from ports import free_port
 
@@ -131,7 +131,7 @@ def test_a_server_loads_pages_when_somebody_comes_and_formats_for_what_is_config
 def test_every_command_is_there_and_has_a_summary_that_fits(name: str) -> None:
     result = CliRunner().invoke(command_line([name]), [name, "--help"])
     assert result.exit_code == 0
-    module = import_module(f"cccamd.cli.{name}")
+    module = import_module(f"cccamd.cli.{MODULES.get(name, name)}")
     words = module.app.info.help if hasattr(module, "app") else getattr(module, name).__doc__
     assert words.split(".")[0] in " ".join(result.output.split()), "the command, not its name alone"
     assert len(COMMANDS[name]) <= 66, "80 columns, less the name"
@@ -146,4 +146,4 @@ def test_the_list_of_commands_is_that_of_the_files() -> None:
         for path in folder.glob("*.py")
         if any(match["name"] in (path.stem, None) for match in pattern.finditer(path.read_text()))
     }
-    assert found - {"main"} == set(COMMANDS)
+    assert found - {"main"} == {MODULES.get(name, name) for name in COMMANDS}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 from peer import CW, ECM, EMM, HOST, PLAIN_NODE, SILENCE, Peer, Server, listens, until
@@ -12,11 +13,14 @@ from cccamd.net import (
     Backoff,
     Connected,
     Failure,
+    FairPlay,
     Link,
     LinkWaiting,
+    Rates,
     Step,
 )
 from cccamd.net import link as link_module
+from cccamd.net.fairness import LINK_LIMITS
 from cccamd.wire.cccam import (
     Caller,
     Command,
@@ -34,6 +38,7 @@ from cccamd.wire.link import (
     EmmAcknowledged,
     Introduced,
     OfferAdded,
+    Refused,
 )
 from ports import free_port
 
@@ -43,7 +48,12 @@ PAUSE = 0.02
 class Watched:
     """A link, and what it told."""
 
-    def __init__(self, port: int, react: Callable[[object], None] = lambda event: None) -> None:
+    def __init__(
+        self,
+        port: int,
+        react: Callable[[object], None] = lambda event: None,
+        fair: FairPlay | None = None,
+    ) -> None:
         self.told: list[object] = []
         self.failures: list[tuple[str, BaseException]] = []
         self.backoff = Backoff(first=PAUSE, most=4 * PAUSE)
@@ -56,6 +66,7 @@ class Watched:
             handle=self._handle,
             on_failure=lambda name, error: self.failures.append((name, error)),
             backoff=self.backoff,
+            fair=fair,
         )
 
     @property
@@ -161,6 +172,28 @@ async def test_questions_go_out_at_once_while_it_is_up() -> None:
             await until(lambda: bool(watched.waits))
             with pytest.raises(ConnectionError):
                 watched.link.ask(7, ECM)
+
+
+async def test_answers_that_were_asked_for_are_free_and_others_are_not() -> None:
+    fair = FairPlay(replace(LINK_LIMITS, client=Rates(20.0, float("inf"), float("inf"))))
+    server = Server()
+    async with server.serving() as port:
+        watched = Watched(port, fair=fair)
+        async with watched.running():
+            await until(lambda: watched.link.is_up)
+            for token in range(400):
+                watched.link.ask(token, ECM if token % 2 else ECM._replace(section=b"\x80other"))
+            await until(lambda: sum(map(is_answer, watched.told)) == 400)
+            assert fair.held_back == 0
+            (connection,) = server.open
+            for _ in range(400):
+                server._protocols[connection].send_keepalive()
+            connection.flush()
+            await until(lambda: fair.held_back > 0)
+
+
+def is_answer(event: object) -> bool:
+    return isinstance(event, Answered | Refused)
 
 
 async def test_emms_go_out_at_once_and_questions_that_wait_can_be_dropped() -> None:

@@ -1,15 +1,20 @@
 """The door: who is let in, what happens to the others, and which ports are open."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from peer import HOST, Lines, no_socket_left, until
+from peer import HOST, Lines, no_socket_left, unexpected, until
 
 from cccamd.net import (
+    AcceptEnded,
+    AcceptEvent,
+    Acceptor,
+    AcceptPaused,
     Admission,
     AdmissionLimits,
     Connection,
@@ -18,6 +23,7 @@ from cccamd.net import (
     NoEntry,
     open_sockets,
 )
+from cccamd.server.loglines import DoorLog
 from cccamd.wire.link import Closed, CloseReason
 from ports import free_port
 
@@ -235,3 +241,29 @@ def test_sockets_for_a_server_with_a_protocol_of_its_own() -> None:
         sock.close()
     with pytest.raises(ListenError, match=NOWHERE):
         open_sockets([NOWHERE, HOST], 0)
+
+
+class _Full(socket.socket):
+    """A socket that listens on a system that has nothing left."""
+
+    def accept(self) -> tuple[socket.socket, object]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+
+async def test_a_port_that_is_closed_during_a_shortage_is_told_of_as_well() -> None:
+    told: list[AcceptEvent] = []
+    acceptor = Acceptor(greet=lambda address: None, on_event=told.append, on_failure=unexpected)
+    listening = _Full()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    port = listening.getsockname()[1]
+    acceptor.listen([listening])
+    with socket.create_connection(("127.0.0.1", port)):
+        await until(lambda: bool(told))
+        acceptor.close()
+    assert told == [AcceptPaused(port, "Too many open files"), AcceptEnded(port)]
+    log = DoorLog()
+    log.accepting(told[0])
+    assert [(door.port, door.reason) for door in log.shut] == [(port, "Too many open files")]
+    log.accepting(told[1])
+    assert log.shut == ()

@@ -13,6 +13,7 @@ from cccamd.localcards import find_kinds
 from cccamd.net import Client
 from cccamd.server import Server
 from cccamd.setup.cccamcfg import Companions, parse
+from cccamd.setup.merging import merge
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import parse as parse_toml
 from cccamd.values import ControlWords, Request, with_checksums
@@ -57,7 +58,8 @@ def setup(
     assert not parsed.refused
     found = parse_toml(f'{toml}\n[server]\nbind = ["{HOST}"]\n', kinds=find_kinds(), folder=folder)
     assert not found.problems, [str(problem) for problem in found.problems]
-    return Setup(config=parsed.config, toml=found.config, node_id=node_id or new_node_id())
+    config = merge(parsed.config, found.config)
+    return Setup(config=config, toml=found.config, node_id=node_id or new_node_id())
 
 
 class Laboratory:

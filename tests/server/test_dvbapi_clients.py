@@ -21,6 +21,7 @@ from dvbapiclient import (
 from laboratory import HOST, expected_cw, running
 
 from cccamd.facts import EcmResult
+from cccamd.routing import Result
 from cccamd.server import Server
 from cccamd.values import with_checksums
 from cccamd.watch.journal import Journal, read_entries
@@ -456,7 +457,9 @@ async def test_outside_of_its_hours_an_account_asks_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     port = free_port()
-    monkeypatch.setattr("cccamd.server.dvbapi.session.is_open_now", lambda account: False)
+    monkeypatch.setattr(
+        "cccamd.server.dvbapi.session.shut_now", lambda account: Result.OUT_OF_HOURS
+    )
     async with serving(dvbapi_setup(port_table(port))) as server, connected(port) as client:
         await client.say(pmt(1))
         await client.until(lambda: client.filters)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from laboratory import HOST, TEST_CARD, Laboratory, expected_cw, running, setup
 
+from cccamd.facts import Door
 from cccamd.ids import USUAL_CONFIG_KEY, Caid, Ident, ShareId, Sid
 from cccamd.net import Client, ConnectError, Step, open_sockets
 from cccamd.values import Emm, Refusal, Request
@@ -110,6 +111,9 @@ async def test_who_may_not_log_in_is_refused_alike_and_the_log_says_why(
         assert await failed(port, user="ben") is Step.DENIED
         assert await failed(port, user="nobody") is Step.DENIED
         assert await failed(port, password="wrong") is Step.DENIED
+        score = lab.server._penalties._score("127.0.0.1")
+        assert score is not None
+        assert score.doors == (Door.NEWCAMD,)
         assert await failed(port, key=bytes(14)) is Step.DES_KEY
         async with logged_in(port):
             (client,) = lab.server.snapshot().clients
@@ -122,6 +126,18 @@ async def test_who_may_not_log_in_is_refused_alike_and_the_log_says_why(
         "its DES key is not that of this port",
     ):
         assert words in told, words
+
+
+async def test_a_port_may_be_for_some_addresses_only(caplog: pytest.LogCaptureFixture) -> None:
+    here, elsewhere = free_port(), free_port()
+    tables = table(here, f'bind = ["{HOST}"]\nallow = ["127.0.0.0/8"]')
+    tables += table(elsewhere, 'allow = ["192.0.2.0/24"]')
+    async with running("F: anna secret", TEST_CARD + tables):
+        assert await failed(elsewhere) is Step.DENIED
+        async with logged_in(here) as client:
+            assert shown(client) == (0x7F00, [0x0A])
+    told = " ".join(record.getMessage() for record in caplog.records)
+    assert "cccamd.toml lets other addresses log in on this port" in told
 
 
 async def test_a_minimum_version_is_none_of_its_business() -> None:

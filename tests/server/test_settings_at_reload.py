@@ -297,6 +297,13 @@ ROWS: dict[str, Row] = {
         7,
         8,
     ),
+    "[limits] logins_per_account": Row(
+        "",
+        "[limits]\nlogins_per_account = 3",
+        lambda server: {account.logins for account in server._context.accounts.values()},
+        {1},
+        {3},
+    ),
     "[limits] max_connections_per_address": Row(
         "",
         "[limits]\nmax_connections_per_address = 1",
@@ -609,9 +616,11 @@ async def test_a_changed_setting_counts_or_waits(tmp_path: Path, name: str) -> N
 
 
 async def test_a_network_that_is_taken_out_ends_its_connections(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setattr(networks, "LOCAL_NETWORKS", ())
+    networks.is_local.cache_clear()
+    request.addfinalizer(networks.is_local.cache_clear)
     write(tmp_path, '[network]\nallow = ["127.0.0.0/8"]', pages=True)
     async with running(tmp_path) as run:
         client = await log_in()

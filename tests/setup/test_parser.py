@@ -96,7 +96,7 @@ def test_the_document_names_every_key_with_default_and_bounds() -> None:
         ("account = [1]", "1:1: error: expected [[account]], with double brackets"),
         (
             "[[account]]\nuser='a'",
-            "1:1: error: [[account]] expected cccversion, logins or paired: else the",
+            "1:1: error: [[account]] expected cccversion, logins or another key: else it",
         ),
         (
             "[[account]]\ncccversion='2.0.11'\nuser='123456789012345678901'",
@@ -108,7 +108,7 @@ def test_the_document_names_every_key_with_default_and_bounds() -> None:
         ),
         (
             "[[upstream]]\nhost='h'\nport=1\nuser='u'",
-            "1:1: error: [[upstream]] expected cccversion, group or paired",
+            "1:1: error: [[upstream]] expected cccversion, group or another",
         ),
         (
             '[[card]]\nkind = "tset"\ncaid = "1"',

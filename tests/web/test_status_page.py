@@ -13,10 +13,18 @@ from browserdesk import DESKTOP, PHONE, expect, opened, sitting
 from realserver import HOST, receiver, running, watching
 from scene import ATTIC, HOME, NEWS, NOW, Scene, client, source, wrong
 
-from cccamd.facts import Cause, ConfigProblem, ConfigProblemKind, ConfigState, LinkState, Verdict
+from cccamd.facts import (
+    Cause,
+    ConfigProblem,
+    ConfigProblemKind,
+    ConfigState,
+    LinkState,
+    PenaltyKind,
+    Verdict,
+)
 from cccamd.watch.journal import Database, Entry, Kind
 from cccamd.why import Check, Diagnosis, Finding, Grade, Weight
-from fact_factory import a_freeze, an_incident, on_channel
+from fact_factory import a_freeze, a_penalty, an_incident, on_channel
 from ports import free_port
 
 if TYPE_CHECKING:
@@ -325,6 +333,28 @@ async def test_incidents_come_and_go_and_the_configuration_says_what_is_wrong(
         await config.get_by_text("1 place in the files").click()
         await expect(config).to_contain_text("/etc/CCcam.cfg:7 left out: no port")
         assert await desk.axe() == []
+
+
+async def test_who_is_banned_is_told_and_one_click_from_its_explanation(browser: Browser) -> None:
+    async with sitting(browser) as desk:
+        page, scene = desk.page, desk.scene
+        box = page.locator("#penalties")
+        await expect(box).to_be_hidden()
+        waits = a_penalty("anna", kind=PenaltyKind.NAME_SLOWED, user="anna", bans=0)
+        scene.change(penalties=(a_penalty(), waits), banned=1204, slowed=1)
+        await expect(box).to_contain_text("1,204 banned, 1 waiting")
+        await box.locator("summary").click()
+        await expect(box).to_contain_text("10 failed logins (CCcam, web pages), the last as anna")
+        await expect(box).to_contain_text("and 1,203 more")
+        await page.set_viewport_size(PHONE)
+        width = await page.evaluate("document.documentElement.scrollWidth")
+        assert width <= PHONE["width"]
+        await box.get_by_role("link", name="203.0.113.7").click()
+        await expect(page.locator("h2")).to_contain_text("203.0.113.7")
+        assert scene.asked[-1].address == "203.0.113.7"
+        scene.change(penalties=(), banned=0, slowed=0)
+        await page.go_back()
+        await expect(page.locator("#penalties")).to_be_hidden()
 
 
 async def test_an_open_freeze_stays_in_trouble_and_is_never_green(browser: Browser) -> None:

@@ -16,13 +16,14 @@ from cccamd.facts import (
     ReceiverFinding,
     ReceiverTrouble,
     SourceStatus,
+    Step,
     Verdict,
 )
 from cccamd.ids import NodeId
 from cccamd.routing import LoopSeen
 from cccamd.setup.cccamcfg import Config
 from cccamd.watch import Symptom
-from cccamd.why import Check, Grade, MachineTrouble, Receiver, Scene, find_symptoms
+from cccamd.why import Check, ClosedDoor, Grade, MachineTrouble, Receiver, Scene, find_symptoms
 from cccamd.why.diagnosis import diagnose
 from cccamd.why.symptoms import SETTLING
 from fact_factory import (
@@ -70,6 +71,16 @@ def test_where_all_is_well_nothing_is_wrong() -> None:
             {"state": LinkState.WAITING, "up_at": None, "last_failure": "no route to it"},
             Cause.SOURCE_DOWN,
             "is down: no route to it",
+        ),
+        (
+            {
+                "state": LinkState.WAITING,
+                "up_at": None,
+                "failed_step": Step.OTHER_KEY,
+                "last_failure": "another key",
+            },
+            Cause.OTHER_MACHINE,
+            "is down: another key",
         ),
         ({"silent_since": NOW - 70}, Cause.SOURCE_SILENT, "answers nothing that it is asked"),
         ({"cards_by_hop": {}}, Cause.SOURCE_WITHOUT_CARDS, "announces no cards to us"),
@@ -315,3 +326,11 @@ def test_a_receiver_in_trouble_is_told_unless_its_picture_is_known_to_stand_stil
     assert found.text == "asks no more on Das Erste: our last answer did not arrive"
     frozen = a_freeze("anna", over=False, source="", verdict=Verdict.NETWORK)
     assert the_only(a_scene(findings=(stopped,), frozen=(frozen,))).cause is Cause.FROZEN
+
+
+def test_a_port_that_takes_nobody_is_named() -> None:
+    door = ClosedDoor(12000, "Too many open files", NOW - 60)
+    found = the_only(a_scene(a_source(), doors=(door,)))
+    assert (found.cause, found.subject, found.since) == (Cause.DOOR_SHUT, "port 12000", NOW - 60)
+    assert found.text == "takes no new connections: Too many open files"
+    assert "LimitNOFILE" in found.change

@@ -5,6 +5,7 @@ may serve its requests. Source: docs/protocol.md section 11; docs/config.md sect
 """
 
 from cccamd.cards.card import Card, LocalOffer, SourceId
+from cccamd.cards.grant import EVERYTHING, OPEN, Access, Grant, ServiceList
 from cccamd.cards.intake import Limit, Rejected, Rejection, SourcePolicy, find_limit
 from cccamd.cards.services import Wanted, denies_service
 from cccamd.cards.sight import NOTHING, Candidates, Change, announcement, difference
@@ -14,14 +15,18 @@ from cccamd.cards.view import Exclusion, View
 from cccamd.cards.visibility import Reason, Rights, Verdict, Viewer, judge
 
 __all__ = [
+    "EVERYTHING",
     "NOTHING",
+    "OPEN",
     "PROVIDERS_SHOWN",
+    "Access",
     "Added",
     "Candidates",
     "Card",
     "CardTable",
     "Change",
     "Exclusion",
+    "Grant",
     "Kept",
     "Limit",
     "LocalOffer",
@@ -30,6 +35,7 @@ __all__ = [
     "Rejected",
     "Rejection",
     "Rights",
+    "ServiceList",
     "SourceId",
     "SourcePolicy",
     "Verdict",

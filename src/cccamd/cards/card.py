@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NewType
 
+from cccamd.cards.grant import OPEN, Access
 from cccamd.ids import Caid, NodeId, ShareId, Sid
 from cccamd.values import UA_LENGTH, CardId, Provider
 
@@ -47,6 +48,8 @@ class Card:
     """The nodes from its origin to the source; empty for a local card."""
     assigned_sids: tuple[Sid, ...]
     rejected_sids: tuple[Sid, ...]
+    access: Access = OPEN
+    """What cccamd.toml says of its source."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Card) and self.serial == other.serial

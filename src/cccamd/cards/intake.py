@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import assert_never
 
 from cccamd.cards.card import Card
+from cccamd.cards.grant import OPEN, Access, Grant
 from cccamd.ids import Caid, Ident, NodeId, format_caid, format_node_id
 from cccamd.values import Offer, Provider
 
@@ -67,6 +68,8 @@ class SourcePolicy:
     line: int | None = None
     """Of the C-line, for the sentence of a rejection."""
     cards_limit: int = CARDS_LIMIT
+    access: Access = OPEN
+    """Of cccamd.toml."""
 
 
 class Rejection(Enum):
@@ -77,6 +80,7 @@ class Rejection(Enum):
     LIMITED = "limited"
     TOO_FEW_DOWNHOPS = "too few downhops"
     TOO_MANY_CARDS = "too many cards"
+    NOT_LISTED = "not listed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +116,28 @@ def _within_limits(offer: Offer, policy: SourcePolicy) -> tuple[Provider, ...] |
     """Remove the providers that are too far away; the card is out when none is left."""
     providers = offer.providers or (Provider(Ident(0)),)
     table = limit_table(policy.limits)
-    kept = tuple(provider for provider in providers if _near_enough(offer, provider.ident, table))
-    return kept or Rejected(offer, Rejection.LIMITED, policy)
+    near = tuple(provider for provider in providers if _near_enough(offer, provider.ident, table))
+    if not near:
+        return Rejected(offer, Rejection.LIMITED, policy)
+    grant = policy.access.grant
+    listed = tuple(each for each in near if grant.lets_provider(offer.caid, each.ident))
+    return listed or Rejected(offer, Rejection.NOT_LISTED, policy)
+
+
+def listed_providers(
+    caid: Caid, providers: tuple[Provider, ...], grant: Grant
+) -> tuple[Provider, ...] | None:
+    """The providers of a card of ours that the lists of its source leave; None: it is not shown.
+
+    A card that names no provider has any: then it has those of the list.
+    """
+    own = providers or (Provider(Ident(0)),)
+    kept = tuple(each for each in own if grant.lets_provider(caid, each.ident))
+    if len(kept) == len(own):
+        return providers
+    if not kept and all(each.ident == 0 for each in own) and not grant.misses(caid):
+        kept = tuple(map(Provider, grant.named(caid)))
+    return kept or None
 
 
 def _near_enough(offer: Offer, ident: Ident, table: LimitTable) -> bool:
@@ -134,6 +158,10 @@ def _sentence(offer: Offer, reason: Rejection, policy: SourcePolicy) -> str:
             line = "" if policy.line is None else f" in line {policy.line}"
             distance = f"distance {offer.hop + 1} of CAID {format_caid(offer.caid)}"
             return f"{distance} is beyond the limits of the C-line{line}"
+        case Rejection.NOT_LISTED:
+            name = f" {policy.access.name}" if policy.access.name else ""
+            caid = format_caid(offer.caid)
+            return f"its [[upstream]]{name} lists neither CAID {caid} nor a provider of it"
         case Rejection.TOO_MANY_CARDS:
             return f"the source has announced {policy.cards_limit} cards already"
         case _:

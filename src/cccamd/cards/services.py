@@ -5,6 +5,7 @@ Source: docs/protocol.md sections 7 and 11; docs/config.md section 3.1.
 
 from typing import NamedTuple
 
+from cccamd.cards.grant import EVERYTHING
 from cccamd.cards.intake import find_limit
 from cccamd.cards.visibility import Reason, Verdict, Viewer
 from cccamd.ids import Caid, Ident, NodeId, Sid, format_ident, format_service, format_sid
@@ -25,15 +26,24 @@ def fit(verdict: Verdict, request: Wanted) -> Reason:
     if request.nodes is not None and not request.nodes.issuperset(verdict.card.path):
         return Reason.OTHER_WAY
     ident = _fit_ident(verdict, request)
-    return _fit_sid(verdict, request) if ident is Reason.VISIBLE else ident
+    if ident is not Reason.VISIBLE:
+        return ident
+    source = verdict.card.access.grant
+    if source is not EVERYTHING and not source.lets_service(*request[:3]):
+        return Reason.SERVICE_NOT_GIVEN
+    return _fit_sid(verdict, request)
 
 
 def denies_service(viewer: Viewer, request: Wanted) -> bool:
-    """Whether the second group of the F-line keeps the service from the client.
+    """Whether the second group of the F-line, or a list of services, keeps the service from the
+    client.
 
     A request that leaves the provider or the service open is denied if it could mean one
     that is: a restriction must not end because a client does not say what it wants.
     """
+    grant = viewer.account.grant
+    if grant is not EVERYTHING and not grant.lets_service(*request[:3]):
+        return True
     return any(
         service.caid in (0, request.caid)
         and (request.ident == 0 or service.ident in (0, request.ident))
@@ -52,7 +62,11 @@ def _fit_ident(verdict: Verdict, request: Wanted) -> Reason:
     if 0 not in idents:
         return Reason.IDENT_MISSING
     limit = find_limit(verdict.viewer.limits, request.caid, request.ident)
-    return Reason.VISIBLE if limit is None or limit.number else Reason.IDENT_LIMITED
+    let = all(
+        grant.lets_provider(request.caid, request.ident)
+        for grant in (verdict.viewer.account.grant, verdict.card.access.grant)
+    )
+    return Reason.VISIBLE if let and (limit is None or limit.number) else Reason.IDENT_LIMITED
 
 
 def _fit_sid(verdict: Verdict, request: Wanted) -> Reason:
@@ -68,7 +82,7 @@ def _fit_sid(verdict: Verdict, request: Wanted) -> Reason:
 
 def fit_sentence(verdict: Verdict, request: Wanted, reason: Reason) -> str:
     """Say why a card is left out, for the owner of a receiver."""
-    line = f"the F-line in line {verdict.line}"
+    line = verdict.viewer.account.place_words
     match reason:
         case Reason.OTHER_WAY:
             return (
@@ -81,6 +95,9 @@ def fit_sentence(verdict: Verdict, request: Wanted, reason: Reason) -> str:
             return f"{line} keeps provider {format_ident(request.ident)} of it from this client"
         case Reason.SERVICE_DENIED:
             return f"{line} keeps {format_service(*request[:3])} from this client"
+        case Reason.SERVICE_NOT_GIVEN:
+            service = format_service(*request[:3])
+            return f"the services of its source in cccamd.toml leave {service} out"
         case Reason.SERVICE_NOT_ASSIGNED:
             return f"service {format_sid(request.sid)} is not among those assigned to it"
         case Reason.SERVICE_REJECTED:

@@ -17,6 +17,7 @@ from typing import Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from cccamd.cards.card import Card
+from cccamd.cards.grant import Grant
 from cccamd.cards.intake import Limit
 from cccamd.cards.services import Wanted, denies_service, fit
 from cccamd.cards.table import CardTable
@@ -64,7 +65,7 @@ class Shown:
 NOTHING: Final = Shown()
 """What a client was told that was told nothing yet."""
 
-_Rights = tuple[int, int | None, tuple[Limit, ...], tuple[Service, ...], bool, NodeId | None]
+_Rights = tuple[int, int | None, tuple[Limit, ...], tuple[Service, ...], Grant, bool, NodeId | None]
 _SIGHTS: "WeakKeyDictionary[CardTable, WeakValueDictionary[_Rights, Sight]]" = WeakKeyDictionary()
 
 
@@ -77,6 +78,7 @@ def sight_of(table: CardTable, viewer: Viewer) -> "Sight":
         account.downhops,
         account.limits or viewer.global_limits,
         account.sids,
+        account.grant,
         viewer.emm_allowed,
         node_id if relays else None,
     )

@@ -1,12 +1,13 @@
 """All cards that are there now, by source, and which of them are the same card."""
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from cccamd.cards.card import Card, LocalOffer, SourceId
-from cccamd.cards.intake import Rejected, Rejection, SourcePolicy, examine
+from cccamd.cards.grant import Access
+from cccamd.cards.intake import Rejected, Rejection, SourcePolicy, examine, listed_providers
 from cccamd.ids import SHARED_NODE_IDS, Caid, NodeId, ShareId
 from cccamd.values import CardId, Offer, Provider
 
@@ -78,8 +79,12 @@ class CardTable:
         """
         record = self._sources[source]
         record.policy = policy
-        offers = [offer for offer in record.announced.values() if isinstance(offer, Offer)]
-        judged = [self._judge(source, offer) for offer in offers]
+        judged = [
+            self._judge(source, offer)
+            if isinstance(offer, Offer)
+            else self._judge_local(source, offer)
+            for offer in list(record.announced.values())
+        ]
         return [
             result.instead_of
             for result in judged
@@ -108,15 +113,33 @@ class CardTable:
         record.announced[share_id] = offer
         return self._judge(source, offer)
 
-    def add_local(self, source: SourceId, local: LocalOffer) -> Added | Kept:
+    def add_local(self, source: SourceId, local: LocalOffer) -> Added | Kept | Rejected:
         """Put a local card in, or replace the one with the same share id."""
         record = self._sources[source]
         if record.announced.get(local.share_id) == local:
-            return Kept(record.cards[local.share_id])
+            kept = record.rejected.get(local.share_id)
+            return kept or Kept(record.cards[local.share_id])
         record.announced[local.share_id] = local
+        return self._judge_local(source, local)
+
+    def _judge_local(self, source: SourceId, local: LocalOffer) -> Added | Rejected:
+        record = self._sources[source]
+        access = record.policy.access
+        record.rejected.pop(local.share_id, None)
+        providers = listed_providers(local.caid, local.providers, access.grant)
+        if providers is None:
+            rejected = Rejected(_as_offer(local), Rejection.NOT_LISTED, record.policy)
+            return self._reject(source, rejected)
         before = record.cards.get(local.share_id)
         own_share_id = before.own_share_id if before else self._fresh_share_id()
-        return self._put_in(self._local_card(source, own_share_id, local))
+        shown = replace(local, providers=providers)
+        return self._put_in(self._local_card(source, own_share_id, shown, access))
+
+    def _reject(self, source: SourceId, rejected: Rejected) -> Rejected:
+        share_id = rejected.offer.share_id
+        before = self._take_out(source, share_id)
+        self._sources[source].rejected[share_id] = rejected
+        return rejected if before is None else replace(rejected, instead_of=before)
 
     def remove(self, source: SourceId, share_id: ShareId) -> Card | None:
         """Take a card out; None when there is none."""
@@ -127,12 +150,16 @@ class CardTable:
 
     def drop_source(self, source: SourceId) -> tuple[Card, ...]:
         """Take all cards of a source out: its link is lost. The source itself stays known."""
+        return tuple(card for card in self.dropping(source) if card)
+
+    def dropping(self, source: SourceId) -> Generator[Card | None, None, None]:
+        """The same one by one, for long lists: whoever drops them has to come to the end before
+        the source offers anything anew."""
         record = self._sources[source]
         self._count_nodes(record.node_ids, ())
         record.node_ids = ()
-        share_ids = tuple(record.announced)
-        removed = (self.remove(source, share_id) for share_id in share_ids)
-        return tuple(card for card in removed if card)
+        for share_id in tuple(record.announced):
+            yield self.remove(source, share_id)
 
     def forget_source(self, source: SourceId) -> tuple[Card, ...]:
         """Take a source out with all its cards: its line has left the configuration."""
@@ -143,6 +170,10 @@ class CardTable:
     def cards(self) -> Iterable[Card]:
         """All cards, every way to each of them."""
         return (card for copies in self._copies.values() for card in copies)
+
+    def knows(self, source: SourceId) -> bool:
+        """Whether a source was not forgotten."""
+        return source in self._sources
 
     def cards_of(self, source: SourceId) -> tuple[Card, ...]:
         """The cards of one source, in the order they came."""
@@ -184,9 +215,7 @@ class CardTable:
         record.rejected.pop(share_id, None)
         result = examine(offer, record.policy, own_node_id=self.own_node_id)
         if isinstance(result, Rejected):
-            before = self._take_out(source, share_id)
-            record.rejected[share_id] = result
-            return result if before is None else replace(result, instead_of=before)
+            return self._reject(source, result)
         card_id = _identity(offer)
         own_share_id = self._own_share_id(record.cards.get(share_id), card_id)
         if card_id is None:
@@ -216,7 +245,9 @@ class CardTable:
             if share_id and share_id not in self._copies:
                 return share_id
 
-    def _local_card(self, source: SourceId, own_share_id: ShareId, local: LocalOffer) -> Card:
+    def _local_card(
+        self, source: SourceId, own_share_id: ShareId, local: LocalOffer, access: Access
+    ) -> Card:
         return Card(
             serial=self._next_serial(),
             id=self._id_of_ours(own_share_id, local.caid),
@@ -226,13 +257,14 @@ class CardTable:
             remote_id=own_share_id,
             caid=local.caid,
             hop=local.hop,
-            reshare=local.reshare,
+            reshare=_capped(local.reshare, access.reshare),
             local=True,
             providers=local.providers,
             ua=local.ua,
             path=(),
             assigned_sids=local.assigned_sids,
             rejected_sids=local.rejected_sids,
+            access=access,
         )
 
     def _learnt_card(
@@ -243,6 +275,8 @@ class CardTable:
         offer: Offer,
         providers: tuple[Provider, ...],
     ) -> Card:
+        access = self._sources[source].policy.access
+        most = None if access.reshare is None else access.reshare + 1  # we count as one
         return Card(
             serial=self._next_serial(),
             id=card_id,
@@ -252,13 +286,14 @@ class CardTable:
             remote_id=offer.remote_id,
             caid=offer.caid,
             hop=offer.hop + 1,
-            reshare=offer.reshare,
+            reshare=_capped(offer.reshare, most),
             local=False,
             providers=providers,
             ua=offer.ua,
             path=offer.path,
             assigned_sids=offer.assigned_sids,
             rejected_sids=offer.rejected_sids,
+            access=access,
         )
 
     def _put_in(self, card: Card) -> Added:
@@ -304,6 +339,21 @@ class CardTable:
         self._changes.append(card.own_share_id)
         self.generation += 1
         self._generations[card.caid] = self.generation
+
+
+def _capped(reshare: int, most: int | None) -> int:
+    return reshare if most is None else min(reshare, most)
+
+
+def _as_offer(local: LocalOffer) -> Offer:
+    return Offer(
+        share_id=local.share_id,
+        remote_id=0,
+        caid=local.caid,
+        hop=local.hop,
+        reshare=local.reshare,
+        providers=local.providers,
+    )
 
 
 def _path(offer: Offer | LocalOffer | None) -> tuple[NodeId, ...]:

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Protocol
 
 from cccamd.cards.card import Card
+from cccamd.cards.grant import EVERYTHING, Grant
 from cccamd.cards.intake import Limit, LimitTable, find_limit, limit_table
 from cccamd.ids import SHARED_NODE_IDS, Ident, NodeId
 from cccamd.values import Provider, Service
@@ -23,10 +24,13 @@ class Reason(Enum):
     LOOP = "loop"
     NOT_RESHARED = "not reshared"
     TOO_FAR = "too far"
+    OTHER_GROUP = "other group"
     LIMITED = "limited"
+    NOT_GRANTED = "not granted"
     IDENT_MISSING = "provider missing"
     IDENT_LIMITED = "provider limited"
     SERVICE_DENIED = "service denied"
+    SERVICE_NOT_GIVEN = "service not given"
     SERVICE_NOT_ASSIGNED = "service not assigned"
     SERVICE_REJECTED = "service rejected"
     SERVICE_UNKNOWN = "service unknown"
@@ -42,7 +46,7 @@ class Rights(Protocol):
 
     @property
     def line(self) -> int:
-        """Where they stand in CCcam.cfg."""
+        """Where they stand."""
 
     @property
     def uphops(self) -> int:
@@ -63,6 +67,18 @@ class Rights(Protocol):
     @property
     def sids(self) -> tuple[Service, ...]:
         """Services that the client does not get; CAID 0 and ident 0 mean all."""
+
+    @property
+    def toml_file(self) -> str:
+        """Set when they stand in this cccamd.toml, in the same line."""
+
+    @property
+    def grant(self) -> Grant:
+        """What cccamd.toml says of them."""
+
+    @property
+    def place_words(self) -> str:
+        """Where they stand, for people: `the F-line in line 3`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +108,7 @@ class Verdict:
     reshare: int = 0
     """The byte it is announced with: how many further hops the client may pass it on."""
     providers: tuple[Provider, ...] = ()
-    """Those that the account's limits leave; at least one when visible."""
+    """Those that the account's limits and lists leave; at least one when visible."""
 
     @property
     def visible(self) -> bool:
@@ -123,6 +139,8 @@ def judge(viewer: Viewer, card: Card) -> Verdict:
         return Verdict(viewer=viewer, card=card, reason=Reason.NOT_RESHARED)
     if card.hop > viewer.account.max_distance:
         return Verdict(viewer=viewer, card=card, reason=Reason.TOO_FAR)
+    if not viewer.account.grant.meets(card.access.grant):
+        return Verdict(viewer=viewer, card=card, reason=Reason.OTHER_GROUP)
     return _judge_limits(viewer, card)
 
 
@@ -132,6 +150,11 @@ def _judge_limits(viewer: Viewer, card: Card) -> Verdict:
     if viewer.account.downhops is not None:
         reshare = min(reshare, viewer.account.downhops)
     providers = card.providers or (Provider(Ident(0)),)
+    grant = viewer.account.grant
+    if grant is not EVERYTHING:
+        providers = tuple(each for each in providers if grant.offers(card.caid, each.ident))
+        if not providers:
+            return Verdict(viewer=viewer, card=card, reason=Reason.NOT_GRANTED)
     if not viewer.limits:
         return _visible(viewer, card, reshare, providers)
     kept = []
@@ -153,7 +176,7 @@ def _visible(viewer: Viewer, card: Card, reshare: int, providers: tuple[Provider
 
 def _sentence(verdict: Verdict) -> str:
     account, card = verdict.viewer.account, verdict.card
-    line = f"the F-line in line {account.line}"
+    line = account.place_words
     match verdict.reason:
         case Reason.VISIBLE:
             return f"hop {card.hop} is within the {account.max_distance} of {line}"
@@ -163,9 +186,27 @@ def _sentence(verdict: Verdict) -> str:
             return "its owner lets it go no further than to us (reshare 0)"
         case Reason.TOO_FAR:
             return f"hop {card.hop} is beyond {_distance_words(account)} of {line}"
+        case Reason.OTHER_GROUP:
+            return f"groups: {groups_words(account.grant, card.access.grant)}"
+        case Reason.NOT_GRANTED:
+            return f"the lists of {line} in cccamd.toml give none of its providers to this client"
         case _:
             where = line if account.limits else "GLOBAL LIMITS"
             return f"the limits of {where} give none of its providers to this client"
+
+
+def groups_words(account: Grant, source: Grant) -> str:
+    """Say why account and source do not meet."""
+    ours, theirs = sorted(account.groups or ()), sorted(source.groups or ())
+    if not ours:
+        return "the account is in no group, so it shares with nobody"
+    if not theirs:
+        return "its source is in no group, so it serves nobody"
+    return f"the account is in {_and(ours)}, its source in {_and(theirs)}"
+
+
+def _and(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def _distance_words(account: Rights) -> str:

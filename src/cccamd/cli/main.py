@@ -25,14 +25,19 @@ COMMANDS: Final = {
     "doctor": "Examine this installation: what is wrong, and what to do.",
     "journal": "Show what clients did: channels, answer times, logins, freezes.",
     "check": "Read a CCcam.cfg and report what does not do what it seems to.",
+    "import": "Take over the configuration of another program (OSCam).",
+    "convert": "Write an old CCcam.cfg in today's form, with its comments.",
     "pair": "Have two servers know each other's key, for a safe link.",
     "client": "Print what to enter in a receiver or program for an account.",
     "probe": "See how far a receiver gets when it logs in to your own server.",
+    "decode": "Show what was said in a recorded session (pcap).",
     "demo": "Scramble a test picture, and see it again through a server.",
     "cas": "Be a small head-end for the open test CAS, in a laboratory.",
 }
 """What the list of commands says of each, in one line of a terminal. The module `cccamd.cli.NAME`
 holds a function NAME, or the `app` of a group of commands."""
+MODULES: Final = {"import": "importing"}
+"""Where the module cannot have the command's name."""
 
 
 def command_line(arguments: Sequence[str]) -> typer.Typer:
@@ -57,7 +62,7 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
 
 
 def _add(app: typer.Typer, name: str, summary: str) -> None:
-    module = import_module(f"cccamd.cli.{name}")
+    module = import_module(f"cccamd.cli.{MODULES.get(name, name)}")
     group = getattr(module, "app", None)
     if group is None:
         app.command(name, short_help=summary)(getattr(module, name))

@@ -5,6 +5,7 @@ It knows no configuration and no cards: everything is a plain argument.
 
 from cccamd.facts import Step
 from cccamd.net.accepting import (
+    AcceptEnded,
     AcceptEvent,
     Acceptor,
     AcceptPaused,
@@ -37,6 +38,7 @@ from cccamd.net.unixsockets import open_unix_socket, remove_unix_socket
 
 __all__ = [
     "LONGEST_WAIT",
+    "AcceptEnded",
     "AcceptEvent",
     "AcceptPaused",
     "Acceptor",

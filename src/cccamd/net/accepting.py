@@ -67,7 +67,13 @@ class AcceptResumed(NamedTuple):
     """How long there was none."""
 
 
-AcceptEvent = AcceptPaused | AcceptResumed
+class AcceptEnded(NamedTuple):
+    """The port was closed while nothing could be accepted."""
+
+    port: int
+
+
+AcceptEvent = AcceptPaused | AcceptResumed | AcceptEnded
 
 
 class Acceptor:
@@ -122,6 +128,8 @@ class Acceptor:
         for timer in (self._retry, self._calm):
             if timer is not None:
                 timer.cancel()
+        if self._short_since is not None and self._sockets:
+            self._tell(AcceptEnded(_port(self._sockets[0])))
         self._retry = self._calm = self._short_since = None
         for sock in self._sockets:
             self._loop.remove_reader(sock)

@@ -12,7 +12,7 @@ import termios
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from cccamd.ids import format_endpoint, unwrap_address
 from cccamd.machine import SocketAddress, route_to
@@ -117,7 +117,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         self._peername: SocketAddress = ("", 0)
         self._handle = handle
         self._on_failure = on_failure
-        self._on_end: list[Callable[[], object]] = []
+        self._on_end: list[tuple[Any, ...]] = []
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._alarm = Alarm(self._on_alarm)
@@ -142,9 +142,10 @@ class Connection(asyncio.Protocol, Generic[E]):
         """Take note who is there, before there is a connection to it."""
         self.address, self.port = peer_address(transport)
 
-    def when_ended(self, act: Callable[[], object]) -> None:
-        """Give something back after `Closed` was handled: called once, whatever else fails."""
-        self._on_end.append(act)
+    def when_ended(self, act: Callable[..., object], *words: object) -> None:
+        """Give something back after `Closed` was handled: `act` is called once with these words,
+        whatever else fails. (Tuples: every client has half a dozen, and closures are large.)"""
+        self._on_end.append((act, *words))
 
     @property
     def is_closed(self) -> bool:
@@ -213,10 +214,10 @@ class Connection(asyncio.Protocol, Generic[E]):
         self._end_with(reason, detail)
         self.flush()
 
-    def attempt(self, act: Callable[[], object]) -> None:
+    def attempt(self, act: Callable[..., object], *words: object) -> None:
         """Do something for the peer; if that fails, this connection ends, and nothing else."""
         try:
-            act()
+            act(*words)
         except Exception as error:
             self.fail(error)
 
@@ -380,8 +381,8 @@ class Connection(asyncio.Protocol, Generic[E]):
         except Exception as error:
             self.fail(error)
         finally:
-            for act in self._on_end:
-                self.attempt(act)
+            for act, *words in self._on_end:
+                self.attempt(act, *words)
 
     def _write(self) -> None:
         data = self.protocol.data_to_send()

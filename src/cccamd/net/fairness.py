@@ -66,8 +66,7 @@ class Rates(NamedTuple):
 
 NO_RATES: Final = Rates(float("inf"), float("inf"), float("inf"))
 LINK_RATES: Final = Rates(20_000.0, float("inf"), float("inf"))
-"""Of one upstream: more messages than a server of ours can ask it for ECMs, and 100,000 cards in
-seconds."""
+"""Of one upstream, besides the answers that it was asked for: 100,000 cards in seconds."""
 
 
 class Quota:
@@ -265,6 +264,7 @@ class Intake:
         "_timer",
         "_unread_since",
         "_user",
+        "answers",
         "ecms",
         "look_at",
         "size",
@@ -278,6 +278,8 @@ class Intake:
         """Bytes that came since the last look."""
         self.ecms = 0
         """ECMs that came; counted by who understands them."""
+        self.answers = 0
+        """Messages since the last look that were asked for; counted by who asked, they are free."""
         self.look_at = MESSAGES_A_LOOK
         """The number of messages at which to look next."""
         self._messages = self._ecms = 0
@@ -349,8 +351,9 @@ class Intake:
     def look(self) -> None:
         """See whether it may go on as it does."""
         messages = self._connection.heard_messages
-        spent = Rates(messages - self._messages, self.ecms - self._ecms, self.size)
-        self._messages, self._ecms, self.size = messages, self.ecms, 0
+        uncalled = messages - self._messages - self.answers
+        spent = Rates(max(0, uncalled), self.ecms - self._ecms, self.size)
+        self._messages, self._ecms, self.size, self.answers = messages, self.ecms, 0, 0
         self.look_at = messages + MESSAGES_A_LOOK
         now, limits = asyncio.get_running_loop().time(), self._fair.limits
         wait = self._client.spend(spent, limits.client, now)

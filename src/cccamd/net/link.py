@@ -44,6 +44,7 @@ from cccamd.wire.link import (
     CloseReason,
     Introduced,
     OfferAdded,
+    Refused,
     State,
 )
 
@@ -278,8 +279,12 @@ class Link(Generic[P]):
             case Introduced():
                 self.state = LinkState.UP
                 self._introduced_at = asyncio.get_running_loop().time()
-            case OfferAdded() | Answered():
+            case OfferAdded():
                 self._welcomed = True
+            case Answered() | Refused():
+                self._welcomed = self._welcomed or isinstance(event, Answered)
+                if self._connection is not None and self._connection.intake is not None:
+                    self._connection.intake.answers += 1
             case Closed():
                 self.state = LinkState.WAITING
                 self.failure = self._explain_end(event)

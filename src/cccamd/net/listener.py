@@ -22,8 +22,8 @@ class Guest(Hashable, Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
 
-    def when_ended(self, act: Callable[[], object]) -> None:
-        """Call `act` once when it has ended, whatever failed in between."""
+    def when_ended(self, act: Callable[..., object], *words: object) -> None:
+        """Call `act` with these words once when it has ended, whatever failed in between."""
 
     def close(self, reason: CloseReason = ..., detail: str = ...) -> None:
         """End it."""
@@ -146,7 +146,7 @@ class Listener:
             transport.abort()
             return
         guest = self._make_guest()
-        guest.when_ended(lambda: self.admission.leave(guest))
+        guest.when_ended(self.admission.leave, guest)
         crowded_out = self.admission.enter(guest, address)
         if crowded_out is not None:
             crowded_out.close(CloseReason.TOO_MANY_LOGINS)

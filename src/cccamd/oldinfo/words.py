@@ -21,10 +21,15 @@ def clean(text: str) -> str:
 
     Line breaks of every kind, control characters and broken surrogates are all not printable.
     """
-    safe = (
-        char if char.isprintable() and char not in _NOT_IN_A_CELL else _INSTEAD for char in text
-    )
+    safe = (_INSTEAD if char in _NOT_IN_A_CELL else char for char in printable(text))
     return "".join(safe).strip()
+
+
+def printable(text: str) -> str:
+    """Replace what is no sign: breaks of lines and documents, marks that turn writing around."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _INSTEAD for char in text)
 
 
 def duration(seconds: float) -> str:

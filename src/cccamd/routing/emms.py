@@ -27,6 +27,7 @@ class EmmVerdict(Enum):
 
     PASSED = "passed to the card"
     NOT_ALLOWED = "this account may not send EMMs"
+    OTHER_SOURCE = "its source takes no EMMs, or none of this account (cccamd.toml)"
     NO_CARD = "it names no card that this client sees"
     REPEATED = "the card got the same EMM a moment ago"
     TOO_MANY = "this client sends more EMMs than any broadcast carries"
@@ -66,13 +67,25 @@ class EmmGate:
         self._globals: dict[int, Bucket] = {}
 
     def decide(
-        self, client: ClientId, card: Card | None, emm: bytes, *, allowed: bool, now: float
+        self,
+        client: ClientId,
+        card: Card | None,
+        emm: bytes,
+        *,
+        allowed: bool,
+        now: float,
+        emm_to: tuple[str, ...] = (),
     ) -> EmmVerdict:
-        """Decide about one EMM of a client for the card that it names."""
+        """Decide about one EMM of a client for the card that it names.
+
+        `emm_to`: the names of the sources that its EMMs are for; empty: all.
+        """
         if not allowed:
             return EmmVerdict.NOT_ALLOWED
         if card is None:
             return EmmVerdict.NO_CARD
+        if not card.access.may_update(emm_to):
+            return EmmVerdict.OTHER_SOURCE
         if not self._clients.setdefault(client, Bucket(RATE, BURST)).take(now):
             return EmmVerdict.TOO_MANY
         if self._is_repeated(card, emm, now):

@@ -28,7 +28,8 @@ class Result(Enum):
     ANSWERED = "a card gave the CW"
     CACHED = "the CW was known already"
     NO_CARD = "no card fits"
-    OUT_OF_HOURS = "it was outside the hours of the account's F-line"
+    OUT_OF_HOURS = "it was outside the hours of the account"
+    EXPIRED = "the account has expired"
     RESTING = "all cards that fit are left alone for a moment, after what they did last"
     SILENT = "the sources of all cards that fit answer nothing at the moment"
     IGNORED = "all cards that fit are switched off for this by I-lines of CCcam.prio"
@@ -40,6 +41,7 @@ class Result(Enum):
 _WITHOUT_CARDS = {
     Result.NO_CARD: Outcome.NO_CARD,
     Result.OUT_OF_HOURS: Outcome.OUT_OF_HOURS,
+    Result.EXPIRED: Outcome.EXPIRED,
 }
 _NOT_ASKED = frozenset(
     {Outcome.NOT_SENT, Outcome.RESTING, Outcome.SILENT, Outcome.IGNORED},

@@ -5,7 +5,6 @@ client that is slow to read it.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Final
@@ -45,7 +44,7 @@ class CardList:
         self._connection = connection
         self._protocol = protocol
         self._told = NOTHING
-        self._waiting: deque[Iterator[Change]] = deque()
+        self._waiting: list[Iterator[Change]] = []
         self._is_due = False
         self._handle: asyncio.Handle | None = None
 
@@ -93,7 +92,7 @@ class CardList:
         while left and self._waiting:
             changes = tuple(islice(self._waiting[0], left))
             if len(changes) < left:
-                self._waiting.popleft()
+                del self._waiting[0]
             left -= len(changes)
             for change in changes:
                 if isinstance(change, Offer):

@@ -68,6 +68,9 @@ class ConfigBook:
         problems = [*self._about_files(), *self._about_system(), *self._about_restart()]
         problems.sort(key=lambda problem: _GRAVITY.index(problem.kind))
         counts = Counter(problem.kind for problem in problems)
+        for message in self._setup.messages:
+            if message.kind is not None:  # some stand for many
+                counts[message.kind] += message.count - 1
         return ConfigState(
             read_at=self._read_at,
             tried_at=self._tried_at,

@@ -10,8 +10,17 @@ from typing import Final
 from cccamd.facts import Freeze, FreezeReport, Incident, Snapshot
 from cccamd.net import AcceptEvent, ListenError, TaskSet, in_slices, open_sockets
 from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
+from cccamd.oldinfo.oscam import ApiLook, oscam_routes
 from cccamd.server.gate import LoginGate
-from cccamd.server.snapshot import find_channels, named, named_notes, named_report, take_history
+from cccamd.server.logs import ROOT, LastLines
+from cccamd.server.snapshot import (
+    find_channels,
+    named,
+    named_answers,
+    named_notes,
+    named_report,
+    take_history,
+)
 from cccamd.server.taken import with_holder
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Companions, Config, InfoPort
@@ -60,6 +69,7 @@ class InfoPages:
         self._web: WebDoor | None = None
         self._web_task: asyncio.Task[None] | None = None
         self._telnet: InfoListener | None = None
+        self._last_lines = LastLines()
 
     async def apply(self, config: Config, names: Companions, toml: TomlConfig) -> Mapping[str, str]:
         """Open the ports that are wanted now, close those that are not, leave others alone.
@@ -115,10 +125,14 @@ class InfoPages:
         self._web = WebDoor(
             self._context(),
             sockets,
-            routes=lambda: old_page_routes(snapshot=self._sources.look, look=self._look),
+            routes=lambda: (
+                *old_page_routes(snapshot=self._sources.look, look=self._look),
+                *oscam_routes(look=self._api_look),
+            ),
             on_failure=self._sources.on_failure,
             on_event=self._sources.on_accepting,
         )
+        logging.getLogger(ROOT).addHandler(self._last_lines)
         self._web_task = self._tasks.start("web pages", self._web.run())
         log.info("web pages on port %d", port)
         return ""
@@ -155,9 +169,19 @@ class InfoPages:
         found = await self._sources.watchers.freeze(number)
         return None if found is None else named(found, self._names.channels)
 
+    async def _api_look(self) -> ApiLook:
+        answers = await in_slices(self._sources.watchers.answers.reporting())
+        return ApiLook(
+            snapshot=await self._sources.look(),
+            answers=await in_slices(named_answers(answers, self._names.channels)),
+            provider_name=self._names.providers.name,
+            log=self._last_lines.lines(),
+        )
+
     async def _close_web(self) -> None:
         if self._web is None or self._web_task is None:
             return
+        logging.getLogger(ROOT).removeHandler(self._last_lines)
         self._web.stop()
         done, _ = await asyncio.wait([self._web_task], timeout=STOP_TIMEOUT)
         if not done:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import ClassVar, Final
 
-from cccamd.cards import Card, CardTable, LocalOffer, SourceId
+from cccamd.cards import Card, CardTable, LocalOffer, SourceId, SourcePolicy
 from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.localcards import (
     CannotDecode,
@@ -207,7 +207,7 @@ class LocalCards:
 
     def _serve(self, entry: CardEntry, card: GuardedCard) -> None:
         source = LocalSource(card, entry.kind_name, exchange=self._exchange, tasks=self._tasks)
-        source_id = self._table.add_source()
+        source_id = self._table.add_source(SourcePolicy(access=entry.access))
         self._table.add_local(source_id, _announcement(card))
         traits = SourceTraits(constant=entry.kind.constant, immediate=card.immediate)
         self._exchange.add_source(source_id, source, traits)

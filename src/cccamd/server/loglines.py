@@ -15,11 +15,11 @@ from cccamd.ids import (
     format_service,
     format_share_id,
 )
-from cccamd.net import AcceptEvent, AcceptPaused, Ban, NoEntry, PairedPeer
+from cccamd.net import AcceptEnded, AcceptEvent, AcceptPaused, Ban, NoEntry, PairedPeer
 from cccamd.routing import CloneDetector, NodeHolder
 from cccamd.values import Offer, Request
 from cccamd.watch import Throttle
-from cccamd.why import CLONE_CHANGE, clone_text
+from cccamd.why import CLONE_CHANGE, ClosedDoor, clone_text
 from cccamd.wire.link import Closed, Peer
 
 
@@ -109,7 +109,13 @@ class DoorLog:
 
     def __init__(self) -> None:
         self._throttle = Throttle(others=OTHER_CALLERS)
+        self._shut: dict[int, ClosedDoor] = {}
         self._loop = asyncio.get_running_loop()
+
+    @property
+    def shut(self) -> tuple[ClosedDoor, ...]:
+        """The ports that take no new connection now."""
+        return tuple(self._shut.values())
 
     def refused(self, address: str, refusal: NoEntry) -> bool:
         """A connection was closed before the first byte; whether that was worth a line."""
@@ -131,7 +137,11 @@ class DoorLog:
 
     def accepting(self, event: AcceptEvent) -> None:
         """Accepting connections on a port pauses, or goes on."""
+        self._shut.pop(event.port, None)
+        if isinstance(event, AcceptEnded):
+            return
         if isinstance(event, AcceptPaused):
+            self._shut[event.port] = ClosedDoor(event.port, event.reason, time.time())
             cause = "no connection could be accepted"
             text = f"no connection can be accepted ({event.reason}): new ones wait in the queue"
         else:

@@ -12,6 +12,7 @@ import select
 import stat
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
 from logging.handlers import WatchedFileHandler
@@ -26,6 +27,8 @@ FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
 ROOT: Final = "cccamd"
 PIPE_LINE_LIMIT: Final = 1000
 """Characters: a line that is always taken whole by a pipe with any room (4 KiB)."""
+LAST_LINES: Final = 50
+"""Lines of the log that may be looked at from elsewhere."""
 SAID_LIMIT: Final = 200
 """Characters of what a library says."""
 
@@ -142,9 +145,27 @@ def _open_log(path: str) -> logging.Handler:
 
 def _remove_handlers(logger: logging.Logger) -> None:
     for handler in list(logger.handlers):
+        if isinstance(handler, LastLines):
+            continue  # it belongs to who reads it
         logger.removeHandler(handler)
         with contextlib.suppress(OSError):  # what a full or broken disk did not take is lost
             handler.close()
+
+
+class LastLines(logging.Handler):
+    """Keeps the last lines for who looks at the log from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: deque[str] = deque(maxlen=LAST_LINES)
+        self.setFormatter(TextFormatter(FORMAT))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record)[:PIPE_LINE_LIMIT])
+
+    def lines(self) -> tuple[str, ...]:
+        """All that are kept, the oldest first."""
+        return tuple(self._lines)
 
 
 class TextFormatter(logging.Formatter):

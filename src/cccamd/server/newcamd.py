@@ -118,10 +118,9 @@ class NewcamdPorts:
     async def apply(self, setup: Setup) -> None:
         """Open, change or close what the files say; clients of a port that is as it was stay."""
         wanted = {table.port: table for table in setup.toml.newcamd}
-        bind = setup.toml.server.bind
         for number, door in list(self._doors.items()):
             table = wanted.get(number)
-            if table is None or door.addresses != bind:
+            if table is None or door.addresses != _addresses(table, setup):
                 await self._close(door)
             elif (table.key, table.wish) != (door.table.key, door.table.wish):
                 self._dismiss(door)
@@ -141,7 +140,7 @@ class NewcamdPorts:
             await door.listener.close()
 
     async def _open(self, table: NewcamdTable, setup: Setup) -> str:
-        bind = setup.toml.server.bind
+        bind = _addresses(table, setup)
         door = self._make_door(table, bind)
         try:
             await door.listener.open(bind, table.port)
@@ -166,10 +165,13 @@ class NewcamdPorts:
     def _turn_out_who_may_not(self, door: _Door) -> Generator[None, None, None]:
         for user in list(self._context.seats.users()):
             yield
-            if door.port.account_of(user) is not None:
+            if door.port.account_of(user) is not None and not door.table.allow:
                 continue
             for session in tuple(self._context.seats.of(user)):
-                if session.connection in door.guests:
+                if session.connection not in door.guests:
+                    continue
+                address = session.connection.address
+                if door.port.account_of(user) is None or not door.table.lets_in(address):
                     session.connection.close(CloseReason.CONFIG_CHANGED)
 
     def _make_door(self, table: NewcamdTable, bind: tuple[str, ...]) -> _Door:
@@ -190,7 +192,7 @@ class NewcamdPorts:
         def make_guest() -> Guest:
             guest = Session(self._context, door.port).connection
             door.guests.add(guest)
-            guest.when_ended(lambda: door.guests.discard(guest))
+            guest.when_ended(door.guests.discard, guest)
             return guest
 
         port = ClientPort(
@@ -198,6 +200,8 @@ class NewcamdPorts:
             account_of=account_of,
             door=Door.NEWCAMD,
             has_versions=False,
+            protocol="newcamd",
+            admits=lambda address: door.table.lets_in(address),
         )
         door = _Door(table, bind, self._make_listener(make_guest), port)
         return door
@@ -205,3 +209,8 @@ class NewcamdPorts:
     def _may_update(self, user: bytes) -> bool:
         account = self._context.accounts.get(user)
         return account is not None and account.emm_allowed
+
+
+def _addresses(table: NewcamdTable, setup: Setup) -> tuple[str, ...]:
+    """Where a port listens."""
+    return table.bind or setup.toml.server.bind

@@ -203,12 +203,12 @@ class ClientRecord:
         attended = observers.attends(self.user, self._number, refused=refused)
         return weight if attended else None
 
-    def out_of_hours(self, request: Request, fingerprint: Fingerprint) -> None:
-        """A request was refused because of the time frames of the F-line; nobody was asked."""
-        self.debug("%s: NOK1, outside the hours of its F-line", describe_request(request))
+    def out_of_hours(self, request: Request, fingerprint: Fingerprint, why: Result) -> None:
+        """A request was refused because of the moment it came at; nobody was asked."""
+        self.debug("%s: NOK1, %s", describe_request(request), why.value)
         self.usage.finished(request, result=EcmResult.NOK1, source="", local=None, seconds=0.0)
         now = self._context.observers.now()
-        trace = Trace(request, fingerprint, now, now, Result.OUT_OF_HOURS, None, [])
+        trace = Trace(request, fingerprint, now, now, why, None, [])
         if weight := self._context.observers.weight(self._number):
             self._report(request, EcmResult.NOK1, trace, seconds=0.0, weight=weight)
 

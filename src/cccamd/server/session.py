@@ -24,6 +24,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final, NoReturn, assert_never
 
 from cccamd.cards import CardTable, View, Viewer
@@ -42,13 +43,22 @@ from cccamd.net import (
     Turns,
     locate,
 )
-from cccamd.routing import ClientId, EmmGate, EmmVerdict, NodeHolder, Told, Trace, Waiter
+from cccamd.routing import (
+    ClientId,
+    EmmGate,
+    EmmVerdict,
+    NodeHolder,
+    Result,
+    Told,
+    Trace,
+    Waiter,
+)
 from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
 from cccamd.server.loglines import CloneWatch
 from cccamd.server.record import ClientRecord, RecordContext
 from cccamd.server.seats import PATIENCE, QUIET, Contest, DoubleLogins, Seats, decided
-from cccamd.setup.cccamcfg import Diagnostic, is_open
+from cccamd.setup.cccamcfg import Diagnostic
 from cccamd.setup.logins import Account, Accounts
 from cccamd.setup.toml import LimitsTable
 from cccamd.values import ControlWords, Emm, Refusal, Request
@@ -89,6 +99,10 @@ class ClientPort:
     """What it is called where failed logins are counted."""
     has_versions: bool = True
     """Whether clients say which version they are, as MINIMUM CLIENT VERSION wants to know."""
+    protocol: str = "cccam"
+    """As `protocols` of cccamd.toml names it."""
+    admits: Callable[[str], bool] = lambda address: True
+    """Whether an address may log in here."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -220,13 +234,15 @@ class Session:
         """Who waits has the rights that it has now, not those that it had when it asked."""
         if self._view is None or self._client is None:
             return
-        if is_open_now(account):
+        shut = shut_now(account)
+        if shut is None:
             self._context.exchange.rights_changed(self._client, self._view, self._requests)
             return
         for token, request in list(self._requests.items()):
             self._context.exchange.gone(Waiter(self._client, token), request)
             del self._requests[token]
-            self.record.out_of_hours(request, self._context.exchange.router.fingerprint_of(request))
+            fingerprint = self._context.exchange.router.fingerprint_of(request)
+            self.record.out_of_hours(request, fingerprint, shut)
             self._protocol.refuse(token, Refusal.PASSING)
 
     def probe(self) -> None:
@@ -375,8 +391,8 @@ class Session:
         if account is None or not self._is_checked:  # as good as impossible
             self._protocol.refuse_login(CloseReason.WRONG_PASSWORD)
             return
-        if (trouble := self._link_trouble(account)) is not None:
-            self._protocol.refuse_login(CloseReason.NOT_PROTECTED, trouble)
+        if (trouble := self._trouble(account)) is not None:
+            self._protocol.refuse_login(trouble.reason, trouble.detail)
             return
         is_taken = self._is_taken(account)
         if is_taken and self._context.seats.is_crowded(account.user):
@@ -387,8 +403,21 @@ class Session:
         else:
             self._settle_login(account)
 
+    def _trouble(self, account: Account) -> Closed | None:
+        """Why it is turned away although the password was right, as far as is known at once."""
+        line, port = account.line, self._port
+        if not line.enabled:
+            return Closed(CloseReason.ACCOUNT_DISABLED, "enabled = false")
+        if not line.speaks(port.protocol):
+            allowed = ", ".join(line.protocols)
+            return Closed(CloseReason.OTHER_PROTOCOL, f"{allowed}; it came by {port.protocol}")
+        if not port.admits(self.connection.address):
+            return Closed(CloseReason.OTHER_ADDRESS)
+        link = self._link_trouble(account)
+        return None if link is None else Closed(CloseReason.NOT_PROTECTED, link)
+
     def _link_trouble(self, account: Account) -> str | None:
-        """What is wrong with the way it came, now that the password was right."""
+        """What is wrong with the way it came."""
         paired = self.connection.paired
         if not account.paired or (paired is not None and paired.name == account.paired):
             return None
@@ -467,10 +496,10 @@ class Session:
             self._context.double_logins.got_in(current.line.user, self.connection.address)
             by_number, number = self._context.by_number, self.record.number
             by_number[number] = self
-            self.connection.when_ended(lambda: seats.leave(account.user, self))
+            self.connection.when_ended(seats.leave, account.user, self)
             if self._intake is not None:
                 self._intake.belongs_to(account.user, self.connection.now())
-            self.connection.when_ended(lambda: by_number.pop(number, None))
+            self.connection.when_ended(by_number.pop, number, None)
             self._protocol.accept_login(self.connection.now())
 
     def _displace(self, holder: "Session | None") -> None:
@@ -548,7 +577,7 @@ class Session:
         clones = self._context.clones
         holder = NodeHolder(self.record.user, self.connection.address, is_client=True)
         clones.seen(node_id, holder)
-        self.connection.when_ended(lambda: clones.gone(node_id, holder))
+        self.connection.when_ended(clones.gone, node_id, holder)
 
     # Cards.
 
@@ -562,8 +591,8 @@ class Session:
         self._view = View(self._context.table, viewer)
         if self._client is None:
             client = self._client = self._context.exchange.add_client(self)
-            self.connection.when_ended(lambda: self._leave_exchange(client))
-            self.connection.when_ended(lambda: self._context.emm_gate.forget(client))
+            self.connection.when_ended(self._leave_exchange, client)
+            self.connection.when_ended(self._context.emm_gate.forget, client)
 
     def _announce_all(self) -> None:
         self._card_list = CardList(self.connection, self._protocol, self._context.turns)
@@ -582,10 +611,11 @@ class Session:
             self._protocol.refuse(token, Refusal.PASSING)
         elif (
             self._account is not None
-            and self._account.line.timeframes
-            and not is_open_now(self._account)
+            and self._account.has_hours
+            and (shut := shut_now(self._account)) is not None
         ):
-            self.record.out_of_hours(request, self._context.exchange.router.fingerprint_of(request))
+            fingerprint = self._context.exchange.router.fingerprint_of(request)
+            self.record.out_of_hours(request, fingerprint, shut)
             self._protocol.refuse(token, Refusal.PASSING)
         else:
             self._requests[token] = request
@@ -605,6 +635,7 @@ class Session:
             card,
             emm.section,
             allowed=self._account.emm_allowed,
+            emm_to=self._account.line.emm_to,
             now=self.connection.now(),
         )
         if verdict is EmmVerdict.PASSED and card is not None:
@@ -649,12 +680,14 @@ class Session:
 _PEER_LEFT: Final = (CloseReason.PEER_CLOSED, CloseReason.RESET)
 
 
-def is_open_now(account: Account) -> bool:
-    """Whether an account may ask at this hour, by the time frames of its F-line."""
-    if not account.line.timeframes:
-        return True
-    local = time.localtime()
-    return is_open(account.line.timeframes, 60 * local.tm_hour + local.tm_min)
+def shut_now(account: Account) -> Result | None:
+    """Why an account may not ask at this moment; None: it may."""
+    if not account.line.has_hours:  # as nearly all
+        return None
+    now = datetime.now()
+    if account.line.is_open(now):
+        return None
+    return Result.EXPIRED if account.line.is_expired(now) else Result.OUT_OF_HOURS
 
 
 def _addresses(sessions: Sequence[Session]) -> str:

@@ -17,6 +17,7 @@ from cccamd.server.heartbeat import Heartbeat
 from cccamd.server.observers import Observers
 from cccamd.server.record import ClientRecord
 from cccamd.watch import (
+    Answers,
     EcmFinished,
     FreezeBegan,
     Freezes,
@@ -73,6 +74,7 @@ class Watchers:
 
     def __init__(self, *, observers: Observers, journal: Journal | None) -> None:
         self.history = History()
+        self.answers = Answers()
         self.notes = Notes()
         self.metrics = Metrics()
         self.recent = Recent()
@@ -225,6 +227,7 @@ class Watchers:
 
     def _tell(self, happening: Happening) -> None:
         self.history.observe(happening)
+        self.answers.observe(happening)
         self.notes.observe(happening)
         self.metrics.observe(happening)
         self.recent.observe(happening)

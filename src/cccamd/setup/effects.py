@@ -92,6 +92,7 @@ _NEXT_TIME: Final = (
     "[limits] max_pending_per_address",
     "[limits] max_pending_per_network",
     "[limits] queue_limit",
+    "[limits] logins_per_account",
 )
 _RESTART: Final = ("[journal] enabled", "[journal] days", "[journal] megabytes")
 

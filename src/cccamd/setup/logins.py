@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cccamd.cards import Limit, SourcePolicy
+from cccamd.cards import OPEN, Access, Limit, SourcePolicy
 from cccamd.facts import SourceKind
 from cccamd.ids import LoginKey, format_endpoint, host_key
 from cccamd.setup.cccamcfg import (
@@ -30,6 +30,8 @@ class Account:
     paired: str = ""
     """The paired server whose TLS link it has to come over; empty: it may come as it likes."""
     global_limits: tuple[Limit, ...] = field(repr=False, default=())
+    has_hours: bool = False
+    """Whether there is any moment at which it gets no control words."""
 
     @property
     def user(self) -> bytes:
@@ -51,6 +53,8 @@ class Account:
             and same_host
             and same_link
             and self.version == other.version
+            and theirs.enabled
+            and ours.protocols == theirs.protocols
         )
 
 
@@ -59,17 +63,19 @@ Accounts = dict[bytes, Account]
 
 
 def accounts_of(config: Config, toml: TomlConfig) -> Accounts:
-    """Put the accounts of both files together; F-lines are unique by user already."""
+    """Put the accounts of both files together (`config` is merged); users are unique already."""
     extras = {account.user: account for account in toml.accounts}
     versions = {user: extra.cccversion for user, extra in extras.items() if extra.cccversion}
+    logins = {user: most for user, extra in extras.items() if (most := extra.most_logins)}
     return {
         line.user_bytes(): Account(
             line=line,
             version=versions.get(line.user, toml.server.cccversion),
-            logins=extras[line.user].logins if line.user in extras else 1,
+            logins=logins.get(line.user, toml.limits.logins_per_account),
             paired=(extras[line.user].paired or "") if line.user in extras else "",
             emm_allowed=config.emm_allowed and line.allowemm,
             global_limits=config.settings.global_limits,
+            has_hours=line.has_hours,
         )
         for line in config.f_lines
     }
@@ -136,7 +142,7 @@ def upstreams_of(config: Config, toml: TomlConfig) -> list[Upstream]:
                 line=line,
                 version=version or toml.server.cccversion,
                 limits=toml.limits,
-                policy=_policy(line, config, toml),
+                policy=_policy(line, config, toml, extra.access(toml.services) if extra else OPEN),
                 group=(extra.group if extra else None) or "",
                 rank=extra.rank if extra else 1,
                 paired=(extra.paired if extra else None) or "",
@@ -146,11 +152,12 @@ def upstreams_of(config: Config, toml: TomlConfig) -> list[Upstream]:
     return upstreams
 
 
-def _policy(line: CLine | NLine, config: Config, toml: TomlConfig) -> SourcePolicy:
+def _policy(line: CLine | NLine, config: Config, toml: TomlConfig, access: Access) -> SourcePolicy:
     return SourcePolicy(
         limits=line.limits if isinstance(line, CLine) else (),
         minimum_downhops=config.settings.minimum_downhops,
         ignore_nodes=frozenset(config.settings.ignore_nodes),
         line=line.line,
         cards_limit=toml.limits.upstream_cards_limit,
+        access=access,
     )

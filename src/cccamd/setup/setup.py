@@ -28,6 +28,7 @@ from cccamd.setup.files import (
     Place,
 )
 from cccamd.setup.logins import Accounts, Upstream, accounts_of, upstreams_of
+from cccamd.setup.merging import merge
 from cccamd.setup.rights import OPEN_TO_ALL, can_be_read_by_all
 from cccamd.setup.toml import FILE_NAME, ParsedToml, TomlConfig, load
 from cccamd.setup.toml import parse as parse_toml
@@ -60,6 +61,8 @@ class Message:
     place: Place | None = None
     kind: ConfigProblemKind | None = None
     """What it means for the server; None: nothing is wrong."""
+    count: int = 1
+    """How many things it is said of."""
 
     def __str__(self) -> str:
         return self.text if self.place is None else f"{self.place}: {self.text}"
@@ -167,7 +170,7 @@ def _load(config_path: Path | None, toml_path: Path | None, *, toml_required: bo
     beside = toml_path or path.parent / FILE_NAME
     kinds = _installed_kinds()
     toml = load(beside, kinds=kinds, required=toml_required)
-    config = loaded.result.config
+    config = merge(loaded.result.config, toml.config)
     companions = load_companions(config.settings)
     refusal = _refusal(path, loaded) or ("" if toml_path is None else _unusable(toml))
     withheld = _withheld(toml, companions)
@@ -179,7 +182,7 @@ def _load(config_path: Path | None, toml_path: Path | None, *, toml_required: bo
             *_about_config(path, loaded),
             *_about_rights(path, beside),
             *_about_toml(kinds.problems, toml),
-            *_about_strays(config, toml.config),
+            *_about_strays(loaded.result.config, config, toml.config),
             *_about_companions(companions),
         ),
         refusal=refusal,
@@ -284,12 +287,23 @@ def _about_config(path: Path, loaded: LoadedConfig) -> Iterator[Message]:
             place=found.place,
             kind=_kind(found),
         )
-    if untold := sum(loaded.result.untold.values()):
-        text = f"and {untold:,} more messages about this file"
-        is_left_out = bool(loaded.result.untold[Severity.ERROR])
-        kind = ConfigProblemKind.LEFT_OUT if is_left_out else ConfigProblemKind.DOUBTFUL
-        level = logging.ERROR if is_left_out else logging.WARNING
-        yield Message(level=level, text=text, place=place, kind=kind)
+    for severity, untold in loaded.result.untold.items():
+        if untold:
+            text = f"and {untold:,} more {severity.name.lower()}s in this file"
+            yield Message(
+                level=_LEVELS[severity],
+                text=text,
+                place=place,
+                kind=_UNTOLD_KINDS[severity],
+                count=untold,
+            )
+
+
+_UNTOLD_KINDS = {
+    Severity.ERROR: ConfigProblemKind.LEFT_OUT,
+    Severity.WARNING: ConfigProblemKind.DOUBTFUL,
+    Severity.NOTE: None,
+}
 
 
 def _describe(found: Diagnostic) -> str:
@@ -324,8 +338,11 @@ def _message(problem: FileProblem) -> Message:
     )
 
 
-def _about_strays(config: Config, toml: TomlConfig) -> Iterator[Message]:
-    """Tables that name an F-line or C-line which does not exist are typing errors."""
+def _about_strays(lines: Config, config: Config, toml: TomlConfig) -> Iterator[Message]:
+    """Tables that name an F-line or C-line which does not exist are typing errors.
+
+    `lines` is CCcam.cfg alone, `config` with the accounts of cccamd.toml.
+    """
     users = {line.user for line in config.f_lines}
     links = {line.key for line in config.upstream_lines}
     strays = [(each.heading, "names no F-line") for each in toml.accounts if each.user not in users]
@@ -352,6 +369,7 @@ def _about_strays(config: Config, toml: TomlConfig) -> Iterator[Message]:
     ]
     if toml.dvbapi.enabled and toml.dvbapi.account not in users:
         strays.append(("[dvbapi]", "names no F-line"))
+    strays += _strays_of_grants(lines, config, toml)
     taken = _ports_of(config, toml)
     strays += [
         (each.heading, f"is not opened: {taken[each.port]} has that port")
@@ -365,6 +383,27 @@ def _about_strays(config: Config, toml: TomlConfig) -> Iterator[Message]:
             place=toml.place(heading),
             kind=ConfigProblemKind.LEFT_OUT,
         )
+
+
+def _strays_of_grants(lines: Config, config: Config, toml: TomlConfig) -> Iterator[tuple[str, str]]:
+    users, sources = {line.user for line in lines.f_lines}, {each.name for each in toml.upstreams}
+    sources |= {entry.config.name for entry in toml.cards}
+    for table in toml.accounts:
+        if table.password is not None and table.user in users:
+            yield table.heading, "has a password that is not used: that of the F-line counts"
+        for name in table.emm_to:
+            if name not in sources:
+                yield table.heading, f'names no source "{name}" in emm_to'
+    wishes = [(each.heading, each.services) for each in toml.accounts]
+    wishes += [(each.heading, each.services) for each in toml.upstreams]
+    for heading, wished in wishes:
+        for wish in wished:
+            if wish.removeprefix("!") not in toml.services:
+                yield heading, f'names no [services] table in services: "{wish}"'
+    known = {line.user: line for line in config.f_lines}
+    account = known.get(toml.dvbapi.account or "")
+    if toml.dvbapi.enabled and account is not None and not account.speaks("dvbapi"):
+        yield "[dvbapi]", "names an account whose protocols leave dvbapi out"
 
 
 def _ports_of(config: Config, toml: TomlConfig) -> dict[int, str]:

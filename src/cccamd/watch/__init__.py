@@ -1,5 +1,6 @@
 """What makes a running server understandable. Pure: no sockets, clocks or logging."""
 
+from cccamd.watch.answers import Answers
 from cccamd.watch.cases import (
     FreezeCase,
     Judgement,
@@ -42,6 +43,7 @@ from cccamd.watch.watches import CryptoPeriod
 
 __all__ = [
     "SAMPLING_ROUND",
+    "Answers",
     "CardsChanged",
     "ClientLoggedIn",
     "ClientLoggedOut",

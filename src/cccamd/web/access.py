@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cccamd.ids import unwrap_address
 from cccamd.setup.cccamcfg import InfoPort
+from cccamd.web import digest
 from cccamd.web.hosts import is_meant
 from cccamd.web.refusals import refusal
 
@@ -85,6 +86,7 @@ class Door:
         self._check_login = check_login
         self._hosts = hosts
         self._on_failure = on_failure
+        self._digest = digest.Digest()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
@@ -106,19 +108,46 @@ class Door:
         reached_at = unwrap_address(str((scope.get("server") or ("",))[0]))
         if not is_meant(Headers(scope=scope).get("host"), reached_at, self._hosts()):
             return refusal(scope, 421)
-        if not await self._is_let_in(client[0], Headers(scope=scope).get("authorization")):
-            return refusal(scope, 401, headers={"WWW-Authenticate": CHALLENGE})
+        claim = self._claim(scope, Headers(scope=scope).get("authorization"))
+        if not await self._is_let_in(client[0], claim):
+            return self._ask_for_login(scope, stale=claim is not None and claim.is_stale)
         if scope["method"] not in ("GET", "HEAD"):
             return refusal(scope, 405, headers={"Allow": "GET, HEAD"})
         return None
 
-    async def _is_let_in(self, address: str, authorization: str | None) -> bool:
+    def _claim(self, scope: Scope, authorization: str | None) -> digest.Claim | None:
+        """What a request says of who asks; None: nothing."""
+        if authorization is None:
+            return None
         login = self._login()
-        is_right = is_let_in(login, authorization)
-        if not login.is_protected or authorization is None:
-            return is_right  # who gives no password is asked for one, and guesses nothing
+        if scope["path"] in digest.PATHS and digest.is_digest(authorization):
+            method, uri = scope["method"], _target(scope)
+            return self._digest.claim(login, authorization, method=method, uri=uri)
         user = _basic(authorization).partition(b":")[0]
-        return await self._check_login(unwrap_address(address), user, is_right)
+        return digest.Claim(user, is_let_in(login, authorization))
+
+    async def _is_let_in(self, address: str, claim: digest.Claim | None) -> bool:
+        login = self._login()
+        if not login.is_protected:
+            return True
+        if claim is None or claim.is_stale:
+            return False  # who gives no password is asked for one, and guesses nothing
+        return await self._check_login(unwrap_address(address), claim.user, claim.is_right)
+
+    def _ask_for_login(self, scope: Scope, *, stale: bool) -> Response:
+        answer = refusal(scope, 401)
+        if scope["path"] in digest.PATHS:
+            # In this order: who looks at one only takes the first, and plug-ins know no Basic.
+            answer.headers.append("WWW-Authenticate", self._digest.challenge(stale=stale))
+        answer.headers.append("WWW-Authenticate", CHALLENGE)
+        return answer
+
+
+def _target(scope: Scope) -> str:
+    """What was asked for, as it was sent."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope["query_string"]
+    return (path + b"?" + query if query else path).decode("latin-1")
 
 
 class _Answer:

@@ -5,6 +5,7 @@ an `Explanation` (docs/explain.md). `examine` takes the `Case` that the doctor s
 `Diagnosis` for each check (docs/doctor.md). Both say a `Finding` for a reason, and the same one.
 """
 
+from cccamd.why.accepting import ClosedDoor
 from cccamd.why.answer import (
     CardAnswer,
     EcmStory,
@@ -47,6 +48,7 @@ __all__ = [
     "Case",
     "ChannelName",
     "Check",
+    "ClosedDoor",
     "Diagnosis",
     "EcmStory",
     "Evidence",

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from cccamd.facts import ClientStatus
 from cccamd.ids import SHARED_NODE_IDS
-from cccamd.setup.cccamcfg import FLine, TimeFrame, is_open
+from cccamd.setup.cccamcfg import FLine
+from cccamd.setup.hours import clock, is_open
+from cccamd.why.accounttable import explain_table
 from cccamd.why.clones import explain_clones
 from cccamd.why.evidence import Evidence
 from cccamd.why.finding import Finding, Weight
@@ -17,6 +19,7 @@ def explain_account(account: FLine, evidence: Evidence) -> Iterator[Finding]:
     yield from explain_login(account, evidence)
     if account.max_distance == 0 and evidence.config.upstream_lines:
         yield _reach(account, evidence)
+    yield from explain_table(account, evidence)
     if account.timeframes:
         yield explain_hours(account, evidence)
     if account.host is not None:
@@ -43,8 +46,8 @@ def _reach(account: FLine, evidence: Evidence) -> Finding:
 
 def explain_hours(account: FLine, evidence: Evidence) -> Finding:
     place = evidence.f_line(account)
-    frames = ", ".join(_frame(frame) for frame in account.timeframes)
-    now = _clock(evidence.minute)
+    frames = ", ".join(map(str, account.timeframes))
+    now = clock(evidence.minute)
     if is_open(account.timeframes, evidence.minute):
         text = f"{place.words} gives {account.user} control words at {frames} only; it is {now} now"
         return Finding(code="hours-open", weight=Weight.NOTE, text=text, setting=place)
@@ -58,14 +61,6 @@ def explain_hours(account: FLine, evidence: Evidence) -> Finding:
         change=f"widen the third braces of line {place.line}, or leave them empty: {{ }}",
         setting=place,
     )
-
-
-def _frame(frame: TimeFrame) -> str:
-    return f"{_clock(frame.begin)}-{_clock(frame.end)}"
-
-
-def _clock(minute: int) -> str:
-    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def _host(account: FLine, evidence: Evidence) -> Finding:

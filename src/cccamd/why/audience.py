@@ -8,7 +8,8 @@ from typing import Final
 from cccamd.cards import Card, SourceId, Verdict, judge
 from cccamd.facts import CardStatus, SourceKind, SourceStatus
 from cccamd.ids import NO_NODE_ID, format_caid, format_ident
-from cccamd.setup.cccamcfg import FLine, is_open
+from cccamd.setup.cccamcfg import FLine
+from cccamd.setup.hours import is_open
 from cccamd.values import CardId, Provider
 from cccamd.why.account import explain_hours
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose

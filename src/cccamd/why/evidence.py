@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from cccamd.cards import Card, CardTable, LocalOffer, Rights, SourceId, Viewer
+from cccamd.cards import Card, CardTable, LocalOffer, Rights, SourceId, SourcePolicy, Viewer
 from cccamd.facts import (
     ClientStatus,
     Clone,
@@ -244,6 +244,8 @@ class Evidence:
 
     def f_line(self, line: Rights) -> Setting:
         """An account."""
+        if line.toml_file:
+            return Setting(name="the [[account]]", file=line.toml_file, line=line.line)
         return Setting(name="the F-line", file=self.config.file, line=line.line)
 
     def c_line(self, line: int) -> Setting:
@@ -304,7 +306,7 @@ def evidence_of_files(
     table = CardTable(node_id)
     sources: dict[SourceId, SourceStatus] = {}
     for entry in toml.cards:
-        source = table.add_source()
+        source = table.add_source(SourcePolicy(access=entry.access))
         table.add_local(source, _local_card(entry))
         sources[source] = _local(entry)
     for upstream in upstreams_of(config, toml):

@@ -25,6 +25,7 @@ from cccamd.setup.cccamcfg import (
     Severity,
 )
 from cccamd.setup.files import FileProblem
+from cccamd.setup.merging import merge
 from cccamd.setup.toml import ParsedToml, TomlConfig
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.wording import count, listed, some_of
@@ -57,8 +58,8 @@ class Installation:
 
     @property
     def config(self) -> Config:
-        """What CCcam.cfg says."""
-        return self.result.config
+        """What CCcam.cfg says, with the accounts as cccamd.toml has them."""
+        return merge(self.result.config, self.settings)
 
     @property
     def settings(self) -> TomlConfig:

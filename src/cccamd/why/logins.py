@@ -78,6 +78,16 @@ MEANINGS: Final[Mapping[CloseReason, Meaning]] = {
         ' take paired out of [[account]] user = "{user}" in cccamd.toml',
         Names.F_LINE,
     ),
+    CloseReason.ACCOUNT_DISABLED: Meaning(
+        'take enabled = false out of [[account]] user = "{user}" in cccamd.toml', Names.F_LINE
+    ),
+    CloseReason.OTHER_PROTOCOL: Meaning(
+        'add what it speaks to protocols of [[account]] user = "{user}" in cccamd.toml',
+        Names.F_LINE,
+    ),
+    CloseReason.OTHER_ADDRESS: Meaning(
+        "add {address} to allow of the port's [[newcamd]] in cccamd.toml, or use another port"
+    ),
     CloseReason.TOO_MANY_LOGINS: Meaning(
         "look in the log who opens so many connections; [limits] max_pending_logins in"
         " cccamd.toml says how many may be open before their login"

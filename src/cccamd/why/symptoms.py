@@ -22,12 +22,14 @@ from cccamd.facts import (
     ReceiverFinding,
     ServiceId,
     SourceStatus,
+    Step,
     Verdict,
 )
 from cccamd.ids import format_node_id, format_service
 from cccamd.routing import LoopSeen
 from cccamd.setup.cccamcfg import Config
 from cccamd.watch import Pause, Symptom
+from cccamd.why.accepting import ClosedDoor, closed_doors
 from cccamd.why.answering import refusals, silence, wrong_cws, wrong_kinds, wrong_share
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Grade
@@ -91,6 +93,8 @@ class Scene:
     machine: tuple[MachineTrouble, ...] = ()
     pauses: tuple[Pause, ...] = ()
     """Of our own loop, lately, the newest last."""
+    doors: tuple[ClosedDoor, ...] = ()
+    """That nobody gets in by."""
     load: Load = field(default_factory=Load)
     """What clients ask."""
 
@@ -118,6 +122,7 @@ def find_symptoms(scene: Scene) -> Iterator[Symptom]:
     yield from _circles(scene)
     yield from _files(scene)
     yield from map(_of_machine, scene.machine)
+    yield from closed_doors(scene.doors, scene.at)
     yield from _pauses(scene.pauses)
     yield from overloads(scene.load, scene.at)
 
@@ -137,8 +142,9 @@ def _source(source: SourceStatus, scene: Scene) -> Iterator[Symptom]:
 def _down(source: SourceStatus, scene: Scene) -> Symptom | None:
     if source.state is LinkState.UP or not source.last_failure:
         return None
+    other = source.failed_step is Step.OTHER_KEY
     return _of_source(
-        Cause.SOURCE_DOWN,
+        Cause.OTHER_MACHINE if other else Cause.SOURCE_DOWN,
         source,
         scene,
         since=scene.at if source.down_since is None else source.down_since,

@@ -49,6 +49,7 @@ _BY_OUTCOME: Final[Mapping[Outcome, Verdict]] = {
     Outcome.IGNORED: Verdict.NO_CARD,
     Outcome.NO_CARD: Verdict.NO_CARD,
     Outcome.OUT_OF_HOURS: Verdict.NOT_ALLOWED,
+    Outcome.EXPIRED: Verdict.NOT_ALLOWED,
 }
 _WORST_FIRST: Final = (
     Verdict.NOT_ALLOWED,

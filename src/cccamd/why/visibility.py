@@ -41,6 +41,14 @@ def explain_rejection(rejected: Rejected, source: str, line: int, evidence: Evid
             return _too_few_downhops(rejected, source, evidence)
         case Rejection.LIMITED:
             return _beyond_limits(rejected, line, evidence)
+        case Rejection.NOT_LISTED:
+            return Finding(
+                code="not-taken-not-listed",
+                weight=Weight.BAD,
+                text=rejected.text,
+                change="add it to caids or idents there, if it is welcome",
+                setting=evidence.c_line(line) if line else None,
+            )
         case _:
             return Finding(code="not-taken", weight=Weight.BAD, text=rejected.text)
 
@@ -115,6 +123,10 @@ def explain_verdict(verdict: Verdict, evidence: Evidence) -> Finding:
             return _not_reshared(verdict, evidence)
         case Reason.TOO_FAR:
             return _too_far(verdict, evidence)
+        case Reason.OTHER_GROUP:
+            return _other_group(verdict, evidence)
+        case Reason.NOT_GRANTED:
+            return _not_granted(verdict, evidence)
         case _:
             return _limited(verdict, evidence)
 
@@ -201,6 +213,33 @@ def _too_far(verdict: Verdict, evidence: Evidence) -> Finding:
     )
 
 
+def _other_group(verdict: Verdict, evidence: Evidence) -> Finding:
+    account, place = verdict.viewer.account, _table(verdict.viewer.account, evidence)
+    return Finding(
+        code="other-group",
+        weight=Weight.BAD,
+        text=verdict.text,
+        change=f"give {account.user} and the source a number in common: groups of {place.words},"
+        " and groups of the [[upstream]] or [[card]]",
+        setting=place,
+    )
+
+
+def _not_granted(verdict: Verdict, evidence: Evidence) -> Finding:
+    account, place = verdict.viewer.account, _table(verdict.viewer.account, evidence)
+    return Finding(
+        code="not-granted",
+        weight=Weight.BAD,
+        text=f"caids, idents or services of {place.words} keep it from {account.user}",
+        change="add it there",
+        setting=place,
+    )
+
+
+def _table(account: Rights, evidence: Evidence) -> Setting:
+    return evidence.toml_table(f'[[account]] user "{account.user}"')
+
+
 def _limited(verdict: Verdict, evidence: Evidence) -> Finding:
     account, card = verdict.viewer.account, verdict.card
     own = bool(account.limits)
@@ -247,6 +286,13 @@ def explain_exclusion(
     account = verdict.viewer.account
     text, change, setting = exclusion.text, "", None
     match exclusion.reason:
+        case Reason.SERVICE_DENIED if not any(_matches(each, question) for each in account.sids):
+            setting = _table(account, evidence)
+            text = f"services of {setting.words} keep this service from {account.user}"
+            change = "change that list, or the [services] tables that it names"
+        case Reason.SERVICE_NOT_GIVEN:
+            text = f"{exclusion.text}: {evidence.source_name(exclusion.card)} is not asked for it"
+            change = "change services of its [[upstream]]"
         case Reason.SERVICE_DENIED:
             setting = evidence.f_line(account)
             text = _denied(account, question, setting)

@@ -106,6 +106,9 @@ class CloseReason(Enum):
         " anew"
     )
     NOT_ON_THIS_PORT = "cccamd.toml lets other accounts log in on this port"
+    ACCOUNT_DISABLED = "its account is switched off in cccamd.toml"
+    OTHER_PROTOCOL = "cccamd.toml lets this account speak other protocols only"
+    OTHER_ADDRESS = "cccamd.toml lets other addresses log in on this port"
     NETWORK_CHANGED = "its network was taken out of [network] allow in cccamd.toml"
     SHUTDOWN = "cccamd is stopping"
     UNKNOWN_USER = "no F-line has this user name"

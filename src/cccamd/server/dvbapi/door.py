@@ -263,5 +263,5 @@ class DvbapiDoor:
         session = DvbapiSession(self._home)
         guest: Guest = session.connection
         self._sessions[guest] = session
-        session.connection.when_ended(lambda: self._sessions.pop(guest, None))
+        session.connection.when_ended(self._sessions.pop, guest, None)
         return guest

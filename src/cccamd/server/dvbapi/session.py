@@ -23,7 +23,7 @@ from cccamd.routing import Result as TraceResult
 from cccamd.server.dvbapi.outlook import Outlook
 from cccamd.server.exchange import result_of
 from cccamd.server.record import ClientRecord
-from cccamd.server.session import SessionContext, is_open_now
+from cccamd.server.session import SessionContext, shut_now
 from cccamd.setup.logins import Account
 from cccamd.softcam import (
     AnsweredBy,
@@ -198,14 +198,15 @@ class DvbapiSession:
         client, exchange = self._client, self._context.exchange
         if client is None:
             return
-        if is_open_now(self._home.account):
+        shut = shut_now(self._home.account)
+        if shut is None:
             waiting = {token: request for token, (_, request) in self._requests.items()}
             exchange.rights_changed(client, self._home.outlook.view, waiting)
             return
         requests, self._requests = self._requests, {}
         for token, (service, request) in requests.items():
             exchange.gone(Waiter(client, token), request)
-            service.record.out_of_hours(request, exchange.router.fingerprint_of(request))
+            service.record.out_of_hours(request, exchange.router.fingerprint_of(request), shut)
             self._softcam.refused(token, Refusal.PASSING, self.connection.now())
         self._carry_out()
 
@@ -275,8 +276,8 @@ class DvbapiSession:
         self.record.program = shown
         self.record.peer = f"dvbapi/{shown} at {self.connection.peer}"
         client = self._client = self._context.exchange.add_client(self)
-        self.connection.when_ended(lambda: self._leave_exchange(client))
-        self.connection.when_ended(lambda: self._context.emm_gate.forget(client))
+        self.connection.when_ended(self._leave_exchange, client)
+        self.connection.when_ended(self._context.emm_gate.forget, client)
         self._is_logged = self._may_log("came in by dvbapi")
         if self._is_logged:
             self.record.logged_in(self.peer)
@@ -397,8 +398,9 @@ class DvbapiSession:
         if client is None or self._context.fair.is_closing:
             self._softcam.refused(token, Refusal.PASSING, now)
             return
-        if not is_open_now(self._home.account):
-            service.record.out_of_hours(request, exchange.router.fingerprint_of(request))
+        shut = shut_now(self._home.account)
+        if shut is not None:
+            service.record.out_of_hours(request, exchange.router.fingerprint_of(request), shut)
             self._softcam.refused(token, Refusal.PASSING, now)
             return
         self._requests[token] = service, request
@@ -478,6 +480,7 @@ class DvbapiSession:
             card,
             emm.section,
             allowed=self._home.account.emm_allowed,
+            emm_to=self._home.account.line.emm_to,
             now=self.connection.now(),
         )
         if verdict is EmmVerdict.PASSED and card is not None:

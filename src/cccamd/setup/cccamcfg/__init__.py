@@ -20,9 +20,8 @@ from cccamd.setup.cccamcfg.model import (
     NLine,
     RefusedLine,
     Settings,
-    TimeFrame,
-    is_open,
 )
+from cccamd.setup.cccamcfg.normalizing import normalize
 from cccamd.setup.cccamcfg.parser import (
     SEARCHED_PATHS,
     LoadedConfig,
@@ -31,6 +30,7 @@ from cccamd.setup.cccamcfg.parser import (
     parse,
 )
 from cccamd.setup.cccamcfg.report import as_json
+from cccamd.setup.cccamcfg.writing import groups_of, limit_text
 
 __all__ = [
     "SEARCHED_PATHS",
@@ -52,12 +52,13 @@ __all__ = [
     "RefusedLine",
     "Settings",
     "Severity",
-    "TimeFrame",
     "as_json",
-    "is_open",
+    "groups_of",
+    "limit_text",
     "load_companions",
     "load_config",
     "masked_lines",
+    "normalize",
     "parse",
     "parse_channelinfo",
     "parse_prio",

@@ -17,9 +17,7 @@ from cccamd.ids import (
 )
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError, quoted_entry
 from cccamd.setup.cccamcfg.lexer import Token
-from cccamd.setup.cccamcfg.model import (
-    TimeFrame,
-)
+from cccamd.setup.hours import TimeFrame
 from cccamd.values import Service
 
 

@@ -4,15 +4,17 @@ Field names are those of `docs/config.md`. Each line kind knows the physical lin
 from, so that every later decision can name it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import Enum
 from typing import Literal
 
-from cccamd.cards import Limit
+from cccamd.cards import EVERYTHING, Grant, Limit
 from cccamd.ids import LoginKey, NodeId, login_key
 from cccamd.setup.cccamcfg.diagnostics import Diagnostic
 from cccamd.setup.files import Place
+from cccamd.setup.hours import ALWAYS, TimeFrame, Week, is_open
 from cccamd.values import Service
 
 Codec = Literal["utf-8", "iso-8859-1"]
@@ -23,28 +25,6 @@ class Dialect(Enum):
 
     VENDOR = "vendor"
     MASK = "mask"
-
-
-@dataclass(frozen=True, slots=True)
-class TimeFrame:
-    """`hh:mm-hh:mm` of local time, in minutes since midnight (0..1440).
-
-    A `begin` later than `end` runs over midnight; equal ends are never open.
-    """
-
-    begin: int
-    end: int
-
-    def __contains__(self, minute: int) -> bool:
-        if self.begin <= self.end:
-            return self.begin <= minute < self.end
-        return minute >= self.begin or minute < self.end
-
-
-def is_open(timeframes: Iterable[TimeFrame], minute: int) -> bool:
-    """Whether `minute` (local time, 0..1439 since midnight) is inside; no frames: always."""
-    frames = tuple(timeframes)
-    return not frames or any(minute in frame for frame in frames)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +46,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FLine(Credentials):
-    """One account of a client."""
+    """One account of a client: what its line says, and what its `[[account]]` adds to it."""
 
     line: int
     dialect: Dialect = Dialect.VENDOR
@@ -83,11 +63,51 @@ class FLine(Credentials):
     timeframes: tuple[TimeFrame, ...] = ()
     """When control words are given; empty: always."""
     host: str | None = None
+    # Of cccamd.toml from here on (`cccamd.setup.merging`).
+    toml_file: str = ""
+    """Set for an account that has no F-line: `line` is that of its table in this file."""
+    grant: Grant = EVERYTHING
+    week: Week = ALWAYS
+    """Hours by day, besides `timeframes`; empty: always."""
+    expires: date | None = None
+    """The last day on which control words are given."""
+    enabled: bool = True
+    protocols: tuple[str, ...] = ()
+    """What the client may speak; empty: anything."""
+    emm_to: tuple[str, ...] = ()
+    """Names of the sources that get its EMMs; empty: all."""
 
     @property
     def max_distance(self) -> int:
         """How many hops away from us a card may be to be offered."""
         return self.uphops if self.downhops is None else min(self.uphops, self.downhops)
+
+    @property
+    def place_words(self) -> str:
+        """Where it stands, for people."""
+        if self.toml_file:
+            return f"the [[account]] in line {self.line} of cccamd.toml"
+        return f"the F-line in line {self.line}"
+
+    @property
+    def has_hours(self) -> bool:
+        """Whether there is any moment without control words."""
+        return bool(self.timeframes or self.week or self.expires)
+
+    def is_expired(self, moment: datetime) -> bool:
+        """Whether its last day was before a moment of local time."""
+        return self.expires is not None and moment.date() > self.expires
+
+    def is_open(self, moment: datetime) -> bool:
+        """Whether control words are given at a moment of local time."""
+        minute = 60 * moment.hour + moment.minute
+        if self.is_expired(moment) or not is_open(self.timeframes, minute):
+            return False
+        return self.week.is_open(moment)
+
+    def speaks(self, protocol: str) -> bool:
+        """Whether its client may come by a protocol."""
+        return not self.protocols or protocol in self.protocols
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

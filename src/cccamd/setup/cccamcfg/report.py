@@ -13,9 +13,9 @@ from cccamd.setup.cccamcfg.model import (
     FLine,
     InfoPort,
     NLine,
-    TimeFrame,
 )
 from cccamd.setup.cccamcfg.parser import ParseResult
+from cccamd.setup.hours import TimeFrame
 from cccamd.values import Service
 
 _ENCODINGS = {"utf-8": "utf-8", "iso-8859-1": "latin-1"}

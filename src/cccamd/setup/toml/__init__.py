@@ -1,5 +1,6 @@
 """cccamd.toml: what CCcam.cfg cannot express (docs/cccamd.toml.md)."""
 
+from cccamd.setup.toml.linetables import AccountTable
 from cccamd.setup.toml.model import (
     FILE_NAME,
     CardEntry,
@@ -14,6 +15,7 @@ from cccamd.setup.toml.parser import ParsedToml, load, parse
 
 __all__ = [
     "FILE_NAME",
+    "AccountTable",
     "AllowedNetworks",
     "CardEntry",
     "DvbapiTable",

@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from cccamd.cards import Access
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.localcards import CardConfig, CardKindError, LocalCard, NoOptions
 from cccamd.setup.toml.fields import (
     CAID,
     IDENT,
     SID,
+    SWITCH,
     Listed,
     Table,
     count_between,
     keys_of,
     text_as,
 )
+from cccamd.setup.toml.grants import Groups, Pairs, grant_of
 from cccamd.setup.toml.model import CardEntry
 from cccamd.setup.toml.positions import KeyPath
 from cccamd.setup.toml.reader import TableReader
@@ -64,6 +67,14 @@ class LocalCardTable(Table):
         ),
     ] = ()
     reshare: Annotated[int, count_between(0, 255)] = 10
+    groups: Groups = None
+    idents: Pairs = ()
+    emm: Annotated[bool, SWITCH] = True
+
+    def access(self, name: str) -> Access:
+        """What it says for all accounts."""
+        grant = grant_of(groups=self.groups, caids=(), idents=self.idents, services=(), lists={})
+        return Access(name=name, grant=grant, takes_emms=self.emm)
 
     def config(self, *, default_name: str, folder: Path) -> CardConfig:
         """Make what the card gets to know."""
@@ -108,7 +119,10 @@ def read_cards(
         _warn_of_decimals(reader, path, common)
         config = table.config(default_name=f"{table.kind}{number}", folder=folder)
         if reader.is_new(f'[[card]] name "{config.name}"', path) and owns(kind, config, options):
-            yield CardEntry(kind=kind, kind_name=table.kind, config=config, options=options)
+            access = table.access(config.name)
+            yield CardEntry(
+                kind=kind, kind_name=table.kind, config=config, options=options, access=access
+            )
 
 
 def _find_kind(

@@ -20,9 +20,12 @@ from cccamd.ids import (
     Caid,
     Ident,
     Sid,
+    parse_address,
     typed_hex,
 )
+from cccamd.setup.toml.networks import Network, parse_network
 from cccamd.setup.toml.positions import KeyPath
+from cccamd.wire.cccam import BUILDS, Version, parse_version
 
 N = TypeVar("N", Caid, Ident, Sid)
 
@@ -237,3 +240,23 @@ def _read_number(found: object, digits: int) -> int | None:
 CAID: Final = _number('the CAID: caid = "0B00"', Caid, digits=CAID_DIGITS, low=1)
 IDENT: Final = _number("a provider", Ident, digits=IDENT_DIGITS, low=0)
 SID: Final = _number("a service", Sid, digits=SID_DIGITS, low=1)
+
+
+# Values that several tables have.
+
+
+def _read_version(found: object) -> Version:
+    version = parse_version(found) if isinstance(found, str) else None
+    if version is None or version not in BUILDS:
+        known = ", ".join(f'"{known}"' for known in BUILDS)
+        raise ValueError(f"expected a known version: {known}")
+    return version
+
+
+def _read_network(found: object) -> Network:
+    return parse_network(found if isinstance(found, str) else "")
+
+
+VERSION: Final = Value('a known version in quotes, such as "2.3.0"', _read_version)
+NETWORK: Final = Value('a network, such as "203.0.113.0/24"', _read_network)
+ADDRESS: Final = text_as('an address, such as "192.0.2.1"', parse_address)

@@ -3,24 +3,22 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
+from cccamd.cards import OPEN, Access, ServiceList
 from cccamd.ids import (
-    LoginKey,
     format_endpoint,
-    host_key,
-    login_key,
-    parse_address,
 )
 from cccamd.localcards import CardConfig, LocalCard
 from cccamd.setup.files import Place
-from cccamd.setup.pairnames import PAIR_NAME_RULE, is_pair_name
 from cccamd.setup.toml.fields import (
+    ADDRESS,
+    NETWORK,
     SWITCH,
     USER,
+    VERSION,
     Listed,
     Table,
-    User,
     Value,
     count_between,
     one_of,
@@ -28,40 +26,26 @@ from cccamd.setup.toml.fields import (
     text_as,
     time_between,
 )
+from cccamd.setup.toml.linetables import AccountTable, UpstreamTable
 from cccamd.setup.toml.networks import (
     AllowedNetworks,
     Network,
     is_in,
     is_loopback,
-    parse_network,
 )
 from cccamd.setup.toml.newcamdtable import NewcamdTable
 from cccamd.wire.cccam import (
     ANSWER_TIMEOUT,
-    BUILDS,
     DEFAULT_VERSION,
     LOGIN_TIMEOUT,
     QUEUE_LIMIT,
     Version,
-    parse_version,
 )
 
 FILE_NAME = "cccamd.toml"
 SOCKET_PATH_LIMIT = 107
 """Bytes of the path of a UNIX socket, by the kernel."""
 _MODE = re.compile("0?[0-7]{3}")
-
-
-def _read_version(found: object) -> Version:
-    version = parse_version(found) if isinstance(found, str) else None
-    if version is None or version not in BUILDS:
-        known = ", ".join(f'"{known}"' for known in BUILDS)
-        raise ValueError(f"expected a known version: {known}")
-    return version
-
-
-def _read_network(found: object) -> Network:
-    return parse_network(found if isinstance(found, str) else "")
 
 
 def _check_socket(text: str) -> None:
@@ -78,23 +62,12 @@ def _read_mode(found: object) -> int:
     return int(found, 8)
 
 
-def _check_pair_name(text: str) -> None:
-    if not is_pair_name(text):
-        raise ValueError(f"expected a name that `cccamd pair` takes: {PAIR_NAME_RULE}")
-
-
-_PAIR_NAME: Final = text_as("the name of a paired server, in quotes", _check_pair_name)
-_VERSION: Final = Value('a known version in quotes, such as "2.3.0"', _read_version)
-_NETWORK: Final = Value('a network, such as "203.0.113.0/24"', _read_network)
-_ADDRESS: Final = text_as('an address, such as "192.0.2.1"', parse_address)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkTable(Table):
     """`[network]`: where clients may come from besides the local networks."""
 
     allow: Annotated[
-        tuple[Network, ...], Listed('a list of networks: allow = ["203.0.113.0/24"]', _NETWORK)
+        tuple[Network, ...], Listed('a list of networks: allow = ["203.0.113.0/24"]', NETWORK)
     ] = ()
 
     hosts: Annotated[
@@ -144,6 +117,8 @@ class LimitsTable(Table):
     account_kilobytes_per_second: Annotated[int, count_between(10, 1_000_000)] = 4000
     max_unread_kilobytes: Annotated[int, count_between(4, 10_000)] = 16
     """What a client may leave unread; beyond that nothing more is taken from it."""
+    logins_per_account: Annotated[int, count_between(1, 1000)] = 1
+    """Clients that may be logged in with one account, where its own table does not say."""
     unread_timeout: Annotated[float, time_between(0.5, 120)] = 5
     """A client that takes nothing of it for so long is cut."""
 
@@ -152,10 +127,10 @@ class LimitsTable(Table):
 class ServerTable(Table):
     """`[server]`: how we show ourselves to clients, and where we listen."""
 
-    cccversion: Annotated[Version, _VERSION] = DEFAULT_VERSION
+    cccversion: Annotated[Version, VERSION] = DEFAULT_VERSION
     bind: Annotated[
         tuple[str, ...],
-        Listed('a list of addresses: bind = ["0.0.0.0", "::"]', _ADDRESS, least=1),
+        Listed('a list of addresses: bind = ["0.0.0.0", "::"]', ADDRESS, least=1),
     ] = ("0.0.0.0", "::")
 
 
@@ -201,7 +176,7 @@ class PenaltiesTable(Table):
     ban: Annotated[float, time_between(1, 86_400)] = 600
     """The first ban; each further one is twice as long."""
     exempt: Annotated[
-        tuple[Network, ...], Listed('a list of networks: exempt = ["203.0.113.0/24"]', _NETWORK)
+        tuple[Network, ...], Listed('a list of networks: exempt = ["203.0.113.0/24"]', NETWORK)
     ] = ()
     """Networks that are never banned, as the local ones."""
 
@@ -241,10 +216,10 @@ class DvbapiTable(Table):
     """0: none is open."""
     listen: Annotated[
         tuple[str, ...],
-        Listed('a list of addresses: listen = ["127.0.0.1"]', _ADDRESS, least=1),
+        Listed('a list of addresses: listen = ["127.0.0.1"]', ADDRESS, least=1),
     ] = ("127.0.0.1", "::1")
     networks: Annotated[
-        tuple[Network, ...], Listed('a list of networks: networks = ["192.168.1.0/24"]', _NETWORK)
+        tuple[Network, ...], Listed('a list of networks: networks = ["192.168.1.0/24"]', NETWORK)
     ] = ()
     """Who may connect besides this machine: nobody who is not named, from local networks either."""
     socket: Annotated[
@@ -298,67 +273,6 @@ class DvbapiTable(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountTable(Table):
-    """`[[account]]`: what CCcam.cfg cannot say about an F-line, named by its user."""
-
-    user: User
-    cccversion: Annotated[Version | None, _VERSION] = None
-    """Announced to this client instead of that in `[server]`."""
-    logins: Annotated[int, count_between(1, 1000)] = 1
-    """How many clients may be logged in with it at once."""
-    paired: Annotated[str | None, _PAIR_NAME] = None
-    """The paired server whose account it is: nobody else may log in, nor it without TLS."""
-
-    def check(self, given: Collection[str]) -> None:
-        """It must say something."""
-        if not {"cccversion", "logins", "paired"} & set(given):
-            raise ValueError("expected cccversion, logins or paired: else the table says nothing")
-
-    @property
-    def heading(self) -> str:
-        """How messages name it; no two tables share it."""
-        return f'[[account]] user "{self.user}"'
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamTable(Table):
-    """`[[upstream]]`: what CCcam.cfg cannot say about a C-line, named by host, port, user."""
-
-    host: Annotated[str, text_as("the host of a C-line, in quotes")]
-    port: Annotated[int, port_as("the port of a C-line, 1 to 65535")]
-    user: User
-    cccversion: Annotated[Version | None, _VERSION] = None
-    """Announced to this upstream."""
-    group: Annotated[str | None, text_as("a name in quotes")] = None
-    """Upstreams of one group stand in for each other."""
-    rank: Annotated[int, count_between(1, 1000)] = 1
-    """1 is asked first, the others of the group only when it is away."""
-    paired: Annotated[str | None, _PAIR_NAME] = None
-    """The paired server that this is: nothing is said before it has proved its key by TLS."""
-    tls_port: Annotated[int | None, port_as("the port of [tls] there, 1 to 65535")] = None
-    """Where its TLS is, if not on the port of the C-line."""
-
-    @property
-    def key(self) -> LoginKey:
-        """What it shares with its C-line and no other."""
-        return login_key(self.host, self.port, self.user)
-
-    @property
-    def heading(self) -> str:
-        """How messages name it; no two tables share it."""
-        return f'[[upstream]] {host_key(self.host)} {self.port} user "{self.user}"'
-
-    def check(self, given: Collection[str]) -> None:
-        """A rank needs a group, a TLS port a key to expect; and it must say something."""
-        if "rank" in given and self.group is None:
-            raise ValueError('expected a group too: rank orders the upstreams of one group = "…"')
-        if self.tls_port is not None and self.paired is None:
-            raise ValueError('expected paired too: TLS is for a server that is paired = "…"')
-        if self.cccversion is None and self.group is None and self.paired is None:
-            raise ValueError("expected cccversion, group or paired: else the table says nothing")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CardEntry:
     """One sound `[[card]]` table, ready for `start_card`."""
 
@@ -368,6 +282,7 @@ class CardEntry:
     config: CardConfig
     options: object
     """An instance of the kind's `Options`."""
+    access: Access = OPEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -391,6 +306,8 @@ class TomlConfig:
     accounts: tuple[AccountTable, ...] = ()
     upstreams: tuple[UpstreamTable, ...] = ()
     cards: tuple[CardEntry, ...] = ()
+    services: Mapping[str, ServiceList] = field(default_factory=dict)
+    """The lists of `[services.NAME]`, by their names."""
 
     @property
     def pairings(self) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,18 @@ from typing import Annotated
 
 from cccamd.cards import PROVIDERS_SHOWN, Wish
 from cccamd.ids import CONFIG_KEY_LENGTH, USUAL_CONFIG_KEY, Caid, Ident, bare_bytes
-from cccamd.setup.toml.fields import CAID, IDENT, USER, Listed, Table, Value, port_as
+from cccamd.setup.toml.fields import (
+    ADDRESS,
+    CAID,
+    IDENT,
+    NETWORK,
+    USER,
+    Listed,
+    Table,
+    Value,
+    port_as,
+)
+from cccamd.setup.toml.networks import Network, is_in
 
 
 def _read_key(found: object) -> bytes:
@@ -43,6 +54,14 @@ class NewcamdTable(Table):
         tuple[str, ...], Listed('a list of user names: accounts = ["anna"]', USER)
     ] = ()
     """Who may log in here; empty: every F-line."""
+    bind: Annotated[
+        tuple[str, ...], Listed('a list of addresses: bind = ["192.168.1.2"]', ADDRESS)
+    ] = ()
+    """Where it listens; empty: as `[server]` says."""
+    allow: Annotated[
+        tuple[Network, ...], Listed('a list of networks: allow = ["192.168.1.0/24"]', NETWORK)
+    ] = ()
+    """Where clients of this port may come from; empty: wherever they may."""
 
     def check(self, given: Collection[str]) -> None:
         """Providers are those of a CAID."""
@@ -58,6 +77,10 @@ class NewcamdTable(Table):
     def wish(self) -> Wish:
         """What it shows."""
         return Wish(self.caid, self.providers)
+
+    def lets_in(self, address: str) -> bool:
+        """Whether clients may come from an address."""
+        return not self.allow or is_in(address, self.allow)
 
     def admits(self, user: str) -> bool:
         """Whether an account may log in here."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from cccamd.cards import ServiceList
 from cccamd.localcards import LocalCard
 from cccamd.setup.files import (
     ConfigFileError,
@@ -19,9 +20,10 @@ from cccamd.setup.files import (
     read_file,
 )
 from cccamd.setup.toml.cardtable import read_cards
+from cccamd.setup.toml.grants import ServicesTable
+from cccamd.setup.toml.linetables import AccountTable, UpstreamTable
 from cccamd.setup.toml.model import (
     FILE_NAME,
-    AccountTable,
     CacheTable,
     DvbapiTable,
     JournalTable,
@@ -33,7 +35,6 @@ from cccamd.setup.toml.model import (
     ServerTable,
     TlsTable,
     TomlConfig,
-    UpstreamTable,
 )
 from cccamd.setup.toml.newcamdtable import NewcamdTable
 from cccamd.setup.toml.positions import PARTS_LIMIT, find_long_key, locate
@@ -53,6 +54,9 @@ _TABLES = (
 )
 _SUGGESTION_LIMIT = 50
 _LISTS = ("account", "upstream", "card", "newcamd")
+_NAMED = ("services",)
+"""Tables whose tables have names of the operator's own."""
+_KNOWN = (*_TABLES, *_LISTS, *_NAMED)
 
 U = TypeVar("U", AccountTable, NewcamdTable, UpstreamTable)
 
@@ -91,14 +95,15 @@ def parse(
 
 
 def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: Path) -> TomlConfig:
-    unknown = sorted(reader.data.keys() - {*_TABLES, *_LISTS})
+    unknown = sorted(reader.data.keys() - set(_KNOWN))
     if more := len(unknown[PROBLEMS_LIMIT:]):
         reader.count(more)
     for number, name in enumerate(unknown[:PROBLEMS_LIMIT]):
         # Looking for similar names is slow. A file with more unknown ones has other problems.
-        advice = f"; {suggest(name, (*_TABLES, *_LISTS))}" if number < _SUGGESTION_LIMIT else ""
+        advice = f"; {suggest(name, _KNOWN)}" if number < _SUGGESTION_LIMIT else ""
         text = f"unknown [{name}]{advice}"
         reader.add(reader.positions.key((name,)), text)
+    services = _read_services(reader)
     return TomlConfig(
         file=reader.positions.file,
         places=reader.places,
@@ -116,7 +121,23 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
         accounts=tuple(_read_list(reader, "account", AccountTable)),
         upstreams=tuple(_read_list(reader, "upstream", UpstreamTable)),
         cards=tuple(read_cards(reader, kinds=kinds, folder=folder)),
+        services=services,
     )
+
+
+def _read_services(reader: TableReader) -> Mapping[str, ServiceList]:
+    data = reader.data.get("services", {})
+    if not isinstance(data, dict) or not all(isinstance(each, dict) for each in data.values()):
+        text = "expected tables with names: [services.news], with sids, providers or caids in it"
+        reader.add(reader.positions.key(("services",)), text)
+        return {}
+    found: dict[str, ServiceList] = {}
+    for name, table in data.items():
+        path = ("services", name)
+        read = reader.read(ServicesTable, table, path, label=f"[services.{name}]")
+        if read is not None:
+            found[name] = read.list_named(name)
+    return found
 
 
 def _read_network(reader: TableReader) -> NetworkTable:

@@ -227,4 +227,6 @@ def _missing(table: type[Table], name: str) -> Finding:
 def _consequence(path: KeyPath) -> str:
     if len(path) == 1:
         return f"(so all of [{path[0]}] stays at its defaults)"
+    if isinstance(path[1], str):
+        return "(so this list names no service)"
     return f"(so this [[{path[0]}]] is left out)"

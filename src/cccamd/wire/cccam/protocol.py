@@ -77,6 +77,31 @@ class Endpoint(ABC, Generic[E]):
     """Seconds after our last message until we send a sign of life."""
     _rules: ClassVar[Mapping[int, Rule[Any]]]
     """What may come, from which state on, and who handles it."""
+    # Without them an object of so many attributes takes three times the memory.
+    __slots__ = (
+        "_buffer",
+        "_events",
+        "_frames",
+        "_handle_field",
+        "_keepalive_answered_at",
+        "_keepalive_credit",
+        "_keepalive_unanswered",
+        "_last_received_at",
+        "_last_sent_at",
+        "_now",
+        "_offer",
+        "_out",
+        "_partner_program",
+        "_peer",
+        "_receiving",
+        "_sending",
+        "_wanted",
+        "capabilities",
+        "dropped",
+        "extended",
+        "state",
+        "version",
+    )
 
     def __init__(self, *, now: float, offer: Capabilities = ALL_CAPABILITIES) -> None:
         self.state = State.HANDSHAKE

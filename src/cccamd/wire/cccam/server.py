@@ -93,6 +93,24 @@ class ServerProtocol(Endpoint[ServerEvent]):
     """One client as the server sees it."""
 
     keepalive_interval = 45.0
+    __slots__ = (
+        "_cards_due_at",
+        "_client_number",
+        "_holds",
+        "_last_token",
+        "_login_deadline_at",
+        "_node_id",
+        "_partner_known",
+        "_program",
+        "_proved",
+        "_proved_at",
+        "_queue_limit",
+        "_seed",
+        "_slots",
+        "_user",
+        "_version_for",
+        "client",
+    )
 
     def __init__(
         self,

@@ -1,0 +1,112 @@
+"""The last answers of each account and source, and how often each source was asked for what.
+
+Memory is bounded: who was asked longest ago is forgotten.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Generator, Mapping
+from typing import Final, NamedTuple
+
+from cccamd.facts import AnswerReport, AnswerTime, ServiceAnswers
+from cccamd.ids import Caid, Ident, Sid
+from cccamd.values import Outcome
+from cccamd.watch.happenings import EcmFinished, Happening, SourceAnswered
+
+LAST: Final = 10
+"""Answers that are remembered of each."""
+SUBJECTS_LIMIT: Final = 2048
+"""Accounts, and sources, that are remembered."""
+SERVICES_LIMIT: Final = 2048
+"""Sources, services and outcomes that are counted."""
+
+
+class _Key(NamedTuple):
+    source: str
+    caid: Caid
+    ident: Ident
+    sid: Sid
+    outcome: Outcome
+
+
+class _Count:
+    __slots__ = ("at", "count", "last", "total")
+
+    def __init__(self) -> None:
+        self.count, self.total, self.last, self.at = 0, 0.0, 0.0, 0.0
+
+
+_Last = OrderedDict[str, deque[AnswerTime]]
+
+
+class Answers:
+    """Remembers how ECMs went; fed with happenings."""
+
+    def __init__(self) -> None:
+        self._accounts: _Last = OrderedDict()
+        self._sources: _Last = OrderedDict()
+        self._services: OrderedDict[_Key, _Count] = OrderedDict()
+
+    def observe(self, happening: Happening) -> None:
+        """Take a happening in; those that are no answer are none of its business."""
+        match happening:
+            case EcmFinished():
+                _remember(self._accounts, happening.account, happening)
+            case SourceAnswered():
+                _remember(self._sources, happening.source, happening)
+                self._add(happening)
+
+    def reporting(self) -> Generator[None, None, AnswerReport]:
+        """All that is known; each is a step."""
+        accounts = yield from _told(self._accounts)
+        sources = yield from _told(self._sources)
+        services: list[ServiceAnswers] = []
+        for key, count in tuple(self._services.items()):
+            services.append(_described(key, count))
+            yield
+        return AnswerReport(accounts=accounts, sources=sources, services=tuple(services))
+
+    def _add(self, answer: SourceAnswered) -> None:
+        key = _Key(answer.source, answer.caid, answer.ident, answer.sid, answer.outcome)
+        count = self._services.get(key)
+        if count is None:
+            if len(self._services) >= SERVICES_LIMIT:
+                self._services.popitem(last=False)
+            count = self._services[key] = _Count()
+        else:
+            self._services.move_to_end(key)
+        count.count += answer.weight
+        count.total += answer.weight * answer.seconds
+        count.last, count.at = answer.seconds, answer.at
+
+
+def _remember(subjects: _Last, name: str, answer: EcmFinished | SourceAnswered) -> None:
+    last = subjects.get(name)
+    if last is None:
+        if len(subjects) >= SUBJECTS_LIMIT:
+            subjects.popitem(last=False)
+        last = subjects[name] = deque(maxlen=LAST)
+    else:
+        subjects.move_to_end(name)
+    last.append(AnswerTime(answer.at, answer.seconds, answer.outcome))
+
+
+def _told(subjects: _Last) -> Generator[None, None, Mapping[str, tuple[AnswerTime, ...]]]:
+    told: dict[str, tuple[AnswerTime, ...]] = {}
+    for name, last in tuple(subjects.items()):
+        told[name] = tuple(last)
+        yield
+    return told
+
+
+def _described(key: _Key, count: _Count) -> ServiceAnswers:
+    return ServiceAnswers(
+        source=key.source,
+        caid=key.caid,
+        ident=key.ident,
+        sid=key.sid,
+        outcome=key.outcome,
+        count=count.count,
+        usual_seconds=count.total / max(1, count.count),
+        last_seconds=count.last,
+        last_at=count.at,
+    )
