@@ -6,6 +6,6 @@
 
 from cccamd.notify.notifier import Notifier
 from cccamd.notify.outbox import Message, Outbox, Rules
-from cccamd.notify.services import Service, ServiceError, open_service
+from cccamd.notify.services import ServiceError, open_service
 
-__all__ = ["Message", "Notifier", "Outbox", "Rules", "Service", "ServiceError", "open_service"]
+__all__ = ["Message", "Notifier", "Outbox", "Rules", "ServiceError", "open_service"]
