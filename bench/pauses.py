@@ -1,11 +1,13 @@
 """How long is the longest step of the server's event loop, for each kind of long work?
 
-    .venv/bin/python bench/pauses.py [CLIENTS] [CARDS]
+    .venv/bin/python bench/pauses.py [CLIENTS] [CARDS] [LINKS]
 
 A real server in a process of its own, whose loop is measured from inside: each callback that it
-runs is timed, and so is each collection of garbage. Real logins in this process, a thousand a
-second; an upstream that announces CARDS cards; then everything that looks at all of them. What an
-ECM waits at worst is what the longest step takes.
+runs is timed, and so is each collection of garbage (on asyncio's own loop: the callbacks of
+uvloop's cannot be timed). Real logins in this process, a thousand a second; then everything that
+looks at all of them, and reloads: of CLIENTS accounts and LINKS C-lines one, and all. Then a
+second server with a few clients and a link that announces CARDS cards and is lost. What an ECM
+waits at worst is what the longest step takes.
 """
 
 import asyncio
@@ -28,7 +30,7 @@ from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.net import Connection
 from cccamd.values import Offer, Provider, Request
 from cccamd.wire.cccam import ClientProtocol, ServerProtocol, make_node_id
-from cccamd.wire.link import Answered, Introduced, LoginRequested, Refused
+from cccamd.wire.link import Answered, CloseReason, Introduced, LoginRequested, Refused
 
 PORT, WEB_PORT, UPSTREAM_PORT = 15988, 15987, 15986
 CONFIG = f"SERVER LISTEN PORT : {PORT}\nWEBINFO LISTEN PORT : {WEB_PORT}\nALLOW TELNETINFO : no\n"
@@ -47,6 +49,8 @@ PERIOD: Final = 10.0
 """Seconds between two ECMs of one client."""
 CHANNELS: Final = 400
 SHOWN: Final = 4
+FEW: Final = 2
+"""Clients that are told of CARDS cards."""
 
 
 # The server, measured from inside.
@@ -95,6 +99,7 @@ def measured_server() -> None:
     import gc
     import threading
 
+    sys.modules["uvloop"] = None  # type: ignore[assignment]
     from cccamd.cli import main
 
     steps = Steps()
@@ -236,11 +241,12 @@ async def log_all_in(clients: int, crowd: Crowd) -> list[Receiver]:
 
 
 class Upstream:
-    """A server that announces many cards, on a real socket."""
+    """A server that lets links in and announces many cards on one, on a real socket."""
 
     def __init__(self) -> None:
         self.node_id = make_node_id(b"upst")
         self.connection: Connection[Any] | None = None
+        """The link of the user `bench`."""
 
     def make(self) -> Connection[Any]:
         protocol = ServerProtocol(
@@ -249,14 +255,17 @@ class Upstream:
             random=os.urandom(12),
             now=asyncio.get_running_loop().time(),
         )
-        self.connection = Connection(
-            protocol, self.handle, on_failure=lambda name, error: print(name, error)
-        )
-        return self.connection
 
-    def handle(self, event: object) -> None:
-        if isinstance(event, LoginRequested) and self.connection is not None:
-            self.connection.protocol.authenticate(b"secret")
+        def handle(event: object) -> None:
+            if isinstance(event, LoginRequested):
+                protocol.authenticate(b"secret")
+                if event.user == b"bench":
+                    self.connection = connection
+
+        connection: Connection[Any] = Connection(
+            protocol, handle, on_failure=lambda name, error: print(name, error)
+        )
+        return connection
 
     async def announce(self, cards: range) -> None:
         """Announce cards, as quickly as they are taken."""
@@ -354,9 +363,9 @@ async def see_live(seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def server(folder: Path, clients: int) -> Iterator[subprocess.Popen[str]]:
+def server(folder: Path, clients: int, links: int = 0) -> Iterator[subprocess.Popen[str]]:
     """Run the measured server."""
-    write_config(folder, clients, "")
+    write_config(folder, clients, links)
     (folder / "cccamd.toml").write_text(TOML)
     (folder / "node-id").write_text(make_node_id(b"benc").hex())
     command = [sys.executable, __file__, "--serve", "serve", "-C", str(folder / "CCcam.cfg")]
@@ -375,9 +384,14 @@ def server(folder: Path, clients: int) -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
-def write_config(folder: Path, clients: int, more: str) -> None:
+def write_config(
+    folder: Path, clients: int, links: int = 0, more: str = "", hops: str = ""
+) -> None:
     """Write CCcam.cfg."""
-    lines = "".join(f"F: user{number} secret\n" for number in range(clients))
+    lines = "".join(f"F: user{number} secret{hops}\n" for number in range(clients))
+    lines += "".join(
+        f"C: 127.0.0.1 {UPSTREAM_PORT} link{number} secret\n" for number in range(links)
+    )
     upstream = f"C: 127.0.0.1 {UPSTREAM_PORT} bench secret\n"
     (folder / "CCcam.cfg").write_text(CONFIG + upstream + lines + more)
 
@@ -392,73 +406,88 @@ async def listening() -> None:
     raise SystemExit("the server does not listen")
 
 
-async def run(clients: int, cards: int) -> None:
+async def run(clients: int, cards: int, links: int) -> None:
     """Everything, one after the other."""
-    upstream, crowd = Upstream(), Crowd()
-    loop = asyncio.get_running_loop()
-    await loop.create_server(upstream.make, "127.0.0.1", UPSTREAM_PORT)
+    upstream = Upstream()
+    await asyncio.get_running_loop().create_server(upstream.make, "127.0.0.1", UPSTREAM_PORT)
     with (
         tempfile.TemporaryDirectory() as name,
-        server(Path(name), clients) as process,
+        server(Path(name), clients, links) as process,
     ):
         await listening()
-        bench = Bench(process, crowd)
-        await asyncio.sleep(2)
-        empty = await bench.measure("at rest", asyncio.sleep(1))
-        logins = await bench.measure(f"{clients} logins", log_all_in(clients, crowd))
-        receivers: list[Receiver] = logins["result"]
-        print(f"    {1e6 * logins['cpu'] / clients:.0f} us of processor a login")
-        rest = await bench.measure("idle", asyncio.sleep(5))
-        memory = 1024 * (rest["usage"]["rss"] - empty["usage"]["rss"]) / clients
-        print(f"    {memory:.1f} KB a client")
-        for number, receiver in enumerate(receivers):
-            loop.call_later(PERIOD * number / clients, receiver.ask)
-        await bench.measure("first ECMs", asyncio.sleep(PERIOD))
-        await bench.measure("ECMs", asyncio.sleep(2.5 * PERIOD))
-        for path in (
-            "/metrics",
-            "/api/status",
-            "/api/explain?account=user1",
-            "/api/freezes",
-            "/api/doctor",
-            "/",
-        ):
-            await bench.measure(path, fetch(path))
-        await bench.measure("live view", see_live(5))
+        await _with_clients(Bench(process, Crowd()), Path(name), clients, links)
+    if cards:
+        with tempfile.TemporaryDirectory() as name, server(Path(name), FEW) as process:
+            await listening()
+            await _with_cards(Bench(process, Crowd()), upstream, cards)
 
-        async def reload(more: str) -> None:
-            write_config(Path(name), clients, more)
-            os.kill(process.pid, SIGHUP)
-            await asyncio.sleep(8)
 
-        await bench.measure("reload", reload("F: another secret\n"))
-        if cards:
+async def _with_clients(bench: Bench, folder: Path, clients: int, links: int) -> None:
+    loop, crowd = asyncio.get_running_loop(), bench.crowd
+    await asyncio.sleep(2)
+    empty = await bench.measure("at rest", asyncio.sleep(1))
+    logins = await bench.measure(f"{clients} logins", log_all_in(clients, crowd))
+    receivers: list[Receiver] = logins["result"]
+    print(f"    {1e6 * logins['cpu'] / clients:.0f} us of processor a login")
+    rest = await bench.measure("idle", asyncio.sleep(5))
+    memory = 1024 * (rest["usage"]["rss"] - empty["usage"]["rss"]) / clients
+    print(f"    {memory:.1f} KB a client")
+    for number, receiver in enumerate(receivers):
+        loop.call_later(PERIOD * number / clients, receiver.ask)
+    await bench.measure("first ECMs", asyncio.sleep(PERIOD))
+    await bench.measure("ECMs", asyncio.sleep(PERIOD))
+    for path in ("/metrics", "/api/status", "/api/explain?account=user1", "/api/freezes", "/"):
+        await bench.measure(path, fetch(path))
+    await bench.measure("live view", see_live(5))
 
-            async def announce() -> None:
-                await upstream.announce(range(cards))
-                await asyncio.sleep(5)
+    async def reload(more: str = "", hops: str = "") -> None:
+        write_config(folder, clients, links, more, hops)
+        os.kill(bench.process.pid, SIGHUP)
+        await asyncio.sleep(8)
 
-            few = min(cards, max(10, 20_000 // clients))
-            await bench.measure(f"{few} cards", upstream.announce(range(few)))
-        await bench.measure("settling", asyncio.sleep(10))
-        await bench.measure("ECMs", asyncio.sleep(PERIOD))
-        print((Path(name) / "log").read_text()[-600:] if os.environ.get("SHOW_LOG") else "")
-        for receiver in receivers:
-            if receiver.transport is not None:
-                receiver.transport.close()
-        await bench.measure("all leave", asyncio.sleep(6))
+    await bench.measure("reload, an account more", reload("F: another secret\n"))
+    await bench.measure("reload, each account changed", reload(hops=" 3 1 0 { 0100:0:1 }"))
+    await bench.measure("settling", asyncio.sleep(10))
+    print((folder / "log").read_text()[-600:] if os.environ.get("SHOW_LOG") else "")
+    for receiver in receivers:
+        if receiver.transport is not None:
+            receiver.transport.close()
+    await bench.measure("all leave", asyncio.sleep(6))
+
+
+async def _with_cards(bench: Bench, upstream: Upstream, cards: int) -> None:
+    loop = asyncio.get_running_loop()
+    receivers = await log_all_in(FEW, bench.crowd)
+    for number, receiver in enumerate(receivers):
+        loop.call_later(PERIOD * number / FEW, receiver.ask)
+
+    async def announce() -> None:
+        await upstream.announce(range(cards))
+        await asyncio.sleep(5)
+
+    async def drop() -> None:
+        assert upstream.connection is not None
+        upstream.connection.close(CloseReason.SHUTDOWN)
+        await asyncio.sleep(10)
+
+    await bench.measure(f"{cards} cards come", announce())
+    await bench.measure("with them", asyncio.sleep(10))
+    for path in ("/api/status", "/api/cards", "/"):
+        await bench.measure(path, fetch(path))
+    await bench.measure("their link is lost", drop())
 
 
 def main() -> None:
     """Measure."""
     clients = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     cards = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    links = int(sys.argv[3]) if len(sys.argv) > 3 else 0
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     import gc
 
     gc.disable()
-    asyncio.run(run(clients, cards))
+    asyncio.run(run(clients, cards, links))
 
 
 if __name__ == "__main__":

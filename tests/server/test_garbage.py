@@ -3,13 +3,25 @@
 import asyncio
 import gc
 import os
+import weakref
 from collections import Counter
 from dataclasses import replace
 
 from laboratory import Laboratory, ask, cards_of, running
 
 from cccamd.net import ConnectError
-from cccamd.server.garbage import FEW, LEAST_GROWTH, MANY, SOME, Held, Sweeper, is_due
+from cccamd.server.garbage import (
+    FEW,
+    LEAST_GROWTH,
+    MANY,
+    PORTION,
+    SOME,
+    YOUNG,
+    Held,
+    Sweeper,
+    begin,
+    is_due,
+)
 
 
 async def live(lab: Laboratory) -> None:
@@ -95,3 +107,31 @@ async def test_a_process_that_gives_no_memory_back_is_swept_again_and_again() ->
         gc.set_threshold(*thresholds)
         gc.enable()
     assert most < FEW
+
+
+async def test_what_comes_in_a_crowd_is_put_aside_in_portions_and_looked_at_later() -> None:
+    """So a look goes through few of them, and no circle of them stays for ever."""
+    thresholds = gc.get_threshold()
+    begin()
+    sweeper = Sweeper(lambda: True)
+    running = asyncio.get_running_loop().create_task(sweeper.run())
+    await asyncio.sleep(0)
+    try:
+        aside, circle, crowd = gc.get_freeze_count(), Circle(), []
+        for _ in range(40):
+            crowd += [[number] for number in range(5 * YOUNG)]
+            await asyncio.sleep(0)
+        assert gc.get_freeze_count() > aside + 100_000
+        assert len(gc.get_objects(generation=2)) < 2 * PORTION * 5 * YOUNG
+        gone = weakref.ref(circle)
+        del circle
+        gc.collect()
+        assert gone() is not None, "it is aside"
+        await sweeper.sweep()
+        assert gone() is None
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)
+    assert len(crowd) == 200 * YOUNG

@@ -297,6 +297,13 @@ ROWS: dict[str, Row] = {
         7,
         8,
     ),
+    "[limits] logins_per_account": Row(
+        "",
+        "[limits]\nlogins_per_account = 3",
+        lambda server: {account.logins for account in server._context.accounts.values()},
+        {1},
+        {3},
+    ),
     "[limits] max_connections_per_address": Row(
         "",
         "[limits]\nmax_connections_per_address = 1",

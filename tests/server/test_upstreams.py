@@ -18,6 +18,7 @@ from laboratory import (
 )
 
 from cccamd.ids import format_node_id
+from cccamd.server import upstreams
 from cccamd.values import ControlWords, Refusal
 from ports import free_port
 
@@ -247,3 +248,29 @@ async def test_who_asks_does_not_wait_for_an_upstream_that_floods() -> None:
         session.connection.flush()
         assert await ask(client, b"\x80meanwhile") == expected_cw(b"\x80meanwhile")
         assert connection.heard_messages - before < flood
+
+
+MANY_CARDS = "".join(
+    f'[[card]]\nkind = "test"\ncaid = "{0x7F00 + number:04X}"\n' for number in range(12)
+)
+
+
+@pytest.mark.parametrize("in_time", [True, False])
+async def test_a_long_list_is_dropped_in_slices_and_comes_back_whole(
+    in_time: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the link is back before the last of its old cards is out."""
+    monkeypatch.setattr(upstreams, "DROPPED_AT_ONCE", 3)
+    if not in_time:
+        monkeypatch.setattr(upstreams, "in_slices", lambda steps: asyncio.Event().wait())
+    port = free_port()
+    cfg = f"C: 127.0.0.1 {port} anna secret\nF: anna secret"
+    async with running(cfg, NO_CARDS) as near, near.client() as client:
+        async with running(toml=MANY_CARDS, port=port):
+            assert await client.wait_until(lambda: len(client.cards) == 12, timeout=10.0)
+        left = 0 if in_time else 9
+        assert await client.wait_until(lambda: len(client.cards) == left, timeout=10.0)
+        assert await ask(client, b"\x80gone") is not expected_cw(b"\x80gone")
+        async with running(toml=MANY_CARDS, port=port):
+            assert await client.wait_until(lambda: len(client.cards) == 12, timeout=10.0)
+            assert await ask(client, b"\x80back") == expected_cw(b"\x80back")

@@ -1,7 +1,7 @@
 """All cards that are there now, by source, and which of them are the same card."""
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -150,12 +150,16 @@ class CardTable:
 
     def drop_source(self, source: SourceId) -> tuple[Card, ...]:
         """Take all cards of a source out: its link is lost. The source itself stays known."""
+        return tuple(card for card in self.dropping(source) if card)
+
+    def dropping(self, source: SourceId) -> Generator[Card | None, None, None]:
+        """The same one by one, for long lists: whoever drops them has to come to the end before
+        the source offers anything anew."""
         record = self._sources[source]
         self._count_nodes(record.node_ids, ())
         record.node_ids = ()
-        share_ids = tuple(record.announced)
-        removed = (self.remove(source, share_id) for share_id in share_ids)
-        return tuple(card for card in removed if card)
+        for share_id in tuple(record.announced):
+            yield self.remove(source, share_id)
 
     def forget_source(self, source: SourceId) -> tuple[Card, ...]:
         """Take a source out with all its cards: its line has left the configuration."""
@@ -166,6 +170,10 @@ class CardTable:
     def cards(self) -> Iterable[Card]:
         """All cards, every way to each of them."""
         return (card for copies in self._copies.values() for card in copies)
+
+    def knows(self, source: SourceId) -> bool:
+        """Whether a source was not forgotten."""
+        return source in self._sources
 
     def cards_of(self, source: SourceId) -> tuple[Card, ...]:
         """The cards of one source, in the order they came."""

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "journal": "Show what clients did: channels, answer times, logins, freezes.",
     "check": "Read a CCcam.cfg and report what does not do what it seems to.",
     "import": "Take over the configuration of another program (OSCam).",
+    "convert": "Write an old CCcam.cfg in today's form, with its comments.",
     "reload": "Have the server read its files again, and say what changed.",
     "kick": "End the connections of an account or an address.",
     "link": "Restart, pause or resume a link to another server.",
@@ -35,6 +36,7 @@ COMMANDS: Final = {
     "pair": "Have two servers know each other's key, for a safe link.",
     "client": "Print what to enter in a receiver or program for an account.",
     "probe": "See how far a receiver gets when it logs in to your own server.",
+    "decode": "Show what was said in a recorded session (pcap).",
     "demo": "Scramble a test picture, and see it again through a server.",
     "cas": "Be a small head-end for the open test CAS, in a laboratory.",
 }

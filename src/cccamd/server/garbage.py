@@ -10,26 +10,29 @@ Circles come from libraries: each connection to the web pages leaves one of 35 o
 
 So the young ones are looked at in small portions, as always, and what is there after the start
 stays (modules, mostly) and is never looked at again. All the others are looked at every minute as
-long as they are few, which takes milliseconds; when they are many, only after they have become
-more by half. What counts is how many pieces of memory are in use, not how much the process holds:
-it hardly ever gives any back, so that each look would be put off until half as much again was held,
-for ever. Pieces know nothing of large ones, so what the process holds counts besides.
+long as they are few, which takes milliseconds. When many come, they are put aside, portion by
+portion: a thousand logins a second would cost a third of a second at the end. What was put aside is
+looked at when there is more of it by half, once an hour at most. What counts is how many pieces of
+memory are in use, not how much the process holds: it hardly ever gives any back, so that each look
+would be put off until half as much again was held, for ever. Pieces know nothing of large ones, so
+what the process holds counts besides.
 """
 
 import asyncio
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final
 
 from cccamd.machine import own_memory
 
 YOUNG: Final = 1000
 """New objects after which the new ones are looked at: a tenth of a millisecond."""
-MIDDLE: Final = 4
-"""Looks at the new ones of which one is a look at those, too, that came through the looks before:
-a millisecond."""
+MIDDLE: Final = 1
+"""After so many looks at the new ones, the next is one at those, too, that came through the looks
+before: a millisecond, or some when they lie scattered among the objects of thousands of clients."""
 NEVER: Final = 1_000_000_000
 LOOK_INTERVAL: Final = 60.0
 """Seconds."""
@@ -42,6 +45,11 @@ SOME: Final = 2_000
 """More pieces than at the last look: fewer are not worth another."""
 MANY: Final = 500_000
 """More pieces (some 50 MB) than at the last look, and half as many again, are worth a pause."""
+PORTION: Final = 20
+"""Looks at the middle ones after which what came through is put aside: some 40,000."""
+ASIDE_INTERVAL: Final = 3600.0
+"""Seconds between two looks at what was put aside: with ten thousand clients, a pause of half a
+second each."""
 QUIET_WAIT: Final = 0.02
 QUIET_TRIES: Final = 500
 """How often, and after how many seconds each, a moment is looked for in which nobody waits."""
@@ -81,15 +89,48 @@ class Sweeper:
     def __init__(self, is_quiet: Callable[[], bool]) -> None:
         """Right after `begin`. `is_quiet`: whether nobody waits for an answer at this moment."""
         self._is_quiet = is_quiet
+        self._portion = 0
+        self._is_called = False
+        self._aside_since: float | None = None
+        """Since when there is something aside that was not looked at; None: nothing is."""
         self._kept = sys.getallocatedblocks()
         self.last = self.held()
 
     async def run(self) -> None:
         """Look at memory again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_INTERVAL)
-            if is_due(self.held(), self.last):
-                await self.sweep()
+        loop = asyncio.get_running_loop()
+
+        def looked(phase: str, info: Mapping[str, int]) -> None:
+            """Whichever thread has looked: the loop's own turn is the right moment."""
+            if phase == "stop" and info["generation"] == 1 and self.is_portion_full():
+                loop.call_soon_threadsafe(self.put_aside)
+
+        gc.callbacks.append(looked)
+        try:
+            while True:
+                await asyncio.sleep(LOOK_INTERVAL)
+                if self._may_look() and is_due(self.held(), self.last):
+                    await self.sweep()
+        finally:
+            gc.callbacks.remove(looked)
+
+    def _may_look(self) -> bool:
+        return self._aside_since is None or monotonic() - self._aside_since >= ASIDE_INTERVAL
+
+    def is_portion_full(self) -> bool:
+        """Count a look at the middle ones; say whether `put_aside` is to be called now."""
+        self._portion += 1
+        if self._portion < PORTION or self._is_called:
+            return False
+        self._is_called = True
+        return True
+
+    def put_aside(self) -> None:
+        """Put aside all that there is, without a look: that takes no time."""
+        self._portion, self._is_called = 0, False
+        if self._aside_since is None:
+            self._aside_since = monotonic()
+        gc.freeze()
 
     async def sweep(self) -> None:
         """Look at everything as soon as nobody waits, or at last anyway."""
@@ -97,7 +138,13 @@ class Sweeper:
             if self._is_quiet():
                 break
             await asyncio.sleep(QUIET_WAIT)
-        gc.collect()
+        if self._aside_since is None:
+            gc.collect()
+        else:
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
+            self._aside_since = monotonic()
         self.last = self.held()
 
     def held(self) -> Held:

@@ -5,7 +5,7 @@ import logging
 import os
 import resource
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -67,15 +67,15 @@ from cccamd.server.paired import SETTING as PAIRED_SETTING
 from cccamd.server.paired import PairedLinks
 from cccamd.server.record import RecordContext
 from cccamd.server.session import ClientPort, Session, SessionContext
-from cccamd.server.snapshot import ShownClient, describe_client, describe_sources, take_snapshot
+from cccamd.server.snapshot import ShownClient, describe_client, describing_sources, take_snapshot
 from cccamd.server.symptoms import Lookout, Surroundings
 from cccamd.server.taken import with_holder
 from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.server.usage import Totals
 from cccamd.server.watching import Viewer, Watchers
-from cccamd.setup.cccamcfg import Config
+from cccamd.setup.cccamcfg import Config, Diagnostic
 from cccamd.setup.changes import changes_between
-from cccamd.setup.logins import Upstream, faulty_accounts
+from cccamd.setup.logins import Accounts, Upstream, faulty_accounts
 from cccamd.setup.nodeid import default_path
 from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup
@@ -203,7 +203,7 @@ class Server:
         )
         around = Surroundings(
             context=self._context,
-            sources=self._sources,
+            sources=self._describing,
             setup=lambda: self._setup,
             files=self._book.state,
             machine=self._machine.troubles,
@@ -377,6 +377,10 @@ class Server:
         # A thread: a long CCcam.prio takes a while to be indexed, thousands of accounts to be
         # compared, which no ECM should wait for.
         priorities = await asyncio.to_thread(_priorities, setup)
+        accounts, faulty = await asyncio.to_thread(
+            lambda: (setup.accounts, faulty_accounts(setup.config))
+        )
+        upstreams = await asyncio.to_thread(lambda: setup.upstreams)
         changes = await asyncio.to_thread(changes_between, self._setup, setup)
         for change in changes or ("nothing changed",):
             log.info("reload: %s", change)
@@ -387,11 +391,11 @@ class Server:
         self._router.adopt(_router_settings(setup.toml))
         table = setup.toml.cache
         self._cache.resize(limit=table.entries, lifetime=table.seconds, now=self._loop.time())
-        self._update_context()
+        self._update_context(accounts, faulty)
         await self._adopt_accounts()
         await self._close_to_strangers()
         await self._cards.apply(setup.toml.cards)
-        await self._upstreams.apply(setup.upstreams)
+        await self._upstreams.apply(upstreams)
         await self._newcamd.apply(setup)
         await self._dvbapi.apply(setup)
         await self._apply_pages()
@@ -487,16 +491,16 @@ class Server:
             note_trace=self._watchers.recent.note_ecm,
         )
 
-    def _update_context(self) -> None:
+    def _update_context(self, accounts: Accounts, faulty: Mapping[bytes, Diagnostic]) -> None:
         context, setup = self._context, self._setup
-        context.accounts = setup.accounts
+        context.accounts = accounts
         context.limits = setup.toml.limits
         self._penalties.rules = _penalty_rules(setup.toml)
         context.fair.limits = _fair_limits(setup.toml)
         context.admission.limits = _admission_limits(setup.toml)
         context.minimum_client_version = _minimum_version(setup.config)
         context.emm_gate.global_emms = setup.config.settings.global_emm
-        context.faulty_accounts = faulty_accounts(setup.config)
+        context.faulty_accounts = faulty
         users = {account.line.user for account in context.accounts.values()}
         context.double_logins.forget(users.__contains__)
 
@@ -602,7 +606,7 @@ class Server:
             toml=setup.toml,
             priorities=self._router.priorities,
             table=self._table,
-            sources=self._described(),
+            sources=at_once(self._describing()),
             clients=by_account(clients),
             clones=self._context.clones.clones(),
             double_logins=self._context.double_logins.lately(now),
@@ -621,11 +625,8 @@ class Server:
         standing = self._penalties.of_name(name, now)
         return describe_penalty(standing, now, Observers.now()) if standing is not None else None
 
-    def _sources(self) -> Iterable[SourceStatus]:
-        return self._described().values()
-
-    def _described(self) -> Mapping[SourceId, SourceStatus]:
-        return describe_sources(self._table, self._upstreams, self._cards, self._condition)
+    def _describing(self) -> Generator[None, None, Mapping[SourceId, SourceStatus]]:
+        return describing_sources(self._table, self._upstreams, self._cards, self._condition)
 
     def _condition(self, source: SourceId) -> Condition:
         """How a source does; since when by the wall clock."""

@@ -100,8 +100,7 @@ def take_snapshot(
     There may be thousands of clients and cards: each is a step (see `cccamd.net.in_slices`).
     """
     sessions = [session for session in clients if session.peer is not None]
-    sources = describe_sources(table, upstreams, local_cards, condition)
-    yield
+    sources = yield from describing_sources(table, upstreams, local_cards, condition)
     described: list[ClientStatus] = []
     for session in sessions:
         described.append(describe_client(session, names))
@@ -135,21 +134,25 @@ def take_snapshot(
     )
 
 
-def describe_sources(
+def describing_sources(
     table: CardTable,
     upstreams: Upstreams,
     local_cards: LocalCards,
     condition: Callable[[SourceId], Condition],
-) -> dict[SourceId, SourceStatus]:
-    """Say of each source how it does."""
-    sources = {
-        source_id: _local(source, table.cards_of(source_id), condition(source_id))
-        for source_id, source in local_cards.sources()
-    }
+) -> Generator[None, None, dict[SourceId, SourceStatus]]:
+    """Say of each source how it does: each is a step."""
+    sources: dict[SourceId, SourceStatus] = {}
+    for source_id, local in tuple(local_cards.sources()):
+        if table.knows(source_id):
+            cards = table.cards_of(source_id)
+            sources[source_id] = _local(local, cards, condition(source_id))
+        yield
     for source_id, source in upstreams.sources():
-        rejected = len(table.rejected_of(source_id))
-        cards = table.cards_of(source_id)
-        sources[source_id] = _upstream(source, cards, rejected, condition(source_id))
+        if table.knows(source_id):
+            rejected = len(table.rejected_of(source_id))
+            cards = table.cards_of(source_id)
+            sources[source_id] = _upstream(source, cards, rejected, condition(source_id))
+        yield
     return sources
 
 

@@ -5,11 +5,13 @@ It only reads what others know: the judges are in `cccamd.why`, the list in `ccc
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from cccamd.cards import SourceId
 from cccamd.facts import OVERLOADED_SECONDS, ConfigState, EcmResult, Incident, SourceStatus
+from cccamd.net import in_slices
 from cccamd.server.dvbapi import SelectedService
 from cccamd.server.loadwatch import LoadWatch
 from cccamd.server.observers import Observers
@@ -38,7 +40,8 @@ class Surroundings:
     """What is looked at."""
 
     context: SessionContext
-    sources: Callable[[], Iterable[SourceStatus]]
+    sources: Callable[[], Generator[None, None, Mapping[SourceId, SourceStatus]]]
+    """Describes them step by step."""
     setup: Callable[[], Setup]
     files: Callable[[], ConfigState]
     machine: Callable[[], tuple[MachineTrouble, ...]]
@@ -73,7 +76,9 @@ class Lookout:
     async def look(self) -> None:
         """Look once."""
         scene = await self._scene()
-        for happening in self._incidents.update(find_symptoms(scene), scene.at):
+        # A thread: the scene holds no live object, and hundreds of links take a while to judge.
+        found = await asyncio.to_thread(lambda: tuple(find_symptoms(scene)))
+        for happening in self._incidents.update(found, scene.at):
             self._observers.tell(happening)
             self._log(happening)
         for kind, count in self._throttle.ended(scene.at):
@@ -82,11 +87,12 @@ class Lookout:
     async def _scene(self) -> Scene:
         around, context = self._around, self._around.context
         receivers = await self._receivers()
+        sources = await in_slices(around.sources())
         now, names = self._observers.now(), around.setup().companions.channels
         return Scene(
             at=now,
             config=around.setup().config,
-            sources=tuple(around.sources()),
+            sources=tuple(sources.values()),
             receivers=receivers,
             frozen=tuple(named(freeze, names) for freeze in around.watchers.open_freezes()),
             findings=tuple(named(found, names) for found in around.watchers.receivers()),

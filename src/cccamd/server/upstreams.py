@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import ClassVar, assert_never
+from itertools import islice
+from typing import ClassVar, Final, assert_never
 
 from cccamd.cards import (
     Added,
@@ -31,6 +32,7 @@ from cccamd.net import (
     Step,
     TaskSet,
     TlsCall,
+    in_slices,
 )
 from cccamd.routing import Ask, AskId, NodeHolder, SourceTraits
 from cccamd.server.exchange import Exchange
@@ -68,6 +70,9 @@ from cccamd.wire.link import (
 from cccamd.wire.newcamd import NewcamdTarget
 
 log = logging.getLogger("cccamd.upstream")
+
+DROPPED_AT_ONCE: Final = 500
+"""Cards of a lost link: a millisecond or two."""
 
 TOLD_LIMIT = 20
 """How many texts and challenges of one login are told."""
@@ -161,6 +166,9 @@ class UpstreamSource:
         self.program = ""
         """What the server calls itself; empty without a partner text."""
         self.source_id = table.add_source(upstream.policy)
+        self._tasks = tasks
+        self._dropping: Iterator[Card | None] = iter(())
+        """Takes out what is left of a list whose link was lost."""
         self.link = Link(
             upstream.line.host,
             upstream.tls_port or upstream.line.port,
@@ -254,6 +262,7 @@ class UpstreamSource:
         """Log out and forget everything it announced."""
         self._is_stopped = True
         await self._halt()
+        self._end_dropping()
         self._table.forget_source(self.source_id)
         self._observers.tell(SourceGone(at=self._observers.now(), source=self.name))
 
@@ -315,6 +324,7 @@ class UpstreamSource:
                 assert_never(event)
 
     def _add_card(self, announced: Offer) -> None:
+        self._end_dropping()
         result = self._taken(announced)
         if isinstance(result, Rejected):
             name = self.label
@@ -412,8 +422,23 @@ class UpstreamSource:
             held.callback(self._exchange.remove_source, self.source_id)
 
     def _drop_cards(self) -> None:
-        if self._table.drop_source(self.source_id):
+        """Take its cards out, of a long list in slices: as the link is down, none is asked."""
+        self._dropping = self._table.dropping(self.source_id)
+        first = list(islice(self._dropping, DROPPED_AT_ONCE))
+        if any(first):
             self._on_cards_changed()
+        if len(first) == DROPPED_AT_ONCE:
+            self._tasks.start(f"end of {self.name}", in_slices(self._drop_the_rest()))
+
+    def _drop_the_rest(self) -> Generator[None, None, None]:
+        for _ in self._dropping:
+            yield
+        self._on_cards_changed()
+
+    def _end_dropping(self) -> None:
+        """What is left of the last login's cards must not meet those of this one."""
+        for _ in self._dropping:
+            pass
 
     def _tell(self, text: str, *values: object) -> None:
         """Log what a server may say as often as it likes, but not that often."""
@@ -462,6 +487,8 @@ class Upstreams:
             if key not in wanted or not running.adopt(wanted[key]):
                 del self._running[key]
                 await running.stop()
+            await asyncio.sleep(0)  # others have the loop in between
         for key, upstream in wanted.items():
             if key not in self._running:
                 self._running[key] = self._start(upstream)
+                await asyncio.sleep(0)
