@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from capturing import packets_of, pcap_of
+from capturing import Call, Said, packets_of, pcap_of
 from typer.testing import CliRunner
 
 from cccamd.cli import command_line
+from cccamd.cli.decode import _print
+from cccamd.wire.overheard import Kind, Record, Sender
 
 PLAIN = "cccam-plain-oscam2026-server"
 NEWCAMD = "newcamd-oscam2026-server"
@@ -70,6 +72,25 @@ def test_a_wrong_password_is_status_1(config: Path, capture: Path) -> None:
     said, _ = run(capture, "-C", config, status=1)
     assert "!client the password known for it is another" in said
     assert "secret99" not in said
+
+
+def test_nothing_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "\x1b[2J\u202e"
+    record = Record(at=1.0, connection=1, sender=Sender.CLIENT, kind=Kind.TEXT, text=text)
+    _print(iter([record]))
+    assert all(line.isprintable() for line in capsys.readouterr().out.split("\n"))
+
+
+def test_names_cannot_steer_the_terminal(config: Path, tmp_path: Path) -> None:
+    call = Call()
+    call.connect()
+    name = b"\x1b[2J\r\nevil\xe2\x80\xae"
+    call.say([Said("client", bytes.fromhex("ffff00010002") + bytes([len(name)]) + name)])
+    path = tmp_path / "evil.pcap"
+    path.write_bytes(pcap_of(call.packets))
+    said, _ = run(path, "-C", config)
+    assert "evil" in said
+    assert all(line.isprintable() for line in said.split("\n"))
 
 
 def test_the_usual_des_key_is_known(config: Path, tmp_path: Path) -> None:

@@ -211,6 +211,34 @@ def test_connections_side_by_side_and_one_after_the_other() -> None:
         assert timeless(own) == timeless(decoded(one, keyring(name)))
 
 
+def test_packets_that_overlap() -> None:
+    whole = said_in(DVBAPI)[0].data
+    begin = packets_of(DVBAPI)[:3]
+    first = replace(begin[2], flags=ACK, data=whole[:10])
+    ahead = replace(first, sequence=first.sequence + 20, data=whole[20:])
+    over = replace(first, sequence=first.sequence + 5, data=whole[5:25])
+    records = decoded([*begin, first, ahead, over, first], Keyring())
+    assert kinds(records)[Sender.CLIENT, Kind.WHO] == 1
+    assert unread(records) == []
+
+
+def test_a_port_that_is_used_again_without_a_close() -> None:
+    packets = packets_of(CCCAM)
+    again = [replace(packet, at=packet.at + 9) for packet in packets]
+    again = [
+        replace(
+            packet,
+            sequence=packet.sequence + 5_000_000,
+            acknowledged=packet.acknowledged + 5_000_000,
+        )
+        for packet in again
+    ]
+    records = decoded([*packets[:12], packets[0], *again], keyring(CCCAM))
+    assert [r.connection for r in records if r.kind is Kind.CONNECTED] == [1, 2]
+    second = [replace(record, connection=1) for record in records if record.connection == 2]
+    assert timeless(second) == timeless(decoded(packets, keyring(CCCAM)))
+
+
 def test_who_closes_and_how() -> None:
     packets = packets_of(CCCAM)
     assert decoded(packets, keyring(CCCAM))[-1].text == "closes the connection"
@@ -251,6 +279,21 @@ def test_a_person_is_asked_a_few_times_and_what_fits_is_used_again() -> None:
              for p in packets_of(CCCAM)]  # fmt: skip
     assert unread(decoded([*packets_of(CCCAM), *later], ring)) == []
     assert asked == ["interop", "interop"]
+
+
+def test_nobody_is_asked_without_end() -> None:
+    asked: list[str] = []
+
+    def ask(user: str) -> bytes:
+        asked.append(user)
+        return b"wrong"
+
+    ring = Keyring(ask_password=ask)
+    for user in range(30):
+        for _ in range(2):
+            assert ring.password(b"%d" % user, lambda password: False)[0] is None
+    assert asked[:4] == ["0", "0", "0", "1"]
+    assert len(asked) == 20
 
 
 def _moved(end: tuple[str, int]) -> tuple[str, int]:
@@ -371,6 +414,22 @@ def test_a_damaged_file_gives_a_clear_message_or_less(place: int, junk: bytes, c
     data = CAPTURE[:place] + junk + (b"" if cut else CAPTURE[place + len(junk) :])
     with suppress(CaptureError):
         decoded_file(data, keyring(CCCAM))
+
+
+@pytest.mark.parametrize("kind", ["pcap", "pcapng"])
+def test_a_length_that_cannot_be_is_not_read(kind: str) -> None:
+    file = io.BytesIO()
+    (dpkt.pcap if kind == "pcap" else dpkt.pcapng).Writer(file)
+    block = b"\0" * 8 + b"\xff\xff\xff\x7f" * 2 if kind == "pcap" else b"\6\0\0\0\xff\xff\xff\x7f"
+
+    class Endless(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            assert size is not None
+            assert 0 <= size < 1 << 21
+            return super().read(size)
+
+    with pytest.raises(CaptureError, match="was announced: the file is damaged"):
+        list(read_packets(Endless(file.getvalue() + block + bytes(99))))
 
 
 @given(st.binary(max_size=300))

@@ -179,9 +179,8 @@ def _is_another(connection: _Connection, packet: Packet) -> bool:
 def _put(side: _Side, begin: int, data: bytes, at: float) -> None:
     """Keep what is new of a packet."""
     assert side.expected is not None
-    ahead = _distance(side.expected, begin)
-    if ahead < 0:
-        data, begin = data[-ahead:], side.expected
+    if _distance(side.expected, begin) + len(data) <= 0:
+        return
     known, _ = side.waiting.get(begin, (b"", 0.0))
     if len(data) <= len(known):
         return

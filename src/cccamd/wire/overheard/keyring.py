@@ -1,10 +1,12 @@
 """The passwords and DES keys that a recording may be opened with. They are never shown."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 ASKED_LIMIT: Final = 3
-"""How often a person is asked for one password, or for a key."""
+"""How often a person is asked for one password, or for one key."""
+QUESTIONS_LIMIT: Final = 20
+"""How often in all: a capture may hold thousands of names."""
 TRIED_LIMIT: Final = 4096
 
 AskPassword = Callable[[str], bytes | None]
@@ -32,6 +34,7 @@ class Keyring:
         self._ask_password = ask_password
         self._ask_key = ask_key
         self._given_up: set[bytes] = set()
+        self._questions = 0
 
     def password(self, user: bytes, fits: Callable[[bytes], bool]) -> tuple[bytes | None, bool]:
         """The password that fits, if one does; and whether any was tried."""
@@ -40,11 +43,7 @@ class Keyring:
             if fits(password):
                 return password, True
         tried = bool(known)
-        shown = _shown(user)
-        for _ in range(ASKED_LIMIT):
-            if user in self._given_up or (given := self._ask_password(shown)) is None:
-                self._given_up.add(user)
-                break
+        for given in self._answers(user, lambda: self._ask_password(_shown(user))):
             tried = True
             known.append(given)
             if fits(given):
@@ -57,16 +56,27 @@ class Keyring:
             if fits(key):
                 return key, True
         tried = bool(self._keys)
-        for _ in range(ASKED_LIMIT):
-            asked = server.encode()
-            if asked in self._given_up or (given := self._ask_key(server)) is None:
-                self._given_up.add(asked)
-                break
+        for given in self._answers(server.encode(), lambda: self._ask_key(server)):
             tried = True
             self._keys.append(given)
             if fits(given):
                 return given, True
         return None, tried
+
+    def _answers(self, subject: bytes, ask: Callable[[], bytes | None]) -> Iterator[bytes]:
+        """What a person says, who is asked until there is nothing said, or often enough."""
+        if subject in self._given_up:
+            return
+        for _ in range(ASKED_LIMIT):
+            if self._questions >= QUESTIONS_LIMIT:
+                return
+            self._questions += 1
+            given = ask()
+            if given is None:
+                break
+            yield given
+        if len(self._given_up) < QUESTIONS_LIMIT:
+            self._given_up.add(subject)
 
 
 def _shown(user: bytes) -> str:
