@@ -218,11 +218,23 @@ class _Export:
             lines += _allow(caids, pairs)
         elif base == 0:
             lines += self._filters(line, open_ones)
-        shut = [each for each in named if not each.number]
+        shut = self._shut(line, named, shut_by_itself=base == 0)
         lists = [
             self._list(caid=[each.caid], idents=[each.ident] if each.ident else []) for each in shut
         ]
         return line.max_distance, lines, [each for each in lists if each]
+
+    def _shut(self, line: FLine, named: list[Limit], *, shut_by_itself: bool) -> list[Limit]:
+        """What has to be shut by name; what nothing opens is shut already."""
+        whole = {each.caid for each in named if each.number and not each.ident}
+        parts = {each.caid for each in named if each.number and each.ident}
+        shut = [each for each in named if not each.number]
+        if shut_by_itself:
+            return [each for each in shut if each.ident and each.caid in whole]
+        if any(not each.ident and each.caid in parts for each in shut):
+            why = "a CAID of which single providers only are given is shut as a whole"
+            self._lose(line.line, "F", why)
+        return shut
 
     def _filters(self, line: FLine, let: list[Limit]) -> Lines:
         whole = [each.caid for each in let if not each.ident]
@@ -329,7 +341,10 @@ class _Export:
         depths = {each.number for each in named if each.number} | ({base} if base else set())
         opened = {each.caid for each in named if each.number and not each.ident}
         holes = any(not each.number and each.caid in opened for each in named)
-        if (named and base != 0) or holes or len(depths) > 1:
+        if base == 0 and table is not None and not _agree(entries, table):
+            why = "the braces and the lists of its [[upstream]] differ: the lists are taken"
+            self._lose(line.line, "C", why)
+        elif (named and base != 0) or holes or len(depths) > 1:
             why = "limits of single CAIDs have no equivalent: readers have lists of what may pass"
             self._lose(line.line, "C", why)
         lines: Lines = []
@@ -337,7 +352,7 @@ class _Export:
             lines.append(("cccmaxhops", str(min(depths) - 1)))
         elif base == 0 and not depths:
             lines.append(("cccmaxhops", "-1"))
-        if base == 0 and not (table and table.idents):
+        if base == 0 and not (table and (table.idents or table.caids)):
             let = [each for each in named if each.number]
             whole = [each.caid for each in let if not each.ident]
             pairs = [(each.caid, each.ident) for each in let if each.ident]
@@ -372,6 +387,13 @@ class _Export:
             *self._group(entry.access.grant.groups),
             *_allow((), entry.access.grant.pairs),
         ]
+
+
+def _agree(limits: Iterable[Limit], table: UpstreamTable) -> bool:
+    """Whether a brace group lets all pass that a table lists."""
+    known = {(int(each.caid), int(each.ident)): each.number for each in limits}
+    pairs = [*table.idents, *((caid, Ident(0)) for caid in table.caids)]
+    return all(_lets(known, *pair) for pair in pairs)
 
 
 def _lets(table: Mapping[tuple[int, int], int], caid: Caid, ident: Ident) -> bool:
