@@ -241,6 +241,19 @@ def test_a_port_that_is_used_again_without_a_close() -> None:
 
 def test_who_closes_and_how() -> None:
     packets = packets_of(CCCAM)
+    call = Call()
+    call.connect()
+    call.say(said_in(CCCAM)[:1])
+    call.close()
+    silent = kinds(decoded(call.packets, keyring(CCCAM)))
+    assert silent[Sender.SERVER, Kind.LOGIN_REFUSED] == 0, "nobody had asked for one"
+    refused = "cccam-wrong-password"
+    (login,) = [
+        record
+        for record in decoded(packets_of(refused), keyring(refused))
+        if record.kind is Kind.LOGIN_REFUSED
+    ]
+    assert login.sender is Sender.SERVER
     assert decoded(packets, keyring(CCCAM))[-1].text == "closes the connection"
     reset = [*packets[:-2], replace(packets[-3], flags=RST, data=b"")]
     last = decoded(reset, keyring(CCCAM))[-1]

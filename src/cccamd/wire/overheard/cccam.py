@@ -85,6 +85,7 @@ class CccamSession:
         self._lost: set[Sender] = set()
         """Of whom nothing more can be read."""
         self._seed = b""
+        self._login_came = False
         self._texts: dict[Sender, PartnerText] = {}
         self._client: ClientData | None = None
         self._server: ServerData | None = None
@@ -116,8 +117,8 @@ class CccamSession:
 
     def end(self, sender: Sender) -> None:
         """One side has ended it; a server does so when it refuses a login."""
-        waits = self._steps[Sender.SERVER] == self._on_login_answer
-        if waits and sender is Sender.SERVER and not self._frames.get(Sender.SERVER):
+        waits = self._login_came and Sender.SERVER not in self._frames
+        if waits and sender is Sender.SERVER and sender not in self._lost:
             self._tell(sender, Kind.LOGIN_REFUSED, "closes without a word: the login is refused")
 
     # The login.
@@ -158,6 +159,7 @@ class CccamSession:
         if cipher.decrypt(proof) != keys.proof:
             self._give_up(Sender.CLIENT, "its answer to the seed is wrong: it is no CCcam client")
             return False
+        self._login_came = True
         user = unpack_user(cipher.decrypt(fields[PROOF_LENGTH : PROOF_LENGTH + USER_FIELD]))
         head, check = fields[: PROOF_LENGTH + USER_FIELD], fields[PROOF_LENGTH + USER_FIELD :]
         password, tried = self._keyring.password(user, lambda each: self._fits(head, check, each))
