@@ -211,7 +211,7 @@ class _TroubleOnce:
         elif not self._told and sys.stderr is not None:
             self._told = True
             why = "no memory is left" if isinstance(error, MemoryError) else error
-            with contextlib.suppress(MemoryError):
+            with contextlib.suppress(MemoryError, OSError, ValueError):  # may be the same file
                 print(f"{ROOT}: cannot write the log: {why}", file=sys.stderr)
 
 
