@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "journal": "Show what clients did: channels, answer times, logins, freezes.",
     "check": "Read a CCcam.cfg and report what does not do what it seems to.",
     "import": "Take over the configuration of another program (OSCam).",
+    "install": "Make the server a service that starts with this machine.",
+    "uninstall": "Take the service away again.",
     "pair": "Have two servers know each other's key, for a safe link.",
     "client": "Print what to enter in a receiver or program for an account.",
     "probe": "See how far a receiver gets when it logs in to your own server.",
@@ -34,8 +36,8 @@ COMMANDS: Final = {
 }
 """What the list of commands says of each, in one line of a terminal. The module `cccamd.cli.NAME`
 holds a function NAME, or the `app` of a group of commands."""
-MODULES: Final = {"import": "importing"}
-"""Where the module cannot have the command's name."""
+MODULES: Final = {"import": "importing", "uninstall": "install"}
+"""Where the module does not have the command's name."""
 
 
 def command_line(arguments: Sequence[str]) -> typer.Typer:
