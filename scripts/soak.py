@@ -4,7 +4,9 @@ Usage: python scripts/soak.py [--hours H] [--receivers N] [--seed N] [--skip NAM
 
 The server is `cccamd serve` in a process of its own with everything on: pages, telnet, metrics,
 journal. Two sources are servers of their own, too. Receivers log in, watch, zap, and leave, some
-without a word; sources stall (SIGSTOP), die (SIGKILL) and come back; the configuration changes
+without a word; sources stall (SIGSTOP), die (SIGKILL) and come back; the ways to them become far,
+lossy, narrow or silent; the wall clock jumps, and the journal's disk takes nothing for a while
+(both by tests/faults/shim.c, where there is a compiler); the configuration changes
 under the server, sometimes to one that cannot be used; strangers say rubbish, halves of messages,
 or nothing, on all ports, from other addresses than the receivers; viewers take pages, metrics and
 the live stream. Every control word is checked. What happens when is drawn from the seed.
@@ -27,12 +29,19 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+sys.path.append(str(Path(__file__).parent.parent / "tests"))
+sys.path.append(str(Path(__file__).parent.parent / "tests" / "server"))
+sys.path.append(str(Path(__file__).parent.parent / "tests" / "faults"))
+
 import psutil
+import shim
+from proxy import Proxy, Way
 from soak_report import Sample, Story, report
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
@@ -59,11 +68,12 @@ def card(caid: Caid) -> str:
     return f'[[card]]\nkind = "test"\ncaid = "{caid:04X}"\n'
 
 
-def serve(folder: Path) -> subprocess.Popen[bytes]:
-    """Start a server; its log grows through all its lives."""
+def serve(folder: Path, **more: str) -> subprocess.Popen[bytes]:
+    """Start a server, perhaps with more environment; its log grows through all its lives."""
     command = [sys.executable, "-m", "cccamd", "serve", "-C", "CCcam.cfg", "-n", "node-id"]
     with (folder / "log").open("a") as log:
-        return subprocess.Popen(command, cwd=folder, stderr=log, stdout=log)
+        env = {**os.environ, **more}
+        return subprocess.Popen(command, cwd=folder, stderr=log, stdout=log, env=env)
 
 
 @dataclass
@@ -95,11 +105,28 @@ class World:
         self.counts = Counts()
         self.server: subprocess.Popen[bytes]
         self.sources: dict[int, subprocess.Popen[bytes]] = {}
+        self.ways = tuple(Proxy(port, seed=port) for port in FAR)
+        """They lead from the server to its sources."""
+        self.clock, self.frozen = folder / "clock", folder / "frozen"
+        """By how much its wall clock is off; is there while its disk takes nothing."""
+        self.clock.write_bytes(bytes(8))
         self.faulty_until = 0.0
         for number, cards in enumerate(((BOTH,), (BOTH, SECOND))):
             self._write_far(number, cards)
         self.near.mkdir()
+
+    def start_server(self) -> None:
+        """Start the server; its disk and its clock may fail, where there is a compiler."""
+        more = {}
+        if not shim.WHY_NOT:
+            more = {
+                "LD_PRELOAD": str(shim.build(self.folder)),
+                "FAULT_DISK": str(self.near / "journal"),
+                "FAULT_FROZEN": str(self.frozen),
+                "FAULT_CLOCK": str(self.clock),
+            }
         self.configure()
+        self.server = serve(self.near, **more)
 
     def _write_far(self, number: int, cards: Iterable[Caid]) -> None:
         folder = self.far[number]
@@ -113,7 +140,7 @@ class World:
     def configure(self, *, more: int = 0, lines: str = "", toml: str = "") -> None:
         """Write the files of the server; `more` accounts are added to the usual ones."""
         accounts = [*self.accounts, "mallory", *(f"guest{number}" for number in range(more))]
-        clines = "".join(f"C: {HOST} {port} near secret\n" for port in FAR)
+        clines = "".join(f"C: {HOST} {way.port} near secret\n" for way in self.ways)
         (self.near / "CCcam.cfg").write_text(
             f"SERVER LISTEN PORT : {PORT}\nWEBINFO LISTEN PORT : {PAGES}\n"
             f"TELNETINFO LISTEN PORT : {TELNET}\nALLOW TELNETINFO : yes\n"
@@ -270,7 +297,7 @@ async def reload_more(world: World) -> None:
 async def reload_fewer_sources(world: World) -> None:
     """One source is taken out."""
     world.fault(60)
-    world.configure(lines=f"C: {HOST} {FAR[world.chance.randrange(2)]} near secret\n")
+    world.configure(lines=f"C: {HOST} {world.chance.choice(world.ways).port} near secret\n")
     await _hang_up(world)
 
 
@@ -299,8 +326,38 @@ async def _hang_up(world: World) -> None:
     await asyncio.sleep(2)
 
 
+async def bad_way(world: World) -> None:
+    """The way to a source becomes far, lossy, narrow or silent for a while."""
+    chance, proxy = world.chance, world.chance.choice(world.ways)
+    seconds = chance.uniform(5, 40)
+    world.fault(seconds + 65)  # a link that was given up is back by then
+    proxy.way = chance.choice(
+        (Way(delay=1.0), Way(loss=0.3, resent=1.0), Way(piece=3), Way(rate=2000.0), Way(dead=True))
+    )
+    await asyncio.sleep(seconds)
+    proxy.way = Way()
+
+
+async def clock_jumps(world: World) -> None:
+    """The wall clock of the server's machine is set forward or back, and right again later."""
+    off = world.chance.choice((-8_640_000, -3600, 3600, 8_640_000))
+    with world.clock.open("r+b") as file:
+        file.write(struct.pack("=q", off))
+    await asyncio.sleep(world.chance.uniform(5, 30))
+    with world.clock.open("r+b") as file:
+        file.write(bytes(8))
+
+
+async def disk_takes_nothing(world: World) -> None:
+    """The journal cannot be written for a while."""
+    world.frozen.touch()
+    await asyncio.sleep(world.chance.uniform(5, 40))
+    world.frozen.unlink()
+
+
 FAULTS: Final = (
-    *(stall, kill, stall, kill),
+    *(stall, kill, stall, kill, bad_way, bad_way),
+    *(() if shim.WHY_NOT else (clock_jumps, disk_takes_nothing)),
     *(reload_more, reload_fewer_sources, reload_other_limits, reload_unusable),
 )
 
@@ -500,7 +557,10 @@ async def soak(
     story = Story(counts=world.counts)
     for number in range(len(FAR)):
         world.start_source(number)
-    world.server = serve(world.near)
+    ways = AsyncExitStack()
+    for way in world.ways:
+        await ways.enter_async_context(way.open())
+    world.start_server()
     try:
         await asyncio.sleep(10)
         for _ in range(20):  # what a first page loads is no leak
@@ -531,7 +591,9 @@ async def soak(
             story.rest_after = await sample(world, time.monotonic() - started)
         await tasks.cancel()
     finally:
+        world.frozen.unlink(missing_ok=True)
         await stop(world, story)
+        await ways.aclose()
     story.log, story.ended = (world.near / "log").read_text(errors="replace"), True
     return story
 

@@ -20,6 +20,7 @@ CccamdError                         anything a person may be shown as one clear 
 |-- NoAnswer                        a running server cannot be asked      (cccamd.cli.webreader)
 |   '-- NotKnown                    ... or knows no such thing            (cccamd.cli.webreader)
 |-- NotToBeHad                      nothing to enter in a program     (cccamd.cli.client)
+|-- CaptureError                    no capture, or a damaged one          (cccamd.decode)
 |-- FreezeError                     no such freeze, or no report of it    (cccamd.cli.freezeview)
 |-- StorageError                    a card's key file                     (cccamd.lab.storage)
 |-- CasError                        the open test CAS                     (cccamd.lab.cas)

@@ -33,6 +33,8 @@ class House:
         self.out = folder / "out"
         self.port, self.page = free_port(), free_port()
         self.pid = 0
+        self.host = HOST
+        """Where others reach it."""
         self.toml.write_text(f'[server]\nbind = ["{HOST}"]\n{TEST_CARD}')
         self.write("F: anna secret\n" + more)
 
@@ -77,7 +79,9 @@ class House:
         return self.out.read_text(errors="replace")
 
     def api(self, name: str) -> Any:
-        with urllib.request.urlopen(f"http://{HOST}:{self.page}/api/{name}", timeout=5) as answer:
+        with urllib.request.urlopen(
+            f"http://{self.host}:{self.page}/api/{name}", timeout=5
+        ) as answer:
             return json.load(answer)
 
     def is_wrong(self) -> list[str]:
@@ -96,7 +100,8 @@ class House:
 
     async def watch(self, number: int = 0) -> None:
         """Log in as a receiver does, and see a picture."""
-        client = await connect(Target(host=HOST, port=self.port, user=b"anna", password=b"secret"))
+        target = Target(host=self.host, port=self.port, user=b"anna", password=b"secret")
+        client = await connect(target)
         try:
             await client.wait_until(lambda: bool(client.cards), timeout=2.0)
             ecm = b"\x80" + number.to_bytes(2) + os.urandom(8)

@@ -2,13 +2,23 @@
  *
  * Loaded with LD_PRELOAD; armed and read with ctypes (`kth.py`). Files and sockets only: what
  * can fail on a full disk, a broken one, a network that goes, or a table that is full.
+ *
+ * And it lets a disk turn read-only under a program that has files open there, as kernels do with
+ * one that is broken: while the file FAULT_FROZEN exists, nothing under the folder FAULT_DISK can
+ * be written (`test_read_only_disks.py`). The wall clock is off by as many seconds as the eight
+ * bytes of the file FAULT_CLOCK say (scripts/soak.py).
  */
 #define _GNU_SOURCE
+#include <stdint.h>
+#include <sys/mman.h>
+#include <time.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -41,6 +51,47 @@ static int due(const char *name, int error) {
     return 1;
 }
 
+/* Whether a path is on the disk that is read-only now. */
+static int frozen(const char *path) {
+    const char *disk = getenv("FAULT_DISK"), *flag = getenv("FAULT_FROZEN");
+    if (!disk || !flag || strncmp(path, disk, strlen(disk))) return 0;
+    int before = errno, is_there = !access(flag, F_OK);
+    errno = is_there ? EROFS : before;
+    return is_there;
+}
+
+static int frozen_fd(int fd) {
+    char link[64], path[PATH_MAX];
+    int before = errno;
+    if (!getenv("FAULT_DISK")) return 0;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    errno = before;
+    if (n < 0) return 0;
+    path[n] = 0;
+    return frozen(path);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *at) {
+    static __typeof__(&clock_gettime) real;
+    static volatile int64_t *off;
+    static int looked;
+    if (!real) real = (__typeof__(&clock_gettime))dlsym(RTLD_NEXT, "clock_gettime");
+    if (!looked) {
+        const char *path = getenv("FAULT_CLOCK");
+        looked = 1;
+        FILE *file = path ? fopen(path, "r") : NULL;
+        if (file) {
+            void *there = mmap(NULL, 8, PROT_READ, MAP_SHARED, fileno(file), 0);
+            if (there != MAP_FAILED) off = there;
+            fclose(file);
+        }
+    }
+    int result = real(clock, at);
+    if (!result && off && clock == CLOCK_REALTIME) at->tv_sec += *off;
+    return result;
+}
+
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 #define FAULTY(type, name, error, parameters, arguments) \
     type name parameters {                               \
@@ -48,6 +99,13 @@ static int due(const char *name, int error) {
         if (!real) real = REAL(name);                    \
         if (due(#name, error)) return -1;                \
         return real arguments;                           \
+    }
+#define FAULTY_FILE(type, name, error, parameters, arguments) \
+    type name parameters {                                    \
+        static __typeof__(&name) real;                        \
+        if (!real) real = REAL(name);                         \
+        if (due(#name, error) || frozen_fd(fd)) return -1;    \
+        return real arguments;                                \
     }
 #define FAULTY_OPEN(name, parameters, arguments)         \
     int name parameters {                                \
@@ -61,6 +119,7 @@ static int due(const char *name, int error) {
         }                                                \
         if (!real) real = REAL(name);                    \
         if (due(#name, EMFILE)) return -1;               \
+        if ((flags & (O_WRONLY | O_RDWR | O_CREAT)) && frozen(path)) return -1; \
         return real arguments;                           \
     }
 
@@ -83,7 +142,7 @@ static int wakes(int fd) {
     ssize_t name parameters {                                      \
         static __typeof__(&name) real;                             \
         if (!real) real = REAL(name);                              \
-        if (!wakes(fd) && due(#name, error)) return -1;            \
+        if (!wakes(fd) && (due(#name, error) || frozen_fd(fd))) return -1; \
         return real arguments;                                     \
     }
 FAULTY_UNLESS_IT_WAKES(write, ENOSPC, (int fd, const void *data, size_t n), (fd, data, n))
@@ -92,15 +151,20 @@ FAULTY_UNLESS_IT_WAKES(send, ECONNRESET, (int fd, const void *data, size_t n, in
 FAULTY_UNLESS_IT_WAKES(recv, ECONNRESET, (int fd, void *data, size_t n, int flags),
                        (fd, data, n, flags))
 
-FAULTY(ssize_t, pwrite, ENOSPC, (int fd, const void *data, size_t n, off_t at), (fd, data, n, at))
-FAULTY(ssize_t, pwrite64, ENOSPC, (int fd, const void *data, size_t n, off64_t at),
+FAULTY_FILE(ssize_t, pwrite, ENOSPC, (int fd, const void *data, size_t n, off_t at), (fd, data, n, at))
+FAULTY_FILE(ssize_t, pwrite64, ENOSPC, (int fd, const void *data, size_t n, off64_t at),
        (fd, data, n, at))
-FAULTY(ssize_t, writev, ENOSPC, (int fd, const struct iovec *parts, int n), (fd, parts, n))
-FAULTY(int, fsync, EIO, (int fd), (fd))
-FAULTY(int, fdatasync, EIO, (int fd), (fd))
-FAULTY(int, ftruncate, EIO, (int fd, off_t n), (fd, n))
-FAULTY(int, ftruncate64, EIO, (int fd, off64_t n), (fd, n))
-FAULTY(int, rename, EIO, (const char *old, const char *new), (old, new))
+FAULTY_FILE(ssize_t, writev, ENOSPC, (int fd, const struct iovec *parts, int n), (fd, parts, n))
+FAULTY_FILE(int, fsync, EIO, (int fd), (fd))
+FAULTY_FILE(int, fdatasync, EIO, (int fd), (fd))
+FAULTY_FILE(int, ftruncate, EIO, (int fd, off_t n), (fd, n))
+FAULTY_FILE(int, ftruncate64, EIO, (int fd, off64_t n), (fd, n))
+int rename(const char *old, const char *new) {
+    static __typeof__(&rename) real;
+    if (!real) real = REAL(rename);
+    if (due("rename", EIO) || frozen(new)) return -1;
+    return real(old, new);
+}
 FAULTY(int, socket, EMFILE, (int domain, int type, int protocol), (domain, type, protocol))
 FAULTY(int, bind, EADDRINUSE, (int fd, const struct sockaddr *to, socklen_t n), (fd, to, n))
 FAULTY(int, listen, EADDRINUSE, (int fd, int n), (fd, n))

@@ -1,11 +1,13 @@
 """What log lines look like, of whom they tell, and what never stands in them."""
 
+import contextlib
 import json
 import logging
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from laboratory import HOST, TEST_CARD, ask, cards_of, expected_cw, running
@@ -104,6 +106,29 @@ def test_a_log_that_cannot_be_written_stops_nobody(
     assert shown.err.count("cannot write the log") == 1
     assert "Traceback" not in shown.err
     assert "two" in shown.out
+
+
+def test_a_full_disk_under_all_that_is_written_stops_nobody_nor_a_reload(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`serve >log 2>&1`: even that it cannot be written cannot be written."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    with contextlib.ExitStack() as held:
+        for name in ("stdout", "stderr"):
+            file = os.fdopen(os.dup(full), "w", buffering=1)
+            held.callback(_shut, file)
+            monkeypatch.setattr("sys." + name, file)
+        os.close(full)
+        for _ in range(2):
+            assert set_up_logging(Settings(log_file="/dev/full"), debug=False) == {}
+            CLIENT.info("one")
+            CLIENT.info("two")
+        monkeypatch.undo()
+
+
+def _shut(file: TextIO) -> None:
+    with contextlib.suppress(OSError):
+        file.close()
 
 
 def test_a_pipe_that_nobody_reads_stops_nothing_and_what_is_missing_is_counted(

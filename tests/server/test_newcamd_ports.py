@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from laboratory import HOST, TEST_CARD, Laboratory, expected_cw, running, setup
 
+from cccamd.facts import Door
 from cccamd.ids import USUAL_CONFIG_KEY, Caid, Ident, ShareId, Sid
 from cccamd.net import Client, ConnectError, Step, open_sockets
 from cccamd.values import Emm, Refusal, Request
@@ -110,6 +111,9 @@ async def test_who_may_not_log_in_is_refused_alike_and_the_log_says_why(
         assert await failed(port, user="ben") is Step.DENIED
         assert await failed(port, user="nobody") is Step.DENIED
         assert await failed(port, password="wrong") is Step.DENIED
+        score = lab.server._penalties._score("127.0.0.1")
+        assert score is not None
+        assert score.doors == (Door.NEWCAMD,)
         assert await failed(port, key=bytes(14)) is Step.DES_KEY
         async with logged_in(port):
             (client,) = lab.server.snapshot().clients

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -179,3 +180,28 @@ async def test_nobody_looks_at_the_cards_of_a_server_that_has_stopped() -> None:
     assert timer.cancelled()
     lab.server._cards_changed()
     assert lab.server._refresh_timer is timer
+
+
+BROKEN = """
+import asyncio, sys, threading
+from cccamd.cli.ending import run_to_the_end
+
+threading.Thread(target=threading.Event().wait).start()  # as of a plug-in, or of a pool
+
+async def main():
+    if "loop" in sys.argv:
+        asyncio.get_running_loop()._run_once = lambda: 1 / 0
+        await asyncio.sleep(9)
+    raise MemoryError
+
+run_to_the_end(main(), asyncio.new_event_loop)
+"""
+
+
+@pytest.mark.parametrize("what", ["loop", "task"])
+def test_a_server_that_is_broken_ends_instead_of_being_there_without_serving(what: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BROKEN, what], capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert b"the server has failed, and ends" in done.stderr

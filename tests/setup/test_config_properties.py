@@ -1,6 +1,7 @@
 """What holds for any file: no exception, places inside the file, lines that round-trip."""
 
 import json
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -184,3 +185,23 @@ def test_n_line_round_trips(line: NLine, joined: bool) -> None:
         f"N: {line.host} {line.port} {line.user} {line.password} {key} {line.hops} {line.stealth}"
     )
     assert parse(text.encode()).config.n_lines == (line,)
+
+
+WORDS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x17F), min_size=1, max_size=22)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b"]) | WORDS, WORDS), max_size=4))
+def test_what_is_read_by_one_match_is_read_as_the_rest_is(accounts: list[tuple[str, str]]) -> None:
+    """With one more blank a line goes the long way."""
+    short, long = (
+        parse("".join(f"F:{blanks}{user} {word}\n" for user, word in accounts).encode())
+        for blanks in (" ", "  ")
+    )
+    configs = [replace(each.config, refused_lines=()) for each in (short, long)]
+    assert configs[0] == configs[1], "but for columns"
+    assert [(each.code, each.text, each.place.line) for each in short.diagnostics] == [
+        (each.code, each.text, each.place.line) for each in long.diagnostics
+    ]
+    assert [(each.place.column or 0) + 1 for each in short.diagnostics if each.place.line] == [
+        each.place.column for each in long.diagnostics if each.place.line
+    ]

@@ -44,6 +44,8 @@ class Ledger:
         self.exact: dict[bytes, list[tuple[float, Word]]] = {}
         """When which way to a card has said the right CW of an ECM."""
         self.is_served: Callable[[Any], bool] = lambda protocol: True
+        self.ignored: tuple[tuple[int, int, int], ...] = ()
+        """What CCcam.prio keeps from upstreams: CAID, provider, service; 0: any."""
         self.leapt_at = 0.0
         self.answers = self.refusals = 0
         self.events = 0
@@ -175,6 +177,17 @@ class Ledger:
                     del self._asked[key]
                 return
             del self._asked[key]
+
+    # What others are asked.
+
+    def asks(self, request: Request, *, local: bool) -> None:
+        """A card is asked: not one of an upstream for what an I-line takes out."""
+        if local or self.is_reloading:
+            return
+        for caid, ident, sid in self.ignored:
+            is_it = caid == request.caid and ident in (0, request.ident)
+            if is_it and sid in (0, request.sid):
+                self.blame(f"an upstream was asked for {request[:4]} in spite of an I-line")
 
     # What clients are told of cards.
 

@@ -11,6 +11,7 @@ from cccamd.routing import Refuse, Result
 from cccamd.routing.actions import Told
 from cccamd.routing.cache import CwCache
 from cccamd.routing.flights import Flight
+from cccamd.routing.ranking import Priorities
 from cccamd.routing.router import Router
 from cccamd.routing.verification import Verification
 from cccamd.server.exchange import Exchange
@@ -125,6 +126,11 @@ def _believes_the_contradicted() -> Any:
     return patch.object(Verification, "contradicts", lambda *words: False)
 
 
+def _no_priorities() -> Any:
+    """CCcam.prio keeps nothing from upstreams."""
+    return patch.object(Priorities, "ignores", lambda *words: False)
+
+
 def _breaks_off() -> Any:
     """Something raises in a decision now and then."""
     accept, count = Verification.accept, [0]
@@ -159,6 +165,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "keeps old rights": _old_rights,
     "keeps old rights for who waits": _old_rights_for_who_waits,
     "believes the contradicted": _believes_the_contradicted,
+    "has no priorities": _no_priorities,
     "raises": _raises,
     "raises in a decision": _breaks_off,
 }

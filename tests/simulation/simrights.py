@@ -79,5 +79,15 @@ KINDS: Final = {
 }
 
 
+PRIORITIES: Final = (
+    ("", ()),
+    ("I: B00:1:1", ((CAID, 1, 1),)),
+    ("I: B00:2\nP: B00:3, B00:1", ((CAID, 2, 0),)),
+    ("P: B00:2, B00:3", ()),
+    ("I: 500", ((OTHER_CAID, 0, 0),)),
+)
+"""What CCcam.prio says, and for which CAID, provider and service (0: any) no upstream is asked."""
+
+
 def control_words(raw: bytes) -> ControlWords:
     return ControlWords(raw)

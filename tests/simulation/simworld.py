@@ -18,14 +18,14 @@ from unittest.mock import patch
 from simcast import BEHAVIOURS, SERVICES, Client, Stranger, Upstream
 from simledger import Ledger, Violation, watched
 from simloop import BEGAN, SimClock, SimLoop, Stuck, in_its_own_time
-from simrights import CAID, KINDS, Word, truth
+from simrights import CAID, KINDS, PRIORITIES, Word, truth
 from simwires import Net
 
 from cccamd.ids import NodeId
 from cccamd.localcards import find_kinds
 from cccamd.server import Server
 from cccamd.server.exchange import Exchange
-from cccamd.setup.cccamcfg import parse
+from cccamd.setup.cccamcfg import Companions, parse, parse_prio
 from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import parse as parse_toml
@@ -102,6 +102,7 @@ class World:
         self.loop.between = self._look
         self.far_node = make_node_id(chance.randbytes(4))
         self.node_id = make_node_id(chance.randbytes(4))
+        self._prio = ""
         self.is_over = False
         self.is_calm = False
         """Whether all trouble is over."""
@@ -155,7 +156,12 @@ reshare = {self._local_reshare}
             found = parse_toml(toml, kinds=find_kinds(), folder=Path())
             assert not found.problems, [str(problem) for problem in found.problems]
             _parsed_toml[toml] = found.config
-        return Setup(config=parsed.config, toml=_parsed_toml[toml], node_id=NodeId(self.node_id))
+        return Setup(
+            config=parsed.config,
+            toml=_parsed_toml[toml],
+            node_id=NodeId(self.node_id),
+            companions=Companions(prio=parse_prio(self._prio.encode())),
+        )
 
     def _grant(self, user: str, kind: str) -> None:
         self.kinds[user] = kind
@@ -175,6 +181,7 @@ reshare = {self._local_reshare}
             held.enter_context(patch(report, lambda _, name, error: self.failed(name, error)))
             held.enter_context(patch("cccamd.server.server.MachineWatch.run", _sleep))
             held.enter_context(patch.object(Exchange, "answered", self._heard(Exchange.answered)))
+            held.enter_context(patch.object(Exchange, "_ask", self._asks(Exchange._ask)))
             try:
                 self.loop.run_until_complete(self._live())
             except Stuck:
@@ -219,6 +226,13 @@ reshare = {self._local_reshare}
             answered(exchange, ask_id, cw)
 
         return heard
+
+    def _asks(self, ask: Callable[..., Any]) -> Callable[..., Any]:
+        def asks(exchange: Exchange, action: Any) -> Any:
+            self.ledger.asks(action.request, local=action.card.local)
+            return ask(exchange, action)
+
+        return asks
 
     def _ways(self, word: Word) -> list[Word]:
         """A card is a card, by whatever way: all words that were said of it."""
@@ -333,6 +347,7 @@ reshare = {self._local_reshare}
         for user in changed:
             self._grant(user, chance.choice(list(KINDS)))
         self._left_out_upstream = chance.choice((None, None, 0, 1))
+        self._prio, self.ledger.ignored = chance.choice(PRIORITIES)
         self.ledger.is_reloading = True
         await self.server.reload(self.setup())
         self.ledger.is_reloading = False

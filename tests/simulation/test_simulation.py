@@ -28,6 +28,7 @@ FOUND_BY = {
     "keeps old rights": "1000",
     "keeps old rights for who waits": "97",
     "believes the contradicted": "276",
+    "has no priorities": "1002",
     "raises": "1000",
     "raises in a decision": "1000",
 }

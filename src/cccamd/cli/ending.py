@@ -3,11 +3,15 @@
 Theory of operation. asyncio hands `KeyboardInterrupt` and `SystemExit` of any callback or task to
 whoever runs the loop, which ends the program. Those of the operator come by signal handlers here,
 so what comes that way is the mistake of foreign code (a plug-in's own task or callback): it is
-logged, and the loop goes on. In the end asyncio waits for all tasks and threads, however long they
-take; here they have a moment, and then the process ends without them.
+logged, and the loop goes on. So it does when the loop itself raises, as it may without memory. If
+the server's own task fails, or the loop does so again and again, the process ends at once: whoever
+watches it starts it anew, which is better than one that is there and serves nobody. In the end
+asyncio waits for all tasks and threads, however long they take; here they have a moment, and then
+the process ends without them.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -22,6 +26,9 @@ log = logging.getLogger("cccamd.server")
 
 LAST_MOMENT: Final = 2.0
 """Seconds that tasks and threads have when the server has stopped."""
+LOOP_FAILURES: Final = 100
+"""So often the loop may raise; a server without memory for a minute comes to a few."""
+EXIT_BROKEN: Final = 1
 
 
 def run_to_the_end(
@@ -32,6 +39,7 @@ def run_to_the_end(
     asyncio.set_event_loop(loop)
     task = loop.create_task(main, name="server")
     throttle = Throttle(others="other errors")
+    failures = 0
     while not task.done():
         try:
             loop.run_until_complete(task)
@@ -42,11 +50,23 @@ def run_to_the_end(
             if throttle.admits(kind, time.time()):
                 log.error("foreign code raised %s; the server goes on", kind)
             throttle.ended(time.time())
+        except Exception as error:
+            failures += 1
+            if not task.done() and failures < LOOP_FAILURES:
+                _say("the loop failed, and goes on", error)
+                continue
+            _say("the server has failed, and ends", error)
+            _leave(EXIT_BROKEN)
     status = task.result()
     if _ended(loop):
         loop.close()
         return status
     _leave(status)
+
+
+def _say(what: str, error: Exception) -> None:
+    with contextlib.suppress(Exception):  # there may be no memory even for this
+        log.error("%s: %s: %s", what, type(error).__name__, error)
 
 
 def _ended(loop: asyncio.AbstractEventLoop) -> bool:
@@ -96,6 +116,7 @@ def stop_at(signals: tuple[signal.Signals, ...], stop: Callable[[], None]) -> No
 
 def _leave(status: int) -> NoReturn:
     """End without waiting for anything; the log is written to its end."""
-    logging.shutdown()
-    sys.stdout.flush()
+    with contextlib.suppress(Exception):
+        logging.shutdown()
+        sys.stdout.flush()
     os._exit(status)

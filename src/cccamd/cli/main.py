@@ -28,9 +28,11 @@ COMMANDS: Final = {
     "import": "Take over the configuration of another program (OSCam).",
     "install": "Make the server a service that starts with this machine.",
     "uninstall": "Take the service away again.",
+    "convert": "Write an old CCcam.cfg in today's form, with its comments.",
     "pair": "Have two servers know each other's key, for a safe link.",
     "client": "Print what to enter in a receiver or program for an account.",
     "probe": "See how far a receiver gets when it logs in to your own server.",
+    "decode": "Show what was said in a recorded session (pcap).",
     "demo": "Scramble a test picture, and see it again through a server.",
     "cas": "Be a small head-end for the open test CAS, in a laboratory.",
 }

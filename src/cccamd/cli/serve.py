@@ -42,6 +42,8 @@ SWITCH_INTERVAL: Final = 0.001
 """Seconds after which a thread that works (pages, files, the journal) lets the loop have its turn;
 each answer of ours asks for it several times."""
 EXIT_UNUSABLE: Final = 2
+LOG_RETRY_INTERVAL: Final = 30.0
+"""Seconds after which logs that could not be opened are tried again."""
 """The configuration cannot be read or used, or the port is taken."""
 
 
@@ -129,7 +131,7 @@ def _start_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> Mapping[str
     return troubles
 
 
-def _set_up_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> Mapping[str, str]:
+def _set_up_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> dict[str, str]:
     return set_up_logging(setup.config.settings, debug=debug, table=setup.toml.log, focus=focus)
 
 
@@ -162,7 +164,7 @@ class Runner:
         `folder`: where the journal and the keys are, beside the node id.
         """
         self._focus = focus
-        self._log_troubles = log_troubles
+        self._log_troubles = dict(log_troubles)
         self._folder = folder
         self._debug = debug
         self._messages: tuple[Message, ...] = ()
@@ -173,7 +175,7 @@ class Runner:
     async def run(self, setup: Setup) -> int:
         """Serve until a signal says stop; return the exit status."""
         stopped, reload_asked = _signals()
-        self._messages = setup.messages
+        self._messages, self._setup = setup.messages, setup
         server = Server(
             setup,
             journal=_journal(setup, self._folder / JOURNAL_NAME),
@@ -200,6 +202,7 @@ class Runner:
         self._tasks.start("heartbeat", server.heartbeat.run())
         self._tasks.start("garbage", garbage.Sweeper(lambda: server.is_idle).run())
         self._tasks.start("reload", reloader.run())
+        self._tasks.start("log files", self._keep_logging(server))
         await stopped.wait()
         log.info("stopping")
         self._notifier.stopping()
@@ -215,12 +218,24 @@ class Runner:
             for message in setup.messages
             if message.level > logging.INFO and message not in known
         )
-        troubles = _set_up_log(setup, self._focus, debug=self._debug)
+        self._setup = setup
+        self._log_anew(server)
+        for trouble in self._log_troubles.values():
+            log.error("%s", trouble)
+
+    def _log_anew(self, server: Server) -> None:
+        self._log_troubles = _set_up_log(self._setup, self._focus, debug=self._debug)
         for setting in ("LOG FILE", "LOG WARNINGS"):
-            trouble = troubles.get(setting, "")
-            server.carried_out(setting, trouble)
-            if trouble:
-                log.error("%s", trouble)
+            server.carried_out(setting, self._log_troubles.get(setting, ""))
+
+    async def _keep_logging(self, server: Server) -> None:
+        """Try again to open logs that could not be: disks are mended under way."""
+        while True:
+            await asyncio.sleep(LOG_RETRY_INTERVAL)
+            if self._log_troubles:
+                self._log_anew(server)
+                if not self._log_troubles:
+                    log.info("all logs are written again")
 
 
 def _signals() -> tuple[asyncio.Event, asyncio.Event]:

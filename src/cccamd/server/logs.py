@@ -148,7 +148,8 @@ def _remove_handlers(logger: logging.Logger) -> None:
         if isinstance(handler, LastLines):
             continue  # it belongs to who reads it
         logger.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):  # what a full or broken disk did not take is lost
+            handler.close()
 
 
 class LastLines(logging.Handler):
@@ -199,17 +200,19 @@ def _printable(text: str) -> str:
 
 
 class _TroubleOnce:
-    """A disk that is full, or a folder that is gone, is told once and stops nobody."""
+    """A disk that is full, a folder that is gone, no memory: told once, and stops nobody."""
 
     _told = False
 
     def handleError(self, record: logging.LogRecord) -> None:  # logging's name
         error = sys.exc_info()[1]
-        if not isinstance(error, OSError):
+        if not isinstance(error, OSError | MemoryError):
             super().handleError(record)  # type: ignore[misc]  # a bug of ours: show it
         elif not self._told and sys.stderr is not None:
             self._told = True
-            print(f"{ROOT}: cannot write the log: {error}", file=sys.stderr)
+            why = "no memory is left" if isinstance(error, MemoryError) else error
+            with contextlib.suppress(MemoryError, OSError, ValueError):  # may be the same file
+                print(f"{ROOT}: cannot write the log: {why}", file=sys.stderr)
 
 
 class _Stream(_TroubleOnce, logging.StreamHandler[Any]):

@@ -2,7 +2,7 @@
 
 What serves the pages is large: 20 MiB and half a second of the processor. A server whose pages
 nobody opens, on a receiver with little memory, does without. The first visitor waits in the
-kernel's queue meanwhile; clients do not wait, another thread loads.
+kernel's queue meanwhile; another thread loads, and answers wait for it 50 ms at most, once.
 """
 
 import asyncio

@@ -21,6 +21,7 @@ from cccamd.setup.cccamcfg.model import (
     RefusedLine,
     Settings,
 )
+from cccamd.setup.cccamcfg.normalizing import normalize
 from cccamd.setup.cccamcfg.parser import (
     SEARCHED_PATHS,
     LoadedConfig,
@@ -29,6 +30,7 @@ from cccamd.setup.cccamcfg.parser import (
     parse,
 )
 from cccamd.setup.cccamcfg.report import as_json
+from cccamd.setup.cccamcfg.writing import groups_of, limit_text
 
 __all__ = [
     "SEARCHED_PATHS",
@@ -51,9 +53,12 @@ __all__ = [
     "Settings",
     "Severity",
     "as_json",
+    "groups_of",
+    "limit_text",
     "load_companions",
     "load_config",
     "masked_lines",
+    "normalize",
     "parse",
     "parse_channelinfo",
     "parse_prio",

@@ -98,8 +98,6 @@ class LetterLines:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._accounts: dict[str, FLine] = {}
-        self._plain: dict[str, FLine] = {}
-        """The account that counts, by the text of each line that there was nothing to say of."""
         self._c_lines: dict[LoginKey, CLine] = {}
         self._n_lines: dict[LoginKey, NLine] = {}
         self._unsupported: list[UnsupportedLine] = []
@@ -110,16 +108,19 @@ class LetterLines:
         Raises:
             LineRefusedError: there is no account.
         """
-        first = self._plain.get(value.text)  # some files say the same again and again
+        line = read_f_line(value, notes, self._codec)
+        first = self._accounts.setdefault(line.user, line)
+        if first is not line:
+            _note_user_repeated(first, value.column, notes)
+
+    def take_plain_account(self, user: str, password: str, column: int, notes: LineNotes) -> None:
+        """Take an F-line of two words that there is nothing to say of."""
+        first = self._accounts.get(user)
         if first is None:
-            line = read_f_line(value, notes, self._codec)
-            first = self._accounts.setdefault(line.user, line)
-            if not notes.found:
-                self._plain[value.text] = first
-            if first is line:
-                return
-        text = f"the user is defined in line {first.line}, which counts"
-        notes.add(Code.USER_REPEATED, value.column, text, "take this line out or rename")
+            line = FLine(line=notes.line, user=user, password=password, codec=self._codec)
+            self._accounts[user] = line
+        else:
+            _note_user_repeated(first, column, notes)
 
     def read_cccam_upstream(self, value: Token, notes: LineNotes) -> None:
         """Read a C-line.
@@ -162,6 +163,11 @@ class LetterLines:
     def unsupported_lines(self) -> tuple[UnsupportedLine, ...]:
         """The lines of other protocols, in the order of the file."""
         return tuple(self._unsupported)
+
+
+def _note_user_repeated(first: FLine, column: int, notes: LineNotes) -> None:
+    text = f"the user is defined in line {first.line}, which counts"
+    notes.add(Code.USER_REPEATED, column, text, "take this line out or rename")
 
 
 def _keep_first(

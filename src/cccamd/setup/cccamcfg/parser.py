@@ -7,7 +7,7 @@ from pathlib import Path
 from cccamd.setup.cccamcfg.classify import classify
 from cccamd.setup.cccamcfg.cross_checks import Listeners, cross_check, find_hints, find_listeners
 from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, Hint, Severity
-from cccamd.setup.cccamcfg.lexer import cut_lines, read_source
+from cccamd.setup.cccamcfg.lexer import cut_line, read_source
 from cccamd.setup.cccamcfg.model import Codec, Config
 from cccamd.setup.cccamcfg.reader import FileReader
 from cccamd.setup.files import ConfigFileMissingError, Place, read_file
@@ -63,8 +63,11 @@ def parse(data: bytes, *, file: str = "CCcam.cfg") -> ParseResult:
     if source.codec is None:
         return ParseResult(config=Config(file=file), diagnostics=tuple(notes))
     reader = FileReader(file, source.codec)
-    for line in cut_lines(source):
-        reader.read(classify(line))
+    for number, text in enumerate(source.physical_lines, start=1):
+        if not text or text[0] == "#" or reader.read_plain(number, text):
+            continue  # most lines of long files
+        if (line := cut_line(number, text)).text:
+            reader.read(classify(line))
     if reader.is_something_else:
         notes.append(_file_diagnostic(Code.NOT_A_CONFIG, file))
     listeners = find_listeners(reader.assignments)

@@ -1,7 +1,9 @@
 """What each kind of line does to the configuration (`docs/config.md` sections 1.3 and 2)."""
 
+import re
 from typing import NoReturn
 
+from cccamd.ids import USER_LENGTH
 from cccamd.setup.cccamcfg.classify import LINE_LIMIT, LineKind, Statement, note_spelling
 from cccamd.setup.cccamcfg.diagnostics import (
     Code,
@@ -34,6 +36,11 @@ _LETTERS_OF_PRIO = frozenset("PIS")
 _SUGGESTION_LIMIT = 50
 
 
+_PLAIN = r"[!-\"$-;=-z|~]"
+_PLAIN_ACCOUNT = re.compile(rf"F: ({_PLAIN}{{1,{USER_LENGTH}}}) ({_PLAIN}{{1,{USER_LENGTH}}})")
+"""Words of ASCII without braces, `#` and `<`: with those there may be something to say."""
+
+
 class FileReader:
     """Takes the lines of a file one by one and keeps what they say."""
 
@@ -52,6 +59,19 @@ class FileReader:
     def is_something_else(self) -> bool:
         """Whether the file is no CCcam.cfg at all (E002)."""
         return self._has_foreign_lines and not self._has_known_lines
+
+    def read_plain(self, number: int, text: str) -> bool:
+        """Take a physical line if it is an F-line of two plain words, as nearly all of a long file
+        are: by one match instead of a dozen. Else say so."""
+        found = _PLAIN_ACCOUNT.fullmatch(text)
+        if found is None:
+            return False
+        self._has_known_lines = True
+        notes = LineNotes(number)
+        self.letter_lines.take_plain_account(found[1], found[2], found.start(1) + 1, notes)
+        if notes.found:
+            self.notes.take(notes)
+        return True
 
     def read(self, statement: Statement) -> None:
         """Take the next line."""

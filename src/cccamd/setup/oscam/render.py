@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from cccamd.cards import Limit
 from cccamd.ids import format_caid, format_ident, format_service, format_sid
-from cccamd.setup.cccamcfg import Config, parse
+from cccamd.setup.cccamcfg import Config, groups_of, limit_text, parse
 from cccamd.setup.hours import ALL_DAYS
 from cccamd.setup.oscam.plan import (
     AccountPlan,
@@ -119,25 +118,9 @@ def _remark(text: str) -> str:
 
 def f_line(account: AccountPlan) -> str:
     """Write an F-line, with its remark above it."""
-    groups = [
-        [limit_text(each) for each in account.limits],
-        [format_service(*each) for each in account.denied],
-        [str(each) for each in account.frames],
-    ]
-    while groups and not groups[-1] and not account.host:
-        groups.pop()
     words = ["F:", account.user, account.password, str(account.uphops), "0", str(int(account.emm))]
-    words += [f"{{ {', '.join(group)} }}" if group else "{ }" for group in groups]
-    words += [account.host] if account.host else []
+    words += groups_of(account.limits, account.denied, account.frames, host=account.host)
     return f"{_remark(account.remark)}{' '.join(words)}\n"
-
-
-def limit_text(limit: Limit) -> str:
-    """Write a limit of a brace group."""
-    if not limit.caid and not limit.ident:
-        return f"0:0:{limit.number}"
-    ident = format_ident(limit.ident) if limit.ident else "0"
-    return f"{format_caid(limit.caid)}:{ident}:{limit.number}"
 
 
 def link_line(link: UpstreamPlan) -> str:

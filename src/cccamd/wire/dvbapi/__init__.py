@@ -36,6 +36,7 @@ from cccamd.wire.dvbapi.events import (
 from cccamd.wire.dvbapi.framing import ClientReader, FramingError, ServerReader
 from cccamd.wire.dvbapi.messages import (
     ALL_SERVICES,
+    MESSAGE_MARK,
     NO_INDEX,
     Algorithm,
     Channel,
@@ -74,6 +75,7 @@ __all__ = [
     "ECM_EVEN",
     "ECM_ODD",
     "FIRST_WORD_TIMEOUT",
+    "MESSAGE_MARK",
     "NO_INDEX",
     "NO_PID",
     "PAT",

@@ -7,6 +7,8 @@ from cccamd.wire.newcamd.events import (
     OtherCard,
 )
 from cccamd.wire.newcamd.frames import (
+    LONGEST,
+    SHORTEST,
     Form,
     Frame,
     FrameCutter,
@@ -19,6 +21,7 @@ from cccamd.wire.newcamd.frames import (
     serialize_frame,
 )
 from cccamd.wire.newcamd.keys import (
+    BLOCK_LENGTH,
     GREETING_LENGTH,
     FrameCipher,
     hash_password,
@@ -31,12 +34,17 @@ from cccamd.wire.newcamd.messages import (
     ONLY_CARD,
     CardData,
     Command,
+    Login,
+    program_of,
 )
 from cccamd.wire.newcamd.server import NewcamdServer
 
 __all__ = [
+    "BLOCK_LENGTH",
     "GREETING_LENGTH",
+    "LONGEST",
     "ONLY_CARD",
+    "SHORTEST",
     "CardData",
     "Command",
     "Form",
@@ -45,6 +53,7 @@ __all__ = [
     "FrameCutter",
     "FrameError",
     "Header",
+    "Login",
     "MessageIgnored",
     "NewcamdCaller",
     "NewcamdClient",
@@ -58,6 +67,7 @@ __all__ = [
     "login_cipher",
     "make_message",
     "parse_frame",
+    "program_of",
     "serialize_frame",
     "session_cipher",
     "spread",

@@ -1,0 +1,292 @@
+"""`cccamd import oscam`: what the folders mean, as OSCam reads them (docs/moving-from-oscam.md)."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cccamd.localcards import find_kinds
+from cccamd.setup.cccamcfg import Config, parse, parse_channelinfo, parse_prio, parse_providers
+from cccamd.setup.oscam import Imported, import_folder
+from cccamd.setup.toml import parse as parse_toml
+
+DATA = Path(__file__).parents[1] / "data" / "oscam"
+LOCAL = "[reader]\nlabel = c\nprotocol = cccam\ndevice = h.example,12000\nuser = u\npassword = p\n"
+READER = f"{LOCAL}group = 1\n"
+USER = "[account]\nuser = anna\npwd = secret\ngroup = 1\n"
+
+
+def imported(**files: str | bytes) -> Imported:
+    """`user`, `server`, ... are the files oscam.user, oscam.server, ..."""
+    found = {
+        f"oscam.{name}": text if isinstance(text, bytes) else text.encode()
+        for name, text in files.items()
+    }
+    return import_folder(found, lambda name: found.get(f"oscam.{name}"), out="/out")
+
+
+def config_of(result: Imported) -> Config:
+    parsed = parse(result.written.cccam_cfg)
+    assert not parsed.refused
+    assert not [each for each in parsed.diagnostics if each.code.value.startswith("E")]
+    return parsed.config
+
+
+def toml_of(result: Imported) -> dict:  # type: ignore[type-arg]
+    text = (result.written.cccamd_toml or b"").decode()
+    checked = parse_toml(text, kinds=find_kinds(), folder=Path())
+    assert [str(each) for each in checked.problems] == []
+    return tomllib.loads(text)
+
+
+def account(lines: str, **files: str) -> tuple[str, dict, list[str]]:  # type: ignore[type-arg]
+    """The F-line, the `[[account]]` and the keys that are lost of an account with these lines."""
+    files = {"server": READER} | files
+    result = imported(user=USER + lines, **files)
+    config_of(result)
+    text = result.written.cccam_cfg.decode()
+    f_lines = [line for line in text.splitlines() if line.startswith("F:")]
+    tables = toml_of(result).get("account", [])
+    return (f_lines or [""])[0], (tables or [{}])[0], [each.key for each in result.lost]
+
+
+@pytest.mark.parametrize(
+    ("lines", "f_line", "table", "lost"),
+    [
+        ("", "F: anna secret 10 0 0", {}, []),
+        ("au = 1", "F: anna secret 10 0 1", {}, []),
+        ("CCCMaxHops = 3", "F: anna secret 3 0 0", {}, []),
+        ("cccmaxhops = -1", "F: anna secret 0 0 0 { 0:0:0 }", {}, []),
+        ("cccmaxhops = -2", "", {}, ["cccmaxhops"]),
+        ("cccreshare = 0", "F: anna secret 10 0 0 { 0:0:1 }", {}, []),
+        ("cccreshare = 12", "F: anna secret 10 0 0", {}, []),
+        ("caid = FF01", "F: anna secret 10 0 0 { 0:0:0, FF01:0:10 }", {}, []),
+        ("caid = FF01 # all", "F: anna secret 10 0 0", {}, ["caid"]),
+        (
+            "caid = FF01:FF02",
+            "F: anna secret 10 0 0 { 0:0:0, FF01:0:10 }",
+            {},
+            ["caid"],
+        ),
+        (
+            "ident = FF01:000102;FF02:000103\ncaid = FF01\ncccreshare = 1",
+            "F: anna secret 10 0 0 { 0:0:0, FF01:000102:2 }",
+            {},
+            [],
+        ),
+        (
+            "ident = FF01:000000",
+            "F: anna secret 10 0 0 { 0:0:0, FF01:0:10 }",
+            {"idents": ["FF01:000000"]},
+            [],
+        ),
+        ("hostname = h.example", "F: anna secret 10 0 0 { } { } { } h.example", {}, []),
+        ("hostname = http://x/", "", {}, ["hostname"]),
+        (
+            "allowedtimeframe = 18:00-23:30",
+            "F: anna secret 10 0 0 { } { } { 18:00-23:30 }",
+            {},
+            [],
+        ),
+        (
+            "allowedtimeframe = SAT@10:00-12:00;ALL@18:00-19:00",
+            "F: anna secret 10 0 0",
+            {"times": {"ALL": ["18:00-19:00"], "SAT": ["10:00-12:00"]}},
+            [],
+        ),
+        ("allowedtimeframe = whenever", "", {}, ["allowedtimeframe"]),
+        ("expdate = 2031/02/30", "F: anna secret 10 0 0", {"expires": "2031-03-02"}, []),
+        ("expdate = 31.12.2031", "", {}, ["expdate"]),
+        ("disabled = 1", "F: anna secret 10 0 0", {"enabled": False}, []),
+        (
+            "allowedprotocols = cccam, newcamd",
+            "F: anna secret 10 0 0",
+            {"protocols": ["cccam"]},
+            ["allowedprotocols"],
+        ),
+        ("allowedprotocols = camd35", "", {}, ["allowedprotocols"]),
+        ("pwd = two words", "", {"password": "two words"}, []),
+        ("pwd =", "", {}, ["pwd"]),
+        ("au = nobody", "F: anna secret 10 0 0", {}, ["au"]),
+        ("au = c", "F: anna secret 10 0 1", {"emm_to": ["c"]}, []),
+        ("group = 2", "F: anna secret 10 0 0", {"groups": [2]}, []),
+        ("group =", "F: anna secret 10 0 0", {"groups": []}, []),
+        ("cccstealth = 1\ncacheex = 2", "F: anna secret 10 0 0", {}, ["cccstealth", "cacheex"]),
+        ("keepalive = 1\nmonlevel = 2\nnumusers = 0", "F: anna secret 10 0 0", {}, []),
+        ("frobnicate = 1\nAU : 1", "F: anna secret 10 0 0", {}, ["frobnicate", "au"]),
+        ("\tau = 1", "F: anna secret 10 0 0", {}, ["?au"]),
+        ("; au = 1\n# au = 1\n//x = 1", "F: anna secret 10 0 0", {}, []),
+    ],
+)
+def test_what_becomes_of_an_account(
+    lines: str, f_line: str, table: dict[str, object], lost: list[str]
+) -> None:
+    found_line, found_table, found_lost = account(lines)
+    assert found_line == f_line
+    shown = {key: each for key, each in found_table.items() if key in table}
+    assert {key: str(each) if key == "expires" else each for key, each in shown.items()} == table
+    assert found_lost == lost
+
+
+def test_connections_are_counted_where_oscam_counts_them() -> None:
+    text = f"{USER}uniq = 1\nmax_connections = 2\n[account]\nuser = ben\npwd = b\ngroup = 1\n"
+    toml = toml_of(imported(user=text, server=READER))
+    assert toml["limits"]["logins_per_account"] == 1000, "OSCam does not count ben's"
+    assert toml["account"] == [{"user": "anna", "max_connections": 2}]
+
+
+@pytest.mark.parametrize(
+    ("sections", "names", "f_line", "wanted"),
+    [
+        (
+            "[late]\ncaid = FF01\nprovid = 000102\nsrvid = 1D80,1D81\n",
+            "!late",
+            "F: anna secret 10 0 0 { } { FF01:000102:1D80, FF01:000102:1D81 }",
+            None,
+        ),
+        (
+            "[Late]\ncaid = FF01\nprovid = 000102\n",
+            "!LATE",
+            "F: anna secret 10 0 0 { FF01:000102:0 }",
+            None,
+        ),
+        ("[late]\nsrvid = 1D80\n", "!late", "F: anna secret 10 0 0", ["!late"]),
+        ("[news]\ncaid = FF01\n", "news", "F: anna secret 10 0 0", ["news"]),
+        ("[news]\ncaid = FF01\n", "typo", "F: anna secret 10 0 0", None),
+    ],
+)
+def test_what_becomes_of_services(
+    sections: str, names: str, f_line: str, wanted: list[str] | None
+) -> None:
+    found, table, lost = account(f"services = {names}", services=sections)
+    assert found == f_line
+    assert table.get("services") == wanted
+    assert lost == (["services"] if names == "typo" else [])
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "lost"),
+    [
+        ("cccmaxhops = 2", "C: h.example 12000 u p no { 0:0:3 }", []),
+        ("cccwantemu = 1", "C: h.example 12000 u p yes", []),
+        ("ident = FF01:000102", "C: h.example 12000 u p no { 0:0:0, FF01:000102:10 }", []),
+        ("device = h.example:12000", "", ["device"]),
+        ("device = 2001:db8::7 , 12001, 5", "C: 2001:db8::7 12001 u p", []),
+        ("protocol = CCcam", "", ["protocol"]),
+        ("protocol = emu", "", ["protocol"]),
+        ("protocol = mouse\nboxkey = 1122", "", ["protocol"]),
+        ("protocol = camd35", "", ["protocol"]),
+        ("enable = 0", "", ["enable"]),
+        ("protocol = newcamd\nkey = 01 02", "", ["key"]),
+        (
+            "protocol = newcamd\nkey = 0102030405060708091011121314\nccchop = 2",
+            "N: h.example 12000 u p 0102030405060708091011121314 2",
+            [],
+        ),
+        ("cccversion = 2.2.1-3316", "C: h.example 12000 u p", ["cccversion"]),
+        ("boxid = 1122\nmhz = 600", "C: h.example 12000 u p", ["boxid", "mhz"]),
+        ("ccckeepalive = 1\nlb_weight = 200", "C: h.example 12000 u p", []),
+    ],
+)
+def test_what_becomes_of_a_reader(lines: str, line: str, lost: list[str]) -> None:
+    result = imported(server=READER + lines, user=USER)
+    config_of(result)
+    toml_of(result)
+    text = result.written.cccam_cfg.decode().splitlines()
+    assert [each for each in text if each[:2] in ("C:", "N:")] == ([line] if line else [])
+    assert [each.key for each in result.lost] == lost
+
+
+def test_ports_are_those_that_oscam_opened() -> None:
+    """Absence has to be written out: CCcam's defaults differ."""
+    config = config_of(imported(conf="[global]\n"))
+    assert config.server_listen_port == 0
+    assert not config.webinfo.listens
+    assert not config.telnetinfo.listens
+    assert config_of(imported(user=USER)).webinfo.port == 8888, "as without any oscam.conf"
+    result = imported(conf="[cccam]\nport = 13000,13001\n[Webif]\nhttpport = 1\n")
+    assert config_of(result).server_listen_port == 13000
+    assert [(each.line, each.section) for each in result.lost] == [(2, "cccam"), (3, "Webif")]
+
+
+def test_bytes_stay_what_they_are() -> None:
+    text = USER.replace("secret", "K\u00e4se").encode("latin-1")
+    text += "[account]\nuser = ben\npwd = K\u00e4se\ngroup = 1\n".encode()
+    config = config_of(imported(user=text, server=READER))
+    assert [each.password_bytes() for each in config.f_lines] == [b"K\xe4se", b"K\xc3\xa4se"]
+
+
+def test_a_bom_costs_no_account_and_is_told() -> None:
+    result = imported(user=b"\xef\xbb\xbf" + USER.replace("\n", "\r\n").encode(), server=READER)
+    assert [each.user for each in config_of(result).f_lines] == ["anna"]
+    assert result.lost == ()
+    assert "byte order mark" in result.notes[0]
+
+
+def test_the_names_of_the_companion_files() -> None:
+    result = imported(
+        user=USER,
+        server=READER,
+        srvid="FF01,FF02@000102:1D80|House|News|TV|\n",
+        provid="FF01@000102@000103|House\nFF02:000001|Other|13E|\n",
+        dvbapi="P: FF01:000102\nI: FF02\nM: 0500 0600\n",
+    )
+    channels = parse_channelinfo(result.written.channelinfo or b"")
+    assert channels.names == {(0xFF01, 0, 0x1D80): "News", (0xFF02, 0x102, 0x1D80): "News"}
+    providers = parse_providers(result.written.providers or b"")
+    assert list(providers.names.values()) == ["House", "House", "Other"]
+    prio = parse_prio(result.written.prio or b"")
+    assert len(prio.orders) == 1
+    assert len(prio.ignored) == 1
+    assert [(each.file, each.line) for each in result.lost] == [("oscam.dvbapi", 3)]
+    assert imported(user=USER, srvid="FF01:1D80|a|b|\n", srvid2="").written.channelinfo is None
+
+
+SECRETS = ("bunk bed", "roof#7", "pass-a", "s3cret", "0011223344556677", "AA BB CC", "aabbcc31")
+
+
+@pytest.mark.parametrize("name", ["house", "club"])
+def test_real_folders_give_files_that_the_server_takes(name: str) -> None:
+    files = {path.name: path.read_bytes() for path in (DATA / name).iterdir()}
+    result = import_folder(files, lambda path: files.get(path.rpartition("/")[2]), out="/out")
+    config = config_of(result)
+    toml = toml_of(result)
+    assert (
+        len(config.f_lines) + sum("password" in each for each in toml["account"])
+        == {
+            "house": 3,
+            "club": 5,
+        }[name]
+    )
+    told = " ".join(map(str, (*result.lost, *result.notes)))
+    assert not [secret for secret in SECRETS if secret in told]
+    assert list(result.lost) == sorted(result.lost, key=lambda each: (each.file, each.line))
+
+
+WORDS = (
+    "user pwd group caid ident services au hostname expdate cccmaxhops cccreshare label protocol"
+    " device password key port nodeid version httpport clienttimeout fallback uniq"
+)
+KEYS = st.sampled_from(WORDS.split())
+VALUES = st.text("0123456789abcdefFF01:,;@!&-. #{}=\t\xe4", max_size=20) | st.sampled_from(
+    ["cccam", "newcamd", "constcw", "h.example,12000", "1", "FF01:000102", "0" * 28]
+)
+LINES = st.lists(
+    st.one_of(
+        st.sampled_from(["[account]", "[reader]", "[cccam]", "[global]", "[news]"]),
+        st.builds("{} = {}".format, KEYS, VALUES),
+        st.text(max_size=10),
+    ),
+    max_size=25,
+)
+
+
+@given(st.tuples(LINES, LINES, LINES, LINES))
+def test_any_folder_gives_files_without_faults(files: tuple[list[str], ...]) -> None:
+    texts = ["\n".join(lines).encode("utf-8", "surrogatepass") for lines in files]
+    names = ("conf", "user", "server", "services")
+    result = imported(**dict(zip(names, texts, strict=True)))
+    config_of(result)
+    toml_of(result)
