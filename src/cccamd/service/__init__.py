@@ -9,13 +9,12 @@ from cccamd.service.notify import Notifier
 from cccamd.service.plan import (
     Flavour,
     Machine,
-    ServiceError,
     find_flavour,
     installed_config,
     plan_install,
     plan_uninstall,
 )
-from cccamd.service.steps import Step, as_json
+from cccamd.service.steps import ServiceError, Step, as_json
 
 __all__ = [
     "Flavour",

@@ -6,26 +6,21 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from cccamd.errors import CccamdError
 from cccamd.machine import replace_file
-from cccamd.service.steps import Grant, Keep, MakeFolder, Remove, Run, Step, Write
-
-
-class StepError(CccamdError):
-    """A step failed; those before it are done."""
+from cccamd.service.steps import Grant, Keep, MakeFolder, Remove, Run, ServiceError, Step, Write
 
 
 def carry_out(steps: Sequence[Step], root: Path) -> Iterator[Step]:
     """Do one step after the other; each is yielded when it is done.
 
     Raises:
-        StepError: one failed. Doing the whole again goes on from there.
+        ServiceError: one failed. Doing the whole again goes on from there.
     """
     for step in steps:
         try:
             _do(step, root)
         except OSError as error:
-            raise StepError(f"could not {step}: {error.strerror or error}") from None
+            raise ServiceError(f"could not {step}: {error.strerror or error}") from None
         yield step
 
 
@@ -73,7 +68,7 @@ def _gid(root: Path, group: str | None) -> int | None:
         name, _, rest = line.partition(":")
         if name == group:
             return int(rest.split(":")[1])
-    raise StepError(f"there is no group {group}")
+    raise ServiceError(f"there is no group {group}")
 
 
 def _remove(path: Path, *, whole: bool) -> None:
@@ -94,4 +89,4 @@ def _run(step: Run, root: Path) -> None:
     if done.returncode != 0 and not step.may_fail:
         said = (done.stderr or done.stdout).strip().splitlines()
         why = said[-1] if said else f"exit status {done.returncode}"
-        raise StepError(f"could not {step}: {arguments[0]}: {why}")
+        raise ServiceError(f"could not {step}: {arguments[0]}: {why}")

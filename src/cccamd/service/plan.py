@@ -12,9 +12,18 @@ from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from cccamd.errors import CccamdError
 from cccamd.machine import UNIT_NAME
-from cccamd.service.steps import GROUP, Grant, Keep, MakeFolder, Remove, Run, Step, Write
+from cccamd.service.steps import (
+    GROUP,
+    Grant,
+    Keep,
+    MakeFolder,
+    Remove,
+    Run,
+    ServiceError,
+    Step,
+    Write,
+)
 
 UNIT: Final = PurePosixPath("/etc/systemd/system", UNIT_NAME)
 SCRIPT: Final = PurePosixPath("/etc/init.d/softcam.cccamd")
@@ -31,10 +40,6 @@ EXAMPLE: Final = """\
 # F: livingroom secret1            an account for a receiver
 # C: 192.168.1.20 12000 me pw      a server to fetch cards from
 """
-
-
-class ServiceError(CccamdError):
-    """It cannot be installed here, or not like this; says what to do."""
 
 
 class Flavour(Enum):

@@ -4,7 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Final
 
+from cccamd.errors import CccamdError
+
 GROUP: Final = "cccamd"
+
+
+class ServiceError(CccamdError):
+    """It cannot be installed here, or not like this, or a step failed; says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
