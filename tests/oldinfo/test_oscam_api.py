@@ -301,6 +301,7 @@ def test_no_name_breaks_a_document(name: str) -> None:
             text = found.body.decode()
             assert not _BAD.search(text)
             if found.media_type == "application/json":
+                assert "\\n" not in text
                 json.loads(text)
             else:
                 root = ElementTree.fromstring(text)
