@@ -224,6 +224,8 @@ class Step(Enum):
     UNANSWERED = "an ECM was not answered"
     NO_SIGN = "no sign of life"
     ENDED = "ended by us"
+    PAUSED = "paused"
+    """By hand: it is not called until somebody says so."""
     UP = "logged in"
 
 

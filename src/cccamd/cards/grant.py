@@ -33,6 +33,12 @@ class ServiceList:
         """The same when a request that leaves its service open may mean any, too."""
         return self.names(caid, ident, sid) or (sid == 0 and self.is_of(caid, ident))
 
+    def has_all_of(self, caid: Caid, ident: Ident) -> bool:
+        """Whether it has all services of a card's provider; a card that names none has others."""
+        if self.sids or (self.idents and ident not in self.idents):
+            return False
+        return self.is_of(caid, ident)
+
     def is_of(self, caid: Caid, ident: Ident) -> bool:
         """Whether a card with this provider may have one of them."""
         if not (self.caids or self.idents or self.sids):
@@ -58,10 +64,12 @@ class Grant:
     """Services of these do not."""
 
     def meets(self, other: "Grant") -> bool:
-        """Whether account and source have a group in common, or one of them is in none."""
-        if self.groups is None or other.groups is None:
-            return True
-        return not self.groups.isdisjoint(other.groups)
+        """Whether account and source have a group in common. Who says nothing of groups is in
+        all, who has a list without any number in none."""
+        ours, theirs = self.groups, other.groups
+        if ours is None or theirs is None:
+            return ours != frozenset() and theirs != frozenset()
+        return not ours.isdisjoint(theirs)
 
     def misses(self, caid: Caid) -> bool:
         """Whether the list of CAIDs keeps a whole CAID out."""
@@ -77,7 +85,7 @@ class Grant:
         """Whether a provider of a card is told: some service of it may pass."""
         if not self.lets_provider(caid, ident):
             return False
-        if any(not each.sids and each.is_of(caid, ident) for each in self.denied):
+        if any(each.has_all_of(caid, ident) for each in self.denied):
             return False
         return not self.wanted or any(each.is_of(caid, ident) for each in self.wanted)
 

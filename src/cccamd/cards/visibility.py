@@ -198,7 +198,7 @@ def _sentence(verdict: Verdict) -> str:
 def groups_words(account: Grant, source: Grant) -> str:
     """Say why account and source do not meet."""
     ours, theirs = sorted(account.groups or ()), sorted(source.groups or ())
-    if not ours:
+    if account.groups is not None and not ours:
         return "the account is in no group, so it shares with nobody"
     if not theirs:
         return "its source is in no group, so it serves nobody"

@@ -26,7 +26,14 @@ COMMANDS: Final = {
     "journal": "Show what clients did: channels, answer times, logins, freezes.",
     "check": "Read a CCcam.cfg and report what does not do what it seems to.",
     "import": "Take over the configuration of another program (OSCam).",
+    "export": "Give the configuration to another program (OSCam).",
     "convert": "Write an old CCcam.cfg in today's form, with its comments.",
+    "reload": "Have the server read its files again, and say what changed.",
+    "kick": "End the connections of an account or an address.",
+    "link": "Restart, pause or resume a link to another server.",
+    "unban": "Forget the failed logins from an address.",
+    "log": "Show the last lines of the server's log, and follow it.",
+    "debug": "Log everything of one account for a while.",
     "pair": "Have two servers know each other's key, for a safe link.",
     "client": "Print what to enter in a receiver or program for an account.",
     "probe": "See how far a receiver gets when it logs in to your own server.",
@@ -36,7 +43,7 @@ COMMANDS: Final = {
 }
 """What the list of commands says of each, in one line of a terminal. The module `cccamd.cli.NAME`
 holds a function NAME, or the `app` of a group of commands."""
-MODULES: Final = {"import": "importing"}
+MODULES: Final = {"import": "importing", "export": "exporting"}
 """Where the module cannot have the command's name."""
 
 

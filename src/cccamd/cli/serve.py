@@ -13,12 +13,15 @@ from typing import Annotated, Final
 import typer
 
 from cccamd import build
+from cccamd.acting import socket_of
 from cccamd.cli.ending import run_to_the_end, stop_at
 from cccamd.machine import own_address
 from cccamd.net import ListenError, TaskSet, loop_factory
 from cccamd.server import (
     BANS_FILE_NAME,
     AccountFocus,
+    ControlDoor,
+    Desk,
     Reloader,
     Server,
     garbage,
@@ -113,6 +116,7 @@ def serve(
         focus=focus,
         log_troubles=log_troubles,
         folder=node_id_path.parent,
+        socket=socket_of(node_id_path, named=node_id is not None),
         debug=debug,
     )
     work = runner.run(replace(setup, node_id=own.node_id))
@@ -154,15 +158,24 @@ class Runner:
     """One server from its start to its end, with reloads in between."""
 
     def __init__(
-        self, *, focus: AccountFocus, log_troubles: Mapping[str, str], folder: Path, debug: bool
+        self,
+        *,
+        focus: AccountFocus,
+        log_troubles: Mapping[str, str],
+        folder: Path,
+        socket: Path,
+        debug: bool,
     ) -> None:
         """`log_troubles`: why logs cannot be written, by the setting.
 
         `folder`: where the journal and the keys are, beside the node id.
+
+        `socket`: where commands reach this server.
         """
         self._focus = focus
         self._log_troubles = dict(log_troubles)
         self._folder = folder
+        self._socket = socket
         self._debug = debug
         self._messages: tuple[Message, ...] = ()
         """What is known of the files that are in use."""
@@ -192,6 +205,8 @@ class Runner:
             log.error("%s", error)
             await server.stop()
             return EXIT_UNUSABLE
+        door = ControlDoor(Desk(server.acts, reload=reloader.reload_now, focus=self._focus))
+        await door.open(self._socket)
         garbage.begin()
         self._tasks.start("heartbeat", server.heartbeat.run())
         self._tasks.start("garbage", garbage.Sweeper(lambda: server.is_idle).run())
@@ -199,6 +214,7 @@ class Runner:
         self._tasks.start("log files", self._keep_logging(server))
         await stopped.wait()
         log.info("stopping")
+        await door.close()
         await self._tasks.cancel()
         await server.stop()
         return 0

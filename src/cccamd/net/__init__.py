@@ -34,7 +34,7 @@ from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules, Sta
 from cccamd.net.resolve import resolve
 from cccamd.net.tasks import Alarm, TaskSet, Turns, at_once, in_slices
 from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
-from cccamd.net.unixsockets import open_unix_socket, remove_unix_socket
+from cccamd.net.unixsockets import credentials, open_unix_socket, remove_unix_socket
 
 __all__ = [
     "LONGEST_WAIT",
@@ -79,6 +79,7 @@ __all__ = [
     "Way",
     "at_once",
     "connect",
+    "credentials",
     "explain_connect_error",
     "explain_end",
     "explain_loss",

@@ -195,6 +195,11 @@ class Link(Generic[P]):
         if not tls.is_expected(connection.paired):
             connection.close(CloseReason.UNPAIRED)
 
+    def rest(self, failure: Failure) -> None:
+        """Note why it is not called, after `run` was cancelled and until it runs again."""
+        self.state, self.failure = LinkState.WAITING, failure
+        self._connection = self.protocol = None
+
     def hurry(self) -> None:
         """Let it try sooner than it would, if it waits: somebody needs it now."""
         failure = self.failure

@@ -293,6 +293,17 @@ class Penalties:
             score.is_network = is_network(who)
             self._banned.put(who, score)
 
+    def forget(self, who: str) -> bool:
+        """Forget the failures from an address, or from a network as `Standing.who` names it;
+        whether there were any. An address that shares its network's ban is free of that, too."""
+        names = (who,) if is_network(who) else dict.fromkeys(origin_of(who))
+        found = [name for name in names if self._score(name) is not None]
+        for name in found:
+            self._scores.drop(name)
+            self._banned.drop(name)
+        self.given += bool(found)
+        return bool(found)
+
     def banned(self, address: str, now: float) -> float:
         """Seconds for which an address is still banned; 0: it is not."""
         if self._is_near(address):

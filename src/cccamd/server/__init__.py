@@ -1,5 +1,7 @@
 """The running program: sessions, upstream links, local cards, and the server around them."""
 
+from cccamd.server.control import ControlDoor
+from cccamd.server.desk import Desk
 from cccamd.server.gate import BANS_FILE_NAME
 from cccamd.server.logs import AccountFocus, set_up_logging
 from cccamd.server.reload import FileWatch, Reloader
@@ -9,6 +11,8 @@ from cccamd.server.upstreams import target_of
 __all__ = [
     "BANS_FILE_NAME",
     "AccountFocus",
+    "ControlDoor",
+    "Desk",
     "FileWatch",
     "Reloader",
     "Server",

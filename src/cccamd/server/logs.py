@@ -43,10 +43,22 @@ class AccountFocus(logging.Filter):
         super().__init__()
         self.level = logging.INFO
         self.accounts: frozenset[str] = frozenset()
+        """Of whom everything is told."""
+        self._chosen: frozenset[str] = frozenset()
+        self._lent: frozenset[str] = frozenset()
 
     def choose(self, accounts: Iterable[str]) -> None:
-        """Tell everything of these accounts from now on, and of no others."""
-        self.accounts = frozenset(accounts)
+        """Tell everything of these accounts from now on, and of no others but those lent to."""
+        self._chosen = frozenset(accounts)
+        self._adopt()
+
+    def lend(self, account: str, *, on: bool) -> None:
+        """Tell everything of one more account, or not any more, whatever the files say."""
+        self._lent = self._lent | {account} if on else self._lent - {account}
+        self._adopt()
+
+    def _adopt(self) -> None:
+        self.accounts = self._chosen | self._lent
         # Records that nobody wants are not even made: they cost time.
         logging.getLogger(ROOT).setLevel(logging.DEBUG if self.accounts else self.level)
 

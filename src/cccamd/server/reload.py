@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from cccamd.facts import ConfigState
 from cccamd.server.server import Server
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.setup import Setup, load_again
@@ -111,6 +112,7 @@ class Reloader:
         self._setup = setup
         self._prepare = prepare
         self._watch = FileWatch(setup.paths)
+        self._one_at_a_time = asyncio.Lock()
 
     async def run(self) -> None:
         """Reload whenever there is a reason, until cancelled."""
@@ -118,18 +120,28 @@ class Reloader:
         while True:
             at_most = None if taken else RETRY_INTERVAL
             await wait_for_change(self._watch, self._asked, at_most=at_most)
+            taken = await self._take()
+
+    async def reload_now(self) -> ConfigState:
+        """Reload because somebody asks for it; what came of it."""
+        await settle(self._watch)
+        await self._take()
+        return self._server.config_state()
+
+    async def _take(self) -> bool:
+        """Reload, whatever happens; one after the other."""
+        async with self._one_at_a_time:
             try:
-                taken = await self.reload()
+                return await self.reload()
             except (OSError, MemoryError) as error:  # no descriptors, no memory, a dead disk
-                taken = False
                 why = (isinstance(error, OSError) and error.strerror) or "no memory is left"
                 self._server.keep(f"the files cannot be read now: {why}")
                 log.debug("it happened here:", exc_info=error)
             except Exception as error:  # a fault of ours is not the end of all reloads
-                taken = False
                 what = f"{type(error).__name__}: {error}"
                 self._server.keep(f"an internal error in the reload ({what})")
                 log.debug("it happened here:", exc_info=error)
+            return False
 
     async def reload(self) -> bool:
         """Read the files again and go over to them; False: the old state was kept."""

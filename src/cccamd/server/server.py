@@ -12,7 +12,15 @@ from typing import Final
 
 from cccamd import PROGRAM
 from cccamd.cards import CardTable, SourceId, View
-from cccamd.facts import ConfigProblemKind, Door, Incident, Penalty, Snapshot, SourceStatus
+from cccamd.facts import (
+    ConfigProblemKind,
+    ConfigState,
+    Door,
+    Incident,
+    Penalty,
+    Snapshot,
+    SourceStatus,
+)
 from cccamd.ids import Caid, format_node_id
 from cccamd.machine import RESERVED_FILES, look_at_supply
 from cccamd.net import (
@@ -43,6 +51,7 @@ from cccamd.routing import (
     Router,
     RouterSettings,
 )
+from cccamd.server.acts import Acts
 from cccamd.server.configbook import ConfigBook
 from cccamd.server.dvbapi import DvbapiDoor, DvbapiSurroundings
 from cccamd.server.exchange import Exchange
@@ -204,6 +213,13 @@ class Server:
         self._lookout = Lookout(around, self._observers)
         fair = self._context.fair
         self._watchers.metrics.load = lambda: (fair.shed, fair.held_back)
+        self.acts = Acts(
+            clients=self._all_clients,
+            upstreams=self._upstreams,
+            penalties=self._penalties,
+            observers=self._observers,
+        )
+        """What somebody may do to it by hand."""
         self._pages = self._make_pages()
 
     @property
@@ -238,6 +254,10 @@ class Server:
         if self._looking is None or self._looking.done():
             self._looking = self._loop.create_task(in_slices(self._snapshot_steps()))
         return await asyncio.shield(self._looking)
+
+    def config_state(self) -> ConfigState:
+        """Whether it runs with what its files say."""
+        return self._book.state()
 
     def _snapshot_steps(self) -> Generator[None, None, Snapshot]:
         return take_snapshot(

@@ -29,6 +29,7 @@ from cccamd.net import (
     Link,
     LinkEvent,
     LinkWaiting,
+    Step,
     TaskSet,
     TlsCall,
     in_slices,
@@ -81,6 +82,7 @@ MISSED_FOR = 60.0
 """Seconds for which a link that was lost is missed by those who were asking it."""
 NEWCAMD_RESHARE = 10
 """How many further hops the card of a newcamd server may be passed on: as one of our own."""
+PAUSED = "paused: by hand, until `cccamd link resume`"
 HURRY_EVERY = 0.2
 """Seconds between two times that all links are told to hurry."""
 
@@ -189,7 +191,9 @@ class UpstreamSource:
         self._told_failure_at = 0.0
         self._untold = 0
         self._too_many_told = False
-        self._task = tasks.start(f"link to {upstream.name}", self.link.run())
+        self.is_paused = self._is_stopped = False
+        self._tasks = tasks
+        self._task = self._start()
 
     @property
     def label(self) -> str:
@@ -231,11 +235,33 @@ class UpstreamSource:
             now = self._observers.now()
             self._observers.tell(CardsChanged(at=now, source=self.name, cards=count))
 
-    async def stop(self) -> None:
-        """Log out and forget everything it announced."""
+    async def pause(self) -> None:
+        """Log out, and do not call until `resume`."""
+        self.is_paused = True
+        await self._halt()
+        self.link.rest(Failure(Step.PAUSED, PAUSED))
+        self.next_attempt_at = None
+        now = self._observers.now()
+        self._observers.tell(SourceDown(at=now, source=self.name, reason=PAUSED))
+
+    def resume(self) -> None:
+        """Call again, at once; after `pause`."""
+        if self.is_paused and not self._is_stopped:
+            self.is_paused = False
+            self._task = self._start()
+
+    def _start(self) -> asyncio.Task[None]:
+        return self._tasks.start(f"link to {self.name}", self.link.run())
+
+    async def _halt(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._lose()
+
+    async def stop(self) -> None:
+        """Log out and forget everything it announced."""
+        self._is_stopped = True
+        await self._halt()
         self._end_dropping()
         self._table.forget_source(self.source_id)
         self._observers.tell(SourceGone(at=self._observers.now(), source=self.name))

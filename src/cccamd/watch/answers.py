@@ -5,7 +5,7 @@ Memory is bounded: who was asked longest ago is forgotten.
 
 from collections import OrderedDict, deque
 from collections.abc import Generator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from cccamd.facts import AnswerReport, AnswerTime, ServiceAnswers
 from cccamd.ids import Caid, Ident, Sid
@@ -20,22 +20,12 @@ SERVICES_LIMIT: Final = 2048
 """Sources, services and outcomes that are counted."""
 
 
-class _Key(NamedTuple):
-    source: str
-    caid: Caid
-    ident: Ident
-    sid: Sid
-    outcome: Outcome
-
-
-class _Count:
-    __slots__ = ("at", "count", "last", "total")
-
-    def __init__(self) -> None:
-        self.count, self.total, self.last, self.at = 0, 0.0, 0.0, 0.0
-
-
-_Last = OrderedDict[str, deque[AnswerTime]]
+_Key = tuple[str, Caid, Ident, Sid, Outcome]
+"""A source, a service, and how it went."""
+_Count = list[float]
+"""How often, all seconds together, the last seconds, and when. Bare lists and tuples: every ECM
+passes here."""
+_Last = OrderedDict[str, deque[tuple[float, float, Outcome]]]
 
 
 class Answers:
@@ -66,17 +56,18 @@ class Answers:
         return AnswerReport(accounts=accounts, sources=sources, services=tuple(services))
 
     def _add(self, answer: SourceAnswered) -> None:
-        key = _Key(answer.source, answer.caid, answer.ident, answer.sid, answer.outcome)
+        key = (answer.source, answer.caid, answer.ident, answer.sid, answer.outcome)
         count = self._services.get(key)
         if count is None:
             if len(self._services) >= SERVICES_LIMIT:
                 self._services.popitem(last=False)
-            count = self._services[key] = _Count()
+            count = self._services[key] = [0, 0.0, 0.0, 0.0]
         else:
             self._services.move_to_end(key)
-        count.count += answer.weight
-        count.total += answer.weight * answer.seconds
-        count.last, count.at = answer.seconds, answer.at
+        weight, seconds = answer.weight, answer.seconds
+        count[0] += weight
+        count[1] += weight * seconds
+        count[2], count[3] = seconds, answer.at
 
 
 def _remember(subjects: _Last, name: str, answer: EcmFinished | SourceAnswered) -> None:
@@ -87,26 +78,28 @@ def _remember(subjects: _Last, name: str, answer: EcmFinished | SourceAnswered) 
         last = subjects[name] = deque(maxlen=LAST)
     else:
         subjects.move_to_end(name)
-    last.append(AnswerTime(answer.at, answer.seconds, answer.outcome))
+    last.append((answer.at, answer.seconds, answer.outcome))
 
 
 def _told(subjects: _Last) -> Generator[None, None, Mapping[str, tuple[AnswerTime, ...]]]:
     told: dict[str, tuple[AnswerTime, ...]] = {}
     for name, last in tuple(subjects.items()):
-        told[name] = tuple(last)
+        told[name] = tuple(AnswerTime(*each) for each in last)
         yield
     return told
 
 
 def _described(key: _Key, count: _Count) -> ServiceAnswers:
+    source, caid, ident, sid, outcome = key
+    times, total, last, at = count
     return ServiceAnswers(
-        source=key.source,
-        caid=key.caid,
-        ident=key.ident,
-        sid=key.sid,
-        outcome=key.outcome,
-        count=count.count,
-        usual_seconds=count.total / max(1, count.count),
-        last_seconds=count.last,
-        last_at=count.at,
+        source=source,
+        caid=caid,
+        ident=ident,
+        sid=sid,
+        outcome=outcome,
+        count=int(times),
+        usual_seconds=total / max(1.0, times),
+        last_seconds=last,
+        last_at=at,
     )

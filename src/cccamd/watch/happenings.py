@@ -215,6 +215,18 @@ class ServerReloaded(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorActed(Happening):
+    """Somebody told the server to do something, and it was done."""
+
+    who: str
+    """The user of this machine, or of the page."""
+    what: str
+    """In words; no secret."""
+    account: str = ""
+    """Whom it is about, if it is about one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoundTripMeasured(Happening):
     """How long the way to a client and back takes, as far as its acknowledgements tell."""
 

@@ -46,6 +46,7 @@ GROUPS: Final[Mapping[str, tuple[str, tuple[Kind, ...]]]] = {
     ),
     "freezes": ("freezes", (Kind.FREEZE,)),
     "sources": ("sources", (Kind.OUTAGE, Kind.SOURCE)),
+    "actions": ("what was done by hand", (Kind.ACTION,)),
     "visits": ("channels watched", (Kind.VISIT,)),
     "logins": ("logins", (Kind.LOGIN, Kind.LOGOUT, Kind.REFUSED, Kind.LINK)),
 }

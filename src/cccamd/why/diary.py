@@ -91,6 +91,8 @@ def describe_entry(entry: Entry, name: ChannelName = nameless) -> str:
             return f"INCIDENT for {_length(entry)}{whom}: {entry.subject} {entry.text}"
         case Kind.OUTAGE:
             return f"{entry.subject} was away for {_length(entry)}: {entry.text}"
+        case Kind.ACTION:
+            return f"{entry.text}: done by {entry.subject}"
         case Kind.SOURCE:
             return f"{entry.subject}: {', '.join(_source(entry))}"
 

@@ -287,6 +287,10 @@ MEANINGS: Final[Mapping[Step, Meaning]] = {
         "nothing; our server comes back by itself",
         ("our own server ended the login: the configuration changed, or an error of cccamd",),
     ),
+    Step.PAUSED: Meaning(
+        "have it called again with `cccamd link resume {host}`",
+        ("somebody has paused this link with `cccamd link pause`",),
+    ),
 }
 """What each step means when it fails."""
 

@@ -115,6 +115,10 @@ LEFT: Final[Mapping[CloseReason, str]] = {
     CloseReason.CONFIG_CHANGED: (
         "the receiver has to log in anew: compare its C-line with line {line}"
     ),
+    CloseReason.KICKED: (
+        "nothing, if it is back by now: somebody sent it away with `cccamd kick`, after which a"
+        " receiver logs in anew by itself"
+    ),
     CloseReason.NETWORK_CHANGED: "add its network, {address}, to [network] allow in cccamd.toml",
     CloseReason.UNPAIRED: "pair it again with `cccamd pair`, if it should come back",
     CloseReason.NOT_READING: (

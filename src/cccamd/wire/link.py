@@ -106,6 +106,7 @@ class CloseReason(Enum):
         " anew"
     )
     NOT_ON_THIS_PORT = "cccamd.toml lets other accounts log in on this port"
+    KICKED = "it was sent away by hand"
     ACCOUNT_DISABLED = "its account is switched off in cccamd.toml"
     OTHER_PROTOCOL = "cccamd.toml lets this account speak other protocols only"
     OTHER_ADDRESS = "cccamd.toml lets other addresses log in on this port"

@@ -277,6 +277,7 @@ class _Reading:
         shut = self._denials(wish)
         if shut is None:
             plan.services = tuple(wish.names)
+        plan.denied = shut.services if shut is not None else ()
         self.reader.reshares.append(reshare)
         if reshare < 0 or plan.limits == NOTHING:
             plan.limits = NOTHING
@@ -284,7 +285,6 @@ class _Reading:
         if filters.needs_idents:
             plan.idents = filters.pairs
         plan.limits = _group(filters, reshare, shut or Denials())
-        plan.denied = shut.services if shut is not None else ()
 
     def _reshare(self) -> int:
         own = self.entries.get("cccreshare")

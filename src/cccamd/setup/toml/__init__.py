@@ -1,6 +1,6 @@
 """cccamd.toml: what CCcam.cfg cannot express (docs/cccamd.toml.md)."""
 
-from cccamd.setup.toml.linetables import AccountTable
+from cccamd.setup.toml.linetables import AccountTable, UpstreamTable
 from cccamd.setup.toml.model import (
     FILE_NAME,
     CardEntry,
@@ -24,6 +24,7 @@ __all__ = [
     "NewcamdTable",
     "ParsedToml",
     "TomlConfig",
+    "UpstreamTable",
     "is_local",
     "load",
     "parse",

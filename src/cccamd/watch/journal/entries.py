@@ -38,6 +38,8 @@ class Kind(Enum):
     """Something was wrong, from `at` to `until`; without an end as long as it is."""
     OUTAGE = "outage"
     """A source was away, from `at` to `until`."""
+    ACTION = "action"
+    """Somebody did something to the server: `subject` says who, `text` what."""
     SOURCE = "source"
     """What a source did from `at` to `until`: a few hours."""
 

@@ -16,6 +16,7 @@ from cccamd.watch import (
     IncidentBegan,
     IncidentEnded,
     LoginFailed,
+    OperatorActed,
     RoundTripMeasured,
     ServiceReleased,
     ServiceSelected,
@@ -153,6 +154,8 @@ class Scribe:
                 return self._release(happening)
             case LoginFailed():
                 return self._refuse(happening)
+            case OperatorActed():
+                return [_action(happening)]
             case FreezeBegan() | FreezeEnded():
                 return [entry_of(happening.freeze)]
             case SourceAnswered() | SourceUp() | SourceDown() | SourceGone():
@@ -287,6 +290,16 @@ def _note(kind: Kind, about: ClientLoggedOut | LoginFailed) -> Entry:
         account=about.account,
         address=about.address,
         text=about.reason[:TEXT_LIMIT],
+    )
+
+
+def _action(acted: OperatorActed) -> Entry:
+    return Entry(
+        at=acted.at,
+        kind=Kind.ACTION,
+        account=acted.account,
+        subject=acted.who,
+        text=acted.what[:TEXT_LIMIT],
     )
 
 

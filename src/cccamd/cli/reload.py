@@ -1,0 +1,15 @@
+"""`cccamd reload`: have the server read its files again."""
+
+from cccamd.acting import Reload
+from cccamd.cli.orders import AsData, NodeIdFile, order
+
+
+def reload(node_id: NodeIdFile = None, as_data: AsData = False) -> None:
+    """Have the server read its files again, and say what changed and what is wrong.
+
+    Files that cannot be taken change nothing: the server goes on with what it has.
+
+    Exit status: 0 taken, 1 taken but for what is named, 2 not taken, 3 no server runs, or it is
+    another user's.
+    """
+    order("reload", Reload(), node_id, as_data=as_data)

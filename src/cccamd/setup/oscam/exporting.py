@@ -1,0 +1,463 @@
+"""From CCcam.cfg and cccamd.toml to a folder of OSCam, and a report of what is not in it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from cccamd.cards import Limit
+from cccamd.ids import Caid, Ident, format_caid, format_ident, format_sid
+from cccamd.setup.cccamcfg import CLine, Config, FLine, NLine
+from cccamd.setup.oscam.report import Lost
+from cccamd.setup.toml import CardEntry, TomlConfig, UpstreamTable
+from cccamd.values import Service
+
+_USUAL_GROUP: Final = 1
+_LAST_GROUP: Final = 64
+_LISTS_LIMIT: Final = 64
+_MOST: Final = 10
+_EVERYWHERE: Final = ("0.0.0.0", "::")
+
+Lines = list[tuple[str, str]]
+"""Keys and values of a section."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What an export brings."""
+
+    files: Mapping[str, bytes] = field(repr=False)
+    lost: tuple[Lost, ...]
+
+
+def export_folder(config: Config, toml: TomlConfig, *, out: str) -> Exported:
+    """Translate; `config` has the accounts as cccamd.toml has them, `out` is the folder."""
+    return _Export(config, toml, out).run()
+
+
+class _Export:
+    def __init__(self, config: Config, toml: TomlConfig, out: str) -> None:
+        self._config, self._toml, self._out = config, toml, out
+        self._lost: list[Lost] = []
+        self._lists: dict[str, Lines] = {}
+        self._names: dict[frozenset[tuple[str, str]], str] = {}
+        self._constants: list[str] = []
+        grants = [line.grant.groups for line in config.f_lines]
+        grants += [None if t.groups is None else frozenset(t.groups) for t in toml.upstreams]
+        grants += [entry.access.grant.groups for entry in toml.cards]
+        self._groups = {number for each in grants if each is not None for number in each}
+        free = (each for each in range(1, _LAST_GROUP + 1) if each not in self._groups)
+        self._groups.add(next(free, _USUAL_GROUP))
+        self._stays: set[str] = set()
+
+    def run(self) -> Exported:
+        for name, each in self._toml.services.items():
+            self._lists[name.lower()] = _pairs(
+                caid=map(format_caid, sorted(each.caids)),
+                provid=map(format_ident, sorted(each.idents)),
+                srvid=map(format_sid, sorted(each.sids)),
+            )
+        users = [self._account(line) for line in self._config.f_lines]
+        servers = list(self._readers())
+        files = {
+            "oscam.conf": _sections(self._conf()),
+            "oscam.user": _sections(("account", lines) for lines in users if lines),
+            "oscam.server": _sections(("reader", lines) for lines in servers),
+        }
+        if self._lists:
+            files["oscam.services"] = _sections(self._lists.items())
+        if self._constants:
+            files["constant.cw"] = "".join(f"{line}\n" for line in self._constants)
+        self._settings()
+        lost = tuple(sorted(self._lost, key=lambda each: (each.file, each.line)))
+        encoded = {name: text.encode("iso-8859-1") for name, text in files.items()}
+        return Exported(files=encoded, lost=lost)
+
+    def _lose(
+        self, line: int, key: str, why: str, *, section: str = "", toml: bool = False
+    ) -> None:
+        file = "cccamd.toml" if toml else "CCcam.cfg"
+        self._lost.append(Lost(file=file, section=section, key=key, line=line, why=why))
+
+    # Settings.
+
+    def _conf(self) -> Iterator[tuple[str, Lines]]:
+        config, toml = self._config, self._toml
+        limits = toml.limits
+        general: Lines = [("clienttimeout", str(round(limits.ecm_deadline * 1000)))]
+        if config.settings.log_file:
+            general.insert(0, ("logfile", _bytes(config.settings.log_file)))
+        if not toml.cache.check_cw_checksums:
+            general.append(("disablecrccws", "1"))
+        yield "global", general
+        if toml.cache.seconds != 15:
+            yield "cache", [("max_time", str(round(toml.cache.seconds)))]
+        cccam: Lines = [
+            ("port", str(config.server_listen_port)),
+            ("version", str(toml.server.cccversion)),
+            ("reshare", str(_MOST)),
+        ]
+        if toml.server.bind != _EVERYWHERE:
+            cccam.append(("serverip", toml.server.bind[0]))
+        yield "cccam", cccam
+        if toml.newcamd:
+            yield "newcamd", self._newcamd()
+        if toml.dvbapi.enabled and toml.dvbapi.port:
+            yield (
+                "dvbapi",
+                [
+                    ("enabled", "1"),
+                    ("au", str(int(toml.dvbapi.au))),
+                    ("listen_port", str(toml.dvbapi.port)),
+                    ("user", _bytes(toml.dvbapi.account or "")),
+                ],
+            )
+        yield "webif", self._webif()
+
+    def _newcamd(self) -> Lines:
+        ports = []
+        for table in self._toml.newcamd:
+            caid = f"@{format_caid(table.caid)}" if table.caid else ""
+            idents = ",".join(map(format_ident, table.providers))
+            ports.append(f"{table.port}{{{table.key.hex()}}}{caid}{':' if idents else ''}{idents}")
+            if table.accounts:
+                line = self._toml.place(table.heading).line or 0
+                why = "a port is for all accounts there"
+                self._lose(line, "accounts", why, section="newcamd", toml=True)
+        return [("port", ";".join(ports))]
+
+    def _webif(self) -> Lines:
+        info = self._config.webinfo
+        if not info.listens:
+            return [("httpport", "0")]
+        lines: Lines = [("httpport", str(info.port))]
+        lines += [("httpuser", _bytes(info.username))] if info.username else []
+        lines += [("httppwd", _bytes(info.password))] if info.password else []
+        return [*lines, ("httpallowed", "127.0.0.1,192.168.0.0-192.168.255.255")]
+
+    def _settings(self) -> None:
+        """Settings that have no equivalent."""
+        settings = self._config.settings
+        for key, value, why in (
+            ("MINIMUM CLIENT VERSION", settings.minimum_client_version, "nothing looks at it"),
+            ("IGNORE NODE", settings.ignore_nodes, "no node is left out"),
+            ("LOG WARNINGS", settings.log_warnings, "there is one log"),
+            ("ALLOW TELNETINFO", self._config.telnetinfo.listens, "there is no telnet"),
+        ):
+            if value and key in self._config.places:
+                place = self._config.place(key)
+                self._lose(place.line or 0, key, f"OSCam has no equivalent: {why}")
+
+    # Accounts.
+
+    def _account(self, line: FLine) -> Lines:
+        user, password = _raw(line.user_bytes()), _raw(line.password_bytes())
+        if not _holds(user) or not _holds(password):
+            why = "OSCam cannot hold a name or password with a blank at an end, or above 63 bytes"
+            self._lose(line.line, "F", why, toml=bool(line.toml_file))
+            return []
+        lines: Lines = [("user", user), ("pwd", password)]
+        lines += self._group(line.grant.groups)
+        limits = line.limits or self._config.settings.global_limits
+        hops, rights, shut = self._rights(line, limits)
+        lines.append(("cccmaxhops", str(hops)))
+        lines += rights
+        if line.allowemm and self._config.emm_allowed:
+            lines.append(("au", ",".join(map(_label, line.emm_to)) or "1"))
+        lines += [("hostname", line.host)] if line.host else []
+        lines += self._hours(line)
+        names = [_bytes(each.name.lower()) for each in line.grant.wanted]
+        names += [f"!{_bytes(each.name.lower())}" for each in line.grant.denied]
+        names += [f"!{name}" for name in (*shut, *self._deny(line))]
+        lines += [("services", ",".join(names))] if names else []
+        lines += [("expdate", line.expires.isoformat())] if line.expires else []
+        lines += [] if line.enabled else [("disabled", "1")]
+        lines += [("allowedprotocols", ",".join(line.protocols))] if line.protocols else []
+        return lines + self._logins(line)
+
+    def _logins(self, line: FLine) -> Lines:
+        table = next((each for each in self._toml.accounts if each.user == line.user), None)
+        most = (table.most_logins if table else None) or self._toml.limits.logins_per_account
+        return [] if most >= 1000 else [("uniq", "1"), ("max_connections", str(most))]
+
+    def _hours(self, line: FLine) -> Lines:
+        if line.timeframes and line.week:
+            why = "hours of the F-line and of times together: those of times are taken"
+            self._lose(line.line, "F", why)
+        days = line.week.days or ((("ALL", line.timeframes),) if line.timeframes else ())
+        text = ";".join(f"{day}@{','.join(map(str, frames))}" for day, frames in days)
+        return [("allowedtimeframe", text)] if text else []
+
+    def _rights(self, line: FLine, limits: Iterable[Limit]) -> tuple[int, Lines, list[str]]:
+        """Hops, filters, and names of lists that are shut."""
+        entries = _strictest(limits)
+        if line.downhops is not None and not entries:
+            entries = [Limit(Caid(0), Ident(0), line.downhops + 1)]
+        base = next((each.number for each in entries if not each.caid and not each.ident), None)
+        named = [each for each in entries if each.caid]
+        if any(not each.caid and each.ident for each in entries):
+            self._lose(line.line, "F", "limits of a provider of all CAIDs have no equivalent")
+        open_ones = [each for each in named if each.number]
+        if base == 0 and not open_ones:
+            return -1, [], []
+        depths = {each.number for each in open_ones} | ({base} if base else set())
+        if base is None and open_ones:
+            depths.add(_MOST + 1)
+        if len({min(each, _MOST) for each in depths}) > 1:
+            self._lose(
+                line.line, "F", "depths of single CAIDs have no equivalent: the least is taken"
+            )
+        least = min(depths, default=_MOST + 1)
+        lines: Lines = [("cccreshare", str(least - 1))] if least <= _MOST else []
+        grant = line.grant
+        if grant.pairs or grant.caids:
+            table = {(int(each.caid), int(each.ident)): each.number for each in entries}
+            pairs = [pair for pair in sorted(grant.pairs) if _lets(table, *pair)]
+            caids = [caid for caid in sorted(grant.caids) if _lets(table, caid, Ident(0))]
+            if (grant.pairs and not pairs) or (grant.caids and not caids):
+                return -1, [], []
+            lines += _allow(caids, pairs)
+        elif base == 0:
+            lines += self._filters(line, open_ones)
+        shut = self._shut(line, named, shut_by_itself=base == 0)
+        lists = [
+            self._list(caid=[each.caid], idents=[each.ident] if each.ident else []) for each in shut
+        ]
+        return line.max_distance, lines, [each for each in lists if each]
+
+    def _shut(self, line: FLine, named: list[Limit], *, shut_by_itself: bool) -> list[Limit]:
+        """What has to be shut by name; what nothing opens is shut already."""
+        whole = {each.caid for each in named if each.number and not each.ident}
+        parts = {each.caid for each in named if each.number and each.ident}
+        shut = [each for each in named if not each.number]
+        if shut_by_itself:
+            return [each for each in shut if each.ident and each.caid in whole]
+        if any(not each.ident and each.caid in parts for each in shut):
+            why = "a CAID of which single providers only are given is shut as a whole"
+            self._lose(line.line, "F", why)
+        return shut
+
+    def _filters(self, line: FLine, let: list[Limit]) -> Lines:
+        whole = [each.caid for each in let if not each.ident]
+        pairs = [(each.caid, each.ident) for each in let if each.ident]
+        if whole and pairs:
+            self._lose(
+                line.line, "F", "CAIDs as a whole beside single providers have no equivalent"
+            )
+            whole = []
+        return _allow(whole, pairs)
+
+    def _deny(self, line: FLine) -> list[str]:
+        """Lists for the second group of the F-line: one for each pair."""
+        found: dict[tuple[Caid, Ident], list[Service]] = {}
+        for each in line.sids:
+            found.setdefault((each.caid, each.ident), []).append(each)
+        names = []
+        for (caid, ident), services in found.items():
+            sids = [each.sid for each in services]
+            name = self._list(
+                caid=[caid] if caid else [], idents=[ident] if ident else [], sids=sids
+            )
+            names += [name] if name else []
+        return names
+
+    def _list(self, *, caid: list[Caid], idents: list[Ident], sids: Iterable[int] = ()) -> str:
+        lines = _pairs(
+            caid=map(format_caid, caid),
+            provid=map(format_ident, idents),
+            srvid=map(format_sid, sorted(sids)),
+        )
+        key = frozenset(lines)
+        if key in self._names:
+            return self._names[key]
+        if len(self._lists) >= _LISTS_LIMIT:
+            self._lose(0, "F", "OSCam takes 64 lists of services, and more would be needed")
+            return ""
+        name = f"deny_{len(self._lists) + 1}"
+        self._names[key], self._lists[name] = name, lines
+        return name
+
+    def _group(self, groups: frozenset[int] | None) -> Lines:
+        numbers = self._groups if groups is None else groups
+        return [("group", ",".join(map(str, sorted(numbers))))] if numbers else []
+
+    # Readers.
+
+    def _readers(self) -> Iterator[Lines]:
+        tables = {table.key: table for table in self._toml.upstreams}
+        labels: set[str] = set()
+        for line in self._config.upstream_lines:
+            table = tables.get(line.key)
+            label = _label(table.name if table and table.name else line.host)
+            while label in labels:
+                label += "_"
+            labels.add(label)
+            password = _raw(line.password_bytes())
+            if not _holds(password):
+                self._lose(line.line, "C", "OSCam cannot hold this password")
+                continue
+            yield self._reader(line, table, label, password)
+        for entry in self._toml.cards:
+            lines = self._card(entry)
+            if lines:
+                yield lines
+
+    def _reader(
+        self, line: CLine | NLine, table: UpstreamTable | None, label: str, password: str
+    ) -> Lines:
+        is_newcamd = isinstance(line, NLine)
+        lines: Lines = [
+            ("label", label),
+            ("protocol", "newcamd" if is_newcamd else "cccam"),
+            ("device", f"{line.host},{line.port}"),
+            ("user", _raw(line.user_bytes())),
+            ("password", password),
+        ]
+        groups = table.groups if table else None
+        lines += self._group(None if groups is None else frozenset(groups))
+        lines += self._table(table)
+        if isinstance(line, NLine):
+            lines += [("key", line.deskey), ("connectoninit", "1"), ("ccchop", str(line.hops))]
+            return lines
+        lines += [("ccckeepalive", "1")] + ([("cccwantemu", "1")] if line.wantemus else [])
+        if self._config.settings.minimum_downhops:
+            lines.append(("cccmindown", str(self._config.settings.minimum_downhops)))
+        return lines + self._source_limits(line, table)
+
+    def _table(self, table: UpstreamTable | None) -> Lines:
+        if table is None:
+            return []
+        lines: Lines = [] if table.emm else [("audisabled", "1")]
+        lines += [("cccreshare", str(table.reshare))] if table.reshare is not None else []
+        lines += [("cccversion", str(table.cccversion))] if table.cccversion else []
+        names = ",".join(_bytes(each.lower()) for each in table.services)
+        lines += [("services", names)] if names else []
+        lines += [("fallback", "1")] if table.rank > 1 else []
+        return lines + _allow(table.caids, table.idents)
+
+    def _source_limits(self, line: CLine, table: UpstreamTable | None) -> Lines:
+        entries = _strictest(line.limits)
+        base = next((each.number for each in entries if not each.caid and not each.ident), None)
+        named = [each for each in entries if each.caid]
+        depths = {each.number for each in named if each.number} | ({base} if base else set())
+        opened = {each.caid for each in named if each.number and not each.ident}
+        holes = any(not each.number and each.caid in opened for each in named)
+        if base == 0 and table is not None and not _agree(entries, table):
+            why = "the braces and the lists of its [[upstream]] differ: the lists are taken"
+            self._lose(line.line, "C", why)
+        elif (named and base != 0) or holes or len(depths) > 1:
+            why = "limits of single CAIDs have no equivalent: readers have lists of what may pass"
+            self._lose(line.line, "C", why)
+        lines: Lines = []
+        if depths and min(depths) <= _MOST:
+            lines.append(("cccmaxhops", str(min(depths) - 1)))
+        elif base == 0 and not depths:
+            lines.append(("cccmaxhops", "-1"))
+        if base == 0 and not (table and (table.idents or table.caids)):
+            let = [each for each in named if each.number]
+            whole = [each.caid for each in let if not each.ident]
+            pairs = [(each.caid, each.ident) for each in let if each.ident]
+            if whole and pairs:
+                self._lose(line.line, "C", "CAIDs as a whole beside single providers are left out")
+                whole = []
+            lines += _allow(whole, pairs)
+        return lines
+
+    def _card(self, entry: CardEntry) -> Lines:
+        options, config = entry.options, entry.config
+        heading = f'[[card]] name "{config.name}"'
+        place = self._toml.place(heading).line or 0
+        services = getattr(options, "services", None)
+        if entry.kind_name != "fixed" or not services or getattr(options, "cw", None) is not None:
+            why = "OSCam has no such card"
+            self._lose(place, "kind", why, section="card", toml=True)
+            return []
+        for ident in config.providers:
+            for sid, words in services.items():
+                digits = words.raw.hex(" ").upper()
+                self._constants.append(
+                    f"{format_caid(config.caid)}:{format_ident(ident)}:{format_sid(sid)}"
+                    f":0000:0000::{digits}"
+                )
+        return [
+            ("label", _label(config.name)),
+            ("protocol", "constcw"),
+            ("device", f"{self._out}/constant.cw"),
+            ("caid", format_caid(config.caid)),
+            ("cccreshare", str(config.reshare)),
+            *self._group(entry.access.grant.groups),
+            *_allow((), entry.access.grant.pairs),
+        ]
+
+
+def _agree(limits: Iterable[Limit], table: UpstreamTable) -> bool:
+    """Whether a brace group lets all pass that a table lists."""
+    known = {(int(each.caid), int(each.ident)): each.number for each in limits}
+    pairs = [*table.idents, *((caid, Ident(0)) for caid in table.caids)]
+    return all(_lets(known, *pair) for pair in pairs)
+
+
+def _lets(table: Mapping[tuple[int, int], int], caid: Caid, ident: Ident) -> bool:
+    """Whether a brace group gives a provider at all."""
+    for key in ((caid, ident), (caid, 0), (0, ident), (0, 0)):
+        if key in table:
+            return table[key] > 0
+    return True
+
+
+def _strictest(limits: Iterable[Limit]) -> list[Limit]:
+    """Of several entries for the same the one that counts."""
+    found: dict[tuple[int, int], Limit] = {}
+    for each in limits:
+        known = found.setdefault((each.caid, each.ident), each)
+        if each.number < known.number:
+            found[each.caid, each.ident] = each
+    return list(found.values())
+
+
+def _allow(caids: Iterable[Caid], pairs: Iterable[tuple[Caid, Ident]]) -> Lines:
+    """Filters of what may pass."""
+    lines: Lines = []
+    whole = ",".join(map(format_caid, dict.fromkeys(caids)))
+    lines += [("caid", whole)] if whole else []
+    by_caid: dict[Caid, list[Ident]] = {}
+    for caid, ident in pairs:
+        by_caid.setdefault(caid, []).append(ident)
+    text = ";".join(
+        f"{format_caid(caid)}:{','.join(map(format_ident, idents))}"
+        for caid, idents in by_caid.items()
+    )
+    return [*lines, ("ident", text)] if text else lines
+
+
+def _pairs(**lists: Iterable[str]) -> Lines:
+    """Keys whose lists are not empty."""
+    texts = {key: ",".join(each) for key, each in lists.items()}
+    return [(key, text) for key, text in texts.items() if text]
+
+
+def _sections(sections: Iterable[tuple[str, Lines]]) -> str:
+    """Write sections: no remarks, no tabs at the start, LF."""
+    blocks = []
+    for name, lines in sections:
+        head = _bytes(name)
+        blocks.append(f"[{head}]\n" + "".join(f"{key} = {value}\n" for key, value in lines))
+    return "\n".join(blocks)
+
+
+def _raw(data: bytes) -> str:
+    """Bytes of the wire, a letter each."""
+    return data.decode("iso-8859-1")
+
+
+def _bytes(text: str) -> str:
+    """A text as the bytes of UTF-8, a letter each."""
+    return _raw(text.encode())
+
+
+def _label(name: str) -> str:
+    return _bytes(name.replace(" ", "_"))
+
+
+def _holds(text: str) -> bool:
+    """Whether OSCam reads a value back as it is."""
+    return 0 < len(text) <= 63 and text == text.strip(" \t\r\n") and "\0" not in text
