@@ -14,5 +14,13 @@ def main() -> None:
     run()
 
 
+def main_as_original() -> None:
+    """Be started as `CCcam`, with the options that the original has."""
+    from cccamd.cli.oldname import prepare
+
+    sys.argv[1:] = prepare()
+    main()
+
+
 if __name__ == "__main__":
     main()

@@ -62,7 +62,7 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
         help="A server, client and workbench for the CCcam protocol that explains itself.",
         callback=_root,
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # boxes cost more time than the commands that draw them
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -84,6 +84,14 @@ def _add(app: typer.Typer, name: str, summary: str) -> None:
         app.command(name, short_help=summary)(getattr(module, name))
     else:
         app.add_typer(group, name=name, short_help=summary)
+
+
+def _typed() -> list[str]:
+    """The words behind the program's name; where the shell wants to complete one, those so far."""
+    so_far = os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS")
+    if "_CCCAMD_COMPLETE" in os.environ and so_far:
+        return so_far.split()[1:]
+    return sys.argv[1:]
 
 
 def _not_called() -> None:
@@ -108,7 +116,7 @@ def _root(
 def main() -> None:
     """Run the command that was typed; a bug of ours shows as one line, too."""
     try:
-        command_line(sys.argv[1:])()
+        command_line(_typed())()
     except CccamdError as error:
         typer.echo(f"cccamd: {error}", err=True)
         sys.exit(EXIT_TROUBLE)
