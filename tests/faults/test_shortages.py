@@ -137,7 +137,7 @@ def test_without_memory_it_goes_on_or_ends_and_is_never_there_without_serving(
     tmp_path: Path,
 ) -> None:
     """Interpreter and loop may not survive it: then the process ends, and whoever watches it
-    (contrib/cccamd.service) starts it anew."""
+    (its unit) starts it anew."""
     house = House(tmp_path, more="F: viewer secret\n")
     process = house.start()
     try:

@@ -209,3 +209,4 @@ def test_a_process_is_named_by_the_script_that_it_runs() -> None:
 def test_the_user_of_a_unit() -> None:
     assert unit_user("[Service]\nUser=x\nUser = cccam\n") == "cccam"
     assert unit_user("[Service]\nExecStart=/bin/true\n") == "root"
+    assert unit_user("[Service]\nDynamicUser=yes\n") == "cccamd"

@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "journal": "Show what clients did: channels, answer times, logins, freezes.",
     "check": "Read a CCcam.cfg and report what does not do what it seems to.",
     "import": "Take over the configuration of another program (OSCam).",
+    "install": "Make the server a service that starts with this machine.",
+    "uninstall": "Take the service away again.",
     "export": "Give the configuration to another program (OSCam).",
     "convert": "Write an old CCcam.cfg in today's form, with its comments.",
     "account": "Add, show, switch and remove the accounts of CCcam.cfg.",
@@ -44,8 +46,8 @@ COMMANDS: Final = {
 }
 """What the list of commands says of each, in one line of a terminal. The module `cccamd.cli.NAME`
 holds a function NAME, or the `app` of a group of commands."""
-MODULES: Final = {"import": "importing", "export": "exporting"}
-"""Where the module cannot have the command's name."""
+MODULES: Final = {"import": "importing", "export": "exporting", "uninstall": "install"}
+"""Where the module does not have the command's name."""
 
 
 def command_line(arguments: Sequence[str]) -> typer.Typer:

@@ -28,6 +28,7 @@ from cccamd.server import (
     raise_file_limit,
     set_up_logging,
 )
+from cccamd.service import Notifier
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.nodeid import default_path, load_or_make
 from cccamd.setup.pairing import Pairing
@@ -109,7 +110,9 @@ def serve(
     if setup.example is not None:
         _show_example(setup.example)
     if os.geteuid() == 0:
-        log.info("runs as root, which it does not need: contrib/cccamd.service shows how else")
+        log.info(
+            "runs as root, which it does not need: cccamd install makes it a service that does not"
+        )
     raise_file_limit()
     sys.setswitchinterval(SWITCH_INTERVAL)
     runner = Runner(
@@ -179,6 +182,7 @@ class Runner:
         self._debug = debug
         self._messages: tuple[Message, ...] = ()
         """What is known of the files that are in use."""
+        self._notifier = Notifier()
         self._tasks = TaskSet(on_failure=lambda name, error: log.error("%s: %s", name, error))
 
     async def run(self, setup: Setup) -> int:
@@ -208,12 +212,15 @@ class Runner:
         door = ControlDoor(Desk(server.acts, reload=reloader.reload_now, focus=self._focus))
         await door.open(self._socket)
         garbage.begin()
+        self._notifier.ready()
+        self._tasks.start("watchdog", self._notifier.live())
         self._tasks.start("heartbeat", server.heartbeat.run())
         self._tasks.start("garbage", garbage.Sweeper(lambda: server.is_idle).run())
         self._tasks.start("reload", reloader.run())
         self._tasks.start("log files", self._keep_logging(server))
         await stopped.wait()
         log.info("stopping")
+        self._notifier.stopping()
         await door.close()
         await self._tasks.cancel()
         await server.stop()

@@ -39,12 +39,13 @@ from cccamd.machine.resources import (
     own_memory,
     read_resources,
 )
-from cccamd.machine.users import SystemUser, find_unit_user, group_name, user_numbered
+from cccamd.machine.users import UNIT_NAME, SystemUser, find_unit_user, group_name, user_numbered
 from cccamd.machine.writing import Hindrance, Room, WriteTarget, look_at_target
 
 __all__ = [
     "OWNER_ONLY",
     "RESERVED_FILES",
+    "UNIT_NAME",
     "Addresses",
     "Clock",
     "Fate",

@@ -21,6 +21,9 @@ UNIT_FOLDERS: Final = tuple(
 )
 """Where systemd looks for units, in its order."""
 
+UNKNOWN_UID: Final = 61184
+"""Stands for a user that is not there now: the first that systemd gives to a dynamic one."""
+
 
 @dataclass(frozen=True, slots=True)
 class SystemUser:
@@ -58,13 +61,21 @@ def group_name(gid: int) -> str:
 
 
 def unit_user(text: str) -> str:
-    """Read `User=` out of a unit file; the last one counts, root without any."""
+    """Read `User=` out of a unit file; the last one counts.
+
+    Without any it is root, or, with `DynamicUser=`, one that is named like the unit.
+    """
+    dynamic = _setting(text, "DynamicUser").lower() in ("yes", "true", "on", "1")
+    return _setting(text, "User") or (UNIT_NAME.removesuffix(".service") if dynamic else "root")
+
+
+def _setting(text: str, name: str) -> str:
     values = [
         line.partition("=")[2].strip()
         for line in text.splitlines()
-        if line.partition("=")[0].strip() == "User"
+        if line.partition("=")[0].strip() == name
     ]
-    return next((value for value in reversed(values) if value), "root")
+    return next((value for value in reversed(values) if value), "")
 
 
 def find_unit_user(*, folders: Iterable[Path] = UNIT_FOLDERS) -> tuple[SystemUser, Path] | None:
@@ -74,6 +85,7 @@ def find_unit_user(*, folders: Iterable[Path] = UNIT_FOLDERS) -> tuple[SystemUse
             text = path.read_text(errors="replace")
         except OSError:
             continue
-        user = user_named(unit_user(text))
-        return (user, path) if user is not None else None
+        name = unit_user(text)
+        # One that is made when the service starts has no rights but everybody's.
+        return user_named(name) or SystemUser(name, UNKNOWN_UID), path
     return None

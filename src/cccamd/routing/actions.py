@@ -123,10 +123,13 @@ class Abandon(NamedTuple):
     source: SourceId
 
 
-class BrokenOff(NamedTuple):
+class BrokenOff:
     """Something to report: an error of ours has ended an ECM; who waited for it is refused."""
 
-    error: Exception
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:  # no tuple: compiled ones cannot hold it
+        self.error = error
 
 
 class LoopDetected(NamedTuple):

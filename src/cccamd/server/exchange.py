@@ -283,8 +283,8 @@ class Exchange:
                 return self._abandon(action.ask_id, action.source)
             case LoopDetected():
                 self._note_loop(action)
-            case BrokenOff(error):
-                self._on_failure("deciding where an ECM goes", error)
+            case BrokenOff():
+                self._on_failure("deciding where an ECM goes", action.error)
             case _:
                 assert_never(action)
         return ()
