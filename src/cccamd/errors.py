@@ -17,6 +17,7 @@ CccamdError                         anything a person may be shown as one clear 
 |-- JournalError                    the journal cannot be used            (cccamd.watch.journal)
 |   '-- DamagedError                its file is damaged       (cccamd.watch.journal.database)
 |-- PairingError                    the key or list of paired servers   (cccamd.setup.pairing)
+|-- BackupError                     nothing saved or restored         (cccamd.setup.backup)
 |-- ServiceError                    no service of this system, or not so    (cccamd.service)
 |-- NoAnswer                        a running server cannot be asked      (cccamd.cli.webreader)
 |   '-- NotKnown                    ... or knows no such thing            (cccamd.cli.webreader)

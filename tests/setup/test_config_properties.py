@@ -190,7 +190,11 @@ def test_n_line_round_trips(line: NLine, joined: bool) -> None:
 WORDS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x17F), min_size=1, max_size=22)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["a", "b"]) | WORDS, WORDS), max_size=4))
+USERS = WORDS.filter(lambda word: word[0] not in "# \u00a0")
+"""What a remark begins with leaves a line without a value, whose column is before the blanks."""
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b"]) | USERS, WORDS), max_size=4))
 def test_what_is_read_by_one_match_is_read_as_the_rest_is(accounts: list[tuple[str, str]]) -> None:
     """With one more blank a line goes the long way."""
     short, long = (

@@ -199,6 +199,12 @@ def test_what_becomes_of_a_reader(lines: str, line: str, lost: list[str]) -> Non
     assert [each.key for each in result.lost] == lost
 
 
+def test_a_second_reader_of_a_label_is_a_link_all_the_same() -> None:
+    result = imported(server=READER + READER.replace("h.example", "i.example") + READER, user=USER)
+    assert [each.host for each in config_of(result).c_lines] == ["h.example", "i.example"]
+    assert {(each.line, each.key) for each in result.lost} == {(9, "label"), (16, "label")}
+
+
 def test_ports_are_those_that_oscam_opened() -> None:
     """Absence has to be written out: CCcam's defaults differ."""
     config = config_of(imported(conf="[global]\n"))

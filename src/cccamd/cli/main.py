@@ -37,6 +37,8 @@ COMMANDS: Final = {
     "unban": "Forget the failed logins from an address.",
     "log": "Show the last lines of the server's log, and follow it.",
     "debug": "Log everything of one account for a while.",
+    "backup": "Save configuration, node id, keys and journal into one file.",
+    "restore": "Put back what `cccamd backup` saved.",
     "pair": "Have two servers know each other's key, for a safe link.",
     "client": "Print what to enter in a receiver or program for an account.",
     "probe": "See how far a receiver gets when it logs in to your own server.",
@@ -46,7 +48,12 @@ COMMANDS: Final = {
 }
 """What the list of commands says of each, in one line of a terminal. The module `cccamd.cli.NAME`
 holds a function NAME, or the `app` of a group of commands."""
-MODULES: Final = {"import": "importing", "export": "exporting", "uninstall": "install"}
+MODULES: Final = {
+    "import": "importing",
+    "export": "exporting",
+    "uninstall": "install",
+    "restore": "backup",
+}
 """Where the module does not have the command's name."""
 
 

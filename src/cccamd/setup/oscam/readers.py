@@ -148,8 +148,9 @@ class ServerReader:
             about.lost(enable, "it is switched off, and left out")
             return
         if name in self._labels:
-            about.lost(label, f"the label of line {self._labels[name]}, which counts")
-            return
+            why = f"the label of line {self._labels[name]}: the reader gets another"
+            about.lost(label, why)
+            name = self._fresh_label(name)
         if protocol.value == _CONSTANT:
             made = self._constant(name, entries, about)
         else:
@@ -157,6 +158,10 @@ class ServerReader:
         if made:
             self._labels[name] = label.line
             tell_of_rest(section, _RULES, about)
+
+    def _fresh_label(self, name: str) -> str:
+        numbers = (f"{name[: TEXT_LENGTH - 4]}_{number}" for number in range(2, 10_000))
+        return next((each for each in numbers if each not in self._labels), name)
 
     # Links.
 

@@ -1,0 +1,97 @@
+"""`cccamd backup` and `cccamd restore`: configuration, node id, keys and journal in one file."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from cccamd import build
+from cccamd.cli.command import failing_plainly
+from cccamd.errors import CccamdError
+from cccamd.setup.backup import Places, put_back, read_archive, save
+from cccamd.setup.cccamcfg import SEARCHED_PATHS
+from cccamd.setup.nodeid import default_path
+from cccamd.setup.setup import companion_paths, load_setup
+from cccamd.setup.toml import FILE_NAME
+
+EXIT_TROUBLE: Final = 2
+NEW_CONFIG: Final = Path("/etc/cccam/CCcam.cfg")
+
+ARCHIVE = typer.Argument(metavar="FILE", help="The archive, a tar file.", show_default=False)
+CONFIG = typer.Option("-C", "--config", metavar="FILE", help="CCcam.cfg, if not in a usual place.")
+TOML = typer.Option("-T", "--toml", metavar="FILE", help="cccamd.toml, if not beside CCcam.cfg.")
+NODE_ID = typer.Option("-n", "--node-id", metavar="FILE", help="The file with our node id.")
+AS_DATA = typer.Option("--json", help="Print the files as JSON.")
+
+
+def backup(
+    archive: Annotated[Path, ARCHIVE],
+    config: Annotated[Path | None, CONFIG] = None,
+    toml: Annotated[Path | None, TOML] = None,
+    node_id: Annotated[Path | None, NODE_ID] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE.")] = False,
+    as_data: Annotated[bool, AS_DATA] = False,
+) -> None:
+    """Save configuration, companions, node id, keys and journal into one file (mode 0600).
+
+    The server may run meanwhile. The file holds passwords and keys: keep it as you keep those.
+
+    Exit status: 0 saved, 2 nothing was written.
+    """
+    with failing_plainly("backup", CccamdError, OSError, status=EXIT_TROUBLE):
+        places = _places(config, toml, node_id)
+        setup = load_setup(places.config, places.toml if places.toml.exists() else None)
+        owned = (each.kind.owned_file(each.config, each.options) for each in setup.toml.cards)
+        saved = save(
+            archive,
+            places,
+            companions=companion_paths(setup.config),
+            keys=[path for path in owned if path is not None],
+            made_by=build(),
+            force=force,
+        )
+    _tell("saved", saved, as_data=as_data)
+
+
+def restore(
+    archive: Annotated[Path, ARCHIVE],
+    config: Annotated[Path | None, CONFIG] = None,
+    toml: Annotated[Path | None, TOML] = None,
+    node_id: Annotated[Path | None, NODE_ID] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    as_data: Annotated[bool, AS_DATA] = False,
+) -> None:
+    """Put back what `cccamd backup` saved; the server must not run.
+
+    All is checked before anything is written. Two servers with one node id confuse each other's
+    clients: stop the one that the backup is from.
+
+    Exit status: 0 restored, 2 nothing was written, or not all: the message says.
+    """
+    with failing_plainly("restore", CccamdError, OSError, status=EXIT_TROUBLE):
+        places = _places(config, toml, node_id)
+        contents = read_archive(archive, places)
+        put_back(contents, places, force=force)
+    paths = [each.path for each in contents]
+    _tell("restored", paths, as_data=as_data)
+    if not as_data and any(path.parent == places.state / "restored" for path in paths):
+        typer.echo(f"Those in {places.state / 'restored'} lay elsewhere: move them there.")
+
+
+def _places(config: Path | None, toml: Path | None, node_id: Path | None) -> Places:
+    path = config or next((path for path in SEARCHED_PATHS if path.is_file()), NEW_CONFIG)
+    return Places(
+        config=path.absolute(),
+        toml=(toml or path.with_name(FILE_NAME)).absolute(),
+        state=(node_id or default_path()).parent.absolute(),
+    )
+
+
+def _tell(what: str, paths: list[Path], *, as_data: bool) -> None:
+    if as_data:
+        typer.echo(json.dumps({what: [str(path) for path in paths]}, indent=2))
+    else:
+        typer.echo(f"{what}:")
+        for path in paths:
+            typer.echo(f"  {path}")
