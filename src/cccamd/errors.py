@@ -25,6 +25,7 @@ CccamdError                         anything a person may be shown as one clear 
 |-- OrderError                      a line is no order, or no answer      (cccamd.acting)
 |-- NoServerError                   nobody who could be told              (cccamd.acting)
 |-- LostServerError                 ... or it ended meanwhile             (cccamd.acting)
+|-- ServiceError                    who cannot be sent messages           (cccamd.notify)
 |-- NotToBeHad                      nothing to enter in a program     (cccamd.cli.client)
 |-- CaptureError                    no capture, or a damaged one          (cccamd.decode)
 |-- FreezeError                     no such freeze, or no report of it    (cccamd.cli.freezeview)

@@ -20,6 +20,7 @@ from cccamd.server import AccountFocus, Reloader, Server, logs, set_up_logging
 from cccamd.server.dvbapi import DvbapiDoor
 from cccamd.setup.cccamcfg.directives import DIRECTIVES, Implemented
 from cccamd.setup.effects import EFFECTS, Effect, settings_of
+from cccamd.setup.hours import TimeFrame
 from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup, load_setup
 from cccamd.setup.toml import TomlConfig, networks
@@ -113,6 +114,18 @@ def dvbapi_socket(line: str, first: object, then: object) -> Row:
     row = dvbapi(line, unix_socket, first, then)
     socket = '\nsocket = "@dvbapi.sock"'
     return replace(row, before=row.before + socket, after=row.after + socket)
+
+
+A_URL = "json://127.0.0.1:9"
+
+
+def notify(line: str, rule: str, first: object, then: object) -> Row:
+    """A row of the rules for messages."""
+
+    def see(server: Server) -> object:
+        return getattr(server._notifier._outbox.rules, rule)
+
+    return Row("", f"[notify]\n{line}", see, first, then)
 
 
 ROWS: dict[str, Row] = {
@@ -485,6 +498,12 @@ ROWS: dict[str, Row] = {
         set(),
         {SECOND_PORT},
     ),
+    "[notify] urls": Row(
+        "", f'[notify]\nurls = ["{A_URL}"]', lambda server: server._notifier._urls, (), (A_URL,)
+    ),
+    "[notify] after": notify("after = 7", "after", 60.0, 7.0),
+    "[notify] quiet": notify('quiet = "22:00-07:00"', "quiet", None, TimeFrame(1320, 420)),
+    "[notify] over": notify("over = false", "over", True, False),
     "[dvbapi] port": dvbapi(
         f"port = {SECOND_PORT}", lambda door: set(door.ports), {FIRST_DVBAPI}, {SECOND_PORT}
     ),

@@ -253,6 +253,7 @@ def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
     asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     asked += [note["expr"] for note in dashboard["annotations"]["list"]]
     asked += [variable.get("definition", "") for variable in dashboard["templating"]["list"]]
+    asked.append(DASHBOARD.with_name("alerts.yml").read_text())
     named = {name for text in asked for name in re.findall(r"(?:cccamd|process)_\w+", text)}
     assert len(named) > 15
     assert named <= known

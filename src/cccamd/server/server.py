@@ -42,6 +42,7 @@ from cccamd.net import (
     hand_over,
     in_slices,
 )
+from cccamd.notify import Notifier, Rules
 from cccamd.routing import (
     Condition,
     CwCache,
@@ -211,6 +212,7 @@ class Server:
             services=self._dvbapi.services,
         )
         self._lookout = Lookout(around, self._observers)
+        self._notifier = Notifier(self._tasks, self._book.carried_out)
         fair = self._context.fair
         self._watchers.metrics.load = lambda: (fair.shed, fair.held_back)
         self.acts = Acts(
@@ -312,6 +314,8 @@ class Server:
         self._tasks.start("watchers", self._watchers.run(self._viewers, self._viewer))
         self._tasks.start("incidents", self._lookout.run())
         self._tasks.start("the machine", self._machine.run())
+        await self._apply_notify()
+        self._tasks.start("messages", self._notifier.run())
         await self._cards.apply(self._setup.toml.cards)
         await self._upstreams.apply(self._setup.upstreams)
         await self._newcamd.apply(self._setup)
@@ -399,6 +403,7 @@ class Server:
         await self._newcamd.apply(setup)
         await self._dvbapi.apply(setup)
         await self._apply_pages()
+        await self._apply_notify()
         self._book.carried_out(PAIRED_SETTING, await self._paired.apply(setup))
         self._log_summary()
         try:
@@ -562,10 +567,12 @@ class Server:
 
     def _watch(self) -> None:
         """Let the watchers watch, as soon as there is somebody to look or a journal to fill."""
-        wanted = self._journal is not None or self._setup.config.webinfo.listens
+        messages = self._setup.toml.notify.urls
+        wanted = self._journal is not None or self._setup.config.webinfo.listens or messages
         if wanted and not self._watching:
             self._watching = True
             self._observers.add(self._watchers.observe)
+            self._observers.add(self._notifier.observe)
 
     def _make_pages(self) -> InfoPages:
         sources = PageSources(
@@ -591,6 +598,11 @@ class Server:
         troubles = await self._pages.apply(setup.config, setup.companions, setup.toml)
         for setting, trouble in troubles.items():
             self._book.carried_out(setting, trouble)
+
+    async def _apply_notify(self) -> None:
+        table = self._setup.toml.notify
+        rules = Rules(after=table.after, quiet=table.quiet, over=table.over)
+        await self._notifier.adopt(table.urls, rules)
 
     def _evidence(self, account: str | None) -> Evidence:
         """What is to be known of an account; the other clients are nobody's business."""

@@ -82,6 +82,10 @@ _AT_ONCE: Final = (
     "[dvbapi] socket_group",
     "[dvbapi] account",
     "[dvbapi] au",
+    "[notify] urls",
+    "[notify] after",
+    "[notify] quiet",
+    "[notify] over",
 )
 _NEXT_TIME: Final = (
     "MINIMUM CLIENT VERSION",
@@ -115,6 +119,7 @@ _TABLES: Final = (
     "penalties",
     "tls",
     "dvbapi",
+    "notify",
 )
 _INFO_PORTS: Final = (
     ("LISTEN PORT", "port"),

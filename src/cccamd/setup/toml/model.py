@@ -34,6 +34,7 @@ from cccamd.setup.toml.networks import (
     is_loopback,
 )
 from cccamd.setup.toml.newcamdtable import NewcamdTable
+from cccamd.setup.toml.notifytable import NotifyTable
 from cccamd.wire.cccam import (
     ANSWER_TIMEOUT,
     DEFAULT_VERSION,
@@ -300,6 +301,7 @@ class TomlConfig:
     log: LogTable = field(default_factory=LogTable)
     penalties: PenaltiesTable = field(default_factory=PenaltiesTable)
     journal: JournalTable = field(default_factory=JournalTable)
+    notify: NotifyTable = field(default_factory=NotifyTable)
     tls: TlsTable = field(default_factory=TlsTable)
     dvbapi: DvbapiTable = field(default_factory=DvbapiTable)
     newcamd: tuple[NewcamdTable, ...] = ()

@@ -37,6 +37,7 @@ from cccamd.setup.toml.model import (
     TomlConfig,
 )
 from cccamd.setup.toml.newcamdtable import NewcamdTable
+from cccamd.setup.toml.notifytable import NotifyTable
 from cccamd.setup.toml.positions import PARTS_LIMIT, find_long_key, locate
 from cccamd.setup.toml.reader import PROBLEMS_LIMIT, TableReader, explain_syntax, suggest
 
@@ -51,6 +52,7 @@ _TABLES = (
     "tls",
     "penalties",
     "dvbapi",
+    "notify",
 )
 _SUGGESTION_LIMIT = 50
 _LISTS = ("account", "upstream", "card", "newcamd")
@@ -117,6 +119,7 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
         journal=reader.read_table("journal", JournalTable),
         tls=reader.read_table("tls", TlsTable),
         dvbapi=_read_dvbapi(reader),
+        notify=reader.read_table("notify", NotifyTable),
         newcamd=tuple(_read_list(reader, "newcamd", NewcamdTable)),
         accounts=tuple(_read_list(reader, "account", AccountTable)),
         upstreams=tuple(_read_list(reader, "upstream", UpstreamTable)),

@@ -1,0 +1,148 @@
+"""Has the clock, and sends what is due: each service by itself, again and again if it must be."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from cccamd.net import TaskSet
+from cccamd.notify.outbox import Message, Outbox, Rules
+from cccamd.notify.services import Service, ServiceError, open_service
+from cccamd.watch import Happening, IncidentBegan, IncidentEnded
+
+log = logging.getLogger("cccamd.notify")
+
+SETTING: Final = "[notify] urls"
+LOOK: Final = 5.0
+"""Seconds between two looks at what is due."""
+AGAIN: Final = (30.0, 120.0, 600.0, 1800.0)
+"""Seconds until a service that took nothing is tried again; the last for ever."""
+PATIENCE: Final = 90.0
+"""Seconds for one message; apprise has time-outs of its own, each step four seconds."""
+KEPT: Final = 100
+"""Messages that wait for one service; the oldest makes way."""
+
+
+@dataclass(slots=True)
+class _Line:
+    """One service and what it has not taken yet."""
+
+    service: Service
+    waiting: deque[Message] = field(default_factory=lambda: deque(maxlen=KEPT))
+    failures: int = 0
+    try_at: float = 0.0
+    is_sending: bool = False
+
+
+class Notifier:
+    """Told of all happenings, sends messages by the rules that were adopted last."""
+
+    def __init__(self, tasks: TaskSet, carried_out: Callable[[str, str], None]) -> None:
+        """`carried_out`: told which setting was not carried out, and why; no words: it was."""
+        self._tasks = tasks
+        self._carried_out = carried_out
+        self._urls: tuple[str, ...] = ()
+        self._outbox = Outbox(Rules())
+        self._lines: list[_Line] = []
+        self._wrong: tuple[str, ...] = ()
+
+    async def adopt(self, urls: Sequence[str], rules: Rules) -> None:
+        """Go by other settings from now on; what a service has not taken yet is kept for it."""
+        self._outbox.rules = rules
+        if tuple(urls) == self._urls:
+            return
+        before = dict(zip(self._urls, self._lines, strict=False)) if not self._wrong else {}
+        self._urls = tuple(urls)
+        self._lines, wrong = [], []
+        for number, url in enumerate(urls, 1):
+            try:
+                service = await asyncio.to_thread(open_service, number, url)
+            except ServiceError as error:
+                wrong.append(str(error))
+                continue
+            line = before.get(url) or _Line(service)
+            line.service = service
+            self._lines.append(line)
+        self._wrong = tuple(dict.fromkeys(wrong))
+        self._say()
+
+    def observe(self, happening: Happening) -> None:
+        """Take note of what happened, if it is about an incident."""
+        if not self._lines:
+            return
+        if isinstance(happening, IncidentBegan):
+            self._outbox.began(happening.incident, time.monotonic())
+        elif isinstance(happening, IncidentEnded):
+            self._outbox.ended(happening.incident, time.monotonic())
+
+    async def run(self) -> None:
+        """Send what is due, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK)
+            self.look(time.monotonic())
+
+    def look(self, now: float) -> None:
+        """Hand what is due to all services, and begin to send where none is being sent."""
+        if not self._lines:
+            return
+        local = time.localtime()
+        messages = self._outbox.due(now, 60 * local.tm_hour + local.tm_min)
+        for line in self._lines:
+            line.waiting.extend(messages)
+            if line.waiting and not line.is_sending and now >= line.try_at:
+                line.is_sending = True
+                self._tasks.start(f"message to {line.service.name}", self._send(line, now))
+
+    async def _send(self, line: _Line, now: float) -> None:
+        message, failed_before = line.waiting[0], line.failures
+        taken = False
+        try:
+            async with asyncio.timeout(PATIENCE):
+                taken = await _in_thread(lambda: line.service.send(message))
+        except TimeoutError:
+            pass
+        finally:
+            line.is_sending = False
+        if taken:
+            if line.waiting and line.waiting[0] is message:  # else it made way for newer ones
+                line.waiting.popleft()
+            line.failures = 0
+        else:
+            line.try_at = now + AGAIN[min(line.failures, len(AGAIN) - 1)]
+            line.failures += 1
+        if bool(failed_before) != bool(line.failures):
+            self._say()
+
+    def _say(self) -> None:
+        stuck = [
+            f"{line.service.name} takes no messages; waiting: {len(line.waiting)}"
+            for line in self._lines
+            if line.failures
+        ]
+        text = "; ".join((*self._wrong, *stuck))
+        if text:
+            log.warning("%s", text)
+        self._carried_out(SETTING, text)
+
+
+def _in_thread(act: Callable[[], bool]) -> asyncio.Future[bool]:
+    """Do something that blocks, in a thread that nobody waits for when the server ends."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[bool] = loop.create_future()
+
+    def finish(result: bool) -> None:
+        if not done.done():
+            done.set_result(result)
+
+    def run() -> None:
+        result = act()
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(finish, result)
+
+    threading.Thread(target=run, name="message", daemon=True).start()
+    return done

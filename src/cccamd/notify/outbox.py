@@ -1,0 +1,188 @@
+"""What is told of incidents, and when.
+
+Theory of operation. One incident is one message, and one more when it is over:
+
+    began       it waits until it has lasted `after` seconds: what is over sooner is told to nobody
+    told        it is told once, however often its words change
+    ended       it is told as over, if it was told at all, as soon as it cannot come back as the
+                same incident any more (a link that flaps is one message, not twenty)
+    quiet       in quiet hours nothing is told. Afterwards all is told that still goes on, and what
+                began and ended meanwhile as one line
+    many        what is due at the same time is one message from `TOGETHER` on, and there are
+                no more than `MESSAGES_AN_HOUR`: the last of them tells all that is left
+
+Times are seconds of any monotonic clock; `minute` is the local time of day.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from cccamd.facts import Incident
+from cccamd.setup.hours import TimeFrame
+from cccamd.wording import count
+
+SETTLED: Final = 180.0
+"""Seconds after its end until an incident that comes back is another one (watch/incidents.py)."""
+TOGETHER: Final = 4
+MESSAGES_AN_HOUR: Final = 12
+KEPT: Final = 500
+"""Incidents that are remembered; there are never more open ones (watch/incidents.py)."""
+NAMED: Final = 10
+"""Incidents that one message names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What `[notify]` says."""
+
+    after: float = 60.0
+    """Seconds that something must be wrong until it is told."""
+    quiet: TimeFrame | None = None
+    over: bool = True
+    """Whether ends are told, too."""
+
+
+class Message(NamedTuple):
+    """What goes to every service."""
+
+    title: str
+    body: str
+    is_over: bool = False
+
+
+@dataclass(slots=True)
+class _Case:
+    incident: Incident
+    since: float
+    told: bool = False
+    ended_at: float | None = None
+    held: bool = False
+    """Whether it was due in quiet hours."""
+
+
+@dataclass(slots=True)
+class Outbox:
+    """One server's incidents, as far as they are to be told."""
+
+    rules: Rules
+    _cases: "OrderedDict[int, _Case]" = field(default_factory=OrderedDict)
+    _missed: list[str] = field(default_factory=list)
+    _missed_more: int = 0
+    _credit: float = MESSAGES_AN_HOUR
+    _credited_at: float | None = None
+
+    def began(self, incident: Incident, now: float) -> None:
+        """Something went wrong, or came back."""
+        case = self._cases.get(incident.number)
+        if case is None:
+            if len(self._cases) >= KEPT:
+                self._cases.popitem(last=False)
+            case = self._cases[incident.number] = _Case(incident, now)
+        case.incident, case.ended_at = incident, None
+
+    def ended(self, incident: Incident, now: float) -> None:
+        """It is right again."""
+        case = self._cases.get(incident.number)
+        if case is not None:
+            case.incident, case.ended_at = incident, now
+
+    def due(self, now: float, minute: int) -> tuple[Message, ...]:
+        """What is to be told now; it counts as told."""
+        self._earn(now)
+        quiet = self.rules.quiet is not None and minute in self.rules.quiet
+        begun, over = self._sort_out(now, quiet=quiet)
+        if quiet or self._credit < 1.0 or not (begun or over or self._missed):
+            return ()
+        messages = self._messages(begun, over)
+        self._credit -= len(messages)
+        for case in begun:
+            case.told = True
+        for case in over:
+            self._cases.pop(case.incident.number, None)
+        self._missed, self._missed_more = [], 0
+        return messages
+
+    def _earn(self, now: float) -> None:
+        before = now if self._credited_at is None else self._credited_at
+        earned = (now - before) * MESSAGES_AN_HOUR / 3600
+        self._credit = min(float(MESSAGES_AN_HOUR), self._credit + earned)
+        self._credited_at = now
+
+    def _sort_out(self, now: float, *, quiet: bool) -> tuple[list[_Case], list[_Case]]:
+        """Those to be told, and those to be told as over; forget what nobody is to know."""
+        begun: list[_Case] = []
+        over: list[_Case] = []
+        for number, case in list(self._cases.items()):
+            until = now if case.ended_at is None else case.ended_at
+            if not case.told and until >= case.since + self.rules.after:
+                if case.ended_at is None:
+                    begun.append(case)
+                case.held = case.held or quiet
+            if case.ended_at is None or now < case.ended_at + SETTLED:
+                continue
+            if case.told and self.rules.over:
+                over.append(case)
+                continue
+            if case.held:
+                self._miss(case.incident)
+            del self._cases[number]
+        return begun, over
+
+    def _miss(self, incident: Incident) -> None:
+        if len(self._missed) < NAMED:
+            self._missed.append(_line(incident))
+        else:
+            self._missed_more += 1
+
+    def _messages(self, begun: Sequence[_Case], over: Sequence[_Case]) -> tuple[Message, ...]:
+        number = len(begun) + len(over) + bool(self._missed)
+        if number < TOGETHER and number <= self._credit:
+            messages = [_wrong(case.incident) for case in begun]
+            messages += [_over(case.incident) for case in over]
+            if self._missed:
+                messages.append(Message("Over again, in the quiet hours", self._said_missed()))
+            return tuple(messages)
+        parts = []
+        if begun:
+            parts.append(_listed("Wrong now:", begun))
+        if over:
+            parts.append(_listed("Over:", over))
+        if self._missed:
+            parts.append(f"Over again, in the quiet hours:\n{self._said_missed()}")
+        wrong = count(len(begun), "thing") + (" is" if len(begun) == 1 else " are") + " wrong"
+        title = wrong if begun else f"{count(len(over), 'thing')} over"
+        return (Message(title, "\n\n".join(parts), is_over=not begun),)
+
+    def _said_missed(self) -> str:
+        more = [f"and {self._missed_more} more"] if self._missed_more else []
+        return "\n".join([*self._missed, *more])
+
+
+def _line(incident: Incident) -> str:
+    return f"{incident.subject} {incident.text}"
+
+
+def _wrong(incident: Incident) -> Message:
+    lines = [f"{_line(incident)}."]
+    if incident.change:
+        lines.append(f"What to do: {incident.change}")
+    if incident.suffering:
+        named = incident.sufferers[:NAMED]
+        lines.append(f"In trouble for it: {', '.join(named)}")
+        if incident.suffering > len(named):
+            lines[-1] += f" and {incident.suffering - len(named)} more"
+    return Message(f"{incident.cause.value}: {incident.subject}", "\n".join(lines))
+
+
+def _over(incident: Incident) -> Message:
+    title = f"Over: {incident.cause.value}: {incident.subject}"
+    return Message(title, f"It was: {_line(incident)}.", is_over=True)
+
+
+def _listed(head: str, cases: Sequence[_Case]) -> str:
+    lines = [_line(case.incident) for case in cases[:NAMED]]
+    if len(cases) > NAMED:
+        lines.append(f"and {len(cases) - NAMED} more")
+    return "\n".join([head, *lines])

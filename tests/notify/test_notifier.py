@@ -1,0 +1,72 @@
+"""Real messages over apprise to a real HTTP server."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from test_outbox import incident
+
+from cccamd.net import TaskSet
+from cccamd.notify import Notifier, Rules, ServiceError, open_service
+from cccamd.watch import IncidentBegan, IncidentEnded
+from messagebox import mailbox
+
+AT_ONCE = Rules(after=0.0)
+
+
+@asynccontextmanager
+async def notifying() -> AsyncIterator[tuple[Notifier, dict[str, str]]]:
+    said: dict[str, str] = {}
+    failures: list[object] = []
+    tasks = TaskSet(on_failure=lambda *what: failures.append(what))
+    notifier = Notifier(tasks, lambda setting, text: said.__setitem__(setting, text))
+    yield notifier, said
+    await tasks.cancel()
+    assert not failures
+
+
+async def look_until(notifier: Notifier, now: float, reached: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20.0):
+        while not reached():
+            notifier.look(now)
+            await asyncio.sleep(0.01)
+
+
+async def test_messages_arrive_and_a_service_that_refuses_is_asked_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    now = time.monotonic()
+    async with mailbox() as good, mailbox() as bad, notifying() as (notifier, said):
+        bad.answer = "500 No"
+        await notifier.adopt((good.url, bad.url), AT_ONCE)
+        notifier.observe(IncidentBegan(at=0.0, incident=incident()))
+        await look_until(notifier, now + 1, lambda: bool(said["[notify] urls"]))
+        await good.until(1)
+        assert (
+            said["[notify] urls"]
+            == "number 2 of [notify] urls (json) takes no messages; waiting: 1"
+        )
+        bad.answer, knocks = "200 OK", bad.knocks
+        notifier.look(now + 30)
+        await asyncio.sleep(0)
+        assert bad.knocks == knocks
+        await look_until(notifier, now + 31, lambda: not said["[notify] urls"])
+        assert good.got[0]["title"] == "source down: s1.example:12000"
+        assert good.got[0]["type"] == "warning"
+        assert [each["message"] for each in bad.got] == [good.got[0]["message"]]
+        notifier.observe(IncidentEnded(at=0.0, incident=incident()))
+        await look_until(notifier, now + 1000, lambda: len(good.got) + len(bad.got) == 4)
+        assert good.got[1]["type"] == "success"
+    assert "hunter2" not in caplog.text
+
+
+@pytest.mark.parametrize("url", ["nothing://hunter2", "json://", "mailto://hunter2", "x://\0"])
+def test_an_address_that_nothing_can_be_sent_to_is_named_without_its_secrets(url: str) -> None:
+    with pytest.raises(ServiceError) as found:
+        open_service(3, url)
+    assert "number 3 of [notify] urls" in str(found.value)
+    assert "hunter2" not in str(found.value)

@@ -1,0 +1,146 @@
+"""What is told of incidents, and when, in made-up time."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cccamd.facts import Cause, Incident
+from cccamd.notify import Message, Outbox, Rules
+from cccamd.notify.outbox import MESSAGES_AN_HOUR, SETTLED, TOGETHER
+from cccamd.setup.hours import TimeFrame
+
+NIGHT = TimeFrame(22 * 60, 7 * 60)
+NOON, MIDNIGHT = 12 * 60, 0
+
+
+def incident(number: int = 1, **words: object) -> Incident:
+    given: dict = {
+        "number": number,
+        "cause": Cause.SOURCE_DOWN,
+        "subject": f"s{number}.example:12000",
+        "text": "is down",
+        "change": "look at its plug",
+        "began_at": 0.0,
+    }
+    return Incident(**(given | words))
+
+
+def titles(messages: tuple[Message, ...]) -> list[str]:
+    return [message.title for message in messages]
+
+
+def test_an_incident_is_told_once_when_it_has_lasted_and_once_when_it_is_over() -> None:
+    box = Outbox(Rules(after=60.0))
+    box.began(incident(suffering=12, sufferers=("anna", "ben")), 0.0)
+    assert box.due(59.0, NOON) == ()
+    (message,) = box.due(60.0, NOON)
+    assert message.title == "source down: s1.example:12000"
+    assert message.body.splitlines() == [
+        "s1.example:12000 is down.",
+        "What to do: look at its plug",
+        "In trouble for it: anna, ben and 10 more",
+    ]
+    box.began(incident(text="is still down"), 70.0)
+    assert box.due(5000.0, NOON) == ()
+    box.ended(incident(), 5000.0)
+    assert box.due(5000.0 + SETTLED - 1, NOON) == ()
+    (message,) = box.due(5000.0 + SETTLED, NOON)
+    assert (message.title, message.is_over) == ("Over: source down: s1.example:12000", True)
+    assert box.due(99_999.0, NOON) == ()
+
+
+def test_what_is_over_sooner_is_told_to_nobody() -> None:
+    box = Outbox(Rules(after=60.0))
+    box.began(incident(), 0.0)
+    box.ended(incident(), 59.0)
+    assert not any(box.due(float(now), NOON) for now in range(60, 600, 10))
+
+
+def test_a_link_that_flaps_is_one_message() -> None:
+    box = Outbox(Rules(after=10.0))
+    told = []
+    for now in range(0, 3600, 60):
+        box.began(incident(), float(now))
+        told += box.due(float(now + 20), NOON)
+        box.ended(incident(), float(now + 30))
+    assert len(told) == 1
+
+
+def test_ends_are_not_told_to_who_does_not_want_them() -> None:
+    box = Outbox(Rules(after=0.0, over=False))
+    box.began(incident(), 0.0)
+    assert len(box.due(0.0, NOON)) == 1
+    box.ended(incident(), 1.0)
+    assert box.due(1000.0, NOON) == ()
+
+
+def test_in_quiet_hours_nothing_is_told_and_afterwards_what_is_worth_it() -> None:
+    box = Outbox(Rules(after=60.0, quiet=NIGHT))
+    box.began(incident(1), 0.0)
+    box.began(incident(2), 0.0)
+    box.began(incident(3), 0.0)
+    box.ended(incident(3), 30.0)
+    assert box.due(100.0, MIDNIGHT) == ()
+    box.ended(incident(2), 200.0)
+    assert box.due(1000.0, MIDNIGHT) == ()
+    told = box.due(30_000.0, 7 * 60)
+    assert titles(told) == ["source down: s1.example:12000", "Over again, in the quiet hours"]
+    assert told[1].body == "s2.example:12000 is down"
+    assert box.due(30_100.0, 7 * 60) == ()
+
+
+def test_many_at_once_are_one_message() -> None:
+    box = Outbox(Rules(after=0.0))
+    for number in range(40):
+        box.began(incident(number), 0.0)
+    (message,) = box.due(0.0, NOON)
+    assert message.title == "40 things are wrong"
+    assert message.body.splitlines()[-1] == "and 30 more"
+
+
+def test_messages_are_bounded_and_nothing_is_lost() -> None:
+    box = Outbox(Rules(after=0.0))
+    told = []
+    for number in range(300):
+        box.began(incident(number), float(number))
+        told += box.due(float(number), NOON)
+    assert len(told) <= MESSAGES_AN_HOUR + 1
+    (rest,) = box.due(3600.0, NOON)
+    named = sum(len(message.body.splitlines()) > 1 for message in told)
+    assert rest.title.endswith("things are wrong")
+    assert int(rest.title.split()[0]) + named >= 300 - TOGETHER * MESSAGES_AN_HOUR
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(("began", "ended", "wait")),
+        st.integers(0, 5),
+        st.floats(0.0, 400.0),
+        st.integers(0, 1439),
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS)
+@settings(max_examples=100)
+def test_whatever_happens_each_incident_is_told_at_most_once_before_it_is_over(steps: list) -> None:
+    box, now = Outbox(Rules(after=30.0, quiet=NIGHT)), 0.0
+    wrong: dict[str, int] = {}
+    for act, number, seconds, minute in steps:
+        now += seconds
+        if act == "began":
+            box.began(incident(number), now)
+        elif act == "ended":
+            box.ended(incident(number), now)
+        messages = box.due(now, minute)
+        assert not (messages and minute in NIGHT)
+        for message in messages:
+            for line in message.body.splitlines():
+                subject = line.partition(" ")[0]
+                if line.endswith("is down.") and not message.is_over:
+                    wrong[subject] = wrong.get(subject, 0) + 1
+                    assert wrong[subject] == 1
+            if message.is_over:
+                for subject in list(wrong):
+                    if subject in message.title or subject in message.body:
+                        del wrong[subject]
