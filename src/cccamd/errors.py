@@ -22,6 +22,7 @@ CccamdError                         anything a person may be shown as one clear 
 |-- ServiceError                    no service of this system, or not so    (cccamd.service)
 |-- NoAnswer                        a running server cannot be asked      (cccamd.cli.webreader)
 |   '-- NotKnown                    ... or knows no such thing            (cccamd.cli.webreader)
+|-- EditError                       an account cannot be changed so   (cccamd.setup.cccamcfg)
 |-- OrderError                      a line is no order, or no answer      (cccamd.acting)
 |-- NoServerError                   nobody who could be told              (cccamd.acting)
 |-- LostServerError                 ... or it ended meanwhile             (cccamd.acting)

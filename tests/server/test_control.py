@@ -233,6 +233,8 @@ async def test_other_users_are_not_listened_to(
         said = await house.send(serialize_order(Kick("anna")))
         assert said["status"] == Status.UNREACHABLE
         assert not house.happenings
+        _, answer = await house.give(Kick("anna"))
+        assert "root and to its own user only" in answer.text
         monkeypatch.setattr(control_module, "credentials", lambda sock: None)
         said = await house.send(serialize_order(Kick("anna")))
         assert "does not say who" in said["text"]

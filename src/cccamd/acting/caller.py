@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -49,7 +49,8 @@ def give(
     with closing(_connect(places)) as sock:
         sock.settimeout(None if endless else ANSWER_TIME)
         try:
-            sock.sendall(serialize_order(order))
+            with suppress(ConnectionError):  # it has said why before it closed
+                sock.sendall(serialize_order(order))
             with sock.makefile("rb") as lines:
                 while line := lines.readline(ANSWER_LIMIT):
                     answer = parse_answer(line)

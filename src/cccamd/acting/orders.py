@@ -49,6 +49,10 @@ class Reload:
     """Read the files again."""
 
     verb: ClassVar = "reload"
+    because: str = ""
+    """What was changed, for log and journal."""
+    account: str = ""
+    """Whose account it is about, if it is about one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def client(
         setup = load_setup(config, toml)
         found = _account(setup, account)
     wanted = [Way(over)] if over else list(recipes)
-    doors = {door.way: door for door in _doors(setup, found, host or own_address())}
+    doors = {door.way: door for door in doors_of(setup, found, host or own_address())}
     way = next((way for way in wanted if way in doors), None)
     if way is None:
         why = "; ".join(_TO_OPEN[way] for way in wanted)
@@ -92,7 +92,8 @@ def _account(setup: Setup, name: str) -> Account:
     raise NotToBeHad(f"no F-line of {setup.config.file} has the user name {name}")
 
 
-def _doors(setup: Setup, account: Account, host: str) -> Iterator[Door]:
+def doors_of(setup: Setup, account: Account, host: str) -> Iterator[Door]:
+    """The ways that are open to an account."""
     user, password = account.line.user, account.line.password
     if setup.config.server_listen_port:
         port = setup.config.server_listen_port

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "uninstall": "Take the service away again.",
     "export": "Give the configuration to another program (OSCam).",
     "convert": "Write an old CCcam.cfg in today's form, with its comments.",
+    "account": "Add, show, switch and remove the accounts of CCcam.cfg.",
     "reload": "Have the server read its files again, and say what changed.",
     "kick": "End the connections of an account or an address.",
     "link": "Restart, pause or resume a link to another server.",

@@ -54,9 +54,9 @@ class Desk:
     async def carry_out(self, order: Order, by: str, say: Say) -> Answer:
         """Do it, in the name of `by`."""
         match order:
-            case Reload():
+            case Reload(because, account):
                 state = await self._reload()
-                self._acts.note(by, "read the files again")
+                self._acts.note(by, because or "files read again", account)
                 return reload_answer(state)
             case Kick(whom):
                 return self._acts.kick(whom, by)

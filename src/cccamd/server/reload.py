@@ -112,7 +112,8 @@ class Reloader:
         self._setup = setup
         self._prepare = prepare
         self._watch = FileWatch(setup.paths)
-        self._one_at_a_time = asyncio.Lock()
+        self._waiting: list[asyncio.Future[ConfigState]] = []
+        """Who asked for the next reading, and waits for what comes of it."""
 
     async def run(self) -> None:
         """Reload whenever there is a reason, until cancelled."""
@@ -120,28 +121,32 @@ class Reloader:
         while True:
             at_most = None if taken else RETRY_INTERVAL
             await wait_for_change(self._watch, self._asked, at_most=at_most)
+            waiting, self._waiting = self._waiting, []
             taken = await self._take()
+            for done in waiting:
+                if not done.done():
+                    done.set_result(self._server.config_state())
 
     async def reload_now(self) -> ConfigState:
-        """Reload because somebody asks for it; what came of it."""
-        await settle(self._watch)
-        await self._take()
-        return self._server.config_state()
+        """Have `run` read the files because somebody asks for it; what came of it."""
+        done: asyncio.Future[ConfigState] = asyncio.get_running_loop().create_future()
+        self._waiting.append(done)
+        self._asked.set()
+        return await done
 
     async def _take(self) -> bool:
-        """Reload, whatever happens; one after the other."""
-        async with self._one_at_a_time:
-            try:
-                return await self.reload()
-            except (OSError, MemoryError) as error:  # no descriptors, no memory, a dead disk
-                why = (isinstance(error, OSError) and error.strerror) or "no memory is left"
-                self._server.keep(f"the files cannot be read now: {why}")
-                log.debug("it happened here:", exc_info=error)
-            except Exception as error:  # a fault of ours is not the end of all reloads
-                what = f"{type(error).__name__}: {error}"
-                self._server.keep(f"an internal error in the reload ({what})")
-                log.debug("it happened here:", exc_info=error)
-            return False
+        """Reload, whatever happens; whether files were taken."""
+        try:
+            return await self.reload()
+        except (OSError, MemoryError) as error:  # no descriptors, no memory, a dead disk
+            why = (isinstance(error, OSError) and error.strerror) or "no memory is left"
+            self._server.keep(f"the files cannot be read now: {why}")
+            log.debug("it happened here:", exc_info=error)
+        except Exception as error:  # a fault of ours is not the end of all reloads
+            what = f"{type(error).__name__}: {error}"
+            self._server.keep(f"an internal error in the reload ({what})")
+            log.debug("it happened here:", exc_info=error)
+        return False
 
     async def reload(self) -> bool:
         """Read the files again and go over to them; False: the old state was kept."""

@@ -10,6 +10,14 @@ from cccamd.setup.cccamcfg.companions import (
 )
 from cccamd.setup.cccamcfg.diagnostics import Code, Diagnostic, Hint, Severity
 from cccamd.setup.cccamcfg.directives import SETTING_FIELDS
+from cccamd.setup.cccamcfg.editing import (
+    EditError,
+    add_account,
+    disable_account,
+    enable_account,
+    find_account,
+    remove_account,
+)
 from cccamd.setup.cccamcfg.masking import MaskedLine, masked_lines
 from cccamd.setup.cccamcfg.model import (
     CLine,
@@ -42,6 +50,7 @@ __all__ = [
     "Config",
     "Diagnostic",
     "Dialect",
+    "EditError",
     "FLine",
     "Hint",
     "InfoPort",
@@ -52,7 +61,11 @@ __all__ = [
     "RefusedLine",
     "Settings",
     "Severity",
+    "add_account",
     "as_json",
+    "disable_account",
+    "enable_account",
+    "find_account",
     "groups_of",
     "limit_text",
     "load_companions",
@@ -63,4 +76,5 @@ __all__ = [
     "parse_channelinfo",
     "parse_prio",
     "parse_providers",
+    "remove_account",
 ]

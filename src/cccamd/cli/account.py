@@ -1,0 +1,293 @@
+"""`cccamd account`: add, show, switch and remove the accounts of CCcam.cfg."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from cccamd.acting import (
+    Answer,
+    LostServerError,
+    NoServerError,
+    OrderError,
+    Reload,
+    Status,
+    give,
+)
+from cccamd.cli.client import doors_of
+from cccamd.cli.command import failing_plainly, plain
+from cccamd.cli.orders import AsData, NodeIdFile, places
+from cccamd.cli.qrcode import print_code
+from cccamd.cli.recipes import PROGRAMS, Door, Recipe, Way
+from cccamd.errors import CccamdError
+from cccamd.machine import own_address
+from cccamd.setup.accounts import edit_file, new_password
+from cccamd.setup.cccamcfg import (
+    EditError,
+    add_account,
+    disable_account,
+    enable_account,
+    find_account,
+    load_config,
+    remove_account,
+)
+from cccamd.setup.files import ConfigFileError, read_file
+from cccamd.setup.setup import load_setup
+
+EXIT_NOT_DONE: Final = 1
+EXIT_UNUSABLE: Final = 2
+
+app = typer.Typer(
+    no_args_is_help=True, help="Add, show, switch and remove the accounts of CCcam.cfg."
+)
+Name = Annotated[str, typer.Argument(help="The user name.", show_default=False)]
+Config = Annotated[
+    Path | None, typer.Option("-C", "--config", metavar="FILE", help="Which CCcam.cfg.")
+]
+Toml = Annotated[
+    Path | None, typer.Option("-T", "--toml", metavar="FILE", help="Which cccamd.toml.")
+]
+Host = Annotated[str, typer.Option("--host", help="How programs reach this machine.")]
+Code = Annotated[bool, typer.Option("--qr/--no-qr", help="Draw the C-line as a QR code, too.")]
+
+
+@app.callback()
+def _group() -> None:
+    """Add, show, switch and remove the accounts of CCcam.cfg."""
+
+
+@app.command()
+def add(
+    name: Name,
+    rest: Annotated[
+        str,
+        typer.Option(
+            "--rights",
+            metavar="TEXT",
+            help="What follows the password in the F-line: '1 0 0 { 0:0:1 }'.",
+        ),
+    ] = "",
+    ask: Annotated[
+        bool,
+        typer.Option("--ask", help="Ask for the password, or read a line of it; else one is made."),
+    ] = False,
+    config: Config = None,
+    toml: Toml = None,
+    host: Host = "",
+    code: Code = True,
+    node_id: NodeIdFile = None,
+    as_data: AsData = False,
+) -> None:
+    """Add an account, have the server take it, and print what to enter in each program.
+
+    Nothing else in the file changes. A password is made; it is never taken from the command line,
+    where every user of this machine could read it.
+
+    Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
+    """
+    password = _read_password() if ask else new_password()
+    told = _edit(
+        "add",
+        name,
+        lambda data: add_account(data, name, password, rest),
+        config,
+        node_id,
+        make=True,
+    )
+    _show("add", name, config, toml, host, code=code, as_data=as_data, told=told)
+
+
+@app.command()
+def show(
+    name: Name,
+    config: Config = None,
+    toml: Toml = None,
+    host: Host = "",
+    code: Code = True,
+    as_data: AsData = False,
+) -> None:
+    """Print what to enter in each program for an account. Its password is part of it.
+
+    Exit status: 0 shown, 1 the account is switched off, 2 there is none, or a file cannot be used.
+    """
+    _show("show", name, config, toml, host, code=code, as_data=as_data, told=None)
+
+
+@app.command()
+def disable(
+    name: Name, config: Config = None, node_id: NodeIdFile = None, as_data: AsData = False
+) -> None:
+    """Switch an account off: its line becomes a remark, and its receivers are sent away.
+
+    Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
+    """
+    _change("disable", name, disable_account, config, node_id, as_data=as_data)
+
+
+@app.command()
+def enable(
+    name: Name, config: Config = None, node_id: NodeIdFile = None, as_data: AsData = False
+) -> None:
+    """Switch an account on again, as it was.
+
+    Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
+    """
+    _change("enable", name, enable_account, config, node_id, as_data=as_data)
+
+
+@app.command()
+def remove(
+    name: Name, config: Config = None, node_id: NodeIdFile = None, as_data: AsData = False
+) -> None:
+    """Take an account out of the file, also one that is switched off.
+
+    Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
+    """
+    _change("remove", name, remove_account, config, node_id, as_data=as_data)
+
+
+# Changing.
+
+_DONE: Final = {
+    "add": "added",
+    "disable": "switched off",
+    "enable": "switched on",
+    "remove": "removed",
+}
+
+
+def _read_password() -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _path(config: Path | None) -> Path:
+    path = config or load_config().path
+    if path is None:
+        raise ConfigFileError("CCcam.cfg", "there is none in the usual places; name it with -C")
+    return path
+
+
+def _edit(
+    act: str,
+    name: str,
+    change: Callable[[bytes], bytes],
+    config: Path | None,
+    node_id: Path | None,
+    *,
+    make: bool = False,
+) -> Answer:
+    """Change the file, and have the server read it; what it says of that."""
+    with failing_plainly(f"account {act}", EditError, ConfigFileError, status=EXIT_UNUSABLE):
+        edit_file(_path(config), change, make=make)
+    because = f"account {name} {_DONE[act]}"
+    try:
+        for answer in give(Reload(because, name), places(node_id)):
+            if isinstance(answer, Answer):
+                return answer
+    except NoServerError:
+        text = "none was told; one that runs with this file takes it by itself within seconds"
+        return Answer(text=text)
+    except (LostServerError, OrderError) as error:
+        return Answer(status=Status.UNREACHABLE, text=str(error))
+    raise AssertionError("an order without an answer")
+
+
+def _change(
+    act: str,
+    name: str,
+    change: Callable[[bytes, str], bytes],
+    config: Path | None,
+    node_id: Path | None,
+    *,
+    as_data: bool,
+) -> None:
+    told = _edit(act, name, lambda data: change(data, name), config, node_id)
+    if as_data:
+        typer.echo(json.dumps({"account": name, "done": _DONE[act], "server": told.record()}))
+    else:
+        typer.echo(f"{_DONE[act]}: {plain(name)}")
+        _tell(told)
+    raise typer.Exit(_status(told))
+
+
+def _tell(told: Answer) -> None:
+    for line in told.text.splitlines():
+        typer.echo(f"the server: {plain(line)}", err=True)
+
+
+def _status(told: Answer | None) -> int:
+    """What else is wrong with the files is nobody's fault here."""
+    bad = told is not None and told.status in (Status.UNUSABLE, Status.UNREACHABLE)
+    return EXIT_NOT_DONE if bad else 0
+
+
+# Showing.
+
+
+def _show(
+    act: str,
+    name: str,
+    config: Path | None,
+    toml: Path | None,
+    host: str,
+    *,
+    code: bool,
+    as_data: bool,
+    told: Answer | None,
+) -> None:
+    with failing_plainly(f"account {act}", CccamdError, status=EXIT_UNUSABLE):
+        path = _path(config)
+        setup = load_setup(path, toml)
+        accounts = {each.line.user: each for each in setup.accounts.values()}
+        account = accounts.get(name)
+        if account is None:
+            if find_account(read_file(path), name).lines:
+                typer.echo(f"cccamd account {act}: {plain(name)} is switched off", err=True)
+                raise typer.Exit(EXIT_NOT_DONE)
+            raise EditError(f"there is no account {name}")
+    doors = {door.way: door for door in doors_of(setup, account, host or own_address())}
+    recipes = list(_recipes(doors))
+    if as_data:
+        found = [{"program": p, "over": way.value, **asdict(r)} for p, way, r in recipes]
+        record: dict[str, object] = {
+            "account": name,
+            "password": account.line.password,
+            "programs": found,
+        }
+        if told is not None:
+            record["server"] = told.record()
+        typer.echo(json.dumps(record, indent=2))
+        raise typer.Exit(_status(told))
+    if told is not None:
+        typer.echo(f"{_DONE[act]}: {plain(name)}", err=True)
+        _tell(told)
+    _print(recipes)
+    if code and Way.CCCAM in doors and sys.stdout.isatty():
+        print_code(PROGRAMS["cccam"][Way.CCCAM](doors[Way.CCCAM]).text)
+    raise typer.Exit(_status(told))
+
+
+def _recipes(doors: dict[Way, Door]) -> Iterator[tuple[str, Way, Recipe]]:
+    """For each program the best way that is open."""
+    for program, ways in PROGRAMS.items():
+        way = next((way for way in ways if way in doors), None)
+        if way is not None:
+            yield program, way, ways[way](doors[way])
+
+
+def _print(recipes: list[tuple[str, Way, Recipe]]) -> None:
+    typer.echo("What follows holds the account's password: keep it to yourself.", err=True)
+    if not recipes:
+        typer.echo("No port is open for this account: see SERVER LISTEN PORT.", err=True)
+    for program, way, recipe in recipes:
+        typer.echo(f"\n{program}, over {way.value}: {recipe.where}")
+        if recipe.note:
+            typer.echo(f"  ({recipe.note})")
+        for line in recipe.text.splitlines():
+            typer.echo(f"    {line}")
