@@ -16,7 +16,7 @@ def main() -> None:
 
 def main_as_original() -> None:
     """Be started as `CCcam`, with the options that the original has."""
-    from cccamd.cli.oldname import prepare
+    from cccamd.cli import prepare
 
     sys.argv[1:] = prepare()
     main()
