@@ -22,6 +22,8 @@ def test_an_account_is_added_comes_in_is_disabled_and_stays_out(tmp_path: Path) 
     files = ("-C", str(house.cfg))
     there = (*files, "-n", str(house.node_id))
     before = house.cfg.read_bytes()
+    card = '[[card]]\nkind = "test"\ncaid = "7F00"\nproviders = ["00000A"]\n'
+    house.toml.write_text(house.toml.read_text() + card)  # what `probe` waits for
     with house.serving():
         until(lambda: run("log", "-n", str(house.node_id)).exit_code == 0)
         added = run("account", "add", "ben", "--json", "--host", "127.0.0.1", *there)
