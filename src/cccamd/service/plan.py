@@ -123,8 +123,8 @@ def _install_systemd(machine: Machine, *, force: bool) -> list[Step]:
         hidden = next((name for name in HIDDEN if str(path).startswith(f"{name}/")), None)
         if hidden is not None:
             raise ServiceError(
-                f"the service sees nothing of {hidden}, where {path} is; install cccamd outside, with"
-                " a Python of the system, for instance into a virtual environment at /opt/cccamd"
+                f"the service sees nothing of {hidden}, where {path} is; install cccamd outside,"
+                " with a Python of the system, for instance into a virtual environment at /opt/cccamd"
             )
     steps: list[Step] = []
     if not _has_user(machine):
