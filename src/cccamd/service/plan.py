@@ -124,7 +124,7 @@ def _install_systemd(machine: Machine, *, force: bool) -> list[Step]:
         if hidden is not None:
             raise ServiceError(
                 f"the service sees nothing of {hidden}, where {path} is; install cccamd outside,"
-                " with a Python of the system, for instance into a virtual environment at /opt/cccamd"
+                " with a Python of the system, for instance into an environment at /opt/cccamd"
             )
     steps: list[Step] = []
     if not _has_user(machine):
