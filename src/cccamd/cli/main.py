@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "unban": "Forget the failed logins from an address.",
     "log": "Show the last lines of the server's log, and follow it.",
     "debug": "Log everything of one account for a while.",
+    "schema": "Print a JSON schema of cccamd.toml, for editors.",
     "backup": "Save configuration, node id, keys and journal into one file.",
     "restore": "Put back what `cccamd backup` saved.",
     "pair": "Have two servers know each other's key, for a safe link.",

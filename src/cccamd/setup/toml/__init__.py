@@ -12,6 +12,7 @@ from cccamd.setup.toml.model import (
 from cccamd.setup.toml.networks import AllowedNetworks, is_local
 from cccamd.setup.toml.newcamdtable import NewcamdTable
 from cccamd.setup.toml.parser import ParsedToml, load, parse
+from cccamd.setup.toml.schema import json_schema
 
 __all__ = [
     "FILE_NAME",
@@ -26,6 +27,7 @@ __all__ = [
     "TomlConfig",
     "UpstreamTable",
     "is_local",
+    "json_schema",
     "load",
     "parse",
 ]
