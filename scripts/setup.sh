@@ -21,13 +21,19 @@ if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     echo "setup: Python 3.11 or later is needed; python3 here is $(python3 --version 2>&1)" >&2
     exit 1
 fi
+say() { echo "setup: $*" >&2; }
+
 if [ ! -x .venv/bin/pip ]; then
+    say "making a virtual environment in .venv"
     rm -rf .venv
     python3 -m venv .venv >/dev/null 2>&1 || { rm -rf .venv; debian python3-venv; python3 -m venv .venv; }
 fi
+say "installing the locked packages, those of developers too; this takes a minute"
 .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+say "installing cccamd itself"
 .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 if ! .venv/bin/python -c 'import ctypes; ctypes.CDLL("libdvbcsa.so.1")' 2>/dev/null; then
     debian libdvbcsa1 || echo "setup: only the demonstration needs it; the rest works" >&2
 fi
 touch .venv/ready
+say "ready: .venv/bin/cccamd"

@@ -138,6 +138,13 @@ def test_a_program_that_the_unit_cannot_start_is_refused(
     assert not (debian / UNIT).exists()
 
 
+def test_a_python_that_the_unit_hides_is_refused(debian: Path) -> None:
+    (debian / "opt/cccamd/bin").mkdir(parents=True)
+    (debian / "opt/cccamd/bin/python3").symlink_to("python")
+    (debian / "opt/cccamd/bin/python").symlink_to("/root/.pyenv/bin/python3")
+    assert "sees nothing of /root" in install(debian, status=2).output
+
+
 def test_a_system_that_is_not_known_is_refused(tmp_path: Path) -> None:
     assert "neither systemd nor Enigma2" in install(tmp_path, status=2).output
 

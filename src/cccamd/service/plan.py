@@ -118,12 +118,14 @@ def plan_uninstall(flavour: Flavour, machine: Machine, *, purge: bool = False) -
 
 
 def _install_systemd(machine: Machine, *, force: bool) -> list[Step]:
-    hidden = next((name for name in HIDDEN if str(machine.program).startswith(f"{name}/")), None)
-    if hidden is not None:
-        raise ServiceError(
-            f"the service sees nothing of {hidden}, where {machine.program} is; install cccamd"
-            " outside, for instance into a virtual environment at /opt/cccamd"
-        )
+    # A virtual environment may lie in the open, and its Python in somebody's home.
+    for path in (machine.program, _target(machine, machine.program.with_name("python3"))):
+        hidden = next((name for name in HIDDEN if str(path).startswith(f"{name}/")), None)
+        if hidden is not None:
+            raise ServiceError(
+                f"the service sees nothing of {hidden}, where {path} is; install cccamd outside,"
+                " with a Python of the system, for instance into an environment at /opt/cccamd"
+            )
     steps: list[Step] = []
     if not _has_user(machine):
         steps += _add_user()
@@ -152,6 +154,16 @@ def _uninstall_systemd(machine: Machine, *, purge: bool) -> list[Step]:
     if purge and _has_user(machine):
         steps += _remove_user()
     return steps
+
+
+def _target(machine: Machine, path: PurePosixPath) -> PurePosixPath:
+    """Where a link leads in the end, as the installed system sees it."""
+    for _ in range(16):
+        real = machine.real(path)
+        if not real.is_symlink():
+            break
+        path = path.parent / real.readlink()
+    return path
 
 
 def _systemctl(*arguments: str) -> Run:
@@ -238,6 +250,7 @@ def _configuration(machine: Machine, *, group: str | None) -> list[Step]:
 def _leftovers(machine: Machine, *, purge: bool) -> list[Step]:
     """What the service has written, and the configuration that nobody has touched."""
     steps: list[Step] = []
+    config_stays = False
     for path, what in ((STATE, "node id, keys and journal"), (LOGS, "logs")):
         if not machine.real(path).exists():
             continue
@@ -250,9 +263,12 @@ def _leftovers(machine: Machine, *, purge: bool) -> list[Step]:
             steps.append(Remove(path=machine.config))
         else:
             steps.append(Keep(path=machine.config, why="it is yours"))
+            config_stays = True
             if purge and _has_user(machine):
                 steps += _back_to_root(machine)
-    if machine.real(CONFIG_FOLDER).is_dir():
+    if machine.real(CONFIG_FOLDER).is_dir() and not (
+        config_stays and machine.config.parent == CONFIG_FOLDER
+    ):
         steps.append(Remove(path=CONFIG_FOLDER))
     return steps
 
