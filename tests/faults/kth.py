@@ -90,7 +90,13 @@ class World:
             return made[0]
 
         serve.Server = make  # type: ignore[assignment, misc]
-        runner = serve.Runner(focus=focus, log_troubles=troubles, folder=self.folder, debug=False)
+        runner = serve.Runner(
+            focus=focus,
+            log_troubles=troubles,
+            folder=self.folder,
+            socket=self.folder / "cccamd.sock",
+            debug=False,
+        )
         running = asyncio.get_running_loop().create_task(runner.run(read))
         with self.clock.usual():
             await self.until(lambda: running.done() or bool(made and made[0].ports), 10.0)
