@@ -205,7 +205,7 @@ class NewcamdReceiver(Receiver):
     def _make_protocol(self, now: float) -> Any:
         return NewcamdClient(
             user=self._user,
-            password=PASSWORD,
+            hashed=hash_password(PASSWORD),
             config_key=USUAL_CONFIG_KEY,
             random=bytes,
             now=now,
