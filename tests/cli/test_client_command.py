@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from cccamd.cli import command_line
 from cccamd.cli.recipes import PROGRAMS
+from cccamd.machine import own_address
 from cccamd.setup.cccamcfg import parse
 
 CFG = "SERVER LISTEN PORT : 12000\nF: anna pass,word\nF: ben other\n"
@@ -54,6 +55,24 @@ def test_a_c_line_is_one(house: Path) -> None:
         "anna",
         "pass,word",
     )
+
+
+@pytest.mark.parametrize(
+    ("bind", "host"),
+    [
+        ('["127.0.0.1"]', "127.0.0.1"),
+        ('["192.0.2.7", "127.0.0.1"]', "192.0.2.7"),
+        ('["0.0.0.0", "127.0.0.1"]', own_address()),
+    ],
+)
+def test_a_c_line_names_an_address_where_the_server_listens(
+    house: Path, bind: str, host: str
+) -> None:
+    with (house / "cccamd.toml").open("a") as toml:
+        toml.write(f"[server]\nbind = {bind}\n")
+    words = ["client", "anna", "-C", str(house / "CCcam.cfg")]
+    result = CliRunner().invoke(command_line(["client"]), words)
+    assert result.stdout.split()[:2] == ["C:", host]
 
 
 def test_the_ways_of_one_program(house: Path) -> None:

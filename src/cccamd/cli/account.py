@@ -18,13 +18,12 @@ from cccamd.acting import (
     Status,
     give,
 )
-from cccamd.cli.client import doors_of
+from cccamd.cli.client import address_of, doors_of
 from cccamd.cli.command import failing_plainly, plain
 from cccamd.cli.orders import AsData, NodeIdFile, places
 from cccamd.cli.qrcode import print_code
 from cccamd.cli.recipes import PROGRAMS, Door, Recipe, Way
 from cccamd.errors import CccamdError
-from cccamd.machine import own_address
 from cccamd.setup.accounts import edit_file, new_password
 from cccamd.setup.cccamcfg import (
     EditError,
@@ -251,7 +250,7 @@ def _show(
                 typer.echo(f"cccamd account {act}: {plain(name)} is switched off", err=True)
                 raise typer.Exit(EXIT_NOT_DONE)
             raise EditError(f"there is no account {name}")
-    doors = {door.way: door for door in doors_of(setup, account, host or own_address())}
+    doors = {door.way: door for door in doors_of(setup, account, host or address_of(setup))}
     recipes = list(_recipes(doors))
     if as_data:
         found = [{"program": p, "over": way.value, **asdict(r)} for p, way, r in recipes]

@@ -11,6 +11,7 @@ import typer
 from cccamd.cli.command import failing_plainly
 from cccamd.cli.recipes import PROGRAMS, Door, Way
 from cccamd.errors import CccamdError
+from cccamd.ids import parse_address
 from cccamd.machine import own_address
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.logins import Account
@@ -63,7 +64,7 @@ def client(
         setup = load_setup(config, toml)
         found = _account(setup, account)
     wanted = [Way(over)] if over else list(recipes)
-    doors = {door.way: door for door in doors_of(setup, found, host or own_address())}
+    doors = {door.way: door for door in doors_of(setup, found, host or address_of(setup))}
     way = next((way for way in wanted if way in doors), None)
     if way is None:
         why = "; ".join(_TO_OPEN[way] for way in wanted)
@@ -90,6 +91,13 @@ def _account(setup: Setup, name: str) -> Account:
     if near is not None:
         raise NotToBeHad(f"no F-line has the user name {name}; did you mean {near}?")
     raise NotToBeHad(f"no F-line of {setup.config.file} has the user name {name}")
+
+
+def address_of(setup: Setup) -> str:
+    """Where programs reach this machine: where the server listens, if it does not everywhere."""
+    own, bound = own_address(), setup.toml.server.bind
+    everywhere = any(parse_address(each).is_unspecified for each in bound)
+    return own if everywhere or own in bound or not bound else bound[0]
 
 
 def doors_of(setup: Setup, account: Account, host: str) -> Iterator[Door]:
