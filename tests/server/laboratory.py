@@ -130,7 +130,8 @@ def request(ecm: bytes, *, sid: int = 1, caid: int = 0x7F00, share_id: int = 0) 
 
 async def cards_of(client: Client[ClientProtocol], count: int = 1) -> list[int]:
     """Wait for so many cards; return their CAIDs."""
-    await client.wait_until(lambda: len(client.cards) == count, timeout=10.0)
+    came = await client.wait_until(lambda: len(client.cards) == count, timeout=10.0)
+    assert came, f"{count} cards were expected, and {len(client.cards)} are there"
     return [card.caid for card in client.cards.values()]
 
 

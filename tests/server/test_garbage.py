@@ -97,7 +97,7 @@ async def test_a_process_that_gives_no_memory_back_is_swept_again_and_again() ->
     gc.disable()
     try:
         sweeper, most = Sweeper(lambda: True), 0
-        for _ in range(50):
+        for _ in range(20):
             for _ in range(3):
                 Circle()
             if is_due(sweeper.held(), sweeper.last):

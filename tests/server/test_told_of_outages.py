@@ -2,13 +2,18 @@
 
 from dataclasses import replace
 
+import pytest
 from laboratory import running, setup
 
+from cccamd.notify import notifier
 from messagebox import mailbox
 from ports import free_port
 
 
-async def test_a_server_tells_of_an_outage_and_that_it_is_over() -> None:
+async def test_a_server_tells_of_an_outage_and_which_address_is_of_no_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(notifier, "LOOK", 0.05)
     async with mailbox() as box:
         port, upper = free_port(), free_port()
         cline = f"F: anna secret\nC: 127.0.0.1 {upper} anna secret\n"

@@ -213,7 +213,7 @@ async def test_a_standby_line_takes_over_without_a_client_noticing() -> None:
             running(cfg + "F: anna secret", toml) as near,
             near.client() as client,
         ):
-            await cards_of(client, 2)
+            await cards_of(client)
             (remote,) = (card for card in client.cards.values() if card.hop)
             asked = [0, 0]
             for number in range(40):
