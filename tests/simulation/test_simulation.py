@@ -44,11 +44,11 @@ def test_a_seed_that_found_something(seed: str) -> None:
 def test_more_seeds() -> None:
     """A few: `make simulate` runs a thousand, or hours of them."""
     answers = 0
-    for number in range(25):
+    for number in range(12):
         result = live_through(str(number))
         assert result.violation is None, f"seed {number}: {result.violation}"
         answers += result.answers
-    assert answers > 1500
+    assert answers > 700
 
 
 @pytest.mark.parametrize("fault", MUTANTS)

