@@ -72,7 +72,7 @@ async def test_a_source_that_falls_silent_is_shown_explained_and_back_at_its_fir
         await waiting
         begin = time.perf_counter()
         assert await ask(client, b"\x80early", sid=4) is Refusal.PASSING
-        assert time.perf_counter() - begin < 0.5, "nobody waits for what does not come"
+        assert time.perf_counter() - begin < 1.5, "nobody waits for what does not come"
         token, request = far.asked[-1]
         far.give(token, right(request))
         await until(lambda: status(near).silent_since is None)
@@ -128,7 +128,7 @@ async def test_the_first_cw_comes_as_soon_as_the_card_has_learnt(*, thankful: bo
         while await ask(client, b"\x80light%d" % number) is Refusal.CANNOT_DECODE:
             number += 1
             await asyncio.sleep(0.1)
-        assert time.perf_counter() - begin < 1.5
+        assert time.perf_counter() - begin < 5.0
         assert len(far.asked) <= 4, "and it was not flooded"
 
 
@@ -141,7 +141,7 @@ async def test_a_card_that_is_taken_back_is_not_waited_for() -> None:
         await until(lambda: len(far.asked) == 1)
         far.withdraw(1)
         assert await waiting == [Refusal.PASSING]
-        assert time.perf_counter() - begin < 1.5
+        assert time.perf_counter() - begin < 4.0
         assert "took its card back before it answered" in explained(near)
 
 
