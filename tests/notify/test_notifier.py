@@ -44,6 +44,8 @@ async def test_messages_arrive_and_a_service_that_refuses_is_asked_again(
         bad.answer = "500 No"
         await notifier.adopt((good.url, bad.url), AT_ONCE)
         notifier.observe(IncidentBegan(at=0.0, incident=incident()))
+        notifier.look(now + 1)
+        notifier.look(now + 1)
         await look_until(notifier, now + 1, lambda: bool(said["[notify] urls"]))
         await good.until(1)
         assert (
@@ -52,16 +54,31 @@ async def test_messages_arrive_and_a_service_that_refuses_is_asked_again(
         )
         bad.answer, knocks = "200 OK", bad.knocks
         notifier.look(now + 30)
-        await asyncio.sleep(0)
-        assert bad.knocks == knocks
+        assert not notifier._lines[bad.url].is_sending
+        assert bad.knocks == knocks == 1
         await look_until(notifier, now + 31, lambda: not said["[notify] urls"])
         assert good.got[0]["title"] == "source down: s1.example:12000"
         assert good.got[0]["type"] == "warning"
         assert [each["message"] for each in bad.got] == [good.got[0]["message"]]
         notifier.observe(IncidentEnded(at=0.0, incident=incident()))
         await look_until(notifier, now + 1000, lambda: len(good.got) + len(bad.got) == 4)
-        assert good.got[1]["type"] == "success"
+        assert [each["type"] for each in good.got] == ["warning", "success"]
     assert "hunter2" not in caplog.text
+    assert not [each for each in caplog.records if each.name.startswith(("apprise", "urllib3"))]
+
+
+async def test_what_a_service_has_not_taken_is_kept_for_it_over_reloads_also_with_faults() -> None:
+    now = time.monotonic()
+    async with mailbox() as box, notifying() as (notifier, said):
+        box.answer = "500 No"
+        await notifier.adopt(("nothing://x", box.url), AT_ONCE)
+        notifier.observe(IncidentBegan(at=0.0, incident=incident()))
+        await look_until(notifier, now + 1, lambda: "waiting: 1" in said["[notify] urls"])
+        box.answer = "200 OK"
+        await notifier.adopt((box.url,), AT_ONCE)
+        assert said["[notify] urls"].startswith("number 1 of [notify] urls (json)")
+        await look_until(notifier, now + 31, lambda: not said["[notify] urls"])
+        assert [each["title"] for each in box.got] == ["source down: s1.example:12000"]
 
 
 @pytest.mark.parametrize("url", ["nothing://hunter2", "json://", "mailto://hunter2", "x://\0"])

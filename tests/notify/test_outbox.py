@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from cccamd.facts import Cause, Incident
 from cccamd.notify import Message, Outbox, Rules
-from cccamd.notify.outbox import MESSAGES_AN_HOUR, SETTLED, TOGETHER
+from cccamd.notify.outbox import KEPT, MESSAGES_AN_HOUR, SETTLED, TOGETHER
 from cccamd.setup.hours import TimeFrame
 
 NIGHT = TimeFrame(22 * 60, 7 * 60)
@@ -95,6 +95,31 @@ def test_many_at_once_are_one_message() -> None:
     (message,) = box.due(0.0, NOON)
     assert message.title == "40 things are wrong"
     assert message.body.splitlines()[-1] == "and 30 more"
+
+
+def test_a_few_at_once_are_messages_of_their_own_as_far_as_the_hour_allows() -> None:
+    few, many = Outbox(Rules(after=0.0)), Outbox(Rules(after=0.0))
+    for number in range(TOGETHER):
+        many.began(incident(number), 0.0)
+        if number:
+            few.began(incident(number), 0.0)
+    assert len(few.due(0.0, NOON)) == TOGETHER - 1
+    assert len(many.due(0.0, NOON)) == 1
+    told = []
+    for number in range(100, 100 + MESSAGES_AN_HOUR - TOGETHER):
+        few.began(incident(number), 0.0)
+        told += few.due(0.0, NOON)
+    assert len(told) == MESSAGES_AN_HOUR - TOGETHER, "one is left"
+    few.began(incident(200), 0.0)
+    few.began(incident(201), 0.0)
+    assert titles(few.due(0.0, NOON)) == ["2 things are wrong"]
+
+
+def test_no_more_incidents_are_remembered_than_there_can_be() -> None:
+    box = Outbox(Rules())
+    for number in range(KEPT + 10):
+        box.began(incident(number), 0.0)
+    assert len(box._cases) == KEPT
 
 
 def test_messages_are_bounded_and_nothing_is_lost() -> None:

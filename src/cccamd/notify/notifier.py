@@ -48,7 +48,8 @@ class Notifier:
         self._carried_out = carried_out
         self._urls: tuple[str, ...] = ()
         self._outbox = Outbox(Rules())
-        self._lines: list[_Line] = []
+        self._lines: dict[str, _Line] = {}
+        """By their addresses; those that are of no use have none."""
         self._wrong: tuple[str, ...] = ()
 
     async def adopt(self, urls: Sequence[str], rules: Rules) -> None:
@@ -56,19 +57,18 @@ class Notifier:
         self._outbox.rules = rules
         if tuple(urls) == self._urls:
             return
-        before = dict(zip(self._urls, self._lines, strict=False)) if not self._wrong else {}
         self._urls = tuple(urls)
-        self._lines, wrong = [], []
+        lines: dict[str, _Line] = {}
+        wrong: list[str] = []
         for number, url in enumerate(urls, 1):
             try:
                 service = await asyncio.to_thread(open_service, number, url)
             except ServiceError as error:
                 wrong.append(str(error))
                 continue
-            line = before.get(url) or _Line(service)
+            line = lines[url] = self._lines.get(url) or _Line(service)
             line.service = service
-            self._lines.append(line)
-        self._wrong = tuple(dict.fromkeys(wrong))
+        self._lines, self._wrong = lines, tuple(dict.fromkeys(wrong))
         self._say()
 
     def observe(self, happening: Happening) -> None:
@@ -92,7 +92,7 @@ class Notifier:
             return
         local = time.localtime()
         messages = self._outbox.due(now, 60 * local.tm_hour + local.tm_min)
-        for line in self._lines:
+        for line in self._lines.values():
             line.waiting.extend(messages)
             if line.waiting and not line.is_sending and now >= line.try_at:
                 line.is_sending = True
@@ -121,7 +121,7 @@ class Notifier:
     def _say(self) -> None:
         stuck = [
             f"{line.service.name} takes no messages; waiting: {len(line.waiting)}"
-            for line in self._lines
+            for line in self._lines.values()
             if line.failures
         ]
         text = "; ".join((*self._wrong, *stuck))

@@ -13,6 +13,8 @@ from cccamd.notify.outbox import Message
 if TYPE_CHECKING:
     import apprise
 
+_TALKATIVE: Final = ("apprise", "urllib3")
+"""Loggers of the library, and of what it speaks HTTP with: paths hold keys, too."""
 MISSING: Final = "apprise is not installed: pip install 'cccamd[notify]'"
 
 
@@ -55,11 +57,12 @@ def open_service(number: int, url: str) -> Service:
     Raises:
         ServiceError: apprise is missing, or does not know such an address.
     """
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         import apprise  # 30 MiB, and half a second: only for those who want it
     except ImportError:
         raise ServiceError(MISSING) from None
-    logging.getLogger("apprise").disabled = True
     asset = apprise.AppriseAsset(app_id="cccamd", app_desc="cccamd", async_mode=False)
     opened = apprise.Apprise(asset=asset)
     try:
