@@ -198,10 +198,7 @@ class ClientRecord:
         if weight:
             return weight
         refused = result is not EcmResult.CW
-        if not refused and not observers.attended:
-            return None
-        attended = observers.attends(self.user, self._number, refused=refused)
-        return weight if attended else None
+        return 0 if observers.attends(self.user, self._number, refused=refused) else None
 
     def out_of_hours(self, request: Request, fingerprint: Fingerprint, why: Result) -> None:
         """A request was refused because of the moment it came at; nobody was asked."""

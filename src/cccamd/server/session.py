@@ -609,11 +609,7 @@ class Session:
             intake.ecms += 1
         if self._view is None or self._client is None or (intake is not None and intake.shed()):
             self._protocol.refuse(token, Refusal.PASSING)
-        elif (
-            self._account is not None
-            and self._account.has_hours
-            and (shut := shut_now(self._account)) is not None
-        ):
+        elif self._account is not None and (shut := shut_now(self._account)) is not None:
             fingerprint = self._context.exchange.router.fingerprint_of(request)
             self.record.out_of_hours(request, fingerprint, shut)
             self._protocol.refuse(token, Refusal.PASSING)
@@ -682,7 +678,7 @@ _PEER_LEFT: Final = (CloseReason.PEER_CLOSED, CloseReason.RESET)
 
 def shut_now(account: Account) -> Result | None:
     """Why an account may not ask at this moment; None: it may."""
-    if not account.line.has_hours:  # as nearly all
+    if not account.has_hours:  # as nearly all
         return None
     now = datetime(*time.localtime()[:6])  # by the clock that tests may set
     if account.line.is_open(now):

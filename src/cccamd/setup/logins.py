@@ -30,8 +30,11 @@ class Account:
     paired: str = ""
     """The paired server whose TLS link it has to come over; empty: it may come as it likes."""
     global_limits: tuple[Limit, ...] = field(repr=False, default=())
-    has_hours: bool = False
-    """Whether there is any moment at which it gets no control words."""
+    has_hours: bool = field(init=False)
+    """Whether there is any moment at which it gets no control words: looked up for every ECM."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "has_hours", self.line.has_hours)
 
     @property
     def user(self) -> bytes:
@@ -75,7 +78,6 @@ def accounts_of(config: Config, toml: TomlConfig) -> Accounts:
             paired=(extras[line.user].paired or "") if line.user in extras else "",
             emm_allowed=config.emm_allowed and line.allowemm,
             global_limits=config.settings.global_limits,
-            has_hours=line.has_hours,
         )
         for line in config.f_lines
     }

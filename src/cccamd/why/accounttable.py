@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from cccamd.cards import Rights
 from cccamd.setup.cccamcfg import FLine
 from cccamd.why.evidence import Evidence
 from cccamd.why.finding import Finding, Setting, Weight
 
 
-def account_table(account: FLine, evidence: Evidence) -> Setting:
+def account_table(account: Rights, evidence: Evidence) -> Setting:
     """The table of an account."""
     return evidence.toml_table(f'[[account]] user "{account.user}"')
 

@@ -23,6 +23,7 @@ from cccamd.ids import (
     format_sid,
 )
 from cccamd.values import Provider, Service
+from cccamd.why.accounttable import account_table
 from cccamd.why.clones import CLONE_CHANGE, clone_of, clone_text
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.finding import Finding, Setting, Weight, limit_entry
@@ -214,7 +215,7 @@ def _too_far(verdict: Verdict, evidence: Evidence) -> Finding:
 
 
 def _other_group(verdict: Verdict, evidence: Evidence) -> Finding:
-    account, place = verdict.viewer.account, _table(verdict.viewer.account, evidence)
+    account, place = verdict.viewer.account, account_table(verdict.viewer.account, evidence)
     return Finding(
         code="other-group",
         weight=Weight.BAD,
@@ -226,7 +227,7 @@ def _other_group(verdict: Verdict, evidence: Evidence) -> Finding:
 
 
 def _not_granted(verdict: Verdict, evidence: Evidence) -> Finding:
-    account, place = verdict.viewer.account, _table(verdict.viewer.account, evidence)
+    account, place = verdict.viewer.account, account_table(verdict.viewer.account, evidence)
     return Finding(
         code="not-granted",
         weight=Weight.BAD,
@@ -234,10 +235,6 @@ def _not_granted(verdict: Verdict, evidence: Evidence) -> Finding:
         change="add it there",
         setting=place,
     )
-
-
-def _table(account: Rights, evidence: Evidence) -> Setting:
-    return evidence.toml_table(f'[[account]] user "{account.user}"')
 
 
 def _limited(verdict: Verdict, evidence: Evidence) -> Finding:
@@ -287,7 +284,7 @@ def explain_exclusion(
     text, change, setting = exclusion.text, "", None
     match exclusion.reason:
         case Reason.SERVICE_DENIED if not any(_matches(each, question) for each in account.sids):
-            setting = _table(account, evidence)
+            setting = account_table(account, evidence)
             text = f"services of {setting.words} keep this service from {account.user}"
             change = "change that list, or the [services] tables that it names"
         case Reason.SERVICE_NOT_GIVEN:

@@ -27,6 +27,7 @@ from cccamd.setup.oscam.rules import (
     tell_of_rest,
 )
 from cccamd.setup.oscam.values import (
+    NO_KEY,
     NewcamdPort,
     number,
     parts,
@@ -41,7 +42,6 @@ DEFAULT_RESHARE: Final = 10
 DEFAULT_WEB_PORT: Final = 8888
 """Where the web pages are without an oscam.conf."""
 EVERYWHERE: Final = ("0.0.0.0", "::")
-NO_KEY: Final = "00" * 14
 VERSION_LENGTH: Final = 6
 """Bytes of a version that OSCam keeps."""
 BELOW_SECONDS: Final = 10

@@ -26,14 +26,13 @@ from cccamd.setup.oscam.rules import (
     tell_of_rest,
 )
 from cccamd.setup.oscam.services import read_wish
-from cccamd.setup.oscam.values import number, read_des_key, read_device, small_number
+from cccamd.setup.oscam.values import NO_KEY, number, read_des_key, read_device, small_number
 from cccamd.wire.cccam import BUILDS, DEFAULT_VERSION, parse_version
 
 FILE: Final = "oscam.server"
 SECTION: Final = "reader"
 TEXT_LENGTH: Final = 63
 DEFAULT_HOPS: Final = 10
-NO_KEY: Final = "00" * 14
 
 _CCCAM: Final = frozenset({"cccam", "cccam_ext", "cccam_mcs"})
 _NEWCAMD: Final = frozenset({"newcamd", "newcamd525", "newcamd524"})

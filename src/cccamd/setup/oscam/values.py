@@ -30,6 +30,8 @@ _NUMBER: Final = re.compile(r"[ \t]*([+-]?[0-9]{1,18})")
 _FRAME: Final = re.compile(r"([0-9]{1,2}):([0-9]{1,2})-([0-9]{1,2}):([0-9]{1,2})")
 _DATE: Final = re.compile(r"([0-9]{1,4})([-/])([0-9]{1,2})\2([0-9]{1,2})")
 GROUPS: Final = range(1, 65)
+NO_KEY: Final = bytes(CONFIG_KEY_LENGTH).hex()
+"""What OSCam takes for a DES key that is none."""
 NO_MASK: Final = 0xFFFF
 MIDNIGHT: Final = 24 * 60
 
