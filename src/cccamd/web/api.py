@@ -345,7 +345,7 @@ def _described(program: str) -> Mapping[str, object]:
     components = description["components"]
     for unused in ("HTTPValidationError", "ValidationError"):
         del components["schemas"][unused]
-    describe_fields(components["schemas"], Status, Clients, Explanation)
+    describe_fields(components["schemas"], Explanation, *Fact.__subclasses__())
     components["securitySchemes"] = {"login": {"type": "http", "scheme": "basic"}}
     return {**description, "security": [{}, {"login": []}]}
 

@@ -75,7 +75,7 @@ class Entry:
     number: int = 0
     """Of an incident or a freeze: names it in pages and commands."""
     cause: str = ""
-    """Of an incident or a freeze, in the words of facts.py."""
+    """Of an incident or a freeze, in the words of `facts`."""
     suffering: int = 0
     """How many accounts an incident hit."""
     evidence: str = ""
