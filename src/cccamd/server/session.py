@@ -416,7 +416,8 @@ class Session:
             return
         if not self.record.peer:  # it never got as far as `Connected`: there was no TLS
             self.record.address, self.record.peer = self.connection.address, self.connection.peer
-        self.record.login_failed(self._login.explained(closed) if self._login else closed)
+        login, self._login = self._login, None  # they know each other: no circle may stay
+        self.record.login_failed(login.explained(closed) if login is not None else closed)
 
     def _leave_exchange(self, client: ClientId) -> None:
         """Nobody waits any more."""
