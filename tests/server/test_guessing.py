@@ -17,7 +17,8 @@ from laboratory import TEST_CARD, Laboratory, running
 from cccamd.facts import Door, PenaltyKind
 from cccamd.net import LONGEST_WAIT, Penalties, PenaltyRules, at_once
 from cccamd.server import gate, session
-from cccamd.server.gate import LoginGate, read_bans, write_bans
+from cccamd.server.bans import read_bans, write_bans
+from cccamd.server.gate import LoginGate
 from cccamd.server.loglines import DoorLog
 from cccamd.why import Question
 from cccamd.wire.link import CloseReason
