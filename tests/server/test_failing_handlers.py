@@ -17,6 +17,7 @@ from cccamd.net import Client, ConnectError, Connection, Penalties
 from cccamd.routing import EmmGate, Router
 from cccamd.server.cardlist import CardList
 from cccamd.server.exchange import Exchange
+from cccamd.server.login import Login
 from cccamd.server.loglines import FailureLog
 from cccamd.server.record import ClientRecord
 from cccamd.server.session import Session
@@ -33,7 +34,7 @@ ECM = b"\x80seventy"
 GUARDS = {"adopt", "refresh", "probe", "deliver", "refuse"}
 """What the server calls of a session: they hold nothing but the guard around the rest."""
 TWO_CARDS = 2 * '[[card]]\nkind = "test"\ncaid = "7F01"\nproviders = ["00000A"]\n'
-OWNERS = (Session, ClientRecord, CardList, ServerProtocol, EmmGate, Router)
+OWNERS = (Session, Login, ClientRecord, CardList, ServerProtocol, EmmGate, Router)
 
 
 def handlers() -> Iterator[tuple[Any, str]]:
@@ -129,15 +130,15 @@ async def test_no_handler_that_raises_leaves_anything_behind(
             async with lab.client() as client:
                 assert set(await cards_of(client, 3)) == {0x7F00, 0x7F01}, what
                 assert await ask(client, ECM) == expected_cw(ECM), what
-    sessions = [what for what in never_called if what.startswith("Session.")]
+    sessions = [what for what in never_called if what.startswith(("Session.", "Login."))]
     # After a refusal or wrong passwords, with two clients on one account, with a full queue: they
     # run within the same guards.
     assert sessions == [
         "Session._learnt_meanwhile",
-        "Session._check_later",
-        "Session._failed_login",
         "Session._look_at_twins",
         "Session._drop",
+        "Login._check_later",
+        "Login._failed",
     ]
 
 

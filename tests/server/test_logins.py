@@ -407,7 +407,7 @@ async def test_an_account_that_changes_while_it_logs_in(monkeypatch: pytest.Monk
             await go_on.wait()
             return await dialling.locate(host)
 
-        monkeypatch.setattr("cccamd.server.session.locate", slowly)
+        monkeypatch.setattr("cccamd.server.login.locate", slowly)
         async with Handshaker.calling(lab) as caller:
             caller.log_in()
             await asked.wait()

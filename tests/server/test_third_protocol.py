@@ -12,7 +12,8 @@ from laboratory import HOST, Laboratory, ask, cards_of, expected_cw, new_node_id
 from toy import ToyClient, ToyServer
 
 from cccamd.net import Client, ConnectError, Listener
-from cccamd.server.session import ClientPort, Session
+from cccamd.server.session import Session
+from cccamd.server.sessioncontext import ClientPort
 from cccamd.server.upstreams import UpstreamSource
 from cccamd.values import Emm, Refusal
 from cccamd.wire.link import CloseReason

@@ -14,7 +14,8 @@ from cccamd.cards import OneCard, Wish, card_for, choose, is_more
 from cccamd.facts import Door
 from cccamd.ids import Caid, Ident, ShareId
 from cccamd.net import Guest, Listener, ListenError, in_slices
-from cccamd.server.session import ClientPort, Session, SessionContext
+from cccamd.server.session import Session
+from cccamd.server.sessioncontext import ClientPort, SessionContext
 from cccamd.server.taken import with_holder
 from cccamd.setup.logins import Account
 from cccamd.setup.setup import Setup

@@ -67,7 +67,8 @@ from cccamd.server.observers import Observer, Observers
 from cccamd.server.paired import SETTING as PAIRED_SETTING
 from cccamd.server.paired import PairedLinks
 from cccamd.server.record import RecordContext
-from cccamd.server.session import ClientPort, Session, SessionContext
+from cccamd.server.session import Session
+from cccamd.server.sessioncontext import ClientPort, SessionContext
 from cccamd.server.snapshot import ShownClient, describe_client, describing_sources, take_snapshot
 from cccamd.server.symptoms import Lookout, Surroundings
 from cccamd.server.taken import with_holder

@@ -3,11 +3,8 @@
 Theory of operation. A session goes through these steps, and may end at each of them:
 
     Connected       nobody knows who it is
-    LoginRequested  it named an account: the port's login rule says which; the protocol checks
-                    the password. From here on the log knows its name
-    LoginProved     the password was right. Now its host is looked up, if its F-line names one,
-                    and if its account is in use, whether those who use it still live
-                    (`server/seats.py`): both at once, within the two seconds that clients wait
+    LoginRequested  it named an account, and wants in: `server/login.py` decides
+    LoginProved     the password was right; there may be other reasons to turn it away
     LoginSucceeded  it has a seat of the account until it ends
     Introduced      who the program is: it has a view of the cards from now on, may ask and send
                     EMMs; requests before that are refused as trouble that passes
@@ -20,49 +17,31 @@ ends this session and nothing else.
 """
 
 import asyncio
-import os
-import time
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Collection, Generator
 from typing import Final, NoReturn, assert_never
 
-from cccamd.cards import CardTable, View, Viewer
-from cccamd.facts import Door
-from cccamd.ids import SHARED_NODE_IDS, NodeId, ShareId, host_key, parse_address
+from cccamd.cards import View, Viewer
+from cccamd.ids import SHARED_NODE_IDS, NodeId, ShareId
 from cccamd.net import (
-    LONGEST_WAIT,
-    Admission,
     Connected,
-    ConnectError,
     Connection,
-    FairPlay,
-    Guest,
-    Penalties,
-    TaskSet,
-    Turns,
-    locate,
 )
 from cccamd.routing import (
     ClientId,
-    EmmGate,
     EmmVerdict,
     NodeHolder,
-    Result,
     Told,
     Trace,
     Waiter,
 )
 from cccamd.server.cardlist import CardList
-from cccamd.server.exchange import Exchange
-from cccamd.server.loglines import CloneWatch
-from cccamd.server.record import ClientRecord, RecordContext
-from cccamd.server.seats import PATIENCE, QUIET, Contest, DoubleLogins, Seats, decided
-from cccamd.setup.cccamcfg import Diagnostic
-from cccamd.setup.logins import Account, Accounts
-from cccamd.setup.toml import LimitsTable
+from cccamd.server.login import Login
+from cccamd.server.record import ClientRecord
+from cccamd.server.seats import PATIENCE, QUIET, decided
+from cccamd.server.sessioncontext import ClientPort, SessionContext, shut_now
+from cccamd.setup.logins import Account
 from cccamd.values import ControlWords, Emm, Refusal, Request
-from cccamd.wire.cccam import Version, find_version
+from cccamd.wire.cccam import find_version
 from cccamd.wire.link import (
     Closed,
     CloseReason,
@@ -78,63 +57,12 @@ from cccamd.wire.link import (
     RequestDropped,
     Requested,
     ServerEvent,
-    ServerSide,
     TextReceived,
 )
 
 _new = tuple.__new__  # half the price of calling the class, where one is made for every ECM
 LOOKED_AT_ONCE: Final = 200
 """Cards that are judged while others wait: a millisecond."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientPort:
-    """What is spoken on a port for clients, and who may log in there."""
-
-    make_protocol: Callable[[float], ServerSide]
-    """Makes the protocol object of a new connection, given the time."""
-    account_of: Callable[[bytes], Account | None]
-    """The account that a client named, if it may log in here."""
-    door: Door = Door.CCCAM
-    """What it is called where failed logins are counted."""
-    has_versions: bool = True
-    """Whether clients say which version they are, as MINIMUM CLIENT VERSION wants to know."""
-    protocol: str = "cccam"
-    """As `protocols` of cccamd.toml names it."""
-    admits: Callable[[str], bool] = lambda address: True
-    """Whether an address may log in here."""
-
-
-@dataclass(slots=True, kw_only=True)
-class SessionContext:
-    """What all sessions share. A reload replaces what comes from files."""
-
-    accounts: Accounts
-    faulty_accounts: Mapping[bytes, Diagnostic]
-    """Users whose F-line is in error."""
-    seats: "Seats[Session]" = field(default_factory=Seats)
-    """Who is logged in."""
-    by_number: "dict[int, Session]" = field(default_factory=dict)
-    """The same, by the numbers of their records."""
-    double_logins: DoubleLogins = field(default_factory=DoubleLogins)
-    table: CardTable
-    exchange: Exchange
-    admission: Admission[Guest]
-    penalties: Penalties
-    records: RecordContext
-    clones: CloneWatch
-    emm_gate: EmmGate
-    tasks: TaskSet
-    fair: FairPlay = field(default_factory=FairPlay)
-    """Turns and limits of what clients ask."""
-    turns: Turns = field(default_factory=Turns)
-    """In which card lists are told."""
-    limits: LimitsTable
-    minimum_client_version: Version | None
-    on_list_due: Callable[[], None]
-    """Called when card lists are to be brought up to date soon, each in its turn."""
-    on_failure: Callable[[str, BaseException], None]
-    """Told of every error of ours; the connection that it happened in ends."""
 
 
 class Session:
@@ -148,10 +76,8 @@ class Session:
         self._intake = self.connection.intake
         self.record = ClientRecord(context.records)
         self._account: Account | None = None
-        self._user: bytes | None = None
-        """Who it says it is, as soon as it has said so."""
-        self._is_checked = True
-        """Whether its password is looked at: not if too many logins from there failed."""
+        self._login: Login | None = None
+        """Between its user name and its introduction."""
         self._protocol = protocol
         self._port = port
         self._context = context
@@ -160,8 +86,6 @@ class Session:
         self._view: View | None = None
         self._card_list: CardList | None = None
         self._is_introduced = False
-        self._waiting_for = ""
-        """Whom it is waited for while its login is weighed: addresses."""
         self._probed_at = 0.0
         self._requests: dict[int, Request] = {}
         """What is not answered yet, by the protocol's tokens."""
@@ -310,9 +234,11 @@ class Session:
             case RequestDropped(token):
                 self._drop(token)
             case LoginRequested(user):
-                self._decide_login(user)
+                self._login = Login(self, self._context, self._port, self._protocol, user)
+                self._login.decide()
             case LoginProved():
-                self._weigh_login()
+                assert self._login is not None
+                self._login.weigh()
             case LoginSucceeded():
                 self._context.admission.logged_in(self.connection)
             case Introduced(peer):
@@ -331,178 +257,21 @@ class Session:
             case _:
                 assert_never(event)
 
-    # The login: between the user name and the password it is decided who may come in.
+    # The login.
 
-    def _decide_login(self, user: bytes) -> None:
-        self._context.admission.heard(self.connection)
-        shown = repr(user.decode("utf-8", "backslashreplace"))
-        self.record.user_said = user.decode("utf-8", "replace")
-        self.record.debug("handshake done, user %s", shown)
-        account = self._port.account_of(user)
-        if account is not None:
-            self._account = account
-            self.record.line = account.line  # its name stands in the log, password or not
-        self._user = user
-        wait = self._context.penalties.wait(
-            self.connection.address, user, self.connection.now(), self._port.door
-        )
-        self._is_checked = wait is not None
-        if wait == 0.0:
-            self._check_password()
-        else:
-            pause = self._check_later(LONGEST_WAIT if wait is None else wait)
-            self._context.tasks.start(f"a login from {self.connection.peer} waits", pause)
+    def sit_down(self, account: Account) -> None:
+        """Use a seat of an account from now on, until the end."""
+        self._account, self.record.line = account, account.line
+        seats, by_number, number = self._context.seats, self._context.by_number, self.record.number
+        seats.take(account.user, self)
+        self.connection.when_ended(seats.leave, account.user, self)
+        by_number[number] = self
+        self.connection.when_ended(by_number.pop, number, None)
+        if self._intake is not None:
+            self._intake.belongs_to(account.user, self.connection.now())
 
-    async def _check_later(self, wait: float) -> None:
-        await asyncio.sleep(wait)
-        if not self.ended:
-            self.connection.attempt(self._check_password)
-            self.connection.flush()
-
-    def _check_password(self) -> None:
-        """Whoever does not exist goes the same way, with a password that nobody has."""
-        is_real = self._account is not None and self._is_checked
-        password = self._account.password if self._account and is_real else os.urandom(16)
-        self._protocol.authenticate(password, hold=True)
-
-    def _failed_login(self, closed: Closed) -> Closed:
-        """Count a login with a wrong name or password, and say what only the log may tell."""
-        assert self._user is not None
-        address, now = self.connection.address, self.connection.now()
-        ban = self._context.penalties.failed(address, self._user, now, self._port.door)
-        if ban is not None:
-            self._context.records.door_log.banned(ban)
-        shown = repr(self._user.decode("utf-8", "backslashreplace"))
-        if self._account is None:
-            if self._user in self._context.accounts:
-                return Closed(CloseReason.NOT_ON_THIS_PORT, shown)
-            fault = self._context.faulty_accounts.get(self._user)
-            if fault is None:
-                return Closed(CloseReason.UNKNOWN_USER, shown)
-            detail = f"{shown}: line {fault.place.line} of {fault.place.file}: {fault.text}"
-            return Closed(CloseReason.ACCOUNT_IN_ERROR, detail)
-        if not self._is_checked:
-            return replace(closed, detail="not looked at: too many logins from there failed")
-        return closed
-
-    def _weigh_login(self) -> None:
-        """The password was right."""
-        account = self._account
-        if account is None or not self._is_checked:  # as good as impossible
-            self._protocol.refuse_login(CloseReason.WRONG_PASSWORD)
-            return
-        if (trouble := self._trouble(account)) is not None:
-            self._protocol.refuse_login(trouble.reason, trouble.detail)
-            return
-        is_taken = self._is_taken(account)
-        if is_taken and self._context.seats.is_crowded(account.user):
-            self._refuse_for(account, "other logins wait for its place already")
-        elif is_taken or account.line.host is not None:
-            name, contest = f"login of {self.record.name}", self._contest(account)
-            self._context.tasks.start(name, self._settle_later(account, contest))
-        else:
-            self._settle_login(account)
-
-    def _trouble(self, account: Account) -> Closed | None:
-        """Why it is turned away although the password was right, as far as is known at once."""
-        line, port = account.line, self._port
-        if not line.enabled:
-            return Closed(CloseReason.ACCOUNT_DISABLED, "enabled = false")
-        if not line.speaks(port.protocol):
-            allowed = ", ".join(line.protocols)
-            return Closed(CloseReason.OTHER_PROTOCOL, f"{allowed}; it came by {port.protocol}")
-        if not port.admits(self.connection.address):
-            return Closed(CloseReason.OTHER_ADDRESS)
-        link = self._link_trouble(account)
-        return None if link is None else Closed(CloseReason.NOT_PROTECTED, link)
-
-    def _link_trouble(self, account: Account) -> str | None:
-        """What is wrong with the way it came."""
-        paired = self.connection.paired
-        if not account.paired or (paired is not None and paired.name == account.paired):
-            return None
-        came = f"with the key of {paired.name}" if paired is not None else "without TLS"
-        return f'paired = "{account.paired}", and it came {came}'
-
-    def _is_taken(self, account: Account) -> bool:
-        return len(self._context.seats.of(account.user)) >= account.logins
-
-    async def _settle_later(self, account: Account, contest: Contest["Session"] | None) -> None:
-        """Look at its host and at those who use its account, at the same time."""
-        try:
-            trouble = await self._host_trouble(account)
-            if contest is not None and trouble is None:
-                await decided(contest)
-            self.connection.attempt(lambda: self._settle_login(account, contest, trouble))
-        except Exception as error:
-            self.connection.fail(error)
-        finally:
-            if contest is not None:
-                contest.contenders -= 1
-        self.connection.flush()
-
-    def _contest(self, account: Account) -> Contest["Session"] | None:
-        """Have those who use the account asked for a sign of life, if it has no seat free."""
-        if not self._is_taken(account):
-            return None
-        contest = self._context.seats.contest(account.user, self.connection.now())
-        contest.contenders += 1
-        self._waiting_for = _addresses(contest.holders)
-        words = "the password is right; looking whether %s still answers"
-        self.record.debug(words, self._waiting_for)
-        return contest
-
-    async def _host_trouble(self, account: Account) -> Closed | None:
-        host = account.line.host
-        if host is None:
-            return None
-        where = f"line {account.line.line}: {host}"
-        try:
-            found = await locate(host)
-        except ConnectError as error:
-            return Closed(CloseReason.HOST_UNRESOLVED, f"{where}; {error}")
-        if parse_address(self.connection.address) not in found:
-            known = ", ".join(sorted(str(address) for address in found))
-            is_name = host_key(known) != host_key(host)
-            return Closed(CloseReason.WRONG_ADDRESS, f"{where}, now {known}" if is_name else where)
-        return None
-
-    def _settle_login(
-        self,
-        account: Account,
-        contest: Contest["Session"] | None = None,
-        trouble: Closed | None = None,
-    ) -> None:
-        """Let it in, or turn it away; nothing is waited for any more."""
-        seats = self._context.seats
-        if trouble is None and contest is not None and self._is_taken(account):
-            self._displace(contest.next_dead())
-        if self.ended:
-            return
-        self._waiting_for = ""
-        current = self._port.account_of(account.user)
-        if trouble is not None:
-            self._protocol.refuse_login(trouble.reason, trouble.detail)
-        elif current is None or not current.same_login(account):
-            self._protocol.refuse_login(CloseReason.CONFIG_CHANGED)
-        elif self._is_taken(current):
-            answer = "which answers" if len(seats.of(account.user)) == 1 else "which answer"
-            self._refuse_for(current, answer)
-        else:
-            self._account, self.record.line = current, current.line
-            seats.take(account.user, self)
-            address, door = self.connection.address, self._port.door
-            self._context.penalties.succeeded(address, account.user, door)
-            self._context.double_logins.got_in(current.line.user, self.connection.address)
-            by_number, number = self._context.by_number, self.record.number
-            by_number[number] = self
-            self.connection.when_ended(seats.leave, account.user, self)
-            if self._intake is not None:
-                self._intake.belongs_to(account.user, self.connection.now())
-            self.connection.when_ended(by_number.pop, number, None)
-            self._protocol.accept_login(self.connection.now())
-
-    def _displace(self, holder: "Session | None") -> None:
+    def displace(self, holder: "Session | None") -> None:
+        """Take the place of one that gave no sign of life; None: of nobody."""
         if holder is None:
             return
         text = "gave up waiting, but the place is free now: %s did not answer within %.1f s"
@@ -511,19 +280,6 @@ class Session:
         self.record.info(text, holder.connection.peer, PATIENCE)
         detail = f"from {self.connection.peer}; nothing was heard for {PATIENCE:g} s"
         holder.connection.close(CloseReason.TAKEN_OVER, detail)
-
-    def _refuse_for(self, account: Account, why: str) -> None:
-        """Turn it away for the sake of those who use the account."""
-        holders = self._context.seats.of(account.user)
-        self._context.double_logins.refused(
-            account.line.user,
-            self.connection.address,
-            (holder.connection.address for holder in holders),
-            time.time(),
-        )
-        rule = "one F-line is one client" if account.logins == 1 else f"logins = {account.logins}"
-        detail = f"from {_addresses(holders)}, {why}; {rule}"
-        self._protocol.refuse_login(CloseReason.ALREADY_CONNECTED, detail)
 
     def _introduce(self, peer: Peer) -> None:
         minimum = self._context.minimum_client_version if self._port.has_versions else None
@@ -535,7 +291,7 @@ class Session:
             self.connection.close(CloseReason.OLD_VERSION, f"{peer.version.strip()} < {minimum}")
             return
         assert self._account is not None
-        self._is_introduced = True
+        self._is_introduced, self._login = True, None
         self.record.logged_in(peer, self.connection.paired)
         self.record.said_more(peer)
         if peer.node_id is not None:
@@ -558,7 +314,7 @@ class Session:
         await decided(contest)
         while (dead := contest.next_dead()) is not None:
             if dead.is_twin(self):
-                self._displace(dead)
+                self.displace(dead)
         if not self.ended:
             self.connection.attempt(lambda: self._hold_node_id(node_id))
 
@@ -660,12 +416,8 @@ class Session:
             return
         if not self.record.peer:  # it never got as far as `Connected`: there was no TLS
             self.record.address, self.record.peer = self.connection.address, self.connection.peer
-        if closed.reason is CloseReason.WRONG_PASSWORD:
-            closed = self._failed_login(closed)
-        if self._waiting_for:
-            detail = f"while it was looked whether {self._waiting_for} still answers"
-            closed = replace(closed, detail=detail)
-        self.record.login_failed(closed)
+        login, self._login = self._login, None  # they know each other: no circle may stay
+        self.record.login_failed(login.explained(closed) if login is not None else closed)
 
     def _leave_exchange(self, client: ClientId) -> None:
         """Nobody waits any more."""
@@ -674,17 +426,3 @@ class Session:
 
 
 _PEER_LEFT: Final = (CloseReason.PEER_CLOSED, CloseReason.RESET)
-
-
-def shut_now(account: Account) -> Result | None:
-    """Why an account may not ask at this moment; None: it may."""
-    if not account.has_hours:  # as nearly all
-        return None
-    now = datetime(*time.localtime()[:6])  # by the clock that tests may set
-    if account.line.is_open(now):
-        return None
-    return Result.EXPIRED if account.line.is_expired(now) else Result.OUT_OF_HOURS
-
-
-def _addresses(sessions: Sequence[Session]) -> str:
-    return " and ".join(session.connection.peer for session in sessions)

@@ -34,7 +34,7 @@ from cccamd.routing import Condition
 from cccamd.server.gate import describe_penalty
 from cccamd.server.local import LocalCards, LocalSource
 from cccamd.server.record import ClientRecord
-from cccamd.server.session import SessionContext
+from cccamd.server.sessioncontext import SessionContext
 from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.setup.cccamcfg import ChannelNames
 from cccamd.values import Outcome

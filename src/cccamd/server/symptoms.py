@@ -15,7 +15,8 @@ from cccamd.net import in_slices
 from cccamd.server.dvbapi import SelectedService
 from cccamd.server.loadwatch import LoadWatch
 from cccamd.server.observers import Observers
-from cccamd.server.session import Session, SessionContext
+from cccamd.server.session import Session
+from cccamd.server.sessioncontext import SessionContext
 from cccamd.server.snapshot import named
 from cccamd.server.watching import Watchers
 from cccamd.setup.setup import Setup

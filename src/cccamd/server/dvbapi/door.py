@@ -32,7 +32,7 @@ from cccamd.net import (
 )
 from cccamd.server.dvbapi.outlook import Outlook
 from cccamd.server.dvbapi.session import UNREAD_LIMIT, DvbapiHome, DvbapiSession, SelectedService
-from cccamd.server.session import SessionContext
+from cccamd.server.sessioncontext import SessionContext
 from cccamd.setup.logins import Account
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import DvbapiTable

@@ -23,7 +23,7 @@ from cccamd.routing import Result as TraceResult
 from cccamd.server.dvbapi.outlook import Outlook
 from cccamd.server.exchange import result_of
 from cccamd.server.record import ClientRecord
-from cccamd.server.session import SessionContext, shut_now
+from cccamd.server.sessioncontext import SessionContext, shut_now
 from cccamd.setup.logins import Account
 from cccamd.softcam import (
     AnsweredBy,
