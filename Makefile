@@ -65,7 +65,7 @@ outage: setup
 
 # Make the pictures of docs/images anew, with Chromium.
 screenshots: setup
-	@CCCAMD_SCREENSHOTS=1 .venv/bin/pytest tests/web/test_status_page.py
+	@CCCAMD_SCREENSHOTS=1 .venv/bin/pytest tests/web
 
 # Build the wheel twice: the same file, with its bill of materials in it.
 wheel: setup

@@ -19,7 +19,8 @@ from cccamd.setup.cccamcfg import InfoPort
 if TYPE_CHECKING:
     from playwright.async_api import Browser, ConsoleMessage, Page, Request, Response
 
-CHROMIUM = shutil.which("chromium")
+# The one without windows takes half the processor time of the other, which serves as well.
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 if CHROMIUM is None:
     pytest.skip("Debian's chromium is not installed", allow_module_level=True)
 playwright_api = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
@@ -40,6 +41,11 @@ FLAGS = (
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 LATELY = a_day()[-2000:]
+TOO_SMALL = """[...document.querySelectorAll("a, button, summary, input, select")]
+    .map((one) => [one.outerHTML.slice(0, 90), one.getBoundingClientRect()])
+    .filter(([, box]) => box.width && (box.height < 23.9 || box.width < 23.9))
+    .map(([text, box]) => `${text} ${box.width} x ${box.height}`)"""
+"""What a finger does not hit."""
 BOB = {"username": "bob", "password": "s3cret"}
 
 

@@ -27,6 +27,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture(autouse=True)
 def _often(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits a second for each change."""
+    """Nobody waits a second for each change, nor longer where many are logged in."""
     if "browser" in request.fixturenames:
-        monkeypatch.setattr(live, "INTERVAL", 0.2)
+        monkeypatch.setattr(live, "INTERVAL", 0.1)
+        monkeypatch.setattr(live, "CLIENTS_PER_SECOND", 5000)

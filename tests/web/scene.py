@@ -458,3 +458,17 @@ class Scene:
 async def take_as_given(address: str, user: bytes, right: bool) -> bool:
     """No brake on guessing."""
     return right
+
+
+def a_full_house() -> Scene:
+    """Five hundred receivers; one is frozen, one sees no card."""
+    scene = Scene()
+    boxes = [client(f"box{number:03}", number % 50, port=number) for number in range(500)]
+    boxes[77] = replace(boxes[77], cards=0)
+    stands = a_freeze("box123", **on_channel(NEWS), number=3, over=False, seconds=900.0)
+    scene.report = replace(scene.report, freezes=(stands, *scene.report.freezes))
+    scene.change(clients=tuple(boxes), accounts=tuple(box.account for box in boxes))
+    scene.change(
+        sources=(*(source(f"up{n}.example:1") for n in range(30)), *scene.snapshot.sources)
+    )
+    return scene
