@@ -158,6 +158,7 @@ def main() -> None:
     parser.add_argument("profiles", nargs="*", metavar="PROFILE", help=", ".join(PROFILES))
     parser.add_argument("--seconds", type=float, help="of each profile, instead of its own")
     parser.add_argument("--runs", type=int, default=1, help="medians of so many")
+    parser.add_argument("--workers", type=int, default=0, help="as in cccamd serve --workers")
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--source", type=Path, help="a src folder to run the server from")
     place.add_argument("--venv", type=Path, help="an environment to run its server of")
@@ -174,7 +175,9 @@ def main() -> None:
         base = str(arguments.venv.resolve())
         source = Path(sysconfig.get_path("purelib", vars={"base": base}))
     console = Console(width=None if sys.stdout.isatty() else 180)
-    found = measure(names, Options(arguments.seconds, source), arguments.runs, console)
+    found = measure(
+        names, Options(arguments.seconds, source, arguments.workers), arguments.runs, console
+    )
     kept = json.loads(arguments.against.read_text()) if arguments.against else []
     show(found, {each["name"]: Figures(**each) for each in kept}, console)
     if arguments.json:

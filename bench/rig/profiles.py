@@ -52,6 +52,7 @@ class Options:
 
     seconds: float | None = None
     source: Path | None = None
+    workers: int = 0
 
     def length(self, default: float) -> float:
         """How long a profile runs."""
@@ -123,9 +124,9 @@ def _row(
 ) -> Row:
     """Run it between two looks at the server's processor."""
     paused = pauses(server)
-    before = server.processor()
+    before, core = server.processor(), server.core()
     took = run()
-    used = server.processor() - before
+    used, core = server.processor() - before, server.core() - core
     times, memory = all_times(askers), server.memory()
     return Row(
         name,
@@ -137,6 +138,7 @@ def _row(
         client_memory=more.get("client_memory"),
         pause=longest_pause(server, paused),
         verdict=judged(askers),
+        note=f"{1e6 * core / len(times):.1f} us of each in the core" if server.workers else "",
     )
 
 
@@ -162,7 +164,7 @@ def yardstick(options: Options) -> Iterator[Row]:
 
 def distinct(options: Options) -> Iterator[Row]:
     """100 clients, every ECM another, a card of the server's own."""
-    with cccamd(accounts=CLIENTS, source=options.source) as server:
+    with cccamd(accounts=CLIENTS, source=options.source, workers=options.workers) as server:
         receivers = [Receiver(number) for number in range(CLIENTS)]
         _let_in(receivers, server)
         yield _distinct("distinct", options, server, receivers)
@@ -170,7 +172,7 @@ def distinct(options: Options) -> Iterator[Row]:
 
 def known(options: Options) -> Iterator[Row]:
     """100 clients ask what the cache knows."""
-    with cccamd(accounts=CLIENTS + 1, source=options.source) as server:
+    with cccamd(accounts=CLIENTS + 1, source=options.source, workers=options.workers) as server:
         receivers = [Receiver(number) for number in range(CLIENTS + 1)]
         _let_in(receivers, server)
         yield _known("known", options, server, receivers)
@@ -180,7 +182,9 @@ def newcamd(options: Options) -> Iterator[Row]:
     """The same two over newcamd."""
     port = free_port()
     toml = f"{TEST_CARD}[[newcamd]]\nport = {port}\n"
-    with cccamd(accounts=CLIENTS + 1, toml=toml, source=options.source) as server:
+    with cccamd(
+        accounts=CLIENTS + 1, toml=toml, source=options.source, workers=options.workers
+    ) as server:
         for name, run in (("newcamd distinct", _distinct), ("newcamd known", _known)):
             receivers = [NewcamdReceiver(number) for number in range(CLIENTS + 1)]
             _let_in(receivers, replace(server, port=port))
@@ -231,7 +235,9 @@ def _let_in(receivers: list[Receiver], server: Served, rate: float = 1000.0) -> 
 def zap(options: Options, clients: int) -> Iterator[Row]:
     """Each asks an ECM of its own every ten seconds, spread evenly."""
     seconds = max(options.length(40.0), PERIOD)
-    with cccamd(accounts=clients, toml=TEST_CARD + MANY, source=options.source) as server:
+    with cccamd(
+        accounts=clients, toml=TEST_CARD + MANY, source=options.source, workers=options.workers
+    ) as server:
         time.sleep(CALM)
         paused = pauses(server)
         empty, before = server.memory(), server.processor()
@@ -274,8 +280,14 @@ def hops(options: Options) -> Iterator[Row]:
     seconds = options.length(15.0)
     count = max(1, int(seconds / HOP_PERIOD))
     with (
-        cccamd(accounts=HOP_ASKERS + 1, source=options.source) as far,
-        cccamd(accounts=HOP_ASKERS, toml="", upstream=far.port, source=options.source) as near,
+        cccamd(accounts=HOP_ASKERS + 1, source=options.source, workers=options.workers) as far,
+        cccamd(
+            accounts=HOP_ASKERS,
+            toml="",
+            upstream=far.port,
+            source=options.source,
+            workers=options.workers,
+        ) as near,
     ):
         straight = [
             Receiver(1000 + number, user=f"user{1 + number}") for number in range(HOP_ASKERS)
@@ -312,7 +324,7 @@ def hops(options: Options) -> Iterator[Row]:
 
 def login(options: Options) -> Iterator[Row]:
     """Until the server's data came, and until the first card, by what the client says."""
-    with cccamd(accounts=LOGINS, source=options.source) as server:
+    with cccamd(accounts=LOGINS, source=options.source, workers=options.workers) as server:
         yield _logins("login: data", server, rate=BURST, want_card=False)
         yield _logins("card: with text", server, offer=PLAIN)
         yield _logins("card: then asks", server, then_say=b"keepalive")
@@ -357,7 +369,9 @@ def _logins(
 
 def storm(options: Options) -> Iterator[Row]:
     """2,000 log in at once, then all ask at once: the power came back."""
-    with cccamd(accounts=STORM, toml=TEST_CARD + MANY, source=options.source) as server:
+    with cccamd(
+        accounts=STORM, toml=TEST_CARD + MANY, source=options.source, workers=options.workers
+    ) as server:
         time.sleep(CALM)
         receivers = [Receiver(number) for number in range(STORM)]
         paused = pauses(server)

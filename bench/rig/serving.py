@@ -31,14 +31,21 @@ class Served:
     port: int
     pages: int = 0
     log: Path = Path(os.devnull)
+    workers: int = 0
 
     def processor(self) -> float:
-        """Seconds of processor that it has used, exactly, by all threads that live."""
-        with contextlib.suppress(OSError, ValueError):
-            tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
-            return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Seconds of processor that it and its workers have used, by all threads that live."""
+        return sum(map(_used_by, (self.process.pid, *self._children())))
+
+    def core(self) -> float:
+        """The same without the workers."""
+        return _used_by(self.process.pid)
+
+    def _children(self) -> list[int]:
+        if not self.workers:
+            return []
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return [int(pid) for thread in threads for pid in thread.read_text().split()]
 
     def memory(self) -> int:
         """Bytes of resident memory."""
@@ -54,6 +61,14 @@ class Served:
                 if line.startswith(name + " "):
                     return float(line.split()[1])
         return None
+
+
+def _used_by(pid: int) -> float:
+    with contextlib.suppress(OSError, ValueError):
+        tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:
@@ -72,6 +87,7 @@ def cccamd(
     toml: str = TEST_CARD,
     upstream: int = 0,
     source: Path | None = None,
+    workers: int = 0,
 ) -> Iterator[Served]:
     """Run `cccamd serve` with user0, user1, ...; `upstream` is the port of a C-line.
 
@@ -88,13 +104,14 @@ def cccamd(
         )
         (folder / "cccamd.toml").write_text(BOUND + toml)
         command = [sys.executable, "-m", "cccamd", "serve", "-C", "CCcam.cfg", "-n", "node-id"]
+        command += ["--workers", str(workers)] if workers else []
         environment = dict(os.environ, **({"PYTHONPATH": str(source)} if source else {}))
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         with _running(process, folder / "log"):
             for each in (port, pages):
                 _await_port(each)
-            server = Served(process, port, pages, folder / "log")
+            server = Served(process, port, pages, folder / "log", workers)
             server.metric("")  # the first page loads what all others need
             yield server
 

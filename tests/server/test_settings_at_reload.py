@@ -439,6 +439,7 @@ ROWS: dict[str, Row] = {
         "127.0.0.1",
         "127.0.0.2",
     ),
+    "[server] workers": Row("", "[server]\nworkers = 1", setting("[server] workers"), 0, 1),
     "[cache] seconds": Row(
         "", "[cache]\nseconds = 3", lambda server: server._cache._lifetime, 15.0, 3.0
     ),

@@ -85,6 +85,17 @@ def serve(
             help="Show logins, handshakes, versions, ECM requests and answers with their time.",
         ),
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=0,
+            max=64,
+            help="Processes that hold the connections of CCcam clients, whatever [server] workers"
+            " in cccamd.toml says; 0: the server does that itself.",
+        ),
+    ] = None,
 ) -> None:
     """Run the server until it is stopped (Ctrl-C, or the signal TERM).
 
@@ -121,6 +132,7 @@ def serve(
         folder=node_id_path.parent,
         socket=socket_of(node_id_path, named=node_id is not None),
         debug=debug,
+        workers=workers,
     )
     work = runner.run(replace(setup, node_id=own.node_id))
     raise typer.Exit(run_to_the_end(work, loop_factory() or asyncio.new_event_loop))
@@ -168,6 +180,7 @@ class Runner:
         folder: Path,
         socket: Path,
         debug: bool,
+        workers: int | None = None,
     ) -> None:
         """`log_troubles`: why logs cannot be written, by the setting.
 
@@ -180,6 +193,7 @@ class Runner:
         self._folder = folder
         self._socket = socket
         self._debug = debug
+        self._workers = workers
         self._messages: tuple[Message, ...] = ()
         """What is known of the files that are in use."""
         self._notifier = Notifier()
@@ -194,6 +208,7 @@ class Runner:
             journal=_journal(setup, self._folder / JOURNAL_NAME),
             pairing=Pairing(self._folder),
             bans=self._folder / BANS_FILE_NAME,
+            workers=self._workers,
         )
         reloader = Reloader(
             server,

@@ -111,9 +111,11 @@ def _alarm(status: Status, up: int) -> str:
 
 
 def _troubles(server: ServerStatus) -> str:
+    away = server.workers_away
+    workers = f", {away} of {count(server.workers, 'worker')} not running" if away else ""
     failed = f", {count(server.logins_failed, 'failed login')}" if server.logins_failed else ""
     refused = server.connections_refused
-    return failed + (f", {count(refused, 'connection')} refused" if refused else "")
+    return failed + (f", {count(refused, 'connection')} refused" if refused else "") + workers
 
 
 def _incidents(status: Status) -> Iterator[Text]:

@@ -319,6 +319,16 @@ class ServerStatus(Fact):
     """How many addresses and names have to wait with their logins for those that failed."""
     penalties: tuple[Penalty, ...] = ()
     """Who they are: bans first, of each kind the latest first; at most 100."""
+    workers: Annotated[int, Metric("cccamd_workers", "Processes that hold connections.")] = 0
+    """Processes that hold the connections of CCcam clients; 0: the server does that itself."""
+    workers_away: Annotated[
+        int, Metric("cccamd_workers_away", "Workers that do not run at the moment.")
+    ] = 0
+    """How many of them do not run at the moment."""
+    workers_restarted: Annotated[
+        int, Metric("cccamd_workers_restarted", "Workers started again.", grows=True)
+    ] = 0
+    """How often one of them had to be started again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

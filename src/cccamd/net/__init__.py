@@ -9,6 +9,7 @@ from cccamd.net.accepting import (
     AcceptEvent,
     Acceptor,
     AcceptPaused,
+    AcceptResumed,
     ListenError,
     open_sockets,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "AcceptEnded",
     "AcceptEvent",
     "AcceptPaused",
+    "AcceptResumed",
     "Acceptor",
     "Admission",
     "AdmissionLimits",

@@ -225,8 +225,10 @@ def _port(sock: socket.socket) -> int:
     return 0 if sock.family == socket.AF_UNIX else int(sock.getsockname()[1])
 
 
-def open_sockets(addresses: Sequence[str], port: int) -> list[socket.socket]:
-    """Listen on a port of each address.
+def open_sockets(
+    addresses: Sequence[str], port: int, *, shared: bool = False
+) -> list[socket.socket]:
+    """Listen on a port of each address; `shared`: as one of several of this program.
 
     Raises:
         ListenError: one of them is not to be had; the others are closed again.
@@ -235,7 +237,9 @@ def open_sockets(addresses: Sequence[str], port: int) -> list[socket.socket]:
     for address in addresses:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
-            sock = socket.create_server((address, port), family=family, backlog=BACKLOG)
+            sock = socket.create_server(
+                (address, port), family=family, backlog=BACKLOG, reuse_port=shared
+            )
         except OSError as error:
             if sockets and error.errno in FAMILY_MISSING:
                 continue

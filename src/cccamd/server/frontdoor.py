@@ -1,8 +1,10 @@
 """The port that CCcam clients come to."""
 
+import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from cccamd.net import Guest, HandOver, Listener, ListenError, hand_over
@@ -18,6 +20,7 @@ from cccamd.wire.cccam import (
     Version,
 )
 from cccamd.wire.link import CloseReason
+from cccamd.workers import Crew, Member, RemoteConnection, RemoteSide, RemoteTransport
 
 log = logging.getLogger("cccamd.server")
 
@@ -32,6 +35,10 @@ class MakeListener(Protocol):
     ) -> Listener: ...
 
 
+MakeCrew = Callable[[Callable[[RemoteTransport], None]], Crew | None]
+"""Makes the workers, given who decides about each who has connected."""
+
+
 class FrontDoor:
     """Opens the port, moves it, and makes a session of each connection."""
 
@@ -42,9 +49,13 @@ class FrontDoor:
         identity: Identity,
         setup: Setup,
         make_listener: MakeListener,
+        make_crew: MakeCrew,
         carried_out: Callable[[str, str], None],
     ) -> None:
-        """`carried_out` is told by setting what was in the way; empty: nothing."""
+        """`make_crew`: the workers, if there are to be any.
+
+        `carried_out` is told by setting what was in the way; empty: nothing.
+        """
         self._context = context
         self._identity = identity
         self._make_listener = make_listener
@@ -53,19 +64,41 @@ class FrontDoor:
             make_protocol=self._make_protocol,
             account_of=lambda user: self._context.accounts.get(user),
         )
+        self._remote_port = replace(
+            self._port,
+            make_protocol=lambda now: RemoteSide(self._version_for),
+            make_connection=RemoteConnection,
+        )
         self._listener = self.listener(hand_over)
+        remote = make_listener(self._remote_guest, self._begin)
+        self._crew = make_crew(remote.let_in)
         self._open_at: tuple[tuple[str, ...], int] | None = None
         self._open_to = setup.toml.network
 
     @property
     def ports(self) -> list[int]:
         """The ports that clients can connect to."""
-        return self._listener.ports
+        return self._listener.ports if self._crew is None else self._crew.ports
 
     @property
     def addresses(self) -> list[str]:
         """Where it listens."""
-        return self._listener.addresses
+        return self._listener.addresses if self._crew is None else self._crew.addresses
+
+    @property
+    def workers(self) -> Sequence[Member]:
+        """The workers; none: everything is done here."""
+        return self._crew.members if self._crew is not None else ()
+
+    def start(self) -> None:
+        """Start the workers."""
+        if self._crew is not None:
+            self._crew.start()
+
+    async def stop(self) -> None:
+        """End the workers."""
+        if self._crew is not None:
+            await self._crew.stop()
 
     def listener(self, hand_over: HandOver) -> Listener:
         """Another way in to the same sessions."""
@@ -83,14 +116,14 @@ class FrontDoor:
             return
         if port:
             try:
-                await self._listener.open(addresses, port)
+                await self._open(addresses, port)
             except ListenError as error:
                 told = await with_holder(error, setup.config, setup.toml)
                 self._carried_out(_SETTING, str(told))
                 raise told from error.__cause__
             log.info("listening for clients on port %d", port)
         else:
-            await self._listener.close()
+            await self.shut()
             log.info("no clients are served: SERVER LISTEN PORT is 0")
         self._carried_out(_SETTING, "")
         self._open_at = door
@@ -104,13 +137,31 @@ class FrontDoor:
         if ended:
             log.info("reload: %d connections ended: their network is not allowed any more", ended)
 
+    async def _open(self, addresses: Sequence[str], port: int) -> None:
+        if self._crew is not None:
+            self._crew.listen(addresses, port)
+        else:
+            await self._listener.open(addresses, port)
+
     async def shut(self) -> None:
         """Let nobody in any more."""
+        if self._crew is not None:
+            self._crew.close()
         await self._listener.close()
 
     def dismiss(self, reason: CloseReason) -> None:
         """End all connections."""
         self._listener.dismiss(reason)
+
+    def _remote_guest(self) -> Guest:
+        return Session(self._context, self._remote_port).connection
+
+    def _begin(self, transport: asyncio.Transport, guest: Guest) -> None:
+        """Have a worker let somebody in."""
+        assert isinstance(transport, RemoteTransport)
+        limits = self._context.limits
+        transport.begin(limits.login_timeout, limits.queue_limit)
+        hand_over(transport, guest)
 
     def _make_protocol(self, now: float) -> ServerProtocol:
         limits = self._context.limits

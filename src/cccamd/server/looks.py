@@ -30,6 +30,7 @@ from cccamd.why import (
     explain,
 )
 from cccamd.wire.cccam import Identity
+from cccamd.workers import Member
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class LookedAt:
     upstreams: Upstreams
     cards: LocalCards
     watchers: Watchers
+    workers: Callable[[], Sequence[Member]]
 
 
 class Looks:
@@ -83,6 +85,7 @@ class Looks:
             local_cards=at.cards,
             condition=self._condition,
             penalties=at.penalties,
+            workers=at.workers(),
             names=setup.companions.channels,
         )
 

@@ -83,6 +83,7 @@ from cccamd.wire.cccam import (
     Identity,
 )
 from cccamd.wire.link import CloseReason
+from cccamd.workers import Crew, RemoteTransport
 
 log = logging.getLogger("cccamd.server")
 
@@ -105,12 +106,16 @@ class Server:
         journal: Journal | None = None,
         pairing: Pairing | None = None,
         bans: Path | None = None,
+        workers: int | None = None,
     ) -> None:
         """`pairing`: our key and those of paired servers; else those beside the usual node id.
 
         `bans`: the file in which bans are kept over a restart; None: they are not.
+
+        `workers`: how many, whatever `[server] workers` says.
         """
         self._setup = setup
+        self._workers = workers
         self._started_at = Observers.now()
         self._book = ConfigBook(setup, self._started_at)
         self._loop = asyncio.get_running_loop()
@@ -157,6 +162,7 @@ class Server:
             identity=self._identity,
             setup=setup,
             make_listener=self._make_listener,
+            make_crew=self._make_crew,
             carried_out=self._book.carried_out,
         )
         door = TlsDoor(self._pairing, tasks=self._tasks)
@@ -255,6 +261,7 @@ class Server:
         await self._watchers.resume()
         self._bans.read()
         await self._front.apply(self._setup)
+        self._front.start()
         self._book.carried_out(PAIRED_SETTING, await self._paired.apply(self._setup))
         self._tasks.start("paired servers", self._paired.watch())
         if self._journal is not None:
@@ -300,6 +307,7 @@ class Server:
         await self._upstreams.apply(())
         await self._cards.apply(())
         self._card_news.close()
+        await self._front.stop()
         await self._tasks.cancel()
         await self._bans.keep()
         self._observers.catch_up()
@@ -451,6 +459,22 @@ class Server:
             hand_over=hand_over,
         )
 
+    def _make_crew(self, let_in: Callable[[RemoteTransport], None]) -> Crew | None:
+        named = self._workers
+        count = self._setup.toml.server.workers if named is None else named
+        if not count:
+            return None
+        return Crew(
+            count,
+            node_id=self._identity.node_id,
+            program=self._identity.program,
+            tasks=self._tasks,
+            let_in=let_in,
+            on_event=self._door_log.accepting,
+            on_trouble=lambda text: self._book.carried_out("[server] workers", text),
+            on_failure=self._failures.report,
+        )
+
     def _refused_at_the_door(self, address: str, refusal: NoEntry) -> None:
         if self._door_log.refused(address, refusal):
             now = self._observers.now()
@@ -489,6 +513,7 @@ class Server:
                 upstreams=self._upstreams,
                 cards=self._cards,
                 watchers=self._watchers,
+                workers=lambda: self._front.workers,
             )
         )
 

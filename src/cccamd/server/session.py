@@ -24,7 +24,6 @@ from cccamd.cards import View, Viewer
 from cccamd.ids import SHARED_NODE_IDS, NodeId, ShareId
 from cccamd.net import (
     Connected,
-    Connection,
 )
 from cccamd.routing import (
     ClientId,
@@ -70,7 +69,7 @@ class Session:
 
     def __init__(self, context: SessionContext, port: ClientPort) -> None:
         protocol = port.make_protocol(asyncio.get_running_loop().time())
-        self.connection = Connection(
+        self.connection = port.make_connection(
             protocol, self._handle, on_failure=context.on_failure, fair=context.fair
         )
         self._intake = self.connection.intake

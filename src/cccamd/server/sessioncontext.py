@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cccamd.cards import CardTable
 from cccamd.facts import Door
-from cccamd.net import Admission, FairPlay, Guest, Penalties, TaskSet, Turns
+from cccamd.net import Admission, Connection, FairPlay, Guest, Penalties, TaskSet, Turns
 from cccamd.routing import EmmGate, Result
 from cccamd.server.exchange import Exchange
 from cccamd.server.loglines import CloneWatch
@@ -18,7 +18,7 @@ from cccamd.setup.cccamcfg import Diagnostic
 from cccamd.setup.logins import Account, Accounts
 from cccamd.setup.toml import LimitsTable
 from cccamd.wire.cccam import Version
-from cccamd.wire.link import ServerSide
+from cccamd.wire.link import ServerEvent, ServerSide
 
 if TYPE_CHECKING:
     from cccamd.server.session import Session
@@ -34,6 +34,8 @@ class ClientPort:
     """The account that a client named, if it may log in here."""
     door: Door = Door.CCCAM
     """What it is called where failed logins are counted."""
+    make_connection: Callable[..., Connection[ServerEvent]] = Connection
+    """Makes what carries the protocol object, as `Connection` does."""
     has_versions: bool = True
     """Whether clients say which version they are, as MINIMUM CLIENT VERSION wants to know."""
     protocol: str = "cccam"

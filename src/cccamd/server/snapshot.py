@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from heapq import nsmallest
 from typing import Any, Protocol, TypeVar
@@ -41,6 +41,7 @@ from cccamd.values import Outcome
 from cccamd.watch import History
 from cccamd.wire.cccam import Identity
 from cccamd.wire.link import Peer
+from cccamd.workers import Member
 
 S = TypeVar("S", bound=ServiceId)
 
@@ -93,6 +94,7 @@ def take_snapshot(
     local_cards: LocalCards,
     condition: Callable[[SourceId], Condition],
     penalties: Penalties,
+    workers: Sequence[Member],
     names: ChannelNames,
 ) -> Generator[None, None, Snapshot]:
     """Look at everything once. `condition` tells how a source does; its times are the wall clock's.
@@ -131,6 +133,9 @@ def take_snapshot(
         banned=standings.banned,
         slowed=standings.slowed,
         penalties=tuple(describe_penalty(each, now, at) for each in standings.shown),
+        workers=len(workers),
+        workers_away=sum(not each.pid for each in workers),
+        workers_restarted=sum(max(0, each.starts - 1) for each in workers),
     )
 
 

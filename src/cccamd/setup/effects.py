@@ -98,7 +98,12 @@ _NEXT_TIME: Final = (
     "[limits] queue_limit",
     "[limits] logins_per_account",
 )
-_RESTART: Final = ("[journal] enabled", "[journal] days", "[journal] megabytes")
+_RESTART: Final = (
+    "[server] workers",
+    "[journal] enabled",
+    "[journal] days",
+    "[journal] megabytes",
+)
 
 EFFECTS: Final[Mapping[str, Effect]] = {
     **dict.fromkeys(_AT_ONCE, Effect.AT_ONCE),

@@ -42,6 +42,7 @@ _STRANGE: Final = (
     "another program than a CCcam client uses this login, or something on the way changes bytes:"
     " look which program runs at {address}"
 )
+_WORKER: Final = "look in the log why a worker of cccamd ended; the receiver comes again by itself"
 _OUR_FAULT: Final = "look for `internal error` in the log of cccamd, and report it"
 
 MEANINGS: Final[Mapping[CloseReason, Meaning]] = {
@@ -101,6 +102,7 @@ MEANINGS: Final[Mapping[CloseReason, Meaning]] = {
     CloseReason.NOT_CCCAM: Meaning(_STRANGE),
     CloseReason.INTERNAL_ERROR: Meaning(_OUR_FAULT),
     CloseReason.SHUTDOWN: Meaning("nothing: cccamd was stopped, and the receiver comes again"),
+    CloseReason.WORKER_ENDED: Meaning(_WORKER),
 }
 """What to do about a login that failed."""
 _OTHER_MEANING: Final = Meaning(
@@ -131,6 +133,7 @@ LEFT: Final[Mapping[CloseReason, str]] = {
     CloseReason.GARBAGE: _STRANGE,
     CloseReason.INTERNAL_ERROR: _OUR_FAULT,
     CloseReason.SHUTDOWN: "nothing: cccamd was stopped, and the receiver comes again",
+    CloseReason.WORKER_ENDED: _WORKER,
 }
 """What to do about a client that has left, where it is not to look for the receiver."""
 

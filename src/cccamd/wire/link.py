@@ -112,6 +112,7 @@ class CloseReason(Enum):
     OTHER_ADDRESS = "cccamd.toml lets other addresses log in on this port"
     NETWORK_CHANGED = "its network was taken out of [network] allow in cccamd.toml"
     SHUTDOWN = "cccamd is stopping"
+    WORKER_ENDED = "the worker process that had its connection ended"
     UNKNOWN_USER = "no F-line has this user name"
     ACCOUNT_IN_ERROR = "the F-line of this user is in error, so there is no such account"
     WRONG_PASSWORD = "wrong password for this user name"

@@ -133,6 +133,8 @@ class ServerTable(Table):
         tuple[str, ...],
         Listed('a list of addresses: bind = ["0.0.0.0", "::"]', ADDRESS, least=1),
     ] = ("0.0.0.0", "::")
+    workers: Annotated[int, count_between(0, 64)] = 0
+    """Processes that hold the connections of CCcam clients; 0: the server does that itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

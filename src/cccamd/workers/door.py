@@ -1,0 +1,294 @@
+"""Inside a worker: accepts connections, runs their protocol objects, and tells the core."""
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from cccamd.ids import NodeId
+from cccamd.net import AcceptEvent, Acceptor, Connected, Connection, peer_address
+from cccamd.wire.cccam import (
+    DEFAULT_VERSION,
+    SEED_RANDOM_LENGTH,
+    ServerProtocol,
+    Version,
+)
+from cccamd.wire.link import Closed, CloseReason, ServerEvent, State
+from cccamd.workers import frames, records
+from cccamd.workers.frames import Kind
+from cccamd.workers.records import RecordReader, Said, Told
+
+TAKEN_AFTER: Final = 4096
+"""Bytes from the core after which it is told that they are on their way to the client."""
+LAGGING: Final = 4096
+"""Bytes that a client has not taken from which on the core is not told so."""
+LOOK_INTERVAL: Final = 0.05
+"""Seconds between two looks at those who lag behind or are held."""
+EARLY_LIMIT: Final = 4096
+"""Bytes that are kept of who speaks before it is let in: no client does."""
+
+Tell = Callable[[Kind, int, bytes], None]
+"""Sends a frame to the core."""
+
+
+class Guest(Connection[ServerEvent]):
+    """One client."""
+
+    def __init__(self, number: int, tell: Tell, protocol: ServerProtocol, **words: Any) -> None:
+        super().__init__(protocol, self._pass_on, **words)
+        self.number = number
+        self.side = protocol
+        self.version: Version = DEFAULT_VERSION
+        self.owed = 0
+        """Bytes of the core that it has not been told of as taken."""
+        self._tell = tell
+        self._reader = RecordReader()
+        self._out: list[bytes] = []
+
+    def _pass_on(self, event: ServerEvent | Connected) -> None:
+        if not isinstance(event, Connected):
+            self._out.append(records.tell(event))
+
+    def _hear_first(self) -> None:
+        super()._hear_first()
+        self._out.append(records.pack(Told.HEARD))
+
+    def flush(self) -> None:
+        """Write to the client, and tell the core."""
+        super().flush()
+        if self._out and not self._handling:
+            out, self._out = self._out, []
+            self._tell(Kind.TELLS, self.number, b"".join(out))
+
+    def carry_out(self, body: bytes) -> None:
+        """Do what the core says."""
+        self.owed += len(body) + frames.HEAD.size
+        for kind, said in self._reader.read(body):
+            if self.side.state is not State.CLOSED:
+                self._do(kind, said)
+        self.flush()
+
+    def _do(self, kind: int, body: bytes) -> None:
+        side = self.side
+        match kind:
+            case Said.ANSWER:
+                side.answer(*records.unpack_answer(body))
+            case Said.REFUSE:
+                side.refuse(*records.unpack_refusal(body))
+            case Said.ANNOUNCE:
+                side.announce(records.unpack_offer(body))
+            case Said.WITHDRAW:
+                side.withdraw(records.unpack_withdrawal(body))
+            case Said.AUTHENTICATE:
+                password, self.version, hold = records.unpack_password(body)
+                side.authenticate(password, hold=hold)
+            case Said.ACCEPT_LOGIN:
+                side.accept_login(self.now())
+            case Said.REFUSE_LOGIN:
+                side.refuse_login(*records.unpack_end(body))
+            case Said.KEEPALIVE:
+                side.send_keepalive()
+            case _:
+                raise ValueError(f"the core said {kind}")
+
+    def cut(self) -> None:
+        """Write nothing more."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def tell_way(self) -> None:
+        """How the way to it is."""
+        way = self.way()
+        known = way is not None
+        trip, jitter, again, unheard = way or (0.0, 0.0, 0, 0.0)
+        acked = self.is_acknowledged()
+        body = frames.WAY.pack(acked, trip, jitter, known, unheard, again & 0xFFFFFFFF)
+        self._tell(Kind.WAY, self.number, body)
+
+
+class Knock(asyncio.Protocol):
+    """A connection about which the core has not decided yet."""
+
+    def __init__(self, door: "Door") -> None:
+        self._door = door
+        self.number = 0
+        self.transport: asyncio.Transport | None = None
+        self.early = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self._door.knocked(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.early += data[: EARLY_LIMIT - len(self.early)]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._door.left_before(self)
+
+
+class Door:
+    """All connections of one worker."""
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        """`send` writes to the core."""
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._node_id = NodeId(bytes(8))
+        self._program = ""
+        self._count = 0
+        self._knocks: dict[int, Knock] = {}
+        self._guests: dict[int, Guest] = {}
+        self._watched: dict[int, Guest] = {}
+        """Those who lag behind or are held."""
+        self._held: set[int] = set()
+        self._outbox: list[bytes] = []
+        self._cutter = frames.FrameCutter()
+        self._acceptor = Acceptor(
+            greet=lambda address: Knock(self),
+            on_event=self._accepting,
+            on_failure=self._failed,
+        )
+
+    def be(self, node_id: NodeId, program: str) -> None:
+        """Who the server says it is."""
+        self._node_id, self._program = node_id, program
+
+    def listen(self, sockets: list[socket.socket]) -> None:
+        """Accept on these sockets from now on, and on no others."""
+        self._acceptor.listen(sockets)
+
+    def close(self) -> None:
+        """The core is gone: everything ends."""
+        self._acceptor.close()
+        for guest in list(self._guests.values()):
+            guest.close()
+
+    def obey(self, data: bytes) -> None:
+        """Bytes of the core came."""
+        for kind, number, body in self._cutter.cut(data):
+            if number == 0:
+                self._tell(Kind.LIVES, 0, b"")
+            elif kind == Kind.SAYS:
+                guest = self._guests.get(number)
+                if guest is not None:
+                    guest.attempt(guest.carry_out, body)
+                    self._note_taken(guest)
+            elif kind == Kind.BEGIN:
+                self._begin(number, body)
+            else:
+                self._manage(kind, number)
+
+    def _manage(self, kind: int, number: int) -> None:
+        knock = self._knocks.pop(number, None)
+        if knock is not None and knock.transport is not None:
+            knock.transport.abort()
+        guest = self._guests.get(number)
+        if guest is None:
+            return
+        match kind:
+            case Kind.END | Kind.DROP:
+                guest.close()
+                if kind == Kind.DROP:
+                    guest.cut()
+            case Kind.HOLD:
+                self._held.add(number)
+                guest.hold()
+                self._watch(guest)
+            case Kind.GO_ON:
+                self._held.discard(number)
+                guest.go_on()
+            case Kind.LOOK:
+                guest.tell_way()
+            case _:
+                raise ValueError(f"the core sent {kind}")
+
+    def knocked(self, knock: Knock) -> None:
+        """Somebody has connected."""
+        assert knock.transport is not None
+        self._count += 1
+        knock.number = self._count
+        self._knocks[knock.number] = knock
+        address, port = peer_address(knock.transport)
+        self._tell(Kind.CAME, knock.number, port.to_bytes(2) + address.encode())
+
+    def left_before(self, knock: Knock) -> None:
+        """It has left before the core has decided: the core finds nobody there."""
+        self._knocks.pop(knock.number, None)
+
+    def _begin(self, number: int, body: bytes) -> None:
+        knock = self._knocks.pop(number, None)
+        if knock is None or knock.transport is None or knock.transport.is_closing():
+            self._tell(Kind.TELLS, number, records.tell(Closed(CloseReason.PEER_CLOSED)))
+            return
+        login_timeout, queue_limit = frames.BEGIN.unpack(body)
+        protocol = ServerProtocol(
+            node_id=self._node_id,
+            program=self._program,
+            random=os.urandom(SEED_RANDOM_LENGTH),
+            now=self._loop.time(),
+            login_timeout=login_timeout,
+            queue_limit=queue_limit,
+            version_for=lambda user: guest.version,
+        )
+        guest = Guest(number, self._tell, protocol, on_failure=self._failed)
+        self._guests[number] = guest
+        guest.when_ended(self._forget, number)
+        knock.transport.set_protocol(guest)
+        guest.connection_made(knock.transport)
+        if knock.early:
+            guest.data_received(knock.early)
+
+    def _forget(self, number: int) -> None:
+        self._guests.pop(number, None)
+        self._watched.pop(number, None)
+        self._held.discard(number)
+
+    # Who does not take what it is sent.
+
+    def _note_taken(self, guest: Guest) -> None:
+        if guest.owed >= TAKEN_AFTER and not self._tell_taken(guest):
+            self._watch(guest)
+
+    def _tell_taken(self, guest: Guest) -> bool:
+        if guest.unread() > LAGGING:
+            return False
+        owed, guest.owed = guest.owed, 0
+        self._tell(Kind.TAKEN, guest.number, frames.TAKEN.pack(owed))
+        return True
+
+    def _watch(self, guest: Guest) -> None:
+        if guest.is_closed:
+            return
+        if not self._watched:
+            self._loop.call_later(LOOK_INTERVAL, self._look)
+        self._watched[guest.number] = guest
+
+    def _look(self) -> None:
+        """Tell what was taken meanwhile; who is held and has left is noticed here only."""
+        for number, guest in list(self._watched.items()):
+            is_level = guest.owed < TAKEN_AFTER or self._tell_taken(guest)
+            is_held = number in self._held and not guest.peer_left()
+            if is_level and not is_held:
+                self._watched.pop(number, None)
+        if self._watched:
+            self._loop.call_later(LOOK_INTERVAL, self._look)
+
+    # What the core is told.
+
+    def _tell(self, kind: Kind, number: int, body: bytes) -> None:
+        if not self._outbox:
+            self._loop.call_soon(self._post)
+        self._outbox.append(frames.pack(kind, number, body))
+
+    def _post(self) -> None:
+        outbox, self._outbox = self._outbox, []
+        self._send(b"".join(outbox))
+
+    def _accepting(self, event: AcceptEvent) -> None:
+        told = {"event": type(event).__name__, **event._asdict()}
+        self._tell(Kind.ACCEPTING, 0, json.dumps(told).encode())
+
+    def _failed(self, what: str, error: BaseException) -> None:
+        self._tell(Kind.FAILED, 0, f"{what}: {type(error).__name__}".encode())

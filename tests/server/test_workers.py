@@ -1,0 +1,288 @@
+"""One server, its connections in workers: nothing else is different, and a worker may die."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from laboratory import (
+    HOST,
+    TEST_CARD,
+    Laboratory,
+    ask,
+    cards_of,
+    connect,
+    expected_cw,
+    request,
+    setup,
+)
+
+from cccamd.net import ConnectError, ListenError
+from cccamd.server import Server
+from cccamd.setup.cccamcfg import parse
+from cccamd.wire.cccam import Target
+from cccamd.wire.link import CloseReason
+from cccamd.workers import Member, crew
+from ports import free_port
+
+ACCOUNTS = "".join(f"F: user{number} secret\n" for number in range(12))
+
+
+@asynccontextmanager
+async def crewed(
+    cfg: str = ACCOUNTS, toml: str = TEST_CARD, *, workers: int = 2
+) -> AsyncIterator[Laboratory]:
+    """A server, all of whose workers run."""
+    port = free_port()
+    server = Server(setup(cfg, toml, port=port), workers=workers)
+    await server.start()
+    try:
+        await until(lambda: all(each.line and each.line.has_begun for each in members(server)))
+        yield Laboratory(server, port)
+    finally:
+        await server.stop()
+    assert not any(member.pid for member in members(server))
+
+
+def members(server: Server) -> list[Member]:
+    return list(server._front.workers)
+
+
+async def until(reached: Any, seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not reached():
+            await asyncio.sleep(0.01)
+
+
+async def all_users(lab: Laboratory, held: AsyncExitStack) -> list[Any]:
+    """Twelve clients: with two workers, each holds some of them in all but one of 2,000 runs."""
+    found = [await held.enter_async_context(lab.client(f"user{number}")) for number in range(12)]
+    for client in found:
+        await cards_of(client)
+    return found
+
+
+async def test_clients_of_all_workers_are_served_as_one_servers() -> None:
+    async with crewed() as lab, AsyncExitStack() as held:
+        clients = await all_users(lab, held)
+        for ecm in (b"\x80one", b"\x80one", b"\x81two"):
+            answers = await asyncio.gather(*(ask(client, ecm) for client in clients))
+            assert answers == 12 * [expected_cw(ecm)]
+        with pytest.raises(ConnectError):  # whichever worker it comes to
+            async with lab.client("user0"):
+                pass
+        for user, password in (("user1", "wrong"), ("nobody", "secret")):
+            with pytest.raises(ConnectError):
+                async with lab.client(user, password):
+                    pass
+        seen = lab.server.snapshot()
+        assert len(seen.clients) == 12
+        assert {client.address for client in seen.clients} == {HOST}
+        assert (seen.workers, seen.workers_away, seen.workers_restarted) == (2, 0, 0)
+        assert seen.logins_failed == 3
+        assert {one.account for one in seen.double_logins} == {"user0"}
+        totals = lab.server._context.records.totals
+        assert totals.ecms == 36
+        await until(lambda: all(each.connection.way() for each in lab.server._context.seats))
+
+
+async def test_a_worker_that_is_killed_costs_its_own_clients_and_comes_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logging.getLogger("cccamd").propagate = True
+    caplog.set_level(logging.INFO, "cccamd")
+    async with crewed() as lab, AsyncExitStack() as held:
+        clients = await all_users(lab, held)
+        first, second = members(lab.server)
+        here, there = first.connections, second.connections
+        assert here
+        assert there
+        pid = first.pid
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: len(lab.server._context.seats) == there)
+        alive = [client for client in clients if not client._connection.is_closed]
+        for client in alive:
+            with suppress(ConnectionError):  # the end of some may still be on its way
+                assert await ask(client, b"\x80after") == expected_cw(b"\x80after")
+        await until(lambda: first.pid not in (0, pid))
+        users = {session.record.user for session in lab.server._context.seats}
+        for number in range(12):
+            if f"user{number}" not in users:  # each finds its place free
+                again = await held.enter_async_context(lab.client(f"user{number}"))
+                assert await cards_of(again)
+        assert len(lab.server._context.seats) == 12
+        seen = lab.server.snapshot()
+        assert (seen.workers_away, seen.workers_restarted) == (0, 1)
+    told = [line for line in caplog.messages if "killed by signal 9" in line]
+    (line,) = told
+    assert line.startswith("worker 1 was killed by signal 9, and ")
+    assert f" {here} connection" in line
+    ends = [line for line in caplog.messages if CloseReason.WORKER_ENDED.value in line]
+    assert len(ends) == here
+
+
+async def test_who_comes_while_a_worker_is_away_waits_and_is_served() -> None:
+    async with crewed(workers=1) as lab:
+        (member,) = members(lab.server)
+        os.kill(member.pid, signal.SIGKILL)
+        async with lab.client("user3") as client:  # nobody is there to take the connection
+            assert await cards_of(client)
+            assert await ask(client, b"\x80late") == expected_cw(b"\x80late")
+
+
+async def test_a_worker_that_hangs_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "LOOK_INTERVAL", 0.05)
+    monkeypatch.setattr(crew, "PATIENCE", 1.0)
+    async with crewed(workers=1) as lab:
+        (member,) = members(lab.server)
+        pid = member.pid
+        os.kill(pid, signal.SIGSTOP)
+        await until(lambda: member.pid not in (0, pid))
+        async with lab.client("user0") as client:
+            assert await cards_of(client)
+
+
+async def test_workers_that_do_not_run_are_told_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(crew, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(crew, "STEADY", 0.3)
+    async with crewed(workers=1) as lab:
+        (member,) = members(lab.server)
+        with monkeypatch.context() as broken:
+            broken.setattr("sys.executable", "/bin/false")
+            os.kill(member.pid, signal.SIGKILL)
+            await until(lambda: lab.server.config_state().not_done)
+        (problem,) = lab.server.config_state().problems
+        assert problem.text.startswith("worker 1 ended with status 1")
+        assert problem.text.endswith("it is started again and again")
+        await until(lambda: not lab.server.config_state().problems)
+        async with lab.client("user0") as client:
+            assert await cards_of(client)
+
+
+async def test_a_reload_moves_the_port_of_all_workers() -> None:
+    async with crewed() as lab, AsyncExitStack() as held:
+        clients = await all_users(lab, held)
+        new = free_port()
+        config = parse(f"SERVER LISTEN PORT : {new}\n{ACCOUNTS}".encode()).config
+        await lab.server.reload(replace(lab.server._setup, config=config))
+        assert set(lab.server.ports) == {new}
+        with pytest.raises(ConnectError):
+            await connect(Target(host=HOST, port=lab.port, user=b"user0", password=b"secret"))
+        assert await ask(clients[0], b"\x80stays") == expected_cw(b"\x80stays")
+        await clients[0].close()
+        await until(lambda: len(lab.server._context.seats) == 11)
+        lab.port = new
+        async with lab.client("user0") as client:
+            assert await cards_of(client)
+
+
+async def test_a_port_that_another_has_is_not_shared_with_it() -> None:
+    port = free_port()
+    taken = socket.create_server((HOST, port), reuse_port=True)
+    server = Server(setup(ACCOUNTS, TEST_CARD, port=port), workers=2)
+    try:
+        with pytest.raises(ListenError):
+            await server.start()
+    finally:
+        await server.stop()
+        taken.close()
+
+
+async def test_one_who_does_not_read_is_cut_and_costs_nobody_anything() -> None:
+    toml = TEST_CARD + "[limits]\nmax_unread_kilobytes = 16\nunread_timeout = 0.5\n"
+    async with crewed(toml=toml, workers=1) as lab, lab.client("user0") as deaf:
+        await cards_of(deaf)
+        connection = deaf._connection
+        assert connection._transport is not None
+        options = socket.SOL_SOCKET, socket.SO_RCVBUF, 4096
+        connection._transport.get_extra_info("socket").setsockopt(*options)
+        connection._transport.pause_reading()
+        async with lab.client("user1") as other:
+            await cards_of(other)
+            ecm = request(bytes(1), share_id=next(iter(deaf.cards)))
+            for _ in range(3000):
+                for _ in range(200):
+                    deaf.protocol.ask(1, ecm, 0.0)
+                    deaf.protocol._asked.clear()
+                connection.flush()
+                await asyncio.sleep(0.005)
+                if not lab.server._context.seats.of(b"user0"):
+                    break
+            assert not lab.server._context.seats.of(b"user0")
+            assert await ask(other, b"\x80other") == expected_cw(b"\x80other")
+
+
+async def test_strangers_hear_nothing_of_a_worker_either() -> None:
+    async with crewed(workers=1) as lab:
+        lab.server._context.admission._admits = lambda address: False
+        reader, writer = await asyncio.open_connection(HOST, lab.port)
+        async with asyncio.timeout(5.0):
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        writer.close()
+        assert lab.server._context.admission.refused == 1
+        assert lab.server._context.admission.connections == 0
+
+
+async def test_who_only_looks_is_not_called_a_login(caplog: pytest.LogCaptureFixture) -> None:
+    """As port scanners do: without workers it is not, either."""
+    logging.getLogger("cccamd").propagate = True
+    async with crewed(workers=1) as lab:
+        _, writer = await asyncio.open_connection(HOST, lab.port)
+        await until(lambda: lab.server._context.admission.connections)
+        writer.close()
+        await until(lambda: not lab.server._context.admission.connections)
+    assert not [line for line in caplog.messages if "no login" in line]
+
+
+async def test_what_fails_in_a_worker_ends_one_connection() -> None:
+    """Here: an order that no worker knows."""
+    async with crewed(workers=1) as lab, lab.client("user0") as one, lab.client("user1") as other:
+        await cards_of(one)
+        await cards_of(other)
+        (session,) = lab.server._context.seats.of(b"user0")
+        assert session.connection._transport is not None
+        session.connection._transport.write(b"\xff\0\0\0\0")
+        await until(lambda: not lab.server._context.seats.of(b"user0"))
+        assert await ask(other, b"\x80other") == expected_cw(b"\x80other")
+        assert members(lab.server)[0].starts == 1
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+async def test_no_worker_outlives_its_server(tmp_path: Path, end: signal.Signals) -> None:
+    port = free_port()
+    (tmp_path / "CCcam.cfg").write_text(
+        f"SERVER LISTEN PORT : {port}\nALLOW WEBINFO : no\nALLOW TELNETINFO : no\nF: anna secret\n"
+    )
+    (tmp_path / "cccamd.toml").write_text(f'[server]\nbind = ["{HOST}"]\n{TEST_CARD}')
+    command = [sys.executable, "-m", "cccamd", "serve", "-C", "CCcam.cfg", "-n", "node-id"]
+    process = await asyncio.create_subprocess_exec(
+        *command, "--workers", "2", cwd=tmp_path, stderr=asyncio.subprocess.DEVNULL
+    )
+    core = psutil.Process(process.pid)
+    await until(lambda: len(core.children()) == 2, seconds=30.0)
+    workers = core.children()
+    lab = Laboratory(None, port)  # type: ignore[arg-type]
+    for _ in range(500):
+        with suppress(ConnectError):
+            async with lab.client() as client:
+                assert await cards_of(client)
+                break
+        await asyncio.sleep(0.02)
+    else:
+        pytest.fail("nobody was let in")
+    process.send_signal(end)
+    await process.wait()
+    await until(lambda: not any(worker.is_running() for worker in workers))
+    assert process.returncode == (0 if end is signal.SIGTERM else -end)
