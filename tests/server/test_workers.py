@@ -267,9 +267,10 @@ async def test_no_worker_outlives_its_server(tmp_path: Path, end: signal.Signals
     )
     (tmp_path / "cccamd.toml").write_text(f'[server]\nbind = ["{HOST}"]\n{TEST_CARD}')
     command = [sys.executable, "-m", "cccamd", "serve", "-C", "CCcam.cfg", "-n", "node-id"]
-    process = await asyncio.create_subprocess_exec(
-        *command, "--workers", "2", cwd=tmp_path, stderr=asyncio.subprocess.DEVNULL
-    )
+    with (tmp_path / "log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *command, "--workers", "2", cwd=tmp_path, stderr=log, start_new_session=True
+        )
     core = psutil.Process(process.pid)
     await until(lambda: len(core.children()) == 2, seconds=30.0)
     workers = core.children()
@@ -282,7 +283,11 @@ async def test_no_worker_outlives_its_server(tmp_path: Path, end: signal.Signals
         await asyncio.sleep(0.02)
     else:
         pytest.fail("nobody was let in")
-    process.send_signal(end)
+    if end is signal.SIGKILL:
+        process.kill()
+    else:  # as Ctrl-C and systemd do: to all of them, and the core alone acts upon it
+        os.killpg(process.pid, end)
     await process.wait()
     await until(lambda: not any(worker.is_running() for worker in workers))
-    assert process.returncode == (0 if end is signal.SIGTERM else -end)
+    assert process.returncode == (-end if end is signal.SIGKILL else 0)
+    assert "worker" not in (tmp_path / "log").read_text()
