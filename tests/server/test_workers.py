@@ -275,19 +275,14 @@ async def test_no_worker_outlives_its_server(tmp_path: Path, end: signal.Signals
     await until(lambda: len(core.children()) == 2, seconds=30.0)
     workers = core.children()
     lab = Laboratory(None, port)  # type: ignore[arg-type]
-    for _ in range(500):
-        with suppress(ConnectError):
-            async with lab.client() as client:
-                assert await cards_of(client)
-                break
-        await asyncio.sleep(0.02)
-    else:
-        pytest.fail("nobody was let in")
-    if end is signal.SIGKILL:
-        process.kill()
-    else:  # as Ctrl-C and systemd do: to all of them, and the core alone acts upon it
-        os.killpg(process.pid, end)
-    await process.wait()
+    await until(lambda: "listening for clients" in (tmp_path / "log").read_text(), seconds=30.0)
+    async with lab.client() as client:
+        assert await cards_of(client)
+        if end is signal.SIGKILL:
+            process.kill()
+        else:  # as Ctrl-C and systemd do: to all of them, and the core alone acts upon it
+            os.killpg(process.pid, end)
+        await process.wait()
     await until(lambda: not any(worker.is_running() for worker in workers))
     assert process.returncode == (-end if end is signal.SIGKILL else 0)
     assert "worker" not in (tmp_path / "log").read_text()
