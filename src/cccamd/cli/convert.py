@@ -46,5 +46,5 @@ def convert(
 
 def _as_data(written: bytes) -> dict[str, object]:
     """The text in letters; the encoding is that of the file, which is kept."""
-    encoding = parse(written).encoding
+    encoding = parse(written).encoding or "utf-8"
     return {"text": written.decode(encoding), "encoding": encoding}
