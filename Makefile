@@ -71,6 +71,25 @@ screenshots: setup
 wheel: setup
 	@sh scripts/wheel.sh $(ARGS)
 
+.PHONY: pages
+# The guide and the cookbook, played on machines in network namespaces (docs/writing.md).
+pages: setup
+	@.venv/bin/pytest -n 2 -m processes $(ARGS) tests/pages
+
+.PHONY: site
+# The documents as a site, in build/site: built anew, with broken links as errors (docs/writing.md).
+site: setup .venv-site/ready
+	@.venv/bin/python scripts/site/reference.py
+	@NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build
+	@.venv-site/bin/python scripts/site/outside.py build/site
+	@echo "site: build/site/index.html"
+
+.venv-site/ready: scripts/site/requirements.txt
+	@python3 -m venv .venv-site
+	@.venv-site/bin/pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r scripts/site/requirements.txt
+	@touch .venv-site/ready
+
 # Look for known weaknesses in what is locked, where the advisories can be had.
 audit: setup
 	@sh scripts/audit.sh

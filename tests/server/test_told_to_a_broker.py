@@ -20,6 +20,7 @@ from laboratory import HOST, Laboratory, ask, cards_of, setup
 from cccamd.mqtt import publisher
 from cccamd.server import Server, symptoms
 from cccamd.setup.setup import Setup
+from cccamd.watch import incidents
 from mosquitto import broker, listening, needs_mosquitto
 from ports import free_port
 
@@ -73,6 +74,7 @@ async def test_values_follow_what_goes_on_and_at_the_end_it_is_offline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(symptoms, "LOOK_INTERVAL", 0.1)
+    monkeypatch.setattr(incidents, "GRACE", 0.2)
     async with broker(tmp_path) as at, listening(at) as heard:
         stale = "homeassistant/device/cccamd_tv_receiver_gone/config"
         heard.tell(stale, "{}", retain=True)
@@ -242,12 +244,14 @@ async def test_a_broker_that_says_nothing_holds_up_nobody(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    came = asyncio.Event()
+    came, gone = asyncio.Event(), asyncio.Event()
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         came.set()
         await reader.read()  # until the end
         writer.close()
+        await writer.wait_closed()
+        gone.set()
 
     silent = await asyncio.start_server(say_nothing, HOST, 0)
     async with silent:
@@ -257,3 +261,5 @@ async def test_a_broker_that_says_nothing_holds_up_nobody(
             async with lab.client("anna") as client:
                 await cards_of(client)
                 assert await ask(client, b"\x80" + bytes(20)) is not None
+        async with asyncio.timeout(20.0):
+            await gone.wait()

@@ -13,7 +13,6 @@ from functools import partial
 from socket import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from cccamd.errors import CccamdError
 from cccamd.mqtt.topics import Topics
 from cccamd.net import ConnectError, explain_connect_error, in_thread, resolve
 from cccamd.setup.toml import MqttTable
@@ -36,7 +35,7 @@ FOUND_LIMIT: Final = 5000
 """Topics of before that wait to be looked at."""
 
 
-class BrokerError(CccamdError):
+class BrokerError(Exception):
     """There is no session at the broker. The text holds no secret."""
 
 
