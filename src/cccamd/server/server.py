@@ -497,7 +497,7 @@ class Server:
             snapshot=self.snapshot,
             look=self.look,
             check_up=self.check_up,
-            explain=self.explain,
+            explain=self._looks.explain_soon,
             watchers=self._watchers,
             incidents=self.incidents,
             admits=lambda address: self._admits(address) and not self._is_banned(address),

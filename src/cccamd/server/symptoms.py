@@ -89,6 +89,7 @@ class Lookout:
         around, context = self._around, self._around.context
         receivers = await self._receivers()
         sources = await in_slices(around.sources())
+        load = await in_slices(self._load.looking(asyncio.get_running_loop().time()))
         now, names = self._observers.now(), around.setup().companions.channels
         return Scene(
             at=now,
@@ -100,7 +101,7 @@ class Lookout:
             files=around.files(),
             machine=around.machine(),
             doors=context.records.door_log.shut,
-            load=self._load.look(asyncio.get_running_loop().time()),
+            load=load,
             pauses=around.watchers.heartbeat.pulse.lately(now, PAUSES_TOLD),
             double_logins=context.double_logins.lately(now),
             clones=context.clones.clones(),
