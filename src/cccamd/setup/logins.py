@@ -158,6 +158,19 @@ def upstreams_of(config: Config, toml: TomlConfig) -> list[Upstream]:
     return upstreams
 
 
+Accesses = Mapping[tuple[str, int], Access]
+"""By the name of a source and the line in CCcam.cfg, 0 for a local card: two lines may lead to
+one server."""
+
+
+def accesses_of(config: Config, toml: TomlConfig) -> Accesses:
+    """What cccamd.toml says of each source (`config` is merged); who is not there is open."""
+    found = {(card.config.name, 0): card.access for card in toml.cards}
+    for upstream in upstreams_of(config, toml):
+        found[upstream.name, upstream.line.line] = upstream.policy.access
+    return found
+
+
 def _policy(line: CLine | NLine, config: Config, toml: TomlConfig, access: Access) -> SourcePolicy:
     return SourcePolicy(
         limits=line.limits if isinstance(line, CLine) else (),

@@ -147,7 +147,7 @@ class Freezes:
                 return self._leave((happening.account, happening.client), now)
             case ServerPaused():
                 self._pauses.append((now, SeenPause(happening.at, happening.seconds)))
-            case ServerReloaded():
+            case ServerReloaded(sources=True):
                 self._reloaded_at = now
         return []
 
