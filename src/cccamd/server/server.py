@@ -66,7 +66,7 @@ from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.server.usage import Totals
 from cccamd.server.watching import Viewer, Watchers
 from cccamd.setup.cccamcfg import Diagnostic
-from cccamd.setup.changes import changes_between
+from cccamd.setup.changes import changes_between, other_sources
 from cccamd.setup.logins import Accounts, Upstream, faulty_accounts
 from cccamd.setup.nodeid import default_path
 from cccamd.setup.pairing import Pairing
@@ -345,8 +345,9 @@ class Server:
         for change in changes or ("nothing changed",):
             log.info("reload: %s", change)
         self._book.took(setup, changes, Observers.now())
+        others = await asyncio.to_thread(other_sources, self._setup, setup)
         self._setup = setup
-        self._observers.tell(ServerReloaded(at=Observers.now()))
+        self._observers.tell(ServerReloaded(at=Observers.now(), sources=others))
         self._router.priorities = priorities
         self._router.adopt(settings.router_settings(setup.toml))
         table = setup.toml.cache
@@ -503,7 +504,7 @@ class Server:
             snapshot=self.snapshot,
             look=self.look,
             check_up=self.check_up,
-            explain=self.explain,
+            explain=self._looks.explain_soon,
             watchers=self._watchers,
             incidents=self.incidents,
             admits=lambda address: self._admits(address) and not self._is_banned(address),
