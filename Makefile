@@ -18,6 +18,7 @@ faults: setup
 
 # Formatting, lint, strict types, import directions.
 check: setup
+	@.venv/bin/python scripts/share.py --check
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
@@ -70,6 +71,11 @@ screenshots: setup
 # Build the wheel twice: the same file, with its bill of materials in it.
 wheel: setup
 	@sh scripts/wheel.sh $(ARGS)
+
+.PHONY: share
+# Write manual pages, completion and the JSON schema anew, from what the code says.
+share: setup
+	@.venv/bin/python scripts/share.py
 
 .PHONY: pages
 # The guide and the cookbook, played on machines in network namespaces (docs/writing.md).
