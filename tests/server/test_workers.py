@@ -269,7 +269,13 @@ async def test_no_worker_outlives_its_server(tmp_path: Path, end: signal.Signals
     command = [sys.executable, "-m", "cccamd", "serve", "-C", "CCcam.cfg", "-n", "node-id"]
     with (tmp_path / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            *command, "--workers", "2", cwd=tmp_path, stderr=log, start_new_session=True
+            *command,
+            "--workers",
+            "2",
+            cwd=tmp_path,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     core = psutil.Process(process.pid)
     await until(lambda: len(core.children()) == 2, seconds=30.0)
