@@ -28,7 +28,7 @@ class Line(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send to the core."""
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -38,6 +38,7 @@ class Line(asyncio.Protocol):
         self.door.obey(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None  # nobody is there to be told anything
         self.door.close()
         self.ended.set()
 
