@@ -31,7 +31,7 @@ from cccamd.wire.cccam.handshake import derive_keys, pack_user
 from cccamd.wire.cccam.server import _RULES as RULES
 
 ECM = b"\x80seventy"
-GUARDS = {"adopt", "refresh", "probe", "deliver", "refuse"}
+GUARDS = {"adopt", "refresh", "refreshing", "probe", "deliver", "refuse"}
 """What the server calls of a session: they hold nothing but the guard around the rest."""
 TWO_CARDS = 2 * '[[card]]\nkind = "test"\ncaid = "7F01"\nproviders = ["00000A"]\n'
 OWNERS = (Session, Login, ClientRecord, CardList, ServerProtocol, EmmGate, Router)
@@ -82,7 +82,7 @@ async def live(lab: Laboratory) -> None:
             for ecm in (new, new):  # a card is asked straight away, and the second one is known
                 await ask(client, ecm, share_id=share_id)
             await ask(client, new, caid=0x7F01, share_id=share_id)  # one of two is chosen
-            lab.server._refresh_sessions()
+            lab.server._card_news.begin()
             await lab.server.reload(lab.server._setup)
             with suppress(ConnectError):  # refused, and makes the server probe the first one
                 async with lab.client():

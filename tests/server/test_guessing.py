@@ -16,8 +16,9 @@ from laboratory import TEST_CARD, Laboratory, running
 
 from cccamd.facts import Door, PenaltyKind
 from cccamd.net import LONGEST_WAIT, Penalties, PenaltyRules, at_once
-from cccamd.server import gate, session
-from cccamd.server.gate import LoginGate, read_bans, write_bans
+from cccamd.server import gate, login
+from cccamd.server.bans import read_bans, write_bans
+from cccamd.server.gate import LoginGate
 from cccamd.server.loglines import DoorLog
 from cccamd.why import Question
 from cccamd.wire.link import CloseReason
@@ -129,7 +130,7 @@ async def test_a_password_is_not_looked_at_when_the_row_is_too_long(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     logging.getLogger("cccamd").propagate = True
-    monkeypatch.setattr(session, "LONGEST_WAIT", 0.05)
+    monkeypatch.setattr(login, "LONGEST_WAIT", 0.05)
     async with running(FAULTY, TEST_CARD) as lab:
         monkeypatch.setattr(lab.server._penalties, "wait", lambda *_: None)
         began = time.perf_counter()

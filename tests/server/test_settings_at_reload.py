@@ -299,7 +299,7 @@ ROWS: dict[str, Row] = {
     "[limits] login_timeout": Row(
         "[limits]\nlogin_timeout = 20",
         "[limits]\nlogin_timeout = 5",
-        lambda server: round(server._make_protocol(0.0).next_deadline() or 0),
+        lambda server: round(server._front._make_protocol(0.0).next_deadline() or 0),
         20,
         5,
     ),
@@ -428,14 +428,14 @@ ROWS: dict[str, Row] = {
     "[server] cccversion": Row(
         "",
         '[server]\ncccversion = "2.0.11"',
-        lambda server: str(server._version_for(b"anna")),
+        lambda server: str(server._front._version_for(b"anna")),
         "2.3.0",
         "2.0.11",
     ),
     "[server] bind": Row(
         '[server]\nbind = ["127.0.0.1"]',
         '[server]\nbind = ["127.0.0.2"]',
-        lambda server: server._listener.addresses[0],
+        lambda server: server._front.addresses[0],
         "127.0.0.1",
         "127.0.0.2",
     ),

@@ -174,12 +174,12 @@ async def test_a_plug_in_neither_ends_nor_holds_the_server(tmp_path: Path) -> No
 async def test_nobody_looks_at_the_cards_of_a_server_that_has_stopped() -> None:
     """A task that begins after the end is nobody's, and is torn out of its loop."""
     async with running() as lab:
-        lab.server._cards_changed()
-    timer = lab.server._refresh_timer
+        lab.server._card_news.changed()
+    timer = lab.server._card_news._timer
     assert timer is not None
     assert timer.cancelled()
-    lab.server._cards_changed()
-    assert lab.server._refresh_timer is timer
+    lab.server._card_news.changed()
+    assert lab.server._card_news._timer is timer
 
 
 BROKEN = """

@@ -77,7 +77,7 @@ async def test_an_ecm_comes_in_by_cccam_and_goes_out_by_toy() -> None:
                 tasks=server._tasks,
                 clones=server._clones,
                 observers=server._observers,
-                on_cards_changed=server._cards_changed,
+                on_cards_changed=server._card_news.changed,
                 on_failure=server._failures.report,
                 make=caller(),
             )

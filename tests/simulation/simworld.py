@@ -176,7 +176,9 @@ reshare = {self._local_reshare}
         with ExitStack() as held:
             held.callback(logging.disable, logging.NOTSET)
             held.enter_context(in_its_own_time(self.clock, self.net, chance))
-            held.enter_context(patch("cccamd.server.server.ServerProtocol", watched(self.ledger)))
+            held.enter_context(
+                patch("cccamd.server.frontdoor.ServerProtocol", watched(self.ledger))
+            )
             report = "cccamd.server.loglines.FailureLog.report"
             held.enter_context(patch(report, lambda _, name, error: self.failed(name, error)))
             held.enter_context(patch("cccamd.server.server.MachineWatch.run", _sleep))

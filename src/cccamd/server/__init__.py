@@ -1,11 +1,12 @@
 """The running program: sessions, upstream links, local cards, and the server around them."""
 
+from cccamd.server.bans import BANS_FILE_NAME
 from cccamd.server.control import ControlDoor
 from cccamd.server.desk import Desk
-from cccamd.server.gate import BANS_FILE_NAME
 from cccamd.server.logs import AccountFocus, set_up_logging
 from cccamd.server.reload import FileWatch, Reloader
-from cccamd.server.server import Server, raise_file_limit
+from cccamd.server.server import Server
+from cccamd.server.settings import raise_file_limit
 from cccamd.server.upstreams import target_of
 
 __all__ = [

@@ -3,30 +3,22 @@
 import asyncio
 import logging
 import os
-import resource
-import time
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from cccamd import PROGRAM
-from cccamd.cards import CardTable, SourceId, View
+from cccamd.cards import CardTable, View
 from cccamd.facts import (
     ConfigProblemKind,
     ConfigState,
     Door,
     Incident,
-    Penalty,
     Snapshot,
-    SourceStatus,
 )
 from cccamd.ids import Caid, format_node_id
-from cccamd.machine import RESERVED_FILES, look_at_supply
 from cccamd.net import (
     Admission,
-    AdmissionLimits,
-    FairLimits,
     FairPlay,
     Guest,
     HandOver,
@@ -34,33 +26,31 @@ from cccamd.net import (
     ListenError,
     NoEntry,
     Penalties,
-    PenaltyRules,
-    Rates,
     TaskSet,
     TlsDoor,
-    at_once,
     hand_over,
-    in_slices,
 )
 from cccamd.notify import Notifier, Rules
 from cccamd.routing import (
-    Condition,
     CwCache,
     EmmGate,
     LoopDetected,
-    Priorities,
     Router,
-    RouterSettings,
 )
+from cccamd.server import settings
 from cccamd.server.acts import Acts
+from cccamd.server.bans import BanBook
+from cccamd.server.cardnews import CardNews
 from cccamd.server.configbook import ConfigBook
 from cccamd.server.dvbapi import DvbapiDoor, DvbapiSurroundings
 from cccamd.server.exchange import Exchange
-from cccamd.server.gate import LoginGate, describe_penalty, read_bans, write_bans
+from cccamd.server.frontdoor import FrontDoor
+from cccamd.server.gate import LoginGate
 from cccamd.server.heartbeat import Heartbeat
 from cccamd.server.infopages import InfoPages, PageSources
 from cccamd.server.local import LocalCards
 from cccamd.server.loglines import CloneWatch, DoorLog, FailureLog
+from cccamd.server.looks import LookedAt, Looks
 from cccamd.server.machinewatch import MachineWatch
 from cccamd.server.newcamd import NewcamdPorts
 from cccamd.server.observers import Observer, Observers
@@ -68,39 +58,29 @@ from cccamd.server.paired import SETTING as PAIRED_SETTING
 from cccamd.server.paired import PairedLinks
 from cccamd.server.record import RecordContext
 from cccamd.server.session import Session
-from cccamd.server.sessioncontext import ClientPort, SessionContext
-from cccamd.server.snapshot import ShownClient, describe_client, describing_sources, take_snapshot
+from cccamd.server.sessioncontext import SessionContext
+from cccamd.server.snapshot import ShownClient
 from cccamd.server.symptoms import Lookout, Surroundings
-from cccamd.server.taken import with_holder
 from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.server.usage import Totals
 from cccamd.server.watching import Viewer, Watchers
-from cccamd.setup.cccamcfg import Config, Diagnostic
+from cccamd.setup.cccamcfg import Diagnostic
 from cccamd.setup.changes import changes_between
 from cccamd.setup.logins import Accounts, Upstream, faulty_accounts
 from cccamd.setup.nodeid import default_path
 from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup
-from cccamd.setup.toml import TomlConfig, is_local
+from cccamd.setup.toml import is_local
 from cccamd.values import Request
 from cccamd.watch import ConnectionRefused, ServerReloaded
 from cccamd.watch.journal import Journal
 from cccamd.why import (
     Diagnosis,
-    Evidence,
     Explanation,
-    Household,
     Question,
-    by_account,
-    check_up,
-    explain,
 )
 from cccamd.wire.cccam import (
-    DEFAULT_VERSION,
-    SEED_RANDOM_LENGTH,
     Identity,
-    ServerProtocol,
-    Version,
 )
 from cccamd.wire.link import CloseReason
 
@@ -111,9 +91,6 @@ LAST_ANSWERS: Final = 5.0
 LAST_LOOK: Final = 0.02
 LISTS_COME: Final = 10.0
 """Seconds after a link's login in which the cards of its list may still be on their way."""
-REFRESH_DELAY: Final = 0.1
-"""Seconds that card changes are gathered before clients are told of them."""
-_PORT: Final = "SERVER LISTEN PORT"
 SUM_INTERVAL: Final = 10.0
 """Seconds between two looks for lines that were counted and not written."""
 
@@ -142,14 +119,15 @@ class Server:
         self._tasks = TaskSet(on_failure=self._failures.report)
         self._table = CardTable(setup.node_id, first_share_id=_random_share_id())
         self._router = Router(
-            _router_settings(setup.toml), _priorities(setup), fingerprint_key=os.urandom(32)
+            settings.router_settings(setup.toml),
+            settings.priorities(setup),
+            fingerprint_key=os.urandom(32),
         )
         self._observers = Observers(on_failure=self._failures.report)
         self._journal = journal
         self._watchers = Watchers(observers=self._observers, journal=journal)
         self._watching = False
         self._cache = CwCache(limit=setup.toml.cache.entries, lifetime=setup.toml.cache.seconds)
-        self._looking: asyncio.Task[Snapshot] | None = None
         self._exchange = Exchange(
             self._router,
             self._cache,
@@ -157,33 +135,32 @@ class Server:
             on_loop=_report_loop,
             on_failure=self._failures.report,
         )
+        self._card_news = CardNews(self._tasks, tell=self._tell_of_cards, before=self._report_cards)
         self._cards = LocalCards(
             table=self._table,
             exchange=self._exchange,
             tasks=self._tasks,
-            on_cards_changed=self._cards_changed,
+            on_cards_changed=self._card_news.changed,
             on_failed=lambda text: self._book.carried_out("[[card]]", text),
         )
         self._links_fair = FairPlay.links()
         self._upstreams = Upstreams(self._start_upstream)
         self._exchange.on_want = self._upstreams.hurry
         self._pairing = pairing or Pairing(default_path().parent)
-        self._refresh_timer: asyncio.TimerHandle | None = None
-        self._refreshing: asyncio.Task[None] | None = None
         self._door_log = DoorLog()
         self._clones = CloneWatch(setup.node_id)
-        self._penalties = Penalties(_penalty_rules(setup.toml), is_near=self._is_spared)
-        self._bans = bans
-        self._kept_bans = 0
-        """How many had been given when they were written last."""
+        self._penalties = Penalties(settings.penalty_rules(setup.toml), is_near=self._is_spared)
+        self._bans = BanBook(bans, self._penalties, self._failures.report)
         self._context = self._make_context()
-        self._cccam_port = ClientPort(
-            make_protocol=self._make_protocol,
-            account_of=lambda user: self._context.accounts.get(user),
+        self._front = FrontDoor(
+            self._context,
+            identity=self._identity,
+            setup=setup,
+            make_listener=self._make_listener,
+            carried_out=self._book.carried_out,
         )
-        self._listener = self._make_listener(hand_over)
         door = TlsDoor(self._pairing, tasks=self._tasks)
-        listener = self._make_listener(door.hand_over)
+        listener = self._front.listener(door.hand_over)
         self._dvbapi = DvbapiDoor(
             DvbapiSurroundings(
                 context=self._context,
@@ -194,18 +171,17 @@ class Server:
                 carried_out=self._book.carried_out,
             )
         )
-        self._newcamd = NewcamdPorts(self._context, self._make_listener_for, self._book.carried_out)
+        self._newcamd = NewcamdPorts(self._context, self._make_listener, self._book.carried_out)
         self._paired = PairedLinks(self._pairing, listener, door, self._upstreams.links)
-        self._open_at: tuple[tuple[str, ...], int] | None = None
-        self._open_to = setup.toml.network
         self._machine = MachineWatch(
             self._written,
             on_failure=self._failures.report,
             journal=journal.state if journal is not None else None,
         )
+        self._looks = self._make_looks()
         around = Surroundings(
             context=self._context,
-            sources=self._describing,
+            sources=self._looks.describing,
             setup=lambda: self._setup,
             files=self._book.state,
             machine=self._machine.troubles,
@@ -228,7 +204,7 @@ class Server:
     @property
     def ports(self) -> list[int]:
         """The ports that clients can connect to."""
-        return self._listener.ports
+        return self._front.ports
 
     @property
     def dvbapi_ports(self) -> list[int]:
@@ -250,50 +226,23 @@ class Server:
 
     def snapshot(self) -> Snapshot:
         """What may be seen of this server now."""
-        return at_once(self._snapshot_steps())
+        return self._looks.now()
 
     async def look(self) -> Snapshot:
         """The same without holding up ECMs; one look serves all that ask while it is taken."""
-        if self._looking is None or self._looking.done():
-            self._looking = self._loop.create_task(in_slices(self._snapshot_steps()))
-        return await asyncio.shield(self._looking)
+        return await self._looks.take()
 
     def config_state(self) -> ConfigState:
         """Whether it runs with what its files say."""
         return self._book.state()
 
-    def _snapshot_steps(self) -> Generator[None, None, Snapshot]:
-        return take_snapshot(
-            clients=self._all_clients(),
-            config_path=_config_path(self._setup),
-            config=self._book.state(),
-            started_at=self._started_at,
-            identity=self._identity,
-            context=self._context,
-            table=self._table,
-            upstreams=self._upstreams,
-            local_cards=self._cards,
-            condition=self._condition,
-            penalties=self._penalties,
-            names=self._setup.companions.channels,
-        )
-
     async def check_up(self) -> tuple[Diagnosis, ...]:
         """What the doctor says from inside; judged in another thread."""
-        local = time.localtime()
-        house = Household(
-            snapshot=await self.look(),
-            config=self._setup.config,
-            toml=self._setup.toml,
-            upstreams=tuple(self._setup.upstreams),
-            supply=await asyncio.to_thread(look_at_supply, os.getpid()),
-            minute=60 * local.tm_hour + local.tm_min,
-        )
-        return await asyncio.to_thread(lambda: tuple(check_up(house)))
+        return await self._looks.check_up()
 
     def explain(self, question: Question) -> Explanation:
         """Say why a client sees a card or not, and how its last requests went."""
-        return explain(question, self._evidence(question.account))
+        return self._looks.explain(question)
 
     async def start(self) -> None:
         """Start cards and links, and open the door.
@@ -304,9 +253,8 @@ class Server:
         self._loop.set_exception_handler(self._failures.report_from_loop)
         self._watch()
         await self._watchers.resume()
-        if self._bans is not None:
-            read_bans(self._bans, self._penalties, self._loop.time())
-        await self._open_door()
+        self._bans.read()
+        await self._front.apply(self._setup)
         self._book.carried_out(PAIRED_SETTING, await self._paired.apply(self._setup))
         self._tasks.start("paired servers", self._paired.watch())
         if self._journal is not None:
@@ -341,20 +289,19 @@ class Server:
         The pages go first: what is being taken down is not the state of anything.
         """
         self._context.fair.is_closing = True
-        await self._listener.close()
+        await self._front.shut()
         await self._newcamd.shut()
         await self._dvbapi.shut()
         await self._paired.close()
         await self._pages.close()
         await self._answer_the_last()
-        self._listener.dismiss(CloseReason.SHUTDOWN)
+        self._front.dismiss(CloseReason.SHUTDOWN)
         await self._dvbapi.close(CloseReason.SHUTDOWN)
         await self._upstreams.apply(())
         await self._cards.apply(())
-        if self._refresh_timer is not None:
-            self._refresh_timer.cancel()  # and stays: nobody looks at the cards any more
+        self._card_news.close()
         await self._tasks.cancel()
-        await self._keep_bans()
+        await self._bans.keep()
         self._observers.catch_up()
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
@@ -381,7 +328,7 @@ class Server:
         """
         # A thread: a long CCcam.prio takes a while to be indexed, thousands of accounts to be
         # compared, which no ECM should wait for.
-        priorities = await asyncio.to_thread(_priorities, setup)
+        priorities = await asyncio.to_thread(settings.priorities, setup)
         accounts, faulty = await asyncio.to_thread(
             lambda: (setup.accounts, faulty_accounts(setup.config))
         )
@@ -393,12 +340,12 @@ class Server:
         self._setup = setup
         self._observers.tell(ServerReloaded(at=Observers.now()))
         self._router.priorities = priorities
-        self._router.adopt(_router_settings(setup.toml))
+        self._router.adopt(settings.router_settings(setup.toml))
         table = setup.toml.cache
         self._cache.resize(limit=table.entries, lifetime=table.seconds, now=self._loop.time())
         self._update_context(accounts, faulty)
         await self._adopt_accounts()
-        await self._close_to_strangers()
+        await self._front.close_to_strangers(setup)
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(upstreams)
         await self._newcamd.apply(setup)
@@ -408,7 +355,7 @@ class Server:
         self._book.carried_out(PAIRED_SETTING, await self._paired.apply(setup))
         self._log_summary()
         try:
-            await self._open_door()
+            await self._front.apply(self._setup)
         except ListenError as error:
             log.error("%s; the port that was open stays open", error)
         for problem in self._book.state().problems:
@@ -424,25 +371,6 @@ class Server:
         """Note that a setting that others carry out was, or what was in the way."""
         self._book.carried_out(setting, trouble)
 
-    async def _open_door(self) -> None:
-        addresses, port = door = _door(self._setup)
-        if door == self._open_at:
-            self._book.carried_out(_PORT)
-            return
-        if port:
-            try:
-                await self._listener.open(addresses, port)
-            except ListenError as error:
-                told = await with_holder(error, self._setup.config, self._setup.toml)
-                self._book.carried_out(_PORT, str(told))
-                raise told from error.__cause__
-            log.info("listening for clients on port %d", port)
-        else:
-            await self._listener.close()
-            log.info("no clients are served: SERVER LISTEN PORT is 0")
-        self._book.carried_out(_PORT)
-        self._open_at = door
-
     def _make_context(self) -> SessionContext:
         setup = self._setup
         return SessionContext(
@@ -451,7 +379,7 @@ class Server:
             table=self._table,
             exchange=self._exchange,
             admission=Admission(
-                _admission_limits(setup.toml),
+                settings.admission_limits(setup.toml),
                 admits=self._admits,
                 is_near=is_local,
                 is_banned=self._is_banned,
@@ -461,10 +389,10 @@ class Server:
             clones=self._clones,
             emm_gate=EmmGate(global_emms=setup.config.settings.global_emm),
             tasks=self._tasks,
-            fair=FairPlay(_fair_limits(setup.toml)),
+            fair=FairPlay(settings.fair_limits(setup.toml)),
             limits=setup.toml.limits,
-            minimum_client_version=_minimum_version(setup.config),
-            on_list_due=self._cards_changed,
+            minimum_client_version=settings.minimum_version(setup.config),
+            on_list_due=self._card_news.changed,
             on_failure=self._failures.report,
         )
 
@@ -478,14 +406,6 @@ class Server:
     def _admits(self, address: str) -> bool:
         """Whether an address may connect, by the setup that is in use now."""
         return self._setup.toml.network.allowed.admits(address)
-
-    async def _close_to_strangers(self) -> None:
-        if self._setup.toml.network == self._open_to:
-            return
-        self._open_to = self._setup.toml.network
-        ended = await self._listener.dismiss_unwelcome(CloseReason.NETWORK_CHANGED)
-        if ended:
-            log.info("reload: %d connections ended: their network is not allowed any more", ended)
 
     def _make_records(self) -> RecordContext:
         return RecordContext(
@@ -501,10 +421,10 @@ class Server:
         context, setup = self._context, self._setup
         context.accounts = accounts
         context.limits = setup.toml.limits
-        self._penalties.rules = _penalty_rules(setup.toml)
-        context.fair.limits = _fair_limits(setup.toml)
-        context.admission.limits = _admission_limits(setup.toml)
-        context.minimum_client_version = _minimum_version(setup.config)
+        self._penalties.rules = settings.penalty_rules(setup.toml)
+        context.fair.limits = settings.fair_limits(setup.toml)
+        context.admission.limits = settings.admission_limits(setup.toml)
+        context.minimum_client_version = settings.minimum_version(setup.config)
         context.emm_gate.global_emms = setup.config.settings.global_emm
         context.faulty_accounts = faulty
         users = {account.line.user for account in context.accounts.values()}
@@ -518,28 +438,7 @@ class Server:
                 session.adopt(context.accounts.get(user))
             await asyncio.sleep(0)
 
-    def _make_protocol(self, now: float) -> ServerProtocol:
-        limits = self._context.limits
-        return ServerProtocol(
-            node_id=self._identity.node_id,
-            program=self._identity.program,
-            random=os.urandom(SEED_RANDOM_LENGTH),
-            now=now,
-            login_timeout=limits.login_timeout,
-            queue_limit=limits.queue_limit,
-            version_for=self._version_for,
-        )
-
-    def _version_for(self, user: bytes) -> Version:
-        account = self._context.accounts.get(user)
-        return account.version if account is not None else DEFAULT_VERSION
-
-    def _make_listener(self, hand_over: HandOver) -> Listener:
-        return self._make_listener_for(
-            lambda: Session(self._context, self._cccam_port).connection, hand_over
-        )
-
-    def _make_listener_for(
+    def _make_listener(
         self, make_guest: Callable[[], Guest], hand_over: HandOver = hand_over
     ) -> Listener:
         return Listener(
@@ -575,6 +474,24 @@ class Server:
             self._observers.add(self._watchers.observe)
             self._observers.add(self._notifier.observe)
 
+    def _make_looks(self) -> Looks:
+        return Looks(
+            LookedAt(
+                identity=self._identity,
+                started_at=self._started_at,
+                setup=lambda: self._setup,
+                config=self._book.state,
+                context=self._context,
+                table=self._table,
+                router=self._router,
+                penalties=self._penalties,
+                clients=self._all_clients,
+                upstreams=self._upstreams,
+                cards=self._cards,
+                watchers=self._watchers,
+            )
+        )
+
     def _make_pages(self) -> InfoPages:
         sources = PageSources(
             snapshot=self.snapshot,
@@ -605,50 +522,6 @@ class Server:
         rules = Rules(after=table.after, quiet=table.quiet, over=table.over)
         await self._notifier.adopt(table.urls, rules)
 
-    def _evidence(self, account: str | None) -> Evidence:
-        """What is to be known of an account; the other clients are nobody's business."""
-        setup, local, now = self._setup, time.localtime(), Observers.now()
-        names = setup.companions.channels
-        sessions = (each for each in self._all_clients() if each.record.user == account)
-        clients = [describe_client(each, names) for each in sessions if each.peer is not None]
-        return Evidence(
-            live=True,
-            at=now,
-            minute=60 * local.tm_hour + local.tm_min,
-            config=setup.config,
-            toml=setup.toml,
-            priorities=self._router.priorities,
-            table=self._table,
-            sources=at_once(self._describing()),
-            clients=by_account(clients),
-            clones=self._context.clones.clones(),
-            double_logins=self._context.double_logins.lately(now),
-            recent=self._watchers.recent,
-            penalties_of=self._penalties_of,
-            penalty_of_name=self._penalty_of_name,
-        )
-
-    def _penalties_of(self, address: str) -> tuple[Penalty, ...]:
-        now, at = self._loop.time(), Observers.now()
-        standings = self._penalties.of(address, now)
-        return tuple(describe_penalty(standing, now, at) for standing in standings)
-
-    def _penalty_of_name(self, user: str) -> Penalty | None:
-        now, name = self._loop.time(), user.encode()
-        standing = self._penalties.of_name(name, now)
-        return describe_penalty(standing, now, Observers.now()) if standing is not None else None
-
-    def _describing(self) -> Generator[None, None, Mapping[SourceId, SourceStatus]]:
-        return describing_sources(self._table, self._upstreams, self._cards, self._condition)
-
-    def _condition(self, source: SourceId) -> Condition:
-        """How a source does; since when by the wall clock."""
-        now = self._loop.time()
-        found = self._router.condition(source, now)
-        if found.silent_since is None:
-            return found
-        return replace(found, silent_since=Observers.now() - (now - found.silent_since))
-
     def _start_upstream(self, upstream: Upstream) -> UpstreamSource:
         return UpstreamSource(
             upstream,
@@ -658,7 +531,7 @@ class Server:
             tasks=self._tasks,
             clones=self._clones,
             observers=self._observers,
-            on_cards_changed=self._cards_changed,
+            on_cards_changed=self._card_news.changed,
             on_failure=self._failures.report,
             keyring=self._pairing,
             fair=self._links_fair,
@@ -669,42 +542,16 @@ class Server:
             await asyncio.sleep(SUM_INTERVAL)
             self._door_log.sum_up()
             self._failures.sum_up()
-            await self._keep_bans()
+            await self._bans.keep()
 
-    async def _keep_bans(self) -> None:
-        """Write the bans down, if there are others than those that are written."""
-        given, now = self._penalties.given, self._loop.time()
-        if self._bans is None or given == self._kept_bans:
-            return
-        try:
-            bans = await in_slices(self._penalties.bans(now))
-            await asyncio.to_thread(write_bans, self._bans, bans, now)
-            self._kept_bans = given
-        except OSError as error:
-            self._failures.report("keeping the bans", error)
-
-    def _cards_changed(self) -> None:
-        if self._refresh_timer is None:
-            self._refresh_timer = self._loop.call_later(REFRESH_DELAY, self._refresh_sessions)
-
-    def _refresh_sessions(self) -> None:
-        self._refresh_timer = None
-        if self._refreshing is not None and not self._refreshing.done():
-            self._cards_changed()
-            return
+    def _report_cards(self) -> None:
         for _, source in self._upstreams.sources():
             source.report_cards()
-        self._refreshing = self._tasks.start("card lists", in_slices(self._refresh_in_turn()))
 
-    def _refresh_in_turn(self) -> Generator[None, None, None]:
-        """Many clients times many cards is much to look at: ECMs go in between."""
+    def _tell_of_cards(self) -> Iterator[Generator[None, None, None]]:
         for session in self._sessions():
-            try:
-                yield from session.refreshing()
-            except Exception as error:  # the others are to get their lists
-                session.connection.fail(error)
-            yield
-        yield from self._dvbapi.refreshing()
+            yield session.refreshing()
+        yield self._dvbapi.refreshing()
 
     def _sessions(self) -> list[Session]:
         return list(self._context.seats)
@@ -742,80 +589,11 @@ class Server:
         )
 
 
-def _config_path(setup: Setup) -> str:
-    """The whole name: whoever asks is in another folder."""
-    path = setup.sources.config
-    return setup.config.file if path is None else os.path.abspath(path)
-
-
-def _door(setup: Setup) -> tuple[tuple[str, ...], int]:
-    return setup.toml.server.bind, setup.config.server_listen_port
-
-
-def _priorities(setup: Setup) -> Priorities:
-    prio = setup.companions.prio
-    return Priorities.of(prio.ignored, prio.orders)
-
-
-def _minimum_version(config: Config) -> Version | None:
-    minimum = config.settings.minimum_client_version
-    return None if minimum is None else Version(*minimum)
-
-
 def _report_loop(loop: LoopDetected) -> None:
     log.warning(
         "a request came back through node %s: somewhere cards travel in a circle",
         format_node_id(loop.node_id),
     )
-
-
-def raise_file_limit() -> None:
-    """Take as many file descriptors as the system gives: each client needs one."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _fair_limits(toml: TomlConfig) -> FairLimits:
-    limits = toml.limits
-    return FairLimits(
-        client=Rates(
-            limits.client_messages_per_second,
-            limits.client_ecms_per_second,
-            limits.client_kilobytes_per_second * 1000,
-        ),
-        account=Rates(
-            limits.account_messages_per_second,
-            limits.account_ecms_per_second,
-            limits.account_kilobytes_per_second * 1000,
-        ),
-        unread=limits.max_unread_kilobytes * 1000,
-        unread_timeout=limits.unread_timeout,
-    )
-
-
-def _admission_limits(toml: TomlConfig) -> AdmissionLimits:
-    """Never take in more connections than there are file descriptors."""
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED_FILES
-    pending = max(1, min(toml.limits.max_pending_logins, files // 2))
-    return AdmissionLimits(
-        connections=max(1, min(toml.limits.max_clients, files - pending)),
-        pending_logins=pending,
-        per_address=toml.limits.max_connections_per_address,
-        pending_per_source=toml.limits.max_pending_per_address,
-        pending_per_network=toml.limits.max_pending_per_network,
-    )
-
-
-def _penalty_rules(toml: TomlConfig) -> PenaltyRules:
-    return PenaltyRules(attempts=toml.penalties.attempts, ban=toml.penalties.ban)
-
-
-def _router_settings(toml: TomlConfig) -> RouterSettings:
-    settings = RouterSettings(
-        deadline=toml.limits.ecm_deadline,
-        check_checksums=toml.cache.check_cw_checksums,
-    )
-    return settings if toml.routing.hedge else replace(settings, hedge_share=0.0)
 
 
 def _random_share_id() -> int:

@@ -117,6 +117,12 @@ class Session:
 
     def refreshing(self) -> Generator[None, None, None]:
         """Tell the client what has changed in its card list, and nothing else: in small steps."""
+        try:
+            yield from self._refreshing()
+        except Exception as error:  # the others are to get their lists
+            self.connection.fail(error)
+
+    def _refreshing(self) -> Generator[None, None, None]:
         if self._card_list is not None and self._view is not None:
             yield from self._view.looks()
             self.refresh()
