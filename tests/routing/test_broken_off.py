@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from desk import Desk, asked, ecm
+from desk import Desk, asked, ecm, name_of
 from network import cw_of
 
 from cccamd.routing import Action, Ask, BrokenOff, Deliver, Refuse, Router
@@ -52,7 +52,7 @@ class Play:
             if isinstance(action, BrokenOff):
                 self.broken.append(action.error)
             elif isinstance(action, Deliver | Refuse):
-                self.got.append(str(action.waiter))
+                self.got.append(name_of(action.waiter))
         return [action for action in actions if isinstance(action, Ask)]
 
     def want(self, number: int, now: float) -> list[Ask]:
