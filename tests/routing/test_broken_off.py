@@ -137,7 +137,7 @@ def test_an_error_where_it_is_looked_up_what_may_serve_it_ends_one_ecm(
                 raise ZeroDivisionError
             return real.__get__(self)
 
-        return property(read)
+        return property(read, real.__set__)
 
     for name in ("cards", "members", "ids", "refusal"):
         monkeypatch.setattr(Candidates, name, failing(vars(Candidates)[name]))
