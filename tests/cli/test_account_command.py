@@ -2,15 +2,13 @@
 
 import io
 import json
-import sys
 from pathlib import Path
 
-import pytest
 from test_serve_reload import SECRET, House, until
 from typer.testing import CliRunner, Result
 
 from cccamd.cli import command_line
-from cccamd.cli.qrcode import print_code
+from cccamd.setup.qrcode import code_address, print_code
 
 
 def run(*words: str, **more: str) -> Result:
@@ -73,10 +71,10 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert "cannot be written" in missing.output
 
 
-def test_a_code_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    out = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", out)
-    print_code("C: box.example 12000 ben hidden")
+def test_a_code_is_drawn() -> None:
+    out, text = io.StringIO(), "C: box.example 12000 ben hidden"
+    print_code(text, out)
+    assert code_address(text).startswith("data:image/svg+xml")
     rows = out.getvalue().splitlines()
     assert len(rows) > 10
     assert set("\u2580\u2584\u2588") & set(out.getvalue())

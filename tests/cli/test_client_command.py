@@ -7,9 +7,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cccamd.cli import command_line
-from cccamd.cli.recipes import PROGRAMS
 from cccamd.machine import own_address
 from cccamd.setup.cccamcfg import parse
+from cccamd.setup.recipes import PROGRAMS
 
 CFG = "SERVER LISTEN PORT : 12000\nF: anna pass,word\nF: ben other\n"
 TOML = """

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
@@ -18,24 +17,17 @@ from cccamd.acting import (
     Status,
     give,
 )
-from cccamd.cli.client import address_of, doors_of
-from cccamd.cli.command import failing_plainly, plain
-from cccamd.cli.orders import AsData, NodeIdFile, places
-from cccamd.cli.qrcode import print_code
-from cccamd.cli.recipes import PROGRAMS, Door, Recipe, Way
+from cccamd.cli.command import AsData, failing_plainly, plain
+from cccamd.cli.orders import NodeIdFile, places
 from cccamd.errors import CccamdError
-from cccamd.setup.accounts import edit_file, new_password
-from cccamd.setup.cccamcfg import (
-    EditError,
-    add_account,
-    disable_account,
-    enable_account,
-    find_account,
-    load_config,
-    remove_account,
-)
+from cccamd.setup.accountacts import AccountAct, AccountChange, change_account
+from cccamd.setup.accounts import new_password
+from cccamd.setup.cccamcfg import EditError, find_account, load_config
+from cccamd.setup.doors import ProgramRecipe, address_of, code_text, recipes_of
 from cccamd.setup.files import ConfigFileError, read_file
+from cccamd.setup.qrcode import print_code
 from cccamd.setup.setup import load_setup
+from cccamd.setup.toml import TomlConfig
 
 EXIT_NOT_DONE: Final = 1
 EXIT_UNUSABLE: Final = 2
@@ -89,14 +81,8 @@ def add(
     Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
     """
     password = _read_password() if ask else new_password()
-    told = _edit(
-        "add",
-        name,
-        lambda data: add_account(data, name, password, rest),
-        config,
-        node_id,
-        make=True,
-    )
+    change = AccountChange(act=AccountAct.ADD, name=name, password=password, rest=rest)
+    _, told = _edit(change, config, node_id)
     _show("add", name, config, toml, host, code=code, as_data=as_data, told=told)
 
 
@@ -124,7 +110,7 @@ def disable(
 
     Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
     """
-    _change("disable", name, disable_account, config, node_id, as_data=as_data)
+    _change(AccountAct.DISABLE, name, config, node_id, as_data=as_data)
 
 
 @app.command()
@@ -135,7 +121,7 @@ def enable(
 
     Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
     """
-    _change("enable", name, enable_account, config, node_id, as_data=as_data)
+    _change(AccountAct.ENABLE, name, config, node_id, as_data=as_data)
 
 
 @app.command()
@@ -146,17 +132,10 @@ def remove(
 
     Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
     """
-    _change("remove", name, remove_account, config, node_id, as_data=as_data)
+    _change(AccountAct.REMOVE, name, config, node_id, as_data=as_data)
 
 
 # Changing.
-
-_DONE: Final = {
-    "add": "added",
-    "disable": "switched off",
-    "enable": "switched on",
-    "remove": "removed",
-}
 
 
 def _read_password() -> str:
@@ -172,47 +151,49 @@ def _path(config: Path | None) -> Path:
     return path
 
 
-def _edit(
-    act: str,
-    name: str,
-    change: Callable[[bytes], bytes],
-    config: Path | None,
-    node_id: Path | None,
-    *,
-    make: bool = False,
-) -> Answer:
-    """Change the file, and have the server read it; what it says of that."""
-    with failing_plainly(f"account {act}", EditError, ConfigFileError, status=EXIT_UNUSABLE):
-        edit_file(_path(config), change, make=make)
-    because = f"account {name} {_DONE[act]}"
+def _edit(change: AccountChange, config: Path | None, node_id: Path | None) -> tuple[str, Answer]:
+    """Change the file, and have the server read it; a remark on that, and what it says."""
+    command = f"account {change.act.value}"
+    with failing_plainly(command, EditError, ConfigFileError, status=EXIT_UNUSABLE):
+        path = _path(config)
+        remark = change_account(path, change, lambda: _toml_beside(path))
     try:
-        for answer in give(Reload(because, name), places(node_id)):
+        for answer in give(Reload(change.because, change.name), places(node_id)):
             if isinstance(answer, Answer):
-                return answer
+                return remark, answer
     except NoServerError:
         text = "none was told; one that runs with this file takes it by itself within seconds"
-        return Answer(text=text)
+        return remark, Answer(text=text)
     except (LostServerError, OrderError) as error:
-        return Answer(status=Status.UNREACHABLE, text=str(error))
+        return remark, Answer(status=Status.UNREACHABLE, text=str(error))
     raise AssertionError("an order without an answer")
 
 
+def _toml_beside(path: Path) -> TomlConfig:
+    """What cccamd.toml says; nothing, if it cannot be read: that is not what was asked."""
+    try:
+        return load_setup(path, None).toml
+    except ConfigFileError:
+        return TomlConfig()
+
+
 def _change(
-    act: str,
-    name: str,
-    change: Callable[[bytes, str], bytes],
-    config: Path | None,
-    node_id: Path | None,
-    *,
-    as_data: bool,
+    act: AccountAct, name: str, config: Path | None, node_id: Path | None, *, as_data: bool
 ) -> None:
-    told = _edit(act, name, lambda data: change(data, name), config, node_id)
+    remark, told = _edit(AccountChange(act=act, name=name), config, node_id)
     if as_data:
-        typer.echo(json.dumps({"account": name, "done": _DONE[act], "server": told.record()}))
+        record = {"account": name, "done": act.done, "remark": remark, "server": told.record()}
+        typer.echo(json.dumps(record))
     else:
-        typer.echo(f"{_DONE[act]}: {plain(name)}")
+        typer.echo(f"{act.done}: {plain(name)}")
+        _remark(remark)
         _tell(told)
     raise typer.Exit(_status(told))
+
+
+def _remark(text: str) -> None:
+    if text:
+        typer.echo(f"note: {plain(text)}", err=True)
 
 
 def _tell(told: Answer) -> None:
@@ -250,8 +231,7 @@ def _show(
                 typer.echo(f"cccamd account {act}: {plain(name)} is switched off", err=True)
                 raise typer.Exit(EXIT_NOT_DONE)
             raise EditError(f"there is no account {name}")
-    doors = {door.way: door for door in doors_of(setup, account, host or address_of(setup))}
-    recipes = list(_recipes(doors))
+    recipes = recipes_of(setup, account, host or address_of(setup))
     if as_data:
         found = [{"program": p, "over": way.value, **asdict(r)} for p, way, r in recipes]
         record: dict[str, object] = {
@@ -264,23 +244,15 @@ def _show(
         typer.echo(json.dumps(record, indent=2))
         raise typer.Exit(_status(told))
     if told is not None:
-        typer.echo(f"{_DONE[act]}: {plain(name)}", err=True)
+        typer.echo(f"{AccountAct.ADD.done}: {plain(name)}", err=True)
         _tell(told)
     _print(recipes)
-    if code and Way.CCCAM in doors and sys.stdout.isatty():
-        print_code(PROGRAMS["cccam"][Way.CCCAM](doors[Way.CCCAM]).text)
+    if code and code_text(recipes) and sys.stdout.isatty():
+        print_code(code_text(recipes), sys.stdout)
     raise typer.Exit(_status(told))
 
 
-def _recipes(doors: dict[Way, Door]) -> Iterator[tuple[str, Way, Recipe]]:
-    """For each program the best way that is open."""
-    for program, ways in PROGRAMS.items():
-        way = next((way for way in ways if way in doors), None)
-        if way is not None:
-            yield program, way, ways[way](doors[way])
-
-
-def _print(recipes: list[tuple[str, Way, Recipe]]) -> None:
+def _print(recipes: list[ProgramRecipe]) -> None:
     typer.echo("What follows holds the account's password: keep it to yourself.", err=True)
     if not recipes:
         typer.echo("No port is open for this account: see SERVER LISTEN PORT.", err=True)

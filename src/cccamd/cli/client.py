@@ -1,20 +1,18 @@
 """`cccamd client`: print what to enter in a receiver or program for an account."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from cccamd.cli.command import failing_plainly
-from cccamd.cli.recipes import PROGRAMS, Door, Way
+from cccamd.cli.command import AsData, failing_plainly
 from cccamd.errors import CccamdError
-from cccamd.ids import parse_address
-from cccamd.machine import own_address
+from cccamd.setup.doors import address_of, doors_of
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.logins import Account
+from cccamd.setup.recipes import PROGRAMS, Way
 from cccamd.setup.setup import Setup, load_setup
 
 EXIT_NOT_OPEN: Final = 1
@@ -45,7 +43,7 @@ def client(
     toml: Annotated[
         Path | None, typer.Option("-T", "--toml", metavar="FILE", help="Which cccamd.toml.")
     ] = None,
-    as_data: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_data: AsData = False,
 ) -> None:
     """Print what to enter in a receiver or program, so that it logs in with an account.
 
@@ -91,34 +89,3 @@ def _account(setup: Setup, name: str) -> Account:
     if near is not None:
         raise NotToBeHad(f"no F-line has the user name {name}; did you mean {near}?")
     raise NotToBeHad(f"no F-line of {setup.config.file} has the user name {name}")
-
-
-def address_of(setup: Setup) -> str:
-    """Where programs reach this machine: where the server listens, if it does not everywhere."""
-    own, bound = own_address(), setup.toml.server.bind
-    everywhere = any(parse_address(each).is_unspecified for each in bound)
-    return own if everywhere or own in bound or not bound else bound[0]
-
-
-def doors_of(setup: Setup, account: Account, host: str) -> Iterator[Door]:
-    """The ways that are open to an account."""
-    user, password = account.line.user, account.line.password
-    if setup.config.server_listen_port:
-        port = setup.config.server_listen_port
-        yield Door(way=Way.CCCAM, host=host, port=port, user=user, password=password)
-    for table in setup.toml.newcamd:
-        if table.admits(user):
-            yield Door(
-                way=Way.NEWCAMD,
-                host=host,
-                port=table.port,
-                user=user,
-                password=password,
-                key=table.key.hex(),
-            )
-            break
-    dvbapi = setup.toml.dvbapi
-    if dvbapi.enabled and dvbapi.account == user:
-        where = "127.0.0.1" if dvbapi.is_for_this_machine else host
-        socket = "" if dvbapi.port else dvbapi.socket or ""
-        yield Door(way=Way.DVBAPI, host=where, port=dvbapi.port, socket=socket)

@@ -6,6 +6,7 @@ the new content is complete on the disk before it gets the file's name.
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -29,12 +30,17 @@ def replace_file(
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)  # left by a process that was killed
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with open(descriptor, "wb") as file:
-        prepare(descriptor)
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    new.replace(path)
+    try:
+        with open(descriptor, "wb") as file:
+            prepare(descriptor)
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        new.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink()  # a disk is not left full of what nobody wants
+        raise
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)  # the new name itself lives in the folder
