@@ -94,6 +94,7 @@ class Lookout:
             self._rights = await asyncio.to_thread(_Rights.of, around.setup())
         receivers = await self._receivers()
         sources = await in_slices(around.sources())
+        load = await in_slices(self._load.looking(asyncio.get_running_loop().time()))
         now, names = self._observers.now(), around.setup().companions.channels
         return Scene(
             at=now,
@@ -105,7 +106,7 @@ class Lookout:
             files=around.files(),
             machine=around.machine(),
             doors=context.records.door_log.shut,
-            load=self._load.look(asyncio.get_running_loop().time()),
+            load=load,
             pauses=around.watchers.heartbeat.pulse.lately(now, PAUSES_TOLD),
             double_logins=context.double_logins.lately(now),
             clones=context.clones.clones(),
