@@ -253,6 +253,7 @@ def _link_extras(link: UpstreamPlan) -> dict[str, object]:
         services=tuple(utf8(each) for each in link.services),
         emm=None if link.emm else False,
         reshare=link.reshare,
+        minimum_downhops=link.minimum_downhops,
     )
     return {"name": utf8(link.label), **values} if values or link.named else {}
 
