@@ -381,3 +381,11 @@ def test_a_reader_that_gets_another_label_and_is_then_left_out_is_told_so() -> N
     (lost,) = imported(server=f"{READER}{READER}").lost
     assert "the reader gets another" in lost.why
     assert lost.why.endswith("host, port and user are those of c, which counts")
+
+
+def test_names_in_a_report_are_those_that_an_editor_shows() -> None:
+    result = imported(user=f"{USER}f\u00fcr = 1\n[\u00e4]\n".encode())
+    assert [(each.section, each.key) for each in result.lost] == [
+        ("account", "f\u00fcr"),
+        ("\u00e4", ""),
+    ]
