@@ -6,7 +6,7 @@ long as it is not clear, what comes is kept, in its order; it is a few dozen byt
 told, and what cannot be read, is told as `UNREAD` or `OTHER`, once for each connection.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
@@ -111,7 +111,7 @@ class Decoder:
         )
 
 
-_WITHOUT_A_WORD: Final = {
+_WITHOUT_A_WORD: Final[Mapping[tuple[int | None, bool], str]] = {
     (1, True): ": the server rejects it; nothing listens on that port, or this client is kept out",
     (1, False): ": the server closes it at once; this client is kept out",
 }
