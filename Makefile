@@ -18,6 +18,7 @@ faults: setup
 
 # Formatting, lint, strict types, import directions.
 check: setup
+	@.venv/bin/python scripts/share.py --check
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
@@ -70,6 +71,30 @@ screenshots: setup
 # Build the wheel twice: the same file, with its bill of materials in it.
 wheel: setup
 	@sh scripts/wheel.sh $(ARGS)
+
+.PHONY: share
+# Write manual pages, completion and the JSON schema anew, from what the code says.
+share: setup
+	@.venv/bin/python scripts/share.py
+
+.PHONY: pages
+# The guide and the cookbook, played on machines in network namespaces (docs/writing.md).
+pages: setup
+	@.venv/bin/pytest -n 2 -m processes $(ARGS) tests/pages
+
+.PHONY: site
+# The documents as a site, in build/site: built anew, with broken links as errors (docs/writing.md).
+site: setup .venv-site/ready
+	@.venv/bin/python scripts/site/reference.py
+	@NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build
+	@.venv-site/bin/python scripts/site/outside.py build/site
+	@echo "site: build/site/index.html"
+
+.venv-site/ready: scripts/site/requirements.txt
+	@python3 -m venv .venv-site
+	@.venv-site/bin/pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r scripts/site/requirements.txt
+	@touch .venv-site/ready
 
 # Look for known weaknesses in what is locked, where the advisories can be had.
 audit: setup

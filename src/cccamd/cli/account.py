@@ -17,8 +17,8 @@ from cccamd.acting import (
     Status,
     give,
 )
-from cccamd.cli.command import failing_plainly, plain
-from cccamd.cli.orders import AsData, NodeIdFile, places
+from cccamd.cli.command import AsData, failing_plainly, plain
+from cccamd.cli.orders import NodeIdFile, places
 from cccamd.errors import CccamdError
 from cccamd.setup.accountacts import AccountAct, AccountChange, change_account
 from cccamd.setup.accounts import new_password

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cccamd.cli.command import failing_plainly, hex_option
+from cccamd.cli.command import AsData, answer, failing_plainly, hex_option
 from cccamd.errors import CccamdError
 from cccamd.ids import (
     Caid,
@@ -87,12 +88,17 @@ def new_headend(
     caid: Annotated[
         int, hex_option(parse_caid, "The CAID of your system, 4 hex digits.", "--caid")
     ],
+    as_data: AsData = False,
 ) -> None:
-    """Make a head-end: a file with the secrets of everything that comes later."""
+    """Make a head-end: a file with the secrets of everything that comes later.
+
+    Exit status: 0 done, 1 it cannot be done, and the message says why.
+    """
     with _failing_plainly():
         head_end = HeadEnd(caid=Caid(caid), all=ManagementKey(key=secrets.token_bytes(KEY_LENGTH)))
         _save_new(path, head_end)
-    typer.echo(f"{path}: a head-end of CAID {format_caid(caid)}; keep the file to yourself")
+    said = f"{path}: a head-end of CAID {format_caid(caid)}; keep the file to yourself"
+    answer({"file": str(path), "caid": format_caid(caid)}, said, as_data=as_data)
 
 
 @app.command("new-key")
@@ -108,15 +114,21 @@ def new_key(
         datetime | None,
         typer.Option(parser=_read_moment, metavar="TIME", help="UTC; instead of --days."),
     ] = None,
+    as_data: AsData = False,
 ) -> None:
-    """Make a random service key. Cards decode ECMs under it until it expires."""
+    """Make a random service key. Cards decode ECMs under it until it expires.
+
+    Exit status: 0 done, 1 it cannot be done, and the message says why.
+    """
     now = datetime.now(UTC).replace(microsecond=0)
     moment = expires or now + timedelta(days=days)
     with _failing_plainly():
         service_key = _make_service_key(moment)
         head_end = read_key_file(path, HeadEnd)
         replace_key_file(path, head_end.with_service_key(key_id, service_key))
-    typer.echo(f"service key {format_key_id(key_id)}, good until {format_time(moment)}")
+    data = {"id": format_key_id(key_id), "expires": moment.isoformat()}
+    said = f"service key {data['id']}, good until {format_time(moment)}"
+    answer(data, said, as_data=as_data)
 
 
 def _make_service_key(expires: datetime) -> ServiceKey:
@@ -133,12 +145,17 @@ def new_group(
     ident: Annotated[
         int | None, hex_option(parse_ident, "The group's provider, else 000000.", "--ident")
     ] = None,
+    as_data: AsData = False,
 ) -> None:
-    """Make a group: EMMs to its shared address reach all cards made with it."""
+    """Make a group: EMMs to its shared address reach all cards made with it.
+
+    Exit status: 0 done, 1 it cannot be done, and the message says why.
+    """
     with _failing_plainly():
         group = GroupKey(key=secrets.token_bytes(KEY_LENGTH), ident=Ident(ident or 0))
         replace_key_file(path, read_key_file(path, HeadEnd).with_group(sa, group))
-    typer.echo(f"group {sa.hex()} of provider {format_ident(group.ident)}")
+    data = {"sa": sa.hex(), "ident": format_ident(group.ident)}
+    answer(data, f"group {data['sa']} of provider {data['ident']}", as_data=as_data)
 
 
 @app.command("new-card")
@@ -155,8 +172,12 @@ def new_card(
     empty: Annotated[
         bool, typer.Option("--empty", help="Without service keys: EMMs have to bring them.")
     ] = False,
+    as_data: AsData = False,
 ) -> None:
-    """Make the file of a new card, and print the table for cccamd.toml that serves it."""
+    """Make the file of a new card, and print the table for cccamd.toml that serves it.
+
+    Exit status: 0 done, 1 it cannot be done, and the message says why.
+    """
     ua = ua or bytes(3) + secrets.token_bytes(5)
     issued = IssuedCard(key=secrets.token_bytes(KEY_LENGTH), groups=tuple(group or ()))
     with _failing_plainly():
@@ -164,7 +185,9 @@ def new_card(
         keys = head_end.card_keys(ua, with_service_keys=not empty)
         _save_new(card_file, keys)
         replace_key_file(path, head_end)
-    typer.echo(_card_table(keys, card_file))
+    table = _card_table(keys, card_file)
+    data = {"file": str(card_file), "ua": keys.ua.hex(), "toml": table}
+    answer(data, table, as_data=as_data)
 
 
 def _card_table(keys: CardKeys, card_file: Path) -> str:
@@ -193,8 +216,12 @@ def ecm(
     show_cw: Annotated[
         bool, typer.Option("--show-cw", help="Print the CW behind the ECM: for your scrambler.")
     ] = False,
+    as_data: AsData = False,
 ) -> None:
-    """Print an ECM as hex."""
+    """Print an ECM as hex.
+
+    Exit status: 0 done, 1 it cannot be done, and the message says why.
+    """
     if period is None:
         period = int(time.time()) // PERIOD_SECONDS
     words = ControlWords(cw or with_checksums(secrets.token_bytes(CW_LENGTH)))
@@ -203,9 +230,8 @@ def ecm(
         made = read_key_file(path, HeadEnd).make_ecm(
             header, words, nonce=secrets.token_bytes(NONCE_LENGTH)
         )
-    typer.echo(made.hex())
-    if show_cw:
-        typer.echo(words.raw.hex())
+    shown = {"ecm": made.hex(), **({"cw": words.raw.hex()} if show_cw else {})}
+    answer(shown, "\n".join(shown.values()), as_data=as_data)
 
 
 @app.command("emm")
@@ -224,8 +250,12 @@ def emm(
         list[int] | None,
         hex_option(parse_key_id, "Service key to take away; repeatable.", "--revoke"),
     ] = None,
+    as_data: AsData = False,
 ) -> None:
-    """Print an EMM as hex: it gives cards service keys, or takes them away."""
+    """Print an EMM as hex: it gives cards service keys, or takes them away.
+
+    Exit status: 0 done, 1 it cannot be done, and the message says why.
+    """
     with _failing_plainly():
         to, address = _addressee(card, group, to_all=to_all)
         head_end = read_key_file(path, HeadEnd)
@@ -236,7 +266,7 @@ def emm(
         nonce = secrets.token_bytes(NONCE_LENGTH)
         head_end, made = head_end.make_emm(to, address, commands, nonce=nonce)
         replace_key_file(path, head_end)  # first: no serial is ever used twice
-    typer.echo(made.hex())
+    answer({"emm": made.hex()}, made.hex(), as_data=as_data)
 
 
 def _addressee(card: bytes | None, group: bytes | None, *, to_all: bool) -> tuple[Addressee, bytes]:
@@ -251,18 +281,43 @@ def _addressee(card: bytes | None, group: bytes | None, *, to_all: bool) -> tupl
 
 
 @app.command("show")
-def show(card_file: CardFile) -> None:
-    """Show what a card file holds, without its keys."""
+def show(card_file: CardFile, as_data: AsData = False) -> None:
+    """Show what a card file holds, without its keys.
+
+    Exit status: 0 done, 1 it cannot be done, and the message says why.
+    """
     with _failing_plainly():
         keys = read_key_file(card_file, CardKeys)
-    typer.echo(f"card {keys.ua.hex()} of CAID {format_caid(keys.caid)}")
-    typer.echo(f"last EMM to the card {keys.card.serial}, to all {keys.all.serial}")
+    now = datetime.now(UTC)
+    answer(_card_data(keys, now), "\n".join(_card_lines(keys, now)), as_data=as_data)
+
+
+def _card_lines(keys: CardKeys, now: datetime) -> Iterator[str]:
+    yield f"card {keys.ua.hex()} of CAID {format_caid(keys.caid)}"
+    yield f"last EMM to the card {keys.card.serial}, to all {keys.all.serial}"
     for sa, group in keys.groups.items():
         ident = format_ident(group.ident)
-        typer.echo(f"group {sa.hex()} of provider {ident}, last EMM {group.serial}")
-    now = datetime.now(UTC)
+        yield f"group {sa.hex()} of provider {ident}, last EMM {group.serial}"
     for key_id, service_key in sorted(keys.service_keys.items()):
         state = "good until" if now < service_key.expires else "expired"
-        typer.echo(
-            f"service key {format_key_id(key_id)}, {state} {format_time(service_key.expires)}"
-        )
+        yield f"service key {format_key_id(key_id)}, {state} {format_time(service_key.expires)}"
+
+
+def _card_data(keys: CardKeys, now: datetime) -> dict[str, object]:
+    return {
+        "ua": keys.ua.hex(),
+        "caid": format_caid(keys.caid),
+        "last_emm": {"card": keys.card.serial, "all": keys.all.serial},
+        "groups": [
+            {"sa": sa.hex(), "ident": format_ident(group.ident), "last_emm": group.serial}
+            for sa, group in keys.groups.items()
+        ],
+        "service_keys": [
+            {
+                "id": format_key_id(key_id),
+                "expires": key.expires.isoformat(),
+                "expired": now >= key.expires,
+            }
+            for key_id, key in sorted(keys.service_keys.items())
+        ],
+    }

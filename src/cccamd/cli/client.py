@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cccamd.cli.command import failing_plainly
+from cccamd.cli.command import AsData, failing_plainly
 from cccamd.errors import CccamdError
 from cccamd.setup.doors import address_of, doors_of
 from cccamd.setup.files import ConfigFileError
@@ -43,7 +43,7 @@ def client(
     toml: Annotated[
         Path | None, typer.Option("-T", "--toml", metavar="FILE", help="Which cccamd.toml.")
     ] = None,
-    as_data: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_data: AsData = False,
 ) -> None:
     """Print what to enter in a receiver or program, so that it logs in with an account.
 

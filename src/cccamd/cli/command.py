@@ -3,15 +3,19 @@
 Imports nothing heavy: `probe` starts quickly.
 """
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from cccamd.errors import NumberError
 
 T = TypeVar("T")
+
+AsData = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+"""The option that every command has (tests/cli/test_every_command.py)."""
 
 
 def hex_option(parse: Callable[[str], T], help_text: str, *names: str) -> Any:
@@ -37,6 +41,11 @@ def failing_plainly(command: str, *kinds: type[Exception], status: int) -> Itera
     except kinds as error:
         typer.echo(f"cccamd {command}: {error}", err=True)
         raise typer.Exit(status) from None
+
+
+def answer(data: Mapping[str, object], text: str, *, as_data: bool) -> None:
+    """Print what came of a command: as JSON for programs, else in words."""
+    typer.echo(json.dumps(data, indent=2) if as_data else text)
 
 
 def plain(text: str) -> str:

@@ -6,7 +6,8 @@ from typing import Annotated, Final
 import typer
 
 from cccamd.acting import LONGEST_DEBUG, Debug
-from cccamd.cli.orders import AsData, NodeIdFile, order
+from cccamd.cli.command import AsData
+from cccamd.cli.orders import NodeIdFile, order
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cccamd.cli.command import failing_plainly, plain
+from cccamd.cli.command import AsData, failing_plainly, plain
 from cccamd.decode import CaptureError, Decoder, read_packets
 from cccamd.errors import CccamdError
 from cccamd.ids import CONFIG_KEY_LENGTH, USUAL_CONFIG_KEY, bare_bytes
@@ -38,7 +38,7 @@ def decode(
     secrets: Annotated[
         bool, typer.Option("--secrets", help="Show CWs and passwords, too: keep the output safe.")
     ] = False,
-    as_data: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_data: AsData = False,
 ) -> None:
     """Show what was said in recorded sessions: CCcam, newcamd and dvbapi, both sides.
 

@@ -1,6 +1,7 @@
 """`cccamd demo`: see the whole thing work, in less than a minute (docs/demo.md)."""
 
 import asyncio
+import json
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -44,15 +45,21 @@ def demo(
         int,
         typer.Option(min=1, max=32, help="With --dvbapi: services watched at once."),
     ] = 1,
+    as_data: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON; the rest goes to stderr.")
+    ] = False,
 ) -> None:
-    """Scramble a test picture, descramble it with the help of a server and its card."""
+    """Scramble a test picture, descramble it with the help of a server and its card.
+
+    Exit status: 0 all came out as it should, 1 it did not, or something is missing.
+    """
     # Not above: a server has no use for transport streams, and starts sooner without.
     from cccamd.lab.demo import Options, run
 
     # A demo that is ended takes its server with it, as after Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    console = Console()
+    console = Console(stderr=as_data)
     options = Options(
         output=output,
         seconds=seconds,
@@ -65,6 +72,9 @@ def demo(
     )
     with failing_plainly("demo", CccamdError, OSError, status=1):
         report = asyncio.run(run(options, console))
-    report.show(console)
+    if as_data:
+        typer.echo(json.dumps(report.as_json(), indent=2))
+    else:
+        report.show(console)
     if not report.is_good:
         raise typer.Exit(1)

@@ -12,7 +12,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from cccamd.cli.command import plain
+from cccamd.cli.command import AsData, plain
 from cccamd.cli.looking import Wish, look
 from cccamd.setup.nodeid import default_path
 from cccamd.why import Diagnosis, Grade, examine, worst
@@ -75,7 +75,7 @@ def doctor(
     offline: Annotated[
         bool, typer.Option("--offline", help="Send nothing to other machines.")
     ] = False,
-    as_data: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_data: AsData = False,
 ) -> None:
     """Examine this installation: what is wrong, how one sees it, and what to do.
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cccamd.cli.command import failing_plainly, hex_option, plain
+from cccamd.cli.command import AsData, failing_plainly, hex_option, plain
 from cccamd.cli.freezeview import FreezeError, find_freeze, show, write_report
 from cccamd.cli.webreader import (
     NoAnswer,
@@ -65,7 +65,7 @@ def explain(
     toml: Annotated[
         Path | None, typer.Option("-T", "--toml", metavar="FILE", help="cccamd.toml, as for serve.")
     ] = None,
-    as_data: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_data: AsData = False,
     freeze: Annotated[
         int | None,
         typer.Option("--freeze", min=1, metavar="N", help="Say whose fault freeze number N was."),

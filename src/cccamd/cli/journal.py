@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cccamd.cli.command import plain
+from cccamd.cli.command import AsData, plain
 from cccamd.cli.sourcesview import show_sources
 from cccamd.setup.cccamcfg import load_config, parse_channelinfo
 from cccamd.setup.files import ConfigFileError, read_file
@@ -45,7 +45,7 @@ def journal(
         ),
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a table for programs.")] = False,
-    as_data: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_data: AsData = False,
     file: Annotated[
         Path | None,
         typer.Option(

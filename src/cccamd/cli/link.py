@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from cccamd.acting import ChangeLink, LinkAct
-from cccamd.cli.orders import AsData, NodeIdFile, order
+from cccamd.cli.command import AsData
+from cccamd.cli.orders import NodeIdFile, order
 
 _HELP = "Restart, pause or resume a link to another server."
 app = typer.Typer(no_args_is_help=True, help=_HELP)

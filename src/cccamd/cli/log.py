@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from cccamd.acting import ShowLog
-from cccamd.cli.orders import AsData, NodeIdFile, order
+from cccamd.cli.command import AsData
+from cccamd.cli.orders import NodeIdFile, order
 
 
 def log(

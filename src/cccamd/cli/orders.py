@@ -30,7 +30,6 @@ NodeIdFile = Annotated[
         help="The server's node id file, if it was started with -n: its socket is beside it.",
     ),
 ]
-AsData = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def places(node_id: Path | None) -> tuple[Path, ...]:

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cccamd.cli.command import failing_plainly, plain
+from cccamd.cli.command import AsData, answer, failing_plainly, plain
 from cccamd.errors import CccamdError, NumberError
 from cccamd.setup.files import ConfigFileError, read_file
 from cccamd.setup.nodeid import default_path
@@ -46,30 +46,34 @@ def pair(
         Path | None,
         typer.Option("--write", metavar="FILE", help="Write this server's code to a file, too."),
     ] = None,
+    as_data: AsData = False,
 ) -> None:
     """Pair two servers: each is told the code of the other's key.
 
     Without NAME and CODE it shows this server's code, and which servers are paired. With them
     it takes the other's code. A running server knows at once.
 
-    Exit status: 0 done, 2 not.
+    Exit status: 0 done, 2 nothing was changed.
     """
     pairing = Pairing((node_id or default_path()).parent)
     with failing_plainly("pair", CccamdError, OSError, status=EXIT_UNUSABLE):
         if forget:
             pairing.forget(forget)
-            typer.echo(f"{forget} is not paired any more; links with its key end")
+            said = f"{forget} is not paired any more; links with its key end"
+            answer({"forgotten": forget}, said, as_data=as_data)
         elif code:
-            _take(pairing, name, _code(code), replace=replace)
+            _take(pairing, name, _code(code), replace=replace, as_data=as_data)
         elif name:
             raise PairingError(f"the code is missing: cccamd pair {plain(name)} CODE")
         else:
-            _show(pairing, write)
+            _show(pairing, write, as_data=as_data)
 
 
-def _take(pairing: Pairing, name: str, code: KeyCode, *, replace: bool) -> None:
+def _take(pairing: Pairing, name: str, code: KeyCode, *, replace: bool, as_data: bool) -> None:
     taken = pairing.pair(name, code, replace=replace)
-    typer.echo(
+    data = {"code": format_key_code(pairing.own_code()), "paired": taken.name}
+    answer(
+        data,
         f"{taken.name} is paired.\n\n"
         f"Tell the other server, too:   cccamd pair NAME {format_key_code(pairing.own_code())}\n\n"
         "Then, in cccamd.toml of the server that has the C-line, beside its CCcam.cfg:\n\n"
@@ -77,14 +81,18 @@ def _take(pairing: Pairing, name: str, code: KeyCode, *, replace: bool) -> None:
         f'    paired = "{taken.name}"\n    tls_port = 12443\n\n'
         "and of the server that has the F-line:\n\n"
         f'    [tls]\n    port = 12443\n\n    [[account]]\n    user = "..."\n'
-        f'    paired = "{taken.name}"'
+        f'    paired = "{taken.name}"',
+        as_data=as_data,
     )
 
 
-def _show(pairing: Pairing, write: Path | None) -> None:
+def _show(pairing: Pairing, write: Path | None, *, as_data: bool) -> None:
     own = format_key_code(pairing.own_code())
-    typer.echo(f"This server's code:   {own}\n")
     known = pairing.paired()
+    if as_data:
+        _show_data(pairing, own, write)
+        return
+    typer.echo(f"This server's code:   {own}\n")
     if pairing.trouble:
         raise PairingError(pairing.trouble)
     for each in known.values():
@@ -99,6 +107,19 @@ def _show(pairing: Pairing, write: Path | None) -> None:
     if write is not None:
         write.write_text(own + "\n", encoding="ascii")
         typer.echo(f"\nwritten to {write}")
+
+
+def _show_data(pairing: Pairing, own: str, write: Path | None) -> None:
+    if pairing.trouble:
+        raise PairingError(pairing.trouble)
+    if write is not None:
+        write.write_text(own + "\n", encoding="ascii")
+    paired = [
+        {"name": each.name, "code": format_key_code(each.code), "since": each.since_day}
+        for each in pairing.paired().values()
+    ]
+    written = None if write is None else str(write)
+    answer({"code": own, "paired": paired, "written": written}, "", as_data=True)
 
 
 def _code(text: str) -> KeyCode:

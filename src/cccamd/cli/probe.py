@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from cccamd import PROGRAM
-from cccamd.cli.command import hex_option
+from cccamd.cli.command import AsData, hex_option
 from cccamd.ids import (
     CONFIG_KEY_LENGTH,
     PORT_LIMIT,
@@ -104,7 +104,7 @@ def probe(
             "The DES key of a newcamd port, if it is not the usual one (01 02 ... 14).",
         ),
     ] = None,
-    as_data: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_data: AsData = False,
 ) -> None:
     """Log in to your own server as a receiver would, and say how far it got.
 

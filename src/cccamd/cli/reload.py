@@ -1,7 +1,8 @@
 """`cccamd reload`: have the server read its files again."""
 
 from cccamd.acting import Reload
-from cccamd.cli.orders import AsData, NodeIdFile, order
+from cccamd.cli.command import AsData
+from cccamd.cli.orders import NodeIdFile, order
 
 
 def reload(node_id: NodeIdFile = None, as_data: AsData = False) -> None:

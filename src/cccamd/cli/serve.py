@@ -1,12 +1,13 @@
 """`cccamd serve`: run the server."""
 
 import asyncio
+import json
 import logging
 import os
 import signal
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -87,11 +88,18 @@ def serve(
             help="Show logins, handshakes, versions, ECM requests and answers with their time.",
         ),
     ] = False,
+    as_data: Annotated[
+        bool,
+        typer.Option("--json", help="Log JSON, one object a line, whatever [log] format says."),
+    ] = False,
 ) -> None:
     """Run the server until it is stopped (Ctrl-C, or the signal TERM).
 
     Without any configuration it starts with an example: one test card and one account, and
     prints the C-line to put into a receiver.
+
+    Exit status: 0 stopped, 1 the server has failed, 2 the configuration cannot be used or a port is
+    taken.
     """
     try:
         setup = load_setup(config, toml)
@@ -99,7 +107,8 @@ def serve(
         typer.echo(f"cccamd: {error}", err=True)
         raise typer.Exit(EXIT_UNUSABLE) from None
     focus = AccountFocus()
-    log_troubles = _start_log(setup, focus, debug=debug)
+    looks = LogLooks(debug=debug, as_data=as_data)
+    log_troubles = _start_log(setup, focus, looks)
     if setup.refused:
         log.error("the configuration cannot be used; nothing was started")
         raise typer.Exit(EXIT_UNUSABLE)
@@ -110,7 +119,7 @@ def serve(
     if own.trouble is not None:
         log.error("%s", own.trouble)
     if setup.example is not None:
-        _show_example(setup.example)
+        _show_example(setup.example, as_data=as_data)
     if os.geteuid() == 0:
         log.info(
             "runs as root, which it does not need: cccamd install makes it a service that does not"
@@ -122,14 +131,22 @@ def serve(
         log_troubles=log_troubles,
         folder=node_id_path.parent,
         socket=socket_of(node_id_path, named=node_id is not None),
-        debug=debug,
+        looks=looks,
     )
     work = runner.run(replace(setup, node_id=own.node_id))
     raise typer.Exit(run_to_the_end(work, loop_factory() or asyncio.new_event_loop))
 
 
-def _start_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> Mapping[str, str]:
-    troubles = _set_up_log(setup, focus, debug=debug)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLooks:
+    """What the command line says of the log, whatever the files say."""
+
+    debug: bool
+    as_data: bool
+
+
+def _start_log(setup: Setup, focus: AccountFocus, looks: LogLooks) -> Mapping[str, str]:
+    troubles = _set_up_log(setup, focus, looks)
     log.info("cccamd %s starts", build())
     for trouble in troubles.values():
         log.error("%s", trouble)
@@ -137,8 +154,9 @@ def _start_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> Mapping[str
     return troubles
 
 
-def _set_up_log(setup: Setup, focus: AccountFocus, *, debug: bool) -> dict[str, str]:
-    return set_up_logging(setup.config.settings, debug=debug, table=setup.toml.log, focus=focus)
+def _set_up_log(setup: Setup, focus: AccountFocus, looks: LogLooks) -> dict[str, str]:
+    table = replace(setup.toml.log, format="json") if looks.as_data else setup.toml.log
+    return set_up_logging(setup.config.settings, debug=looks.debug, table=table, focus=focus)
 
 
 def _log_messages(messages: Iterable[Message]) -> None:
@@ -150,12 +168,15 @@ def _log_messages(messages: Iterable[Message]) -> None:
         log.warning("and %d more; cccamd check shows them all", len(told) - MESSAGES_LIMIT)
 
 
-def _show_example(example: Example) -> None:
+def _show_example(example: Example, *, as_data: bool) -> None:
     """Print what a person needs to connect a receiver, apart from the log."""
+    line = f"C: {own_address()} {example.port} {example.user} {example.password}"
+    if as_data:
+        typer.echo(json.dumps({"example": line}))
+        return
     typer.echo(
         "\nAn example runs, with an account and a card to try it with.\n"
-        "Put this line into the CCcam.cfg of a receiver in this network:\n\n"
-        f"    C: {own_address()} {example.port} {example.user} {example.password}\n",
+        f"Put this line into the CCcam.cfg of a receiver in this network:\n\n    {line}\n",
     )
 
 
@@ -169,7 +190,7 @@ class Runner:
         log_troubles: Mapping[str, str],
         folder: Path,
         socket: Path,
-        debug: bool,
+        looks: LogLooks,
     ) -> None:
         """`log_troubles`: why logs cannot be written, by the setting.
 
@@ -181,7 +202,7 @@ class Runner:
         self._log_troubles = dict(log_troubles)
         self._folder = folder
         self._socket = socket
-        self._debug = debug
+        self._looks = looks
         self._messages: tuple[Message, ...] = ()
         """What is known of the files that are in use."""
         self._notifier = Notifier()
@@ -250,7 +271,7 @@ class Runner:
             log.error("%s", trouble)
 
     def _log_anew(self, server: Server) -> None:
-        self._log_troubles = _set_up_log(self._setup, self._focus, debug=self._debug)
+        self._log_troubles = _set_up_log(self._setup, self._focus, self._looks)
         for setting in ("LOG FILE", "LOG WARNINGS"):
             server.carried_out(setting, self._log_troubles.get(setting, ""))
 

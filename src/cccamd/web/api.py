@@ -319,7 +319,7 @@ def add_api(app: FastAPI, context: WebContext) -> None:
     # Not `include_router`: it would build all routes anew at the first request, while ECMs wait.
     app.router.routes += router.routes
     app.add_exception_handler(RequestValidationError, _refuse)
-    description = json.dumps(_described(context.program))
+    description = json.dumps(described(context.program))
 
     async def describe() -> Response:
         return Response(description, media_type=_JSON)
@@ -332,7 +332,7 @@ def add_api(app: FastAPI, context: WebContext) -> None:
         app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
 
 
-def _described(program: str) -> Mapping[str, object]:
+def described(program: str) -> Mapping[str, object]:
     """Describe all paths; no parameter can be wrong where none is taken, and none is a 422."""
     description = get_openapi(
         title="cccamd",

@@ -53,6 +53,25 @@ class DemoReport:
         for failure in dict.fromkeys(self.broadcast.failures):
             console.print(f"on the way to the card: {failure}", markup=False)
 
+    def as_json(self) -> dict[str, object]:
+        """What programs are told; times in milliseconds."""
+        broadcast, comparison = self.broadcast, self.broadcast.comparison
+        return {
+            "good": self.is_good,
+            "answered": len(broadcast.answer_times),
+            "refused": broadcast.refused,
+            "answer_times_ms": [round(time * 1000, 3) for time in broadcast.answer_times],
+            "identical": comparison.is_identical,
+            "packets": {seen.value: comparison.counts[seen] for seen in Seen},
+            "missing": comparison.owed,
+            "seen": [seen.value for seen in comparison.stretches],
+            "pictures": {"made": self.made.pictures, "played": self.played.pictures},
+            "sounds": {"made": self.made.sounds, "played": self.played.sounds},
+            "scrambled": str(self.scrambled_path),
+            "clear": str(self.clear_path),
+            "failures": list(dict.fromkeys(broadcast.failures)),
+        }
+
     def summary(self) -> tuple[str, ...]:
         """What matters of it, for a table of many."""
         comparison = self.broadcast.comparison
@@ -108,6 +127,11 @@ class ManyReports:
     def is_good(self) -> bool:
         """Whether all of them came out as they should."""
         return all(report.is_good for report in self.reports)
+
+    def as_json(self) -> dict[str, object]:
+        """What programs are told."""
+        services = [report.as_json() for report in self.reports]
+        return {"good": self.is_good, "services": services}
 
     def show(self, console: Console) -> None:
         """Print a row for each, and what went wrong."""

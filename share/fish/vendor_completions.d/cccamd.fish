@@ -1,0 +1,1 @@
+complete --command cccamd --no-files --arguments "(env _CCCAMD_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) cccamd)" --condition "env _CCCAMD_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) cccamd"
