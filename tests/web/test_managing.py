@@ -289,10 +289,14 @@ async def test_who_did_it_is_written_down(house: Managed, caplog: pytest.LogCapt
         await house.do("add", "eve", password="hidden9")
         await house.do("add", "eve", password="hidden9")
         await house.do("reload")
+        for _ in range(7):
+            await house.send(urlencode(ADD), origin="http://evil.example")
     finally:
         logger.propagate = propagates
     for what in ("account eve added", "account eve not added: .* already", "files read again"):
         assert re.search(f"{what}.*: done by bob from 127.0.0.1 \\(pages\\)", caplog.text), what
+    told = "a form from 127.0.0.1 was not taken: a page of another site sends it"
+    assert caplog.text.count(told) == 5
     assert "hidden9" not in caplog.text + "".join(house.done)
 
 

@@ -1,6 +1,7 @@
 """Does with accounts what a person wants on the pages: one thing after the other, each told."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,10 @@ from cccamd.setup.cccamcfg import EditError, list_accounts
 from cccamd.setup.doors import address_of, code_text, recipes_of
 from cccamd.setup.files import ConfigFileError, read_file
 from cccamd.setup.setup import Setup
+from cccamd.watch import Throttle
 from cccamd.web import AccountBook, AccountRow, Entry, Hands
+
+log = logging.getLogger("cccamd.control")
 
 PATIENCE: Final = 60.0
 """Seconds to wait for a reload: files that somebody writes all the time are waited for."""
@@ -40,6 +44,7 @@ class Clerk:
         self._reload = reload
         self._tasks = tasks
         self._one = asyncio.Lock()
+        self._refusals = Throttle(others="others")
 
     async def book(self) -> AccountBook:
         """Read all accounts: as the file has them now, and as they are in use."""
@@ -60,6 +65,14 @@ class Clerk:
             return Answer(status=Status.NOT_DONE, text=str(error))
         self._acts.note(by, f"what to enter for {name} shown", name)
         return found
+
+    def refused(self, address: str, why: str) -> None:
+        """Tell the log that a form was not taken: it may come from somebody else's page."""
+        now = asyncio.get_running_loop().time()
+        for _, count in self._refusals.ended(now):
+            log.warning("pages: %d more forms that were not taken", count)
+        if self._refusals.admits(address, now):
+            log.warning("pages: a form from %s was not taken: %s", address, why)
 
     async def _change(self, change: AccountChange, by: str, done: asyncio.Future[Answer]) -> None:
         text = "an error of cccamd itself; its log says more"
@@ -115,6 +128,7 @@ def hands_of(desk: Desk, clerk: Clerk) -> Hands:
         entry=clerk.entry,
         last_lines=desk.tail.last,
         follow=desk.tail.follow,
+        refused=clerk.refused,
     )
 
 

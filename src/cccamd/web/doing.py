@@ -160,6 +160,7 @@ class Doing:
             self._check_token(fields.get("token", ""))
             act = _act_of(fields)
         except FormError as error:
+            hands.refused(_address(request), str(error))
             text, unread = f"Nothing was done: {error}.", {"Connection": "close"}
             return say(self.context, request, error.status, text, headers=unread)
         wait = self._wait(request)

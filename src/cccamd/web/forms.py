@@ -44,17 +44,8 @@ def check_origin(headers: Headers) -> None:
     if site is not None and site != "same-origin":
         raise FormError(403, "a page of another site sends it")
     # The scheme does not count: a proxy may speak TLS for us.
-    if origin is not None and urlsplit_host(origin) != headers.get("host", "").lower():
+    if origin is not None and _host_of(origin) != headers.get("host", "").lower():
         raise FormError(403, "a page of another site sends it")
-
-
-def urlsplit_host(origin: str) -> str:
-    """Host and port of an origin; a text that is no host for `null` and what is none."""
-    try:
-        found = urlsplit(origin)
-    except ValueError:
-        return "?"
-    return found.netloc.lower() if found.scheme in ("http", "https") else "?"
 
 
 async def read_form(request: Request) -> Mapping[str, str]:
@@ -69,6 +60,15 @@ async def read_form(request: Request) -> Mapping[str, str]:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise FormError(415, "a form is sent as it is, not packed")
     return _fields(await _body(request))
+
+
+def _host_of(origin: str) -> str:
+    """Host and port of an origin; a text that is no host for `null` and what is none."""
+    try:
+        found = urlsplit(origin)
+    except ValueError:
+        return "?"
+    return found.netloc.lower() if found.scheme in ("http", "https") else "?"
 
 
 async def _body(request: Request) -> bytes:

@@ -81,3 +81,5 @@ class Hands:
     last_lines: Callable[[str], Sequence[NumberedLine]]
     """Those of the log that are kept, of one account or (empty) all, the oldest first."""
     follow: Follow
+    refused: Callable[[str, str], None]
+    """Told that a form was not taken: the address it came from, and why."""
