@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import BaseRoute, Route
 
 from cccamd.facts import ClientStatus, LinkState, Snapshot, SourceStatus, Step
+from cccamd.ids import format_endpoint
 from cccamd.web.context import WebContext
 from cccamd.web.doing import PATH, REFERRER, Doing, is_address, refuse, say
 from cccamd.web.hands import AccountRow, Hands, NumberedLine
@@ -114,7 +115,7 @@ async def _account(doing: Doing, request: Request) -> Response:
 def _clients_of(snapshot: Snapshot, name: str) -> list[tuple[ClientStatus, str]]:
     """Its connections, each with the words by which it is sent away."""
     ours = [each for each in snapshot.clients if each.account == name]
-    return [(each, f"{each.address}:{each.port}") for each in ours]
+    return [(each, format_endpoint(each.address, each.port or None)) for each in ours]
 
 
 # Links, bans, files.
