@@ -47,6 +47,7 @@ Incomplete              a message that has not all come    (cccamd.wire.dvbapi.f
 CaPmtError              a CA_PMT that names no service     (cccamd.wire.dvbapi.capmt)
 LineRefusedError        a line of CCcam.cfg                (cccamd.setup.cccamcfg.diagnostics)
 NoTime                  a time server                      (cccamd.machine.clock)
+BrokerError             no session at an MQTT broker       (cccamd.mqtt.broker)
 """
 
 

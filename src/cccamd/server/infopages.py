@@ -40,7 +40,7 @@ class PageSources:
     snapshot: Callable[[], Snapshot]
     look: Callable[[], Awaitable[Snapshot]]
     check_up: Callable[[], Awaitable[Sequence[Diagnosis]]]
-    explain: Callable[[Question], Explanation]
+    explain: Callable[[Question], Awaitable[Explanation]]
     watchers: Watchers
     incidents: Callable[[], tuple[Incident, ...]]
     admits: Callable[[str], bool]

@@ -33,7 +33,7 @@ class WebContext:
     history: Callable[[Span], HistoryReport]
     happenings: Callable[[], Sequence[Note]]
     """What happened lately, the newest first."""
-    explain: Callable[[Question], Explanation]
+    explain: Callable[[Question], Awaitable[Explanation]]
     freezes: Callable[[], Awaitable[FreezeReport]]
     freeze: Callable[[int], Awaitable[Freeze | None]]
     """The freeze of a number, also one that only the journal knows; None: nobody knows it."""

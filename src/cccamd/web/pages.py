@@ -100,7 +100,7 @@ async def _explain(context: WebContext, request: Request) -> Response:
         question = read_question(query)
     except NumberError as error:
         return HTMLResponse(show(given=given, problem=str(error), found=()), 400)
-    explanation = context.explain(question)
+    explanation = await context.explain(question)
     page = show(
         given=given | {"channel": _channel_text(question)},
         problem="",

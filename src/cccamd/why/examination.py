@@ -235,7 +235,7 @@ def _tried_links(case: Case, evidence: Evidence) -> Iterator[TriedLink]:
         yield TriedLink(
             upstream=upstream,
             trial=trial,
-            taken=len(evidence.table.cards_of(source)),
+            taken=evidence.table.count_of(source),
             rejected=evidence.table.rejected_of(source),
         )
 
