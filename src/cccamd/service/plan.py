@@ -32,6 +32,8 @@ STATE: Final = PurePosixPath("/var/lib/cccamd")
 LOGS: Final = PurePosixPath("/var/log/cccamd")
 CONFIG_FOLDER: Final = PurePosixPath("/etc/cccam")
 MARK: Final = "# Written by `cccamd install`, taken away by `cccamd uninstall`; checksum "
+_WRITES: Final = f"ConfigurationDirectoryMode=0770\nReadWritePaths=-{CONFIG_FOLDER}\n"
+"""What lets the service write its configuration, as its unit has it."""
 HIDDEN: Final = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
 """Folders that the unit keeps from the service."""
 EXAMPLE: Final = """\
@@ -317,9 +319,10 @@ def _filled(name: str, machine: Machine) -> str:
         if any(char.isspace() or char in "\"'\\$%" for char in str(path)):
             raise ServiceError(f"the path has blanks or signs that start scripts read: {path}")
     text = files("cccamd.service").joinpath(name).read_text()
-    writes = f"ReadWritePaths=-{CONFIG_FOLDER}\n" if machine.writes else ""
-    filled = text.replace("@FOLDER_MODE@", f"{_folder_mode(machine):04o}")
-    filled = filled.replace("@WRITES@", writes).replace("@PROGRAM@", str(machine.program))
+    if not machine.writes:
+        mode = f"ConfigurationDirectoryMode={_folder_mode(machine):04o}\n"
+        text = text.replace(_WRITES, mode)
+    filled = text.replace("@PROGRAM@", str(machine.program))
     return filled.replace("@CONFIG@", str(machine.config)).replace("@RUN@", "/run")
 
 
