@@ -33,6 +33,8 @@ from cccamd.wire.link import CloseReason
 from flavour import replace_for_python
 from ports import free_port
 
+WHO_I_AM = b"\xff\xff\x00\x01\x00\x02\x01x"
+
 
 async def watch(client: DvbapiClient, sid: int, number: int) -> None:
     """One crypto period of a service, from its ECM to its keys."""
@@ -324,13 +326,29 @@ async def test_a_seventeenth_connection_is_closed_before_it_is_read() -> None:
     port = free_port()
     async with serving(dvbapi_setup(port_table(port))) as server:
         opened = [await asyncio.open_connection(HOST, port) for _ in range(16)]
-        await settled(lambda: len(server._dvbapi.sessions) == 16)
+        for reader, writer in opened:
+            writer.write(WHO_I_AM)
+            assert await reader.read(4), "it is answered"
         reader, writer = await asyncio.open_connection(HOST, port)
-        writer.write(b"\xff\xff\x00\x01\x00\x02\x01x")
+        writer.write(WHO_I_AM)
         assert await _rest(reader) == b""
         for _, each in (*opened, (reader, writer)):
             each.close()
         await settled(lambda: not server._dvbapi.sessions)
+
+
+async def test_connections_that_say_nothing_keep_no_program_out() -> None:
+    port = free_port()
+    async with serving(dvbapi_setup(port_table(port))) as server:
+        silent = [await asyncio.open_connection(HOST, port) for _ in range(40)]
+        async with connected(port) as client:
+            await client.until(lambda: client.server)
+            await client.say(pmt(1))
+            await watch(client, 1, 6)
+            for _, each in silent:
+                each.close()
+            await settled(lambda: len(server._dvbapi.sessions) == 1)
+            await watch(client, 1, 7)
 
 
 async def _rest(reader: asyncio.StreamReader) -> bytes:
