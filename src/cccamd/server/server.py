@@ -75,6 +75,7 @@ from cccamd.setup.toml import is_local
 from cccamd.values import Request
 from cccamd.watch import ConnectionRefused, ServerReloaded
 from cccamd.watch.journal import Journal
+from cccamd.web import Hands
 from cccamd.why import (
     Diagnosis,
     Explanation,
@@ -214,6 +215,7 @@ class Server:
             observers=self._observers,
         )
         """What somebody may do to it by hand."""
+        self._hands: Hands | None = None
         self._pages = self._make_pages()
 
     @property
@@ -234,6 +236,10 @@ class Server:
     def observe(self, observer: Observer) -> None:
         """Tell somebody everything that happens from now on."""
         self._observers.add(observer)
+
+    def entrust(self, hands: Hands) -> None:
+        """Let the pages do something, where they have a login."""
+        self._hands = hands
 
     def incidents(self) -> tuple[Incident, ...]:
         """What is wrong, by how many suffer; then what was wrong, the newest first."""
@@ -537,6 +543,7 @@ class Server:
             telnet_gate=LoginGate(self._penalties, self._door_log, Door.TELNET),
             hosts=lambda: self._setup.toml.network.hosts,
             program=PROGRAM,
+            hands=lambda: self._hands,
             on_failure=self._failures.report,
             on_accepting=self._door_log.accepting,
         )
