@@ -77,4 +77,5 @@ def main() -> None:
         runner.run(work(stream, control))
 
 
-main()
+if __name__ == "__main__":
+    main()
