@@ -3,7 +3,7 @@
     simulate.py                      1,000 seeds, from 0 on
     simulate.py --first 5000 --seeds 200
     simulate.py --hours 8            as many as it takes
-    simulate.py --seed 1048          one, with its happenings and the end of its trace
+    simulate.py --seed 1048+         one, with its happenings and the end of its trace
 
 The first seed that fails ends it: its happenings are told, without those that do not matter.
 """
@@ -53,7 +53,7 @@ def main() -> int:
 def _batches(first: int, last: int | None, until: float | None) -> Iterator[list[str]]:
     while (last is None or first < last) and (until is None or time.monotonic() < until):
         end = first + BATCH if last is None else min(first + BATCH, last)
-        yield [str(number) for number in range(first, end)]
+        yield [f"{number}+" for number in range(first, end)]
         first = end
 
 

@@ -8,8 +8,7 @@ from simrights import Rights, Word, truth
 
 from cccamd.ids import ShareId
 from cccamd.values import ControlWords, Offer, Refusal, Request
-from cccamd.wire.cccam import ServerProtocol
-from cccamd.wire.link import RequestDropped, Requested
+from cccamd.wire.link import Closed, CloseReason, RequestDropped, Requested
 
 DEADLINE: Final = 4.5
 EPSILON: Final = 0.002
@@ -55,6 +54,11 @@ class Ledger:
         self._services: dict[bytes, set[tuple[int, int, int]]] = {}
         """For which services an ECM was asked; strangers name any."""
         self._asked: dict[tuple[int, int], tuple[float, Any, Request]] = {}
+        self.named = 0
+        """How many connections have a name."""
+        self._failed_logins: dict[str, list[float]] = {}
+        """When, by address."""
+        self.address_of: Callable[[Any], str] = lambda protocol: ""
         self._hash = hashlib.blake2b(digest_size=16)
         self.tail: list[str] = []
 
@@ -87,6 +91,15 @@ class Ledger:
             for (_, rights), until in zip(known, ended, strict=True)
             if until + linger > self.now() or until == self.now()
         ]
+
+    # Who guesses.
+
+    def login_failed(self, protocol: Any) -> None:
+        self._failed_logins.setdefault(self.address_of(protocol), []).append(self.now())
+
+    def failed_logins(self, address: str) -> int:
+        """How many of an address have failed of late."""
+        return sum(at > self.now() - 30.0 for at in self._failed_logins.get(address, []))
 
     # What the server was asked and answered.
 
@@ -205,20 +218,19 @@ class Ledger:
         self.blame(f"{user} was told of a card that it may not see: {offer}")
 
 
-def watched(ledger: Ledger) -> type[ServerProtocol]:
-    """The server's side of a connection, with somebody who looks over its shoulder."""
+def watched(ledger: Ledger, side: Any) -> Any:
+    """The server's side of a connection, whatever it speaks, with somebody who looks over its
+    shoulder."""
 
-    class Watched(ServerProtocol):
-        count = 0
-
+    class Watched(side):  # type: ignore[misc]
         def __init__(self, **words: Any) -> None:
             super().__init__(**words)
-            Watched.count += 1
-            self.name = Watched.count
+            ledger.named += 1
+            self.name = ledger.named
 
         @property
         def user_name(self) -> str:
-            return self._user.decode("latin-1")
+            return bytes(self._user).decode("latin-1")
 
         def events_received(self) -> Any:
             events = super().events_received()
@@ -227,6 +239,8 @@ def watched(ledger: Ledger) -> type[ServerProtocol]:
                     ledger.requested(self, *event)
                 elif isinstance(event, RequestDropped):
                     ledger.answered(self, event.token, None)
+                elif isinstance(event, Closed) and event.reason is CloseReason.WRONG_PASSWORD:
+                    ledger.login_failed(self)
             return events
 
         def answer(self, token: int, cw: ControlWords) -> None:
