@@ -1,6 +1,7 @@
 """The books of one run: what was asked, said and answered, and what must hold of it."""
 
 import hashlib
+import itertools
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -193,9 +194,9 @@ class Ledger:
 
     # What others are asked.
 
-    def asks(self, request: Request, *, local: bool) -> None:
-        """A card is asked: not one of an upstream for what an I-line takes out."""
-        if local or self.is_reloading:
+    def asks(self, request: Request) -> None:
+        """An upstream is asked: not for what an I-line takes out."""
+        if self.is_reloading:
             return
         for caid, ident, sid in self.ignored:
             is_it = caid == request.caid and ident in (0, request.ident)
@@ -218,6 +219,7 @@ class Ledger:
         self.blame(f"{user} was told of a card that it may not see: {offer}")
 
 
+<<<<<<< HEAD
 def watched(ledger: Ledger, side: Any) -> Any:
     """The server's side of a connection, whatever it speaks, with somebody who looks over its
     shoulder."""
@@ -242,21 +244,52 @@ def watched(ledger: Ledger, side: Any) -> Any:
                 elif isinstance(event, Closed) and event.reason is CloseReason.WRONG_PASSWORD:
                     ledger.login_failed(self)
             return events
+=======
+def watched(ledger: Ledger) -> Callable[..., Any]:
+    """What makes the server's side of a connection, with somebody who looks over its shoulder."""
+    count = itertools.count(1)
+    return lambda **words: Watched(ServerProtocol(**words), ledger, next(count))
 
-        def answer(self, token: int, cw: ControlWords) -> None:
-            ledger.answered(self, token, cw)
-            super().answer(token, cw)
 
-        def refuse(self, token: int, refusal: Refusal) -> None:
-            ledger.answered(self, token, refusal)
-            super().refuse(token, refusal)
+class Watched:
+    """A protocol, and somebody who notes what it is told and tells."""
 
-        def announce(self, offer: Offer) -> None:
-            ledger.announced(self, offer)
-            super().announce(offer)
+    # It holds the protocol and inherits nothing: nothing in Python can inherit from a compiled one.
 
-        def withdraw(self, share_id: ShareId) -> None:
-            ledger.note("withdrawn", self.name, share_id)
-            super().withdraw(share_id)
+    def __init__(self, protocol: ServerProtocol, ledger: Ledger, name: int) -> None:
+        self._protocol = protocol
+        self._ledger = ledger
+        self.name = name
+>>>>>>> main
 
-    return Watched
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._protocol, name)
+
+    @property
+    def user_name(self) -> str:
+        return self._protocol._user.decode("latin-1")
+
+    def events_received(self) -> Any:
+        events = self._protocol.events_received()
+        for event in events:
+            if isinstance(event, Requested):
+                self._ledger.requested(self, *event)
+            elif isinstance(event, RequestDropped):
+                self._ledger.answered(self, event.token, None)
+        return events
+
+    def answer(self, token: int, cw: ControlWords) -> None:
+        self._ledger.answered(self, token, cw)
+        self._protocol.answer(token, cw)
+
+    def refuse(self, token: int, refusal: Refusal) -> None:
+        self._ledger.answered(self, token, refusal)
+        self._protocol.refuse(token, refusal)
+
+    def announce(self, offer: Offer) -> None:
+        self._ledger.announced(self, offer)
+        self._protocol.announce(offer)
+
+    def withdraw(self, share_id: ShareId) -> None:
+        self._ledger.note("withdrawn", self.name, share_id)
+        self._protocol.withdraw(share_id)

@@ -35,7 +35,7 @@ from cccamd.setup.oscam.values import (
     read_newcamd_ports,
     small_number,
 )
-from cccamd.wire.cccam import BUILDS, DEFAULT_VERSION, parse_version
+from cccamd.wire.cccam import BUILDS, DEFAULT_VERSION, Version, parse_version
 
 FILE: Final = "oscam.conf"
 DEFAULT_RESHARE: Final = 10
@@ -158,6 +158,8 @@ class Conf:
     """What of oscam.conf other files need to know."""
 
     reshare: int = DEFAULT_RESHARE
+    version: Version = DEFAULT_VERSION
+    """Announced to clients, and to servers of whose readers nothing else is said."""
     dvbapi_user: str = ""
     """Whose rights receivers have that speak dvbapi; empty: none do."""
     dvbapi_entry: Entry | None = None
@@ -248,6 +250,10 @@ class ConfReader:
             return  # OSCam needs both
         if attempts > 10_000 or number(minutes.value) > 1440:
             about.lost(minutes, "[penalties] attempts goes to 10000, ban to a day")
+        self.report.note(
+            "failbantime: [penalties] bans addresses for failed logins of all protocols, never"
+            " those of the local networks, and twice as long if it comes again"
+        )
         self._table("penalties")["attempts"] = min(attempts, 10_000)
         self._table("penalties")["ban"] = min(60 * number(minutes.value), 86_400)
 
@@ -263,6 +269,7 @@ class ConfReader:
                 about.lost(version, "[server] cccversion wants a version that CCcam had")
             elif known != DEFAULT_VERSION:
                 self._table("server")["cccversion"] = str(known)
+                self.conf.version = known
         node_id = entries.get("nodeid")
         if node_id is not None and node_id.value and any(bare_node_id(node_id.value) or b"x"):
             why = "cccamd has a node id of its own: no two programs may have the same"
@@ -273,7 +280,9 @@ class ConfReader:
 
     def _ports(self, entry: Entry | None, about: SectionReport) -> None:
         ports = [number(each) for each in parts(entry.value)] if entry is not None else []
-        good = [each for each in ports if 0 < each <= PORT_LIMIT]
+        good = list(dict.fromkeys(each for each in ports if 0 < each <= PORT_LIMIT))
+        if entry is not None and any(not 0 <= each <= PORT_LIMIT for each in ports):
+            about.lost(entry, "a port is no number from 1 to 65535")
         # CCcam's own default is 12000: that no port is open has to be said.
         self.plan.settings["SERVER LISTEN PORT"] = str(good[0] if good else 0)
         if entry is not None and len(good) > 1:

@@ -1,10 +1,10 @@
 """What an import or export could not carry over: one entry for each line, never a value."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from cccamd.setup.oscam.lexer import Entry
+from cccamd.setup.oscam.lexer import Entry, utf8
 
 IGNORED_TOO: Final = "OSCam ignores it, too"
 """The end of the sentence about whatever OSCam itself does not take."""
@@ -42,7 +42,7 @@ class Lost:
 
 @dataclass(slots=True)
 class Report:
-    """Collects; one line and key is told once."""
+    """Collects; one line and key is told once, with all that is to be said of it."""
 
     _lost: dict[tuple[str, int, str], Lost] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -54,8 +54,14 @@ class Report:
         return tuple(sorted(self._lost.values(), key=lambda each: (each.file, each.line)))
 
     def add(self, lost: Lost) -> None:
-        """Note one; what was said of the same line first counts."""
-        self._lost.setdefault((lost.file, lost.line, lost.key), lost)
+        """Note one; what was said of the same line before stands before it."""
+        place = lost.file, lost.line, lost.key
+        before = self._lost.get(place)
+        if before is not None and lost.why in before.why:
+            return
+        if before is not None:
+            lost = replace(before, why=f"{before.why}; {lost.why}")
+        self._lost[place] = lost
 
     def about(self, file: str, section: str = "") -> "SectionReport":
         """Report about one section."""
@@ -84,7 +90,8 @@ class SectionReport:
 
     def whole(self, line: int, why: str, *, key: str = "") -> None:
         """The section is not carried over."""
-        self.report.add(Lost(file=self.file, section=self.section, key=key, line=line, why=why))
+        section = utf8(self.section)
+        self.report.add(Lost(file=self.file, section=section, key=key, line=line, why=why))
 
 
 KEY_LENGTH: Final = 40
@@ -92,7 +99,7 @@ KEY_LENGTH: Final = 40
 
 def shown_key(key: str) -> str:
     """A key for people; what is long is no key, and may be a secret in the wrong place."""
-    shown = "".join(each if each.isprintable() else "?" for each in key)
+    shown = "".join(each if each.isprintable() else "?" for each in utf8(key))
     return shown if len(shown) <= KEY_LENGTH else f"{shown[:KEY_LENGTH]}…"
 
 
