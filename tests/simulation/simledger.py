@@ -1,7 +1,6 @@
 """The books of one run: what was asked, said and answered, and what must hold of it."""
 
 import hashlib
-import itertools
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -92,6 +91,11 @@ class Ledger:
             for (_, rights), until in zip(known, ended, strict=True)
             if until + linger > self.now() or until == self.now()
         ]
+
+    def next_name(self) -> int:
+        """A name for one more connection."""
+        self.named += 1
+        return self.named
 
     # Who guesses.
 
@@ -219,36 +223,10 @@ class Ledger:
         self.blame(f"{user} was told of a card that it may not see: {offer}")
 
 
-<<<<<<< HEAD
-def watched(ledger: Ledger, side: Any) -> Any:
-    """The server's side of a connection, whatever it speaks, with somebody who looks over its
-    shoulder."""
-
-    class Watched(side):  # type: ignore[misc]
-        def __init__(self, **words: Any) -> None:
-            super().__init__(**words)
-            ledger.named += 1
-            self.name = ledger.named
-
-        @property
-        def user_name(self) -> str:
-            return bytes(self._user).decode("latin-1")
-
-        def events_received(self) -> Any:
-            events = super().events_received()
-            for event in events:
-                if isinstance(event, Requested):
-                    ledger.requested(self, *event)
-                elif isinstance(event, RequestDropped):
-                    ledger.answered(self, event.token, None)
-                elif isinstance(event, Closed) and event.reason is CloseReason.WRONG_PASSWORD:
-                    ledger.login_failed(self)
-            return events
-=======
-def watched(ledger: Ledger) -> Callable[..., Any]:
-    """What makes the server's side of a connection, with somebody who looks over its shoulder."""
-    count = itertools.count(1)
-    return lambda **words: Watched(ServerProtocol(**words), ledger, next(count))
+def watched(ledger: Ledger, side: Callable[..., Any]) -> Callable[..., Any]:
+    """What makes the server's side of a connection, whatever it speaks, with somebody who looks
+    over its shoulder."""
+    return lambda **words: Watched(side(**words), ledger, ledger.next_name())
 
 
 class Watched:
@@ -256,18 +234,17 @@ class Watched:
 
     # It holds the protocol and inherits nothing: nothing in Python can inherit from a compiled one.
 
-    def __init__(self, protocol: ServerProtocol, ledger: Ledger, name: int) -> None:
+    def __init__(self, protocol: Any, ledger: Ledger, name: int) -> None:
         self._protocol = protocol
         self._ledger = ledger
         self.name = name
->>>>>>> main
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._protocol, name)
 
     @property
     def user_name(self) -> str:
-        return self._protocol._user.decode("latin-1")
+        return bytes(self._protocol._user).decode("latin-1")
 
     def events_received(self) -> Any:
         events = self._protocol.events_received()
@@ -276,6 +253,8 @@ class Watched:
                 self._ledger.requested(self, *event)
             elif isinstance(event, RequestDropped):
                 self._ledger.answered(self, event.token, None)
+            elif isinstance(event, Closed) and event.reason is CloseReason.WRONG_PASSWORD:
+                self._ledger.login_failed(self)
         return events
 
     def answer(self, token: int, cw: ControlWords) -> None:
