@@ -69,6 +69,9 @@ from cccamd.watch.watches import (
 FREEZES_KEPT: Final = 200
 CHANNELS_LIMIT: Final = 16384
 """Room for ten thousand receivers, some of which have two tuners in use."""
+CHANNELS_OF_ONE: Final = 512
+"""Of one client, which may be a server with receivers of its own: each takes some kilobytes, and
+whoever asks for everything there is neither fills the memory nor pushes others out."""
 LEAD: Final = 2.0
 """Seconds before the request, from which on everything counts as around a freeze."""
 AGAIN: Final = 300.0
@@ -259,7 +262,10 @@ class Freezes:
         watch = self._watches.get((ecm.account, ecm.client, *service))
         found: list[Happening] = []
         if watch is None:
-            if len(self._watches) >= CHANNELS_LIMIT:
+            client = self._clients.get((ecm.account, ecm.client))
+            if client is not None and len(client.services) >= CHANNELS_OF_ONE:
+                found = self._drop(next(iter(client.services.values())), now)
+            elif len(self._watches) >= CHANNELS_LIMIT:
                 found = self._drop(next(iter(self._watches.values())), now)
             watch = self._start(ecm, asked_at, now)
         watch.crypto.learn(ecm.parity, ecm.fingerprint, asked_at)
