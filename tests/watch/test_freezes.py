@@ -299,6 +299,7 @@ def test_who_asks_for_everything_pushes_nobody_out(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("cccamd.watch.freezes.CHANNELS_LIMIT", 600)
     freezes = Freezes(JUDGES)
     play(freezes, [ecm(0, 0.0, 0.1, account="ben")])
-    play(freezes, [ecm(0, 1.0, 0.1, sid=sid) for sid in range(1, 700)])
+    play(freezes, [ecm(0, 1.0, 0.1, sid=sid) for sid in range(1, 5000)])
     kept = [account for account, *_ in freezes._watches]
     assert (kept.count("anna"), kept.count("ben")) == (CHANNELS_OF_ONE, 1)
+    assert len(freezes._wakes) < 2 * CHANNELS_OF_ONE + 1100, "who is dropped is forgotten"
