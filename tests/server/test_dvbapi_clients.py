@@ -21,13 +21,16 @@ from dvbapiclient import (
 from laboratory import HOST, expected_cw, running
 
 from cccamd.facts import EcmResult
+from cccamd.net import Connection
 from cccamd.routing import Result
 from cccamd.server import Server
+from cccamd.server.local import LocalSource
 from cccamd.values import with_checksums
 from cccamd.watch.journal import Journal, read_entries
 from cccamd.why import Question
 from cccamd.wire.dvbapi import NO_PID, ListManagement, Stop
 from cccamd.wire.link import CloseReason
+from flavour import replace_for_python
 from ports import free_port
 
 WHO_I_AM = b"\xff\xff\x00\x01\x00\x02\x01x"
@@ -415,7 +418,7 @@ async def test_whatever_a_handler_raises_ends_its_connection_cleanly(
         await watch(client, 1, 0)
         with monkeypatch.context() as patched:
             if name == "_deliver":
-                patched.setattr(server._router, "straight", lambda wanted: None)
+                patched.setattr(LocalSource, "answer", lambda *_: None)  # not at once
             patched.setattr(DvbapiSession, name, fail)
             async with connected(port) as other:
                 await other.say(pmt(1))
@@ -466,7 +469,7 @@ async def test_a_client_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatc
     async with serving(dvbapi_setup(port_table(port))), connected(port) as client:
         await client.say(pmt(1))
         await watch(client, 1, 0)
-        monkeypatch.setattr("cccamd.net.Connection.unsent", 65 * 1024)
+        replace_for_python(monkeypatch, Connection, "unsent", 65 * 1024)
         await client.say(pmt(2))
         await client.until(lambda: client.is_over)
 
