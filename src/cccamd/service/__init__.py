@@ -10,9 +10,11 @@ from cccamd.service.plan import (
     Flavour,
     Machine,
     find_flavour,
+    first_config,
     installed_config,
     plan_install,
     plan_uninstall,
+    unit_text,
 )
 from cccamd.service.steps import ServiceError, Step, as_json
 
@@ -25,7 +27,9 @@ __all__ = [
     "as_json",
     "carry_out",
     "find_flavour",
+    "first_config",
     "installed_config",
     "plan_install",
     "plan_uninstall",
+    "unit_text",
 ]
