@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,7 @@ PERIOD: Final = 10.0
 """Seconds between two ECMs of one client."""
 CHANNELS: Final = 400
 SHOWN: Final = 4
+STACK: Final = 6
 FEW: Final = 2
 """Clients that are told of CARDS cards."""
 
@@ -62,6 +64,10 @@ class Steps:
     def __init__(self) -> None:
         self.longest: dict[str, tuple[float, float]] = {}
         self.over = 0
+        self.number = 0
+        """Of the step that runs."""
+        self.stacks: list[Counter[str]] = []
+        """What was seen in each long one, where that is looked for."""
 
     def note(self, name: Callable[[], str], processor: float, seconds: float) -> None:
         """One callback took so long: of the processor, and by the clock."""
@@ -75,7 +81,37 @@ class Steps:
         """Those since the last call, as JSON."""
         longest = sorted(self.longest.items(), key=lambda item: item[1], reverse=True)[:SHOWN]
         over, self.longest, self.over = self.over, {}, 0
-        return json.dumps({"longest": longest, "over": over, "usage": _usage()})
+        stacks, self.stacks = self.stacks, []
+        worst = sorted(stacks, key=Counter.total, reverse=True)[:SHOWN]
+        seen = [list(stack.most_common(SHOWN)) for stack in worst]
+        return json.dumps({"longest": longest, "over": over, "usage": _usage(), "seen": seen})
+
+
+def _sample(steps: Steps, thread: int) -> None:
+    """Look every millisecond at what runs; told of the steps over 10 ms (SHOW_STACKS=1)."""
+    sys.setswitchinterval(0.0005)
+    last = 0
+    seen: Counter[str] = Counter()
+    while True:
+        time.sleep(0.001)
+        if steps.number != last:
+            if sum(seen.values()) >= 8:
+                steps.stacks.append(seen.copy())
+            last = steps.number
+            seen.clear()
+        with contextlib.suppress(AttributeError):  # it goes on while it is looked at
+            stack = _stack(sys._current_frames()[thread])
+            if "Selector.select:" not in stack:
+                seen[stack] += 1
+
+
+def _stack(frame: Any) -> str:
+    """Where it is, the innermost first."""
+    frames: list[str] = []
+    while frame is not None and frame.f_code.co_name != "timed" and len(frames) < STACK:
+        frames.append(f"{frame.f_code.co_qualname}:{frame.f_lineno}")
+        frame = frame.f_back
+    return " < ".join(frames)
 
 
 def _usage() -> dict[str, float]:
@@ -107,6 +143,7 @@ def measured_server() -> None:
 
     def timed(handle: Any) -> None:
         callback = handle._callback
+        steps.number += 1
         used, began = time.thread_time(), time.perf_counter()
         run(handle)
         used, took = time.thread_time() - used, time.perf_counter() - began
@@ -125,6 +162,8 @@ def measured_server() -> None:
             steps.note(lambda: f"garbage, generation {generation}", time.thread_time() - used, took)
 
     gc.callbacks.append(collected)
+    if os.environ.get("SHOW_STACKS"):
+        threading.Thread(target=_sample, args=(steps, threading.get_ident()), daemon=True).start()
 
     def listen() -> None:
         for _ in sys.stdin:
@@ -333,6 +372,10 @@ class Bench:
         )
         over = f"{after['over']} steps over 5 ms; of the processor (by the clock)"
         print(f"    {over}: {longest or 'below 1 ms'}")
+        for step in after["seen"]:
+            print("    a long step, by the places where it was seen:")
+            for stack, count in step:
+                print(f"    {count:5} {stack}")
         if self.crowd.times:
             print(f"    {self.crowd.latency()}")
         return {"result": result, **after, "cpu": cpu}
@@ -448,7 +491,8 @@ async def _with_clients(bench: Bench, folder: Path, clients: int, links: int) ->
     await bench.measure("reload, an account more", reload("F: another secret\n"))
     await bench.measure("reload, each account changed", reload(hops=" 3 1 0 { 0100:0:1 }"))
     await bench.measure("settling", asyncio.sleep(10))
-    print((folder / "log").read_text()[-600:] if os.environ.get("SHOW_LOG") else "")
+    if os.environ.get("SHOW_LOG"):
+        print((folder / "log").read_text()[-600:])
     for receiver in receivers:
         if receiver.transport is not None:
             receiver.transport.close()

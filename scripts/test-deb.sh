@@ -99,7 +99,8 @@ inside systemctl is-system-running --wait >/dev/null 2>&1 || :
 must "it does not install" dpkg -i /root/cccamd.deb
 must "it does not serve" systemctl is-active cccamd
 must "nobody may read the accounts but root and the service" \
-    sh -c '[ "$(stat -c %U:%G:%a /etc/cccam/CCcam.cfg)" = root:cccamd:640 ]'
+    sh -c 'stat -c %U:%G:%a /etc/cccam /etc/cccam/CCcam.cfg | tr "\n" " " |
+        grep -x "root:cccamd:770 cccamd:cccamd:640 "'
 must "the unit is not what cccamd install writes" \
     grep -q "^ExecStart=/usr/bin/cccamd serve -C /etc/cccam/CCcam.cfg$" /lib/systemd/system/cccamd.service
 must "it is not compiled" sh -c 'ls /usr/lib/cccamd/lib/python3*/site-packages/cccamd/__pycache__/*.pyc'

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from cccamd.routing import Result
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 MADE = "reference/"
@@ -55,3 +57,8 @@ def test_links_between_pages_lead_somewhere() -> None:
         if (broken := list(broken_links(page)))
     }
     assert not found
+
+
+def test_what_came_of_a_request_is_told_on_the_page_of_troubles() -> None:
+    text = (DOCS / "trouble.md").read_text()
+    assert not [result.value for result in Result if result.value not in text]

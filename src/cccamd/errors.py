@@ -23,6 +23,7 @@ CccamdError                         anything a person may be shown as one clear 
 |-- NoAnswer                        a running server cannot be asked      (cccamd.cli.webreader)
 |   '-- NotKnown                    ... or knows no such thing            (cccamd.cli.webreader)
 |-- EditError                       an account cannot be changed so   (cccamd.setup.cccamcfg)
+|-- FormError                       what a browser sent is no form of ours  (cccamd.web.forms)
 |-- OrderError                      a line is no order, or no answer      (cccamd.acting)
 |-- NoServerError                   nobody who could be told              (cccamd.acting)
 |-- LostServerError                 ... or it ended meanwhile             (cccamd.acting)
@@ -46,6 +47,7 @@ Incomplete              a message that has not all come    (cccamd.wire.dvbapi.f
 CaPmtError              a CA_PMT that names no service     (cccamd.wire.dvbapi.capmt)
 LineRefusedError        a line of CCcam.cfg                (cccamd.setup.cccamcfg.diagnostics)
 NoTime                  a time server                      (cccamd.machine.clock)
+BrokerError             no session at an MQTT broker       (cccamd.mqtt.broker)
 """
 
 

@@ -44,6 +44,7 @@ CONNECTIONS = [
     (HOSTLESS, tried(FAR, Notice.FORBIDDEN, ROUTER), Step.FORBIDDEN, "rejects connections"),
     (HOSTLESS, tried(FAR, Notice.FORBIDDEN, OURS), Step.FORBIDDEN, "firewall of this machine"),
     (HOSTLESS, tried(NEAR, Notice.NO_HOST, OURS), Step.ABSENT, "nobody in this network answers"),
+    (HOSTLESS, tried(FAR, Notice.NO_HOST, OURS), Step.GATEWAY, "leads over a router of this"),
     (HOSTLESS, tried(FAR, Notice.NO_HOST, ROUTER), Step.UNREACHABLE, "that machine is off"),
     (NETLESS, tried(FAR, Notice.NO_WAY, ROUTER), Step.UNREACHABLE, f"router {ROUTER} knows no way"),
     (FORBIDDEN, tried(FAR, Notice.FORBIDDEN, FAR), Step.FORBIDDEN, "firewall of that machine"),

@@ -125,6 +125,7 @@ in_box ip route add 10.98.0.5 dev box
 in_box ip route add 10.98.0.6 dev box
 ip route add 10.98.0.0/16 via 192.168.7.9
 ip route add 10.97.0.0/16 via 192.168.7.9
+ip route add 10.95.0.0/16 via 192.168.7.78
 ip route add prohibit 10.96.0.1
 ip route add unreachable 10.96.0.2
 nft add table inet own
@@ -150,6 +151,7 @@ def test_each_way_not_to_get_a_connection_has_its_own_cause() -> None:
         "10.98.0.5/1000": ("FORBIDDEN", "a firewall on the way (192.168.7.9)"),
         "10.98.0.6/1000": ("UNREACHABLE", "the router 192.168.7.9 gets no answer"),
         "10.97.0.1/1000": ("UNREACHABLE", "the router 192.168.7.9 knows no way"),
+        "10.95.0.1/1000": ("GATEWAY", "leads over a router of this network, which does not"),
         "10.96.0.1/1000": ("ROUTE", "this machine knows no way"),
         "10.96.0.2/1000": ("ROUTE", "this machine knows no way"),
         "203.0.113.1/1000": ("ROUTE", "this machine knows no way"),

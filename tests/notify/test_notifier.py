@@ -39,10 +39,10 @@ async def test_messages_arrive_and_a_service_that_refuses_is_asked_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    now = time.monotonic()
     async with mailbox() as good, mailbox() as bad, notifying() as (notifier, said):
         bad.answer = "500 No"
         await notifier.adopt((good.url, bad.url), AT_ONCE)
+        now = time.monotonic()  # the library is loaded by now, which may take seconds
         notifier.observe(IncidentBegan(at=0.0, incident=incident()))
         notifier.look(now + 1)
         notifier.look(now + 1)
@@ -68,10 +68,10 @@ async def test_messages_arrive_and_a_service_that_refuses_is_asked_again(
 
 
 async def test_what_a_service_has_not_taken_is_kept_for_it_over_reloads_also_with_faults() -> None:
-    now = time.monotonic()
     async with mailbox() as box, notifying() as (notifier, said):
         box.answer = "500 No"
         await notifier.adopt(("nothing://x", box.url), AT_ONCE)
+        now = time.monotonic()
         notifier.observe(IncidentBegan(at=0.0, incident=incident()))
         await look_until(notifier, now + 1, lambda: "waiting: 1" in said["[notify] urls"])
         box.answer = "200 OK"

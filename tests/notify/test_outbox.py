@@ -135,6 +135,76 @@ def test_messages_are_bounded_and_nothing_is_lost() -> None:
     assert int(rest.title.split()[0]) + named >= 300 - TOGETHER * MESSAGES_AN_HOUR
 
 
+def use_up(box: Outbox, now: float) -> None:
+    """Begin incidents until no message is left for an hour."""
+    for number in range(MESSAGES_AN_HOUR):
+        box.began(incident(1000 + number), now)
+        assert len(box.due(now, NOON)) == 1
+
+
+def test_what_lasted_and_ended_while_the_messages_were_used_up_is_told_when_there_is_one() -> None:
+    box = Outbox(Rules(after=0.0))
+    use_up(box, 0.0)
+    box.rules = Rules(after=60.0)
+    box.began(incident(1), 1.0)
+    box.began(incident(2), 1.0)
+    box.began(incident(3), 1.0)
+    assert box.due(61.0, NOON) == ()
+    box.ended(incident(1), 62.0)
+    box.ended(incident(2), 90.0)
+    assert box.due(62.0 + SETTLED, NOON) == ()
+    (message,) = box.due(301.0, NOON)
+    assert message.title == "1 thing is wrong"
+    assert message.body.splitlines() == [
+        "Wrong now:",
+        "s3.example:12000 is down",
+        "",
+        "Over again, while the messages of an hour were used up:",
+        "s1.example:12000 is down",
+        "s2.example:12000 is down",
+    ]
+    assert box.due(302.0, NOON) == ()
+
+
+def test_what_makes_way_for_others_is_told_though_it_was_not() -> None:
+    box = Outbox(Rules(after=0.0))
+    use_up(box, 0.0)
+    for number in range(KEPT + 5):
+        box.began(incident(number), 1.0)
+        box.due(1.0, NOON)
+    (message,) = box.due(400.0, NOON)
+    assert "s4.example:12000 is down" in message.body
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.0, 900.0), st.floats(0.0, 900.0)), min_size=1, max_size=8),
+    st.booleans(),
+)
+@settings(max_examples=60)
+def test_whatever_lasts_is_told_though_all_messages_are_used_up(
+    times: list[tuple[float, float]], over: bool
+) -> None:
+    box, told = Outbox(Rules(after=0.0, over=over)), ""
+    use_up(box, 0.0)
+    box.rules = Rules(after=60.0, over=over)
+    moments = [(at, number, True) for number, (at, _) in enumerate(times)]
+    moments += [(at + long, number, False) for number, (at, long) in enumerate(times)]
+    moments.sort(key=lambda moment: moment[0])
+    now = 0.0
+    while now < 9000.0:
+        while moments and moments[0][0] <= now:
+            at, number, begins = moments.pop(0)
+            (box.began if begins else box.ended)(incident(number), at)
+        for message in box.due(now, NOON):
+            told += message.title + message.body
+        now += 5.0
+    for number, (_, long) in enumerate(times):
+        if long >= 70.0:  # a look every five seconds has seen that it lasted
+            assert f"s{number}.example" in told
+        if long < 60.0:
+            assert f"s{number}.example" not in told
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(("began", "ended", "wait")),

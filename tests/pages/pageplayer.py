@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 30.0
+from pagesteps import is_told
+
+PATIENCE = 60.0
 KEPT = ("hosts", "nsswitch.conf", "passwd", "group", "ld.so.cache", "protocols", "services")
 """Files of /etc that programs cannot do without."""
 OWN_FOLDERS = ("/etc", "/run", "/var")
@@ -21,6 +23,7 @@ HOME = "/run/home"
 PATH = f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"
 ECM = "--caid 0B00 --provider 030B00 --sid 1D80 --ecm 80700500010203ab"
 STAND_IN = Path(__file__).parent / "dvbapistandin.py"
+LOOKS = ("cccamd status", "cccamd explain", "cccamd probe", sys.executable)
 STARTED = "grep -q ' accounts: ' /var/log/cccamd.out"
 READY = """
 import base64, sys, urllib.request
@@ -78,6 +81,18 @@ class Machine:
             timeout=PATIENCE,
         )
 
+    def until_told(self, command: str, shown: str) -> list[Any]:
+        """Run it: what it printed, what the page has, its status.
+
+        What only looks is run again, for a while, until it prints that: a link is not up at once,
+        and a machine with much to do answers late.
+        """
+        end = time.monotonic() + (PATIENCE if command.startswith(LOOKS) else 0.0)
+        while True:
+            done = self.run(command, check=False)
+            if time.monotonic() > end or (is_told(done.stdout, shown) and not done.returncode):
+                return [command, done.stdout, shown, done.returncode]
+
     def write(self, path: str, content: bytes) -> None:
         folder = str(Path(path).parent)
         command = self.inside("bash", "-c", f'umask 077; mkdir -p "{folder}" && cat > "{path}"')
@@ -127,21 +142,17 @@ def play(machines: Mapping[str, Machine], steps: Sequence[Mapping[str, str]]) ->
             case "write":
                 machine.write(step["text"], step["more"].encode())
             case "run":
-                command = step["text"].removeprefix("sudo ")
-                done = machine.run(command, check=False)
-                printed.append([command, done.stdout, step["more"], done.returncode])
+                printed.append(machine.until_told(step["text"].removeprefix("sudo "), step["more"]))
             case "start":
                 machine.start(step["text"] or "cccamd serve")
             case "ready":
                 machine.wait(machine.inside(sys.executable, "-c", READY, step["text"]))
             case "ecm":
                 command = f"cccamd probe {step['text']} {ECM}"
-                done = machine.run(command, check=False)
-                printed.append([command, done.stdout, "...\nCW ...", done.returncode])
+                printed.append(machine.until_told(command, "...\nCW ..."))
             case "dvbapi":
                 command = f"{sys.executable} {STAND_IN} {step['text']}"
-                done = machine.run(command, check=False)
-                printed.append([command, done.stdout, "clear", done.returncode])
+                printed.append(machine.until_told(command, "clear"))
             case "stop":
                 machine.stop()
             case other:

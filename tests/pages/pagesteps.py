@@ -4,8 +4,8 @@ Three things of a page are done (docs/writing.md):
 
 - a fence with a path as its title, ``title="attic: /etc/CCcam.cfg"``, is a file of a machine, which
   is left out where there is only one;
-- a ``console`` fence holds commands behind ``attic$`` or ``$``, and what they print; ``...`` stands
-  for what the page leaves out;
+- a ``console`` fence holds commands behind ``me@attic$`` or ``$``, and what they print; ``...``
+  stands for what the page leaves out;
 - a remark ``<!-- play: start attic -->`` is what happens without a command.
 """
 
@@ -19,7 +19,7 @@ _PARTS = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _TITLE = re.compile(r"(?:(?P<machine>[a-z-]+): )?(?P<path>/\S+)")
-_PROMPT = re.compile(r"^(?P<machine>[a-z-]*)\$ (?P<command>.*)$")
+_PROMPT = re.compile(r"^(?:me@)?(?P<machine>[a-z-]*)\$ (?P<command>.*)$")
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def test_a_page_does_what_it_says(page: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert not done.returncode, done.stderr
     for command, printed, shown, status in json.loads(done.stdout):

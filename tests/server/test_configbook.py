@@ -3,9 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from cccamd.facts import ConfigProblemKind
 from cccamd.server.configbook import PROBLEMS_LIMIT, ConfigBook
-from cccamd.setup.changes import changes_between
+from cccamd.setup.changes import changes_between, other_sources
 from cccamd.setup.setup import Setup, load_setup
 
 
@@ -118,6 +120,25 @@ def test_what_changed_is_told_by_names_alone(tmp_path: Path) -> None:
     assert book.state().changes == changes
     assert "secret" not in str(book.state())
     assert changes_between(after, replace(after)) == ()
+
+
+@pytest.mark.parametrize(
+    ("cfg", "toml", "others"),
+    [
+        ("# a line more\nF: a b\nC: h.example 1 me x\n", "", False),
+        ("F: a c\nF: d e\nC: h.example 1 me x\n", "[cache]\nseconds = 9\n", False),
+        ("F: a b\nC: h.example 1 me y\n", "", True),
+        ("F: a b\n", "", True),
+        ("F: a b\nC: h.example 1 me x\n", '[server]\ncccversion = "2.1.1"\n', True),
+        ("F: a b\nC: h.example 1 me x\n", '[[card]]\nkind = "test"\ncaid = "0500"\n', True),
+    ],
+)
+def test_a_change_of_sources_is_told_from_others(
+    tmp_path: Path, cfg: str, toml: str, others: bool
+) -> None:
+    """Only after such a one links and cards are on their way up."""
+    before = load(tmp_path, "F: a b\nC: h.example 1 me x\n")
+    assert other_sources(before, load(tmp_path, cfg, toml)) is others
 
 
 def test_thousands_of_changes_are_a_sentence(tmp_path: Path) -> None:

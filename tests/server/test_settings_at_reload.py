@@ -8,6 +8,7 @@ import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup, load_setup
 from cccamd.setup.toml import TomlConfig, networks
 from cccamd.setup.toml.fields import Table, keys_of
+from cccamd.setup.toml.mqtttable import THINGS
 from cccamd.wire.cccam import ClientProtocol, Target
 from ports import free_port
 
@@ -123,10 +125,25 @@ def notify(line: str, rule: str, first: object, then: object) -> Row:
     """A row of the rules for messages."""
 
     def see(server: Server) -> object:
-        return getattr(server._notifier._outbox.rules, rule)
+        return getattr(server._outward.notifier._outbox.rules, rule)
 
     return Row("", f"[notify]\n{line}", see, first, then)
 
+
+def mqtt(key: str, line: str, first: object, then: object, with_it: str = "") -> Row:
+    """A row of `[mqtt]`; nothing listens there."""
+    common = f'[mqtt]\nhost = "127.0.0.1"\n{with_it}'
+    port = "" if key == "port" else f"port = {NO_BROKER}\n"
+    return Row(
+        f"{common}{port}",
+        f"{common}{port}{line}",
+        lambda server: getattr(server._outward.publisher.table, key),
+        first,
+        then,
+    )
+
+
+NO_BROKER = free_port()
 
 ROWS: dict[str, Row] = {
     "SERVER LISTEN PORT": Row(
@@ -499,11 +516,38 @@ ROWS: dict[str, Row] = {
         {SECOND_PORT},
     ),
     "[notify] urls": Row(
-        "", f'[notify]\nurls = ["{A_URL}"]', lambda server: server._notifier._urls, (), (A_URL,)
+        "",
+        f'[notify]\nurls = ["{A_URL}"]',
+        lambda server: server._outward.notifier._urls,
+        (),
+        (A_URL,),
     ),
     "[notify] after": notify("after = 7", "after", 60.0, 7.0),
     "[notify] quiet": notify('quiet = "22:00-07:00"', "quiet", None, TimeFrame(1320, 420)),
     "[notify] over": notify("over = false", "over", True, False),
+    "[mqtt] host": Row(
+        "",
+        f'[mqtt]\nhost = "127.0.0.1"\nport = {NO_BROKER}',
+        lambda server: server._outward.publisher.table.host,
+        None,
+        "127.0.0.1",
+    ),
+    "[mqtt] port": mqtt("port", f"port = {NO_BROKER}", None, NO_BROKER),
+    "[mqtt] tls": mqtt("tls", "tls = true", False, True),
+    "[mqtt] ca": mqtt("ca", 'ca = "none.pem"', None, "none.pem", "tls = true\n"),
+    "[mqtt] user": mqtt("user", 'user = "tv"', None, "tv"),
+    "[mqtt] password": mqtt("password", 'password = "x"', None, "x", 'user = "tv"\n'),
+    "[mqtt] password_file": mqtt(
+        "password_file", 'password_file = "none"', None, "none", 'user = "tv"\n'
+    ),
+    "[mqtt] prefix": mqtt("prefix", 'prefix = "a/b"', "cccamd", "a/b"),
+    "[mqtt] discovery": mqtt("discovery", 'discovery = ""', "homeassistant", ""),
+    "[mqtt] name": mqtt("name", 'name = "attic"', None, "attic"),
+    "[mqtt] interval": mqtt("interval", "interval = 60", 10.0, 60.0),
+    "[mqtt] things": mqtt("things", 'things = ["server"]', THINGS, ("server",)),
+    "[mqtt] networks": mqtt(
+        "networks", 'networks = ["203.0.113.7"]', (), (ip_network("203.0.113.7"),)
+    ),
     "[dvbapi] port": dvbapi(
         f"port = {SECOND_PORT}", lambda door: set(door.ports), {FIRST_DVBAPI}, {SECOND_PORT}
     ),

@@ -72,9 +72,13 @@ def test_installed_and_purged_leaves_nothing(debian: Path) -> None:
     config = debian / "etc/cccam/CCcam.cfg"
     found = re.search(r"^cccamd:[^:]*:(\d+):", (debian / "etc/group").read_text(), re.MULTILINE)
     assert found
-    for path, mode in ((config, 0o640), (config.parent, 0o750)):
-        assert (path.stat().st_uid, path.stat().st_gid) == (0, int(found[1]))
+    user = re.search(r"^cccamd:[^:]*:(\d+):", (debian / "etc/passwd").read_text(), re.MULTILINE)
+    assert user
+    for path, mode, uid in ((config, 0o640, int(user[1])), (config.parent, 0o770, 0)):
+        assert (path.stat().st_uid, path.stat().st_gid) == (uid, int(found[1]))
         assert path.stat().st_mode & 0o777 == mode
+    assert "\nReadWritePaths=-/etc/cccam\n" in (debian / UNIT).read_text()
+    assert "\nConfigurationDirectoryMode=0770\n" in (debian / UNIT).read_text()
     assert f"ExecStart={PROGRAM} serve -C /etc/cccam/CCcam.cfg\n" in (debian / UNIT).read_text()
     assert (debian / WANTED).is_symlink()
     (debian / "var/lib/cccamd").mkdir()
@@ -84,6 +88,27 @@ def test_installed_and_purged_leaves_nothing(debian: Path) -> None:
     run("uninstall", "--root", debian, "--yes", "--purge")
     assert tree(debian) == before
     assert "cccamd" not in (debian / "etc/passwd").read_text() + (debian / "etc/group").read_text()
+
+
+def test_a_service_that_may_not_write_its_configuration(debian: Path) -> None:
+    install(debian)
+    config = debian / "etc/cccam/CCcam.cfg"
+    assert config.stat().st_uid != 0
+    install(debian, "--read-only")
+    assert config.stat().st_uid == 0
+    assert config.parent.stat().st_mode & 0o777 == 0o750
+    assert "ReadWritePaths" not in (debian / UNIT).read_text().partition("[Service]")[2]
+    assert "\nConfigurationDirectoryMode=0750\n" in (debian / UNIT).read_text()
+
+
+def test_a_folder_that_others_use_is_not_given_to_the_service(debian: Path) -> None:
+    config = debian / "etc/CCcam.cfg"
+    config.write_text("F: anna pw\n")
+    before = (debian / "etc").stat().st_mode
+    install(debian)
+    assert config.stat().st_uid == 0
+    assert (debian / "etc").stat().st_mode == before
+    assert "ReadWritePaths" not in (debian / UNIT).read_text().partition("[Service]")[2]
 
 
 def test_a_configuration_that_is_there_is_used_and_kept(debian: Path) -> None:

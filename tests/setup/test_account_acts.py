@@ -119,5 +119,7 @@ def test_what_may_not_be_written_says_what_to_do(
     monkeypatch.setattr(accounts, "replace_file", forbid)
     with pytest.raises(ConfigFileError, match=r"cannot be written: .*cccamd account.*as root"):
         change(path, AccountAct.REMOVE, "anna")
+    monkeypatch.setattr(accounts.os, "geteuid", lambda: 12345)
+    assert "is another user's; `cccamd account`, as root" in accounts.writing_trouble(path)
     monkeypatch.setattr(accounts.os, "access", lambda *_: False)
     assert "cccamd install" in accounts.writing_trouble(path)

@@ -185,6 +185,7 @@ def test_what_becomes_of_services(
             "N: h.example 12000 u p 0102030405060708091011121314 2",
             [],
         ),
+        ("cccversion = 2.3.0", "C: h.example 12000 u p", []),
         ("cccversion = 2.2.1-3316", "C: h.example 12000 u p", ["cccversion"]),
         ("boxid = 1122\nmhz = 600", "C: h.example 12000 u p", ["boxid", "mhz"]),
         ("ccckeepalive = 1\nlb_weight = 200", "C: h.example 12000 u p", []),
@@ -296,3 +297,18 @@ def test_any_folder_gives_files_without_faults(files: tuple[list[str], ...]) -> 
     result = imported(**dict(zip(names, texts, strict=True)))
     config_of(result)
     toml_of(result)
+
+
+def test_a_reader_keeps_the_version_that_it_names_whatever_the_server_announces() -> None:
+    conf = "[cccam]\nversion = 2.1.4\n"
+    same = READER.replace("h.example", "i.example").replace("label = c", "label = d")
+    server = f"{READER}cccversion = 2.3.0\n{same}cccversion = 2.1.4\n"
+    tables = toml_of(imported(conf=conf, server=server))
+    assert tables["server"] == {"cccversion": "2.1.4"}
+    assert [each.get("cccversion") for each in tables["upstream"]] == ["2.3.0"]
+
+
+def test_a_reader_that_gets_another_label_and_is_then_left_out_is_told_so() -> None:
+    (lost,) = imported(server=f"{READER}{READER}").lost
+    assert "the reader gets another" in lost.why
+    assert lost.why.endswith("host, port and user are those of c, which counts")

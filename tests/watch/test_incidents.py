@@ -38,6 +38,20 @@ def test_an_outage_of_fifteen_minutes_is_one_incident_from_its_first_second_to_i
     assert book.report() == (ended.incident,)
 
 
+def test_what_only_lingers_does_not_have_the_last_word() -> None:
+    """A link is up again, and for a moment pictures that it darkened stand still: that is so now,
+    and is not what it was."""
+    book = Incidents()
+    lingering = a_symptom(text="lets a picture stand still", only_lingers=True)
+    book.update([lingering], NOW)
+    book.update([a_symptom(text="is down: refused")], NOW + 2)
+    book.update([lingering], NOW + 60)
+    assert open_ones(book)[0].text == "lets a picture stand still"
+    (ended,) = book.update([], NOW + 60 + GRACE)
+    assert isinstance(ended, IncidentEnded)
+    assert ended.incident.text == "is down: refused"
+
+
 def test_one_look_that_missed_it_ends_nothing() -> None:
     book = Incidents()
     book.update([a_symptom()], NOW)

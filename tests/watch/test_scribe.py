@@ -118,11 +118,41 @@ def test_a_flood_of_failures_is_summed_up() -> None:
     told = []
     for number in range(500):
         failure = LoginFailed(
-            at=NOW + number / 4, account="", address="203.0.113.9", reason="no such user"
+            at=NOW + 2 * number, account="", address="203.0.113.9", reason="no such user"
         )
         told += scribe.observe(failure)
     assert len(told) < 20
-    assert any("more within a minute" in each.text for each in told)
+    assert any("more within ten minutes" in each.text for each in told)
+
+
+def test_a_flood_from_many_addresses_pushes_nothing_out_of_the_journal() -> None:
+    scribe = Scribe()
+    failures = (
+        LoginFailed(at=NOW, account="", address=f"2001:db8::{number:x}", reason="no such user")
+        for number in range(5000)
+    )
+    told = [entry for failure in failures for entry in scribe.observe(failure)]
+    assert len(told) <= 5 * 65
+
+
+def test_an_account_that_comes_and_goes_all_the_time_is_summed_up() -> None:
+    scribe = Scribe()
+    told = []
+    for number in range(500):
+        told += scribe.observe(login(number / 4))
+        told += scribe.observe(logout(number / 4 + 0.1))
+    assert len(told) == 2 * 50  # each that is told comes and goes
+    assert [each.text for each in scribe.advance(NOW + 700)] == ["450 more within ten minutes"]
+    assert [each.kind for each in scribe.observe(login(701))] == [Kind.LOGIN]
+
+
+def test_services_without_end_are_no_visits_without_end() -> None:
+    scribe = Scribe()
+    told = visits([each for number in range(3000) for each in scribe.observe(ecm(0, sid=number))])
+    assert len(told) == 600
+    scribe.advance(NOW + 700)
+    assert len(visits(scribe.observe(ecm(700, sid=5000)))) >= 1
+    assert visits(scribe.observe(ecm(700, sid=5001, account="bert")))
 
 
 @pytest.mark.parametrize(

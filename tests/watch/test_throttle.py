@@ -18,3 +18,10 @@ def test_a_flood_of_causes_takes_bounded_memory() -> None:
     told = sum(throttle.admits(key, 0.0) for key in range(10_000))
     assert told == len(throttle._windows) < 5000
     assert throttle.ended(60.0) == [(-1, 10_000 - told)]
+
+
+def test_where_causes_are_anybodys_choice_fewer_are_told_apart() -> None:
+    throttle: Throttle[int] = Throttle(others=-1, burst=2, keys=3)
+    told = sum(throttle.admits(key, 0.0) for key in range(100) for _ in range(3))
+    assert told == 2 * 3 + 2  # three causes, and all others together
+    assert throttle.ended(60.0)[-1] == (-1, 3 * 97 - 2)

@@ -57,7 +57,8 @@ def frozen_by(outcome: Outcome, *others: tuple[str, Outcome], turns: int = 2) ->
         (Outcome.REPEATED, Verdict.WRONG_CW, f"{SOURCE} repeated the CW"),
         (Outcome.IGNORED, Verdict.NO_CARD, "every card that fits is switched off by CCcam.prio"),
         (Outcome.NO_CARD, Verdict.NO_CARD, "no card fits"),
-        (Outcome.OUT_OF_HOURS, Verdict.NOT_ALLOWED, "it is outside the hours of the account"),
+        (Outcome.OUT_OF_HOURS, Verdict.NOT_ALLOWED, "it was outside the hours of the account"),
+        (Outcome.EXPIRED, Verdict.NOT_ALLOWED, "the account has expired"),
         (Outcome.FAILED, Verdict.OURSELVES, f"{SOURCE} was not asked: an internal error"),
     ],
 )
@@ -196,6 +197,15 @@ def test_a_reload_lets_links_log_in_anew() -> None:
     freeze = the_freeze(made)
     assert freeze.verdict is Verdict.OURSELVES
     assert freeze.cause.startswith("the configuration was read again")
+
+
+def test_a_reload_that_touches_no_source_explains_nothing() -> None:
+    """An account was added, and at the same moment a card went: that is not our doing."""
+    made = evening()
+    made.tell(ServerReloaded(at=made.now, sources=False))
+    made.ask(10, 0.2, Outcome.NO_CARD, tried=())
+    made.wait(112)
+    assert the_freeze(made).verdict is Verdict.NO_CARD
 
 
 def test_a_reload_does_not_explain_what_was_dark_before() -> None:

@@ -76,6 +76,9 @@ def a_context(
     async def look() -> Snapshot:
         return snapshot()
 
+    async def explain_soon(question: Question) -> Explanation:
+        return (explain or an_explanation)(question)
+
     async def report() -> FreezeReport:
         return freezes or FreezeReport()
 
@@ -87,7 +90,7 @@ def a_context(
         snapshot=look,
         history=lambda span: take_history(history or History(), span, NAMES),
         happenings=lambda: notes,
-        explain=explain or an_explanation,
+        explain=explain_soon,
         incidents=lambda: incidents,
         freezes=report,
         freeze=find_freeze,

@@ -442,7 +442,7 @@ class Scene:
     async def _report(self) -> FreezeReport:
         return self.report
 
-    def explain(self, question: Question) -> Explanation:
+    async def explain(self, question: Question) -> Explanation:
         self.asked.append(question)
         return explained(question)
 

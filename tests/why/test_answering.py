@@ -5,8 +5,8 @@ from explained import NOW, announced, ask, evidence, source
 
 from cccamd.facts import Cause, LastMinute, LinkState, SourceKind
 from cccamd.setup.cccamcfg import parse
+from cccamd.why import Receiver, Scene, find_symptoms
 from cccamd.why.answering import explain_answers
-from cccamd.why.symptoms import Receiver, Scene, find_symptoms
 
 CFG = "F: anna secret\nC: headend-a 12000 user pass\n"
 

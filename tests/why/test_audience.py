@@ -1,13 +1,18 @@
 """Accounts that see 0 cards: who is named, why, and which line is to be changed."""
 
+from pathlib import Path
+
 import pytest
 
 from cccamd.cards import CardTable, LocalOffer, SourceId
 from cccamd.facts import SourceKind
 from cccamd.ids import Caid, Ident, NodeId, ShareId
+from cccamd.localcards import find_kinds
 from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import parse
+from cccamd.setup.merging import merge
 from cccamd.setup.toml import TomlConfig
+from cccamd.setup.toml import parse as parse_toml
 from cccamd.values import Offer, Provider
 from cccamd.why import Diagnosis, Evidence, Grade
 from cccamd.why.audience import KnownCards, judge_accounts, running_cards
@@ -136,14 +141,14 @@ def test_the_cards_of_a_running_server_are_judged_alike() -> None:
         a_card("h.example:12000", 1, hop=2, reshare=1, path=(THEIRS,)),
         a_card("attic", 2, hop=0),
     )
-    known = running_cards(cards, sources)
+    table = CardTable(OWN)
+    known = running_cards(cards, evidence("", table, sources=sources))
     assert [(card.source, card.hop, card.local) for card in known.cards] == [
         (1, 2, False),
         (2, 0, True),
     ]
-    table = CardTable(OWN)
     shown = evidence("F: anna x 1", table, sources=sources)
-    (found,) = judge_accounts(running_cards(cards[:1], sources), shown)
+    (found,) = judge_accounts(running_cards(cards[:1], shown), shown)
     assert "up to hop 1; this card is at hop 2" in found.finding.text
     assert found.more[0].startswith("h.example:12000, CAID ")
 
@@ -153,5 +158,43 @@ def test_a_card_that_came_through_the_very_client_is_no_fault_of_its_line() -> N
     cards = (a_card("h.example:12000", 1, path=(THEIRS,)),)
     clients = {"anna": (a_client("anna", node_id=THEIRS),)}
     shown = evidence("F: anna x", CardTable(OWN), sources=sources, clients=clients)
-    (found,) = judge_accounts(running_cards(cards, sources), shown)
+    (found,) = judge_accounts(running_cards(cards, shown), shown)
     assert (found.grade, found.finding.code) == (Grade.ADVICE, "loop")
+
+
+GROUPS = """
+[[account]]
+user = "anna"
+groups = [1]
+[[account]]
+user = "ben"
+groups = [2]
+expires = 1969-01-01
+[[upstream]]
+host = "h.example"
+port = 12000
+user = "me"
+groups = [2]
+[[card]]
+kind = "test"
+name = "attic"
+caid = "0500"
+groups = [2]
+"""
+
+
+@pytest.mark.parametrize(("name", "line"), [("h.example:12000", 3), ("attic", 0)])
+def test_groups_of_a_running_server_and_last_days_count(name: str, line: int) -> None:
+    toml = parse_toml(GROUPS, kinds=find_kinds(), folder=Path()).config
+    cfg = "F: anna x\nF: ben x\nC: h.example 12000 me pw\n"
+    config = merge(parse(cfg.encode(), file="CCcam.cfg").config, toml)
+    kind = SourceKind.CCCAM if line else SourceKind.LOCAL
+    sources = {SourceId(1): a_source(name, kind=kind, line=line)}
+    table = CardTable(OWN)
+    shown = evidence(cfg, table, sources=sources, config=config, toml=toml, at=1e9)
+    blind, expired, seen = judge_accounts(
+        running_cards((a_card(name, 1, reshare=2),), shown), shown
+    )
+    assert (blind.subject, blind.finding.code) == ("anna", "other-group")
+    assert (expired.subject, expired.finding.code) == ("ben", "expired")
+    assert seen.finding.text.startswith("cards are seen by 1 of 2 accounts")

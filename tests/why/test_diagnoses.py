@@ -1,13 +1,21 @@
 """The judgement of each check, as tables: what was seen, and what is said about it."""
 
 import errno
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cccamd.facts import ConfigProblem, ConfigProblemKind, ConfigState, SourceStatus
+from cccamd.facts import (
+    ConfigProblem,
+    ConfigProblemKind,
+    ConfigState,
+    LastMinute,
+    LinkState,
+    SourceStatus,
+)
 from cccamd.machine import (
     Addresses,
     FirstPacket,
@@ -28,7 +36,7 @@ from cccamd.why.host import Demand, judge_clock, judge_files, judge_memory
 from cccamd.why.installation import judge_access, judge_config_state, judge_content, judge_source
 from cccamd.why.network import RoundTrip, judge_address, judge_answer_times, judge_round_trip
 from cccamd.why.ports import explain_taken, judge_firewall, judge_port
-from fact_factory import a_source
+from fact_factory import NOW, a_source
 
 OK, NOT_CHECKED, ADVICE, WARNING, FAILURE = Grade
 CFG = Path("/etc/CCcam.cfg")
@@ -88,9 +96,17 @@ def asked(number: int = 100, answered: int = 100, usual: float | None = 0.2) -> 
     ],
 )
 def test_answer_times(source: SourceStatus, expected: Grade, word: str) -> None:
-    (found,) = judge_answer_times([source])
+    (found,) = judge_answer_times([source], NOW)
     assert found.grade is expected
     assert word in found.finding.text
+
+
+def test_what_a_source_does_now_goes_before_its_times_and_one_that_is_away_has_none() -> None:
+    """Else one with a card that is away is told to have others, and one that is off to be slow."""
+    refuses = replace(asked(answered=40), last_minute=LastMinute(refused=9))
+    away = replace(asked(usual=8.0), state=LinkState.WAITING)
+    (found,) = judge_answer_times([refuses, away], NOW)
+    assert (found.grade, found.finding.code) == (WARNING, "refuses-all")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from cccamd.cards import Access, Grant
 from cccamd.facts import (
     Cause,
     Clone,
@@ -184,6 +185,51 @@ def test_cards_that_come_back_may_be_on_their_way_to_the_receivers() -> None:
     assert not list(find_symptoms(scene(SETTLING - 1)))
     found = the_only(scene(SETTLING + 1))
     assert (found.cause, found.since) == (Cause.ACCOUNT_WITHOUT_CARDS, NOW - 1)
+
+
+OTHER = "other.example:12000"
+
+
+def in_groups(*numbers: int) -> Grant:
+    return Grant(groups=frozenset(numbers))
+
+
+def two_groups(*receivers: Receiver, **source: object) -> Scene:
+    """A source in group 1 without cards, another in group 2 with some."""
+    empty = an_offline_source(UPSTREAM, **source)
+    accesses = {
+        (UPSTREAM, empty.line): Access(grant=in_groups(1)),
+        (OTHER, a_source().line): Access(grant=in_groups(2)),
+    }
+    return a_scene(empty, a_source(OTHER), receivers=receivers, accesses=accesses)
+
+
+@pytest.mark.parametrize("served_by", [UPSTREAM, ""])
+@pytest.mark.parametrize("unserved", [True, False])
+def test_who_sees_no_card_as_the_sources_of_its_groups_are_down_suffers_from_them(
+    served_by: str, unserved: bool
+) -> None:
+    """Also who is not watching, and who was never served since a start; it is told once."""
+    words = {"cards": 0, "served_by": served_by, "unserved": unserved}
+    found = the_only(two_groups(a_receiver(grant=in_groups(1), **words)))
+    assert (found.cause, found.sufferers) == (Cause.SOURCE_DOWN, {"anna"})
+
+
+def test_who_sees_no_card_for_another_reason_has_that_trouble_of_its_own() -> None:
+    """Cards of its own group are there, but not for it: the source that is down is not why."""
+    blind = a_receiver(cards=0, served_by="", grant=in_groups(2))
+    down, without = find_symptoms(two_groups(blind))
+    assert (down.cause, down.sufferers) == (Cause.SOURCE_DOWN, frozenset())
+    assert (without.cause, without.sufferers) == (Cause.ACCOUNT_WITHOUT_CARDS, {"anna"})
+
+
+def test_cards_that_go_long_after_the_login_are_missing_since_they_went() -> None:
+    """Not since the login, which may be months ago."""
+    empty = a_source(cards_by_hop={}, up_at=NOW - 9000)
+    assert the_only(a_scene(empty, a_local_source())).since == NOW
+    blind = a_receiver(cards=0, served_by="", connected_at=NOW - 9000)
+    found = the_only(a_scene(a_source(up_at=NOW - 9000), receivers=(blind,)))
+    assert (found.cause, found.since) == (Cause.ACCOUNT_WITHOUT_CARDS, NOW)
 
 
 def test_logins_clones_and_circles() -> None:

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from pair import PARTNER_NODE, PLAIN_NODE, SEED, Pair
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
-from cccamd.values import Emm, Refusal, Request
+from cccamd.values import ControlWords, Emm, Refusal, Request
 from cccamd.wire.cccam import (
     Caller,
     Capabilities,
@@ -28,6 +28,7 @@ from cccamd.wire.cccam.frames import FrameReader
 from cccamd.wire.cccam.handshake import derive_keys, make_seed
 from cccamd.wire.cccam.versions import BUILDS
 from cccamd.wire.link import (
+    Answered,
     Closed,
     CloseReason,
     EmmAcknowledged,
@@ -402,6 +403,20 @@ def test_an_answer_that_does_not_come_costs_the_link_only_in_plain_mode() -> Non
         assert pair.client.events_received() == [event]
         assert pair.client.state is state
         assert pair.client.in_flight == (state is State.CLOSED)
+
+
+def test_a_control_word_that_nobody_asked_for_costs_the_link_only_in_plain_mode() -> None:
+    for node, event in ((PARTNER_NODE, None), (PLAIN_NODE, Closed(CloseReason.OUT_OF_STEP))):
+        pair = Pair(server_node=node)
+        pair.pump()
+        asked = pair.ask(REQUEST)
+        pair.pump()
+        pair.server.answer(1, ControlWords(bytes(16)))
+        pair.client.receive_data(pair.server.data_to_send(), pair.now)
+        assert pair.client.events_received() == [Answered(asked, ControlWords(bytes(16)))]
+        pair.server._send(1, Command.ECM, bytes(16))
+        pair.client.receive_data(pair.server.data_to_send(), pair.now)
+        assert pair.client.events_received() == ([event] if event is not None else [])
 
 
 def test_only_what_both_offer_is_agreed() -> None:

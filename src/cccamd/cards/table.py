@@ -1,7 +1,7 @@
 """All cards that are there now, by source, and which of them are the same card."""
 
 from collections import Counter, deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -38,6 +38,9 @@ class _Source:
     announced: dict[ShareId, Offer | LocalOffer] = field(default_factory=dict)
     cards: dict[ShareId, Card] = field(default_factory=dict)
     rejected: dict[ShareId, Rejected] = field(default_factory=dict)
+    hops: Counter[int] = field(default_factory=Counter)
+    """How many of the cards are so far away; counted as they come and go, for there may be
+    100,000."""
 
 
 class CardTable:
@@ -179,6 +182,18 @@ class CardTable:
         """The cards of one source, in the order they came."""
         return tuple(self._sources[source].cards.values())
 
+    def count_of(self, source: SourceId) -> int:
+        """How many cards that are."""
+        return len(self._sources[source].cards)
+
+    def hops_of(self, source: SourceId) -> Mapping[int, int]:
+        """How many of them are so far away, the nearest first."""
+        return dict(sorted(self._sources[source].hops.items()))
+
+    def rejected_count_of(self, source: SourceId) -> int:
+        """How much of what a source announces we do not take."""
+        return len(self._sources[source].rejected)
+
     def rejected_of(self, source: SourceId) -> tuple[Rejected, ...]:
         """What a source announces and we do not take."""
         return tuple(self._sources[source].rejected.values())
@@ -297,10 +312,12 @@ class CardTable:
         )
 
     def _put_in(self, card: Card) -> Added:
-        before = self._sources[card.source].cards.get(card.share_id)
+        record = self._sources[card.source]
+        before = record.cards.get(card.share_id)
         if before:
             self._detach(before)
-        self._sources[card.source].cards[card.share_id] = card
+        record.cards[card.share_id] = card
+        record.hops[card.hop] += 1
         copies = self._copies.setdefault(card.own_share_id, [])
         copies.append(card)
         copies.sort(key=_nearest_first)
@@ -316,6 +333,10 @@ class CardTable:
         return card
 
     def _detach(self, card: Card) -> None:
+        hops = self._sources[card.source].hops
+        hops[card.hop] -= 1
+        if not hops[card.hop]:
+            del hops[card.hop]
         copies = self._copies[card.own_share_id]
         copies.remove(card)
         del self._by_caid[card.caid][card]

@@ -57,6 +57,14 @@ def install(
     root: Annotated[Path, ROOT] = Path("/"),
     yes: Annotated[bool, YES] = False,
     dry_run: Annotated[bool, DRY_RUN] = False,
+    read_only: Annotated[
+        bool,
+        typer.Option(
+            "--read-only",
+            help="The service may not change its CCcam.cfg, so accounts cannot be managed from its"
+            " pages.",
+        ),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite a unit or script that you have changed.")
     ] = False,
@@ -76,6 +84,7 @@ def install(
             root=root,
             program=PurePosixPath((program or _this_program()).absolute()),
             config=_config_to_read(config, kind, root),
+            read_only=read_only,
         )
         steps = plan_install(kind, machine, force=force)
         done = _go_through(steps, root, yes=yes, dry_run=dry_run, as_data=as_data)

@@ -21,11 +21,13 @@ from cccamd.net import ListenError, TaskSet, loop_factory
 from cccamd.server import (
     BANS_FILE_NAME,
     AccountFocus,
+    Clerk,
     ControlDoor,
     Desk,
     Reloader,
     Server,
     garbage,
+    hands_of,
     raise_file_limit,
     set_up_logging,
 )
@@ -230,7 +232,15 @@ class Runner:
             log.error("%s", error)
             await server.stop()
             return EXIT_UNUSABLE
-        door = ControlDoor(Desk(server.acts, reload=reloader.reload_now, focus=self._focus))
+        desk = Desk(server.acts, reload=reloader.reload_now, focus=self._focus)
+        clerk = Clerk(
+            acts=server.acts,
+            setup=lambda: self._setup,
+            reload=reloader.reload_now,
+            tasks=self._tasks,
+        )
+        server.entrust(hands_of(desk, clerk))
+        door = ControlDoor(desk)
         await door.open(self._socket)
         garbage.begin()
         self._notifier.ready()

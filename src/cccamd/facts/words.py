@@ -44,6 +44,8 @@ class Step(Enum):
     ROUTE = "no route"
     ABSENT = "no machine at this address"
     """In a network of our own: nobody there answers to that address."""
+    GATEWAY = "our router does not answer"
+    """It is in another network, and the way there begins at a router of ours that is away."""
     UNREACHABLE = "a router cannot reach it"
     FORBIDDEN = "forbidden by a firewall"
     REFUSED = "connection refused"

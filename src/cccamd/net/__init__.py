@@ -33,6 +33,7 @@ from cccamd.net.origins import origin_of
 from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules, Standing
 from cccamd.net.resolve import resolve
 from cccamd.net.tasks import Alarm, TaskSet, Turns, at_once, in_slices
+from cccamd.net.threads import in_thread
 from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
 from cccamd.net.unixsockets import credentials, open_unix_socket, remove_unix_socket
 
@@ -85,6 +86,7 @@ __all__ = [
     "explain_loss",
     "hand_over",
     "in_slices",
+    "in_thread",
     "is_paired_still",
     "locate",
     "loop_factory",

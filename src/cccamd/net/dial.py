@@ -42,6 +42,7 @@ LOGIN_NAME_TIMEOUT: Final = 1.5
 _DEPTH: Final = (
     Step.ROUTE,
     Step.CONNECT,
+    Step.GATEWAY,
     Step.ABSENT,
     Step.UNREACHABLE,
     Step.CONNECT_TIMEOUT,

@@ -122,7 +122,7 @@ def _explain_notice(attempt: Attempt, where: str, port: int) -> ConnectError:
         who = _firewall(attempt)
         return ConnectError(Step.FORBIDDEN, f"{who} rejects connections to port {port} of {where}")
     if attempt.notice is Notice.NO_HOST and sender == attempt.way:
-        return _absent(where)
+        return _absent(where) if attempt.near else _no_gateway(where)
     if attempt.notice is Notice.NO_HOST:
         detail = f"the router {sender} gets no answer from {where}: that machine is off"
         return ConnectError(Step.UNREACHABLE, detail)
@@ -142,6 +142,14 @@ def _absent(where: str) -> ConnectError:
         f"nobody in this network answers to {where}: that machine is off, or it has another address"
     )
     return ConnectError(Step.ABSENT, detail)
+
+
+def _no_gateway(where: str) -> ConnectError:
+    detail = (
+        f"the way to {where} leads over a router of this network, which does not answer: it is off,"
+        " or cut off from this machine"
+    )
+    return ConnectError(Step.GATEWAY, detail)
 
 
 def _explain_number(error: OSError, attempt: Attempt | None, where: str, port: int) -> ConnectError:

@@ -27,7 +27,7 @@ refused as soon as they are looked at (`Intake.shed`), which costs little: the r
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final, NamedTuple, Protocol
@@ -239,9 +239,9 @@ class FairPlay:
             quota = self._accounts[user] = Quota(self.limits.account, now)
         return quota
 
-    def asked(self) -> dict[bytes, int]:
+    def asked(self) -> Iterator[tuple[bytes, int]]:
         """How many messages each account that is connected has sent."""
-        return {user: quota.asked for user, quota in self._accounts.items()}
+        return ((user, quota.asked) for user, quota in self._accounts.items())
 
 
 class Intake:

@@ -2,15 +2,13 @@
 
 import asyncio
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from cccamd.net import TaskSet
+from cccamd.net import TaskSet, in_thread
 from cccamd.notify.outbox import Message, Outbox, Rules
 from cccamd.notify.services import Service, ServiceError, open_service
 from cccamd.watch import Happening, IncidentBegan, IncidentEnded
@@ -103,7 +101,7 @@ class Notifier:
         taken = False
         try:
             async with asyncio.timeout(PATIENCE):
-                taken = await _in_thread(lambda: line.service.send(message))
+                taken = await in_thread(lambda: line.service.send(message))
         except TimeoutError:
             pass
         finally:
@@ -128,21 +126,3 @@ class Notifier:
         if text:
             log.warning("%s", text)
         self._carried_out(SETTING, text)
-
-
-def _in_thread(act: Callable[[], bool]) -> asyncio.Future[bool]:
-    """Do something that blocks, in a thread that nobody waits for when the server ends."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[bool] = loop.create_future()
-
-    def finish(result: bool) -> None:
-        if not done.done():
-            done.set_result(result)
-
-    def run() -> None:
-        result = act()
-        with suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(finish, result)
-
-    threading.Thread(target=run, name="message", daemon=True).start()
-    return done

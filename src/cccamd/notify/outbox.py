@@ -9,7 +9,8 @@ Theory of operation. One incident is one message, and one more when it is over:
     quiet       in quiet hours nothing is told. Afterwards all is told that still goes on, and what
                 began and ended meanwhile as one line
     many        what is due at the same time is one message from `TOGETHER` on, and there are
-                no more than `MESSAGES_AN_HOUR`: the last of them tells all that is left
+                no more than `MESSAGES_AN_HOUR`. What is due when they are used up waits for the
+                next; what ended meanwhile is told as one line there, as after quiet hours
 
 Times are seconds of any monotonic clock; `minute` is the local time of day.
 """
@@ -17,6 +18,7 @@ Times are seconds of any monotonic clock; `minute` is the local time of day.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final, NamedTuple
 
 from cccamd.facts import Incident
@@ -52,14 +54,46 @@ class Message(NamedTuple):
     is_over: bool = False
 
 
+class _Held(Enum):
+    """Why an incident was not told when it was due; the value is for people."""
+
+    QUIET = "in the quiet hours"
+    USED_UP = "while the messages of an hour were used up"
+
+
+@dataclass(slots=True)
+class _Missed:
+    """What is over, and was never told."""
+
+    lines: list[str] = field(default_factory=list)
+    more: int = 0
+
+    @property
+    def number(self) -> int:
+        """How many incidents they are."""
+        return len(self.lines) + self.more
+
+    def add(self, incident: Incident) -> None:
+        """One more; the first few are named."""
+        if len(self.lines) < NAMED:
+            self.lines.append(_line(incident))
+        else:
+            self.more += 1
+
+    @property
+    def said(self) -> str:
+        """A line for each."""
+        return "\n".join([*self.lines, *([f"and {self.more} more"] if self.more else [])])
+
+
 @dataclass(slots=True)
 class _Case:
     incident: Incident
     since: float
     told: bool = False
     ended_at: float | None = None
-    held: bool = False
-    """Whether it was due in quiet hours."""
+    held: _Held | None = None
+    """Why it was not told when it was due; None: it was not due yet, or was told."""
 
 
 @dataclass(slots=True)
@@ -68,8 +102,7 @@ class Outbox:
 
     rules: Rules
     _cases: "OrderedDict[int, _Case]" = field(default_factory=OrderedDict)
-    _missed: list[str] = field(default_factory=list)
-    _missed_more: int = 0
+    _missed: dict[_Held, _Missed] = field(default_factory=dict)
     _credit: float = MESSAGES_AN_HOUR
     _credited_at: float | None = None
 
@@ -78,7 +111,7 @@ class Outbox:
         case = self._cases.get(incident.number)
         if case is None:
             if len(self._cases) >= KEPT:
-                self._cases.popitem(last=False)
+                self._give_up(self._cases.popitem(last=False)[1])
             case = self._cases[incident.number] = _Case(incident, now)
         case.incident, case.ended_at = incident, None
 
@@ -101,7 +134,7 @@ class Outbox:
             case.told = True
         for case in over:
             self._cases.pop(case.incident.number, None)
-        self._missed, self._missed_more = [], 0
+        self._missed = {}
         return messages
 
     def _earn(self, now: float) -> None:
@@ -119,45 +152,48 @@ class Outbox:
             if not case.told and until >= case.since + self.rules.after:
                 if case.ended_at is None:
                     begun.append(case)
-                case.held = case.held or quiet
+                case.held = case.held or self._obstacle(quiet=quiet)
             if case.ended_at is None or now < case.ended_at + SETTLED:
                 continue
             if case.told and self.rules.over:
                 over.append(case)
                 continue
-            if case.held:
-                self._miss(case.incident)
+            self._give_up(case)
             del self._cases[number]
         return begun, over
 
-    def _miss(self, incident: Incident) -> None:
-        if len(self._missed) < NAMED:
-            self._missed.append(_line(incident))
-        else:
-            self._missed_more += 1
+    def _obstacle(self, *, quiet: bool) -> _Held | None:
+        """What keeps from telling anything now."""
+        if quiet:
+            return _Held.QUIET
+        return _Held.USED_UP if self._credit < 1.0 else None
+
+    def _give_up(self, case: _Case) -> None:
+        """It goes: if it should have been told and was not, that is told later."""
+        if case.held is not None and not case.told:
+            self._missed.setdefault(case.held, _Missed()).add(case.incident)
 
     def _messages(self, begun: Sequence[_Case], over: Sequence[_Case]) -> tuple[Message, ...]:
-        number = len(begun) + len(over) + bool(self._missed)
+        number = len(begun) + len(over) + len(self._missed)
         if number < TOGETHER and number <= self._credit:
             messages = [_wrong(case.incident) for case in begun]
             messages += [_over(case.incident) for case in over]
-            if self._missed:
-                messages.append(Message("Over again, in the quiet hours", self._said_missed()))
+            messages += [
+                Message(f"Over again, {why.value}", missed.said)
+                for why, missed in self._missed.items()
+            ]
             return tuple(messages)
         parts = []
         if begun:
             parts.append(_listed("Wrong now:", begun))
         if over:
             parts.append(_listed("Over:", over))
-        if self._missed:
-            parts.append(f"Over again, in the quiet hours:\n{self._said_missed()}")
+        for why, missed in self._missed.items():
+            parts.append(f"Over again, {why.value}:\n{missed.said}")
         wrong = count(len(begun), "thing") + (" is" if len(begun) == 1 else " are") + " wrong"
-        title = wrong if begun else f"{count(len(over), 'thing')} over"
+        ended = len(over) + sum(missed.number for missed in self._missed.values())
+        title = wrong if begun else f"{count(ended, 'thing')} over"
         return (Message(title, "\n\n".join(parts), is_over=not begun),)
-
-    def _said_missed(self) -> str:
-        more = [f"and {self._missed_more} more"] if self._missed_more else []
-        return "\n".join([*self._missed, *more])
 
 
 def _line(incident: Incident) -> str:

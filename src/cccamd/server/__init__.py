@@ -1,6 +1,7 @@
 """The running program: sessions, upstream links, local cards, and the server around them."""
 
 from cccamd.server.bans import BANS_FILE_NAME
+from cccamd.server.clerk import Clerk, hands_of
 from cccamd.server.control import ControlDoor
 from cccamd.server.desk import Desk
 from cccamd.server.logs import AccountFocus, set_up_logging
@@ -12,11 +13,13 @@ from cccamd.server.upstreams import target_of
 __all__ = [
     "BANS_FILE_NAME",
     "AccountFocus",
+    "Clerk",
     "ControlDoor",
     "Desk",
     "FileWatch",
     "Reloader",
     "Server",
+    "hands_of",
     "raise_file_limit",
     "set_up_logging",
     "target_of",

@@ -35,17 +35,18 @@ class Desk:
         self._acts = acts
         self._reload = reload
         self._focus = focus
-        self._tail = LogTail(focus)
+        self.tail = LogTail(focus)
+        """What the log said last."""
         self._loop = asyncio.get_running_loop()
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def open(self) -> None:
         """Keep the lines of the log from now on."""
-        logging.getLogger(ROOT).addHandler(self._tail)
+        logging.getLogger(ROOT).addHandler(self.tail)
 
     def close(self) -> None:
         """Undo what would be undone later."""
-        logging.getLogger(ROOT).removeHandler(self._tail)
+        logging.getLogger(ROOT).removeHandler(self.tail)
         for account, timer in self._timers.items():
             timer.cancel()
             self._focus.lend(account, on=False)
@@ -72,11 +73,14 @@ class Desk:
                 assert_never(order)
 
     async def _show_log(self, account: str, say: Say, *, follow: bool) -> Answer:
-        for line in self._tail.last(account):
-            await say(line)
+        number = 0
+        for line in self.tail.last(account):
+            await say(line.text)
+            number = line.number
         if follow:
-            async for line in self._tail.follow(account):
-                await say(line)
+            async for more in self.tail.follow(account, since=number):
+                if more is not None:
+                    await say(more.text)
         return Answer()
 
     def _debug(self, account: str, seconds: float, by: str) -> Answer:

@@ -25,7 +25,7 @@ from cccamd.server.taken import with_holder
 from cccamd.server.watching import Watchers
 from cccamd.setup.cccamcfg import Companions, Config, InfoPort
 from cccamd.setup.toml import AllowedNetworks, TomlConfig
-from cccamd.web import WebContext, WebDoor
+from cccamd.web import Hands, WebContext, WebDoor
 from cccamd.why import Diagnosis, Explanation, Question
 
 log = logging.getLogger("cccamd.web")
@@ -40,7 +40,7 @@ class PageSources:
     snapshot: Callable[[], Snapshot]
     look: Callable[[], Awaitable[Snapshot]]
     check_up: Callable[[], Awaitable[Sequence[Diagnosis]]]
-    explain: Callable[[Question], Explanation]
+    explain: Callable[[Question], Awaitable[Explanation]]
     watchers: Watchers
     incidents: Callable[[], tuple[Incident, ...]]
     admits: Callable[[str], bool]
@@ -49,6 +49,8 @@ class PageSources:
     telnet_gate: LoginGate
     program: str
     on_failure: Callable[[str, BaseException], None]
+    hands: Callable[[], Hands | None]
+    """What the pages may do; None: they are to be looked at only."""
     on_accepting: Callable[[AcceptEvent], None]
     """Told when a port has to pause with accepting, and when it goes on."""
 
@@ -158,6 +160,7 @@ class InfoPages:
             hosts=sources.hosts,
             check_login=sources.web_gate.check,
             program=sources.program,
+            hands=sources.hands,
             on_failure=sources.on_failure,
         )
 

@@ -1,5 +1,7 @@
 """Looks every now and then who asks how much."""
 
+from collections.abc import Generator
+
 from cccamd.net import FairPlay
 from cccamd.why import Load
 
@@ -17,14 +19,14 @@ class LoadWatch:
         self._held_back_before: frozenset[str] = frozenset()
         fair.on_held_back = self._held_back.__setitem__
 
-    def look(self, now: float) -> Load:
-        """What there was since the last look; `now` on the loop's clock."""
-        asked, fair = self._fair.asked(), self._fair
+    def looking(self, now: float) -> Generator[None, None, Load]:
+        """What there was since the last look, an account a step; `now` on the loop's clock."""
+        fair, asked, rates = self._fair, dict[bytes, int](), dict[str, float]()
         passed = max(now - self._at, 0.001) if self._at is not None else float("inf")
-        rates = {
-            user.decode("utf-8", "replace"): (count - self._asked.get(user, 0)) / passed
-            for user, count in asked.items()
-        }
+        for user, count in tuple(fair.asked()):
+            asked[user] = count
+            rates[user.decode("utf-8", "replace")] = (count - self._asked.get(user, 0)) / passed
+            yield
         # A burst that is held back for a moment is nothing to tell.
         last = self._at or 0.0
         held = frozenset(user for user, until in self._held_back.items() if until >= last)
@@ -32,6 +34,6 @@ class LoadWatch:
         load = Load(shed=fair.shed - self._shed, rates=rates, held_back=held_back)
         self._asked, self._shed, self._at = asked, fair.shed, now
         self._held_back_before = held
-        for user in self._held_back.keys() - held:
-            del self._held_back[user]
+        for each in self._held_back.keys() - held:
+            del self._held_back[each]
         return load

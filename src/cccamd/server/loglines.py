@@ -15,8 +15,17 @@ from cccamd.ids import (
     format_service,
     format_share_id,
 )
-from cccamd.net import AcceptEnded, AcceptEvent, AcceptPaused, Ban, NoEntry, PairedPeer
+from cccamd.net import (
+    AcceptEnded,
+    AcceptEvent,
+    AcceptPaused,
+    Ban,
+    NoEntry,
+    PairedPeer,
+    origin_of,
+)
 from cccamd.routing import CloneDetector, NodeHolder
+from cccamd.setup.toml import is_local
 from cccamd.values import Offer, Request
 from cccamd.watch import Throttle
 from cccamd.why import CLONE_CHANGE, ClosedDoor, clone_text
@@ -102,13 +111,20 @@ login_log = logging.getLogger("cccamd.login")
 """LOG WARNINGS writes these lines to a file of their own."""
 
 OTHER_CALLERS: Final = ("many other addresses", "various reasons")
+STRANGERS: Final = 200
+"""Sources and reasons that are told apart within a minute: some hundred lines, however many
+addresses knock. The own networks have a book of their own, in which no stranger takes a line."""
+LOGINS: Final = 30
+"""Of one account that are told within a minute, with all that belongs to them."""
 
 
 class DoorLog:
     """Names address and reason of each failed login, and counts them when they are many."""
 
     def __init__(self) -> None:
-        self._throttle = Throttle(others=OTHER_CALLERS)
+        self._near: Throttle[tuple[str, str]] = Throttle(others=OTHER_CALLERS)
+        self._strange: Throttle[tuple[str, str]] = Throttle(others=OTHER_CALLERS, keys=STRANGERS)
+        self._logins: Throttle[str] = Throttle(others="many other accounts", burst=LOGINS)
         self._shut: dict[int, ClosedDoor] = {}
         self._loop = asyncio.get_running_loop()
 
@@ -119,18 +135,23 @@ class DoorLog:
 
     def refused(self, address: str, refusal: NoEntry) -> bool:
         """A connection was closed before the first byte; whether that was worth a line."""
-        is_news = self._throttle.admits((address, refusal.value), self._loop.time())
+        is_news = self.admits(address, refusal.value)
         if is_news:
             login_log.warning("%s: not let in: %s", address, refusal.value)
         return is_news
 
     def admits(self, address: str, cause: str) -> bool:
         """Whether a line of this kind, which clients may cause as they like, is to be written."""
-        return self._throttle.admits((address, cause), self._loop.time())
+        throttle = self._near if is_local(address) else self._strange
+        return throttle.admits((origin_of(address).source, cause), self._loop.time())
+
+    def admits_login(self, account: str) -> bool:
+        """Whether a client that has logged in is told of: it may come and go as it likes."""
+        return self._logins.admits(account, self._loop.time())
 
     def failed(self, name: str, address: str, closed: Closed) -> bool:
         """A connection ended before its login did; whether that was worth a line."""
-        is_news = self._throttle.admits((address, closed.reason.value), self._loop.time())
+        is_news = self.admits(address, closed.reason.value)
         if is_news:
             login_log.warning("%s: no login: %s", name, closed)
         return is_news
@@ -148,25 +169,28 @@ class DoorLog:
             cause = "connections were accepted again"
             text = f"connections are accepted again, after {event.seconds:.1f} s"
         port = f"port {event.port}"
-        if self._throttle.admits((port, cause), self._loop.time()):
+        if self._near.admits((port, cause), self._loop.time()):
             login_log.warning("%s: %s", port, text)
 
     def wrong_login(self, address: str, port: str) -> None:
         """Somebody gave a wrong user name or password for the web pages or for telnet."""
-        if self._throttle.admits((address, f"{port}: wrong login"), self._loop.time()):
+        if self.admits(address, f"{port}: wrong login"):
             login_log.warning("%s: no login: wrong user name or password for %s", address, port)
 
     def banned(self, ban: Ban) -> None:
         """Nobody is let in from there for a while."""
-        if self._throttle.admits((ban.who, "banned"), self._loop.time()):
+        if self._strange.admits((ban.who, "banned"), self._loop.time()):
             until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + ban.seconds))
             text = "%s: banned until %s: too many logins from there failed"
             login_log.warning(text, ban.who, until)
 
     def sum_up(self) -> None:
         """Tell how many more there were."""
-        for (address, reason), count in self._throttle.ended(self._loop.time()):
+        now = self._loop.time()
+        for (address, reason), count in (*self._near.ended(now), *self._strange.ended(now)):
             login_log.warning("%s: %d more within a minute: %s", address, count, reason)
+        for account, count in self._logins.ended(now):
+            log.warning("%s: %d more within a minute: logins, not told one by one", account, count)
 
 
 _OTHER_PLACES: Final = "errors in many other places"

@@ -3,11 +3,11 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
 from cccamd.cards import CardTable, SourceId
-from cccamd.facts import ConfigState, Penalty, Snapshot, SourceStatus
+from cccamd.facts import ClientStatus, ConfigState, Penalty, Snapshot, SourceStatus
 from cccamd.machine import look_at_supply
 from cccamd.net import Penalties, at_once, in_slices
 from cccamd.routing import Condition, Router
@@ -101,14 +101,27 @@ class Looks:
 
     def explain(self, question: Question) -> Explanation:
         """Say why a client sees a card or not, and how its last requests went."""
-        return explain(question, self._evidence(question.account))
+        return at_once(self._explaining(question))
 
-    def _evidence(self, account: str | None) -> Evidence:
+    async def explain_soon(self, question: Question) -> Explanation:
+        """The same without holding up ECMs."""
+        return await in_slices(self._explaining(question))
+
+    def _explaining(self, question: Question) -> Generator[None, None, Explanation]:
+        evidence = yield from self._evidence(question.account)
+        yield
+        return explain(question, evidence)
+
+    def _evidence(self, account: str | None) -> Generator[None, None, Evidence]:
         """What is to be known of an account; the other clients are nobody's business."""
         at, setup, local, now = self._at, self._at.setup(), time.localtime(), Observers.now()
         names = setup.companions.channels
-        sessions = (each for each in at.clients() if each.record.user == account)
-        clients = [describe_client(each, names) for each in sessions if each.peer is not None]
+        clients: list[ClientStatus] = []
+        for each in at.clients():
+            if each.record.user == account and each.peer is not None:
+                clients.append(describe_client(each, names))
+            yield
+        sources = yield from self.describing()
         return Evidence(
             live=True,
             at=now,
@@ -117,7 +130,7 @@ class Looks:
             toml=setup.toml,
             priorities=at.router.priorities,
             table=at.table,
-            sources=at_once(self.describing()),
+            sources=sources,
             clients=by_account(clients),
             clones=at.context.clones.clones(),
             double_logins=at.context.double_logins.lately(now),
@@ -136,7 +149,7 @@ class Looks:
         standing = self._at.penalties.of_name(name, now)
         return describe_penalty(standing, now, Observers.now()) if standing is not None else None
 
-    def describing(self) -> Generator[None, None, Mapping[SourceId, SourceStatus]]:
+    def describing(self) -> Generator[None, None, dict[SourceId, SourceStatus]]:
         """Say of each source how it does: each is a step."""
         at = self._at
         return describing_sources(at.table, at.upstreams, at.cards, self._condition)

@@ -72,6 +72,8 @@ class ClientRecord:
         """Address and port."""
         self._context = context
         self._texts_told = 0
+        self._is_told = True
+        """Whether the log has lines about it: its account does not log in all the time."""
         self._number = next(_NUMBERS)
 
     @property
@@ -91,7 +93,8 @@ class ClientRecord:
 
     def logged_in(self, peer: Peer, paired: PairedPeer | None = None) -> None:
         """The client has said who it is; `paired`: and proved it before, by TLS."""
-        self._log(logging.INFO, "logged in; %s%s", describe_peer(peer), describe_way(paired))
+        self._is_told = self._context.door_log.admits_login(self.user)
+        self.info("logged in; %s%s", describe_peer(peer), describe_way(paired))
         self._context.observers.tell(
             ClientLoggedIn(
                 at=self._context.observers.now(),
@@ -107,7 +110,7 @@ class ClientRecord:
 
     def logged_out(self, closed: Closed) -> None:
         """The client has left, or was sent away."""
-        self._log(logging.INFO, "logged out: %s", closed)
+        self.info("logged out: %s", closed)
         observers = self._context.observers
         observers.tell(
             ClientLoggedOut(
@@ -230,14 +233,14 @@ class ClientRecord:
     def said_more(self, peer: Peer) -> None:
         """The client named its program."""
         if not self.program and peer.program:
-            self._log(logging.INFO, "%s", describe_program(peer))
+            self.info("%s", describe_program(peer))
         self.program = self.program or peer.program
 
     def text(self, text: str) -> None:
         """The client sent a text for the log."""
         if text and self._texts_told < TEXTS_LIMIT:
             self._texts_told += 1
-            self._log(logging.INFO, "says: %s", shorten(text))
+            self.info("says: %s", shorten(text))
 
     def remark(self, remark: Remark) -> None:
         """Write a line about something that nothing follows from."""
@@ -246,7 +249,8 @@ class ClientRecord:
 
     def info(self, text: str, *values: object) -> None:
         """Write a line for everybody who reads the log."""
-        self._log(logging.INFO, text, *values)
+        if self._is_told or self._logs(logging.DEBUG):
+            self._log(logging.INFO, text, *values)
 
     def debug(self, text: str, *values: object) -> None:
         """Write a line for those who look closely."""

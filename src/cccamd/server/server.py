@@ -30,7 +30,6 @@ from cccamd.net import (
     TlsDoor,
     hand_over,
 )
-from cccamd.notify import Notifier, Rules
 from cccamd.routing import (
     CwCache,
     EmmGate,
@@ -54,6 +53,8 @@ from cccamd.server.looks import LookedAt, Looks
 from cccamd.server.machinewatch import MachineWatch
 from cccamd.server.newcamd import NewcamdPorts
 from cccamd.server.observers import Observer, Observers
+from cccamd.server.outward import Outward
+from cccamd.server.outward import Surroundings as TellingOf
 from cccamd.server.paired import SETTING as PAIRED_SETTING
 from cccamd.server.paired import PairedLinks
 from cccamd.server.record import RecordContext
@@ -65,7 +66,7 @@ from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.server.usage import Totals
 from cccamd.server.watching import Viewer, Watchers
 from cccamd.setup.cccamcfg import Diagnostic
-from cccamd.setup.changes import changes_between
+from cccamd.setup.changes import changes_between, other_sources
 from cccamd.setup.logins import Accounts, Upstream, faulty_accounts
 from cccamd.setup.nodeid import default_path
 from cccamd.setup.pairing import Pairing
@@ -74,6 +75,7 @@ from cccamd.setup.toml import is_local
 from cccamd.values import Request
 from cccamd.watch import ConnectionRefused, ServerReloaded
 from cccamd.watch.journal import Journal
+from cccamd.web import Hands
 from cccamd.why import (
     Diagnosis,
     Explanation,
@@ -178,7 +180,8 @@ class Server:
             on_failure=self._failures.report,
             journal=journal.state if journal is not None else None,
         )
-        self._looks = self._make_looks()
+        at = self._looked_at()
+        self._looks = Looks(at)
         around = Surroundings(
             context=self._context,
             sources=self._looks.describing,
@@ -189,7 +192,14 @@ class Server:
             services=self._dvbapi.services,
         )
         self._lookout = Lookout(around, self._observers)
-        self._notifier = Notifier(self._tasks, self._book.carried_out)
+        telling = TellingOf(
+            at=at,
+            looks=self._looks,
+            book=self._book,
+            incidents=self._lookout.incidents,
+            on_failure=self._failures.report,
+        )
+        self._outward = Outward(telling, self._tasks)
         fair = self._context.fair
         self._watchers.metrics.load = lambda: (fair.shed, fair.held_back)
         self.acts = Acts(
@@ -199,6 +209,7 @@ class Server:
             observers=self._observers,
         )
         """What somebody may do to it by hand."""
+        self._hands: Hands | None = None
         self._pages = self._make_pages()
 
     @property
@@ -219,6 +230,10 @@ class Server:
     def observe(self, observer: Observer) -> None:
         """Tell somebody everything that happens from now on."""
         self._observers.add(observer)
+
+    def entrust(self, hands: Hands) -> None:
+        """Let the pages do something, where they have a login."""
+        self._hands = hands
 
     def incidents(self) -> tuple[Incident, ...]:
         """What is wrong, by how many suffer; then what was wrong, the newest first."""
@@ -263,8 +278,7 @@ class Server:
         self._tasks.start("watchers", self._watchers.run(self._viewers, self._viewer))
         self._tasks.start("incidents", self._lookout.run())
         self._tasks.start("the machine", self._machine.run())
-        await self._apply_notify()
-        self._tasks.start("messages", self._notifier.run())
+        await self._outward.start(self._setup)
         await self._cards.apply(self._setup.toml.cards)
         await self._upstreams.apply(self._setup.upstreams)
         await self._newcamd.apply(self._setup)
@@ -294,7 +308,7 @@ class Server:
         await self._dvbapi.shut()
         await self._paired.close()
         await self._pages.close()
-        await self._answer_the_last()
+        await asyncio.gather(self._answer_the_last(), self._outward.close())
         self._front.dismiss(CloseReason.SHUTDOWN)
         await self._dvbapi.close(CloseReason.SHUTDOWN)
         await self._upstreams.apply(())
@@ -337,8 +351,9 @@ class Server:
         for change in changes or ("nothing changed",):
             log.info("reload: %s", change)
         self._book.took(setup, changes, Observers.now())
+        others = await asyncio.to_thread(other_sources, self._setup, setup)
         self._setup = setup
-        self._observers.tell(ServerReloaded(at=Observers.now()))
+        self._observers.tell(ServerReloaded(at=Observers.now(), sources=others))
         self._router.priorities = priorities
         self._router.adopt(settings.router_settings(setup.toml))
         table = setup.toml.cache
@@ -351,7 +366,7 @@ class Server:
         await self._newcamd.apply(setup)
         await self._dvbapi.apply(setup)
         await self._apply_pages()
-        await self._apply_notify()
+        await self._outward.apply(setup)
         self._book.carried_out(PAIRED_SETTING, await self._paired.apply(setup))
         self._log_summary()
         try:
@@ -467,29 +482,27 @@ class Server:
 
     def _watch(self) -> None:
         """Let the watchers watch, as soon as there is somebody to look or a journal to fill."""
-        messages = self._setup.toml.notify.urls
-        wanted = self._journal is not None or self._setup.config.webinfo.listens or messages
+        told = Outward.is_wanted(self._setup)
+        wanted = self._journal is not None or self._setup.config.webinfo.listens or told
         if wanted and not self._watching:
             self._watching = True
             self._observers.add(self._watchers.observe)
-            self._observers.add(self._notifier.observe)
+            self._observers.add(self._outward.observe)
 
-    def _make_looks(self) -> Looks:
-        return Looks(
-            LookedAt(
-                identity=self._identity,
-                started_at=self._started_at,
-                setup=lambda: self._setup,
-                config=self._book.state,
-                context=self._context,
-                table=self._table,
-                router=self._router,
-                penalties=self._penalties,
-                clients=self._all_clients,
-                upstreams=self._upstreams,
-                cards=self._cards,
-                watchers=self._watchers,
-            )
+    def _looked_at(self) -> LookedAt:
+        return LookedAt(
+            identity=self._identity,
+            started_at=self._started_at,
+            setup=lambda: self._setup,
+            config=self._book.state,
+            context=self._context,
+            table=self._table,
+            router=self._router,
+            penalties=self._penalties,
+            clients=self._all_clients,
+            upstreams=self._upstreams,
+            cards=self._cards,
+            watchers=self._watchers,
         )
 
     def _make_pages(self) -> InfoPages:
@@ -497,7 +510,7 @@ class Server:
             snapshot=self.snapshot,
             look=self.look,
             check_up=self.check_up,
-            explain=self.explain,
+            explain=self._looks.explain_soon,
             watchers=self._watchers,
             incidents=self.incidents,
             admits=lambda address: self._admits(address) and not self._is_banned(address),
@@ -505,6 +518,7 @@ class Server:
             telnet_gate=LoginGate(self._penalties, self._door_log, Door.TELNET),
             hosts=lambda: self._setup.toml.network.hosts,
             program=PROGRAM,
+            hands=lambda: self._hands,
             on_failure=self._failures.report,
             on_accepting=self._door_log.accepting,
         )
@@ -516,11 +530,6 @@ class Server:
         troubles = await self._pages.apply(setup.config, setup.companions, setup.toml)
         for setting, trouble in troubles.items():
             self._book.carried_out(setting, trouble)
-
-    async def _apply_notify(self) -> None:
-        table = self._setup.toml.notify
-        rules = Rules(after=table.after, quiet=table.quiet, over=table.over)
-        await self._notifier.adopt(table.urls, rules)
 
     def _start_upstream(self, upstream: Upstream) -> UpstreamSource:
         return UpstreamSource(

@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from dataclasses import replace
 from heapq import nsmallest
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from cccamd.cards import Card, CardTable, SourceId
 from cccamd.facts import (
@@ -144,14 +144,13 @@ def describing_sources(
     sources: dict[SourceId, SourceStatus] = {}
     for source_id, local in tuple(local_cards.sources()):
         if table.knows(source_id):
-            cards = table.cards_of(source_id)
+            cards = _Cards.of(table, source_id)
             sources[source_id] = _local(local, cards, condition(source_id))
         yield
     for source_id, source in upstreams.sources():
         if table.knows(source_id):
-            rejected = len(table.rejected_of(source_id))
-            cards = table.cards_of(source_id)
-            sources[source_id] = _upstream(source, cards, rejected, condition(source_id))
+            cards = _Cards.of(table, source_id)
+            sources[source_id] = _upstream(source, cards, condition(source_id))
         yield
     return sources
 
@@ -259,7 +258,19 @@ def describe_client(session: ShownClient, names: ChannelNames) -> ClientStatus:
     )
 
 
-def _local(source: LocalSource, cards: tuple[Card, ...], condition: Condition) -> SourceStatus:
+class _Cards(NamedTuple):
+    """How many cards a source has."""
+
+    taken: int
+    rejected: int
+    by_hop: Mapping[int, int]
+
+    @classmethod
+    def of(cls, table: CardTable, source: SourceId) -> "_Cards":
+        return cls(table.count_of(source), table.rejected_count_of(source), table.hops_of(source))
+
+
+def _local(source: LocalSource, cards: _Cards, condition: Condition) -> SourceStatus:
     return SourceStatus(
         name=source.name,
         kind=SourceKind.LOCAL,
@@ -267,8 +278,8 @@ def _local(source: LocalSource, cards: tuple[Card, ...], condition: Condition) -
         state=LinkState.UP,
         up_at=source.up_at,
         program=source.kind,
-        cards=len(cards),
-        cards_by_hop=_by_hop(cards),
+        cards=cards.taken,
+        cards_by_hop=cards.by_hop,
         asked=source.usage.asked,
         answered=source.usage.answered,
         silent_since=condition.silent_since,
@@ -278,9 +289,7 @@ def _local(source: LocalSource, cards: tuple[Card, ...], condition: Condition) -
     )
 
 
-def _upstream(
-    source: UpstreamSource, cards: tuple[Card, ...], rejected: int, condition: Condition
-) -> SourceStatus:
+def _upstream(source: UpstreamSource, cards: _Cards, condition: Condition) -> SourceStatus:
     protocol, peer, failure = source.link.protocol, source.peer or Peer(), source.link.failure
     return SourceStatus(
         name=source.name,
@@ -300,9 +309,9 @@ def _upstream(
         program=source.program,
         node_id=peer.node_id,
         in_flight=protocol.in_flight if protocol else 0,
-        cards=len(cards),
-        cards_by_hop=_by_hop(cards),
-        cards_rejected=rejected,
+        cards=cards.taken,
+        cards_by_hop=cards.by_hop,
+        cards_rejected=cards.rejected,
         asked=source.usage.asked,
         answered=source.usage.answered,
         silent_since=condition.silent_since,
@@ -331,17 +340,14 @@ def _last_minute(condition: Condition) -> LastMinute:
     )
 
 
-def _by_hop(cards: tuple[Card, ...]) -> Mapping[int, int]:
-    return dict(sorted(Counter(card.hop for card in cards).items()))
-
-
 def _cards(
     table: CardTable, sources: Mapping[SourceId, SourceStatus], sessions: list[ShownClient]
 ) -> Generator[None, None, tuple[CardStatus, ...]]:
     seen_by = yield from _audiences(sessions)
     cards: list[CardStatus] = []
-    for card in tuple(table.cards()):
-        cards.append(_card(card, sources, seen_by.get(card.own_share_id, ())))
+    for share_id in tuple(table.share_ids()):  # some may be gone when it is their turn
+        audience = seen_by.get(share_id, ())
+        cards += (_card(card, sources, audience) for card in table.ways_to(share_id))
         yield
     return tuple(cards)
 
@@ -370,8 +376,8 @@ def _audiences(
             numbers = sorted(number for group in members for number in groups[group])
             accounts = dict.fromkeys(sessions[number].record.user for number in numbers)
             audiences[key] = tuple(accounts)
-            yield
         found[share_id] = audiences[key]
+        yield
     return found
 
 

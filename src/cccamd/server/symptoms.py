@@ -6,10 +6,10 @@ It only reads what others know: the judges are in `cccamd.why`, the list in `ccc
 import asyncio
 import logging
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from cccamd.cards import SourceId
+from cccamd.cards import EVERYTHING, Grant, SourceId
 from cccamd.facts import OVERLOADED_SECONDS, ConfigState, EcmResult, Incident, SourceStatus
 from cccamd.net import in_slices
 from cccamd.server.dvbapi import SelectedService
@@ -19,6 +19,7 @@ from cccamd.server.session import Session
 from cccamd.server.sessioncontext import SessionContext
 from cccamd.server.snapshot import named
 from cccamd.server.watching import Watchers
+from cccamd.setup.logins import Accesses, accesses_of
 from cccamd.setup.setup import Setup
 from cccamd.watch import Happening, IncidentBegan, IncidentEnded, Incidents, Throttle
 from cccamd.why import MachineTrouble, Receiver, Scene, find_symptoms
@@ -60,6 +61,7 @@ class Lookout:
         self._incidents = Incidents()
         self._load = LoadWatch(around.context.fair)
         self._throttle = Throttle(others="incidents of many other kinds")
+        self._rights = _Rights()
 
     def incidents(self) -> tuple[Incident, ...]:
         """What is wrong, by how many suffer; then what was wrong, the newest first."""
@@ -87,8 +89,12 @@ class Lookout:
 
     async def _scene(self) -> Scene:
         around, context = self._around, self._around.context
+        if self._rights.setup is not around.setup():
+            # A thread: thousands of lines take a while.
+            self._rights = await asyncio.to_thread(_Rights.of, around.setup())
         receivers = await self._receivers()
         sources = await in_slices(around.sources())
+        load = await in_slices(self._load.looking(asyncio.get_running_loop().time()))
         now, names = self._observers.now(), around.setup().companions.channels
         return Scene(
             at=now,
@@ -100,11 +106,12 @@ class Lookout:
             files=around.files(),
             machine=around.machine(),
             doors=context.records.door_log.shut,
-            load=self._load.look(asyncio.get_running_loop().time()),
+            load=load,
             pauses=around.watchers.heartbeat.pulse.lately(now, PAUSES_TOLD),
             double_logins=context.double_logins.lately(now),
             clones=context.clones.clones(),
             loops=context.exchange.loops(),
+            accesses=self._rights.accesses,
         )
 
     async def _receivers(self) -> tuple[Receiver, ...]:
@@ -112,7 +119,7 @@ class Lookout:
         found: list[Receiver] = []
         viewers = [*self._around.context.seats, *self._around.services()]
         for number, session in enumerate(viewers, 1):
-            receiver = _receiver(session, self._observers.now())
+            receiver = _receiver(session, self._observers.now(), self._rights)
             if receiver is not None:
                 found.append(receiver)
             if not number % CLIENTS_AT_ONCE:
@@ -138,7 +145,26 @@ def describe(incident: Incident) -> str:
     return f"{incident.cause.value}: {incident.subject} {incident.text}{suffer}"
 
 
-def _receiver(session: Session | SelectedService, now: float) -> Receiver | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rights:
+    """What the files say of who may have what, looked up once."""
+
+    setup: Setup | None = None
+    grants: Mapping[str, Grant] = field(default_factory=dict)
+    """By account."""
+    accesses: Accesses = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, setup: Setup) -> "_Rights":
+        """Those of a setup."""
+        return cls(
+            setup=setup,
+            grants={line.user: line.grant for line in setup.config.f_lines},
+            accesses=accesses_of(setup.config, setup.toml),
+        )
+
+
+def _receiver(session: Session | SelectedService, now: float, rights: _Rights) -> Receiver | None:
     usage, cards = session.record.usage, len(session.told)
     refused = usage.last_result not in (None, EcmResult.CW)
     late = (usage.last_seconds or 0.0) >= OVERLOADED_SECONDS
@@ -151,4 +177,5 @@ def _receiver(session: Session | SelectedService, now: float) -> Receiver | None
         cards=cards,
         unserved=unserved,
         served_by=usage.served_by,
+        grant=rights.grants.get(session.record.user, EVERYTHING),
     )

@@ -229,7 +229,7 @@ class UpstreamSource:
 
     def report_cards(self) -> None:
         """Tell how many cards there are now, if that has changed."""
-        count = len(self._table.cards_of(self.source_id))
+        count = self._table.count_of(self.source_id)
         if count != self._reported_cards:
             self._reported_cards = count
             now = self._observers.now()

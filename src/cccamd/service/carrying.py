@@ -29,19 +29,20 @@ def _do(step: Step, root: Path) -> None:
         case Write():
             path = _below(root, step.path)
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            gid = _gid(root, step.group)
+            uid, gid = _uid(root, step.owner), _gid(root, step.group)
             replace_file(
                 path,
                 step.content.encode(),
                 mode=0o600,
-                prepare=lambda opened: _give(opened, gid, step.mode),
+                prepare=lambda opened: _give(opened, gid, step.mode, uid),
             )
         case MakeFolder():
             path = _below(root, step.path)
             path.mkdir(parents=True, exist_ok=True)
             _give(path, _gid(root, step.group), step.mode)
         case Grant():
-            _give(_below(root, step.path), _gid(root, step.group), step.mode)
+            path = _below(root, step.path)
+            _give(path, _gid(root, step.group), step.mode, _uid(root, step.owner))
         case Remove():
             _remove(_below(root, step.path), whole=step.whole)
         case Run():
@@ -54,21 +55,27 @@ def _below(root: Path, path: PurePosixPath) -> Path:
     return root / path.relative_to("/")
 
 
-def _give(path: Path | int, gid: int | None, mode: int) -> None:
-    if gid is not None:
-        os.chown(path, -1, gid)
+def _give(path: Path | int, gid: int | None, mode: int, uid: int | None = None) -> None:
+    if gid is not None or uid is not None:
+        os.chown(path, -1 if uid is None else uid, -1 if gid is None else gid)
     os.chmod(path, mode)
 
 
 def _gid(root: Path, group: str | None) -> int | None:
-    """The number of a group in that root's own list, which need not be this machine's."""
-    if group is None:
-        return None
-    for line in (root / "etc" / "group").read_text(errors="replace").splitlines():
+    return None if group is None else _number(root, "group", group)
+
+
+def _uid(root: Path, user: str | None) -> int | None:
+    return None if user is None else _number(root, "passwd", user)
+
+
+def _number(root: Path, kind: str, wanted: str) -> int:
+    """The number of a user or group in that root's own list, which need not be this machine's."""
+    for line in (root / "etc" / kind).read_text(errors="replace").splitlines():
         name, _, rest = line.partition(":")
-        if name == group:
+        if name == wanted:
             return int(rest.split(":")[1])
-    raise ServiceError(f"there is no group {group}")
+    raise ServiceError(f"there is no {'group' if kind == 'group' else 'user'} {wanted}")
 
 
 def _remove(path: Path, *, whole: bool) -> None:

@@ -34,6 +34,8 @@ STATE: Final = PurePosixPath("/var/lib/cccamd")
 LOGS: Final = PurePosixPath("/var/log/cccamd")
 CONFIG_FOLDER: Final = PurePosixPath("/etc/cccam")
 MARK: Final = "# Written by `cccamd install`, taken away by `cccamd uninstall`; checksum "
+_WRITES: Final = f"ConfigurationDirectoryMode=0770\nReadWritePaths=-{CONFIG_FOLDER}\n"
+"""What lets the service write its configuration, as its unit has it."""
 HIDDEN: Final = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
 """Folders that the unit keeps from the service."""
 EXAMPLE: Final = """\
@@ -61,6 +63,14 @@ class Machine:
     """The `cccamd` that the service starts, as the system sees it."""
     config: PurePosixPath
     """Its CCcam.cfg."""
+    read_only: bool = False
+    """The service must not change its configuration, whatever somebody wants on its pages."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether the service may replace its CCcam.cfg: only in a folder of its own, for that
+        takes the right to make files there."""
+        return not self.read_only and self.config.parent == CONFIG_FOLDER
 
     @property
     def is_real(self) -> bool:
@@ -257,18 +267,26 @@ def _configuration(machine: Machine, *, group: str | None) -> list[Step]:
     """Let the service read what is there, or write a file to begin with."""
     path, toml = machine.config, machine.config.with_name("cccamd.toml")
     steps: list[Step] = []
+    owner = group if machine.writes else None
     if path.parent == CONFIG_FOLDER:
-        mode = 0o750 if group else 0o755
+        mode = _folder_mode(machine) if group else 0o755
         steps.append(MakeFolder(path=path.parent, mode=mode, group=group))
     if not machine.real(path).exists():
         content = _marked(EXAMPLE)
         mode = 0o640 if group else 0o600
-        steps.append(Write(path=path, content=content, mode=mode, group=group))
+        steps.append(Write(path=path, content=content, mode=mode, group=group, owner=owner))
     elif group:
-        steps.append(Grant(path=path, group=group))
+        # With --read-only it is root's again.
+        back = "root" if machine.read_only and path.parent == CONFIG_FOLDER else owner
+        steps.append(Grant(path=path, group=group, owner=back))
     if group and machine.real(toml).exists():
         steps.append(Grant(path=toml, group=group))
     return steps
+
+
+def _folder_mode(machine: Machine) -> int:
+    """Of the folder of the configuration, for its group: the service."""
+    return 0o770 if machine.writes else 0o750
 
 
 def _leftovers(machine: Machine, *, purge: bool) -> list[Step]:
@@ -300,7 +318,8 @@ def _leftovers(machine: Machine, *, purge: bool) -> list[Step]:
 def _back_to_root(machine: Machine) -> list[Step]:
     """No file stays with the number of a group that is gone."""
     both = (machine.config, machine.config.with_name("cccamd.toml"))
-    return [Grant(path=path, group="root") for path in both if machine.real(path).exists()]
+    found = [path for path in both if machine.real(path).exists()]
+    return [Grant(path=path, group="root", owner="root") for path in found]
 
 
 def _own(
@@ -324,6 +343,9 @@ def _filled(name: str, machine: Machine) -> str:
         if any(char.isspace() or char in "\"'\\$%" for char in str(path)):
             raise ServiceError(f"the path has blanks or signs that start scripts read: {path}")
     text = files("cccamd.service").joinpath(name).read_text()
+    if not machine.writes:
+        mode = f"ConfigurationDirectoryMode={_folder_mode(machine):04o}\n"
+        text = text.replace(_WRITES, mode)
     filled = text.replace("@PROGRAM@", str(machine.program))
     return filled.replace("@CONFIG@", str(machine.config)).replace("@RUN@", "/run")
 

@@ -21,6 +21,7 @@ class Write:
     content: str = field(repr=False)
     mode: int = 0o644
     group: str | None = None
+    owner: str | None = None
 
     def __str__(self) -> str:
         return f"write {self.path}"
@@ -45,8 +46,12 @@ class Grant:
     path: PurePosixPath
     group: str
     mode: int = 0o640
+    owner: str | None = None
+    """Whose it is from then on, so that he may replace it; None: whose it was."""
 
     def __str__(self) -> str:
+        if self.owner == self.group:
+            return f"let {self.owner} read and write {self.path}, and no other user"
         return f"let {self.group} read {self.path}, and no other user (mode {self.mode:04o})"
 
 

@@ -55,11 +55,14 @@ def edit_file(path: Path, change: Callable[[bytes], bytes], *, make: bool = Fals
 
 def writing_trouble(path: Path) -> str:
     """Why this process could not edit a file, as far as that shows; empty: it could."""
-    folder = path.resolve().parent
+    path = path.resolve()
+    folder = path.parent
     if not folder.is_dir():
         return f"there is no folder {folder}"
     if os.access(folder, os.W_OK | os.X_OK):
-        return ""
+        # A file that is replaced keeps its owner, and only he or root can see to that.
+        is_ours = os.geteuid() in (0, path.stat().st_uid) if path.exists() else True
+        return "" if is_ours else f"{path} is another user's; {HOW_TO_WRITE}"
     # Whether it may at all: a system that is mounted read-only says another thing than rights.
     is_read_only = bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
     why = "is read-only for the server" if is_read_only else "may not be written by the server"

@@ -1,7 +1,7 @@
 """What differs between two setups, by names alone: what a reload did. No secret gets here."""
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from cccamd.ids import format_endpoint
@@ -55,6 +55,24 @@ def changes_between(before: Setup, after: Setup) -> tuple[str, ...]:
         _companions(before, after),
     )
     return tuple(str(each) for each in found if each)
+
+
+def other_sources(before: Setup, after: Setup) -> bool:
+    """Whether links or local cards are others, so that some begin anew."""
+    return _cards(before) != _cards(after) or _upstreams(before) != _upstreams(after)
+
+
+def _upstreams(setup: Setup) -> Mapping[Hashable, object]:
+    return {
+        each.key: (
+            _numberless(each.line),
+            each.version,
+            replace(each.policy, line=None),
+            each.paired,
+            each.tls_port,
+        )
+        for each in setup.upstreams
+    }
 
 
 Named = Mapping[Hashable, tuple[str, object]]

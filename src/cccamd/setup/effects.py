@@ -86,6 +86,19 @@ _AT_ONCE: Final = (
     "[notify] after",
     "[notify] quiet",
     "[notify] over",
+    "[mqtt] host",
+    "[mqtt] port",
+    "[mqtt] tls",
+    "[mqtt] ca",
+    "[mqtt] user",
+    "[mqtt] password",
+    "[mqtt] password_file",
+    "[mqtt] prefix",
+    "[mqtt] discovery",
+    "[mqtt] name",
+    "[mqtt] interval",
+    "[mqtt] things",
+    "[mqtt] networks",
 )
 _NEXT_TIME: Final = (
     "MINIMUM CLIENT VERSION",
@@ -120,6 +133,7 @@ _TABLES: Final = (
     "tls",
     "dvbapi",
     "notify",
+    "mqtt",
 )
 _INFO_PORTS: Final = (
     ("LISTEN PORT", "port"),

@@ -65,8 +65,11 @@ Accounts = dict[bytes, Account]
 """Accounts by user name as it comes over the wire."""
 
 
-def accounts_of(config: Config, toml: TomlConfig) -> Accounts:
-    """Put the accounts of both files together (`config` is merged); users are unique already."""
+def accounts_of(config: Config, toml: TomlConfig, *, user: str | None = None) -> Accounts:
+    """Put the accounts of both files together (`config` is merged); users are unique already.
+
+    There may be thousands: with `user` only that one is made, if it is there.
+    """
     extras = {account.user: account for account in toml.accounts}
     versions = {user: extra.cccversion for user, extra in extras.items() if extra.cccversion}
     logins = {user: most for user, extra in extras.items() if (most := extra.most_logins)}
@@ -80,6 +83,7 @@ def accounts_of(config: Config, toml: TomlConfig) -> Accounts:
             global_limits=config.settings.global_limits,
         )
         for line in config.f_lines
+        if user is None or line.user == user
     }
 
 
@@ -152,6 +156,19 @@ def upstreams_of(config: Config, toml: TomlConfig) -> list[Upstream]:
             )
         )
     return upstreams
+
+
+Accesses = Mapping[tuple[str, int], Access]
+"""By the name of a source and the line in CCcam.cfg, 0 for a local card: two lines may lead to
+one server."""
+
+
+def accesses_of(config: Config, toml: TomlConfig) -> Accesses:
+    """What cccamd.toml says of each source (`config` is merged); who is not there is open."""
+    found = {(card.config.name, 0): card.access for card in toml.cards}
+    for upstream in upstreams_of(config, toml):
+        found[upstream.name, upstream.line.line] = upstream.policy.access
+    return found
 
 
 def _policy(line: CLine | NLine, config: Config, toml: TomlConfig, access: Access) -> SourcePolicy:

@@ -27,7 +27,7 @@ from cccamd.setup.files import (
     FileProblem,
     Place,
 )
-from cccamd.setup.logins import Accounts, Upstream, accounts_of, upstreams_of
+from cccamd.setup.logins import Account, Accounts, Upstream, accounts_of, upstreams_of
 from cccamd.setup.merging import merge
 from cccamd.setup.rights import OPEN_TO_ALL, can_be_read_by_all
 from cccamd.setup.toml import FILE_NAME, ParsedToml, TomlConfig, load
@@ -117,6 +117,10 @@ class Setup:
     def accounts(self) -> Accounts:
         """Who may log in to us."""
         return accounts_of(self.config, self.toml)
+
+    def account(self, user: str) -> Account | None:
+        """One of them; None: there is none of this name."""
+        return next(iter(accounts_of(self.config, self.toml, user=user).values()), None)
 
     @property
     def upstreams(self) -> list[Upstream]:

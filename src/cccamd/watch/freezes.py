@@ -147,7 +147,7 @@ class Freezes:
                 return self._leave((happening.account, happening.client), now)
             case ServerPaused():
                 self._pauses.append((now, SeenPause(happening.at, happening.seconds)))
-            case ServerReloaded():
+            case ServerReloaded(sources=True):
                 self._reloaded_at = now
         return []
 
@@ -172,8 +172,8 @@ class Freezes:
         yield from self._missing(now)
         while self._wakes and self._wakes[0][0] <= now:
             at, _, watch = heappop(self._wakes)
-            if watch.wake_at == at:
-                yield self._look_after(watch, now)
+            # Those who have left are a step each, too: there may be thousands of them.
+            yield self._look_after(watch, now) if watch.wake_at == at else []
         self._dog.forget_old(now)
 
     def clients_of(self, account: str) -> list[Client]:
@@ -499,8 +499,8 @@ class Freezes:
     def _missing(self, now: float) -> Iterator[list[Happening]]:
         while self._due and self._due[0][0] <= now:
             due_at, _, watch = heappop(self._due)
-            if watch.due_at == due_at and not has_gone_on(watch):
-                yield self._begin(watch, now)
+            is_missing = watch.due_at == due_at and not has_gone_on(watch)
+            yield self._begin(watch, now) if is_missing else []
 
     def _wake(self, watch: Watch, at: float, now: float) -> None:
         if watch.crypto.period is None:

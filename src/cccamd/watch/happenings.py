@@ -213,6 +213,9 @@ class ServerPaused(Happening):
 class ServerReloaded(Happening):
     """The files were read again, and what they say is in use."""
 
+    sources: bool = True
+    """Whether links or local cards are others than before: they are on their way up now."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorActed(Happening):

@@ -51,6 +51,8 @@ class Symptom:
     sufferers: frozenset[str] = frozenset()
     """Accounts."""
     evidence: tuple[str, ...] = ()
+    only_lingers: bool = False
+    """It is what is left of a trouble: once all is over, the words that came before are told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +78,21 @@ class _Open:
     times: int = 1
     ended_at: float | None = None
     sufferers: set[str] = field(default_factory=set)
+    cause: Symptom | None = None
+    """The last one that did not only linger."""
 
     def renew(self, symptom: Symptom, now: float) -> None:
         self.symptom, self.seen_at = symptom, now
+        if not symptom.only_lingers:
+            self.cause = symptom
         if len(self.sufferers) < SUFFERERS_LIMIT:
             self.sufferers |= symptom.sufferers
 
     def incident(self) -> Incident:
         """The incident as it is now: while it goes on those who suffer now, then all who did."""
-        symptom = self.symptom
-        sufferers = self.sufferers if self.ended_at is not None else symptom.sufferers
+        symptom, sufferers = self.symptom, self.symptom.sufferers
+        if self.ended_at is not None:
+            symptom, sufferers = self.cause or symptom, frozenset(self.sufferers)
         return Incident(
             number=self.number,
             cause=symptom.cause,

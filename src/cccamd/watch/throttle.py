@@ -51,7 +51,8 @@ class Sampler:
 K = TypeVar("K", bound=Hashable)
 
 KEYS_LIMIT = 4096
-"""How many causes are told apart; all beyond that share one window."""
+"""How many causes are told apart; all beyond that share one window. Fewer where strangers have as
+many names as they like, as with addresses: each is told `burst` times and summed up once."""
 
 
 @dataclass(slots=True)
@@ -64,16 +65,19 @@ class _Window:
 class Throttle(Generic[K]):
     """For each key, tells the first `burst` in every `window` seconds."""
 
-    def __init__(self, *, others: K, burst: int = 5, window: float = 60.0) -> None:
-        """`others` is the key under which causes beyond the limit are counted."""
+    def __init__(
+        self, *, others: K, burst: int = 5, window: float = 60.0, keys: int = KEYS_LIMIT
+    ) -> None:
+        """`others` is the key under which causes beyond the first `keys` are counted."""
         self._others = others
+        self._keys = keys
         self._burst = burst
         self._window = window
         self._windows: dict[K, _Window] = {}
 
     def admits(self, key: K, now: float) -> bool:
         """Whether this one is to be told; if not, it is counted."""
-        if key not in self._windows and len(self._windows) >= KEYS_LIMIT:
+        if key not in self._windows and len(self._windows) >= self._keys:
             key = self._others
         window = self._windows.get(key)
         if window is None:

@@ -5,5 +5,14 @@ What serves them is loaded by `WebDoor` when somebody comes.
 
 from cccamd.web.context import WebContext
 from cccamd.web.door import WebDoor
+from cccamd.web.hands import AccountBook, AccountRow, Entry, Hands, NumberedLine
 
-__all__ = ["WebContext", "WebDoor"]
+__all__ = [
+    "AccountBook",
+    "AccountRow",
+    "Entry",
+    "Hands",
+    "NumberedLine",
+    "WebContext",
+    "WebDoor",
+]

@@ -5,8 +5,10 @@ Source: docs/webinfo.md section 3 (H4, H5) and docs/config.md section 6.4 (half 
 
 import binascii
 import hmac
+import os
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Collection
+from hashlib import blake2b
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -19,6 +21,7 @@ from cccamd.web import digest
 from cccamd.web.hosts import is_meant
 from cccamd.web.refusals import refusal
 
+_KEY: Final = os.urandom(32)
 PATH_SHOWN: Final = 80
 """Characters; whoever asks chooses them."""
 CHALLENGE: Final = 'Basic realm="cccamd"'
@@ -48,12 +51,19 @@ def is_let_in(login: InfoPort, authorization: str | None) -> bool:
         return True
     if login.username is None or login.password is None or authorization is None:
         return False
-    given = _basic(authorization)
-    # The same text in both encodings that browsers and old readers use.
+    given = _digest(_basic(authorization))
+    # The same text in both encodings that browsers and old readers use; both are always compared.
     wanted = f"{login.username}:{login.password}"
-    return any(
-        hmac.compare_digest(given, wanted.encode(codec, "replace")) for codec in ("utf-8", "latin1")
-    )
+    found = [
+        hmac.compare_digest(given, _digest(wanted.encode(codec, "replace")))
+        for codec in ("utf-8", "latin1")
+    ]
+    return any(found)
+
+
+def _digest(text: bytes) -> bytes:
+    """A keyed hash: comparing two tells nothing of what they were made of, nor of its length."""
+    return blake2b(text, key=_KEY).digest()
 
 
 def _basic(authorization: str) -> bytes:
@@ -77,9 +87,14 @@ class Door:
         login: Callable[[], InfoPort],
         check_login: Callable[[str, bytes, bool], Awaitable[bool]],
         hosts: Callable[[], Collection[str]],
+        forms_to: str,
         on_failure: Callable[[str, BaseException], None],
     ) -> None:
-        """`on_failure` is told which page failed, and why."""
+        """`forms_to`: the only address to which something is sent.
+
+        `on_failure` is told which page failed, and why.
+        """
+        self._forms_to = forms_to
         self._app = app
         self._admits = admits
         self._login = login
@@ -111,9 +126,12 @@ class Door:
         claim = self._claim(scope, Headers(scope=scope).get("authorization"))
         if not await self._is_let_in(client[0], claim):
             return self._ask_for_login(scope, stale=claim is not None and claim.is_stale)
-        if scope["method"] not in ("GET", "HEAD"):
+        if scope["method"] not in ("GET", "HEAD") and not self._is_form(scope):
             return refusal(scope, 405, headers={"Allow": "GET, HEAD"})
         return None
+
+    def _is_form(self, scope: Scope) -> bool:
+        return bool(scope["method"] == "POST" and scope["path"] == self._forms_to)
 
     def _claim(self, scope: Scope, authorization: str | None) -> digest.Claim | None:
         """What a request says of who asks; None: nothing."""

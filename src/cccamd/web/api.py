@@ -275,7 +275,7 @@ async def incidents(context: Context, _: Asked) -> Response:
 )
 async def explain(context: Context, query: Annotated[ExplainQuery, Query()]) -> Response:
     """What is left out of the question is not asked for."""
-    explanation = context.explain(_question(query))
+    explanation = await context.explain(_question(query))
     return await _write(Explanation, lambda: explanation)
 
 

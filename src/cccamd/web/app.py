@@ -13,10 +13,11 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from cccamd.web import live, pages, records
+from cccamd.web import live, manage, pages, records
 from cccamd.web.access import Door
 from cccamd.web.api import add_api
 from cccamd.web.context import WebContext
+from cccamd.web.doing import PATH as FORMS_TO
 from cccamd.web.refusals import refusal
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -34,6 +35,7 @@ def create_app(context: WebContext, *, routes: Sequence[BaseRoute] = ()) -> Fast
             *pages.routes(context),
             *records.routes(context),
             *live.routes(context, feed),
+            *manage.routes(context, lambda: feed.is_closed),
             *routes,
             Route("/favicon.ico", _icon),
             Mount("/static", _Files(directory=STATIC)),
@@ -45,6 +47,7 @@ def create_app(context: WebContext, *, routes: Sequence[BaseRoute] = ()) -> Fast
                 login=context.login,
                 check_login=context.check_login,
                 hosts=context.hosts,
+                forms_to=FORMS_TO,
                 on_failure=context.on_failure,
             )
         ],

@@ -18,6 +18,7 @@ from cccamd.facts import (
 from cccamd.ids import Caid, Ident, Sid, format_caid, format_ident, format_sid
 from cccamd.setup.cccamcfg import InfoPort
 from cccamd.watch.metrics.counting import Metrics
+from cccamd.web.hands import Hands
 from cccamd.why import Diagnosis, Explanation, Question
 
 Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | float | bool | None
@@ -32,7 +33,7 @@ class WebContext:
     history: Callable[[Span], HistoryReport]
     happenings: Callable[[], Sequence[Note]]
     """What happened lately, the newest first."""
-    explain: Callable[[Question], Explanation]
+    explain: Callable[[Question], Awaitable[Explanation]]
     freezes: Callable[[], Awaitable[FreezeReport]]
     freeze: Callable[[int], Awaitable[Freeze | None]]
     """The freeze of a number, also one that only the journal knows; None: nobody knows it."""
@@ -60,8 +61,15 @@ class WebContext:
     hosts: Callable[[], Collection[str]]
     """Names by which the pages may be asked for, besides those of this machine."""
     program: str
+    hands: Callable[[], Hands | None] = lambda: None
+    """What may be done here; None: nothing."""
     on_failure: Callable[[str, BaseException], None]
     """Told which page failed, and why."""
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether something may be done here: only behind a login."""
+        return self.login().is_complete and self.hands() is not None
 
 
 def explain_link(

@@ -14,7 +14,6 @@ from cccamd.net import AcceptEvent
 from cccamd.web.context import WebContext
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
     from starlette.routing import BaseRoute
 
     from cccamd.web.serving import WebServer
@@ -49,10 +48,10 @@ class WebDoor:
             await self._first_visitor()
             if self._stopped:
                 return
-            app = await asyncio.to_thread(self._load)
+            make_server = await asyncio.to_thread(self._load)
             if self._stopped:
                 return
-            self._server = self._serve(app)
+            self._server = make_server()
         finally:
             if self._server is None:
                 for sock in self._sockets:
@@ -80,13 +79,15 @@ class WebDoor:
             for sock in self._sockets:
                 loop.remove_reader(sock)
 
-    def _load(self) -> "FastAPI":
-        """Build the application, in a thread of its own."""
+    def _load(self) -> "Callable[[], WebServer]":
+        """Build the application, in a thread of its own; what is returned makes its server."""
+        from starlette.concurrency import run_in_threadpool
+
         from cccamd.web.app import create_app  # 20 MiB, as told above
+        from cccamd.web.serving import WebServer
 
-        return create_app(self._context, routes=self._routes())
-
-    def _serve(self, app: "FastAPI") -> "WebServer":
-        from cccamd.web.serving import WebServer  # comes with the application
-
-        return WebServer(app, self._sockets, on_failure=self._on_failure, on_event=self._on_event)
+        asyncio.run(run_in_threadpool(int))  # so that no request is the first to load AnyIO's
+        app = create_app(self._context, routes=self._routes())
+        return lambda: WebServer(
+            app, self._sockets, on_failure=self._on_failure, on_event=self._on_event
+        )

@@ -57,6 +57,11 @@ class Feed:
         """End all live views."""
         self._closed.set()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether live views end."""
+        return self._closed.is_set()
+
     async def changes(self, version: str) -> tuple[str, list[tuple[str, str]]]:
         """What leads from a version to the last one: that, and events with their texts."""
         await self._look()

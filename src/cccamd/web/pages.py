@@ -70,6 +70,7 @@ async def _overview(context: WebContext, _: Request) -> Response:
     snapshot = await context.snapshot()
     # No newline may follow the old readers' end of the document.
     page = render(
+        context,
         "overview.html",
         heading=Markup(heading(snapshot.program)),
         block=Markup(home_block(snapshot)),
@@ -84,7 +85,7 @@ async def _explain(context: WebContext, request: Request) -> Response:
         key: query.get(key, "")[:LENGTH_LIMIT]
         for key in ("account", "address", "source", "channel")
     }
-    show = partial(render, "explain.html", accounts=accounts)
+    show = partial(render, context, "explain.html", accounts=accounts)
     found: Sequence[ServiceId] = ()
     if is_name(given["channel"]):
         found = await run_in_threadpool(context.find_channels, given["channel"], CHANNELS_FOUND + 1)
@@ -99,7 +100,7 @@ async def _explain(context: WebContext, request: Request) -> Response:
         question = read_question(query)
     except NumberError as error:
         return HTMLResponse(show(given=given, problem=str(error), found=()), 400)
-    explanation = context.explain(question)
+    explanation = await context.explain(question)
     page = show(
         given=given | {"channel": _channel_text(question)},
         problem="",
@@ -206,6 +207,7 @@ async def _freezes(context: WebContext, _: Request) -> Response:
     report = await context.freezes()
     by_urgency = sorted(report.channels, key=_urgency)
     page = render(
+        context,
         "freezes.html",
         report=replace(report, freezes=report.freezes[:FREEZES_SHOWN]),
         watched=by_urgency[:MARGINS_SHOWN],
@@ -225,9 +227,9 @@ async def _freeze(context: WebContext, request: Request) -> Response:
     found = await context.freeze(int(number)) if _NUMBER.fullmatch(number) else None
     if found is None:
         return refusal(request.scope, 404, text="no such freeze is known here")
-    return HTMLResponse(render("freeze.html", freeze=found))
+    return HTMLResponse(render(context, "freeze.html", freeze=found))
 
 
-def render(template: str, **words: object) -> str:
+def render(context: WebContext, template: str, **words: object) -> str:
     """Fill a template in."""
-    return _TEMPLATES.get_template(template).render(words)
+    return _TEMPLATES.get_template(template).render(words | {"is_managed": context.is_managed})

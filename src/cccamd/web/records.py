@@ -100,6 +100,7 @@ async def _doctor(context: WebContext, _: Request) -> Response:
     order = (Grade.FAILURE, Grade.WARNING, Grade.ADVICE, Grade.NOT_CHECKED, Grade.OK)
     groups = [(grade, [one for one in found if one.grade is grade]) for grade in order]
     page = render(
+        context,
         "doctor.html",
         groups=[(grade, _TONES[grade], ones) for grade, ones in groups if ones],
         bad=Weight.BAD,
@@ -123,6 +124,7 @@ async def _journal(context: WebContext, request: Request) -> Response:
             problem = str(error)
     accounts = sorted((await context.snapshot()).accounts, key=str.casefold)
     page = render(
+        context,
         "journal.html",
         choice=choice,
         spans=SPANS,

@@ -25,6 +25,7 @@ from cccamd.net import (
 )
 from cccamd.web.live import PATH as LIVE_PATH
 from cccamd.web.live import Feed
+from cccamd.web.manage import LOG_PATH
 from cccamd.web.refusals import refusal
 
 CONNECTIONS_LIMIT: Final = 128
@@ -263,7 +264,7 @@ class _Clocked:
 
 
 def _is_view(scope: Scope) -> bool:
-    return bool(scope["path"] == LIVE_PATH)
+    return scope["path"] in (LIVE_PATH, LOG_PATH)
 
 
 class _Places:

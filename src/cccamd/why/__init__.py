@@ -36,7 +36,8 @@ from cccamd.why.links import Trial, is_seed
 from cccamd.why.network import RoundTrip
 from cccamd.why.overload import Load
 from cccamd.why.ports import PortSeen, WantedPort, explain_taken, wanted_ports
-from cccamd.why.symptoms import Receiver, Scene, find_symptoms
+from cccamd.why.scene import Receiver, Scene
+from cccamd.why.symptoms import find_symptoms
 from cccamd.why.verdict import CHANGES, judge_freeze, judge_receiver
 
 __all__ = [

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from cccamd.cards import Card, SourceId, Verdict, judge
+from cccamd.cards import OPEN, Card, SourceId, Verdict, judge
 from cccamd.facts import CardStatus, SourceKind, SourceStatus
 from cccamd.ids import NO_NODE_ID, format_caid, format_ident
 from cccamd.setup.cccamcfg import FLine
 from cccamd.setup.hours import is_open
+from cccamd.setup.logins import Accesses, accesses_of
 from cccamd.values import CardId, Provider
 from cccamd.why.account import explain_hours
+from cccamd.why.accounttable import explain_table
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence
 from cccamd.why.finding import Finding, Weight
@@ -52,6 +54,12 @@ def judge_accounts(known: KnownCards, evidence: Evidence) -> list[Diagnosis]:
     closed = [line for line in seeing if not is_open(line.timeframes, evidence.minute)]
     found = [_judge_blind(known, verdicts[line], evidence) for line in blind]
     found += [_judge_closed(line, evidence) for line in closed]
+    found += [
+        Diagnosis(check=Check.ACCOUNTS, subject=line.user, grade=Grade.ADVICE, finding=finding)
+        for line in seeing
+        for finding in explain_table(line, evidence)
+        if finding.code in ("expired", "hours-closed")
+    ]
     return found + ([_sum_up(seeing, known, verdicts, evidence)] if seeing else [])
 
 
@@ -140,22 +148,22 @@ def _hidden_caids(line: FLine, verdicts: Sequence[Verdict], evidence: Evidence) 
     return f"{line.user} (line {line.line}) does not see CAID {caids}: {why}"
 
 
-def running_cards(
-    cards: Sequence[CardStatus], sources: Mapping[SourceId, SourceStatus]
-) -> KnownCards:
-    """The cards that a running server has, with the numbers of these sources."""
-    by_name = {status.name: source for source, status in sources.items()}
-    local = {status.name for status in sources.values() if status.kind is SourceKind.LOCAL}
+def running_cards(cards: Sequence[CardStatus], evidence: Evidence) -> KnownCards:
+    """The cards that a running server has, with the numbers of its sources, and their groups."""
+    accesses = accesses_of(evidence.config, evidence.toml)
+    by_name = {status.name: (source, status) for source, status in evidence.sources.items()}
+    known = [(card, by_name.get(card.source, (SourceId(0), None))) for card in cards]
     return KnownCards(
-        cards=tuple(
-            _card(card, by_name.get(card.source, SourceId(0)), local=card.source in local)
-            for card in cards
-        ),
+        cards=tuple(_card(card, source, status, accesses) for card, (source, status) in known),
         where="as the running server has them",
     )
 
 
-def _card(card: CardStatus, source: SourceId, *, local: bool) -> Card:
+def _card(
+    card: CardStatus, source: SourceId, status: SourceStatus | None, accesses: Accesses
+) -> Card:
+    local = status is not None and status.kind is SourceKind.LOCAL
+    key = card.source, status.line if status is not None else 0
     return Card(
         serial=card.own_share_id,
         id=CardId(NO_NODE_ID, card.own_share_id, card.caid),
@@ -172,4 +180,5 @@ def _card(card: CardStatus, source: SourceId, *, local: bool) -> Card:
         path=card.path,
         assigned_sids=card.assigned_sids,
         rejected_sids=card.rejected_sids,
+        access=accesses.get(key, OPEN),
     )

@@ -11,10 +11,9 @@ from cccamd.routing import Priorities
 from cccamd.setup.cccamcfg import Config
 from cccamd.setup.logins import Upstream
 from cccamd.setup.toml import TomlConfig
-from cccamd.why.answering import explain_answers
 from cccamd.why.audience import judge_accounts, running_cards
 from cccamd.why.brake import judge_bans
-from cccamd.why.diagnosis import Check, Diagnosis, Grade, check_of_link, diagnose
+from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence, by_account
 from cccamd.why.host import Demand, judge_files, judge_memory, judge_twins
 from cccamd.why.links import Trial, TriedLink, judge_running_link, running_link
@@ -55,12 +54,8 @@ def check_up(house: Household) -> Iterator[Diagnosis]:
         found = judge_running_link(tried, evidence)
         if found is not None:
             yield found
-    for source in snapshot.sources:
-        for said in explain_answers(source, snapshot.at):
-            check = check_of_link(source.kind)
-            yield Diagnosis(check=check, grade=Grade.WARNING, finding=said, subject=source.name)
-    yield from judge_answer_times(snapshot.sources)
-    yield from judge_accounts(running_cards(snapshot.cards, evidence.sources), evidence)
+    yield from judge_answer_times(snapshot.sources, snapshot.at)
+    yield from judge_accounts(running_cards(snapshot.cards, evidence), evidence)
     yield from judge_bans(snapshot)
     yield from judge_twins(_status(snapshot))
     demand = Demand(

@@ -119,7 +119,7 @@ def examine(case: Case) -> Iterator[Diagnosis]:
     if known:
         yield from _links(case, evidence)
         if case.running is not None:
-            yield from judge_answer_times(case.running.status.sources)
+            yield from judge_answer_times(case.running.status.sources, case.at)
         yield from judge_accounts(_known_cards(case, evidence), evidence)
         if case.running is not None:
             yield from judge_bans(case.running.status.server)
@@ -235,14 +235,14 @@ def _tried_links(case: Case, evidence: Evidence) -> Iterator[TriedLink]:
         yield TriedLink(
             upstream=upstream,
             trial=trial,
-            taken=len(evidence.table.cards_of(source)),
+            taken=evidence.table.count_of(source),
             rejected=evidence.table.rejected_of(source),
         )
 
 
 def _known_cards(case: Case, evidence: Evidence) -> KnownCards:
     if case.running is not None:
-        return running_cards(case.running.cards, evidence.sources)
+        return running_cards(case.running.cards, evidence)
     asked = [trial for _, trial in case.trials if trial.failed or trial.reached is Step.UP]
     complete = len(asked) == len(case.installation.config.upstream_lines)
     where = "local cards, and those of the servers of C-lines and N-lines just now"

@@ -81,6 +81,14 @@ MEANINGS: Final[Mapping[Step, Meaning]] = {
             "it is in another part of the network, for instance a guest Wi-Fi",
         ),
     ),
+    Step.GATEWAY: Meaning(
+        "see that the router of this network is on, and this machine's cable or Wi-Fi leads to it",
+        (
+            "the router is off, starts anew, or its cable to this machine is out",
+            "the router has got another address, and this machine's gateway setting is the old one",
+            "the interface of this machine leads to another network by now",
+        ),
+    ),
     Step.UNREACHABLE: Meaning(
         "ask its owner whether the machine is on and its network works",
         (

@@ -1,14 +1,15 @@
 """Who can reach this machine, how far the sources are, and how fast they answer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Final
 
-from cccamd.facts import OVERLOADED_SECONDS, SLOW_SECONDS, SourceStatus
+from cccamd.facts import OVERLOADED_SECONDS, SLOW_SECONDS, LinkState, SourceStatus
 from cccamd.machine import Addresses
-from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
+from cccamd.why.answering import explain_answers
+from cccamd.why.diagnosis import Check, Diagnosis, Grade, check_of_link, diagnose
 from cccamd.wording import count, listed, milliseconds
 
 CARRIER_GRADE: Final = IPv4Network("100.64.0.0/10")
@@ -174,11 +175,25 @@ def judge_round_trip(name: str, found: RoundTrip) -> Diagnosis:
 # Answer times.
 
 
-def judge_answer_times(sources: Iterable[SourceStatus]) -> list[Diagnosis]:
-    """One diagnosis for each source that was asked; one for all when none was."""
-    found = [judge_answers(source) for source in sources if source.asked]
-    nothing = "no source was asked for anything yet"
-    return found or [diagnose(Check.ANSWER_TIMES, Grade.NOT_CHECKED, "not-asked", nothing)]
+def judge_answer_times(sources: Sequence[SourceStatus], at: float) -> list[Diagnosis]:
+    """What is to be said of each source that was asked and is there; one for all when none was.
+
+    What the incidents say of its answers at this moment goes before its times.
+    """
+    if not any(source.asked for source in sources):
+        nothing = "no source was asked for anything yet"
+        return [diagnose(Check.ANSWER_TIMES, Grade.NOT_CHECKED, "not-asked", nothing)]
+    there = [source for source in sources if source.asked and source.state is LinkState.UP]
+    return [each for source in there for each in _answering(source, at)]
+
+
+def _answering(source: SourceStatus, at: float) -> Iterator[Diagnosis]:
+    said = list(explain_answers(source, at))
+    for finding in said:
+        check = check_of_link(source.kind)
+        yield Diagnosis(check=check, grade=Grade.WARNING, finding=finding, subject=source.name)
+    if not said:
+        yield judge_answers(source)
 
 
 def judge_answers(source: SourceStatus) -> Diagnosis:

@@ -7,7 +7,7 @@ of the cause.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from cccamd.facts import (
@@ -16,7 +16,6 @@ from cccamd.facts import (
     ConfigProblem,
     ConfigProblemKind,
     ConfigState,
-    DoubleLogin,
     Freeze,
     LinkState,
     ReceiverFinding,
@@ -26,10 +25,8 @@ from cccamd.facts import (
     Verdict,
 )
 from cccamd.ids import format_node_id, format_service
-from cccamd.routing import LoopSeen
-from cccamd.setup.cccamcfg import Config
 from cccamd.watch import Pause, Symptom
-from cccamd.why.accepting import ClosedDoor, closed_doors
+from cccamd.why.accepting import closed_doors
 from cccamd.why.answering import refusals, silence, wrong_cws, wrong_kinds, wrong_share
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Grade
@@ -37,7 +34,8 @@ from cccamd.why.host import MachineTrouble
 from cccamd.why.links import meaning_of, without_cards
 from cccamd.why.logins import MEANINGS
 from cccamd.why.network import judge_answers
-from cccamd.why.overload import Load, overloads
+from cccamd.why.overload import overloads
+from cccamd.why.scene import Scene
 from cccamd.wire.link import CloseReason
 from cccamd.wording import count, listed, milliseconds, some_of
 
@@ -58,52 +56,6 @@ CONFIGURATION: Final = "the configuration"
 subject does not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receiver:
-    """An account that is logged in, as far as it tells whether something is wrong."""
-
-    account: str
-    connected_at: float
-    cards: int
-    """How many it was told of."""
-    unserved: bool
-    """It asked a moment ago, and got no CW, or so late that it may have given up."""
-    served_by: str
-    """The source that gave it a CW last; empty: none ever did."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """All that symptoms are read from, at one moment."""
-
-    at: float
-    """Seconds since the epoch."""
-    config: Config
-    sources: tuple[SourceStatus, ...]
-    receivers: tuple[Receiver, ...] = ()
-    """At least those in trouble."""
-    frozen: tuple[Freeze, ...] = ()
-    """Pictures that stand still."""
-    findings: tuple[ReceiverFinding, ...] = ()
-    files: ConfigState = field(default_factory=ConfigState)
-    double_logins: tuple[DoubleLogin, ...] = ()
-    clones: tuple[Clone, ...] = ()
-    loops: tuple[LoopSeen, ...] = ()
-    """Requests that came back, lately."""
-    machine: tuple[MachineTrouble, ...] = ()
-    pauses: tuple[Pause, ...] = ()
-    """Of our own loop, lately, the newest last."""
-    doors: tuple[ClosedDoor, ...] = ()
-    """That nobody gets in by."""
-    load: Load = field(default_factory=Load)
-    """What clients ask."""
-
-    @property
-    def cards_since(self) -> float | None:
-        """When that source came which has brought cards for the longest; None: none brings any."""
-        return min((source.up_at or 0.0 for source in self.sources if source.cards), default=None)
-
-
 def find_symptoms(scene: Scene) -> Iterator[Symptom]:
     """Everything that is wrong now.
 
@@ -116,7 +68,7 @@ def find_symptoms(scene: Scene) -> Iterator[Symptom]:
     blamed, others = _frozen(scene, of_sources)
     yield from (of_sources | blamed).values()
     yield from others
-    yield from _accounts_without_cards(scene)
+    yield from _accounts_without_cards(scene, of_sources | blamed)
     yield from _double_logins(scene)
     yield from map(_clone, scene.clones)
     yield from _circles(scene)
@@ -165,9 +117,13 @@ def _without_cards(source: SourceStatus, scene: Scene) -> Symptom | None:
     if source.cards or source.up_at is None or scene.at - source.up_at < SETTLING:
         return None
     finding = without_cards("is logged in", source.cards_rejected, source.line, scene.config)
-    since, text, change = source.up_at, finding.text, finding.change
     return _of_source(
-        Cause.SOURCE_WITHOUT_CARDS, source, scene, since=since, text=text, change=change
+        Cause.SOURCE_WITHOUT_CARDS,
+        source,
+        scene,
+        since=_since(source.up_at + SETTLING, scene),
+        text=finding.text,
+        change=finding.change,
     )
 
 
@@ -176,7 +132,7 @@ def _wrong(source: SourceStatus, scene: Scene) -> Symptom | None:
     found = wrong_cws(source)
     if found is None:
         return None
-    if wrong_share(source.last_minute) < MOST and not _served_by(source, scene):
+    if wrong_share(source.last_minute) < MOST and not scene.sufferers_of(source):
         return None
     return _of_source(
         Cause.WRONG_CWS,
@@ -225,7 +181,7 @@ def _of_source(
         since=since,
         text=text,
         change=change,
-        sufferers=_served_by(source, scene),
+        sufferers=scene.sufferers_of(source),
         evidence=evidence,
     )
 
@@ -239,17 +195,6 @@ _SOURCE_JUDGES: Final[tuple[Callable[[SourceStatus, Scene], Symptom | None], ...
     _slow,
 )
 """The first that finds something is right: what is down is silent as well."""
-
-
-def _served_by(source: SourceStatus, scene: Scene) -> frozenset[str]:
-    """Who gets no CW now, and got the last one from here; or sees no card, as nobody does."""
-    nobody_sees_any = scene.cards_since is None
-    return frozenset(
-        receiver.account
-        for receiver in scene.receivers
-        if (receiver.unserved and receiver.served_by == source.name)
-        or (nobody_sees_any and not receiver.cards and receiver.served_by in ("", source.name))
-    )
 
 
 # Pictures.
@@ -297,6 +242,7 @@ def _blame(freeze: Freeze) -> Symptom:
         text=f"lets a picture stand still: {freeze.cause}",
         change=freeze.change,
         evidence=freeze.evidence,
+        only_lingers=True,
     )
 
 
@@ -335,25 +281,39 @@ def channel_words(channel: ServiceId) -> str:
 # Accounts.
 
 
-def _accounts_without_cards(scene: Scene) -> Iterator[Symptom]:
+def _accounts_without_cards(scene: Scene, of_sources: Mapping[str, Symptom]) -> Iterator[Symptom]:
+    """Those who could see some: who suffers from a source without any has that trouble."""
     cards_since = scene.cards_since
     if cards_since is None:
         return  # that is its sources' trouble
+    empty = [source.name for source in scene.sources if not source.cards]
+    known = frozenset[str]().union(
+        *(of_sources[name].sufferers for name in empty if name in of_sources)
+    )
     found = [
         receiver
         for receiver in scene.receivers
-        if not receiver.cards and scene.at - max(receiver.connected_at, cards_since) >= SETTLING
+        if not receiver.cards
+        and receiver.account not in known
+        and scene.at - max(receiver.connected_at, cards_since) >= SETTLING
     ]
     if found:
         names = sorted({receiver.account for receiver in found}, key=str.casefold)
+        settled = max(min(each.connected_at for each in found), cards_since) + SETTLING
         yield Symptom(
             cause=Cause.ACCOUNT_WITHOUT_CARDS,
             subject=ACCOUNTS,
-            since=max(min(each.connected_at for each in found), cards_since) + SETTLING,
+            since=_since(settled, scene),
             text=f"that see no card: {some_of(names)}",
             change=f"run: cccamd explain {names[0]}",
             sufferers=frozenset(names),
         )
+
+
+def _since(settled: float, scene: Scene) -> float:
+    """Since when cards are missing, whose loss nobody wrote down: since they should have come, or
+    else, when that is long ago, since now, when it is seen first."""
+    return settled if scene.at - settled < SETTLING else scene.at
 
 
 def _double_logins(scene: Scene) -> Iterator[Symptom]:

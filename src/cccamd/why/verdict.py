@@ -82,7 +82,7 @@ CHANGES: Final[Mapping[Verdict, str]] = {
     Verdict.RECEIVER: "look at the receiver: its softcam's log, its reception, its load",
     Verdict.STREAM: "nothing, if it does not last: the next keys come in the new rhythm",
     Verdict.OURSELVES: "look at the load of this machine; the log says when the server paused",
-    Verdict.NOT_ALLOWED: "the time frames of the account's F-line say so",
+    Verdict.NOT_ALLOWED: "`cccamd explain ACCOUNT` names the line with its hours or its last day",
     Verdict.UNKNOWN: "",
 }
 
@@ -316,7 +316,8 @@ def _text_of(verdict: Verdict, failing: Sequence[SeenAsk]) -> str:
         ignored = any(Outcome.IGNORED in _outcomes(ask) for ask in failing)
         return "every card that fits is switched off by CCcam.prio" if ignored else "no card fits"
     if verdict is Verdict.NOT_ALLOWED:
-        return "it is outside the hours of the account's F-line"
+        ends = [end for ask in failing for end in _outcomes(ask)]
+        return next(end.value for end in reversed(ends) if _BY_OUTCOME.get(end) is verdict)
     done = Counter(
         (source, outcome)
         for ask in failing

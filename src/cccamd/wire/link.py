@@ -135,6 +135,10 @@ class CloseReason(Enum):
     SAYS_TOO_MUCH = "it sends far more messages than any server needs to"
     ASKS_TOO_MUCH = "it asks far more than [limits] in cccamd.toml lets a client ask"
     NO_ANSWER = "an ECM was not answered; in plain mode nothing more can be asked then"
+    OUT_OF_STEP = (
+        "it sent a control word that nobody had asked for; in plain mode the next one could not be"
+        " told from the right one"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,14 +148,14 @@ class DvbapiDoor:
 
     def _account_of(self, setup: Setup) -> Account | None:
         table = self._table
-        accounts = setup.accounts.values()
-        found = next((each for each in accounts if each.line.user == table.account), None)
+        wanted = table.account if table.enabled else None
+        found = None if wanted is None else setup.account(wanted)
         trouble = ""
         if table.enabled and found is None:
             trouble = f'no dvbapi: no F-line has the user "{table.account}"'
             log.error("%s", trouble)
         self._around.carried_out(ACCOUNT_SETTING, trouble)
-        return found if table.enabled else None
+        return found
 
     async def _settle(self, account: Account) -> None:
         """Let all clients be this account, with its rights as they are now."""

@@ -16,6 +16,7 @@ from cccamd.setup.cccamcfg.editing import (
     disable_account,
     enable_account,
     find_account,
+    list_accounts,
     remove_account,
 )
 from cccamd.setup.cccamcfg.masking import MaskedLine, masked_lines
@@ -68,6 +69,7 @@ __all__ = [
     "find_account",
     "groups_of",
     "limit_text",
+    "list_accounts",
     "load_companions",
     "load_config",
     "masked_lines",

@@ -105,6 +105,23 @@ def find_account(data: bytes, user: str) -> AccountFound:
     return AccountFound(lines, account)
 
 
+def list_accounts(data: bytes) -> dict[str, AccountLine]:
+    """Each account that a line is about, with the line that counts; else the first.
+
+    Raises:
+        EditError: the file cannot be read.
+    """
+    text = _Text(data)
+    found: dict[str, AccountLine] = {}
+    for index, name in enumerate(_names(text)):
+        if name is None:
+            continue
+        line = AccountLine(index + 1, not text.text(index).startswith(SWITCHED_OFF))
+        if name not in found or (line.is_on and not found[name].is_on):
+            found[name] = line
+    return found
+
+
 def add_account(data: bytes, user: str, password: str, rest: str = "") -> bytes:
     """Add an F-line behind the last one, or at the end; `rest`: what follows the password.
 

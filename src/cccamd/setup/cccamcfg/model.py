@@ -183,6 +183,11 @@ class InfoPort:
         """Whether a login is needed. With half a login (W173) nobody can pass."""
         return self.username is not None or self.password is not None
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is a login that somebody can pass: both are set, and not empty."""
+        return bool(self.username) and bool(self.password)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:

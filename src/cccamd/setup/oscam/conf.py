@@ -35,7 +35,7 @@ from cccamd.setup.oscam.values import (
     read_newcamd_ports,
     small_number,
 )
-from cccamd.wire.cccam import BUILDS, DEFAULT_VERSION, parse_version
+from cccamd.wire.cccam import BUILDS, DEFAULT_VERSION, Version, parse_version
 
 FILE: Final = "oscam.conf"
 DEFAULT_RESHARE: Final = 10
@@ -158,6 +158,8 @@ class Conf:
     """What of oscam.conf other files need to know."""
 
     reshare: int = DEFAULT_RESHARE
+    version: Version = DEFAULT_VERSION
+    """Announced to clients, and to servers of whose readers nothing else is said."""
     dvbapi_user: str = ""
     """Whose rights receivers have that speak dvbapi; empty: none do."""
     dvbapi_entry: Entry | None = None
@@ -263,6 +265,7 @@ class ConfReader:
                 about.lost(version, "[server] cccversion wants a version that CCcam had")
             elif known != DEFAULT_VERSION:
                 self._table("server")["cccversion"] = str(known)
+                self.conf.version = known
         node_id = entries.get("nodeid")
         if node_id is not None and node_id.value and any(bare_node_id(node_id.value) or b"x"):
             why = "cccamd has a node id of its own: no two programs may have the same"

@@ -27,7 +27,7 @@ from cccamd.setup.oscam.rules import (
 )
 from cccamd.setup.oscam.services import read_wish
 from cccamd.setup.oscam.values import NO_KEY, number, read_des_key, read_device, small_number
-from cccamd.wire.cccam import BUILDS, DEFAULT_VERSION, parse_version
+from cccamd.wire.cccam import BUILDS, parse_version
 
 FILE: Final = "oscam.server"
 SECTION: Final = "reader"
@@ -267,7 +267,7 @@ class ServerReader:
             if known is None:
                 about.lost(version, "cccversion wants a version that CCcam had")
             else:
-                plan.version = "" if known == DEFAULT_VERSION else str(known)
+                plan.version = "" if known == self.conf.version else str(known)
                 if parse_version(version.value) is None:
                     about.lost(version, f"it is {known}, without what stands behind")
         mindown = entries.get("cccmindown")

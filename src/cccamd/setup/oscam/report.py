@@ -1,7 +1,7 @@
 """What an import or export could not carry over: one entry for each line, never a value."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cccamd.setup.oscam.lexer import Entry
@@ -42,7 +42,7 @@ class Lost:
 
 @dataclass(slots=True)
 class Report:
-    """Collects; one line and key is told once."""
+    """Collects; one line and key is told once, with all that is to be said of it."""
 
     _lost: dict[tuple[str, int, str], Lost] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -54,8 +54,14 @@ class Report:
         return tuple(sorted(self._lost.values(), key=lambda each: (each.file, each.line)))
 
     def add(self, lost: Lost) -> None:
-        """Note one; what was said of the same line first counts."""
-        self._lost.setdefault((lost.file, lost.line, lost.key), lost)
+        """Note one; what was said of the same line before stands before it."""
+        place = lost.file, lost.line, lost.key
+        before = self._lost.get(place)
+        if before is not None and lost.why in before.why:
+            return
+        if before is not None:
+            lost = replace(before, why=f"{before.why}; {lost.why}")
+        self._lost[place] = lost
 
     def about(self, file: str, section: str = "") -> "SectionReport":
         """Report about one section."""

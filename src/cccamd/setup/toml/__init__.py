@@ -9,6 +9,7 @@ from cccamd.setup.toml.model import (
     LogTable,
     TomlConfig,
 )
+from cccamd.setup.toml.mqtttable import MqttTable
 from cccamd.setup.toml.networks import AllowedNetworks, is_local
 from cccamd.setup.toml.newcamdtable import NewcamdTable
 from cccamd.setup.toml.parser import ParsedToml, load, parse
@@ -22,6 +23,7 @@ __all__ = [
     "DvbapiTable",
     "LimitsTable",
     "LogTable",
+    "MqttTable",
     "NewcamdTable",
     "ParsedToml",
     "TomlConfig",

@@ -27,6 +27,7 @@ from cccamd.setup.toml.fields import (
     time_between,
 )
 from cccamd.setup.toml.linetables import AccountTable, UpstreamTable
+from cccamd.setup.toml.mqtttable import MqttTable
 from cccamd.setup.toml.networks import (
     AllowedNetworks,
     Network,
@@ -302,6 +303,7 @@ class TomlConfig:
     penalties: PenaltiesTable = field(default_factory=PenaltiesTable)
     journal: JournalTable = field(default_factory=JournalTable)
     notify: NotifyTable = field(default_factory=NotifyTable)
+    mqtt: MqttTable = field(default_factory=MqttTable)
     tls: TlsTable = field(default_factory=TlsTable)
     dvbapi: DvbapiTable = field(default_factory=DvbapiTable)
     newcamd: tuple[NewcamdTable, ...] = ()

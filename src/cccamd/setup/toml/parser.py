@@ -36,6 +36,7 @@ from cccamd.setup.toml.model import (
     TlsTable,
     TomlConfig,
 )
+from cccamd.setup.toml.mqtttable import MqttTable
 from cccamd.setup.toml.newcamdtable import NewcamdTable
 from cccamd.setup.toml.notifytable import NotifyTable
 from cccamd.setup.toml.positions import PARTS_LIMIT, find_long_key, locate
@@ -53,6 +54,7 @@ _TABLES = (
     "penalties",
     "dvbapi",
     "notify",
+    "mqtt",
 )
 _SUGGESTION_LIMIT = 50
 _LISTS = ("account", "upstream", "card", "newcamd")
@@ -120,6 +122,7 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
         tls=reader.read_table("tls", TlsTable),
         dvbapi=_read_dvbapi(reader),
         notify=reader.read_table("notify", NotifyTable),
+        mqtt=reader.read_table("mqtt", MqttTable),
         newcamd=tuple(_read_list(reader, "newcamd", NewcamdTable)),
         accounts=tuple(_read_list(reader, "account", AccountTable)),
         upstreams=tuple(_read_list(reader, "upstream", UpstreamTable)),

@@ -44,7 +44,16 @@ SOURCES_LIMIT: Final = 1000
 VISITS_LIMIT: Final = 32
 """Open visits of one client; a receiver has four tuners."""
 TEXT_LIMIT: Final = 200
-REFUSALS_CHECK: Final = 60.0
+SUMS_INTERVAL: Final = 60.0
+SUMMED_UP: Final = 600.0
+"""Seconds. What somebody may cause as often as he likes is counted for so long, beyond the first
+few: the journal has a size, and a flood must not push out everything else."""
+STRANGERS: Final = 64
+"""Accounts and addresses that are told apart when logins fail; strangers have any number."""
+LOGINS: Final = 50
+"""Of one account that are written one by one."""
+CHANGES: Final = 600
+"""Of services by one account that begin a visit."""
 
 
 _ClientKey = tuple[str, int]
@@ -55,6 +64,8 @@ _ClientKey = tuple[str, int]
 class _Client:
     address: str = ""
     logged_in_at: float = 0.0
+    is_told: bool = True
+    """Whether its login was written, and its logout will be."""
     visits: dict[Service, Visit] = field(default_factory=dict)
     round_trips: RoundTrips = field(default_factory=RoundTrips)
 
@@ -126,8 +137,12 @@ class Scribe:
 
     def __init__(self) -> None:
         self._clients: OrderedDict[_ClientKey, _Client] = OrderedDict()
-        self._refusals = Throttle(others=("", "many addresses"))
-        self._refusals_checked_at = 0.0
+        self._refusals: Throttle[tuple[str, str]] = Throttle(
+            others=("", "many addresses"), window=SUMMED_UP, keys=STRANGERS
+        )
+        self._logins: Throttle[str] = Throttle(others="", burst=LOGINS, window=SUMMED_UP)
+        self._changes: Throttle[str] = Throttle(others="", burst=CHANGES, window=SUMMED_UP)
+        self._summed_up_at = 0.0
         self._sources = _Sources()
         self._incidents: dict[int, Incident] = {}
         """Those that go on, as they began."""
@@ -171,7 +186,7 @@ class Scribe:
 
     def advance(self, now: float) -> list[Entry]:
         """Return what is to be written because time has passed. Call it about once a second."""
-        entries = self._sources.advance(now)
+        entries = [*self._sources.advance(now), *self._sums(now)]
         if not 0 <= now - self._incidents_written_at < WRITE_INTERVAL:
             self._incidents_written_at = now
             entries += [_incident(incident, now) for incident in self._incidents.values()]
@@ -200,6 +215,8 @@ class Scribe:
 
     def _change_channel(self, client: _Client, service: Service, ecm: EcmFinished) -> list[Entry]:
         """Begin a visit; write where the others stand, some of which end here."""
+        if not self._changes.admits(ecm.account, ecm.at):
+            return []
         entries = [visit.entry() for visit in client.visits.values()]
         began_at = ecm.at - ecm.seconds
         client.visits = {
@@ -223,8 +240,11 @@ class Scribe:
         return [*entries, visit.entry()]
 
     def _log_in(self, login: ClientLoggedIn) -> list[Entry]:
-        client = _Client(login.address, login.at)
+        is_told = self._logins.admits(login.account, login.at)
+        client = _Client(login.address, login.at, is_told=is_told)
         self._clients[login.account, login.client] = client
+        if not is_told:
+            return []
         text = f"version {login.version}" + (f" build {login.build}" if login.build else "")
         if login.revision is not None:
             text += f", {login.revision.value}"
@@ -254,7 +274,7 @@ class Scribe:
                     text=guess,
                 )
             )
-        return [*entries, _note(Kind.LOGOUT, logout)]
+        return [*entries, _note(Kind.LOGOUT, logout)] if client.is_told else entries
 
     def _release(self, released: ServiceReleased) -> list[Entry]:
         client = self._clients.pop((released.account, released.client), _Client())
@@ -267,20 +287,20 @@ class Scribe:
         return entries
 
     def _sums(self, now: float) -> list[Entry]:
-        """Sum up those that were only counted: a flood must not push out everything else."""
-        if now - self._refusals_checked_at < REFUSALS_CHECK:
+        """Sum up those that were only counted."""
+        if 0 <= now - self._summed_up_at < SUMS_INTERVAL:
             return []
-        self._refusals_checked_at = now
+        self._summed_up_at = now
+        self._changes.ended(now)
         return [
-            Entry(
-                at=now,
-                kind=Kind.REFUSED,
-                account=account,
-                address=address,
-                text=f"{count} more within a minute",
-            )
-            for (account, address), count in self._refusals.ended(now)
+            *(_sum(Kind.REFUSED, now, *who, count) for who, count in self._refusals.ended(now)),
+            *(_sum(Kind.LOGIN, now, who, "", count) for who, count in self._logins.ended(now)),
         ]
+
+
+def _sum(kind: Kind, now: float, account: str, address: str, count: int) -> Entry:
+    text = f"{count} more within ten minutes"
+    return Entry(at=now, kind=kind, account=account, address=address, text=text)
 
 
 def _note(kind: Kind, about: ClientLoggedOut | LoginFailed) -> Entry:

@@ -1,7 +1,7 @@
 // Which receivers are on.
 
 import { h } from "./dom.js";
-import { channelId, channelName, chip, count, counting, explainLink, milliseconds, speed } from "./format.js";
+import { channelId, channelName, chip, count, counting, explainLink, isManaged, manageLink, milliseconds, speed } from "./format.js";
 import { Rows, byNumber, byText, byTrouble, facts } from "./rows.js";
 
 export class Clients {
@@ -109,5 +109,6 @@ function detail(client) {
     client.paired && ["Link", `TLS, paired as ${client.paired}`],
     ["Node", h("span", { class: "mono" }, client.node_id)],
     ["Why", h("a", { href: explainLink({ account }) }, `Explain ${account}`)],
+    isManaged && ["Do", h("a", { href: manageLink(account) }, `Manage ${account}`)],
   ]);
 }

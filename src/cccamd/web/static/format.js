@@ -5,6 +5,13 @@ import { h } from "./dom.js";
 export const SLOW = 0.5; // seconds: above this a picture may freeze
 const FAIR = 0.3;
 
+// Whether something can be done from these pages.
+export const isManaged = "managed" in document.body.dataset;
+
+export function manageLink(account) {
+  return `/manage/account?${new URLSearchParams({ name: account })}`;
+}
+
 let offset = 0;
 
 export function setClock(serverSeconds) {

@@ -4,7 +4,7 @@ import { Cards } from "./cards.js";
 import { Clients } from "./clients.js";
 import { isAway, showAway, showHere } from "./connection.js";
 import { h, patchChildren } from "./dom.js";
-import { clock, count_on, counting, setClock } from "./format.js";
+import { clock, count_on, counting, isManaged, setClock } from "./format.js";
 import { config, glance, incidents, penalties } from "./glance.js";
 import { freezes, lately } from "./lately.js";
 import { watch } from "./live.js";
@@ -54,6 +54,7 @@ const PAGES = [
   ["/freezes", "Freezes"],
   ["/doctor", "Doctor"],
   ["/journal", "Journal"],
+  ...(isManaged ? [["/manage", "Manage"]] : []),
 ];
 
 function link(href, text) {

@@ -1,7 +1,7 @@
 // Where cards come from.
 
 import { h } from "./dom.js";
-import { chip, count, counting, explainLink, milliseconds } from "./format.js";
+import { chip, count, counting, explainLink, isManaged, milliseconds } from "./format.js";
 import { Rows, byNumber, byText, facts } from "./rows.js";
 
 export class Sources {
@@ -78,6 +78,7 @@ function detail(source) {
       source.node_id && ["Node", h("span", { class: "mono" }, source.node_id)],
       source.cards_rejected > 0 && ["Not taken", h("a", { href: explain(source) }, count(source.cards_rejected, "card"))],
       ["Why", h("a", { href: explain(source) }, `Explain ${source.name}`)],
+      isManaged && source.line > 0 && ["Do", h("a", { href: "/manage/server" }, "Pause or restart")],
     ]),
   ];
 }

@@ -352,6 +352,11 @@ class ClientProtocol(Endpoint[ClientEvent]):
         if question is not None:
             cw = ControlWords(self._unmasked(payload, question.share_id))
             self._events.append(Answered(question.token, cw))
+        elif (
+            not self.extended
+        ):  # nothing names its ECM: whoever answers twice is believed next time
+            self._close(CloseReason.OUT_OF_STEP)
+            return
         self._send_waiting()
 
     def _unmasked(self, payload: bytes, share_id: int) -> bytes:

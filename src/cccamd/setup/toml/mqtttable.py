@@ -1,0 +1,119 @@
+"""`[mqtt]`: which broker is told what goes on (docs/mqtt.md)."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Annotated, Final
+
+from cccamd.setup.toml.fields import (
+    NETWORK,
+    SWITCH,
+    Listed,
+    Table,
+    Value,
+    one_of,
+    port_as,
+    text_as,
+    time_between,
+)
+from cccamd.setup.toml.networks import AllowedNetworks, Network
+
+THINGS: Final = ("server", "sources", "receivers", "margins", "incidents")
+"""What may be published."""
+PORT: Final = 1883
+TLS_PORT: Final = 8883
+_NAME: Final = re.compile("[A-Za-z0-9_-]{1,50}")
+_PREFIX: Final = re.compile("[A-Za-z0-9_-]{1,50}(/[A-Za-z0-9_-]{1,50}){0,4}")
+_HOST_LENGTH: Final = 253
+
+
+def _check_host(text: str) -> None:
+    if not 0 < len(text) <= _HOST_LENGTH or not text.isprintable() or set(" /@") & set(text):
+        raise ValueError
+
+
+def _check_line(text: str) -> None:
+    if not text or "\0" in text:
+        raise ValueError  # a secret: the message must not repeat it
+
+
+def _check_name(text: str) -> None:
+    if _NAME.fullmatch(text) is None:
+        raise ValueError
+
+
+def _check_prefix(text: str) -> None:
+    if _PREFIX.fullmatch(text) is None:
+        raise ValueError
+
+
+def _read_discovery(found: object) -> str:
+    if not isinstance(found, str):
+        raise ValueError
+    if found:
+        _check_prefix(found)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttTable(Table):
+    """`[mqtt]`: values for a broker, and for Home Assistant what they are."""
+
+    host: Annotated[
+        str | None, text_as('the name or address of a broker, such as "192.168.1.5"', _check_host)
+    ] = None
+    """None: nobody is told anything."""
+    port: Annotated[int | None, port_as("a port, 1 to 65535")] = None
+    """None: 1883, with TLS 8883."""
+    tls: Annotated[bool, SWITCH] = False
+    ca: Annotated[str | None, text_as("the path of a file with certificates, in quotes")] = None
+    """Who vouches for the broker; None: those whom the system trusts."""
+    user: Annotated[str | None, text_as("a user name in quotes", _check_line)] = None
+    password: Annotated[str | None, text_as("a password in quotes", _check_line)] = field(
+        default=None, repr=False
+    )
+    password_file: Annotated[str | None, text_as("the path of a file, in quotes")] = None
+    """Its first line is the password."""
+    prefix: Annotated[
+        str, text_as('letters, digits, _ and -, such as "cccamd"; / between them', _check_prefix)
+    ] = "cccamd"
+    """How all topics begin."""
+    discovery: Annotated[
+        str, Value('the prefix of Home Assistant, "homeassistant", or ""', _read_discovery)
+    ] = "homeassistant"
+    """Where Home Assistant looks for what there is; empty: it is not told."""
+    name: Annotated[
+        str | None, text_as("a name of letters, digits, _ and -, in quotes", _check_name)
+    ] = None
+    """How this server is called among others; None: as its machine."""
+    interval: Annotated[float, time_between(1, 3600)] = 10.0
+    """Seconds between two looks at what has changed."""
+    things: Annotated[
+        tuple[str, ...],
+        Listed(f"a list of some of {', '.join(THINGS)}", one_of(*THINGS), least=1, distinct=True),
+    ] = THINGS
+    networks: Annotated[
+        tuple[Network, ...], Listed('a list of networks: networks = ["203.0.113.7"]', NETWORK)
+    ] = ()
+    """Where a broker may be besides the local networks."""
+
+    def check(self, given: Collection[str]) -> None:
+        """Nothing is said for which there is no use."""
+        if given and "host" not in given:
+            raise ValueError("expected host: the name or address of the broker")
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("expected password or password_file, not both")
+        if self.user is None and (self.password is not None or self.password_file is not None):
+            raise ValueError("expected user too: a password belongs to a user")
+        if self.ca is not None and not self.tls:
+            raise ValueError("expected tls = true too: ca says whom to trust then")
+
+    @property
+    def broker_port(self) -> int:
+        """The port that is meant."""
+        return self.port or (TLS_PORT if self.tls else PORT)
+
+    @property
+    def allowed(self) -> AllowedNetworks:
+        """Where the broker may be."""
+        return AllowedNetworks(self.networks)

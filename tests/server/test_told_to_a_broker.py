@@ -1,0 +1,265 @@
+"""A whole cccamd tells a real broker what goes on."""
+
+import asyncio
+import datetime
+import logging
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from laboratory import HOST, Laboratory, ask, cards_of, setup
+
+from cccamd.mqtt import publisher
+from cccamd.server import Server, symptoms
+from cccamd.setup.setup import Setup
+from cccamd.watch import incidents
+from mosquitto import broker, listening, needs_mosquitto
+from ports import free_port
+
+pytestmark = needs_mosquitto
+CARD = '[[card]]\nkind = "test"\ncaid = "7F00"\nproviders = ["00000A"]\nname = "attic"\n'
+TWO = "F: anna secret\nF: ben secret\n"
+BASE = "cccamd/tv"
+ANNA = f"{BASE}/receiver/anna"
+ANNAS_DOCUMENT = "homeassistant/device/cccamd_tv_receiver_anna/config"
+
+
+def asked(
+    port: int, words: str = "", *, cfg: str = TWO, own: int = 0, node: Setup | None = None
+) -> Setup:
+    """A setup that looks every 20th of a second, which no file may say."""
+    host = "" if "host" in words else f'host = "{HOST}"'
+    toml = f'[mqtt]\n{host}\nport = {port}\nname = "tv"\n{words}\n{CARD}'
+    made = setup(cfg, toml, port=own or free_port(), node_id=node.node_id if node else None)
+    return replace(made, toml=replace(made.toml, mqtt=replace(made.toml.mqtt, interval=0.05)))
+
+
+@asynccontextmanager
+async def serving(made: Setup) -> AsyncIterator[Laboratory]:
+    server = Server(made)
+    await server.start()
+    try:
+        yield Laboratory(server, made.config.server_listen_port)
+    finally:
+        await server.stop()
+
+
+def trouble(lab: Laboratory) -> str:
+    problems = lab.server.config_state().problems
+    return "".join(each.text for each in problems if "[mqtt]" in each.text)
+
+
+async def until_trouble(lab: Laboratory, words: str) -> str:
+    async with asyncio.timeout(20.0):
+        while words not in trouble(lab):
+            await asyncio.sleep(0.01)
+    return trouble(lab)
+
+
+async def until_well(lab: Laboratory) -> None:
+    async with asyncio.timeout(20.0):
+        while trouble(lab):
+            await asyncio.sleep(0.01)
+
+
+async def test_values_follow_what_goes_on_and_at_the_end_it_is_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(symptoms, "LOOK_INTERVAL", 0.1)
+    monkeypatch.setattr(incidents, "GRACE", 0.2)
+    async with broker(tmp_path) as at, listening(at) as heard:
+        stale = "homeassistant/device/cccamd_tv_receiver_gone/config"
+        heard.tell(stale, "{}", retain=True)
+        heard.tell(f"{BASE}/receiver/gone", "{}", retain=True)
+        heard.tell("homeassistant/device/other/config", "{}", retain=True)
+        await heard.until(lambda: len(heard.has) == 3)
+        made = asked(at.port)
+        async with serving(made) as lab:
+            await heard.until(lambda: heard.has.get(f"{BASE}/status") == b"online")
+            await heard.until(lambda: heard.value(ANNA, "connected") == "OFF")
+            assert heard.value(f"{BASE}/source/attic", "connected") == "ON"
+            assert ANNAS_DOCUMENT in heard.has
+            await heard.until(lambda: stale not in heard.has)
+            assert f"{BASE}/receiver/gone" not in heard.has
+            async with lab.client("anna") as client:
+                await cards_of(client)
+                await ask(client, b"\x80" + bytes(20))
+                await heard.until(lambda: heard.value(ANNA, "connected") == "ON")
+                await heard.until(lambda: heard.value(ANNA, "ecms") == 1)
+            await heard.until(lambda: heard.value(ANNA, "connected") == "OFF")
+            lab.server.carried_out("LOG FILE", "the disk is full")
+            await heard.until(lambda: heard.value(f"{BASE}/incidents", "problem") == "ON")
+            assert "settings not carried out" in heard.value(f"{BASE}/incidents", "worst")
+            lab.server.carried_out("LOG FILE")
+            await heard.until(lambda: heard.value(f"{BASE}/incidents", "problem") == "OFF")
+            less = asked(at.port, cfg="F: ben secret\n", own=lab.port, node=made)
+            await lab.server.reload(less)
+            await heard.until(lambda: ANNA not in heard.has and ANNAS_DOCUMENT not in heard.has)
+        await heard.until(lambda: heard.has[f"{BASE}/status"] == b"offline")
+        assert b"secret" not in b"".join(heard.has.values())
+        assert "homeassistant/device/other/config" in heard.has
+
+
+async def test_a_broker_that_was_killed_is_told_everything_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with broker(tmp_path) as at:
+        made = asked(at.port)
+        async with serving(made) as lab:
+            async with listening(at) as heard:
+                await heard.until(lambda: heard.has.get(f"{BASE}/status") == b"online")
+                before = set(heard.has)
+                await until_well(lab)
+                count = heard.count
+                heard.tell("homeassistant/status", "online")
+                await heard.until(lambda: heard.count >= count + len(before))
+            for _ in range(2):
+                at.kill()
+                await until_trouble(lab, f"[mqtt] the broker {HOST}:{at.port}")
+                await at.start()
+                async with listening(at) as heard:
+                    await heard.until(lambda: set(heard.has) == before)
+                await until_well(lab)
+        lines = [each for each in caplog.records if each.name == "cccamd.mqtt"]
+        assert len(lines) == 1
+
+
+async def test_when_it_dies_the_broker_says_offline(tmp_path: Path) -> None:
+    async with broker(tmp_path) as at, listening(at) as heard, serving(asked(at.port)) as lab:
+        await heard.until(lambda: heard.has.get(f"{BASE}/status") == b"online")
+        session = lab.server._outward.publisher._session
+        assert session is not None
+        seen: list[bytes] = []
+        heard.client.on_message = lambda _c, _u, message: (
+            seen.append(message.payload) if message.topic == f"{BASE}/status" else None
+        )
+        # No goodbye: as the system does it with a process that is killed.
+        session._client.socket().shutdown(socket.SHUT_RDWR)
+        await heard.until(lambda: b"offline" in seen)
+        await heard.until(lambda: seen[-1] == b"online")
+
+
+async def test_a_password_of_a_file_and_one_that_is_wrong(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = tmp_path / "words"
+    words.write_text("tv:hunter2\n")
+    subprocess.run(["mosquitto_passwd", "-U", words], capture_output=True, check=True)
+    lines = f"allow_anonymous false\npassword_file {words}\nuser root"
+    async with broker(tmp_path, lines) as at:
+        made = asked(at.port, 'user = "tv"\npassword = "swordfish"')
+        async with serving(made) as lab:
+            said = await until_trouble(lab, "refuses the login")
+            assert "swordfish" not in said + caplog.text
+            (tmp_path / "secret").write_text("hunter2\n")
+            monkeypatch.setenv(publisher.CREDENTIALS, str(tmp_path))
+            better = asked(
+                at.port, 'user = "tv"\npassword_file = "secret"', own=lab.port, node=made
+            )
+            await lab.server.reload(better)
+            async with listening(at, "tv", "hunter2") as heard:
+                await heard.until(lambda: heard.has.get(f"{BASE}/status") == b"online")
+                await until_well(lab)
+                # Another name: nothing stays under the old one.
+                other = replace(better.toml.mqtt, name="other")
+                await lab.server.reload(replace(better, toml=replace(better.toml, mqtt=other)))
+                await heard.until(lambda: heard.has.get("cccamd/other/status") == b"online")
+                assert not [topic for topic in heard.has if topic.startswith(BASE)]
+                assert ANNAS_DOCUMENT not in heard.has
+        assert "hunter2" not in caplog.text
+
+
+async def test_tls_holds_the_broker_to_its_name(tmp_path: Path) -> None:
+    _certificate(tmp_path)
+    lines = f"allow_anonymous true\ncertfile {tmp_path}/cert.pem\nkeyfile {tmp_path}/key.pem"
+    async with broker(tmp_path, f"{lines}\nuser root") as at:
+        right = f'host = "localhost"\ntls = true\nca = "{tmp_path}/cert.pem"'
+        async with serving(asked(at.port, right)) as lab:
+            publisher_of = lab.server._outward.publisher
+            async with asyncio.timeout(20.0):
+                while publisher_of._session is None:
+                    await asyncio.sleep(0.01)
+            assert not trouble(lab)
+        async with serving(asked(at.port, f'tls = true\nca = "{tmp_path}/cert.pem"')) as lab:
+            await until_trouble(lab, "its certificate is not accepted")
+        async with serving(asked(at.port, 'host = "localhost"\ntls = true')) as lab:
+            await until_trouble(lab, "its certificate is not accepted")
+        async with serving(asked(at.port, f'tls = true\nca = "{tmp_path}/none.pem"')) as lab:
+            await until_trouble(lab, "none.pem cannot be read")
+
+
+def _certificate(folder: Path) -> None:
+    """Of a broker that is called localhost, and vouches for itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=2))
+        .not_valid_after(now + datetime.timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ('host = "203.0.113.7"', "203.0.113.7 is not in a local network"),
+        ('user = "tv"\npassword_file = "none"', "none cannot be read"),
+    ],
+)
+async def test_what_cannot_be_done_is_said(words: str, why: str) -> None:
+    async with serving(asked(free_port(), words)) as lab:
+        await until_trouble(lab, why)
+
+
+async def test_the_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
+    async with serving(asked(free_port())) as lab:
+        await until_trouble(lab, "pip install 'cccamd[mqtt]'")
+
+
+async def test_a_broker_that_says_nothing_holds_up_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    came, gone = asyncio.Event(), asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.set()
+        await reader.read()  # until the end
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    silent = await asyncio.start_server(say_nothing, HOST, 0)
+    async with silent:
+        port = silent.sockets[0].getsockname()[1]
+        async with serving(asked(port)) as lab:
+            await came.wait()
+            async with lab.client("anna") as client:
+                await cards_of(client)
+                assert await ask(client, b"\x80" + bytes(20)) is not None
+        async with asyncio.timeout(20.0):
+            await gone.wait()
