@@ -48,7 +48,7 @@ simulate: setup
 compiled: setup
 	@sh scripts/compiled.sh
 
-# The same tests on it; not all pass yet. They import what .venv-compiled has, never src/.
+# The same tests on it. They import what .venv-compiled has, never src/.
 test-compiled: compiled
 	@.venv-compiled/bin/python -m pytest -n 4 --dist loadfile $(ARGS)
 

@@ -370,6 +370,26 @@ def test_other_programs_are_named_and_passed_over(said: list[Said], words: str) 
     assert words in record.text
 
 
+@pytest.mark.parametrize(
+    ("sender", "flags", "words"),
+    [
+        ("server", RST | ACK, "nothing was said: the server rejects it; nothing listens"),
+        ("server", FIN | ACK, "nothing was said: the server closes it at once"),
+        ("client", RST | ACK, "nothing was said"),
+    ],
+)
+def test_who_ended_it_without_a_word_is_told(sender: str, flags: int, words: str) -> None:
+    """A receiver that tries a port at which nothing listens: an outage, seen from the cable."""
+    call = Call()
+    call.send("client", flags=SYN)
+    call.send(sender, flags=flags)
+    call.send("client", flags=FIN | ACK)
+    (record,) = decoded(call.packets, Keyring())
+    assert record.kind is Kind.OTHER
+    assert words in record.text
+    assert record.text.endswith("nothing was said") is (sender == "client")
+
+
 # Files.
 
 

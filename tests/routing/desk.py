@@ -9,6 +9,7 @@ from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import (
     Action,
     Ask,
+    ClientId,
     CwCache,
     Deliver,
     Priorities,
@@ -18,6 +19,7 @@ from cccamd.routing import (
     Settled,
     SourceTraits,
     Store,
+    Waiter,
 )
 from cccamd.setup.cccamcfg import FLine
 from cccamd.values import ControlWords, Offer, Provider, Refusal, Request
@@ -29,6 +31,16 @@ def ecm(number: int = 0) -> bytes:
     return b"\x80" + number.to_bytes(4)
 
 
+def waiter(name: str) -> Waiter:
+    """The one that a test has a name for: a client with one request."""
+    return Waiter(ClientId(int.from_bytes(name.encode())), 0)
+
+
+def name_of(waiter: Waiter) -> str:
+    """The name of one that `waiter` made."""
+    return waiter.client.to_bytes((waiter.client.bit_length() + 7) // 8).decode()
+
+
 class Desk:
     """Sources are numbered from 1; each has one card. Card 1 is the nearest."""
 
@@ -37,7 +49,7 @@ class Desk:
         self.router = Router(RouterSettings(**settings), priorities)
         self.cache = CwCache()
         self.settled: list[Settled] = []
-        self.requests: dict[object, Request] = {}
+        self.requests: dict[str, Request] = {}
         self.view = self.view_of()
 
     def view_of(self, *, node_id: NodeId = CLIENT, **account: Any) -> View:
@@ -79,7 +91,7 @@ class Desk:
 
     def request(
         self,
-        waiter: str,
+        name: str,
         now: float,
         *,
         number: int = 0,
@@ -91,15 +103,16 @@ class Desk:
         view = view or self.view
         share_id = next(iter(view.announcements()), ShareId(0))
         message = Request(Caid(caid), Ident(ident), share_id, Sid(sid), ecm(number))
-        self.requests[waiter] = message
+        self.requests[name] = message
         wanted = self.router.wanted(view, message)
         told = self.cache.answer(wanted, now, self.router.vouches)
         if told is not None:
-            return [Deliver(waiter, told.cw, told.trace(now))]
-        return self.carry_out(self.router.request(waiter, wanted, now), now)
+            return [Deliver(waiter(name), told.cw, told.trace(now))]
+        return self.carry_out(self.router.request(waiter(name), wanted, now), now)
 
-    def gone(self, waiter: object, now: float) -> list[Action]:
-        return self.carry_out(self.router.waiter_gone(waiter, self.requests[waiter], now), now)
+    def gone(self, name: str, now: float) -> list[Action]:
+        left = self.router.waiter_gone(waiter(name), self.requests[name], now)
+        return self.carry_out(left, now)
 
     def lost(self, source: SourceId, now: float) -> list[Action]:
         return self.carry_out(self.router.source_lost(source, now), now)
@@ -145,8 +158,9 @@ def asked(actions: list[Action]) -> Ask:
     return ask
 
 
-def delivered(actions: list[Action]) -> dict[object, bytes]:
-    return {action.waiter: action.cw.raw for action in actions if isinstance(action, Deliver)}
+def delivered(actions: list[Action]) -> dict[str, bytes]:
+    told = [action for action in actions if isinstance(action, Deliver)]
+    return {name_of(action.waiter): action.cw.raw for action in told}
 
 
 def refused(actions: list[Action]) -> Refuse:

@@ -16,6 +16,7 @@ from cccamd.routing import (
     Abandon,
     Action,
     Ask,
+    ClientId,
     CwCache,
     Deliver,
     LoopDetected,
@@ -26,6 +27,7 @@ from cccamd.routing import (
     SourceTraits,
     Store,
     Trace,
+    Waiter,
 )
 from cccamd.setup.cccamcfg import FLine
 from cccamd.values import ControlWords, Offer, Provider, Refusal, Request, with_checksums
@@ -105,10 +107,10 @@ class Node:
         queue = list(actions)
         while queue:
             match queue.pop(0):
-                case Deliver(Waiter() as waiter, cw, trace):
-                    waiter.finish(cw, trace)
-                case Refuse(Waiter() as waiter, refusal, trace):
-                    waiter.finish(refusal, trace)
+                case Deliver(waiter, cw, trace):
+                    self.network.waiters[waiter.token].finish(cw, trace)
+                case Refuse(waiter, refusal, trace):
+                    self.network.waiters[waiter.token].finish(refusal, trace)
                 case Store() as store:
                     self.cache.put(store, self.network.now)
                 case Settled():
@@ -151,7 +153,7 @@ class Node:
 
 
 @dataclass(eq=False)
-class Waiter:
+class Waiting:
     """One request at one node; it checks that it is answered once, and in time."""
 
     node: "Node"
@@ -232,11 +234,12 @@ class Link:
 
     def request(
         self, request: Request, then: Callable[[ControlWords | Refusal, Trace], None]
-    ) -> Waiter:
+    ) -> Waiting:
         """Bring a request to the server."""
         deadline = self.network.now + self.server.settings.deadline
         cards = self.view.candidates(request).members
-        waiter = Waiter(self.server, request.section, cards, deadline, then)
+        waiter = Waiting(self.server, request.section, cards, deadline, then)
+        name = Waiter(ClientId(0), len(self.network.waiters))
         self.network.waiters.append(waiter)
         now, router = self.network.now, self.server.router
         wanted = router.wanted(self.view, request)
@@ -244,7 +247,7 @@ class Link:
         if told is not None:
             waiter.finish(told.cw, told.trace(now))
         else:
-            self.server.perform(router.request(waiter, wanted, now))
+            self.server.perform(router.request(name, wanted, now))
         return waiter
 
     def cut(self) -> None:
@@ -286,12 +289,12 @@ class Network:
         self.now = 0.0
         self.settings = settings or RouterSettings()
         self.nodes: dict[str, Node] = {}
-        self.waiters: list[Waiter] = []
+        self.waiters: list[Waiting] = []
         self.asks: dict[bytes, list[tuple[str, str, ShareId]]] = defaultdict(list)
         """Of each ECM: which node asked which node, or its own card (`a.1`), for which card."""
         self.questions: dict[tuple[str, bytes], list[Ask]] = defaultdict(list)
         """What each node asked others for each ECM."""
-        self.carried: dict[tuple[str, Ask], Waiter] = {}
+        self.carried: dict[tuple[str, Ask], Waiting] = {}
         """What became of a question at the node that was asked."""
         self._asked_at: dict[tuple[bytes, str, str, ShareId], float] = {}
         self.announcements: list[tuple[Link, Offer]] = []
@@ -367,7 +370,7 @@ class Network:
         """Whether some request, on one of the ways it took, came to a node a second time."""
         return any(self._comes_back(waiter, frozenset()) for waiter in self.waiters)
 
-    def _comes_back(self, waiter: Waiter, passed: frozenset[str]) -> bool:
+    def _comes_back(self, waiter: Waiting, passed: frozenset[str]) -> bool:
         if waiter.node.name in passed:
             return True
         passed |= {waiter.node.name}

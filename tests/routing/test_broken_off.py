@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from desk import Desk, asked, ecm
+from desk import Desk, asked, ecm, name_of
 from network import cw_of
 
+from cccamd.cards import Candidates
 from cccamd.routing import Action, Ask, BrokenOff, Deliver, Refuse, Router
 from cccamd.routing.choosing import Chooser, Pauses
 from cccamd.routing.flights import Flight, Timers
@@ -52,7 +53,7 @@ class Play:
             if isinstance(action, BrokenOff):
                 self.broken.append(action.error)
             elif isinstance(action, Deliver | Refuse):
-                self.got.append(str(action.waiter))
+                self.got.append(name_of(action.waiter))
         return [action for action in actions if isinstance(action, Ask)]
 
     def want(self, number: int, now: float) -> list[Ask]:
@@ -90,6 +91,10 @@ class Play:
         self.let_time_pass(90.0)
 
 
+PURE = pytest.mark.pure_only("raises in place of methods of the router")
+
+
+@PURE
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("which", [1, 2, 3])
 def test_an_error_in_any_step_ends_one_ecm_and_nothing_else(
@@ -116,6 +121,48 @@ def test_an_error_in_any_step_ends_one_ecm_and_nothing_else(
     assert {health.load for health in play.desk.router._chooser.health._sources.values()} == {0}
 
 
+@pytest.mark.parametrize("which", range(1, 61))
+def test_an_error_where_it_is_looked_up_what_may_serve_it_ends_one_ecm(
+    monkeypatch: pytest.MonkeyPatch, which: int
+) -> None:
+    """In any step again, and on any flavour: what it is about is no code of the router."""
+    play = Play()
+    reads, raised_outside = 0, False
+
+    def failing(real: Any) -> property:
+        def read(self: Candidates) -> Any:
+            nonlocal reads
+            reads += 1
+            if reads == which:
+                raise ZeroDivisionError
+            return real.__get__(self)
+
+        return property(read, real.__set__)
+
+    for name in ("cards", "members", "ids", "refusal"):
+        monkeypatch.setattr(Candidates, name, failing(vars(Candidates)[name]))
+    want = play.desk.request
+
+    def request(name: str, *words: Any, **more: Any) -> list[Action]:
+        nonlocal raised_outside
+        try:
+            return want(name, *words, **more)
+        except ZeroDivisionError:  # before anybody waits: it is told to who asks
+            raised_outside = True
+            play.wanted.remove(name)
+            return []
+
+    monkeypatch.setattr(play.desk, "request", request)
+    play.run()
+    assert reads > which
+    assert sorted(play.got) == sorted(play.wanted), "each is answered, and once"
+    assert len(play.broken) + raised_outside == 1
+    assert play.desk.router.is_idle
+    assert not play.desk.router._asks
+    assert {health.load for health in play.desk.router._chooser.health._sources.values()} == {0}
+
+
+@PURE
 def test_it_ends_at_once_and_the_next_is_as_usual(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not when its timers come, up to ten seconds later."""
     desk = Desk()

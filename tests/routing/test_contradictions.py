@@ -5,7 +5,7 @@ card, by what comes late, and by what is kept.
 """
 
 import pytest
-from desk import Desk, asked, delivered, ecm, refused
+from desk import Desk, asked, delivered, ecm, refused, waiter
 from network import CAID, cw_of
 
 from cccamd.cards import View
@@ -93,9 +93,9 @@ def test_who_sees_one_card_only_is_not_told_what_a_card_he_does_not_see_contradi
     right = asked(desk.request("anna", 10.0, number=1, view=without(desk, "a")))
     ask = question(desk.request("ben", 10.0, number=1, view=without(desk, "b")))
     assert delivered(desk.right(right, 10.1)) == {"anna": TRUE.raw}
-    assert refused(desk.answered(ask.ask_id, OLD, 10.2)).waiter == "ben"
+    assert refused(desk.answered(ask.ask_id, OLD, 10.2)).waiter == waiter("ben")
     later = asked(desk.request("cleo", 12.0, number=1, view=without(desk, "b")))
-    assert refused(desk.answered(later.ask_id, OLD, 12.2)).waiter == "cleo"
+    assert refused(desk.answered(later.ask_id, OLD, 12.2)).waiter == waiter("cleo")
 
 
 def test_who_has_better_to_wait_for_does_not_get_what_another_believes(desk: Desk) -> None:

@@ -1,7 +1,7 @@
 """Who waits goes by the rights that it has now, not by those it had when it asked."""
 
 import pytest
-from desk import Desk, asked, delivered, refused
+from desk import Desk, asked, delivered, refused, waiter
 
 from cccamd.cards import View
 from cccamd.routing import Abandon, Action, Ask, Deliver, Refuse
@@ -13,9 +13,9 @@ def desk() -> Desk:
     return Desk()
 
 
-def adopt(desk: Desk, waiter: str, view: View, now: float) -> list[Action]:
-    wanted = desk.router.wanted(view, desk.requests[waiter])
-    return desk.carry_out(desk.router.rights_changed(waiter, wanted, now), now)
+def adopt(desk: Desk, name: str, view: View, now: float) -> list[Action]:
+    wanted = desk.router.wanted(view, desk.requests[name])
+    return desk.carry_out(desk.router.rights_changed(waiter(name), wanted, now), now)
 
 
 def test_who_may_have_none_any_more_is_refused_at_once_and_gets_no_answer(desk: Desk) -> None:
@@ -43,7 +43,7 @@ def test_others_in_the_same_flight_lose_nothing(desk: Desk) -> None:
     desk.upstream("a", "b")
     ask = asked(desk.request("anna", 0.0))
     desk.request("ben", 0.1)
-    assert refused(adopt(desk, "anna", desk.view_of(uphops=0), 0.5)).waiter == "anna"
+    assert refused(adopt(desk, "anna", desk.view_of(uphops=0), 0.5)).waiter == waiter("anna")
     assert delivered(desk.right(ask, 0.6)).keys() == {"ben"}
 
 

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from desk import CLIENT, Desk, asked, delivered, ecm, refused
+from desk import CLIENT, Desk, asked, delivered, ecm, name_of, refused
 from network import IDENT, cw_of
 
 from cccamd.cards import Limit, View
@@ -154,7 +154,9 @@ def test_what_is_due_at_the_same_time_is_done_in_the_order_it_came(desk: Desk) -
     names = ["anna", "ben", "cleo"]
     for number, name in enumerate(names):
         desk.request(name, 0.0, number=number)
-    refusals = [action.waiter for _, action in desk.wait(4.6) if isinstance(action, Refuse)]
+    refusals = [
+        name_of(action.waiter) for _, action in desk.wait(4.6) if isinstance(action, Refuse)
+    ]
     assert refusals == names
 
 

@@ -1,6 +1,6 @@
 """Whatever happens, in whatever order: each waiter is answered once, in time, and rightly."""
 
-from desk import Desk
+from desk import Desk, name_of
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -61,15 +61,13 @@ class RouterMachine(RuleBasedStateMachine):
                     self.asks[action.ask_id] = action
                     self.asked_at[action.ask_id] = self.now
                 case Deliver(waiter, cw, _):
-                    assert isinstance(waiter, str)
-                    _, view = self.open.pop(waiter)
+                    _, view = self.open.pop(name_of(waiter))
                     assert cw != ControlWords(bytes(16))
                     winner = action.trace.winner
                     assert winner is not None
                     assert winner.hop <= view.viewer.account.max_distance
                 case Refuse(waiter, _, _):
-                    assert isinstance(waiter, str)
-                    del self.open[waiter]
+                    del self.open[name_of(waiter)]
 
     @rule(number=st.integers(0, 2), view=st.integers(0, 1), sid=st.integers(0, 2))
     def request(self, number: int, view: int, sid: int) -> None:

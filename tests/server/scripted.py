@@ -4,39 +4,49 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from unittest.mock import patch
 
-from laboratory import HOST, new_node_id
+from laboratory import HOST, expected_cw, new_node_id
 
 from cccamd.ids import Caid, Ident, ShareId
 from cccamd.net import Connection
 from cccamd.values import ControlWords, Emm, Offer, Provider, Refusal, Request
 from cccamd.wire.cccam import ServerProtocol
+from cccamd.wire.cccam.frames import Command
+from cccamd.wire.cccam.messages import parse_emm
+from cccamd.wire.cccam.server import _RULES as RULES
 from cccamd.wire.link import EmmReceived, LoginRequested, OffersDue, Requested
 from ports import free_port
 
 Answer = ControlWords | Refusal | None
 
 
-class Unthankful(ServerProtocol):
-    """Takes EMMs and never acknowledges them, as some servers do."""
+def right(request: Request) -> ControlWords:
+    """The answer of the test card."""
+    return expected_cw(request.section)
 
-    def _reply(self, token: int, command: int, payload: bytes) -> None:
-        if command != 0x02:
-            super()._reply(token, command, payload)  # type: ignore[arg-type]
+
+def mute(request: Request) -> None:
+    """None at all."""
 
 
 class ScriptedServer:
-    def __init__(self, answer: Callable[[Request], Answer], *, thankful: bool = True) -> None:
+    def __init__(
+        self, answer: Callable[[Request], Answer], *, thankful: bool = True, port: int = 0
+    ) -> None:
         self.answer = answer
         self.asked: list[tuple[int, Request]] = []
         self.emms: list[Emm] = []
-        self.port = free_port()
-        self._make = ServerProtocol if thankful else Unthankful
+        self.port = port or free_port()
+        self.thankful = thankful
+        """Whether it acknowledges EMMs: some servers don't."""
+        self.pause = 0.0
+        """Seconds that it takes for an answer."""
         self._node_id = new_node_id()
         self._connection: Connection | None = None
 
     def connection(self) -> Connection:
-        protocol = self._make(
+        protocol = ServerProtocol(
             node_id=self._node_id,
             program="scripted",
             random=os.urandom(12),
@@ -64,7 +74,9 @@ class ScriptedServer:
             case Requested(token, request):
                 self.asked.append((token, request))
                 answer = self.answer(request)
-                if answer is not None:
+                if answer is not None and self.pause:
+                    asyncio.get_running_loop().call_later(self.pause, self.give, token, answer)
+                elif answer is not None:
                     self.give(token, answer)
             case EmmReceived(emm):
                 self.emms.append(emm)
@@ -102,12 +114,21 @@ class ScriptedServer:
 
 @asynccontextmanager
 async def scripted(
-    answer: Callable[[Request], Answer], *, thankful: bool = True
+    answer: Callable[[Request], Answer], *, thankful: bool = True, port: int = 0
 ) -> AsyncIterator[ScriptedServer]:
-    server = ScriptedServer(answer, thankful=thankful)
+    server = ScriptedServer(answer, thankful=thankful, port=port)
     listening = await asyncio.get_running_loop().create_server(server.connection, HOST, server.port)
+    rule = RULES[Command.EMM]
+
+    def take(protocol: ServerProtocol, payload: bytes, flag: int) -> None:
+        if server.thankful or protocol is not server.protocol:
+            rule.handle(protocol, payload, flag)
+        else:
+            server.emms.append(parse_emm(payload))
+
     try:
-        yield server
+        with patch.dict(RULES, {Command.EMM: rule._replace(handle=take)}):
+            yield server
     finally:
         listening.close()
         if server._connection is not None:

@@ -21,14 +21,19 @@ from dvbapiclient import (
 from laboratory import HOST, expected_cw, running
 
 from cccamd.facts import EcmResult
+from cccamd.net import Connection
 from cccamd.routing import Result
 from cccamd.server import Server
+from cccamd.server.local import LocalSource
 from cccamd.values import with_checksums
 from cccamd.watch.journal import Journal, read_entries
 from cccamd.why import Question
 from cccamd.wire.dvbapi import NO_PID, ListManagement, Stop
 from cccamd.wire.link import CloseReason
+from flavour import replace_for_python
 from ports import free_port
+
+WHO_I_AM = b"\xff\xff\x00\x01\x00\x02\x01x"
 
 
 async def watch(client: DvbapiClient, sid: int, number: int) -> None:
@@ -321,13 +326,29 @@ async def test_a_seventeenth_connection_is_closed_before_it_is_read() -> None:
     port = free_port()
     async with serving(dvbapi_setup(port_table(port))) as server:
         opened = [await asyncio.open_connection(HOST, port) for _ in range(16)]
-        await settled(lambda: len(server._dvbapi.sessions) == 16)
+        for reader, writer in opened:
+            writer.write(WHO_I_AM)
+            assert await reader.read(4), "it is answered"
         reader, writer = await asyncio.open_connection(HOST, port)
-        writer.write(b"\xff\xff\x00\x01\x00\x02\x01x")
+        writer.write(WHO_I_AM)
         assert await _rest(reader) == b""
         for _, each in (*opened, (reader, writer)):
             each.close()
         await settled(lambda: not server._dvbapi.sessions)
+
+
+async def test_connections_that_say_nothing_keep_no_program_out() -> None:
+    port = free_port()
+    async with serving(dvbapi_setup(port_table(port))) as server:
+        silent = [await asyncio.open_connection(HOST, port) for _ in range(40)]
+        async with connected(port) as client:
+            await client.until(lambda: client.server)
+            await client.say(pmt(1))
+            await watch(client, 1, 6)
+            for _, each in silent:
+                each.close()
+            await settled(lambda: len(server._dvbapi.sessions) == 1)
+            await watch(client, 1, 7)
 
 
 async def _rest(reader: asyncio.StreamReader) -> bytes:
@@ -397,7 +418,7 @@ async def test_whatever_a_handler_raises_ends_its_connection_cleanly(
         await watch(client, 1, 0)
         with monkeypatch.context() as patched:
             if name == "_deliver":
-                patched.setattr(server._router, "straight", lambda wanted: None)
+                patched.setattr(LocalSource, "answer", lambda *_: None)  # not at once
             patched.setattr(DvbapiSession, name, fail)
             async with connected(port) as other:
                 await other.say(pmt(1))
@@ -448,7 +469,7 @@ async def test_a_client_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatc
     async with serving(dvbapi_setup(port_table(port))), connected(port) as client:
         await client.say(pmt(1))
         await watch(client, 1, 0)
-        monkeypatch.setattr("cccamd.net.Connection.unsent", 65 * 1024)
+        replace_for_python(monkeypatch, Connection, "unsent", 65 * 1024)
         await client.say(pmt(2))
         await client.until(lambda: client.is_over)
 

@@ -108,6 +108,7 @@ async def test_a_source_that_raises_is_one_that_refuses() -> None:
     assert (broken.usage.asked, broken.usage.answered) == (1, 0)
 
 
+@pytest.mark.pure_only("replaces a method of the router")
 async def test_a_timer_that_raises_does_not_stop_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

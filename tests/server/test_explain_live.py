@@ -16,6 +16,7 @@ from laboratory import (
     running,
     setup,
 )
+from scripted import mute, scripted
 
 from cccamd.cli.webreader import WebAddress, read_explanation
 from cccamd.ids import Caid, Ident, Sid
@@ -254,13 +255,12 @@ async def test_the_story_of_an_ecm_names_who_was_asked_and_why() -> None:
 async def test_the_story_of_a_refusal() -> None:
     toml = "[limits]\necm_deadline = 0.5\n"
     async with (
-        running() as far,
+        scripted(mute) as far,
         running(c_line(far) + "F: anna secret", toml) as near,
         near.client() as client,
     ):
         await cards_of(client)
         witness = Witness(near)
-        far.server._exchange.request = lambda *arguments: None  # type: ignore[method-assign]
         share_id = next(iter(client.cards))
         assert await client.ask(request(b"\x80", share_id=share_id)) is Refusal.PASSING
         (story,) = witness.ask().ecms

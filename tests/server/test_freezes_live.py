@@ -13,13 +13,12 @@ from laboratory import (
     cards_of,
     running,
 )
+from scripted import ScriptedServer, right, scripted
 
-from cccamd.cards import View
 from cccamd.facts import Freeze, FreezeReport, Verdict
 from cccamd.net import Client, ConnectionLost, TaskSet, at_once
-from cccamd.routing import Deliver, Refuse, Result, Trace, Waiter
 from cccamd.server import watching
-from cccamd.values import ControlWords, Refusal, Request
+from cccamd.values import ControlWords, Refusal
 from cccamd.watch import freezes, watches
 from cccamd.wire.cccam import ClientProtocol
 
@@ -99,7 +98,9 @@ class Evening:
 
 
 @asynccontextmanager
-async def an_evening(far: Laboratory, toml: str = DEADLINE) -> AsyncIterator[Evening]:
+async def an_evening(
+    far: Laboratory | ScriptedServer, toml: str = DEADLINE
+) -> AsyncIterator[Evening]:
     cfg = f"C: {HOST} {far.port} anna secret\nF: anna secret"
     async with running(cfg, toml) as near, near.client() as client:
         near.server.observe(near.server._watchers.observe)
@@ -117,36 +118,6 @@ def past_freeze(report: FreezeReport) -> Freeze | None:
     return next((one for one in report.freezes if one.over), None)
 
 
-Act = Callable[[Waiter, Request], None]
-
-
-def does(far: Laboratory, monkeypatch: pytest.MonkeyPatch, act: Act) -> None:
-    """From now on the source does this when it is asked."""
-
-    def request(waiter: Waiter, view: View, request: Request) -> None:
-        act(waiter, request)
-
-    monkeypatch.setattr(far.server._exchange, "request", request)
-
-
-def answering(far: Laboratory, answer: ControlWords | Refusal) -> Act:
-    exchange = far.server._exchange
-
-    def act(waiter: Waiter, request: Request) -> None:
-        fingerprint = exchange.router.fingerprint_of(request)
-        trace = Trace(request, fingerprint, 0.0, 0.0, Result.ANSWERED, None, [])
-        if isinstance(answer, ControlWords):
-            exchange._perform([Deliver(waiter, answer, trace)], 0.0)
-        else:
-            exchange._perform([Refuse(waiter, answer, trace)], 0.0)
-
-    return act
-
-
-def nothing(waiter: Waiter, request: Request) -> None:
-    """The source is silent."""
-
-
 @pytest.mark.parametrize(
     ("answer", "verdict", "words"),
     [
@@ -157,25 +128,22 @@ def nothing(waiter: Waiter, request: Request) -> None:
     ],
 )
 async def test_what_a_source_does_is_told_while_it_does_it_and_afterwards(
-    answer: ControlWords | Refusal | None,
-    verdict: Verdict,
-    words: str,
-    monkeypatch: pytest.MonkeyPatch,
+    answer: ControlWords | Refusal | None, verdict: Verdict, words: str
 ) -> None:
-    async with running() as far, an_evening(far) as evening:
-        with monkeypatch.context() as patch:
-            does(far, patch, nothing if answer is None else answering(far, answer))
-            freeze = await evening.watch(open_freeze)
-            assert freeze.verdict is verdict
-            assert f"{HOST}:{far.port} " in freeze.cause
-            assert words in freeze.cause
-            assert freeze.source == f"{HOST}:{far.port}"
-            (before,) = evening.report().channels
-            assert before.frozen == freeze.number
-            assert before.margin < 0
-            await evening.watch(lambda report: report.freezes[0].seconds > 0.5)
-            (later,) = evening.report().channels
-            assert later.margin < -0.5
+    async with scripted(right) as far, an_evening(far) as evening:
+        far.answer = lambda request: answer
+        freeze = await evening.watch(open_freeze)
+        assert freeze.verdict is verdict
+        assert f"{HOST}:{far.port} " in freeze.cause
+        assert words in freeze.cause
+        assert freeze.source == f"{HOST}:{far.port}"
+        (before,) = evening.report().channels
+        assert before.frozen == freeze.number
+        assert before.margin < 0
+        await evening.watch(lambda report: report.freezes[0].seconds > 0.5)
+        (later,) = evening.report().channels
+        assert later.margin < -0.5
+        far.answer = right
         await evening.leave()
         over = past_freeze(evening.report())
         assert over is not None
@@ -184,15 +152,10 @@ async def test_what_a_source_does_is_told_while_it_does_it_and_afterwards(
         assert await evening.near.server._watchers.freeze(freeze.number) == over
 
 
-async def test_a_source_that_stalls_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with running() as far, an_evening(far, "[limits]\necm_deadline = 2\n") as evening:
-        request, loop = far.server._exchange.request, asyncio.get_running_loop()
-
-        def stall(*arguments: Any) -> None:
-            loop.call_later(1.7 * PERIOD, lambda: request(*arguments))
-
-        monkeypatch.setattr(far.server._router, "straight", lambda wanted: None)
-        monkeypatch.setattr(far.server._exchange, "request", stall)
+async def test_a_source_that_stalls_is_late() -> None:
+    toml = "[limits]\necm_deadline = 2\n"
+    async with scripted(right) as far, an_evening(far, toml) as evening:
+        far.pause = 1.7 * PERIOD
         freeze = await evening.watch(past_freeze)
         assert freeze.verdict is Verdict.SOURCE_LATE
         assert freeze.source == f"{HOST}:{far.port}"

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from laboratory import HOST, TEST_CARD, Laboratory, ask, cards_of, running
+from scripted import right, scripted
 
 from cccamd.facts import Cause, Incident
 from cccamd.server import symptoms
-from cccamd.server.session import Session
 from cccamd.watch import incidents
 from cccamd.wire.cccam.frames import Command
 from ports import free_port
@@ -65,23 +64,12 @@ async def test_accounts_that_see_no_card_are_one_incident(monkeypatch: pytest.Mo
             assert found.change == "run: cccamd explain u1"
 
 
-async def test_who_waits_too_long_for_a_slow_source_suffers_from_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    late = Session.deliver
-    loop = asyncio.get_running_loop()
-    async with running() as far:
+async def test_who_waits_too_long_for_a_slow_source_suffers_from_it() -> None:
+    async with scripted(right) as far:
         cfg = f"F: anna secret\nC: {HOST} {far.port} anna secret\n"
         async with running(cfg, NO_CARDS) as near, near.client() as client:
             await cards_of(client)
-
-            def deliver(self: Session, *answer: Any) -> None:
-                """The source's own client gets its answer 1.6 s later."""
-                of_far = self in list(far.server._context.seats)
-                loop.call_later(1.6 if of_far else 0.0, late, self, *answer)
-
-            monkeypatch.setattr(far.server._router, "straight", lambda wanted: None)
-            monkeypatch.setattr(Session, "deliver", deliver)
+            far.pause = 1.6
             await asyncio.gather(*(ask(client, bytes([0x80, n, *bytes(20)])) for n in range(4)))
             found = await shown(near, lambda one: one.cause is Cause.SOURCE_SLOW)
             assert found.sufferers == ("anna",)

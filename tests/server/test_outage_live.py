@@ -17,6 +17,7 @@ import pytest
 from laboratory import HOST, TEST_CARD, connect, new_node_id, request, setup
 from pydantic import TypeAdapter
 from rich.console import Console
+from scripted import mute, right, scripted
 from virtual import Clock, live_through
 
 from cccamd.cli.statusview import draw_status
@@ -249,22 +250,20 @@ def test_a_source_that_says_nothing_for_fifteen_minutes(
     port, path = free_port(), tmp_path / "journal.db"
 
     async def outage(clock: Clock) -> None:
-        async with far(port) as source, home(clock, port, path) as lab:
+        async with scripted(right, port=port) as source, home(clock, port, path) as lab:
             await asyncio.sleep(2 * MINUTE)
             await _all_is_well(lab)
-            with monkeypatch.context() as patch:
-                patch.setattr(source._exchange, "request", lambda waiter, view, wanted: None)
-                began_at, done = time.time(), 0.0
-                for minute in (0.8, 1, 5, 12, 15):
-                    await asyncio.sleep((minute - done) * MINUTE)
-                    done = minute
-                    await _it_is_dark(
-                        lab, minute, Cause.SOURCE_SILENT, Verdict.SOURCE_SILENT, began_at
-                    )
-                    assert await lab.metric("cccamd_source_up", source=lab.source) == 1
-                    status, _ = await lab.status()
-                    since = status.sources[0].silent_since
-                    assert since == pytest.approx(began_at, abs=25)
+            source.answer = mute
+            began_at, done = time.time(), 0.0
+            for minute in (0.8, 1, 5, 12, 15):
+                await asyncio.sleep((minute - done) * MINUTE)
+                done = minute
+                await _it_is_dark(lab, minute, Cause.SOURCE_SILENT, Verdict.SOURCE_SILENT, began_at)
+                assert await lab.metric("cccamd_source_up", source=lab.source) == 1
+                status, _ = await lab.status()
+                since = status.sources[0].silent_since
+                assert since == pytest.approx(began_at, abs=25)
+            source.answer = right
             await asyncio.sleep(1.5 * MINUTE)
             await _it_is_over(lab, Cause.SOURCE_SILENT, Verdict.SOURCE_SILENT)
 

@@ -17,7 +17,7 @@ from laboratory import HOST, connect
 from cccamd.facts import ConfigProblemKind
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.net import Client
-from cccamd.server import AccountFocus, Reloader, Server, logs, set_up_logging
+from cccamd.server import AccountFocus, Reloader, Server, logs, reload, set_up_logging
 from cccamd.server.dvbapi import DvbapiDoor
 from cccamd.setup.cccamcfg.directives import DIRECTIVES, Implemented
 from cccamd.setup.effects import EFFECTS, Effect, settings_of
@@ -580,6 +580,12 @@ ROWS: dict[str, Row] = {
         "au = true", lambda door: door._home and door._home.outlook._takes_emms, False, True
     ),
 }
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is still writing these files."""
+    monkeypatch.setattr(reload, "SETTLE_INTERVAL", 0.001)
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from laboratory import (
     running,
     setup,
 )
+from scripted import mute, right, scripted
 
 from cccamd.ids import format_node_id
 from cccamd.server import upstreams
@@ -82,7 +83,7 @@ async def test_the_next_card_is_asked_when_the_first_refuses() -> None:
 
 async def test_many_clients_of_one_service_are_one_question() -> None:
     async with (
-        running() as far,
+        scripted(right) as far,
         running(
             c_line(far) + "".join(f"F: u{number} secret\n" for number in range(20)), NO_CARDS
         ) as near,
@@ -91,19 +92,9 @@ async def test_many_clients_of_one_service_are_one_question() -> None:
         clients = [await context.__aenter__() for context in contexts]
         for client in clients:
             await cards_of(client)
-        asked = 0
-        session = far.server._context.seats.of(b"anna")[0]
-        original = session._ask
-
-        def counting(request_id: int, ecm: object) -> None:
-            nonlocal asked
-            asked += 1
-            original(request_id, ecm)  # type: ignore[arg-type]
-
-        session._ask = counting  # type: ignore[method-assign]
         answers = await asyncio.gather(*(ask(client, b"\x80same") for client in clients))
         assert answers == [expected_cw(b"\x80same")] * 20
-        assert asked == 1
+        assert len(far.asked) == 1
         for context in contexts:
             await context.__aexit__(None, None, None)
 
@@ -131,14 +122,14 @@ async def test_a_request_that_came_in_a_circle_is_warned_of(
     """A server between us and the card asks us for what we ask it."""
     between = new_node_id()
     async with (
-        running() as far,
+        scripted(right) as far,
         running(c_line(far) + "F: anna secret", NO_CARDS, node_id=between) as relay,
         running(c_line(relay) + "F: anna secret\nF: relay secret", NO_CARDS) as near,
         near.client() as client,
         near.client("relay", node_id=between) as circle,
     ):
         await cards_of(client)
-        far.server._exchange.request = lambda *arguments: None  # type: ignore[method-assign]
+        far.answer = mute
         waiting = asyncio.gather(ask(client, b"\x80void"))
         await asyncio.sleep(0.1)
         assert await ask(circle, b"\x80other") is Refusal.PASSING
@@ -164,12 +155,12 @@ async def test_a_silent_upstream_costs_a_refusal_not_the_server() -> None:
     """It logs us in and offers a card, and then never answers an ECM."""
     toml = TEST_CARD + "[limits]\necm_deadline = 0.5\n"
     async with (
-        running() as far,
+        scripted(right) as far,
         running(c_line(far) + "F: anna secret", toml.replace("7F00", "7E00")) as near,
         near.client() as client,
     ):
         await cards_of(client, 2)
-        far.server._exchange.request = lambda *arguments: None  # type: ignore[method-assign]
+        far.answer = mute
         started = asyncio.get_running_loop().time()
         assert await ask(client, b"\x80void") is Refusal.PASSING
         assert asyncio.get_running_loop().time() - started < 1.5

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from laboratory import HOST, Laboratory, ask, cards_of, expected_cw, running
-from scripted import ScriptedServer, scripted
+from scripted import ScriptedServer, mute, right, scripted
 
 from cccamd.facts import SourceStatus
 from cccamd.ids import Caid
@@ -17,14 +17,6 @@ from cccamd.why import Question
 
 def c_line(server: ScriptedServer) -> str:
     return f"C: {HOST} {server.port} anna secret\nF: anna secret"
-
-
-def right(request: Request) -> ControlWords:
-    return expected_cw(request.section)
-
-
-def mute(request: Request) -> None:
-    return None
 
 
 def status(lab: Laboratory) -> SourceStatus:

@@ -1,10 +1,28 @@
 """A third protocol, both sides: a line for each message. All that a protocol has to bring."""
 
 import base64
+import copyreg
 import pickle
+from dataclasses import fields
 
+from cccamd.values import ControlWords, Emm, Offer, Provider
 from cccamd.wire import link
 from cccamd.wire.link import CloseReason, Peer, State
+
+
+def made_again(value):
+    return rebuilt, (
+        type(value),
+        {field.name: getattr(value, field.name) for field in fields(value)},
+    )
+
+
+def rebuilt(kind, values):
+    return kind(**values)
+
+
+for kind in (ControlWords, Emm, Offer, Provider):
+    copyreg.pickle(kind, made_again)  # compiled ones that are frozen can be made, but not filled
 
 
 class Side:

@@ -71,6 +71,14 @@ def account(lines: str, **files: str) -> tuple[str, dict, list[str]]:  # type: i
             ["caid"],
         ),
         (
+            "caid = FF00&FFFE",
+            "F: anna secret 10 0 0 { 0:0:0, FF00:0:10, FF01:0:10 }",
+            {},
+            [],
+        ),
+        ("caid = FF01&0F0F", "F: anna secret 10 0 0 { 0:0:0 }", {}, ["caid"]),
+        ("caid = 0000&0000", "F: anna secret 10 0 0 { 0:0:0 }", {}, ["caid"]),
+        (
             "ident = FF01:000102;FF02:000103\ncaid = FF01\ncccreshare = 1",
             "F: anna secret 10 0 0 { 0:0:0, FF01:000102:2 }",
             {},
@@ -189,6 +197,8 @@ def test_what_becomes_of_services(
         ("cccversion = 2.2.1-3316", "C: h.example 12000 u p", ["cccversion"]),
         ("boxid = 1122\nmhz = 600", "C: h.example 12000 u p", ["boxid", "mhz"]),
         ("ccckeepalive = 1\nlb_weight = 200", "C: h.example 12000 u p", []),
+        ("blockemm-u = 1\nblockemm-s = 0", "C: h.example 12000 u p", ["blockemm-u"]),
+        ("blockemm-bylen = 1-2", "C: h.example 12000 u p", ["blockemm-bylen"]),
     ],
 )
 def test_what_becomes_of_a_reader(lines: str, line: str, lost: list[str]) -> None:
@@ -198,6 +208,65 @@ def test_what_becomes_of_a_reader(lines: str, line: str, lost: list[str]) -> Non
     text = result.written.cccam_cfg.decode().splitlines()
     assert [each for each in text if each[:2] in ("C:", "N:")] == ([line] if line else [])
     assert [each.key for each in result.lost] == lost
+
+
+SECOND = READER.replace("h.example", "i.example").replace("label = c", "label = d")
+ALL_EMMS = "blockemm-u = 1\nblockemm-s = 1\nblockemm-g = 1\nblockemm-unknown = 1\n"
+
+
+def test_what_readers_block_of_emms_counts_for_one_or_for_all() -> None:
+    result = imported(server=READER + ALL_EMMS + SECOND, user=USER)
+    (table,) = toml_of(result)["upstream"]
+    assert (table["host"], table["emm"]) == ("h.example", False)
+    assert not result.lost
+    result = imported(server=f"{READER}blockemm-g = 1\n{SECOND}blockemm-g = 1\n", user=USER)
+    assert config_of(result).settings.global_emm == 0
+    assert not result.lost
+    result = imported(server=f"{READER}blockemm-g = 1\n{SECOND}", user=USER)
+    assert config_of(result).settings.global_emm == 2
+    assert [each.key for each in result.lost] == ["blockemm-g"]
+
+
+def test_each_reader_has_the_least_reshare_that_it_takes() -> None:
+    result = imported(server=f"{READER}cccmindown = 2\n{SECOND}", user=USER)
+    assert not result.lost
+    (table,) = toml_of(result)["upstream"]
+    assert (table["host"], table["minimum_downhops"]) == ("h.example", 2)
+
+
+@pytest.mark.parametrize("lines", ["caid = FF01&0F0F", "caid = FF01\nident = FF02:000102"])
+def test_a_newcamd_reader_that_lets_nothing_pass_is_not_opened(lines: str) -> None:
+    newcamd = READER.replace("protocol = cccam", "protocol = newcamd")
+    (table,) = toml_of(imported(server=newcamd + lines, user=USER))["upstream"]
+    assert table["groups"] == []
+
+
+CONSTANTS = "".join(
+    f"FF01:000102:{sid}:0:0::11 22 33 66 44 55 66 FF 11 22 33 66 44 55 66 FF\n"
+    for sid in ("0001", "0002", "0003")
+)
+
+
+@pytest.mark.parametrize(
+    ("services", "sids"),
+    [
+        ("a", ["0001"]),
+        ("!a", ["0002", "0003"]),
+        ("a,b", ["0001", "0002"]),
+        ("a,b,!b", ["0001"]),
+        ("other", []),
+        ("typo", ["0001", "0002", "0003"]),
+    ],
+)
+def test_lists_of_services_count_for_a_card_of_fixed_control_words(
+    services: str, sids: list[str]
+) -> None:
+    lists = "[a]\nsrvid = 0001\n[b]\nprovid = 000102\nsrvid = 0002\n[other]\ncaid = FF02\n"
+    reader = f"[reader]\nlabel = k\nprotocol = constcw\ndevice = words\nservices = {services}\n"
+    result = imported(server=reader, services=lists, words=CONSTANTS)
+    cards = toml_of(result).get("card", [])
+    assert [sid for card in cards for sid in card["services"]] == sids
+    assert [each.key for each in result.lost] == (["services"] if services == "typo" else [])
 
 
 def test_a_second_reader_of_a_label_is_a_link_all_the_same() -> None:
@@ -312,3 +381,11 @@ def test_a_reader_that_gets_another_label_and_is_then_left_out_is_told_so() -> N
     (lost,) = imported(server=f"{READER}{READER}").lost
     assert "the reader gets another" in lost.why
     assert lost.why.endswith("host, port and user are those of c, which counts")
+
+
+def test_names_in_a_report_are_those_that_an_editor_shows() -> None:
+    result = imported(user=f"{USER}f\u00fcr = 1\n[\u00e4]\n".encode())
+    assert [(each.section, each.key) for each in result.lost] == [
+        ("account", "f\u00fcr"),
+        ("\u00e4", ""),
+    ]

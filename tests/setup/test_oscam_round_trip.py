@@ -239,3 +239,65 @@ def test_names_that_only_one_of_them_holds(user: str) -> None:
     *after, lost = there_and_back(*before)
     assert lost == ()
     assert logins(*before) == logins(*after)
+
+
+SECOND = "C: i.example 12000 u p"
+DVBAPI = '[dvbapi]\nport = 9000\naccount = "anna"\nlisten = ["192.0.2.1"]\n'
+UPSTREAM = '[[upstream]]\nhost = "h.example"\nport = 12000\nuser = "u"\n'
+NEWCAMD = "[[newcamd]]\nport = {}\n{}\n"
+
+
+def settings_there(config: Config, toml: TomlConfig) -> list[object]:
+    """What is said besides accounts and their rights."""
+    return [
+        toml.newcamd,
+        toml.server,
+        toml.penalties,
+        toml.dvbapi,
+        config.settings.global_emm,
+        sorted((each.name, each.policy.minimum_downhops) for each in upstreams_of(config, toml)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cfg", "toml", "lost"),
+    [
+        ("", NEWCAMD.format(1500, 'bind = ["192.0.2.1"]\nallow = ["192.168.1.0/24"]'), []),
+        (
+            "",
+            NEWCAMD.format(1500, 'allow = ["192.168.1.0/24"]') + NEWCAMD.format(1501, ""),
+            ["allow"],
+        ),
+        (
+            "",
+            NEWCAMD.format(1500, 'bind = ["192.0.2.1"]') + NEWCAMD.format(1501, ""),
+            ["bind"],
+        ),
+        ("", NEWCAMD.format(1500, 'bind = ["192.0.2.1", "192.0.2.2"]'), ["bind"]),
+        ("", NEWCAMD.format(1500, 'allow = ["2001:db8::/64"]'), ["allow"]),
+        ("", '[server]\nbind = ["192.0.2.1"]', []),
+        ("", '[server]\nbind = ["192.0.2.1", "192.0.2.2"]', ["bind"]),
+        ("", "[penalties]\nattempts = 3\nban = 1800", []),
+        ("", "[penalties]\nattempts = 3\nban = 90", ["ban"]),
+        ("", '[penalties]\nexempt = ["203.0.113.0/24"]', ["exempt"]),
+        ("", "[tls]\nport = 12002", ["port"]),
+        ("", '[network]\nallow = ["203.0.113.0/24"]', ["allow"]),
+        ("", f"{DVBAPI}networks = ['192.168.1.0/24']", ["networks"]),
+        ("", f"{UPSTREAM}minimum_downhops = 2", []),
+        ("MINIMUM DOWNHOPS : 2\n", f"{UPSTREAM}minimum_downhops = 0", []),
+        ("MINIMUM DOWNHOPS : 2\n", "", []),
+        ("", f'{UPSTREAM}paired = "attic"', ["paired"]),
+        ("", '[[account]]\nuser = "anna"\npaired = "attic"', ["paired"]),
+        ("GLOBAL EMM : 0\n", "", []),
+        ("GLOBAL EMM : 1\n", "", ["GLOBAL EMM"]),
+        ("CHANNELINFO FILE : /etc/names\n", "", ["CHANNELINFO FILE"]),
+        ("CAID PRIO FILE : /etc/prio\n", "", ["CAID PRIO FILE"]),
+    ],
+)
+def test_what_a_setting_says_is_there_again_or_told(cfg: str, toml: str, lost: list[str]) -> None:
+    lines = f"{BASE}{cfg}F: anna secret 3 0 1\n{LINK}\n{SECOND}\n"
+    before = read(lines.encode(), toml.encode())
+    *after, told = there_and_back(*before)
+    assert [each.key for each in told] == lost
+    if not lost:
+        assert settings_there(*after) == settings_there(*before)  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """The books of one run: what was asked, said and answered, and what must hold of it."""
 
 import hashlib
+import itertools
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -180,9 +181,9 @@ class Ledger:
 
     # What others are asked.
 
-    def asks(self, request: Request, *, local: bool) -> None:
-        """A card is asked: not one of an upstream for what an I-line takes out."""
-        if local or self.is_reloading:
+    def asks(self, request: Request) -> None:
+        """An upstream is asked: not for what an I-line takes out."""
+        if self.is_reloading:
             return
         for caid, ident, sid in self.ignored:
             is_it = caid == request.caid and ident in (0, request.ident)
@@ -205,44 +206,50 @@ class Ledger:
         self.blame(f"{user} was told of a card that it may not see: {offer}")
 
 
-def watched(ledger: Ledger) -> type[ServerProtocol]:
-    """The server's side of a connection, with somebody who looks over its shoulder."""
+def watched(ledger: Ledger) -> Callable[..., Any]:
+    """What makes the server's side of a connection, with somebody who looks over its shoulder."""
+    count = itertools.count(1)
+    return lambda **words: Watched(ServerProtocol(**words), ledger, next(count))
 
-    class Watched(ServerProtocol):
-        count = 0
 
-        def __init__(self, **words: Any) -> None:
-            super().__init__(**words)
-            Watched.count += 1
-            self.name = Watched.count
+class Watched:
+    """A protocol, and somebody who notes what it is told and tells."""
 
-        @property
-        def user_name(self) -> str:
-            return self._user.decode("latin-1")
+    # It holds the protocol and inherits nothing: nothing in Python can inherit from a compiled one.
 
-        def events_received(self) -> Any:
-            events = super().events_received()
-            for event in events:
-                if isinstance(event, Requested):
-                    ledger.requested(self, *event)
-                elif isinstance(event, RequestDropped):
-                    ledger.answered(self, event.token, None)
-            return events
+    def __init__(self, protocol: ServerProtocol, ledger: Ledger, name: int) -> None:
+        self._protocol = protocol
+        self._ledger = ledger
+        self.name = name
 
-        def answer(self, token: int, cw: ControlWords) -> None:
-            ledger.answered(self, token, cw)
-            super().answer(token, cw)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._protocol, name)
 
-        def refuse(self, token: int, refusal: Refusal) -> None:
-            ledger.answered(self, token, refusal)
-            super().refuse(token, refusal)
+    @property
+    def user_name(self) -> str:
+        return self._protocol._user.decode("latin-1")
 
-        def announce(self, offer: Offer) -> None:
-            ledger.announced(self, offer)
-            super().announce(offer)
+    def events_received(self) -> Any:
+        events = self._protocol.events_received()
+        for event in events:
+            if isinstance(event, Requested):
+                self._ledger.requested(self, *event)
+            elif isinstance(event, RequestDropped):
+                self._ledger.answered(self, event.token, None)
+        return events
 
-        def withdraw(self, share_id: ShareId) -> None:
-            ledger.note("withdrawn", self.name, share_id)
-            super().withdraw(share_id)
+    def answer(self, token: int, cw: ControlWords) -> None:
+        self._ledger.answered(self, token, cw)
+        self._protocol.answer(token, cw)
 
-    return Watched
+    def refuse(self, token: int, refusal: Refusal) -> None:
+        self._ledger.answered(self, token, refusal)
+        self._protocol.refuse(token, refusal)
+
+    def announce(self, offer: Offer) -> None:
+        self._ledger.announced(self, offer)
+        self._protocol.announce(offer)
+
+    def withdraw(self, share_id: ShareId) -> None:
+        self._ledger.note("withdrawn", self.name, share_id)
+        self._protocol.withdraw(share_id)

@@ -25,6 +25,7 @@ from cccamd.ids import NodeId
 from cccamd.localcards import find_kinds
 from cccamd.server import Server
 from cccamd.server.exchange import Exchange
+from cccamd.server.upstreams import UpstreamSource
 from cccamd.setup.cccamcfg import Companions, parse, parse_prio
 from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup
@@ -183,7 +184,7 @@ reshare = {self._local_reshare}
             held.enter_context(patch(report, lambda _, name, error: self.failed(name, error)))
             held.enter_context(patch("cccamd.server.server.MachineWatch.run", _sleep))
             held.enter_context(patch.object(Exchange, "answered", self._heard(Exchange.answered)))
-            held.enter_context(patch.object(Exchange, "_ask", self._asks(Exchange._ask)))
+            held.enter_context(patch.object(UpstreamSource, "ask", self._asks(UpstreamSource.ask)))
             try:
                 self.loop.run_until_complete(self._live())
             except Stuck:
@@ -230,9 +231,9 @@ reshare = {self._local_reshare}
         return heard
 
     def _asks(self, ask: Callable[..., Any]) -> Callable[..., Any]:
-        def asks(exchange: Exchange, action: Any) -> Any:
-            self.ledger.asks(action.request, local=action.card.local)
-            return ask(exchange, action)
+        def asks(source: UpstreamSource, action: Any) -> Any:
+            self.ledger.asks(action.request)
+            return ask(source, action)
 
         return asks
 

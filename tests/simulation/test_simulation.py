@@ -51,6 +51,7 @@ def test_more_seeds() -> None:
     assert answers > 700
 
 
+@pytest.mark.pure_only("puts faults in place of compiled methods")
 @pytest.mark.parametrize("fault", MUTANTS)
 def test_each_fault_put_in_on_purpose_is_found(fault: str) -> None:
     """Should the seed not show it any more, because the server does things in another order, one
@@ -78,7 +79,7 @@ def test_a_seed_gives_the_same_run_to_the_byte_also_in_another_process() -> None
 
 
 def test_what_does_not_matter_is_left_out_of_a_run_that_fails() -> None:
-    with MUTANTS["leaks places"]():
+    with MUTANTS["leaks places"]():  # which is not compiled
         left_out = shrink("1000", tries=6)
     assert left_out
     assert len(left_out) <= len(happenings("1000"))

@@ -222,23 +222,53 @@ def test_asking_twice_is_no_trouble() -> None:
 def test_it_keeps_to_one_parity() -> None:
     made = evening()
     made.watch(range(10), account="ben")
-    for turn in (10, 11, 12):
+    for turn in range(10, 15):
+        assert not found(made)
         made.ask(turn, account="ben")
         made.ask(turn, parity=0x80, late=0.2)
     (finding,) = found(made)
     assert finding.account == "anna"
     assert (finding.trouble, finding.verdict) == (ReceiverTrouble.ONE_PARITY, Verdict.RECEIVER)
     assert "while others ask for both" in finding.cause
-    made.ask(13, parity=0x81)
+    made.ask(15, parity=0x81)
     assert not found(made)
+    assert not made.freezes.attended
 
 
 def test_a_broadcast_that_keeps_to_one_parity_is_not_the_receivers_fault() -> None:
     made = evening()
-    for turn in (10, 11, 12):
+    for turn in range(10, 15):
         made.ask(turn, parity=0x80)
     (finding,) = found(made)
     assert finding.verdict is Verdict.STREAM
+
+
+def test_what_is_left_out_under_great_load_is_not_taken_for_one_parity() -> None:
+    """Of five hundred receivers each had every other request told, and was told to be stuck: who
+    seems so is attended first, and judged by what it asks from then on."""
+    made = evening()
+    for turn in (10, 12, 14, 16):
+        assert made.freezes.attended == ({("anna", 0)} if turn == 16 else set())
+        made.ask(turn)
+    for turn in (17, 18):
+        made.ask(turn)
+    assert not made.freezes.attended
+    for turn in (20, 22, 23, 25, 27, 28):
+        made.ask(turn)
+    assert not found(made)
+
+
+@pytest.mark.parametrize("ended", ["it logs out", "it watches nothing any more"])
+def test_a_suspicion_ends_with_what_it_is_about(ended: str) -> None:
+    made = evening()
+    for turn in (10, 12, 14):
+        made.ask(turn)
+    assert made.freezes.attended
+    if ended == "it logs out":
+        made.leave()
+    else:
+        made.wait(1000)
+    assert not made.freezes.attended
 
 
 def test_one_ecm_that_was_missed_is_no_trouble() -> None:

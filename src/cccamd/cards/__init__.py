@@ -12,7 +12,7 @@ from cccamd.cards.sight import NOTHING, Candidates, Change, announcement, differ
 from cccamd.cards.single import PROVIDERS_SHOWN, OneCard, Wish, card_for, choose, is_more
 from cccamd.cards.table import Added, CardTable, Kept
 from cccamd.cards.view import Exclusion, View
-from cccamd.cards.visibility import Reason, Rights, Verdict, Viewer, judge
+from cccamd.cards.visibility import Reason, Rights, Verdict, Viewer, groups_words, judge
 
 __all__ = [
     "EVERYTHING",
@@ -49,6 +49,7 @@ __all__ = [
     "denies_service",
     "difference",
     "find_limit",
+    "groups_words",
     "is_more",
     "judge",
 ]

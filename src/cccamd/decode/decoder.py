@@ -6,7 +6,7 @@ long as it is not clear, what comes is kept, in its order; it is a few dozen byt
 told, and what cannot be read, is told as `UNREAD` or `OTHER`, once for each connection.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
@@ -111,6 +111,13 @@ class Decoder:
         )
 
 
+_WITHOUT_A_WORD: Final[Mapping[tuple[int | None, bool], str]] = {
+    (1, True): ": the server rejects it; nothing listens on that port, or this client is kept out",
+    (1, False): ": the server closes it at once; this client is kept out",
+}
+"""By who ended it, and whether by a reset."""
+
+
 class _Connection:
     """One connection, of which it may not be clear yet what it speaks."""
 
@@ -158,7 +165,9 @@ class _Connection:
     def end(self, side: int | None, *, reset: bool) -> None:
         """It is over, or the capture is."""
         if self._reader is None:
-            if not self._is_told:
+            if not self._is_told and not any(self._said):
+                self._other(f"nothing was said{_WITHOUT_A_WORD.get((side, reset), '')}")
+            elif not self._is_told:
                 self._judge_in_vain(over=True)
             return
         if side is None:
@@ -232,8 +241,6 @@ class _Connection:
         said = bytes(self._said[first][:KEPT_LIMIT])
         if not self._from_start and said:
             self._cannot("it began before the capture: without its first bytes it cannot be read")
-        elif not said:
-            self._other("nothing was said")
         elif first == 0 and (name := recognise_caller(said)):
             self._other(f"the client is {name}")
         elif first == 1 and (name := recognise(said)):

@@ -27,7 +27,10 @@ class NoEntry(Enum):
         "too many logins from there failed; it is let in again after a while (cccamd.toml,"
         " [penalties])"
     )
-    FULL = "the server has as many connections as it may; cccamd.toml, [limits], says how many"
+    FULL = (
+        "the server has as many connections as it may; cccamd.toml, [limits], says how many, or the"
+        " file descriptors that the system gives it"
+    )
     ADDRESS_FULL = "this address has as many connections as one may; see cccamd.toml, [limits]"
 
 

@@ -27,7 +27,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from cccamd.facts import DoubleLogin
 
-QUIET: Final = 120.0
+QUIET = 120.0
 """Seconds without a byte after which only a byte is a sign of life. Softcams send keepalives once
 or twice a minute, so a program that is silent for longer hangs or does nothing; and where something
 on the way answers for the machine (a proxy, a tunnel), its acknowledgements would never end."""

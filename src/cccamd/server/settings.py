@@ -58,8 +58,9 @@ def fair_limits(toml: TomlConfig) -> FairLimits:
 
 
 def admission_limits(toml: TomlConfig) -> AdmissionLimits:
-    """Never take in more connections than there are file descriptors."""
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED_FILES
+    """Never take in more connections than there are file descriptors; of few a quarter."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    files = max(allowed - RESERVED_FILES, allowed // 4)
     pending = max(1, min(toml.limits.max_pending_logins, files // 2))
     return AdmissionLimits(
         connections=max(1, min(toml.limits.max_clients, files - pending)),

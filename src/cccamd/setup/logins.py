@@ -13,7 +13,7 @@ from cccamd.setup.cccamcfg import (
     FLine,
     NLine,
 )
-from cccamd.setup.toml import LimitsTable, TomlConfig
+from cccamd.setup.toml import LimitsTable, TomlConfig, UpstreamTable
 from cccamd.wire.cccam import Version
 
 
@@ -148,7 +148,7 @@ def upstreams_of(config: Config, toml: TomlConfig) -> list[Upstream]:
                 line=line,
                 version=version or toml.server.cccversion,
                 limits=toml.limits,
-                policy=_policy(line, config, toml, extra.access(toml.services) if extra else OPEN),
+                policy=_policy(line, config, toml, extra),
                 group=(extra.group if extra else None) or "",
                 rank=extra.rank if extra else 1,
                 paired=(extra.paired if extra else None) or "",
@@ -171,12 +171,15 @@ def accesses_of(config: Config, toml: TomlConfig) -> Accesses:
     return found
 
 
-def _policy(line: CLine | NLine, config: Config, toml: TomlConfig, access: Access) -> SourcePolicy:
+def _policy(
+    line: CLine | NLine, config: Config, toml: TomlConfig, extra: UpstreamTable | None
+) -> SourcePolicy:
+    minimum = extra.minimum_downhops if extra is not None else None
     return SourcePolicy(
         limits=line.limits if isinstance(line, CLine) else (),
-        minimum_downhops=config.settings.minimum_downhops,
+        minimum_downhops=config.settings.minimum_downhops if minimum is None else minimum,
         ignore_nodes=frozenset(config.settings.ignore_nodes),
         line=line.line,
         cards_limit=toml.limits.upstream_cards_limit,
-        access=access,
+        access=extra.access(toml.services) if extra is not None else OPEN,
     )

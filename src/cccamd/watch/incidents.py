@@ -23,7 +23,7 @@ from typing import Final
 from cccamd.facts import Cause, Incident
 from cccamd.watch.happenings import Happening
 
-GRACE: Final = 8.0
+GRACE = 8.0
 """Seconds without its symptom after which an incident is over."""
 RETURN: Final = 180.0
 """Seconds within which a symptom that comes back is the incident that it was."""

@@ -49,6 +49,9 @@ class Watchdog:
         self._stopped: OrderedDict[Client, _Found] = OrderedDict()
         """Whatever it asks for next is a sign of life."""
         self._stuck: OrderedDict[_Key, _Found] = OrderedDict()
+        self._suspects: dict[Client, Watch] = {}
+        """Who seems to ask for every other key only. Under great load not all requests are told,
+        which looks the same: these clients are attended now, and counted anew."""
 
     def report(self, step: float) -> tuple[ReceiverFinding, ...]:
         """All that are in trouble, with times `step` later than those of the inner clock."""
@@ -56,8 +59,8 @@ class Watchdog:
         return tuple(replace(each.finding, at=each.finding.at + step) for each in found)
 
     def knows(self, client: Client) -> bool:
-        """Whether this client has stopped: its next request must be told."""
-        return client in self._stopped
+        """Whether this client has stopped, or may be stuck: its next request must be told."""
+        return client in self._stopped or client in self._suspects
 
     def asked(self, watch: Watch, now: float) -> None:
         """A request of this watch was answered or refused."""
@@ -68,6 +71,8 @@ class Watchdog:
             self._look(watch, now)
         elif self._stuck:
             self._stuck.pop((watch.account.key, watch.service), None)
+        if self._suspects and watch.is_turned:
+            self._clear(watch)
 
     def silent(self, watch: Watch, now: float, seen: SeenReceiver | None) -> None:
         """Nothing was asked for two periods, as far as was told; `seen` is the connection."""
@@ -87,10 +92,12 @@ class Watchdog:
     def dropped(self, watch: Watch) -> None:
         """Nobody watches this any more; that it has stopped is remembered."""
         self._stuck.pop((watch.account.key, watch.service), None)
+        self._clear(watch)
 
     def left(self, client: Client) -> None:
         """The receiver has logged out, or its connection is lost."""
         self._stopped.pop(client, None)
+        self._suspects.pop(client, None)
 
     def forget_old(self, now: float) -> None:
         """Let those go that have been silent for so long that nobody waits for them."""
@@ -105,6 +112,8 @@ class Watchdog:
         if key in self._stuck:
             return
         for trouble, at in _troubles(watch):
+            if trouble is ReceiverTrouble.ONE_PARITY and not self._is_certain(watch):
+                continue
             case = self._case(watch, trouble, at=at, now=now)
             judgement = self._judge(case)
             if judgement is not None:
@@ -112,9 +121,28 @@ class Watchdog:
                 self._bound(self._stuck)
                 return
 
+    def _is_certain(self, watch: Watch) -> bool:
+        """Whether all requests of this watch were told since the first of this parity."""
+        client = watch.account.key
+        if self._suspects.get(client) is watch:
+            return True
+        if client not in self._suspects and len(self._suspects) < FOUND_LIMIT:
+            self._suspects[client] = watch
+            self._attended.add(client)
+            watch.count_anew()
+        return False
+
+    def _clear(self, watch: Watch) -> None:
+        """It asks for both keys, or for nothing any more."""
+        client = watch.account.key
+        if self._suspects.get(client) is watch:
+            del self._suspects[client]
+            if client not in self._stopped and not watch.account.missing:
+                self._attended.discard(client)
+
     def _forget(self, client: Client) -> None:
         known = self._stopped.pop(client, None)
-        if known is not None and not known.account.missing:
+        if known is not None and not known.account.missing and client not in self._suspects:
             self._attended.discard(client)
 
     def _bound(self, found: "OrderedDict[Client, _Found] | OrderedDict[_Key, _Found]") -> None:

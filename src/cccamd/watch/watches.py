@@ -250,6 +250,15 @@ class Watch:
         self.is_first = self.answered = False
         self.repeats = 0
 
+    @property
+    def is_turned(self) -> bool:
+        """Whether the present ECM is the first of its parity."""
+        return self.same_parity == 1
+
+    def count_anew(self) -> None:
+        """Count ECMs of one parity from the present one on, which is not the first of it."""
+        self.same_parity, self.parity_at = 2, self.asked_at
+
     def gone_at(self) -> float:
         """When nobody watches any more, if nothing is asked until then."""
         period = self.crypto.period

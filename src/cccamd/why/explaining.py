@@ -1,6 +1,7 @@
 """From a question and the evidence to an explanation. Pure."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 from cccamd.why.account import explain_account
@@ -11,11 +12,15 @@ from cccamd.why.clones import explain_clones
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.finding import Finding, Weight
 from cccamd.why.logins import explain_missing
+from cccamd.why.reach import Reach
 from cccamd.why.sources import explain_emptiness, explain_sources
 from cccamd.why.stories import explain_ecms
 from cccamd.wording import count, milliseconds
 
 _SHORT: Final = {
+    "other-group": "of other groups",
+    "not-granted": "not granted to it",
+    "service-not-given": "not asked for that service",
     "too-far": "too far away",
     "limited": "kept back by limits",
     "not-reshared": "not to be passed on",
@@ -49,14 +54,15 @@ def explain(question: Question, evidence: Evidence) -> Explanation:
     if not evidence.sources:
         findings.append(explain_emptiness(evidence))
     ecms = tuple(explain_ecms(question, evidence))
+    reach = Reach(account, evidence)
     return Explanation(
         account=question.account or "",
         service=question.service,
         at=evidence.at,
         live=evidence.live,
-        summary=_summary(question, findings, cards, ecms, live=evidence.live),
+        summary=_summary(question, findings, cards, ecms, reach, live=evidence.live),
         findings=tuple(findings),
-        sources=tuple(explain_sources(question, evidence)),
+        sources=tuple(explain_sources(question, evidence, reach)),
         cards=cards.cards,
         cards_left_out=cards.total - len(cards.cards),
         ecms=ecms,
@@ -86,6 +92,7 @@ def _summary(
     findings: list[Finding],
     cards: CardsExplained,
     ecms: tuple[EcmStory, ...],
+    reach: Reach,
     *,
     live: bool,
 ) -> str:
@@ -94,13 +101,25 @@ def _summary(
         if bad:
             return bad.text
     parts = [_about_cards(question, cards, known="now" if live else "in these files")]
+    if question.account is not None and not (cards.usable if question.service else cards.seen):
+        parts += _about_sources(reach)
     if question.service and ecms:
         parts.append(_about_ecm(ecms[0]))
     return "; ".join(parts)
 
 
-_DECISIVE: Final = frozenset({"no-account", "f-line-refused", "no-sources", "hours-closed"})
+_DECISIVE: Final = frozenset(
+    {"no-account", "f-line-refused", "no-sources", "hours-closed", "disabled", "expired"}
+)
 """What settles the matter, whatever the cards are."""
+
+
+def _about_sources(reach: Reach) -> Iterator[str]:
+    """Whoever is away, in the words of the incidents."""
+    down = list(reach.down())
+    if down:
+        more = f", and {count(len(down) - 1, 'more source')} down" if len(down) > 1 else ""
+        yield f"{down[0].name} is down: {down[0].last_failure}{more}"
 
 
 def _about_cards(question: Question, cards: CardsExplained, *, known: str) -> str:

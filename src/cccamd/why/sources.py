@@ -9,6 +9,7 @@ from cccamd.why.answering import explain_answers
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.finding import Finding, Setting, Weight
 from cccamd.why.links import how_it_is, logged_in, meaning_of, without_cards
+from cccamd.why.reach import Reach
 from cccamd.wording import ago, count
 
 _KINDS = {"C": SourceKind.CCCAM, "N": SourceKind.NEWCAMD}
@@ -16,8 +17,11 @@ _LIST_NEWS = 3600.0
 """Seconds: that a list became shorter is worth telling for so long."""
 
 
-def explain_sources(question: Question, evidence: Evidence) -> Iterator[SourceAnswer]:
-    """Go through all that are configured, or the one that the question is about."""
+def explain_sources(question: Question, evidence: Evidence, reach: Reach) -> Iterator[SourceAnswer]:
+    """Go through all that are configured, or the one that the question is about.
+
+    Of one that groups keep from the account only that is said.
+    """
     for source in evidence.sources.values():
         if question.source not in (None, source.name):
             continue
@@ -27,7 +31,7 @@ def explain_sources(question: Question, evidence: Evidence) -> Iterator[SourceAn
             state=source.state.value,
             cards=source.cards,
             rejected=source.cards_rejected,
-            findings=tuple(_findings(source, evidence)),
+            findings=(kept,) if (kept := reach.keeps_out(source)) else _findings(source, evidence),
         )
     for refused in evidence.config.refused_lines:
         if refused.name in _KINDS and question.source in (None, refused.subject):
@@ -72,7 +76,11 @@ def explain_emptiness(evidence: Evidence) -> Finding:
     )
 
 
-def _findings(source: SourceStatus, evidence: Evidence) -> Iterator[Finding]:
+def _findings(source: SourceStatus, evidence: Evidence) -> tuple[Finding, ...]:
+    return tuple(_found(source, evidence))
+
+
+def _found(source: SourceStatus, evidence: Evidence) -> Iterator[Finding]:
     if source.kind is not SourceKind.LOCAL:
         yield _link(source, evidence)
     yield from explain_answers(source, evidence.at)

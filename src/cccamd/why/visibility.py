@@ -39,7 +39,7 @@ def explain_rejection(rejected: Rejected, source: str, line: int, evidence: Evid
         case Rejection.IGNORED_NODE:
             return _ignored_node(rejected, evidence)
         case Rejection.TOO_FEW_DOWNHOPS:
-            return _too_few_downhops(rejected, source, evidence)
+            return _too_few_downhops(rejected, source, line, evidence)
         case Rejection.LIMITED:
             return _beyond_limits(rejected, line, evidence)
         case Rejection.NOT_LISTED:
@@ -76,9 +76,15 @@ def _ignored_node(rejected: Rejected, evidence: Evidence) -> Finding:
     )
 
 
-def _too_few_downhops(rejected: Rejected, source: str, evidence: Evidence) -> Finding:
-    setting = evidence.key("MINIMUM DOWNHOPS")
+def _too_few_downhops(rejected: Rejected, source: str, line: int, evidence: Evidence) -> Finding:
+    setting, name = evidence.key("MINIMUM DOWNHOPS"), "MINIMUM DOWNHOPS"
     minimum = evidence.config.settings.minimum_downhops
+    keys = {each.key for each in evidence.config.upstream_lines if each.line == line}
+    for table in evidence.toml.upstreams:
+        if table.key in keys and table.minimum_downhops is not None:
+            place = evidence.toml.place(table.heading)
+            setting = Setting(name="its [[upstream]]", file=place.file, line=place.line)
+            minimum, name = table.minimum_downhops, "minimum_downhops"
     reshare = rejected.offer.reshare
     return Finding(
         code="not-taken-downhops",
@@ -87,7 +93,7 @@ def _too_few_downhops(rejected: Rejected, source: str, evidence: Evidence) -> Fi
             f"{source} gives it with reshare {reshare}, and {setting.words} takes cards"
             f" from {minimum} on only"
         ),
-        change=f"lower MINIMUM DOWNHOPS to {reshare}",
+        change=f"lower {name} to {reshare}",
         setting=setting,
     )
 

@@ -264,7 +264,6 @@ class DvbapiSession:
             connection.address = f"{UNIX}, {process}"
         self.record.address, self.record.peer = connection.address, f"dvbapi/{connection.peer}"
         self.record.debug("connected")
-        self._home.admission.logged_in(connection)
         connection.when_ended(self._release)
 
     def _meet(self, text: str) -> None:
@@ -275,6 +274,7 @@ class DvbapiSession:
         self.peer = Peer(program=shown, version=f"{DVBAPI}{self._protocol.version}")
         self.record.program = shown
         self.record.peer = f"dvbapi/{shown} at {self.connection.peer}"
+        self._home.admission.logged_in(self.connection)  # until now it gave way to who comes
         client = self._client = self._context.exchange.add_client(self)
         self.connection.when_ended(self._leave_exchange, client)
         self.connection.when_ended(self._context.emm_gate.forget, client)

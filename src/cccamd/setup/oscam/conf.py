@@ -250,6 +250,10 @@ class ConfReader:
             return  # OSCam needs both
         if attempts > 10_000 or number(minutes.value) > 1440:
             about.lost(minutes, "[penalties] attempts goes to 10000, ban to a day")
+        self.report.note(
+            "failbantime: [penalties] bans addresses for failed logins of all protocols, never"
+            " those of the local networks, and twice as long if it comes again"
+        )
         self._table("penalties")["attempts"] = min(attempts, 10_000)
         self._table("penalties")["ban"] = min(60 * number(minutes.value), 86_400)
 
@@ -276,7 +280,9 @@ class ConfReader:
 
     def _ports(self, entry: Entry | None, about: SectionReport) -> None:
         ports = [number(each) for each in parts(entry.value)] if entry is not None else []
-        good = [each for each in ports if 0 < each <= PORT_LIMIT]
+        good = list(dict.fromkeys(each for each in ports if 0 < each <= PORT_LIMIT))
+        if entry is not None and any(not 0 <= each <= PORT_LIMIT for each in ports):
+            about.lost(entry, "a port is no number from 1 to 65535")
         # CCcam's own default is 12000: that no port is open has to be said.
         self.plan.settings["SERVER LISTEN PORT"] = str(good[0] if good else 0)
         if entry is not None and len(good) > 1:

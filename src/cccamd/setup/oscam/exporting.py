@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from typing import Final
 
 from cccamd.cards import Limit
 from cccamd.ids import Caid, Ident, format_caid, format_ident, format_sid
 from cccamd.setup.cccamcfg import CLine, Config, FLine, NLine
 from cccamd.setup.oscam.report import Lost
+from cccamd.setup.oscam.unsaid import EVERYWHERE, unsaid
 from cccamd.setup.toml import CardEntry, TomlConfig, UpstreamTable
 from cccamd.values import Service
 
@@ -15,8 +17,8 @@ _USUAL_GROUP: Final = 1
 _LAST_GROUP: Final = 64
 _LISTS_LIMIT: Final = 64
 _MOST: Final = 10
-_EVERYWHERE: Final = ("0.0.0.0", "::")
 
+_USUAL_BANS: Final = (TomlConfig().penalties.attempts, TomlConfig().penalties.ban)
 Lines = list[tuple[str, str]]
 """Keys and values of a section."""
 
@@ -67,7 +69,7 @@ class _Export:
             files["oscam.services"] = _sections(self._lists.items())
         if self._constants:
             files["constant.cw"] = "".join(f"{line}\n" for line in self._constants)
-        self._settings()
+        self._lost += unsaid(self._config, self._toml)
         lost = tuple(sorted(self._lost, key=lambda each: (each.file, each.line)))
         encoded = {name: text.encode("iso-8859-1") for name, text in files.items()}
         return Exported(files=encoded, lost=lost)
@@ -88,6 +90,10 @@ class _Export:
             general.insert(0, ("logfile", _bytes(config.settings.log_file)))
         if not toml.cache.check_cw_checksums:
             general.append(("disablecrccws", "1"))
+        if (toml.penalties.attempts, toml.penalties.ban) != _USUAL_BANS and toml.penalties.attempts:
+            minutes = -(-int(toml.penalties.ban) // 60)
+            general += [("failbantime", str(minutes))]
+            general += [("failbancount", str(toml.penalties.attempts))]
         yield "global", general
         if toml.cache.seconds != 15:
             yield "cache", [("max_time", str(round(toml.cache.seconds)))]
@@ -96,8 +102,9 @@ class _Export:
             ("version", str(toml.server.cccversion)),
             ("reshare", str(_MOST)),
         ]
-        if toml.server.bind != _EVERYWHERE:
+        if toml.server.bind != EVERYWHERE:
             cccam.append(("serverip", toml.server.bind[0]))
+            self._one_of(toml.server.bind, "server", "bind", 0)
         yield "cccam", cccam
         if toml.newcamd:
             yield "newcamd", self._newcamd()
@@ -108,6 +115,7 @@ class _Export:
                     ("enabled", "1"),
                     ("au", str(int(toml.dvbapi.au))),
                     ("listen_port", str(toml.dvbapi.port)),
+                    *([] if toml.dvbapi.listen == EVERYWHERE else _serverip(toml.dvbapi.listen)),
                     ("user", _bytes(toml.dvbapi.account or "")),
                 ],
             )
@@ -123,7 +131,37 @@ class _Export:
                 line = self._toml.place(table.heading).line or 0
                 why = "a port is for all accounts there"
                 self._lose(line, "accounts", why, section="newcamd", toml=True)
-        return [("port", ";".join(ports))]
+        return [("port", ";".join(ports)), *self._newcamd_doors()]
+
+    def _newcamd_doors(self) -> Lines:
+        """Where the ports listen, and who may come: one for all of them."""
+        tables = self._toml.newcamd
+        binds = {table.bind or self._toml.server.bind for table in tables}
+        allowed = {table.allow for table in tables}
+        lines: Lines = []
+        if len(binds) == 1 and (bind := binds.pop()) != EVERYWHERE:
+            lines += _serverip(bind)
+            self._one_of(bind, "newcamd", "bind", self._toml.place(tables[0].heading).line or 0)
+        if len(allowed) == 1 and (allow := allowed.pop()):
+            if all(isinstance(each, IPv4Network) for each in allow):
+                lines.append(("allowed", ",".join(f"{each[0]}-{each[-1]}" for each in allow)))
+            else:
+                allowed.add(allow)
+        for table in tables:
+            line = self._toml.place(table.heading).line or 0
+            if table.bind and binds:
+                self._lose(
+                    line, "bind", "all ports have one address there", section="newcamd", toml=True
+                )
+            if table.allow and allowed:
+                why = "all ports let the same IPv4 addresses in there"
+                self._lose(line, "allow", why, section="newcamd", toml=True)
+        return lines
+
+    def _one_of(self, addresses: tuple[str, ...], section: str, key: str, line: int) -> None:
+        if len(addresses) > 1:
+            why = "it is one address or all there: the first is taken"
+            self._lose(line, key, why, section=section, toml=True)
 
     def _webif(self) -> Lines:
         info = self._config.webinfo
@@ -133,19 +171,6 @@ class _Export:
         lines += [("httpuser", _bytes(info.username))] if info.username else []
         lines += [("httppwd", _bytes(info.password))] if info.password else []
         return [*lines, ("httpallowed", "127.0.0.1,192.168.0.0-192.168.255.255")]
-
-    def _settings(self) -> None:
-        """Settings that have no equivalent."""
-        settings = self._config.settings
-        for key, value, why in (
-            ("MINIMUM CLIENT VERSION", settings.minimum_client_version, "nothing looks at it"),
-            ("IGNORE NODE", settings.ignore_nodes, "no node is left out"),
-            ("LOG WARNINGS", settings.log_warnings, "there is one log"),
-            ("ALLOW TELNETINFO", self._config.telnetinfo.listens, "there is no telnet"),
-        ):
-            if value and key in self._config.places:
-                place = self._config.place(key)
-                self._lose(place.line or 0, key, f"OSCam has no equivalent: {why}")
 
     # Accounts.
 
@@ -315,12 +340,14 @@ class _Export:
         groups = table.groups if table else None
         lines += self._group(None if groups is None else frozenset(groups))
         lines += self._table(table)
+        lines += [("blockemm-g", "1")] if self._config.settings.global_emm == 0 else []
         if isinstance(line, NLine):
             lines += [("key", line.deskey), ("connectoninit", "1"), ("ccchop", str(line.hops))]
             return lines
         lines += [("ccckeepalive", "1")] + ([("cccwantemu", "1")] if line.wantemus else [])
-        if self._config.settings.minimum_downhops:
-            lines.append(("cccmindown", str(self._config.settings.minimum_downhops)))
+        least = table.minimum_downhops if table else None
+        least = self._config.settings.minimum_downhops if least is None else least
+        lines += [("cccmindown", str(least))] if least else []
         return lines + self._source_limits(line, table)
 
     def _table(self, table: UpstreamTable | None) -> Lines:
@@ -387,6 +414,10 @@ class _Export:
             *self._group(entry.access.grant.groups),
             *_allow((), entry.access.grant.pairs),
         ]
+
+
+def _serverip(addresses: tuple[str, ...]) -> Lines:
+    return [("serverip", addresses[0])]
 
 
 def _agree(limits: Iterable[Limit], table: UpstreamTable) -> bool:

@@ -3,8 +3,9 @@
 Source: docs/config.md section 3.1; ident 0 is one ident to OSCam, and all of them in a group.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from cccamd.cards import Limit
@@ -13,8 +14,10 @@ from cccamd.setup.oscam.lexer import Entry
 from cccamd.setup.oscam.plan import NOTHING, Pair
 from cccamd.setup.oscam.report import SectionReport
 from cccamd.setup.oscam.rules import REWRITING
-from cccamd.setup.oscam.values import NO_MASK, read_caids, read_idents
+from cccamd.setup.oscam.values import NO_MASK, CaidEntry, read_caids, read_idents
 
+MASKED_LIMIT: Final = 256
+"""CAIDs that masks may stand for: those of one system."""
 MOST_HOPS: Final = 10
 """More than that no card has, and no limit needs."""
 
@@ -37,6 +40,11 @@ class Filters:
     def open(self) -> bool:
         """Whether all may pass."""
         return self.caids is None and self.idents is None
+
+    @property
+    def shut(self) -> bool:
+        """Whether there is a list, and nothing in it: nothing may pass."""
+        return not self.open and not (self.caids if self.idents is None else self.pairs)
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -70,13 +78,32 @@ def _caids(entry: Entry | None, about: SectionReport) -> tuple[Caid, ...] | None
         return None
     if any(each.mapped for each in found.entries):
         about.lost(entry, REWRITING)
-    elif any(each.mask != NO_MASK for each in found.entries):
-        about.lost(entry, "a CAID with a mask is left out: write each CAID")
     elif found.dropped:
         _tell_dropped(entry, bool(found.entries), about)
     if not found.entries:
         return None
-    return tuple(dict.fromkeys(each.caid for each in found.entries if each.mask == NO_MASK))
+    if any(each.caid & ~each.mask for each in found.entries):
+        about.ignored(entry, "no CAID is left as this one under its mask, so nothing fits it")
+    kept, masked = found.entries, (each for each in found.entries if each.mask != NO_MASK)
+    stood_for = (caid for each in masked for caid in _fitting(each))
+    if len(list(islice(stood_for, MASKED_LIMIT + 1))) > MASKED_LIMIT:
+        about.lost(entry, "masks that let more than 256 CAIDs pass are left out: write each CAID")
+        kept = tuple(each for each in found.entries if each.mask == NO_MASK)
+    return tuple(dict.fromkeys(caid for each in kept for caid in _fitting(each)))
+
+
+def _fitting(entry: CaidEntry) -> Iterator[Caid]:
+    """The CAIDs that are this one as far as the mask goes."""
+    if entry.mask == NO_MASK:
+        yield entry.caid
+        return
+    if entry.caid & ~entry.mask:
+        return  # of no CAID this is what is left
+    free = [1 << bit for bit in range(16) if not entry.mask >> bit & 1]
+    for number in range(1 << len(free)):
+        caid = entry.caid | sum(bit for place, bit in enumerate(free) if number >> place & 1)
+        if caid:
+            yield Caid(caid)
 
 
 def _idents(entry: Entry | None, about: SectionReport) -> tuple[Pair, ...] | None:

@@ -66,6 +66,14 @@ def lower(text: str) -> str:
     return "".join(chr(ord(each) + 32) if "A" <= each <= "Z" else each for each in text)
 
 
+def utf8(text: str) -> str:
+    """Show a text of bytes for people: as UTF-8, or else as ISO-8859-1."""
+    try:
+        return text.encode("iso-8859-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
 def physical_lines(data: bytes) -> Iterator[tuple[int, str]]:
     """Number the lines as they stand in the file, cut into what OSCam reads at once."""
     text = data.decode("iso-8859-1")

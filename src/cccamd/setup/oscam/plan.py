@@ -77,6 +77,8 @@ class UpstreamPlan:
     emm: bool = True
     reshare: int | None = None
     """None: no limit of its own."""
+    minimum_downhops: int | None = None
+    """None: that of all."""
     named: bool = False
     """Whether something refers to its label."""
     standby: str = ""

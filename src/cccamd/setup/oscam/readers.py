@@ -25,7 +25,7 @@ from cccamd.setup.oscam.rules import (
     keys,
     tell_of_rest,
 )
-from cccamd.setup.oscam.services import read_wish
+from cccamd.setup.oscam.services import chosen, read_wish
 from cccamd.setup.oscam.values import NO_KEY, number, read_des_key, read_device, small_number
 from cccamd.wire.cccam import BUILDS, parse_version
 
@@ -50,10 +50,15 @@ _CARD_KEYS: Final = (
     r"|dropbadcws_.*|reader_?restart.*|card_.*|.*_?startup.*|ird_?ident.*|userm35card|use_gpio"
     r"|device_out_endpoint|needsemmfirst|needsglobalfirst|headermode|idents_.*|cnxlastecm|typecard"
 )
+_GLOBAL: Final = "blockemm-g"
+_BLOCKED: Final = (_GLOBAL, "blockemm-u", "blockemm-s", "blockemm-unknown")
+"""Kinds of EMMs that a reader may block; all of them are all EMMs."""
+_KINDS_OF_EMM: Final = "EMMs to a source are not chosen by their kind"
 _RULES: Final = Rules(
     used=keys(
         "label enable protocol device user password key cccversion cccmaxhops cccmindown "
-        "cccreshare cccwantemu ccchop group caid ident services fallback audisabled"
+        "cccreshare cccwantemu ccchop group caid ident services fallback audisabled "
+        "blockemm-g blockemm-u blockemm-s blockemm-unknown"
     ),
     silent=keys(
         "ccckeepalive keepalive cccreconnect inactivitytimeout reconnecttimeout reconnectdelay "
@@ -84,7 +89,7 @@ _RULES: Final = Rules(
     },
     patterns=(
         family("cacheex_.*", EXCHANGE),
-        family("blockemm-.*", "EMMs to a source are not chosen by their kind"),
+        family("blockemm-.*", _KINDS_OF_EMM),
         family("saveemm-.*", None),
         family("lb_.*", None),
         family("cc[cs]_.*", None),
@@ -97,7 +102,9 @@ _RULES: Final = Rules(
 class _Links:
     """What is told of all readers together."""
 
-    mindown: list[tuple[int, Entry | None, SectionReport]] = field(default_factory=list)
+    mindown: list[tuple[int, UpstreamPlan]] = field(default_factory=list)
+    blocked: list[tuple[UpstreamPlan, Entry | None, SectionReport]] = field(default_factory=list)
+    """Who takes no global EMMs, and who does."""
     fallbacks: list[tuple[UpstreamPlan, Entry, SectionReport]] = field(default_factory=list)
 
 
@@ -128,6 +135,7 @@ class ServerReader:
             else:
                 self._reader(section)
         self._minimum_downhops()
+        self._global_emms()
         self._standbys()
 
     def _reader(self, section: Section) -> None:
@@ -230,6 +238,7 @@ class ServerReader:
     ) -> None:
         plan.groups = groups_of(entries.get("group"), about)
         plan.emm = not number(_value(entries, "audisabled"))
+        self._blocked_emms(plan, entries, about)
         plan.services = self._services(entries, about)
         plan.reshare = self._reshare(entries)
         fallback = entries.get("fallback")
@@ -272,16 +281,41 @@ class ServerReader:
                     about.lost(version, f"it is {known}, without what stands behind")
         mindown = entries.get("cccmindown")
         least = max(0, small_number(mindown.value)) if mindown is not None else 0
-        self._links.mindown.append((least, mindown, about))
+        self._links.mindown.append((least, plan))
 
     def _minimum_downhops(self) -> None:
-        found = {least for least, _, _ in self._links.mindown}
+        found = {least for least, _ in self._links.mindown}
         if len(found) == 1 and (least := found.pop()):
             self.plan.settings["MINIMUM DOWNHOPS"] = str(least)
             return
-        for least, entry, about in self._links.mindown:
-            if least and entry is not None and len(found) > 1:
-                about.lost(entry, "MINIMUM DOWNHOPS is for all C-lines, and these differ")
+        for least, plan in self._links.mindown:
+            plan.minimum_downhops = least or None
+
+    def _blocked_emms(
+        self, plan: UpstreamPlan, entries: Mapping[str, Entry], about: SectionReport
+    ) -> None:
+        """What of EMMs a reader blocks: all kinds, only global ones, or others."""
+        blocked = {key: number(_value(entries, key)) != 0 for key in _BLOCKED}
+        if all(blocked.values()):
+            plan.emm = False
+        if not plan.emm:
+            return
+        self._links.blocked.append(
+            (plan, entries.get(_GLOBAL) if blocked[_GLOBAL] else None, about)
+        )
+        for key in _BLOCKED[1:]:
+            if blocked[key]:
+                about.lost(entries[key], _KINDS_OF_EMM)
+
+    def _global_emms(self) -> None:
+        """There is one setting for global EMMs; those that are sent none at all do not count."""
+        entries = [entry for _, entry, _ in self._links.blocked]
+        if entries and all(entries):
+            self.plan.settings["GLOBAL EMM"] = "0"
+            return
+        for _, entry, about in self._links.blocked:
+            if entry is not None:
+                about.lost(entry, _KINDS_OF_EMM)
 
     def _standbys(self) -> None:
         """Who shares a group stands in for the others; the last of them are the fallbacks."""
@@ -314,19 +348,25 @@ class ServerReader:
         filters = read_filters(entries, about)
         found = read_constants(data, self.report.about(file))
         reshare = max(0, self._reshare(entries))
-        if (services := entries.get("services")) and self._services(entries, about):
-            about.lost(services, "lists of services are for upstreams: name the sids of the card")
+        wish = read_wish(entries.get("services"), self.services, about)
         for caid, lines in found.items():
             if filters.caids is not None and caid not in filters.caids:
                 continue
             if filters.idents is not None and caid not in {pair[0] for pair in filters.pairs}:
+                continue
+            words, is_exact = chosen(lines.words, Caid(caid), lines.providers, wish, self.services)
+            if not is_exact:
+                about.lost(
+                    entries["services"], "the card gives a service for all its providers or none"
+                )
+            if not words:
                 continue
             self.plan.cards.append(
                 CardPlan(
                     name=label if len(found) == 1 else f"{label}_{caid:04X}",
                     caid=Caid(caid),
                     providers=lines.providers,
-                    words=lines.words,
+                    words=words,
                     reshare=reshare,
                     groups=groups_of(entries.get("group"), about),
                     idents=tuple(pair for pair in filters.pairs if pair[0] == caid),
@@ -352,7 +392,9 @@ def _protocol_trouble(protocol: str) -> str | None:
 
 def _allow(plan: UpstreamPlan, filters: Filters) -> None:
     """Lists of cccamd.toml, for what a group cannot say or has no room for."""
-    if filters.idents is not None:
+    if filters.shut:
+        plan.groups = frozenset()  # an empty list would open it
+    elif filters.idents is not None:
         plan.idents = filters.pairs
         plan.caids = ()
     elif filters.caids is not None:

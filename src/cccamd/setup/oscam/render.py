@@ -11,6 +11,7 @@ from typing import Final
 from cccamd.ids import format_caid, format_ident, format_service, format_sid
 from cccamd.setup.cccamcfg import Config, groups_of, limit_text, parse
 from cccamd.setup.hours import ALL_DAYS
+from cccamd.setup.oscam.lexer import utf8
 from cccamd.setup.oscam.plan import (
     AccountPlan,
     CardPlan,
@@ -253,6 +254,7 @@ def _link_extras(link: UpstreamPlan) -> dict[str, object]:
         services=tuple(utf8(each) for each in link.services),
         emm=None if link.emm else False,
         reshare=link.reshare,
+        minimum_downhops=link.minimum_downhops,
     )
     return {"name": utf8(link.label), **values} if values or link.named else {}
 
@@ -306,8 +308,3 @@ def _pair_texts(pairs: Iterable[Pair]) -> Iterator[str]:
 
 def _decoded(text: str, codec: str) -> str:
     return text.encode("iso-8859-1").decode(codec)
-
-
-def utf8(text: str) -> str:
-    """Show a text of bytes for people: as UTF-8, or else as ISO-8859-1."""
-    return text.encode("iso-8859-1").decode("utf-8" if _is_utf8(text) else "iso-8859-1")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from cccamd.setup.oscam.lexer import Entry
+from cccamd.setup.oscam.lexer import Entry, utf8
 
 IGNORED_TOO: Final = "OSCam ignores it, too"
 """The end of the sentence about whatever OSCam itself does not take."""
@@ -90,7 +90,8 @@ class SectionReport:
 
     def whole(self, line: int, why: str, *, key: str = "") -> None:
         """The section is not carried over."""
-        self.report.add(Lost(file=self.file, section=self.section, key=key, line=line, why=why))
+        section = utf8(self.section)
+        self.report.add(Lost(file=self.file, section=section, key=key, line=line, why=why))
 
 
 KEY_LENGTH: Final = 40
@@ -98,7 +99,7 @@ KEY_LENGTH: Final = 40
 
 def shown_key(key: str) -> str:
     """A key for people; what is long is no key, and may be a secret in the wrong place."""
-    shown = "".join(each if each.isprintable() else "?" for each in key)
+    shown = "".join(each if each.isprintable() else "?" for each in utf8(key))
     return shown if len(shown) <= KEY_LENGTH else f"{shown[:KEY_LENGTH]}…"
 
 

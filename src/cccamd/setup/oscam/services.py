@@ -1,6 +1,6 @@
 """oscam.services: named lists of services, and what an account or a reader says with them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Final
@@ -98,6 +98,45 @@ def read_wish(
     elif missing:
         about.ignored(entry, "a list of such a name is not there")
     return wish
+
+
+def chosen(
+    words: Mapping[Sid, str],
+    caid: Caid,
+    providers: Collection[Ident],
+    wish: ServiceWish,
+    lists: Mapping[str, ServiceList],
+) -> tuple[dict[Sid, str], bool]:
+    """The services of a card with fixed CWs that pass, and whether that is all the wish says."""
+    passing, is_exact = {}, True
+    for sid, digits in words.items():
+        verdicts = {_passes(wish, lists, caid, ident, sid) for ident in providers or (Ident(0),)}
+        if False not in verdicts:
+            passing[sid] = digits
+        # A card of any provider gives the service to all of them.
+        narrow = Ident(0) in providers and any(
+            lists[name.removeprefix("!")].providers for name in wish.names
+        )
+        is_exact = is_exact and len(verdicts) == 1 and not narrow
+    return passing, is_exact
+
+
+def _passes(
+    wish: ServiceWish, lists: Mapping[str, ServiceList], caid: Caid, ident: Ident, sid: Sid
+) -> bool:
+    hits = {name.startswith("!") for name in wish.names if _on(lists, name, caid, ident, sid)}
+    return True not in hits and (wish.only_shuts or False in hits)
+
+
+def _on(lists: Mapping[str, ServiceList], name: str, caid: Caid, ident: Ident, sid: Sid) -> bool:
+    """Whether a service is on a list; an empty list has none, and provider 0 fits any."""
+    each = lists[name.removeprefix("!")]
+    return (
+        bool(each.caids or each.providers or each.sids)
+        and (not each.caids or caid in each.caids)
+        and (not each.providers or not ident or ident in each.providers)
+        and (not each.sids or sid in each.sids)
+    )
 
 
 @dataclass(frozen=True, slots=True)

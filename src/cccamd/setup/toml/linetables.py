@@ -180,6 +180,8 @@ class UpstreamTable(Table):
     """Whether EMMs are sent to it."""
     reshare: Annotated[int | None, count_between(0, 255)] = None
     """The most hops that its cards may be passed on from our clients."""
+    minimum_downhops: Annotated[int | None, count_between(0, 255)] = None
+    """Its cards are taken when they may go on so many hops at least; None: as MINIMUM DOWNHOPS."""
 
     @property
     def key(self) -> LoginKey:

@@ -286,8 +286,8 @@ class Endpoint(ABC, Generic[E]):
                     self._drop_malformed(command, payload, error)
                 if self.state is State.CLOSED:
                     return
-        except OversizedFrameError as error:
-            self._close(CloseReason.GARBAGE, str(error))
+        except OversizedFrameError as oversized:
+            self._close(CloseReason.GARBAGE, str(oversized))
 
     def _drop_unexpected(self, command: int, payload: bytes) -> None:
         self.dropped += 1
