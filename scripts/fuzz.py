@@ -18,19 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT / "tests" / "data" / "fuzz"
 sys.path.insert(0, str(ROOT / "tests" / "fuzz"))
-NAMES = [
-    "server_handshake",
-    "server_frames",
-    "client_handshake",
-    "client_frames",
-    "cccam_cfg",
-    "companions",
-    "cccamd_toml",
-    "web",
-    "telnet",
-    "cas_sections",
-    "transport_stream",
-]
+NAMES = sorted(folder.name for folder in CORPUS.iterdir())
 
 
 def main() -> int:

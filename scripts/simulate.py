@@ -3,7 +3,7 @@
     simulate.py                      1,000 seeds, from 0 on
     simulate.py --first 5000 --seeds 200
     simulate.py --hours 8            as many as it takes
-    simulate.py --seed 1048          one, with its happenings and the end of its trace
+    simulate.py --seed 1048+         one, with its happenings and the end of its trace
 
 The first seed that fails ends it: its happenings are told, without those that do not matter.
 """
@@ -28,6 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Raw)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seeds", type=int, default=1000, help="how many")
+    parser.add_argument("--everything", action="store_true", help="newcamd and more, too")
     parser.add_argument("--hours", type=float, help="go on for so long instead")
     parser.add_argument("--seed", help="only this one, in detail")
     args = parser.parse_args()
@@ -38,7 +39,7 @@ def main() -> int:
     last = None if until is not None else args.first + args.seeds
     done = answers = events = 0
     with multiprocessing.get_context("spawn").Pool() as pool:
-        for batch in _batches(args.first, last, until):
+        for batch in _batches(args.first, last, until, "+" if args.everything else ""):
             for result in pool.imap_unordered(live_through, batch, 5):
                 done, answers, events = done + 1, answers + result.answers, events + result.events
                 if result.violation is not None:
@@ -50,10 +51,10 @@ def main() -> int:
     return 0
 
 
-def _batches(first: int, last: int | None, until: float | None) -> Iterator[list[str]]:
+def _batches(first: int, last: int | None, until: float | None, kind: str) -> Iterator[list[str]]:
     while (last is None or first < last) and (until is None or time.monotonic() < until):
         end = first + BATCH if last is None else min(first + BATCH, last)
-        yield [str(number) for number in range(first, end)]
+        yield [f"{number}{kind}" for number in range(first, end)]
         first = end
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cccamd.facts import Step
+from cccamd.facts import Cause, Step
 from cccamd.net import explain_end
 from cccamd.routing import Result
 from cccamd.values import Outcome
@@ -13,6 +13,7 @@ from cccamd.wire.link import Closed, CloseReason
 
 TESTS = Path(__file__).parent
 TABLE = (TESTS.parent / "docs" / "failures.md").read_text()
+INCIDENTS = (TESTS.parent / "docs" / "incidents.md").read_text()
 LINKS = TABLE.partition("## Links")[2].partition("\n## ")[0]
 CARDS = TABLE.partition("## Cards and channels")[2].partition("\n## ")[0]
 NAMED = sorted(set(re.findall(r"`((?:\w+/)*test_\w+\.py)(?:::(test_\w+))?", TABLE)))
@@ -37,6 +38,19 @@ def test_each_way_not_to_get_a_connection_is_in_the_table(step: Step) -> None:
 def test_each_end_of_a_link_is_in_the_table(reason: CloseReason) -> None:
     texts = re.findall(r"^\| ([^|]*?)(?: \(.*?\))? \|", LINKS, re.MULTILINE)
     assert any(reason.value.startswith(text) for text in texts), reason.value
+
+
+@pytest.mark.parametrize("reason", [each for each in CloseReason if each is not CloseReason.LOCAL])
+def test_each_reason_for_which_a_connection_ends_has_a_row(reason: CloseReason) -> None:
+    """Of clients, too; a row may give the beginning alone, or stand for what is in brackets."""
+    rows = re.findall(r"^\| ([^|]+?)(?: \(.*?\))? \|", TABLE, re.MULTILINE)
+    starts = [row.partition(" ...")[0] for row in rows]
+    assert any(reason.value.startswith(start) for start in starts if start), reason.value
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_each_cause_of_an_incident_is_in_its_table(cause: Cause) -> None:
+    assert re.search(rf"^\| (?:[^|]+, )?{re.escape(cause.value)}[, |]", INCIDENTS, re.MULTILINE)
 
 
 @pytest.mark.parametrize("outcome", [each for each in Outcome if each is not Outcome.ANSWERED])

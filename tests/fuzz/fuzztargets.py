@@ -334,6 +334,8 @@ class _Web:
         first, *lines = head.split(b"\n")
         method, _, target = first.partition(b" ")
         path, _, query = target.partition(b"?")
+        if not query.isascii():
+            return  # h11 lets nothing else through
         headers = [
             (name.strip().lower(), value.strip())
             for name, colon, value in (line.partition(b":") for line in lines)

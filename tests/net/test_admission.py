@@ -1,6 +1,10 @@
 """Who comes in when it gets crowded."""
 
+import sys
 from collections import Counter
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -199,3 +203,63 @@ def test_the_books_balance_and_the_victim_is_one_of_those_with_most(
 )
 def test_where_an_address_belongs(address: str, source: str, network: str) -> None:
     assert origin_of(address) == (source, network)
+
+
+class BreakingOff:
+    """Runs something and lets memory run out at its k-th line within the module."""
+
+    def __init__(self, at: int) -> None:
+        self._left = at
+
+    def happens(self, act: Callable[[], object]) -> bool:
+        """Whether it came to that."""
+        before = sys.gettrace()
+        sys.settrace(self._trace)
+        try:
+            act()
+        except MemoryError:
+            return True
+        finally:
+            sys.settrace(before)
+        return False
+
+    def _trace(self, frame: FrameType, event: str, arg: Any) -> Any:
+        if not frame.f_code.co_filename.endswith("net/admission.py"):
+            return None
+        if event == "line":
+            self._left -= 1
+            if self._left == 0:
+                sys.settrace(None)
+                raise MemoryError
+        return self._trace
+
+
+@pytest.mark.parametrize("what", ["enter", "heard", "logged_in", "waits_again", "leave"])
+def test_a_change_that_is_broken_off_anywhere_leaves_nothing_behind(what: str) -> None:
+    at = 0
+    while True:
+        at += 1
+        door = admission(pending=9, per_address=9)
+        for key in ("a", "b", "c"):
+            door.enter(key, "192.0.2.1")
+        acts = {
+            "enter": lambda door=door: door.enter("d", "192.0.2.1"),
+            "heard": lambda door=door: door.heard("b"),
+            "logged_in": lambda door=door: door.logged_in("b"),
+            "waits_again": lambda door=door: door.waits_again("b"),
+            "leave": lambda door=door: door.leave("b"),
+        }
+        broke_off = BreakingOff(at).happens(acts[what])
+        if broke_off and what == "leave":
+            door.leave("b")  # whoever is told of the end tells it again, or has told it
+        expected = {"a", "c"} if what == "leave" else {"a", "b", "c"}
+        expected |= {"d"} if what == "enter" and not broke_off else set()
+        assert set(door.inside) == expected
+        door.enter("e", "192.0.2.2")
+        for key in (*expected, "e"):
+            door.leave(key)
+        assert (door.connections, door.pending, door.dispensable()) == (0, 0, None)
+        assert not door._per_address
+        if not broke_off:
+            break
+    assert at > 3

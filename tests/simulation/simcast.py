@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simrights import CAID, OTHER_CAID, Word, truth
 from simwires import End, Wire
 
-from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.ids import USUAL_CONFIG_KEY, Caid, Ident, NodeId, ShareId, Sid
 from cccamd.net import Connection
 from cccamd.values import ControlWords, Emm, Offer, Provider, Refusal, Request, with_checksums
 from cccamd.wire.cccam import ClientProtocol, ServerProtocol, make_node_id
@@ -28,6 +28,7 @@ from cccamd.wire.link import (
     Requested,
     State,
 )
+from cccamd.wire.newcamd import NewcamdClient, hash_password
 
 if TYPE_CHECKING:
     from simworld import World
@@ -35,10 +36,16 @@ if TYPE_CHECKING:
 SERVICES: Final = [(CAID, 1, 1), (CAID, 1, 2), (CAID, 2, 3), (CAID, 2, 7), (CAID, 3, 4),
                    (OTHER_CAID, 1, 5), (OTHER_CAID, 2, 6), (CAID, 2, 0)]  # fmt: skip
 
+HASHED: Final = hash_password(b"pw")
+FAR: Final = "198.51.100."
+"""Where those come from who can be banned: the local networks never are."""
+ATTEMPTS: Final = 3
+"""Failed logins of one address, within far less than a minute, until it is banned."""
+
 
 def ecm_of(service: int, period: int) -> bytes:
     """The ECM that a service broadcasts in a crypto period."""
-    return bytes([0x80 + period % 2, 0x70, 0x12]) + bytes([service]) * 8 + period.to_bytes(8)
+    return bytes([0x80 + period % 2, 0x70, 0x10]) + bytes([service]) * 8 + period.to_bytes(8)
 
 
 class Client:
@@ -55,7 +62,7 @@ class Client:
         )
         self.wanted = True
         self.cards: dict[int, Offer] = {}
-        self.protocol: ClientProtocol | None = None
+        self.protocol: Any = None
         self.connection: Connection[Any] | None = None
         self.wire: Wire | None = None
         self.service = chance.randrange(len(SERVICES))
@@ -69,18 +76,24 @@ class Client:
     def is_up(self) -> bool:
         return self.protocol is not None and self.protocol.state is State.OPEN
 
+    @property
+    def port(self) -> int:
+        return self.world.net.server_port
+
+    def _speak(self, now: float) -> Any:
+        return ClientProtocol(
+            user=self.user.encode(), password=b"pw", node_id=self.node_id, program="sim",
+            now=now, answer_timeout=30.0,
+        )  # fmt: skip
+
     def connect(self) -> None:
         if not self.wanted or self.connection is not None:
             return
         loop = self.world.loop
         self._calls += 1
-        self.protocol = ClientProtocol(
-            user=self.user.encode(), password=b"pw", node_id=self.node_id, program="sim",
-            now=loop.time(), answer_timeout=30.0,
-        )  # fmt: skip
+        self.protocol = self._speak(loop.time())
         self.connection = Connection(self.protocol, self._handle, on_failure=self.world.failed)
-        net = self.world.net
-        self.wire = net.call(net.server_port, self.connection, address=self.address)
+        self.wire = self.world.net.call(self.port, self.connection, address=self.address)
         if self.wire is None:
             self.connection = self.protocol = None
             self._again()
@@ -158,6 +171,20 @@ class Client:
             emm = Emm(card.caid, Ident(1), card.share_id, b"\x82\x70\x02\0\1")
             self.protocol.send_emm(1_000_000, emm, self.world.loop.time())
             self.connection.flush()
+
+
+class Box(Client):
+    """A receiver that speaks newcamd: it is shown one card, and asks for nothing else."""
+
+    @property
+    def port(self) -> int:
+        return self.world.net.newcamd_port
+
+    def _speak(self, now: float) -> NewcamdClient:
+        return NewcamdClient(
+            user=self.user.encode(), hashed=HASHED, config_key=USUAL_CONFIG_KEY,
+            random=self.chance.randbytes, now=now,
+        )  # fmt: skip
 
 
 Behaviour = Callable[["Upstream", bytes, int], tuple[float, bytes | Refusal | None]]
@@ -323,18 +350,22 @@ class Upstream:
 class Stranger(asyncio.Protocol):
     """A peer that wants no good: says `script` step by step, whatever it hears."""
 
-    def __init__(self, world: "World", user: str, chance: random.Random) -> None:
+    def __init__(
+        self, world: "World", user: str, chance: random.Random, kind: str | None = None
+    ) -> None:
         self.world, self.user, self.chance = world, user, chance
-        self.kind = chance.choice(
+        self._failed_before = 0
+        self.kind = kind or chance.choice(
             ("mute", "noise", "half", "wrong", "frames", "frames", "deaf", "flood")
         )
         self._seed = b""
         self._out: Cipher | None = None
         self._end: End | None = None
 
-    def call(self) -> None:
-        net = self.world.net
-        address = f"192.168.2.{self.chance.randint(1, 4)}"
+    def call(self, address: str = "") -> None:
+        net, ledger = self.world.net, self.world.ledger
+        address = address or f"192.168.2.{self.chance.randint(1, 4)}"
+        self._failed_before = ledger.failed_logins(address) if address.startswith(FAR) else 0
         if net.call(net.server_port, self, address=address) is not None:
             self.world.strangers.append(self)
 
@@ -344,6 +375,8 @@ class Stranger(asyncio.Protocol):
             transport.write(self.chance.randbytes(self.chance.randint(1, 3000)))
 
     def data_received(self, data: bytes) -> None:
+        if self._failed_before > ATTEMPTS:
+            self.world.ledger.blame(f"let in after {self._failed_before} failed logins: a guesser")
         if self._out is not None or self.kind in ("mute", "noise"):
             return
         self._seed += data

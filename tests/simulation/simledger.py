@@ -1,7 +1,6 @@
 """The books of one run: what was asked, said and answered, and what must hold of it."""
 
 import hashlib
-import itertools
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -9,8 +8,7 @@ from simrights import Rights, Word, truth
 
 from cccamd.ids import ShareId
 from cccamd.values import ControlWords, Offer, Refusal, Request
-from cccamd.wire.cccam import ServerProtocol
-from cccamd.wire.link import RequestDropped, Requested
+from cccamd.wire.link import Closed, CloseReason, RequestDropped, Requested
 
 DEADLINE: Final = 4.5
 EPSILON: Final = 0.002
@@ -56,6 +54,11 @@ class Ledger:
         self._services: dict[bytes, set[tuple[int, int, int]]] = {}
         """For which services an ECM was asked; strangers name any."""
         self._asked: dict[tuple[int, int], tuple[float, Any, Request]] = {}
+        self.named = 0
+        """How many connections have a name."""
+        self._failed_logins: dict[str, list[float]] = {}
+        """When, by address."""
+        self.address_of: Callable[[Any], str] = lambda protocol: ""
         self._hash = hashlib.blake2b(digest_size=16)
         self.tail: list[str] = []
 
@@ -88,6 +91,20 @@ class Ledger:
             for (_, rights), until in zip(known, ended, strict=True)
             if until + linger > self.now() or until == self.now()
         ]
+
+    def next_name(self) -> int:
+        """A name for one more connection."""
+        self.named += 1
+        return self.named
+
+    # Who guesses.
+
+    def login_failed(self, protocol: Any) -> None:
+        self._failed_logins.setdefault(self.address_of(protocol), []).append(self.now())
+
+    def failed_logins(self, address: str) -> int:
+        """How many of an address have failed of late."""
+        return sum(at > self.now() - 30.0 for at in self._failed_logins.get(address, []))
 
     # What the server was asked and answered.
 
@@ -206,10 +223,10 @@ class Ledger:
         self.blame(f"{user} was told of a card that it may not see: {offer}")
 
 
-def watched(ledger: Ledger) -> Callable[..., Any]:
-    """What makes the server's side of a connection, with somebody who looks over its shoulder."""
-    count = itertools.count(1)
-    return lambda **words: Watched(ServerProtocol(**words), ledger, next(count))
+def watched(ledger: Ledger, side: Callable[..., Any]) -> Callable[..., Any]:
+    """What makes the server's side of a connection, whatever it speaks, with somebody who looks
+    over its shoulder."""
+    return lambda **words: Watched(side(**words), ledger, ledger.next_name())
 
 
 class Watched:
@@ -217,7 +234,7 @@ class Watched:
 
     # It holds the protocol and inherits nothing: nothing in Python can inherit from a compiled one.
 
-    def __init__(self, protocol: ServerProtocol, ledger: Ledger, name: int) -> None:
+    def __init__(self, protocol: Any, ledger: Ledger, name: int) -> None:
         self._protocol = protocol
         self._ledger = ledger
         self.name = name
@@ -227,7 +244,7 @@ class Watched:
 
     @property
     def user_name(self) -> str:
-        return self._protocol._user.decode("latin-1")
+        return bytes(self._protocol._user).decode("latin-1")
 
     def events_received(self) -> Any:
         events = self._protocol.events_received()
@@ -236,6 +253,8 @@ class Watched:
                 self._ledger.requested(self, *event)
             elif isinstance(event, RequestDropped):
                 self._ledger.answered(self, event.token, None)
+            elif isinstance(event, Closed) and event.reason is CloseReason.WRONG_PASSWORD:
+                self._ledger.login_failed(self)
         return events
 
     def answer(self, token: int, cw: ControlWords) -> None:

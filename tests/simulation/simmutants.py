@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any, Final
 from unittest.mock import patch
 
-from cccamd.cards import visibility
+from cccamd.cards import CardTable, visibility
 from cccamd.cards.view import View
 from cccamd.net.admission import Admission
+from cccamd.net.penalties import Penalties
 from cccamd.routing import Refuse, Result
 from cccamd.routing.actions import Told
 from cccamd.routing.cache import CwCache
@@ -14,8 +15,11 @@ from cccamd.routing.flights import Flight
 from cccamd.routing.ranking import Priorities
 from cccamd.routing.router import Router
 from cccamd.routing.verification import Verification
+from cccamd.server import snapshot
 from cccamd.server.exchange import Exchange
+from cccamd.server.newcamd import NewcamdPorts
 from cccamd.server.session import Session
+from cccamd.server.snapshot import _card
 from cccamd.server.upstreams import UpstreamSource
 
 Mutant = Callable[[], Any]
@@ -151,6 +155,50 @@ def _raises() -> Any:
     return patch.object(View, "card", card)
 
 
+def _bans_nobody() -> Any:
+    """Whoever guesses may go on."""
+    return patch.object(Penalties, "banned", lambda *words: 0.0)
+
+
+def _forgets_its_new_port() -> Any:
+    """A reload that moves the newcamd port closes the old one and opens none."""
+
+    async def nothing(*words: Any) -> str:
+        return ""
+
+    opened, count = NewcamdPorts._open, [0]
+
+    async def once(self: NewcamdPorts, *words: Any) -> str:
+        count[0] += 1
+        return await (opened if count[0] == 1 else nothing)(self, *words)
+
+    return patch.object(NewcamdPorts, "_open", once)
+
+
+def _miscounts_cards() -> Any:
+    """A card that went is still counted."""
+    detach = CardTable._detach
+
+    def forget(self: CardTable, card: Any) -> None:
+        detach(self, card)
+        self._sources[card.source].hops[card.hop] += 1
+
+    return patch.object(CardTable, "_detach", forget)
+
+
+def _torn_looks() -> Any:
+    """A look counts on what it saw first still being there."""
+
+    def cards(table: CardTable, sources: Any, sessions: Any) -> Any:
+        found = []
+        for card in table.cards():
+            found.append(_card(card, sources, ()))
+            yield
+        return tuple(found)
+
+    return patch.object(snapshot, "_cards", cards)
+
+
 MUTANTS: Final[dict[str, Mutant]] = {
     "answers twice": _answers_twice,
     "forgets a waiter": _forgets_a_waiter,
@@ -166,6 +214,10 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "keeps old rights for who waits": _old_rights_for_who_waits,
     "believes the contradicted": _believes_the_contradicted,
     "has no priorities": _no_priorities,
+    "bans nobody": _bans_nobody,
+    "forgets its new port": _forgets_its_new_port,
+    "miscounts cards": _miscounts_cards,
+    "tears a look": _torn_looks,
     "raises": _raises,
     "raises in a decision": _breaks_off,
 }

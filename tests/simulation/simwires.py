@@ -278,7 +278,7 @@ class Net:
     def __init__(self, seed: str, note: Callable[..., None]) -> None:
         self.seed = seed
         self.note = note
-        self.server_port = 0
+        self.server_port = self.newcamd_port = 0
         self.doors: dict[int, Callable[[End], None]] = {}
         self.wires: dict[int, Wire] = {}
         self._count = 0

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
-from simcast import BEHAVIOURS, SERVICES, Client, Stranger, Upstream
+from simcast import ATTEMPTS, BEHAVIOURS, FAR, SERVICES, Box, Client, Stranger, Upstream
 from simledger import Ledger, Violation, watched
+from simlook import Onlooker
 from simloop import BEGAN, SimClock, SimLoop, Stuck, in_its_own_time
 from simrights import CAID, KINDS, PRIORITIES, Word, truth
 from simwires import Net
@@ -31,9 +32,11 @@ from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import parse as parse_toml
 from cccamd.values import ControlWords, Refusal
-from cccamd.wire.cccam import make_node_id
+from cccamd.wire.cccam import ServerProtocol, make_node_id
+from cccamd.wire.newcamd import NewcamdServer
 
-PORT: Final = 12_000
+PORTS: Final = 12_000, 12_500
+"""For CCcam and for newcamd, and one further after each reload that moves them."""
 LASTS: Final = 24.0
 """Virtual seconds of trouble."""
 RECOVERY: Final = 20.0
@@ -62,11 +65,21 @@ WHAT: Final = {
     "reload": 3, "client leaves": 3, "client comes": 4, "reads no more": 2, "rush": 4,
 }  # fmt: skip
 
+WHAT_ELSE: Final = {"guessing": 3}
+"""In runs with everything."""
+
+
+def has_everything(seed: str) -> bool:
+    """Whether newcamd, guessers, ports that move and an onlooker play along: seeds of before they
+    did found faults, and are to give the same runs as then."""
+    return seed.endswith("+")
+
 
 def happenings(seed: str) -> list[Happening]:
     """What will happen in the run of a seed."""
     chance = random.Random(f"{seed} happenings")
-    kinds = [what for what, weight in WHAT.items() for _ in range(weight)]
+    known = WHAT | WHAT_ELSE if has_everything(seed) else WHAT
+    kinds = [what for what, weight in known.items() for _ in range(weight)]
     count = chance.randint(10, 30)
     times = sorted(chance.uniform(0.5, LASTS) for _ in range(count))
     return [
@@ -97,7 +110,7 @@ class World:
         self.clock = SimClock(random.Random(f"{seed} clock"))
         self.ledger = Ledger(self.clock.now)
         self.net = Net(seed, self.ledger.note)
-        self.net.server_port = PORT
+        self.net.server_port, self.net.newcamd_port = PORTS
         self.loop = SimLoop(self.clock, self.net, random.Random(f"{seed} loop"))
         self.net.loop = self.loop
         self.loop.between = self._look
@@ -114,6 +127,7 @@ class World:
         self.happens = [each for n, each in enumerate(happenings(seed)) if n not in without]
         self.server: Server
         self._left_out_upstream: int | None = None
+        self._ports = PORTS
         self._local_reshare = chance.randint(0, 2)
 
     def period(self) -> int:
@@ -135,14 +149,18 @@ class World:
             for up in self.upstreams
             if up.number != self._left_out_upstream
         ]
-        lines += ["ALLOW WEBINFO : no", "ALLOW TELNETINFO : no", f"SERVER LISTEN PORT : {PORT}"]
+        lines += [
+            "ALLOW WEBINFO : no",
+            "ALLOW TELNETINFO : no",
+            f"SERVER LISTEN PORT : {self._ports[0]}",
+        ]
         parsed = parse("\n".join(lines).encode())
         assert not parsed.refused
         toml = f"""
 [server]
 bind = ["10.0.0.1"]
 [network]
-allow = ["192.168.0.0/16"]
+allow = ["192.168.0.0/16", "{FAR}0/24"]
 [limits]
 max_pending_logins = 12
 [cache]
@@ -152,6 +170,14 @@ kind = "test"
 caid = "{CAID:04X}"
 providers = ["000002", "000003"]
 reshare = {self._local_reshare}
+"""
+        if has_everything(self.seed):
+            toml += f"""
+[[newcamd]]
+port = {self._ports[1]}
+caid = "{CAID:04X}"
+[penalties]
+attempts = {ATTEMPTS}
 """
         if toml not in _parsed_toml:
             found = parse_toml(toml, kinds=find_kinds(), folder=Path())
@@ -178,7 +204,12 @@ reshare = {self._local_reshare}
             held.callback(logging.disable, logging.NOTSET)
             held.enter_context(in_its_own_time(self.clock, self.net, chance))
             held.enter_context(
-                patch("cccamd.server.frontdoor.ServerProtocol", watched(self.ledger))
+                patch(
+                    "cccamd.server.frontdoor.ServerProtocol", watched(self.ledger, ServerProtocol)
+                )
+            )
+            held.enter_context(
+                patch("cccamd.server.newcamd.NewcamdServer", watched(self.ledger, NewcamdServer))
             )
             report = "cccamd.server.loglines.FailureLog.report"
             held.enter_context(patch(report, lambda _, name, error: self.failed(name, error)))
@@ -224,7 +255,7 @@ reshare = {self._local_reshare}
                 self.ledger.arrived.setdefault(section, []).extend(
                     (self.loop.time(), known, cw.raw) for known in self._ways(word)
                 )
-                if cw.raw == truth(section):
+                if cw.raw == truth(section) and card in self.server._table.cards_with(card.caid):
                     self.ledger.exact.setdefault(section, []).append((self.loop.time(), word))
             answered(exchange, ask_id, cw)
 
@@ -252,6 +283,12 @@ reshare = {self._local_reshare}
             self._grant(user, chance.choice(list(KINDS)))
             client = Client(self, number, user, random.Random(f"{self.seed} client {number}"))
             self.clients.append(client)
+        for number in range(chance.randint(0, 2) if has_everything(self.seed) else 0):
+            user = f"n{number}"
+            self._grant(user, chance.choice(list(KINDS)))
+            at = len(self.clients)
+            box = Box(self, at, user, random.Random(f"{self.seed} box {number}"))
+            self.clients.append(box)
         self._grant("evil", "full")
         local = Word(
             caid=CAID, idents=(2, 3), hop=0, reshare=self._local_reshare, local=True,
@@ -260,10 +297,13 @@ reshare = {self._local_reshare}
         self.ledger.local.append(local)
         server = self.server = Server(self.setup(), pairing=Pairing(Path("/nonexistent")))
         self.ledger.is_served = self._is_served
+        self.ledger.address_of = self._address_of
         if chance.random() < 0.5:
             server.observe(server._watchers.observe)
         await server.start()
         self._learn_local_cards()
+        onlooker = Onlooker(self, random.Random(f"{self.seed} onlooker"))
+        looking = loop.create_task(onlooker.look() if has_everything(self.seed) else _sleep())
         for client in self.clients:
             loop.call_later(chance.random() * 3, client.connect)
         for each in self.happens:
@@ -272,6 +312,8 @@ reshare = {self._local_reshare}
             await self._let_happen(each)
         await asyncio.sleep(max(0.0, BEGAN + LASTS - loop.time()))
         await self._recover()
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
         await self._end()
 
     def _learn_local_cards(self) -> None:
@@ -300,6 +342,12 @@ reshare = {self._local_reshare}
                 for n in range(chance.choice((1, 1, 2, 15))):
                     user = chance.choice(["evil", "evil", "nobody", client.user])
                     Stranger(self, user, random.Random(f"{happening.seed} stranger {n}")).call()
+            case "guessing":
+                address = f"{FAR}{chance.randint(1, 3)}"
+                for n in range(chance.randint(3, 8)):
+                    seed = random.Random(f"{happening.seed} guesser {n}")
+                    guesser = Stranger(self, chance.choice(["evil", "nobody"]), seed, "wrong")
+                    self.loop.call_later(n * chance.random(), guesser.call, address)
             case "upstream dies":
                 up.die()
             case "upstream returns":
@@ -351,9 +399,13 @@ reshare = {self._local_reshare}
             self._grant(user, chance.choice(list(KINDS)))
         self._left_out_upstream = chance.choice((None, None, 0, 1))
         self._prio, self.ledger.ignored = chance.choice(PRIORITIES)
+        if has_everything(self.seed):
+            moved = chance.choice((0, 0, 1)), chance.choice((0, 0, 1))
+            self._ports = self._ports[0] + moved[0], self._ports[1] + moved[1]
         self.ledger.is_reloading = True
         await self.server.reload(self.setup())
         self.ledger.is_reloading = False
+        self.net.server_port, self.net.newcamd_port = self._ports
         self._learn_local_cards()
         for user in changed:
             self.ledger.rights[user][-1] = self.loop.time(), self.ledger.rights[user][-1][1]
@@ -365,6 +417,12 @@ reshare = {self._local_reshare}
             not guest.is_closed and guest.protocol is protocol  # type: ignore[attr-defined]
             for guest in self.server._context.admission.inside
         )
+
+    def _address_of(self, protocol: Any) -> str:
+        for guest in self.server._context.admission.inside:
+            if guest.protocol is protocol:  # type: ignore[attr-defined]
+                return str(guest.address)  # type: ignore[attr-defined]
+        return ""
 
     def _look(self) -> None:
         """After every event."""
@@ -433,6 +491,12 @@ reshare = {self._local_reshare}
             if up.number != self._left_out_upstream and up.links:
                 words += up.words.values()
         allowed = {(w.caid, w.remote_id if not w.local else 0) for w in words if rights.kept(w)}
+        if isinstance(client, Box):  # one card of all of them, which grows with them
+            told_caids = {offer.caid for offer in client.cards.values()}
+            is_there = {caid for caid, _ in allowed if caid == CAID}
+            if is_there and told_caids != is_there:
+                self.ledger.blame(f"box {client.number} sees {told_caids}, not {is_there}")
+            return
         told = {
             (o.caid, o.remote_id if o.path != (self.node_id,) else 0) for o in client.cards.values()
         }

@@ -22,6 +22,7 @@ from cccamd.watch import (
     SourceAnswered,
     SourceDown,
 )
+from cccamd.watch.freezes import CHANNELS_OF_ONE
 from cccamd.why import judge_freeze, judge_receiver
 
 JUDGES = Judges(freeze=judge_freeze, receiver=judge_receiver)
@@ -292,3 +293,13 @@ def test_the_next_ecm_in_time_pays_what_the_one_before_left_owing() -> None:
     assert not any(isinstance(each, FreezeBegan) for each in found)
     margin = freezes.report(START + 52.0).channels[0].margin
     assert margin == pytest.approx(0.2, abs=0.01)
+
+
+def test_who_asks_for_everything_pushes_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cccamd.watch.freezes.CHANNELS_LIMIT", 600)
+    freezes = Freezes(JUDGES)
+    play(freezes, [ecm(0, 0.0, 0.1, account="ben")])
+    play(freezes, [ecm(0, 1.0, 0.1, sid=sid) for sid in range(1, 5000)])
+    kept = [account for account, *_ in freezes._watches]
+    assert (kept.count("anna"), kept.count("ben")) == (CHANNELS_OF_ONE, 1)
+    assert len(freezes._wakes) < 2 * CHANNELS_OF_ONE + 1100, "who is dropped is forgotten"

@@ -75,6 +75,9 @@ class Admission(Generic[K]):
         self._addresses: dict[K, str] = {}
         self._per_address: dict[str, int] = {}
         self._waiting: _Crowd[K] = _Crowd()
+        self._is_torn = False
+        """Whether a change goes on; or was broken off, for want of memory, say: then what is
+        counted here and there does not agree any more."""
 
     @property
     def pending(self) -> int:
@@ -116,41 +119,75 @@ class Admission(Generic[K]):
 
     def enter(self, key: K, address: str) -> K | None:
         """Take a connection in; return the key of one that must make room for it."""
+        self._mend()
         crowded_out = self._crowded_out(address)
-        self._addresses[key] = address
-        self._per_address[address] = self._per_address.get(address, 0) + 1
-        self._waiting.add(key, origin_of(address))
-        return crowded_out
+        self._is_torn = True
+        try:
+            self._addresses[key] = address
+            self._per_address[address] = self._per_address.get(address, 0) + 1
+            self._waiting.add(key, origin_of(address))
+            self._is_torn = False
+            return crowded_out
+        except BaseException:
+            self._is_torn = True
+            self._addresses.pop(key, None)
+            raise
 
     def heard(self, key: K) -> None:
         """Take note that a connection has said something."""
+        self._mend()
+        self._is_torn = True
         self._waiting.heard(key)
+        self._is_torn = False
 
     def logged_in(self, key: K) -> None:
         """Take note that a connection has proved who it is."""
+        self._mend()
+        self._is_torn = True
         self._waiting.discard(key)
+        self._is_torn = False
 
     def waits_again(self, key: K) -> None:
         """Take note that a connection is at its beginning again, for protocols that have that."""
+        self._mend()
         address = self._addresses.get(key)
         if address is not None:
+            self._is_torn = True
             self._waiting.discard(key)
             self._waiting.add(key, origin_of(address))
+            self._is_torn = False
 
     def leave(self, key: K) -> None:
         """Forget a connection that has ended."""
-        self._waiting.discard(key)
-        address = self._addresses.pop(key, None)
-        if address is None:
+        self._mend()
+        if key not in self._addresses:
             return
+        self._is_torn = True
+        address = self._addresses.pop(key)
+        self._waiting.discard(key)
         left = self._per_address[address] - 1
         if left:
             self._per_address[address] = left
         else:
             del self._per_address[address]
+        self._is_torn = False
+
+    def _mend(self) -> None:
+        """Count anew if a change was broken off: from who is here, which is never in doubt."""
+        if not self._is_torn:
+            return
+        per_address: dict[str, int] = {}
+        for address in self._addresses.values():
+            per_address[address] = per_address.get(address, 0) + 1
+        waiting: _Crowd[K] = _Crowd()
+        for key in self._waiting.members:
+            if (found := self._addresses.get(key)) is not None:
+                waiting.add(key, origin_of(found))
+        self._per_address, self._waiting, self._is_torn = per_address, waiting, False
 
     def dispensable(self) -> K | None:
         """Who would have to go next; None: nobody is here who is not logged in."""
+        self._mend()
         return self._waiting.oldest_of_most()
 
     def _crowded_out(self, address: str) -> K | None:
@@ -224,6 +261,11 @@ class _Crowd(Generic[K]):
 
     def __len__(self) -> int:
         return len(self._origins)
+
+    @property
+    def members(self) -> tuple[K, ...]:
+        """All of them, in the order they came."""
+        return tuple(self._origins)
 
     def count_of(self, origin: Origin) -> int:
         within = self._in_network.get(origin.network)

@@ -109,19 +109,20 @@ class Looks:
 
     def _explaining(self, question: Question) -> Generator[None, None, Explanation]:
         evidence = yield from self._evidence(question.account)
-        yield
         return explain(question, evidence)
 
     def _evidence(self, account: str | None) -> Generator[None, None, Evidence]:
         """What is to be known of an account; the other clients are nobody's business."""
-        at, setup, local, now = self._at, self._at.setup(), time.localtime(), Observers.now()
-        names = setup.companions.channels
+        at, names = self._at, self._at.setup().companions.channels
         clients: list[ClientStatus] = []
         for each in at.clients():
             if each.record.user == account and each.peer is not None:
                 clients.append(describe_client(each, names))
             yield
-        sources = yield from self.describing()
+        described = yield from self.describing()
+        # From here on nothing changes any more; a reload may have taken some out meanwhile.
+        setup, local, now = at.setup(), time.localtime(), Observers.now()
+        sources = {each: status for each, status in described.items() if at.table.knows(each)}
         return Evidence(
             live=True,
             at=now,

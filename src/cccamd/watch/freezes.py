@@ -25,7 +25,7 @@ how much the wall clock was set, and all times that are told follow it.
 from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 from cccamd.facts import ChannelMargin, EcmResult, Freeze, FreezeReport, Margin, ReceiverFinding
@@ -69,6 +69,11 @@ from cccamd.watch.watches import (
 FREEZES_KEPT: Final = 200
 CHANNELS_LIMIT: Final = 16384
 """Room for ten thousand receivers, some of which have two tuners in use."""
+CHANNELS_OF_ONE: Final = 512
+"""Of one client, which may be a server with receivers of its own: each takes some kilobytes, and
+whoever asks for everything there is neither fills the memory nor pushes others out."""
+STALE_WAKES: Final = 1024
+"""Looks at what is watched no more, or was put off: they are thrown away when they are more."""
 LEAD: Final = 2.0
 """Seconds before the request, from which on everything counts as around a freeze."""
 AGAIN: Final = 300.0
@@ -259,7 +264,10 @@ class Freezes:
         watch = self._watches.get((ecm.account, ecm.client, *service))
         found: list[Happening] = []
         if watch is None:
-            if len(self._watches) >= CHANNELS_LIMIT:
+            client = self._clients.get((ecm.account, ecm.client))
+            if client is not None and len(client.services) >= CHANNELS_OF_ONE:
+                found = self._drop(next(iter(client.services.values())), now)
+            elif len(self._watches) >= CHANNELS_LIMIT:
                 found = self._drop(next(iter(self._watches.values())), now)
             watch = self._start(ecm, asked_at, now)
         watch.crypto.learn(ecm.parity, ecm.fingerprint, asked_at)
@@ -508,6 +516,9 @@ class Freezes:
         watch.wake_at = at
         self._count += 1
         heappush(self._wakes, (at, self._count, watch))
+        if len(self._wakes) > 2 * len(self._watches) + STALE_WAKES:
+            self._wakes = [each for each in self._wakes if each[2].wake_at == each[0]]
+            heapify(self._wakes)
 
     def _look_after(self, watch: Watch, now: float) -> list[Happening]:
         gone_at, quiet_due_at = watch.gone_at(), watch.quiet_due_at()
