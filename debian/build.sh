@@ -41,7 +41,7 @@ find "$target/lib" -name '*.py' -exec sed -i '1s|^#!.*|#|' {} +
 
 "$target/bin/python3" - <<'END'
 from pathlib import Path, PurePosixPath
-from cccamd.service import first_config, unit_text
+from cccamd.service.plan import first_config, unit_text
 
 program, config = PurePosixPath("/usr/bin/cccamd"), PurePosixPath("/etc/cccam/CCcam.cfg")
 Path("debian/cccamd.service").write_text(unit_text(program, config))

@@ -10,11 +10,9 @@ from cccamd.service.plan import (
     Flavour,
     Machine,
     find_flavour,
-    first_config,
     installed_config,
     plan_install,
     plan_uninstall,
-    unit_text,
 )
 from cccamd.service.steps import ServiceError, Step, as_json
 
@@ -27,9 +25,7 @@ __all__ = [
     "as_json",
     "carry_out",
     "find_flavour",
-    "first_config",
     "installed_config",
     "plan_install",
     "plan_uninstall",
-    "unit_text",
 ]
