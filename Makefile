@@ -96,6 +96,15 @@ site: setup .venv-site/ready
 	  -r scripts/site/requirements.txt
 	@touch .venv-site/ready
 
+.PHONY: deb test-deb
+# The package for Debian 12, into build/deb, without a word from lintian (docs/install.md).
+deb:
+	@sh scripts/deb.sh $(ARGS)
+
+# Install, use and purge it in a clean Debian with a systemd of its own, in namespaces.
+test-deb: deb
+	@sh scripts/test-deb.sh
+
 # Look for known weaknesses in what is locked, where the advisories can be had.
 audit: setup
 	@sh scripts/audit.sh

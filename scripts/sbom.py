@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from locked import ENTRY, VIA
+
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "cccamd.cdx.json"
-_ENTRY = re.compile(
-    r"^(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^ \\]+)(?: ; (?P<when>.+?))? \\$"
-)
-_VIA = re.compile(r"^    #(?: via|  )\s+(?P<name>\S+)(?: \((?P<where>\S+)\))?$")
 US = "cccamd"
 
 
@@ -28,9 +26,9 @@ def read_lock(text: str) -> dict[tuple[str, str], set[str]]:
     wanted: dict[tuple[str, str], set[str]] = {}
     here: set[str] = set()
     for line in text.splitlines():
-        if entry := _ENTRY.match(line):
+        if entry := ENTRY.match(line):
             here = wanted.setdefault((entry["name"], entry["version"]), set())
-        elif (via := _VIA.match(line)) and via["where"] in (None, "pyproject.toml"):
+        elif (via := VIA.match(line)) and via["where"] in (None, "pyproject.toml"):
             here.add(via["name"])
     return wanted
 

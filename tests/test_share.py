@@ -72,3 +72,23 @@ def test_what_a_wheel_carries_is_there() -> None:
     version = re.search(r'__version__ = "(.*)"', (ROOT / "src/cccamd/__init__.py").read_text())
     assert version is not None
     assert changelog.startswith(f"cccamd ({version[1]}) ")
+
+
+def test_a_package_takes_of_the_lock_what_it_needs() -> None:
+    def names(*what: str) -> set[str]:
+        done = subprocess.run(
+            [sys.executable, ROOT / "scripts" / "locked.py", *what],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        assert done.stdout.count("--hash=sha256:") >= len(done.stdout.split("==")) - 1
+        return set(re.findall(r"^([a-z0-9.-]+)==", done.stdout, re.MULTILINE))
+
+    server = names("server")
+    assert {"cryptography", "pydantic-core", "uvicorn", "markupsafe"} < server
+    assert not server & {"av", "apprise", "pytest", "mypy", "hatchling", "playwright"}
+    assert names("server", "notify") - server > {"apprise", "pyyaml"}
+    assert {"hatchling", "pathspec"} < names("build")
+    assert names("develop") > server

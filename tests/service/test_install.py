@@ -170,6 +170,17 @@ def test_a_python_that_the_unit_hides_is_refused(debian: Path) -> None:
     assert "sees nothing of /root" in install(debian, status=2).output
 
 
+def test_the_service_of_the_debian_package_is_left_to_it(debian: Path) -> None:
+    packaged = debian / "lib/systemd/system/cccamd.service"
+    packaged.parent.mkdir()
+    packaged.touch()
+    before = tree(debian)
+    assert "of the Debian package" in install(debian, status=2).output
+    said = run("uninstall", "--root", debian, "--yes", "--purge", status=2)
+    assert "of the Debian package" in said.output
+    assert tree(debian) == before
+
+
 def test_a_system_that_is_not_known_is_refused(tmp_path: Path) -> None:
     assert "neither systemd nor Enigma2" in install(tmp_path, status=2).output
 

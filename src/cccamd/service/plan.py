@@ -26,6 +26,8 @@ from cccamd.service.steps import (
 )
 
 UNIT: Final = PurePosixPath("/etc/systemd/system", UNIT_NAME)
+PACKAGED_UNIT: Final = PurePosixPath("/lib/systemd/system", UNIT_NAME)
+"""Where Debian's package has its unit; the one in /etc would hide it."""
 SCRIPT: Final = PurePosixPath("/etc/init.d/softcam.cccamd")
 VIX_FOLDER: Final = PurePosixPath("/usr/softcams")
 STATE: Final = PurePosixPath("/var/lib/cccamd")
@@ -124,10 +126,21 @@ def plan_uninstall(flavour: Flavour, machine: Machine, *, purge: bool = False) -
     return _uninstall_systemd(machine, purge=purge)
 
 
+def unit_text(program: PurePosixPath, config: PurePosixPath) -> str:
+    """The unit for those who make packages; it lies where their system has its own units."""
+    return _filled(UNIT_NAME, Machine(root=Path("/"), program=program, config=config))
+
+
+def first_config() -> str:
+    """The CCcam.cfg that a new installation begins with."""
+    return EXAMPLE
+
+
 # systemd.
 
 
 def _install_systemd(machine: Machine, *, force: bool) -> list[Step]:
+    _refuse_beside_package(machine)
     # A virtual environment may lie in the open, and its Python in somebody's home.
     for path in (machine.program, _target(machine, machine.program.with_name("python3"))):
         hidden = next((name for name in HIDDEN if str(path).startswith(f"{name}/")), None)
@@ -150,7 +163,18 @@ def _install_systemd(machine: Machine, *, force: bool) -> list[Step]:
     return steps
 
 
+def _refuse_beside_package(machine: Machine) -> None:
+    """Two owners of one service would take it away from each other."""
+    if machine.real(PACKAGED_UNIT).exists():
+        raise ServiceError(
+            f"the service is that of the Debian package cccamd, {PACKAGED_UNIT}: systemctl enables"
+            " and disables it, apt-get removes and purges it"
+        )
+
+
 def _uninstall_systemd(machine: Machine, *, purge: bool) -> list[Step]:
+    if not machine.real(UNIT).exists():
+        _refuse_beside_package(machine)
     steps: list[Step] = []
     if machine.real(UNIT).exists():
         if machine.runs_systemd:
