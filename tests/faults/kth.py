@@ -53,6 +53,9 @@ PATIENCE = 90.0
 LOCAL, FAR = 0x7F01, 0x7F00
 
 
+LOOKS = serve.LogLooks(debug=False, as_data=False)
+
+
 class World:
     """The files of a server, and what is done with it."""
 
@@ -95,7 +98,7 @@ class World:
             log_troubles=troubles,
             folder=self.folder,
             socket=self.folder / "cccamd.sock",
-            debug=False,
+            looks=LOOKS,
         )
         running = asyncio.get_running_loop().create_task(runner.run(read))
         with self.clock.usual():
@@ -154,7 +157,7 @@ class World:
         await upper.start()
         read = load_setup(self.cfg, self.toml)
         focus = AccountFocus()
-        serve._start_log(read, focus, debug=False)
+        serve._start_log(read, focus, LOOKS)
         running = await self.begin(replace(read, node_id=new_node_id()), focus, {})
         self.clock.fly()
         for number in range(2):  # modules are loaded, and pages of the journal made
@@ -241,7 +244,7 @@ async def once(world: World) -> dict[str, object]:
     if read.refused:
         return {"refused": read.refusal}
     focus = AccountFocus()
-    troubles = serve._start_log(read, focus, debug=False)
+    troubles = serve._start_log(read, focus, LOOKS)
     own = load_or_make(world.folder / "node-id")
     running = await world.begin(replace(read, node_id=own.node_id), focus, troubles)
     served = "" if running.done() else await world.serves([LOCAL])

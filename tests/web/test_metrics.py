@@ -46,6 +46,8 @@ UNITS = ("_seconds", "_bytes", "_total", "_info", "_count", "_sum", "_bucket", "
 COUNTED_THINGS = {
     "cccamd_accounts",
     "cccamd_bans",
+    "cccamd_workers",
+    "cccamd_workers_away",
     "cccamd_logins_slowed",
     "cccamd_tasks",
     "cccamd_cards",

@@ -132,6 +132,8 @@ class Journal:
 
     def close(self, timeout: float = 5.0) -> None:
         """Write what waits, for so long at most, and end."""
+        for entry in self._scribe.finish(time.time()):
+            self._put(entry)
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout)

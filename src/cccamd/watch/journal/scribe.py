@@ -1,5 +1,6 @@
 """Decides what is worth an entry. Pure: fed with happenings, answers with entries."""
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
@@ -292,9 +293,16 @@ class Scribe:
             return []
         self._summed_up_at = now
         self._changes.ended(now)
+        return self._summed_up(now, until=now)
+
+    def finish(self, now: float) -> list[Entry]:
+        """Return what was only counted by now: nobody counts on."""
+        return self._summed_up(now, until=math.inf)
+
+    def _summed_up(self, now: float, *, until: float) -> list[Entry]:
         return [
-            *(_sum(Kind.REFUSED, now, *who, count) for who, count in self._refusals.ended(now)),
-            *(_sum(Kind.LOGIN, now, who, "", count) for who, count in self._logins.ended(now)),
+            *(_sum(Kind.REFUSED, now, *who, count) for who, count in self._refusals.ended(until)),
+            *(_sum(Kind.LOGIN, now, who, "", count) for who, count in self._logins.ended(until)),
         ]
 
 
