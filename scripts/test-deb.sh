@@ -17,7 +17,7 @@ package=${1:-$(ls build/deb/cccamd_*.deb)}
 clean=build/debian12.tar
 if [ ! -s $clean ]; then
     mkdir -p build
-    mmdebstrap --quiet --variant=minbase --include=systemd,systemd-sysv,python3,adduser \
+    mmdebstrap --quiet --format=tar --variant=minbase --include=systemd,systemd-sysv,python3,adduser \
         --dpkgopt='path-exclude=/usr/share/doc/*' --aptopt='APT::Install-Recommends "false"' \
         bookworm $clean.new || { rm -f $clean.new; missing "no Debian 12 is to be had"; }
     mv $clean.new $clean
