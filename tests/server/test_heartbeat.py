@@ -37,12 +37,17 @@ async def test_it_is_an_incident() -> None:
     async with running() as lab:
         tasks = TaskSet(on_failure=lambda name, error: None)
         tasks.start("heartbeat", lab.server.heartbeat.run())
-        await asyncio.sleep(0.05)
-        hold(0.2)
-        await asyncio.sleep(0.05)
-        await lab.server._lookout.look()
+        for _ in range(10):  # where others have the processor, it is their fault, and so it is said
+            await asyncio.sleep(0.05)
+            hold(0.2)
+            await asyncio.sleep(0.05)
+            await lab.server._lookout.look()
+            (found,) = [
+                each for each in lab.server.incidents() if each.cause is Cause.SERVER_PAUSED
+            ]
+            if any("hold" in line for line in found.evidence):
+                break
         await tasks.cancel()
-        (found,) = [each for each in lab.server.incidents() if each.cause is Cause.SERVER_PAUSED]
     assert found.text.startswith("stood still for ")
     assert any("hold" in line for line in found.evidence)
     assert found.change

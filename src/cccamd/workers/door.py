@@ -5,7 +5,7 @@ import json
 import os
 import socket
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from cccamd.ids import NodeId
 from cccamd.net import AcceptEvent, Acceptor, Connected, Connection, peer_address
@@ -36,8 +36,14 @@ Tell = Callable[[Kind, int, bytes], None]
 class Guest(Connection[ServerEvent]):
     """One client."""
 
-    def __init__(self, number: int, tell: Tell, protocol: ServerProtocol, **words: Any) -> None:
-        super().__init__(protocol, self._pass_on, **words)
+    def __init__(
+        self,
+        number: int,
+        tell: Tell,
+        protocol: ServerProtocol,
+        on_failure: Callable[[str, BaseException], None],
+    ) -> None:
+        super().__init__(protocol, self._pass_on, on_failure=on_failure)
         self.number = number
         self.side = protocol
         self.version: Version = DEFAULT_VERSION
@@ -232,7 +238,7 @@ class Door:
             queue_limit=queue_limit,
             version_for=lambda user: guest.version,
         )
-        guest = Guest(number, self._tell, protocol, on_failure=self._failed)
+        guest = Guest(number, self._tell, protocol, self._failed)
         self._guests[number] = guest
         guest.when_ended(self._forget, number)
         knock.transport.set_protocol(guest)
