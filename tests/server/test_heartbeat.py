@@ -37,9 +37,9 @@ async def test_it_is_an_incident() -> None:
     async with running() as lab:
         tasks = TaskSet(on_failure=lambda name, error: None)
         tasks.start("heartbeat", lab.server.heartbeat.run())
-        for _ in range(10):  # where others have the processor, it is their fault, and so it is said
-            await asyncio.sleep(0.05)
-            hold(0.2)
+        for turn in range(1, 8):  # where others have the processor, it is their fault: the longest
+            await asyncio.sleep(0.05)  # counts, and of a longer one more is ours
+            hold(0.2 * turn)
             await asyncio.sleep(0.05)
             await lab.server._lookout.look()
             (found,) = [
