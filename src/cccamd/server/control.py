@@ -50,9 +50,14 @@ class ControlDoor:
         except ListenError as error:
             log.warning("commands cannot reach this server: %s", error)
             return
-        self._file = (path, path.lstat().st_ino)
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(self._visit, sock=sock)
+        try:
+            self._file = (path, path.lstat().st_ino)
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_unix_server(self._visit, sock=sock)
+        except OSError as error:
+            sock.close()
+            reason = error.strerror or str(error)
+            log.warning("commands cannot reach this server: %s", ListenError(str(path), 0, reason))
 
     async def close(self) -> None:
         """Let nobody in any more, and end those who are inside."""
