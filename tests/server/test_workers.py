@@ -1,6 +1,7 @@
 """One server, its connections in workers: nothing else is different, and a worker may die."""
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -169,6 +170,29 @@ async def test_workers_that_do_not_run_are_told_and_tried_again(
         await until(lambda: not lab.server.config_state().problems)
         async with lab.client("user0") as client:
             assert await cards_of(client)
+
+
+async def test_a_worker_for_which_there_are_no_means_comes_when_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No descriptors are left at the moment when it has to be started again."""
+    monkeypatch.setattr(crew, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(crew, "STEADY", 0.3)
+
+    def short(*words: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async with crewed(workers=1) as lab:
+        (member,) = members(lab.server)
+        with monkeypatch.context() as broken:
+            broken.setattr(crew.socket, "socketpair", short)
+            os.kill(member.pid, signal.SIGKILL)
+            await until(lambda: lab.server.config_state().not_done)
+        (problem,) = lab.server.config_state().problems
+        assert problem.text.startswith("worker 1 cannot be started: Too many open files")
+        async with lab.client("user0") as client:
+            assert await cards_of(client)
+        await until(lambda: not lab.server.config_state().problems)
 
 
 async def test_a_reload_moves_the_port_of_all_workers() -> None:

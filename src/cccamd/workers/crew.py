@@ -8,7 +8,8 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -20,6 +21,7 @@ from cccamd.net import (
     AcceptResumed,
     Backoff,
     TaskSet,
+    in_slices,
     open_sockets,
 )
 from cccamd.wording import count
@@ -96,8 +98,7 @@ class Line(asyncio.Protocol):
         self._transport = None
         transports, self.transports = self.transports, {}
         self.lost = len(transports)
-        for transport in transports.values():
-            transport.lost(WorkerEnded())
+        self._crew.lose(transports.values())
         self.ended.set()
 
     def data_received(self, data: bytes) -> None:
@@ -255,6 +256,11 @@ class Crew:
         except OSError as error:  # it has just ended, or does not read: it is started again
             log.debug("worker %d takes no sockets: %s", member.number, error)
 
+    def lose(self, transports: Collection[RemoteTransport]) -> None:
+        """End the clients of a worker that ended: a few at a time, there may be thousands."""
+        if transports:
+            self._tasks.start("clients of a worker that ended", in_slices(_losing(transports)))
+
     def hear(self, kind: int, body: bytes) -> None:
         """A worker said something of itself."""
         if kind == Kind.ACCEPTING:
@@ -293,22 +299,21 @@ class Crew:
 
     async def _live(self, member: Member) -> str:
         """From its start to its end; return how that was."""
-        stream, its_stream = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        control, its_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with its_stream, its_control:
-            command = [sys.executable, "-m", "cccamd.workers"]
-            ends = (its_stream.fileno(), its_control.fileno())
+        with ExitStack() as held:
             try:
-                process = await asyncio.create_subprocess_exec(
-                    *command, *map(str, ends), pass_fds=ends, stdin=asyncio.subprocess.DEVNULL
-                )
+                return await self._live_on(member, *await _start(held))
             except OSError as error:
-                stream.close()
-                control.close()
                 return f"cannot be started: {error.strerror or error}"
-        control.setblocking(False)
-        loop = asyncio.get_running_loop()
+
+    async def _live_on(
+        self,
+        member: Member,
+        process: asyncio.subprocess.Process,
+        stream: socket.socket,
+        control: socket.socket,
+    ) -> str:
         line = Line(self)
+        loop = asyncio.get_running_loop()
         await loop.create_unix_connection(lambda: line, sock=stream)
         member.line, member.pid, member.starts = line, process.pid, member.starts + 1
         self._controls[member.number] = control
@@ -320,7 +325,7 @@ class Crew:
         finally:
             watch.cancel()
             line.close()
-            self._controls.pop(member.number).close()
+            del self._controls[member.number]
             member.line, member.pid = None, 0
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         return f"{how}, and {count(line.lost, 'connection')} with it"
@@ -342,10 +347,41 @@ class Crew:
                 return
 
 
+async def _start(
+    held: ExitStack,
+) -> tuple[asyncio.subprocess.Process, socket.socket, socket.socket]:
+    """Start a process; it, the stream to it and the way of sockets to it, which `held` closes.
+
+    Raises:
+        OSError: there are no means for it.
+    """
+    with ExitStack() as its:
+        stream, its_stream = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        held.enter_context(stream)
+        its.enter_context(its_stream)
+        control, its_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        held.enter_context(control)
+        its.enter_context(its_control)
+        control.setblocking(False)
+        ends = (its_stream.fileno(), its_control.fileno())
+        command = [sys.executable, "-m", "cccamd.workers", *map(str, ends)]
+        process = await asyncio.create_subprocess_exec(
+            *command, pass_fds=ends, stdin=asyncio.subprocess.DEVNULL
+        )
+    return process, stream, control
+
+
+def _losing(transports: Collection[RemoteTransport]) -> Generator[None, None, None]:
+    for transport in transports:
+        transport.lost(WorkerEnded())
+        yield
+
+
 class WorkerFailure(Exception):
     """What went wrong in a worker, in its words."""
 
 
 def _kill(pid: int) -> None:
     if pid:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended by itself meanwhile
+            os.kill(pid, signal.SIGKILL)
