@@ -20,7 +20,6 @@ checked, and a wrong one is a failure. `--source` runs the server from another s
 import argparse
 import json
 import os
-import resource
 import statistics
 import sys
 import sysconfig
@@ -32,6 +31,8 @@ from rich.console import Console
 from rich.table import Table
 from rig import echo
 from rig.profiles import FASTEST, PROFILES, Options, Row, yardstick
+
+from cccamd.machine import raise_file_limit
 
 LOOP = "uvloop" if echo.uvloop else "asyncio"
 
@@ -168,8 +169,7 @@ def main() -> None:
     names = arguments.profiles or list(PROFILES)
     if unknown := [name for name in names if name not in PROFILES]:
         parser.error(f"no such profile: {', '.join(unknown)}; there are {', '.join(PROFILES)}")
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_file_limit()
     source = arguments.source.resolve() if arguments.source else None
     if arguments.venv:
         base = str(arguments.venv.resolve())

@@ -28,6 +28,7 @@ from signal import SIGHUP
 from typing import Any, Final
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.machine import raise_file_limit
 from cccamd.net import Connection
 from cccamd.values import Offer, Provider, Request
 from cccamd.wire.cccam import ClientProtocol, ServerProtocol, make_node_id
@@ -526,8 +527,7 @@ def main() -> None:
     clients = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     cards = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     links = int(sys.argv[3]) if len(sys.argv) > 3 else 0
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_file_limit()
     import gc
 
     gc.disable()

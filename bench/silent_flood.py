@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
-import resource
 import socket
 import statistics
 import sys
@@ -24,6 +23,7 @@ from rig.logins import log_in
 from rig.serving import HOST, Served, cccamd
 
 from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.machine import raise_file_limit
 from cccamd.net import Client
 from cccamd.values import Request
 
@@ -137,8 +137,7 @@ def main() -> None:
     """Run it all."""
     rate = int(sys.argv[1]) if len(sys.argv) > 1 else 3000
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 10.0
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_file_limit()
     with cccamd(accounts=2) as server:
         asyncio.run(measure(server, rate, seconds))
         lines = server.log.read_text().splitlines()

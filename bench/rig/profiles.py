@@ -3,9 +3,10 @@
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cccamd.wire.cccam import Capabilities
 from rig import drive
@@ -53,6 +54,10 @@ class Options:
     seconds: float | None = None
     source: Path | None = None
     workers: int = 0
+
+    def served(self, **words: Any) -> AbstractContextManager[Served]:
+        """The server that is measured; `words` are those of `cccamd`."""
+        return cccamd(source=self.source, workers=self.workers, **words)
 
     def length(self, default: float) -> float:
         """How long a profile runs."""
@@ -164,7 +169,7 @@ def yardstick(options: Options) -> Iterator[Row]:
 
 def distinct(options: Options) -> Iterator[Row]:
     """100 clients, every ECM another, a card of the server's own."""
-    with cccamd(accounts=CLIENTS, source=options.source, workers=options.workers) as server:
+    with options.served(accounts=CLIENTS) as server:
         receivers = [Receiver(number) for number in range(CLIENTS)]
         _let_in(receivers, server)
         yield _distinct("distinct", options, server, receivers)
@@ -172,7 +177,7 @@ def distinct(options: Options) -> Iterator[Row]:
 
 def known(options: Options) -> Iterator[Row]:
     """100 clients ask what the cache knows."""
-    with cccamd(accounts=CLIENTS + 1, source=options.source, workers=options.workers) as server:
+    with options.served(accounts=CLIENTS + 1) as server:
         receivers = [Receiver(number) for number in range(CLIENTS + 1)]
         _let_in(receivers, server)
         yield _known("known", options, server, receivers)
@@ -182,9 +187,7 @@ def newcamd(options: Options) -> Iterator[Row]:
     """The same two over newcamd."""
     port = free_port()
     toml = f"{TEST_CARD}[[newcamd]]\nport = {port}\n"
-    with cccamd(
-        accounts=CLIENTS + 1, toml=toml, source=options.source, workers=options.workers
-    ) as server:
+    with options.served(accounts=CLIENTS + 1, toml=toml) as server:
         for name, run in (("newcamd distinct", _distinct), ("newcamd known", _known)):
             receivers = [NewcamdReceiver(number) for number in range(CLIENTS + 1)]
             _let_in(receivers, replace(server, port=port))
@@ -235,9 +238,7 @@ def _let_in(receivers: list[Receiver], server: Served, rate: float = 1000.0) -> 
 def zap(options: Options, clients: int) -> Iterator[Row]:
     """Each asks an ECM of its own every ten seconds, spread evenly."""
     seconds = max(options.length(40.0), PERIOD)
-    with cccamd(
-        accounts=clients, toml=TEST_CARD + MANY, source=options.source, workers=options.workers
-    ) as server:
+    with options.served(accounts=clients, toml=TEST_CARD + MANY) as server:
         time.sleep(CALM)
         paused = pauses(server)
         empty, before = server.memory(), server.processor()
@@ -280,14 +281,8 @@ def hops(options: Options) -> Iterator[Row]:
     seconds = options.length(15.0)
     count = max(1, int(seconds / HOP_PERIOD))
     with (
-        cccamd(accounts=HOP_ASKERS + 1, source=options.source, workers=options.workers) as far,
-        cccamd(
-            accounts=HOP_ASKERS,
-            toml="",
-            upstream=far.port,
-            source=options.source,
-            workers=options.workers,
-        ) as near,
+        options.served(accounts=HOP_ASKERS + 1) as far,
+        options.served(accounts=HOP_ASKERS, toml="", upstream=far.port) as near,
     ):
         straight = [
             Receiver(1000 + number, user=f"user{1 + number}") for number in range(HOP_ASKERS)
@@ -324,7 +319,7 @@ def hops(options: Options) -> Iterator[Row]:
 
 def login(options: Options) -> Iterator[Row]:
     """Until the server's data came, and until the first card, by what the client says."""
-    with cccamd(accounts=LOGINS, source=options.source, workers=options.workers) as server:
+    with options.served(accounts=LOGINS) as server:
         yield _logins("login: data", server, rate=BURST, want_card=False)
         yield _logins("card: with text", server, offer=PLAIN)
         yield _logins("card: then asks", server, then_say=b"keepalive")
@@ -369,9 +364,7 @@ def _logins(
 
 def storm(options: Options) -> Iterator[Row]:
     """2,000 log in at once, then all ask at once: the power came back."""
-    with cccamd(
-        accounts=STORM, toml=TEST_CARD + MANY, source=options.source, workers=options.workers
-    ) as server:
+    with options.served(accounts=STORM, toml=TEST_CARD + MANY) as server:
         time.sleep(CALM)
         receivers = [Receiver(number) for number in range(STORM)]
         paused = pauses(server)

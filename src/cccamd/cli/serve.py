@@ -16,7 +16,7 @@ import typer
 from cccamd import build
 from cccamd.acting import socket_of
 from cccamd.cli.ending import run_to_the_end, stop_at
-from cccamd.machine import own_address
+from cccamd.machine import own_address, raise_file_limit
 from cccamd.net import ListenError, TaskSet, loop_factory
 from cccamd.server import (
     BANS_FILE_NAME,
@@ -28,7 +28,6 @@ from cccamd.server import (
     Server,
     garbage,
     hands_of,
-    raise_file_limit,
     set_up_logging,
 )
 from cccamd.service import Notifier

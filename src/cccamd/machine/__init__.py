@@ -37,6 +37,7 @@ from cccamd.machine.resources import (
     Supply,
     look_at_supply,
     own_memory,
+    raise_file_limit,
     read_resources,
 )
 from cccamd.machine.users import UNIT_NAME, SystemUser, find_unit_user, group_name, user_numbered
@@ -85,6 +86,7 @@ __all__ = [
     "own_address",
     "own_addresses",
     "own_memory",
+    "raise_file_limit",
     "read_resources",
     "replace_file",
     "route_to",

@@ -31,6 +31,12 @@ class Supply:
     """These are the limits of the running server; else ours."""
 
 
+def raise_file_limit() -> None:
+    """Take as many file descriptors as the system gives: each client needs one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def look_at_supply(server_pid: int | None) -> Supply:
     """Ask for the limits of the running server, or for our own."""
     memory = psutil.virtual_memory().available

@@ -7,7 +7,6 @@ from cccamd.server.desk import Desk
 from cccamd.server.logs import AccountFocus, set_up_logging
 from cccamd.server.reload import FileWatch, Reloader
 from cccamd.server.server import Server
-from cccamd.server.settings import raise_file_limit
 from cccamd.server.upstreams import target_of
 
 __all__ = [
@@ -20,7 +19,6 @@ __all__ = [
     "Reloader",
     "Server",
     "hands_of",
-    "raise_file_limit",
     "set_up_logging",
     "target_of",
 ]

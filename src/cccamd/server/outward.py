@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cccamd import __version__
-from cccamd.facts import ClientStatus, Incident
+from cccamd.facts import Incident
 from cccamd.ids import format_node_id
 from cccamd.mqtt import Overview, Publisher, Told
 from cccamd.net import TaskSet, in_slices
@@ -14,7 +14,7 @@ from cccamd.notify import Notifier, Rules
 from cccamd.server.configbook import ConfigBook
 from cccamd.server.looks import LookedAt, Looks
 from cccamd.server.observers import Observers
-from cccamd.server.snapshot import describe_client
+from cccamd.server.snapshot import describing_clients
 from cccamd.setup.setup import Setup
 from cccamd.watch import Happening
 
@@ -80,17 +80,13 @@ class Outward:
         names = at.setup().companions.channels
         sources = yield from self._around.looks.describing()
         report = yield from at.watchers.reporting()
-        clients: list[ClientStatus] = []
-        for session in at.clients():
-            if session.peer is not None:
-                clients.append(describe_client(session, names))
-            yield
+        clients = yield from describing_clients(at.clients(), names)
         standings = yield from at.penalties.standing(asyncio.get_running_loop().time())
         return Overview(
             at=Observers.now(),
             started_at=at.started_at,
             accounts=tuple(account.line.user for account in at.context.accounts.values()),
-            clients=tuple(clients),
+            clients=clients,
             sources=tuple(sources.values()),
             channels=report.channels,
             incidents=tuple(each for each in self._around.incidents() if each.ended_at is None),

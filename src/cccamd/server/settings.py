@@ -69,9 +69,3 @@ def admission_limits(toml: TomlConfig) -> AdmissionLimits:
         pending_per_source=toml.limits.max_pending_per_address,
         pending_per_network=toml.limits.max_pending_per_network,
     )
-
-
-def raise_file_limit() -> None:
-    """Take as many file descriptors as the system gives: each client needs one."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

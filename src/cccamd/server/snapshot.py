@@ -103,10 +103,7 @@ def take_snapshot(
     """
     sessions = [session for session in clients if session.peer is not None]
     sources = yield from describing_sources(table, upstreams, local_cards, condition)
-    described: list[ClientStatus] = []
-    for session in sessions:
-        described.append(describe_client(session, names))
-        yield
+    described = yield from describing_clients(sessions, names)
     cards = yield from _cards(table, sources, sessions)
     now = asyncio.get_running_loop().time()
     standings = yield from penalties.standing(now)
@@ -119,7 +116,7 @@ def take_snapshot(
         config_path=config_path,
         config=config,
         accounts=tuple(account.line.user for account in context.accounts.values()),
-        clients=tuple(described),
+        clients=described,
         sources=tuple(sources.values()),
         cards=cards,
         ecms_total=context.records.totals.ecms,
@@ -137,6 +134,18 @@ def take_snapshot(
         workers_away=sum(not each.pid for each in workers),
         workers_restarted=sum(max(0, each.starts - 1) for each in workers),
     )
+
+
+def describing_clients(
+    sessions: Iterable[ShownClient], names: ChannelNames
+) -> Generator[None, None, tuple[ClientStatus, ...]]:
+    """Say of each client that has said who it is how it does: each is a step."""
+    described: list[ClientStatus] = []
+    for session in sessions:
+        if session.peer is not None:
+            described.append(describe_client(session, names))
+        yield
+    return tuple(described)
 
 
 def describing_sources(

@@ -3,13 +3,13 @@
 import asyncio
 import gc
 import json
-import resource
 import signal
 import socket
 import sys
 from typing import Final, cast
 
 from cccamd.ids import NodeId
+from cccamd.machine import raise_file_limit
 from cccamd.net import loop_factory
 from cccamd.workers.door import Door
 
@@ -71,8 +71,7 @@ def main() -> None:
     stream, control = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_file_limit()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(work(stream, control))
 
