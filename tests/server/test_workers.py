@@ -284,6 +284,13 @@ async def test_what_fails_in_a_worker_ends_one_connection() -> None:
         assert members(lab.server)[0].starts == 1
 
 
+def ignores(pid: int, number: int) -> bool:
+    """Whether a process ignores a signal: a worker does as soon as it has been loaded."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (mask,) = (line.split()[1] for line in lines if line.startswith("SigIgn:"))
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 async def test_no_worker_outlives_its_server(tmp_path: Path, end: signal.Signals) -> None:
     port = free_port()
@@ -311,8 +318,10 @@ async def test_no_worker_outlives_its_server(tmp_path: Path, end: signal.Signals
         assert await cards_of(client)
         if end is signal.SIGKILL:
             process.kill()
-        else:  # as Ctrl-C and systemd do: to all of them, and the core alone acts upon it
-            os.killpg(process.pid, end)
+        else:  # as systemd does: to all of them, and the core alone acts upon it
+            await until(lambda: all(ignores(worker.pid, end) for worker in workers), seconds=30.0)
+            for one in (*workers, core):
+                one.send_signal(end)
         await process.wait()
     await until(lambda: not any(worker.is_running() for worker in workers))
     assert process.returncode == (-end if end is signal.SIGKILL else 0)

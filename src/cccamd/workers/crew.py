@@ -365,8 +365,9 @@ async def _start(
         control.setblocking(False)
         ends = (its_stream.fileno(), its_control.fileno())
         command = [sys.executable, "-m", "cccamd.workers", *map(str, ends)]
+        # In a session of its own: Ctrl-C goes to the core alone, also while a worker still loads.
         process = await asyncio.create_subprocess_exec(
-            *command, pass_fds=ends, stdin=asyncio.subprocess.DEVNULL
+            *command, pass_fds=ends, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
         )
     return process, stream, control
 
