@@ -14,6 +14,7 @@ SEED_LENGTH = CCCAM_SEED_LENGTH
 SEED_RANDOM_LENGTH = 12
 PROOF_LENGTH = 20
 GREETING = b"CCcam"
+_GREETING = int.from_bytes(GREETING.ljust(8, b"\0"))
 PASSWORD_CHECK = b"CCcam\0"
 LOGIN_ACCEPTED = b"CCcam".ljust(20, b"\0")
 PARTNER_SUM_BASE = 0x1234
@@ -46,7 +47,7 @@ def is_partner_seed(seed: bytes) -> bool:
 
 
 def _seed_checksum(seed: bytes) -> bytes:
-    return bytes((seed[i] + seed[4 + i] + seed[8 + i]) & 0xFF for i in range(4))
+    return bytes([(seed[i] + seed[4 + i] + seed[8 + i]) & 0xFF for i in range(4)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ class SessionKeys:
 
 def derive_keys(seed: bytes) -> SessionKeys:
     """Make both ciphers and the client's proof from the 16 bytes of a seed."""
-    mixed = bytes(seed[i] ^ (GREETING[i] if i < len(GREETING) else 0) for i in range(8))
-    mixed += bytes((i * seed[i]) & 0xFF for i in range(8))
+    mixed = (int.from_bytes(seed[:8]) ^ _GREETING).to_bytes(8)
+    mixed += bytes([(i * seed[i]) & 0xFF for i in range(8)])
     digest = sha1(mixed, usedforsecurity=False).digest()
     server_to_client = Cipher(digest)
     client_to_server = Cipher(server_to_client.decrypt(mixed))

@@ -46,6 +46,8 @@ def _unpack_text(field: bytes) -> str:
 def printable(raw: bytes) -> str:
     """Make a peer's text safe for a line of a log."""
     text = raw.decode("utf-8", "replace")
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else "?" for char in text)
 
 

@@ -5,6 +5,7 @@ Source: docs/protocol.md sections 6, 9, 11 and 13.
 
 import re
 from enum import Flag, auto
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from cccamd.facts import Revision
@@ -38,6 +39,7 @@ FIRST_V2_VERSION = Version(2, 2, 0)
 TVHEADEND_BUILD = "tvh"
 
 
+@lru_cache(maxsize=256)  # clients come with few, and each is looked at several times in a login
 def parse_version(text: str) -> Version | None:
     """Read `2.3.0`; None for anything that is not three numbers."""
     parts = text.split(".")
@@ -50,6 +52,7 @@ def parse_version(text: str) -> Version | None:
 _LENIENT: Final = re.compile(r"\D{0,8}([0-9]{1,9})(?:\.([0-9]{1,9}))?(?:\.([0-9]{1,9}))?", re.ASCII)
 
 
+@lru_cache(maxsize=256)
 def find_version(text: str) -> Version | None:
     """Read what clients really send: `2.3.0 `, `2.1.4-2971`, `v2.3`; None without a number.
 
@@ -74,7 +77,12 @@ class Capabilities(Flag):
     @property
     def names(self) -> tuple[str, ...]:
         """The names on the wire, in their order."""
-        return tuple(flag.name or "" for flag in self)
+        return _names(self)
+
+
+@cache  # there are eight
+def _names(capabilities: Capabilities) -> tuple[str, ...]:
+    return tuple(flag.name or "" for flag in capabilities)
 
 
 ALL_CAPABILITIES = Capabilities.EXT | Capabilities.SID | Capabilities.SLP
