@@ -24,7 +24,7 @@ from cccamd.routing.cache import CwCache
 from cccamd.routing.clones import CloneDetector, NodeHolder
 from cccamd.routing.condition import Condition
 from cccamd.routing.emms import Bucket, EmmGate, EmmVerdict
-from cccamd.routing.health import SourceTraits
+from cccamd.routing.health import AnswerTimes, SourceTraits
 from cccamd.routing.ranking import Priorities, Rank, Ranked
 from cccamd.routing.router import Router, RouterSettings
 from cccamd.routing.trace import CardStep, Choice, Event, Result, Trace
@@ -32,6 +32,7 @@ from cccamd.routing.trace import CardStep, Choice, Event, Result, Trace
 __all__ = [
     "Abandon",
     "Action",
+    "AnswerTimes",
     "Ask",
     "AskId",
     "BrokenOff",

@@ -1,0 +1,1 @@
+"""Several nodes that share control words: decisions, values, and the engine between them."""

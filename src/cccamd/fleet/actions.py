@@ -1,0 +1,106 @@
+"""What a fleet's engine is told to do, and what it tells: the border to whatever carries it out.
+
+Names, channels and values are bytes that the engine cannot read: `fleet/values.py` makes them
+under the fleet key. None of the actions is waited for; each answer comes as an event, later.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+NAME_LENGTH = 16
+"""Bytes of an entry's or a channel's name: a keyed hash."""
+
+
+class Claim(NamedTuple):
+    """Take an entry if nobody has it (`SET name value NX PX ms`): `Claimed` tells who has it."""
+
+    name: bytes
+    value: bytes
+    """Sealed: which node claims."""
+    ms: int
+
+
+class Fetch(NamedTuple):
+    """Read an entry (`GET`): `Fetched` tells what is in it."""
+
+    name: bytes
+
+
+class Publish(NamedTuple):
+    """Keep an entry and tell all who watch the channel, in one go (`SET PX`, `SPUBLISH`).
+
+    No event follows. What is told on the channel is the name and the value, one after the other.
+    """
+
+    name: bytes
+    channel: bytes
+    """Empty: only keep it."""
+    value: bytes
+    """Sealed."""
+    ms: int
+    """How long it is kept; 0: it is only told on the channel."""
+
+
+class Watch(NamedTuple):
+    """Listen to a channel (`SSUBSCRIBE`), also after the engine was away, until `Unwatch`."""
+
+    channel: bytes
+
+
+class Unwatch(NamedTuple):
+    """Listen to it no more (`SUNSUBSCRIBE`)."""
+
+    channel: bytes
+
+
+EngineAction = Claim | Fetch | Publish | Watch | Unwatch
+
+
+class Claimed(NamedTuple):
+    """Whether a claim is ours."""
+
+    name: bytes
+    won: bool
+
+
+class Fetched(NamedTuple):
+    """What is in an entry; None: nothing."""
+
+    name: bytes
+    value: bytes | None
+
+
+class Pushed(NamedTuple):
+    """Somebody, perhaps we ourselves, has published this on a channel that is watched."""
+
+    channel: bytes
+    name: bytes
+    value: bytes
+
+
+class EngineLost(NamedTuple):
+    """The engine is away. What was asked of it and not answered yet never will be."""
+
+    reason: str
+    """A sentence for people; no secret in it."""
+
+
+class EngineBack(NamedTuple):
+    """The engine is there, for the first time or again; what is watched is subscribed again."""
+
+
+EngineEvent = Claimed | Fetched | Pushed | EngineLost | EngineBack
+
+
+class Engine(Protocol):
+    """An engine as the decisions see it. It tells its events, in order, to whoever made it."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it can be told anything now: between `EngineBack` and `EngineLost`."""
+
+    def perform(self, actions: Iterable[EngineAction]) -> None:
+        """Do these in order, as soon as may be; returns at once and raises nothing.
+
+        While the engine is away all but `Watch` and `Unwatch` are dropped without an event.
+        """
