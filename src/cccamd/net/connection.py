@@ -21,7 +21,7 @@ from cccamd.net.fairness import AT_ONCE, BYTES_A_LOOK, WRITE_BUFFER_LIMIT, FairP
 from cccamd.net.socketoptions import set_socket_options
 from cccamd.net.tasks import Alarm
 from cccamd.net.unixsockets import Credentials, credentials
-from cccamd.wire.link import CLOSED_BY_PEER, Closed, CloseReason, Loss, SansIo, State
+from cccamd.wire.link import CLOSED, CLOSED_BY_PEER, Closed, CloseReason, Loss, SansIo
 
 LINGER = 5.0
 """Seconds for the last words to a peer whose connection we end."""
@@ -148,7 +148,7 @@ class Connection(asyncio.Protocol, Generic[E]):
     @property
     def is_closed(self) -> bool:
         """Whether it is over; the handler may not have been told yet."""
-        return self._closing is not None or self.protocol.state is State.CLOSED
+        return self._closing is not None or self.protocol.state is CLOSED
 
     def now(self) -> float:
         """The clock that the protocol object is fed with."""
@@ -350,7 +350,7 @@ class Connection(asyncio.Protocol, Generic[E]):
                     try:
                         if isinstance(event, Closed):
                             self._closing = self._closing or self._with_cause(event)
-                        elif self._closing is None and protocol.state is not State.CLOSED:
+                        elif self._closing is None and protocol.state is not CLOSED:
                             handle(event)
                         # else it was closed while an event before this one was handled
                     except Exception as error:
@@ -392,7 +392,7 @@ class Connection(asyncio.Protocol, Generic[E]):
             if transport.get_write_buffer_size() > WRITE_BUFFER_LIMIT:
                 self._drop_reader(transport)
                 return
-        if self._closing is not None or self.protocol.state is State.CLOSED:
+        if self._closing is not None or self.protocol.state is CLOSED:
             self._end(transport)
         else:
             self._alarm.set(self.protocol.next_deadline())

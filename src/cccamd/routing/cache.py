@@ -2,12 +2,14 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Final
 
 from cccamd.routing.actions import Known, Store, Told, Wanted
 from cccamd.routing.trace import Result
 from cccamd.values import Fingerprint
 
 _new = tuple.__new__  # half the price of calling the class, where one is made for every ECM
+_CACHED: Final = Result.CACHED
 NAMES_LIMIT = 16
 """Services for which one ECM may be asked; what goes beyond that is made up."""
 
@@ -45,7 +47,7 @@ class CwCache:
         ids, sid = wanted[2].ids, wanted[0][3]
         for card in cards:
             if card.id in ids:
-                told = _new(Told, (wanted, cw, card, log, Result.CACHED, now))
+                told = _new(Told, (wanted, cw, card, log, _CACHED, now))
                 return told if sid in sids or self._may_name(told, vouches) else None
         return None
 

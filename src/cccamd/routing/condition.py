@@ -7,6 +7,7 @@ has answered anything since is not, however long it leaves one service without a
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from typing import Final
 
 from cccamd.values import Outcome
 
@@ -86,6 +87,7 @@ class Silence:
         return since is not None and now >= since + GIVEN_UP_AFTER
 
 
+_ANSWERED: Final = Outcome.ANSWERED
 STEP = 5.0
 STEPS = 12
 """A minute."""
@@ -105,7 +107,7 @@ class LastMinute:
         if not steps or now >= steps[-1].ends_at:
             steps.append(_Step(now + STEP))
         step = steps[-1]
-        if outcome is not Outcome.ANSWERED:
+        if outcome is not _ANSWERED:
             step.others[outcome] += 1
             return
         step.answered += 1

@@ -29,6 +29,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from cccamd.cards import Card, SourceId, View
 from cccamd.ids import Sid
@@ -72,6 +73,7 @@ from cccamd.values import (
 )
 
 _new = tuple.__new__  # half the price of calling the class, where one is made for every ECM
+_ANSWERED: Final = Outcome.ANSWERED
 _OUTCOMES = {
     Refusal.CANNOT_DECODE: Outcome.CANNOT_DECODE,
     Refusal.PASSING: Outcome.REFUSED,
@@ -236,7 +238,7 @@ class Router:
         if told is None:
             return None
         self._ask_count += 1
-        ended = (AskId(self._ask_count), card.source, wanted[0], Outcome.ANSWERED, now - asked_at)
+        ended = (AskId(self._ask_count), card.source, wanted[0], _ANSWERED, now - asked_at)
         return told, _new(Settled, ended)
 
     def request(self, waiter: Waiter, wanted: Wanted, now: float) -> list[Action]:

@@ -10,6 +10,8 @@ the price. Whatever else the card says goes the usual way, with what it said.
 That both ways come to the same is a property test (tests/server/test_straight.py).
 """
 
+from typing import Final
+
 from cccamd.cards import Card
 from cccamd.routing.actions import Told, Wanted
 from cccamd.routing.choosing import Chooser, HedgeBudget
@@ -18,6 +20,9 @@ from cccamd.routing.verification import Verification
 from cccamd.values import ControlWords, Outcome, Service
 
 _new = tuple.__new__  # half the price of calling the class, where one is made for every ECM
+_ASKED: Final = Event.ASKED
+_ANSWERED: Final = Outcome.ANSWERED
+_BY_A_CARD: Final = Result.ANSWERED
 
 
 class StraightWay:
@@ -66,7 +71,7 @@ class StraightWay:
         seconds = now - asked_at
         health = self._chooser.health.of(card.source)
         health.count_answer(service, seconds, now)
-        health.minute.count(Outcome.ANSWERED, seconds, deadline, now)
+        health.minute.count(_ANSWERED, seconds, deadline, now)
         self._budget.save()
-        log = [(asked_at, Event.ASKED, card), (now, Outcome.ANSWERED, card)]
-        return _new(Told, (wanted, cw, card, log, Result.ANSWERED, asked_at))
+        log = [(asked_at, _ASKED, card), (now, _ANSWERED, card)]
+        return _new(Told, (wanted, cw, card, log, _BY_A_CARD, asked_at))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cccamd.cards import Card
 from cccamd.ids import format_caid, format_share_id
@@ -38,6 +38,7 @@ class Result(Enum):
     BROKEN_OFF = "an error of our own ended it"
 
 
+_ANSWERED: Final = Outcome.ANSWERED
 _WITHOUT_CARDS = {
     Result.NO_CARD: Outcome.NO_CARD,
     Result.OUT_OF_HOURS: Outcome.OUT_OF_HOURS,
@@ -148,7 +149,7 @@ class Trace:
     def outcome(self) -> Outcome:
         """What was the matter, in one word: of the card that was asked last, if any was."""
         if self.winner is not None:
-            return Outcome.ANSWERED
+            return _ANSWERED
         if self.result in _WITHOUT_CARDS:
             return _WITHOUT_CARDS[self.result]
         ends = [outcome for _, outcome in self.outcomes()]

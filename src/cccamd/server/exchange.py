@@ -78,6 +78,8 @@ class Source(Protocol):
 
 
 _new = tuple.__new__  # half the price of calling the class, where one is made for every ECM
+_ANSWERED: Final = Outcome.ANSWERED
+_CW: Final = EcmResult.CW
 LOOPS_KEPT: Final = 64
 
 
@@ -86,8 +88,8 @@ def result_of(answer: ControlWords | Refusal | Outcome) -> EcmResult:
 
     A wrong CW is none.
     """
-    if answer is Outcome.ANSWERED or isinstance(answer, ControlWords):
-        return EcmResult.CW
+    if answer is _ANSWERED or isinstance(answer, ControlWords):
+        return _CW
     return EcmResult.NOK2 if answer in _CANNOT else EcmResult.NOK1
 
 
@@ -321,7 +323,7 @@ class Exchange:
             return
         outcome = settled.outcome
         result = result_of(outcome)
-        answered = result is EcmResult.CW
+        answered = result is _CW
         source.usage.finished(request, local=source.local, answered=answered)
         if weight := self._observers.weight(settled.ask_id):
             self._observers.tell_soon(

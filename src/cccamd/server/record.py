@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
+from typing import Final
 
 from cccamd.cards import Card
 from cccamd.facts import SLOW_SECONDS, EcmResult
@@ -37,6 +38,8 @@ log = logging.getLogger("cccamd.client")
 _NUMBERS = count()
 """Clients in the order they came: what the sampling under great load goes by."""
 _NOBODY = ("", None)
+_CW: Final = EcmResult.CW
+_CACHED: Final = Result.CACHED
 TEXTS_LIMIT = 5
 """How many texts of one client are told; a log is not its blackboard."""
 
@@ -184,15 +187,13 @@ class ClientRecord:
         request = wanted[0]
         source, local = self._context.source_of(card) or _NOBODY
         seconds = now - asked_at
-        self.usage.finished(
-            request, result=EcmResult.CW, source=source, local=local, seconds=seconds
-        )
+        self.usage.finished(request, result=_CW, source=source, local=local, seconds=seconds)
         if self._logs_answers():
             trace = told.trace(now)
-            self._tell_answer(request, EcmResult.CW, trace, source=source, seconds=seconds)
-        weight = self._weight(EcmResult.CW)
+            self._tell_answer(request, _CW, trace, source=source, seconds=seconds)
+        weight = self._weight(_CW)
         if weight is not None:
-            self._report(request, EcmResult.CW, told.trace(now), seconds=seconds, weight=weight)
+            self._report(request, _CW, told.trace(now), seconds=seconds, weight=weight)
 
     def _weight(self, result: EcmResult) -> int | None:
         """How many ECMs this one stands for, if those who watch are to be told of it; else None."""
@@ -200,7 +201,7 @@ class ClientRecord:
         weight = observers.weight(self._number)
         if weight:
             return weight
-        refused = result is not EcmResult.CW
+        refused = result is not _CW
         return 0 if observers.attends(self.user, self._number, refused=refused) else None
 
     def out_of_hours(self, request: Request, fingerprint: Fingerprint, why: Result) -> None:
@@ -308,7 +309,7 @@ class ClientRecord:
                 result=result,
                 seconds=seconds,
                 source=self.usage.last_source,
-                cached=trace.result is Result.CACHED,
+                cached=trace.result is _CACHED,
                 outcome=trace.outcome,
                 tried=self._tried(trace) if worth_telling else (),
                 weight=weight,

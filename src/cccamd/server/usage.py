@@ -1,10 +1,13 @@
 """What is counted about clients and sources while they are connected."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from cccamd.facts import EcmResult, ServiceId, ShareUse
 from cccamd.ids import Caid, Ident
 from cccamd.values import Request
+
+_CW: Final = EcmResult.CW
 
 SHARES_LIMIT = 256
 """CAIDs and providers told apart for one client or source; an honest one asks a few."""
@@ -75,7 +78,7 @@ class ClientUsage:
         seconds: float,
     ) -> None:
         """Count a request that was answered."""
-        answered = result is EcmResult.CW
+        answered = result is _CW
         self.ecms_answered += answered
         self.last_result, self.last_source, self.last_seconds = result, source, seconds
         if source:

@@ -66,6 +66,7 @@ from cccamd.watch.watches import (
     subject_of,
 )
 
+_CW: Final = EcmResult.CW
 FREEZES_KEPT: Final = 200
 CHANNELS_LIMIT: Final = 16384
 """Room for ten thousand receivers, some of which have two tuners in use."""
@@ -321,7 +322,7 @@ class Freezes:
     def _judge(self, watch: Watch, ecm: EcmFinished, now: float) -> list[Happening]:
         if watch.answered:
             return []
-        if ecm.result is not EcmResult.CW:
+        if ecm.result is not _CW:
             return self._refuse(watch, now)
         period = watch.crypto.period
         owed_at = watch.due_at

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from cccamd.facts import ChannelTimes, EcmResult, Point, ServiceId, SourceTimes, Span
 from cccamd.watch.happenings import EcmFinished, Happening, SourceAnswered
 
+_CW: Final = EcmResult.CW
 SERIES_LIMIT: Final = 64
 """How many sources, and how many channels, are remembered: those that were asked last."""
 BIN_GROWTH: Final = math.log(1.05)
@@ -61,7 +62,7 @@ class History:
             record = records[subject] = _Record()
         else:
             records.move_to_end(subject)
-        answered = happening.result is EcmResult.CW
+        answered = happening.result is _CW
         record.add(happening.at, happening.seconds if answered else None)
 
 

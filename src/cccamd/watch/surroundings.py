@@ -9,6 +9,7 @@ from cccamd.ids import format_service
 from cccamd.watch.cases import SeenAnswer, Service
 from cccamd.watch.happenings import Happening, SourceAnswered, SourceDown, SourceUp
 
+_CW: Final = EcmResult.CW
 TROUBLES_KEPT: Final = 512
 ANSWERS_KEPT: Final = 8
 """For each service."""
@@ -77,7 +78,7 @@ class Surroundings:
                 self._answers.popitem(last=False)
             answers = self._answers[service] = deque(maxlen=ANSWERS_KEPT)
         answers.append((at, answer))
-        if answer.seconds >= SLOW_SECONDS or answer.result is not EcmResult.CW:
+        if answer.seconds >= SLOW_SECONDS or answer.result is not _CW:
             self._troubles.append((at, answer))
 
     def _own(

@@ -27,7 +27,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from cccamd.errors import CccamdError
 from cccamd.facts import Revision
@@ -45,6 +45,13 @@ class State(IntEnum):
     OPEN = 2
     """Cards, ECMs, EMMs."""
     CLOSED = 3
+
+
+# A member of an enum costs 0.17 us to look up by its class (Python 3.11 does it by a method of
+# Enum's own class). What is asked for every ECM has a name of its own where that is done, here and
+# elsewhere: worth some 2 us of each.
+OPEN: Final = State.OPEN
+CLOSED: Final = State.CLOSED
 
 
 class CloseReason(Enum):

@@ -27,6 +27,7 @@ from cccamd.watch import (
     SourceDown,
 )
 
+_CW: Final = EcmResult.CW
 NAMES_LIMIT: Final = 1000
 """Accounts, and sources, that have counters of their own."""
 _OTHER: Final = "other"
@@ -141,7 +142,7 @@ class Metrics:
         source = _bounded(happening.source, self._sources)
         self.source_ecms[source, RESULTS[happening.result]] += happening.weight
         self.source_outcomes[source, _OUTCOMES[happening.outcome]] += happening.weight
-        if happening.result is EcmResult.CW:
+        if happening.result is _CW:
             times = self.source_times.get(source)
             if times is None:
                 times = self.source_times[source] = Histogram()

@@ -10,7 +10,7 @@ connection goes on; only a frame that cannot be cut out of the stream ends it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from cccamd.facts import Revision
 from cccamd.wire.cccam.cipher import Cipher
@@ -30,8 +30,9 @@ from cccamd.wire.cccam.versions import (
     Capabilities,
     shared_revision,
 )
-from cccamd.wire.link import CLOSED_BY_PEER, Closed, CloseReason, Loss, Peer, Remark, State
+from cccamd.wire.link import CLOSED, CLOSED_BY_PEER, Closed, CloseReason, Loss, Peer, Remark, State
 
+_HANDSHAKE: Final = State.HANDSHAKE
 LOGIN_TIMEOUT = 10.0
 """Seconds from the connection to the end of the login."""
 ANSWER_TIMEOUT = 8.0
@@ -135,9 +136,9 @@ class Endpoint(ABC, Generic[E]):
     def receive_data(self, data: bytes, now: float) -> None:
         """Take in bytes from the peer, in whatever pieces they came."""
         self._now = self._last_received_at = now
-        if self.state is State.HANDSHAKE:
+        if self.state is _HANDSHAKE:
             data = self._receive_fields(data)
-        if data and self.state is not State.CLOSED:
+        if data and self.state is not CLOSED:
             self._receive_frames(data)
 
     def receive_eof(self, now: float, loss: Loss = CLOSED_BY_PEER) -> None:
@@ -226,7 +227,7 @@ class Endpoint(ABC, Generic[E]):
         self._send_frame(serialize_frame(flag, command, payload))
 
     def _send_frame(self, frame: bytes, burn: int = 0) -> None:
-        if self.state is not State.CLOSED:
+        if self.state is not CLOSED:
             self._last_sent_at = self._now
             self._out.append(self._sending.encrypt(frame, burn=burn))
 
@@ -284,7 +285,7 @@ class Endpoint(ABC, Generic[E]):
                     rule.handle(self, payload, flag)
                 except MalformedError as error:
                     self._drop_malformed(command, payload, error)
-                if self.state is State.CLOSED:
+                if self.state is CLOSED:
                     return
         except OversizedFrameError as oversized:
             self._close(CloseReason.GARBAGE, str(oversized))

@@ -51,6 +51,7 @@ from cccamd.wire.cccam.versions import (
     Version,
 )
 from cccamd.wire.link import (
+    OPEN,
     CloseReason,
     EmmReceived,
     Introduced,
@@ -72,6 +73,7 @@ PARTNER_WAIT: Final = 0.5
 are announced anyway."""
 EXTENDED_FACTOR: Final = 16
 """How many times more requests may be open in extended mode, where "any number" may."""
+_ECM: Final = Command.ECM
 CW_HEADER: Final = serialize_frame(0, Command.ECM, bytes(CW_LENGTH))[:-CW_LENGTH]
 BURNT_LENGTH: Final = 16
 """Bytes of keystream that both sides skip after a CW answer in plain mode."""
@@ -188,7 +190,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
 
     def answer(self, token: int, cw: ControlWords) -> None:
         """Answer a request; in plain mode it waits until those before it are answered."""
-        self._reply(token, Command.ECM, cw.raw)
+        self._reply(token, _ECM, cw.raw)
 
     def refuse(self, token: int, refusal: Refusal) -> None:
         """Say that there is no CW for a request."""
@@ -212,7 +214,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
         self._send(0, Command.CARD_REMOVED, serialize_withdrawal(share_id))
 
     def next_deadline(self) -> float | None:
-        if self.state is State.OPEN:  # first: it is asked after every answer
+        if self.state is OPEN:  # first: it is asked after every answer
             due_at, keepalive_at = self._cards_due_at, self._last_sent_at + self.keepalive_interval
             return keepalive_at if due_at is None else min(due_at, keepalive_at)
         if self.state is State.CLOSED or self._is_undecided:
@@ -397,7 +399,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
             self._send_plain(share_id, *reply)
 
     def _send_plain(self, share_id: int, command: Command, payload: bytes) -> None:
-        if command is not Command.ECM:
+        if command is not _ECM:
             self._send(0, command, payload)
             return
         masked = mask(payload, node_id=self._client_number, share_id=share_id)
