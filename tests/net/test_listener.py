@@ -229,6 +229,18 @@ async def test_an_address_that_is_not_there_is_left_out_unless_it_is_the_only_on
                 await door.listener.open(addresses, 0)
 
 
+def test_what_is_accepted_inherits_how_dead_peers_are_noticed() -> None:
+    (listening,) = open_sockets([HOST], 0)
+    with (
+        listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as sock,
+    ):
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 15
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+
+
 def test_sockets_for_a_server_with_a_protocol_of_its_own() -> None:
     opened = open_sockets([HOST, NOWHERE], 0)
     assert [sock.getsockname()[0] for sock in opened] == [HOST]

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from cccamd.errors import CccamdError
 from cccamd.ids import unwrap_address
 from cccamd.net.failures import explain_listen_error
+from cccamd.net.socketoptions import set_socket_options
 from cccamd.net.tasks import TaskSet
 
 BACKLOG: Final = 1024
@@ -246,5 +247,6 @@ def open_sockets(
             for opened in sockets:
                 opened.close()
             raise ListenError(address, port, explain_listen_error(error)) from error
+        set_socket_options(sock)  # those that are accepted inherit them
         sockets.append(sock)
     return sockets

@@ -232,8 +232,6 @@ class Session:
         match event:
             case Requested():
                 self._ask(*event)
-            case Remark():
-                self.record.remark(event)
             case EmmReceived(emm):
                 self._pass_emm(emm)
             case RequestDropped(token):
@@ -259,6 +257,8 @@ class Session:
                 self.record.debug("connected")
             case TextReceived(text):
                 self.record.text(text)
+            case Remark():  # last: to ask whether it is one takes longer than all others together
+                self.record.remark(event)
             case _:
                 assert_never(event)
 
