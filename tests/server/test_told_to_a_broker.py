@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from laboratory import HOST, Laboratory, ask, cards_of, setup
 
-from cccamd.mqtt import publisher
 from cccamd.server import Server, symptoms
+from cccamd.setup import secretfile
 from cccamd.setup.setup import Setup
 from cccamd.watch import incidents
 from certificates import self_signed
@@ -157,7 +157,7 @@ async def test_a_password_of_a_file_and_one_that_is_wrong(
             said = await until_trouble(lab, "refuses the login")
             assert "swordfish" not in said + caplog.text
             (tmp_path / "secret").write_text("hunter2\n")
-            monkeypatch.setenv(publisher.CREDENTIALS, str(tmp_path))
+            monkeypatch.setenv(secretfile.CREDENTIALS, str(tmp_path))
             better = asked(
                 at.port, 'user = "tv"\npassword_file = "secret"', own=lab.port, node=made
             )
