@@ -68,6 +68,16 @@ class Release(NamedTuple):
     value: bytes
 
 
+class Take(NamedTuple):
+    """Take an entry over if it still has what was in it before, or nothing: `Extended` tells
+    whether."""
+
+    name: bytes
+    before: bytes
+    value: bytes
+    ms: int
+
+
 class Track(NamedTuple):
     """Keep an entry of those whose changes all nodes are told, by `Changed`; no other event."""
 
@@ -77,7 +87,7 @@ class Track(NamedTuple):
     """0: forget it."""
 
 
-EngineAction = Claim | Fetch | Publish | Watch | Unwatch | Extend | Release | Track
+EngineAction = Claim | Fetch | Publish | Watch | Unwatch | Extend | Release | Take | Track
 
 
 class Claimed(NamedTuple):
@@ -103,7 +113,7 @@ class Pushed(NamedTuple):
 
 
 class Extended(NamedTuple):
-    """Whether an entry was ours still, and is kept longer."""
+    """Whether an entry was ours still, or is now, and is kept longer."""
 
     name: bytes
     held: bool

@@ -30,6 +30,7 @@ from cccamd.fleet.actions import (
     Publish,
     Pushed,
     Release,
+    Take,
     Track,
     Unwatch,
     Watch,
@@ -53,6 +54,10 @@ _EXTEND: Final = (
 _RELEASE: Final = (
     b"if redis.call('GET',KEYS[1])==ARGV[1] then redis.call('DEL',KEYS[1]) return 1 "
     b"else return 0 end"
+)
+_TAKE: Final = (
+    b"local kept=redis.call('GET',KEYS[1]) if not kept or kept==ARGV[1] then "
+    b"redis.call('SET',KEYS[1],ARGV[2],'PX',ARGV[3]) return 1 else return 0 end"
 )
 
 _TROUBLE: Final = {
@@ -197,6 +202,9 @@ class Talk:
             case Release(name, value):
                 release = (b"EVAL", _RELEASE, b"1", PREFIX + name, value)
                 return self._say(_Kind.TAKEN, name, now, *release)
+            case Take(name, before, value, ms):
+                take = (b"EVAL", _TAKE, b"1", PREFIX + name, before, value, b"%d" % ms)
+                return self._say(_Kind.EXTEND, name, now, *take)
             case Track(name, _, 0):
                 return self._say(_Kind.TAKEN, name, now, b"DEL", TRACKED + name)
             case Track(name, value, ms):
