@@ -404,6 +404,8 @@ class Claims:
                 oldest.began_at = now
                 break
             del efforts[oldest.fingerprint]
+            for ask_id in oldest.out:
+                self._asks.pop(ask_id, None)
         effort = efforts.get(fingerprint)
         if effort is None:
             effort = efforts[fingerprint] = Effort(fingerprint, service, now)

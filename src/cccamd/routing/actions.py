@@ -75,6 +75,8 @@ class Store(NamedTuple):
     """The services for which it was asked."""
     corrects: bool = False
     """Whether what is kept of this ECM is wrong."""
+    service: Service | None = None
+    """The first service for which it was asked; None: nobody has to know."""
 
 
 class Ask(NamedTuple):

@@ -399,7 +399,7 @@ class Router:
             return blamed + self._accept(flight, card, cw, now)
         corrects = verification.accept(service, fingerprint, cw, card)
         log: Log = [(now, Outcome.ANSWERED, card)]
-        return [*blamed, Store(fingerprint, card, cw, log, (service.sid,), corrects)]
+        return [*blamed, Store(fingerprint, card, cw, log, (service.sid,), corrects, service)]
 
     def _disbelieve(self, flight: Flight | None, card: Card, now: float) -> list[Action]:
         """What was told is not taken: if the card was asked, that is no answer."""
@@ -627,7 +627,9 @@ class Router:
         sids: tuple[Sid, ...] = (flight.service[2],)
         if flight.others:
             sids += tuple(service.sid for service in flight.others)
-        return _new(Store, (flight.fingerprint, card, cw, flight.log, sids, corrects))
+        return _new(
+            Store, (flight.fingerprint, card, cw, flight.log, sids, corrects, flight.service)
+        )
 
     def _credit(
         self, flight: Flight, card: Card, cw: ControlWords, now: float, *, corrects: bool = False

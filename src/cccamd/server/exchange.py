@@ -42,7 +42,7 @@ from cccamd.routing import (
 )
 from cccamd.server.observers import Observers
 from cccamd.server.usage import SourceUsage
-from cccamd.values import ControlWords, Emm, Outcome, Refusal, Request
+from cccamd.values import ControlWords, Emm, Outcome, Refusal, Request, Service
 from cccamd.watch import SourceAnswered
 
 
@@ -241,11 +241,12 @@ class Exchange:
             return None
         told, settled = taken
         sids = (wanted[0][3],)
-        store = _new(Store, (wanted[1], card, cw, told.log, sids, False))
+        store = _new(Store, (wanted[1], card, cw, told.log, sids, False, None))
         self._cache.put(store, now)
         self._count(settled)
         if self.gate is not None:
-            self.gate.stored(store)
+            caid, ident, _, sid, _ = wanted[0]
+            self.gate.stored(store._replace(service=Service(caid, ident, sid)))
         return told
 
     def known(self, view: View, request: Request) -> Told | None:
@@ -319,6 +320,7 @@ class Exchange:
             case Settled():
                 self._count(action)
                 if self.gate is not None:
+                    self._held.pop(action.ask_id, None)
                     self.gate.ended(action.ask_id)
             case Refuse():
                 (client, token), refusal, trace = action
@@ -374,6 +376,7 @@ class Exchange:
     def _abandon(self, ask_id: AskId, source_id: SourceId) -> Iterable[Action]:
         if self.gate is not None and self.gate.forget(ask_id):
             self._held.pop(ask_id, None)
+            self.gate.ended(ask_id)
             return self.router.refused(ask_id, Refusal.NOT_SENT, self._loop.time())
         source = self._sources.get(source_id)
         if source is None or not source.forget(ask_id):

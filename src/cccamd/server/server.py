@@ -43,6 +43,7 @@ from cccamd.server.cardnews import CardNews
 from cccamd.server.configbook import ConfigBook
 from cccamd.server.dvbapi import DvbapiDoor, DvbapiSurroundings
 from cccamd.server.exchange import Exchange
+from cccamd.server.fleetdesk import FleetDesk, Membership
 from cccamd.server.frontdoor import FrontDoor
 from cccamd.server.gate import LoginGate
 from cccamd.server.heartbeat import Heartbeat
@@ -109,12 +110,15 @@ class Server:
         pairing: Pairing | None = None,
         bans: Path | None = None,
         workers: int | None = None,
+        fleet: Membership | None = None,
     ) -> None:
         """`pairing`: our key and those of paired servers; else those beside the usual node id.
 
         `bans`: the file in which bans are kept over a restart; None: they are not.
 
         `workers`: how many, whatever `[server] workers` says.
+
+        `fleet`: the fleet of which it is a node; None: it is alone.
         """
         self._setup = setup
         self._workers = workers
@@ -128,7 +132,7 @@ class Server:
         self._router = Router(
             settings.router_settings(setup.toml),
             settings.priorities(setup),
-            fingerprint_key=os.urandom(32),
+            fingerprint_key=os.urandom(32) if fleet is None else fleet.fingerprint_key,
         )
         self._observers = Observers(on_failure=self._failures.report)
         self._journal = journal
@@ -150,6 +154,7 @@ class Server:
             on_cards_changed=self._card_news.changed,
             on_failed=lambda text: self._book.carried_out("[[card]]", text),
         )
+        self._fleet = None if fleet is None else self._make_fleet(fleet)
         self._links_fair = FairPlay.links()
         self._upstreams = Upstreams(self._start_upstream)
         self._exchange.on_want = self._upstreams.hurry
@@ -287,6 +292,8 @@ class Server:
         self._tasks.start("the machine", self._machine.run())
         await self._outward.start(self._setup)
         await self._cards.apply(self._setup.toml.cards)
+        if self._fleet is not None:
+            self._fleet.start()
         await self._upstreams.apply(self._setup.upstreams)
         await self._newcamd.apply(self._setup)
         await self._dvbapi.apply(self._setup)
@@ -316,6 +323,8 @@ class Server:
         await self._paired.close()
         await self._pages.close()
         await asyncio.gather(self._answer_the_last(), self._outward.close())
+        if self._fleet is not None:
+            self._fleet.leave()
         self._front.dismiss(CloseReason.SHUTDOWN)
         await self._dvbapi.close(CloseReason.SHUTDOWN)
         await self._upstreams.apply(())
@@ -472,6 +481,18 @@ class Server:
             on_event=self._door_log.accepting,
             others_make_room=lambda: self._pages.make_room(),
             hand_over=hand_over,
+        )
+
+    def _make_fleet(self, membership: Membership) -> FleetDesk:
+        return FleetDesk(
+            membership=membership,
+            node_id=self._identity.node_id,
+            exchange=self._exchange,
+            table=self._table,
+            tasks=self._tasks,
+            config=lambda: "",
+            is_constant=lambda card: self._cards.is_constant(card.source),
+            on_cards_changed=self._card_news.changed,
         )
 
     def _make_crew(self, let_in: Callable[[RemoteTransport], None]) -> Crew | None:
