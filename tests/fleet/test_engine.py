@@ -28,6 +28,7 @@ from cccamd.fleet.actions import (
     Publish,
     Pushed,
     Release,
+    Take,
     Track,
     Unwatch,
     Watch,
@@ -125,6 +126,10 @@ async def test_what_one_node_tells_the_other_hears(tmp_path: Path) -> None:
         anna.engine.perform([Release(NAME, b"a")])
         await anna.ask(Fetch(OTHER), Fetched)
         assert (await ben.ask(Claim(NAME, b"b", MINUTE), Claimed)).won is True
+        assert (await anna.ask(Take(NAME, b"a", b"c", MINUTE), Extended)).held is False
+        assert (await anna.ask(Take(NAME, b"b", b"c", MINUTE), Extended)).held is True
+        ben.engine.perform([Release(NAME, b"b"), Release(NAME, b"c")])
+        assert (await ben.ask(Take(NAME, b"x", b"b", MINUTE), Extended)).held is True
         # Pushes, to who listens.
         ben.engine.perform([Watch(CHANNEL)])
         await ben.ask(Fetch(OTHER), Fetched)

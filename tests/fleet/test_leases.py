@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any
 
+from claimnodes import PlainSeals
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +36,6 @@ from cccamd.fleet.leases import (
     Prove,
     Refused,
 )
-from claimnodes import PlainSeals
 
 USER = b"anna"
 WAY = 0.001

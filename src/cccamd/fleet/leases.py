@@ -215,17 +215,25 @@ class Leases:
             case EngineLost():
                 self.is_up = False
                 return self._lost()
-            case Claimed(name, won) if seat := self._by_name.get(name):
-                return self._claimed(seat, won, now)
-            case Extended(name, held) if seat := self._by_name.get(name):
-                return self._extended(seat, held, now)
-            case Fetched(name, value) if seat := self._by_name.get(name):
-                return self._fetched(seat, value, now)
+            case Claimed() | Extended() | Fetched():
+                seat = self._by_name.get(event.name)
+                return [] if seat is None else self._answered(seat, event, now)
             case Pushed(channel, name, value) if channel == self._channel:
                 return self._told(name, value, now)
         return []
 
     # Steps of one seat.
+
+    def _answered(
+        self, seat: _Seat, event: Claimed | Extended | Fetched, now: float
+    ) -> list[Decision]:
+        match event:
+            case Claimed(_, won):
+                return self._hold(seat, now) if won else [Fetch(seat.name)]
+            case Extended(_, held):
+                return self._extended(seat, held, now)
+            case Fetched(_, value):
+                return self._fetched(seat, value, now)
 
     def _try(self, seat: _Seat, now: float) -> list[Decision]:
         """Claim the next seat of the account, if there is one."""
@@ -249,9 +257,6 @@ class Leases:
         if self._by_name.get(seat.name) is seat:
             del self._by_name[seat.name]
         seat.name = seat.value = b""
-
-    def _claimed(self, seat: _Seat, won: bool, now: float) -> list[Decision]:
-        return self._hold(seat, now) if won else [Fetch(seat.name)]
 
     def _hold(self, seat: _Seat, now: float) -> list[Decision]:
         was_in = seat.is_in
