@@ -209,8 +209,8 @@ class Leases:
         match event:
             case EngineBack():
                 self.is_up = True
-                for count, seat in enumerate(self._seats.values()):
-                    self._set_due(seat, now + count / BACK_RATE)
+                for count, each in enumerate(self._seats.values()):
+                    self._set_due(each, now + count / BACK_RATE)
                 return [Watch(self._channel)]
             case EngineLost():
                 self.is_up = False
