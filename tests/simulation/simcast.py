@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from simledger import ecm_in
 from simrights import CAID, OTHER_CAID, Word, truth
 from simwires import End, Wire
 
@@ -132,7 +133,7 @@ class Client:
         self.last[token] = answer
         request, _ = found
         if isinstance(answer, ControlWords):
-            said = {said for *_, said in self.world.ledger.arrived.get(request.section, [])}
+            said = {said for *_, said in self.world.ledger.arrived.get(ecm_in(request), [])}
             if answer.raw not in said | {truth(request.section)}:
                 self.world.ledger.blame(f"client {self.number} read a CW that nobody has told")
 

@@ -22,6 +22,15 @@ PERIODS: Final = 3
 REMEMBERED: Final = 4.0
 """Seconds for which the server must know what a card has said: less than its cache keeps it."""
 
+Ecm = tuple[int, int, bytes]
+"""CAID, provider and section. The same section is another question to each system and provider:
+what one has said of it does not contradict another."""
+
+
+def ecm_in(request: Request) -> Ecm:
+    """The ECM that a request is about, whatever service it names."""
+    return request.caid, request.ident, request.section
+
 
 class Violation(AssertionError):
     """Something happened that must not."""
@@ -38,9 +47,9 @@ class Ledger:
         self.offered: dict[tuple[bytes, int, int], list[Word]] = {}
         """Every word that was ever said of a card, by origin, remote id and CAID."""
         self.local: list[Word] = []
-        self.arrived: dict[bytes, list[tuple[float, Word, bytes]]] = {}
+        self.arrived: dict[Ecm, list[tuple[float, Word, bytes]]] = {}
         """When which card has said what of an ECM, as the server has read it."""
-        self.exact: dict[bytes, list[tuple[float, Word]]] = {}
+        self.exact: dict[Ecm, list[tuple[float, Word]]] = {}
         """When which way to a card has said the right CW of an ECM."""
         self.is_served: Callable[[Any], bool] = lambda protocol: True
         self.ignored: tuple[tuple[int, int, int], ...] = ()
@@ -51,7 +60,7 @@ class Ledger:
         self.first: Violation | None = None
         self._told: dict[tuple[int, int, int], dict[bytes, bytes]] = {}
         """The ECMs and CWs that were told last of each service."""
-        self._services: dict[bytes, set[tuple[int, int, int]]] = {}
+        self._services: dict[Ecm, set[tuple[int, int, int]]] = {}
         """For which services an ECM was asked; strangers name any."""
         self._asked: dict[tuple[int, int], tuple[float, Any, Request]] = {}
         self.named = 0
@@ -112,7 +121,7 @@ class Ledger:
         self.note("asked", protocol.name, token, tuple(request))
         self._asked[protocol.name, token] = self.now(), protocol, request
         service = request.caid, request.ident, request.sid
-        self._services.setdefault(request.section, set()).add(service)
+        self._services.setdefault(ecm_in(request), set()).add(service)
 
     def answered(self, protocol: Any, token: int, answer: ControlWords | Refusal | None) -> None:
         said = answer.raw if isinstance(answer, ControlWords) else answer
@@ -137,9 +146,9 @@ class Ledger:
         user = protocol.user_name
         kinds = self.rights_of(user, WAIT_LINGER) if user in self.rights else []
         words = request.caid, request.ident, request.sid
-        if self._services[request.section] != {words} or any(r.from_midnight for r in kinds):
+        if self._services[ecm_in(request)] != {words} or any(r.from_midnight for r in kinds):
             return
-        for at, card in self.exact.get(request.section, []):
+        for at, card in self.exact.get(ecm_in(request), []):
             if at >= asked_at and kinds and all(r.may_have(card, *words) for r in kinds):
                 self.blame(f"{user} was refused {words}, and a card it may see had said the CW")
 
@@ -157,7 +166,7 @@ class Ledger:
         words = request.caid, request.ident, request.sid
         heard = [
             (at, said)
-            for at, card, said in self.arrived.get(section, [])
+            for at, card, said in self.arrived.get(ecm_in(request), [])
             if any(r.may_have(card, *words) for r in kinds)
         ]
         mine = [said for _, said in heard]
@@ -165,17 +174,18 @@ class Ledger:
             mine.append(truth(section))
         if raw not in mine:
             self.blame(f"{user} got a CW for {words} that no card it may see has said")
-        elif self.shows_stale(request, raw) and self.is_contradicted(section):
+        elif self.shows_stale(request, raw) and self.is_contradicted(request):
             self.blame(f"{user} got the CW of a period before, and a card contradicted it")
         told = self._told.setdefault(words, {})
         told[section] = raw
         if len(told) > PERIODS:
             del told[next(iter(told))]
 
-    def is_contradicted(self, section: bytes) -> bool:
+    def is_contradicted(self, request: Request) -> bool:
         """Whether some card, whoever may see it, has just said the right CW."""
-        said = self.arrived.get(section, [])
-        return any(at > self.now() - REMEMBERED and raw == truth(section) for at, _, raw in said)
+        right = truth(request.section)
+        said = self.arrived.get(ecm_in(request), [])
+        return any(at > self.now() - REMEMBERED and raw == right for at, _, raw in said)
 
     def shows_stale(self, request: Request, raw: bytes) -> bool:
         """Whether a CW is wrong, and was told for another ECM of the service: what shows it. If

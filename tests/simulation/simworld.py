@@ -16,7 +16,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from simcast import ATTEMPTS, BEHAVIOURS, FAR, SERVICES, Box, Client, Stranger, Upstream
-from simledger import Ledger, Violation, watched
+from simledger import Ledger, Violation, ecm_in, watched
 from simlook import Onlooker
 from simloop import BEGAN, SimClock, SimLoop, Stuck, in_its_own_time
 from simrights import CAID, KINDS, PRIORITIES, Word, truth
@@ -246,17 +246,17 @@ attempts = {ATTEMPTS}
         def heard(exchange: Exchange, ask_id: Any, cw: ControlWords) -> None:
             ask = exchange.router._asks.get(ask_id)
             if ask is not None:
-                section, card = ask.flight.request.section, ask.card
+                ecm, card = ecm_in(ask.flight.request), ask.card
                 word = Word(
                     caid=card.caid, idents=tuple(p.ident for p in card.providers), hop=card.hop,
                     reshare=card.reshare, local=card.local, remote_id=card.remote_id,
                     origin=bytes(card.id.origin),
                 )  # fmt: skip
-                self.ledger.arrived.setdefault(section, []).extend(
+                self.ledger.arrived.setdefault(ecm, []).extend(
                     (self.loop.time(), known, cw.raw) for known in self._ways(word)
                 )
-                if cw.raw == truth(section) and card in self.server._table.cards_with(card.caid):
-                    self.ledger.exact.setdefault(section, []).append((self.loop.time(), word))
+                if cw.raw == truth(ecm[2]) and card in self.server._table.cards_with(card.caid):
+                    self.ledger.exact.setdefault(ecm, []).append((self.loop.time(), word))
             answered(exchange, ask_id, cw)
 
         return heard
