@@ -60,6 +60,8 @@ class Ledger:
         self.first: Violation | None = None
         self._told: dict[tuple[int, int, int], dict[bytes, bytes]] = {}
         """The ECMs and CWs that were told last of each service."""
+        self._told_for: dict[tuple[int, int, int, bytes], set[bytes]] = {}
+        """For which ECMs of a service each CW was told, ever."""
         self._services: dict[Ecm, set[tuple[int, int, int]]] = {}
         """For which services an ECM was asked; strangers name any."""
         self._asked: dict[tuple[int, int], tuple[float, Any, Request]] = {}
@@ -148,6 +150,8 @@ class Ledger:
         words = request.caid, request.ident, request.sid
         if self._services[ecm_in(request)] != {words} or any(r.from_midnight for r in kinds):
             return
+        if self.looks_wrong(request):
+            return
         for at, card in self.exact.get(ecm_in(request), []):
             if at >= asked_at and kinds and all(r.may_have(card, *words) for r in kinds):
                 self.blame(f"{user} was refused {words}, and a card it may see had said the CW")
@@ -176,6 +180,7 @@ class Ledger:
             self.blame(f"{user} got a CW for {words} that no card it may see has said")
         elif self.shows_stale(request, raw) and self.is_contradicted(request):
             self.blame(f"{user} got the CW of a period before, and a card contradicted it")
+        self._told_for.setdefault((*words, raw), set()).add(section)
         told = self._told.setdefault(words, {})
         told[section] = raw
         if len(told) > PERIODS:
@@ -194,6 +199,14 @@ class Ledger:
         before = [cw for section, cw in told.items() if section != request.section]
         right = truth(request.section)
         return bool(request.sid) and raw != right and raw in before and right not in before
+
+    def looks_wrong(self, request: Request) -> bool:
+        """Whether the right CW could not be told from a wrong one: a liar has told it for another
+        ECM of the service, and some card has said something else of this one."""
+        right = truth(request.section)
+        told_for = self._told_for.get((request.caid, request.ident, request.sid, right), set())
+        others = any(raw != right for _, _, raw in self.arrived.get(ecm_in(request), []))
+        return others and bool(told_for - {request.section})
 
     def overdue(self) -> None:
         """Look for requests that should have been answered by now."""
