@@ -52,6 +52,10 @@ class Ledger:
         self.exact: dict[Ecm, list[tuple[float, Word]]] = {}
         """When which way to a card has said the right CW of an ECM."""
         self.is_served: Callable[[Any], bool] = lambda protocol: True
+        self.ours: Callable[[int, int], list[Word]] = lambda remote_id, caid: []
+        """What was said of a card that is announced as one of ours."""
+        self.on_served: Callable[[Any], None] = lambda protocol: None
+        """Called when somebody gets something for which it must be known who it is."""
         self.ignored: tuple[tuple[int, int, int], ...] = ()
         """What CCcam.prio keeps from upstreams: CAID, provider, service; 0: any."""
         self.leapt_at = 0.0
@@ -65,6 +69,8 @@ class Ledger:
         self._services: dict[Ecm, set[tuple[int, int, int]]] = {}
         """For which services an ECM was asked; strangers name any."""
         self._asked: dict[tuple[int, int], tuple[float, Any, Request]] = {}
+        self.halves: set[tuple[int, int, bytes]] = set()
+        """Of each CW that receiver programs were told: service id, parity, half."""
         self.named = 0
         """How many connections have a name."""
         self._failed_logins: dict[str, list[float]] = {}
@@ -113,6 +119,15 @@ class Ledger:
     def login_failed(self, protocol: Any) -> None:
         self._failed_logins.setdefault(self.address_of(protocol), []).append(self.now())
 
+    @property
+    def guessers(self) -> list[str]:
+        """The addresses from which a login has failed."""
+        return list(self._failed_logins)
+
+    def forgive(self, address: str) -> None:
+        """Failed logins from there do not count any more."""
+        self._failed_logins.pop(address, None)
+
     def failed_logins(self, address: str) -> int:
         """How many of an address have failed of late."""
         return sum(at > self.now() - 30.0 for at in self._failed_logins.get(address, []))
@@ -124,6 +139,10 @@ class Ledger:
         self._asked[protocol.name, token] = self.now(), protocol, request
         service = request.caid, request.ident, request.sid
         self._services.setdefault(ecm_in(request), set()).add(service)
+
+    def waits(self, protocol: Any, token: int) -> bool:
+        """Whether a request has not been answered yet."""
+        return (protocol.name, token) in self._asked
 
     def answered(self, protocol: Any, token: int, answer: ControlWords | Refusal | None) -> None:
         said = answer.raw if isinstance(answer, ControlWords) else answer
@@ -138,6 +157,7 @@ class Ledger:
             self.blame(f"an answer came after {self.now() - at:.2f} s")
         if isinstance(answer, ControlWords):
             self.answers += 1
+            self.on_served(protocol)
             self._judge(protocol, request, answer.raw)
         elif answer is not None:
             self.refusals += 1
@@ -221,9 +241,10 @@ class Ledger:
 
     # What others are asked.
 
-    def asks(self, request: Request) -> None:
-        """An upstream is asked: not for what an I-line takes out."""
-        if self.is_reloading:
+    def asks(self, request: Request, hop: int) -> None:
+        """An upstream is asked: not for what an I-line takes out. An N-line that puts its card at
+        no distance makes it one of our own, which the file does not act on."""
+        if self.is_reloading or not hop:
             return
         for caid, ident, sid in self.ignored:
             is_it = caid == request.caid and ident in (0, request.ident)
@@ -235,8 +256,10 @@ class Ledger:
     def announced(self, protocol: Any, offer: Offer) -> None:
         user = protocol.user_name
         self.note("announced", protocol.name, offer.share_id, offer.remote_id, offer.caid)
+        self.on_served(protocol)
         origin = offer.path[0] if offer.path else b""
         words = self.offered.get((origin, offer.remote_id, offer.caid), [])
+        words = words or self.ours(offer.remote_id, offer.caid)
         idents = {provider.ident for provider in offer.providers}
         for rights in self.rights_of(user, LIST_LINGER):
             for card in words:
