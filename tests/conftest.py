@@ -1,5 +1,6 @@
 """Settings for all tests."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,8 +40,16 @@ def pytest_report_header() -> list[str]:
     return ["libdvbcsa is missing (apt-get install libdvbcsa1): without descrambling tests"]
 
 
+WAITING = ("lab", "web", "cli", "server", "faults", "net", "simulation")
+"""The folders with browsers, processes and namespaces: who waits goes first, and the thousands of
+short tests fill what is left, so that no process is alone with a long file at the end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On the compiled flavour leave out what only the other can show."""
+    """Long files first; on the compiled flavour leave out what only the other can show."""
+    order = {folder: number for number, folder in enumerate(WAITING)}
+    here = Path(__file__).parent
+    items.sort(key=lambda item: order.get(item.path.relative_to(here).parts[0], len(order)))
     if COMPILED:
         for item in items:
             if marker := item.get_closest_marker("pure_only"):

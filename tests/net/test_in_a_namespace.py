@@ -289,10 +289,10 @@ def test_thirty_names_without_an_answer_hold_up_no_other_link() -> None:
 
 IMPATIENT = """
 import asyncio, json, os, subprocess, sys
-from cccamd.net import connection
+from cccamd.net import socketoptions as to
 
-connection.KEEPALIVE_IDLE = connection.KEEPALIVE_PROBE_INTERVAL = connection.KEEPALIVE_PROBES = 1
-connection.DEAD_PEER_MILLISECONDS = 2000
+to.KEEPALIVE_IDLE = to.KEEPALIVE_PROBE_INTERVAL = to.KEEPALIVE_PROBES = 1
+to.DEAD_PEER_MILLISECONDS = 2000
 """
 SERVER = f"""{IMPATIENT}
 import time

@@ -220,7 +220,7 @@ STEPS = st.lists(
 @settings(max_examples=100)
 def test_whatever_happens_each_incident_is_told_at_most_once_before_it_is_over(steps: list) -> None:
     box, now = Outbox(Rules(after=30.0, quiet=NIGHT)), 0.0
-    wrong: dict[str, int] = {}
+    wrong: set[str] = set()
     lasting: set[str] = set()
     for act, number, seconds, minute in steps:
         now += seconds
@@ -233,13 +233,23 @@ def test_whatever_happens_each_incident_is_told_at_most_once_before_it_is_over(s
         messages = box.due(now, minute)
         assert not (messages and minute in NIGHT)
         for message in messages:
-            for line in message.body.splitlines():
-                subject = line.partition(" ")[0]
+            for subject, over in told_by(message):
+                if over:
+                    wrong.discard(subject)
                 # What began and ended unheard is told once, too; the next of its kind is another.
-                if subject in lasting and line.endswith("is down.") and not message.is_over:
-                    wrong[subject] = wrong.get(subject, 0) + 1
-                    assert wrong[subject] == 1
-            if message.is_over:
-                for subject in list(wrong):
-                    if subject in message.title or subject in message.body:
-                        del wrong[subject]
+                elif subject in lasting:
+                    assert subject not in wrong
+                    wrong.add(subject)
+
+
+def told_by(message: Message) -> list[tuple[str, bool]]:
+    """The subjects of a message, and whether each is told as over."""
+    over, told = message.is_over or message.title.startswith("Over again"), []
+    for line in message.body.splitlines():
+        if line == "Over:" or line.startswith("Over again"):
+            over = True
+        elif line.startswith("It was: "):
+            told.append((line.split()[2], True))
+        elif line.endswith(" is down.") or line.endswith(" is down"):
+            told.append((line.partition(" ")[0], over))
+    return told

@@ -28,9 +28,8 @@ async def test_a_pause_is_told_with_what_ran() -> None:
     hold(0.3)
     await asyncio.sleep(0.05)
     await tasks.cancel()
-    pause = max(pauses, key=lambda each: each.seconds)
-    assert 0.25 < pause.seconds < 3
-    assert "hold" in pause.doing[0]
+    ours = [pause for pause in pauses if any("hold" in line for line in pause.doing)]
+    assert max(pause.seconds for pause in ours) > 0.25
 
 
 async def test_it_is_an_incident() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 import pytest
 from laboratory import Laboratory, ask, running
@@ -85,14 +86,17 @@ async def test_a_client_that_is_refused_wakes_a_link() -> None:
 async def test_a_link_is_missed_by_those_who_were_asking_it() -> None:
     """They are told that its cards are gone, and ask for nothing any more."""
     port = free_port()
-    async with running(c_line(port), NO_CARDS) as near, near.client() as client:
-        async with running(port=port):
+    far = AsyncExitStack()
+    async with far, running(c_line(port), NO_CARDS) as near:
+        await far.enter_async_context(running(port=port))
+        async with near.client() as client:  # whose login wakes the link, which may have been early
             assert await client.wait_until(lambda: len(client.cards) == 1, timeout=10.0)
             await ask(client, b"\x80watching")
-        assert await client.wait_until(lambda: not client.cards, timeout=10.0)
-        await until(near, lambda source: source.failed_step is Step.REFUSED)
-        async with running(port=port):
-            await until(near, is_up)
+            await far.aclose()
+            assert await client.wait_until(lambda: not client.cards, timeout=10.0)
+            await until(near, lambda source: source.failed_step is Step.REFUSED)
+            async with running(port=port):
+                await until(near, is_up)
 
 
 async def test_a_server_that_refuses_our_login_is_not_pestered() -> None:

@@ -1,6 +1,10 @@
 """What happened lately: sentences, each thing once."""
 
 from dataclasses import replace
+from unittest.mock import patch
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cccamd.facts import EcmResult, Note, Revision, Tone
 from cccamd.ids import NO_NODE_ID, Caid, Ident, Sid
@@ -139,3 +143,25 @@ def test_the_list_is_bounded() -> None:
     for sid in range(NOTES_LIMIT + 10):
         notes.observe(ecm(sid))
     assert len(notes.recent()) == NOTES_LIMIT
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=40))
+def test_repeated_notes_are_found_as_if_one_looked_through_all_of_them(
+    moves: list[tuple[int, bool]],
+) -> None:
+    with patch("cccamd.watch.notes.NOTES_LIMIT", 3):
+        notes, kept = Notes(), list[tuple[str, str, int]]()
+        for at, (number, is_up) in enumerate(moves):
+            source, text = f"link{number}", "is up" if is_up else "is down: lost"
+            notes.observe(
+                SourceUp(at=at, source=source)
+                if is_up
+                else SourceDown(at=at, source=source, reason="lost")
+            )
+            last = next((each for each in reversed(kept) if each[0] == source), None)
+            times = 1
+            if last is not None and last[1] == text:
+                kept = [each for each in kept if each is not last]
+                times += last[2]
+            kept = [*kept, (source, text, times)][-3:]
+            assert [(each.subject, each.text, each.times) for each in notes.recent()] == kept[::-1]

@@ -18,15 +18,13 @@ from cccamd.ids import format_endpoint, unwrap_address
 from cccamd.machine import SocketAddress, route_to
 from cccamd.net.failures import explain_loss
 from cccamd.net.fairness import AT_ONCE, BYTES_A_LOOK, WRITE_BUFFER_LIMIT, FairPlay, Intake
+from cccamd.net.socketoptions import set_socket_options
 from cccamd.net.tasks import Alarm
 from cccamd.net.unixsockets import Credentials, credentials
 from cccamd.wire.link import CLOSED_BY_PEER, Closed, CloseReason, Loss, SansIo, State
 
 LINGER = 5.0
 """Seconds for the last words to a peer whose connection we end."""
-KEEPALIVE_IDLE, KEEPALIVE_PROBE_INTERVAL, KEEPALIVE_PROBES = 15, 5, 3
-"""A peer whose machine is gone is noticed after 30 s (docs/protocol.md section 12)."""
-DEAD_PEER_MILLISECONDS = 30_000
 
 _TCP_INFO = struct.Struct("=2xB5xI12xI16xI20xII24xI")
 """Linux's `struct tcp_info` up to `tcpi_total_retrans`: `tcpi_retransmits`, `tcpi_rto` in
@@ -327,7 +325,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         self._handle(Connected(self.address))
 
     def _hear_first(self) -> None:
-        """Who says nothing is not worth six system calls: its login ends soon."""
+        """Who says nothing is not worth the system calls: its login ends soon."""
         self.has_heard = True
         if (sock := self._socket) is not None:
             set_socket_options(sock)
@@ -462,20 +460,3 @@ def peer_address(transport: asyncio.BaseTransport) -> tuple[str, int]:
     """The address and port at the other end; an IPv4 address inside an IPv6 one unwrapped."""
     peername = transport.get_extra_info("peername") or ("", 0)
     return unwrap_address(str(peername[0])), int(peername[1])
-
-
-def set_socket_options(sock: socket.socket) -> None:
-    """Send at once, and notice dead peers (docs/protocol.md section 2)."""
-    if sock.family == socket.AF_UNIX:
-        return  # there is nothing between its ends
-    options = [
-        (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
-        (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
-        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", KEEPALIVE_IDLE),
-        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", KEEPALIVE_PROBE_INTERVAL),
-        (socket.IPPROTO_TCP, "TCP_KEEPCNT", KEEPALIVE_PROBES),
-        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", DEAD_PEER_MILLISECONDS),
-    ]
-    for level, name, value in options:
-        if hasattr(socket, name):
-            sock.setsockopt(level, getattr(socket, name), value)

@@ -11,11 +11,14 @@ from cccamd.routing.actions import (
     BrokenOff,
     ClientId,
     Deliver,
+    Disproved,
     LoopDetected,
     LoopSeen,
+    Prospect,
     Refuse,
     Settled,
     Store,
+    Tidings,
     Told,
     Waiter,
     Wanted,
@@ -24,7 +27,7 @@ from cccamd.routing.cache import CwCache
 from cccamd.routing.clones import CloneDetector, NodeHolder
 from cccamd.routing.condition import Condition
 from cccamd.routing.emms import Bucket, EmmGate, EmmVerdict
-from cccamd.routing.health import SourceTraits
+from cccamd.routing.health import AnswerTimes, SourceTraits
 from cccamd.routing.ranking import Priorities, Rank, Ranked
 from cccamd.routing.router import Router, RouterSettings
 from cccamd.routing.trace import CardStep, Choice, Event, Result, Trace
@@ -32,6 +35,7 @@ from cccamd.routing.trace import CardStep, Choice, Event, Result, Trace
 __all__ = [
     "Abandon",
     "Action",
+    "AnswerTimes",
     "Ask",
     "AskId",
     "BrokenOff",
@@ -43,6 +47,7 @@ __all__ = [
     "Condition",
     "CwCache",
     "Deliver",
+    "Disproved",
     "EmmGate",
     "EmmVerdict",
     "Event",
@@ -50,6 +55,7 @@ __all__ = [
     "LoopSeen",
     "NodeHolder",
     "Priorities",
+    "Prospect",
     "Rank",
     "Ranked",
     "Refuse",
@@ -59,6 +65,7 @@ __all__ = [
     "Settled",
     "SourceTraits",
     "Store",
+    "Tidings",
     "Told",
     "Trace",
     "Waiter",

@@ -4,6 +4,7 @@ from cccamd.server.bans import BANS_FILE_NAME
 from cccamd.server.clerk import Clerk, hands_of
 from cccamd.server.control import ControlDoor
 from cccamd.server.desk import Desk
+from cccamd.server.fleetdesk import Membership
 from cccamd.server.logs import AccountFocus, set_up_logging
 from cccamd.server.reload import FileWatch, Reloader
 from cccamd.server.server import Server
@@ -16,6 +17,7 @@ __all__ = [
     "ControlDoor",
     "Desk",
     "FileWatch",
+    "Membership",
     "Reloader",
     "Server",
     "hands_of",

@@ -2,7 +2,8 @@
 
 The looking is done by a thread of its own: the loop's is busy then. It reads the stack of that
 thread and keeps the names of functions; a work in C, such as a look for garbage, is seen when it
-is over, in the function that began it.
+is over, in the function that began it. What it saw most often is told: the last look may have come
+after the work was done, while the loop waited for the processor.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import gc
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Final
@@ -35,7 +37,8 @@ class Heartbeat:
     def __init__(self, on_pause: Callable[[Pause], None]) -> None:
         self.pulse = Pulse(*SLOW)
         self._on_pause = on_pause
-        self._seen: tuple[str, ...] = ()
+        self._seen: Counter[tuple[str, ...]] = Counter()
+        """The stacks of this beat, and how often each was seen."""
         self._collecting = 0.0
         """Seconds of this beat in which garbage was looked for."""
         self._collects_since = 0.0
@@ -73,7 +76,9 @@ class Heartbeat:
 
     def look(self) -> None:
         """Beat."""
-        doing, self._seen = self._seen, ()
+        seen, self._seen = self._seen, Counter()
+        # The thread may be about to add its look to `seen`; `max` and its key are one step for it.
+        doing = max(seen, key=seen.__getitem__, default=())
         if self._collecting >= COLLECTED:
             doing = (f"a look for garbage ({self._collecting:.2f} s)", *doing)
         self._collecting = 0.0
@@ -96,7 +101,7 @@ class Heartbeat:
         while not self._ended.wait(LOOK):
             if self.pulse.is_late(time.monotonic()):
                 frame = sys._current_frames().get(watched)
-                self._seen = describe(frame) or self._seen
+                self._seen[describe(frame)] += 1
 
     def _collected(self, phase: str, info: Mapping[str, int]) -> None:
         if phase == "start":

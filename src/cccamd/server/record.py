@@ -218,7 +218,7 @@ class ClientRecord:
         self._context.totals.emms += 1
         self.usage.emms_sent += 1
         self.usage.emms_passed += passed
-        self._log(logging.DEBUG, "EMM of %d bytes: %s", len(emm.section), verdict.value)
+        self.debug("EMM of %d bytes: %s", len(emm.section), verdict.value)
         observers = self._context.observers
         observers.tell(
             EmmFinished(
@@ -254,7 +254,8 @@ class ClientRecord:
 
     def debug(self, text: str, *values: object) -> None:
         """Write a line for those who look closely."""
-        self._log(logging.DEBUG, text, *values)
+        if log.isEnabledFor(logging.DEBUG):
+            self._log(logging.DEBUG, text, *values)
 
     def _logs(self, level: int) -> bool:
         return log.isEnabledFor(level)

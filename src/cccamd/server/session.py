@@ -56,6 +56,7 @@ from cccamd.wire.link import (
     RequestDropped,
     Requested,
     ServerEvent,
+    ServerSide,
     TextReceived,
 )
 
@@ -67,8 +68,11 @@ LOOKED_AT_ONCE: Final = 200
 class Session:
     """One client's connection, account, view of the cards and open requests."""
 
-    def __init__(self, context: SessionContext, port: ClientPort) -> None:
-        protocol = port.make_protocol(asyncio.get_running_loop().time())
+    def __init__(
+        self, context: SessionContext, port: ClientPort, protocol: ServerSide | None = None
+    ) -> None:
+        """`protocol`: one that has begun already; None: the port makes one."""
+        protocol = protocol or port.make_protocol(asyncio.get_running_loop().time())
         self.connection = port.make_connection(
             protocol, self._handle, on_failure=context.on_failure, fair=context.fair
         )
@@ -232,8 +236,6 @@ class Session:
         match event:
             case Requested():
                 self._ask(*event)
-            case Remark():
-                self.record.remark(event)
             case EmmReceived(emm):
                 self._pass_emm(emm)
             case RequestDropped(token):
@@ -259,6 +261,8 @@ class Session:
                 self.record.debug("connected")
             case TextReceived(text):
                 self.record.text(text)
+            case Remark():  # last: to ask whether it is one takes longer than all others together
+                self.record.remark(event)
             case _:
                 assert_never(event)
 

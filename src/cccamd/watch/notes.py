@@ -34,7 +34,9 @@ class Notes:
     """Remembers what happened lately; fed with happenings."""
 
     def __init__(self) -> None:
-        self._notes: deque[Note] = deque(maxlen=NOTES_LIMIT)
+        self._notes: deque[Note] = deque()
+        self._latest: dict[str, Note] = {}
+        """The newest note about each subject that is among them."""
         self._watching: OrderedDict[str, dict[int, _Watched]] = OrderedDict()
         """By account and client; the last that has left stands for who comes next."""
 
@@ -65,14 +67,19 @@ class Notes:
 
     def _add(self, note: Note) -> None:
         """A link that fails every minute is one note, unless something else came of it."""
-        last = next((old for old in reversed(self._notes) if old.subject == note.subject), None)
-        if last is not None and replace(last, at=note.at, times=1) == note:
+        last = self._latest.get(note.subject)
+        if last is not None and last.text == note.text and _same(last, note):
             if last is self._notes[-1]:
                 self._notes.pop()  # a flood: to look for it in all of them would be long
             else:
                 self._notes.remove(last)
             note = replace(note, times=last.times + 1)
+        elif len(self._notes) == NOTES_LIMIT:
+            oldest = self._notes.popleft()
+            if self._latest[oldest.subject] is oldest:
+                del self._latest[oldest.subject]
         self._notes.append(note)
+        self._latest[note.subject] = note
 
     def _watched(self, happening: EcmFinished) -> Note | None:
         """Tell of another channel, of the first refusal in a row, and of the end of a row."""
@@ -86,6 +93,10 @@ class Notes:
             self._watching.popitem(last=False)
         back = before is not None and before[0] == service
         return _channel_note(happening, service, back=back)
+
+
+def _same(last: Note, note: Note) -> bool:
+    return replace(last, at=note.at, times=1) == note
 
 
 def _channel_note(happening: EcmFinished, service: ServiceId, *, back: bool) -> Note | None:

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import secrets
+import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,25 +54,27 @@ async def run_server(
     It may not listen yet when the body begins.
     """
     password = secrets.token_hex(8)
-    port, other = await _free_ports()
-    dvbapi_port, newcamd_port = other if dvbapi else 0, other if newcamd else 0
     log = folder / "server.log"
-    arguments = _write_files(folder, card, port=port, password=password)
-    if dvbapi:
-        _open_dvbapi(folder, dvbapi_port)
-    if newcamd:
-        _open_newcamd(folder, newcamd_port)
-    with log.open("wb") as output:
+    with ExitStack() as stack:
+        port = _hold_port(stack)
+        dvbapi_port = _hold_port(stack) if dvbapi else 0
+        newcamd_port = _hold_port(stack) if newcamd else 0
+        arguments = _write_files(folder, card, port=port, password=password)
+        if dvbapi:
+            _open_dvbapi(folder, dvbapi_port)
+        if newcamd:
+            _open_newcamd(folder, newcamd_port)
+        output = stack.enter_context(log.open("wb"))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "cccamd", "serve", *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
         )
-    try:
-        yield DemoServer(port, password, process, log, dvbapi_port, newcamd_port)
-    finally:
-        await _stop(process)
+        try:
+            yield DemoServer(port, password, process, log, dvbapi_port, newcamd_port)
+        finally:
+            await _stop(process)
 
 
 def _write_files(folder: Path, card: CardKeys, *, port: int, password: str) -> list[str]:
@@ -106,14 +109,15 @@ def _open_newcamd(folder: Path, port: int) -> None:
         toml.write(f"[[newcamd]]\nport = {port}\n")
 
 
-async def _free_ports() -> tuple[int, int]:
-    def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.close()
-
-    one = await asyncio.start_server(hang_up, HOST, 0)
-    other = await asyncio.start_server(hang_up, HOST, 0)
-    async with one, other:
-        return one.sockets[0].getsockname()[1], other.sockets[0].getsockname()[1]
+def _hold_port(stack: ExitStack) -> int:
+    """A port for a server that starts in a moment: bound until the stack ends, so that nobody is
+    given it meanwhile."""
+    holder = stack.enter_context(socket.socket())
+    holder.bind(("", 0))
+    # After the bind: nobody else's place was taken, and the server, which says the same, gets in.
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    port: int = holder.getsockname()[1]
+    return port
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

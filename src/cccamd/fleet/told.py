@@ -1,0 +1,70 @@
+"""What nodes tell each other of an ECM, as bytes: sealed before the engine gets them."""
+
+import struct
+from dataclasses import dataclass
+
+from cccamd.ids import Caid, NodeId
+from cccamd.values import CW_LENGTH, FINGERPRINT_LENGTH, CardId, ControlWords, Fingerprint
+
+NODE_LIMIT = 64
+"""Bytes of a node's name."""
+
+_TOLD, _NOTHING = 1, 2
+_CARD = struct.Struct(">8sIH")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A card of a node gave a CW, which that node takes for right."""
+
+    node: str
+    fingerprint: Fingerprint
+    card: CardId
+    cw: ControlWords
+    corrects: bool = False
+    """Whether the node has told a wrong one of this ECM before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A node that had the claim to an ECM got no CW: it is somebody else's turn."""
+
+    node: str
+    fingerprint: Fingerprint
+    turn: int
+
+
+Message = Told | Nothing
+
+
+def encode(message: Message) -> bytes:
+    """Write a message down."""
+    node = message.node.encode()
+    if not 0 < len(node) <= NODE_LIMIT:
+        raise ValueError(f"a node's name has 1 to {NODE_LIMIT} bytes, not {len(node)}")
+    head = bytes((len(node),)) + node + message.fingerprint
+    if isinstance(message, Nothing):
+        return bytes((_NOTHING,)) + head + bytes((message.turn,))
+    card = _CARD.pack(message.card.origin, message.card.remote_id, message.card.caid)
+    return bytes((_TOLD,)) + head + card + bytes((message.corrects,)) + message.cw.raw
+
+
+def decode(data: bytes) -> Message | None:
+    """Read one; None: it is none, as of a version to come."""
+    try:
+        kind, length = data[0], data[1]
+        node = data[2 : 2 + length].decode()
+        at = 2 + length + FINGERPRINT_LENGTH
+        fingerprint, rest = data[2 + length : at], data[at:]
+        if not 0 < length <= NODE_LIMIT or not rest:
+            return None
+        if kind == _NOTHING and len(rest) == 1:
+            return Nothing(node, fingerprint, rest[0])
+        if kind == _TOLD and len(rest) == _CARD.size + 1 + CW_LENGTH and rest[_CARD.size] < 2:
+            origin, remote_id, caid = _CARD.unpack_from(rest)
+            card = CardId(NodeId(origin), remote_id, Caid(caid))
+            cw = ControlWords(rest[-CW_LENGTH:])
+            return Told(node, fingerprint, card, cw, corrects=bool(rest[_CARD.size]))
+    except (IndexError, UnicodeDecodeError):
+        pass
+    return None
