@@ -4,7 +4,6 @@ A table with a problem costs itself only: a `[table]` keeps its defaults, which 
 ones, a `[[table]]` is left out.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from cccamd.setup.files import (
 from cccamd.setup.toml.cardtable import read_cards
 from cccamd.setup.toml.fleettable import FleetTable
 from cccamd.setup.toml.grants import ServicesTable
+from cccamd.setup.toml.language import loads
 from cccamd.setup.toml.linetables import AccountTable, UpstreamTable
 from cccamd.setup.toml.model import (
     FILE_NAME,
@@ -89,7 +89,7 @@ def parse(
         problem = FileProblem(place=place, text=words)
         return ParsedToml(TomlConfig(file=file), problems=(problem,), usable=False)
     try:
-        data = tomllib.loads(text)
+        data = loads(text)
         positions = locate(text, file)
     except (ValueError, RecursionError) as error:
         line, column, words = explain_syntax(error, text)
