@@ -20,6 +20,7 @@ from cccamd.ids import Caid, format_node_id
 from cccamd.net import (
     Admission,
     FairPlay,
+    FirstWords,
     Guest,
     HandOver,
     Listener,
@@ -85,7 +86,7 @@ from cccamd.why import (
 from cccamd.wire.cccam import (
     Identity,
 )
-from cccamd.wire.link import CloseReason
+from cccamd.wire.link import Closed, CloseReason
 from cccamd.workers import Crew, RemoteTransport
 
 log = logging.getLogger("cccamd.server")
@@ -475,7 +476,10 @@ class Server:
             await asyncio.sleep(0)
 
     def _make_listener(
-        self, make_guest: Callable[[], Guest], hand_over: HandOver = hand_over
+        self,
+        make_guest: Callable[[], Guest],
+        hand_over: HandOver = hand_over,
+        first_words: Callable[[], FirstWords] | None = None,
     ) -> Listener:
         return Listener(
             self._context.admission,
@@ -485,6 +489,8 @@ class Server:
             on_event=self._door_log.accepting,
             others_make_room=lambda: self._pages.make_room(),
             hand_over=hand_over,
+            first_words=first_words,
+            on_pushed_out=self._pushed_out,
         )
 
     def _make_fleet(self, membership: Membership) -> FleetDesk:
@@ -513,6 +519,14 @@ class Server:
             on_trouble=lambda text: self._book.carried_out("[server] workers", text),
             on_failure=self._failures.report,
         )
+
+    def _pushed_out(self, address: str) -> None:
+        """Somebody had not said a word when it had to make room."""
+        self._context.admission.refused += 1
+        closed = Closed(CloseReason.TOO_MANY_LOGINS)
+        if self._door_log.failed(address, address, closed):
+            now, reason = self._observers.now(), closed.reason.value
+            self._observers.tell(ConnectionRefused(at=now, address=address, reason=reason))
 
     def _refused_at_the_door(self, address: str, refusal: NoEntry) -> None:
         if self._door_log.refused(address, refusal):
