@@ -19,6 +19,7 @@ from cccamd.setup.files import (
     read_file,
 )
 from cccamd.setup.toml.cardtable import read_cards
+from cccamd.setup.toml.fleettable import FleetTable
 from cccamd.setup.toml.grants import ServicesTable
 from cccamd.setup.toml.language import loads
 from cccamd.setup.toml.linetables import AccountTable, UpstreamTable
@@ -55,6 +56,7 @@ _TABLES = (
     "dvbapi",
     "notify",
     "mqtt",
+    "fleet",
 )
 _SUGGESTION_LIMIT = 50
 _LISTS = ("account", "upstream", "card", "newcamd")
@@ -123,6 +125,7 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
         dvbapi=_read_dvbapi(reader),
         notify=reader.read_table("notify", NotifyTable),
         mqtt=reader.read_table("mqtt", MqttTable),
+        fleet=reader.read_table("fleet", FleetTable),
         newcamd=tuple(_read_list(reader, "newcamd", NewcamdTable)),
         accounts=tuple(_read_list(reader, "account", AccountTable)),
         upstreams=tuple(_read_list(reader, "upstream", UpstreamTable)),
