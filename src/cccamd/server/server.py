@@ -206,6 +206,7 @@ class Server:
             machine=self._machine.troubles,
             watchers=self._watchers,
             services=self._dvbapi.services,
+            fleet=self._fleet,
         )
         self._lookout = Lookout(around, self._observers)
         telling = TellingOf(
@@ -298,6 +299,7 @@ class Server:
         await self._outward.start(self._setup)
         await self._cards.apply(self._setup.toml.cards)
         if self._fleet is not None:
+            await self._fleet.adopt(self._setup.accounts)
             self._fleet.start()
         await self._upstreams.apply(self._setup.upstreams)
         await self._newcamd.apply(self._setup)
@@ -384,6 +386,8 @@ class Server:
         self._cache.resize(limit=table.entries, lifetime=table.seconds, now=self._loop.time())
         self._update_context(accounts, faulty)
         await self._adopt_accounts()
+        if self._fleet is not None:
+            await self._fleet.adopt(accounts)
         await self._front.close_to_strangers(setup)
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(upstreams)
@@ -502,7 +506,6 @@ class Server:
             exchange=self._exchange,
             table=self._table,
             tasks=self._tasks,
-            config=lambda: "",
             is_constant=lambda card: self._cards.is_constant(card.source),
             on_cards_changed=self._card_news.changed,
         )
@@ -577,6 +580,7 @@ class Server:
             cards=self._cards,
             watchers=self._watchers,
             workers=lambda: self._front.workers,
+            fleet=self._fleet,
         )
 
     def _make_pages(self) -> InfoPages:
