@@ -151,7 +151,8 @@ async def test_a_node_that_gave_a_wrong_cw_is_named_and_believed_no_more(
 async def test_who_may_not_see_a_card_gets_nothing_of_it_from_another_node_either() -> None:
     hub = Hub()
     toml = TEST_CARD + "groups = [1]\n"
-    groups = '[[account]]\nuser = "anna"\ngroups = [2]\n[[account]]\nuser = "ben"\nlogins = 2\ngroups = [1]\n'
+    anna = '[[account]]\nuser = "anna"\ngroups = [2]\n'
+    groups = f'{anna}[[account]]\nuser = "ben"\nlogins = 2\ngroups = [1]\n'
     lines = "F: anna secret\nF: ben secret"
     async with (
         laboratory.running(lines, toml + groups, fleet=hub.member("north")) as north,
