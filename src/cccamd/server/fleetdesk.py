@@ -127,6 +127,8 @@ class FleetDesk:
             on_cards_changed=on_cards_changed,
         )
         self.engine = membership.make_engine(self.handle)
+        self.listeners: list[Callable[[EngineEvent], None]] = []
+        """Who else is told what the engine tells, and leaves alone what is not for him."""
         self.down_since: float | None = None
         """Seconds of the loop; None while the engine is there."""
         self.trouble = ""
@@ -304,6 +306,8 @@ class FleetDesk:
                 self._letter(channel, value, now)
             case _:
                 self._do(self.claims.handle(event, now))
+        for listener in self.listeners:
+            listener(event)
 
     def _do(self, decisions: Iterable[Decision]) -> None:
         actions: list[EngineAction] = []
