@@ -23,7 +23,7 @@ from simworld import Result, live_through, shrink
 
 TAIL = 25
 BATCH = 200
-MIXED = 20
+MIXED = 50
 """Of so many seeds, one is of each kind of old."""
 KINDS = "what plays along (tests/simulation/simplan.py); mixed: mostly all of it"
 

@@ -12,10 +12,14 @@ from cccamd.fleet.actions import (
     EngineBack,
     EngineEvent,
     EngineLost,
+    Extend,
+    Extended,
     Fetch,
     Fetched,
     Publish,
     Pushed,
+    Release,
+    Take,
     Unwatch,
     Watch,
 )
@@ -90,6 +94,16 @@ class HubEngine:
                     hub.entries[name] = value
                 for engine in hub.listening[channel]:
                     engine._tell(Pushed(channel, name, value))
+            case Extend(name, value, _):
+                self._tell(Extended(name, hub.entries.get(name) == value))
+            case Take(name, before, value, _):
+                held = hub.entries.get(name, before) == before
+                if held:
+                    hub.entries[name] = value
+                self._tell(Extended(name, held))
+            case Release(name, value):
+                if hub.entries.get(name) == value:
+                    del hub.entries[name]
             case Watch(channel):
                 hub.listening[channel].append(self)
             case Unwatch(channel):

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import ClassVar
+from contextlib import AbstractAsyncContextManager
+from typing import Any, ClassVar
 
 import laboratory
 import pytest
-from laboratory import TEST_CARD, Laboratory, ask, cards_of, expected_cw, running
+from laboratory import TEST_CARD, Laboratory, ask, cards_of, expected_cw
 from playedhub import Hub
 
 from cccamd.fleet import claims
@@ -18,6 +19,8 @@ from cccamd.values import ControlWords, Refusal
 
 ECM = b"\x80of the fleet"
 NO_CARD = ""
+SEVERAL = '\n[[account]]\nuser = "anna"\nlogins = 9\n'
+"""What is asked here is asked by one account on several nodes."""
 FIXED_CARD = """
 [[card]]
 kind = "fixed"
@@ -52,6 +55,10 @@ def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "LOST_PUSH", 60.0)
     SlowCard.asked.clear()
     SlowCard.may_answer = asyncio.Event()
+
+
+def running(toml: str = TEST_CARD, **words: Any) -> AbstractAsyncContextManager[Laboratory]:
+    return laboratory.running(toml=toml + SEVERAL, **words)
 
 
 def desk_of(lab: Laboratory) -> FleetDesk:
@@ -144,11 +151,12 @@ async def test_a_node_that_gave_a_wrong_cw_is_named_and_believed_no_more(
 async def test_who_may_not_see_a_card_gets_nothing_of_it_from_another_node_either() -> None:
     hub = Hub()
     toml = TEST_CARD + "groups = [1]\n"
-    groups = '[[account]]\nuser = "anna"\ngroups = [2]\n[[account]]\nuser = "ben"\ngroups = [1]\n'
+    anna = '[[account]]\nuser = "anna"\ngroups = [2]\n'
+    groups = f'{anna}[[account]]\nuser = "ben"\nlogins = 2\ngroups = [1]\n'
     lines = "F: anna secret\nF: ben secret"
     async with (
-        running(lines, toml + groups, fleet=hub.member("north")) as north,
-        running(lines, groups, fleet=hub.member("south")) as south,
+        laboratory.running(lines, toml + groups, fleet=hub.member("north")) as north,
+        laboratory.running(lines, groups, fleet=hub.member("south")) as south,
         north.client("ben") as source,
         south.client("ben") as may,
         south.client("anna") as may_not,

@@ -34,14 +34,22 @@ async def recover(world: "World") -> None:
         elif isinstance(client, Client):
             asked[client.number] = client.ask(4, period=1_000_000 + client.number)
     await asyncio.sleep(6.0)
-    for up in world.upstreams if has_all(world.seed) else ():
-        if up.is_there and not up.links and up.number != world.files.left_out_upstream:
-            world.ledger.blame(f"upstream {up.number} is not called again")
+    _judge_links(world)
     for client in world.clients:
         if isinstance(client, Tv):
             _judge_tv(world, client)
         else:
             _judge_client(world, client, asked.get(client.number))
+
+
+def _judge_links(world: "World") -> None:
+    """Each upstream that is there has us logged in, or will be called when its pause is over, which
+    may be long for one that has thrown us out."""
+    waiting = [s.upstream.line.port for s in world.sources() if s.next_attempt_at is not None]
+    for up in world.upstreams if has_all(world.seed) else ():
+        is_wanted = up.is_there and up.number != world.files.left_out_upstream
+        if is_wanted and not up.links and up.port not in waiting:
+            world.ledger.blame(f"upstream {up.number} is not called again")
 
 
 def _is_open(world: "World", user: str) -> bool:

@@ -190,7 +190,7 @@ class Fate:
         world.net.server_port, world.net.newcamd_port = files.ports
         world.learn_local_cards()
         files.taken(changed)
-        known = {source.name for _, source in world.server._upstreams.sources()}
+        known = {source.name for source in world.sources()}
         for name in [each for each in self.paused if not any(each in one for one in known)]:
             del self.paused[name]  # its line was taken out; when it is back, it is called
 

@@ -148,7 +148,8 @@ class Tv(asyncio.Protocol):
                 self._say(FilterData(demux, number, section))
         if self.chance.random() < 0.05 and not self.world.is_calm:
             self.ask()
-        pause = REPEATS * (0.5 + self.chance.random())
+        pauses = 3 if self.world.is_calm else 1
+        pause = pauses * REPEATS * (0.5 + self.chance.random())
         self.world.loop.call_later(pause, self._broadcast, call)
 
     def _say(self, message: ClientMessage) -> None:

@@ -280,6 +280,10 @@ class World:
 
     # Who is there.
 
+    def sources(self) -> Iterator[UpstreamSource]:
+        """All links to upstreams."""
+        return (source for _, source in self.server._upstreams.sources())
+
     def guests(self) -> Iterator[Any]:
         """All connections that the server knows of."""
         yield from self.server._context.admission.inside
@@ -336,7 +340,7 @@ class World:
 
     def _judge_keys(self) -> None:
         """Nobody is connected whose key is not paired any more."""
-        links = [source.link for _, source in self.server._upstreams.sources()]
+        links = [source.link for source in self.sources()]
         for each in (*self.server._context.admission.inside, *links):
             paired = None if getattr(each, "is_closed", False) else getattr(each, "paired", None)
             if paired is not None and not self.was_paired(paired.code):

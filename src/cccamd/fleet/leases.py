@@ -86,6 +86,8 @@ class End(NamedTuple):
     number: int
     where: str
     """That client's node."""
+    is_dead: bool
+    """Whether it gave no sign of life; else the other one came first."""
 
 
 Decision = EngineAction | Granted | Refused | Prove | End
@@ -184,7 +186,7 @@ class Leases:
         where = next(iter(seat.askers), None) or next(
             (holding.node for _, holding in seat.rivals.values()), self.node
         )
-        return [*self.left(number), End(number, where)]
+        return [*self.left(number), End(number, where, is_dead=True)]
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` has something to do."""
@@ -238,7 +240,7 @@ class Leases:
     def _try(self, seat: _Seat, now: float) -> list[Decision]:
         """Claim the next seat of the account, if there is one."""
         for index in range(seat.logins):
-            name = self._seals.name("seat", seat.user, bytes((index,)))
+            name = self._seals.name("seat", seat.user, index.to_bytes(2))
             if name not in seat.tried and name not in self._by_name:
                 seat.tried.add(name)
                 self._name(seat, name)
@@ -309,7 +311,7 @@ class Leases:
             seat.rivals.items(), key=lambda each: (each[1][1].since, each[1][1].node)
         )
         if (seat.since, self.node) > (last.since, last.node):
-            return [*self.left(seat.number), End(seat.number, last.node)]
+            return [*self.left(seat.number), End(seat.number, last.node, is_dead=False)]
         if name in self._by_name:
             return []
         seat.stage = _Stage.PROVING
@@ -319,7 +321,8 @@ class Leases:
     def _take(self, seat: _Seat, now: float) -> list[Decision]:
         seat.stage = _Stage.LOOSE
         self._set_due(seat, now + RENEWED)
-        return [self._taking(seat, seat.rivals[seat.name][0])]
+        value, holding = seat.rivals[seat.name]
+        return [self._taking(seat, value), *self._tell(holding.node, "taken", seat.name)]
 
     def _doubt(self, seat: _Seat, now: float) -> list[Decision]:
         if not seat.rivals:
@@ -339,6 +342,8 @@ class Leases:
         node, words = said
         if words == "doubt":
             return self._doubted(name, node)
+        if words == "taken":
+            return self._may_be_taken(name)
         for seat in list(self._seats.values()):
             if seat.stage is not _Stage.DOUBTING or seat.name or name not in seat.rivals:
                 continue
@@ -360,6 +365,12 @@ class Leases:
             return self._tell(node, "lives", name)
         seat.askers.add(node)
         return [Prove(seat.number)] if len(seat.askers) == 1 else []
+
+    def _may_be_taken(self, name: bytes) -> list[Decision]:
+        seat = self._by_name.get(name)
+        if seat is None or seat.stage is not _Stage.HELD:
+            return []
+        return [Extend(seat.name, seat.value, int(1000 * LEASE))]
 
     def _refuse(self, seat: _Seat) -> list[Decision]:
         nodes = tuple(dict.fromkeys(holding.node for _, holding in seat.rivals.values()))
@@ -447,6 +458,11 @@ class Leases:
         return None
 
     # What is shown.
+
+    def user_of(self, number: int) -> bytes | None:
+        """Whose seat it is."""
+        seat = self._seats.get(number)
+        return None if seat is None else seat.user
 
     def held(self) -> Iterator[int]:
         """The numbers of those that have a lease."""

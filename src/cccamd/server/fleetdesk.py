@@ -14,11 +14,13 @@ import asyncio
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from cccamd.cards import Candidates, Card, CardTable
+from cccamd.facts import FleetStatus, NodeStatus
 from cccamd.fleet.actions import (
     Engine,
     EngineAction,
@@ -57,7 +59,9 @@ from cccamd.routing import (
     Wanted,
 )
 from cccamd.server.exchange import Exchange
+from cccamd.server.fleetconfig import accounts_text, odd_ones
 from cccamd.server.fleetnodes import Node, Nodes, order_of, shared_offer
+from cccamd.setup.logins import Accounts
 from cccamd.values import CardId, ControlWords, Refusal, Service
 
 log = logging.getLogger("cccamd.fleet")
@@ -109,11 +113,10 @@ class FleetDesk:
         exchange: Exchange,
         table: CardTable,
         tasks: TaskSet,
-        config: Callable[[], str],
         is_constant: Callable[[Card], bool],
         on_cards_changed: Callable[[], None],
     ) -> None:
-        """`config` stands for the accounts in use, `is_constant` tells cards of fixed keys."""
+        """`is_constant` tells cards of fixed keys."""
         self.node = node = membership.node
         seals = membership.seals
         self.claims = Claims(node, seals)
@@ -124,18 +127,20 @@ class FleetDesk:
             on_cards_changed=on_cards_changed,
         )
         self.engine = membership.make_engine(self.handle)
+        self.listeners: list[Callable[[EngineEvent], None]] = []
+        """Who else is told what the engine tells, and leaves alone what is not for him."""
         self.down_since: float | None = None
         """Seconds of the loop; None while the engine is there."""
         self.trouble = ""
         self.twin = ""
         """The node id of another node of our name."""
+        self._config = ""
         self._node_id = node_id
         self._boot = os.urandom(6).hex()
         self._seals = seals
         self._exchange = exchange
         self._table = table
         self._tasks = tasks
-        self._config = config
         self._is_constant = is_constant
         self._loop = asyncio.get_running_loop()
         self.down_since = self._loop.time()
@@ -181,6 +186,52 @@ class FleetDesk:
     def is_up(self) -> bool:
         """Whether the engine is there."""
         return self.claims.is_up
+
+    async def adopt(self, accounts: Accounts) -> None:
+        """Compare these with those of the other nodes from now on."""
+        # A thread: there may be thousands.
+        self._config = await asyncio.to_thread(
+            lambda: accounts_text(accounts, lambda text: self._seals.name("accounts", text))
+        )
+
+    def describe(self) -> FleetStatus:
+        """What may be seen of it."""
+        counts, nodes, now = self.claims.counts, self.nodes.by_name, self._loop.time()
+        epoch, theirs = (
+            time.time() - now,
+            {name: each.presence.config for name, each in nodes.items()},
+        )
+        odd = odd_ones({self.node: self._config} | theirs)
+        return FleetStatus(
+            node=self.node,
+            engine_up=self.is_up,
+            trouble=self.trouble,
+            config=self._config,
+            differs=self.node in odd,
+            twin=self.twin,
+            nodes=tuple(
+                NodeStatus(
+                    name=name,
+                    heard_at=epoch + node.heard_at,
+                    cards=len(node.cards),
+                    wrong=node.wrong,
+                    distrusted_until=(
+                        epoch + node.distrusted_until if now < node.distrusted_until else None
+                    ),
+                    config=node.presence.config,
+                    differs=name in odd,
+                )
+                for name, node in sorted(nodes.items())
+            ),
+            claimed=counts.claimed,
+            unanswered=counts.unanswered,
+            lost=counts.lost,
+            hedged=counts.hedged,
+            told=counts.told,
+            heard=counts.heard,
+            fetched=counts.fetched,
+            unread=counts.unread,
+        )
 
     # The gate of the exchange.
 
@@ -255,6 +306,8 @@ class FleetDesk:
                 self._letter(channel, value, now)
             case _:
                 self._do(self.claims.handle(event, now))
+        for listener in self.listeners:
+            listener(event)
 
     def _do(self, decisions: Iterable[Decision]) -> None:
         actions: list[EngineAction] = []
@@ -314,7 +367,7 @@ class FleetDesk:
             node=self.node,
             node_id=self._node_id,
             boot=self._boot,
-            config=self._config(),
+            config=self._config,
             revision=self._revision,
             is_new=is_new,
             leaves=leaves,

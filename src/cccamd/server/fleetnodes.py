@@ -6,6 +6,7 @@ may have of a card of a link.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
@@ -32,6 +33,8 @@ class NodeSource:
         self.name = f"{node}: {shared.name}"
         self.usage = SourceUsage()
         self.shared = shared
+        self.up_at = time.time()
+        """Seconds since the epoch."""
         self._order = order
 
     def ask(self, ask: Ask) -> ControlWords | Refusal | None:

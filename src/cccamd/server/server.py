@@ -16,6 +16,7 @@ from cccamd.facts import (
     Incident,
     Snapshot,
 )
+from cccamd.fleet.leases import Leases
 from cccamd.ids import Caid, format_node_id
 from cccamd.net import (
     Admission,
@@ -45,6 +46,7 @@ from cccamd.server.configbook import ConfigBook
 from cccamd.server.dvbapi import DvbapiDoor, DvbapiSurroundings
 from cccamd.server.exchange import Exchange
 from cccamd.server.fleetdesk import FleetDesk, Membership
+from cccamd.server.fleetseats import FleetSeats
 from cccamd.server.frontdoor import FrontDoor
 from cccamd.server.gate import LoginGate
 from cccamd.server.heartbeat import Heartbeat
@@ -165,6 +167,8 @@ class Server:
         self._penalties = Penalties(settings.penalty_rules(setup.toml), is_near=self._is_spared)
         self._bans = BanBook(bans, self._penalties, self._failures.report)
         self._context = self._make_context()
+        if fleet is not None:
+            self._take_seats(fleet)
         self._front = FrontDoor(
             self._context,
             identity=self._identity,
@@ -202,6 +206,7 @@ class Server:
             machine=self._machine.troubles,
             watchers=self._watchers,
             services=self._dvbapi.services,
+            fleet=self._fleet,
         )
         self._lookout = Lookout(around, self._observers)
         telling = TellingOf(
@@ -294,6 +299,7 @@ class Server:
         await self._outward.start(self._setup)
         await self._cards.apply(self._setup.toml.cards)
         if self._fleet is not None:
+            await self._fleet.adopt(self._setup.accounts)
             self._fleet.start()
         await self._upstreams.apply(self._setup.upstreams)
         await self._newcamd.apply(self._setup)
@@ -332,6 +338,8 @@ class Server:
         await self._cards.apply(())
         self._card_news.close()
         await self._front.stop()
+        if self._context.fleet_seats is not None:
+            self._context.fleet_seats.close()
         await self._tasks.cancel()
         await self._bans.keep()
         self._observers.catch_up()
@@ -378,6 +386,8 @@ class Server:
         self._cache.resize(limit=table.entries, lifetime=table.seconds, now=self._loop.time())
         self._update_context(accounts, faulty)
         await self._adopt_accounts()
+        if self._fleet is not None:
+            await self._fleet.adopt(accounts)
         await self._front.close_to_strangers(setup)
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(upstreams)
@@ -496,10 +506,17 @@ class Server:
             exchange=self._exchange,
             table=self._table,
             tasks=self._tasks,
-            config=lambda: "",
             is_constant=lambda card: self._cards.is_constant(card.source),
             on_cards_changed=self._card_news.changed,
         )
+
+    def _take_seats(self, membership: Membership) -> None:
+        """Have accounts be in at one node only."""
+        assert self._fleet is not None
+        leases = Leases(membership.node, membership.seals)
+        seats = FleetSeats(leases, self._context, self._fleet.engine.perform)
+        self._fleet.listeners.append(seats.handle)
+        self._context.fleet_seats = seats
 
     def _make_crew(self, let_in: Callable[[RemoteTransport], None]) -> Crew | None:
         named = self._workers
@@ -563,6 +580,7 @@ class Server:
             cards=self._cards,
             watchers=self._watchers,
             workers=lambda: self._front.workers,
+            fleet=self._fleet,
         )
 
     def _make_pages(self) -> InfoPages:
