@@ -1,14 +1,15 @@
 """Run the simulation (docs/simulation.md) over many seeds, on all processors.
 
-    simulate.py                      1,000 seeds, from 0 on
-    simulate.py --first 5000 --seeds 200
+    simulate.py                      1,000 seeds, from 0 on, most of them of the kind with all in it
+    simulate.py --first 5000 --seeds 200 --kind +
     simulate.py --hours 8            as many as it takes
-    simulate.py --seed 1048+         one, with its happenings and the end of its trace
+    simulate.py --seed 1048++        one, with its happenings and the end of its trace
 
 The first seed that fails ends it: its happenings are told, without those that do not matter.
 """
 
 import argparse
+import gc
 import multiprocessing
 import sys
 import time
@@ -17,10 +18,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "simulation"))
 
-from simworld import Result, happenings, live_through, shrink
+from simplan import happenings
+from simworld import Result, live_through, shrink
 
 TAIL = 25
 BATCH = 200
+MIXED = 50
+"""Of so many seeds, one is of each kind of old."""
+KINDS = "what plays along (tests/simulation/simplan.py); mixed: mostly all of it"
 
 
 def main() -> int:
@@ -28,7 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Raw)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seeds", type=int, default=1000, help="how many")
-    parser.add_argument("--everything", action="store_true", help="newcamd and more, too")
+    parser.add_argument("--kind", choices=("", "+", "++", "mixed"), default="mixed", help=KINDS)
     parser.add_argument("--hours", type=float, help="go on for so long instead")
     parser.add_argument("--seed", help="only this one, in detail")
     args = parser.parse_args()
@@ -38,8 +43,8 @@ def main() -> int:
     until = None if args.hours is None else began + 3600 * args.hours
     last = None if until is not None else args.first + args.seeds
     done = answers = events = 0
-    with multiprocessing.get_context("spawn").Pool() as pool:
-        for batch in _batches(args.first, last, until, "+" if args.everything else ""):
+    with multiprocessing.get_context("spawn").Pool(initializer=_begin) as pool:
+        for batch in _batches(args.first, last, until, args.kind):
             for result in pool.imap_unordered(live_through, batch, 5):
                 done, answers, events = done + 1, answers + result.answers, events + result.events
                 if result.violation is not None:
@@ -54,8 +59,20 @@ def main() -> int:
 def _batches(first: int, last: int | None, until: float | None, kind: str) -> Iterator[list[str]]:
     while (last is None or first < last) and (until is None or time.monotonic() < until):
         end = first + BATCH if last is None else min(first + BATCH, last)
-        yield [f"{number}{kind}" for number in range(first, end)]
+        yield [f"{number}{_kind(number, kind)}" for number in range(first, end)]
         first = end
+
+
+def _kind(number: int, kind: str) -> str:
+    if kind != "mixed":
+        return kind
+    return {0: "", MIXED // 2: "+"}.get(number % MIXED, "++")
+
+
+def _begin() -> None:
+    """What a run makes is garbage when it is over, and not much: it is looked for seldom."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def _tell_smaller(result: Result) -> int:

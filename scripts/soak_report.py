@@ -166,6 +166,9 @@ def _happened(story: Story) -> Iterator[str]:
 
 
 def _table(story: Story) -> Iterator[str]:
+    if not story.samples:
+        yield "No sample came: the server did not answer."
+        return
     yield (
         "| minute | memory, MiB | descriptors | tasks | threads | clients | CPU, % | log, kB"
         " | journal, kB | right answers |\n" + "| ---: " * 10 + "|"

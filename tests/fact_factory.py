@@ -8,9 +8,11 @@ from cccamd.facts import (
     DescrambledService,
     Door,
     EcmResult,
+    FleetStatus,
     Freeze,
     Incident,
     LinkState,
+    NodeStatus,
     Note,
     Penalty,
     PenaltyKind,
@@ -263,6 +265,13 @@ def a_household() -> Snapshot:
         logins_failed=2,
         connections_refused=1,
         peak_pending=4,
+        fleet=FleetStatus(
+            node="attic",
+            engine_up=True,
+            nodes=(NodeStatus(name="cellar", heard_at=NOW - 2.0, cards=3),),
+            claimed=40,
+            told=30,
+        ),
     )
 
 

@@ -18,9 +18,11 @@ from cccamd.net import (
     Admission,
     AdmissionLimits,
     Connection,
+    FirstWords,
     Listener,
     ListenError,
     NoEntry,
+    lobby,
     open_sockets,
 )
 from cccamd.server.loglines import DoorLog
@@ -35,12 +37,18 @@ class Door:
     """A listener whose guests are toys, and what it told."""
 
     def __init__(
-        self, *, connections: int = 9, pending: int = 9, make: Callable[[], Any] | None = None
+        self,
+        *,
+        connections: int = 9,
+        pending: int = 9,
+        make: Callable[[], Any] | None = None,
+        first_words: bytes = b"",
     ) -> None:
         self.refused: list[tuple[str, NoEntry]] = []
         self.failures: list[tuple[str, BaseException]] = []
         self.ends: list[Closed] = []
         self.guests: list[Connection[Any]] = []
+        self.pushed_out: list[str] = []
         self.admitted = True
         self._callers: list[socket.socket] = []
         limits = AdmissionLimits(connections=connections, pending_logins=pending)
@@ -50,6 +58,10 @@ class Door:
             make_guest=make or self._make,
             on_refused=lambda address, why: self.refused.append((address, why)),
             on_failure=lambda name, error: self.failures.append((name, error)),
+            first_words=(lambda: FirstWords(first_words, make or self._make))
+            if first_words
+            else None,
+            on_pushed_out=self.pushed_out.append,
         )
 
     def _make(self) -> Connection[Any]:
@@ -279,3 +291,86 @@ async def test_a_port_that_is_closed_during_a_shortage_is_told_of_as_well() -> N
     assert [(door.port, door.reason) for door in log.shut] == [(port, "Too many open files")]
     log.accepting(told[1])
     assert log.shut == ()
+
+
+@pytest.fixture
+def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is made a guest of at once."""
+    monkeypatch.setattr(lobby, "CROWD", 0)
+
+
+async def heard_of(caller: socket.socket, count: int) -> bytes:
+    async with asyncio.timeout(10.0):
+        return await asyncio.get_running_loop().sock_recv(caller, count)
+
+
+@pytest.mark.usefixtures("crowded")
+async def test_in_a_crowd_a_guest_is_made_when_something_is_said() -> None:
+    door = Door(first_words=b"hello")
+    async with door.open() as port:
+        caller = await door.call(port)
+        assert await heard_of(caller, 9) == b"hello"
+        assert (door.admission.connections, door.admission.pending) == (1, 1)
+        assert not door.guests
+        await asyncio.get_running_loop().sock_sendall(caller, b"word\n")
+        await until(lambda: bool(door.guests) and door.guests[0].has_heard)
+        assert door.guests[0].address == HOST
+        assert door.admission.inside == (door.guests[0],)
+        door.guests[0].close()
+        assert await is_closed(caller)
+    assert not door.failures
+
+
+@pytest.mark.usefixtures("crowded")
+async def test_of_a_silent_crowd_the_oldest_make_room_and_no_guest_is_made() -> None:
+    door = Door(pending=3, first_words=b"hello")
+    async with door.open() as port:
+        callers = []
+        for _ in range(9):
+            callers.append(await door.call(port))
+            assert await heard_of(callers[-1], 9) == b"hello"
+        for caller in callers[:6]:
+            assert await is_closed(caller)
+        assert (door.pushed_out, door.admission.pending) == ([HOST] * 6, 3)
+        assert not door.guests
+        callers[-1].close()
+        await until(lambda: door.admission.pending == 2)
+    assert (door.pushed_out, door.guests, door.failures) == ([HOST] * 6, [], [])
+
+
+@pytest.mark.usefixtures("crowded")
+async def test_who_stands_silent_for_long_becomes_a_guest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lobby, "LONG", 0.01)
+    monkeypatch.setattr(lobby, "CROWD", 0)
+    door = Door(first_words=b"hello")
+    async with door.open() as port:
+        await door.call(port)
+        await until(lambda: len(door.guests) == 1 and door.guests[0].address == HOST)
+        assert door.admission.inside == (door.guests[0],)
+
+
+@pytest.mark.usefixtures("crowded")
+async def test_in_a_crowd_who_may_not_come_in_is_closed_before_a_word() -> None:
+    door = Door(first_words=b"hello")
+    door.admitted = False
+    async with door.open() as port:
+        assert await is_closed(await door.call(port))
+        assert door.refused == [(HOST, NoEntry.NETWORK)]
+
+
+@pytest.mark.usefixtures("crowded")
+@pytest.mark.parametrize("at", ["the guest", "its first word"])
+async def test_a_guest_that_cannot_be_made_of_a_waiting_one_leaves_nothing(at: str) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    door = Door(make=fail if at == "the guest" else None, first_words=b"hello")
+    if at == "its first word":
+        door._handle = lambda event: fail()  # type: ignore[method-assign]
+    async with door.open() as port:
+        caller = await door.call(port)
+        await asyncio.get_running_loop().sock_sendall(caller, b"word\n")
+        assert await heard_of(caller, 9) == b"hello"
+        assert await is_closed(caller)
+        assert isinstance(door.failures[0][1], ZeroDivisionError)
+        await until(lambda: door.admission.connections == 0)

@@ -11,6 +11,7 @@ from cccamd.ids import Caid, Sid
 from cccamd.localcards import find_kinds
 from cccamd.server import Server
 from cccamd.setup.cccamcfg import parse
+from cccamd.setup.merging import merge
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import parse as parse_toml
 from cccamd.wire.dvbapi import (
@@ -170,7 +171,8 @@ def dvbapi_setup(
     toml = f'{cards}\n[dvbapi]\n{table}\n[server]\nbind = ["{HOST}"]\n'
     found = parse_toml(toml, kinds=find_kinds(), folder=folder)
     assert not found.problems, [str(problem) for problem in found.problems]
-    return Setup(config=parsed.config, toml=found.config, node_id=new_node_id())
+    config = merge(parsed.config, found.config)
+    return Setup(config=config, toml=found.config, node_id=new_node_id())
 
 
 def port_table(port: int, more: str = "") -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.localcards import find_kinds
 from cccamd.net import Client
-from cccamd.server import Server
+from cccamd.server import Membership, Server
 from cccamd.setup.cccamcfg import Companions, parse
 from cccamd.setup.merging import merge
 from cccamd.setup.setup import Setup
@@ -108,10 +108,11 @@ async def running(
     port: int | None = None,
     folder: Path = Path(),
     companions: Companions | None = None,
+    fleet: Membership | None = None,
 ) -> AsyncIterator[Laboratory]:
     port = port or free_port()
     made = setup(cfg, toml, port=port, folder=folder, node_id=node_id)
-    server = Server(replace(made, companions=companions or Companions()))
+    server = Server(replace(made, companions=companions or Companions()), fleet=fleet)
     await server.start()
     try:
         yield Laboratory(server, port)

@@ -322,6 +322,27 @@ async def test_an_account_that_does_not_exist_opens_nothing(
             await asyncio.open_connection(HOST, port)
 
 
+@pytest.mark.parametrize("closed", ["enabled = false", 'protocols = ["cccam"]'])
+async def test_an_account_with_which_nobody_may_log_in_opens_nothing(
+    closed: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = free_port()
+    off = dvbapi_setup(port_table(port, f'[[account]]\nuser = "tv"\n{closed}\n'))
+    async with serving(dvbapi_setup(port_table(port))) as server:
+        async with connected(port) as client:
+            await client.say(pmt(1))
+            await watch(client, 1, 0)
+            await server.reload(off)
+            await client.until(lambda: client.is_over)
+        assert "no dvbapi: " in caplog.text
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(HOST, port)
+        await server.reload(dvbapi_setup(port_table(port)))
+        async with connected(port) as client:
+            await client.say(pmt(1))
+            await watch(client, 1, 1)
+
+
 async def test_a_seventeenth_connection_is_closed_before_it_is_read() -> None:
     port = free_port()
     async with serving(dvbapi_setup(port_table(port))) as server:

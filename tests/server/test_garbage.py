@@ -7,9 +7,11 @@ import weakref
 from collections import Counter
 from dataclasses import replace
 
+import pytest
 from laboratory import Laboratory, ask, cards_of, running
 
 from cccamd.net import ConnectError
+from cccamd.server import garbage
 from cccamd.server.garbage import (
     FEW,
     LEAST_GROWTH,
@@ -135,3 +137,45 @@ async def test_what_comes_in_a_crowd_is_put_aside_in_portions_and_looked_at_late
         gc.unfreeze()
         gc.set_threshold(*thresholds)
     assert len(crowd) == 200 * YOUNG
+
+
+async def test_what_is_garbage_already_is_not_put_aside() -> None:
+    thresholds = gc.get_threshold()
+    begin()
+    try:
+        sweeper, circle = Sweeper(lambda: True), Circle()
+        gone = weakref.ref(circle)
+        del circle
+        sweeper.put_aside()
+        assert gone() is None
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)
+
+
+async def test_circles_do_not_wait_until_there_are_half_as_many_pieces_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As they did in every server whose pages somebody had looked at: those are many pieces."""
+    monkeypatch.setattr(garbage, "LOOK_INTERVAL", 0.01)
+    thresholds = gc.get_threshold()
+    begin()
+    sweeper = Sweeper(lambda: True)
+    crowd = [[number] for number in range(2 * FEW)]
+    sweeper.put_aside()
+    running = asyncio.get_running_loop().create_task(sweeper.run())
+    try:
+        circle = Circle()
+        gone = weakref.ref(circle)
+        gc.collect(1)  # it has lived too long to be one of the young
+        del circle
+        later = [[number] for number in range(SOME)]
+        async with asyncio.timeout(10.0):
+            while gone() is not None:
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)
+    assert len(crowd) + len(later) == 2 * FEW + SOME

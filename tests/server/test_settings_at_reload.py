@@ -130,6 +130,11 @@ def notify(line: str, rule: str, first: object, then: object) -> Row:
     return Row("", f"[notify]\n{line}", see, first, then)
 
 
+def fleet(key: str, lines: str, first: object, then: object) -> Row:
+    """A row of `[fleet]`, which counts after a restart."""
+    return Row("", f'[fleet]\nkey_file = "none"\n{lines}', setting(f"[fleet] {key}"), first, then)
+
+
 def mqtt(key: str, line: str, first: object, then: object, with_it: str = "") -> Row:
     """A row of `[mqtt]`; nothing listens there."""
     common = f'[mqtt]\nhost = "127.0.0.1"\n{with_it}'
@@ -508,6 +513,26 @@ ROWS: dict[str, Row] = {
     "[journal] days": Row("", "[journal]\ndays = 7", setting("[journal] days"), 90, 7),
     "[journal] megabytes": Row(
         "", "[journal]\nmegabytes = 7", setting("[journal] megabytes"), 64, 7
+    ),
+    "[fleet] host": fleet("host", 'host = "127.0.0.1"', None, "127.0.0.1"),
+    "[fleet] socket": fleet("socket", 'socket = "s"', None, "s"),
+    "[fleet] key_file": fleet("key_file", 'host = "127.0.0.1"', None, "none"),
+    "[fleet] port": fleet("port", 'host = "127.0.0.1"\nport = 7', 6379, 7),
+    "[fleet] tls": fleet("tls", 'host = "127.0.0.1"\ntls = true', False, True),
+    "[fleet] ca": fleet("ca", 'host = "127.0.0.1"\ntls = true\nca = "c"', None, "c"),
+    "[fleet] user": fleet("user", 'host = "127.0.0.1"\nuser = "u"', None, "u"),
+    "[fleet] password": fleet(
+        "password", 'host = "127.0.0.1"\nuser = "u"\npassword = "p"', None, "p"
+    ),
+    "[fleet] password_file": fleet(
+        "password_file", 'host = "127.0.0.1"\nuser = "u"\npassword_file = "p"', None, "p"
+    ),
+    "[fleet] node": fleet("node", 'host = "127.0.0.1"\nnode = "attic"', None, "attic"),
+    "[fleet] networks": fleet(
+        "networks",
+        'host = "127.0.0.1"\nnetworks = ["203.0.113.7"]',
+        (),
+        (ip_network("203.0.113.7"),),
     ),
     "[tls] port": Row(
         "",

@@ -1,7 +1,6 @@
 """A whole cccamd tells a real broker what goes on."""
 
 import asyncio
-import datetime
 import logging
 import socket
 import subprocess
@@ -12,15 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from laboratory import HOST, Laboratory, ask, cards_of, setup
 
-from cccamd.mqtt import publisher
 from cccamd.server import Server, symptoms
+from cccamd.setup import secretfile
 from cccamd.setup.setup import Setup
 from cccamd.watch import incidents
+from certificates import self_signed
 from mosquitto import broker, listening, needs_mosquitto
 from ports import free_port
 
@@ -160,7 +157,7 @@ async def test_a_password_of_a_file_and_one_that_is_wrong(
             said = await until_trouble(lab, "refuses the login")
             assert "swordfish" not in said + caplog.text
             (tmp_path / "secret").write_text("hunter2\n")
-            monkeypatch.setenv(publisher.CREDENTIALS, str(tmp_path))
+            monkeypatch.setenv(secretfile.CREDENTIALS, str(tmp_path))
             better = asked(
                 at.port, 'user = "tv"\npassword_file = "secret"', own=lab.port, node=made
             )
@@ -178,7 +175,7 @@ async def test_a_password_of_a_file_and_one_that_is_wrong(
 
 
 async def test_tls_holds_the_broker_to_its_name(tmp_path: Path) -> None:
-    _certificate(tmp_path)
+    self_signed(tmp_path)
     lines = f"allow_anonymous true\ncertfile {tmp_path}/cert.pem\nkeyfile {tmp_path}/key.pem"
     async with broker(tmp_path, f"{lines}\nuser root") as at:
         right = f'host = "localhost"\ntls = true\nca = "{tmp_path}/cert.pem"'
@@ -196,37 +193,11 @@ async def test_tls_holds_the_broker_to_its_name(tmp_path: Path) -> None:
             await until_trouble(lab, "none.pem cannot be read")
 
 
-def _certificate(folder: Path) -> None:
-    """Of a broker that is called localhost, and vouches for itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=2))
-        .not_valid_after(now + datetime.timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-
-
 @pytest.mark.parametrize(
     ("words", "why"),
     [
         ('host = "203.0.113.7"', "203.0.113.7 is not in a local network"),
-        ('user = "tv"\npassword_file = "none"', "none cannot be read"),
+        ('user = "tv"\npassword_file = "none"', "none: there is no such file"),
     ],
 )
 async def test_what_cannot_be_done_is_said(words: str, why: str) -> None:

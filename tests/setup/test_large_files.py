@@ -1,5 +1,7 @@
 """Files as large as they may be: what costs too much is not done for each of a million mistakes."""
 
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from cccamd.localcards import find_kinds
 from cccamd.setup.cccamcfg import Severity, as_json, parse
 from cccamd.setup.cccamcfg.classify import LINE_LIMIT
 from cccamd.setup.cccamcfg.diagnostics import TOLD_LIMIT
+from cccamd.setup.toml import language
 from cccamd.setup.toml.parser import parse as parse_toml
 from cccamd.setup.toml.positions import PARTS_LIMIT
 from cccamd.setup.toml.reader import FINDINGS_LIMIT, PROBLEMS_LIMIT
@@ -95,3 +98,60 @@ def test_dots_in_text_and_remarks_are_no_parts_of_keys(text: str) -> None:
 def test_text_without_an_end_is_not_looked_through_again_and_again() -> None:
     text = 'x = """' + '\n\\"""' * 200_000 + "." * 40
     assert not parse_toml(text, kinds=find_kinds(), folder=Path()).usable
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "",
+        "no { 0100:000080:2 }",
+        "2 1 0 { 0100:000080:2, 0B00:0:1 } { 0100:000080:15E0 } { 09:00-17:00 }",
+        "2 1 0 { 0100:000080:2 } { } { } client.example",
+        "5 1 1 client.example",
+        "2 1 0 { 0100:0:2 , } surplus",
+        "300",
+        "2 7 { 0100 }",
+        "{ 0:0:2 }",
+        "{ 0:0:2",
+        "no <hops>",
+        "2 0 { 0 0 0 0 0 0 0 0 }",
+    ],
+)
+@pytest.mark.parametrize("letter", ["F", "C"])
+def test_lines_that_end_alike_are_read_as_if_each_stood_alone(letter: str, ending: str) -> None:
+    def line(user: str) -> str:
+        return f"{letter}: {'' if letter == 'F' else 'far.example 12000 '}{user} secret {ending}\n"
+
+    def read(text: str) -> tuple[list[object], list[object]]:
+        found = parse(text.encode())
+        lines = [*found.config.f_lines, *found.config.c_lines]
+        return (
+            [replace(each, line=1) for each in lines],
+            [(each.code, each.place.column, each.text) for each in found.diagnostics],
+        )
+
+    users = ("anna", "bert", "<user>", "näme", "x" * 30, "carl")
+    alone = [read(line(user)) for user in users]
+    together = read("".join(map(line, users)))
+    assert together == (
+        [each for lines, _ in alone for each in lines],
+        [each for _, said in alone for each in said],
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a", "a = ", "[a", "[a]\n[a]", "a = 1\na = 2", 'a = "x', 'a = "\\q"', "a = [1, 2"),
+        *("a = {b = 1,}", "a = {b = 1\n}", "a = 01", 'a = "\\e"', "a = 07:32", "a = " + "9" * 5000),
+        *("a = [1]\n[[a]]", "\0", "a = " + "[" * 3000),
+    ],
+)
+def test_both_parsers_of_toml_say_the_same(text: str) -> None:
+    said = []
+    for loads in (language.loads, tomllib.loads):
+        with pytest.raises((ValueError, RecursionError)) as caught:
+            loads(text)
+        kind = caught.type if caught.type is RecursionError else str(caught.value)
+        said.append(kind)
+    assert said[0] == said[1]

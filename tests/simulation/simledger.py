@@ -22,6 +22,15 @@ PERIODS: Final = 3
 REMEMBERED: Final = 4.0
 """Seconds for which the server must know what a card has said: less than its cache keeps it."""
 
+Ecm = tuple[int, int, bytes]
+"""CAID, provider and section. The same section is another question to each system and provider:
+what one has said of it does not contradict another."""
+
+
+def ecm_in(request: Request) -> Ecm:
+    """The ECM that a request is about, whatever service it names."""
+    return request.caid, request.ident, request.section
+
 
 class Violation(AssertionError):
     """Something happened that must not."""
@@ -38,11 +47,15 @@ class Ledger:
         self.offered: dict[tuple[bytes, int, int], list[Word]] = {}
         """Every word that was ever said of a card, by origin, remote id and CAID."""
         self.local: list[Word] = []
-        self.arrived: dict[bytes, list[tuple[float, Word, bytes]]] = {}
+        self.arrived: dict[Ecm, list[tuple[float, Word, bytes]]] = {}
         """When which card has said what of an ECM, as the server has read it."""
-        self.exact: dict[bytes, list[tuple[float, Word]]] = {}
+        self.exact: dict[Ecm, list[tuple[float, Word]]] = {}
         """When which way to a card has said the right CW of an ECM."""
         self.is_served: Callable[[Any], bool] = lambda protocol: True
+        self.ours: Callable[[int, int], list[Word]] = lambda remote_id, caid: []
+        """What was said of a card that is announced as one of ours."""
+        self.on_served: Callable[[Any], None] = lambda protocol: None
+        """Called when somebody gets something for which it must be known who it is."""
         self.ignored: tuple[tuple[int, int, int], ...] = ()
         """What CCcam.prio keeps from upstreams: CAID, provider, service; 0: any."""
         self.leapt_at = 0.0
@@ -51,9 +64,13 @@ class Ledger:
         self.first: Violation | None = None
         self._told: dict[tuple[int, int, int], dict[bytes, bytes]] = {}
         """The ECMs and CWs that were told last of each service."""
-        self._services: dict[bytes, set[tuple[int, int, int]]] = {}
+        self._told_for: dict[tuple[int, int, int, bytes], set[bytes]] = {}
+        """For which ECMs of a service each CW was told, ever."""
+        self._services: dict[Ecm, set[tuple[int, int, int]]] = {}
         """For which services an ECM was asked; strangers name any."""
         self._asked: dict[tuple[int, int], tuple[float, Any, Request]] = {}
+        self.halves: set[tuple[int, int, bytes]] = set()
+        """Of each CW that receiver programs were told: service id, parity, half."""
         self.named = 0
         """How many connections have a name."""
         self._failed_logins: dict[str, list[float]] = {}
@@ -102,6 +119,15 @@ class Ledger:
     def login_failed(self, protocol: Any) -> None:
         self._failed_logins.setdefault(self.address_of(protocol), []).append(self.now())
 
+    @property
+    def guessers(self) -> list[str]:
+        """The addresses from which a login has failed."""
+        return list(self._failed_logins)
+
+    def forgive(self, address: str) -> None:
+        """Failed logins from there do not count any more."""
+        self._failed_logins.pop(address, None)
+
     def failed_logins(self, address: str) -> int:
         """How many of an address have failed of late."""
         return sum(at > self.now() - 30.0 for at in self._failed_logins.get(address, []))
@@ -112,7 +138,11 @@ class Ledger:
         self.note("asked", protocol.name, token, tuple(request))
         self._asked[protocol.name, token] = self.now(), protocol, request
         service = request.caid, request.ident, request.sid
-        self._services.setdefault(request.section, set()).add(service)
+        self._services.setdefault(ecm_in(request), set()).add(service)
+
+    def waits(self, protocol: Any, token: int) -> bool:
+        """Whether a request has not been answered yet."""
+        return (protocol.name, token) in self._asked
 
     def answered(self, protocol: Any, token: int, answer: ControlWords | Refusal | None) -> None:
         said = answer.raw if isinstance(answer, ControlWords) else answer
@@ -127,6 +157,7 @@ class Ledger:
             self.blame(f"an answer came after {self.now() - at:.2f} s")
         if isinstance(answer, ControlWords):
             self.answers += 1
+            self.on_served(protocol)
             self._judge(protocol, request, answer.raw)
         elif answer is not None:
             self.refusals += 1
@@ -137,9 +168,11 @@ class Ledger:
         user = protocol.user_name
         kinds = self.rights_of(user, WAIT_LINGER) if user in self.rights else []
         words = request.caid, request.ident, request.sid
-        if self._services[request.section] != {words} or any(r.from_midnight for r in kinds):
+        if self._services[ecm_in(request)] != {words} or any(r.from_midnight for r in kinds):
             return
-        for at, card in self.exact.get(request.section, []):
+        if self.looks_wrong(request):
+            return
+        for at, card in self.exact.get(ecm_in(request), []):
             if at >= asked_at and kinds and all(r.may_have(card, *words) for r in kinds):
                 self.blame(f"{user} was refused {words}, and a card it may see had said the CW")
 
@@ -157,7 +190,7 @@ class Ledger:
         words = request.caid, request.ident, request.sid
         heard = [
             (at, said)
-            for at, card, said in self.arrived.get(section, [])
+            for at, card, said in self.arrived.get(ecm_in(request), [])
             if any(r.may_have(card, *words) for r in kinds)
         ]
         mine = [said for _, said in heard]
@@ -165,17 +198,19 @@ class Ledger:
             mine.append(truth(section))
         if raw not in mine:
             self.blame(f"{user} got a CW for {words} that no card it may see has said")
-        elif self.shows_stale(request, raw) and self.is_contradicted(section):
+        elif self.shows_stale(request, raw) and self.is_contradicted(request):
             self.blame(f"{user} got the CW of a period before, and a card contradicted it")
+        self._told_for.setdefault((*words, raw), set()).add(section)
         told = self._told.setdefault(words, {})
         told[section] = raw
         if len(told) > PERIODS:
             del told[next(iter(told))]
 
-    def is_contradicted(self, section: bytes) -> bool:
+    def is_contradicted(self, request: Request) -> bool:
         """Whether some card, whoever may see it, has just said the right CW."""
-        said = self.arrived.get(section, [])
-        return any(at > self.now() - REMEMBERED and raw == truth(section) for at, _, raw in said)
+        right = truth(request.section)
+        said = self.arrived.get(ecm_in(request), [])
+        return any(at > self.now() - REMEMBERED and raw == right for at, _, raw in said)
 
     def shows_stale(self, request: Request, raw: bytes) -> bool:
         """Whether a CW is wrong, and was told for another ECM of the service: what shows it. If
@@ -184,6 +219,14 @@ class Ledger:
         before = [cw for section, cw in told.items() if section != request.section]
         right = truth(request.section)
         return bool(request.sid) and raw != right and raw in before and right not in before
+
+    def looks_wrong(self, request: Request) -> bool:
+        """Whether the right CW could not be told from a wrong one: a liar has told it for another
+        ECM of the service, and some card has said something else of this one."""
+        right = truth(request.section)
+        told_for = self._told_for.get((request.caid, request.ident, request.sid, right), set())
+        others = any(raw != right for _, _, raw in self.arrived.get(ecm_in(request), []))
+        return others and bool(told_for - {request.section})
 
     def overdue(self) -> None:
         """Look for requests that should have been answered by now."""
@@ -198,9 +241,10 @@ class Ledger:
 
     # What others are asked.
 
-    def asks(self, request: Request) -> None:
-        """An upstream is asked: not for what an I-line takes out."""
-        if self.is_reloading:
+    def asks(self, request: Request, hop: int) -> None:
+        """An upstream is asked: not for what an I-line takes out. An N-line that puts its card at
+        no distance makes it one of our own, which the file does not act on."""
+        if self.is_reloading or not hop:
             return
         for caid, ident, sid in self.ignored:
             is_it = caid == request.caid and ident in (0, request.ident)
@@ -212,8 +256,10 @@ class Ledger:
     def announced(self, protocol: Any, offer: Offer) -> None:
         user = protocol.user_name
         self.note("announced", protocol.name, offer.share_id, offer.remote_id, offer.caid)
+        self.on_served(protocol)
         origin = offer.path[0] if offer.path else b""
         words = self.offered.get((origin, offer.remote_id, offer.caid), [])
+        words = words or self.ours(offer.remote_id, offer.caid)
         idents = {provider.ident for provider in offer.providers}
         for rights in self.rights_of(user, LIST_LINGER):
             for card in words:

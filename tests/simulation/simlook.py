@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Generator
 from typing import TYPE_CHECKING, TypeVar
 
+from simplan import has_all
 from simrights import CAID
 
 from cccamd.facts import Snapshot
@@ -28,7 +29,8 @@ class Onlooker:
     async def look(self) -> None:
         """Again and again, until cancelled."""
         while True:
-            await asyncio.sleep(self.chance.random() * 2)
+            rarely = 4 if self.world.is_calm and has_all(self.world.seed) else 1
+            await asyncio.sleep(self.chance.random() * 2 * rarely)
             try:
                 await self._look()
             except Exception as error:

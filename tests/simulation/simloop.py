@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
+from simtls import shake
 from simwires import Net
 
 BEGAN: Final = 1000.0
@@ -107,12 +108,16 @@ class SimLoop(asyncio.BaseEventLoop):
         return True
 
     async def connect_accepted_socket(self, factory: Any, sock: Any, **more: Any) -> Any:
+        if more.get("ssl") is not None:
+            return await shake(sock.end, factory, more["ssl"], more["ssl_handshake_timeout"])
         protocol = factory()
         sock.end.protocol = protocol
         sock.end._begin()
         return sock.end, protocol
 
     async def create_connection(self, factory: Any, *, sock: Any, **more: Any) -> Any:
+        if more.get("ssl") is not None:
+            return await shake(sock.end, factory, more["ssl"], more["ssl_handshake_timeout"])
         return self.net.adopt(sock, factory())
 
 
@@ -145,6 +150,7 @@ def in_its_own_time(clock: SimClock, net: Net, chance: random.Random) -> Iterato
         patch("cccamd.localcards.guard.monotonic", clock.now),
         patch("cccamd.net.dial.connect", net.connect),
         patch("cccamd.net.listener.open_sockets", net.open_sockets),
+        patch("cccamd.server.dvbapi.door.open_sockets", net.open_sockets),
         patch("cccamd.net.link.route_to", lambda address: "10.0.0.1"),
         patch("cccamd.net.connection.route_to", lambda address: "10.0.0.1"),
     ):

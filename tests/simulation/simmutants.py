@@ -1,11 +1,14 @@
 """Faults put into the server on purpose, to see that the simulation finds each of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 from unittest.mock import patch
 
+from cccamd.acting import Answer
 from cccamd.cards import CardTable, visibility
 from cccamd.cards.view import View
+from cccamd.net import TlsCall, TlsDoor
 from cccamd.net.admission import Admission
 from cccamd.net.penalties import Penalties
 from cccamd.routing import Refuse, Result
@@ -15,12 +18,18 @@ from cccamd.routing.flights import Flight
 from cccamd.routing.ranking import Priorities
 from cccamd.routing.router import Router
 from cccamd.routing.verification import Verification
-from cccamd.server import snapshot
+from cccamd.server import snapshot, upstreams
+from cccamd.server.acts import Acts
+from cccamd.server.dvbapi import DvbapiDoor, DvbapiSession
 from cccamd.server.exchange import Exchange
+from cccamd.server.login import Login
 from cccamd.server.newcamd import NewcamdPorts
+from cccamd.server.paired import PairedLinks
 from cccamd.server.session import Session
 from cccamd.server.snapshot import _card
 from cccamd.server.upstreams import UpstreamSource
+from cccamd.wire.dvbapi import DvbapiServer
+from cccamd.wire.newcamd import NewcamdClient
 
 Mutant = Callable[[], Any]
 
@@ -199,6 +208,129 @@ def _torn_looks() -> Any:
     return patch.object(snapshot, "_cards", cards)
 
 
+def _mixes_up_answers() -> Any:
+    """What a newcamd server says is taken for the answer to another question."""
+    on_answer = NewcamdClient._on_answer
+
+    def mixed(self: NewcamdClient, frame: Any) -> None:
+        if len(self._asked) > 1:
+            *_, last = self._asked
+            first = next(iter(self._asked))
+            self._asked[first], self._asked[last] = self._asked[last], self._asked[first]
+        on_answer(self, frame)
+
+    return patch.object(NewcamdClient, "_on_answer", mixed)
+
+
+def _brings_cards_near() -> Any:
+    """The card of an N-line is at no distance, whatever the line says."""
+    hops = upstreams._hops
+    return patch.object(upstreams, "_hops", lambda line: None if hops(line) is None else 0)
+
+
+def _shows_tv_to_the_disabled() -> Any:
+    """dvbapi clients are an account with which nobody can log in."""
+    return patch("cccamd.server.dvbapi.door._closed_to", lambda account: "")
+
+
+def _keeps_the_rights_of_tv() -> Any:
+    """A reload changes nothing for dvbapi clients."""
+    settle = DvbapiDoor._settle
+
+    async def stay(self: DvbapiDoor, account: Any) -> None:
+        if self._home is None:
+            await settle(self, account)
+
+    return patch.object(DvbapiDoor, "_settle", stay)
+
+
+def _leaks_services() -> Any:
+    """What a receiver program wanted is not forgotten when it leaves."""
+    return patch.object(DvbapiSession, "_release", lambda self: self._alarm.end())
+
+
+def _mixes_up_services() -> Any:
+    """The keys of one service of a receiver program are set for another."""
+    put = DvbapiServer.set_descrambler
+
+    def other(self: DvbapiServer, channel: Any, index: int, *words: Any) -> None:
+        put(self, channel, index ^ 1, *words)
+
+    return patch.object(DvbapiServer, "set_descrambler", other)
+
+
+def _takes_any_key() -> Any:
+    """Whoever has some key is the first that is paired."""
+    identify = TlsDoor._identify
+
+    def first(self: TlsDoor, transport: Any) -> Any:
+        return next(iter(self._keyring.paired().values()), None), identify(self, transport)[1]
+
+    return patch.object(TlsDoor, "_identify", first)
+
+
+class _AnyCode(bytes):
+    """Is equal to all others."""
+
+    __hash__ = bytes.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+
+def _logs_in_at_any_key() -> Any:
+    """The key that an upstream shows is not compared."""
+    expected = TlsCall.expected
+
+    def anything(self: TlsCall) -> Any:
+        known = expected(self)
+        return replace(known, code=_AnyCode(known.code))  # type: ignore[type-var]
+
+    return patch.object(TlsCall, "expected", anything)
+
+
+def _waits_for_handshakes() -> Any:
+    return patch("cccamd.net.tls.HANDSHAKE_TIMEOUT", 1e6)
+
+
+def _keeps_the_unpaired() -> Any:
+    """Links stay when their pairing is forgotten."""
+    return patch.object(PairedLinks, "look", lambda self: None)
+
+
+def _needs_no_key() -> Any:
+    """A paired account is let in by any way."""
+    return patch.object(Login, "_link_trouble", lambda *words: None)
+
+
+def _sends_nobody_away() -> Any:
+    return patch.object(Acts, "kick", lambda *words: Answer(text="sent away"))
+
+
+def _asks_paused_links() -> Any:
+    async def pause(self: UpstreamSource) -> None:
+        self.is_paused = True
+
+    return patch.object(UpstreamSource, "pause", pause)
+
+
+def _resumes_no_link() -> Any:
+    return patch.object(UpstreamSource, "resume", lambda self: None)
+
+
+def _keeps_the_disabled() -> Any:
+    """Who is logged in with an account stays when it is disabled."""
+    return patch("cccamd.setup.logins.Account.same_login", lambda *words: True)
+
+
+def _forgives_nobody() -> Any:
+    """Bans stay, whatever somebody says at the controls."""
+    return patch.object(Penalties, "forget", lambda *words: True)
+
+
 MUTANTS: Final[dict[str, Mutant]] = {
     "answers twice": _answers_twice,
     "forgets a waiter": _forgets_a_waiter,
@@ -218,6 +350,22 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "forgets its new port": _forgets_its_new_port,
     "miscounts cards": _miscounts_cards,
     "tears a look": _torn_looks,
+    "mixes up newcamd answers": _mixes_up_answers,
+    "brings cards near": _brings_cards_near,
+    "shows TV to the disabled": _shows_tv_to_the_disabled,
+    "keeps the rights of TV": _keeps_the_rights_of_tv,
+    "leaks services": _leaks_services,
+    "mixes up services": _mixes_up_services,
+    "takes any key": _takes_any_key,
+    "logs in at any key": _logs_in_at_any_key,
+    "waits for handshakes": _waits_for_handshakes,
+    "keeps the unpaired": _keeps_the_unpaired,
+    "needs no key": _needs_no_key,
+    "sends nobody away": _sends_nobody_away,
+    "asks paused links": _asks_paused_links,
+    "resumes no link": _resumes_no_link,
+    "keeps the disabled": _keeps_the_disabled,
+    "forgives nobody": _forgives_nobody,
     "raises": _raises,
     "raises in a decision": _breaks_off,
 }

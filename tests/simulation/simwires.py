@@ -35,6 +35,20 @@ class FakeSocket:
     def fileno(self) -> int:
         raise OSError(errno.EBADF, "no descriptor")
 
+    def setblocking(self, wanted: bool) -> None:
+        """It never blocks."""
+
+    def dup(self) -> "FakeSocket":
+        """From now on somebody else has the connection: its transport may go."""
+        assert self.end is not None
+        if self.end._lost:
+            raise OSError(errno.EBADF, "no descriptor")
+        self.end.is_left = True
+        return FakeSocket(self.end)
+
+    def shutdown(self, how: int) -> None:
+        self.close()
+
     def close(self) -> None:
         if self.end is not None:
             self.end.abort()
@@ -53,6 +67,9 @@ class End(asyncio.Transport):
         """What came before anybody was there to read it."""
         self.reads = True
         self.received = 0
+        self.is_left = False
+        """Whether the next end is that of the transport, and not of the connection."""
+        self.extra: dict[str, Any] = {}
         self._sock = FakeSocket(self)
         self._buffer = bytearray()
         self._flying = 0
@@ -62,7 +79,8 @@ class End(asyncio.Transport):
     # As asyncio has it.
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return {"peername": self.peername, "socket": self._sock}.get(name, default)
+        known = {"peername": self.peername, "socket": self._sock}
+        return self.extra.get(name, known.get(name, default))
 
     def set_protocol(self, protocol: Any) -> None:
         self.protocol = protocol
@@ -99,12 +117,27 @@ class End(asyncio.Transport):
                 self._finish()
 
     def abort(self) -> None:
+        if self.is_left:
+            self.is_left, self.protocol = False, None
+            return
         self._buffer.clear()
         self._closing = True
         self._lose(None)
         self.other._later(self.other._lose, ConnectionResetError(errno.ECONNRESET, "reset"))
 
     # Inside.
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the program at this end has nothing of it any more."""
+        return self._lost
+
+    def hand_to(self, protocol: Any, rest: bytes = b"") -> None:
+        """Let another protocol go on, which gets `rest` first."""
+        self.protocol = protocol
+        protocol.connection_made(self)
+        if rest and not self._lost:
+            protocol.data_received(rest)
 
     def begin(self, protocol: Any) -> None:
         self.protocol = protocol
@@ -259,7 +292,7 @@ class Listening:
         return FakeSocket(end), end.peername
 
     def setblocking(self, wanted: bool) -> None:
-        """It never blocks."""
+        """It does not block either."""
 
     def getsockname(self) -> tuple[str, int]:
         return SERVER, self._port

@@ -1,91 +1,48 @@
 """One run: a whole server, whoever plays along, and what happens to them; all of it from a seed.
 
-The server, its links and sessions and both sides of the protocol are the real ones; the loop
-(`simloop`) and the wires (`simwires`) are not. What happens is a list of `Happening`s, made
-from the seed before anything begins; leaving some out gives a smaller run (`shrink`).
+The server, its links and sessions and both sides of the protocols are the real ones; the loop
+(`simloop`), the wires (`simwires`) and the encryption of TLS (`simtls`) are not. What happens is a
+list of `Happening`s, made from the seed before anything begins (`simplan`) and carried out by
+`simhappen`; leaving some out gives a smaller run (`shrink`).
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
-from simcast import ATTEMPTS, BEHAVIOURS, FAR, SERVICES, Box, Client, Stranger, Upstream
-from simledger import Ledger, Violation, watched
+import simend
+from simcast import Box, Client, Friend
+from simconfig import FRIEND, PORTS, Files, Keys
+from simhappen import EVIL, LOOK_INTERVAL, Fate
+from simledger import Ledger, Violation, ecm_in, watched
 from simlook import Onlooker
 from simloop import BEGAN, SimClock, SimLoop, Stuck, in_its_own_time
-from simrights import CAID, KINDS, PRIORITIES, Word, truth
+from simplan import happenings, has_all, has_newcamd, lasts
+from simrights import CAID, KINDS, Word, truth
+from simstrangers import Knocker, Stranger
+from simtls import without_encryption
+from simtv import Tv, watched_tv
+from simupstreams import OneCard, Paired, Upstream
 from simwires import Net
 
 from cccamd.ids import NodeId
-from cccamd.localcards import find_kinds
 from cccamd.server import Server
 from cccamd.server.exchange import Exchange
 from cccamd.server.upstreams import UpstreamSource
-from cccamd.setup.cccamcfg import Companions, parse, parse_prio
-from cccamd.setup.pairing import Pairing
-from cccamd.setup.setup import Setup
-from cccamd.setup.toml import parse as parse_toml
-from cccamd.values import ControlWords, Refusal
+from cccamd.values import ControlWords
 from cccamd.wire.cccam import ServerProtocol, make_node_id
+from cccamd.wire.keycodes import KeyCode
 from cccamd.wire.newcamd import NewcamdServer
 
-PORTS: Final = 12_000, 12_500
-"""For CCcam and for newcamd, and one further after each reload that moves them."""
-LASTS: Final = 24.0
-"""Virtual seconds of trouble."""
-RECOVERY: Final = 20.0
-"""Virtual seconds until all clients must be back and served by the card of our own."""
 PERIOD: Final = 5.0
 """Virtual seconds of a crypto period: shorter than outside, so that more happens."""
-
-_parsed_toml: dict[str, Any] = {}
-
-
-@dataclass(frozen=True)
-class Happening:
-    """Something that happens at a time of its own."""
-
-    at: float
-    what: str
-    seed: str
-
-    def __str__(self) -> str:
-        return f"{self.at:6.2f} s  {self.what}"
-
-
-WHAT: Final = {
-    "cut": 8, "stop": 4, "cut at a byte": 6, "stranger": 8, "upstream dies": 4,
-    "upstream returns": 4, "withdrawal": 6, "change of heart": 5, "wall clock": 2, "suspend": 1,
-    "reload": 3, "client leaves": 3, "client comes": 4, "reads no more": 2, "rush": 4,
-}  # fmt: skip
-
-WHAT_ELSE: Final = {"guessing": 3}
-"""In runs with everything."""
-
-
-def has_everything(seed: str) -> bool:
-    """Whether newcamd, guessers, ports that move and an onlooker play along: seeds of before they
-    did found faults, and are to give the same runs as then."""
-    return seed.endswith("+")
-
-
-def happenings(seed: str) -> list[Happening]:
-    """What will happen in the run of a seed."""
-    chance = random.Random(f"{seed} happenings")
-    known = WHAT | WHAT_ELSE if has_everything(seed) else WHAT
-    kinds = [what for what, weight in known.items() for _ in range(weight)]
-    count = chance.randint(10, 30)
-    times = sorted(chance.uniform(0.5, LASTS) for _ in range(count))
-    return [
-        Happening(round(at, 3), chance.choice(kinds), f"{seed} {number}")
-        for number, at in enumerate(times)
-    ]
+KEYS_EVERY: Final = 0.1
+"""Seconds between two looks at who is connected with which key."""
 
 
 @dataclass(frozen=True)
@@ -116,19 +73,20 @@ class World:
         self.loop.between = self._look
         self.far_node = make_node_id(chance.randbytes(4))
         self.node_id = make_node_id(chance.randbytes(4))
-        self._prio = ""
+        self.files = Files(seed, self.ledger, NodeId(self.node_id), self.loop.time)
+        self.files.local_reshare = chance.randint(0, 2)
+        self.keys = Keys(seed)
+        self.fate = Fate(self)
         self.is_over = False
         self.is_calm = False
         """Whether all trouble is over."""
-        self.clients: list[Client] = []
+        self.clients: list[Client | Tv] = []
         self.upstreams: list[Upstream] = []
         self.strangers: list[Stranger] = []
-        self.kinds: dict[str, str] = {}
+        self.knockers: list[Knocker] = []
         self.happens = [each for n, each in enumerate(happenings(seed)) if n not in without]
         self.server: Server
-        self._left_out_upstream: int | None = None
-        self._ports = PORTS
-        self._local_reshare = chance.randint(0, 2)
+        self._keys_judged_at = 0.0
 
     def period(self) -> int:
         return int((self.clock.now() - BEGAN) / PERIOD) + 1
@@ -138,61 +96,6 @@ class World:
         self.ledger.blame(f"internal error in {name}: {type(error).__name__}: {error}")
         if self.ledger.first is not None and self.ledger.first.__cause__ is None:
             self.ledger.first.__cause__ = error
-
-    # The configuration.
-
-    def setup(self) -> Setup:
-        """The files as they are now."""
-        lines = [KINDS[kind].line.format(user) for user, kind in self.kinds.items()]
-        lines += [
-            f"C: 10.0.0.{up.number + 2} {up.port} us pw"
-            for up in self.upstreams
-            if up.number != self._left_out_upstream
-        ]
-        lines += [
-            "ALLOW WEBINFO : no",
-            "ALLOW TELNETINFO : no",
-            f"SERVER LISTEN PORT : {self._ports[0]}",
-        ]
-        parsed = parse("\n".join(lines).encode())
-        assert not parsed.refused
-        toml = f"""
-[server]
-bind = ["10.0.0.1"]
-[network]
-allow = ["192.168.0.0/16", "{FAR}0/24"]
-[limits]
-max_pending_logins = 12
-[cache]
-seconds = {5 + len(self.seed) % 3}
-[[card]]
-kind = "test"
-caid = "{CAID:04X}"
-providers = ["000002", "000003"]
-reshare = {self._local_reshare}
-"""
-        if has_everything(self.seed):
-            toml += f"""
-[[newcamd]]
-port = {self._ports[1]}
-caid = "{CAID:04X}"
-[penalties]
-attempts = {ATTEMPTS}
-"""
-        if toml not in _parsed_toml:
-            found = parse_toml(toml, kinds=find_kinds(), folder=Path())
-            assert not found.problems, [str(problem) for problem in found.problems]
-            _parsed_toml[toml] = found.config
-        return Setup(
-            config=parsed.config,
-            toml=_parsed_toml[toml],
-            node_id=NodeId(self.node_id),
-            companions=Companions(prio=parse_prio(self._prio.encode())),
-        )
-
-    def _grant(self, user: str, kind: str) -> None:
-        self.kinds[user] = kind
-        self.ledger.rights.setdefault(user, []).append((self.loop.time(), KINDS[kind]))
 
     # The run.
 
@@ -211,6 +114,9 @@ attempts = {ATTEMPTS}
             held.enter_context(
                 patch("cccamd.server.newcamd.NewcamdServer", watched(self.ledger, NewcamdServer))
             )
+            tv = watched_tv(self.ledger)
+            held.enter_context(patch("cccamd.server.dvbapi.door.DvbapiSession", tv))
+            held.enter_context(without_encryption())
             report = "cccamd.server.loglines.FailureLog.report"
             held.enter_context(patch(report, lambda _, name, error: self.failed(name, error)))
             held.enter_context(patch("cccamd.server.server.MachineWatch.run", _sleep))
@@ -246,24 +152,26 @@ attempts = {ATTEMPTS}
         def heard(exchange: Exchange, ask_id: Any, cw: ControlWords) -> None:
             ask = exchange.router._asks.get(ask_id)
             if ask is not None:
-                section, card = ask.flight.request.section, ask.card
+                ecm, card = ecm_in(ask.flight.request), ask.card
                 word = Word(
                     caid=card.caid, idents=tuple(p.ident for p in card.providers), hop=card.hop,
                     reshare=card.reshare, local=card.local, remote_id=card.remote_id,
                     origin=bytes(card.id.origin),
                 )  # fmt: skip
-                self.ledger.arrived.setdefault(section, []).extend(
-                    (self.loop.time(), known, cw.raw) for known in self._ways(word)
+                self.ledger.arrived.setdefault(ecm, []).extend(
+                    (self.loop.time(), known, cw.raw)
+                    for known in self._ways(word) or self._words_of(card)
                 )
-                if cw.raw == truth(section) and card in self.server._table.cards_with(card.caid):
-                    self.ledger.exact.setdefault(section, []).append((self.loop.time(), word))
+                if cw.raw == truth(ecm[2]) and card in self.server._table.cards_with(card.caid):
+                    self.ledger.exact.setdefault(ecm, []).append((self.loop.time(), word))
             answered(exchange, ask_id, cw)
 
         return heard
 
     def _asks(self, ask: Callable[..., Any]) -> Callable[..., Any]:
         def asks(source: UpstreamSource, action: Any) -> Any:
-            self.ledger.asks(action.request)
+            self.ledger.asks(action.request, action.card.hop)
+            self._judge_ask(source)
             return ask(source, action)
 
         return asks
@@ -274,274 +182,205 @@ attempts = {ATTEMPTS}
             return [word]
         return self.ledger.offered.get((word.origin, word.remote_id, word.caid), [])
 
-    async def _live(self) -> None:
-        chance, loop = self.chance, self.loop
+    def _words_of(self, card: Any) -> list[Word]:
+        """What was said of a card that is announced as ours: one of our own, or of an N-line."""
+        for source_id, source in self.server._upstreams.sources():
+            if source_id == card.source:
+                up = next(u for u in self.upstreams if u.port == source.upstream.line.port)
+                return up.all_words
+        return self.ledger.local
+
+    def _ours(self, remote_id: int, caid: int) -> list[Word]:
+        found = self.server._table.cards_with(caid)  # type: ignore[arg-type]
+        ours = [each for each in found if each.id.origin == self.node_id]
+        return [w for card in ours if card.remote_id == remote_id for w in self._words_of(card)]
+
+    def _invite(self) -> None:
+        """Make whoever plays along."""
+        if has_all(self.seed):
+            self._invite_all()
+            return
+        chance, files = self.chance, self.files
         for number in range(chance.randint(2, 3)):
             self.upstreams.append(Upstream(self, number, random.Random(f"{self.seed} up {number}")))
         for number in range(chance.randint(3, 6)):
-            user = f"u{number}"
-            self._grant(user, chance.choice(list(KINDS)))
-            client = Client(self, number, user, random.Random(f"{self.seed} client {number}"))
-            self.clients.append(client)
-        for number in range(chance.randint(0, 2) if has_everything(self.seed) else 0):
-            user = f"n{number}"
-            self._grant(user, chance.choice(list(KINDS)))
-            at = len(self.clients)
-            box = Box(self, at, user, random.Random(f"{self.seed} box {number}"))
-            self.clients.append(box)
-        self._grant("evil", "full")
+            files.grant(f"u{number}", chance.choice(list(KINDS)))
+            seed = random.Random(f"{self.seed} client {number}")
+            self.clients.append(Client(self, number, f"u{number}", seed))
+        for number in range(chance.randint(0, 2) if has_newcamd(self.seed) else 0):
+            files.grant(f"n{number}", chance.choice(list(KINDS)))
+            seed = random.Random(f"{self.seed} box {number}")
+            self.clients.append(Box(self, len(self.clients), f"n{number}", seed))
+        files.grant(EVIL, "full")
+
+    def _invite_all(self) -> None:
+        """The same with some of every sort; fewer of each, for runs are to be many."""
+        chance, files = self.chance, self.files
+        sorts = [chance.choice((Upstream, Paired)), chance.choice((OneCard, Paired, Upstream))]
+        sorts += [OneCard] * chance.choice((0, 1))
+        for number, sort in enumerate(sorts):
+            self.upstreams.append(sort(self, number, random.Random(f"{self.seed} up {number}")))
+        people: list[tuple[type[Client | Tv], str]] = [(Client, "u0"), (Client, "u1")]
+        people += [(Friend, "f0")] * chance.choice((0, 1)) + [(Box, "n0")] * chance.choice((0, 1))
+        people += [(Tv, Tv.user)] * chance.choice((0, 1, 1))
+        if any(user == "f0" for _, user in people):
+            files.paired_account = "f0"
+        files.grant(Tv.user, "full")
+        for number, (sort, user) in enumerate(people):
+            files.grant(user, chance.choice(list(KINDS)))
+            seed = random.Random(f"{self.seed} client {number}")
+            if issubclass(sort, Tv):
+                self.clients.append(Tv(self, number, seed))
+            else:
+                self.clients.append(sort(self, number, user, seed))
+        files.grant(EVIL, "full")
+        self.keys.pair(FRIEND, self.keys.key_of(FRIEND), self.loop.time())
+        for up in self.upstreams:
+            if isinstance(up, Paired):
+                self.keys.pair(up.name, up.key, self.loop.time())
+
+    async def _live(self) -> None:
+        chance, loop = self.chance, self.loop
+        self._invite()
         local = Word(
-            caid=CAID, idents=(2, 3), hop=0, reshare=self._local_reshare, local=True,
+            caid=CAID, idents=(2, 3), hop=0, reshare=self.files.local_reshare, local=True,
             remote_id=0, origin=b"",
         )  # fmt: skip
         self.ledger.local.append(local)
-        server = self.server = Server(self.setup(), pairing=Pairing(Path("/nonexistent")))
-        self.ledger.is_served = self._is_served
+        setup = self.files.setup(self.upstreams)
+        server = self.server = Server(setup, pairing=self.keys)  # type: ignore[arg-type]
+        self.ledger.is_served = self.is_served
         self.ledger.address_of = self._address_of
+        self.ledger.ours, self.ledger.on_served = self._ours, self._judge_way
         if chance.random() < 0.5:
             server.observe(server._watchers.observe)
         await server.start()
-        self._learn_local_cards()
+        self.learn_local_cards()
         onlooker = Onlooker(self, random.Random(f"{self.seed} onlooker"))
-        looking = loop.create_task(onlooker.look() if has_everything(self.seed) else _sleep())
+        looking = loop.create_task(onlooker.look() if has_newcamd(self.seed) else _sleep())
         for client in self.clients:
             loop.call_later(chance.random() * 3, client.connect)
         for each in self.happens:
             await asyncio.sleep(max(0.0, BEGAN + each.at - loop.time()))
             self.ledger.note(each.what)
-            await self._let_happen(each)
-        await asyncio.sleep(max(0.0, BEGAN + LASTS - loop.time()))
-        await self._recover()
+            await self.fate.let(each)
+        await asyncio.sleep(max(0.0, BEGAN + lasts(self.seed) - loop.time()))
+        await simend.recover(self)
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)
-        await self._end()
+        await simend.leave(self)
 
-    def _learn_local_cards(self) -> None:
+    def learn_local_cards(self) -> None:
         """Which number a card of ours has is the table's to choose; it is announced as ours."""
+        links = {source_id for source_id, _ in self.server._upstreams.sources()}
         for card in self.server._table.cards_with(CAID):  # type: ignore[arg-type]
-            if card.local:
+            if card.local and card.source not in links:
                 key = (bytes(self.node_id), card.remote_id, CAID)
                 self.ledger.offered[key] = list(self.ledger.local)
 
-    # What happens.
+    # Who is there.
 
-    async def _let_happen(self, happening: Happening) -> None:
-        chance = random.Random(happening.seed)
-        wires = list(self.net.wires.values())
-        wire = chance.choice(wires) if wires else None
-        up = chance.choice(self.upstreams)
-        client = chance.choice(self.clients)
-        match happening.what:
-            case "cut" if wire:
-                wire.cut()
-            case "stop" if wire:
-                wire.stop(chance.choice((0.5, 3.0, 12.0)))
-            case "cut at a byte" if wire:
-                self._cut_at_a_byte(wire, chance)
-            case "stranger":
-                for n in range(chance.choice((1, 1, 2, 15))):
-                    user = chance.choice(["evil", "evil", "nobody", client.user])
-                    Stranger(self, user, random.Random(f"{happening.seed} stranger {n}")).call()
-            case "guessing":
-                address = f"{FAR}{chance.randint(1, 3)}"
-                for n in range(chance.randint(3, 8)):
-                    seed = random.Random(f"{happening.seed} guesser {n}")
-                    guesser = Stranger(self, chance.choice(["evil", "nobody"]), seed, "wrong")
-                    self.loop.call_later(n * chance.random(), guesser.call, address)
-            case "upstream dies":
-                up.die()
-            case "upstream returns":
-                up.rise()
-            case "withdrawal":
-                up.withdraw()
-            case "change of heart":
-                up.behaviour = chance.choice(BEHAVIOURS)
-            case "wall clock":
-                self.clock.jumped += chance.choice((-8.64e6, -3600, -1.0, 1.0, 3600, 8.64e6))
-            case "suspend":
-                self.clock.elapsed += chance.choice((3.0, 60.0, 4000.0))
-                self.ledger.leapt_at = self.loop.time()
-            case "reload":
-                await self._reload(chance)
-            case "client leaves":
-                client.leave()
-            case "client comes":
-                client.wanted = True
-                client.connect()
-            case "reads no more" if client.wire is not None:
-                client.wire.caller.read_on(wanted=False)
-                self.loop.call_later(chance.random() * 9, _read_on, client.wire.caller)
-            case "rush":
-                for each in self.clients:
-                    for _ in range(3 if each.is_up else 0):
-                        each.ask(chance.randrange(len(SERVICES)))
-            case _:
-                pass
+    def sources(self) -> Iterator[UpstreamSource]:
+        """All links to upstreams."""
+        return (source for _, source in self.server._upstreams.sources())
 
-    def _cut_at_a_byte(self, wire: Any, chance: random.Random) -> None:
-        """Let some bytes more through, and not one after them."""
-        for end in (wire.caller, wire.called):
-            take, left = end._take, [chance.randint(0, 60)]
+    def guests(self) -> Iterator[Any]:
+        """All connections that the server knows of."""
+        yield from self.server._context.admission.inside
+        yield from (session.connection for session in self.server._dvbapi.sessions)
 
-            def taking(piece: bytes, take: Any = take, left: list[int] = left) -> None:
-                if len(piece) >= left[0] and not self.is_calm:
-                    take(piece[: left[0]])
-                    wire.cut()
-                else:
-                    left[0] = max(0, left[0] - len(piece))
-                    take(piece)
+    def is_of(self, guest: Any, whom: str) -> bool:
+        """Whether a connection is of an account, or from an address."""
+        clients = self.server._all_clients()
+        return any(
+            each.connection is guest and whom in (each.record.user, each.record.address)
+            for each in clients
+        )
 
-            end._take = taking
-
-    async def _reload(self, chance: random.Random) -> None:
-        changed = [user for user in self.kinds if user != "evil" and chance.random() < 0.4]
-        for user in changed:
-            self._grant(user, chance.choice(list(KINDS)))
-        self._left_out_upstream = chance.choice((None, None, 0, 1))
-        self._prio, self.ledger.ignored = chance.choice(PRIORITIES)
-        if has_everything(self.seed):
-            moved = chance.choice((0, 0, 1)), chance.choice((0, 0, 1))
-            self._ports = self._ports[0] + moved[0], self._ports[1] + moved[1]
-        self.ledger.is_reloading = True
-        await self.server.reload(self.setup())
-        self.ledger.is_reloading = False
-        self.net.server_port, self.net.newcamd_port = self._ports
-        self._learn_local_cards()
-        for user in changed:
-            self.ledger.rights[user][-1] = self.loop.time(), self.ledger.rights[user][-1][1]
-
-    # What must hold.
-
-    def _is_served(self, protocol: Any) -> bool:
+    def is_served(self, protocol: Any) -> bool:
+        """Whether a client is still connected."""
+        if hasattr(type(protocol), "is_served"):
+            return bool(protocol.is_served)
         return any(
             not guest.is_closed and guest.protocol is protocol  # type: ignore[attr-defined]
             for guest in self.server._context.admission.inside
         )
 
-    def _address_of(self, protocol: Any) -> str:
+    def _guest_of(self, protocol: Any) -> Any:
         for guest in self.server._context.admission.inside:
             if guest.protocol is protocol:  # type: ignore[attr-defined]
-                return str(guest.address)  # type: ignore[attr-defined]
-        return ""
+                return guest
+        return None
+
+    def _address_of(self, protocol: Any) -> str:
+        guest = self._guest_of(protocol)
+        return str(guest.address) if guest is not None else ""
+
+    # What must hold.
+
+    def was_paired(self, code: KeyCode) -> bool:
+        """Whether a key is paired, or was so a moment ago."""
+        changed = max(self.keys.changed_at.get(code, 0.0) + LOOK_INTERVAL, self.ledger.leapt_at)
+        return self.keys.find(code) is not None or self.loop.time() < changed + 0.1
+
+    def _judge_way(self, protocol: Any) -> None:
+        """Who is told of cards, or gets a CW, has come by the way that its account asks for."""
+        if not self.files.paired_account or protocol.user_name != self.files.paired_account:
+            return
+        guest = self._guest_of(protocol)
+        if guest is not None and guest.paired is None:
+            self.ledger.blame(f"{protocol.user_name} is served without TLS")
+        elif guest is not None and guest.paired.name != FRIEND:
+            self.ledger.blame(f"{protocol.user_name} is served with another key")
+
+    def _judge_ask(self, source: Any) -> None:
+        since = self.fate.paused.get(source.upstream.line.host)
+        if since is not None and self.loop.time() > since:
+            self.ledger.blame(f"{source.name} is asked, and was paused by hand")
+
+    def _judge_keys(self) -> None:
+        """Nobody is connected whose key is not paired any more."""
+        links = [source.link for source in self.sources()]
+        for each in (*self.server._context.admission.inside, *links):
+            paired = None if getattr(each, "is_closed", False) else getattr(each, "paired", None)
+            if paired is not None and not self.was_paired(paired.code):
+                self.ledger.blame(f"{paired.name} is connected, and its key is not paired")
 
     def _look(self) -> None:
         """After every event."""
         self.ledger.overdue()
         server = getattr(self, "server", None)
         if server is not None:
-            router, cache = server._router, server._cache
-            sizes = {
-                "given up": (len(router._given_up), 256),
-                "cache": (len(cache), 2000),
-                "not logged in": (server._context.admission.pending, 12),
-                "timers": (len(router._timers._heap) + len(router._timers._new), 4000),
-                "flights": (len(router._flights), 2000),
-            }
-            for name, (size, most) in sizes.items():
-                if size > most:
-                    self.ledger.blame(f"{name}: {size}, more than {most}")
+            self._measure(server)
+            if self.keys.changed_at and self.loop.time() > self._keys_judged_at + KEYS_EVERY:
+                self._keys_judged_at = self.loop.time()
+                self._judge_keys()
         if self.ledger.first is not None and not self.is_over:
             self.is_over = True
             raise self.ledger.first
 
-    async def _recover(self) -> None:
-        """All trouble ends: clients come back, see what they may, and are served."""
-        self.is_calm = True
-        for stranger in self.strangers:
-            stranger.leave()
-        for up in self.upstreams:
-            up.rise()
-            up.behaviour = BEHAVIOURS[0]
-        if len(self.happens) % 2:
-            self.upstreams[-1].die()  # its cards must go with it
-        for client in self.clients:
-            client.wanted = True
-            client.pace = 1000.0
-            if client.wire is not None:
-                client.wire.caller.read_on(wanted=True)
-                client.wire.stopped_until = 0.0
-            client.connect()
-        await self._reload(random.Random(f"{self.seed} last reload"))
-        await asyncio.sleep(RECOVERY)
-        asked = {}
-        for client in self.clients:
-            if not client.is_up:
-                self.ledger.blame(f"client {client.number} did not come back")
-            else:
-                asked[client.number] = client.ask(4, period=1_000_000 + client.number)
-        await asyncio.sleep(6.0)
-        for client in self.clients:
-            self._judge_recovery(client, asked.get(client.number))
-
-    def _judge_recovery(self, client: Client, token: int | None) -> None:
-        answer = client.last.get(token) if token is not None else None
-        kind = self.kinds[client.user]
-        is_open = not KINDS[kind].from_midnight or self.clock.local().tm_hour < 12
-        if is_open and not isinstance(answer, ControlWords):
-            self.ledger.blame(f"client {client.number} ({kind}) is not served again: {answer}")
-        if not is_open and not isinstance(answer, Refusal):
-            self.ledger.blame(f"client {client.number} got {answer} outside its hours")
-        self._compare_cards(client, kind)
-
-    def _compare_cards(self, client: Client, kind: str) -> None:
-        """The list that a client has is the one that it should have."""
-        rights = KINDS[kind]
-        words = list(self.ledger.local)
-        for up in self.upstreams:
-            if up.number != self._left_out_upstream and up.links:
-                words += up.words.values()
-        allowed = {(w.caid, w.remote_id if not w.local else 0) for w in words if rights.kept(w)}
-        if isinstance(client, Box):  # one card of all of them, which grows with them
-            told_caids = {offer.caid for offer in client.cards.values()}
-            is_there = {caid for caid, _ in allowed if caid == CAID}
-            if is_there and told_caids != is_there:
-                self.ledger.blame(f"box {client.number} sees {told_caids}, not {is_there}")
+    def _measure(self, server: Server) -> None:
+        """Memory is bounded."""
+        router = server._router
+        waiting = server._context.admission.pending
+        if (
+            len(router._given_up) <= 256
+            and len(server._cache) <= 2000
+            and waiting <= 12
+            and len(router._timers._heap) + len(router._timers._new) <= 4000
+            and len(router._flights) <= 2000
+            and len(server._dvbapi.sessions) <= 16
+        ):
             return
-        told = {
-            (o.caid, o.remote_id if o.path != (self.node_id,) else 0) for o in client.cards.values()
-        }
-        if told != allowed:
-            self.ledger.blame(f"client {client.number} ({kind}) sees {told}, may see {allowed}")
-
-    async def _end(self) -> None:
-        """Everybody leaves: nothing is left of them."""
-        for client in self.clients:
-            client.leave()
-        await asyncio.sleep(12.0)
-        server = self.server
-        left = {
-            "flights": len(server._router._flights),
-            "asks": len(server._router._asks),
-            "timers of the router": sum(not each[2].done for each in server._router._timers._heap),
-            "clients of the exchange": len(server._exchange._clients),
-            "seats": len(server._context.seats),
-            "connections": server._context.admission.connections,
-            "connections by address": len(server._context.admission._per_address),
-            "requests": sum(self._is_served(asked[1]) for asked in self.ledger._asked.values()),
-        }
-        for name, count in left.items():
-            if count:
-                self.ledger.blame(f"{count} {name} are left when all clients have gone")
-        await server.stop()
-        for up in self.upstreams:
-            up.die()
-        await asyncio.sleep(11.0)
-        tasks = [
-            task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()
-        ]
-        if tasks:
-            self.ledger.blame(f"tasks are left: {sorted(tasks)}")
-        if self.net.wires or self.net.doors:
-            self.ledger.blame(f"left open: {[w.number for w in self.net.wires.values()]}")
+        self.ledger.blame(
+            f"more than there may be: given up {len(router._given_up)}, cache {len(server._cache)},"
+            f" not logged in {waiting}, flights {len(router._flights)}"
+        )
 
 
 async def _sleep(*args: object) -> None:
     """What a part of the server does that looks at this very computer."""
     await asyncio.sleep(1e9)
-
-
-def _read_on(end: Any) -> None:
-    end.read_on(wanted=True)
 
 
 def live_through(seed: str, *, without: Collection[int] = ()) -> Result:

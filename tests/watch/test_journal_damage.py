@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -128,6 +129,17 @@ def _change_the_table(path: Path) -> None:
     connection.close()
 
 
+def _zero_all(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+
+
+def _fill_with_noise(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(os.urandom(path.stat().st_size - 100))
+
+
 DAMAGES = (_zero_the_header, _overwrite_the_middle, _cut, _change_the_table)
 
 
@@ -145,11 +157,10 @@ def test_damage_is_found_at_the_start(tmp_path: Path, damage: Callable[[Path], N
     assert len(kept(path)) > ROWS // 2
 
 
-@pytest.mark.parametrize("damage", [_cut, _overwrite_the_middle])
-def test_damage_is_found_while_it_is_written(
-    tmp_path: Path, damage: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("damage", [_cut, _overwrite_the_middle, _zero_all, _fill_with_noise])
+def test_damage_is_found_while_nothing_is_written(
+    tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
-    monkeypatch.setattr(journal_module, "CHECK_INTERVAL", 0.1)
     path = tmp_path / "journal.db"
     fill(path)
     troubles: list[str] = []
@@ -160,8 +171,24 @@ def test_damage_is_found_while_it_is_written(
         journal._put(entry(ROWS + 1))
         wait_until(lambda: journal.state().waiting == 0)
     assert "was damaged" in troubles[0]
-    assert len(kept(path)) > ROWS // 2
+    assert len(kept(path)) > (ROWS // 2 if damage in DAMAGES else 0)
     assert kept(path)[-1] == entry(ROWS + 1)
+
+
+def test_who_only_reads_has_nothing_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.db"
+    fill(path)
+    checks: list[Database] = []
+    monkeypatch.setattr(Database, "check", checks.append)
+    with writing(path) as journal:
+        wait_until(lambda: journal.written == 1)
+        for number in range(1, 4):
+            assert len(list(read_entries(path))) >= ROWS
+            journal._put(entry(ROWS + number))
+            wait_until(lambda number=number: journal.written == 1 + number)  # type: ignore[misc]
+    assert not checks
 
 
 def test_a_header_that_is_still_in_the_log_is_mended(tmp_path: Path) -> None:
@@ -190,6 +217,28 @@ def test_a_file_deleted_or_replaced_while_it_is_written_is_begun_anew(tmp_path: 
         wait_until(lambda: len(troubles) == 2)
     assert kept(path) == [*(entry(number) for number in range(ROWS)), entry(ROWS + 5)]
     assert all("deleted or replaced" in each for each in troubles)
+
+
+@pytest.mark.parametrize("is_back", [False, True])
+def test_a_folder_that_is_moved_away_while_nothing_is_written(
+    tmp_path: Path, is_back: bool
+) -> None:
+    """Or is replaced by another one, as by who takes back a copy of it."""
+    path = tmp_path / "state" / "journal.db"
+    path.parent.mkdir()
+    troubles: list[str] = []
+    with writing(path, troubles) as journal:
+        wait_until(lambda: journal.written == 1)
+        if is_back:
+            shutil.copytree(path.parent, tmp_path / "copy")
+        path.parent.rename(tmp_path / "before")
+        if is_back:
+            (tmp_path / "copy").rename(path.parent)
+        wait_until(lambda: bool(troubles))
+        journal._put(entry(1))
+        wait_until(lambda: journal.written == 2)
+    assert "deleted or replaced" in troubles[0]
+    assert kept(path)[-1] == entry(1)
 
 
 def test_damaged_files_do_not_fill_the_disk(tmp_path: Path) -> None:

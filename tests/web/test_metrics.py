@@ -49,6 +49,8 @@ COUNTED_THINGS = {
     "cccamd_workers",
     "cccamd_workers_away",
     "cccamd_logins_slowed",
+    "cccamd_fleet_engine_up",
+    "cccamd_fleet_nodes",
     "cccamd_tasks",
     "cccamd_cards",
     "cccamd_clients",

@@ -1,8 +1,11 @@
 """What keeps strangers from using up the web server: each bound, against a real one."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from browsing import exchange, get, serving
@@ -150,3 +153,30 @@ async def test_a_head_that_is_too_long_is_not_read(monkeypatch: pytest.MonkeyPat
     async with serving(Scene().app()) as port:
         answer = await exchange(port, unended)
     assert answer.status == "HTTP/1.1 400 Bad Request"
+
+
+async def test_a_connection_is_freed_as_soon_as_it_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody looks for circles that were put aside, as a live view's are, within hours."""
+    living: weakref.WeakSet[object] = weakref.WeakSet()
+
+    class Known(web_serving._Connection):
+        def __init__(self, *words: Any) -> None:
+            super().__init__(*words)
+            living.add(self)
+
+    monkeypatch.setattr(web_serving, "_Connection", Known)
+    gc.disable()
+    try:
+        async with serving(Scene().app()) as port:
+            assert (await get(port, "/health")).status == PASSED
+            assert (await get(port, "/")).status == PASSED
+            await end([await view(port)])
+            _, silent = await asyncio.open_connection("127.0.0.1", port)
+            await end([silent])
+            async with asyncio.timeout(10.0):
+                while living:
+                    await asyncio.sleep(0.01)
+    finally:
+        gc.enable()

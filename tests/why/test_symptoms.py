@@ -12,8 +12,10 @@ from cccamd.facts import (
     ConfigProblemKind,
     ConfigState,
     DoubleLogin,
+    FleetStatus,
     LastMinute,
     LinkState,
+    NodeStatus,
     ReceiverFinding,
     ReceiverTrouble,
     SourceStatus,
@@ -380,3 +382,15 @@ def test_a_port_that_takes_nobody_is_named() -> None:
     assert (found.cause, found.subject, found.since) == (Cause.DOOR_SHUT, "port 12000", NOW - 60)
     assert found.text == "takes no new connections: Too many open files"
     assert "LimitNOFILE" in found.change
+
+
+def test_nodes_of_a_fleet_that_were_wrong_or_differ() -> None:
+    nodes = (
+        NodeStatus(name="north", heard_at=NOW, cards=3, wrong=2, distrusted_until=NOW + 60.0),
+        NodeStatus(name="south", heard_at=NOW, cards=3, differs=True),
+        NodeStatus(name="west", heard_at=NOW, cards=3, wrong=1),
+    )
+    wrong, differs = find_symptoms(a_scene(fleet=FleetStatus(node="attic", nodes=nodes)))
+    assert (wrong.cause, wrong.subject) == (Cause.NODE_WRONG, "node north")
+    assert wrong.text == "gave a wrong CW (2 times), and is not believed for now"
+    assert (differs.cause, differs.subject) == (Cause.NODE_DIFFERS, "node south")

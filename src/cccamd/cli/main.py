@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "backup": "Save configuration, node id, keys and journal into one file.",
     "restore": "Put back what `cccamd backup` saved.",
     "pair": "Have two servers know each other's key, for a safe link.",
+    "fleet": "Prepare several servers for one fleet.",
     "client": "Print what to enter in a receiver or program for an account.",
     "probe": "See how far a receiver gets when it logs in to your own server.",
     "decode": "Show what was said in a recorded session (pcap).",

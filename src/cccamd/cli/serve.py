@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -20,14 +20,17 @@ from cccamd.machine import own_address, raise_file_limit
 from cccamd.net import ListenError, TaskSet, loop_factory
 from cccamd.server import (
     BANS_FILE_NAME,
+    KEY_SETTING,
     AccountFocus,
     Clerk,
     ControlDoor,
     Desk,
+    Membership,
     Reloader,
     Server,
     garbage,
     hands_of,
+    join,
     set_up_logging,
 )
 from cccamd.service import Notifier
@@ -225,13 +228,16 @@ class Runner:
         """Serve until a signal says stop; return the exit status."""
         stopped, reload_asked = _signals()
         self._messages, self._setup = setup.messages, setup
+        fleet, alone = self._join(setup, lambda *told: server.carried_out(*told))
         server = Server(
             setup,
             journal=_journal(setup, self._folder / JOURNAL_NAME),
             pairing=Pairing(self._folder),
             bans=self._folder / BANS_FILE_NAME,
             workers=self._workers,
+            fleet=fleet,
         )
+        server.carried_out(KEY_SETTING, alone)
         reloader = Reloader(
             server,
             setup,
@@ -270,6 +276,23 @@ class Runner:
         await self._tasks.cancel()
         await server.stop()
         return 0
+
+    @staticmethod
+    def _join(
+        setup: Setup, carried_out: Callable[[str, str], None]
+    ) -> tuple[Membership | None, str]:
+        """What makes it a node of a fleet; or why it is alone though it should be one."""
+
+        def on_failure(name: str, error: BaseException) -> None:
+            log.error("%s: %s", name, error)
+
+        try:
+            found = join(setup, carried_out, on_failure)
+        except ConfigFileError as error:
+            trouble = f"{error}; this server is alone until it is started again"
+            log.error("[fleet] %s", trouble)
+            return None, trouble
+        return found, ""
 
     def _prepare(self, server: Server, setup: Setup) -> None:
         """Tell what is news about the files, and log where they say."""

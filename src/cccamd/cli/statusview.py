@@ -59,6 +59,7 @@ def draw_status(status: Status, history: HistoryReport | None, *, width: int) ->
         _head(status),
         *_incidents(status),
         *_penalties(status.server),
+        *_fleet(status.server),
         *_config(status.config),
         *_clients(status, width),
         *_sources(status, history, width),
@@ -158,6 +159,29 @@ def _penalties(server: ServerStatus) -> Iterator[Text]:
             " of one",
             "dim",
         )
+
+
+def _fleet(server: ServerStatus) -> Iterator[Text]:
+    """The other nodes, and what is wrong with the fleet."""
+    fleet = server.fleet
+    if fleet is None:
+        return
+    yield Text(f"\nFleet (this node is {plain(fleet.node)})", "bold")
+    if not fleet.engine_up:
+        yield Text(f"the engine is away, each node serves alone: {plain(fleet.trouble)}", "red")
+    if fleet.twin:
+        yield Text(f"another node has the same name: node id {plain(fleet.twin)}", "red")
+    if fleet.differs:
+        yield Text("the accounts of this node are not those of the others", "yellow")
+    for node in fleet.nodes:
+        text = Text(f"{plain(node.name)}: {count(node.cards, 'card')}")
+        text.append(f", heard of {span(server.at - node.heard_at)} ago", "dim")
+        if node.distrusted_until is not None:
+            until = datetime.fromtimestamp(node.distrusted_until)
+            text.append(f"; gave a wrong CW, not believed until {until:%H:%M}", "red")
+        if node.differs:
+            text.append("; has other accounts than most", "yellow")
+        yield text
 
 
 _CLIENT_COLUMNS: Final = (

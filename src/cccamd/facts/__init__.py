@@ -7,6 +7,7 @@ since 1970. The text below a field is what the description of `/api` says about 
 """
 
 from cccamd.facts.declaring import CaidFact, Fact, IdentFact, Metric, SidFact
+from cccamd.facts.fleet import FleetStatus, NodeStatus
 from cccamd.facts.happened import (
     AnswerReport,
     AnswerTime,
@@ -85,6 +86,7 @@ __all__ = [
     "DoubleLogin",
     "EcmResult",
     "Fact",
+    "FleetStatus",
     "Freeze",
     "FreezeReport",
     "HistoryReport",
@@ -94,6 +96,7 @@ __all__ = [
     "LinkState",
     "Margin",
     "Metric",
+    "NodeStatus",
     "Note",
     "Penalty",
     "PenaltyKind",

@@ -14,6 +14,7 @@ from cccamd.facts.declaring import (
     ShareIdFact,
     SidFact,
 )
+from cccamd.facts.fleet import FleetStatus
 from cccamd.facts.words import (
     ACTIVE_SECONDS,
     ConfigProblemKind,
@@ -329,6 +330,8 @@ class ServerStatus(Fact):
         int, Metric("cccamd_workers_restarted", "Workers started again.", grows=True)
     ] = 0
     """How often one of them had to be started again."""
+    fleet: FleetStatus | None = None
+    """The fleet of which this server is a node; null: it is alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

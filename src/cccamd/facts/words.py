@@ -20,6 +20,7 @@ class SourceKind(Enum):
     LOCAL = "local card"
     CCCAM = "CCcam server"
     NEWCAMD = "newcamd server"
+    FLEET = "node of the fleet"
 
 
 class LinkState(Enum):
@@ -133,6 +134,10 @@ class Cause(Enum):
     DOUBLE_LOGIN = "double login"
     CLONE = "clone"
     CARD_CIRCLE = "card circle"
+    NODE_WRONG = "node gave a wrong CW"
+    """Of a fleet."""
+    NODE_DIFFERS = "node differs"
+    """Its accounts are not those of the other nodes of the fleet."""
     CONFIG_REFUSED = "configuration refused"
     LINES_LEFT_OUT = "lines left out"
     NOT_DONE = "settings not carried out"

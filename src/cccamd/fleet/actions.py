@@ -53,7 +53,41 @@ class Unwatch(NamedTuple):
     channel: bytes
 
 
-EngineAction = Claim | Fetch | Publish | Watch | Unwatch
+class Extend(NamedTuple):
+    """Keep an entry longer if it still has this very value: `Extended` tells whether."""
+
+    name: bytes
+    value: bytes
+    ms: int
+
+
+class Release(NamedTuple):
+    """Give an entry up if it still has this very value. No event follows."""
+
+    name: bytes
+    value: bytes
+
+
+class Take(NamedTuple):
+    """Take an entry over if it still has what was in it before, or nothing: `Extended` tells
+    whether."""
+
+    name: bytes
+    before: bytes
+    value: bytes
+    ms: int
+
+
+class Track(NamedTuple):
+    """Keep an entry of those whose changes all nodes are told, by `Changed`; no other event."""
+
+    name: bytes
+    value: bytes
+    ms: int
+    """0: forget it."""
+
+
+EngineAction = Claim | Fetch | Publish | Watch | Unwatch | Extend | Release | Take | Track
 
 
 class Claimed(NamedTuple):
@@ -78,6 +112,19 @@ class Pushed(NamedTuple):
     value: bytes
 
 
+class Extended(NamedTuple):
+    """Whether an entry was ours still, or is now, and is kept longer."""
+
+    name: bytes
+    held: bool
+
+
+class Changed(NamedTuple):
+    """Somebody else has changed or dropped a tracked entry, or it is over; None: perhaps each."""
+
+    name: bytes | None
+
+
 class EngineLost(NamedTuple):
     """The engine is away. What was asked of it and not answered yet never will be."""
 
@@ -89,7 +136,7 @@ class EngineBack(NamedTuple):
     """The engine is there, for the first time or again; what is watched is subscribed again."""
 
 
-EngineEvent = Claimed | Fetched | Pushed | EngineLost | EngineBack
+EngineEvent = Claimed | Fetched | Pushed | Extended | Changed | EngineLost | EngineBack
 
 
 class Engine(Protocol):

@@ -43,6 +43,7 @@ from cccamd.fleet.actions import (
 )
 from cccamd.fleet.told import Nothing, Told, decode, encode
 from cccamd.routing import AnswerTimes, AskId
+from cccamd.routing import Prospect as Prospect
 from cccamd.values import CardId, ControlWords, Fingerprint, Service
 
 HEAD_STARTS = (0.005, 0.010, 0.015)
@@ -81,19 +82,6 @@ class Seals(Protocol):
 
     def unseal(self, name: bytes, value: bytes) -> bytes | None:
         """Read it; None: no node of the fleet has written it, or not under this name."""
-
-
-class Prospect(NamedTuple):
-    """What is known of something that is to be asked."""
-
-    fingerprint: Fingerprint
-    service: Service
-    usual: float
-    """The usual answer time of the card, in seconds."""
-    local: bool
-    """Whether it is a card of our own."""
-    immediate: bool
-    """Whether it never lets wait."""
 
 
 class Go(NamedTuple):
@@ -416,6 +404,8 @@ class Claims:
                 oldest.began_at = now
                 break
             del efforts[oldest.fingerprint]
+            for ask_id in oldest.out:
+                self._asks.pop(ask_id, None)
         effort = efforts.get(fingerprint)
         if effort is None:
             effort = efforts[fingerprint] = Effort(fingerprint, service, now)

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-import os
 import platform
 import random
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,8 @@ from cccamd.mqtt.broker import WINDOW, BrokerError, Login, Session, log_in
 from cccamd.mqtt.picture import OFFLINE, Overview, Painter
 from cccamd.mqtt.topics import Topics
 from cccamd.net import Backoff, in_slices, in_thread
+from cccamd.setup.files import ConfigFileError
+from cccamd.setup.secretfile import read_secret, secret_path
 from cccamd.setup.toml import MqttTable
 
 log = logging.getLogger("cccamd.mqtt")
@@ -35,9 +37,6 @@ LAST_WORDS: Final = 1.0
 """Seconds that a server which stops waits for the broker."""
 CLEARING: Final = 5.0
 """Seconds for the broker to forget what it is told no more."""
-SECRET_LIMIT: Final = 4096
-CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
-"""Where systemd puts what `LoadCredential=` names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +141,11 @@ class Publisher:
     async def _login(self, table: MqttTable, topics: Topics) -> Login:
         password = table.password
         if table.password_file is not None:
-            path = self._secret_path(table.password_file)
-            password = await in_thread(lambda: _read_secret(path))
+            path = secret_path(table.password_file, self._folder)
+            try:
+                password = await in_thread(partial(read_secret, path))
+            except ConfigFileError as error:
+                raise BrokerError(str(error)) from None
         return Login(
             client_id=f"cccamd-{self._told.node}",
             user=table.user,
@@ -151,12 +153,6 @@ class Publisher:
             topics=topics,
             will=OFFLINE,
         )
-
-    def _secret_path(self, name: str) -> Path:
-        handed = os.environ.get(CREDENTIALS)
-        if handed and "/" not in name and (Path(handed) / name).exists():
-            return Path(handed) / name
-        return self._folder / name
 
     async def _attend(
         self, session: Session, table: MqttTable, topics: Topics, painter: Painter, board: Board
@@ -242,21 +238,3 @@ def _shown(table: MqttTable) -> str:
 def _place(table: MqttTable) -> tuple[object, ...]:
     """What says where everything stands: with another place nothing may stay in the old one."""
     return (table.host, table.broker_port, table.prefix, table.name, table.discovery)
-
-
-def _read_secret(path: Path) -> str:
-    """The first line of a file.
-
-    Raises:
-        BrokerError: there is none.
-    """
-    try:
-        with path.open("rb") as file:
-            found = file.read(SECRET_LIMIT).split(b"\n")[0].rstrip(b"\r").decode()
-    except OSError as error:
-        raise BrokerError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeError:
-        raise BrokerError(f"{path} is no text") from None
-    if not found or "\0" in found:
-        raise BrokerError(f"there is no password in {path}")
-    return found

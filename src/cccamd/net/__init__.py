@@ -29,7 +29,8 @@ from cccamd.net.failures import (
 )
 from cccamd.net.fairness import FairLimits, FairPlay, Rates
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
-from cccamd.net.listener import Guest, HandOver, Listener, hand_over
+from cccamd.net.listener import Listener
+from cccamd.net.lobby import FirstWords, Guest, HandOver, hand_over
 from cccamd.net.origins import origin_of
 from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules, Standing
 from cccamd.net.resolve import resolve
@@ -59,6 +60,7 @@ __all__ = [
     "Failure",
     "FairLimits",
     "FairPlay",
+    "FirstWords",
     "Guest",
     "HandOver",
     "Keyring",

@@ -87,8 +87,10 @@ class Acceptor:
         on_event: Callable[[AcceptEvent], None],
         on_failure: Callable[[str, BaseException], None],
         make_room: Callable[[], bool] = lambda: False,
+        keep: Callable[[socket.socket, str], bool] = lambda sock, address: False,
     ) -> None:
-        """`greet` gets the address of each who comes, and returns who speaks; None: close it.
+        """`keep` may take a socket as it is, and says whether it did. Else `greet` gets the address
+        of each who comes, and returns who speaks; None: close it.
 
         `make_room` may end connections that are dispensable when the system has nothing left, and
         says whether it did.
@@ -97,6 +99,7 @@ class Acceptor:
         self._on_event = on_event
         self._on_failure = on_failure
         self._make_room = make_room
+        self._keep = keep
         self._loop = asyncio.get_running_loop()
         self._tasks = TaskSet(on_failure=on_failure)
         self._sockets: list[socket.socket] = []
@@ -196,6 +199,8 @@ class Acceptor:
     def _receive(self, sock: socket.socket, address: str) -> None:
         """Hand over one connection; whatever goes wrong, it does not stay half open."""
         try:
+            if self._keep(sock, unwrap_address(address)):
+                return
             protocol = self._greet(unwrap_address(address))
         except Exception as error:
             sock.close()

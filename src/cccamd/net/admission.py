@@ -157,6 +157,13 @@ class Admission(Generic[K]):
             self._waiting.add(key, origin_of(address))
             self._is_torn = False
 
+    def succeed(self, key: K, heir: K) -> None:
+        """Let another key stand for a connection that is not logged in, from now on."""
+        address = self._addresses.get(key)
+        if address is not None:
+            self.leave(key)
+            self.enter(heir, address)
+
     def leave(self, key: K) -> None:
         """Forget a connection that has ended."""
         self._mend()

@@ -2,41 +2,19 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Hashable, Sequence
-from typing import Final, Protocol, cast
+from collections.abc import Callable, Sequence
+from typing import Final, cast
 
 from cccamd.net.accepting import AcceptEvent, Acceptor, open_sockets
 from cccamd.net.admission import Admission, NoEntry
 from cccamd.net.connection import peer_address
+from cccamd.net.lobby import FirstWords, Guest, HandOver, Lobby, hand_over
 from cccamd.wire.link import CloseReason
 
 LOOKS_AT_ONCE: Final = 50
 """Addresses that are looked at before others have their turn: some 20 µs each."""
 ROOM: Final = 8
 """Connections that are not logged in, and end when the system has nothing left."""
-
-
-class Guest(Hashable, Protocol):
-    """What the listener needs of a session: a protocol for asyncio, and a way to end it."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-
-    def when_ended(self, act: Callable[..., object], *words: object) -> None:
-        """Call `act` with these words once when it has ended, whatever failed in between."""
-
-    def close(self, reason: CloseReason = ..., detail: str = ...) -> None:
-        """End it."""
-
-
-def hand_over(transport: asyncio.Transport, guest: Guest) -> None:
-    """Leave an admitted connection to its guest, as it is."""
-    transport.set_protocol(cast(asyncio.Protocol, guest))
-    guest.connection_made(transport)
-
-
-HandOver = Callable[[asyncio.Transport, Guest], None]
-"""Gives an admitted connection to its guest."""
 
 
 class Listener:
@@ -52,10 +30,14 @@ class Listener:
         on_event: Callable[[AcceptEvent], None] = lambda event: None,
         others_make_room: Callable[[], bool] = lambda: False,
         hand_over: HandOver = hand_over,
+        first_words: Callable[[], FirstWords] | None = None,
+        on_pushed_out: Callable[[str], None] = lambda address: None,
     ) -> None:
         """`others_make_room` is asked when nobody here is dispensable.
 
         `hand_over` gives an admitted connection to its guest, perhaps after a handshake.
+        `first_words`: what those are told for whom there is no guest yet, because it is crowded;
+        `on_pushed_out` gets the address of each of them who made room for somebody newer.
         """
         self.admission = admission
         self._make_guest = make_guest
@@ -67,8 +49,16 @@ class Listener:
             on_event=on_event,
             on_failure=on_failure,
             make_room=self._make_room,
+            keep=self._keep,
         )
         self._hand_over = hand_over
+        self._lobby = first_words and Lobby(
+            admission,
+            first_words,
+            hand_over=hand_over,
+            on_pushed_out=on_pushed_out,
+            on_failure=on_failure,
+        )
 
     @property
     def ports(self) -> list[int]:
@@ -111,6 +101,17 @@ class Listener:
             if not number % LOOKS_AT_ONCE:
                 await asyncio.sleep(0)
         return ended
+
+    def _keep(self, sock: socket.socket, address: str) -> bool:
+        """Where it is crowded, decide before there is anything but a socket."""
+        lobby = self._lobby
+        if lobby is None or not lobby.is_crowded:
+            return False
+        if self._is_admitted(address):
+            lobby.enter(sock, address)
+        else:
+            sock.close()
+        return True
 
     def _greet(self, address: str) -> asyncio.BaseProtocol | None:
         return _Door(self) if self._is_admitted(address) else None

@@ -27,7 +27,7 @@ from cccamd.errors import CccamdError
 from cccamd.facts import Step
 from cccamd.net.connection import LINGER, Connection, PairedPeer
 from cccamd.net.failures import ConnectError, explain_tls_error
-from cccamd.net.listener import Guest
+from cccamd.net.lobby import Guest
 from cccamd.net.tasks import TaskSet
 from cccamd.wire.keycodes import KeyCode, format_key_code
 from cccamd.wire.link import CloseReason

@@ -8,7 +8,7 @@ from typing import NamedTuple, NewType
 from cccamd.cards import Candidates, Card, SourceId, View
 from cccamd.ids import NodeId, Sid
 from cccamd.routing.trace import Log, Result, Trace
-from cccamd.values import ControlWords, Fingerprint, Outcome, Refusal, Request
+from cccamd.values import ControlWords, Fingerprint, Outcome, Refusal, Request, Service
 
 AskId = NewType("AskId", int)
 """One question to one source. It is the token that goes through link and protocol and back."""
@@ -75,6 +75,8 @@ class Store(NamedTuple):
     """The services for which it was asked."""
     corrects: bool = False
     """Whether what is kept of this ECM is wrong."""
+    service: Service | None = None
+    """The first service for which it was asked; None: nobody has to know."""
 
 
 class Ask(NamedTuple):
@@ -132,6 +134,40 @@ class BrokenOff:
         self.error = error
 
 
+class Disproved(NamedTuple):
+    """Something to tell the owner: a card gave a CW that others have shown to be wrong."""
+
+    card: Card
+    request: Request
+    """Whatever is known of it: the section may be missing."""
+
+
+class Prospect(NamedTuple):
+    """What is known of something that is to be asked."""
+
+    fingerprint: Fingerprint
+    service: Service
+    usual: float
+    """The usual answer time of the card, in seconds."""
+    local: bool
+    """Whether it is a card of our own."""
+    immediate: bool
+    """Whether it never lets wait."""
+
+
+class Tidings(NamedTuple):
+    """A CW that nobody was asked for here: somebody else asked, and tells it."""
+
+    fingerprint: Fingerprint
+    service: Service
+    """The service for which it was asked there."""
+    card: Card
+    """That gave it."""
+    cw: ControlWords
+    corrects: bool = False
+    """Whether whoever tells it has told a wrong one before."""
+
+
 class LoopDetected(NamedTuple):
     """Something to tell the owner: a request came back to us through another server.
 
@@ -144,7 +180,7 @@ class LoopDetected(NamedTuple):
     card: Card
 
 
-Action = Store | Ask | Settled | Deliver | Refuse | Abandon | LoopDetected | BrokenOff
+Action = Store | Ask | Settled | Deliver | Refuse | Abandon | LoopDetected | BrokenOff | Disproved
 
 
 class LoopSeen(NamedTuple):

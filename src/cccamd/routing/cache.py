@@ -64,7 +64,7 @@ class CwCache:
 
     def put(self, store: Store, now: float) -> None:
         """Keep an answer. A second card that says the same widens who may have it."""
-        fingerprint, card, cw, log, sids, corrects = store
+        fingerprint, card, cw, log, sids, corrects, _ = store
         entries = self._entries
         entry = entries.get(fingerprint)
         if entry and entry[1] > now:

@@ -72,6 +72,8 @@ class PendingAsk:
     usual: float
     """Its usual answer time, in seconds, when it was asked."""
     stage: Stage = Stage.ON_TIME
+    held: bool = False
+    """Whether it has not gone out yet: others may be asking."""
     fresh: bool = True
     """Whether it may still be waited for alone."""
     abandoned: bool = False

@@ -40,9 +40,12 @@ from cccamd.routing.actions import (
     AskId,
     BrokenOff,
     Deliver,
+    Disproved,
+    Prospect,
     Refuse,
     Settled,
     Store,
+    Tidings,
     Told,
     Waiter,
     Wanted,
@@ -60,7 +63,7 @@ from cccamd.routing.health import (
 )
 from cccamd.routing.ranking import Priorities
 from cccamd.routing.straight import StraightWay
-from cccamd.routing.trace import Event, Result, Trace
+from cccamd.routing.trace import Event, Log, Result, Trace
 from cccamd.routing.verification import Verification, are_independent
 from cccamd.values import (
     ControlWords,
@@ -336,6 +339,77 @@ class Router:
             ask.health.heard(now)
         return [settled, *self._ask_refused(ask, outcome, now)]
 
+    def prospect(self, ask_id: AskId) -> Prospect | None:
+        """What is known of something that was to be asked; None: nobody wants it any more."""
+        ask = self._asks.get(ask_id)
+        if ask is None:
+            return None
+        flight, traits = ask.flight, ask.health.traits
+        local = ask.card.local
+        return Prospect(flight.fingerprint, flight.service, ask.usual, local, traits.immediate)
+
+    def held(self, ask_id: AskId, now: float) -> None:
+        """An ask does not go out yet: somebody else may be asking. It is nobody's fault, and has
+        no time until it is `sent`."""
+        if ask := self._asks.get(ask_id):
+            ask.held = True
+            ask.flight.log.append((now, Event.HELD, ask.card))
+
+    def sent(self, ask_id: AskId, now: float) -> bool:
+        """An ask that was held goes out now; False: nobody wants it any more."""
+        ask = self._asks.get(ask_id)
+        if ask is None or not ask.held:
+            return False
+        ask.held, ask.asked_at, ask.health.silence.asked_at = False, now, now
+        ask.flight.log.append((now, Event.LET_GO, ask.card))
+        self._timers.set(now + overdue_after(ask.usual), ask)
+        return True
+
+    def doubts(self, fingerprint: Fingerprint) -> bool:
+        """Whether what is known of an ECM is only believed for want of something better."""
+        return self._verification.doubts(fingerprint)
+
+    def heard(self, tidings: Tidings, now: float) -> list[Action]:
+        """Somebody else has got a CW, and tells it. It is looked at as any, and given to those who
+        may see the card that gave it, and kept for them."""
+        flight = self._flights.get(tidings.fingerprint)
+        if flight is None:
+            return self._heard(tidings, None, now)
+        return self._guarded(flight, partial(self._heard, tidings, flight, now), now)
+
+    def _heard(self, tidings: Tidings, flight: Flight | None, now: float) -> list[Action]:
+        fingerprint, service, card, cw, corrects = tidings
+        verification = self._verification
+        flaw = verification.flaw(service, fingerprint, cw, flight.others if flight else ())
+        traits = self._chooser.health.of(card.source).traits
+        if flaw is Outcome.REPEATED and traits.constant:
+            flaw = None
+        if corrects and flaw is None:
+            verification.takes_back(fingerprint, card)
+        wrong = verification.disproved(fingerprint, cw, card) if flaw is None else card
+        blamed: list[Action] = []
+        if wrong is not None and flaw is not Outcome.REPEATED:
+            caid, ident, sid = service
+            blamed.append(Disproved(wrong, Request(caid, ident, wrong.share_id, sid, b"")))
+        if wrong == card or verification.contradicts(fingerprint, cw, card):
+            return blamed + self._disbelieve(flight, card, now)
+        if flight is not None:
+            for ask in flight.pending:
+                if ask.card == card and not ask.held:
+                    return blamed + self._answered(ask, cw, now)
+            flight.log.append((now, Outcome.ANSWERED, card))
+            return blamed + self._accept(flight, card, cw, now)
+        corrects = verification.accept(service, fingerprint, cw, card)
+        log: Log = [(now, Outcome.ANSWERED, card)]
+        return [*blamed, Store(fingerprint, card, cw, log, (service.sid,), corrects, service)]
+
+    def _disbelieve(self, flight: Flight | None, card: Card, now: float) -> list[Action]:
+        """What was told is not taken: if the card was asked, that is no answer."""
+        for ask in flight.pending if flight is not None else ():
+            if ask.card == card and not ask.held:
+                return self._refused(ask, Refusal.PASSING, now)
+        return []
+
     def waiter_gone(self, waiter: Waiter, request: Request, now: float) -> list[Action]:
         """Nobody wants this answer any more: the client left."""
         flight = self._flights.get(self._fingerprints.of(request))
@@ -363,6 +437,8 @@ class Router:
         if isinstance(subject, Grace):
             return self._withdraw(subject.ask, now)
         if subject.stage is Stage.ON_TIME:
+            if subject.held or now < subject.asked_at + overdue_after(subject.usual):
+                return []  # its time begins, or began anew, when it is sent
             return self._overdue(subject, now)
         if subject.stage is Stage.OVERDUE:
             return self._stalled(subject, now)
@@ -526,10 +602,13 @@ class Router:
 
     def _accept(self, flight: Flight, card: Card, cw: ControlWords, now: float) -> list[Action]:
         """Take a CW for right: keep it, and give it to all who may see a card that gave it."""
+        wrong = self._verification.disproved(flight.fingerprint, cw, card)
         corrects = self._verification.accept(
             flight.service, flight.fingerprint, cw, card, others=flight.others
         )
         actions = self._credit(flight, card, cw, now, corrects=corrects)
+        if wrong is not None:
+            actions.append(Disproved(wrong, flight.request))
         if flight.suspects:
             for suspect in self._settle_suspects(flight, cw, now):
                 actions += self._credit(flight, suspect, cw, now)
@@ -550,7 +629,9 @@ class Router:
         sids: tuple[Sid, ...] = (flight.service[2],)
         if flight.others:
             sids += tuple(service.sid for service in flight.others)
-        return _new(Store, (flight.fingerprint, card, cw, flight.log, sids, corrects))
+        return _new(
+            Store, (flight.fingerprint, card, cw, flight.log, sids, corrects, flight.service)
+        )
 
     def _credit(
         self, flight: Flight, card: Card, cw: ControlWords, now: float, *, corrects: bool = False

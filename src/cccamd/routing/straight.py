@@ -65,7 +65,7 @@ class StraightWay:
         verification = self._verification
         if verification.flaw(service, fingerprint, cw) is not None:
             return None
-        if verification.doubts(fingerprint):  # then it corrects or confirms what others said
+        if verification.is_open(fingerprint, cw):  # it corrects or confirms what others said
             return None
         verification.accept(service, fingerprint, cw, card)
         seconds = now - asked_at

@@ -17,6 +17,8 @@ class Event(Enum):
     ASKED_ALSO = "is asked as well, because the one before is late"
     TRIED = "is asked as well, to see whether it answers again"
     OVERDUE = "is later than usual"
+    HELD = "is not asked yet: another node of the fleet may be asking"
+    LET_GO = "is asked after all"
 
 
 ASKED = frozenset({Event.ASKED, Event.ASKED_ALSO, Event.TRIED})

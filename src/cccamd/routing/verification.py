@@ -41,6 +41,8 @@ class Verification:
         """What was taken for right, and who said so first."""
         self._doubts: dict[Fingerprint, Card] = {}
         """Who alone said what was believed; of ECMs that are remembered."""
+        self._disputes: dict[Fingerprint, tuple[bytes, Card]] = {}
+        """What another said than who was first, and who; of ECMs that are remembered."""
 
     def flaw(
         self,
@@ -118,6 +120,41 @@ class Verification:
         self._tell(service, fingerprint, cw.raw)
         return True
 
+    def disproved(self, fingerprint: Fingerprint, cw: ControlWords, card: Card) -> Card | None:
+        """Whose CW is shown to be wrong by what a card says; perhaps its own. Ask before `accept`.
+
+        A card of our own knows best. Of two others that say different things nobody knows who is
+        right, until a third one that is independent says the same as one of them.
+        """
+        known = self._ecms.get(fingerprint)
+        if known is None or fingerprint in self._doubts:
+            return None
+        raw, first = known
+        dispute = self._disputes.get(fingerprint)
+        if raw == cw.raw:
+            if dispute is None or not are_independent(card, first):
+                return None
+            del self._disputes[fingerprint]
+            return dispute[1]
+        if first.source == card.source:
+            return None
+        if first.local is not card.local:
+            if first.local:
+                return card
+        elif dispute is None:
+            self._disputes[fingerprint] = cw.raw, card
+            return None
+        elif dispute[0] != cw.raw or not are_independent(card, dispute[1]):
+            return None
+        self._disputes.pop(fingerprint, None)
+        self._doubts[fingerprint] = first
+        return first
+
+    def is_open(self, fingerprint: Fingerprint, cw: ControlWords) -> bool:
+        """Whether a CW settles something: what is remembered is doubted, or is another one."""
+        known = self._ecms.get(fingerprint)
+        return known is not None and (known[0] != cw.raw or fingerprint in self._doubts)
+
     def doubts(self, fingerprint: Fingerprint) -> bool:
         """Whether what is remembered of an ECM stands under a doubt."""
         return fingerprint in self._doubts
@@ -127,9 +164,17 @@ class Verification:
         if fingerprint in self._ecms:
             self._doubts.setdefault(fingerprint, card)
 
+    def takes_back(self, fingerprint: Fingerprint, card: Card) -> None:
+        """The source of a card says that what it has said of an ECM is to be corrected."""
+        known = self._ecms.get(fingerprint)
+        if known is not None and known[1].source == card.source:
+            self._doubts.setdefault(fingerprint, known[1])
+
     def _remember(self, fingerprint: Fingerprint, raw: bytes, card: Card) -> None:
         if len(self._ecms) >= ECMS_LIMIT:
-            self._doubts.pop(self._ecms.popitem(last=False)[0], None)
+            oldest = self._ecms.popitem(last=False)[0]
+            self._doubts.pop(oldest, None)
+            self._disputes.pop(oldest, None)
         self._ecms[fingerprint] = raw, card
 
     def _tell(

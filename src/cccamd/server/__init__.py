@@ -4,6 +4,8 @@ from cccamd.server.bans import BANS_FILE_NAME
 from cccamd.server.clerk import Clerk, hands_of
 from cccamd.server.control import ControlDoor
 from cccamd.server.desk import Desk
+from cccamd.server.fleetdesk import Membership
+from cccamd.server.joining import KEY_SETTING, join
 from cccamd.server.logs import AccountFocus, set_up_logging
 from cccamd.server.reload import FileWatch, Reloader
 from cccamd.server.server import Server
@@ -11,14 +13,17 @@ from cccamd.server.upstreams import target_of
 
 __all__ = [
     "BANS_FILE_NAME",
+    "KEY_SETTING",
     "AccountFocus",
     "Clerk",
     "ControlDoor",
     "Desk",
     "FileWatch",
+    "Membership",
     "Reloader",
     "Server",
     "hands_of",
+    "join",
     "set_up_logging",
     "target_of",
 ]

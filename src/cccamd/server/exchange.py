@@ -25,13 +25,16 @@ from cccamd.routing import (
     ClientId,
     CwCache,
     Deliver,
+    Disproved,
     LoopDetected,
     LoopSeen,
+    Prospect,
     Refuse,
     Router,
     Settled,
     SourceTraits,
     Store,
+    Tidings,
     Told,
     Trace,
     Waiter,
@@ -39,7 +42,7 @@ from cccamd.routing import (
 )
 from cccamd.server.observers import Observers
 from cccamd.server.usage import SourceUsage
-from cccamd.values import ControlWords, Emm, Outcome, Refusal, Request
+from cccamd.values import ControlWords, Emm, Outcome, Refusal, Request, Service
 from cccamd.watch import SourceAnswered
 
 
@@ -77,6 +80,25 @@ class Source(Protocol):
         """Pass an EMM to one of its cards; nobody waits for the result."""
 
 
+class Gate(Protocol):
+    """What is between the router and the sources where several nodes share what they ask."""
+
+    def ask(self, ask_id: AskId, prospect: Prospect) -> bool:
+        """Something is to be asked. True: now; False: `Exchange.go` or `forget` will be called."""
+
+    def forget(self, ask_id: AskId) -> bool:
+        """Nobody wants it any more; whether it was still held."""
+
+    def ended(self, ask_id: AskId) -> None:
+        """What was asked, or held, has ended."""
+
+    def stored(self, store: Store) -> None:
+        """A CW was taken for right, and kept."""
+
+    def disproved(self, disproved: Disproved) -> None:
+        """A CW was shown to be wrong."""
+
+
 _new = tuple.__new__  # half the price of calling the class, where one is made for every ECM
 _ANSWERED: Final = Outcome.ANSWERED
 _CW: Final = EcmResult.CW
@@ -111,6 +133,9 @@ class Exchange:
         self.router = router
         self.on_want: Callable[[], None] = lambda: None
         """Called when a client came, or was refused: a source that is away might be missed."""
+        self.gate: Gate | None = None
+        """None: this server is alone."""
+        self._held: dict[AskId, Ask] = {}
         self._cache = cache
         self._observers = observers
         self._on_loop = on_loop
@@ -177,8 +202,11 @@ class Exchange:
     def request(self, waiter: Waiter, view: View, request: Request) -> Told | None:
         """Find control words for a client. What is known is the answer; else (None) its waiter is
         answered exactly once, now or later."""
-        now = self._loop.time()
-        wanted = self.router.wanted(view, request)
+        return self.seek(waiter, self.router.wanted(view, request))
+
+    def seek(self, waiter: Waiter, wanted: Wanted) -> Told | None:
+        """The same for one of whom it is known what may serve it."""
+        now, request = self._loop.time(), wanted[0]
         told = self._cache.answer(wanted, now, self.router.vouches)
         if told is not None:
             return told
@@ -215,8 +243,12 @@ class Exchange:
             return None
         told, settled = taken
         sids = (wanted[0][3],)
-        self._cache.put(_new(Store, (wanted[1], card, cw, told.log, sids, False)), now)
+        store = _new(Store, (wanted[1], card, cw, told.log, sids, False, None))
+        self._cache.put(store, now)
         self._count(settled)
+        if self.gate is not None:
+            caid, ident, _, sid, _ = wanted[0]
+            self.gate.stored(store._replace(service=Service(caid, ident, sid)))
         return told
 
     def known(self, view: View, request: Request) -> Told | None:
@@ -240,6 +272,17 @@ class Exchange:
         """A source has no answer."""
         now = self._loop.time()
         self._perform(self.router.refused(ask_id, refusal, now), now)
+
+    def go(self, ask_id: AskId) -> None:
+        """What was held is asked now, if somebody still wants it."""
+        ask, now = self._held.pop(ask_id, None), self._loop.time()
+        if ask is not None and self.router.sent(ask_id, now):
+            self._perform(list(self._ask_now(ask)), now)
+
+    def heard(self, tidings: Tidings) -> None:
+        """Another node tells a CW."""
+        now = self._loop.time()
+        self._perform(self.router.heard(tidings, now), now)
 
     def send_emm(self, card: Card, emm: Emm) -> None:
         """Pass an EMM to a card, if its source is there."""
@@ -274,8 +317,13 @@ class Exchange:
                     recipient.deliver(token, cw, trace)
             case Store():
                 self._cache.put(action, now)
+                if self.gate is not None:
+                    self.gate.stored(action)
             case Settled():
                 self._count(action)
+                if self.gate is not None:
+                    self._held.pop(action.ask_id, None)
+                    self.gate.ended(action.ask_id)
             case Refuse():
                 (client, token), refusal, trace = action
                 if recipient := self._clients.get(client):
@@ -285,6 +333,9 @@ class Exchange:
                 return self._abandon(action.ask_id, action.source)
             case LoopDetected():
                 self._note_loop(action)
+            case Disproved():
+                if self.gate is not None:
+                    self.gate.disproved(action)
             case BrokenOff():
                 self._on_failure("deciding where an ECM goes", action.error)
             case _:
@@ -292,6 +343,20 @@ class Exchange:
         return ()
 
     def _ask(self, ask: Ask) -> Iterable[Action]:
+        if self.gate is not None and self._holds(self.gate, ask):
+            return ()
+        return self._ask_now(ask)
+
+    def _holds(self, gate: Gate, ask: Ask) -> bool:
+        """Whether something is not asked yet, because another node may be asking."""
+        prospect = self.router.prospect(ask.ask_id)
+        if prospect is None or gate.ask(ask.ask_id, prospect):
+            return False
+        self._held[ask.ask_id] = ask
+        self.router.held(ask.ask_id, self._loop.time())
+        return True
+
+    def _ask_now(self, ask: Ask) -> Iterable[Action]:
         source = self._sources.get(ask.source)
         if source is None:
             return self.router.refused(ask.ask_id, Refusal.PASSING, self._loop.time())
@@ -311,6 +376,10 @@ class Exchange:
         return self.router.answered(ask_id, result, self._loop.time())
 
     def _abandon(self, ask_id: AskId, source_id: SourceId) -> Iterable[Action]:
+        if self.gate is not None and self.gate.forget(ask_id):
+            self._held.pop(ask_id, None)
+            self.gate.ended(ask_id)
+            return self.router.refused(ask_id, Refusal.NOT_SENT, self._loop.time())
         source = self._sources.get(source_id)
         if source is None or not source.forget(ask_id):
             return ()

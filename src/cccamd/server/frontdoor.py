@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
-from cccamd.net import Guest, HandOver, Listener, ListenError, hand_over
+from cccamd.net import FirstWords, Guest, HandOver, Listener, ListenError, hand_over
 from cccamd.server.session import Session
 from cccamd.server.sessioncontext import ClientPort, SessionContext
 from cccamd.server.taken import with_holder
@@ -18,6 +18,7 @@ from cccamd.wire.cccam import (
     Identity,
     ServerProtocol,
     Version,
+    make_seed,
 )
 from cccamd.wire.link import CloseReason
 from cccamd.workers import Crew, Member, RemoteConnection, RemoteSide, RemoteTransport
@@ -31,7 +32,10 @@ class MakeListener(Protocol):
     """Makes a listener that knows who may connect."""
 
     def __call__(
-        self, make_guest: Callable[[], Guest], hand_over: HandOver = hand_over
+        self,
+        make_guest: Callable[[], Guest],
+        hand_over: HandOver = hand_over,
+        first_words: Callable[[], FirstWords] | None = None,
     ) -> Listener: ...
 
 
@@ -69,7 +73,9 @@ class FrontDoor:
             make_protocol=lambda now: RemoteSide(self._version_for),
             make_connection=RemoteConnection,
         )
-        self._listener = self.listener(hand_over)
+        self._listener = make_listener(
+            lambda: Session(self._context, self._port).connection, hand_over, self._first_words
+        )
         remote = make_listener(self._remote_guest, self._begin)
         self._crew = make_crew(remote.let_in)
         self._open_at: tuple[tuple[str, ...], int] | None = None
@@ -163,12 +169,22 @@ class FrontDoor:
         transport.begin(limits.login_timeout, limits.queue_limit)
         hand_over(transport, guest)
 
-    def _make_protocol(self, now: float) -> ServerProtocol:
+    def _first_words(self) -> FirstWords:
+        random, now = os.urandom(SEED_RANDOM_LENGTH), asyncio.get_running_loop().time()
+
+        def make_guest() -> Guest:
+            protocol = self._make_protocol(now, random)
+            protocol.data_to_send()  # the seed, which was sent
+            return Session(self._context, self._port, protocol).connection
+
+        return FirstWords(make_seed(random), make_guest)
+
+    def _make_protocol(self, now: float, random: bytes = b"") -> ServerProtocol:
         limits = self._context.limits
         return ServerProtocol(
             node_id=self._identity.node_id,
             program=self._identity.program,
-            random=os.urandom(SEED_RANDOM_LENGTH),
+            random=random or os.urandom(SEED_RANDOM_LENGTH),
             now=now,
             login_timeout=limits.login_timeout,
             queue_limit=limits.queue_limit,

@@ -9,13 +9,13 @@ them (generation 2) stops every answer for hundreds of milliseconds, again and a
 Circles come from libraries: each connection to the web pages leaves one of 35 objects.
 
 So the young ones are looked at in small portions, as always, and what is there after the start
-stays (modules, mostly) and is never looked at again. All the others are looked at every minute as
-long as they are few, which takes milliseconds. When many come, they are put aside, portion by
-portion: a thousand logins a second would cost a third of a second at the end. What was put aside is
-looked at when there is more of it by half, once an hour at most. What counts is how many pieces of
-memory are in use, not how much the process holds: it hardly ever gives any back, so that each look
-would be put off until half as much again was held, for ever. Pieces know nothing of large ones, so
-what the process holds counts besides.
+stays (modules, mostly) and is never looked at again. All the others are looked at every minute,
+which takes milliseconds. When many come, they are put aside, portion by portion, each after a last
+look at it: a thousand logins a second would cost a third of a second at the end. What was put aside
+is looked at when there is more of it by half, once an hour at most. What counts is how many pieces
+of memory are in use, not how much the process holds: it hardly ever gives any back, so that each
+look would be put off until half as much again was held, for ever. Pieces know nothing of large
+ones, so what the process holds counts besides.
 """
 
 import asyncio
@@ -94,7 +94,7 @@ class Sweeper:
         self._aside_since: float | None = None
         """Since when there is something aside that was not looked at; None: nothing is."""
         self._kept = sys.getallocatedblocks()
-        self.last = self.held()
+        self.last = self._looked = self.held()
 
     async def run(self) -> None:
         """Look at memory again and again, until cancelled."""
@@ -109,8 +109,11 @@ class Sweeper:
         try:
             while True:
                 await asyncio.sleep(LOOK_INTERVAL)
-                if self._may_look() and is_due(self.held(), self.last):
+                held = self.held()
+                if self._may_look() and is_due(held, self.last):
                     await self.sweep()
+                elif held.pieces - self._looked.pieces >= SOME:
+                    await self.look()
         finally:
             gc.callbacks.remove(looked)
 
@@ -126,18 +129,30 @@ class Sweeper:
         return True
 
     def put_aside(self) -> None:
-        """Put aside all that there is, without a look: that takes no time."""
+        """Put aside all that is left of a portion: what is garbage already would stay for hours."""
         self._portion, self._is_called = 0, False
         if self._aside_since is None:
             self._aside_since = monotonic()
+        gc.collect()
         gc.freeze()
+        self._looked = self.held()
 
-    async def sweep(self) -> None:
-        """Look at everything as soon as nobody waits, or at last anyway."""
+    async def look(self) -> None:
+        """Look at what was not put aside yet, a portion at most."""
+        await self._quiet()
+        gc.collect()
+        self._looked = self.held()
+
+    async def _quiet(self) -> None:
+        """Wait until nobody waits for an answer, or for long."""
         for _ in range(QUIET_TRIES):
             if self._is_quiet():
                 break
             await asyncio.sleep(QUIET_WAIT)
+
+    async def sweep(self) -> None:
+        """Look at everything as soon as nobody waits, or at last anyway."""
+        await self._quiet()
         if self._aside_since is None:
             gc.collect()
         else:
@@ -145,7 +160,7 @@ class Sweeper:
             gc.collect()
             gc.freeze()
             self._aside_since = monotonic()
-        self.last = self.held()
+        self.last = self._looked = self.held()
 
     def held(self) -> Held:
         """What the process holds now."""

@@ -128,7 +128,7 @@ class Login:
         is_taken = self._is_taken(account)
         if is_taken and self._context.seats.is_crowded(account.user):
             self._refuse_for(account, "other logins wait for its place already")
-        elif is_taken or account.line.host is not None:
+        elif is_taken or account.line.host is not None or self._context.fleet_seats is not None:
             name, contest = f"login of {self._session.record.name}", self._contest(account)
             self._context.tasks.start(name, self._settle_later(account, contest))
         else:
@@ -164,6 +164,8 @@ class Login:
             trouble = await self._host_trouble(account)
             if contest is not None and trouble is None:
                 await decided(contest)
+            if trouble is None:
+                trouble = await self._fleet_trouble(account)
             self._connection.attempt(lambda: self._settle(account, contest, trouble))
         except Exception as error:
             self._connection.fail(error)
@@ -197,6 +199,21 @@ class Login:
             is_name = host_key(known) != host_key(host)
             return Closed(CloseReason.WRONG_ADDRESS, f"{where}, now {known}" if is_name else where)
         return None
+
+    async def _fleet_trouble(self, account: Account) -> Closed | None:
+        """Look whether it is in at other nodes of the fleet."""
+        seats = self._context.fleet_seats
+        if seats is None or self._session.ended:
+            return None
+        number, address = self._session.record.number, self._connection.address
+        self._connection.when_ended(seats.left, number)
+        nodes = await seats.ask(number, account.user, account.logins)
+        if not nodes:
+            return None
+        where = [f"node {node}" for node in nodes]
+        self._context.double_logins.refused(account.line.user, address, where, time.time())
+        detail = f"at {', '.join(where)} of the fleet, and answers there; {_rule(account)}"
+        return Closed(CloseReason.ALREADY_CONNECTED, detail)
 
     def _settle(
         self,
@@ -235,10 +252,13 @@ class Login:
             (holder.connection.address for holder in holders),
             time.time(),
         )
-        rule = "one F-line is one client" if account.logins == 1 else f"logins = {account.logins}"
-        detail = f"from {_addresses(holders)}, {why}; {rule}"
+        detail = f"from {_addresses(holders)}, {why}; {_rule(account)}"
         self._protocol.refuse_login(CloseReason.ALREADY_CONNECTED, detail)
 
 
 def _addresses(sessions: Sequence["Session"]) -> str:
     return " and ".join(session.connection.peer for session in sessions)
+
+
+def _rule(account: Account) -> str:
+    return "one F-line is one client" if account.logins == 1 else f"logins = {account.logins}"

@@ -11,6 +11,7 @@ from cccamd.facts import ClientStatus, ConfigState, Penalty, Snapshot, SourceSta
 from cccamd.machine import look_at_supply
 from cccamd.net import Penalties, at_once, in_slices
 from cccamd.routing import Condition, Router
+from cccamd.server.fleetdesk import FleetDesk
 from cccamd.server.gate import describe_penalty
 from cccamd.server.local import LocalCards
 from cccamd.server.observers import Observers
@@ -51,6 +52,7 @@ class LookedAt:
     cards: LocalCards
     watchers: Watchers
     workers: Callable[[], Sequence[Member]]
+    fleet: FleetDesk | None = None
 
 
 class Looks:
@@ -86,6 +88,7 @@ class Looks:
             condition=self._condition,
             penalties=at.penalties,
             workers=at.workers(),
+            fleet=at.fleet,
             names=setup.companions.channels,
         )
 
@@ -156,7 +159,7 @@ class Looks:
     def describing(self) -> Generator[None, None, dict[SourceId, SourceStatus]]:
         """Say of each source how it does: each is a step."""
         at = self._at
-        return describing_sources(at.table, at.upstreams, at.cards, self._condition)
+        return describing_sources(at.table, at.upstreams, at.cards, self._condition, at.fleet)
 
     def _condition(self, source: SourceId) -> Condition:
         """How a source does; since when by the wall clock."""

@@ -91,8 +91,8 @@ class _Door:
     addresses: tuple[str, ...]
     listener: Listener
     port: ClientPort
-    guests: set[Guest] = field(default_factory=set)
-    """Who came in here and is still connected."""
+    guests: dict[Guest, None] = field(default_factory=dict)
+    """Who came in here and is still connected, in the order in which they came."""
 
 
 class NewcamdPorts:
@@ -192,8 +192,8 @@ class NewcamdPorts:
 
         def make_guest() -> Guest:
             guest = Session(self._context, door.port).connection
-            door.guests.add(guest)
-            guest.when_ended(door.guests.discard, guest)
+            door.guests[guest] = None
+            guest.when_ended(door.guests.pop, guest, None)
             return guest
 
         port = ClientPort(

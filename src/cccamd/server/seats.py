@@ -90,6 +90,10 @@ class Contest(Generic[H]):
             return now < self.began_at + PATIENCE
         return now < self.decided_at + VERDICT_COUNTS
 
+    def is_dead(self, holder: H) -> bool:
+        """Whether one of the holders gave no sign of life, once it is decided."""
+        return holder.ended or holder in self._dead
+
     def next_dead(self) -> H | None:
         """Take a holder whose seat is to be given to somebody else; each comes once."""
         while self._dead:

@@ -16,10 +16,12 @@ from cccamd.facts import (
     Incident,
     Snapshot,
 )
+from cccamd.fleet.leases import Leases
 from cccamd.ids import Caid, format_node_id
 from cccamd.net import (
     Admission,
     FairPlay,
+    FirstWords,
     Guest,
     HandOver,
     Listener,
@@ -43,6 +45,8 @@ from cccamd.server.cardnews import CardNews
 from cccamd.server.configbook import ConfigBook
 from cccamd.server.dvbapi import DvbapiDoor, DvbapiSurroundings
 from cccamd.server.exchange import Exchange
+from cccamd.server.fleetdesk import FleetDesk, Membership
+from cccamd.server.fleetseats import FleetSeats
 from cccamd.server.frontdoor import FrontDoor
 from cccamd.server.gate import LoginGate
 from cccamd.server.heartbeat import Heartbeat
@@ -84,7 +88,7 @@ from cccamd.why import (
 from cccamd.wire.cccam import (
     Identity,
 )
-from cccamd.wire.link import CloseReason
+from cccamd.wire.link import Closed, CloseReason
 from cccamd.workers import Crew, RemoteTransport
 
 log = logging.getLogger("cccamd.server")
@@ -109,12 +113,15 @@ class Server:
         pairing: Pairing | None = None,
         bans: Path | None = None,
         workers: int | None = None,
+        fleet: Membership | None = None,
     ) -> None:
         """`pairing`: our key and those of paired servers; else those beside the usual node id.
 
         `bans`: the file in which bans are kept over a restart; None: they are not.
 
         `workers`: how many, whatever `[server] workers` says.
+
+        `fleet`: the fleet of which it is a node; None: it is alone.
         """
         self._setup = setup
         self._workers = workers
@@ -128,7 +135,7 @@ class Server:
         self._router = Router(
             settings.router_settings(setup.toml),
             settings.priorities(setup),
-            fingerprint_key=os.urandom(32),
+            fingerprint_key=os.urandom(32) if fleet is None else fleet.fingerprint_key,
         )
         self._observers = Observers(on_failure=self._failures.report)
         self._journal = journal
@@ -150,6 +157,7 @@ class Server:
             on_cards_changed=self._card_news.changed,
             on_failed=lambda text: self._book.carried_out("[[card]]", text),
         )
+        self._fleet = None if fleet is None else self._make_fleet(fleet)
         self._links_fair = FairPlay.links()
         self._upstreams = Upstreams(self._start_upstream)
         self._exchange.on_want = self._upstreams.hurry
@@ -159,6 +167,8 @@ class Server:
         self._penalties = Penalties(settings.penalty_rules(setup.toml), is_near=self._is_spared)
         self._bans = BanBook(bans, self._penalties, self._failures.report)
         self._context = self._make_context()
+        if fleet is not None:
+            self._take_seats(fleet)
         self._front = FrontDoor(
             self._context,
             identity=self._identity,
@@ -196,6 +206,7 @@ class Server:
             machine=self._machine.troubles,
             watchers=self._watchers,
             services=self._dvbapi.services,
+            fleet=self._fleet,
         )
         self._lookout = Lookout(around, self._observers)
         telling = TellingOf(
@@ -287,6 +298,9 @@ class Server:
         self._tasks.start("the machine", self._machine.run())
         await self._outward.start(self._setup)
         await self._cards.apply(self._setup.toml.cards)
+        if self._fleet is not None:
+            await self._fleet.adopt(self._setup.accounts)
+            self._fleet.start()
         await self._upstreams.apply(self._setup.upstreams)
         await self._newcamd.apply(self._setup)
         await self._dvbapi.apply(self._setup)
@@ -316,12 +330,16 @@ class Server:
         await self._paired.close()
         await self._pages.close()
         await asyncio.gather(self._answer_the_last(), self._outward.close())
+        if self._fleet is not None:
+            self._fleet.leave()
         self._front.dismiss(CloseReason.SHUTDOWN)
         await self._dvbapi.close(CloseReason.SHUTDOWN)
         await self._upstreams.apply(())
         await self._cards.apply(())
         self._card_news.close()
         await self._front.stop()
+        if self._context.fleet_seats is not None:
+            self._context.fleet_seats.close()
         await self._tasks.cancel()
         await self._bans.keep()
         self._observers.catch_up()
@@ -368,6 +386,8 @@ class Server:
         self._cache.resize(limit=table.entries, lifetime=table.seconds, now=self._loop.time())
         self._update_context(accounts, faulty)
         await self._adopt_accounts()
+        if self._fleet is not None:
+            await self._fleet.adopt(accounts)
         await self._front.close_to_strangers(setup)
         await self._cards.apply(setup.toml.cards)
         await self._upstreams.apply(upstreams)
@@ -462,7 +482,10 @@ class Server:
             await asyncio.sleep(0)
 
     def _make_listener(
-        self, make_guest: Callable[[], Guest], hand_over: HandOver = hand_over
+        self,
+        make_guest: Callable[[], Guest],
+        hand_over: HandOver = hand_over,
+        first_words: Callable[[], FirstWords] | None = None,
     ) -> Listener:
         return Listener(
             self._context.admission,
@@ -472,7 +495,28 @@ class Server:
             on_event=self._door_log.accepting,
             others_make_room=lambda: self._pages.make_room(),
             hand_over=hand_over,
+            first_words=first_words,
+            on_pushed_out=self._pushed_out,
         )
+
+    def _make_fleet(self, membership: Membership) -> FleetDesk:
+        return FleetDesk(
+            membership=membership,
+            node_id=self._identity.node_id,
+            exchange=self._exchange,
+            table=self._table,
+            tasks=self._tasks,
+            is_constant=lambda card: self._cards.is_constant(card.source),
+            on_cards_changed=self._card_news.changed,
+        )
+
+    def _take_seats(self, membership: Membership) -> None:
+        """Have accounts be in at one node only."""
+        assert self._fleet is not None
+        leases = Leases(membership.node, membership.seals)
+        seats = FleetSeats(leases, self._context, self._fleet.engine.perform)
+        self._fleet.listeners.append(seats.handle)
+        self._context.fleet_seats = seats
 
     def _make_crew(self, let_in: Callable[[RemoteTransport], None]) -> Crew | None:
         named = self._workers
@@ -489,6 +533,14 @@ class Server:
             on_trouble=lambda text: self._book.carried_out("[server] workers", text),
             on_failure=self._failures.report,
         )
+
+    def _pushed_out(self, address: str) -> None:
+        """Somebody had not said a word when it had to make room."""
+        self._context.admission.refused += 1
+        closed = Closed(CloseReason.TOO_MANY_LOGINS)
+        if self._door_log.failed(address, address, closed):
+            now, reason = self._observers.now(), closed.reason.value
+            self._observers.tell(ConnectionRefused(at=now, address=address, reason=reason))
 
     def _refused_at_the_door(self, address: str, refusal: NoEntry) -> None:
         if self._door_log.refused(address, refusal):
@@ -528,6 +580,7 @@ class Server:
             cards=self._cards,
             watchers=self._watchers,
             workers=lambda: self._front.workers,
+            fleet=self._fleet,
         )
 
     def _make_pages(self) -> InfoPages:

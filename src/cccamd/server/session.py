@@ -56,6 +56,7 @@ from cccamd.wire.link import (
     RequestDropped,
     Requested,
     ServerEvent,
+    ServerSide,
     TextReceived,
 )
 
@@ -67,8 +68,11 @@ LOOKED_AT_ONCE: Final = 200
 class Session:
     """One client's connection, account, view of the cards and open requests."""
 
-    def __init__(self, context: SessionContext, port: ClientPort) -> None:
-        protocol = port.make_protocol(asyncio.get_running_loop().time())
+    def __init__(
+        self, context: SessionContext, port: ClientPort, protocol: ServerSide | None = None
+    ) -> None:
+        """`protocol`: one that has begun already; None: the port makes one."""
+        protocol = protocol or port.make_protocol(asyncio.get_running_loop().time())
         self.connection = port.make_connection(
             protocol, self._handle, on_failure=context.on_failure, fair=context.fair
         )

@@ -21,6 +21,7 @@ from cccamd.wire.cccam import Version
 from cccamd.wire.link import ServerEvent, ServerSide
 
 if TYPE_CHECKING:
+    from cccamd.server.fleetseats import FleetSeats
     from cccamd.server.session import Session
 
 
@@ -53,6 +54,8 @@ class SessionContext:
     """Users whose F-line is in error."""
     seats: "Seats[Session]" = field(default_factory=Seats)
     """Who is logged in."""
+    fleet_seats: "FleetSeats | None" = None
+    """Who is logged in at other nodes of the fleet; None: there are none."""
     by_number: "dict[int, Session]" = field(default_factory=dict)
     """The same, by the numbers of their records."""
     double_logins: DoubleLogins = field(default_factory=DoubleLogins)

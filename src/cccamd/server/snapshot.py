@@ -31,6 +31,8 @@ from cccamd.facts import (
 from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.net import Connection, Penalties
 from cccamd.routing import Condition
+from cccamd.server.fleetdesk import FleetDesk
+from cccamd.server.fleetnodes import NodeSource
 from cccamd.server.gate import describe_penalty
 from cccamd.server.local import LocalCards, LocalSource
 from cccamd.server.record import ClientRecord
@@ -96,13 +98,14 @@ def take_snapshot(
     penalties: Penalties,
     workers: Sequence[Member],
     names: ChannelNames,
+    fleet: FleetDesk | None = None,
 ) -> Generator[None, None, Snapshot]:
     """Look at everything once. `condition` tells how a source does; its times are the wall clock's.
 
     There may be thousands of clients and cards: each is a step (see `cccamd.net.in_slices`).
     """
     sessions = [session for session in clients if session.peer is not None]
-    sources = yield from describing_sources(table, upstreams, local_cards, condition)
+    sources = yield from describing_sources(table, upstreams, local_cards, condition, fleet)
     described = yield from describing_clients(sessions, names)
     cards = yield from _cards(table, sources, sessions)
     now = asyncio.get_running_loop().time()
@@ -133,6 +136,7 @@ def take_snapshot(
         workers=len(workers),
         workers_away=sum(not each.pid for each in workers),
         workers_restarted=sum(max(0, each.starts - 1) for each in workers),
+        fleet=None if fleet is None else fleet.describe(),
     )
 
 
@@ -153,6 +157,7 @@ def describing_sources(
     upstreams: Upstreams,
     local_cards: LocalCards,
     condition: Callable[[SourceId], Condition],
+    fleet: FleetDesk | None = None,
 ) -> Generator[None, None, dict[SourceId, SourceStatus]]:
     """Say of each source how it does: each is a step."""
     sources: dict[SourceId, SourceStatus] = {}
@@ -165,6 +170,11 @@ def describing_sources(
         if table.knows(source_id):
             cards = _Cards.of(table, source_id)
             sources[source_id] = _upstream(source, cards, condition(source_id))
+        yield
+    for source_id, shared in tuple(fleet.nodes.sources()) if fleet is not None else ():
+        if table.knows(source_id):
+            cards = _Cards.of(table, source_id)
+            sources[source_id] = _of_node(shared, cards, condition(source_id))
         yield
     return sources
 
@@ -294,6 +304,25 @@ def _local(source: LocalSource, cards: _Cards, condition: Condition) -> SourceSt
         program=source.kind,
         cards=cards.taken,
         cards_by_hop=cards.by_hop,
+        asked=source.usage.asked,
+        answered=source.usage.answered,
+        silent_since=condition.silent_since,
+        last_minute=_last_minute(condition),
+        usual_seconds=condition.usual,
+        uses=source.usage.shares.uses(),
+    )
+
+
+def _of_node(source: NodeSource, cards: _Cards, condition: Condition) -> SourceStatus:
+    return SourceStatus(
+        name=source.name,
+        kind=SourceKind.FLEET,
+        line=0,
+        state=LinkState.UP,
+        up_at=source.up_at,
+        cards=cards.taken,
+        cards_by_hop=cards.by_hop,
+        cards_rejected=cards.rejected,
         asked=source.usage.asked,
         answered=source.usage.answered,
         silent_since=condition.silent_since,

@@ -13,6 +13,7 @@ from cccamd.cards import EVERYTHING, Grant, SourceId
 from cccamd.facts import OVERLOADED_SECONDS, ConfigState, EcmResult, Incident, SourceStatus
 from cccamd.net import in_slices
 from cccamd.server.dvbapi import SelectedService
+from cccamd.server.fleetdesk import FleetDesk
 from cccamd.server.loadwatch import LoadWatch
 from cccamd.server.observers import Observers
 from cccamd.server.session import Session
@@ -50,6 +51,7 @@ class Surroundings:
     watchers: Watchers
     services: Callable[[], Iterable[SelectedService]]
     """What dvbapi clients want clear."""
+    fleet: FleetDesk | None = None
 
 
 class Lookout:
@@ -112,6 +114,7 @@ class Lookout:
             clones=context.clones.clones(),
             loops=context.exchange.loops(),
             accesses=self._rights.accesses,
+            fleet=around.fleet.describe() if around.fleet is not None else None,
         )
 
     async def _receivers(self) -> tuple[Receiver, ...]:

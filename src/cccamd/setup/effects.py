@@ -116,6 +116,17 @@ _RESTART: Final = (
     "[journal] enabled",
     "[journal] days",
     "[journal] megabytes",
+    "[fleet] host",
+    "[fleet] port",
+    "[fleet] socket",
+    "[fleet] tls",
+    "[fleet] ca",
+    "[fleet] user",
+    "[fleet] password",
+    "[fleet] password_file",
+    "[fleet] key_file",
+    "[fleet] node",
+    "[fleet] networks",
 )
 
 EFFECTS: Final[Mapping[str, Effect]] = {
@@ -139,6 +150,7 @@ _TABLES: Final = (
     "dvbapi",
     "notify",
     "mqtt",
+    "fleet",
 )
 _INFO_PORTS: Final = (
     ("LISTEN PORT", "port"),

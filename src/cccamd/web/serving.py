@@ -148,6 +148,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._answering = 0
+        self._is_lost = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection; another may have to go for it."""
@@ -209,6 +210,18 @@ class _Connection(asyncio.Protocol):
         self._stop_timer()
         if self._transport is not None:
             self._http.connection_lost(exc)
+        self._is_lost = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Open the circles once nobody works here any more, so that all is freed now: what has
+        lived as long as a live view would not be looked for within hours."""
+        if self._is_lost and not self._answering:
+            self._http.app_state = {}
+            self._http.scope = None  # type: ignore[assignment]
+            self._http.cycle = None  # type: ignore[assignment]
+            # asyncio's own transport holds itself by a bound method; others have no such thing.
+            getattr(self._transport, "__dict__", {}).pop("_read_ready_cb", None)
 
     @contextmanager
     def answering(self) -> Iterator[None]:
@@ -224,6 +237,7 @@ class _Connection(asyncio.Protocol):
             if not self._answering:
                 self._idle.waits_again(self)
                 self._await_head()
+                self._let_go()
 
     def _await_head(self) -> None:
         """End the connection unless a whole head comes in time; bytes of it win no more time."""
@@ -248,13 +262,19 @@ class _Clocked:
         connection: _Connection = scope["state"][_CONNECTION]
         source = origin_of((scope.get("client") or ("",))[0]).source
 
+        way: list[tuple[_Connection, Send]] = [(connection, send)]
+        """Taken away at the end: what answers hold each other in circles, and this with them."""
+
         async def send_on(message: Message) -> None:
-            if connection.is_gone:
-                connection.forget_answer()
-            else:
-                await send(message)
+            for peer, send_there in tuple(way):
+                if peer.is_gone:
+                    peer.forget_answer()
+                else:
+                    await send_there(message)
 
         with connection.answering(), ExitStack() as taken:
+            taken.callback(way.clear)
+            taken.callback(scope["state"].pop, _CONNECTION)
             wanted = [self._requests, self._views] if _is_view(scope) else [self._requests]
             if not all(places.take(source, taken) for places in wanted):
                 busy = refusal(scope, 503, headers={"Retry-After": "5", "Connection": "close"})

@@ -212,7 +212,8 @@ def _evidence(case: Case) -> Evidence:
 def _c_lines(evidence: Evidence) -> list[SourceId]:
     """The sources of evidence of files that are C-lines or N-lines, in their order."""
     sources = evidence.sources.items()
-    return [source for source, status in sources if status.kind is not SourceKind.LOCAL]
+    others = (SourceKind.LOCAL, SourceKind.FLEET)
+    return [source for source, status in sources if status.kind not in others]
 
 
 def _links(case: Case, evidence: Evidence) -> Iterator[Diagnosis]:

@@ -7,6 +7,7 @@ from cccamd.facts import (
     Clone,
     ConfigState,
     DoubleLogin,
+    FleetStatus,
     Freeze,
     ReceiverFinding,
     SourceStatus,
@@ -59,6 +60,7 @@ class Scene:
     """Of our own loop, lately, the newest last."""
     doors: tuple[ClosedDoor, ...] = ()
     """That nobody gets in by."""
+    fleet: FleetStatus | None = None
     load: Load = field(default_factory=Load)
     """What clients ask."""
     accesses: Accesses = field(default_factory=dict)

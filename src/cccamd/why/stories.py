@@ -12,7 +12,7 @@ from cccamd.why.evidence import Evidence, Question, TracedEcm
 
 STORIES_LIMIT: Final = 8
 _ASKED: Final = frozenset({Event.ASKED, Event.ASKED_ALSO, Event.TRIED})
-_NO_TROUBLES: Final = _ASKED | {Outcome.ANSWERED}
+_NO_TROUBLES: Final = _ASKED | {Outcome.ANSWERED, Event.HELD, Event.LET_GO}
 
 
 def explain_ecms(question: Question, evidence: Evidence) -> Iterator[EcmStory]:

@@ -16,6 +16,7 @@ from cccamd.facts import (
     ConfigProblem,
     ConfigProblemKind,
     ConfigState,
+    FleetStatus,
     Freeze,
     LinkState,
     ReceiverFinding,
@@ -72,6 +73,8 @@ def find_symptoms(scene: Scene) -> Iterator[Symptom]:
     yield from _double_logins(scene)
     yield from map(_clone, scene.clones)
     yield from _circles(scene)
+    if scene.fleet is not None:
+        yield from _of_fleet(scene.fleet, scene.at)
     yield from _files(scene)
     yield from map(_of_machine, scene.machine)
     yield from closed_doors(scene.doors, scene.at)
@@ -343,6 +346,29 @@ def _clone(clone: Clone) -> Symptom:
         change=CLONE_CHANGE,
         sufferers=frozenset(clone.accounts),
     )
+
+
+def _of_fleet(fleet: FleetStatus, at: float) -> Iterator[Symptom]:
+    for node in fleet.nodes:
+        if node.distrusted_until is not None:
+            yield Symptom(
+                cause=Cause.NODE_WRONG,
+                subject=f"node {node.name}",
+                since=at,
+                text=f"gave a wrong CW ({count(node.wrong, 'time')}), and is not believed for now",
+                change="look at its sources: one of its cards gives wrong CWs",
+            )
+    odd = [node.name for node in fleet.nodes if node.differs]
+    if fleet.differs:
+        odd.append(f"{fleet.node} (this one)")
+    if odd:
+        yield Symptom(
+            cause=Cause.NODE_DIFFERS,
+            subject=listed([f"node {name}" for name in odd]),
+            since=at,
+            text="does not have the accounts of the other nodes",
+            change="give all nodes of the fleet the same F-lines, and the same [[account]] tables",
+        )
 
 
 def _circles(scene: Scene) -> Iterator[Symptom]:

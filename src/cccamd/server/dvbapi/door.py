@@ -51,6 +51,8 @@ UNREAD_TIMEOUT: Final = 5.0
 PORT_SETTING: Final = "[dvbapi] port"
 SOCKET_SETTING: Final = "[dvbapi] socket"
 ACCOUNT_SETTING: Final = "[dvbapi] account"
+PROTOCOL: Final = "dvbapi"
+"""As `protocols` of an account names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +157,9 @@ class DvbapiDoor:
             trouble = f'no dvbapi: no F-line has the user "{table.account}"'
             log.error("%s", trouble)
         self._around.carried_out(ACCOUNT_SETTING, trouble)
+        if found is not None and (closed := _closed_to(found)):
+            log.warning("no dvbapi: %s", closed)
+            return None
         return found
 
     async def _settle(self, account: Account) -> None:
@@ -265,3 +270,11 @@ class DvbapiDoor:
         self._sessions[guest] = session
         session.connection.when_ended(self._sessions.pop, guest, None)
         return guest
+
+
+def _closed_to(account: Account) -> str:
+    """Why nobody may come as this account, as for a login; empty: somebody may."""
+    line = account.line
+    if not line.enabled:
+        return f'"{line.user}" has enabled = false'
+    return "" if line.speaks(PROTOCOL) else f'the protocols of "{line.user}" leave dvbapi out'

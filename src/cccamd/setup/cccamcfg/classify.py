@@ -16,6 +16,7 @@ from cccamd.setup.cccamcfg.directives import (
 from cccamd.setup.cccamcfg.lexer import Line, Token
 
 _LETTER_LINE = re.compile(r"[ \t]*([A-Za-z])([ \t]*):")
+_FIRST_WORD = re.compile(r"[ \t]*([^ \t]+)")
 _SEPARATOR = re.compile("[:=]")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_ \t]+")
 _LETTERS_THAT_NEED_A_COLON = frozenset("FCN")
@@ -98,11 +99,11 @@ def _separator(text: str) -> int | None:
 
 
 def _colon_missing(line: Line) -> Statement | None:
-    rest = line.rest(0)
-    letter = rest.words(1)[0].text.upper()
+    found = _FIRST_WORD.match(line.text)
+    letter = found[1].upper() if found else ""
     if letter not in _LETTERS_THAT_NEED_A_COLON and not begins_a_key(letter):
         return None  # soon done with most lines
-    words = rest.words()
+    words = line.rest(0).words()
     if letter in _LETTERS_THAT_NEED_A_COLON and len(words) > 2:
         return Statement(LineKind.COLON_MISSING, line, letter, words[0].end)
     # The colons inside a brace group separate nothing: GLOBAL LIMITS { 0:0:1 }

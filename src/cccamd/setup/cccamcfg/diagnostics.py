@@ -225,6 +225,11 @@ class FileNotes:
 
     def take(self, notes: LineNotes) -> None:
         """Take what there is to say about one more line; beside an error no warning counts."""
+        if len(notes.found) == 1:
+            (code,) = notes.found
+            if not self._left[code.severity]:  # as in most lines of a long file that is wrong
+                self.untold[code.severity] += 1
+                return
         severities = [code.severity for code in notes.found]
         refused = Severity.ERROR in severities
         for code, severity in zip(notes.found, severities, strict=True):

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from cccamd.ids import bare_decimal, bare_hex
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
+from cccamd.setup.cccamcfg.endings import Endings
 from cccamd.setup.cccamcfg.groups import (
     Group,
     Shape,
@@ -51,7 +52,7 @@ class _Numbers:
     allowemm_explicit: bool = False
 
 
-def read_f_line(value: Token, notes: LineNotes, codec: Codec) -> FLine:
+def read_f_line(value: Token, notes: LineNotes, codec: Codec, known: Endings[FLine]) -> FLine:
     """Read what follows `F:`.
 
     Raises:
@@ -60,7 +61,14 @@ def read_f_line(value: Token, notes: LineNotes, codec: Codec) -> FLine:
     words = value.words(len(_FIELDS))
     require_words(words, _FIELDS, value)
     user, password = words
-    symbols = value.after(password).symbols()
+    ending = value.after(password)
+    if (like := known.get(ending.text)) is not None:
+        refuse_placeholders(words)
+        check_user(user, codec)
+        note_credentials(user, password, notes)
+        note_hash(value, notes)
+        return _line_like(like, user.text, password.text, notes.line)
+    symbols = ending.symbols()
     refuse_placeholders([*words, *symbols])
     if not symbols:  # as in most lines of long files
         check_user(user, codec)
@@ -79,7 +87,7 @@ def read_f_line(value: Token, notes: LineNotes, codec: Codec) -> FLine:
     note_hash(value, notes)
     _note_left_out(values, shape.groups, notes)
     limits = () if dialect is Dialect.MASK else _entries(shape.groups[:1], read_limit, notes)
-    return FLine(
+    line = FLine(
         line=notes.line,
         user=user.text,
         password=password.text,
@@ -94,6 +102,28 @@ def read_f_line(value: Token, notes: LineNotes, codec: Codec) -> FLine:
         sids=_entries(shape.groups[1:2], read_service, notes),
         timeframes=_entries(shape.groups[2:], read_frame, notes),
         host=host,
+    )
+    known.keep(ending.text, line, notes)
+    return line
+
+
+def _line_like(like: FLine, user: str, password: str, line: int) -> FLine:
+    """Another account that may do the same. `replace` would take several times as long."""
+    return FLine(
+        line=line,
+        user=user,
+        password=password,
+        codec=like.codec,
+        dialect=like.dialect,
+        uphops=like.uphops,
+        downhops=like.downhops,
+        shareemus=like.shareemus,
+        allowemm=like.allowemm,
+        allowemm_explicit=like.allowemm_explicit,
+        limits=like.limits,
+        sids=like.sids,
+        timeframes=like.timeframes,
+        host=like.host,
     )
 
 

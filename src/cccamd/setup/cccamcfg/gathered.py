@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 from cccamd.ids import LoginKey
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes
 from cccamd.setup.cccamcfg.directives import Implemented, Value
+from cccamd.setup.cccamcfg.endings import Endings
 from cccamd.setup.cccamcfg.f_line import read_f_line
 from cccamd.setup.cccamcfg.lexer import Token
 from cccamd.setup.cccamcfg.model import CLine, Codec, FLine, NLine, Settings, UnsupportedLine
@@ -101,6 +102,8 @@ class LetterLines:
         self._c_lines: dict[LoginKey, CLine] = {}
         self._n_lines: dict[LoginKey, NLine] = {}
         self._unsupported: list[UnsupportedLine] = []
+        self._like_f: Endings[FLine] = Endings()
+        self._like_c: Endings[CLine] = Endings()
 
     def read_account(self, value: Token, notes: LineNotes) -> None:
         """Read an F-line.
@@ -108,7 +111,7 @@ class LetterLines:
         Raises:
             LineRefusedError: there is no account.
         """
-        line = read_f_line(value, notes, self._codec)
+        line = read_f_line(value, notes, self._codec, self._like_f)
         first = self._accounts.setdefault(line.user, line)
         if first is not line:
             _note_user_repeated(first, value.column, notes)
@@ -128,7 +131,7 @@ class LetterLines:
         Raises:
             LineRefusedError: there is no upstream.
         """
-        line = read_c_line(value, notes, self._codec)
+        line = read_c_line(value, notes, self._codec, self._like_c)
         _keep_first(self._c_lines, line, value, notes)
 
     def read_newcamd_upstream(self, value: Token, notes: LineNotes) -> None:

@@ -123,19 +123,11 @@ def _split_lines(text: str) -> tuple[str, ...]:
     return tuple(line.rstrip("\r") for line in lines)
 
 
-def cut_lines(source: DecodedFile) -> list[Line]:
-    """Cut the comments off (section 1.2) and keep the lines on which something is left."""
-    cut = (
-        cut_line(number, text)
-        for number, text in enumerate(source.physical_lines, start=1)
-        if text and text[0] != "#"  # most lines of long files
-    )
-    return [line for line in cut if line.text]
-
-
 def cut_line(number: int, physical: str) -> Line:
     """Turn odd blanks of one physical line into spaces and cut its comment off (rule L8)."""
     odd = _ODD_BLANK.search(physical)
+    if odd is None and "#" not in physical:  # as most lines
+        return Line(number, physical.rstrip(" \t"))
     text = physical if odd is None else replace_odd_blanks(physical)
     end = _comment_start(text)
     if odd is not None and odd.start() >= end:

@@ -12,7 +12,7 @@ from cccamd.ids import CONFIG_KEY_LENGTH, PORT_LIMIT, bare_decimal
 from cccamd.setup.cccamcfg.classify import LineKind, Statement, classify
 from cccamd.setup.cccamcfg.diagnostics import is_harmless_entry, is_harmless_field, printable
 from cccamd.setup.cccamcfg.directives import Implemented
-from cccamd.setup.cccamcfg.lexer import Line, Token, cut_lines, read_source
+from cccamd.setup.cccamcfg.lexer import Line, Token, cut_line, read_source
 
 MASK = "********"
 """Always as long as this: the length of a secret is nobody's business."""
@@ -129,5 +129,8 @@ def subject(statement: Statement) -> str:
 
 def masked_lines(data: bytes, numbers: Collection[int]) -> dict[int, MaskedLine]:
     """Cover the secrets in the wanted lines of a file; empty lines are left out."""
-    lines = cut_lines(read_source(data))
-    return {line.number: mask(line) for line in lines if line.number in numbers}
+    if not numbers:
+        return {}
+    lines = read_source(data).physical_lines
+    wanted = (cut_line(number, lines[number - 1]) for number in numbers if 0 < number <= len(lines))
+    return {line.number: mask(line) for line in wanted if line.text}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from cccamd.cards import Limit
 from cccamd.ids import CONFIG_KEY_LENGTH, bare_bytes, bare_decimal, bare_hex
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
+from cccamd.setup.cccamcfg.endings import Endings
 from cccamd.setup.cccamcfg.groups import (
     MANY_HOPS,
     Shape,
@@ -34,7 +35,7 @@ _DEFAULT_HOPS = 1
 _WANTEMUS = {"yes": True, "1": True, "no": False, "0": False}
 
 
-def read_c_line(value: Token, notes: LineNotes, codec: Codec) -> CLine:
+def read_c_line(value: Token, notes: LineNotes, codec: Codec, known: Endings[CLine]) -> CLine:
     """Read what follows `C:`.
 
     Raises:
@@ -43,23 +44,28 @@ def read_c_line(value: Token, notes: LineNotes, codec: Codec) -> CLine:
     words = value.words(len(_FIELDS))
     require_words(words, _FIELDS, value)
     host, port, user, password = words
-    symbols = value.after(password).symbols()
+    ending = value.after(password)
+    like = known.get(ending.text)
+    symbols = ending.symbols() if like is None else []
     refuse_placeholders([*words, *symbols])
     remote = read_host(host), read_remote_port(port)
     check_user(user, codec)
     shape = read_shape(symbols, notes)
     note_credentials(user, password, notes)
     note_hash(value, notes)
-    return CLine(
+    line = CLine(
         line=notes.line,
         host=remote[0],
         port=remote[1],
         user=user.text,
         password=password.text,
         codec=codec,
-        limits=_read_limits(shape, notes),
-        wantemus=_read_wantemus(shape, notes),
+        limits=_read_limits(shape, notes) if like is None else like.limits,
+        wantemus=_read_wantemus(shape, notes) if like is None else like.wantemus,
     )
+    if like is None:
+        known.keep(ending.text, line, notes)
+    return line
 
 
 def _read_limits(shape: Shape, notes: LineNotes) -> tuple[Limit, ...]:

@@ -21,6 +21,7 @@ _OWN_TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "tls": (),
     "notify": (),
     "mqtt": (),
+    "fleet": (),
 }
 """Tables, and those of their keys that the export looks at itself."""
 _UNPROTECTED: Final = "OSCam has no such TLS: it logs in without"

@@ -1,5 +1,6 @@
 """cccamd.toml: what CCcam.cfg cannot express (docs/cccamd.toml.md)."""
 
+from cccamd.setup.toml.fleettable import FleetTable
 from cccamd.setup.toml.linetables import AccountTable, UpstreamTable
 from cccamd.setup.toml.model import (
     FILE_NAME,
@@ -21,6 +22,7 @@ __all__ = [
     "AllowedNetworks",
     "CardEntry",
     "DvbapiTable",
+    "FleetTable",
     "LimitsTable",
     "LogTable",
     "MqttTable",

@@ -26,6 +26,7 @@ from cccamd.setup.toml.fields import (
     text_as,
     time_between,
 )
+from cccamd.setup.toml.fleettable import FleetTable
 from cccamd.setup.toml.linetables import AccountTable, UpstreamTable
 from cccamd.setup.toml.mqtttable import MqttTable
 from cccamd.setup.toml.networks import (
@@ -306,6 +307,7 @@ class TomlConfig:
     journal: JournalTable = field(default_factory=JournalTable)
     notify: NotifyTable = field(default_factory=NotifyTable)
     mqtt: MqttTable = field(default_factory=MqttTable)
+    fleet: FleetTable = field(default_factory=FleetTable)
     tls: TlsTable = field(default_factory=TlsTable)
     dvbapi: DvbapiTable = field(default_factory=DvbapiTable)
     newcamd: tuple[NewcamdTable, ...] = ()

@@ -17,6 +17,7 @@ from cccamd.setup.toml.fields import (
     time_between,
 )
 from cccamd.setup.toml.networks import AllowedNetworks, Network
+from cccamd.setup.toml.outside import check_host, check_line, check_login
 
 THINGS: Final = ("server", "sources", "receivers", "margins", "incidents")
 """What may be published."""
@@ -24,17 +25,6 @@ PORT: Final = 1883
 TLS_PORT: Final = 8883
 _NAME: Final = re.compile("[A-Za-z0-9_-]{1,50}")
 _PREFIX: Final = re.compile("[A-Za-z0-9_-]{1,50}(/[A-Za-z0-9_-]{1,50}){0,4}")
-_HOST_LENGTH: Final = 253
-
-
-def _check_host(text: str) -> None:
-    if not 0 < len(text) <= _HOST_LENGTH or not text.isprintable() or set(" /@") & set(text):
-        raise ValueError
-
-
-def _check_line(text: str) -> None:
-    if not text or "\0" in text:
-        raise ValueError  # a secret: the message must not repeat it
 
 
 def _check_name(text: str) -> None:
@@ -60,7 +50,7 @@ class MqttTable(Table):
     """`[mqtt]`: values for a broker, and for Home Assistant what they are."""
 
     host: Annotated[
-        str | None, text_as('the name or address of a broker, such as "192.168.1.5"', _check_host)
+        str | None, text_as('the name or address of a broker, such as "192.168.1.5"', check_host)
     ] = None
     """None: nobody is told anything."""
     port: Annotated[int | None, port_as("a port, 1 to 65535")] = None
@@ -68,8 +58,8 @@ class MqttTable(Table):
     tls: Annotated[bool, SWITCH] = False
     ca: Annotated[str | None, text_as("the path of a file with certificates, in quotes")] = None
     """Who vouches for the broker; None: those whom the system trusts."""
-    user: Annotated[str | None, text_as("a user name in quotes", _check_line)] = None
-    password: Annotated[str | None, text_as("a password in quotes", _check_line)] = field(
+    user: Annotated[str | None, text_as("a user name in quotes", check_line)] = None
+    password: Annotated[str | None, text_as("a password in quotes", check_line)] = field(
         default=None, repr=False
     )
     password_file: Annotated[str | None, text_as("the path of a file, in quotes")] = None
@@ -101,10 +91,7 @@ class MqttTable(Table):
         """Nothing is said for which there is no use."""
         if given and "host" not in given:
             raise ValueError("expected host: the name or address of the broker")
-        if self.password is not None and self.password_file is not None:
-            raise ValueError("expected password or password_file, not both")
-        if self.user is None and (self.password is not None or self.password_file is not None):
-            raise ValueError("expected user too: a password belongs to a user")
+        check_login(self.user, self.password, self.password_file)
         if self.ca is not None and not self.tls:
             raise ValueError("expected tls = true too: ca says whom to trust then")
 

@@ -4,7 +4,6 @@ A table with a problem costs itself only: a `[table]` keeps its defaults, which 
 ones, a `[[table]]` is left out.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +19,9 @@ from cccamd.setup.files import (
     read_file,
 )
 from cccamd.setup.toml.cardtable import read_cards
+from cccamd.setup.toml.fleettable import FleetTable
 from cccamd.setup.toml.grants import ServicesTable
+from cccamd.setup.toml.language import loads
 from cccamd.setup.toml.linetables import AccountTable, UpstreamTable
 from cccamd.setup.toml.model import (
     FILE_NAME,
@@ -55,6 +56,7 @@ _TABLES = (
     "dvbapi",
     "notify",
     "mqtt",
+    "fleet",
 )
 _SUGGESTION_LIMIT = 50
 _LISTS = ("account", "upstream", "card", "newcamd")
@@ -87,7 +89,7 @@ def parse(
         problem = FileProblem(place=place, text=words)
         return ParsedToml(TomlConfig(file=file), problems=(problem,), usable=False)
     try:
-        data = tomllib.loads(text)
+        data = loads(text)
         positions = locate(text, file)
     except (ValueError, RecursionError) as error:
         line, column, words = explain_syntax(error, text)
@@ -123,6 +125,7 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
         dvbapi=_read_dvbapi(reader),
         notify=reader.read_table("notify", NotifyTable),
         mqtt=reader.read_table("mqtt", MqttTable),
+        fleet=reader.read_table("fleet", FleetTable),
         newcamd=tuple(_read_list(reader, "newcamd", NewcamdTable)),
         accounts=tuple(_read_list(reader, "account", AccountTable)),
         upstreams=tuple(_read_list(reader, "upstream", UpstreamTable)),

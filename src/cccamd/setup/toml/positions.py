@@ -5,11 +5,11 @@ lose its way all the same, it stops, and what it has not seen is looked for furt
 """
 
 import re
-import tomllib
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from cccamd.setup.files import Place
+from cccamd.setup.toml.language import loads
 
 KeyPath = tuple[str | int, ...]
 """Keys and list positions from the top: `("card", 1, "caid")`."""
@@ -55,23 +55,32 @@ class Positions:
     file: str
     text: str
     _keys: dict[KeyPath, int]
-    _values: dict[KeyPath, slice]
+    _values: dict[KeyPath, tuple[int, int]]
     _line_starts: list[int]
 
     def key(self, path: KeyPath) -> Place:
         """Find a key or table header; of an unknown path the nearest known part above it."""
         while path and path not in self._keys:
+            if (found := self._values.get(path)) is not None and isinstance(path[-1], str):
+                return self._position(self._key_before(found[0]))
             path = path[:-1]
         return self._position(self._keys.get(path, 0))
 
     def value(self, path: KeyPath) -> Place:
         """Find a value; without one the key above."""
         found = self._values.get(path)
-        return self._position(found.start) if found else self.key(path)
+        return self._position(found[0]) if found else self.key(path)
 
     def written(self, path: KeyPath) -> str:
         """Return a value as it was written; empty for tables with a header of their own."""
-        return self.text[self._values.get(path, slice(0, 0))]
+        start, end = self._values.get(path, (0, 0))
+        return self.text[start:end]
+
+    def _key_before(self, value: int) -> int:
+        """The key of a plain assignment is the first word of its line."""
+        start = self.text.rfind("\n", 0, value) + 1
+        found = _BLANK.match(self.text, start)
+        return found.end() if found else start
 
     def _position(self, offset: int) -> Place:
         line = bisect_right(self._line_starts, offset)
@@ -98,18 +107,17 @@ def locate(text: str, file: str) -> Positions:
 class _Scanner:
     text: str
     keys: dict[KeyPath, int] = field(default_factory=dict)
-    values: dict[KeyPath, slice] = field(default_factory=dict)
+    """Without those of plain assignments: they are found by their values."""
+    values: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
     _at: int = 0
     _table: KeyPath = ()
     _last: dict[KeyPath, int] = field(default_factory=dict)
     """Of each `[[list of tables]]` the position of its newest table."""
 
     def scan(self) -> None:
-        while self._peek():
+        while self._at < len(self.text):
             if plain := _PLAIN_ASSIGNMENT.match(self.text, self._at):
-                path = (*self._table, plain[1])
-                self.keys.setdefault(path, self._at)
-                self.values[path] = slice(*plain.span(2))
+                self.values[*self._table, plain[1]] = plain.span(2)
                 self._at = plain.end()
             elif plain := _PLAIN_HEADER.match(self.text, self._at):
                 self._enter([plain[2]], self._at, is_list=bool(plain[1]))
@@ -169,7 +177,7 @@ class _Scanner:
         if self._peek() not in ("'", '"'):
             return self._take(_BARE_KEY)
         quoted = self._take(_STRING)
-        return next(iter(tomllib.loads(f"{quoted} = 0"))) if quoted else ""
+        return next(iter(loads(f"{quoted} = 0"))) if quoted else ""
 
     def _take_assignment(self, table: KeyPath) -> None:
         path = table
@@ -191,7 +199,7 @@ class _Scanner:
                 self._take(_STRING)
             case _:
                 self._take(_SCALAR)
-        self.values[path] = slice(start, self._at)
+        self.values[path] = (start, self._at)
 
     def _take_list(self, path: KeyPath) -> None:
         self._at += 1

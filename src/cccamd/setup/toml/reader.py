@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import chain, islice
-from tomllib import TOMLDecodeError
 from typing import Any, NamedTuple, TypeVar
 
 from cccamd.setup.files import FileProblem, Place
 from cccamd.setup.toml.fields import Table, Wrong, keys_of, required_of
+from cccamd.setup.toml.language import SyntaxFault
 from cccamd.setup.toml.positions import KeyPath, Positions
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -40,7 +40,7 @@ def explain_syntax(error: Exception, text: str) -> tuple[int | None, int | None,
     """Return line, column and words for what `tomllib` raised; it stops at the first fault."""
     if isinstance(error, RecursionError):
         return None, None, "lists or tables are nested too deeply"
-    if not isinstance(error, TOMLDecodeError):
+    if not isinstance(error, SyntaxFault):
         return None, None, "a number has too many digits"
     said = str(error)
     line = column = None

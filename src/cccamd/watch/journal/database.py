@@ -148,6 +148,7 @@ class Database:
         self._identity = _identity(path)
         self._log_identity: tuple[int, int] | None = None
         self._least_size = path.stat().st_size
+        self._changed_at = self._changes()
 
     def write(self, entries: Iterable[Entry], *, salvaged: bool = False) -> None:
         """Write all of them, or none.
@@ -171,8 +172,24 @@ class Database:
     def _log(self) -> Path:
         return self.path.with_name(self.path.name + "-wal")
 
+    def rest(self) -> None:
+        """Take note that we write nothing until `was_touched` is asked."""
+        self._changed_at = self._changes()
+
+    def was_touched(self) -> bool:
+        """Whether somebody else has written to the file or its log since `rest`: SQLite notices
+        nothing of it as long as it need not read there again."""
+        return self._changes() != self._changed_at
+
+    def _changes(self) -> tuple[int, int]:
+        try:
+            log = self._log.stat().st_mtime_ns
+        except FileNotFoundError:
+            log = 0
+        return os.fstat(self._file).st_mtime_ns, log
+
     def looks_damaged(self) -> bool:
-        """Whether somebody else wrote here, as far as a glance tells: cut off, or overwritten."""
+        """Whether the file is cut off, or something else, as far as a glance tells."""
         begins, size = os.pread(self._file, len(_MAGIC), 0), os.fstat(self._file).st_size
         cut, self._least_size = size < self._least_size, size
         return cut or (size > 0 and begins != _MAGIC)

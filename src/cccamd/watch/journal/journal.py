@@ -36,6 +36,8 @@ BATCH_INTERVAL: Final = 1.0
 PRUNE_INTERVAL: Final = 600.0
 CHECK_INTERVAL: Final = 3600.0
 """Seconds between two looks through the whole file."""
+CHECKS_APART: Final = 2.0
+"""The same, where somebody else writes to it: a look takes a second of the processor at most."""
 RETRY_INTERVAL: Final = 30.0
 """Seconds until a file that could not be used is tried again: disks become free."""
 SALVAGE_SLICE, SALVAGE_PAUSE = 0.002, 0.006
@@ -99,7 +101,7 @@ class Journal:
         self._salvaged: list[Entry] = []
         self._started_at = 0.0
         self._prune_at = 0.0
-        self._check_at = 0.0
+        self._check_at = self._checked_at = 0.0
         self._jump = 0.0
         self._trouble = ""
         self._dropped_before = 0
@@ -169,6 +171,7 @@ class Journal:
             self._write(database)
             self._salvage_some(database, SALVAGE_SLICE)
             self._prune(database)
+            database.rest()
         except _TROUBLES as error:
             return self._give_up(error)
         except Exception as error:  # a fault of ours must not end the journal for good
@@ -207,9 +210,13 @@ class Journal:
             self._database = None
             self._on_trouble(f"{self.path} was deleted or replaced; writing goes on in a new file")
             self._open()
-        elif database.looks_damaged() or time.monotonic() >= self._check_at:
-            self._check_at = time.monotonic() + CHECK_INTERVAL
-            database.check()
+        else:
+            now = time.monotonic()
+            if database.was_touched():
+                self._check_at = min(self._check_at, self._checked_at + CHECKS_APART)
+            if database.looks_damaged() or now >= self._check_at:
+                self._checked_at, self._check_at = now, now + CHECK_INTERVAL
+                database.check()
 
     def _write(self, database: Database) -> None:
         database = self._database or database

@@ -18,6 +18,7 @@ from cccamd.facts import (
     ClientStatus,
     ConfigState,
     Fact,
+    FleetStatus,
     FreezeReport,
     Incident,
     ServerStatus,
@@ -87,6 +88,8 @@ def snapshot_metrics(snapshot: Snapshot) -> Iterator[Metric]:
     yield info
     yield from _sums(ServerStatus, [snapshot])
     yield from _sums(ConfigState, [snapshot.config])
+    if snapshot.fleet is not None:
+        yield from _sums(FleetStatus, [snapshot.fleet])
     yield from _sums(ClientStatus, snapshot.clients)
     active = len(active_clients(snapshot))
     yield gauges(
@@ -201,5 +204,6 @@ def _number(fact: Fact, name: str) -> float:
 
 
 _DECLARED: Final[Mapping[type[Fact], tuple[tuple[str, facts.Metric], ...]]] = {
-    kind: _declared(kind) for kind in (ServerStatus, ConfigState, ClientStatus, SourceStatus)
+    kind: _declared(kind)
+    for kind in (ServerStatus, ConfigState, ClientStatus, SourceStatus, FleetStatus)
 }

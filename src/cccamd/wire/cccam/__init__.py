@@ -34,6 +34,7 @@ from cccamd.wire.cccam.handshake import (
     is_original_seed,
     is_partner_seed,
     make_node_id,
+    make_seed,
     offers_partner,
     unpack_user,
 )
@@ -117,6 +118,7 @@ __all__ = [
     "is_original_seed",
     "is_partner_seed",
     "make_node_id",
+    "make_seed",
     "mask",
     "offers_partner",
     "parse_ecm",

@@ -1,0 +1,342 @@
+"""The connection to an engine: a thin shell around `Talk`, with the socket and the clock.
+
+What a node tells is written at once, and nobody waits for it. An engine that is away, refuses, or
+does not answer within `ANSWER_TIMEOUT` is lost; it is tried again after pauses that grow.
+"""
+
+import asyncio
+import logging
+import random
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from cccamd.fleet.actions import (
+    EngineAction,
+    EngineBack,
+    EngineEvent,
+    EngineLost,
+    Unwatch,
+    Watch,
+)
+from cccamd.fleet.talk import EngineError, Talk
+from cccamd.ids import format_endpoint
+from cccamd.net import Backoff, ConnectError, connect, explain_connect_error, in_thread, resolve
+from cccamd.setup.files import ConfigFileError
+from cccamd.setup.secretfile import read_secret, secret_path
+from cccamd.setup.toml import FleetTable
+
+log = logging.getLogger("cccamd.fleet")
+
+SETTING: Final = "[fleet] host"
+MISSING: Final = "hiredis is not installed: pip install 'cccamd[fleet]'"
+NAME_TIMEOUT: Final = 12.0
+CONNECT_TIMEOUT: Final = 3.0
+"""Seconds for each address, and again for TLS."""
+ANSWER_TIMEOUT: Final = 1.5
+"""Seconds after which an engine that owes an answer is lost."""
+QUIET: Final = 3.0
+"""Seconds after which an engine that was asked nothing is asked whether it is there."""
+LOOK: Final = 0.5
+"""Seconds between two looks at the clock."""
+LONGEST_PAUSE: Final = 15.0
+"""Seconds between two attempts to reach an engine that is away."""
+STEADY: Final = 30.0
+"""Seconds that a connection has to last until the next one is not waited for as after a failure."""
+SILENCE: Final = 3600.0
+"""Seconds in which no more than one line of the log says that the engine is away."""
+WAITING_LIMIT: Final = 20_000
+UNSENT_LIMIT: Final = 4 << 20
+"""Answers that may be missing, and bytes that may wait to be sent; what is new then is dropped."""
+
+
+@dataclass(slots=True)
+class EngineCounts:
+    """Since the start."""
+
+    told: int = 0
+    """Actions."""
+    dropped: int = 0
+    """Actions that were not told, because too much was on its way already."""
+    lost: int = 0
+    """How often the engine was lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What an engine needs of the server."""
+
+    on_event: Callable[[EngineEvent], None]
+    carried_out: Callable[[str, str], None]
+    """Told which setting was not carried out, and why; no words: it was."""
+    on_failure: Callable[[str, BaseException], None]
+    trial: bytes
+    """The name of an entry of no meaning."""
+    tracks: bool = False
+    """Whether changes of tracked entries are told."""
+
+
+class _Wire(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, talk: Talk, on_event: Callable[[EngineEvent], None]) -> None:
+        self.ended = asyncio.Event()
+        self.why = ""
+        self.spoken_at = 0.0
+        self.transport: asyncio.Transport | None = None
+        self._talk = talk
+        self._on_event = on_event
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self.ended.is_set():
+            return
+        try:
+            events = self._talk.read(data)
+        except EngineError as error:
+            self.end(str(error))
+            return
+        for event in events:
+            self._on_event(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.end("it ended the connection")
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the system has not taken yet."""
+        return self.transport.get_write_buffer_size() if self.transport is not None else 0
+
+    def end(self, why: str) -> None:
+        """Have nothing to do with it any more."""
+        if not self.ended.is_set():
+            self.why = why
+            self.ended.set()
+        if self.transport is not None:
+            self.transport.abort()
+
+
+@dataclass(slots=True, eq=False)
+class Engine:
+    """Goes by one table, until cancelled. Everything is to be called in the loop."""
+
+    table: FleetTable
+    folder: Path
+    """Where names of files start."""
+    around: Around
+    counts: EngineCounts = field(default_factory=EngineCounts)
+    trouble: str = ""
+    """Why it is not there; empty: it is, or was not looked for yet."""
+    is_up: bool = False
+    """Between `EngineBack` and `EngineLost`."""
+    _talk: Talk | None = None
+    _wire: _Wire | None = None
+    _watched: dict[bytes, None] = field(default_factory=dict)
+    _logged_at: float | None = None
+
+    def perform(self, actions: Iterable[EngineAction]) -> None:
+        """Tell the engine these in order; what it is not there for is dropped."""
+        told = tuple(actions)
+        for action in told:
+            match action:
+                case Watch(channel):
+                    self._watched[channel] = None
+                case Unwatch(channel):
+                    self._watched.pop(channel, None)
+        wire, talk = self._wire, self._talk
+        if not self.is_up or not told or wire is None or talk is None or wire.ended.is_set():
+            return
+        if talk.waiting + len(told) > WAITING_LIMIT or wire.unsent > UNSENT_LIMIT:
+            # A channel that is not watched now is watched when the engine is back.
+            self.counts.dropped += len(told)
+            return
+        self.counts.told += len(told)
+        self._send(wire, talk.write(told, self._now()))
+
+    async def run(self) -> None:
+        """Be connected, until cancelled."""
+        backoff = Backoff(most=LONGEST_PAUSE)
+        try:
+            while True:
+                began = self._now()
+                await self._serve_once()
+                if self._now() - began >= STEADY:
+                    backoff.reset()
+                await asyncio.sleep(backoff.next_delay(random.random))
+        finally:
+            self.is_up = False
+
+    async def _serve_once(self) -> None:
+        try:
+            await self._serve()
+        except (EngineError, ConfigFileError) as error:
+            self._lose(str(error))
+        except Exception as error:
+            self._lose("an error of ours; the log has it")
+            self.around.on_failure("the connection to the fleet's engine", error)
+
+    async def _serve(self) -> None:
+        """Connect, and stay.
+
+        Raises:
+            EngineError: it is lost; says why.
+        """
+        wire = await self._connect()
+        try:
+            password = await self._password()
+            assert self._talk is not None
+            tried = self.around.trial
+            login = self._talk.login(
+                self.table.user,
+                password,
+                tuple(self._watched),
+                tried,
+                self._now(),
+                tracks=self.around.tracks,
+            )
+            self._wire = wire
+            self._send(wire, login)
+            await self._attend(wire)
+            raise EngineError(wire.why)
+        finally:
+            self._wire = None
+            wire.end("")
+
+    async def _attend(self, wire: _Wire) -> None:
+        talk = self._talk
+        assert talk is not None
+        while not wire.ended.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK):
+                    await wire.ended.wait()
+            now = self._now()
+            waits_since = talk.waits_since
+            if waits_since is not None and now - waits_since > ANSWER_TIMEOUT:
+                wire.end(f"it gave no answer within {ANSWER_TIMEOUT:g} s")
+            elif waits_since is None and now - wire.spoken_at > QUIET:
+                self._send(wire, talk.ping(now))
+
+    def _send(self, wire: _Wire, data: bytes) -> None:
+        wire.spoken_at = self._now()
+        assert wire.transport is not None
+        wire.transport.write(data)
+
+    def _heard(self, event: EngineEvent) -> None:
+        if isinstance(event, EngineBack):
+            self.is_up, self.trouble = True, ""
+            self._say("")
+        try:
+            self.around.on_event(event)
+        except Exception as error:
+            self.around.on_failure("what the fleet's engine told", error)
+
+    def _lose(self, why: str) -> None:
+        was_up, self.is_up, self.trouble = self.is_up, False, why
+        self._say(f"[fleet] the engine {self.shown}: {why}")
+        if was_up:
+            self.counts.lost += 1
+            self._heard(EngineLost(why))
+
+    def _say(self, text: str) -> None:
+        self.around.carried_out(SETTING, text)
+        now = self._now()
+        if text and (self._logged_at is None or now - self._logged_at >= SILENCE):
+            self._logged_at = now
+            log.warning("%s; this node serves as without a fleet", text)
+
+    @property
+    def shown(self) -> str:
+        """Where it is, for people."""
+        table = self.table
+        return table.socket or format_endpoint(table.host or "", table.port)
+
+    async def _password(self) -> str | None:
+        table = self.table
+        if table.password_file is None:
+            return table.password
+        return await in_thread(partial(read_secret, secret_path(table.password_file, self.folder)))
+
+    # Getting there.
+
+    async def _connect(self) -> _Wire:
+        try:
+            from hiredis import Reader  # only for those who want it
+        except ImportError:
+            raise EngineError(MISSING) from None
+        talk = self._talk = Talk(Reader(notEnoughData=False))
+        loop = asyncio.get_running_loop()
+        make = partial(_Wire, talk, self._heard)
+        if self.table.socket is not None:
+            try:
+                _, wire = await loop.create_unix_connection(
+                    make, str(self.folder / self.table.socket)
+                )
+            except OSError as error:
+                raise EngineError(f"it cannot be reached: {error.strerror or error}") from None
+            return wire
+        context = await in_thread(self._context)
+        host = self.table.host
+        assert host is not None
+        sock = await self._dial(host)
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                _, wire = await loop.create_connection(
+                    make, sock=sock, ssl=context, server_hostname=host if context else None
+                )
+        except TimeoutError:
+            sock.close()
+            raise EngineError("it speaks no TLS there, or does not answer") from None
+        except ssl.SSLCertVerificationError as error:
+            sock.close()
+            raise EngineError(f"its certificate is not accepted: {error.verify_message}") from None
+        except OSError as error:
+            sock.close()
+            if context is not None:
+                raise EngineError("TLS failed: does it speak TLS there?") from None
+            raise EngineError(
+                str(explain_connect_error(error, host=host, port=self.table.port))
+            ) from None
+        except BaseException:
+            sock.close()
+            raise
+        return wire
+
+    async def _dial(self, host: str) -> socket.socket:
+        try:
+            addresses = await resolve(host, timeout=NAME_TIMEOUT)
+            allowed = [each for each in addresses if self.table.allowed.admits(each[0])]
+            if not allowed:
+                text = f"{addresses[0][0]} is not in a local network: networks has to name it"
+                raise EngineError(text)
+            return await connect(allowed, host=host, port=self.table.port, patience=CONNECT_TIMEOUT)
+        except ConnectError as error:
+            raise EngineError(str(error)) from None
+
+    def _context(self) -> ssl.SSLContext | None:
+        if not self.table.tls:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.table.ca is None:
+            context.load_default_certs()
+            return context
+        path = self.folder / self.table.ca
+        try:
+            context.load_verify_locations(cafile=path)
+        except ssl.SSLError:
+            raise EngineError(f"there are no certificates in {path}") from None
+        except OSError as error:
+            raise EngineError(f"{path} cannot be read: {error.strerror}") from None
+        return context
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,234 @@
+"""What nodes tell each other of themselves and their cards, as JSON: sealed before it goes out.
+
+    Presence  on the channel of all nodes, every few seconds: who is there
+    CardList  an entry of its own, fetched by who hears of a revision that it has not
+    Order     on the channel of one node: ask this card of yours
+    Reply     on the channel of the node that ordered: what came of it
+
+What comes from a node of another version, or is none, is `None`, and left alone.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.values import (
+    CW_LENGTH,
+    SA_LENGTH,
+    UA_LENGTH,
+    ControlWords,
+    Offer,
+    Provider,
+    Refusal,
+    Request,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """A node is there, or about to leave."""
+
+    node: str
+    node_id: NodeId
+    boot: str
+    """Made at its start: another one is another run."""
+    config: str
+    """Stands for the accounts of its configuration."""
+    revision: str
+    """Stands for its list of cards."""
+    is_new: bool = False
+    """Whether it has just come, and wants to know who is there."""
+    leaves: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedSource:
+    """One source of a node, with what clients may have of it."""
+
+    name: str
+    constant: bool = False
+    groups: frozenset[int] | None = None
+    offers: tuple[Offer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Ask a card of yours."""
+
+    node: str
+    boot: str
+    number: int
+    request: Request
+    """Its share id is the card's at whoever is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came of an order."""
+
+    node: str
+    boot: str
+    """Of the node that ordered."""
+    number: int
+    answer: ControlWords | Refusal
+
+
+Letter = Presence | Order | Reply
+
+
+def write(letter: Letter) -> bytes:
+    """Make bytes of a letter."""
+    match letter:
+        case Presence():
+            told: dict[str, object] = {
+                "kind": "presence",
+                "node": letter.node,
+                "node_id": letter.node_id.hex(),
+                "boot": letter.boot,
+                "config": letter.config,
+                "revision": letter.revision,
+                "new": letter.is_new,
+                "leaves": letter.leaves,
+            }
+        case Order(node=node, boot=boot, number=number, request=request):
+            caid, ident, share_id, sid, section = request
+            asked = [caid, ident, share_id, sid, section.hex()]
+            told = {"kind": "order", "node": node, "boot": boot, "number": number, "asks": asked}
+        case Reply(node=node, boot=boot, number=number, answer=answer):
+            said = answer.name if isinstance(answer, Refusal) else answer.raw.hex()
+            told = {"kind": "reply", "node": node, "boot": boot, "number": number, "says": said}
+    return json.dumps(told, separators=(",", ":")).encode()
+
+
+def read(data: bytes) -> Letter | None:
+    """Read one."""
+    try:
+        told = json.loads(data)
+        letter: Letter = _LETTERS[told["kind"]](told)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+    return letter
+
+
+def _presence(told: dict[str, Any]) -> Presence:
+    return Presence(
+        node=_text(told["node"]),
+        node_id=NodeId(_hex(told["node_id"], 8)),
+        boot=_text(told["boot"]),
+        config=_text(told["config"]),
+        revision=_text(told["revision"]),
+        is_new=bool(told["new"]),
+        leaves=bool(told["leaves"]),
+    )
+
+
+def _order(told: dict[str, Any]) -> Order:
+    caid, ident, share_id, sid, section = told["asks"]
+    request = Request(
+        Caid(_number(caid, 16)),
+        Ident(_number(ident, 32)),
+        ShareId(_number(share_id, 32)),
+        Sid(_number(sid, 16)),
+        bytes.fromhex(section),
+    )
+    number = _number(told["number"], 63)
+    return Order(node=_text(told["node"]), boot=_text(told["boot"]), number=number, request=request)
+
+
+def _reply(told: dict[str, Any]) -> Reply:
+    said = told["says"]
+    known = Refusal.__members__.get(said)
+    answer = ControlWords(_hex(said, CW_LENGTH)) if known is None else known
+    number = _number(told["number"], 63)
+    return Reply(node=_text(told["node"]), boot=_text(told["boot"]), number=number, answer=answer)
+
+
+_LETTERS: dict[str, Callable[[dict[str, Any]], Letter]] = {
+    "presence": _presence,
+    "order": _order,
+    "reply": _reply,
+}
+
+
+def write_list(sources: Iterable[SharedSource]) -> bytes:
+    """Make bytes of a list of cards. Another thread may do this."""
+    told = [
+        {
+            "name": source.name,
+            "constant": source.constant,
+            "groups": None if source.groups is None else sorted(source.groups),
+            "offers": [_written(offer) for offer in source.offers],
+        }
+        for source in sources
+    ]
+    return json.dumps(told, separators=(",", ":")).encode()
+
+
+def read_list(data: bytes) -> tuple[SharedSource, ...] | None:
+    """Read one. Another thread may do this."""
+    try:
+        return tuple(
+            SharedSource(
+                name=_text(each["name"]),
+                constant=bool(each["constant"]),
+                groups=None if each["groups"] is None else frozenset(map(int, each["groups"])),
+                offers=tuple(map(_offer, each["offers"])),
+            )
+            for each in json.loads(data)
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+
+
+def _written(offer: Offer) -> list[object]:
+    return [
+        offer.share_id,
+        offer.remote_id,
+        offer.caid,
+        offer.hop,
+        offer.reshare,
+        offer.ua.hex(),
+        [[provider.ident, provider.sa.hex()] for provider in offer.providers],
+        list(offer.assigned_sids),
+        list(offer.rejected_sids),
+        [node_id.hex() for node_id in offer.path],
+    ]
+
+
+def _offer(told: Any) -> Offer:
+    share_id, remote_id, caid, hop, reshare, ua, providers, assigned, rejected, path = told
+    return Offer(
+        share_id=ShareId(_number(share_id, 32)),
+        remote_id=_number(remote_id, 32),
+        caid=Caid(_number(caid, 16)),
+        hop=_number(hop, 8),
+        reshare=_number(reshare, 16),
+        ua=_hex(ua, UA_LENGTH),
+        providers=tuple(
+            Provider(Ident(_number(ident, 32)), _hex(sa, SA_LENGTH)) for ident, sa in providers
+        ),
+        assigned_sids=tuple(Sid(_number(sid, 16)) for sid in assigned),
+        rejected_sids=tuple(Sid(_number(sid, 16)) for sid in rejected),
+        path=tuple(NodeId(_hex(node_id, 8)) for node_id in path),
+    )
+
+
+def _number(value: Any, bits: int) -> int:
+    if type(value) is not int or not 0 <= value < 1 << bits:
+        raise ValueError
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable() or len(value) > 200:
+        raise ValueError
+    return value
+
+
+def _hex(value: Any, length: int) -> bytes:
+    data = bytes.fromhex(value)
+    if len(data) != length:
+        raise ValueError
+    return data

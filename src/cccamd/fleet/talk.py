@@ -1,0 +1,273 @@
+"""What is said to an engine and what it answers, as bytes: no socket, no clock.
+
+Theory of operation. One connection speaks RESP3, which Redis has from 6 and Valkey from the start
+(7.0 and 8 are what is tried): answers come in the order of the commands, and what is published on
+a channel, or has changed under a tracked prefix, comes between them. `_pending` knows which answer
+is whose. An error that says that nothing more can be kept or asked ends the talk: a node without an
+engine serves as before, one with half an engine would wait for nothing.
+
+The login is one breath: HELLO, a trial whether something can be kept, what is watched, and a PING.
+Its answer says that all before it was taken.
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterable
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from cccamd.fleet.actions import (
+    NAME_LENGTH,
+    Changed,
+    Claim,
+    Claimed,
+    EngineAction,
+    EngineBack,
+    EngineEvent,
+    Extend,
+    Extended,
+    Fetch,
+    Fetched,
+    Publish,
+    Pushed,
+    Release,
+    Take,
+    Track,
+    Unwatch,
+    Watch,
+)
+
+if TYPE_CHECKING:
+    from hiredis import Reader
+
+PREFIX: Final = b"cccamd:"
+"""How all names begin at the engine, for its rules (ACL) and for people who look into it."""
+TRACKED: Final = b"cccamd!"
+"""How names begin whose changes are told to all nodes."""
+LONGEST_ANSWER: Final = 1 << 20
+"""Bytes: nothing of ours is nearly as long."""
+_TRIAL_MS: Final = 1000
+
+_EXTEND: Final = (
+    b"if redis.call('GET',KEYS[1])==ARGV[1] then "
+    b"redis.call('PEXPIRE',KEYS[1],ARGV[2]) return 1 else return 0 end"
+)
+_RELEASE: Final = (
+    b"if redis.call('GET',KEYS[1])==ARGV[1] then redis.call('DEL',KEYS[1]) return 1 "
+    b"else return 0 end"
+)
+_TAKE: Final = (
+    b"local kept=redis.call('GET',KEYS[1]) if not kept or kept==ARGV[1] then "
+    b"redis.call('SET',KEYS[1],ARGV[2],'PX',ARGV[3]) return 1 else return 0 end"
+)
+
+_TROUBLE: Final = {
+    "NOAUTH": "it wants a login: [fleet] user and password",
+    "WRONGPASS": "it refuses the login: is the user there, and the password right?",
+    "NOPROTO": "it speaks no RESP3: Redis 7.0, Valkey 8 or newer is needed",
+    "NOPERM": "its user may not do all that a fleet does: docs/fleet.md has the rule (ACL)",
+    "DENIED": "it is in protected mode: it needs a user with a password for other machines",
+    "OOM": "its memory is used up: maxmemory, and maxmemory-policy allkeys-lru, see docs/fleet.md",
+    "READONLY": "it is a replica that takes nothing: [fleet] host has to name the first one",
+    "MISCONF": 'it cannot save to its disk, and so takes nothing: save "" in its configuration',
+    "LOADING": "it is still starting",
+    "MASTERDOWN": "it is a replica whose first one is away",
+    "MOVED": "it is a node of a cluster: a fleet needs a single engine",
+    "CLUSTERDOWN": "it is a node of a cluster: a fleet needs a single engine",
+    "BUSY": "a script of somebody holds it up",
+    "WRONGTYPE": "somebody else keeps other things under names of a fleet there",
+}
+"""What the first word of an error means, and what to do."""
+_FULL: Final = "max number of clients"
+_OLD: Final = "unknown command"
+
+
+class EngineError(Exception):
+    """There is no talking to the engine now. The text is for people and holds no secret."""
+
+
+class _Kind(Enum):
+    TAKEN = auto()
+    """An answer that only counts when it is an error."""
+    CLAIM = auto()
+    FETCH = auto()
+    EXTEND = auto()
+    WATCH = auto()
+    """Answered by what looks like something published."""
+    BACK = auto()
+    """The last of the login."""
+
+
+class _Pending(NamedTuple):
+    kind: _Kind
+    name: bytes
+    at: float
+
+
+class Talk:
+    """One connection to an engine, from its first byte on. Times are seconds, monotonic."""
+
+    def __init__(self, reader: "Reader") -> None:
+        self._reader = reader
+        self._pending: deque[_Pending] = deque()
+
+    @property
+    def waits_since(self) -> float | None:
+        """Since when the oldest answer is missing; None: none is."""
+        return self._pending[0].at if self._pending else None
+
+    @property
+    def waiting(self) -> int:
+        """How many answers are missing."""
+        return len(self._pending)
+
+    def login(
+        self,
+        user: str | None,
+        password: str | None,
+        watched: Collection[bytes],
+        trial: bytes,
+        now: float,
+        *,
+        tracks: bool = False,
+    ) -> bytes:
+        """What is said first. `EngineBack` follows when it is all taken."""
+        words: list[bytes] = [b"HELLO", b"3"]
+        if user is not None:
+            words += [b"AUTH", user.encode(), (password or "").encode()]
+        said = [self._say(_Kind.TAKEN, b"", now, *words)]
+        if tracks:
+            tracking = (b"CLIENT", b"TRACKING", b"ON", b"BCAST", b"PREFIX", TRACKED)
+            said.append(self._say(_Kind.TAKEN, b"", now, *tracking))
+        tried = (b"SET", PREFIX + trial, b"1", b"PX", b"%d" % _TRIAL_MS)
+        said.append(self._say(_Kind.TAKEN, b"", now, *tried))
+        said += [self._action(Watch(channel), now) for channel in watched]
+        said.append(self._say(_Kind.BACK, b"", now, b"PING"))
+        return b"".join(said)
+
+    def write(self, actions: Iterable[EngineAction], now: float) -> bytes:
+        """The bytes that carry out these actions, in order."""
+        return b"".join([self._action(action, now) for action in actions])
+
+    def ping(self, now: float) -> bytes:
+        """Ask whether it is there."""
+        return self._say(_Kind.TAKEN, b"", now, b"PING")
+
+    def read(self, data: bytes) -> list[EngineEvent]:
+        """Take in what the engine said.
+
+        Raises:
+            EngineError: this cannot go on.
+        """
+        from hiredis import HiredisError, PushNotification, ReplyError
+
+        events: list[EngineEvent] = []
+        reader = self._reader
+        reader.feed(data)
+        while True:
+            try:
+                answer = reader.gets()
+            except HiredisError:
+                raise EngineError("it does not speak RESP: is it an engine?") from None
+            if answer is False:
+                if reader.len() > LONGEST_ANSWER:
+                    raise EngineError("it answers without an end: is it an engine?")
+                return events
+            if isinstance(answer, PushNotification):
+                events += self._pushed(answer)
+            elif not self._pending:
+                raise EngineError("it answers what nobody asked: is it an engine?")
+            else:
+                event = self._answered(self._pending.popleft(), answer, ReplyError)
+                if event is not None:
+                    events.append(event)
+
+    def _say(self, kind: _Kind, name: bytes, now: float, *words: bytes) -> bytes:
+        self._pending.append(_Pending(kind, name, now))
+        parts = [b"*%d\r\n" % len(words)]
+        parts += [b"$%d\r\n%b\r\n" % (len(word), word) for word in words]
+        return b"".join(parts)
+
+    def _action(self, action: EngineAction, now: float) -> bytes:
+        match action:
+            case Claim(name, value, ms):
+                claim = (b"SET", PREFIX + name, value, b"NX", b"PX", b"%d" % ms)
+                return self._say(_Kind.CLAIM, name, now, *claim)
+            case Fetch(name):
+                return self._say(_Kind.FETCH, name, now, b"GET", PREFIX + name)
+            case Publish():
+                return self._publish(action, now)
+            case Extend(name, value, ms):
+                extend = (b"EVAL", _EXTEND, b"1", PREFIX + name, value, b"%d" % ms)
+                return self._say(_Kind.EXTEND, name, now, *extend)
+            case Release(name, value):
+                release = (b"EVAL", _RELEASE, b"1", PREFIX + name, value)
+                return self._say(_Kind.TAKEN, name, now, *release)
+            case Take(name, before, value, ms):
+                take = (b"EVAL", _TAKE, b"1", PREFIX + name, before, value, b"%d" % ms)
+                return self._say(_Kind.EXTEND, name, now, *take)
+            case Track(name, _, 0):
+                return self._say(_Kind.TAKEN, name, now, b"DEL", TRACKED + name)
+            case Track(name, value, ms):
+                track = (b"SET", TRACKED + name, value, b"PX", b"%d" % ms)
+                return self._say(_Kind.TAKEN, name, now, *track)
+            case Watch(channel):
+                return self._say(_Kind.WATCH, channel, now, b"SSUBSCRIBE", PREFIX + channel)
+            case Unwatch(channel):
+                return self._say(_Kind.WATCH, channel, now, b"SUNSUBSCRIBE", PREFIX + channel)
+
+    def _publish(self, action: Publish, now: float) -> bytes:
+        said = b""
+        name, channel, value, ms = action
+        if ms:
+            kept = (b"SET", PREFIX + name, value, b"PX", b"%d" % ms)
+            said = self._say(_Kind.TAKEN, name, now, *kept)
+        if channel:
+            told = (b"SPUBLISH", PREFIX + channel, name + value)
+            said += self._say(_Kind.TAKEN, name, now, *told)
+        return said
+
+    def _answered(self, asked: _Pending, answer: Any, error: type[Exception]) -> EngineEvent | None:
+        if isinstance(answer, error):
+            raise EngineError(explain(str(answer)))
+        match asked.kind:
+            case _Kind.CLAIM:
+                return Claimed(asked.name, answer is not None)
+            case _Kind.FETCH:
+                return Fetched(asked.name, answer if isinstance(answer, bytes) else None)
+            case _Kind.EXTEND:
+                return Extended(asked.name, answer == 1)
+            case _Kind.BACK:
+                return EngineBack()
+            case _Kind.WATCH:
+                raise EngineError("it answers out of turn: is it an engine?")
+        return None
+
+    def _pushed(self, told: list[Any]) -> list[EngineEvent]:
+        match told:
+            case [b"smessage", bytes(channel), bytes(text)] if len(text) >= NAME_LENGTH:
+                name, value = text[:NAME_LENGTH], text[NAME_LENGTH:]
+                return [Pushed(channel.removeprefix(PREFIX), name, value)]
+            case [b"ssubscribe" | b"sunsubscribe", *_]:
+                if not self._pending or self._pending.popleft().kind is not _Kind.WATCH:
+                    raise EngineError("it answers out of turn: is it an engine?")
+            case [b"invalidate", None]:  # everything was thrown away
+                return [Changed(None)]
+            case [b"invalidate", list(names)]:
+                ours = [name for name in names if isinstance(name, bytes)]
+                return [Changed(name.removeprefix(TRACKED)) for name in ours]
+        return []
+
+
+def explain(said: str) -> str:
+    """Say what an error of the engine means. Its own words are shown where it is none of ours to
+    know, and never what we said to it."""
+    word = said.partition(" ")[0]
+    if word in _TROUBLE:
+        return _TROUBLE[word]
+    if _FULL in said:
+        return "it has as many clients as it takes: maxclients"
+    if _OLD in said:
+        return _TROUBLE["NOPROTO"]
+    if "AUTH" in said:
+        return "it has no password, or no such user: [fleet] user and password"
+    return f"it refuses: {''.join(each if each.isprintable() else ' ' for each in said[:100])}"

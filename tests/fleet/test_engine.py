@@ -1,0 +1,304 @@
+"""A node and a real engine, which is killed, stopped, full, locked and filled with other things."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cccamd.fleet import engine as engine_module
+from cccamd.fleet.actions import (
+    NAME_LENGTH,
+    Changed,
+    Claim,
+    Claimed,
+    EngineBack,
+    EngineEvent,
+    EngineLost,
+    Extend,
+    Extended,
+    Fetch,
+    Fetched,
+    Publish,
+    Pushed,
+    Release,
+    Take,
+    Track,
+    Unwatch,
+    Watch,
+)
+from cccamd.fleet.engine import Around, Engine
+from cccamd.fleet.talk import EngineError, Talk, explain
+from cccamd.net import TaskSet
+from cccamd.setup.toml import FleetTable
+from certificates import self_signed
+from redisengine import RedisServer, engine, needs_redis
+
+hiredis = pytest.importorskip("hiredis")
+
+NAME, OTHER, CHANNEL = (bytes([each]) * NAME_LENGTH for each in (1, 2, 3))
+MINUTE = 60_000
+
+
+class Node:
+    """Who is connected to an engine."""
+
+    def __init__(self, folder: Path, **words: Any) -> None:
+        self.events: list[EngineEvent] = []
+        self.told: list[str] = []
+        self.failures: list[BaseException] = []
+        table = FleetTable(key_file="key", **words)
+        around = Around(
+            on_event=self.events.append,
+            carried_out=lambda setting, text: self.told.append(text),
+            on_failure=lambda name, error: self.failures.append(error),
+            trial=bytes(NAME_LENGTH),
+            tracks=True,
+        )
+        self.engine = Engine(table, folder, around)
+
+    async def until(self, reached: Callable[[], object]) -> None:
+        try:
+            async with asyncio.timeout(20.0):
+                while not reached():
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            raise AssertionError(f"it did not happen: {self.events}, {self.told[-1:]}") from None
+
+    async def up(self) -> None:
+        await self.until(lambda: self.engine.is_up)
+
+    async def ask(self, action: Any, kind: type) -> Any:
+        """Tell it something, and wait for the event."""
+        count = len(self.events)
+        self.engine.perform([action])
+        await self.until(lambda: any(isinstance(each, kind) for each in self.events[count:]))
+        return next(each for each in self.events[count:] if isinstance(each, kind))
+
+
+@asynccontextmanager
+async def node(folder: Path, **words: Any) -> AsyncIterator[Node]:
+    made = Node(folder, **words)
+    tasks = TaskSet(on_failure=lambda name, error: made.failures.append(error))
+    tasks.start("engine", made.engine.run())
+    try:
+        yield made
+    finally:
+        await tasks.cancel()
+    assert made.failures == []
+
+
+def at(server: RedisServer) -> dict[str, Any]:
+    return {"host": "127.0.0.1", "port": server.port}
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between attempts, without changing what is decided."""
+    monkeypatch.setattr(engine_module.Backoff, "next_delay", lambda self, random: 0.05)
+
+
+@needs_redis
+async def test_what_one_node_tells_the_other_hears(tmp_path: Path) -> None:
+    async with (
+        engine(tmp_path) as server,
+        node(tmp_path, **at(server)) as anna,
+        node(tmp_path, socket=str(server.socket)) as ben,
+    ):
+        await anna.up()
+        await ben.up()
+        claim = Claim(NAME, b"a", MINUTE)
+        assert await anna.ask(claim, Claimed) == Claimed(NAME, won=True)
+        assert await ben.ask(claim, Claimed) == Claimed(NAME, won=False)
+        assert await ben.ask(Fetch(NAME), Fetched) == Fetched(NAME, b"a")
+        assert await ben.ask(Fetch(OTHER), Fetched) == Fetched(OTHER, None)
+        # Leases: only who has it can keep it or give it up.
+        assert (await ben.ask(Extend(NAME, b"b", MINUTE), Extended)).held is False
+        assert (await anna.ask(Extend(NAME, b"a", MINUTE), Extended)).held is True
+        ben.engine.perform([Release(NAME, b"b")])
+        assert (await ben.ask(Claim(NAME, b"b", MINUTE), Claimed)).won is False
+        anna.engine.perform([Release(NAME, b"a")])
+        await anna.ask(Fetch(OTHER), Fetched)
+        assert (await ben.ask(Claim(NAME, b"b", MINUTE), Claimed)).won is True
+        assert (await anna.ask(Take(NAME, b"a", b"c", MINUTE), Extended)).held is False
+        assert (await anna.ask(Take(NAME, b"b", b"c", MINUTE), Extended)).held is True
+        ben.engine.perform([Release(NAME, b"b"), Release(NAME, b"c")])
+        assert (await ben.ask(Take(NAME, b"x", b"b", MINUTE), Extended)).held is True
+        # Pushes, to who listens.
+        ben.engine.perform([Watch(CHANNEL)])
+        await ben.ask(Fetch(OTHER), Fetched)
+        anna.engine.perform([Publish(OTHER, CHANNEL, b"\r\n\0cw", MINUTE)])
+        await ben.until(lambda: Pushed(CHANNEL, OTHER, b"\r\n\0cw") in ben.events)
+        assert (await ben.ask(Fetch(OTHER), Fetched)).value == b"\r\n\0cw"
+        ben.engine.perform([Unwatch(CHANNEL)])
+        await ben.ask(Fetch(OTHER), Fetched)
+        count = len(ben.events)
+        anna.engine.perform([Publish(OTHER, CHANNEL, b"x", 0)])
+        await anna.ask(Fetch(OTHER), Fetched)
+        assert await ben.ask(Fetch(OTHER), Fetched) == Fetched(OTHER, b"\r\n\0cw")
+        assert not any(isinstance(each, Pushed) for each in ben.events[count:])
+        # What is tracked.
+        anna.engine.perform([Track(NAME, b"ban", MINUTE)])
+        await ben.until(lambda: Changed(NAME) in ben.events)
+        server.say("FLUSHALL")
+        await ben.until(lambda: Changed(None) in ben.events or ben.events.count(Changed(NAME)) > 1)
+
+
+@needs_redis
+async def test_an_engine_that_is_killed_stopped_and_comes_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "QUIET", 0.1)
+    monkeypatch.setattr(engine_module, "LOOK", 0.05)
+    caplog.set_level(logging.INFO, "cccamd.fleet")
+    async with engine(tmp_path) as server, node(tmp_path, **at(server)) as anna:
+        await anna.up()
+        anna.engine.perform([Watch(CHANNEL)])
+        server.kill()
+        await anna.until(lambda: "nothing listens" in anna.engine.trouble)
+        assert [type(each) for each in anna.events] == [EngineBack, EngineLost]
+        anna.engine.perform([Claim(NAME, b"a", MINUTE), Watch(OTHER), Unwatch(OTHER)])
+        await server.start()
+        await anna.up()
+        assert anna.told[-1] == ""
+        # What is watched is watched again; what was told while it was away was dropped.
+        assert (await anna.ask(Fetch(NAME), Fetched)).value is None
+        anna.engine.perform([Publish(NAME, CHANNEL, b"cw", MINUTE)])
+        await anna.until(lambda: Pushed(CHANNEL, NAME, b"cw") in anna.events)
+        # It hangs: noticed though nobody wants anything of it.
+        server.signal(signal.SIGSTOP)
+        await anna.until(lambda: not anna.engine.is_up)
+        assert "no answer" in anna.engine.trouble
+        server.signal(signal.SIGCONT)
+        await anna.up()
+    assert len(caplog.messages) == 1
+    assert "serves as without a fleet" in caplog.text
+
+
+@needs_redis
+async def test_what_is_wrong_with_an_engine_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("right\n")
+    guide = Path(__file__).parents[2] / "docs" / "fleet.md"
+    rule = next(line for line in guide.read_text().splitlines() if "user cccamd on" in line)
+    rule = rule.strip().replace("A-LONG-PASSWORD", "right").replace("user cccamd", "user tv")
+    async with engine(tmp_path, f"user default off\n{rule}") as server:
+        async with node(tmp_path, **at(server), user="tv", password_file="password") as anna:
+            await anna.up()
+            anna.engine.perform([Track(OTHER, b"x", MINUTE), Track(OTHER, b"", 0)])
+            anna.engine.perform([Watch(CHANNEL), Unwatch(CHANNEL), Release(NAME, b"a")])
+            anna.engine.perform([Claim(NAME, b"a", MINUTE), Publish(OTHER, CHANNEL, b"x", MINUTE)])
+            assert (await anna.ask(Extend(NAME, b"a", MINUTE), Extended)).held is True
+            anna.engine.perform([Release(NAME, b"a")])
+            assert (await anna.ask(Fetch(NAME), Fetched)).value is None
+            assert anna.engine.counts.lost == 0
+        told = {
+            "wants a login": {},
+            "refuses the login": {"user": "tv", "password": "guessed"},
+            "no such file": {"user": "tv", "password_file": "none"},
+        }
+        for words, more in told.items():
+            async with node(tmp_path, **at(server), **more) as anna:
+                await anna.until(lambda words=words: words in anna.engine.trouble)
+                assert "guessed" not in anna.engine.trouble
+        server.kill()
+        server.configure("user default off\nuser tv on >right ~other* &* +@all")
+        await server.start()
+        async with node(tmp_path, **at(server), user="tv", password="right") as anna:
+            await anna.until(lambda: "may not do all" in anna.engine.trouble)
+        for lines, words in {
+            "maxmemory 1": "memory is used up",
+            "replicaof 127.0.0.1 1": "replica",
+            "maxclients 1": "as many clients",
+        }.items():
+            server.kill()
+            server.configure(lines)
+            await server.start()
+            async with (
+                node(tmp_path, socket=str(server.socket)) as first,
+                node(tmp_path, **at(server)) as anna,
+            ):
+                await anna.until(
+                    lambda words=words: words in anna.engine.trouble + first.engine.trouble
+                )
+        server.kill()
+        server.configure("")
+        await server.start()
+        async with node(tmp_path, **at(server)) as anna:
+            await anna.up()
+            server.say("LPUSH", "cccamd:" + NAME.decode(), "x")
+            anna.engine.perform([Fetch(NAME)])
+            await anna.until(lambda: any("other things" in each for each in anna.told))
+            await anna.up()
+            server.say("CONFIG", "SET", "maxmemory", "1")
+            anna.engine.perform([Claim(OTHER, b"a", MINUTE)])
+            await anna.until(lambda: "memory is used up" in anna.engine.trouble)
+            server.say("CONFIG", "SET", "maxmemory", "0")
+            await anna.up()
+
+
+@needs_redis
+async def test_tls_holds_the_engine_to_its_name(tmp_path: Path) -> None:
+    self_signed(tmp_path)
+    lines = (
+        "port 0\ntls-port PORT\ntls-auth-clients no\n"
+        f"tls-cert-file {tmp_path}/cert.pem\ntls-key-file {tmp_path}/key.pem"
+    )
+    async with engine(tmp_path, lines) as server:
+        words = {"port": server.port, "tls": True}
+        async with node(tmp_path, host="localhost", ca="cert.pem", **words) as anna:
+            await anna.up()
+        async with node(tmp_path, host="127.0.0.1", ca="cert.pem", **words) as anna:
+            await anna.until(lambda: "certificate is not accepted" in anna.engine.trouble)
+        async with node(tmp_path, host="localhost", **words) as anna:
+            await anna.until(lambda: "certificate is not accepted" in anna.engine.trouble)
+        async with node(tmp_path, host="localhost", ca="none", **words) as anna:
+            await anna.until(lambda: "cannot be read" in anna.engine.trouble)
+        async with node(tmp_path, host="localhost", port=server.port) as anna:
+            await anna.until(lambda: anna.engine.trouble)
+
+
+async def test_what_is_no_engine_is_said(tmp_path: Path) -> None:
+    answers = [b"SSH-2.0-x\r\n", b"+OK\r\n" * 50, b"$99999999\r\n" + bytes(2 << 20), b""]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(answers[0])
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        for words in ("RESP", "nobody asked", "without an end", "no answer"):
+            async with node(tmp_path, host="127.0.0.1", port=port) as anna:
+                await anna.until(lambda words=words: words in anna.engine.trouble)
+            answers.pop(0)
+    async with node(tmp_path, host="192.0.2.1") as anna:
+        await anna.until(lambda: "not in a local network" in anna.engine.trouble)
+
+
+@given(st.lists(st.binary(max_size=60), max_size=6))
+def test_whatever_is_answered_is_an_event_or_the_end(pieces: list[bytes]) -> None:
+    talk = Talk(hiredis.Reader(notEnoughData=False))
+    talk.login("a", "b", [CHANNEL], NAME, 0.0)
+    with suppress(EngineError):  # anything else is an error of ours
+        for piece in pieces:
+            talk.read(piece)
+
+
+def test_words_of_an_engine_are_shown_only_as_far_as_they_can_be() -> None:
+    assert explain("ERR \x1b[2Jwhat") == "it refuses: ERR  [2Jwhat"
+    assert len(explain("ERR " + "x" * 5000)) < 150
+
+
+def test_the_password_is_in_no_word_of_ours() -> None:
+    assert "right" not in repr(FleetTable(host="x", key_file="k", user="a", password="right"))

@@ -1,0 +1,49 @@
+"""What the engine gets to see, and what it can do with it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cccamd.fleet.values import KEY_LENGTH, OVERHEAD, Sealer
+
+KEY, OTHER = bytes(range(KEY_LENGTH)), bytes(KEY_LENGTH)
+NODE, TWIN, STRANGER = Sealer(KEY), Sealer(KEY), Sealer(OTHER)
+
+
+@given(st.text(max_size=8), st.lists(st.binary(max_size=40), max_size=3), st.binary(max_size=300))
+def test_each_node_reads_what_another_wrote_and_nobody_else(
+    kind: str, parts: list[bytes], plain: bytes
+) -> None:
+    name = NODE.name(kind, *parts)
+    assert name == TWIN.name(kind, *parts) != STRANGER.name(kind, *parts)
+    value = NODE.seal(name, plain)
+    assert len(value) == len(plain) + OVERHEAD
+    assert TWIN.unseal(name, value) == plain
+    assert STRANGER.unseal(name, value) is None
+    assert TWIN.unseal(NODE.name(kind, *parts, b""), value) is None  # moved to another entry
+    assert NODE.seal(name, plain) != value
+
+
+@given(st.binary(min_size=1, max_size=60), st.data())
+def test_what_was_touched_is_no_value(plain: bytes, data: st.DataObject) -> None:
+    name = NODE.name("cw", b"x")
+    value = bytearray(NODE.seal(name, plain))
+    at = data.draw(st.integers(0, len(value) - 1))
+    value[at] ^= data.draw(st.integers(1, 255))
+    assert NODE.unseal(name, bytes(value)) is None
+    assert NODE.unseal(name, bytes(value[:at])) is None
+
+
+@given(st.binary(max_size=100))
+def test_garbage_is_no_value(data: bytes) -> None:
+    assert NODE.unseal(bytes(16), data) is None
+
+
+def test_parts_are_not_mixed_up() -> None:
+    assert NODE.name("a", b"bc") != NODE.name("a", b"b", b"c") != NODE.name("ab", b"c")
+
+
+def test_a_cw_is_not_in_what_the_engine_gets() -> None:
+    cw = b"sixteen bytes CW"
+    name = NODE.name("cw", b"fingerprint")
+    assert cw not in NODE.seal(name, cw)
+    assert b"fingerprint" not in name

@@ -1,0 +1,176 @@
+"""Real servers that are nodes of one fleet, with an engine in this process."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, ClassVar
+
+import laboratory
+import pytest
+from laboratory import TEST_CARD, Laboratory, ask, cards_of, expected_cw
+from playedhub import Hub
+
+from cccamd.fleet import claims
+from cccamd.fleet.claims import Counts
+from cccamd.ids import Ident, Sid
+from cccamd.localcards import LocalCard
+from cccamd.server.fleetdesk import FleetDesk
+from cccamd.values import ControlWords, Refusal
+
+ECM = b"\x80of the fleet"
+NO_CARD = ""
+SEVERAL = '\n[[account]]\nuser = "anna"\nlogins = 9\n'
+"""What is asked here is asked by one account on several nodes."""
+FIXED_CARD = """
+[[card]]
+kind = "fixed"
+caid = "7F00"
+providers = ["00000A"]
+cw = "00112233aabbcc3100112233aabbcc31"
+"""
+
+
+SLOW_CARD = TEST_CARD.replace('"test"', '"slow"')
+
+
+class SlowCard(LocalCard):
+    """A card that answers as that of kind `test`, when it is let."""
+
+    asked: ClassVar[list[bytes]] = []
+    may_answer: ClassVar[asyncio.Event]
+
+    async def decode(self, ecm: bytes, *, ident: Ident, sid: Sid) -> ControlWords:
+        self.asked.append(ecm)
+        await self.may_answer.wait()
+        return expected_cw(ecm)
+
+
+@pytest.fixture
+def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `[[card]]` tables have that kind, too."""
+    known = {**laboratory.find_kinds(), "slow": SlowCard}
+    monkeypatch.setattr(laboratory, "find_kinds", lambda: known)
+    # However slow this machine is: nobody asks because the engine, or another node, is late.
+    monkeypatch.setattr(claims, "HEAD_STARTS", (60.0, 60.0, 60.0))
+    monkeypatch.setattr(claims, "LOST_PUSH", 60.0)
+    SlowCard.asked.clear()
+    SlowCard.may_answer = asyncio.Event()
+
+
+def running(toml: str = TEST_CARD, **words: Any) -> AbstractAsyncContextManager[Laboratory]:
+    return laboratory.running(toml=toml + SEVERAL, **words)
+
+
+def desk_of(lab: Laboratory) -> FleetDesk:
+    desk = lab.server._fleet
+    assert desk is not None
+    return desk
+
+
+def counts(*labs: Laboratory) -> list[Counts]:
+    return [desk_of(lab).claims.counts for lab in labs]
+
+
+async def until(happens: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20.0):
+        while not happens():
+            await asyncio.sleep(0.01)
+
+
+def asked(lab: Laboratory) -> list[tuple[str, int]]:
+    return [(source.name, source.asked) for source in lab.server.snapshot().sources]
+
+
+async def test_a_card_of_one_node_serves_the_clients_of_all_and_is_asked_once() -> None:
+    hub = Hub()
+    async with (
+        running(fleet=hub.member("north")) as north,
+        running(toml=NO_CARD, fleet=hub.member("south")) as south,
+        north.client() as one,
+        south.client() as other,
+    ):
+        assert await cards_of(one) == await cards_of(other) == [0x7F00]
+        answers = await asyncio.gather(ask(one, ECM), ask(other, ECM))
+        assert answers == [expected_cw(ECM)] * 2
+        assert [count for _, count in asked(north)] == [1]
+        second = ECM + b"2"
+        assert await ask(other, second) == expected_cw(second), "only the other node's client asks"
+        assert await ask(one, second) == expected_cw(second)
+        assert [count for _, count in asked(north)] == [2]
+        (seen,) = south.server.snapshot().clients
+        assert seen.last_source.startswith("north: ")
+
+
+async def test_nodes_with_slow_cards_ask_once_together(kinds: None) -> None:
+    hub = Hub()
+    async with (
+        running(toml=SLOW_CARD, fleet=hub.member("north")) as north,
+        running(toml=SLOW_CARD, fleet=hub.member("south")) as south,
+        north.client() as one,
+        south.client() as other,
+    ):
+        assert await cards_of(one, 2) == await cards_of(other, 2) == [0x7F00, 0x7F00]
+        answers = asyncio.gather(ask(one, ECM), ask(other, ECM))
+        await until(lambda: sum(count.lost for count in counts(north, south)) == 1)
+        SlowCard.may_answer.set()
+        assert await answers == [expected_cw(ECM)] * 2
+        assert SlowCard.asked == [ECM]
+        hub.lose()
+        answers = asyncio.gather(ask(one, ECM + b"2"), ask(other, ECM + b"2"))
+        assert await answers == [expected_cw(ECM + b"2")] * 2
+        assert SlowCard.asked == [ECM, ECM + b"2", ECM + b"2"]
+
+
+async def test_a_node_that_gave_a_wrong_cw_is_named_and_believed_no_more(
+    kinds: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub = Hub()
+    async with (
+        running(toml=FIXED_CARD, fleet=hub.member("liar")) as liar,
+        running(toml=SLOW_CARD, fleet=hub.member("south")) as south,
+        liar.client() as one,
+        south.client() as other,
+    ):
+        await cards_of(one, 2)
+        await cards_of(other, 2)
+        asking = asyncio.gather(ask(other, ECM))
+        await until(lambda: SlowCard.asked == [ECM])
+        wrong = await ask(one, ECM)
+        assert await asking == [wrong], "the other's card is one that this client may have"
+        SlowCard.may_answer.set()
+        await until(
+            lambda: not desk_of(south).claims.trusts("liar", asyncio.get_running_loop().time())
+        )
+        assert "node liar gave a wrong CW" in caplog.text
+        assert await cards_of(other, 1) == [0x7F00], "its cards are not there any more"
+        assert await ask(other, ECM) == expected_cw(ECM), "what is kept is corrected"
+        assert await ask(one, ECM + b"2") == wrong
+        assert await ask(other, ECM + b"2") == expected_cw(ECM + b"2")
+
+
+async def test_who_may_not_see_a_card_gets_nothing_of_it_from_another_node_either() -> None:
+    hub = Hub()
+    toml = TEST_CARD + "groups = [1]\n"
+    anna = '[[account]]\nuser = "anna"\ngroups = [2]\n'
+    groups = f'{anna}[[account]]\nuser = "ben"\nlogins = 2\ngroups = [1]\n'
+    lines = "F: anna secret\nF: ben secret"
+    async with (
+        laboratory.running(lines, toml + groups, fleet=hub.member("north")) as north,
+        laboratory.running(lines, groups, fleet=hub.member("south")) as south,
+        north.client("ben") as source,
+        south.client("ben") as may,
+        south.client("anna") as may_not,
+    ):
+        await cards_of(source)
+        await cards_of(may)
+        assert await ask(source, ECM) == await ask(may, ECM) == expected_cw(ECM)
+        assert isinstance(await ask(may_not, ECM), Refusal)
+
+
+async def test_the_cards_of_a_node_that_is_stopped_go_at_once() -> None:
+    hub = Hub()
+    async with running(toml=NO_CARD, fleet=hub.member("south")) as south, south.client() as client:
+        async with running(fleet=hub.member("north")):
+            await cards_of(client)
+        await cards_of(client, 0)
+        assert desk_of(south).nodes.by_name == {}

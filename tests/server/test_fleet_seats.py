@@ -1,0 +1,96 @@
+"""Real servers around a real engine: one F-line is one client on all nodes, and without it too."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from laboratory import TEST_CARD, Laboratory, ask, cards_of, expected_cw, running, setup
+
+from cccamd.fleet import engine as engine_module
+from cccamd.fleet.keyfile import make_key
+from cccamd.net import ConnectError
+from cccamd.server import join
+from redisengine import RedisServer, engine, needs_redis
+
+pytest.importorskip("hiredis")
+pytestmark = needs_redis
+
+
+@asynccontextmanager
+async def node(
+    name: str, folder: Path, at: RedisServer, toml: str = TEST_CARD
+) -> AsyncIterator[Laboratory]:
+    """One node, whose engine is there."""
+    table = (
+        f'[fleet]\nhost = "127.0.0.1"\nport = {at.port}\nkey_file = "{folder}/key"\n'
+        f'node = "{name}"\n'
+    )
+    failures: list[object] = []
+    made = setup("F: anna secret", table, port=1)
+    member = join(made, lambda *told: None, lambda *told: failures.append(told))
+    async with running(toml=toml, fleet=member) as lab:
+        await until(lambda: is_up(lab))
+        yield lab
+    assert not failures
+
+
+def is_up(lab: Laboratory) -> bool:
+    desk = lab.server._fleet
+    return desk is not None and desk.is_up
+
+
+async def until(happens: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20.0):
+        while not happens():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(engine_module.Backoff, "next_delay", lambda self, random: 0.05)
+    make_key(tmp_path / "key")
+    return tmp_path
+
+
+async def test_a_client_is_in_at_one_node_and_cws_are_everywhere(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with (
+        engine(folder) as server,
+        node("north", folder, server) as north,
+        node("south", folder, server, toml="") as south,
+    ):
+        async with north.client():
+            with pytest.raises(ConnectError):
+                async with south.client():
+                    pass
+            assert "connected already (at node north of the fleet, and answers" in caplog.text
+            (double,) = south.server._context.double_logins.lately(0.0)
+            assert double.holders == ("node north",)
+        await until(lambda: not north.server.snapshot().clients)
+        async with south.client() as anna:
+            assert await cards_of(anna) == [0x7F00]
+            assert await ask(anna, b"\x80of the fleet") == expected_cw(b"\x80of the fleet")
+
+
+async def test_without_the_engine_both_are_in_and_then_the_first(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(engine(folder))
+        north = await stack.enter_async_context(node("north", folder, server))
+        south = await stack.enter_async_context(node("south", folder, server))
+        server.kill()
+        await until(lambda: not is_up(north) and not is_up(south))
+        first = await stack.enter_async_context(north.client())
+        second = await stack.enter_async_context(south.client())
+        await server.start()
+        await until(lambda: second.closed is not None)
+        assert first.closed is None
+        assert "at node north of the fleet; which came first" in caplog.text
+        assert await ask(first, b"\x80after") == expected_cw(b"\x80after")
