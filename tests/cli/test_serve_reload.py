@@ -48,11 +48,11 @@ class House:
                 yield process
             finally:
                 process.send_signal(signal.SIGTERM)
-                assert process.wait(10) == 0
+                assert process.wait(30) == 0
 
     def status(self) -> dict[str, Any]:
         url = f"http://127.0.0.1:{self.page}/api/status"
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=20) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
 
