@@ -24,7 +24,6 @@ Why it decides as it does: docs/design/fleet.md.
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from heapq import heappop, heappush
 from typing import NamedTuple, Protocol
 
 from cccamd.fleet.actions import (
@@ -41,6 +40,7 @@ from cccamd.fleet.actions import (
     Unwatch,
     Watch,
 )
+from cccamd.fleet.due import DueQueue
 from cccamd.fleet.told import Nothing, Told, decode, encode
 from cccamd.routing import AnswerTimes, AskId
 from cccamd.routing import Prospect as Prospect
@@ -188,8 +188,7 @@ class Claims:
         self._services: OrderedDict[Service, _Watched] = OrderedDict()
         self._channels: dict[bytes, _Watched] = {}
         self._distrusted: dict[str, float] = {}
-        self._due: list[tuple[float, int, Effort]] = []
-        self._due_count = 0
+        self._due: DueQueue[Effort] = DueQueue()
 
     # What the router wants.
 
@@ -311,7 +310,7 @@ class Claims:
                 return self._passed_on(effort, effort.passed, now)
             if effort.lost_at is None:
                 effort.lost_at = now
-            self._set_due(effort, now + self._expected(effort, now) + LOST_PUSH)
+            self._due.set(effort, now + self._expected(effort, now) + LOST_PUSH)
         return []
 
     def _read(
@@ -359,17 +358,12 @@ class Claims:
 
     def next_deadline(self) -> float | None:
         """When to call `handle_deadline`; None: not before something else happens."""
-        due = self._due
-        while due and due[0][2].due_at != due[0][0]:
-            heappop(due)
-        return due[0][0] if due else None
+        return self._due.next_at()
 
     def handle_deadline(self, now: float) -> list[Decision]:
         """Do what is due by now."""
         decisions: list[Decision] = []
-        while (at := self.next_deadline()) is not None and at <= now:
-            effort = heappop(self._due)[2]
-            effort.due_at = None
+        while (effort := self._due.pop(now)) is not None:
             decisions += self._do_due(effort, now)
         return decisions
 
@@ -385,11 +379,6 @@ class Claims:
                 return [] if effort.out or effort.held else self._pass_on(effort)
             case _:
                 return self._let_go(effort)
-
-    def _set_due(self, effort: Effort, at: float) -> None:
-        effort.due_at = at
-        self._due_count += 1
-        heappush(self._due, (at, self._due_count, effort))
 
     # Steps.
 
@@ -424,7 +413,7 @@ class Claims:
         effort.stage, effort.claimed_at = Stage.CLAIMING, now
         name = self._claim_name(effort)
         self._claims[name] = effort
-        self._set_due(effort, now + effort.patience)
+        self._due.set(effort, now + effort.patience)
         self.counts.claimed += 1
         value = self._seals.seal(name, self.node.encode())
         return [*decisions, Claim(name, value, int(1000 * CLAIM_LIFE))]
@@ -443,13 +432,13 @@ class Claims:
         """Pass the claim on when nothing is left to be asked, unless more comes right now."""
         idle = not effort.out and not effort.held
         if idle and effort.stage is Stage.OURS and not effort.is_known:
-            self._set_due(effort, now)
+            self._due.set(effort, now)
 
     def _finish(self, effort: Effort, now: float) -> None:
         """The CW is known. Who may not have it is served by what is held, at once after that."""
         effort.stage, effort.is_known, effort.due_at = Stage.FREE, True, None
         if effort.held:
-            self._set_due(effort, now)
+            self._due.set(effort, now)
 
     def _free(self, effort: Effort) -> list[Decision]:
         effort.stage, effort.due_at = Stage.FREE, None

@@ -21,10 +21,9 @@ those of the nodes' clocks; a wrong one only decides wrongly who of the two was 
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
 from cccamd.fleet.actions import (
@@ -45,6 +44,7 @@ from cccamd.fleet.actions import (
     Watch,
 )
 from cccamd.fleet.claims import Seals
+from cccamd.fleet.due import DueQueue
 
 LEASE: Final = 30.0
 """Seconds after which the seat of a node that is gone is free."""
@@ -147,8 +147,7 @@ class Leases:
         self._channel = self._channel_of(node)
         self._seats: dict[int, _Seat] = {}
         self._by_name: dict[bytes, _Seat] = {}
-        self._due: list[tuple[float, int, _Seat]] = []
-        self._due_count = 0
+        self._due: DueQueue[_Seat] = DueQueue()
 
     def begin(self, number: int, user: bytes, logins: int, now: float, at: float) -> list[Decision]:
         """Somebody wants in, and this node has room for it. `at`: the time of day."""
@@ -156,7 +155,7 @@ class Leases:
         if not self.is_up:
             return [Granted(number)]
         seat.stage = _Stage.ASKING
-        self._set_due(seat, now + ENGINE_PATIENCE)
+        self._due.set(seat, now + ENGINE_PATIENCE)
         return self._try(seat, now)
 
     def left(self, number: int) -> list[Decision]:
@@ -190,19 +189,14 @@ class Leases:
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` has something to do."""
-        while self._due and self._due[0][2].due_at != self._due[0][0]:
-            heappop(self._due)
-        return self._due[0][0] if self._due else None
+        return self._due.next_at()
 
     def handle_deadline(self, now: float) -> list[Decision]:
         """Keep leases up, and wait no longer where it was waited long enough."""
         decisions: list[Decision] = []
         for _ in range(SLICE):
-            deadline = self.next_deadline()
-            if deadline is None or deadline > now:
+            if (seat := self._due.pop(now)) is None:
                 break
-            seat = heappop(self._due)[2]
-            seat.due_at = None
             decisions += self._is_due(seat, now)
         return decisions
 
@@ -212,7 +206,7 @@ class Leases:
             case EngineBack():
                 self.is_up = True
                 for count, each in enumerate(self._seats.values()):
-                    self._set_due(each, now + count / BACK_RATE)
+                    self._due.set(each, now + count / BACK_RATE)
                 return [Watch(self._channel)]
             case EngineLost():
                 self.is_up = False
@@ -265,7 +259,7 @@ class Leases:
         seat.stage = _Stage.HELD
         seat.tried.clear()
         seat.rivals.clear()
-        self._set_due(seat, now + RENEWED)
+        self._due.set(seat, now + RENEWED)
         return [] if was_in else [Granted(seat.number)]
 
     def _fetched(self, seat: _Seat, value: bytes | None, now: float) -> list[Decision]:
@@ -298,7 +292,7 @@ class Leases:
         seat.stage = _Stage.LOOSE
         seat.tried.clear()
         seat.rivals.clear()
-        self._set_due(seat, now + RENEWED)
+        self._due.set(seat, now + RENEWED)
         return self._try(seat, now)
 
     # Others who have it.
@@ -320,7 +314,7 @@ class Leases:
 
     def _take(self, seat: _Seat, now: float) -> list[Decision]:
         seat.stage = _Stage.LOOSE
-        self._set_due(seat, now + RENEWED)
+        self._due.set(seat, now + RENEWED)
         value, holding = seat.rivals[seat.name]
         return [self._taking(seat, value), *self._tell(holding.node, "taken", seat.name)]
 
@@ -328,7 +322,7 @@ class Leases:
         if not seat.rivals:
             return self._let_in(seat, now)
         seat.stage = _Stage.DOUBTING
-        self._set_due(seat, now + DOUBT_PATIENCE)
+        self._due.set(seat, now + DOUBT_PATIENCE)
         decisions: list[Decision] = []
         for name, (_, holding) in seat.rivals.items():
             decisions += self._tell(holding.node, "doubt", name)
@@ -348,7 +342,7 @@ class Leases:
             if seat.stage is not _Stage.DOUBTING or seat.name or name not in seat.rivals:
                 continue
             if words == "free":
-                self._set_due(seat, now + ENGINE_PATIENCE)
+                self._due.set(seat, now + ENGINE_PATIENCE)
                 if name not in self._by_name:
                     self._name(seat, name)
                     return [self._taking(seat, seat.rivals[name][0])]
@@ -380,7 +374,7 @@ class Leases:
     def _let_in(self, seat: _Seat, now: float) -> list[Decision]:
         """Without the engine."""
         seat.stage = _Stage.LOOSE
-        self._set_due(seat, now + RENEWED)
+        self._due.set(seat, now + RENEWED)
         return [Granted(seat.number)]
 
     # Time, and the engine.
@@ -396,7 +390,7 @@ class Leases:
             case _Stage.DOUBTING:
                 return self._take_from_the_silent(seat, now)
             case _Stage.HELD if self.is_up:
-                self._set_due(seat, now + RENEWED)
+                self._due.set(seat, now + RENEWED)
                 return [Extend(seat.name, seat.value, int(1000 * LEASE))]
             case _Stage.LOOSE | _Stage.PROVING if self.is_up:
                 decisions = self._give_up(seat)
@@ -407,7 +401,7 @@ class Leases:
         for name in seat.rivals:
             if name not in seat.alive and name not in self._by_name:
                 self._name(seat, name)
-                self._set_due(seat, now + ENGINE_PATIENCE)
+                self._due.set(seat, now + ENGINE_PATIENCE)
                 return [self._taking(seat, seat.rivals[name][0])]
         return self._refuse(seat)
 
@@ -429,11 +423,6 @@ class Leases:
         released = Release(seat.name, seat.value)
         self._unname(seat)
         return [released] if self.is_up else []
-
-    def _set_due(self, seat: _Seat, at: float) -> None:
-        seat.due_at = at
-        self._due_count += 1
-        heappush(self._due, (at, self._due_count, seat))
 
     # What is said.
 
@@ -467,11 +456,6 @@ class Leases:
     def held(self) -> Iterator[int]:
         """The numbers of those that have a lease."""
         return (seat.number for seat in self._seats.values() if seat.stage is _Stage.HELD)
-
-
-def engine_actions(decisions: Iterable[Decision]) -> list[EngineAction]:
-    """Those that are for the engine."""
-    return [each for each in decisions if not isinstance(each, Granted | Refused | Prove | End)]
 
 
 def _loads(plain: bytes | None) -> object:
