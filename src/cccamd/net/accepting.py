@@ -209,18 +209,31 @@ class Acceptor:
         if protocol is None:
             sock.close()
         else:
-            attaching = self._tasks.start(
-                f"a connection from {address}", self._attach(sock, protocol)
-            )
-            # A task that is cancelled before its first step does not close it.
-            attaching.add_done_callback(lambda task: sock.close() if task.cancelled() else None)
+            attach(self._tasks, sock, protocol, address)
 
-    async def _attach(self, sock: socket.socket, protocol: asyncio.BaseProtocol) -> None:
+
+def attach(
+    tasks: TaskSet,
+    sock: socket.socket,
+    protocol: asyncio.BaseProtocol,
+    address: str,
+    on_lost: Callable[[], object] = lambda: None,
+) -> None:
+    """Give an accepted socket a transport in a moment, in which `protocol` speaks; it does not stay
+    open whatever goes wrong. `on_lost`: called when it did."""
+
+    async def attaching() -> None:
         try:
-            await self._loop.connect_accepted_socket(lambda: protocol, sock)
+            loop = asyncio.get_running_loop()
+            await loop.connect_accepted_socket(lambda: protocol, sock)
         except Exception:
             sock.close()
+            on_lost()
             raise
+
+    task = tasks.start(f"a connection from {address}", attaching())
+    # A task that is cancelled before its first step does not close it.
+    task.add_done_callback(lambda done: sock.close() if done.cancelled() else None)
 
 
 _LOST: Final = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.ECONNRESET})

@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable, Hashable
 from typing import Final, NamedTuple, Protocol, cast
 
+from cccamd.net.accepting import attach
 from cccamd.net.admission import Admission
 from cccamd.net.tasks import TaskSet
 from cccamd.wire.link import CloseReason
@@ -156,18 +157,13 @@ class Lobby:
         self._forget(stranger)
         self._admission.succeed(stranger, guest)
         door = _Door(guest, self._hand_over, self._on_failure)
-        sock = stranger.sock
-        attaching = self._tasks.start("a connection", self._attach(sock, door))
-        # A task that is cancelled before its first step does not close it.
-        attaching.add_done_callback(lambda task: sock.close() if task.cancelled() else None)
-
-    async def _attach(self, sock: socket.socket, door: "_Door") -> None:
-        try:
-            await self._loop.connect_accepted_socket(lambda: door, sock)
-        except Exception:
-            sock.close()
-            door.guest.close(CloseReason.INTERNAL_ERROR)
-            raise
+        attach(
+            self._tasks,
+            stranger.sock,
+            door,
+            stranger.address,
+            on_lost=lambda: guest.close(CloseReason.INTERNAL_ERROR),
+        )
 
     def _look_who_waits(self) -> None:
         """Make guests of those who have waited long. They are few: a flood pushes itself out."""
@@ -223,7 +219,7 @@ class _Door(asyncio.Protocol):
         hand_over: HandOver,
         on_failure: Callable[[str, BaseException], None],
     ) -> None:
-        self.guest = guest
+        self._guest = guest
         self._hand_over = hand_over
         self._on_failure = on_failure
         self._has_ended = False
@@ -238,8 +234,8 @@ class _Door(asyncio.Protocol):
             found.abort()
             return
         try:
-            self._hand_over(found, self.guest)
+            self._hand_over(found, self._guest)
         except Exception as error:
             found.abort()
-            self.guest.close(CloseReason.INTERNAL_ERROR)
+            self._guest.close(CloseReason.INTERNAL_ERROR)
             self._on_failure("the door", error)
