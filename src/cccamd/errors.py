@@ -48,7 +48,7 @@ CaPmtError              a CA_PMT that names no service     (cccamd.wire.dvbapi.c
 LineRefusedError        a line of CCcam.cfg                (cccamd.setup.cccamcfg.diagnostics)
 NoTime                  a time server                      (cccamd.machine.clock)
 BrokerError             no session at an MQTT broker       (cccamd.mqtt.broker)
-EngineError             no talking to a fleet's engine     (cccamd.fleet.talk)
+EngineError             no talking to a fleet's engine     (cccamd.fleet.troubles)
 WorkerEnded             the process with the socket gone   (cccamd.workers.remote)
 WorkerFailure           what went wrong in a worker        (cccamd.workers.crew)
 """

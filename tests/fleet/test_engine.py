@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from cccamd.fleet import engine as engine_module
 from cccamd.fleet.actions import (
     NAME_LENGTH,
-    Changed,
     Claim,
     Claimed,
     EngineBack,
@@ -25,22 +24,21 @@ from cccamd.fleet.actions import (
     Extended,
     Fetch,
     Fetched,
+    Hearers,
     Publish,
     Pushed,
     Release,
     Take,
-    Track,
     Unwatch,
     Watch,
 )
-from cccamd.fleet.engine import Around, Engine
-from cccamd.fleet.talk import EngineError, Talk, explain
+from cccamd.fleet.engine import Engine
+from cccamd.fleet.talk import Talk
+from cccamd.fleet.troubles import EngineError, explain
 from cccamd.net import TaskSet
 from cccamd.setup.toml import FleetTable
 from certificates import self_signed
 from redisengine import RedisServer, engine, needs_redis
-
-hiredis = pytest.importorskip("hiredis")
 
 NAME, OTHER, CHANNEL = (bytes([each]) * NAME_LENGTH for each in (1, 2, 3))
 MINUTE = 60_000
@@ -54,14 +52,12 @@ class Node:
         self.told: list[str] = []
         self.failures: list[BaseException] = []
         table = FleetTable(key_file="key", **words)
-        around = Around(
+        hearers = Hearers(
             on_event=self.events.append,
             carried_out=lambda setting, text: self.told.append(text),
             on_failure=lambda name, error: self.failures.append(error),
-            trial=bytes(NAME_LENGTH),
-            tracks=True,
         )
-        self.engine = Engine(table, folder, around)
+        self.engine = Engine(table, folder, hearers, trial=bytes(NAME_LENGTH))
 
     async def until(self, reached: Callable[[], object]) -> None:
         try:
@@ -143,11 +139,6 @@ async def test_what_one_node_tells_the_other_hears(tmp_path: Path) -> None:
         await anna.ask(Fetch(OTHER), Fetched)
         assert await ben.ask(Fetch(OTHER), Fetched) == Fetched(OTHER, b"\r\n\0cw")
         assert not any(isinstance(each, Pushed) for each in ben.events[count:])
-        # What is tracked.
-        anna.engine.perform([Track(NAME, b"ban", MINUTE)])
-        await ben.until(lambda: Changed(NAME) in ben.events)
-        server.say("FLUSHALL")
-        await ben.until(lambda: Changed(None) in ben.events or ben.events.count(Changed(NAME)) > 1)
 
 
 @needs_redis
@@ -193,13 +184,12 @@ async def test_what_is_wrong_with_an_engine_is_said(
     async with engine(tmp_path, f"user default off\n{rule}") as server:
         async with node(tmp_path, **at(server), user="tv", password_file="password") as anna:
             await anna.up()
-            anna.engine.perform([Track(OTHER, b"x", MINUTE), Track(OTHER, b"", 0)])
             anna.engine.perform([Watch(CHANNEL), Unwatch(CHANNEL), Release(NAME, b"a")])
             anna.engine.perform([Claim(NAME, b"a", MINUTE), Publish(OTHER, CHANNEL, b"x", MINUTE)])
             assert (await anna.ask(Extend(NAME, b"a", MINUTE), Extended)).held is True
             anna.engine.perform([Release(NAME, b"a")])
             assert (await anna.ask(Fetch(NAME), Fetched)).value is None
-            assert anna.engine.counts.lost == 0
+            assert not any(isinstance(each, EngineLost) for each in anna.events)
         told = {
             "wants a login": {},
             "refuses the login": {"user": "tv", "password": "guessed"},
@@ -288,7 +278,7 @@ async def test_what_is_no_engine_is_said(tmp_path: Path) -> None:
 
 @given(st.lists(st.binary(max_size=60), max_size=6))
 def test_whatever_is_answered_is_an_event_or_the_end(pieces: list[bytes]) -> None:
-    talk = Talk(hiredis.Reader(notEnoughData=False))
+    talk = Talk()
     talk.login("a", "b", [CHANNEL], NAME, 0.0)
     with suppress(EngineError):  # anything else is an error of ours
         for piece in pieces:

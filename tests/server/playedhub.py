@@ -16,6 +16,7 @@ from cccamd.fleet.actions import (
     Extended,
     Fetch,
     Fetched,
+    Hearers,
     Publish,
     Pushed,
     Release,
@@ -52,8 +53,8 @@ class Hub:
             node=node, seals=PlainSeals(), fingerprint_key=b"the same", make_engine=self._engine
         )
 
-    def _engine(self, on_event: Callable[[EngineEvent], None]) -> "HubEngine":
-        engine = HubEngine(self, on_event)
+    def _engine(self, hearers: Hearers) -> "HubEngine":
+        engine = HubEngine(self, hearers.on_event)
         self.engines.append(engine)
         return engine
 

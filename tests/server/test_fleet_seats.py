@@ -4,12 +4,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from laboratory import TEST_CARD, Laboratory, ask, cards_of, expected_cw, running, setup
 
 from cccamd.fleet import engine as engine_module
+from cccamd.fleet.actions import Fetch
 from cccamd.fleet.keyfile import make_key
 from cccamd.net import ConnectError
 from cccamd.server import join
@@ -19,18 +21,27 @@ pytest.importorskip("hiredis")
 pytestmark = needs_redis
 
 
+def table_of(name: str, folder: Path, at: RedisServer) -> str:
+    return (
+        f'[fleet]\nhost = "127.0.0.1"\nport = {at.port}\nkey_file = "{folder}/key"\n'
+        f'node = "{name}"\n'
+    )
+
+
 @asynccontextmanager
 async def node(
     name: str, folder: Path, at: RedisServer, toml: str = TEST_CARD
 ) -> AsyncIterator[Laboratory]:
     """One node, whose engine is there."""
-    table = (
-        f'[fleet]\nhost = "127.0.0.1"\nport = {at.port}\nkey_file = "{folder}/key"\n'
-        f'node = "{name}"\n'
-    )
     failures: list[object] = []
-    made = setup("F: anna secret", table, port=1)
-    member = join(made, lambda *told: None, lambda *told: failures.append(told))
+    made = setup("F: anna secret", table_of(name, folder, at), port=1)
+    member = join(made)
+    assert member is not None
+    make = member.make_engine
+    member = replace(
+        member,
+        make_engine=lambda told: make(told._replace(on_failure=lambda *it: failures.append(it))),
+    )
     async with running(toml=toml, fleet=member) as lab:
         await until(lambda: is_up(lab))
         yield lab
@@ -94,3 +105,24 @@ async def test_without_the_engine_both_are_in_and_then_the_first(
         assert first.closed is None
         assert "at node north of the fleet; which came first" in caplog.text
         assert await ask(first, b"\x80after") == expected_cw(b"\x80after")
+
+
+async def test_errors_of_ours_in_what_the_engine_tells_are_told_in_a_few_lines(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(event: object) -> None:
+        heard.append(event)
+        raise RuntimeError("broken")
+
+    heard: list[object] = []
+    async with engine(folder) as at:
+        made = setup("F: anna secret", table_of("north", folder, at), port=1)
+        async with running(toml=TEST_CARD, fleet=join(made)) as lab:
+            await until(lambda: is_up(lab))
+            desk = lab.server._fleet
+            assert desk is not None
+            desk.listeners.append(fail)
+            desk.engine.perform([Fetch(bytes(16))] * 200)
+            await until(lambda: len(heard) >= 200)
+    # Five, as of any cause within a minute; perhaps how many more there were.
+    assert 0 < len([line for line in caplog.messages if "RuntimeError" in line]) <= 6

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -228,7 +228,7 @@ class Runner:
         """Serve until a signal says stop; return the exit status."""
         stopped, reload_asked = _signals()
         self._messages, self._setup = setup.messages, setup
-        fleet, alone = self._join(setup, lambda *told: server.carried_out(*told))
+        fleet, alone = self._join(setup)
         server = Server(
             setup,
             journal=_journal(setup, self._folder / JOURNAL_NAME),
@@ -278,21 +278,14 @@ class Runner:
         return 0
 
     @staticmethod
-    def _join(
-        setup: Setup, carried_out: Callable[[str, str], None]
-    ) -> tuple[Membership | None, str]:
+    def _join(setup: Setup) -> tuple[Membership | None, str]:
         """What makes it a node of a fleet; or why it is alone though it should be one."""
-
-        def on_failure(name: str, error: BaseException) -> None:
-            log.error("%s: %s", name, error)
-
         try:
-            found = join(setup, carried_out, on_failure)
+            return join(setup), ""
         except ConfigFileError as error:
             trouble = f"{error}; this server is alone until it is started again"
             log.error("[fleet] %s", trouble)
             return None, trouble
-        return found, ""
 
     def _prepare(self, server: Server, setup: Setup) -> None:
         """Tell what is news about the files, and log where they say."""

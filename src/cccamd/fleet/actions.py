@@ -4,7 +4,7 @@ Names, channels and values are bytes that the engine cannot read: `fleet/values.
 under the fleet key. None of the actions is waited for; each answer comes as an event, later.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 NAME_LENGTH = 16
@@ -78,16 +78,7 @@ class Take(NamedTuple):
     ms: int
 
 
-class Track(NamedTuple):
-    """Keep an entry of those whose changes all nodes are told, by `Changed`; no other event."""
-
-    name: bytes
-    value: bytes
-    ms: int
-    """0: forget it."""
-
-
-EngineAction = Claim | Fetch | Publish | Watch | Unwatch | Extend | Release | Take | Track
+EngineAction = Claim | Fetch | Publish | Watch | Unwatch | Extend | Release | Take
 
 
 class Claimed(NamedTuple):
@@ -119,12 +110,6 @@ class Extended(NamedTuple):
     held: bool
 
 
-class Changed(NamedTuple):
-    """Somebody else has changed or dropped a tracked entry, or it is over; None: perhaps each."""
-
-    name: bytes | None
-
-
 class EngineLost(NamedTuple):
     """The engine is away. What was asked of it and not answered yet never will be."""
 
@@ -136,7 +121,17 @@ class EngineBack(NamedTuple):
     """The engine is there, for the first time or again; what is watched is subscribed again."""
 
 
-EngineEvent = Claimed | Fetched | Pushed | Extended | Changed | EngineLost | EngineBack
+EngineEvent = Claimed | Fetched | Pushed | Extended | EngineLost | EngineBack
+
+
+class Hearers(NamedTuple):
+    """Who is told what happens at an engine."""
+
+    on_event: Callable[[EngineEvent], None]
+    carried_out: Callable[[str, str], None]
+    """Told which setting was not carried out, and why; no words: it was."""
+    on_failure: Callable[[str, BaseException], None]
+    """Told of errors of ours, and what was being done."""
 
 
 class Engine(Protocol):

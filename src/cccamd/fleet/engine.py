@@ -14,22 +14,26 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cccamd.fleet.actions import (
     EngineAction,
     EngineBack,
     EngineEvent,
     EngineLost,
+    Hearers,
     Unwatch,
     Watch,
 )
-from cccamd.fleet.talk import EngineError, Talk
+from cccamd.fleet.troubles import EngineError
 from cccamd.ids import format_endpoint
 from cccamd.net import Backoff, ConnectError, connect, explain_connect_error, in_thread, resolve
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.secretfile import read_secret, secret_path
 from cccamd.setup.toml import FleetTable
+
+if TYPE_CHECKING:
+    from cccamd.fleet.talk import Talk
 
 log = logging.getLogger("cccamd.fleet")
 
@@ -55,41 +59,15 @@ UNSENT_LIMIT: Final = 4 << 20
 """Answers that may be missing, and bytes that may wait to be sent; what is new then is dropped."""
 
 
-@dataclass(slots=True)
-class EngineCounts:
-    """Since the start."""
-
-    told: int = 0
-    """Actions."""
-    dropped: int = 0
-    """Actions that were not told, because too much was on its way already."""
-    lost: int = 0
-    """How often the engine was lost."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
-    """What an engine needs of the server."""
-
-    on_event: Callable[[EngineEvent], None]
-    carried_out: Callable[[str, str], None]
-    """Told which setting was not carried out, and why; no words: it was."""
-    on_failure: Callable[[str, BaseException], None]
-    trial: bytes
-    """The name of an entry of no meaning."""
-    tracks: bool = False
-    """Whether changes of tracked entries are told."""
-
-
 class _Wire(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, talk: Talk, on_event: Callable[[EngineEvent], None]) -> None:
+    def __init__(self, talk: "Talk", on_event: Callable[[EngineEvent], None]) -> None:
         self.ended = asyncio.Event()
         self.why = ""
         self.spoken_at = 0.0
         self.transport: asyncio.Transport | None = None
-        self._talk = talk
+        self.talk = talk
         self._on_event = on_event
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -100,7 +78,7 @@ class _Wire(asyncio.Protocol):
         if self.ended.is_set():
             return
         try:
-            events = self._talk.read(data)
+            events = self.talk.read(data)
         except EngineError as error:
             self.end(str(error))
             return
@@ -131,13 +109,13 @@ class Engine:
     table: FleetTable
     folder: Path
     """Where names of files start."""
-    around: Around
-    counts: EngineCounts = field(default_factory=EngineCounts)
+    hearers: Hearers
+    trial: bytes
+    """The name of an entry of no meaning."""
     trouble: str = ""
     """Why it is not there; empty: it is, or was not looked for yet."""
     is_up: bool = False
     """Between `EngineBack` and `EngineLost`."""
-    _talk: Talk | None = None
     _wire: _Wire | None = None
     _watched: dict[bytes, None] = field(default_factory=dict)
     _logged_at: float | None = None
@@ -151,15 +129,13 @@ class Engine:
                     self._watched[channel] = None
                 case Unwatch(channel):
                     self._watched.pop(channel, None)
-        wire, talk = self._wire, self._talk
-        if not self.is_up or not told or wire is None or talk is None or wire.ended.is_set():
+        wire = self._wire
+        if not self.is_up or not told or wire is None or wire.ended.is_set():
             return
-        if talk.waiting + len(told) > WAITING_LIMIT or wire.unsent > UNSENT_LIMIT:
+        if wire.talk.waiting + len(told) > WAITING_LIMIT or wire.unsent > UNSENT_LIMIT:
             # A channel that is not watched now is watched when the engine is back.
-            self.counts.dropped += len(told)
             return
-        self.counts.told += len(told)
-        self._send(wire, talk.write(told, self._now()))
+        self._send(wire, wire.talk.write(told, self._now()))
 
     async def run(self) -> None:
         """Be connected, until cancelled."""
@@ -181,7 +157,7 @@ class Engine:
             self._lose(str(error))
         except Exception as error:
             self._lose("an error of ours; the log has it")
-            self.around.on_failure("the connection to the fleet's engine", error)
+            self.hearers.on_failure("the connection to the fleet's engine", error)
 
     async def _serve(self) -> None:
         """Connect, and stay.
@@ -192,16 +168,8 @@ class Engine:
         wire = await self._connect()
         try:
             password = await self._password()
-            assert self._talk is not None
-            tried = self.around.trial
-            login = self._talk.login(
-                self.table.user,
-                password,
-                tuple(self._watched),
-                tried,
-                self._now(),
-                tracks=self.around.tracks,
-            )
+            watched = tuple(self._watched)
+            login = wire.talk.login(self.table.user, password, watched, self.trial, self._now())
             self._wire = wire
             self._send(wire, login)
             await self._attend(wire)
@@ -211,8 +179,7 @@ class Engine:
             wire.end("")
 
     async def _attend(self, wire: _Wire) -> None:
-        talk = self._talk
-        assert talk is not None
+        talk = wire.talk
         while not wire.ended.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK):
@@ -234,19 +201,18 @@ class Engine:
             self.is_up, self.trouble = True, ""
             self._say("")
         try:
-            self.around.on_event(event)
+            self.hearers.on_event(event)
         except Exception as error:
-            self.around.on_failure("what the fleet's engine told", error)
+            self.hearers.on_failure("what the fleet's engine told", error)
 
     def _lose(self, why: str) -> None:
         was_up, self.is_up, self.trouble = self.is_up, False, why
         self._say(f"[fleet] the engine {self.shown}: {why}")
         if was_up:
-            self.counts.lost += 1
             self._heard(EngineLost(why))
 
     def _say(self, text: str) -> None:
-        self.around.carried_out(SETTING, text)
+        self.hearers.carried_out(SETTING, text)
         now = self._now()
         if text and (self._logged_at is None or now - self._logged_at >= SILENCE):
             self._logged_at = now
@@ -268,12 +234,11 @@ class Engine:
 
     async def _connect(self) -> _Wire:
         try:
-            from hiredis import Reader  # only for those who want it
+            from cccamd.fleet.talk import Talk  # with hiredis: only for those who want it
         except ImportError:
             raise EngineError(MISSING) from None
-        talk = self._talk = Talk(Reader(notEnoughData=False))
         loop = asyncio.get_running_loop()
-        make = partial(_Wire, talk, self._heard)
+        make = partial(_Wire, Talk(), self._heard)
         if self.table.socket is not None:
             try:
                 _, wire = await loop.create_unix_connection(

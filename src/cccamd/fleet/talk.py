@@ -2,9 +2,9 @@
 
 Theory of operation. One connection speaks RESP3, which Redis has from 6 and Valkey from the start
 (7.0 and 8 are what is tried): answers come in the order of the commands, and what is published on
-a channel, or has changed under a tracked prefix, comes between them. `_pending` knows which answer
-is whose. An error that says that nothing more can be kept or asked ends the talk: a node without an
-engine serves as before, one with half an engine would wait for nothing.
+a channel comes between them. `_pending` knows which answer is whose. An error that says that
+nothing more can be kept or asked ends the talk: a node without an engine serves as before, one with
+half an engine would wait for nothing.
 
 The login is one breath: HELLO, a trial whether something can be kept, what is watched, and a PING.
 Its answer says that all before it was taken.
@@ -13,11 +13,12 @@ Its answer says that all before it was taken.
 from collections import deque
 from collections.abc import Collection, Iterable
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from hiredis import HiredisError, PushNotification, Reader, ReplyError, pack_command
 
 from cccamd.fleet.actions import (
     NAME_LENGTH,
-    Changed,
     Claim,
     Claimed,
     EngineAction,
@@ -31,21 +32,18 @@ from cccamd.fleet.actions import (
     Pushed,
     Release,
     Take,
-    Track,
     Unwatch,
     Watch,
 )
-
-if TYPE_CHECKING:
-    from hiredis import Reader
+from cccamd.fleet.troubles import EngineError, explain
 
 PREFIX: Final = b"cccamd:"
 """How all names begin at the engine, for its rules (ACL) and for people who look into it."""
-TRACKED: Final = b"cccamd!"
-"""How names begin whose changes are told to all nodes."""
 LONGEST_ANSWER: Final = 1 << 20
 """Bytes: nothing of ours is nearly as long."""
 _TRIAL_MS: Final = 1000
+_MORE: Final = object()
+"""There is no whole answer yet."""
 
 _EXTEND: Final = (
     b"if redis.call('GET',KEYS[1])==ARGV[1] then "
@@ -59,30 +57,6 @@ _TAKE: Final = (
     b"local kept=redis.call('GET',KEYS[1]) if not kept or kept==ARGV[1] then "
     b"redis.call('SET',KEYS[1],ARGV[2],'PX',ARGV[3]) return 1 else return 0 end"
 )
-
-_TROUBLE: Final = {
-    "NOAUTH": "it wants a login: [fleet] user and password",
-    "WRONGPASS": "it refuses the login: is the user there, and the password right?",
-    "NOPROTO": "it speaks no RESP3: Redis 7.0, Valkey 8 or newer is needed",
-    "NOPERM": "its user may not do all that a fleet does: docs/fleet.md has the rule (ACL)",
-    "DENIED": "it is in protected mode: it needs a user with a password for other machines",
-    "OOM": "its memory is used up: maxmemory, and maxmemory-policy allkeys-lru, see docs/fleet.md",
-    "READONLY": "it is a replica that takes nothing: [fleet] host has to name the first one",
-    "MISCONF": 'it cannot save to its disk, and so takes nothing: save "" in its configuration',
-    "LOADING": "it is still starting",
-    "MASTERDOWN": "it is a replica whose first one is away",
-    "MOVED": "it is a node of a cluster: a fleet needs a single engine",
-    "CLUSTERDOWN": "it is a node of a cluster: a fleet needs a single engine",
-    "BUSY": "a script of somebody holds it up",
-    "WRONGTYPE": "somebody else keeps other things under names of a fleet there",
-}
-"""What the first word of an error means, and what to do."""
-_FULL: Final = "max number of clients"
-_OLD: Final = "unknown command"
-
-
-class EngineError(Exception):
-    """There is no talking to the engine now. The text is for people and holds no secret."""
 
 
 class _Kind(Enum):
@@ -106,8 +80,8 @@ class _Pending(NamedTuple):
 class Talk:
     """One connection to an engine, from its first byte on. Times are seconds, monotonic."""
 
-    def __init__(self, reader: "Reader") -> None:
-        self._reader = reader
+    def __init__(self) -> None:
+        self._reader = Reader(notEnoughData=_MORE)
         self._pending: deque[_Pending] = deque()
 
     @property
@@ -127,17 +101,12 @@ class Talk:
         watched: Collection[bytes],
         trial: bytes,
         now: float,
-        *,
-        tracks: bool = False,
     ) -> bytes:
         """What is said first. `EngineBack` follows when it is all taken."""
         words: list[bytes] = [b"HELLO", b"3"]
         if user is not None:
             words += [b"AUTH", user.encode(), (password or "").encode()]
         said = [self._say(_Kind.TAKEN, b"", now, *words)]
-        if tracks:
-            tracking = (b"CLIENT", b"TRACKING", b"ON", b"BCAST", b"PREFIX", TRACKED)
-            said.append(self._say(_Kind.TAKEN, b"", now, *tracking))
         tried = (b"SET", PREFIX + trial, b"1", b"PX", b"%d" % _TRIAL_MS)
         said.append(self._say(_Kind.TAKEN, b"", now, *tried))
         said += [self._action(Watch(channel), now) for channel in watched]
@@ -158,8 +127,6 @@ class Talk:
         Raises:
             EngineError: this cannot go on.
         """
-        from hiredis import HiredisError, PushNotification, ReplyError
-
         events: list[EngineEvent] = []
         reader = self._reader
         reader.feed(data)
@@ -168,7 +135,7 @@ class Talk:
                 answer = reader.gets()
             except HiredisError:
                 raise EngineError("it does not speak RESP: is it an engine?") from None
-            if answer is False:
+            if answer is _MORE:
                 if reader.len() > LONGEST_ANSWER:
                     raise EngineError("it answers without an end: is it an engine?")
                 return events
@@ -177,15 +144,14 @@ class Talk:
             elif not self._pending:
                 raise EngineError("it answers what nobody asked: is it an engine?")
             else:
-                event = self._answered(self._pending.popleft(), answer, ReplyError)
+                event = self._answered(self._pending.popleft(), answer)
                 if event is not None:
                     events.append(event)
 
     def _say(self, kind: _Kind, name: bytes, now: float, *words: bytes) -> bytes:
         self._pending.append(_Pending(kind, name, now))
-        parts = [b"*%d\r\n" % len(words)]
-        parts += [b"$%d\r\n%b\r\n" % (len(word), word) for word in words]
-        return b"".join(parts)
+        packed: bytes = pack_command(words)  # type: ignore[arg-type]  # its stub wants one word
+        return packed
 
     def _action(self, action: EngineAction, now: float) -> bytes:
         match action:
@@ -205,11 +171,6 @@ class Talk:
             case Take(name, before, value, ms):
                 take = (b"EVAL", _TAKE, b"1", PREFIX + name, before, value, b"%d" % ms)
                 return self._say(_Kind.EXTEND, name, now, *take)
-            case Track(name, _, 0):
-                return self._say(_Kind.TAKEN, name, now, b"DEL", TRACKED + name)
-            case Track(name, value, ms):
-                track = (b"SET", TRACKED + name, value, b"PX", b"%d" % ms)
-                return self._say(_Kind.TAKEN, name, now, *track)
             case Watch(channel):
                 return self._say(_Kind.WATCH, channel, now, b"SSUBSCRIBE", PREFIX + channel)
             case Unwatch(channel):
@@ -226,8 +187,8 @@ class Talk:
             said += self._say(_Kind.TAKEN, name, now, *told)
         return said
 
-    def _answered(self, asked: _Pending, answer: Any, error: type[Exception]) -> EngineEvent | None:
-        if isinstance(answer, error):
+    def _answered(self, asked: _Pending, answer: Any) -> EngineEvent | None:
+        if isinstance(answer, ReplyError):
             raise EngineError(explain(str(answer)))
         match asked.kind:
             case _Kind.CLAIM:
@@ -250,24 +211,4 @@ class Talk:
             case [b"ssubscribe" | b"sunsubscribe", *_]:
                 if not self._pending or self._pending.popleft().kind is not _Kind.WATCH:
                     raise EngineError("it answers out of turn: is it an engine?")
-            case [b"invalidate", None]:  # everything was thrown away
-                return [Changed(None)]
-            case [b"invalidate", list(names)]:
-                ours = [name for name in names if isinstance(name, bytes)]
-                return [Changed(name.removeprefix(TRACKED)) for name in ours]
         return []
-
-
-def explain(said: str) -> str:
-    """Say what an error of the engine means. Its own words are shown where it is none of ours to
-    know, and never what we said to it."""
-    word = said.partition(" ")[0]
-    if word in _TROUBLE:
-        return _TROUBLE[word]
-    if _FULL in said:
-        return "it has as many clients as it takes: maxclients"
-    if _OLD in said:
-        return _TROUBLE["NOPROTO"]
-    if "AUTH" in said:
-        return "it has no password, or no such user: [fleet] user and password"
-    return f"it refuses: {''.join(each if each.isprintable() else ' ' for each in said[:100])}"

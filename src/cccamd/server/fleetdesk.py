@@ -29,6 +29,7 @@ from cccamd.fleet.actions import (
     EngineLost,
     Fetch,
     Fetched,
+    Hearers,
     Publish,
     Pushed,
     Watch,
@@ -98,8 +99,8 @@ class Membership:
     seals: Seals
     fingerprint_key: bytes
     """Under which all nodes name ECMs."""
-    make_engine: Callable[[Callable[[EngineEvent], None]], RunningEngine]
-    """Makes the way to the engine, which tells its events to what is given."""
+    make_engine: Callable[[Hearers], RunningEngine]
+    """Makes the way to the engine, which tells what happens to those given."""
 
 
 class FleetDesk:
@@ -115,8 +116,10 @@ class FleetDesk:
         tasks: TaskSet,
         is_constant: Callable[[Card], bool],
         on_cards_changed: Callable[[], None],
+        carried_out: Callable[[str, str], None],
+        on_failure: Callable[[str, BaseException], None],
     ) -> None:
-        """`is_constant` tells cards of fixed keys."""
+        """`is_constant` tells cards of fixed keys; the last two are as `Hearers` says."""
         self.node = node = membership.node
         seals = membership.seals
         self.claims = Claims(node, seals)
@@ -126,11 +129,9 @@ class FleetDesk:
             order=self._order,
             on_cards_changed=on_cards_changed,
         )
-        self.engine = membership.make_engine(self.handle)
+        self.engine = membership.make_engine(Hearers(self.handle, carried_out, on_failure))
         self.listeners: list[Callable[[EngineEvent], None]] = []
         """Who else is told what the engine tells, and leaves alone what is not for him."""
-        self.down_since: float | None = None
-        """Seconds of the loop; None while the engine is there."""
         self.trouble = ""
         self.twin = ""
         """The node id of another node of our name."""
@@ -143,7 +144,6 @@ class FleetDesk:
         self._tasks = tasks
         self._is_constant = is_constant
         self._loop = asyncio.get_running_loop()
-        self.down_since = self._loop.time()
         self._alarm = Alarm(self._on_alarm)
         self._all = seals.name("nodes")
         self._own = self._channel(node)
@@ -197,10 +197,8 @@ class FleetDesk:
     def describe(self) -> FleetStatus:
         """What may be seen of it."""
         counts, nodes, now = self.claims.counts, self.nodes.by_name, self._loop.time()
-        epoch, theirs = (
-            time.time() - now,
-            {name: each.presence.config for name, each in nodes.items()},
-        )
+        epoch = time.time() - now
+        theirs = {name: each.presence.config for name, each in nodes.items()}
         odd = odd_ones({self.node: self._config} | theirs)
         return FleetStatus(
             node=self.node,
@@ -292,13 +290,13 @@ class FleetDesk:
         now = self._loop.time()
         match event:
             case EngineBack():
-                self.down_since, self.trouble = None, ""
+                self.trouble = ""
                 self._do(self.claims.handle(event, now))
                 self._perform([Watch(self._all), Watch(self._own)])
                 self._send_list()
                 self._say_here(is_new=True)
             case EngineLost(reason):
-                self.down_since, self.trouble = now, reason
+                self.trouble = reason
                 self._do(self.claims.handle(event, now))
             case Fetched(name, value) if name in self._fetches:
                 self._listed(self._fetches.pop(name), name, value)
@@ -426,7 +424,7 @@ class FleetDesk:
         self._seen_generation = self._table.generation
         shared = await in_slices(self._sharing())
         data = await in_thread(lambda: write_list(shared))
-        revision = hashlib.blake2b(data, digest_size=8).hexdigest()
+        revision = _revision_of(data)
         if revision != self._revision:
             self._revision, self._list = revision, data
             if self.is_up:
@@ -478,8 +476,7 @@ class FleetDesk:
     async def _take_list(self, name: str, data: bytes) -> None:
         shared = await in_thread(lambda: read_list(data))
         if shared is not None and self.claims.trusts(name, self._loop.time()):
-            revision = hashlib.blake2b(data, digest_size=8).hexdigest()
-            await self.nodes.take(name, revision, shared)
+            await self.nodes.take(name, _revision_of(data), shared)
 
     # Orders.
 
@@ -536,3 +533,8 @@ class FleetDesk:
     def _reply(self, order: Order, answer: ControlWords | Refusal) -> None:
         reply = Reply(node=self.node, boot=order.boot, number=order.number, answer=answer)
         self._tell(self._channel(order.node), reply)
+
+
+def _revision_of(written: bytes) -> str:
+    """Stands for a list of cards."""
+    return hashlib.blake2b(written, digest_size=8).hexdigest()

@@ -2,12 +2,11 @@
 
 import platform
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from cccamd.fleet.actions import EngineEvent
-from cccamd.fleet.engine import Around, Engine
+from cccamd.fleet.actions import Hearers
+from cccamd.fleet.engine import Engine
 from cccamd.fleet.keyfile import read_key
 from cccamd.fleet.values import Sealer
 from cccamd.server.fleetdesk import Membership
@@ -19,14 +18,8 @@ _NO_NAME: Final = re.compile("[^A-Za-z0-9_.-]")
 _NAME_LENGTH: Final = 50
 
 
-def join(
-    setup: Setup,
-    carried_out: Callable[[str, str], None],
-    on_failure: Callable[[str, BaseException], None],
-) -> Membership | None:
+def join(setup: Setup) -> Membership | None:
     """What it takes; None: this server is to be alone.
-
-    `carried_out` is told whether the engine is there, and why not; `on_failure` of our errors.
 
     Raises:
         ConfigFileError: there is no key, or what is there is none.
@@ -39,14 +32,8 @@ def join(
     assert table.key_file is not None
     sealer = Sealer(read_key(secret_path(table.key_file, folder)))
 
-    def make_engine(on_event: Callable[[EngineEvent], None]) -> Engine:
-        around = Around(
-            on_event=on_event,
-            carried_out=carried_out,
-            on_failure=on_failure,
-            trial=sealer.name("trial"),
-        )
-        return Engine(table, folder, around)
+    def make_engine(hearers: Hearers) -> Engine:
+        return Engine(table, folder, hearers, trial=sealer.name("trial"))
 
     return Membership(
         node=table.node or own_name(),

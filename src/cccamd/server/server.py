@@ -508,6 +508,8 @@ class Server:
             tasks=self._tasks,
             is_constant=lambda card: self._cards.is_constant(card.source),
             on_cards_changed=self._card_news.changed,
+            carried_out=self.carried_out,
+            on_failure=self._failures.report,
         )
 
     def _take_seats(self, membership: Membership) -> None:
