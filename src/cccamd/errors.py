@@ -8,6 +8,7 @@ CccamdError                         anything a person may be shown as one clear 
 |-- LocalProtocolError              the protocol core was misused         (cccamd.wire.link)
 |-- FramingError                    a stream that is not dvbapi          (cccamd.wire.dvbapi)
 |-- ConnectError                    no login at a server, and how far     (cccamd.net)
+|-- CallError                       a server of others, not to be called    (cccamd.net)
 |-- ConnectionLost                  ... or it ended later                 (cccamd.net)
 |-- ListenError                     a port that is not to be had          (cccamd.net)
 |-- CannotDecode                    a card: not this service              (cccamd.localcards)

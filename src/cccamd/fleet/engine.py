@@ -27,7 +27,16 @@ from cccamd.fleet.actions import (
 )
 from cccamd.fleet.troubles import EngineError
 from cccamd.ids import format_endpoint
-from cccamd.net import Backoff, ConnectError, connect, explain_connect_error, in_thread, resolve
+from cccamd.net import (
+    Backoff,
+    CallError,
+    ConnectError,
+    callable_addresses,
+    connect,
+    explain_connect_error,
+    in_thread,
+    trust,
+)
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.secretfile import read_secret, secret_path
 from cccamd.setup.toml import FleetTable
@@ -39,7 +48,6 @@ log = logging.getLogger("cccamd.fleet")
 
 SETTING: Final = "[fleet] host"
 MISSING: Final = "hiredis is not installed: pip install 'cccamd[fleet]'"
-NAME_TIMEOUT: Final = 12.0
 CONNECT_TIMEOUT: Final = 3.0
 """Seconds for each address, and again for TLS."""
 ANSWER_TIMEOUT: Final = 1.5
@@ -153,7 +161,7 @@ class Engine:
     async def _serve_once(self) -> None:
         try:
             await self._serve()
-        except (EngineError, ConfigFileError) as error:
+        except (EngineError, CallError, ConfigFileError) as error:
             self._lose(str(error))
         except Exception as error:
             self._lose("an error of ours; the log has it")
@@ -275,13 +283,10 @@ class Engine:
         return wire
 
     async def _dial(self, host: str) -> socket.socket:
+        addresses = await callable_addresses(host, self.table.allowed.admits)
+        port = self.table.port
         try:
-            addresses = await resolve(host, timeout=NAME_TIMEOUT)
-            allowed = [each for each in addresses if self.table.allowed.admits(each[0])]
-            if not allowed:
-                text = f"{addresses[0][0]} is not in a local network: networks has to name it"
-                raise EngineError(text)
-            return await connect(allowed, host=host, port=self.table.port, patience=CONNECT_TIMEOUT)
+            return await connect(addresses, host=host, port=port, patience=CONNECT_TIMEOUT)
         except ConnectError as error:
             raise EngineError(str(error)) from None
 
@@ -289,17 +294,7 @@ class Engine:
         if not self.table.tls:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self.table.ca is None:
-            context.load_default_certs()
-            return context
-        path = self.folder / self.table.ca
-        try:
-            context.load_verify_locations(cafile=path)
-        except ssl.SSLError:
-            raise EngineError(f"there are no certificates in {path}") from None
-        except OSError as error:
-            raise EngineError(f"{path} cannot be read: {error.strerror}") from None
+        trust(context, self.folder / self.table.ca if self.table.ca is not None else None)
         return context
 
     @staticmethod

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from cccamd.mqtt.topics import Topics
-from cccamd.net import ConnectError, explain_connect_error, in_thread, resolve
+from cccamd.net import callable_addresses, explain_connect_error, in_thread, trust
 from cccamd.setup.toml import MqttTable
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 MISSING: Final = "paho-mqtt is not installed: pip install 'cccamd[mqtt]'"
 CONNECT_TIMEOUT: Final = 5.0
 """Seconds for each address, and again for TLS."""
-NAME_TIMEOUT: Final = 12.0
 LOGIN_TIMEOUT: Final = 10.0
 """Seconds from the connection to the broker's answer."""
 KEEPALIVE: Final = 30
@@ -164,19 +164,13 @@ async def log_in(table: MqttTable, login: Login) -> Session:
     """Look for the broker, connect and log in.
 
     Raises:
-        BrokerError: that is not to be had now; says why.
+        BrokerError, CallError: that is not to be had now; says why.
     """
     assert table.host is not None
-    try:
-        addresses = await resolve(table.host, timeout=NAME_TIMEOUT)
-    except ConnectError as error:
-        raise BrokerError(str(error)) from error
-    allowed = [each[0] for each in addresses if table.allowed.admits(each[0])]
-    if not allowed:
-        raise BrokerError(f"{addresses[0][0]} is not in a local network: networks has to name it")
+    addresses = await callable_addresses(table.host, table.allowed.admits)
     context = await in_thread(lambda: _context(table))
     why = ""
-    for address in allowed[:ADDRESSES]:
+    for address, *_ in addresses[:ADDRESSES]:
         session, client = _prepare(login, context)
         try:
             await in_thread(partial(_call, session, client, address, table.broker_port))
@@ -216,15 +210,7 @@ def _context(table: MqttTable) -> ssl.SSLContext | None:
         return None
     context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.name = table.host or ""
-    try:
-        if table.ca is None:
-            context.load_default_certs()
-        else:
-            context.load_verify_locations(cafile=table.ca)
-    except ssl.SSLError as error:
-        raise BrokerError(f"there are no certificates in {table.ca}") from error
-    except OSError as error:
-        raise BrokerError(f"{table.ca} cannot be read: {error.strerror}") from error
+    trust(context, Path(table.ca) if table.ca is not None else None)
     return context
 
 

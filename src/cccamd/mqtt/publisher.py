@@ -17,7 +17,7 @@ from cccamd.mqtt.board import REFRESH, Board
 from cccamd.mqtt.broker import WINDOW, BrokerError, Login, Session, log_in
 from cccamd.mqtt.picture import OFFLINE, Overview, Painter
 from cccamd.mqtt.topics import Topics
-from cccamd.net import Backoff, in_slices, in_thread
+from cccamd.net import Backoff, CallError, in_slices, in_thread
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.secretfile import read_secret, secret_path
 from cccamd.setup.toml import MqttTable
@@ -127,7 +127,7 @@ class Publisher:
             try:
                 login = await self._login(table, topics)
                 await self._attend(await log_in(table, login), table, topics, painter, board)
-            except BrokerError as error:
+            except (BrokerError, CallError) as error:
                 self._say(f"[mqtt] the broker {_shown(table)}: {error}")
             except Exception as error:  # one look that fails is not the end of all
                 self._on_failure("telling the MQTT broker", error)

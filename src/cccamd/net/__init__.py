@@ -32,6 +32,7 @@ from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import Listener
 from cccamd.net.lobby import FirstWords, Guest, HandOver, hand_over
 from cccamd.net.origins import origin_of
+from cccamd.net.outside import CallError, callable_addresses, trust
 from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules, Standing
 from cccamd.net.resolve import resolve
 from cccamd.net.tasks import Alarm, TaskSet, Turns, at_once, in_slices
@@ -52,6 +53,7 @@ __all__ = [
     "Attempt",
     "Backoff",
     "Ban",
+    "CallError",
     "Client",
     "ConnectError",
     "Connected",
@@ -83,6 +85,7 @@ __all__ = [
     "Turns",
     "Way",
     "at_once",
+    "callable_addresses",
     "connect",
     "credentials",
     "explain_connect_error",
@@ -100,4 +103,5 @@ __all__ = [
     "peer_address",
     "remove_unix_socket",
     "resolve",
+    "trust",
 ]
