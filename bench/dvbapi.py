@@ -16,10 +16,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from rig.serving import HOST, TEST_CARD, cccamd, free_port
+from rig.serving import HOST, TEST_CARD, cccamd
 
 from cccamd.ids import Caid, Sid
 from cccamd.lab.demo.settopbox import SetTopBox
+from cccamd.lab.ports import free_port
 from cccamd.net import TaskSet
 from cccamd.values import ControlWords, with_checksums
 from cccamd.wire.dvbapi import CaDescriptor, CaPmt, Stream

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from rig.clients import NO_TEXT, Receiver
-from rig.serving import TEST_CARD, free_port
+from rig.serving import TEST_CARD
 
+from cccamd.lab.ports import free_port
 from cccamd.localcards import find_kinds
 from cccamd.net import loop_factory
 from cccamd.server import Server

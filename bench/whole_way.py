@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from rig.clients import Broadcast, Receiver
-from rig.serving import TEST_CARD, free_port
+from rig.serving import TEST_CARD
 
 from cccamd.ids import ShareId
+from cccamd.lab.ports import free_port
 from cccamd.localcards import find_kinds
 from cccamd.net import Client, Connection, loop_factory
 from cccamd.server import Server

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ports import free_port
+from cccamd.lab.ports import free_port
 
 
 class Mailbox:

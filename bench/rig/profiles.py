@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from cccamd.lab.ports import free_port
 from cccamd.wire.cccam import Capabilities
 from rig import drive
 from rig.clients import (
@@ -21,7 +22,7 @@ from rig.clients import (
     in_circles,
 )
 from rig.echo import REQUEST_LENGTH
-from rig.serving import MANY, TEST_CARD, Served, cccamd, echo, free_port
+from rig.serving import MANY, TEST_CARD, Served, cccamd, echo
 
 CLIENTS: Final = 100
 CHANNELS: Final = 40

@@ -20,9 +20,9 @@ from typer.testing import CliRunner
 
 from cccamd.cli import looking, trial
 from cccamd.cli.doctor import doctor
+from cccamd.lab.ports import free_port
 from cccamd.setup import setup
 from cccamd.setup.cccamcfg import load_config
-from ports import free_port
 
 app = typer.Typer()
 app.command()(doctor)

@@ -14,8 +14,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cccamd.cli.explain import explain
+from cccamd.lab.ports import free_port
 from cccamd.why import Explanation, as_json
-from ports import free_port
 
 app = typer.Typer()
 app.command()(explain)

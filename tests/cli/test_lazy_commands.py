@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from cccamd.cli import command_line
 from cccamd.cli.main import COMMANDS, MODULES
 from cccamd.lab.cas import CardKeys, ManagementKey
-from ports import free_port
+from cccamd.lab.ports import free_port
 
 # Runs the program, and writes down on its way out which modules it has.
 PROGRAM = """

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cccamd.cli.oldname import Start, StartOptionError, translate
-from ports import free_port
+from cccamd.lab.ports import free_port
 
 PROGRAM = "import sys; from cccamd.__main__ import main_as_original; main_as_original()"
 

@@ -10,8 +10,8 @@ from typer.testing import CliRunner, Result
 
 from cccamd.cli import command_line
 from cccamd.ids import format_node_id
+from cccamd.lab.ports import free_port
 from cccamd.values import CW_LENGTH, with_checksums
-from ports import free_port
 
 CFG = "F: anna pw\n"
 ECM = "80 70 01 02"

@@ -17,10 +17,10 @@ from laboratory import HOST, TEST_CARD, ask, connect, expected_cw
 
 from cccamd.errors import CccamdError
 from cccamd.ids import Sid
+from cccamd.lab.ports import free_port
 from cccamd.net import ConnectError
 from cccamd.watch.journal import Entry, Kind, read_entries
 from cccamd.wire.cccam import Target
-from ports import free_port
 
 
 class House:

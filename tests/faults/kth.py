@@ -30,6 +30,7 @@ from laboratory import HOST, TEST_CARD, connect, expected_cw, new_node_id, reque
 from virtual import Clock, VirtualLoop
 
 from cccamd.cli import serve
+from cccamd.lab.ports import free_port
 from cccamd.localcards import registry
 from cccamd.net import Client, ConnectError
 from cccamd.server import AccountFocus, Server
@@ -39,7 +40,6 @@ from cccamd.setup.setup import Setup, load_setup
 from cccamd.values import ControlWords
 from cccamd.watch.journal import journal as journal_module
 from cccamd.wire.cccam import ClientProtocol, Target
-from ports import free_port
 
 shim = ctypes.CDLL(None)
 shim.fault_arm.argtypes = [ctypes.c_long, ctypes.c_int]

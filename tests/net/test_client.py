@@ -9,6 +9,7 @@ import pytest
 from peer import CARD, CW, ECM, HOST, SILENCE, Peer, Server, Talk, until
 
 from cccamd.ids import Caid, Ident, ShareId
+from cccamd.lab.ports import free_port
 from cccamd.net import (
     Client,
     ConnectError,
@@ -25,7 +26,6 @@ from cccamd.wire.cccam import (
 )
 from cccamd.wire.cccam.handshake import make_seed
 from cccamd.wire.link import CloseReason
-from ports import free_port
 
 
 async def connect(

@@ -9,6 +9,7 @@ import pytest
 from peer import CW, ECM, EMM, HOST, PLAIN_NODE, SILENCE, Peer, Server, listens, until
 
 from cccamd.facts import LinkState
+from cccamd.lab.ports import free_port
 from cccamd.net import (
     Backoff,
     Connected,
@@ -40,7 +41,6 @@ from cccamd.wire.link import (
     OfferAdded,
     Refused,
 )
-from ports import free_port
 
 PAUSE = 0.02
 

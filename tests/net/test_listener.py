@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from peer import HOST, Lines, no_socket_left, unexpected, until
 
+from cccamd.lab.ports import free_port
 from cccamd.net import (
     AcceptEnded,
     AcceptEvent,
@@ -27,7 +28,6 @@ from cccamd.net import (
 )
 from cccamd.server.loglines import DoorLog
 from cccamd.wire.link import Closed, CloseReason
-from ports import free_port
 
 NOWHERE = "2001:db8::1"
 """An address that this machine does not have."""

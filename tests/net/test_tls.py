@@ -12,6 +12,7 @@ import pytest
 from peer import HOST, PLAIN_NODE, Line, Lines, Peer, no_socket_left, unexpected, until
 
 from cccamd.facts import Step
+from cccamd.lab.ports import free_port
 from cccamd.net import (
     Admission,
     AdmissionLimits,
@@ -31,7 +32,6 @@ from cccamd.setup.pairing import Pairing
 from cccamd.wire.cccam import DEFAULT_VERSION, Caller, Identity, Target
 from cccamd.wire.keycodes import format_key_code
 from cccamd.wire.link import Closed, CloseReason
-from ports import free_port
 
 
 class Side:

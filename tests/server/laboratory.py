@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.lab.ports import free_port
 from cccamd.localcards import find_kinds
 from cccamd.net import Client
 from cccamd.server import Membership, Server
@@ -26,7 +27,6 @@ from cccamd.wire.cccam import (
     Version,
     make_node_id,
 )
-from ports import free_port
 
 HOST = "127.0.0.1"
 TEST_CARD = """

@@ -9,6 +9,7 @@ from unittest.mock import patch
 from laboratory import HOST, expected_cw, new_node_id
 
 from cccamd.ids import Caid, Ident, ShareId
+from cccamd.lab.ports import free_port
 from cccamd.net import Connection
 from cccamd.values import ControlWords, Emm, Offer, Provider, Refusal, Request
 from cccamd.wire.cccam import ServerProtocol
@@ -16,7 +17,6 @@ from cccamd.wire.cccam.frames import Command
 from cccamd.wire.cccam.messages import parse_emm
 from cccamd.wire.cccam.server import _RULES as RULES
 from cccamd.wire.link import EmmReceived, LoginRequested, OffersDue, Requested
-from ports import free_port
 
 Answer = ControlWords | Refusal | None
 

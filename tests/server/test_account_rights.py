@@ -7,11 +7,11 @@ import pytest
 from laboratory import HOST, TEST_CARD, Laboratory, ask, cards_of, expected_cw, running, setup
 
 from cccamd.ids import Caid, Ident, ShareId
+from cccamd.lab.ports import free_port
 from cccamd.net import ConnectError
 from cccamd.setup.hours import WEEK
 from cccamd.values import Emm, Refusal
 from cccamd.why import Question
-from ports import free_port
 
 ECM = b"\x80\x70\x03abc"
 TWO_CARDS = """

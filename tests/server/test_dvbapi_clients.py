@@ -21,6 +21,7 @@ from dvbapiclient import (
 from laboratory import HOST, expected_cw, running
 
 from cccamd.facts import EcmResult
+from cccamd.lab.ports import free_port
 from cccamd.net import Connection
 from cccamd.routing import Result
 from cccamd.server import Server
@@ -31,7 +32,6 @@ from cccamd.why import Question
 from cccamd.wire.dvbapi import NO_PID, ListManagement, Stop
 from cccamd.wire.link import CloseReason
 from flavour import replace_for_python
-from ports import free_port
 
 WHO_I_AM = b"\xff\xff\x00\x01\x00\x02\x01x"
 

@@ -21,11 +21,11 @@ from cccamd.lab.cas import CardKeys
 from cccamd.lab.demo.scrambler import CwPeriod
 from cccamd.lab.demo.settopbox import SetTopBox
 from cccamd.lab.demo.subscription import Subscription
+from cccamd.lab.ports import free_port
 from cccamd.lab.storage import replace_key_file
 from cccamd.server import Server
 from cccamd.values import with_checksums
 from cccamd.wire.dvbapi import CaDescriptor, CaPmt, NetworkIds, Parity, Stream
-from ports import free_port
 
 CAID = Caid(0xFF01)
 PERIOD = 8.0

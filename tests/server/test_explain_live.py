@@ -20,10 +20,10 @@ from scripted import mute, scripted
 
 from cccamd.cli.webreader import WebAddress, read_explanation
 from cccamd.ids import Caid, Ident, Sid
+from cccamd.lab.ports import free_port
 from cccamd.net import ConnectError
 from cccamd.values import Refusal
 from cccamd.why import Explanation, Finding, Question, Weight
-from ports import free_port
 
 
 def bad(findings: tuple[Finding, ...]) -> list[str]:

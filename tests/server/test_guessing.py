@@ -15,6 +15,7 @@ from handshaker import Handshaker
 from laboratory import TEST_CARD, Laboratory, running
 
 from cccamd.facts import Door, PenaltyKind
+from cccamd.lab.ports import free_port
 from cccamd.net import LONGEST_WAIT, Penalties, PenaltyRules, at_once
 from cccamd.server import gate, login
 from cccamd.server.bans import read_bans, write_bans
@@ -22,7 +23,6 @@ from cccamd.server.gate import LoginGate
 from cccamd.server.loglines import DoorLog
 from cccamd.why import Question
 from cccamd.wire.link import CloseReason
-from ports import free_port
 
 FAULTY = "F: anna secret\nF: ben secret\nF: eve\n"
 

@@ -8,10 +8,10 @@ from laboratory import HOST, TEST_CARD, Laboratory, ask, cards_of, running
 from scripted import right, scripted
 
 from cccamd.facts import Cause, Incident
+from cccamd.lab.ports import free_port
 from cccamd.server import symptoms
 from cccamd.watch import incidents
 from cccamd.wire.cccam.frames import Command
-from ports import free_port
 
 NO_CARDS = ""
 

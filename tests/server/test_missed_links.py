@@ -10,9 +10,9 @@ import pytest
 from laboratory import Laboratory, ask, running
 
 from cccamd.facts import LinkState, SourceStatus, Step
+from cccamd.lab.ports import free_port
 from cccamd.net import Backoff
 from cccamd.net import link as link_module
-from ports import free_port
 
 NO_CARDS = ""
 FOR_EVER = 600.0

@@ -9,10 +9,10 @@ from laboratory import Laboratory, ask, cards_of
 from typer.testing import CliRunner
 
 from cccamd.cli import command_line
+from cccamd.lab.ports import free_port
 from cccamd.server import Server
 from cccamd.setup.setup import load_setup
 from cccamd.values import ControlWords
-from ports import free_port
 
 HOUSE = Path(__file__).parents[1] / "data" / "oscam" / "house"
 CW = "00112233aabbcc3100112233aabbcc31"

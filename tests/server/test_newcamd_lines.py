@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from cccamd.cli import command_line
 from cccamd.facts import LinkState, SourceKind, SourceStatus, Step
 from cccamd.ids import USUAL_CONFIG_KEY
+from cccamd.lab.ports import free_port
 from cccamd.values import Emm, Refusal
-from ports import free_port
 
 KEY = USUAL_CONFIG_KEY.hex()
 

@@ -11,6 +11,7 @@ from laboratory import HOST, TEST_CARD, Laboratory, expected_cw, running, setup
 
 from cccamd.facts import Door
 from cccamd.ids import USUAL_CONFIG_KEY, Caid, Ident, ShareId, Sid
+from cccamd.lab.ports import free_port
 from cccamd.net import Client, ConnectError, Step, open_sockets
 from cccamd.values import Emm, Refusal, Request
 from cccamd.why import Question
@@ -19,7 +20,6 @@ from cccamd.wire.newcamd import (
     NewcamdClient,
     NewcamdTarget,
 )
-from ports import free_port
 
 CARDS = """
 [[card]]

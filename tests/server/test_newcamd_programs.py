@@ -15,6 +15,7 @@ from laboratory import HOST, expected_cw, running, setup
 
 from cccamd.cards import Wish
 from cccamd.ids import USUAL_CONFIG_KEY, Caid, Ident, ShareId
+from cccamd.lab.ports import free_port
 from cccamd.server import newcamd as ports
 from cccamd.server.newcamd import LOST_FOR, SETTLING, OneCardShelf
 from cccamd.values import ECM_TABLE_IDS, Offer, Provider
@@ -34,7 +35,6 @@ from cccamd.wire.newcamd import (
     serialize_frame,
     session_cipher,
 )
-from ports import free_port
 
 USER, PASSWORD = b"bob", b"builder"
 CFG = "F: bob builder 1 1 1"

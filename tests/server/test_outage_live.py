@@ -23,6 +23,7 @@ from virtual import Clock, live_through
 from cccamd.cli.statusview import draw_status
 from cccamd.facts import Cause, FreezeReport, Incident, Status, Verdict
 from cccamd.ids import Caid, Sid
+from cccamd.lab.ports import free_port
 from cccamd.net import Client, TaskSet
 from cccamd.server import Server
 from cccamd.values import ControlWords
@@ -30,7 +31,6 @@ from cccamd.watch.journal import Journal, Kind, read_entries, sum_up
 from cccamd.watch.journal import journal as journal_module
 from cccamd.why import Question, report_lines
 from cccamd.wire.cccam import ClientProtocol, Target
-from ports import free_port
 
 PERIOD = 10.0
 MINUTE = 60.0

@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 from cccamd.cli import command_line
 from cccamd.facts import LinkState, Step
+from cccamd.lab.ports import free_port
 from cccamd.net import ConnectError, Link
 from cccamd.server import Server
 from cccamd.setup.pairing import Pairing
 from cccamd.why import Question
 from cccamd.wire.cccam import DEFAULT_VERSION, Target
 from cccamd.wire.link import ClientSide
-from ports import free_port
 
 ECM = b"\x80\x30" + bytes(50)
 

@@ -16,6 +16,7 @@ from laboratory import HOST, connect
 
 from cccamd.facts import ConfigProblemKind
 from cccamd.ids import Caid, Ident, Sid
+from cccamd.lab.ports import free_port
 from cccamd.net import Client
 from cccamd.server import AccountFocus, Reloader, Server, logs, reload, set_up_logging
 from cccamd.server.dvbapi import DvbapiDoor
@@ -28,7 +29,6 @@ from cccamd.setup.toml import TomlConfig, networks
 from cccamd.setup.toml.fields import Table, keys_of
 from cccamd.setup.toml.mqtttable import THINGS
 from cccamd.wire.cccam import ClientProtocol, Target
-from ports import free_port
 
 WEB, TELNET = free_port(), free_port()
 PAGES = f"WEBINFO LISTEN PORT : {WEB}\n"

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from laboratory import HOST
 
+from cccamd.lab.ports import free_port
 from cccamd.net.accepting import CALM
 from cccamd.wire.cccam import SEED_LENGTH
-from ports import free_port
 
 CLIENTS, WEB, TELNET = free_port(), free_port(), free_port()
 CFG = f"""

@@ -13,10 +13,10 @@ import pytest
 from laboratory import HOST, ask, cards_of, connect, expected_cw, new_node_id, request, running
 from scripted import ScriptedServer, scripted
 
+from cccamd.lab.ports import free_port
 from cccamd.net import Client, ConnectError
 from cccamd.values import Refusal
 from cccamd.wire.cccam import ClientProtocol, Target
-from ports import free_port
 
 CLIENTS = 20
 

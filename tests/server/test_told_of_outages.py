@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from laboratory import running, setup
 
+from cccamd.lab.ports import free_port
 from cccamd.notify import notifier
 from messagebox import mailbox
-from ports import free_port
 
 
 async def test_a_server_tells_of_an_outage_and_which_address_is_of_no_use(

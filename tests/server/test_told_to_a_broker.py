@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from laboratory import HOST, Laboratory, ask, cards_of, setup
 
+from cccamd.lab.ports import free_port
 from cccamd.server import Server, symptoms
 from cccamd.setup import secretfile
 from cccamd.setup.setup import Setup
 from cccamd.watch import incidents
 from certificates import self_signed
 from mosquitto import broker, listening, needs_mosquitto
-from ports import free_port
 
 pytestmark = needs_mosquitto
 CARD = '[[card]]\nkind = "test"\ncaid = "7F00"\nproviders = ["00000A"]\nname = "attic"\n'

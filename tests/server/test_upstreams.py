@@ -19,9 +19,9 @@ from laboratory import (
 from scripted import mute, right, scripted
 
 from cccamd.ids import format_node_id
+from cccamd.lab.ports import free_port
 from cccamd.server import upstreams
 from cccamd.values import ControlWords, Refusal
-from ports import free_port
 
 NO_CARDS = ""
 DEAD_CARD = """

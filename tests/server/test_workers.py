@@ -27,13 +27,13 @@ from laboratory import (
     setup,
 )
 
+from cccamd.lab.ports import free_port
 from cccamd.net import ConnectError, ListenError
 from cccamd.server import Server
 from cccamd.setup.cccamcfg import parse
 from cccamd.wire.cccam import Target
 from cccamd.wire.link import CloseReason
 from cccamd.workers import Member, crew
-from ports import free_port
 
 ACCOUNTS = "".join(f"F: user{number} secret\n" for number in range(12))
 

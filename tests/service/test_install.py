@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cccamd.cli import command_line
-from ports import free_port
+from cccamd.lab.ports import free_port
 
 PROGRAM = "/opt/cccamd/bin/cccamd"
 UNIT = "etc/systemd/system/cccamd.service"

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from browsing import Reply, exchange
 
+from cccamd.lab.ports import free_port
 from cccamd.net import TaskSet
 from cccamd.server import AccountFocus, Clerk, Desk, Reloader, Server, hands_of
 from cccamd.setup.setup import Setup, load_setup
@@ -19,7 +20,6 @@ from cccamd.watch import OperatorActed
 from cccamd.watch.happenings import Happening
 from cccamd.watch.journal import Journal
 from cccamd.wire.cccam import make_node_id
-from ports import free_port
 
 HOST = "127.0.0.1"
 LOGIN = {"username": "bob", "password": "s3cret"}

@@ -10,7 +10,7 @@ import pytest
 from browserdesk import expect, opened
 from realserver import HOST, receiver, running, watching
 
-from ports import free_port
+from cccamd.lab.ports import free_port
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -23,12 +23,13 @@ TRIED_AGAIN = 2000
 async def test_a_real_server_from_the_first_client_to_a_lost_link(browser: Browser) -> None:
     web, port, attic = free_port(), free_port(), free_port()
     cfg = f"F: anna pw\nF: bob pw {{ 7F00:0:0, 7F01:0:0 }}\nC: {HOST} {attic} me pw"
-    async with (
-        running(cfg, caid="7F00", port=port, web_port=web),
-        opened(browser, f"http://{HOST}:{web}/") as desk,
-    ):
-        page = desk.page
-        async with running("F: me pw", caid="7F01", port=attic):
+    async with AsyncExitStack() as far:
+        await far.enter_async_context(running("F: me pw", caid="7F01", port=attic))
+        async with (
+            running(cfg, caid="7F00", port=port, web_port=web),
+            opened(browser, f"http://{HOST}:{web}/") as desk,
+        ):
+            page = desk.page
             await page.goto(desk.url)
             await expect(page.locator("#receivers")).to_contain_text("No receiver is logged in")
             async with receiver("anna", port=port) as anna, receiver("bob", port=port):
@@ -41,8 +42,9 @@ async def test_a_real_server_from_the_first_client_to_a_lost_link(browser: Brows
                 await expect(page.locator("main")).to_contain_text("What to change")
                 await expect(page.locator("main")).to_contain_text("7F00")
                 await page.go_back()
-        await expect(page.locator("#attention")).to_contain_text(f"{HOST}:{attic} is")
-        await expect(page.locator("#lately")).to_contain_text("anna has left")
+            await far.aclose()
+            await expect(page.locator("#attention")).to_contain_text(f"{HOST}:{attic} is")
+            await expect(page.locator("#lately")).to_contain_text("anna has left")
 
 
 async def test_a_stopped_server_leaves_the_last_good_state_and_a_new_one_goes_on(

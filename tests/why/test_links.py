@@ -12,6 +12,7 @@ from cccamd.cards import CardTable, Rejected
 from cccamd.cli import trial
 from cccamd.cli.trial import try_server
 from cccamd.facts import LinkState
+from cccamd.lab.ports import free_port
 from cccamd.localcards import find_kinds
 from cccamd.net import Step
 from cccamd.routing import Priorities
@@ -25,7 +26,6 @@ from cccamd.why import Diagnosis, Evidence, Grade, evidence_of_files
 from cccamd.why.links import MEANINGS, Trial, TriedLink, judge_link
 from cccamd.wire.cccam import Identity, is_original_seed, make_node_id
 from fact_factory import a_source
-from ports import free_port
 
 HOST = "127.0.0.1"
 IDENTITY = Identity(make_node_id(os.urandom(4)), "doctor test")

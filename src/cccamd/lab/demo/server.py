@@ -3,7 +3,6 @@
 import asyncio
 import os
 import secrets
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from cccamd.errors import CccamdError
 from cccamd.ids import format_caid
 from cccamd.lab.cas import CardKeys
+from cccamd.lab.ports import hold_port
 
 HOST = "127.0.0.1"
 USER = "viewer"
@@ -110,13 +110,8 @@ def _open_newcamd(folder: Path, port: int) -> None:
 
 
 def _hold_port(stack: ExitStack) -> int:
-    """A port for a server that starts in a moment: bound until the stack ends, so that nobody is
-    given it meanwhile."""
-    holder = stack.enter_context(socket.socket())
-    holder.bind(("", 0))
-    # After the bind: nobody else's place was taken, and the server, which says the same, gets in.
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    port: int = holder.getsockname()[1]
+    """A port that nobody else is given until the stack ends."""
+    port: int = stack.enter_context(hold_port()).getsockname()[1]
     return port
 
 
