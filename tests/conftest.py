@@ -1,5 +1,7 @@
 """Settings for all tests."""
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from _pytest.monkeypatch import derive_importpath
 from hypothesis import settings
 
 from cccamd.lab.ts import CsaLibraryMissing, require_csa
+from cccamd.server import logs
 from flavour import COMPILED, is_fixed, replace_for_python
 
 settings.register_profile("quick", max_examples=60, deadline=None)
@@ -54,6 +57,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if marker := item.get_closest_marker("pure_only"):
                 item.add_marker(pytest.mark.skip(reason=f"pure_only: {marker.args[0]}"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[object]:
+    """Each test finds our log as the first did: what one sends elsewhere (set_up_logging) would
+    be missing, or twice, in the next one's `caplog`."""
+    everything, ours = logging.getLogger(), logging.getLogger("cccamd")
+    result = yield
+    for logger in (ours, logging.getLogger("cccamd.login")):
+        logs._remove_handlers(logger)
+    for handler in [each for each in everything.handlers if isinstance(each, logs._Libraries)]:
+        everything.removeHandler(handler)
+    logging.captureWarnings(False)
+    ours.propagate = True
+    ours.setLevel(logging.NOTSET)
+    return result
 
 
 if COMPILED:

@@ -3,7 +3,6 @@
 import asyncio
 import configparser
 import json
-import logging
 import re
 import time
 from base64 import b64encode
@@ -50,7 +49,6 @@ async def refused_after(lab: Laboratory, user: str, password: str) -> float:
 async def test_only_the_log_tells_why_a_login_is_refused(
     caplog: pytest.LogCaptureFixture, user: str, said: str
 ) -> None:
-    logging.getLogger("cccamd").propagate = True
     async with running(FAULTY, TEST_CARD) as lab:
         assert await refused_after(lab, user, "wrong") < 0.5
     assert f"no login: {said}" in caplog.text
@@ -83,7 +81,6 @@ async def test_the_own_network_is_slowed_down_and_whoever_was_here_is_not() -> N
 async def test_who_guesses_from_outside_is_banned_at_the_door(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    logging.getLogger("cccamd").propagate = True
     toml = f"{TEST_CARD}\n[penalties]\nattempts = 3\nban = 60\n"
     async with running(FAULTY, toml) as lab:
         lab.server._penalties._is_near = lambda address: False
@@ -129,7 +126,6 @@ async def test_who_is_banned_and_why_is_shown_and_explained() -> None:
 async def test_a_password_is_not_looked_at_when_the_row_is_too_long(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    logging.getLogger("cccamd").propagate = True
     monkeypatch.setattr(login, "LONGEST_WAIT", 0.05)
     async with running(FAULTY, TEST_CARD) as lab:
         monkeypatch.setattr(lab.server._penalties, "wait", lambda *_: None)
@@ -156,7 +152,6 @@ class Slept:
 async def test_a_gate_waits_bans_and_knows_who_was_here(
     door: Door, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    logging.getLogger("cccamd").propagate = True
     slept = Slept(monkeypatch)
     far = "203.0.113.7"
     penalties = Penalties(PenaltyRules(attempts=10), is_near=lambda address: False)
@@ -197,7 +192,6 @@ async def test_who_comes_and_goes_is_never_weighed() -> None:
 
 
 async def test_the_pages_are_under_the_same_brake(caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("cccamd").propagate = True
     web, telnet = free_port(), free_port()
     cfg = (
         f"{FAULTY}WEBINFO LISTEN PORT : {web}\nWEBINFO USERNAME : eva\nWEBINFO PASSWORD : right\n"

@@ -1,7 +1,6 @@
 """Who knocks, comes and goes as often as he likes fills no log."""
 
 import asyncio
-import logging
 from pathlib import Path
 
 import pytest
@@ -24,12 +23,10 @@ def _lines(caplog: pytest.LogCaptureFixture, addresses: list[str]) -> int:
 
 
 async def test_a_network_full_of_addresses_is_one_caller(caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("cccamd").propagate = True
     assert _lines(caplog, [f"2001:db8::{number:x}" for number in range(3000)]) == 5 + 1
 
 
 async def test_the_whole_internet_is_some_hundred_lines(caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("cccamd").propagate = True
     whole = [f"203.0.{number >> 8}.{number & 255}" for number in range(10_000)]
     assert _lines(caplog, whole) <= STRANGERS + 5 + 1
 

@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -20,17 +19,6 @@ from cccamd.values import Emm
 
 CLIENT = logging.getLogger("cccamd.client")
 ANNA = {"account": "anna", "peer": "192.0.2.7:40000"}
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    root, logins = logging.getLogger("cccamd"), logging.getLogger("cccamd.login")
-    before = root.level, root.propagate
-    yield
-    for logger in (root, logins):
-        logs._remove_handlers(logger)
-    root.setLevel(before[0])
-    root.propagate = before[1]
 
 
 def test_lines_stay_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ from cccamd.facts import ConfigProblemKind
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.lab.ports import free_port
 from cccamd.net import Client
-from cccamd.server import AccountFocus, Reloader, Server, logs, reload, set_up_logging
+from cccamd.server import AccountFocus, Reloader, Server, reload, set_up_logging
 from cccamd.server.dvbapi import DvbapiDoor
 from cccamd.setup.cccamcfg.directives import DIRECTIVES, Implemented
 from cccamd.setup.effects import EFFECTS, Effect, settings_of
@@ -612,17 +612,6 @@ ROWS: dict[str, Row] = {
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is still writing these files."""
     monkeypatch.setattr(reload, "SETTLE_INTERVAL", 0.001)
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    root = logging.getLogger("cccamd")
-    before = root.level, root.propagate
-    yield
-    for logger in (root, logging.getLogger("cccamd.login")):
-        logs._remove_handlers(logger)
-    root.setLevel(before[0])
-    root.propagate = before[1]
 
 
 def write(folder: Path, text: str, *, pages: bool = False) -> None:

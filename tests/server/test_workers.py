@@ -100,7 +100,6 @@ async def test_clients_of_all_workers_are_served_as_one_servers() -> None:
 async def test_a_worker_that_is_killed_costs_its_own_clients_and_comes_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    logging.getLogger("cccamd").propagate = True
     caplog.set_level(logging.INFO, "cccamd")
     async with crewed() as lab, AsyncExitStack() as held:
         clients = await all_users(lab, held)
@@ -262,7 +261,6 @@ async def test_strangers_hear_nothing_of_a_worker_either() -> None:
 
 async def test_who_only_looks_is_not_called_a_login(caplog: pytest.LogCaptureFixture) -> None:
     """As port scanners do: without workers it is not, either."""
-    logging.getLogger("cccamd").propagate = True
     async with crewed(workers=1) as lab:
         _, writer = await asyncio.open_connection(HOST, lab.port)
         await until(lambda: lab.server._context.admission.connections)
