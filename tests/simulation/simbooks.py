@@ -1,0 +1,202 @@
+"""The books of one run of a fleet: what was asked, said and answered, and what must hold of it.
+
+They are kept from outside: at the protocols of clients, at the cards, and where a node reads what
+cards and other nodes say.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from simledger import DEADLINE, EPSILON, Violation
+from simrights import truth
+
+from cccamd.values import ControlWords, Offer, Refusal, Request, with_checksums
+
+if TYPE_CHECKING:
+    from simfleetcast import FleetNode
+
+TWICE_IN: Final = 13.5
+"""Seconds for which an account may be in at two nodes when all is well with the engine: until a
+seat that is not held is claimed, and the look for a sign of life."""
+REPEATS: Final = 3
+"""ECMs of a service whose CWs show that one repeats."""
+
+
+class Books:
+    """Everything that is known from outside, and the first thing that was wrong."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
+        self.events = self.answers = self.refusals = 0
+        self.first: Violation | None = None
+        self.tail: list[str] = []
+        self.offered: dict[tuple[bytes, int, int], list[Any]] = {}
+        self.node_of: Callable[[Any], FleetNode | None] = lambda protocol: None
+        self.served: dict[tuple[str, bytes], bool] = {}
+        """Whether a viewer got the CW of an ECM, by his name."""
+        self.asks: dict[bytes, list[tuple[float, str]]] = {}
+        """When which card was asked for an ECM."""
+        self.wanted: dict[bytes, float] = {}
+        """When an ECM was asked for first, by anybody."""
+        self.trouble_at = 0.0
+        """When something was wrong with the engine or the ways to it, last."""
+        self._said: dict[tuple[str, bytes], list[tuple[str, bytes, bool]]] = {}
+        """What a node has read of an ECM, in order: which card, which CW, whether it is its own."""
+        self._told: dict[tuple[str, int], dict[bytes, bytes]] = {}
+        """By node and service: the CWs that were read of its last ECMs."""
+        self._twice: dict[str, float] = {}
+        self._asked: dict[tuple[int, int], tuple[float, Any, Request]] = {}
+        self._named = 0
+        self._hash = hashlib.blake2b(digest_size=16)
+
+    def note(self, *words: object) -> None:
+        """Add to the trace."""
+        self.events += 1
+        text = f"{self.now():.9f} {words!r}"
+        self._hash.update(text.encode())
+        self.tail.append(text)
+        if len(self.tail) > 400:
+            del self.tail[:200]
+
+    @property
+    def trace(self) -> str:
+        return self._hash.hexdigest()
+
+    def blame(self, what: str) -> None:
+        """Something is wrong; the first counts."""
+        if self.first is None:
+            self.first = Violation(f"at {self.now() - 1000:.3f} s: {what}")
+
+    # What the protocols of clients tell (`simledger.Watched`).
+
+    def next_name(self) -> int:
+        self._named += 1
+        return self._named
+
+    def login_failed(self, protocol: Any) -> None:
+        """Nobody guesses."""
+
+    def announced(self, protocol: Any, offer: Offer) -> None:
+        self.note("announced", protocol.name, offer.remote_id)
+
+    def requested(self, protocol: Any, token: int, request: Request) -> None:
+        self.note("asked", protocol.name, token, tuple(request))
+        self._asked[protocol.name, token] = self.now(), protocol, request
+        self.wanted.setdefault(request.section, self.now())
+
+    def answered(self, protocol: Any, token: int, answer: ControlWords | Refusal | None) -> None:
+        said = answer.raw if isinstance(answer, ControlWords) else answer
+        self.note("answered", protocol.name, token, said)
+        found = self._asked.pop((protocol.name, token), None)
+        node = self.node_of(protocol)
+        if found is None:
+            if node is not None:
+                self.blame(f"request {token} of client {protocol.name} was answered twice")
+            return
+        at, _, request = found
+        if self.now() > at + DEADLINE + EPSILON:
+            self.blame(f"an answer came after {self.now() - at:.2f} s")
+        if isinstance(answer, ControlWords):
+            self.answers += 1
+            self.served[protocol.user_name, request.section] = True
+            if node is not None:
+                self._judge(node, request, answer.raw)
+        elif answer is not None:
+            self.refusals += 1
+            self.served.setdefault((protocol.user_name, request.section), False)
+
+    def overdue(self) -> None:
+        """Look for requests that should have been answered by now."""
+        while self._asked:
+            key, (at, protocol, _) = next(iter(self._asked.items()))
+            if self.node_of(protocol) is not None:
+                if self.now() > at + DEADLINE + EPSILON:
+                    self.blame(f"request {key} was not answered within {DEADLINE} s")
+                    del self._asked[key]
+                return
+            del self._asked[key]
+
+    @property
+    def waiting(self) -> int:
+        """How many requests of those who are there are not answered."""
+        return sum(self.node_of(asked[1]) is not None for asked in self._asked.values())
+
+    # What cards say, and nodes.
+
+    def card_asked(self, card: str, section: bytes) -> None:
+        self.note("card asked", card, section)
+        self.asks.setdefault(section, []).append((self.now(), card))
+
+    def heard(
+        self, node: str, card: str, sid: int, section: bytes, raw: bytes, *, own: bool
+    ) -> None:
+        """A node has read a CW: of a card that it asked, or that another node tells."""
+        self.note("read", node, card, raw)
+        self._said.setdefault((node, section), []).append((card, raw, own))
+        told = self._told.setdefault((node, sid), {})
+        told.setdefault(section, raw)
+        while len(told) > REPEATS + 1:
+            del told[next(iter(told))]
+
+    def _judge(self, node: "FleetNode", request: Request, raw: bytes) -> None:
+        """A CW is given to a client: whether it may be."""
+        section, right = request.section, truth(request.section)
+        if not any(raw) or raw != with_checksums(raw):
+            self.blame(f"{node.name} gave on a CW that is wrong by itself")
+        said = self._said.get((node.name, section), [])
+        if raw == right:
+            if not node.has_card and all(cw != raw for _, cw, _ in said):
+                self.blame(f"{node.name} gave on a CW that nobody has told it")
+            return
+        if all(cw != raw for _, cw, _ in said):
+            self.blame(f"{node.name} gave on a CW that nobody has told it")
+        elif node.has_card and any(own and cw == right for _, cw, own in said):
+            self.blame(f"{node.name} gave on what its own card contradicts")
+        sound = [cw for _, cw, _ in said if self._may_be(node.name, request.sid, section, cw)]
+        cards = {card for card, cw, _ in said if cw == raw}
+        if sound and raw != sound[0] and len(cards) < 2:
+            self.blame(f"{node.name} gave on a CW that contradicts the one that it had before")
+
+    def _may_be(self, node: str, sid: int, section: bytes, raw: bytes) -> bool:
+        """Whether nothing about a CW by itself shows that it is wrong."""
+        told = self._told.get((node, sid), {})
+        repeated = any(cw == raw for ecm, cw in told.items() if ecm != section)
+        return any(raw) and raw == with_checksums(raw) and not repeated
+
+    def told_to_the_fleet(self, node: str, sid: int, section: bytes, raw: bytes) -> None:
+        """A node tells the others a CW."""
+        self.note("told", node, raw)
+        if not any(raw) or raw != with_checksums(raw):
+            self.blame(f"{node} told the others a CW that is wrong by itself")
+        told = self._told.get((node, sid), {})
+        repeats = any(cw == raw and cw == truth(ecm) for ecm, cw in told.items() if ecm != section)
+        if repeats:
+            self.blame(f"{node} told the others a CW of another period")
+
+    # Accounts.
+
+    def is_in(self, user: str, nodes: list[str]) -> None:
+        """At which nodes an account is in now."""
+        now = self.now()
+        if len(nodes) < 2:
+            self._twice.pop(user, None)
+            return
+        since = max(self._twice.setdefault(user, now), self.trouble_at)
+        if now > since + TWICE_IN:
+            self.blame(f"{user} is in at {nodes} for {now - since:.1f} s, and the engine is there")
+
+    # Asks.
+
+    def judge_asks(self, since: float, most: int) -> int:
+        """Of what was wanted since a time, when all was well, no more was asked; how many were."""
+        count = 0
+        for section, at in self.wanted.items():
+            asks = [card for when, card in self.asks.get(section, []) if when >= at]
+            if at >= since:
+                count += bool(asks)
+                if len(asks) > most:
+                    self.blame(
+                        f"cards were asked {len(asks)} times for one ECM, and not {most}: {asks}"
+                    )
+        return count
