@@ -35,7 +35,7 @@ from cccamd.fleet.actions import (
 from cccamd.fleet.engine import Engine
 from cccamd.fleet.talk import Talk
 from cccamd.fleet.troubles import EngineError, explain
-from cccamd.net import TaskSet
+from cccamd.net import TaskSet, loop_factory
 from cccamd.setup.toml import FleetTable
 from certificates import self_signed
 from redisengine import RedisServer, engine, needs_redis
@@ -139,6 +139,35 @@ async def test_what_one_node_tells_the_other_hears(tmp_path: Path) -> None:
         await anna.ask(Fetch(OTHER), Fetched)
         assert await ben.ask(Fetch(OTHER), Fetched) == Fetched(OTHER, b"\r\n\0cw")
         assert not any(isinstance(each, Pushed) for each in ben.events[count:])
+
+
+@needs_redis
+def test_it_goes_on_the_loop_that_serves(tmp_path: Path) -> None:
+    """uvloop's transports and errors are not those of asyncio."""
+
+    async def go() -> None:
+        self_signed(tmp_path)
+        tls = (
+            "tls-port PORT\ntls-auth-clients no\n"
+            f"tls-cert-file {tmp_path}/cert.pem\ntls-key-file {tmp_path}/key.pem"
+        )
+        for lines, words in (("", {}), (tls, {"tls": True, "ca": "cert.pem"})):
+            async with engine(tmp_path, lines) as server:
+                there = at(server) | {"host": "localhost"} | words
+                async with node(tmp_path, **there) as anna:
+                    await anna.up()
+                    assert await anna.ask(Claim(NAME, b"a", MINUTE), Claimed) == Claimed(NAME, True)
+                    server.kill()
+                    await anna.until(lambda anna=anna: "nothing listens" in anna.engine.trouble)
+                if words:
+                    continue
+                async with node(tmp_path, socket=str(server.socket)) as anna:
+                    await anna.until(lambda anna=anna: "cannot be reached" in anna.engine.trouble)
+                    await server.start()
+                    await anna.up()
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(go())
 
 
 @needs_redis
