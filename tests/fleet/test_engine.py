@@ -202,6 +202,25 @@ async def test_an_engine_that_is_killed_stopped_and_comes_back(
 
 
 @needs_redis
+async def test_what_a_lagging_engine_is_not_told_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "WAITING_LIMIT", 5)
+    monkeypatch.setattr(engine_module, "ANSWER_TIMEOUT", 60.0)
+    async with engine(tmp_path) as server, node(tmp_path, **at(server)) as anna:
+        anna.engine.perform([Claim(NAME, b"a", MINUTE)])
+        await anna.up()
+        assert anna.engine.dropped == 0, "it was away: that is no lagging"
+        server.signal(signal.SIGSTOP)
+        for _ in range(8):
+            anna.engine.perform([Claim(NAME, b"a", MINUTE)])
+        assert anna.engine.dropped == 3
+        server.signal(signal.SIGCONT)
+        await anna.until(lambda: len(anna.events) == 1 + 5)
+        assert (await anna.ask(Fetch(NAME), Fetched)).value == b"a"
+
+
+@needs_redis
 async def test_what_is_wrong_with_an_engine_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,6 +124,8 @@ class Engine:
     """Why it is not there; empty: it is, or was not looked for yet."""
     is_up: bool = False
     """Between `EngineBack` and `EngineLost`."""
+    dropped: int = 0
+    """Actions that it was not told, since it lags behind."""
     _wire: _Wire | None = None
     _watched: dict[bytes, None] = field(default_factory=dict)
     _logged_at: float | None = None
@@ -141,6 +143,7 @@ class Engine:
         if not self.is_up or not told or wire is None or wire.ended.is_set():
             return
         if wire.talk.waiting + len(told) > WAITING_LIMIT or wire.unsent > UNSENT_LIMIT:
+            self.dropped += len(told)
             # A channel that is not watched now is watched when the engine is back.
             return
         self._send(wire, wire.talk.write(told, self._now()))
