@@ -23,6 +23,8 @@ sys.path[:0] = [str(ROOT / "tests" / name) for name in ("", "server", "faults")]
 
 from fleetscene import Scene, Seen, fleet  # noqa: E402
 
+from redisengine import PROGRAM  # noqa: E402
+
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -77,6 +79,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--services", type=int, default=8)
     words = parser.parse_args()
+    if PROGRAM is None:
+        sys.exit("bench/fleet.py: redis-server is not installed")
     console = Console(width=None if sys.stdout.isatty() else 120)
     with tempfile.TemporaryDirectory() as folder:
         right = asyncio.run(measure(Path(folder), words.seconds, words.services, console))

@@ -17,6 +17,8 @@ sys.path[:0] = [str(ROOT / "tests" / name) for name in ("", "server", "faults")]
 
 from fleetscene import GUIDE, fleet, live_through  # noqa: E402
 
+from redisengine import PROGRAM  # noqa: E402
+
 BEGIN, END = "<!-- scripts/fleet.py -->\n", "<!-- end -->\n"
 HEAD = (
     "| what happens | answered | median ms | 99 % | longest | asks of the card for each ECM |\n"
@@ -41,6 +43,8 @@ def main() -> None:
     parser.add_argument("--services", type=int, default=10)
     parser.add_argument("--print", action="store_true", help="leave the page alone")
     words = parser.parse_args()
+    if PROGRAM is None:
+        sys.exit("scripts/fleet.py: redis-server is not installed")
     with tempfile.TemporaryDirectory() as folder:
         table = asyncio.run(play(Path(folder), words.seconds, words.services))
     if not words.print:

@@ -94,7 +94,7 @@ class Proxy:
                         await asyncio.sleep(len(data) / way.rate)
                     lost = way.resent if self._random.random() < way.loss else 0.0
                     under_way.put_nowait((loop.time() + way.delay + lost, data))
-            under_way.put_nowait((loop.time() + self.way.delay, b""))
+            under_way.put_nowait((loop.time(), b""))  # the end comes right after the last piece
 
         async with asyncio.TaskGroup() as group:
             group.create_task(take())
