@@ -1,7 +1,6 @@
 """Bans and failed logins over a fleet: carries out what bulletins decide.
 
 a failed login, a login, a ban, an unban   `Penalties` -> its listener -> `Bulletins`
-what clients of an account ask             `FairPlay.told` -> `Bulletins`, each second
 the same at other nodes                    the engine -> `Bulletins` -> `Penalties`
 """
 
