@@ -6,7 +6,19 @@ import pytest
 
 from cccamd.cards import Card, CardTable, LocalOffer, View, Viewer
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
-from cccamd.routing import Ask, AskId, CwCache, LoopDetected, Router, SourceTraits, Trace, Waiter
+from cccamd.routing import (
+    Ask,
+    AskId,
+    CwCache,
+    Disproved,
+    LoopDetected,
+    Prospect,
+    Router,
+    SourceTraits,
+    Store,
+    Trace,
+    Waiter,
+)
 from cccamd.server.exchange import Exchange
 from cccamd.server.observers import Observers
 from cccamd.server.usage import SourceUsage
@@ -155,3 +167,58 @@ async def test_loops_are_remembered_by_node_and_source_and_bounded() -> None:
     assert len(loops) == 64
     assert (loops[-1].node_id, loops[-1].source) == (NodeId((99).to_bytes(8)), "reader")
     assert loops[0].node_id == NodeId((36).to_bytes(8)), "the oldest went"
+
+
+class Doorway:
+    """A gate that lets everything through, and knows what has not ended."""
+
+    def __init__(self) -> None:
+        self.inside: list[AskId] = []
+
+    def ask(self, ask_id: AskId, prospect: Prospect) -> bool:
+        self.inside.append(ask_id)
+        return True
+
+    def forget(self, ask_id: AskId) -> bool:
+        return False
+
+    def ended(self, ask_id: AskId) -> None:
+        self.inside.remove(ask_id)
+
+    def stored(self, store: Store) -> None:
+        pass
+
+    def disproved(self, disproved: Disproved) -> None:
+        raise NotImplementedError
+
+
+class Unsent(Reader):
+    """Has what it was asked wait in a line, or no line at all."""
+
+    def __init__(self, answer: Refusal | None) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def ask(self, ask: Ask) -> ControlWords | Refusal | None:
+        super().ask(ask)
+        return self._answer
+
+    def forget(self, ask_id: AskId) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("way", ["at once", "later", "nobody wants it"])
+async def test_the_gate_is_told_of_the_end_of_what_was_never_sent(way: str) -> None:
+    """Without that a node keeps the claim to an ECM that it does not ask for."""
+    reader = Unsent(Refusal.NOT_SENT if way == "at once" else None)
+    shop, receiver = Shop(reader), Receiver()
+    gate = shop.exchange.gate = Doorway()
+    shop.ask(receiver)
+    (ask_id,) = reader.asked
+    if way == "later":
+        shop.exchange.refused(ask_id, Refusal.NOT_SENT)
+    elif way == "nobody wants it":
+        (flight,) = shop.exchange.router._flights.values()
+        (waiting,) = flight.waiting.values()
+        shop.exchange.gone(waiting.waiter, waiting.request)
+    assert gate.inside == []

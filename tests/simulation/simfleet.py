@@ -8,7 +8,7 @@ those of the other simulation.
 import asyncio
 import logging
 import random
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -165,6 +165,8 @@ class FleetWorld:
             held.enter_context(patch("cccamd.server.frontdoor.ServerProtocol", protocol))
             held.enter_context(patch(report, lambda _, name, error: self.failed(name, error)))
             held.enter_context(patch("cccamd.server.server.MachineWatch.run", _sleep))
+            acknowledged = "cccamd.net.connection.Connection.is_acknowledged"
+            held.enter_context(patch(acknowledged, _is_acknowledged))
             self.books.node_of = self.node_of
             try:
                 self.loop.run_until_complete(self._live())
@@ -241,29 +243,34 @@ class FleetWorld:
             case "the engine is slow":
                 before, slow = self.slowness, chance.choice((0.05, 0.2, 0.5))
                 self._slow_down(slow)
-                later(seconds, self._slow_down, before)
+                later(seconds, self._unless_calm, self._slow_down, before)
             case "the engine hangs":
                 for wire in self.net.wires_to(engine.port):
                     wire.stop(seconds)
             case "pushes are lost":
                 engine.loses = chance.choice((0.2, 1.0))
-                later(seconds, setattr, engine, "loses", 0.0)
+                later(seconds, self._unless_calm, setattr, engine, "loses", 0.0)
             case "pushes are repeated":
                 engine.repeats = 0.5
-                later(seconds, setattr, engine, "repeats", 0.0)
+                later(seconds, self._unless_calm, setattr, engine, "repeats", 0.0)
             case "pushes are late":
                 engine.delays = 0.5
-                later(seconds, setattr, engine, "delays", 0.0)
+                later(seconds, self._unless_calm, setattr, engine, "delays", 0.0)
             case "a node is cut off":
                 self.cut_off[node] = self.loop.time() + seconds
                 for wire in self._engine_wires([node]):
                     wire.stop(seconds) if chance.random() < 0.5 else wire.cut()
             case "the fleet is split":
                 self._split(set(chance.sample(self.nodes, len(self.nodes) // 2)))
-                later(seconds, self._split, set())
+                later(seconds, self._unless_calm, self._split, set())
             case "a wire breaks at a byte":
                 for wire in self._engine_wires([node]):
                     _break_at(wire, chance.randint(0, 300))
+
+    def _unless_calm(self, act: Callable[..., None], *args: Any) -> None:
+        """Undo some trouble, unless all of it was ended meanwhile."""
+        if not self.is_calm:
+            act(*args)
 
     def _engine_wires(self, nodes: list[FleetNode]) -> list[Wire]:
         return [
@@ -414,6 +421,12 @@ def _break_at(wire: Wire, left: int) -> None:
             take(piece)
 
     end._take = taking  # type: ignore[method-assign]
+
+
+def _is_acknowledged(connection: Any) -> bool:
+    """Whether all that was sent has come out at the other end, as TCP_INFO tells it."""
+    end = connection._transport
+    return end is not None and not end.is_lost and not end._buffer and not end._flying
 
 
 async def _sleep(*args: object) -> None:

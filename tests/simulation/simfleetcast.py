@@ -36,6 +36,8 @@ MOODS: Final = ("right", "right", "right", "slow", "silent", "refuses", "lies", 
 HONEST: Final = ("right", "right", "right", "refuses", "silent")
 QUICK: Final = 0.02
 """Seconds that each card takes when all is well: never more than it took before."""
+GONE: Final = 20.0
+"""Seconds for which nothing is heard of a viewer that went without a word."""
 
 
 class FleetCard(Upstream):
@@ -275,7 +277,7 @@ class Viewer(Client):
         """Go to another node, without a word to the one before."""
         self.home = chance.randrange(len(self.world.nodes))  # type: ignore[attr-defined]
         if self.wire is not None and chance.random() < 0.5:
-            self.wire.stop(60.0)
+            self.wire.stop(GONE)
         if self.connection is not None:
             self.connection.close()
 

@@ -270,8 +270,7 @@ class Exchange:
 
     def refused(self, ask_id: AskId, refusal: Refusal) -> None:
         """A source has no answer."""
-        now = self._loop.time()
-        self._perform(self.router.refused(ask_id, refusal, now), now)
+        self._perform(self._refused(ask_id, refusal), self._loop.time())
 
     def go(self, ask_id: AskId) -> None:
         """What was held is asked now, if somebody still wants it."""
@@ -372,18 +371,23 @@ class Exchange:
         if result is None:
             return ()
         if isinstance(result, Refusal):
-            return self.router.refused(ask_id, result, self._loop.time())
+            return self._refused(ask_id, result)
         return self.router.answered(ask_id, result, self._loop.time())
 
     def _abandon(self, ask_id: AskId, source_id: SourceId) -> Iterable[Action]:
         if self.gate is not None and self.gate.forget(ask_id):
             self._held.pop(ask_id, None)
-            self.gate.ended(ask_id)
-            return self.router.refused(ask_id, Refusal.NOT_SENT, self._loop.time())
+            return self._refused(ask_id, Refusal.NOT_SENT)
         source = self._sources.get(source_id)
         if source is None or not source.forget(ask_id):
             return ()
-        return self.router.refused(ask_id, Refusal.NOT_SENT, self._loop.time())
+        return self._refused(ask_id, Refusal.NOT_SENT)
+
+    def _refused(self, ask_id: AskId, refusal: Refusal) -> list[Action]:
+        """What follows from a refusal. What never went out is not `Settled`: the gate is told."""
+        if self.gate is not None and refusal is Refusal.NOT_SENT:
+            self.gate.ended(ask_id)
+        return self.router.refused(ask_id, refusal, self._loop.time())
 
     def _count(self, settled: Settled) -> None:
         """Count an ask that has ended, and tell who wants to know."""

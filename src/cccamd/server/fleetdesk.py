@@ -298,6 +298,7 @@ class FleetDesk:
                 self._say_here(is_new=True)
             case EngineLost(reason):
                 self.trouble = reason
+                self._fetches.clear()  # what was not answered never will be
                 self._do(self.claims.handle(event, now))
             case Fetched(name, value) if name in self._fetches:
                 self._listed(self._fetches.pop(name), name, value)
