@@ -4,6 +4,7 @@
     simulate.py --first 5000 --seeds 200 --kind +
     simulate.py --hours 8            as many as it takes
     simulate.py --seed 1048++        one, with its happenings and the end of its trace
+    simulate.py --fleet              200 seeds of a fleet of servers
 
 The first seed that fails ends it: its happenings are told, without those that do not matter.
 """
@@ -13,13 +14,17 @@ import gc
 import multiprocessing
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "simulation"))
 
-from simplan import happenings
-from simworld import Result, live_through, shrink
+import simplan
+import simworld
+from simfleet import FleetResult, live_through_fleet
+from simfleetplan import fleet_happenings, is_fleet
+from simplan import Happening
+from simworld import Result, shrink
 
 TAIL = 25
 BATCH = 200
@@ -32,19 +37,22 @@ def main() -> int:
     """Run; 1 when a seed fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Raw)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--seeds", type=int, default=1000, help="how many")
+    parser.add_argument("--seeds", type=int, help="how many (1000; 200 of fleets)")
     parser.add_argument("--kind", choices=("", "+", "++", "mixed"), default="mixed", help=KINDS)
+    parser.add_argument("--fleet", action="store_true", help="fleets, whose seeds end with f")
     parser.add_argument("--hours", type=float, help="go on for so long instead")
     parser.add_argument("--seed", help="only this one, in detail")
     args = parser.parse_args()
     if args.seed is not None:
         return _tell(live_through(args.seed), without=[])
+    kind = "f" if args.fleet else args.kind
+    seeds = args.seeds or (200 if args.fleet else 1000)
     began = time.monotonic()
     until = None if args.hours is None else began + 3600 * args.hours
-    last = None if until is not None else args.first + args.seeds
+    last = None if until is not None else args.first + seeds
     done = answers = events = 0
     with multiprocessing.get_context("spawn").Pool(initializer=_begin) as pool:
-        for batch in _batches(args.first, last, until, args.kind):
+        for batch in _batches(args.first, last, until, kind):
             for result in pool.imap_unordered(live_through, batch, 5):
                 done, answers, events = done + 1, answers + result.answers, events + result.events
                 if result.violation is not None:
@@ -54,6 +62,18 @@ def main() -> int:
                 _report(done, answers, events, began)
     _report(done, answers, events, began)
     return 0
+
+
+def live_through(seed: str, *, without: Collection[int] = ()) -> Result | FleetResult:
+    """Run a seed of any kind."""
+    if is_fleet(seed):
+        return live_through_fleet(seed, without=without)
+    return simworld.live_through(seed, without=without)
+
+
+def happenings(seed: str) -> list[Happening]:
+    """What will happen in it."""
+    return fleet_happenings(seed) if is_fleet(seed) else simplan.happenings(seed)
 
 
 def _batches(first: int, last: int | None, until: float | None, kind: str) -> Iterator[list[str]]:
@@ -75,9 +95,11 @@ def _begin() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
-def _tell_smaller(result: Result) -> int:
+def _tell_smaller(result: Result | FleetResult) -> int:
     """Tell of a failure with as few happenings as it needs."""
     print(f"seed {result.seed} fails: {result.violation}")
+    if is_fleet(result.seed):
+        return _tell(result, without=[])
     print("leaving out what does not matter:", flush=True)
     left_out = shrink(result.seed)
     return _tell(live_through(result.seed, without=left_out), without=left_out)
@@ -89,7 +111,7 @@ def _report(done: int, answers: int, events: int, began: float) -> None:
     print(f"{what}: {answers} CWs, {events} events, nothing broken", flush=True)
 
 
-def _tell(result: Result, *, without: list[int]) -> int:
+def _tell(result: Result | FleetResult, *, without: list[int]) -> int:
     for number, each in enumerate(happenings(result.seed)):
         if number not in without:
             print(each)
