@@ -1,23 +1,30 @@
-# `make demo` and `make test` set up everything they need.
-.PHONY: setup demo test faults check lock bench mutants outage soak screenshots wheel audit sbom
+# `make setup` for who uses it, `make develop` for who changes it; `make demo`, `make test` and the others
+# set up what they need.
+.PHONY: setup demo develop test faults check lock bench mutants outage soak screenshots wheel audit sbom
 
-setup: .venv/ready
+# What a server runs on, into .venv.
+setup: .venv/ready-server
 
-.venv/ready: pyproject.toml requirements.lock scripts/setup.sh
-	@sh scripts/setup.sh
+# Everything that the others below use.
+develop: .venv/ready-develop
 
-demo: setup
+.venv/ready-server .venv/ready-demo .venv/ready-develop: pyproject.toml requirements.lock \
+  scripts/setup.sh scripts/locked.py scripts/install_locked.py
+	@sh scripts/setup.sh $(@:.venv/ready-%=%)
+
+# A scrambled television stream becomes clear (docs/demo.md).
+demo: .venv/ready-demo
 	@.venv/bin/cccamd demo
 
-test: setup
+test: develop
 	@.venv/bin/pytest -n 4 --dist loadfile
 
 # Real servers that are killed, and whose disk is full (docs/faults.md).
-faults: setup
+faults: develop
 	@.venv/bin/pytest -n 2 --dist loadfile -m processes $(ARGS) tests/faults
 
 # Formatting, lint, strict types, import directions.
-check: setup
+check: develop
 	@.venv/bin/python scripts/share.py --check
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
@@ -25,27 +32,27 @@ check: setup
 	@.venv/bin/lint-imports
 
 # All figures; ARGS goes to bench/load.py alone: make bench ARGS="distinct known --seconds 3"
-bench: setup
+bench: develop
 	@.venv/bin/python bench/load.py $(ARGS)
 	@[ -n "$(ARGS)" ] || for script in bench/*.py; do \
 	  [ $$script = bench/load.py ] || { echo "== $$script"; .venv/bin/python $$script; }; done
 
 # Change the source one spot at a time; print what no test notices (docs/mutants.md).
-mutants: setup
+mutants: develop
 	@nice -n 15 .venv/bin/python scripts/mutants.py $(ARGS)
 
 # Live through hours of load and faults at once; write docs/soak.md. ARGS="--hours 8"
-soak: setup
+soak: develop
 	@nice -n 10 .venv/bin/python scripts/soak.py $(ARGS)
 
 .PHONY: simulate
 # Whole servers in virtual time, from seeds (docs/simulation.md). ARGS="--hours 8"
-simulate: setup
+simulate: develop
 	@.venv/bin/python scripts/simulate.py $(ARGS)
 
 .PHONY: compiled test-compiled
 # The compiled flavour, in .venv-compiled (docs/compiled.md); .venv stays pure.
-compiled: setup
+compiled: develop
 	@sh scripts/compiled.sh
 
 # The same tests on it. They import what .venv-compiled has, never src/.
@@ -54,18 +61,18 @@ test-compiled: compiled
 
 .PHONY: fuzz
 # Feed what reads foreign bytes, guided by coverage (docs/fuzzing.md). ARGS="--seconds 3600"
-fuzz: setup
+fuzz: develop
 	@.venv/bin/python -c 'import atheris' 2>/dev/null || \
 	  .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r tests/fuzz/requirements.txt
 	@.venv/bin/python scripts/fuzz.py $(ARGS)
 
 # Live through a real outage of fifteen minutes; write docs/outage.md and its pictures.
-outage: setup
+outage: develop
 	@.venv/bin/python scripts/outage.py $(ARGS)
 
 # Make the pictures of docs/images anew, with Chromium.
-screenshots: setup
+screenshots: develop
 	@CCCAMD_SCREENSHOTS=1 .venv/bin/pytest tests/web
 
 # Build the wheel twice: the same file, with its bill of materials in it.
@@ -74,17 +81,17 @@ wheel: setup
 
 .PHONY: share
 # Write manual pages, completion and the JSON schema anew, from what the code says.
-share: setup
+share: develop
 	@.venv/bin/python scripts/share.py
 
 .PHONY: pages
 # The guide and the cookbook, played on machines in network namespaces (docs/writing.md).
-pages: setup
+pages: develop
 	@.venv/bin/pytest -n 2 -m processes $(ARGS) tests/pages
 
 .PHONY: site
 # The documents as a site, in build/site: built anew, with broken links as errors (docs/writing.md).
-site: setup .venv-site/ready
+site: develop .venv-site/ready
 	@.venv/bin/python scripts/site/reference.py
 	@NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build
 	@.venv-site/bin/python scripts/site/outside.py build/site
@@ -106,12 +113,12 @@ test-deb: deb
 	@sh scripts/test-deb.sh
 
 # Look for known weaknesses in what is locked, where the advisories can be had.
-audit: setup
+audit:
 	@sh scripts/audit.sh
 
 # Write the bill of materials of requirements.lock anew.
-sbom: setup
-	@.venv/bin/python scripts/sbom.py
+sbom:
+	@python3 scripts/sbom.py
 
 # Take newer versions of what pyproject.toml allows.
 lock:

@@ -1,8 +1,8 @@
 """Print what of requirements.lock something needs, with its hashes, for `pip install -r`.
 
-    python3 scripts/locked.py server [demo] [notify]     what runs a server, and these extras
-    python3 scripts/locked.py build                      what makes a wheel
-    python3 scripts/locked.py develop                    everything
+    python3 scripts/locked.py server [EXTRA ...]     what runs a server, and these extras
+    python3 scripts/locked.py build                  what makes a wheel
+    python3 scripts/locked.py develop                everything
 
 It runs before anything is installed: with Python alone.
 """
@@ -69,19 +69,21 @@ def needed(lock: str, names: set[str]) -> str:
     return "".join(text for name, text in blocks if name in known)
 
 
-def main() -> None:
-    """Print the lines that the command line asks for."""
+def picked(what: list[str]) -> str:
+    """The lines of the lock that these words ask for.
+
+    Raises:
+        SystemExit: it has no such thing; with the words that it knows.
+    """
     lock = (ROOT / "requirements.lock").read_text()
-    what = sys.argv[1:]
     if "develop" in what:
-        sys.stdout.write(lock)
-        return
+        return lock
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     try:
-        sys.stdout.write(needed(lock, roots(project, what)))
+        return needed(lock, roots(project, what))
     except ValueError as error:
         raise SystemExit(str(error)) from None
 
 
 if __name__ == "__main__":
-    main()
+    sys.stdout.write(picked(sys.argv[1:]))

@@ -1,39 +1,68 @@
 #!/bin/sh
-# Put everything that cccamd's users and developers need into .venv, and what Debian has
-# for it onto the machine, where that is allowed.
+# Put into .venv what somebody needs, in the versions of requirements.lock:
+#
+#     scripts/setup.sh server      what a server runs on
+#     scripts/setup.sh demo        what the demonstration needs, too: libdvbcsa of Debian with it
+#     scripts/setup.sh develop     everything: tests, checks, figures
+#
+# What is there already stays.
 set -eu
 cd "$(dirname "$0")/.."
+
+say() { echo "setup: $*" >&2; }
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-# debian PACKAGE: install it, or say what somebody must do.
-debian() {
-    if as_root apt-get install -y "$1" >/dev/null 2>&1; then return 0; fi
-    if as_root apt-get update >/dev/null 2>&1 && as_root apt-get install -y "$1" >/dev/null 2>&1
-    then return 0; fi
-    echo "setup: please run as root: apt-get install $1" >&2
+# apt ORDER...: apt-get without questions; what it says is in $said. It waits for whoever else installs
+# something just now, which it does not by itself.
+apt() {
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        said=$(as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C \
+            apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" 2>&1) && return 0
+        case $said in *"Could not get lock"*) sleep 3 ;; *) return 1 ;; esac
+    done
     return 1
 }
 
+# debian PACKAGE: install it, or say why not, and what somebody must do.
+debian() {
+    say "installing $1 of Debian"
+    if apt install "$1"; then return 0; fi
+    # A new system knows no package before it has asked. One source of several may be away.
+    apt update || :
+    if apt install "$1"; then return 0; fi
+    echo "$said" | tail -3 | sed 's/^/setup: /' >&2
+    say "please run as root: apt-get update; apt-get install $1"
+    return 1
+}
+
+case ${1:-} in
+server) locked="server build" upto="server" ;;
+demo) locked="server build demo" upto="server demo" ;;
+develop) locked="develop" upto="server demo develop" ;;
+*) say "what is to be set up: server, demo or develop?"; exit 2 ;;
+esac
+
 if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-    echo "setup: Python 3.11 or later is needed; python3 here is $(python3 --version 2>&1)" >&2
+    say "Python 3.11 or later is needed; python3 here is $(python3 --version 2>&1)"
     exit 1
 fi
-say() { echo "setup: $*" >&2; }
-
-if [ ! -x .venv/bin/pip ]; then
+if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
     say "making a virtual environment in .venv"
     rm -rf .venv
-    python3 -m venv .venv >/dev/null 2>&1 || { rm -rf .venv; debian python3-venv; python3 -m venv .venv; }
+    python3 -m venv .venv >/dev/null 2>&1 ||
+        { rm -rf .venv; debian python3-venv; python3 -m venv .venv; }
 fi
-say "installing the locked packages, those of developers too; this takes a minute"
-.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+# shellcheck disable=SC2086 # words
+.venv/bin/python scripts/install_locked.py $locked
 say "installing cccamd itself"
-.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-if ! .venv/bin/python -c 'import ctypes; ctypes.CDLL("libdvbcsa.so.1")' 2>/dev/null; then
-    debian libdvbcsa1 || echo "setup: only the demonstration needs it; the rest works" >&2
-fi
-touch .venv/ready
-say "ready: .venv/bin/cccamd"
+.venv/bin/pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+case $upto in *demo*)
+    .venv/bin/python -c 'import ctypes; ctypes.CDLL("libdvbcsa.so.1")' 2>/dev/null ||
+        debian libdvbcsa1 || say "only the demonstration needs it; the rest works"
+    ;;
+esac
+for each in $upto; do touch ".venv/ready-$each"; done
+say "ready: .venv/bin/cccamd ($(du -sh .venv | cut -f1))"

@@ -1,6 +1,8 @@
 """Settings for all tests."""
 
 import logging
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,10 @@ from hypothesis import settings
 from cccamd.lab.ts import CsaLibraryMissing, require_csa
 from cccamd.server import logs
 from flavour import COMPILED, is_fixed, replace_for_python
+
+# Many tests start the program, and each worker reads all tests: what was compiled is kept.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.register_profile("deep", max_examples=5000, deadline=None)

@@ -271,6 +271,7 @@ def a_household() -> Snapshot:
             nodes=(NodeStatus(name="cellar", heard_at=NOW - 2.0, cards=3),),
             claimed=40,
             told=30,
+            dropped=2,
         ),
     )
 

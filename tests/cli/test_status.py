@@ -88,6 +88,7 @@ async def test_everything_is_shown(tmp_path: Path) -> None:
     text = result.output
     assert "2 receivers on (1 active), 2 of 3 sources up, 3 cards, 360 ECMs" in text
     assert "not on: kitchen" in text
+    assert "the engine lags: 2 messages to it not sent" in text
     living = next(line for line in text.splitlines() if " living " in line)
     for cell in ("192.168.1.20", "2.3.0 v1", CHANNEL_NAME, "123 ms", "4.2 s", UPSTREAM, "180 97 %"):
         assert cell in living

@@ -83,15 +83,41 @@ class Proxy:
     async def _pass_on(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, counted: bool
     ) -> None:
+        loop = asyncio.get_running_loop()
+        under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+        async def take() -> None:
+            with suppress(OSError):
+                while data := await source.read(self.way.piece):
+                    way = self.way
+                    if len(data) / way.rate:
+                        await asyncio.sleep(len(data) / way.rate)
+                    lost = way.resent if self._random.random() < way.loss else 0.0
+                    under_way.put_nowait((loop.time() + way.delay + lost, data))
+            under_way.put_nowait((loop.time(), b""))  # the end comes right after the last piece
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(take())
+            group.create_task(self._arrive(under_way, sink, counted=counted))
+
+    async def _arrive(
+        self,
+        under_way: asyncio.Queue[tuple[float, bytes]],
+        sink: asyncio.StreamWriter,
+        *,
+        counted: bool,
+    ) -> None:
+        """Pass on in order; a piece that was lost holds up those behind it, as in TCP."""
+        loop = asyncio.get_running_loop()
         with suppress(OSError):
-            while data := await source.read(self.way.piece):
-                way = self.way
-                lost = way.resent if self._random.random() < way.loss else 0.0
-                wait = way.delay + lost + len(data) / way.rate
-                if wait:
+            while True:
+                due, data = await under_way.get()
+                if (wait := due - loop.time()) > 0:
                     await asyncio.sleep(wait)
                 while self.way.dead:
                     await asyncio.sleep(0.5)
+                if not data or sink.is_closing():
+                    break
                 if counted:
                     if self.way.silent_after is not None:
                         data = data[: max(0, self.way.silent_after - self.passed)]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -35,7 +36,7 @@ from cccamd.fleet.actions import (
 from cccamd.fleet.engine import Engine
 from cccamd.fleet.talk import Talk
 from cccamd.fleet.troubles import EngineError, explain
-from cccamd.net import TaskSet
+from cccamd.net import TaskSet, loop_factory
 from cccamd.setup.toml import FleetTable
 from certificates import self_signed
 from redisengine import RedisServer, engine, needs_redis
@@ -142,6 +143,35 @@ async def test_what_one_node_tells_the_other_hears(tmp_path: Path) -> None:
 
 
 @needs_redis
+def test_it_goes_on_the_loop_that_serves(tmp_path: Path) -> None:
+    """uvloop's transports and errors are not those of asyncio."""
+
+    async def go() -> None:
+        self_signed(tmp_path)
+        tls = (
+            "tls-port PORT\ntls-auth-clients no\n"
+            f"tls-cert-file {tmp_path}/cert.pem\ntls-key-file {tmp_path}/key.pem"
+        )
+        for lines, words in (("", {}), (tls, {"tls": True, "ca": "cert.pem"})):
+            async with engine(tmp_path, lines) as server:
+                there = at(server) | {"host": "localhost"} | words
+                async with node(tmp_path, **there) as anna:
+                    await anna.up()
+                    assert await anna.ask(Claim(NAME, b"a", MINUTE), Claimed) == Claimed(NAME, True)
+                    server.kill()
+                    await anna.until(lambda anna=anna: "nothing listens" in anna.engine.trouble)
+                if words:
+                    continue
+                async with node(tmp_path, socket=str(server.socket)) as anna:
+                    await anna.until(lambda anna=anna: "cannot be reached" in anna.engine.trouble)
+                    await server.start()
+                    await anna.up()
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(go())
+
+
+@needs_redis
 async def test_an_engine_that_is_killed_stopped_and_comes_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +200,25 @@ async def test_an_engine_that_is_killed_stopped_and_comes_back(
         await anna.up()
     assert len(caplog.messages) == 1
     assert "serves as without a fleet" in caplog.text
+
+
+@needs_redis
+async def test_what_a_lagging_engine_is_not_told_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "WAITING_LIMIT", 5)
+    monkeypatch.setattr(engine_module, "ANSWER_TIMEOUT", 60.0)
+    async with engine(tmp_path) as server, node(tmp_path, **at(server)) as anna:
+        anna.engine.perform([Claim(NAME, b"a", MINUTE)])
+        await anna.up()
+        assert anna.engine.dropped == 0, "it was away: that is no lagging"
+        server.signal(signal.SIGSTOP)
+        for _ in range(8):
+            anna.engine.perform([Claim(NAME, b"a", MINUTE)])
+        assert anna.engine.dropped == 3
+        server.signal(signal.SIGCONT)
+        await anna.until(lambda: len(anna.events) == 1 + 5)
+        assert (await anna.ask(Fetch(NAME), Fetched)).value == b"a"
 
 
 @needs_redis
@@ -236,6 +285,54 @@ async def test_what_is_wrong_with_an_engine_is_said(
 
 
 @needs_redis
+async def test_what_holds_an_engine_up_is_said_and_over_when_it_is_over(tmp_path: Path) -> None:
+    async with engine(tmp_path, "busy-reply-threshold 50") as server:
+        # A script of somebody that never ends.
+        server.say("CONFIG", "SET", "lua-time-limit", "50")
+        with socket.socket(socket.AF_UNIX) as somebody:
+            somebody.connect(str(server.socket))
+            somebody.sendall(b"EVAL 'while true do end' 0\r\n")
+            async with node(tmp_path, **at(server)) as anna:
+                await anna.until(lambda: "a script of somebody" in anna.engine.trouble)
+                server.say("SCRIPT", "KILL")
+                await anna.up()
+        # A disk that takes nothing, for an engine that was told to save.
+        server.kill()
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        server.configure(f"dir {gone}\nsave 3600 1")
+        await server.start()
+        gone.rmdir()
+        server.say("BGSAVE")
+        async with asyncio.timeout(20.0):
+            while "bgsave_status:err" not in server.say("INFO", "persistence"):
+                await asyncio.sleep(0.01)
+        async with node(tmp_path, **at(server)) as anna:
+            await anna.until(lambda: "cannot save" in anna.engine.trouble)
+            server.say("CONFIG", "SET", "save", "")
+            await anna.up()
+        # It has much to read when it starts.
+        server.kill()
+        server.configure("")
+        await server.start()
+        for number in range(200):
+            server.say("SET", f"kept{number}", "x" * 100)
+        server.say("SAVE")
+        server.kill()
+        server.configure("key-load-delay 4000\nloading-process-events-interval-bytes 1024")
+        await server.start()
+        async with node(tmp_path, **at(server)) as anna:
+            await anna.until(lambda: "still starting" in anna.engine.trouble)
+            await anna.up()
+        server.kill()
+        server.configure("cluster-enabled yes")
+        (tmp_path / "dump.rdb").unlink(missing_ok=True)
+        await server.start()
+        async with node(tmp_path, **at(server)) as anna:
+            await anna.until(lambda: "node of a cluster" in anna.engine.trouble)
+
+
+@needs_redis
 async def test_tls_holds_the_engine_to_its_name(tmp_path: Path) -> None:
     self_signed(tmp_path)
     lines = (
@@ -257,7 +354,16 @@ async def test_tls_holds_the_engine_to_its_name(tmp_path: Path) -> None:
 
 
 async def test_what_is_no_engine_is_said(tmp_path: Path) -> None:
-    answers = [b"SSH-2.0-x\r\n", b"+OK\r\n" * 50, b"$99999999\r\n" + bytes(2 << 20), b""]
+    old = b"-ERR unknown command `HELLO`, with args beginning with: `3`, \r\n"
+    locked = b"-DENIED Redis is running in protected mode because no password is set.\r\n"
+    answers = [
+        old,
+        locked,
+        b"SSH-2.0-x\r\n",
+        b"+OK\r\n" * 50,
+        b"$99999999\r\n" + bytes(2 << 20),
+        b"",
+    ]
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
@@ -268,7 +374,14 @@ async def test_what_is_no_engine_is_said(tmp_path: Path) -> None:
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        for words in ("RESP", "nobody asked", "without an end", "no answer"):
+        for words in (
+            "speaks no RESP3",
+            "protected mode",
+            "RESP: is",
+            "nobody asked",
+            "without an end",
+            "no answer",
+        ):
             async with node(tmp_path, host="127.0.0.1", port=port) as anna:
                 await anna.until(lambda words=words: words in anna.engine.trouble)
             answers.pop(0)

@@ -31,6 +31,7 @@ class Door:
         self.events: list[object] = []
         self.failures: list[BaseException] = []
         self.ended = 0
+        self.over = asyncio.Event()
         self._react = react
 
     def make(self) -> Connection[ServerEvent]:
@@ -58,6 +59,7 @@ class Door:
 
     def _count_end(self) -> None:
         self.ended += 1
+        self.over.set()
 
 
 @asynccontextmanager
@@ -96,7 +98,7 @@ async def test_events_have_an_order_and_an_end() -> None:
     async with connected(lambda connection, event: None) as (door, client):
         await client.wait_until(lambda: bool(client.server and client.server.program), timeout=10.0)
         await client.close()
-        await asyncio.sleep(0.02)
+        await door.over.wait()
     kinds = [type(event) for event in door.events]
     assert kinds[0] is Connected
     assert kinds[-1] is Closed

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
@@ -224,6 +224,63 @@ async def test_who_reads_late_is_served_on() -> None:
         await sending
         assert len(slow.messages) == 20_000
         assert slow.end is None
+
+
+LARGEST_BUFFER = 1 << 30
+"""More than any kernel gives: it takes its own limit."""
+
+
+async def test_who_asks_slowly_and_reads_nothing_is_cut_once_its_machine_is_full() -> None:
+    fair = FairPlay(FairLimits(unread=1 << 30, unread_timeout=0.5))
+    deaf = Side(fair, answer=bytes(200_000))
+    async with peer_of(deaf, buffer=LARGEST_BUFFER) as peer:
+        connection, loop = deaf.connection, asyncio.get_running_loop()
+        async with asyncio.timeout(10):
+            while not connection.is_full():
+                peer.send(b"?")
+                await asyncio.sleep(0.002)
+        lines = connection.protocol
+        assert isinstance(lines, Lines)
+        lines.answer, full_at = bytes(20), loop.time()
+        async with asyncio.timeout(10):
+            while not deaf.end:
+                with suppress(OSError):
+                    peer.send(b"?")
+                await asyncio.sleep(0.002)
+        assert deaf.end.reason is CloseReason.NOT_READING
+        assert deaf.end.detail.endswith("none of it for 0.2 s")
+        assert loop.time() - full_at < 3, "32 messages of 2 ms, and 0.2 s"
+
+
+async def test_who_reads_slowly_with_its_machine_full_is_served_on() -> None:
+    fair = FairPlay(FairLimits(unread=1 << 30))
+    slow = Side(fair, answer=bytes(50))
+    async with peer_of(slow, buffer=4096) as peer:
+        loop = asyncio.get_running_loop()
+        sending = loop.create_task(loop.sock_sendall(peer, bytes(4000)))
+        await until(slow.connection.is_full)
+        peer.send(b"?" * 32)
+        await until(lambda: slow.connection.intake and slow.connection.intake.waits)
+        got = 0
+        while got < 4032 * 50:
+            await asyncio.sleep(0.002)
+            got += len(await loop.sock_recv(peer, 2048))
+        await sending
+        assert slow.end is None
+
+
+async def test_a_link_whose_machine_is_full_is_heard_on() -> None:
+    """It may have a long list to send before it reads: both would wait for each other."""
+    link = Side(FairPlay.links(), answer=bytes(50))
+    async with peer_of(link, buffer=4096) as peer:
+        intake = link.connection.intake
+        assert intake is not None
+        for _ in range(300):
+            peer.send(b"!")
+            await asyncio.sleep(0.001)
+            assert not intake.waits
+        assert link.connection.is_full()
+        assert len(link.messages) == 300
 
 
 async def test_overload_sheds_what_is_new_and_ends() -> None:

@@ -1,11 +1,11 @@
 """CWs that other nodes of a fleet tell, and asks that are held because others may be asking."""
 
-from desk import Desk, asked, delivered, ecm, waiter
+from desk import Desk, asked, delivered, ecm, refused, waiter
 from network import CAID, IDENT, cw_of
 
 from cccamd.cards import Card
 from cccamd.ids import NodeId, ShareId, Sid
-from cccamd.routing import Abandon, Action, Ask, Disproved, Prospect, SourceTraits, Tidings
+from cccamd.routing import Abandon, Action, Ask, Disproved, Prospect, Result, SourceTraits, Tidings
 from cccamd.values import ControlWords, Refusal, Request, Service, with_checksums
 
 SERVICE = Service(CAID, IDENT, Sid(1))
@@ -73,6 +73,22 @@ def test_what_is_held_is_no_card_s_fault() -> None:
     assert desk.router.condition(own.source, 13.1).usual == 13.1 - 12.0
 
 
+def test_the_clock_of_a_source_begins_when_what_was_held_goes_out() -> None:
+    """One that is given up is left alone for five seconds after what it was asked last."""
+    desk = Desk()
+    desk.upstream("a")
+    for number in (0, 1):
+        desk.request(f"w{number}", 10.0 * number, number=number)
+        desk.wait(10.0 * number + 9.0)
+    desk.wait(30.0)
+    ask = asked(desk.request("anna", 30.0, number=3))
+    desk.router.held(ask.ask_id, 30.0)
+    assert desk.router.sent(ask.ask_id, 34.0)
+    assert refused(desk.request("emil", 38.9, number=4, sid=2)).trace.result is Result.SILENT
+    desk.wait(39.0)
+    asked(desk.request("emil", 39.0, number=4, sid=2))
+
+
 def test_what_was_asked_of_a_node_is_answered_by_what_it_tells() -> None:
     desk = Desk()
     node = desk.upstream("a")
@@ -125,6 +141,25 @@ def test_of_two_nodes_a_third_says_who_was_wrong() -> None:
     assert blamed(tell(desk, second, WRONG_TOO, 20.1, number=2)) == []
     assert delivered(desk.request("anna", 20.2, number=2)) == {"anna": cw_of(ecm(2)).raw}
     assert blamed(tell(desk, third, cw_of(ecm(2)), 20.3, number=2)) == [second]
+
+
+def test_who_says_who_was_wrong_knows_it_from_neither_of_the_two() -> None:
+    """The same card by another way repeats only what has been said."""
+    desk = Desk()
+    first, second = desk.upstream("a"), desk.upstream("b")
+    first_again, second_again = (
+        desk.announce(desk.upstream("c", name).source, origin, name, share_id=card.id.remote_id)
+        for card, origin, name in ((first, "a", "d"), (second, "b", "e"))
+    )
+    assert (first_again.id, second_again.id) == (first.id, second.id)
+    tell(desk, first, WRONG, 10.0)
+    tell(desk, second, RIGHT, 10.1)
+    for repeated in (second, second_again):
+        assert blamed(tell(desk, repeated, RIGHT, 10.2)) == [], "it was said by the same card"
+    for repeated in (first, first_again):
+        assert blamed(tell(desk, repeated, WRONG, 10.3)) == [], "it was said by the same card"
+    assert delivered(desk.request("anna", 10.4, number=1)) == {"anna": WRONG.raw}
+    assert blamed(tell(desk, desk.upstream("f"), RIGHT, 10.5)) == [first]
 
 
 def test_what_another_contradicts_is_given_to_nobody_who_waits() -> None:

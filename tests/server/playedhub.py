@@ -71,6 +71,7 @@ class HubEngine:
     def __init__(self, hub: Hub, on_event: Callable[[EngineEvent], None]) -> None:
         self.on_event = on_event
         self.is_up = False
+        self.dropped = 0
         self._hub = hub
 
     async def run(self) -> None:

@@ -169,6 +169,9 @@ def _fleet(server: ServerStatus) -> Iterator[Text]:
     yield Text(f"\nFleet (this node is {plain(fleet.node)})", "bold")
     if not fleet.engine_up:
         yield Text(f"the engine is away, each node serves alone: {plain(fleet.trouble)}", "red")
+    if fleet.dropped:
+        dropped = count(fleet.dropped, "message")
+        yield Text(f"the engine lags: {dropped} to it not sent since the start", "yellow")
     if fleet.twin:
         yield Text(f"another node has the same name: node id {plain(fleet.twin)}", "red")
     if fleet.differs:

@@ -80,3 +80,7 @@ class FleetStatus(Fact):
         int, Metric("cccamd_fleet_unread", "Values that no node of the fleet wrote.", grows=True)
     ] = 0
     """Values under our names that no node with our key can have written."""
+    dropped: Annotated[
+        int, Metric("cccamd_fleet_dropped", "What a lagging engine was not told.", grows=True)
+    ] = 0
+    """What the engine was not told, since too much that it was told waits already."""

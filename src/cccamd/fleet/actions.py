@@ -141,6 +141,10 @@ class Engine(Protocol):
     def is_up(self) -> bool:
         """Whether it can be told anything now: between `EngineBack` and `EngineLost`."""
 
+    @property
+    def dropped(self) -> int:
+        """How many actions it was not told while it was there, since it lags behind."""
+
     def perform(self, actions: Iterable[EngineAction]) -> None:
         """Do these in order, as soon as may be; returns at once and raises nothing.
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from cccamd.fleet.actions import (
     EngineAction,
@@ -79,8 +79,8 @@ class _Wire(asyncio.Protocol):
         self._on_event = on_event
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's is no subclass of asyncio's, and does the same.
+        self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         if self.ended.is_set():
@@ -124,6 +124,8 @@ class Engine:
     """Why it is not there; empty: it is, or was not looked for yet."""
     is_up: bool = False
     """Between `EngineBack` and `EngineLost`."""
+    dropped: int = 0
+    """Actions that it was not told, since it lags behind."""
     _wire: _Wire | None = None
     _watched: dict[bytes, None] = field(default_factory=dict)
     _logged_at: float | None = None
@@ -141,6 +143,7 @@ class Engine:
         if not self.is_up or not told or wire is None or wire.ended.is_set():
             return
         if wire.talk.waiting + len(told) > WAITING_LIMIT or wire.unsent > UNSENT_LIMIT:
+            self.dropped += len(told)
             # A channel that is not watched now is watched when the engine is back.
             return
         self._send(wire, wire.talk.write(told, self._now()))

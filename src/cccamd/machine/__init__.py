@@ -26,6 +26,7 @@ from cccamd.machine.files import (
     way_to,
 )
 from cccamd.machine.firewall import Ruleset, look_at_rules
+from cccamd.machine.hostname import machine_name
 from cccamd.machine.locks import FileLock
 from cccamd.machine.packetfilter import Fate, FirstPacket
 from cccamd.machine.ports import PortHolder, Process, holder_of, try_to_bind
@@ -83,6 +84,7 @@ __all__ = [
     "look_at_rules",
     "look_at_supply",
     "look_at_target",
+    "machine_name",
     "own_address",
     "own_addresses",
     "own_memory",

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import platform
 import random
-import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from cccamd.ids import format_endpoint
+from cccamd.machine import machine_name
 from cccamd.mqtt.board import REFRESH, Board
 from cccamd.mqtt.broker import WINDOW, BrokerError, Login, Session, log_in
 from cccamd.mqtt.picture import OFFLINE, Overview, Painter
@@ -223,12 +222,6 @@ class Publisher:
         if text and (self._logged_at is None or now - self._logged_at >= QUIET):
             self._logged_at = now
             log.warning("%s", text)
-
-
-def machine_name() -> str:
-    """How this machine is called, as a part of a topic."""
-    name = re.sub("[^A-Za-z0-9_-]+", "_", platform.node().partition(".")[0])[:50]
-    return name.strip("_") or "cccamd"
 
 
 def _shown(table: MqttTable) -> str:

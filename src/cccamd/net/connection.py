@@ -53,6 +53,8 @@ _QUEUED = struct.Struct("=i")
 _COUNT = struct.Struct("=I")
 _NOT_SENT_END = 148
 """Where Linux's `tcpi_notsent_bytes` ends."""
+_UNACKNOWLEDGED = 24
+"""Where `tcpi_unacked` begins."""
 _TCP_ESTABLISHED = 1
 _LEFT = frozenset({7, 8})
 """Linux's `TCP_CLOSE` (it was reset) and `TCP_CLOSE_WAIT` (the peer sends no more)."""
@@ -293,6 +295,12 @@ class Connection(asyncio.Protocol, Generic[E]):
         sock = self._socket
         return self.unsent + (_held_up(sock) if sock is not None else 0)
 
+    def is_full(self) -> bool:
+        """Whether bytes wait here though all that was sent has arrived: the peer's machine has
+        no room for more. False where the system does not tell."""
+        sock = self._socket
+        return sock is not None and _is_shut(sock)
+
     def asks_more(self) -> bool:
         """Whether bytes of the peer wait in the kernel."""
         sock = self._socket
@@ -432,6 +440,18 @@ def _held_up(sock: socket.socket) -> int:
             if len(info) == _NOT_SENT_END:
                 return int(_COUNT.unpack_from(info, _NOT_SENT_END - _COUNT.size)[0])
     return _in_kernel(sock)
+
+
+def _is_shut(sock: socket.socket) -> bool:
+    """Whether the kernel has bytes to send, none of them on the way: the window is shut."""
+    if sock.family == socket.AF_UNIX or not hasattr(socket, "TCP_INFO"):
+        return False
+    with suppress(OSError):
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _NOT_SENT_END)
+        if len(info) == _NOT_SENT_END:
+            (on_the_way,) = _COUNT.unpack_from(info, _UNACKNOWLEDGED)
+            return not on_the_way and any(info[_NOT_SENT_END - _COUNT.size :])
+    return False
 
 
 def _waiting(sock: socket.socket) -> int:

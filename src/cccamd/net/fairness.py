@@ -8,11 +8,13 @@ connection with a backlog is not read: TCP holds its peer back, and what we keep
 A connection is not read either, and its backlog waits, while it
 
 - has used up what it or its account may ask in a second (`Quota`): until that is regained;
-- leaves unread what it was sent (`unread`): until it has read.
+- leaves unread what it was sent (`unread`): until it has read. So does a client whose machine has
+  no room for more, however little waits here.
 
 Who goes on like that for long is cut: its peer is told nothing that it would read; sooner, if it
-goes on asking as well. What lies unread in its own machine cannot be seen, so that each may have
-some thousand answers before it shows; they are made in its turns.
+goes on asking as well. What lies unread in its own machine cannot be seen (Linux tells a smaller
+window only when half of a buffer is full, and a buffer takes megabytes), so that each may have
+some thousand answers before it shows; they are made in its turns, within its quota.
 
 Links to upstreams take turns like clients, but among themselves (`FairPlay.links`): the answers
 that they bring are not to wait behind a greedy client's backlog, nor behind another link that
@@ -154,6 +156,9 @@ class Paced(Protocol):
 
     def unread(self) -> int:
         """Bytes that were to be sent and could not be: the peer takes no more."""
+
+    def is_full(self) -> bool:
+        """Whether the peer's machine has no room for more."""
 
     def asks_more(self) -> bool:
         """Whether more came from it that was not read yet."""
@@ -363,10 +368,19 @@ class Intake:
             self._asks_too_much(now, wait)
         elif self._client.is_calm and (self._account is None or self._account.is_calm):
             self._over_since = None
-        if self._connection.unread() > limits.unread:
+        if self._takes_none(self._connection.unread(), limits.unread):
             wait = max(wait, LOOK_AGAIN)
         if wait:
             self._hold(wait)
+
+    def _takes_none(self, unread: int, bearable: int) -> bool:
+        """Whether so much unread is too much: of a client any, once its machine is full.
+
+        A link may send a long list before it reads: not to read that would stop both for good.
+        """
+        if not unread or unread > bearable:
+            return unread > 0
+        return not self._fair.limits.hears_out and self._connection.is_full()
 
     def drop(self) -> None:
         """It is over: forget what has not been worked on, nobody waits for it any more."""
@@ -411,7 +425,7 @@ class Intake:
     def _still_unread(self) -> bool:
         """Whether the peer has yet to read; one that takes nothing for too long is cut."""
         unread, limits = self._connection.unread(), self._fair.limits
-        if unread <= limits.unread // 2:
+        if not self._takes_none(unread, limits.unread // 2):
             self._unread_since = None
             return False
         now = asyncio.get_running_loop().time()
@@ -422,7 +436,7 @@ class Intake:
         if self._rest or self._connection.asks_more():
             patience *= ASKING_PART
         if now - self._unread_since >= patience:
-            detail = f"{unread // 1024} KiB, none of it for {patience:g} s"
+            detail = f"{unread:,} bytes, none of it for {patience:g} s"
             self._connection.close(CloseReason.NOT_READING, detail)
         return True
 

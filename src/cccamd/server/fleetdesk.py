@@ -229,6 +229,7 @@ class FleetDesk:
             heard=counts.heard,
             fetched=counts.fetched,
             unread=counts.unread,
+            dropped=self.engine.dropped,
         )
 
     # The gate of the exchange.

@@ -1,7 +1,5 @@
 """A server becomes a node: what `[fleet]` of cccamd.toml says, made ready."""
 
-import platform
-import re
 from pathlib import Path
 from typing import Final
 
@@ -9,13 +7,12 @@ from cccamd.fleet.actions import Hearers
 from cccamd.fleet.engine import Engine
 from cccamd.fleet.keyfile import read_key
 from cccamd.fleet.values import Sealer
+from cccamd.machine import machine_name
 from cccamd.server.fleetdesk import Membership
 from cccamd.setup.secretfile import secret_path
 from cccamd.setup.setup import Setup
 
 KEY_SETTING: Final = "[fleet] key_file"
-_NO_NAME: Final = re.compile("[^A-Za-z0-9_.-]")
-_NAME_LENGTH: Final = 50
 
 
 def join(setup: Setup) -> Membership | None:
@@ -36,13 +33,8 @@ def join(setup: Setup) -> Membership | None:
         return Engine(table, folder, hearers, trial=sealer.name("trial"))
 
     return Membership(
-        node=table.node or own_name(),
+        node=table.node or machine_name(),
         seals=sealer,
         fingerprint_key=sealer.fingerprint_key,
         make_engine=make_engine,
     )
-
-
-def own_name() -> str:
-    """What this machine is called, as a node."""
-    return _NO_NAME.sub("-", platform.node())[:_NAME_LENGTH] or "node"
