@@ -6,16 +6,23 @@ logs in. `oscam_results` says the same of the files that cccamd makes of the fol
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import product
 
+from oscam_files import Entry, Folder, Place, sections
+from oscam_lists import (
+    Filter,
+    Wishes,
+    all_services,
+    filter_of,
+    groups_of,
+    numbers_of,
+    pieces,
+)
 from oscam_words import CARRIED, FOREIGN, QUIET, defaults_of
 
-Folder = Mapping[str, bytes]
-Place = tuple[str, int]
-"""File and line."""
 Link = tuple[str, int, str]
 """Host, port, user."""
 PROTOCOLS = ("cccam", "newcamd", "dvbapi")
@@ -28,40 +35,6 @@ MOMENTS = [
     FIRST_DAY + timedelta(days=day, hours=hour, minutes=minute)
     for day, hour, minute in product(range(7), range(24), (7, 37))
 ]
-
-
-@dataclass
-class Entry:
-    """A section: its keys in small letters, the last of each, with their lines."""
-
-    file: str
-    name: str
-    line: int
-    values: dict[str, tuple[str, int]] = field(default_factory=dict)
-    rests: list[int] = field(default_factory=list)
-    """Lines that say nothing: OSCam drops them without a word."""
-
-    def text(self, key: str) -> str:
-        """Its value; empty: it is not there, or says nothing."""
-        return self.values.get(key, ("", 0))[0]
-
-    def number(self, key: str, default: int) -> int:
-        """As strtol reads it."""
-        text = self.text(key)
-        if not text:
-            return default
-        found = re.match(r"[ \t]*([+-]?\d+)", text)
-        return int(found[1]) if found else 0
-
-    def place(self, key: str) -> Place:
-        """Where a key stands."""
-        return self.file, self.values.get(key, ("", self.line))[1]
-
-    @property
-    def places(self) -> set[Place]:
-        """All its lines that say something."""
-        lines = (self.line, *self.rests, *(at for _, at in self.values.values()))
-        return {(self.file, line) for line in lines}
 
 
 @dataclass
@@ -112,143 +85,6 @@ class Meaning:
     """Whom a line is about; who is not there is about all."""
 
 
-# Files.
-
-
-def _trim(text: str) -> str:
-    text = text.rstrip(" \t\r\n")
-    return text.lstrip(" \t") if text.startswith(" ") else text
-
-
-def sections(folder: Folder, file: str) -> list[Entry]:
-    """The sections of a file as they come; keys before the first of oscam.conf are [global]'s."""
-    text = folder.get(file, b"").removeprefix(b"\xef\xbb\xbf").decode("latin-1")
-    found = [Entry(file, "global", 0)] if file == "oscam.conf" else []
-    for number, raw in enumerate(text.split("\n"), start=1):
-        line = _trim(raw)
-        if len(line) < 3 or line.startswith("#"):
-            continue
-        if line.startswith("[") and line.endswith("]"):
-            name = line[1:-1] if file == "oscam.conf" else line[1:-1].lower()
-            found.append(Entry(file, name, number))
-        elif not found:
-            continue
-        elif "=" not in line:
-            found[-1].rests.append(number)
-        else:
-            key, _, value = line.partition("=")
-            found[-1].values[_trim(key).lower()] = (_trim(value), number)
-    return found
-
-
-def _hex(text: str, digits: int) -> int | None:
-    return int(text, 16) if re.fullmatch(f"[0-9a-fA-F]{{1,{digits}}}", text) else None
-
-
-def _pieces(text: str, separator: str = ",") -> list[str]:
-    return [each.strip() for each in text.split(separator) if each.strip()]
-
-
-@dataclass
-class Filter:
-    """CAIDs with masks, and providers of CAIDs; nothing: all."""
-
-    caids: list[tuple[int, int]]
-    pairs: set[tuple[int, int]]
-    spoilt: set[str]
-
-    def passes(self, caid: int, ident: int) -> bool:
-        fits = not self.caids or any(caid & mask == of & mask for of, mask in self.caids)
-        return fits and (not self.pairs or (caid, ident) in self.pairs)
-
-
-def _filter(entry: Entry) -> Filter:
-    found = Filter([], set(), set())
-    for each in _pieces(entry.text("caid")):
-        shape = re.fullmatch(r"([0-9a-fA-F]{1,4})(?:&([0-9a-fA-F]{1,4}))?(:[0-9a-fA-F]{1,4})?", each)
-        if shape is None or shape[3]:
-            found.spoilt.add("caid")
-        if shape is not None:
-            found.caids.append((int(shape[1], 16), int(shape[2] or "FFFF", 16)))
-    for each in _pieces(entry.text("ident"), ";"):
-        caid_text, _, idents = each.partition(":")
-        caid = _hex(caid_text.strip(), 4)
-        for ident_text in _pieces(idents):
-            ident = _hex(ident_text, 6)
-            if caid is None or ident is None:
-                found.spoilt.add("ident")
-            else:
-                found.pairs.add((caid, ident))
-    return found
-
-
-@dataclass
-class Services:
-    """A list of oscam.services."""
-
-    caids: set[int]
-    idents: set[int]
-    sids: set[int]
-
-    def has(self, caid: int, ident: int, sid: int) -> bool:
-        if not (self.caids or self.idents or self.sids):
-            return False
-        fits_caid = not self.caids or caid in self.caids
-        fits_ident = not self.idents or ident == 0 or ident in self.idents
-        return fits_caid and fits_ident and (not self.sids or sid in self.sids)
-
-
-def _numbers(text: str, digits: int) -> set[int]:
-    return {each for piece in _pieces(text) if (each := _hex(piece, digits)) is not None}
-
-
-def _all_services(folder: Folder) -> dict[str, Services]:
-    return {
-        entry.name: Services(
-            _numbers(entry.text("caid"), 4),
-            _numbers(entry.text("provid") or entry.text("ident"), 6),
-            _numbers(entry.text("srvid"), 4),
-        )
-        for entry in reversed(sections(folder, "oscam.services"))
-    }
-
-
-def _groups(entry: Entry) -> set[int]:
-    numbers = (int(each) for each in _pieces(entry.text("group")) if each.isdigit())
-    return {each for each in numbers if 1 <= each <= 64}
-
-
-class Wishes:
-    """`services = a,!b` of an account or reader."""
-
-    def __init__(self, text: str, lists: Mapping[str, Services]) -> None:
-        names = [each.lower() for each in _pieces(text)]
-        self.lost = [each for each in names if each.removeprefix("!").strip() not in lists]
-        known = [each for each in names if each not in self.lost]
-        self.denied = [lists[each[1:].strip()] for each in known if each.startswith("!")]
-        self.wanted = [lists[each] for each in known if not each.startswith("!")]
-
-    def pass_(self, caid: int, ident: int, sid: int) -> bool:
-        if any(each.has(caid, ident, sid) for each in self.denied):
-            return False
-        return not self.wanted or any(each.has(caid, ident, sid) for each in self.wanted)
-
-    @property
-    def is_of_providers(self) -> bool:
-        """Whether a list names providers."""
-        return any(each.idents for each in (*self.denied, *self.wanted))
-
-    def offer(self, caid: int, ident: int) -> bool:
-        """Whether a card is offered: a denial of single services does not count."""
-        if any(not each.sids and each.has(caid, ident, 0) for each in self.denied):
-            return False
-        open_ = [Services(each.caids, each.idents, set()) for each in self.wanted]
-        every = [each for each, of in zip(open_, self.wanted, strict=True) if of.sids]
-        fits = any(each.has(caid, ident, 0) for each in open_)
-        # A list of services alone is for any card.
-        return not self.wanted or fits or any(not (each.caids or each.idents) for each in every)
-
-
 # Accounts.
 
 
@@ -264,12 +100,12 @@ def _day(text: str) -> date | None:
 
 def _hours(text: str) -> Callable[[datetime], bool] | None:
     days: dict[str, list[tuple[int, int]]] = {}
-    for each in _pieces(text, ";"):
+    for each in pieces(text, ";"):
         name, at, frames = each.rpartition("@")
         name = name.strip().upper() if at else "ALL"
         if name not in ("ALL", *DAYS):
             return None
-        for frame in _pieces(frames):
+        for frame in pieces(frames):
             found = re.fullmatch(r"(\d\d):(\d\d)-(\d\d):(\d\d)", frame)
             if found is None:
                 return None
@@ -389,15 +225,16 @@ class OscamFolder:
             known.values |= entry.values
         self.accounts = [e for e in sections(folder, "oscam.user") if e.name == "account"]
         self.readers = [e for e in sections(folder, "oscam.server") if e.name == "reader"]
-        self.lists = _all_services(folder)
+        self.lists = all_services(folder)
         self.reshare = self._conf("cccam").number("reshare", 10)
+        self.probes = self._probes()
 
     def _conf(self, name: str) -> Entry:
         return self.conf.get(name, Entry("oscam.conf", name, 0))
 
-    def probes(self) -> Probes:
+    def _probes(self) -> Probes:
         """What the folder names, and one of each that it does not."""
-        filters = [_filter(each) for each in (*self.accounts, *self.readers)]
+        filters = [filter_of(each) for each in (*self.accounts, *self.readers)]
         lists = list(self.lists.values())
         caids = {of for each in filters for of, _ in each.caids} | {0xFF77}
         caids |= {caid for each in filters for caid, _ in each.pairs}
@@ -439,8 +276,8 @@ class OscamFolder:
             password = entry.text("password").encode("latin-1")
             found.links[link] = (kind, password, key, hops)
             wishes = Wishes(entry.text("services"), self.lists)
-            self._odd_lists(entry, _filter(entry), wishes, found)
-            yield Reader(entry, link, _filter(entry), wishes)
+            self._odd_lists(entry, filter_of(entry), wishes, found)
+            yield Reader(entry, link, filter_of(entry), wishes)
 
     def _odd_lists(self, entry: Entry, lists: Filter, wishes: Wishes, found: Meaning) -> None:
         found.must_tell |= {entry.place(key) for key in lists.spoilt}
@@ -455,10 +292,9 @@ class OscamFolder:
             return
         found.owners |= dict.fromkeys(entry.places, name)
         found.logins[name] = login
-        lists, wishes = _filter(entry), Wishes(entry.text("services"), self.lists)
+        lists, wishes = filter_of(entry), Wishes(entry.text("services"), self.lists)
         self._odd_lists(entry, lists, wishes, found)
-        mine = [each for each in readers if _groups(entry) & _groups(each.entry)]
-        probes = self.probes()
+        mine = [each for each in readers if groups_of(entry) & groups_of(each.entry)]
         depth = entry.number("cccreshare", -1)
         depth = self.reshare if depth < 0 else depth
         most = entry.number("cccmaxhops", 10)
@@ -474,7 +310,7 @@ class OscamFolder:
             offered = wishes.offer(caid, ident)  # a reader's services are no matter of the offer
             return byte if passes and offered and byte >= 0 and distance <= most else None
 
-        for reader, caid, ident in product(mine, probes.caids, probes.idents):
+        for reader, caid, ident in product(mine, self.probes.caids, self.probes.idents):
             if not ident and wishes.is_of_providers:
                 found.unsure.add((name, ident))
                 continue  # OSCam's own words leave open what becomes of a card without a provider
@@ -484,7 +320,7 @@ class OscamFolder:
                     card = (reader.link, caid, hop, reshare, byte, frozenset({ident}))
                     found.seen.setdefault(name, set()).add(card)
             if ident and shown(reader, caid, ident, *OFFERS[0]) is not None:
-                for sid in probes.sids:
+                for sid in self.probes.sids:
                     both = (wishes, reader.wishes)
                     if all(each.pass_(caid, ident, sid) for each in both):
                         ask = (reader.link, caid, ident, sid)
@@ -496,12 +332,12 @@ class OscamFolder:
         }
 
     def _may_update(self, account: Entry, reader: Entry) -> bool:
-        wanted = _pieces(account.text("au"))
+        wanted = pieces(account.text("au"))
         return "1" in wanted or reader.text("label").replace(" ", "_") in wanted
 
     def _doors(self, found: Meaning) -> None:
         cccam, newcamd, web = map(self._conf, ("cccam", "newcamd", "webif"))
-        ports = _pieces(cccam.text("port"))
+        ports = pieces(cccam.text("port"))
         found.doors["cccam"] = int(ports[0]) if ports and ports[0].isdigit() else 0
         web_port = web.text("httpport").lstrip("+")
         has_conf = "oscam.conf" in self.folder
@@ -539,12 +375,12 @@ class OscamFolder:
 def _newcamd_ports(entry: Entry) -> Iterator[tuple[int, tuple[str, int | None, frozenset[int]]]]:
     usual = entry.text("key")
     usual = usual.lower() if re.fullmatch(r"[0-9a-fA-F]{28}", usual) else "0" * 28
-    for each in _pieces(entry.text("port"), ";"):
+    for each in pieces(entry.text("port"), ";"):
         found = re.fullmatch(r"(\d+)(?:\{([0-9a-fA-F]{28})\})?(?:@([0-9a-fA-F]+)(?::(.*))?)?", each)
         if found is None:
             continue
         caid = int(found[3], 16) if found[3] else None
-        idents = frozenset(_numbers(found[4] or "", 6))
+        idents = frozenset(numbers_of(found[4] or "", 6))
         if entry.number("mgclient", 0):
             caid, idents = None, frozenset()
         yield int(found[1]), ((found[2] or usual).lower(), caid, idents)

@@ -3,7 +3,6 @@ in the words of `oscam_meaning`; and how the two differ."""
 
 from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 
 from oscam_meaning import DEEPEST, MOMENTS, OFFERS, PROTOCOLS, Link, Meaning, Place, Probes
 from oscam_meaning import Login as SeenLogin
@@ -168,4 +167,3 @@ def _untold(theirs: Meaning, told: set[Place]) -> Iterator[str]:
             yield f"none of {sorted(places)} is told"
     for place in sorted(told - may):
         yield f"{place} is told, and is carried over"
-

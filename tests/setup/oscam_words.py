@@ -24,8 +24,8 @@ _QUIET = {
     "global": "block_same_.* dropdups preferlocalcards nice netprio maxlogsize loghistorylines"
     " pidfile usrfile usrfileflag disableuserfile mailfile disablemail cwlogdir emmlogdir ecmfmt"
     " disablelog logduplicatelines sysloghost syslogport initial_debuglevel waitforcards.*"
-    " readerrestartseconds reload_.* resolvegethostbyname bindwait sleep unlockparental suppresscmd08"
-    " getblockemmauprovid lb_(?!auto_betatunnel).*",
+    " readerrestartseconds reload_.* resolvegethostbyname bindwait sleep unlockparental"
+    " suppresscmd08 getblockemmauprovid lb_(?!auto_betatunnel).*",
     "cccam": "minimizecards updateinterval keepconnected recv_timeout",
     "newcamd": "keepalive",
     "dvbapi": "au pmt_mode request_mode delayer ecminfo_.* read_sdt write_sdt_prov boxtype"
@@ -38,12 +38,25 @@ _QUIET = {
     "lcd": ".*",
     "account": "emmreassembly keepalive sleepsend monlevel suppresscmd08 description"
     " preferlocalcards lb_.* no_wait_time disablecrccacheex.* cwc_disable",
-    "reader": "ccckeepalive keepalive cccreconnect inactivitytimeout reconnecttimeout reconnectdelay"
-    " connectoninit disableserverfilter ipv4force description lb_(weight|force_fallback) saveemm-.*"
-    " emmcache dropbadcws",
+    "reader": "ccckeepalive keepalive cccreconnect inactivitytimeout reconnecttimeout"
+    " reconnectdelay connectoninit disableserverfilter ipv4force description"
+    " lb_(weight|force_fallback) saveemm-.* emmcache dropbadcws",
 }
 QUIET = {section: words.split() for section, words in _QUIET.items()}
-FOREIGN = "cs357x cs378x camd33 camd35 radegast scam gbox pandora serial monitor".split()
+FOREIGN = frozenset(
+    (
+        "cs357x",
+        "cs378x",
+        "camd33",
+        "camd35",
+        "radegast",
+        "scam",
+        "gbox",
+        "pandora",
+        "serial",
+        "monitor",
+    )
+)
 """Sections of protocols that are not spoken: they are told when a port or a device is set."""
 _DEFAULTS = {
     "global": {"fallbacktimeout": "2500", "clientmaxidle": "120", "lb_auto_betatunnel": "0"},
