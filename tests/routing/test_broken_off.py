@@ -8,33 +8,34 @@ from desk import Desk, asked, ecm, name_of
 from network import cw_of
 
 from cccamd.cards import Candidates
-from cccamd.routing import Action, Ask, BrokenOff, Deliver, Refuse, Router
+from cccamd.routing import Action, Ask, BrokenOff, Deliver, Refuse
 from cccamd.routing.choosing import Chooser, Pauses
+from cccamd.routing.course import Course
 from cccamd.routing.flights import Flight, Timers
 from cccamd.routing.verification import Verification
 
 STEPS: dict[str, tuple[type, str]] = {
-    "answered": (Router, "_accept"),
-    "credited": (Router, "_credit"),
+    "answered": (Course, "_accept"),
+    "credited": (Course, "_credit"),
     "looked at": (Verification, "flaw"),
     "taken for right": (Verification, "accept"),
-    "suspected": (Router, "_suspect"),
-    "an ask ended": (Router, "_end_ask"),
-    "refused": (Router, "_refused"),
+    "suspected": (Course, "_suspect"),
+    "an ask ended": (Course, "_end_ask"),
+    "refused": (Course, "refused"),
     "a pause": (Pauses, "start"),
-    "moved on": (Router, "_move_on"),
+    "moved on": (Course, "_move_on"),
     "chosen": (Chooser, "best"),
-    "asked": (Router, "_ask"),
-    "tidied": (Router, "_tidy"),
-    "given up": (Router, "_give_up"),
+    "asked": (Course, "_ask"),
+    "tidied": (Course, "tidy"),
+    "given up": (Course, "_give_up"),
     "explained": (Chooser, "explain_none"),
-    "overdue": (Router, "_overdue"),
-    "stalled": (Router, "_stalled"),
-    "timed out": (Router, "_timed_out"),
+    "overdue": (Course, "_overdue"),
+    "stalled": (Course, "_stalled"),
+    "timed out": (Course, "_timed_out"),
     "a timer": (Timers, "set"),
     "who may have it": (Flight, "entitled_to"),
-    "lost": (Router, "_lose"),
-    "withdrawn": (Router, "_withdraw"),
+    "lost": (Course, "lose"),
+    "withdrawn": (Course, "_withdraw"),
 }
 
 

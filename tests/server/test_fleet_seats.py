@@ -126,3 +126,38 @@ async def test_errors_of_ours_in_what_the_engine_tells_are_told_in_a_few_lines(
             await until(lambda: len(heard) >= 200)
     # Five, as of any cause within a minute; perhaps how many more there were.
     assert 0 < len([line for line in caplog.messages if "RuntimeError" in line]) <= 6
+
+
+async def test_a_guesser_at_one_node_is_shut_out_at_the_other_until_he_is_pardoned(
+    folder: Path,
+) -> None:
+    def left(lab: Laboratory) -> float:
+        return lab.server._penalties.banned("127.0.0.1", asyncio.get_running_loop().time())
+
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(engine(folder))
+        toml = f"{TEST_CARD}[penalties]\nattempts = 4\n"
+        labs = [
+            await stack.enter_async_context(node(name, folder, server, toml))
+            for name in ("north", "south")
+        ]
+        north, south = labs
+        for lab in labs:
+            lab.server._penalties._is_near = lambda address: False
+        for lab in (north, north, south, south):
+            with pytest.raises(ConnectError):
+                async with lab.client(password="wrong"):
+                    pass
+        await until(lambda: left(north) > 0.0 and left(south) > 0.0)
+        with pytest.raises(ConnectError):
+            async with north.client():
+                pass
+        server.kill()
+        await until(lambda: not is_up(north) and not is_up(south))
+        south.server.acts.unban("127.0.0.1", "a test")
+        assert left(north) > 0.0
+        assert not left(south)
+        await server.start()
+        await until(lambda: not left(north))
+        async with north.client():
+            pass

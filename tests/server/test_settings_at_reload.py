@@ -368,7 +368,7 @@ ROWS: dict[str, Row] = {
         8,
     ),
     "[limits] ecm_deadline": Row(
-        "", "[limits]\necm_deadline = 3", lambda server: server._router._deadline, 4.5, 3.0
+        "", "[limits]\necm_deadline = 3", lambda server: server._router._course.deadline, 4.5, 3.0
     ),
     "[limits] answer_timeout": Row(
         UPSTREAM + "[limits]\nanswer_timeout = 20",

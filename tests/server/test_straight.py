@@ -185,7 +185,7 @@ class House:
             [router.condition(source, now) for source in (self.source, self.other)],
             self.exchange._cache._entries,
             router.is_idle,
-            router._ask_count,
+            router._course.ask_count,
             router._budget._saved,
             router._verification._services,
             {ecm: raw for ecm, (raw, _) in router._verification._ecms.items()},

@@ -14,9 +14,9 @@ from cccamd.net.penalties import Penalties
 from cccamd.routing import Refuse, Result
 from cccamd.routing.actions import Told
 from cccamd.routing.cache import CwCache
+from cccamd.routing.course import Course
 from cccamd.routing.flights import Flight
 from cccamd.routing.ranking import Priorities
-from cccamd.routing.router import Router
 from cccamd.routing.verification import Verification
 from cccamd.server import snapshot, upstreams
 from cccamd.server.acts import Acts
@@ -55,13 +55,13 @@ def _forgets_a_waiter() -> Any:
 
 def _misses_deadlines() -> Any:
     """Nobody who waits for a source that stays silent is ever refused."""
-    give_up = Router._give_up
+    give_up = Course._give_up
 
-    def never(self: Router, waiting: Any, now: float) -> list[Any]:
+    def never(self: Course, waiting: Any, now: float) -> list[Any]:
         is_late = now >= waiting.deadline_at
         return [] if is_late else give_up(self, waiting, now)
 
-    return patch.object(Router, "_give_up", never)
+    return patch.object(Course, "_give_up", never)
 
 
 def _leaks_flights() -> Any:

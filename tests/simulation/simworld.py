@@ -364,7 +364,7 @@ class World:
         router = server._router
         waiting = server._context.admission.pending
         if (
-            len(router._given_up) <= 256
+            len(router._course._given_up) <= 256
             and len(server._cache) <= 2000
             and waiting <= 12
             and len(router._timers._heap) + len(router._timers._new) <= 4000
@@ -373,8 +373,8 @@ class World:
         ):
             return
         self.ledger.blame(
-            f"more than there may be: given up {len(router._given_up)}, cache {len(server._cache)},"
-            f" not logged in {waiting}, flights {len(router._flights)}"
+            f"more than there may be: given up {len(router._course._given_up)},"
+            f" cache {len(server._cache)}, not logged in {waiting}, flights {len(router._flights)}"
         )
 
 

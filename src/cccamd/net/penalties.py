@@ -22,10 +22,10 @@ everybody, in steps.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from cccamd.facts import Door, PenaltyKind
 from cccamd.net.origins import is_network, origin_of
@@ -67,6 +67,12 @@ class PenaltyRules:
     nobody is ever banned."""
     ban: float = 600.0
     """Seconds of the first ban."""
+
+    def length(self, number: int) -> float:
+        """Seconds of the ban of a source that is its n-th, from 1; 0: there is none."""
+        if not self.attempts:
+            return 0.0
+        return float(min(self.ban * 2.0 ** min(number - 1, 64), LONGEST_BAN))
 
 
 class Ban(NamedTuple):
@@ -138,12 +144,12 @@ class _Score:
     def now(self, now: float) -> float:
         return max(0.0, self.points - max(0.0, now - self.at) / FORGOTTEN)
 
-    def add(self, door: Door, user: bytes, most: float, now: float) -> None:
+    def add(self, door: Door, user: bytes, most: float, now: float, times: int) -> None:
         points = self.now(now)
         if not points and self.banned_until <= now:
             self.tries, self.doors = 0, ()
-        self.points, self.at, self.user = min(points + 1.0, most), now, user
-        self.tries += 1
+        self.points, self.at, self.user = min(points + times, most), now, user
+        self.tries += times
         if door not in self.doors:
             self.doors = (*self.doors, door)
 
@@ -182,6 +188,18 @@ class _Kept(Generic[K, V]):
         return key in self._found
 
 
+class PenaltyListener(Protocol):
+    """Who is told what happens here, as by the methods of `Penalties`."""
+
+    def failed(self, address: str, user: bytes, door: Door) -> None: ...
+
+    def succeeded(self, address: str, user: bytes, door: Door) -> None: ...
+
+    def banned(self, ban: Standing) -> None: ...
+
+    def forgot(self, names: Collection[str]) -> None: ...
+
+
 class Penalties:
     """What is known of failed logins, on all ports together."""
 
@@ -191,6 +209,8 @@ class Penalties:
         """May be replaced at any time."""
         self.given = 0
         """How many bans there were: another number, and there are others."""
+        self.listener: PenaltyListener | None = None
+        """Told what happens here, and not what happened elsewhere."""
         self._is_near = is_near
         self._scores: _Kept[str, _Score] = _Kept()
         """Of sources and networks that were never banned."""
@@ -236,29 +256,55 @@ class Penalties:
 
     def failed(self, address: str, user: bytes, now: float, door: Door = Door.CCCAM) -> Ban | None:
         """Note a login that failed for its name or its password; the ban that it leads to."""
-        name, user = _name(door, user), user[: 4 * USER_LIMIT]
+        if self.listener is not None:
+            self.listener.failed(address, user, door)
+        self._failed_by_name(user, now, door, 1)
+        return self._failed_there(address, user, now, door, 1)
+
+    def failed_elsewhere(
+        self, address: str, user: bytes, now: float, door: Door, times: int
+    ) -> Ban | None:
+        """Note logins that failed at another node of a fleet; the ban that they lead to."""
+        self._failed_by_name(user, now, door, times)
+        if self.banned(address, now):
+            return None  # it was given for these
+        return self._failed_there(address, user, now, door, times)
+
+    def _failed_by_name(self, user: bytes, now: float, door: Door, times: int) -> None:
+        name = _name(door, user)
         score = self._names.get(name) or self._names.put(name, _Score())
-        score.add(door, user, MOST_POINTS, now)
+        score.add(door, user[: 4 * USER_LIMIT], MOST_POINTS, now, times)
+
+    def _failed_there(
+        self, address: str, user: bytes, now: float, door: Door, times: int
+    ) -> Ban | None:
+        name, user = _name(door, user), user[: 4 * USER_LIMIT]
         origin = origin_of(address)
         trust = self._known.get((origin.source, name))
         if trust:
-            self._known.put((origin.source, name), trust - 1)
+            self._known.put((origin.source, name), max(0, trust - times))
         spared = self._is_near(address) or self._homes.get(origin.source) is not None
         attempts = self.rules.attempts
         score = self._score(origin.source) or self._scores.put(origin.source, _Score())
-        score.add(door, user, max(MOST_POINTS, attempts), now)
+        score.add(door, user, max(MOST_POINTS, attempts), now, times)
         found = None if spared else self._judge(origin.source, score, attempts, now)
         if origin.network != origin.source:
             attempts *= NETWORK_FACTOR
             new = _Score(is_network=True)
             score = self._score(origin.network) or self._scores.put(origin.network, new)
-            score.add(door, user, max(MOST_POINTS, attempts), now)
+            score.add(door, user, max(MOST_POINTS, attempts), now, times)
             if not spared:
                 found = self._judge(origin.network, score, attempts, now) or found
         return found
 
     def succeeded(self, address: str, user: bytes, door: Door = Door.CCCAM) -> None:
         """Note that a name logged in from there."""
+        if self.listener is not None:
+            self.listener.succeeded(address, user, door)
+        self.succeeded_elsewhere(address, user, door)
+
+    def succeeded_elsewhere(self, address: str, user: bytes, door: Door) -> None:
+        """Note that a name logged in from there, at another node of a fleet."""
         source, name = origin_of(address).source, _name(door, user)
         self._known.put((source, name), TRUST)
         self._homes.put(source, True)
@@ -281,14 +327,21 @@ class Penalties:
         bans: int,
         now: float,
         *,
+        ago: float = 0.0,
         tries: int = 0,
         doors: tuple[Door, ...] = (),
         user: str = "",
     ) -> None:
-        """Go on with a ban of before a restart."""
-        seconds = min(seconds, LONGEST_BAN)
-        if seconds > 0.0:
-            score = _Score(0.0, now, max(1, bans), now + seconds, max(0, tries), doors)
+        """Go on with a ban of before a restart, or of another node; `ago`: seconds since it was
+        given. A longer one that goes on already counts."""
+        until, before = now + min(seconds, LONGEST_BAN), self._banned.get(who)
+        if before is not None:
+            bans, tries = max(before.bans, bans), max(before.tries, tries)
+        if until > max(now, before.banned_until if before is not None else now):
+            self.given += 1
+            self._scores.drop(who)
+            given_at = now - max(0.0, ago)
+            score = _Score(0.0, given_at, max(1, bans), until, max(0, tries), doors)
             score.user = user[:USER_LIMIT].encode()
             score.is_network = is_network(who)
             self._banned.put(who, score)
@@ -296,7 +349,13 @@ class Penalties:
     def forget(self, who: str) -> bool:
         """Forget the failures from an address, or from a network as `Standing.who` names it;
         whether there were any. An address that shares its network's ban is free of that, too."""
-        names = (who,) if is_network(who) else dict.fromkeys(origin_of(who))
+        names = names_of(who)
+        if self.listener is not None:
+            self.listener.forgot(names)
+        return self.forget_names(names)
+
+    def forget_names(self, names: Collection[str]) -> bool:
+        """The same by the names of sources and networks."""
         found = [name for name in names if self._score(name) is not None]
         for name in found:
             self._scores.drop(name)
@@ -394,12 +453,19 @@ class Penalties:
     def _judge(self, who: str, score: _Score, limit: int, now: float) -> Ban | None:
         if not limit or score.points <= limit - SLACK:
             return None
-        seconds = min(self.rules.ban * 2.0**score.bans, LONGEST_BAN)
+        seconds = self.rules.length(score.bans + 1)
         score.bans, score.banned_until, score.points = score.bans + 1, now + seconds, 0.0
         self.given += 1
         self._scores.drop(who)
         self._banned.put(who, score)
+        if self.listener is not None:
+            self.listener.banned(self._standing(who, score, PenaltyKind.BANNED))
         return Ban(who, seconds)
+
+
+def names_of(who: str) -> tuple[str, ...]:
+    """The source and the network of an address; of one of these itself, it alone."""
+    return (who,) if is_network(who) else tuple(dict.fromkeys(origin_of(who)))
 
 
 def _pause(over: float) -> float:

@@ -67,6 +67,7 @@ def _written(ban: Standing, now: float) -> dict[str, object]:
     return {
         "who": ban.who,
         "seconds": ban.until - now,
+        "ago": now - ban.last_at,
         "bans": ban.bans,
         "tries": ban.tries,
         "doors": [door.value for door in ban.doors],
@@ -89,6 +90,7 @@ def read_bans(path: Path, penalties: Penalties, now: float) -> None:
                 float(ban["seconds"]) - passed,
                 int(ban["bans"]),
                 now,
+                ago=float(ban.get("ago", 0.0)) + passed,
                 tries=int(ban["tries"]),
                 doors=tuple(map(Door, ban["doors"])),
                 user=str(ban["user"]),

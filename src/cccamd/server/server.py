@@ -45,6 +45,7 @@ from cccamd.server.cardnews import CardNews
 from cccamd.server.configbook import ConfigBook
 from cccamd.server.dvbapi import DvbapiDoor, DvbapiSurroundings
 from cccamd.server.exchange import Exchange
+from cccamd.server.fleetbans import FleetBans
 from cccamd.server.fleetdesk import FleetDesk, Membership
 from cccamd.server.fleetseats import FleetSeats
 from cccamd.server.frontdoor import FrontDoor
@@ -167,8 +168,10 @@ class Server:
         self._penalties = Penalties(settings.penalty_rules(setup.toml), is_near=self._is_spared)
         self._bans = BanBook(bans, self._penalties, self._failures.report)
         self._context = self._make_context()
+        self._fleet_bans: FleetBans | None = None
         if fleet is not None:
             self._take_seats(fleet)
+            self._fleet_bans = self._share_bans(fleet)
         self._front = FrontDoor(
             self._context,
             identity=self._identity,
@@ -300,6 +303,8 @@ class Server:
         await self._cards.apply(self._setup.toml.cards)
         if self._fleet is not None:
             await self._fleet.adopt(self._setup.accounts)
+            if self._fleet_bans is not None:
+                await self._fleet_bans.start()
             self._fleet.start()
         await self._upstreams.apply(self._setup.upstreams)
         await self._newcamd.apply(self._setup)
@@ -340,6 +345,8 @@ class Server:
         await self._front.stop()
         if self._context.fleet_seats is not None:
             self._context.fleet_seats.close()
+        if self._fleet_bans is not None:
+            self._fleet_bans.close()
         await self._tasks.cancel()
         await self._bans.keep()
         self._observers.catch_up()
@@ -519,6 +526,20 @@ class Server:
         seats = FleetSeats(leases, self._context, self._fleet.engine.perform)
         self._fleet.listeners.append(seats.handle)
         self._context.fleet_seats = seats
+
+    def _share_bans(self, membership: Membership) -> FleetBans:
+        """Have bans and failed logins count at all nodes."""
+        assert self._fleet is not None
+        shared = FleetBans(
+            membership.node,
+            membership.seals,
+            penalties=self._penalties,
+            door_log=self._door_log,
+            trusts=self._fleet.claims.trusts,
+            perform=self._fleet.engine.perform,
+        )
+        self._fleet.listeners.append(shared.handle)
+        return shared
 
     def _make_crew(self, let_in: Callable[[RemoteTransport], None]) -> Crew | None:
         named = self._workers

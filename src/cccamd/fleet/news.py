@@ -1,0 +1,261 @@
+"""What nodes tell each other of failed logins and bans, as JSON.
+
+    Bulletin  on the channel of all nodes, each second in which there is something to tell
+    Question  on the same channel: what is in force, and what is your clock?
+    Answer    on the channel of the node that asked
+
+Times are those of the clock of whoever writes: one that nobody can set. What comes from a node of
+another version, or is none, is `None`, and left alone.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Final, NamedTuple
+
+from cccamd.facts import Door
+
+TEXT_LIMIT: Final = 200
+"""Characters of a name, an address, a word."""
+
+
+class Failed(NamedTuple):
+    """Logins failed."""
+
+    address: str
+    user: bytes
+    door: Door
+    times: int
+
+
+class LoggedIn(NamedTuple):
+    """A name logged in from there."""
+
+    address: str
+    user: bytes
+    door: Door
+
+
+class Banned(NamedTuple):
+    """Nobody is let in from there for a while."""
+
+    who: str
+    """A source or a network, as `net/origins.py` names them."""
+    since: float
+    until: float
+    bans: int
+    """How many there were, with this one."""
+    tries: int
+    doors: tuple[Door, ...]
+    user: str
+    """The name that was tried last."""
+
+
+class Pardoned(NamedTuple):
+    """Somebody has forgotten the failures from there, and the ban."""
+
+    who: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulletin:
+    """What has happened at a node."""
+
+    node: str
+    boot: str
+    """Made at its start: another one is another run, and another clock."""
+    number: int
+    """One more each time."""
+    at: float
+    failed: tuple[Failed, ...] = ()
+    logged_in: tuple[LoggedIn, ...] = ()
+    banned: tuple[Banned, ...] = ()
+    pardoned: tuple[Pardoned, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A node wants to know what is in force."""
+
+    node: str
+    word: str
+    """Nobody has asked with it before: an answer with it is new."""
+    to: str = ""
+    """Whom it asks; empty: everybody."""
+    is_whole: bool = False
+    """Whether it wants all that he knows; else the bans that he gave."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A part of what is in force."""
+
+    node: str
+    boot: str
+    word: str
+    at: float
+    """When it was asked."""
+    number: int
+    """Of its last bulletin."""
+    is_last: bool
+    """Whether no other part follows."""
+    is_whole: bool
+    """Whether with all its parts it is all that there is."""
+    banned: tuple[Banned, ...] = ()
+    pardoned: tuple[Pardoned, ...] = ()
+
+
+News = Bulletin | Question | Answer
+
+
+def write(news: News) -> bytes:
+    """Make bytes of it."""
+    told: dict[str, Any]
+    match news:
+        case Bulletin():
+            told = {
+                "kind": "bulletin",
+                "boot": news.boot,
+                "number": news.number,
+                "at": news.at,
+                "failed": [
+                    [address, _latin(user), door.name, times]
+                    for address, user, door, times in news.failed
+                ],
+                "in": [
+                    [address, _latin(user), door.name] for address, user, door in news.logged_in
+                ],
+                "banned": [_ban(each) for each in news.banned],
+                "pardoned": news.pardoned,
+            }
+        case Question():
+            told = {
+                "kind": "question",
+                "word": news.word,
+                "to": news.to,
+                "whole": news.is_whole,
+            }
+        case Answer():
+            told = {
+                "kind": "answer",
+                "boot": news.boot,
+                "word": news.word,
+                "at": news.at,
+                "number": news.number,
+                "last": news.is_last,
+                "whole": news.is_whole,
+                "banned": [_ban(each) for each in news.banned],
+                "pardoned": news.pardoned,
+            }
+    return json.dumps({"node": news.node, **told}, separators=(",", ":")).encode()
+
+
+def read(data: bytes) -> News | None:
+    """Read it."""
+    try:
+        told = json.loads(data)
+        news: News = _READERS[told["kind"]](told)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+    return news
+
+
+def _bulletin(told: dict[str, Any]) -> Bulletin:
+    return Bulletin(
+        node=_text(told["node"]),
+        boot=_text(told["boot"]),
+        number=_count(told["number"]),
+        at=_time(told["at"]),
+        failed=tuple(
+            Failed(_text(address), _user(user), Door[door], _count(times))
+            for address, user, door, times in told["failed"]
+        ),
+        logged_in=tuple(
+            LoggedIn(_text(address), _user(user), Door[door]) for address, user, door in told["in"]
+        ),
+        banned=tuple(map(_banned, told["banned"])),
+        pardoned=tuple(map(_pardoned, told["pardoned"])),
+    )
+
+
+def _question(told: dict[str, Any]) -> Question:
+    return Question(
+        node=_text(told["node"]),
+        word=_text(told["word"]),
+        to=_text(told["to"]),
+        is_whole=bool(told["whole"]),
+    )
+
+
+def _answer(told: dict[str, Any]) -> Answer:
+    return Answer(
+        node=_text(told["node"]),
+        boot=_text(told["boot"]),
+        word=_text(told["word"]),
+        at=_time(told["at"]),
+        number=_count(told["number"]),
+        is_last=bool(told["last"]),
+        is_whole=bool(told["whole"]),
+        banned=tuple(map(_banned, told["banned"])),
+        pardoned=tuple(map(_pardoned, told["pardoned"])),
+    )
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], News]] = {
+    "bulletin": _bulletin,
+    "question": _question,
+    "answer": _answer,
+}
+
+
+def _ban(ban: Banned) -> list[object]:
+    who, since, until, bans, tries, doors, user = ban
+    return [who, since, until, bans, tries, [door.name for door in doors], user]
+
+
+def _banned(told: Any) -> Banned:
+    who, since, until, bans, tries, doors, user = told
+    return Banned(
+        who=_text(who),
+        since=_time(since),
+        until=_time(until),
+        bans=_count(bans),
+        tries=_count(tries),
+        doors=tuple(Door[door] for door in doors),
+        user=str(user)[:TEXT_LIMIT],
+    )
+
+
+def _pardoned(told: Any) -> Pardoned:
+    who, at = told
+    return Pardoned(_text(who), _time(at))
+
+
+def _latin(user: bytes) -> str:
+    return user.decode("latin-1")
+
+
+def _user(told: Any) -> bytes:
+    user: bytes = told.encode("latin-1")
+    return user
+
+
+def _text(told: Any) -> str:
+    if not isinstance(told, str) or not told.isprintable() or len(told) > TEXT_LIMIT:
+        raise ValueError
+    return told
+
+
+def _count(told: Any) -> int:
+    if type(told) is not int or not 0 <= told < 1 << 53:
+        raise ValueError
+    return told
+
+
+def _time(told: Any) -> float:
+    found = float(told)
+    if not isfinite(found):
+        raise ValueError
+    return found

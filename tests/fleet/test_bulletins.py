@@ -1,0 +1,409 @@
+"""Bans and failed logins over all nodes: real penalties and bulletins, played engine and clocks."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+import pytest
+from claimnodes import PlainSeals
+
+from cccamd.facts import Door
+from cccamd.fleet import bulletins
+from cccamd.fleet.actions import EngineBack, EngineLost, Publish, Pushed, Watch
+from cccamd.fleet.bulletins import BEAT, FRESH, PART, Bulletins, Decision
+from cccamd.fleet.news import Answer, Banned, Failed, LoggedIn, Pardoned, Question, read
+from cccamd.net import Penalties, PenaltyRules, Standing
+from cccamd.net.penalties import names_of
+
+GUESSER, OTHER = "203.0.113.7", "198.51.100.9"
+BAN = 600.0
+
+
+@dataclass(eq=False)
+class World:
+    """An engine, and the time; `holds` may keep a message back."""
+
+    now: float = 5000.0
+    nodes: dict[str, "Node"] = field(default_factory=dict)
+    told: list[Publish] = field(default_factory=list)
+    loses: Callable[[Publish], bool] = lambda sent: False
+
+    def node(self, name: str, clock: float = 0.0, **rules: float) -> "Node":
+        """A node whose clock is so many seconds ahead."""
+        made = self.nodes[name] = Node(self, name, clock, PenaltyRules(**rules))  # type: ignore[arg-type]
+        made.connect()
+        return made
+
+    def send(self, sent: Publish) -> None:
+        self.told.append(sent)
+        if not self.loses(sent):
+            for each in list(self.nodes.values()):
+                each.hear(sent)
+
+    def pass_by(self, seconds: float) -> None:
+        until = self.now + seconds
+        while self.now < until:
+            self.now = min(until, self.now + 0.25)
+            for each in list(self.nodes.values()):
+                each.look()
+
+
+class Node:
+    """What a node has of it, without sockets."""
+
+    def __init__(self, world: World, name: str, clock: float, rules: PenaltyRules) -> None:
+        self.world, self.name, self.clock = world, name, clock
+        self.is_believed = True
+        self.watched: set[bytes] = set()
+        self.penalties = Penalties(rules, is_near=lambda address: address.startswith("192.168."))
+        self.penalties.listener = self
+        self.bulletins = Bulletins(
+            name,
+            f"{name} {clock}",
+            PlainSeals(),
+            longest=lambda number: self.penalties.rules.length(number),
+            trusts=lambda node, now: self.world.nodes[node].is_believed,
+        )
+
+    @property
+    def now(self) -> float:
+        return self.world.now + self.clock
+
+    def connect(self) -> None:
+        self.do(self.bulletins.handle(EngineBack(), self.now))
+
+    def lose(self) -> None:
+        self.watched.clear()
+        self.do(self.bulletins.handle(EngineLost("cut off"), self.now))
+
+    def hear(self, sent: Publish) -> None:
+        if sent.channel in self.watched:
+            pushed = Pushed(sent.channel, sent.name, sent.value)
+            self.do(self.bulletins.handle(pushed, self.now))
+
+    def look(self) -> None:
+        while (due := self.bulletins.next_deadline()) is not None and due <= self.now:
+            self.do(self.bulletins.handle_deadline(self.now))
+
+    def do(self, decisions: Iterable[Decision]) -> None:
+        for decision in decisions:
+            match decision:
+                case Watch(channel):
+                    self.watched.add(channel)
+                case Publish():
+                    if self.bulletins.is_up:
+                        self.world.send(decision)
+                case Failed(address, user, door, times):
+                    self.penalties.failed_elsewhere(address, user, self.now, door, times)
+                case LoggedIn(address, user, door):
+                    self.penalties.succeeded_elsewhere(address, user, door)
+                case Pardoned(who):
+                    self.penalties.forget_names((who,))
+                case Banned():
+                    since, until = decision.since, decision.until
+                    self.penalties.ban(
+                        decision.who,
+                        until - self.now,
+                        decision.bans,
+                        self.now,
+                        ago=self.now - since,
+                    )
+
+    def guess(self, times: int, address: str = GUESSER) -> None:
+        for _ in range(times):
+            self.penalties.failed(address, b"anna", self.now)
+
+    def left(self, address: str = GUESSER) -> float:
+        """Seconds for which an address is still banned here."""
+        return self.penalties.banned(address, self.now)
+
+    # As a listener of its penalties.
+
+    def failed(self, address: str, user: bytes, door: Door) -> None:
+        self.bulletins.failed(address, user, door)
+
+    def succeeded(self, address: str, user: bytes, door: Door) -> None:
+        self.bulletins.logged_in(address, user, door)
+
+    def banned(self, ban: Standing) -> None:
+        told = Banned(ban.who, ban.last_at, ban.until, ban.bans, ban.tries, ban.doors, ban.user)
+        self.bulletins.banned(told)
+
+    def forgot(self, names: Iterable[str]) -> None:
+        self.bulletins.pardoned(names, self.now)
+
+
+def three(**rules: float) -> tuple[World, Node, Node, Node]:
+    """Three nodes that know each other; their clocks have nothing in common."""
+    world = World()
+    found = (
+        world.node("north", **rules),
+        world.node("south", -4900.0, **rules),
+        world.node("west", 1e6, **rules),
+    )
+    world.pass_by(2 * BEAT)
+    return world, *found
+
+
+def test_a_ban_at_one_node_is_one_at_all_a_second_later_for_as_long() -> None:
+    world, north, south, west = three()
+    north.guess(10)
+    assert north.left() == BAN
+    assert not south.left()
+    world.pass_by(1.0)
+    assert south.left() == west.left() == pytest.approx(BAN - 1.0, abs=0.1)
+    world.pass_by(BAN - 1.0)
+    assert not north.left()
+    assert not south.left()
+    assert not west.left()
+
+
+def test_attempts_are_counted_over_the_nodes() -> None:
+    world, north, south, west = three()
+    for each in (north, south, west):
+        each.guess(3)
+        world.pass_by(1.0)
+        assert not north.left()
+    north.guess(1)
+    assert north.left(), "the tenth of the fleet"
+    world.pass_by(1.0)
+    assert south.left()
+    assert west.left()
+
+
+def test_one_ban_that_all_come_to_by_counting_is_told_by_few() -> None:
+    world, north, south, west = three()
+    north.guess(5)
+    south.guess(5)
+    world.told.clear()
+    world.pass_by(10.0)
+    assert north.left()
+    assert south.left()
+    assert west.left()
+    assert world.nodes["west"].bulletins.known == 1
+    tellers = [sent for sent in world.told if GUESSER.encode() in sent.value]
+    assert len(tellers) <= 4, "two that tell of failures, and who bans first"
+
+
+def test_who_logged_in_at_one_node_is_not_locked_out_at_another() -> None:
+    world, north, south, west = three()
+    north.penalties.succeeded(GUESSER, b"anna")
+    world.pass_by(1.0)
+    south.guess(30)
+    world.pass_by(1.0)
+    assert not north.left()
+    assert not south.left()
+    assert not west.left()
+
+
+def test_the_own_network_is_never_banned_whatever_another_node_says() -> None:
+    world, north, south, _ = three()
+    north.penalties._is_near = lambda address: False  # somebody has set it wrongly
+    north.guess(10, "192.168.1.7")
+    world.pass_by(1.0)
+    assert north.left("192.168.1.7")
+    assert not south.left("192.168.1.7")
+
+
+def test_a_pardon_at_one_node_is_one_at_all_and_counts_for_older_bans_only() -> None:
+    world, north, south, west = three()
+    north.guess(10)
+    world.pass_by(1.0)
+    assert not south.penalties.forget(OTHER)
+    assert south.penalties.forget(GUESSER)
+    world.pass_by(1.0)
+    assert not north.left()
+    assert not west.left()
+    west.guess(10)
+    world.pass_by(1.0)
+    assert north.left()
+    assert south.left()
+
+
+def test_a_node_that_was_away_learns_bans_and_pardons_and_tells_its_own() -> None:
+    world, north, south, west = three()
+    north.guess(10)
+    world.pass_by(1.0)
+    west.lose()
+    north.penalties.forget(GUESSER)
+    south.guess(10, OTHER)
+    world.pass_by(60.0)
+    west.guess(10, "192.0.2.1")
+    assert west.left()
+    assert not west.left(OTHER)
+    west.connect()
+    world.pass_by(2.0)
+    assert not west.left()
+    assert west.left(OTHER)
+    assert not north.left(), "what it still had does not come back"
+    assert north.left("192.0.2.1") == south.left("192.0.2.1") > 0.0
+
+
+def test_without_the_engine_each_counts_alone_and_nothing_is_kept_for_later() -> None:
+    world, north, south, west = three()
+    for each in (north, south, west):
+        each.lose()
+    north.guess(9)
+    south.guess(9)
+    world.pass_by(5.0)
+    for each in (north, south, west):
+        each.connect()
+    world.pass_by(5.0)
+    assert not north.left()
+    assert not south.left()
+
+
+def test_who_joins_learns_also_what_a_node_that_is_gone_has_given() -> None:
+    world, north, south, west = three()
+    north.guess(10)
+    for number in range(2 * PART):
+        south.guess(10, f"198.18.{number // 250}.{number % 250}")
+    world.pass_by(1.0)
+    del world.nodes["north"]
+    late = world.node("late", 77.0)
+    world.pass_by(3.0)
+    assert late.left() == pytest.approx(west.left(), abs=0.3)
+    assert late.bulletins.known == west.bulletins.known > 2 * PART
+
+
+def test_a_node_that_was_started_anew_tells_what_it_had_kept() -> None:
+    world, north, south, west = three()
+    north.guess(10)
+    world.pass_by(1.0)
+    left, now = north.left(), north.now
+    for each in (south, west):
+        each.penalties.forget_names(names_of(GUESSER))  # they have lost it
+        each.bulletins._bans.clear()
+    again = world.node("north", -3.0)
+    again.penalties.ban(GUESSER, left, 1, again.now, ago=BAN - left)
+    again.bulletins.banned(Banned(GUESSER, again.now - 1, again.now + left, 1, 9, (), "anna"))
+    world.pass_by(3.0)
+    assert south.left() == pytest.approx(left - (world.now - now), abs=0.3)
+
+
+def test_a_letter_that_is_repeated_held_back_or_of_another_run_counts_for_nothing() -> None:
+    world, north, south, west = three()
+    south.watched.discard(south.bulletins._all)  # cut off: it has heard nothing of this yet
+    north.guess(5)
+    north.guess(10, OTHER)
+    world.told.clear()
+    world.pass_by(1.0)
+    (letter,) = (sent for sent in world.told if OTHER.encode() in sent.value)
+    before = [score.points for _, score in west.penalties._scores.items()]
+    for _ in range(5):
+        world.send(letter)
+    assert [score.points for _, score in west.penalties._scores.items()] == before
+    world.pass_by(FRESH + 1.0)
+    south.watched.add(south.bulletins._all)
+    world.loses = lambda sent: isinstance(read(sent.value[16:]), Question)
+    south.hear(letter)
+    assert not south.left(OTHER), "it was held back for longer than letters take"
+    world.pass_by(BAN)
+    for each in (north, south, west):
+        each.hear(letter)
+        assert not each.left(OTHER), "an old ban does not come back"
+    late = world.node("late")
+    late.hear(letter)
+    assert not late.left(OTHER), "nor where it was never heard of"
+
+
+def test_an_answer_that_is_repeated_to_another_question_counts_for_nothing() -> None:
+    world, north, south, _ = three()
+    north.guess(10)
+    world.pass_by(1.0)
+    world.told.clear()
+    south.lose()
+    south.connect()
+    world.pass_by(1.0)
+    answers = [sent for sent in world.told if isinstance(read(sent.value[16:]), Answer)]
+    assert [sent for sent in answers if GUESSER.encode() in sent.value]
+    world.pass_by(BAN)
+    south.bulletins._forget_the_ended(south.now)
+    for sent in answers:
+        south.hear(sent)
+    assert not south.left()
+
+
+def test_a_bulletin_that_is_lost_is_made_up_for() -> None:
+    world, north, south, west = three()
+    world.loses = lambda sent: GUESSER.encode() in sent.value
+    north.guess(10)
+    world.pass_by(1.0)
+    assert not south.left()
+    world.loses = lambda sent: False
+    world.pass_by(BEAT + 1.0)
+    assert south.left()
+    assert west.left()
+
+
+def test_a_wrong_node_bans_nobody_for_longer_than_our_own_rules_do() -> None:
+    world, north, south, west = three()
+    south.penalties.rules = PenaltyRules(ban=60.0)
+    west.penalties.rules = PenaltyRules(attempts=0)
+    wrong = Banned(GUESSER, north.now + 1e9, north.now + 1e12, 2, 99, (Door.WEB,), "x")
+    north.bulletins.banned(wrong)
+    north.bulletins.banned(wrong._replace(who=OTHER, bans=10**9))
+    world.pass_by(1.0)
+    assert south.left() == pytest.approx(120.0, abs=0.5), "our second ban"
+    assert south.left(OTHER) <= 86_400.0
+    assert not west.left(), "where nobody is ever banned"
+    world.pass_by(121.0)
+    world.pass_by(BEAT)
+    assert not south.left()
+
+
+def test_what_a_node_says_that_is_not_believed_counts_for_nothing_until_it_is() -> None:
+    world, north, south, west = three()
+    north.is_believed = False
+    north.guess(10)
+    world.pass_by(3.0)
+    assert not south.left()
+    north.is_believed = True
+    world.pass_by(BEAT + 2.0)
+    assert south.left()
+    assert west.left()
+
+
+def test_a_node_whose_clock_stood_still_is_asked_anew() -> None:
+    world, north, south, _west = three()
+    world.now += 3600.0
+    south.clock -= 3600.0  # the machine slept
+    world.pass_by(2 * BEAT)
+    north.guess(10)
+    world.pass_by(1.0)
+    assert south.left() == pytest.approx(north.left(), abs=0.3)
+
+
+def test_a_quiet_fleet_says_little() -> None:
+    world, *_ = three()
+    world.told.clear()
+    world.pass_by(60.0)
+    assert len(world.told) == pytest.approx(3 * 60.0 / BEAT, abs=3)
+
+
+def test_a_flood_is_told_in_parts_and_what_is_too_much_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bulletins, "WAITING_LIMIT", 2 * PART)
+    world, north, south, _ = three(attempts=0)
+    for number in range(3 * PART):
+        north.guess(1, f"198.18.{number // 250}.{number % 250}")
+    world.pass_by(5.0)
+    counted = [who for who, score in south.penalties._scores.items() if not score.is_network]
+    assert len(counted) == 2 * PART
+
+
+def test_letters_come_back_as_they_were_and_others_are_left_alone() -> None:
+    world, north, _south, _ = three()
+    north.guess(3)
+    north.penalties.succeeded(OTHER, b"\xffben")
+    north.penalties.forget("2001:db8::1")
+    world.told.clear()
+    world.pass_by(1.0)
+    values = [sent.value[16:] for sent in world.told]
+    assert all(read(value) is not None for value in values)
+    (bulletin,) = (value for value in values if b"2001:db8" in value)
+    for old, new in ((b'"failed"', b'"x"'), (b"CCCAM", b"NOWHERE"), (b'"at":', b'"at":NaN,"y":')):
+        assert old in bulletin
+        assert read(bulletin.replace(old, new)) is None
+    assert read(b"[" * 100_000) is None
+    assert replace(PenaltyRules(), ban=1.0).length(10**9) == 86_400.0
