@@ -142,6 +142,10 @@ def differences(theirs: Meaning, ours: Meaning, told: set[Place]) -> Iterator[st
                 yield f"{name!r}: {title} more than before: {each}"
             for each in sorted(there - here, key=str)[:3]:
                 link = each if title == "updates" else each[0]
+                if title == "updates" and link not in {
+                    card[0] for card in theirs.seen.get(name, ())
+                }:
+                    continue  # EMMs go to a card that is seen: of others OSCam's words say nothing
                 if name not in about and link not in about:
                     yield f"{name!r}: {title} no more: {each}"
     for link in ours.links.keys() | theirs.links.keys():
