@@ -32,6 +32,19 @@ CCCAM_CFG: Final[dict[str, Line]] = {
     "not understood": lambda n: f"this line {n} says nothing\n",
     "remarks": lambda n: f"# user{n}\n",
 }
+COMPANIONS: Final[dict[str, Line]] = {
+    "CCcam.providers": lambda n: f'{n:08x} "provider {n}"\n',
+    "CCcam.channelinfo": lambda n: (
+        f'{n % 65536:04x}:{n % 4096:06x}:{n % 65535:04x} "channel {n}"\n'
+    ),
+    "CCcam.prio": lambda n: f"P: {n % 65535 + 1:04x}:{n % 4096:06x}\n",
+}
+"""Each is read with a CCcam.cfg that names it."""
+NAMED_BY: Final = {
+    "CCcam.providers": "PROVIDERINFO FILE",
+    "CCcam.channelinfo": "CHANNELINFO FILE",
+    "CCcam.prio": "CAID PRIO FILE",
+}
 CCCAMD_TOML: Final[dict[str, Line]] = {
     "[[account]]": lambda n: f'[[account]]\nuser = "user{n}"\nlogins = 2\n',
     "[[upstream]]": lambda n: (
@@ -79,6 +92,12 @@ def main() -> None:
                 path.write_text(text_of(line, size))
                 seconds, memory = check(path)
                 print(f"{name + ', ' + kind:40} {seconds:8.2f} s {memory:6.0f} MiB")
+        for name, line in COMPANIONS.items():
+            path, config = Path(folder) / name, Path(folder) / "CCcam.cfg"
+            path.write_text(text_of(line, size))
+            config.write_text(f"{NAMED_BY[name]} : {path}\n")
+            seconds, memory = check(config)
+            print(f"{name:40} {seconds:8.2f} s {memory:6.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -219,6 +219,45 @@ def test_a_pardon_at_one_node_is_one_at_all_and_counts_for_older_bans_only() -> 
     assert south.left()
 
 
+def test_of_a_ban_and_a_pardon_the_later_wins_whichever_is_heard_of_first() -> None:
+    world, north, south, west = three()
+    west.watched.discard(west.bulletins._all)
+    world.told.clear()
+    north.bulletins.banned(Banned(GUESSER, north.now, north.now + BAN, 1, 10, (), "anna"))
+    world.pass_by(1.0)
+    banned = list(world.told)
+    south.penalties.forget(GUESSER)
+    south.penalties.forget(OTHER)
+    world.pass_by(1.0)
+    west.guess(10, OTHER)
+    west.watched.add(west.bulletins._all)
+    for sent in (*world.told[len(banned) :], *banned):
+        west.hear(sent)
+    assert not west.left()
+    assert west.left(OTHER) == BAN
+
+
+def test_no_pardon_is_for_what_is_to_come() -> None:
+    world, north, south, west = three()
+    north.bulletins.pardoned(names_of(GUESSER), north.now + 1e9)
+    world.pass_by(2.0)
+    ban = Banned(GUESSER, south.now, south.now + BAN, 1, 9, (), "anna")
+    south.bulletins.banned(ban)
+    world.pass_by(1.0)
+    assert west.left()
+
+
+def test_who_joins_does_not_believe_the_answer_of_a_node_that_is_not_believed() -> None:
+    world, north, _south, west = three()
+    north.is_believed = False
+    north.guess(10)
+    late = world.node("late")
+    world.pass_by(3.0)
+    assert north.left()
+    assert not late.left()
+    assert not west.left()
+
+
 def test_a_node_that_was_away_learns_bans_and_pardons_and_tells_its_own() -> None:
     world, north, south, west = three()
     north.guess(10)
@@ -240,6 +279,7 @@ def test_a_node_that_was_away_learns_bans_and_pardons_and_tells_its_own() -> Non
 
 def test_without_the_engine_each_counts_alone_and_nothing_is_kept_for_later() -> None:
     world, north, south, west = three()
+    north.guess(1, OTHER)
     for each in (north, south, west):
         each.lose()
     north.guess(9)
@@ -250,6 +290,8 @@ def test_without_the_engine_each_counts_alone_and_nothing_is_kept_for_later() ->
     world.pass_by(5.0)
     assert not north.left()
     assert not south.left()
+    assert OTHER not in dict(south.penalties._scores.items())
+    assert OTHER in dict(north.penalties._scores.items())
 
 
 def test_who_joins_learns_also_what_a_node_that_is_gone_has_given() -> None:

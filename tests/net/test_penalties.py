@@ -227,3 +227,10 @@ def test_ten_thousand_bans_stay_and_are_told_in_small_steps() -> None:
     for number in range(BANS_REMEMBERED + 10):
         penalties.ban(f"h{number}", 9.0, 1, 1.0)
     assert len(penalties._banned._found) == BANS_REMEMBERED
+
+
+def test_a_ban_of_another_node_does_not_shorten_one_that_goes_on() -> None:
+    penalties = brake()
+    penalties.ban(FAR, 600.0, 2, 0.0)
+    penalties.ban(FAR, 60.0, 1, 0.0)
+    assert penalties.banned(FAR, 0.0) == 600.0

@@ -2,14 +2,17 @@
 
 import tomllib
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from cccamd.localcards import find_kinds
-from cccamd.setup.cccamcfg import Severity, as_json, parse
+from cccamd.setup.cccamcfg import Severity, as_json, diagnostics, parse
 from cccamd.setup.cccamcfg.classify import LINE_LIMIT
 from cccamd.setup.cccamcfg.diagnostics import TOLD_LIMIT
+from cccamd.setup.cccamcfg.endings import Endings
+from cccamd.setup.cccamcfg.reader import FileReader
 from cccamd.setup.toml import language
 from cccamd.setup.toml.parser import parse as parse_toml
 from cccamd.setup.toml.positions import PARTS_LIMIT
@@ -155,3 +158,28 @@ def test_both_parsers_of_toml_say_the_same(text: str) -> None:
         kind = caught.type if caught.type is RecursionError else str(caught.value)
         said.append(kind)
     assert said[0] == said[1]
+
+
+_LETTERS = ("F: ", "C: h.example 12000 ", "C: h.example 70000 ", "N: h 1 ")
+_LOGINS = ("anna a", "ben  c", "<user> d", "dörte e", "u" * 21 + " f", "g", "anna b")
+_KEY = "01 " * 13
+_ENDINGS = (
+    *("", " ", " 3", "  3", " 300", " no { 0:0:2 }", " { 0:0:2 }", " { 0:0:2", " yes # x", " a#b"),
+    *(f" {_KEY}14", f" {_KEY}xx", f" {_KEY}14 1", " 1 0 1 {}{}{} <h>"),
+)
+
+
+@pytest.mark.parametrize("limit", [2, 100_000])
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_line_that_ends_like_one_before_is_read_as_if_it_were_the_first(
+    limit: int, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few mistakes are told, or all: of those that are only counted less is read."""
+    parts = product(_LETTERS, _ENDINGS, _LOGINS)
+    lines = [letter + login + ending for letter, ending, login in parts][::step]
+    data = "\n".join(lines + lines).encode()
+    monkeypatch.setattr(diagnostics, "TOLD_LIMIT", limit)
+    quick = parse(data)
+    monkeypatch.setattr(FileReader, "read_plain", lambda self, number, text: False)
+    monkeypatch.setattr(Endings, "get", lambda self, ending: None)
+    assert parse(data) == quick

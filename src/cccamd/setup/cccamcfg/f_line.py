@@ -67,7 +67,17 @@ def read_f_line(value: Token, notes: LineNotes, codec: Codec, known: Endings[FLi
         check_user(user, codec)
         note_credentials(user, password, notes)
         note_hash(value, notes)
-        return _line_like(like, user.text, password.text, notes.line)
+        return f_line_like(like, user.text, password.text, notes.line)
+    with known.reading(ending):
+        line = _read_with_ending(words, value, ending, notes, codec)
+    known.keep(ending.text, line, notes)
+    return line
+
+
+def _read_with_ending(
+    words: Sequence[Token], value: Token, ending: Token, notes: LineNotes, codec: Codec
+) -> FLine:
+    user, password = words
     symbols = ending.symbols()
     refuse_placeholders([*words, *symbols])
     if not symbols:  # as in most lines of long files
@@ -87,7 +97,7 @@ def read_f_line(value: Token, notes: LineNotes, codec: Codec, known: Endings[FLi
     note_hash(value, notes)
     _note_left_out(values, shape.groups, notes)
     limits = () if dialect is Dialect.MASK else _entries(shape.groups[:1], read_limit, notes)
-    line = FLine(
+    return FLine(
         line=notes.line,
         user=user.text,
         password=password.text,
@@ -103,11 +113,9 @@ def read_f_line(value: Token, notes: LineNotes, codec: Codec, known: Endings[FLi
         timeframes=_entries(shape.groups[2:], read_frame, notes),
         host=host,
     )
-    known.keep(ending.text, line, notes)
-    return line
 
 
-def _line_like(like: FLine, user: str, password: str, line: int) -> FLine:
+def f_line_like(like: FLine, user: str, password: str, line: int) -> FLine:
     """Another account that may do the same. `replace` would take several times as long."""
     return FLine(
         line=line,

@@ -2,16 +2,21 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
-from cccamd.ids import LoginKey
-from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes
+from cccamd.ids import PORT_LIMIT, LoginKey
+from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes, LineRefusedError
 from cccamd.setup.cccamcfg.directives import Implemented, Value
 from cccamd.setup.cccamcfg.endings import Endings
-from cccamd.setup.cccamcfg.f_line import read_f_line
+from cccamd.setup.cccamcfg.f_line import f_line_like, read_f_line
 from cccamd.setup.cccamcfg.lexer import Token
 from cccamd.setup.cccamcfg.model import CLine, Codec, FLine, NLine, Settings, UnsupportedLine
-from cccamd.setup.cccamcfg.upstream_lines import read_c_line, read_n_line
+from cccamd.setup.cccamcfg.upstream_lines import (
+    c_line_like,
+    n_line_like,
+    read_c_line,
+    read_n_line,
+)
 from cccamd.setup.files import Place
 
 
@@ -93,6 +98,22 @@ class Assignments:
 _Upstream = TypeVar("_Upstream", CLine, NLine)
 
 
+class PlainLine(NamedTuple):
+    """A physical line of plain words, taken apart."""
+
+    letter: str
+    """F, C or N."""
+    host: str
+    port: int
+    """Of an F-line 0. It may be too large."""
+    login: tuple[str, str]
+    """User and password."""
+    ending: str
+    """What stands behind them."""
+    column: int
+    """Of the first word."""
+
+
 class LetterLines:
     """Collects the letter lines that can be used."""
 
@@ -104,6 +125,7 @@ class LetterLines:
         self._unsupported: list[UnsupportedLine] = []
         self._like_f: Endings[FLine] = Endings()
         self._like_c: Endings[CLine] = Endings()
+        self._like_n: Endings[NLine] = Endings()
 
     def read_account(self, value: Token, notes: LineNotes) -> None:
         """Read an F-line.
@@ -116,14 +138,47 @@ class LetterLines:
         if first is not line:
             _note_user_repeated(first, value.column, notes)
 
-    def take_plain_account(self, user: str, password: str, column: int, notes: LineNotes) -> None:
-        """Take an F-line of two words that there is nothing to say of."""
+    def take_plain(self, plain: PlainLine, notes: LineNotes) -> bool:
+        """Take a line of plain words if one before ended like it. Else say so."""
+        ending, number = plain.ending, notes.line
+        if plain.port > PORT_LIMIT:
+            return False
+        match plain.letter:
+            case "F":
+                like_f = self._like_f.get(ending)
+                if like_f is None and ending:
+                    return False
+                self._take_plain_account(plain, like_f, notes)
+            case "C" if like_c := self._like_c.get(ending):
+                c_line = c_line_like(like_c, number, plain.host, plain.port, plain.login)
+                _keep_first(self._c_lines, c_line, plain.column, notes)
+            case "N" if like_n := self._like_n.get(ending):
+                n_line = n_line_like(like_n, number, plain.host, plain.port, plain.login)
+                _keep_first(self._n_lines, n_line, plain.column, notes)
+            case _:
+                return False
+        return True
+
+    def _take_plain_account(self, plain: PlainLine, like: FLine | None, notes: LineNotes) -> None:
+        user, password = plain.login
         first = self._accounts.get(user)
-        if first is None:
+        if first is not None:
+            _note_user_repeated(first, plain.column, notes)
+        elif like is not None:
+            self._accounts[user] = f_line_like(like, user, password, notes.line)
+        else:
             line = FLine(line=notes.line, user=user, password=password, codec=self._codec)
             self._accounts[user] = line
-        else:
-            _note_user_repeated(first, column, notes)
+
+    def fault_of(self, letter: str, ending: str) -> LineRefusedError | None:
+        """Find why a line that ended like this was refused."""
+        match letter:
+            case "F":
+                return self._like_f.fault(ending)
+            case "C":
+                return self._like_c.fault(ending)
+            case _:
+                return self._like_n.fault(ending)
 
     def read_cccam_upstream(self, value: Token, notes: LineNotes) -> None:
         """Read a C-line.
@@ -132,7 +187,7 @@ class LetterLines:
             LineRefusedError: there is no upstream.
         """
         line = read_c_line(value, notes, self._codec, self._like_c)
-        _keep_first(self._c_lines, line, value, notes)
+        _keep_first(self._c_lines, line, value.column, notes)
 
     def read_newcamd_upstream(self, value: Token, notes: LineNotes) -> None:
         """Read an N-line.
@@ -140,8 +195,8 @@ class LetterLines:
         Raises:
             LineRefusedError: there is no upstream.
         """
-        line = read_n_line(value, notes, self._codec)
-        _keep_first(self._n_lines, line, value, notes)
+        line = read_n_line(value, notes, self._codec, self._like_n)
+        _keep_first(self._n_lines, line, value.column, notes)
 
     def note_unsupported(self, letter: str, line: int) -> None:
         """Remember a line of a protocol that is not served."""
@@ -176,10 +231,10 @@ def _note_user_repeated(first: FLine, column: int, notes: LineNotes) -> None:
 def _keep_first(
     known: dict[LoginKey, _Upstream],
     line: _Upstream,
-    value: Token,
+    column: int,
     notes: LineNotes,
 ) -> None:
     first = known.setdefault(line.key, line)
     if first is not line:
         text = f"host, port and user are those of line {first.line}, which counts"
-        notes.add(Code.UPSTREAM_REPEATED, value.column, text, "take this line out")
+        notes.add(Code.UPSTREAM_REPEATED, column, text, "take this line out")

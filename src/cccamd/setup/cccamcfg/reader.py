@@ -22,7 +22,7 @@ from cccamd.setup.cccamcfg.directives import (
     WithoutEffect,
     nearest_key,
 )
-from cccamd.setup.cccamcfg.gathered import Assignment, Assignments, LetterLines
+from cccamd.setup.cccamcfg.gathered import Assignment, Assignments, LetterLines, PlainLine
 from cccamd.setup.cccamcfg.lexer import Token
 from cccamd.setup.cccamcfg.masking import subject
 from cccamd.setup.cccamcfg.model import Codec, RefusedLine
@@ -37,8 +37,14 @@ _SUGGESTION_LIMIT = 50
 
 
 _PLAIN = r"[!-\"$-;=-z|~]"
-_PLAIN_ACCOUNT = re.compile(rf"F: ({_PLAIN}{{1,{USER_LENGTH}}}) ({_PLAIN}{{1,{USER_LENGTH}}})")
+_LOGIN = rf"({_PLAIN}{{1,{USER_LENGTH}}}) ({_PLAIN}{{1,{USER_LENGTH}}})"
+_ENDING = r"(?: ([!-\"$-~][ !-\"$-~]*))?"
+_PLAIN_LINE = re.compile(
+    rf"(?:(F): |([CN]): ([A-Za-z0-9.-]+) ([1-9][0-9]{{0,4}}) ){_LOGIN}{_ENDING}"
+)
 """Words of ASCII without braces, `#` and `<`: with those there may be something to say."""
+_PLAIN_COLUMN = 4
+"""Where their first word begins."""
 
 
 class FileReader:
@@ -61,14 +67,21 @@ class FileReader:
         return self._has_foreign_lines and not self._has_known_lines
 
     def read_plain(self, number: int, text: str) -> bool:
-        """Take a physical line if it is an F-line of two plain words, as nearly all of a long file
-        are: by one match instead of a dozen. Else say so."""
-        found = _PLAIN_ACCOUNT.fullmatch(text)
+        """Take a physical line if its words are plain and a line before ended like it, as nearly
+        all of a long file are and do: by one match instead of a dozen. Else say so."""
+        found = _PLAIN_LINE.fullmatch(text)
         if found is None:
             return False
-        self._has_known_lines = True
         notes = LineNotes(number)
-        self.letter_lines.take_plain_account(found[1], found[2], found.start(1) + 1, notes)
+        account, upstream, host, port, user, password, ending = found.groups("")
+        letter = account or upstream
+        plain = PlainLine(letter, host, int(port or 0), (user, password), ending, _PLAIN_COLUMN)
+        if not self.letter_lines.take_plain(plain, notes):
+            fault = self.letter_lines.fault_of(letter, ending)
+            if fault is None or self.notes.has_room(Severity.ERROR):
+                return False
+            notes.refuse(fault)  # it is only counted: the column would be another
+        self._has_known_lines = True
         if notes.found:
             self.notes.take(notes)
         return True

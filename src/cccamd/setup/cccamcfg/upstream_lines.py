@@ -46,26 +46,42 @@ def read_c_line(value: Token, notes: LineNotes, codec: Codec, known: Endings[CLi
     host, port, user, password = words
     ending = value.after(password)
     like = known.get(ending.text)
-    symbols = ending.symbols() if like is None else []
-    refuse_placeholders([*words, *symbols])
-    remote = read_host(host), read_remote_port(port)
-    check_user(user, codec)
-    shape = read_shape(symbols, notes)
-    note_credentials(user, password, notes)
-    note_hash(value, notes)
-    line = CLine(
-        line=notes.line,
-        host=remote[0],
-        port=remote[1],
-        user=user.text,
-        password=password.text,
-        codec=codec,
-        limits=_read_limits(shape, notes) if like is None else like.limits,
-        wantemus=_read_wantemus(shape, notes) if like is None else like.wantemus,
-    )
+    with known.reading(ending):
+        symbols = ending.symbols() if like is None else []
+        refuse_placeholders([*words, *symbols])
+        remote = read_host(host), read_remote_port(port)
+        check_user(user, codec)
+        shape = read_shape(symbols, notes)
+        note_credentials(user, password, notes)
+        note_hash(value, notes)
+        line = CLine(
+            line=notes.line,
+            host=remote[0],
+            port=remote[1],
+            user=user.text,
+            password=password.text,
+            codec=codec,
+            limits=_read_limits(shape, notes) if like is None else like.limits,
+            wantemus=_read_wantemus(shape, notes) if like is None else like.wantemus,
+        )
     if like is None:
         known.keep(ending.text, line, notes)
     return line
+
+
+def c_line_like(like: CLine, line: int, host: str, port: int, login: tuple[str, str]) -> CLine:
+    """Another connection of which the same is wanted."""
+    user, password = login
+    return CLine(
+        line=line,
+        host=host,
+        port=port,
+        user=user,
+        password=password,
+        codec=like.codec,
+        limits=like.limits,
+        wantemus=like.wantemus,
+    )
 
 
 def _read_limits(shape: Shape, notes: LineNotes) -> tuple[Limit, ...]:
@@ -95,7 +111,7 @@ def _note_left_out(shape: Shape, notes: LineNotes) -> None:
         notes.add(Code.WANTEMUS_LEFT_OUT, column, text, "write no before the group")
 
 
-def read_n_line(value: Token, notes: LineNotes, codec: Codec) -> NLine:
+def read_n_line(value: Token, notes: LineNotes, codec: Codec, known: Endings[NLine]) -> NLine:
     """Read what follows `N:`.
 
     Raises:
@@ -104,23 +120,43 @@ def read_n_line(value: Token, notes: LineNotes, codec: Codec) -> NLine:
     words = value.words()
     require_words(words, _FIELDS, value)
     host, port, user, password, *others = words
-    refuse_placeholders(words)
-    remote = read_host(host), read_remote_port(port)
-    check_user(user, codec)
-    deskey, options = _take_key(others, password)
-    note_credentials(user, password, notes)
-    note_hash(value, notes)
-    note_surplus(options[2:], notes)
+    ending = value.after(password)
+    with known.reading(ending):
+        refuse_placeholders(words)
+        remote = read_host(host), read_remote_port(port)
+        check_user(user, codec)
+        deskey, options = _take_key(others, password)
+        note_credentials(user, password, notes)
+        note_hash(value, notes)
+        note_surplus(options[2:], notes)
+        line = NLine(
+            line=notes.line,
+            host=remote[0],
+            port=remote[1],
+            user=user.text,
+            password=password.text,
+            codec=codec,
+            deskey=deskey,
+            hops=_read_hops(options[0], notes) if options else _DEFAULT_HOPS,
+            stealth=_read_stealth(options[1], notes) if len(options) > 1 else 0,
+        )
+    known.keep(ending.text, line, notes)
+    return line
+
+
+def n_line_like(like: NLine, line: int, host: str, port: int, login: tuple[str, str]) -> NLine:
+    """Another connection with the same key."""
+    user, password = login
     return NLine(
-        line=notes.line,
-        host=remote[0],
-        port=remote[1],
-        user=user.text,
-        password=password.text,
-        codec=codec,
-        deskey=deskey,
-        hops=_read_hops(options[0], notes) if options else _DEFAULT_HOPS,
-        stealth=_read_stealth(options[1], notes) if len(options) > 1 else 0,
+        line=line,
+        host=host,
+        port=port,
+        user=user,
+        password=password,
+        codec=like.codec,
+        deskey=like.deskey,
+        hops=like.hops,
+        stealth=like.stealth,
     )
 
 

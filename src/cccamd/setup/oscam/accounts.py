@@ -247,7 +247,7 @@ class _Reading:
         if entry.value == "1":
             plan.emm = True
             return
-        labels = [each.replace(" ", "_") for each in parts(entry.value)]
+        labels = parts(entry.value)  # as they stand: OSCam finds no reader by a name with a blank
         plan.emm_to = tuple(each for each in labels if each in self.reader.labels)
         plan.emm = bool(plan.emm_to)
         if len(plan.emm_to) < len(labels) and entry.value != "0":

@@ -1,0 +1,188 @@
+"""A folder of OSCam and the files that cccamd makes of it mean the same, or it is told."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oscam_meaning import Folder, OscamFolder
+from oscam_results import differences, meaning_of
+from typer.testing import CliRunner
+
+from cccamd.cli import command_line
+from cccamd.setup.setup import load_setup
+
+DATA = Path(__file__).parents[1] / "data" / "oscam"
+
+
+def folders() -> dict[str, dict[str, bytes]]:
+    """The folders of folders.txt."""
+    found: dict[str, dict[str, bytes]] = {}
+    for part in re.split(r"^##### ", (DATA / "folders.txt").read_text(), flags=re.MULTILINE)[1:]:
+        name, _, rest = part.partition("\n")
+        files = re.split(r"^=== ", rest, flags=re.MULTILINE)[1:]
+        found[name] = {
+            title: text.encode() for title, _, text in (each.partition("\n") for each in files)
+        }
+    return found
+
+
+FOLDERS = folders()
+
+
+def moved(folder: Folder, place: Path) -> list[str]:
+    """Import a folder by the command, and say what is not as it was."""
+    source, out = place / "oscam", place / "out"
+    source.mkdir()
+    for name, data in folder.items():
+        (source / name).write_bytes(data)
+    words = ["import", "oscam", str(source), "--out", str(out), "--json"]
+    done = CliRunner().invoke(command_line(words), words)
+    (title,) = told = json.loads(done.stdout)
+    assert title == "lost"
+    assert done.exit_code == (3 if told["lost"] else 0)
+    for each in told["lost"]:
+        assert list(each) == ["file", "section", "key", "line", "why"]
+    after = load_setup(out / "CCcam.cfg", None)
+    assert not after.refused
+    before = OscamFolder(folder)
+    places = {(each["file"], each["line"]) for each in told["lost"]}
+    return list(differences(before.meaning(), meaning_of(after, before.probes), places))
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_means_what_it_meant(name: str, tmp_path: Path) -> None:
+    assert moved(FOLDERS[name], tmp_path) == []
+
+
+def dos(text: bytes) -> bytes:
+    """As an editor of another system writes it."""
+    return b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n")
+
+
+def tight(text: bytes) -> bytes:
+    """Without any blank around the sign, and without a line end at the end."""
+    return re.sub(rb" *= *", b"=", text).rstrip(b"\n")
+
+
+def tabbed(text: bytes) -> bytes:
+    """With blanks and tabs where OSCam drops them."""
+    return re.sub(rb"^(\w+) *= *(.*)$", rb" \t\1\t = \t\2 \t", text, flags=re.MULTILINE)
+
+
+def loud(text: bytes) -> bytes:
+    """With keys in capital letters, which OSCam takes in all files."""
+    return re.sub(rb"^\w+ *=", lambda found: found[0].upper(), text, flags=re.MULTILINE)
+
+
+def latin(text: bytes) -> bytes:
+    """With names and passwords of one byte a letter."""
+    return re.sub(rb"(?m)^((?:user|pwd|password) *= *)a", b"\\1\xe4", text)
+
+
+def loosely(text: bytes) -> bytes:
+    """With all that OSCam passes over."""
+    return dos(tabbed(loud(text)))
+
+
+def tightly(text: bytes) -> bytes:
+    """With nothing that it does not need, and letters that are no UTF-8."""
+    return tight(latin(text))
+
+
+@pytest.mark.parametrize("write", [loosely, tightly])
+def test_however_it_is_written(write: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    for name, files in FOLDERS.items():
+        place = tmp_path / name
+        place.mkdir()
+        assert moved({title: write(text) for title, text in files.items()}, place) == [], name
+
+
+CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
+    "account": {
+        "group": ("1", "2", "1,2", "1, 3", "", "0", "x,2"),
+        "caid": ("FF01", "FF01,FF02", "ff02", "FF01:FF11", "FF00&FFFE", "0500 # old", "zz,FF01"),
+        "ident": ("FF01:000102", "FF01:000102,000103;FF02:000001", "FF02:0", "FF01:xy;FF02:1"),
+        "services": ("news", "!late", "news,!late", "!whole", "typo", "!typo", "any,!package"),
+        "au": ("1", "0", "r1", "r2,r3", "nobody"),
+        "hostname": ("anna.example", "192.0.2.7", "a b"),
+        "expdate": ("2031-02-30", "2031/2/3", "0000-00-00", "soon"),
+        "allowedtimeframe": ("18:00-23:30", "ALL@22:00-02:00", "MON@08:00-09:00", "SUN@1-2"),
+        "allowedprotocols": ("cccam", "newcamd,cccam", "cccam, newcamd", "radegast", "dvbapi"),
+        "cccmaxhops": ("0", "1", "3", "-1", "-2", "10", "11", "x"),
+        "cccreshare": ("0", "1", "5", "-1", "10", "12"),
+        "disabled": ("0", "1", "2"),
+        "uniq": ("0", "1"),
+        "max_connections": ("1", "4"),
+        "keepalive": ("1",),
+        "failban": ("0", "15"),
+        "numusers": ("0", "2"),
+    },
+    "reader": {
+        "group": ("1", "2", "1,2", "3", ""),
+        "caid": ("FF01", "FF02,FF03", "FF00&FF00", "FF01:FF11"),
+        "ident": ("FF01:000102", "FF01:000000", "FF02:000001;FF01:000103"),
+        "services": ("news", "!late", "!whole", "typo"),
+        "cccmaxhops": ("0", "1", "2", "10", "20"),
+        "cccmindown": ("0", "1", "2"),
+        "cccreshare": ("0", "1", "-1", "4"),
+        "audisabled": ("0", "1"),
+        "blockemm-g": ("0", "1"),
+        "enable": ("0", "1", "1"),
+        "protocol": ("cccam", "cccam", "cccam_ext", "newcamd", "newcamd524", "mouse", "Cccam"),
+        "cacheex": ("0", "1"),
+        "ccchop": ("0", "1", "2"),
+        "lb_weight": ("100",),
+    },
+}
+SERVICES = (
+    b"[news]\ncaid = FF01\nprovid = 000102\nsrvid = 0001,0002\n[late]\nsrvid = 0002\n"
+    b"[whole]\ncaid = FF02\n[package]\ncaid = FF01\nprovid = 000103\n[any]\nsrvid = 0001\n"
+)
+DES_KEY = "0102030405060708091011121314"
+RESHARES = ("", "reshare = 0", "reshare = 2", "reshare = -1")
+
+
+def some_of(section: str) -> st.SearchStrategy[dict[str, str]]:
+    """Some keys of a section, with something behind them."""
+    keys = {key: st.sampled_from(values) for key, values in CHOICES[section].items()}
+    few = st.lists(st.sampled_from(sorted(keys)), max_size=5, unique=True)
+    return few.flatmap(lambda names: st.fixed_dictionaries({name: keys[name] for name in names}))
+
+
+def text_of(section: str, first: list[str], keys: dict[str, str]) -> str:
+    """A section as it is written."""
+    said = {"group": "1"} | keys
+    return "\n".join([f"[{section}]", *first, *(f"{key} = {said[key]}" for key in said), ""])
+
+
+@settings(max_examples=30, derandomize=True)
+@given(
+    st.lists(some_of("account"), min_size=1, max_size=3),
+    st.lists(some_of("reader"), min_size=1, max_size=3),
+    st.sampled_from(RESHARES),
+)
+def test_any_folder_means_what_it_meant(
+    tmp_path_factory: pytest.TempPathFactory,
+    accounts: list[dict[str, str]],
+    readers: list[dict[str, str]],
+    reshare: str,
+) -> None:
+    users, servers = "", ""
+    for number, keys in enumerate(accounts, start=1):
+        users += text_of("account", [f"user = a{number}", f"pwd = p{number}"], keys)
+    for number, keys in enumerate(readers, start=1):
+        said = {"protocol": "cccam"} | keys
+        first = [f"label = r{number}", f"device = r{number}.example,12000", "user = u"]
+        first += ["password = p", f"key = {DES_KEY}"]
+        servers += text_of("reader", first, said)
+    folder = {
+        "oscam.conf": f"[cccam]\nport = 12000\n{reshare}\n".encode(),
+        "oscam.user": users.encode(),
+        "oscam.server": servers.encode(),
+        "oscam.services": SERVICES,
+    }
+    assert moved(folder, tmp_path_factory.mktemp("any")) == [], f"{users}\n{servers}\n{reshare}"
