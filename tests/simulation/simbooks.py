@@ -4,11 +4,11 @@ They are kept from outside: at the protocols of clients, at the cards, and where
 cards and other nodes say.
 """
 
-import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from simledger import DEADLINE, EPSILON, Violation
+from simdiary import Diary
+from simledger import DEADLINE, EPSILON
 from simrights import truth
 
 from cccamd.values import ControlWords, Offer, Refusal, Request, with_checksums
@@ -25,14 +25,12 @@ REPEATS: Final = 3
 """ECMs of a service whose CWs show that one repeats."""
 
 
-class Books:
+class Books(Diary):
     """Everything that is known from outside, and the first thing that was wrong."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self.now = now
-        self.events = self.answers = self.refusals = 0
-        self.first: Violation | None = None
-        self.tail: list[str] = []
+        super().__init__(now)
+        self.answers = self.refusals = 0
         self.offered: dict[tuple[bytes, int, int], list[Any]] = {}
         self.node_of: Callable[[Any], FleetNode | None] = lambda protocol: None
         self.served: dict[tuple[str, bytes], bool] = {}
@@ -50,25 +48,6 @@ class Books:
         self._twice: dict[str, float] = {}
         self._asked: dict[tuple[int, int], tuple[float, Any, Request]] = {}
         self._named = 0
-        self._hash = hashlib.blake2b(digest_size=16)
-
-    def note(self, *words: object) -> None:
-        """Add to the trace."""
-        self.events += 1
-        text = f"{self.now():.9f} {words!r}"
-        self._hash.update(text.encode())
-        self.tail.append(text)
-        if len(self.tail) > 400:
-            del self.tail[:200]
-
-    @property
-    def trace(self) -> str:
-        return self._hash.hexdigest()
-
-    def blame(self, what: str) -> None:
-        """Something is wrong; the first counts."""
-        if self.first is None:
-            self.first = Violation(f"at {self.now() - 1000:.3f} s: {what}")
 
     # What the protocols of clients tell (`simledger.Watched`).
 

@@ -16,10 +16,11 @@ from unittest.mock import patch
 
 from simbooks import Books
 from simcast import ecm_of
+from simdiary import Violation
 from simengine import PORTS, FakeEngine
 from simfleetcast import HONEST, MOODS, NAMES, SERVICES, FleetCard, FleetNode, Viewer
 from simfleetplan import TROUBLE, fails_only_the_engine, fleet_happenings
-from simledger import Violation, watched
+from simledger import watched
 from simloop import BEGAN, SimClock, SimLoop, Stuck, in_its_own_time
 from simplan import Happening
 from simwires import SERVER, FakeSocket, Net, Wire

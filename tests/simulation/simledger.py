@@ -1,9 +1,9 @@
 """The books of one run: what was asked, said and answered, and what must hold of it."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Any, Final
 
+from simdiary import Diary
 from simrights import Rights, Word, truth
 
 from cccamd.ids import ShareId
@@ -32,15 +32,11 @@ def ecm_in(request: Request) -> Ecm:
     return request.caid, request.ident, request.section
 
 
-class Violation(AssertionError):
-    """Something happened that must not."""
-
-
-class Ledger:
+class Ledger(Diary):
     """Everything that is known from outside, and the first thing that was wrong."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self.now = now
+        super().__init__(now)
         self.rights: dict[str, list[tuple[float, Rights]]] = {}
         self.is_reloading = False
         """Whether some have the new rights and some those of before."""
@@ -60,8 +56,6 @@ class Ledger:
         """What CCcam.prio keeps from upstreams: CAID, provider, service; 0: any."""
         self.leapt_at = 0.0
         self.answers = self.refusals = 0
-        self.events = 0
-        self.first: Violation | None = None
         self._told: dict[tuple[int, int, int], dict[bytes, bytes]] = {}
         """The ECMs and CWs that were told last of each service."""
         self._told_for: dict[tuple[int, int, int, bytes], set[bytes]] = {}
@@ -76,26 +70,6 @@ class Ledger:
         self._failed_logins: dict[str, list[float]] = {}
         """When, by address."""
         self.address_of: Callable[[Any], str] = lambda protocol: ""
-        self._hash = hashlib.blake2b(digest_size=16)
-        self.tail: list[str] = []
-
-    def note(self, *words: object) -> None:
-        """Add to the trace."""
-        self.events += 1
-        text = f"{self.now():.9f} {words!r}"
-        self._hash.update(text.encode())
-        self.tail.append(text)
-        if len(self.tail) > 400:
-            del self.tail[:200]
-
-    @property
-    def trace(self) -> str:
-        return self._hash.hexdigest()
-
-    def blame(self, what: str) -> None:
-        """Something is wrong; the first counts."""
-        if self.first is None:
-            self.first = Violation(f"at {self.now() - 1000:.3f} s: {what}")
 
     def rights_of(self, user: str, linger: float = 0.0) -> list[Rights]:
         """Those that count now, and those of before for `linger` seconds after a change."""

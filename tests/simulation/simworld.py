@@ -18,8 +18,9 @@ from unittest.mock import patch
 import simend
 from simcast import Box, Client, Friend
 from simconfig import FRIEND, PORTS, Files, Keys
+from simdiary import Violation
 from simhappen import EVIL, LOOK_INTERVAL, Fate
-from simledger import Ledger, Violation, ecm_in, watched
+from simledger import Ledger, ecm_in, watched
 from simlook import Onlooker
 from simloop import BEGAN, SimClock, SimLoop, Stuck, in_its_own_time
 from simplan import happenings, has_all, has_newcamd, lasts
