@@ -21,6 +21,7 @@ from cccamd.server.usage import SourceUsage
 from cccamd.values import CardId, ControlWords, Emm, Offer, Refusal, Request
 
 RESHARE_MOST: Final = 255
+NEVER: Final = -1000.0
 
 
 class NodeSource:
@@ -59,7 +60,7 @@ class Node:
     """Monotonic."""
     revision: str = ""
     """Of the list of cards that is taken."""
-    fetched_at: float = -1000.0
+    fetched_at: float = NEVER
     wrong: int = 0
     """How many CWs of its were shown to be wrong."""
     distrusted_until: float = 0.0
