@@ -28,7 +28,7 @@ def waited(node: Node, fingerprint: bytes = AN_ECM) -> float:
 
 def test_one_of_many_nodes_asks_and_all_get_the_answer() -> None:
     world, engine = World(), PlayedEngine()
-    nodes = [world.node(f"node {number}", engine) for number in range(5)]
+    nodes = [world.node(f"node{number}", engine) for number in range(5)]
     for node in nodes:
         node.want(AN_ECM)
     world.run(5.0)
@@ -96,7 +96,7 @@ def test_an_engine_that_is_far_away_is_waited_for_as_far_as_it_pays() -> None:
 def test_a_dead_claimer_costs_the_usual_time_and_one_more_ask() -> None:
     world, engine = World(), PlayedEngine()
     claimer = world.node("claimer", engine)
-    others = [world.node(f"node {number}", engine) for number in range(5)]
+    others = [world.node(f"node{number}", engine) for number in range(5)]
     claimer.want(AN_ECM)
     world.run(0.005)
     for node in others:
@@ -110,7 +110,7 @@ def test_a_dead_claimer_costs_the_usual_time_and_one_more_ask() -> None:
 
 def test_a_dead_claimer_of_each_turn_is_no_freeze() -> None:
     world, engine = World(), PlayedEngine()
-    nodes = [world.node(f"node {number}", engine) for number in range(6)]
+    nodes = [world.node(f"node{number}", engine) for number in range(6)]
     for node in nodes:
         node.want(AN_ECM)
     for _ in range(3):  # whoever asks dies
@@ -154,7 +154,7 @@ def test_a_push_that_is_lost_is_made_up_by_one_fetch() -> None:
 def test_a_card_that_refuses_passes_the_claim_on() -> None:
     world, engine = World(), PlayedEngine()
     cannot = world.node("cannot", engine, card_takes=None)
-    can = [world.node(f"node {number}", engine) for number in range(4)]
+    can = [world.node(f"node{number}", engine) for number in range(4)]
     cannot.want(AN_ECM)
     world.run(0.002)
     for node in can:
@@ -191,7 +191,7 @@ def test_who_may_not_have_the_answer_is_served_by_its_own_card() -> None:
 
 def test_without_the_engine_each_goes_on_at_once_and_nothing_is_to_be_repaired() -> None:
     world, engine = World(), PlayedEngine()
-    nodes = [world.node(f"node {number}", engine) for number in range(3)]
+    nodes = [world.node(f"node{number}", engine) for number in range(3)]
     for node in nodes:
         node.want(AN_ECM)
     world.run(0.05)
@@ -218,7 +218,7 @@ def test_without_the_engine_each_goes_on_at_once_and_nothing_is_to_be_repaired()
 def test_a_split_brain_costs_one_more_ask_per_ecm() -> None:
     """Two engines that know nothing of each other: each side asks once."""
     world, left, right = World(), PlayedEngine(), PlayedEngine()
-    nodes = [world.node(f"node {number}", (left, right)[number % 2]) for number in range(6)]
+    nodes = [world.node(f"node{number}", (left, right)[number % 2]) for number in range(6)]
     for number in range(5):
         for node in nodes:
             node.want(ecm(number))
@@ -360,7 +360,7 @@ def test_whatever_is_lost_every_client_of_a_card_that_can_is_answered(
     engine = PlayedEngine(seconds=seconds)
     engine.loses = lambda event: world.random.random() < loss
     for number in range(count):
-        world.node(f"node {number}", engine, card_takes=cards[number])
+        world.node(f"node{number}", engine, card_takes=cards[number])
     for node in world.nodes:
         node.want(AN_ECM)
         world.run(world.random.random() * 0.2)
@@ -374,7 +374,7 @@ def test_whatever_is_lost_every_client_of_a_card_that_can_is_answered(
             assert node.asked or AN_ECM in node.got
 
 
-NODES = st.text(min_size=1, max_size=16)
+NODES = st.from_regex(r"[A-Za-z0-9_.-]{1,50}", fullmatch=True)
 MESSAGES = st.one_of(
     st.builds(
         Told,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid, is_fleet_name
 from cccamd.values import (
     CW_LENGTH,
     SA_LENGTH,
@@ -124,7 +124,7 @@ def read(data: bytes) -> Letter | None:
 
 def _presence(told: dict[str, Any]) -> Presence:
     return Presence(
-        node=_text(told["node"]),
+        node=_name(told["node"]),
         node_id=NodeId(_hex(told["node_id"], 8)),
         boot=_text(told["boot"]),
         config=_text(told["config"]),
@@ -144,7 +144,7 @@ def _order(told: dict[str, Any]) -> Order:
         bytes.fromhex(section),
     )
     number = _number(told["number"], 63)
-    return Order(node=_text(told["node"]), boot=_text(told["boot"]), number=number, request=request)
+    return Order(node=_name(told["node"]), boot=_text(told["boot"]), number=number, request=request)
 
 
 def _reply(told: dict[str, Any]) -> Reply:
@@ -152,7 +152,7 @@ def _reply(told: dict[str, Any]) -> Reply:
     known = Refusal.__members__.get(said)
     answer = ControlWords(_hex(said, CW_LENGTH)) if known is None else known
     number = _number(told["number"], 63)
-    return Reply(node=_text(told["node"]), boot=_text(told["boot"]), number=number, answer=answer)
+    return Reply(node=_name(told["node"]), boot=_text(told["boot"]), number=number, answer=answer)
 
 
 _LETTERS: dict[str, Callable[[dict[str, Any]], Letter]] = {
@@ -234,6 +234,12 @@ def _number(value: Any, bits: int) -> int:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable() or len(value) > 200:
+        raise ValueError
+    return value
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not is_fleet_name(value):
         raise ValueError
     return value
 

@@ -3,11 +3,8 @@
 import struct
 from dataclasses import dataclass
 
-from cccamd.ids import Caid, NodeId
+from cccamd.ids import Caid, NodeId, is_fleet_name
 from cccamd.values import CW_LENGTH, FINGERPRINT_LENGTH, CardId, ControlWords, Fingerprint
-
-NODE_LIMIT = 64
-"""Bytes of a node's name."""
 
 _TOLD, _NOTHING = 1, 2
 _CARD = struct.Struct(">8sIH")
@@ -45,8 +42,8 @@ Message = Told | Nothing
 def encode(message: Message) -> bytes:
     """Write a message down."""
     node = message.node.encode()
-    if not 0 < len(node) <= NODE_LIMIT:
-        raise ValueError(f"a node's name has 1 to {NODE_LIMIT} bytes, not {len(node)}")
+    if not is_fleet_name(message.node):
+        raise ValueError(f"no name of a node: {message.node!r}")
     head = bytes((len(node),)) + node + message.fingerprint
     if isinstance(message, Nothing):
         return bytes((_NOTHING,)) + head + bytes((message.turn,))
@@ -62,7 +59,7 @@ def decode(data: bytes) -> Message | None:
         node = data[2 : 2 + length].decode()
         at = 2 + length + FINGERPRINT_LENGTH
         fingerprint, rest = data[2 + length : at], data[at:]
-        if not 0 < length <= NODE_LIMIT or not rest:
+        if not is_fleet_name(node) or not rest:
             return None
         if kind == _NOTHING and len(rest) == 1:
             return Nothing(node, fingerprint, rest[0])

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from cccamd.cards import Candidates, Card, CardTable
-from cccamd.facts import FleetStatus, NodeStatus
+from cccamd.facts import FleetStatus, NodeState, NodeStatus
 from cccamd.fleet.actions import (
     Engine,
     EngineAction,
@@ -48,6 +48,7 @@ from cccamd.fleet.letters import (
     write,
     write_list,
 )
+from cccamd.fleet.roll import GONE_AFTER, Absent, Roll
 from cccamd.ids import NodeId
 from cccamd.net import Alarm, TaskSet, in_slices, in_thread
 from cccamd.routing import (
@@ -62,7 +63,7 @@ from cccamd.routing import (
     Wanted,
 )
 from cccamd.server.exchange import Exchange
-from cccamd.server.fleetconfig import accounts_text, odd_ones
+from cccamd.server.fleetconfig import accounts_text, usual_one
 from cccamd.server.fleetnodes import NEVER, Node, Nodes, order_of, shared_offer
 from cccamd.setup.logins import Accounts
 from cccamd.values import CardId, ControlWords, Refusal, Service
@@ -71,8 +72,6 @@ log = logging.getLogger("cccamd.fleet")
 
 HERE_EVERY: Final = 5.0
 """Seconds between two times that a node says that it is there."""
-GONE_AFTER: Final = 16.0
-"""Seconds of silence after which a node is gone: three times, and a little."""
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks whether our cards have changed."""
 FETCH_AGAIN: Final = 5.0
@@ -138,6 +137,7 @@ class FleetDesk:
         self.twin = ""
         """The node id of another node of our name."""
         self._config = ""
+        self._roll = Roll()
         self._node_id = node_id
         self._boot = os.urandom(6).hex()
         self._seals = seals
@@ -146,6 +146,7 @@ class FleetDesk:
         self._tasks = tasks
         self._is_constant = is_constant
         self._loop = asyncio.get_running_loop()
+        self._engine_since = self._loop.time()
         self._alarm = Alarm(self._on_alarm)
         self._all = seals.name("nodes")
         self._own = self._channel(node)
@@ -200,28 +201,29 @@ class FleetDesk:
         """What may be seen of it."""
         counts, nodes, now = self.claims.counts, self.nodes.by_name, self._loop.time()
         epoch = time.time() - now
-        theirs = {name: each.presence.config for name, each in nodes.items()}
-        odd = odd_ones({self.node: self._config} | theirs)
+        usual = usual_one([self._config, *(each.presence.config for each in nodes.values())])
         return FleetStatus(
             node=self.node,
             engine_up=self.is_up,
+            engine_since=epoch + self._engine_since,
             trouble=self.trouble,
             config=self._config,
-            differs=self.node in odd,
+            differs=self._config != usual,
+            usual_config=usual,
             twin=self.twin,
             nodes=tuple(
+                node.describe(now, epoch, usual, is_seen=self.is_up)
+                for _, node in sorted(nodes.items())
+            ),
+            absent=tuple(
                 NodeStatus(
-                    name=name,
-                    heard_at=epoch + node.heard_at,
-                    cards=len(node.cards),
-                    wrong=node.wrong,
-                    distrusted_until=(
-                        epoch + node.distrusted_until if now < node.distrusted_until else None
-                    ),
-                    config=node.presence.config,
-                    differs=name in odd,
+                    name=each.name,
+                    heard_at=epoch + each.heard_at,
+                    state=each.state,
+                    cards=0,
+                    config=each.config,
                 )
-                for name, node in sorted(nodes.items())
+                for each in self._roll.absent()
             ),
             claimed=counts.claimed,
             unanswered=counts.unanswered,
@@ -294,12 +296,14 @@ class FleetDesk:
         now = self._loop.time()
         match event:
             case EngineBack():
+                self._engine_since = now
                 self.trouble = ""
                 self._do(self.claims.handle(event, now))
                 self._perform([Watch(self._all), Watch(self._own)])
                 self._send_list()
                 self._say_here(is_new=True)
             case EngineLost(reason):
+                self._engine_since = now
                 self.trouble = reason
                 self._fetches.clear()  # what was not answered never will be
                 self._do(self.claims.handle(event, now))
@@ -308,7 +312,7 @@ class FleetDesk:
             case Pushed(channel, _, value) if channel in (self._all, self._own):
                 self._letter(channel, value, now)
             case Unheard(channel):
-                self._unheard(channel)
+                self._unheard(channel, now)
             case _:
                 self._do(self.claims.handle(event, now))
         for listener in self.listeners:
@@ -391,14 +395,15 @@ class FleetDesk:
             self._look_at_twin(presence)
             return
         if presence.leaves:
-            self._gone(name, "it was stopped")
+            self._gone(name, NodeState.STOPPED, now)
             return
         node = self.nodes.by_name.get(name)
         if node is None:
             if len(self.nodes.by_name) >= NODES_LIMIT:
                 return
             log.info("fleet: node %s is there", name)
-            node = self.nodes.by_name[name] = Node(presence, now)
+            node = self.nodes.by_name[name] = Node(presence, now, now)
+            self._roll.came(name)
         if node.presence.boot != presence.boot:  # another run numbers its cards anew
             self.nodes.drop(name)
         node.presence, node.heard_at = presence, now
@@ -416,24 +421,42 @@ class FleetDesk:
                 self.node,
             )
 
-    def _gone(self, name: str, why: str) -> None:
-        if name in self.nodes.by_name:
-            log.info("fleet: node %s is gone: %s", name, why)
-            self.nodes.drop(name)
-            del self.nodes.by_name[name]
+    def _gone(self, name: str, state: NodeState, now: float) -> None:
+        node = self.nodes.by_name.get(name)
+        if node is None:
+            return
+        why = "nothing was heard of it" if self.is_up else "the engine is away"
+        why = "it was stopped" if state is NodeState.STOPPED else why
+        log.info("fleet: node %s is gone: %s", name, why)
+        self.nodes.drop(name)
+        del self.nodes.by_name[name]
+        heard_at = now if state is NodeState.STOPPED else node.heard_at
+        absent = Absent(
+            name=name,
+            state=state,
+            config=node.presence.config,
+            came_at=node.came_at,
+            heard_at=heard_at,
+        )
+        self._roll.left(absent, self._seen_for(now))
 
-    def _unheard(self, channel: bytes) -> None:
+    def _seen_for(self, now: float) -> float | None:
+        """Seconds for which the engine has been there; None: it is away."""
+        return now - self._engine_since if self.is_up else None
+
+    def _unheard(self, channel: bytes, now: float) -> None:
         """Who does not listen is not there (it sees another engine, perhaps): what was ordered goes
         to others at once, and it says that it is there when it is."""
         for name in tuple(self.nodes.by_name):
             if self._channel(name) == channel:
-                self._gone(name, "it does not listen at the engine")
+                self._gone(name, NodeState.MISSING, now)
 
     def _look_for_the_gone(self, now: float) -> None:
         """Without the engine nobody can be heard, and nobody can be asked by orders."""
         for name, node in list(self.nodes.by_name.items()):
             if now >= node.heard_at + GONE_AFTER:
-                self._gone(name, "nothing was heard of it" if self.is_up else "the engine is away")
+                self._gone(name, NodeState.MISSING, now)
+        self._roll.look(now, self._seen_for(now))
 
     # Lists of cards.
 
