@@ -26,6 +26,7 @@ What follows from each of these, step by step: routing/course.py.
 Why it decides as it does: docs/design/routing.md.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -289,15 +290,21 @@ class Router:
         """Whether what was asked has not ended."""
         return ask_id in self._asks
 
+    def asks_of(self, fingerprint: Fingerprint, cards: Collection[Card]) -> list[AskId]:
+        """What is asked of these cards for an ECM, or held, and has not ended."""
+        flight = self._flights.get(fingerprint)
+        if flight is None:
+            return []
+        return [ask.ask_id for ask in flight.pending if ask.card in cards]
+
     def prospect(self, ask_id: AskId) -> Prospect | None:
         """What is known of something that was to be asked; None: nobody wants it any more."""
         ask = self._asks.get(ask_id)
         if ask is None:
             return None
-        flight, card, immediate = ask.flight, ask.card, ask.health.traits.immediate
-        return Prospect(
-            flight.fingerprint, flight.service, ask.usual, card.local, immediate, card.source
-        )
+        flight, traits = ask.flight, ask.health.traits
+        local = ask.card.local
+        return Prospect(flight.fingerprint, flight.service, ask.usual, local, traits.immediate)
 
     def held(self, ask_id: AskId, now: float) -> None:
         """An ask does not go out yet: somebody else may be asking. It is nobody's fault, and has

@@ -239,8 +239,7 @@ class FleetDesk:
     # The gate of the exchange.
 
     def ask(self, ask_id: AskId, prospect: Prospect) -> bool:
-        is_order = self.nodes.node_of(prospect.source) is not None
-        decisions = self.claims.ask(ask_id, prospect, self._loop.time(), is_order=is_order)
+        decisions = self.claims.ask(ask_id, prospect, self._loop.time())
         go = Go(ask_id)
         goes = go in decisions
         self._do([each for each in decisions if each != go])
@@ -552,7 +551,8 @@ class FleetDesk:
             return
         fingerprint = self._exchange.router.fingerprint_of(request)
         service = Service(request.caid, request.ident, request.sid)
-        self._do(self.claims.adopt(fingerprint, service, now))
+        meant = self._exchange.router.asks_of(fingerprint, cards)
+        self._do(self.claims.adopt(fingerprint, service, meant, now))
         node = self.nodes.by_name.get(order.node)
         ids: frozenset[CardId] = frozenset(card.id for card in cards)
         candidates = Candidates(cards, frozenset(cards), ids, Refusal.PASSING)
