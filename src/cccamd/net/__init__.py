@@ -15,7 +15,14 @@ from cccamd.net.accepting import (
 )
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.client import Client, ConnectionLost
-from cccamd.net.connection import Connected, Connection, PairedPeer, Way, peer_address
+from cccamd.net.connection import (
+    Connected,
+    Connection,
+    PairedPeer,
+    Way,
+    peer_address,
+    untaken,
+)
 from cccamd.net.dial import connect, locate
 from cccamd.net.eventloop import loop_factory
 from cccamd.net.failures import (
@@ -105,4 +112,5 @@ __all__ = [
     "remove_unix_socket",
     "resolve",
     "trust",
+    "untaken",
 ]

@@ -495,6 +495,16 @@ def _nobody(event: object) -> None:
     """Nothing happens any more."""
 
 
+def untaken(transport: asyncio.WriteTransport) -> int:
+    """How many bytes that were written the peer's machine has not taken yet.
+
+    Those that wait here and in the kernel, and those on the way; where the system does not tell,
+    only those that wait here.
+    """
+    sock = transport.get_extra_info("socket")
+    return transport.get_write_buffer_size() + (_in_kernel(sock) if sock is not None else 0)
+
+
 def peer_address(transport: asyncio.BaseTransport) -> tuple[str, int]:
     """The address and port at the other end; an IPv4 address inside an IPv6 one unwrapped."""
     return _address_in(transport.get_extra_info("peername") or ("", 0))
