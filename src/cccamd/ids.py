@@ -58,6 +58,7 @@ _DECIMAL = re.compile(r"0*([0-9]{1,18})")
 _HEX = re.compile(r"[0-9A-Fa-f]+")
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 _ZONE = re.compile(r"%[A-Za-z0-9._-]+$")
+_FLEET_NAME = re.compile(r"[A-Za-z0-9_.-]{1,50}")
 _ENDPOINT = re.compile(r"(?:\[(?P<quoted>[^\[\]]*)\]|(?P<bare>[^\[\]:]*))(?::(?P<port>[0-9]+))?")
 
 
@@ -283,6 +284,11 @@ def is_host(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_fleet_name(text: str) -> bool:
+    """Whether a node of a fleet can be called that: it may stand in any text, page and log."""
+    return _FLEET_NAME.fullmatch(text) is not None
 
 
 def host_key(host: str) -> str:

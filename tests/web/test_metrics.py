@@ -54,6 +54,7 @@ COUNTED_THINGS = {
     "cccamd_logins_slowed",
     "cccamd_fleet_engine_up",
     "cccamd_fleet_nodes",
+    "cccamd_fleet_nodes_absent",
     "cccamd_tasks",
     "cccamd_cards",
     "cccamd_clients",

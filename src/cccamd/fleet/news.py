@@ -15,6 +15,7 @@ from math import isfinite
 from typing import Any, Final, NamedTuple
 
 from cccamd.facts import Door
+from cccamd.ids import is_fleet_name
 
 TEXT_LIMIT: Final = 200
 """Characters of a name, an address, a word."""
@@ -164,7 +165,7 @@ def read(data: bytes) -> News | None:
 
 def _bulletin(told: dict[str, Any]) -> Bulletin:
     return Bulletin(
-        node=_text(told["node"]),
+        node=_name(told["node"]),
         boot=_text(told["boot"]),
         number=_count(told["number"]),
         at=_time(told["at"]),
@@ -182,7 +183,7 @@ def _bulletin(told: dict[str, Any]) -> Bulletin:
 
 def _question(told: dict[str, Any]) -> Question:
     return Question(
-        node=_text(told["node"]),
+        node=_name(told["node"]),
         word=_text(told["word"]),
         to=_text(told["to"]),
         is_whole=bool(told["whole"]),
@@ -191,7 +192,7 @@ def _question(told: dict[str, Any]) -> Question:
 
 def _answer(told: dict[str, Any]) -> Answer:
     return Answer(
-        node=_text(told["node"]),
+        node=_name(told["node"]),
         boot=_text(told["boot"]),
         word=_text(told["word"]),
         at=_time(told["at"]),
@@ -244,6 +245,12 @@ def _user(told: Any) -> bytes:
 
 def _text(told: Any) -> str:
     if not isinstance(told, str) or not told.isprintable() or len(told) > TEXT_LIMIT:
+        raise ValueError
+    return told
+
+
+def _name(told: Any) -> str:
+    if not isinstance(told, str) or not is_fleet_name(told):
         raise ValueError
     return told
 

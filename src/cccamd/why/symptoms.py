@@ -19,6 +19,7 @@ from cccamd.facts import (
     FleetStatus,
     Freeze,
     LinkState,
+    NodeState,
     ReceiverFinding,
     ServiceId,
     SourceStatus,
@@ -31,6 +32,7 @@ from cccamd.why.accepting import closed_doors
 from cccamd.why.answering import refusals, silence, wrong_cws, wrong_kinds, wrong_share
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Grade
+from cccamd.why.fleetwords import FLEET, odd_nodes
 from cccamd.why.host import MachineTrouble
 from cccamd.why.links import meaning_of, without_cards
 from cccamd.why.logins import MEANINGS
@@ -353,6 +355,10 @@ def _clone(clone: Clone) -> Symptom:
     )
 
 
+MISSING_SINGLY: Final = 5
+"""Nodes that are missing and each told of; if there are more they are one trouble."""
+
+
 def _of_fleet(fleet: FleetStatus, at: float) -> Iterator[Symptom]:
     for node in fleet.nodes:
         if node.distrusted_until is not None:
@@ -363,17 +369,39 @@ def _of_fleet(fleet: FleetStatus, at: float) -> Iterator[Symptom]:
                 text=f"gave a wrong CW ({count(node.wrong, 'time')}), and is not believed for now",
                 change="look at its sources: one of its cards gives wrong CWs",
             )
-    odd = [node.name for node in fleet.nodes if node.differs]
-    if fleet.differs:
-        odd.append(f"{fleet.node} (this one)")
-    if odd:
+    yield from _missing_nodes(fleet)
+    odd = odd_nodes(fleet)
+    if odd is not None:
         yield Symptom(
             cause=Cause.NODE_DIFFERS,
-            subject=listed([f"node {name}" for name in odd]),
+            subject=odd.subject,
             since=at,
-            text="does not have the accounts of the other nodes",
+            text=odd.text,
             change="give all nodes of the fleet the same F-lines, and the same [[account]] tables",
         )
+
+
+def _missing_nodes(fleet: FleetStatus) -> Iterator[Symptom]:
+    missing = [node for node in fleet.absent if node.state is NodeState.MISSING]
+    change = "see whether it runs and reaches the engine; one that is gone for good is forgotten"
+    change += " a day later"
+    if len(missing) <= MISSING_SINGLY:
+        for node in missing:
+            yield Symptom(
+                cause=Cause.NODE_MISSING,
+                subject=f"node {node.name}",
+                since=node.heard_at,
+                text="says nothing any more, and has not said that it goes",
+                change=change,
+            )
+        return
+    yield Symptom(
+        cause=Cause.NODE_MISSING,
+        subject=FLEET,
+        since=min(node.heard_at for node in missing),
+        text=f"misses {count(len(missing), 'node')}: {some_of([node.name for node in missing])}",
+        change="see whether they run and reach the engine",
+    )
 
 
 def _circles(scene: Scene) -> Iterator[Symptom]:
