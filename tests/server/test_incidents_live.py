@@ -91,6 +91,6 @@ async def test_an_overloaded_server_says_so_and_who_asks_most() -> None:
     async with running() as lab, lab.client() as client:
         await cards_of(client)
         lab.server._context.fair.shed += 1
-        found = await shown(lab, lambda one: one.cause is Cause.OVERLOAD)
+        found = await shown(lab, lambda one: bool(one.cause is Cause.OVERLOAD and one.evidence))
         assert found.subject == "this server"
         assert found.evidence[0].startswith("anna: ")

@@ -22,7 +22,7 @@ from typing import Final
 
 from cccamd.facts import Cause, LinkState, SourceKind, SourceStatus, Step
 from cccamd.ids import parse_endpoint
-from cccamd.setup.toml.networks import is_local
+from cccamd.setup.toml import is_local
 from cccamd.watch import Symptom
 from cccamd.why.links import meaning_of
 from cccamd.why.scene import Scene
