@@ -512,6 +512,20 @@ def test_no_clock_of_another_node_is_believed() -> None:
 # What is read.
 
 
+def test_no_failure_is_told_to_be_later_than_it_was() -> None:
+    ats = (5000.0009, 5000.0001, -0.0004)
+    told = Bulletin(
+        node="north",
+        boot="b",
+        number=1,
+        at=1.0,
+        failed=(Failed(GUESSER, b"anna", Door.CCCAM, ats),),
+    )
+    read_again = read(write(told))
+    assert isinstance(read_again, Bulletin)
+    assert read_again.failed[0].ats == (5000.0, 5000.0, -0.001)
+
+
 def changed(node: str = "north", **fields: object) -> bytes:
     """A bulletin as it is written, and some of it changed by somebody."""
     told = Bulletin(

@@ -11,7 +11,7 @@ another version, or is none, is `None`, and left alone.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite
+from math import floor, isfinite
 from typing import Any, Final, NamedTuple
 
 from cccamd.facts import Door
@@ -123,7 +123,7 @@ def write(news: News) -> bytes:
                 "number": news.number,
                 "at": news.at,
                 "failed": [
-                    [address, _latin(user), door.name, [round(at, 3) for at in ats]]
+                    [address, _latin(user), door.name, [_earlier(at) for at in ats]]
                     for address, user, door, ats in news.failed
                 ],
                 "in": [
@@ -210,6 +210,12 @@ _READERS: dict[str, Callable[[dict[str, Any]], News]] = {
     "question": _question,
     "answer": _answer,
 }
+
+
+def _earlier(at: float) -> float:
+    """In milliseconds, which are enough; no failure may seem to be after a pardon that it was
+    before."""
+    return floor(at * 1000) / 1000
 
 
 def _ban(ban: Banned) -> list[object]:
