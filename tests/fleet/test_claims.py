@@ -1,13 +1,16 @@
 """Which node asks for an ECM, in virtual time (docs/design/fleet.md)."""
 
 import pytest
-from claimnodes import SERVICE, Node, PlayedEngine, World, cw_of, ecm
+from claimnodes import SERVICE, Node, PlainSeals, PlayedEngine, World, cw_of, ecm
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.fleet.actions import EngineBack, Pushed
-from cccamd.fleet.told import Nothing, Told, decode, encode
+from cccamd.cards import SourceId
+from cccamd.fleet.actions import EngineBack, Publish, Pushed
+from cccamd.fleet.claims import Claims, Go, Prospect
+from cccamd.fleet.told import MS_LIMIT, Nothing, Told, decode, encode
 from cccamd.ids import Caid, NodeId
+from cccamd.routing import AskId
 from cccamd.values import CardId
 
 AN_ECM = ecm(1)
@@ -224,6 +227,75 @@ def test_a_split_brain_costs_one_more_ask_per_ecm() -> None:
     assert all(len(node.got[ecm(number)]) == 1 for node in nodes for number in range(5))
 
 
+def test_who_usually_comes_late_waits_no_less_when_it_does_not() -> None:
+    """It used to hear the CW a moment after its client came; the card takes as long as ever."""
+    world, engine = World(), PlayedEngine()
+    first, late = world.node("first", engine), world.node("late", engine)
+    for number in range(40):
+        first.want(ecm(number))
+        world.run(0.099)
+        late.want(ecm(number))
+        world.run(5.0)
+    before = asks(world)
+    first.want(ecm(99))
+    world.run(0.002)
+    late.want(ecm(99))
+    world.run(5.0)
+    assert asks(world) == before + 1
+
+
+def test_who_has_been_ordered_from_is_waited_for_as_long_as_the_order_takes() -> None:
+    """Its CW comes two ways through the engine later than that of who has the claim itself."""
+    world, engine = World(), PlayedEngine(seconds=0.02)
+    node = world.node("node", engine, card_takes=0.1)
+    node.claims.round_trips.add(0.04, world.now)
+    node.claims.adopt(AN_ECM, SERVICE, world.now)
+    card = CardId(NodeId(b"n" * 8), 1, SERVICE.caid)
+    now = world.now + 0.1
+    (told,) = node.claims.answered(AN_ECM, SERVICE, card, cw_of(AN_ECM), now)
+    assert isinstance(told, Publish)
+    message = decode(told.value[len(told.name) :])
+    assert isinstance(message, Told)
+    assert message.ms == 180
+
+
+class Ordered:
+    """A node that wants a card of another's, is ordered to ask its own for the same ECM, and holds
+    what it wanted until that has an answer."""
+
+    def __init__(self) -> None:
+        self.claims = Claims("node", PlainSeals())
+        self.claims.handle(EngineBack(), 100.0)
+        prospect = Prospect(AN_ECM, SERVICE, 0.1, False, False, SourceId(1))
+        self.claims.ask(AskId(1), prospect, 100.0, is_order=True)
+        assert self.claims.adopt(AN_ECM, SERVICE, 100.002) == []
+        watched = self.claims.ask(AskId(2), prospect, 100.002)
+        assert watched == [Go(AskId(2))], "its own card is asked at once"
+
+
+def test_what_a_node_would_have_ordered_waits_for_its_own_card() -> None:
+    """Else two nodes order from each other, and one card is asked twice."""
+    node = Ordered()
+    node.claims.ended(AskId(2), 100.1)
+    card = CardId(NodeId(b"n" * 8), 1, SERVICE.caid)
+    (told,) = node.claims.answered(AN_ECM, SERVICE, card, cw_of(AN_ECM), 100.1)
+    assert isinstance(told, Publish)
+    assert node.claims.forget(AskId(1)), "it was ordered"
+
+
+def test_what_a_node_would_have_ordered_goes_when_its_own_card_gives_nothing() -> None:
+    node = Ordered()
+    node.claims.ended(AskId(2), 100.1)
+    assert node.claims.handle_deadline(100.1) == [Go(AskId(1))]
+
+
+def test_what_a_node_would_have_ordered_goes_when_its_own_card_is_silent() -> None:
+    node = Ordered()
+    due = node.claims.next_deadline()
+    assert due == pytest.approx(100.002 + 0.1 + 0.02)
+    assert node.claims.handle_deadline(due) == [Go(AskId(1))]
+
+
 def test_what_a_distrusted_node_tells_is_not_believed_and_not_waited_for() -> None:
     world, engine = World(), PlayedEngine()
     liar, other = world.node("liar", engine), world.node("other", engine)
@@ -316,6 +388,7 @@ MESSAGES = st.one_of(
         ),
         st.binary(min_size=16, max_size=16).map(cw_of),
         st.booleans(),
+        st.integers(0, MS_LIMIT),
     ),
     st.builds(Nothing, NODES, st.binary(min_size=16, max_size=16), st.integers(0, 255)),
 )

@@ -29,7 +29,8 @@ class Fetch(NamedTuple):
 class Publish(NamedTuple):
     """Keep an entry and tell all who watch the channel, in one go (`SET PX`, `SPUBLISH`).
 
-    No event follows. What is told on the channel is the name and the value, one after the other.
+    What is told on the channel is the name and the value, one after the other. `Unheard` follows if
+    it is only told, and nobody listens.
     """
 
     name: bytes
@@ -103,6 +104,12 @@ class Pushed(NamedTuple):
     value: bytes
 
 
+class Unheard(NamedTuple):
+    """Nobody listened when something was told on this channel."""
+
+    channel: bytes
+
+
 class Extended(NamedTuple):
     """Whether an entry was ours still, or is now, and is kept longer."""
 
@@ -121,7 +128,7 @@ class EngineBack(NamedTuple):
     """The engine is there, for the first time or again; what is watched is subscribed again."""
 
 
-EngineEvent = Claimed | Fetched | Pushed | Extended | EngineLost | EngineBack
+EngineEvent = Claimed | Fetched | Pushed | Unheard | Extended | EngineLost | EngineBack
 
 
 class Hearers(NamedTuple):

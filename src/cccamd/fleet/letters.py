@@ -4,6 +4,7 @@
     CardList  an entry of its own, fetched by who hears of a revision that it has not
     Order     on the channel of one node: ask this card of yours
     Reply     on the channel of the node that ordered: what came of it
+    Missing   on the channel of one node: the engine has not got your list
 
 What comes from a node of another version, or is none, is `None`, and left alone.
 """
@@ -75,7 +76,14 @@ class Reply:
     answer: ControlWords | Refusal
 
 
-Letter = Presence | Order | Reply
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """The engine has not got your list of cards (any more): put it there."""
+
+    node: str
+
+
+Letter = Presence | Order | Reply | Missing
 
 
 def write(letter: Letter) -> bytes:
@@ -99,6 +107,8 @@ def write(letter: Letter) -> bytes:
         case Reply(node=node, boot=boot, number=number, answer=answer):
             said = answer.name if isinstance(answer, Refusal) else answer.raw.hex()
             told = {"kind": "reply", "node": node, "boot": boot, "number": number, "says": said}
+        case Missing():
+            told = {"kind": "missing", "node": letter.node}
     return json.dumps(told, separators=(",", ":")).encode()
 
 
@@ -149,6 +159,7 @@ _LETTERS: dict[str, Callable[[dict[str, Any]], Letter]] = {
     "presence": _presence,
     "order": _order,
     "reply": _reply,
+    "missing": lambda told: Missing(node=_text(told["node"])),
 }
 
 

@@ -18,7 +18,6 @@ from cccamd.ids import format_endpoint, unwrap_address
 from cccamd.machine import SocketAddress, route_to
 from cccamd.net.failures import explain_loss
 from cccamd.net.fairness import AT_ONCE, BYTES_A_LOOK, WRITE_BUFFER_LIMIT, FairPlay, Intake
-from cccamd.net.socketoptions import set_socket_options
 from cccamd.net.tasks import Alarm
 from cccamd.net.unixsockets import Credentials, credentials
 from cccamd.wire.link import CLOSED, CLOSED_BY_PEER, Closed, CloseReason, Loss, SansIo
@@ -94,8 +93,28 @@ class Connection(asyncio.Protocol, Generic[E]):
     this connection) and ends this connection, and nothing else: `Closed` follows as always.
     """
 
-    paired: PairedPeer | None = None
-    """The paired server at the other end; None: nothing is proved, and nothing encrypted by TLS."""
+    # There are thousands: without them each takes a third more.
+    __slots__ = (
+        "_alarm",
+        "_closed_reported",
+        "_closing",
+        "_failed",
+        "_handle",
+        "_handling",
+        "_loop",
+        "_on_end",
+        "_on_failure",
+        "_peername",
+        "_transport",
+        "address",
+        "has_heard",
+        "heard_at",
+        "heard_messages",
+        "intake",
+        "paired",
+        "port",
+        "protocol",
+    )
 
     def __init__(
         self,
@@ -107,6 +126,9 @@ class Connection(asyncio.Protocol, Generic[E]):
     ) -> None:
         """`fair`: with whom it takes turns, and what it may ask; None: everything at once."""
         self.protocol = protocol
+        self.paired: PairedPeer | None = None
+        """The paired server at the other end; None: nothing is proved, and nothing encrypted by
+        TLS."""
         self.address = ""
         """The peer's IP address."""
         self.port = 0
@@ -120,14 +142,14 @@ class Connection(asyncio.Protocol, Generic[E]):
         self._on_end: list[tuple[Any, ...]] = []
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
-        self._alarm = Alarm(self._on_alarm)
+        self._alarm = Alarm(self._on_alarm, None if fair is None else fair.wheel)
         self._closing: Closed | None = None
         self._closed_reported = False
         self._failed = False
         self._handling = False
         self.heard_messages = 0
         """How many events there were: each message of the peer makes one at least."""
-        self.intake = None if fair is None else Intake(fair, self, self.heard_at)
+        self.intake = None if fair is None else Intake(fair, self)
         """How what comes is taken in."""
 
     def __repr__(self) -> str:
@@ -140,7 +162,8 @@ class Connection(asyncio.Protocol, Generic[E]):
 
     def meet(self, transport: asyncio.BaseTransport) -> None:
         """Take note who is there, before there is a connection to it."""
-        self.address, self.port = peer_address(transport)
+        self._peername = transport.get_extra_info("peername") or ("", 0)
+        self.address, self.port = _address_in(self._peername)
 
     def when_ended(self, act: Callable[..., object], *words: object) -> None:
         """Give something back after `Closed` was handled: `act` is called once with these words,
@@ -236,7 +259,6 @@ class Connection(asyncio.Protocol, Generic[E]):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self.meet(transport)
-        self._peername = transport.get_extra_info("peername") or self._peername
         self.attempt(self._begin)
         self.flush()
 
@@ -256,7 +278,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         if intake is not None:
             intake.size += len(data)
             if self.heard_messages >= intake.look_at or intake.size >= BYTES_A_LOOK:
-                intake.look()
+                self.attempt(intake.look)
 
     def eof_received(self) -> None:
         self._receive_eof(CLOSED_BY_PEER)
@@ -333,10 +355,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         self._handle(Connected(self.address))
 
     def _hear_first(self) -> None:
-        """Who says nothing is not worth the system calls: its login ends soon."""
         self.has_heard = True
-        if (sock := self._socket) is not None:
-            set_socket_options(sock)
 
     def _explain(self, error: Exception | None) -> Loss:
         loss = explain_loss(error)
@@ -488,5 +507,8 @@ def untaken(transport: asyncio.WriteTransport) -> int:
 
 def peer_address(transport: asyncio.BaseTransport) -> tuple[str, int]:
     """The address and port at the other end; an IPv4 address inside an IPv6 one unwrapped."""
-    peername = transport.get_extra_info("peername") or ("", 0)
+    return _address_in(transport.get_extra_info("peername") or ("", 0))
+
+
+def _address_in(peername: SocketAddress) -> tuple[str, int]:
     return unwrap_address(str(peername[0])), int(peername[1])

@@ -32,11 +32,13 @@ from cccamd.fleet.actions import (
     Hearers,
     Publish,
     Pushed,
+    Unheard,
     Watch,
 )
 from cccamd.fleet.claims import Claims, Decision, Go, Heard, Seals
 from cccamd.fleet.letters import (
     Letter,
+    Missing,
     Order,
     Presence,
     Reply,
@@ -62,7 +64,7 @@ from cccamd.routing import (
 )
 from cccamd.server.exchange import Exchange
 from cccamd.server.fleetconfig import accounts_text, usual_one
-from cccamd.server.fleetnodes import Node, Nodes, order_of, shared_offer
+from cccamd.server.fleetnodes import NEVER, Node, Nodes, order_of, shared_offer
 from cccamd.setup.logins import Accounts
 from cccamd.values import CardId, ControlWords, Refusal, Service
 
@@ -237,7 +239,8 @@ class FleetDesk:
     # The gate of the exchange.
 
     def ask(self, ask_id: AskId, prospect: Prospect) -> bool:
-        decisions = self.claims.ask(ask_id, prospect, self._loop.time())
+        is_order = self.nodes.node_of(prospect.source) is not None
+        decisions = self.claims.ask(ask_id, prospect, self._loop.time(), is_order=is_order)
         go = Go(ask_id)
         goes = go in decisions
         self._do([each for each in decisions if each != go])
@@ -308,6 +311,8 @@ class FleetDesk:
                 self._listed(self._fetches.pop(name), name, value)
             case Pushed(channel, _, value) if channel in (self._all, self._own):
                 self._letter(channel, value, now)
+            case Unheard(channel):
+                self._unheard(channel, now)
             case _:
                 self._do(self.claims.handle(event, now))
         for listener in self.listeners:
@@ -363,6 +368,9 @@ class FleetDesk:
                 self._ordered(letter, now)
             case Reply() if channel == self._own and letter.boot == self._boot:
                 self._replied(letter)
+            case Missing() if channel == self._own and now >= self._list_sent_at + FETCH_AGAIN:
+                self._send_list()
+                self._say_here()
             case _:
                 pass
 
@@ -436,6 +444,13 @@ class FleetDesk:
         """Seconds for which the engine has been there; None: it is away."""
         return now - self._engine_since if self.is_up else None
 
+    def _unheard(self, channel: bytes, now: float) -> None:
+        """Who does not listen is not there (it sees another engine, perhaps): what was ordered goes
+        to others at once, and it says that it is there when it is."""
+        for name in tuple(self.nodes.by_name):
+            if self._channel(name) == channel:
+                self._gone(name, NodeState.MISSING, now)
+
     def _look_for_the_gone(self, now: float) -> None:
         """Without the engine nobody can be heard, and nobody can be asked by orders."""
         for name, node in list(self.nodes.by_name.items()):
@@ -495,8 +510,13 @@ class FleetDesk:
 
     def _listed(self, node: str, name: bytes, value: bytes | None) -> None:
         plain = self._seals.unseal(name, value) if value is not None else None
-        if plain is not None and node in self.nodes.by_name:
+        if node not in self.nodes.by_name:
+            return
+        if plain is not None:
             self._tasks.start(f"cards of node {node}", self._take_list(node, plain))
+        else:  # the engine was emptied, or had no room: without the list its CWs are for nobody
+            self.nodes.by_name[node].fetched_at = NEVER
+            self._tell(self._channel(node), Missing(node=self.node))
 
     async def _take_list(self, name: str, data: bytes) -> None:
         shared = await in_thread(lambda: read_list(data))

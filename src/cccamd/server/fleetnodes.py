@@ -22,6 +22,7 @@ from cccamd.server.usage import SourceUsage
 from cccamd.values import CardId, ControlWords, Emm, Offer, Refusal, Request
 
 RESHARE_MOST: Final = 255
+NEVER: Final = -1000.0
 
 
 class NodeSource:
@@ -61,7 +62,7 @@ class Node:
     """Monotonic, as the one before: when it was heard of first, and last."""
     revision: str = ""
     """Of the list of cards that is taken."""
-    fetched_at: float = -1000.0
+    fetched_at: float = NEVER
     wrong: int = 0
     """How many CWs of its were shown to be wrong."""
     distrusted_until: float = 0.0

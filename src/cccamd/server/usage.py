@@ -19,18 +19,22 @@ _ShareKey = tuple[bool, Caid, Ident]
 class ShareCounts:
     """How often each CAID and provider was asked for, and answered."""
 
-    _counts: dict[_ShareKey, list[int]] = field(default_factory=dict)
+    _counts: dict[_ShareKey, list[int]] | None = None
+    """Most clients that are connected at night ask nothing."""
 
     def add(self, request: Request, *, local: bool | None, answered: bool) -> None:
         """Count one request that has ended; `local` is None for one that nobody answered."""
+        shares = self._counts
+        if shares is None:
+            shares = self._counts = {}
         if local is None:
-            local = (True, request.caid, request.ident) in self._counts
+            local = (True, request.caid, request.ident) in shares
         key = (local, request.caid, request.ident)
-        counts = self._counts.get(key)
+        counts = shares.get(key)
         if counts is None:
-            if len(self._counts) >= SHARES_LIMIT:
+            if len(shares) >= SHARES_LIMIT:
                 return
-            counts = self._counts[key] = [0, 0]
+            counts = shares[key] = [0, 0]
         counts[0] += 1
         counts[1] += answered
 
@@ -38,7 +42,7 @@ class ShareCounts:
         """The counts as values."""
         return tuple(
             ShareUse(local=local, caid=caid, ident=ident, asked=asked, answered=answered)
-            for (local, caid, ident), (asked, answered) in self._counts.items()
+            for (local, caid, ident), (asked, answered) in (self._counts or {}).items()
         )
 
 
