@@ -1,5 +1,6 @@
 """Settings for all tests."""
 
+import gc
 import logging
 import os
 import sys
@@ -57,12 +58,23 @@ short tests fill what is left, so that no process is alone with a long file at t
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first; on the compiled flavour leave out what only the other can show."""
     order = {folder: number for number, folder in enumerate(WAITING)}
-    here = Path(__file__).parent
-    items.sort(key=lambda item: order.get(item.path.relative_to(here).parts[0], len(order)))
+    folder = len(Path(__file__).parent.parts)
+    items.sort(key=lambda item: order.get(item.path.parts[folder], len(order)))
     if COMPILED:
         for item in items:
             if marker := item.get_closest_marker("pure_only"):
                 item.add_marker(pytest.mark.skip(reason=f"pure_only: {marker.args[0]}"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """All that is read stays: a fifth of the time would go into looking for garbage in it, and most
+    of each later look of a test."""
+    gc.disable()
+    result = yield
+    gc.freeze()
+    gc.enable()
+    return result
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,6 +12,7 @@ from cccamd.facts import (
     Freeze,
     Incident,
     LinkState,
+    NodeState,
     NodeStatus,
     Note,
     Penalty,
@@ -268,7 +269,24 @@ def a_household() -> Snapshot:
         fleet=FleetStatus(
             node="attic",
             engine_up=True,
-            nodes=(NodeStatus(name="cellar", heard_at=NOW - 2.0, cards=3),),
+            engine_since=NOW - 3600.0,
+            config="0123456789abcdef",
+            usual_config="0123456789abcdef",
+            nodes=(
+                NodeStatus(name="cellar", heard_at=NOW - 2.0, cards=3, config="0123456789abcdef"),
+                NodeStatus(
+                    name="shed", heard_at=NOW - 3.0, cards=1, config="fedcba9876", differs=True
+                ),
+            ),
+            absent=(
+                NodeStatus(
+                    name="barn",
+                    state=NodeState.MISSING,
+                    heard_at=NOW - 300.0,
+                    cards=0,
+                    config="0123456789abcdef",
+                ),
+            ),
             claimed=40,
             told=30,
             dropped=2,

@@ -58,6 +58,7 @@ _DECIMAL = re.compile(r"0*([0-9]{1,18})")
 _HEX = re.compile(r"[0-9A-Fa-f]+")
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 _ZONE = re.compile(r"%[A-Za-z0-9._-]+$")
+_FLEET_NAME = re.compile(r"[A-Za-z0-9_.-]{1,50}")
 _ENDPOINT = re.compile(r"(?:\[(?P<quoted>[^\[\]]*)\]|(?P<bare>[^\[\]:]*))(?::(?P<port>[0-9]+))?")
 
 
@@ -285,6 +286,11 @@ def is_host(text: str) -> bool:
     return True
 
 
+def is_fleet_name(text: str) -> bool:
+    """Whether a node of a fleet can be called that: it may stand in any text, page and log."""
+    return _FLEET_NAME.fullmatch(text) is not None
+
+
 def host_key(host: str) -> str:
     """What two spellings of a host have in common: letter case and ways to write an address."""
     return unwrap_address(host).lower()
@@ -321,7 +327,7 @@ def plain_address(text: str) -> str:
     return str(parse_address(text))
 
 
-@lru_cache(maxsize=8192)  # asked several times for every connection of a flood
+@lru_cache(maxsize=512)  # asked several times for every connection of a flood
 def unwrap_address(text: str) -> str:
     """Show an IPv4 address that is written as IPv6 (`::ffff:192.0.2.1`) as what it is.
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -27,6 +28,7 @@ from cccamd.facts import (
     EcmResult,
     FreezeReport,
     LinkState,
+    NodeState,
     Snapshot,
     Span,
     Status,
@@ -89,6 +91,10 @@ async def test_everything_is_shown(tmp_path: Path) -> None:
     assert "2 receivers on (1 active), 2 of 3 sources up, 3 cards, 360 ECMs" in text
     assert "not on: kitchen" in text
     assert "the engine lags: 2 messages to it not sent" in text
+    assert "3 other nodes: 2 there, 1 missing" in text
+    assert "node shed has another configuration: hash fedcba98, the others 01234567" in text
+    assert re.search("barn: missing, last heard of at .* \\(5 min ago\\), configuration 0123", text)
+    assert "cellar: 3 cards, heard of 2 s ago, configuration 01234567\n" in text
     living = next(line for line in text.splitlines() if " living " in line)
     for cell in ("192.168.1.20", "2.3.0 v1", CHANNEL_NAME, "123 ms", "4.2 s", UPSTREAM, "180 97 %"):
         assert cell in living
@@ -104,6 +110,31 @@ async def test_everything_is_shown(tmp_path: Path) -> None:
     assert wrong in text.partition("Receivers")[0]
     assert "ask its owner whether the server runs" in text
     assert "b:1" not in text.partition("Receivers")[0]
+
+
+async def test_an_engine_that_is_away_is_told_once_with_since_when_and_what_it_means(
+    tmp_path: Path,
+) -> None:
+    house = a_household()
+    assert house.fleet is not None
+    hidden = tuple(replace(each, state=NodeState.UNSEEN) for each in house.fleet.nodes)
+    many = tuple(replace(hidden[0], name=f"node{number}") for number in range(500))
+    away = replace(
+        house.fleet,
+        engine_up=False,
+        trouble="no route",
+        engine_since=house.at - 900.0,
+        nodes=(*hidden, *many),
+    )
+    async with server(tmp_path, lambda: replace(house, fleet=away)) as config:
+        result = await run("-C", str(config))
+    text = " ".join(result.output.split())
+    words = "the engine is away since [0-9:]{8} \\(15 min\\): no route; each node serves on its own"
+    assert re.search(words, text)
+    assert "503 other nodes: 502 out of sight, 1 missing" in text
+    assert text.count("out of sight, last heard of") == 19
+    assert "and 483 more nodes; cccamd status --json has all" in text
+    assert result.output.count("\n") < 100
 
 
 async def test_json_is_what_the_server_says(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from random import Random
 
+from cccamd.cards import SourceId
 from cccamd.fleet.actions import (
     Claim,
     Claimed,
@@ -93,7 +94,7 @@ class Node:
         ask_id = AskId(self._count)
         self._pending[ask_id] = fingerprint
         usual = 0.5 if self.card_takes is None else self.card_takes
-        prospect = Prospect(fingerprint, SERVICE, usual, self.local, self.immediate)
+        prospect = Prospect(fingerprint, SERVICE, usual, self.local, self.immediate, SourceId(1))
         self.do(self.claims.ask(ask_id, prospect, self.world.now))
 
     def do(self, decisions: Iterable[Decision]) -> None:
@@ -176,7 +177,7 @@ class World:
 
     def lose_engine(self, node: Node) -> None:
         node.engine = PlayedEngine(loses=lambda event: True)
-        node.do(node.claims.handle(EngineLost("it was killed"), self.now))
+        node.do(node.claims.handle(EngineLost(), self.now))
 
     def tell_engine(self, node: Node, action: Decision) -> None:
         engine = node.engine

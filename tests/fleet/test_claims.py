@@ -1,13 +1,16 @@
 """Which node asks for an ECM, in virtual time (docs/design/fleet.md)."""
 
 import pytest
-from claimnodes import SERVICE, Node, PlayedEngine, World, cw_of, ecm
+from claimnodes import SERVICE, Node, PlainSeals, PlayedEngine, World, cw_of, ecm
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.fleet.actions import EngineBack, Pushed
-from cccamd.fleet.told import Nothing, Told, decode, encode
+from cccamd.cards import SourceId
+from cccamd.fleet.actions import EngineBack, Publish, Pushed
+from cccamd.fleet.claims import Claims, Go, Prospect
+from cccamd.fleet.told import MS_LIMIT, Nothing, Told, decode, encode
 from cccamd.ids import Caid, NodeId
+from cccamd.routing import AskId
 from cccamd.values import CardId
 
 AN_ECM = ecm(1)
@@ -25,7 +28,7 @@ def waited(node: Node, fingerprint: bytes = AN_ECM) -> float:
 
 def test_one_of_many_nodes_asks_and_all_get_the_answer() -> None:
     world, engine = World(), PlayedEngine()
-    nodes = [world.node(f"node {number}", engine) for number in range(5)]
+    nodes = [world.node(f"node{number}", engine) for number in range(5)]
     for node in nodes:
         node.want(AN_ECM)
     world.run(5.0)
@@ -93,7 +96,7 @@ def test_an_engine_that_is_far_away_is_waited_for_as_far_as_it_pays() -> None:
 def test_a_dead_claimer_costs_the_usual_time_and_one_more_ask() -> None:
     world, engine = World(), PlayedEngine()
     claimer = world.node("claimer", engine)
-    others = [world.node(f"node {number}", engine) for number in range(5)]
+    others = [world.node(f"node{number}", engine) for number in range(5)]
     claimer.want(AN_ECM)
     world.run(0.005)
     for node in others:
@@ -107,7 +110,7 @@ def test_a_dead_claimer_costs_the_usual_time_and_one_more_ask() -> None:
 
 def test_a_dead_claimer_of_each_turn_is_no_freeze() -> None:
     world, engine = World(), PlayedEngine()
-    nodes = [world.node(f"node {number}", engine) for number in range(6)]
+    nodes = [world.node(f"node{number}", engine) for number in range(6)]
     for node in nodes:
         node.want(AN_ECM)
     for _ in range(3):  # whoever asks dies
@@ -151,7 +154,7 @@ def test_a_push_that_is_lost_is_made_up_by_one_fetch() -> None:
 def test_a_card_that_refuses_passes_the_claim_on() -> None:
     world, engine = World(), PlayedEngine()
     cannot = world.node("cannot", engine, card_takes=None)
-    can = [world.node(f"node {number}", engine) for number in range(4)]
+    can = [world.node(f"node{number}", engine) for number in range(4)]
     cannot.want(AN_ECM)
     world.run(0.002)
     for node in can:
@@ -188,7 +191,7 @@ def test_who_may_not_have_the_answer_is_served_by_its_own_card() -> None:
 
 def test_without_the_engine_each_goes_on_at_once_and_nothing_is_to_be_repaired() -> None:
     world, engine = World(), PlayedEngine()
-    nodes = [world.node(f"node {number}", engine) for number in range(3)]
+    nodes = [world.node(f"node{number}", engine) for number in range(3)]
     for node in nodes:
         node.want(AN_ECM)
     world.run(0.05)
@@ -215,13 +218,82 @@ def test_without_the_engine_each_goes_on_at_once_and_nothing_is_to_be_repaired()
 def test_a_split_brain_costs_one_more_ask_per_ecm() -> None:
     """Two engines that know nothing of each other: each side asks once."""
     world, left, right = World(), PlayedEngine(), PlayedEngine()
-    nodes = [world.node(f"node {number}", (left, right)[number % 2]) for number in range(6)]
+    nodes = [world.node(f"node{number}", (left, right)[number % 2]) for number in range(6)]
     for number in range(5):
         for node in nodes:
             node.want(ecm(number))
         world.run(10.0)
         assert asks(world) <= 2 * (number + 1)
     assert all(len(node.got[ecm(number)]) == 1 for node in nodes for number in range(5))
+
+
+def test_who_usually_comes_late_waits_no_less_when_it_does_not() -> None:
+    """It used to hear the CW a moment after its client came; the card takes as long as ever."""
+    world, engine = World(), PlayedEngine()
+    first, late = world.node("first", engine), world.node("late", engine)
+    for number in range(40):
+        first.want(ecm(number))
+        world.run(0.099)
+        late.want(ecm(number))
+        world.run(5.0)
+    before = asks(world)
+    first.want(ecm(99))
+    world.run(0.002)
+    late.want(ecm(99))
+    world.run(5.0)
+    assert asks(world) == before + 1
+
+
+def test_who_has_been_ordered_from_is_waited_for_as_long_as_the_order_takes() -> None:
+    """Its CW comes two ways through the engine later than that of who has the claim itself."""
+    world, engine = World(), PlayedEngine(seconds=0.02)
+    node = world.node("node", engine, card_takes=0.1)
+    node.claims.round_trips.add(0.04, world.now)
+    node.claims.adopt(AN_ECM, SERVICE, world.now)
+    card = CardId(NodeId(b"n" * 8), 1, SERVICE.caid)
+    now = world.now + 0.1
+    (told,) = node.claims.answered(AN_ECM, SERVICE, card, cw_of(AN_ECM), now)
+    assert isinstance(told, Publish)
+    message = decode(told.value[len(told.name) :])
+    assert isinstance(message, Told)
+    assert message.ms == 180
+
+
+class Ordered:
+    """A node that wants a card of another's, is ordered to ask its own for the same ECM, and holds
+    what it wanted until that has an answer."""
+
+    def __init__(self) -> None:
+        self.claims = Claims("node", PlainSeals())
+        self.claims.handle(EngineBack(), 100.0)
+        prospect = Prospect(AN_ECM, SERVICE, 0.1, False, False, SourceId(1))
+        self.claims.ask(AskId(1), prospect, 100.0, is_order=True)
+        assert self.claims.adopt(AN_ECM, SERVICE, 100.002) == []
+        watched = self.claims.ask(AskId(2), prospect, 100.002)
+        assert watched == [Go(AskId(2))], "its own card is asked at once"
+
+
+def test_what_a_node_would_have_ordered_waits_for_its_own_card() -> None:
+    """Else two nodes order from each other, and one card is asked twice."""
+    node = Ordered()
+    node.claims.ended(AskId(2), 100.1)
+    card = CardId(NodeId(b"n" * 8), 1, SERVICE.caid)
+    (told,) = node.claims.answered(AN_ECM, SERVICE, card, cw_of(AN_ECM), 100.1)
+    assert isinstance(told, Publish)
+    assert node.claims.forget(AskId(1)), "it was ordered"
+
+
+def test_what_a_node_would_have_ordered_goes_when_its_own_card_gives_nothing() -> None:
+    node = Ordered()
+    node.claims.ended(AskId(2), 100.1)
+    assert node.claims.handle_deadline(100.1) == [Go(AskId(1))]
+
+
+def test_what_a_node_would_have_ordered_goes_when_its_own_card_is_silent() -> None:
+    node = Ordered()
+    due = node.claims.next_deadline()
+    assert due == pytest.approx(100.002 + 0.1 + 0.02)
+    assert node.claims.handle_deadline(due) == [Go(AskId(1))]
 
 
 def test_what_a_distrusted_node_tells_is_not_believed_and_not_waited_for() -> None:
@@ -288,7 +360,7 @@ def test_whatever_is_lost_every_client_of_a_card_that_can_is_answered(
     engine = PlayedEngine(seconds=seconds)
     engine.loses = lambda event: world.random.random() < loss
     for number in range(count):
-        world.node(f"node {number}", engine, card_takes=cards[number])
+        world.node(f"node{number}", engine, card_takes=cards[number])
     for node in world.nodes:
         node.want(AN_ECM)
         world.run(world.random.random() * 0.2)
@@ -302,7 +374,7 @@ def test_whatever_is_lost_every_client_of_a_card_that_can_is_answered(
             assert node.asked or AN_ECM in node.got
 
 
-NODES = st.text(min_size=1, max_size=16)
+NODES = st.from_regex(r"[A-Za-z0-9_.-]{1,50}", fullmatch=True)
 MESSAGES = st.one_of(
     st.builds(
         Told,
@@ -316,6 +388,7 @@ MESSAGES = st.one_of(
         ),
         st.binary(min_size=16, max_size=16).map(cw_of),
         st.booleans(),
+        st.integers(0, MS_LIMIT),
     ),
     st.builds(Nothing, NODES, st.binary(min_size=16, max_size=16), st.integers(0, 255)),
 )

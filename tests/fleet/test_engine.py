@@ -30,6 +30,7 @@ from cccamd.fleet.actions import (
     Pushed,
     Release,
     Take,
+    Unheard,
     Unwatch,
     Watch,
 )
@@ -133,11 +134,16 @@ async def test_what_one_node_tells_the_other_hears(tmp_path: Path) -> None:
         anna.engine.perform([Publish(OTHER, CHANNEL, b"\r\n\0cw", MINUTE)])
         await ben.until(lambda: Pushed(CHANNEL, OTHER, b"\r\n\0cw") in ben.events)
         assert (await ben.ask(Fetch(OTHER), Fetched)).value == b"\r\n\0cw"
+        anna.engine.perform([Publish(OTHER, CHANNEL, b"only told", 0)])
+        await ben.until(lambda: Pushed(CHANNEL, OTHER, b"only told") in ben.events)
         ben.engine.perform([Unwatch(CHANNEL)])
         await ben.ask(Fetch(OTHER), Fetched)
+        anna.engine.perform([Publish(OTHER, CHANNEL, b"\r\n\0cw", MINUTE)])
         count = len(ben.events)
         anna.engine.perform([Publish(OTHER, CHANNEL, b"x", 0)])
         await anna.ask(Fetch(OTHER), Fetched)
+        assert Unheard(CHANNEL) in anna.events
+        assert anna.events.count(Unheard(CHANNEL)) == 1, "what was heard, or kept, is none"
         assert await ben.ask(Fetch(OTHER), Fetched) == Fetched(OTHER, b"\r\n\0cw")
         assert not any(isinstance(each, Pushed) for each in ben.events[count:])
 

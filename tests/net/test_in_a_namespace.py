@@ -297,6 +297,7 @@ to.DEAD_PEER_MILLISECONDS = 2000
 SERVER = f"""{IMPATIENT}
 import time
 from peer import PLAIN_NODE, Server
+from cccamd.net import open_sockets
 from cccamd.wire.link import Closed
 
 class Telling(Server):
@@ -307,7 +308,8 @@ class Telling(Server):
 
 async def main():
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Telling(node_id=PLAIN_NODE).make, "0.0.0.0", 1000)
+    (listening,) = open_sockets(["0.0.0.0"], 1000)
+    server = await loop.create_server(Telling(node_id=PLAIN_NODE).make, sock=listening)
     await server.serve_forever()
 
 told = open(os.environ["DIR"] + "/told", "w")

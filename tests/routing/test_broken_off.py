@@ -8,7 +8,7 @@ from desk import Desk, asked, ecm, name_of
 from network import cw_of
 
 from cccamd.cards import Candidates
-from cccamd.routing import Action, Ask, BrokenOff, Deliver, Refuse
+from cccamd.routing import Abandon, Action, Ask, BrokenOff, Deliver, Refuse
 from cccamd.routing.choosing import Chooser, Pauses
 from cccamd.routing.course import Course
 from cccamd.routing.flights import Flight, Timers
@@ -173,7 +173,7 @@ def test_it_ends_at_once_and_the_next_is_as_usual(monkeypatch: pytest.MonkeyPatc
     with monkeypatch.context() as patched:
         patched.setattr(Verification, "accept", lambda *words, **more: 1 / 0)
         actions = desk.right(ask, 0.2)
-    assert [type(action) for action in actions] == [BrokenOff, Refuse, Refuse]
+    assert [type(action) for action in actions] == [BrokenOff, Abandon, Refuse, Refuse]
     assert desk.router.next_deadline() is None
     again = asked(desk.request("anna", 0.3))
     assert [type(action) for action in desk.right(again, 0.4)] == [Deliver]

@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from laboratory import HOST, NO_PAGES, TEST_CARD, new_node_id
+from laboratory import HOST, KINDS, NO_PAGES, TEST_CARD, new_node_id
 
 from cccamd.ids import Caid, Sid
-from cccamd.localcards import find_kinds
 from cccamd.server import Server
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.merging import merge
@@ -169,7 +168,7 @@ def dvbapi_setup(
     """A server that has no other door."""
     parsed = parse(f"SERVER LISTEN PORT : 0\n{cfg}\n{NO_PAGES}".encode())
     toml = f'{cards}\n[dvbapi]\n{table}\n[server]\nbind = ["{HOST}"]\n'
-    found = parse_toml(toml, kinds=find_kinds(), folder=folder)
+    found = parse_toml(toml, kinds=KINDS, folder=folder)
     assert not found.problems, [str(problem) for problem in found.problems]
     config = merge(parsed.config, found.config)
     return Setup(config=config, toml=found.config, node_id=new_node_id())

@@ -3,14 +3,14 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.lab.ports import free_port
-from cccamd.localcards import find_kinds
+from cccamd.localcards import LocalCard, find_kinds
 from cccamd.net import Client
 from cccamd.server import Membership, Server
 from cccamd.setup.cccamcfg import Companions, parse
@@ -35,6 +35,8 @@ kind = "test"
 caid = "7F00"
 providers = ["00000A"]
 """
+KINDS: Mapping[str, type[LocalCard]] = find_kinds()
+"""Looked for once: that reads what every installed package says of itself."""
 NO_PAGES = "ALLOW WEBINFO : no\nALLOW TELNETINFO : no\n"
 """For tests that are not about pages: many servers at once would want the same ports."""
 PLAIN_NODE = NodeId(bytes.fromhex("7fffffff00000001"))
@@ -56,7 +58,7 @@ def setup(
     pages = "" if "WEBINFO" in cfg else NO_PAGES
     parsed = parse(f"SERVER LISTEN PORT : {port}\n{cfg}\n{pages}".encode())
     assert not parsed.refused
-    found = parse_toml(f'{toml}\n[server]\nbind = ["{HOST}"]\n', kinds=find_kinds(), folder=folder)
+    found = parse_toml(f'{toml}\n[server]\nbind = ["{HOST}"]\n', kinds=KINDS, folder=folder)
     assert not found.problems, [str(problem) for problem in found.problems]
     config = merge(parsed.config, found.config)
     return Setup(config=config, toml=found.config, node_id=node_id or new_node_id())

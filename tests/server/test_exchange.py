@@ -19,6 +19,7 @@ from cccamd.routing import (
     Trace,
     Waiter,
 )
+from cccamd.routing.course import Course
 from cccamd.server.exchange import Exchange
 from cccamd.server.observers import Observers
 from cccamd.server.usage import SourceUsage
@@ -183,7 +184,8 @@ class Doorway:
         return False
 
     def ended(self, ask_id: AskId) -> None:
-        self.inside.remove(ask_id)
+        if ask_id in self.inside:
+            self.inside.remove(ask_id)
 
     def stored(self, store: Store) -> None:
         pass
@@ -221,4 +223,26 @@ async def test_the_gate_is_told_of_the_end_of_what_was_never_sent(way: str) -> N
         (flight,) = shop.exchange.router._flights.values()
         (waiting,) = flight.waiting.values()
         shop.exchange.gone(waiting.waiter, waiting.request)
+    assert gate.inside == []
+
+
+@pytest.mark.pure_only("an error of ours in place of a compiled method")
+@pytest.mark.parametrize("step", ["_accept", "do_due"])
+async def test_the_gate_is_told_of_the_end_of_what_is_broken_off(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of ours, while the answer is taken or before it comes, ends what was asked."""
+    reader = Unsent(None)
+    monkeypatch.setattr(reader, "forget", lambda ask_id: False)  # it is on its way
+    shop, receiver = Shop(reader), Receiver()
+    gate = shop.exchange.gate = Doorway()
+    shop.ask(receiver)
+    (ask_id,) = reader.asked
+    monkeypatch.setattr(Course, step, lambda *words, **more: 1 / 0)
+    if step == "_accept":
+        shop.exchange.answered(ask_id, CW)
+    else:
+        shop.exchange._perform(
+            shop.exchange.router.handle_deadline(shop.exchange._loop.time() + 4.4), 0.0
+        )
     assert gate.inside == []

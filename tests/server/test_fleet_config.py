@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from hashlib import sha256
-from itertools import count
 from pathlib import Path
 
 import pytest
 
-from cccamd.server.fleetconfig import accounts_text, odd_ones
+from cccamd.server.fleetconfig import accounts_text, usual_one
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.logins import accounts_of
 from cccamd.setup.merging import merge
@@ -42,9 +41,6 @@ def test_what_an_account_is_makes_one(lines: str, toml: str) -> None:
     assert text_of(lines, toml) != text_of(next(alike()))
 
 
-def test_the_odd_one_is_named() -> None:
-    numbers = count()
-    nodes = {f"node {next(numbers)}": text for text in "aaba"}
-    assert odd_ones(nodes) == {"node 2"}
-    assert odd_ones(dict.fromkeys("xyz", "a")) == set()
-    assert odd_ones({"x": "a", "y": "b"}) == {"x", "y"}, "nobody knows which of two"
+def test_what_most_have_is_the_usual() -> None:
+    assert usual_one("aaba") == usual_one("a") == usual_one("aabca") == "a"
+    assert usual_one("ab") == usual_one("aabb") == usual_one("") == "", "nobody knows which of two"

@@ -48,8 +48,7 @@ class SlowCard(LocalCard):
 @pytest.fixture
 def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `[[card]]` tables have that kind, too."""
-    known = {**laboratory.find_kinds(), "slow": SlowCard}
-    monkeypatch.setattr(laboratory, "find_kinds", lambda: known)
+    monkeypatch.setattr(laboratory, "KINDS", {**laboratory.KINDS, "slow": SlowCard})
     # However slow this machine is: nobody asks because the engine, or another node, is late.
     monkeypatch.setattr(claims, "HEAD_STARTS", (60.0, 60.0, 60.0))
     monkeypatch.setattr(claims, "LOST_PUSH", 60.0)

@@ -11,10 +11,11 @@ import pytest
 from laboratory import TEST_CARD, Laboratory, ask, cards_of, expected_cw, running, setup
 
 from cccamd.fleet import engine as engine_module
-from cccamd.fleet.actions import Fetch
+from cccamd.fleet.actions import Fetch, Unwatch
 from cccamd.fleet.keyfile import make_key
 from cccamd.net import ConnectError
-from cccamd.server import join
+from cccamd.server import fleetdesk, join
+from cccamd.values import Refusal
 from redisengine import RedisServer, engine, needs_redis
 
 pytest.importorskip("hiredis")
@@ -105,6 +106,38 @@ async def test_without_the_engine_both_are_in_and_then_the_first(
         assert first.closed is None
         assert "at node north of the fleet; which came first" in caplog.text
         assert await ask(first, b"\x80after") == expected_cw(b"\x80after")
+
+
+async def test_the_engine_forgets_a_list_of_cards_and_who_needs_it_gets_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Emptied, or out of room; without a list what its node tells is for nobody."""
+    monkeypatch.setattr(fleetdesk, "FETCH_AGAIN", 60.0)
+    async with engine(folder) as server, node("north", folder, server) as north:
+        desk = north.server._fleet
+        assert desk is not None
+        await until(lambda: desk._list_sent_at > 0)
+        assert server.say("FLUSHALL") == "+OK"
+        desk._list_sent_at = -1000.0
+        async with node("south", folder, server, toml="") as south, south.client() as anna:
+            assert await cards_of(anna) == [0x7F00]
+
+
+async def test_a_node_that_does_not_listen_is_gone_at_once(folder: Path) -> None:
+    """As one that sees another engine: an order to it would be waited for until the deadline."""
+    async with (
+        engine(folder) as server,
+        node("north", folder, server) as north,
+        node("south", folder, server, toml="") as south,
+        south.client() as anna,
+    ):
+        assert await cards_of(anna) == [0x7F00]
+        there, here = north.server._fleet, south.server._fleet
+        assert there is not None
+        assert here is not None
+        there.engine.perform([Unwatch(there._own)])
+        assert isinstance(await ask(anna, b"\x80of the fleet"), Refusal)
+        assert here.nodes.by_name == {}
 
 
 async def test_errors_of_ours_in_what_the_engine_tells_are_told_in_a_few_lines(

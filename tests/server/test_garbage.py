@@ -5,6 +5,7 @@ import gc
 import os
 import weakref
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -64,6 +65,16 @@ def _is_ours(found: object) -> bool:
     return type(found).__module__.startswith("cccamd.")
 
 
+@pytest.fixture(scope="module")
+def begun() -> Iterator[None]:
+    """As after the start of a server. What was there stays put aside: looks of later tests, too,
+    take the less time."""
+    thresholds = gc.get_threshold()
+    begin()
+    yield
+    gc.set_threshold(*thresholds)
+
+
 class Circle:
     """Holds itself."""
 
@@ -92,10 +103,9 @@ def test_large_pieces_count_by_their_bytes() -> None:
     assert is_due(replace(large, resident=large.resident * 3 // 2), large)
 
 
+@pytest.mark.usefixtures("begun")
 async def test_a_process_that_gives_no_memory_back_is_swept_again_and_again() -> None:
     """Circles that come all day take no more room than those of one interval."""
-    gc.collect()
-    thresholds = gc.get_threshold()
     gc.disable()
     try:
         sweeper, most = Sweeper(lambda: True), 0
@@ -106,15 +116,13 @@ async def test_a_process_that_gives_no_memory_back_is_swept_again_and_again() ->
                 await sweeper.sweep()
             most = max(most, sweeper.held().pieces)
     finally:
-        gc.set_threshold(*thresholds)
         gc.enable()
     assert most < FEW
 
 
+@pytest.mark.usefixtures("begun")
 async def test_what_comes_in_a_crowd_is_put_aside_in_portions_and_looked_at_later() -> None:
     """So a look goes through few of them, and no circle of them stays for ever."""
-    thresholds = gc.get_threshold()
-    begin()
     sweeper = Sweeper(lambda: True)
     running = asyncio.get_running_loop().create_task(sweeper.run())
     await asyncio.sleep(0)
@@ -134,32 +142,38 @@ async def test_what_comes_in_a_crowd_is_put_aside_in_portions_and_looked_at_late
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        gc.unfreeze()
-        gc.set_threshold(*thresholds)
     assert len(crowd) == 200 * YOUNG
 
 
-async def test_what_is_garbage_already_is_not_put_aside() -> None:
+def test_what_the_command_line_put_aside_is_looked_at_once_more_at_the_start() -> None:
+    """Each class with slots is made of another, which nobody needs from then on."""
     thresholds = gc.get_threshold()
+    circle = Circle()
+    gone = weakref.ref(circle)
+    gc.freeze()
+    del circle
+    gc.collect()
+    assert gone() is not None, "it is aside"
     begin()
-    try:
-        sweeper, circle = Sweeper(lambda: True), Circle()
-        gone = weakref.ref(circle)
-        del circle
-        sweeper.put_aside()
-        assert gone() is None
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*thresholds)
+    gc.set_threshold(*thresholds)
+    assert gone() is None
 
 
+@pytest.mark.usefixtures("begun")
+async def test_what_is_garbage_already_is_not_put_aside() -> None:
+    sweeper, circle = Sweeper(lambda: True), Circle()
+    gone = weakref.ref(circle)
+    del circle
+    sweeper.put_aside()
+    assert gone() is None
+
+
+@pytest.mark.usefixtures("begun")
 async def test_circles_do_not_wait_until_there_are_half_as_many_pieces_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As they did in every server whose pages somebody had looked at: those are many pieces."""
     monkeypatch.setattr(garbage, "LOOK_INTERVAL", 0.01)
-    thresholds = gc.get_threshold()
-    begin()
     sweeper = Sweeper(lambda: True)
     crowd = [[number] for number in range(2 * FEW)]
     sweeper.put_aside()
@@ -176,6 +190,4 @@ async def test_circles_do_not_wait_until_there_are_half_as_many_pieces_again(
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        gc.unfreeze()
-        gc.set_threshold(*thresholds)
     assert len(crowd) + len(later) == 2 * FEW + SOME

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 TWICE_IN: Final = 13.5
 """Seconds for which an account may be in at two nodes when all is well with the engine: until a
 seat that is not held is claimed, and the look for a sign of life."""
-TOO_SOON: Final = 1
-"""Asks too many in the quiet time of a run (docs/simulation.md says how they come about)."""
 REPEATS: Final = 3
 """ECMs of a service whose CWs show that one repeats."""
 
@@ -35,8 +33,12 @@ class Books(Diary):
         self.node_of: Callable[[Any], FleetNode | None] = lambda protocol: None
         self.served: dict[tuple[str, bytes], bool] = {}
         """Whether a viewer got the CW of an ECM, by his name."""
+        self.helpless: set[tuple[str, bytes]] = set()
+        """What a viewer wanted when his node, alone, would have had no card to ask for it."""
         self.asks: dict[bytes, list[tuple[float, str]]] = {}
         """When which card was asked for an ECM."""
+        self.hedges: dict[bytes, int] = {}
+        """How many of these are asks beside another: it is late, or a source is tried."""
         self.wanted: dict[bytes, float] = {}
         """When an ECM was asked for first, by anybody."""
         self.trouble_at = 0.0
@@ -65,6 +67,9 @@ class Books(Diary):
         self.note("asked", protocol.name, token, tuple(request))
         self._asked[protocol.name, token] = self.now(), protocol, request
         self.wanted.setdefault(request.section, self.now())
+        node = self.node_of(protocol)
+        if node is not None and not node.has_one_to_ask(request):
+            self.helpless.add((protocol.user_name, request.section))
 
     def answered(self, protocol: Any, token: int, answer: ControlWords | Refusal | None) -> None:
         said = answer.raw if isinstance(answer, ControlWords) else answer
@@ -108,6 +113,10 @@ class Books(Diary):
     def card_asked(self, card: str, section: bytes) -> None:
         self.note("card asked", card, section)
         self.asks.setdefault(section, []).append((self.now(), card))
+
+    def hedged(self, node: str, section: bytes) -> None:
+        self.note("hedged", node, section)
+        self.hedges[section] = self.hedges.get(section, 0) + 1
 
     def heard(
         self, node: str, card: str, sid: int, section: bytes, raw: bytes, *, own: bool
@@ -170,15 +179,15 @@ class Books(Diary):
     # Asks.
 
     def judge_asks(self, since: float, most: int) -> int:
-        """Of what was wanted since a time, when all was well, no more was asked, but for one ask of
-        who did not wait long enough for another node; how many ECMs were asked."""
-        count, extra = 0, 0
+        """Of what was wanted since a time, when all was well, no more was asked, on all nodes and
+        of all cards together, but for hedges; how many ECMs were asked."""
+        count = 0
         for section, at in self.wanted.items():
-            asks = [card for when, card in self.asks.get(section, []) if when >= at]
             if at < since:
                 continue
+            asks = [card for when, card in self.asks.get(section, []) if when >= at]
             count += bool(asks)
-            extra += max(0, len(asks) - most)
-            if extra > TOO_SOON:
-                self.blame(f"cards were asked {len(asks)} times for one ECM, not {most}: {asks}")
+            allowed = most + self.hedges.get(section, 0)
+            if len(asks) > allowed:
+                self.blame(f"cards were asked {len(asks)} times for one ECM, not {allowed}: {asks}")
         return count

@@ -16,13 +16,14 @@ from simupstreams import Upstream
 from cccamd.fleet.engine import Engine
 from cccamd.fleet.values import Sealer
 from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.routing.trace import Event
 from cccamd.server import Membership, Server
 from cccamd.setup.cccamcfg import parse
 from cccamd.setup.merging import merge
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import FleetTable
 from cccamd.setup.toml import parse as parse_toml
-from cccamd.values import ControlWords, Refusal, Request, with_checksums
+from cccamd.values import ControlWords, Refusal, Request, Service, with_checksums
 from cccamd.wire.cccam import make_node_id
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ MOODS: Final = ("right", "right", "right", "slow", "silent", "refuses", "lies", 
 HONEST: Final = ("right", "right", "right", "refuses", "silent")
 QUICK: Final = 0.02
 """Seconds that each card takes when all is well: never more than it took before."""
+RUSH: Final = 0.05
+"""Of the time after which a viewer usually asks."""
 GONE: Final = 20.0
 """Seconds for which nothing is heard of a viewer that went without a word."""
 
@@ -114,6 +117,24 @@ class FleetNode:
     def seats_of(self, user: str) -> int:
         """How often an account is in here."""
         return 0 if self.server is None else len(self.server._context.seats.of(user.encode()))
+
+    def has_one_to_ask(self, request: Request) -> bool:
+        """Whether it has a card to ask: its link is up, and nothing is held against it."""
+        server = self.server
+        if server is None:
+            return False
+        if self.has_card:
+            return True
+        chooser, now = server._router._course._chooser, self.world.loop.time()
+        subject = Service(request.caid, request.ident, request.sid)
+        desk = server._fleet
+        return any(
+            (desk is None or desk.nodes.node_of(card.source) is None)
+            and card.source not in chooser.health.lost_sources
+            and card.source not in chooser.health.given_up(now)
+            and not chooser.pauses.rests(card, subject, now)
+            for card in server._table.cards()
+        )
 
     def too_much(self) -> str:
         """What there is more of than there may be."""
@@ -236,6 +257,15 @@ class FleetNode:
                 books.heard(self.name, card, sid, section, tidings.cw.raw, own=False)
             heard(tidings)
 
+        course = exchange.router._course
+        ask = course._ask
+
+        def asks(flight: Any, card: Any, event: Any, now: float) -> Any:
+            if event is not Event.ASKED:
+                books.hedged(self.name, flight.request.section)
+            return ask(flight, card, event, now)
+
+        course._ask = asks  # type: ignore[method-assign]
         exchange.answered, exchange.heard = reads, hears  # type: ignore[method-assign]
         desk = server._fleet
         if desk is not None:
@@ -294,11 +324,17 @@ class Viewer(Client):
         """Ask at the beginning of each period, until cancelled."""
         loop, period = self.world.loop, self.world.period()
         while True:
-            at = BEGAN + (period - 1) * self.world.length + self.delay  # type: ignore[attr-defined]
+            at = BEGAN + (period - 1) * self.world.length + self._delay()  # type: ignore[attr-defined]
             await asyncio.sleep(max(0.0, at - loop.time()))
             if self.is_up and not self.world.is_over:
                 self.ask_for(self.services[period % len(self.services)], period)
             period += 1
+
+    def _delay(self) -> float:
+        """When all is well in a rush, all ask before a card can have answered the first."""
+        world = self.world
+        rushes = world.is_calm and world.rushes  # type: ignore[attr-defined]
+        return self.delay * (RUSH if rushes else 1)
 
     def ask_for(self, service: int, period: int) -> None:
         caid, ident, sid = SERVICES[service]

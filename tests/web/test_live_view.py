@@ -28,6 +28,8 @@ PARTS = {
     "config",
     "incidents",
     "penalties",
+    "fleet",
+    "fleet_nodes",
     "clients",
     "absent",
     "sources",

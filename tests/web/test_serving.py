@@ -2,8 +2,9 @@
 
 import asyncio
 import gc
+import socket
 import weakref
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -12,7 +13,7 @@ from browsing import exchange, get, serving
 from scene import Scene
 from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from cccamd.web import serving as web_serving
@@ -30,7 +31,7 @@ async def port() -> AsyncIterator[int]:
 async def test_connections_that_ask_nothing_are_ended(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web_serving, "HEAD_TIMEOUT", 0.5)
+    monkeypatch.setattr(web_serving, "PATIENCE", 0.5)
     silent = await asyncio.open_connection("127.0.0.1", port)
     dripping = await asyncio.open_connection("127.0.0.1", port)
     for _ in range(3):
@@ -68,7 +69,7 @@ async def look_in_spite_of_silence(port: int) -> None:
 async def test_a_second_head_must_come_in_time_too(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web_serving, "HEAD_TIMEOUT", 0.5)
+    monkeypatch.setattr(web_serving, "PATIENCE", 0.5)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await reader.readuntil(b"}")
@@ -81,7 +82,7 @@ async def test_a_second_head_must_come_in_time_too(
 
 async def test_an_answer_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one whose request was there before the one before it had quite ended."""
-    monkeypatch.setattr(web_serving, "HEAD_TIMEOUT", 0.5)
+    monkeypatch.setattr(web_serving, "PATIENCE", 0.5)
 
     async def slow_to_end(_: Request) -> Response:
         return Response("done", background=BackgroundTask(asyncio.sleep, 0.1))
@@ -96,6 +97,79 @@ async def test_an_answer_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> Non
             async with asyncio.timeout(0.9):
                 await reader.read()
         writer.close()
+
+
+SIZE = 8_000_000
+"""Bytes of an answer that no buffers of kernels hold."""
+
+
+async def in_one_piece(_: Request) -> Response:
+    return Response(bytes(SIZE))
+
+
+async def in_pieces(_: Request) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(SIZE // 50_000):
+            yield bytes(50_000)
+        await asyncio.sleep(0.7)  # nothing is left to be read, and that is not the reader's fault
+        yield b"end"
+
+    return StreamingResponse(pieces())
+
+
+@pytest.mark.parametrize("large", [in_one_piece, in_pieces])
+async def test_who_does_not_read_is_cut(
+    monkeypatch: pytest.MonkeyPatch, large: Callable[[Request], Awaitable[Response]]
+) -> None:
+    """Also who reads a little now and then. Who reads slowly gets it all."""
+    monkeypatch.setattr(web_serving, "PATIENCE", 0.3)
+    monkeypatch.setattr(web_serving, "CONNECTIONS_LIMIT", 3)
+    app = create_app(Scene().context(), routes=[Route("/large", large)])
+    async with serving(app) as port:
+        deaf, dripping = [await large_answer(port, room=4096, times=2) for _ in range(2)]
+        slow = await large_answer(port, room=50_000)
+        is_full = (await get(port, "/health")).status == "HTTP/1.1 503 Service Unavailable"
+        assert is_full == (large is in_pieces), "a place is needed while there is more to write"
+        loop, taken, tail = asyncio.get_running_loop(), 0, b""
+        begin = loop.time()
+        async with asyncio.timeout(8.0):
+            while data := await read_some(slow, 30_000):
+                taken += len(data)
+                tail = (tail + data)[-20:]
+                if loop.time() - begin < 1.0:
+                    await asyncio.sleep(0.05)
+                    with suppress(ConnectionResetError):
+                        await read_some(dripping, 1000)
+        assert taken > SIZE
+        assert large is in_one_piece or b"end" in tail
+        assert (await get(port, "/health")).status == PASSED
+        for peer in (deaf, dripping):
+            left = 0
+            with suppress(ConnectionResetError):
+                while data := await read_some(peer, 1_000_000):
+                    left += len(data)
+            assert left < SIZE - 100_000
+        for peer in (deaf, dripping, slow):
+            peer.close()
+
+
+async def large_answer(port: int, *, room: int, times: int = 1) -> socket.socket:
+    """Ask for /large, so often at once, and read the first bytes of it only."""
+    peer = socket.socket()
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    peer.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(peer, ("127.0.0.1", port))
+    question = b"GET /large HTTP/1.1\r\nHost: localhost\r\n"
+    again = (times - 1) * (question + b"\r\n")
+    await loop.sock_sendall(peer, again + question + b"Connection: Close\r\n\r\n")
+    assert (await read_some(peer, 15)).decode() == PASSED[:15]
+    return peer
+
+
+async def read_some(peer: socket.socket, most: int) -> bytes:
+    """Read what is there, at most so much."""
+    return await asyncio.get_running_loop().sock_recv(peer, most)
 
 
 async def test_more_requests_at_once_than_anybody_needs_are_told_to_come_again(

@@ -15,7 +15,10 @@ from cccamd.facts import (
     ConfigProblem,
     ConfigProblemKind,
     ConfigState,
+    FleetStatus,
     LinkState,
+    NodeState,
+    NodeStatus,
 )
 from fact_factory import a_freeze, an_incident, on_channel
 
@@ -200,3 +203,81 @@ async def test_it_is_fit_for_everybody(browser: Browser, name: str) -> None:
         width = await desk.page.evaluate("document.documentElement.scrollWidth")
         assert width <= LOOKS[name]["viewport"]["width"]
         await desk.picture(name, whole=name == "status")
+
+
+def a_node(name: str, **changes: object) -> NodeStatus:
+    fields: dict[str, object] = {"heard_at": NOW - 2.0, "cards": 3, "config": "a" * 32}
+    return NodeStatus(name=name, **(fields | changes))  # type: ignore[arg-type]
+
+
+def a_fleet(**changes: object) -> FleetStatus:
+    fields: dict[str, object] = {
+        "node": "attic",
+        "engine_up": True,
+        "engine_since": NOW - 900.0,
+        "config": "a" * 32,
+        "usual_config": "a" * 32,
+        "nodes": (a_node("cellar"), a_node("shed")),
+    }
+    return FleetStatus(**(fields | changes))  # type: ignore[arg-type]
+
+
+async def test_the_fleet_shows_who_is_missing_who_is_odd_and_since_when_the_engine_is_away(
+    browser: Browser,
+) -> None:
+    async with sitting(browser) as desk:
+        page, scene = desk.page, desk.scene
+        block = page.locator("#fleet")
+        scene.change(fleet=None)
+        await expect(block).to_be_empty()
+
+        scene.change(fleet=a_fleet())
+        await expect(block.locator(".chip.good").first).to_have_text("fine")
+        await expect(block).to_contain_text("this node is attic, configuration aaaaaaaa")
+        await expect(block).to_contain_text("2 other nodes: 2 there")
+
+        barn = a_node("barn", state=NodeState.MISSING, heard_at=NOW - 300.0, cards=0)
+        odd = a_node("shed", config="b" * 32, differs=True)
+        scene.change(fleet=a_fleet(nodes=(a_node("cellar"), odd), absent=(barn,)))
+        await expect(block.locator(".chip.bad").first).to_have_text("look")
+        words = "node shed has another configuration: hash bbbbbbbb, the others aaaaaaaa"
+        await expect(block).to_contain_text(words)
+        missing = block.locator("[data-key=noted] > li").first
+        await expect(missing).to_contain_text("barn")
+        await expect(missing.locator(".chip")).to_have_text("missing")
+        await expect(missing).to_contain_text(re.compile(r"heard of 5 min \d+ s ago, last at"))
+        assert not await desk.axe()
+
+        scene.change(
+            fleet=a_fleet(engine_up=False, trouble="<b>no</b> route", nodes=(), absent=(barn,))
+        )
+        await expect(block).to_contain_text(
+            re.compile(r"The engine is away for 15 min \d+ s, since")
+        )
+        await expect(block).to_contain_text(": <b>no</b> route; each node serves on its own")
+        scene.change(fleet=None)
+        await expect(block).to_be_empty()
+
+
+async def test_500_nodes_and_names_that_want_to_do_harm_are_text(browser: Browser) -> None:
+    """The server takes no such name from another node; the page counts on nothing."""
+    async with sitting(browser) as desk:
+        page, scene = desk.page, desk.scene
+        names = ("<img src=x onerror=alert(1)>", "\u202eevil", "n" * 400, "__proto__", "a&amp;b")
+        hostile = tuple(a_node(name, state=NodeState.MISSING) for name in names)
+        many = tuple(a_node(f"node{number}") for number in range(500))
+        scene.change(fleet=a_fleet(nodes=many, absent=hostile))
+        block = page.locator("#fleet")
+        noted = block.locator("[data-key=noted] > li")
+        await expect(noted).to_have_count(len(names))
+        assert sorted(await noted.locator("strong").all_text_contents()) == sorted(names)
+        assert await block.locator("img").count() == 0
+        assert await noted.locator("bdi").count() == len(names), "no name turns what follows it"
+        await block.get_by_text("500 others").click()
+        await expect(block.locator("details li")).to_have_count(500)
+        for size in (DESKTOP, PHONE):
+            await page.set_viewport_size(size)
+            wide = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+            assert await page.evaluate(wide), "no name makes the page wider"
+        scene.change(fleet=a_fleet(nodes=many[:7]))
+        await expect(block.locator("li")).to_have_count(7)

@@ -1,6 +1,7 @@
 """What is wrong, from facts alone: each cause with its sentence, and what is only a consequence."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from cccamd.facts import (
     FleetStatus,
     LastMinute,
     LinkState,
+    NodeState,
     NodeStatus,
     ReceiverFinding,
     ReceiverTrouble,
@@ -137,6 +139,11 @@ def test_each_trouble_of_a_source_has_its_name_and_those_whom_it_served_suffer(
 )
 def test_accidents_are_no_state(minute: LastMinute) -> None:
     assert not list(find_symptoms(a_scene(replace(a_source(), last_minute=minute))))
+
+
+def test_what_answers_nothing_is_not_called_slow_before_it_is_called_silent() -> None:
+    asked = replace(a_source(), usual_seconds=8.0, last_minute=LastMinute(no_answer=3))
+    assert not list(find_symptoms(a_scene(asked)))
 
 
 def test_a_source_that_is_down_has_that_trouble_and_no_other() -> None:
@@ -387,10 +394,52 @@ def test_a_port_that_takes_nobody_is_named() -> None:
 def test_nodes_of_a_fleet_that_were_wrong_or_differ() -> None:
     nodes = (
         NodeStatus(name="north", heard_at=NOW, cards=3, wrong=2, distrusted_until=NOW + 60.0),
-        NodeStatus(name="south", heard_at=NOW, cards=3, differs=True),
+        NodeStatus(name="south", heard_at=NOW, cards=3, differs=True, config="0123456789abcdef"),
         NodeStatus(name="west", heard_at=NOW, cards=3, wrong=1),
     )
-    wrong, differs = find_symptoms(a_scene(fleet=FleetStatus(node="attic", nodes=nodes)))
+    wrong, differs = find_symptoms(a_scene(fleet=a_fleet(nodes)))
     assert (wrong.cause, wrong.subject) == (Cause.NODE_WRONG, "node north")
     assert wrong.text == "gave a wrong CW (2 times), and is not believed for now"
     assert (differs.cause, differs.subject) == (Cause.NODE_DIFFERS, "node south")
+    assert differs.text == "has another configuration: hash 01234567, the others fedcba98"
+
+
+def a_fleet(nodes: tuple[NodeStatus, ...], **changes: Any) -> FleetStatus:
+    usual = "fedcba9876543210"
+    fields = {"node": "attic", "config": usual, "usual_config": usual, "nodes": nodes}
+    return FleetStatus(**(fields | changes))
+
+
+def other(number: int, **changes: Any) -> NodeStatus:
+    return NodeStatus(name=f"node{number}", heard_at=NOW - number, cards=0, **changes)
+
+
+def test_of_many_odd_nodes_some_are_named_and_of_two_none_is_the_odd_one() -> None:
+    odd = tuple(other(number, differs=True, config=f"{number:016x}") for number in range(50))
+    found = the_only(a_scene(fleet=a_fleet(odd)))
+    assert found.subject == "the fleet"
+    assert found.text == (
+        "has nodes of another configuration: node0 00000000, node1 00000000, node2 00000000 and 47"
+        " more, the others fedcba98"
+    )
+    none = a_fleet(odd[:1], usual_config="", differs=True)
+    found = the_only(a_scene(fleet=none))
+    assert found.subject == "the fleet"
+    assert found.text == (
+        "has no configuration that most nodes have: hashes attic (this one) fedcba98 and node0"
+        " 00000000"
+    )
+
+
+def test_nodes_that_are_missing_are_named_many_of_them_at_once() -> None:
+    """Who was stopped, or cannot be seen since the engine is away, is nobody's trouble."""
+    well = (other(90, state=NodeState.STOPPED), other(91, state=NodeState.UNSEEN))
+    missing = tuple(other(number, state=NodeState.MISSING) for number in range(50))
+    one = the_only(a_scene(fleet=a_fleet((), absent=(*well, missing[7]))))
+    assert (one.cause, one.subject, one.since) == (Cause.NODE_MISSING, "node node7", NOW - 7)
+    assert one.text == "says nothing any more, and has not said that it goes"
+    few = list(find_symptoms(a_scene(fleet=a_fleet((), absent=missing[:5]))))
+    assert [each.subject for each in few] == [f"node node{number}" for number in range(5)]
+    all_of_them = the_only(a_scene(fleet=a_fleet((), absent=missing)))
+    assert (all_of_them.subject, all_of_them.since) == ("the fleet", NOW - 49)
+    assert all_of_them.text == "misses 50 nodes: node0, node1, node2 and 47 more"

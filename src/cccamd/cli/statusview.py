@@ -18,6 +18,8 @@ from cccamd.facts import (
     HistoryReport,
     Incident,
     LinkState,
+    NodeState,
+    NodeStatus,
     Note,
     PenaltyKind,
     Point,
@@ -31,7 +33,7 @@ from cccamd.facts import (
     is_active,
 )
 from cccamd.ids import Caid, Sid, format_caid, format_ident, format_node_id, format_service
-from cccamd.why import penalty_text
+from cccamd.why import ENGINE_AWAY, all_nodes, config_shown, fleet_counted, odd_nodes, penalty_text
 from cccamd.wording import count, span
 
 SMALL_MARGIN: Final = 1.0
@@ -41,6 +43,7 @@ PENALTIES_SHOWN: Final = 8
 INCIDENTS_SHOWN: Final = 12
 SUFFERERS_SHOWN: Final = 6
 ABSENT_SHOWN: Final = 10
+NODES_SHOWN: Final = 20
 PROBLEMS_SHOWN: Final = 5
 IDENTS_SHOWN: Final = 12
 SPARK_SECONDS: Final = 600.0
@@ -167,24 +170,48 @@ def _fleet(server: ServerStatus) -> Iterator[Text]:
     if fleet is None:
         return
     yield Text(f"\nFleet (this node is {plain(fleet.node)})", "bold")
+    yield Text(fleet_counted(fleet), "dim")
     if not fleet.engine_up:
-        yield Text(f"the engine is away, each node serves alone: {plain(fleet.trouble)}", "red")
+        away = span(server.at - fleet.engine_since)
+        since = f"{datetime.fromtimestamp(fleet.engine_since):%H:%M:%S}"
+        why = f": {plain(fleet.trouble)}" if fleet.trouble else ""
+        yield Text(f"the engine is away since {since} ({away}){why}; {ENGINE_AWAY}", "red")
     if fleet.dropped:
         dropped = count(fleet.dropped, "message")
         yield Text(f"the engine lags: {dropped} to it not sent since the start", "yellow")
     if fleet.twin:
         yield Text(f"another node has the same name: node id {plain(fleet.twin)}", "red")
-    if fleet.differs:
-        yield Text("the accounts of this node are not those of the others", "yellow")
-    for node in fleet.nodes:
-        text = Text(f"{plain(node.name)}: {count(node.cards, 'card')}")
-        text.append(f", heard of {span(server.at - node.heard_at)} ago", "dim")
-        if node.distrusted_until is not None:
-            until = datetime.fromtimestamp(node.distrusted_until)
-            text.append(f"; gave a wrong CW, not believed until {until:%H:%M}", "red")
-        if node.differs:
-            text.append("; has other accounts than most", "yellow")
-        yield text
+    odd = odd_nodes(fleet)
+    if odd is not None:
+        yield Text(f"{plain(odd.subject)} {plain(odd.text)}", "yellow")
+    nodes = all_nodes(fleet)
+    for node in nodes[:NODES_SHOWN]:
+        yield _node(node, server.at)
+    if len(nodes) > NODES_SHOWN:
+        more = count(len(nodes) - NODES_SHOWN, "more node")
+        yield Text(f"and {more}; cccamd status --json has all", "dim")
+
+
+def _node(node: NodeStatus, at: float) -> Text:
+    text = Text(f"{plain(node.name)}: ")
+    heard = datetime.fromtimestamp(node.heard_at)
+    when = f"{heard:%H:%M:%S} ({span(at - node.heard_at)} ago)"
+    match node.state:
+        case NodeState.THERE:
+            text.append(f"{count(node.cards, 'card')}")
+            text.append(f", heard of {span(at - node.heard_at)} ago", "dim")
+        case NodeState.STOPPED:
+            text.append(f"{node.state.value} at {when}", "dim")
+        case _:
+            tone = "red" if node.state is NodeState.MISSING else "yellow"
+            text.append(f"{node.state.value}, last heard of at {when}", tone)
+    text.append(f", configuration {plain(config_shown(node.config))}", "dim")
+    if node.distrusted_until is not None:
+        until = datetime.fromtimestamp(node.distrusted_until)
+        text.append(f"; gave a wrong CW, not believed until {until:%H:%M}", "red")
+    if node.differs:
+        text.append("; has other accounts than most", "yellow")
+    return text
 
 
 _CLIENT_COLUMNS: Final = (

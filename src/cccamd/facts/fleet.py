@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from cccamd.facts.declaring import Fact, Metric
+from cccamd.facts.words import NodeState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +14,8 @@ class NodeStatus(Fact):
     name: str
     heard_at: float
     """When it was heard of last."""
+    state: NodeState = NodeState.THERE
+    """Whether it is there."""
     cards: int
     """Cards of its that are in our table."""
     wrong: int = 0
@@ -20,7 +23,7 @@ class NodeStatus(Fact):
     distrusted_until: float | None = None
     """Until when nothing that it tells is believed; null: it is believed."""
     config: str = ""
-    """Stands for the accounts of its configuration: the same where they are the same."""
+    """Stands for the accounts of its configuration, as a hash: the same where they are the same."""
     differs: bool = False
     """Whether most of the other nodes have other accounts."""
 
@@ -35,10 +38,14 @@ class FleetStatus(Fact):
         bool, Metric("cccamd_fleet_engine_up", "1: the fleet's engine is there.")
     ] = False
     """Whether the engine between the nodes is there."""
+    engine_since: float = 0.0
+    """Since when it is there, or away."""
     trouble: str = ""
     """Why the engine is away."""
     config: str = ""
-    """Stands for the accounts of our own configuration."""
+    """Stands for the accounts of our own configuration, as a hash."""
+    usual_config: str = ""
+    """What stands for the accounts that most nodes have; empty: there is no such majority."""
     differs: bool = False
     """Whether most of the other nodes have other accounts than this one."""
     twin: str = ""
@@ -47,6 +54,11 @@ class FleetStatus(Fact):
         tuple[NodeStatus, ...], Metric("cccamd_fleet_nodes", "Other nodes that are there.")
     ] = ()
     """The other nodes that are there."""
+    absent: Annotated[
+        tuple[NodeStatus, ...],
+        Metric("cccamd_fleet_nodes_absent", "Other nodes that were there within a day."),
+    ] = ()
+    """Other nodes that were there within a day, and are not: no more than 100."""
     claimed: Annotated[
         int, Metric("cccamd_fleet_claims", "ECMs that this node wanted to ask for.", grows=True)
     ] = 0

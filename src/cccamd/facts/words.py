@@ -23,6 +23,18 @@ class SourceKind(Enum):
     FLEET = "node of the fleet"
 
 
+class NodeState(Enum):
+    """Whether a node of a fleet is there; the value is for people."""
+
+    THERE = "there"
+    STOPPED = "stopped"
+    """It has said that it goes."""
+    MISSING = "missing"
+    """Nothing is heard of it, and it has not said that it goes."""
+    UNSEEN = "out of sight"
+    """Nobody can be heard: the engine is away, or was until a moment ago."""
+
+
 class LinkState(Enum):
     """What a link is doing; the value is for people. A local card is always up."""
 
@@ -120,6 +132,8 @@ class ReceiverTrouble(Enum):
 class Cause(Enum):
     """What an incident is about; the value is for people."""
 
+    SOURCES_AWAY = "sources away"
+    """Several at one time: for our router, our name server, or what else leads to them."""
     SOURCE_DOWN = "source down"
     OTHER_MACHINE = "another machine answers"
     """Or the same with another key: it is not the paired server."""
@@ -138,6 +152,8 @@ class Cause(Enum):
     """Of a fleet."""
     NODE_DIFFERS = "node differs"
     """Its accounts are not those of the other nodes of the fleet."""
+    NODE_MISSING = "node missing"
+    """Nothing is heard of a node of the fleet that was there."""
     CONFIG_REFUSED = "configuration refused"
     LINES_LEFT_OUT = "lines left out"
     NOT_DONE = "settings not carried out"

@@ -29,7 +29,8 @@ class Fetch(NamedTuple):
 class Publish(NamedTuple):
     """Keep an entry and tell all who watch the channel, in one go (`SET PX`, `SPUBLISH`).
 
-    No event follows. What is told on the channel is the name and the value, one after the other.
+    What is told on the channel is the name and the value, one after the other. `Unheard` follows if
+    it is only told, and nobody listens.
     """
 
     name: bytes
@@ -103,6 +104,12 @@ class Pushed(NamedTuple):
     value: bytes
 
 
+class Unheard(NamedTuple):
+    """Nobody listened when something was told on this channel."""
+
+    channel: bytes
+
+
 class Extended(NamedTuple):
     """Whether an entry was ours still, or is now, and is kept longer."""
 
@@ -111,17 +118,15 @@ class Extended(NamedTuple):
 
 
 class EngineLost(NamedTuple):
-    """The engine is away. What was asked of it and not answered yet never will be."""
-
-    reason: str
-    """A sentence for people; no secret in it."""
+    """The engine is away, for `Engine.trouble`. What was asked of it and not answered yet never
+    will be."""
 
 
 class EngineBack(NamedTuple):
     """The engine is there, for the first time or again; what is watched is subscribed again."""
 
 
-EngineEvent = Claimed | Fetched | Pushed | Extended | EngineLost | EngineBack
+EngineEvent = Claimed | Fetched | Pushed | Unheard | Extended | EngineLost | EngineBack
 
 
 class Hearers(NamedTuple):
@@ -140,6 +145,13 @@ class Engine(Protocol):
     @property
     def is_up(self) -> bool:
         """Whether it can be told anything now: between `EngineBack` and `EngineLost`."""
+
+    @property
+    def trouble(self) -> str:
+        """Why it is away now, as a sentence for people without a secret in it; empty: it is not.
+
+        It changes from one attempt to the next.
+        """
 
     @property
     def dropped(self) -> int:

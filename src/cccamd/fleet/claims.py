@@ -41,7 +41,7 @@ from cccamd.fleet.actions import (
     Watch,
 )
 from cccamd.fleet.due import DueQueue
-from cccamd.fleet.told import Nothing, Told, decode, encode
+from cccamd.fleet.told import MS_LIMIT, Nothing, Told, decode, encode
 from cccamd.routing import AnswerTimes, AskId
 from cccamd.routing import Prospect as Prospect
 from cccamd.values import CardId, ControlWords, Fingerprint, Service
@@ -124,10 +124,9 @@ class Effort:
     """How long the engine may take, in seconds."""
     usual: float = 0.0
     claimed_at: float = 0.0
-    lost_at: float | None = None
-    """When it became known that another node has the claim."""
     due_at: float | None = None
-    held: dict[AskId, None] = field(default_factory=dict)
+    held: dict[AskId, bool] = field(default_factory=dict)
+    """And whether it is an order, for another node's card."""
     out: set[AskId] = field(default_factory=set)
     """What was let go, and has not ended."""
     passed: int = -1
@@ -145,7 +144,7 @@ class _Watched:
     since: float
     asked_at: float
     waits: AnswerTimes = field(default_factory=AnswerTimes)
-    """How long the CWs of others let us wait."""
+    """How long others took from their claims to their CWs."""
 
 
 @dataclass(slots=True)
@@ -192,8 +191,13 @@ class Claims:
 
     # What the router wants.
 
-    def ask(self, ask_id: AskId, prospect: Prospect, now: float) -> list[Decision]:
-        """Something is to be asked. `Go` now or later, unless `forget` takes it back."""
+    def ask(
+        self, ask_id: AskId, prospect: Prospect, now: float, *, is_order: bool = False
+    ) -> list[Decision]:
+        """Something is to be asked. `Go` now or later, unless `forget` takes it back.
+
+        `is_order`: it is another node's card.
+        """
         if not self.is_up:
             return [Go(ask_id)]
         decisions = self._watch(prospect.service, now)
@@ -202,20 +206,33 @@ class Claims:
         effort = self._effort(prospect.fingerprint, prospect.service, now)
         self._asks[ask_id] = effort
         if effort.turn < 0 or effort.stage is Stage.PASSED_ON:
-            effort.held[ask_id] = None
+            effort.held[ask_id] = is_order
             effort.usual, effort.patience = prospect.usual, self._patience(prospect, now)
             return decisions + self._claim(effort, now, fetch=self._may_have_missed(effort, now))
         if effort.stage in (Stage.CLAIMING, Stage.THEIRS):
-            effort.held[ask_id] = None
+            effort.held[ask_id] = is_order
             return decisions
         effort.out.add(ask_id)
         return [*decisions, Go(ask_id)]
 
     def adopt(self, fingerprint: Fingerprint, service: Service, now: float) -> list[Decision]:
-        """A node that has the claim to an ECM wants our card to be asked: its claim is ours."""
+        """A node that has the claim to an ECM wants our card to be asked: its claim is ours.
+
+        What we would have ordered ourselves waits for that: perhaps of the very node that asks us.
+        """
         effort = self._effort(fingerprint, service, now)
+        if not effort.is_known:
+            # Those who wait have waited since that claim, and the order was on its way, too.
+            effort.claimed_at = now - 2 * (self.round_trips.usual(now) or 0.0)
         effort.turn, effort.stage = max(effort.turn, 0), Stage.OURS
-        return self._let_go(effort)
+        orders = [ask_id for ask_id, is_order in effort.held.items() if is_order]
+        for ask_id in orders:
+            del effort.held[ask_id]
+        decisions = self._let_go(effort)
+        if orders:
+            effort.held = dict.fromkeys(orders, True)
+            self._due.set(effort, now + self._expected(effort, now) + LOST_PUSH)
+        return decisions
 
     def forget(self, ask_id: AskId) -> bool:
         """Nobody wants it any more; whether it was still held, so that it never went out."""
@@ -242,12 +259,15 @@ class Claims:
         corrects: bool = False,
     ) -> list[Decision]:
         """A card of ours gave a CW, which was taken for right and given to our clients."""
+        ms = 0
         if effort := self._efforts.get(fingerprint):
+            if effort.turn >= 0 and not effort.is_known:
+                ms = min(MS_LIMIT, max(1, round(1000 * (now - effort.claimed_at))))
             self._finish(effort, now)
         if not self.is_up:
             return []
         self.counts.told += 1
-        told = Told(self.node, fingerprint, card, cw, corrects)
+        told = Told(self.node, fingerprint, card, cw, corrects, ms)
         name = self._seals.name("cw", fingerprint)
         value = self._seals.seal(name, encode(told))
         return [Publish(name, self._channel(service), value, int(1000 * CW_LIFE))]
@@ -308,8 +328,6 @@ class Claims:
             effort.stage = Stage.THEIRS
             if effort.passed >= effort.turn:
                 return self._passed_on(effort, effort.passed, now)
-            if effort.lost_at is None:
-                effort.lost_at = now
             self._due.set(effort, now + self._expected(effort, now) + LOST_PUSH)
         return []
 
@@ -330,9 +348,9 @@ class Claims:
             return self._passed_on(effort, message.turn, now) if effort else []
         self.counts.heard += 1
         self.counts.fetched += fetched
+        if message.ms and (watched := self._services.get(service)):
+            watched.waits.add(message.ms / 1000, now)
         if effort is not None:
-            if effort.lost_at is not None and not effort.is_known:
-                self._waited(effort.service, now - effort.lost_at, now)
             self._finish(effort, now)
         return [Heard(service, message)]
 
@@ -375,8 +393,10 @@ class Claims:
             case Stage.THEIRS:
                 self.counts.hedged += 1
                 return self._claim(effort, now, fetch=True)
+            case Stage.OURS if effort.held:
+                return self._let_go(effort)
             case Stage.OURS:
-                return [] if effort.out or effort.held else self._pass_on(effort)
+                return [] if effort.out else self._pass_on(effort)
             case _:
                 return self._let_go(effort)
 
@@ -429,9 +449,9 @@ class Claims:
         return [Publish(name, self._channel(effort.service), value, 0)]
 
     def _see_to_the_end(self, effort: Effort, now: float) -> None:
-        """Pass the claim on when nothing is left to be asked, unless more comes right now."""
-        idle = not effort.out and not effort.held
-        if idle and effort.stage is Stage.OURS and not effort.is_known:
+        """Pass the claim on when nothing is left to be asked, unless more comes right now; what
+        waited for our card is asked before that."""
+        if not effort.out and effort.stage is Stage.OURS and not effort.is_known:
             self._due.set(effort, now)
 
     def _finish(self, effort: Effort, now: float) -> None:
@@ -467,10 +487,6 @@ class Claims:
         watched = self._services.get(effort.service)
         usual = watched.waits.usual(now) if watched else None
         return min(LONGEST_WAIT, effort.usual if usual is None else usual)
-
-    def _waited(self, service: Service, seconds: float, now: float) -> None:
-        if watched := self._services.get(service):
-            watched.waits.add(seconds, now)
 
     # Which services are listened to.
 

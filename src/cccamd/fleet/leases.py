@@ -45,6 +45,7 @@ from cccamd.fleet.actions import (
 )
 from cccamd.fleet.claims import Seals
 from cccamd.fleet.due import DueQueue
+from cccamd.ids import is_fleet_name
 
 LEASE: Final = 30.0
 """Seconds after which the seat of a node that is gone is free."""
@@ -436,13 +437,13 @@ class Leases:
 
     def _read_told(self, name: bytes, value: bytes) -> tuple[str, str] | None:
         match _loads(self._seals.unseal(self._channel, value)):
-            case [str(node), str(words), str(about)] if about == name.hex():
+            case [str(node), str(words), str(about)] if about == name.hex() and is_fleet_name(node):
                 return node, words
         return None
 
     def _read(self, name: bytes, value: bytes | None) -> Holding | None:
         match _loads(self._seals.unseal(name, value) if value is not None else None):
-            case [str(node), float() | int() as since]:
+            case [str(node), float() | int() as since] if is_fleet_name(node):
                 return Holding(node, float(since))
         return None
 

@@ -4,6 +4,7 @@
     CardList  an entry of its own, fetched by who hears of a revision that it has not
     Order     on the channel of one node: ask this card of yours
     Reply     on the channel of the node that ordered: what came of it
+    Missing   on the channel of one node: the engine has not got your list
 
 What comes from a node of another version, or is none, is `None`, and left alone.
 """
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid, is_fleet_name
 from cccamd.values import (
     CW_LENGTH,
     SA_LENGTH,
@@ -75,7 +76,14 @@ class Reply:
     answer: ControlWords | Refusal
 
 
-Letter = Presence | Order | Reply
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """The engine has not got your list of cards (any more): put it there."""
+
+    node: str
+
+
+Letter = Presence | Order | Reply | Missing
 
 
 def write(letter: Letter) -> bytes:
@@ -99,6 +107,8 @@ def write(letter: Letter) -> bytes:
         case Reply(node=node, boot=boot, number=number, answer=answer):
             said = answer.name if isinstance(answer, Refusal) else answer.raw.hex()
             told = {"kind": "reply", "node": node, "boot": boot, "number": number, "says": said}
+        case Missing():
+            told = {"kind": "missing", "node": letter.node}
     return json.dumps(told, separators=(",", ":")).encode()
 
 
@@ -114,7 +124,7 @@ def read(data: bytes) -> Letter | None:
 
 def _presence(told: dict[str, Any]) -> Presence:
     return Presence(
-        node=_text(told["node"]),
+        node=_name(told["node"]),
         node_id=NodeId(_hex(told["node_id"], 8)),
         boot=_text(told["boot"]),
         config=_text(told["config"]),
@@ -134,7 +144,7 @@ def _order(told: dict[str, Any]) -> Order:
         bytes.fromhex(section),
     )
     number = _number(told["number"], 63)
-    return Order(node=_text(told["node"]), boot=_text(told["boot"]), number=number, request=request)
+    return Order(node=_name(told["node"]), boot=_text(told["boot"]), number=number, request=request)
 
 
 def _reply(told: dict[str, Any]) -> Reply:
@@ -142,13 +152,14 @@ def _reply(told: dict[str, Any]) -> Reply:
     known = Refusal.__members__.get(said)
     answer = ControlWords(_hex(said, CW_LENGTH)) if known is None else known
     number = _number(told["number"], 63)
-    return Reply(node=_text(told["node"]), boot=_text(told["boot"]), number=number, answer=answer)
+    return Reply(node=_name(told["node"]), boot=_text(told["boot"]), number=number, answer=answer)
 
 
 _LETTERS: dict[str, Callable[[dict[str, Any]], Letter]] = {
     "presence": _presence,
     "order": _order,
     "reply": _reply,
+    "missing": lambda told: Missing(node=_text(told["node"])),
 }
 
 
@@ -223,6 +234,12 @@ def _number(value: Any, bits: int) -> int:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable() or len(value) > 200:
+        raise ValueError
+    return value
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not is_fleet_name(value):
         raise ValueError
     return value
 

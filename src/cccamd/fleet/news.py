@@ -11,10 +11,11 @@ another version, or is none, is `None`, and left alone.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite
+from math import floor, isfinite
 from typing import Any, Final, NamedTuple
 
 from cccamd.facts import Door
+from cccamd.ids import is_fleet_name
 
 TEXT_LIMIT: Final = 200
 """Characters of a name, an address, a word."""
@@ -26,7 +27,8 @@ class Failed(NamedTuple):
     address: str
     user: bytes
     door: Door
-    times: int
+    ats: tuple[float, ...]
+    """When each of them did."""
 
 
 class LoggedIn(NamedTuple):
@@ -121,8 +123,8 @@ def write(news: News) -> bytes:
                 "number": news.number,
                 "at": news.at,
                 "failed": [
-                    [address, _latin(user), door.name, times]
-                    for address, user, door, times in news.failed
+                    [address, _latin(user), door.name, [_earlier(at) for at in ats]]
+                    for address, user, door, ats in news.failed
                 ],
                 "in": [
                     [address, _latin(user), door.name] for address, user, door in news.logged_in
@@ -164,13 +166,13 @@ def read(data: bytes) -> News | None:
 
 def _bulletin(told: dict[str, Any]) -> Bulletin:
     return Bulletin(
-        node=_text(told["node"]),
+        node=_name(told["node"]),
         boot=_text(told["boot"]),
         number=_count(told["number"]),
         at=_time(told["at"]),
         failed=tuple(
-            Failed(_text(address), _user(user), Door[door], _count(times))
-            for address, user, door, times in told["failed"]
+            Failed(_text(address), _user(user), Door[door], tuple(map(_time, ats)))
+            for address, user, door, ats in told["failed"]
         ),
         logged_in=tuple(
             LoggedIn(_text(address), _user(user), Door[door]) for address, user, door in told["in"]
@@ -182,7 +184,7 @@ def _bulletin(told: dict[str, Any]) -> Bulletin:
 
 def _question(told: dict[str, Any]) -> Question:
     return Question(
-        node=_text(told["node"]),
+        node=_name(told["node"]),
         word=_text(told["word"]),
         to=_text(told["to"]),
         is_whole=bool(told["whole"]),
@@ -191,7 +193,7 @@ def _question(told: dict[str, Any]) -> Question:
 
 def _answer(told: dict[str, Any]) -> Answer:
     return Answer(
-        node=_text(told["node"]),
+        node=_name(told["node"]),
         boot=_text(told["boot"]),
         word=_text(told["word"]),
         at=_time(told["at"]),
@@ -208,6 +210,12 @@ _READERS: dict[str, Callable[[dict[str, Any]], News]] = {
     "question": _question,
     "answer": _answer,
 }
+
+
+def _earlier(at: float) -> float:
+    """In milliseconds, which are enough; no failure may seem to be after a pardon that it was
+    before."""
+    return floor(at * 1000) / 1000
 
 
 def _ban(ban: Banned) -> list[object]:
@@ -244,6 +252,12 @@ def _user(told: Any) -> bytes:
 
 def _text(told: Any) -> str:
     if not isinstance(told, str) or not told.isprintable() or len(told) > TEXT_LIMIT:
+        raise ValueError
+    return told
+
+
+def _name(told: Any) -> str:
+    if not isinstance(told, str) or not is_fleet_name(told):
         raise ValueError
     return told
 

@@ -32,6 +32,7 @@ from cccamd.fleet.actions import (
     Pushed,
     Release,
     Take,
+    Unheard,
     Unwatch,
     Watch,
 )
@@ -65,6 +66,8 @@ class _Kind(Enum):
     CLAIM = auto()
     FETCH = auto()
     EXTEND = auto()
+    TELL = auto()
+    """Answered by how many have heard it."""
     WATCH = auto()
     """Answered by what looks like something published."""
     BACK = auto()
@@ -184,7 +187,7 @@ class Talk:
             said = self._say(_Kind.TAKEN, name, now, *kept)
         if channel:
             told = (b"SPUBLISH", PREFIX + channel, name + value)
-            said += self._say(_Kind.TAKEN, name, now, *told)
+            said += self._say(_Kind.TAKEN if ms else _Kind.TELL, channel, now, *told)
         return said
 
     def _answered(self, asked: _Pending, answer: Any) -> EngineEvent | None:
@@ -197,6 +200,8 @@ class Talk:
                 return Fetched(asked.name, answer if isinstance(answer, bytes) else None)
             case _Kind.EXTEND:
                 return Extended(asked.name, answer == 1)
+            case _Kind.TELL:
+                return Unheard(asked.name) if answer == 0 else None
             case _Kind.BACK:
                 return EngineBack()
             case _Kind.WATCH:

@@ -3,14 +3,14 @@
 import struct
 from dataclasses import dataclass
 
-from cccamd.ids import Caid, NodeId
+from cccamd.ids import Caid, NodeId, is_fleet_name
 from cccamd.values import CW_LENGTH, FINGERPRINT_LENGTH, CardId, ControlWords, Fingerprint
-
-NODE_LIMIT = 64
-"""Bytes of a node's name."""
 
 _TOLD, _NOTHING = 1, 2
 _CARD = struct.Struct(">8sIH")
+_MS = struct.Struct(">H")
+MS_LIMIT = 0xFFFF
+_TOLD_SIZE = _CARD.size + 1 + _MS.size + CW_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Told:
     cw: ControlWords
     corrects: bool = False
     """Whether the node has told a wrong one of this ECM before."""
+    ms: int = 0
+    """Milliseconds from the claim to the CW, `MS_LIMIT` at most; 0: nothing was claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,14 @@ Message = Told | Nothing
 def encode(message: Message) -> bytes:
     """Write a message down."""
     node = message.node.encode()
-    if not 0 < len(node) <= NODE_LIMIT:
-        raise ValueError(f"a node's name has 1 to {NODE_LIMIT} bytes, not {len(node)}")
+    if not is_fleet_name(message.node):
+        raise ValueError(f"no name of a node: {message.node!r}")
     head = bytes((len(node),)) + node + message.fingerprint
     if isinstance(message, Nothing):
         return bytes((_NOTHING,)) + head + bytes((message.turn,))
     card = _CARD.pack(message.card.origin, message.card.remote_id, message.card.caid)
-    return bytes((_TOLD,)) + head + card + bytes((message.corrects,)) + message.cw.raw
+    flags = bytes((message.corrects,)) + _MS.pack(message.ms)
+    return bytes((_TOLD,)) + head + card + flags + message.cw.raw
 
 
 def decode(data: bytes) -> Message | None:
@@ -56,15 +59,16 @@ def decode(data: bytes) -> Message | None:
         node = data[2 : 2 + length].decode()
         at = 2 + length + FINGERPRINT_LENGTH
         fingerprint, rest = data[2 + length : at], data[at:]
-        if not 0 < length <= NODE_LIMIT or not rest:
+        if not is_fleet_name(node) or not rest:
             return None
         if kind == _NOTHING and len(rest) == 1:
             return Nothing(node, fingerprint, rest[0])
-        if kind == _TOLD and len(rest) == _CARD.size + 1 + CW_LENGTH and rest[_CARD.size] < 2:
+        if kind == _TOLD and len(rest) == _TOLD_SIZE and rest[_CARD.size] < 2:
             origin, remote_id, caid = _CARD.unpack_from(rest)
             card = CardId(NodeId(origin), remote_id, Caid(caid))
+            (ms,) = _MS.unpack_from(rest, _CARD.size + 1)
             cw = ControlWords(rest[-CW_LENGTH:])
-            return Told(node, fingerprint, card, cw, corrects=bool(rest[_CARD.size]))
+            return Told(node, fingerprint, card, cw, corrects=bool(rest[_CARD.size]), ms=ms)
     except (IndexError, UnicodeDecodeError):
         pass
     return None

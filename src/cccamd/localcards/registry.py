@@ -4,7 +4,7 @@ A kind is imported when a card is of it, and not before: most servers need none 
 that are installed, and what is not needed can break nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 
 from cccamd.errors import CccamdError
@@ -23,16 +23,23 @@ class InstalledKinds(Mapping[str, type[LocalCard]]):
 
     def __init__(self, points: Iterable[EntryPoint]) -> None:
         """Of two kinds with one name ours counts, else the first."""
-        ordered = sorted(points, key=_preference)
-        self._points = {point.name: point for point in reversed(ordered)}
-        self._loaded: dict[str, type[LocalCard] | str] = {}
-        """Kinds by name, or why one cannot be used: a file may ask for one very often."""
+        rivals: dict[str, list[EntryPoint]] = {}
+        for point in points:
+            rivals.setdefault(point.name, []).append(point)
+        self._points = {name: _preferred(named) for name, named in rivals.items()}
+        unused = (
+            point
+            for name, named in rivals.items()
+            for point in named
+            if point is not self._points[name]
+        )
         self.problems = tuple(
             f"{_describe(point)} is not used: the name is taken"
-            for point in ordered
-            if point is not self._points[point.name]
+            for point in sorted(unused, key=_preference)
         )
         """A sentence for each that has no name of its own."""
+        self._loaded: dict[str, type[LocalCard] | str] = {}
+        """Kinds by name, or why one cannot be used: a file may ask for one very often."""
 
     def __getitem__(self, name: str) -> type[LocalCard]:
         found = self._loaded.get(name)
@@ -61,6 +68,12 @@ class InstalledKinds(Mapping[str, type[LocalCard]]):
 def find_kinds() -> InstalledKinds:
     """Find every installed kind."""
     return InstalledKinds(entry_points(group=GROUP))
+
+
+def _preferred(named: Sequence[EntryPoint]) -> EntryPoint:
+    """Where there is a choice: the name of a package is read from all that it says of itself,
+    which is most of the time that looking for kinds takes."""
+    return named[0] if len(named) == 1 else min(named, key=_preference)
 
 
 def _preference(point: EntryPoint) -> tuple[bool, str, str]:

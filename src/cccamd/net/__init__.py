@@ -15,7 +15,14 @@ from cccamd.net.accepting import (
 )
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
 from cccamd.net.client import Client, ConnectionLost
-from cccamd.net.connection import Connected, Connection, PairedPeer, Way, peer_address
+from cccamd.net.connection import (
+    Connected,
+    Connection,
+    PairedPeer,
+    Way,
+    peer_address,
+    untaken,
+)
 from cccamd.net.dial import connect, locate
 from cccamd.net.eventloop import loop_factory
 from cccamd.net.failures import (
@@ -35,7 +42,7 @@ from cccamd.net.origins import origin_of
 from cccamd.net.outside import CallError, callable_addresses, trust
 from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules, Standing
 from cccamd.net.resolve import resolve
-from cccamd.net.tasks import Alarm, TaskSet, Turns, at_once, in_slices
+from cccamd.net.tasks import Alarm, TaskSet, Turns, Wheel, at_once, in_slices
 from cccamd.net.threads import in_thread
 from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
 from cccamd.net.unixsockets import credentials, open_unix_socket, remove_unix_socket
@@ -84,6 +91,7 @@ __all__ = [
     "TlsDoor",
     "Turns",
     "Way",
+    "Wheel",
     "at_once",
     "callable_addresses",
     "connect",
@@ -104,4 +112,5 @@ __all__ = [
     "remove_unix_socket",
     "resolve",
     "trust",
+    "untaken",
 ]

@@ -171,17 +171,28 @@ class Course:
 
     # When something is wrong with us.
 
-    def guarded(self, flight: Flight, step: Callable[[], list[Action]], now: float) -> list[Action]:
-        """Do something for a flight; an error of ours ends this one at once, and no other."""
+    def guarded(
+        self,
+        flight: Flight,
+        step: Callable[[], list[Action]],
+        now: float,
+        ending: PendingAsk | None = None,
+    ) -> list[Action]:
+        """Do something for a flight, perhaps because an ask is ending; an error of ours ends this
+        one at once, and no other."""
         flight.leaving.clear()
         try:
             return step()
         except Exception as error:
-            return self.break_off(flight, error, now)
+            return self.break_off(flight, error, now, ending)
 
-    def break_off(self, flight: Flight, error: Exception, now: float) -> list[Action]:
+    def break_off(
+        self, flight: Flight, error: Exception, now: float, ending: PendingAsk | None = None
+    ) -> list[Action]:
         """End a flight in which something has raised, in whatever state it is."""
         actions: list[Action] = [BrokenOff(error)]
+        if ending is not None and ending.done:  # and whoever was to be told was not
+            actions.append(Abandon(ending.ask_id, ending.card.source))
         self.flights.pop(flight.fingerprint, None)
         for ask in flight.pending:
             ask.done = True

@@ -274,7 +274,7 @@ class Router:
         try:
             return self._course.answered(ask, cw, now)
         except Exception as error:
-            return self._course.break_off(ask.flight, error, now)
+            return self._course.break_off(ask.flight, error, now, ask)
 
     def refused(self, ask_id: AskId, refusal: Refusal, now: float) -> list[Action]:
         """A source gave no CW."""
@@ -282,17 +282,22 @@ class Router:
         if ask is None:
             return [] if refusal in UNHEARD else self._course.heard_too_late(ask_id, now)
         return self._course.guarded(
-            ask.flight, lambda: self._course.refused(ask, refusal, now), now
+            ask.flight, lambda: self._course.refused(ask, refusal, now), now, ask
         )
+
+    def awaits(self, ask_id: AskId) -> bool:
+        """Whether what was asked has not ended."""
+        return ask_id in self._asks
 
     def prospect(self, ask_id: AskId) -> Prospect | None:
         """What is known of something that was to be asked; None: nobody wants it any more."""
         ask = self._asks.get(ask_id)
         if ask is None:
             return None
-        flight, traits = ask.flight, ask.health.traits
-        local = ask.card.local
-        return Prospect(flight.fingerprint, flight.service, ask.usual, local, traits.immediate)
+        flight, card, immediate = ask.flight, ask.card, ask.health.traits.immediate
+        return Prospect(
+            flight.fingerprint, flight.service, ask.usual, card.local, immediate, card.source
+        )
 
     def held(self, ask_id: AskId, now: float) -> None:
         """An ask does not go out yet: somebody else may be asking. It is nobody's fault, and has

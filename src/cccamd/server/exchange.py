@@ -378,6 +378,8 @@ class Exchange:
         if self.gate is not None and self.gate.forget(ask_id):
             self._held.pop(ask_id, None)
             return self._refused(ask_id, Refusal.NOT_SENT)
+        if self.gate is not None and not self.router.awaits(ask_id):  # it was broken off
+            self.gate.ended(ask_id)
         source = self._sources.get(source_id)
         if source is None or not source.forget(ask_id):
             return ()

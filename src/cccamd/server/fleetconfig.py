@@ -1,7 +1,7 @@
 """Whether the nodes of a fleet have the same accounts: a text that is the same where they are."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
 from enum import Enum
@@ -37,10 +37,9 @@ def _plain(value: object) -> object:
     return value
 
 
-def odd_ones(texts: Mapping[str, str]) -> set[str]:
-    """The nodes whose text is not the one that most have; of two nobody knows which is odd."""
-    counted = Counter(texts.values()).most_common(2)
-    if len(counted) < 2:
-        return set()
-    (most, many), (_, next_many) = counted
-    return {node for node, text in texts.items() if many == next_many or text != most}
+def usual_one(texts: Iterable[str]) -> str:
+    """The text that most nodes have; empty: of two nobody knows which is odd."""
+    counted = Counter(texts).most_common(2)
+    if not counted or (len(counted) == 2 and counted[0][1] == counted[1][1]):
+        return ""
+    return counted[0][0]

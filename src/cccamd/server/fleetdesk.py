@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from cccamd.cards import Candidates, Card, CardTable
-from cccamd.facts import FleetStatus, NodeStatus
+from cccamd.facts import FleetStatus, NodeState, NodeStatus
 from cccamd.fleet.actions import (
     Engine,
     EngineAction,
@@ -32,11 +32,13 @@ from cccamd.fleet.actions import (
     Hearers,
     Publish,
     Pushed,
+    Unheard,
     Watch,
 )
 from cccamd.fleet.claims import Claims, Decision, Go, Heard, Seals
 from cccamd.fleet.letters import (
     Letter,
+    Missing,
     Order,
     Presence,
     Reply,
@@ -46,6 +48,7 @@ from cccamd.fleet.letters import (
     write,
     write_list,
 )
+from cccamd.fleet.roll import GONE_AFTER, Absent, Roll
 from cccamd.ids import NodeId
 from cccamd.net import Alarm, TaskSet, in_slices, in_thread
 from cccamd.routing import (
@@ -60,8 +63,8 @@ from cccamd.routing import (
     Wanted,
 )
 from cccamd.server.exchange import Exchange
-from cccamd.server.fleetconfig import accounts_text, odd_ones
-from cccamd.server.fleetnodes import Node, Nodes, order_of, shared_offer
+from cccamd.server.fleetconfig import accounts_text, usual_one
+from cccamd.server.fleetnodes import NEVER, Node, Nodes, order_of, shared_offer
 from cccamd.setup.logins import Accounts
 from cccamd.values import CardId, ControlWords, Refusal, Service
 
@@ -69,8 +72,6 @@ log = logging.getLogger("cccamd.fleet")
 
 HERE_EVERY: Final = 5.0
 """Seconds between two times that a node says that it is there."""
-GONE_AFTER: Final = 16.0
-"""Seconds of silence after which a node is gone: three times, and a little."""
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks whether our cards have changed."""
 FETCH_AGAIN: Final = 5.0
@@ -132,10 +133,10 @@ class FleetDesk:
         self.engine = membership.make_engine(Hearers(self.handle, carried_out, on_failure))
         self.listeners: list[Callable[[EngineEvent], None]] = []
         """Who else is told what the engine tells, and leaves alone what is not for him."""
-        self.trouble = ""
         self.twin = ""
         """The node id of another node of our name."""
         self._config = ""
+        self._roll = Roll()
         self._node_id = node_id
         self._boot = os.urandom(6).hex()
         self._seals = seals
@@ -144,6 +145,7 @@ class FleetDesk:
         self._tasks = tasks
         self._is_constant = is_constant
         self._loop = asyncio.get_running_loop()
+        self._engine_since = self._loop.time()
         self._alarm = Alarm(self._on_alarm)
         self._all = seals.name("nodes")
         self._own = self._channel(node)
@@ -198,28 +200,29 @@ class FleetDesk:
         """What may be seen of it."""
         counts, nodes, now = self.claims.counts, self.nodes.by_name, self._loop.time()
         epoch = time.time() - now
-        theirs = {name: each.presence.config for name, each in nodes.items()}
-        odd = odd_ones({self.node: self._config} | theirs)
+        usual = usual_one([self._config, *(each.presence.config for each in nodes.values())])
         return FleetStatus(
             node=self.node,
             engine_up=self.is_up,
-            trouble=self.trouble,
+            engine_since=epoch + self._engine_since,
+            trouble=self.engine.trouble,
             config=self._config,
-            differs=self.node in odd,
+            differs=self._config != usual,
+            usual_config=usual,
             twin=self.twin,
             nodes=tuple(
+                node.describe(now, epoch, usual, is_seen=self.is_up)
+                for _, node in sorted(nodes.items())
+            ),
+            absent=tuple(
                 NodeStatus(
-                    name=name,
-                    heard_at=epoch + node.heard_at,
-                    cards=len(node.cards),
-                    wrong=node.wrong,
-                    distrusted_until=(
-                        epoch + node.distrusted_until if now < node.distrusted_until else None
-                    ),
-                    config=node.presence.config,
-                    differs=name in odd,
+                    name=each.name,
+                    heard_at=epoch + each.heard_at,
+                    state=each.state,
+                    cards=0,
+                    config=each.config,
                 )
-                for name, node in sorted(nodes.items())
+                for each in self._roll.absent()
             ),
             claimed=counts.claimed,
             unanswered=counts.unanswered,
@@ -235,7 +238,8 @@ class FleetDesk:
     # The gate of the exchange.
 
     def ask(self, ask_id: AskId, prospect: Prospect) -> bool:
-        decisions = self.claims.ask(ask_id, prospect, self._loop.time())
+        is_order = self.nodes.node_of(prospect.source) is not None
+        decisions = self.claims.ask(ask_id, prospect, self._loop.time(), is_order=is_order)
         go = Go(ask_id)
         goes = go in decisions
         self._do([each for each in decisions if each != go])
@@ -291,19 +295,21 @@ class FleetDesk:
         now = self._loop.time()
         match event:
             case EngineBack():
-                self.trouble = ""
+                self._engine_since = now
                 self._do(self.claims.handle(event, now))
                 self._perform([Watch(self._all), Watch(self._own)])
                 self._send_list()
                 self._say_here(is_new=True)
-            case EngineLost(reason):
-                self.trouble = reason
+            case EngineLost():
+                self._engine_since = now
                 self._fetches.clear()  # what was not answered never will be
                 self._do(self.claims.handle(event, now))
             case Fetched(name, value) if name in self._fetches:
                 self._listed(self._fetches.pop(name), name, value)
             case Pushed(channel, _, value) if channel in (self._all, self._own):
                 self._letter(channel, value, now)
+            case Unheard(channel):
+                self._unheard(channel, now)
             case _:
                 self._do(self.claims.handle(event, now))
         for listener in self.listeners:
@@ -359,6 +365,9 @@ class FleetDesk:
                 self._ordered(letter, now)
             case Reply() if channel == self._own and letter.boot == self._boot:
                 self._replied(letter)
+            case Missing() if channel == self._own and now >= self._list_sent_at + FETCH_AGAIN:
+                self._send_list()
+                self._say_here()
             case _:
                 pass
 
@@ -383,14 +392,15 @@ class FleetDesk:
             self._look_at_twin(presence)
             return
         if presence.leaves:
-            self._gone(name, "it was stopped")
+            self._gone(name, NodeState.STOPPED, now)
             return
         node = self.nodes.by_name.get(name)
         if node is None:
             if len(self.nodes.by_name) >= NODES_LIMIT:
                 return
             log.info("fleet: node %s is there", name)
-            node = self.nodes.by_name[name] = Node(presence, now)
+            node = self.nodes.by_name[name] = Node(presence, now, now)
+            self._roll.came(name)
         if node.presence.boot != presence.boot:  # another run numbers its cards anew
             self.nodes.drop(name)
         node.presence, node.heard_at = presence, now
@@ -408,17 +418,42 @@ class FleetDesk:
                 self.node,
             )
 
-    def _gone(self, name: str, why: str) -> None:
-        if name in self.nodes.by_name:
-            log.info("fleet: node %s is gone: %s", name, why)
-            self.nodes.drop(name)
-            del self.nodes.by_name[name]
+    def _gone(self, name: str, state: NodeState, now: float) -> None:
+        node = self.nodes.by_name.get(name)
+        if node is None:
+            return
+        why = "nothing was heard of it" if self.is_up else "the engine is away"
+        why = "it was stopped" if state is NodeState.STOPPED else why
+        log.info("fleet: node %s is gone: %s", name, why)
+        self.nodes.drop(name)
+        del self.nodes.by_name[name]
+        heard_at = now if state is NodeState.STOPPED else node.heard_at
+        absent = Absent(
+            name=name,
+            state=state,
+            config=node.presence.config,
+            came_at=node.came_at,
+            heard_at=heard_at,
+        )
+        self._roll.left(absent, self._seen_for(now))
+
+    def _seen_for(self, now: float) -> float | None:
+        """Seconds for which the engine has been there; None: it is away."""
+        return now - self._engine_since if self.is_up else None
+
+    def _unheard(self, channel: bytes, now: float) -> None:
+        """Who does not listen is not there (it sees another engine, perhaps): what was ordered goes
+        to others at once, and it says that it is there when it is."""
+        for name in tuple(self.nodes.by_name):
+            if self._channel(name) == channel:
+                self._gone(name, NodeState.MISSING, now)
 
     def _look_for_the_gone(self, now: float) -> None:
         """Without the engine nobody can be heard, and nobody can be asked by orders."""
         for name, node in list(self.nodes.by_name.items()):
             if now >= node.heard_at + GONE_AFTER:
-                self._gone(name, "nothing was heard of it" if self.is_up else "the engine is away")
+                self._gone(name, NodeState.MISSING, now)
+        self._roll.look(now, self._seen_for(now))
 
     # Lists of cards.
 
@@ -472,8 +507,13 @@ class FleetDesk:
 
     def _listed(self, node: str, name: bytes, value: bytes | None) -> None:
         plain = self._seals.unseal(name, value) if value is not None else None
-        if plain is not None and node in self.nodes.by_name:
+        if node not in self.nodes.by_name:
+            return
+        if plain is not None:
             self._tasks.start(f"cards of node {node}", self._take_list(node, plain))
+        else:  # the engine was emptied, or had no room: without the list its CWs are for nobody
+            self.nodes.by_name[node].fetched_at = NEVER
+            self._tell(self._channel(node), Missing(node=self.node))
 
     async def _take_list(self, name: str, data: bytes) -> None:
         shared = await in_thread(lambda: read_list(data))

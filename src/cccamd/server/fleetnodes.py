@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from cccamd.cards import Access, Added, Card, CardTable, Grant, Rejected, SourceId, SourcePolicy
+from cccamd.facts import NodeState, NodeStatus
 from cccamd.fleet.letters import Order, Presence, SharedSource
 from cccamd.ids import NO_NODE_ID, Caid, NodeId, ShareId
 from cccamd.net import in_slices
@@ -21,6 +22,7 @@ from cccamd.server.usage import SourceUsage
 from cccamd.values import CardId, ControlWords, Emm, Offer, Refusal, Request
 
 RESHARE_MOST: Final = 255
+NEVER: Final = -1000.0
 
 
 class NodeSource:
@@ -55,11 +57,12 @@ class Node:
     """Another node."""
 
     presence: Presence
+    came_at: float
     heard_at: float
-    """Monotonic."""
+    """Monotonic, as the one before: when it was heard of first, and last."""
     revision: str = ""
     """Of the list of cards that is taken."""
-    fetched_at: float = -1000.0
+    fetched_at: float = NEVER
     wrong: int = 0
     """How many CWs of its were shown to be wrong."""
     distrusted_until: float = 0.0
@@ -69,6 +72,21 @@ class Node:
     sources: dict[str, tuple[SourceId, NodeSource]] = field(default_factory=dict)
     cards: dict[CardId, Card] = field(default_factory=dict)
     """By what the node calls them."""
+
+    def describe(self, now: float, epoch: float, usual: str, *, is_seen: bool) -> NodeStatus:
+        """What may be seen of it. `epoch`: when the clock began; `usual`: most nodes' `config`."""
+        config = self.presence.config
+        until = self.distrusted_until
+        return NodeStatus(
+            name=self.presence.node,
+            heard_at=epoch + self.heard_at,
+            state=NodeState.THERE if is_seen else NodeState.UNSEEN,
+            cards=len(self.cards),
+            wrong=self.wrong,
+            distrusted_until=epoch + until if now < until else None,
+            config=config,
+            differs=config != usual,
+        )
 
 
 class Nodes:

@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -319,10 +320,10 @@ def add_api(app: FastAPI, context: WebContext) -> None:
     # Not `include_router`: it would build all routes anew at the first request, while ECMs wait.
     app.router.routes += router.routes
     app.add_exception_handler(RequestValidationError, _refuse)
-    description = json.dumps(described(context.program))
 
     async def describe() -> Response:
-        return Response(description, media_type=_JSON)
+        text = await run_in_threadpool(_description, context.program)
+        return Response(text, media_type=_JSON)
 
     heads = [(route.path, route.endpoint) for route in router.routes if isinstance(route, APIRoute)]
     for path in ("/api", "/api/openapi.json"):
@@ -330,6 +331,12 @@ def add_api(app: FastAPI, context: WebContext) -> None:
         heads.append((path, describe))
     for path, endpoint in heads:
         app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
+
+
+@cache
+def _description(program: str) -> str:
+    """The description as JSON: made when somebody asks, for it is most of the work of all pages."""
+    return json.dumps(described(program))
 
 
 def described(program: str) -> Mapping[str, object]:

@@ -22,6 +22,7 @@ from cccamd.net import (
     AdmissionLimits,
     origin_of,
     peer_address,
+    untaken,
 )
 from cccamd.web.live import PATH as LIVE_PATH
 from cccamd.web.live import Feed
@@ -39,8 +40,11 @@ VIEWS_PER_SOURCE_LIMIT: Final = 32
 IDLE_LIMIT: Final = 128
 """Connections that ask nothing at the moment; one more pushes out one of the address that has most,
 first one that has not said a word."""
-HEAD_TIMEOUT: Final = 10.0
-"""Seconds for the head of a request, from the connection or the answer before."""
+PATIENCE: Final = 10.0
+"""Seconds for the head of a request, from the connection or the answer before; and in which who has
+an answer waiting must take `READ_LEAST` of it."""
+READ_LEAST: Final = 16 * 1024
+"""Bytes: slower than any line that pages are read on."""
 HEAD_LIMIT: Final = 16 * 1024
 """Bytes of a request's head."""
 TICK: Final = 1.0
@@ -146,8 +150,9 @@ class _Connection(asyncio.Protocol):
         self._idle = idle
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._answering = 0
+        self._is_paused = False
         self._is_lost = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -157,7 +162,7 @@ class _Connection(asyncio.Protocol):
             crowded_out.end()
         self._transport = transport
         self._http.connection_made(transport)
-        self._await_head()
+        self._await()
 
     def data_received(self, data: bytes) -> None:
         """Take some bytes of a request."""
@@ -197,11 +202,16 @@ class _Connection(asyncio.Protocol):
             self._http.eof_received()
 
     def pause_writing(self) -> None:
-        """The peer is slow to read."""
+        """The peer is slow to read; what else is to be written for it waits."""
+        self._is_paused = True
         self._http.pause_writing()
+        self._await()
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
+        self._is_paused = False
+        if self._answering:
+            self._stop_timer()
         self._http.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -228,7 +238,8 @@ class _Connection(asyncio.Protocol):
         """A request has come; its answer may take as long as it takes."""
         self._answering += 1
         self._idle.logged_in(self)
-        self._stop_timer()
+        if not self._is_paused:
+            self._stop_timer()
         try:
             yield
         finally:
@@ -236,18 +247,27 @@ class _Connection(asyncio.Protocol):
             # A pipelined request may have come before the end of the one before.
             if not self._answering:
                 self._idle.waits_again(self)
-                self._await_head()
+                self._await()
                 self._let_go()
 
-    def _await_head(self) -> None:
-        """End the connection unless a whole head comes in time; bytes of it win no more time."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._head_timer = self._loop.call_later(HEAD_TIMEOUT, self._transport.abort)
+    def _await(self) -> None:
+        """End the connection unless a whole head comes in time, or enough of an answer is taken;
+        bytes of a head win no more time."""
+        self._stop_timer()
+        if self._transport is not None and not self._is_lost:  # a closing one has to be read, too
+            waiting = untaken(self._transport)
+            self._timer = self._loop.call_later(PATIENCE, self._judge, self._transport, waiting)
+
+    def _judge(self, transport: asyncio.Transport, waited: int) -> None:
+        if waited - untaken(transport) >= READ_LEAST:
+            self._await()
+        else:
+            transport.abort()
 
     def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class _Clocked:

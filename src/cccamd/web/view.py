@@ -26,11 +26,13 @@ from cccamd.facts import (
     ConfigState,
     EcmResult,
     Fact,
+    FleetStatus,
     Freeze,
     FreezeReport,
     HistoryReport,
     Incident,
     LinkState,
+    NodeStatus,
     Note,
     Penalty,
     PenaltyKind,
@@ -45,6 +47,7 @@ from cccamd.ids import Caid, Ident, Sid
 from cccamd.web.context import Json, WebContext, explain_link
 from cccamd.web.network import Trouble, network
 from cccamd.web.versions import Row, Rows, View
+from cccamd.why import ENGINE_AWAY, all_nodes, config_shown, fleet_counted, is_noted, odd_nodes
 
 Ts = TypeVarTuple("Ts")
 
@@ -60,7 +63,12 @@ RECENT: Final = 600.0
 """Seconds for which a refusal is worth looking at."""
 
 _UNSHOWN: Final[Mapping[type[Fact], set[str]]] = {
-    ServerStatus: {"accounts", "config_path", "double_logins", "clones", "penalties"},
+    ServerStatus: {"accounts", "config_path", "double_logins", "clones", "penalties", "fleet"},
+    FleetStatus: {
+        "nodes",
+        "absent",
+        *("claimed", "unanswered", "lost", "hedged", "told", "heard", "fetched", "unread"),
+    },
     ClientStatus: {"line", "build", "emms_sent", "emms_passed", "pending", "uses"},
     SourceStatus: {"uses", "build", "in_flight", "address", "last_minute"},
     CardStatus: {"share_id", "assigned_sids", "rejected_sids", "seen_by"},
@@ -71,6 +79,8 @@ _WRITERS: Final[Mapping[type[Fact], TypeAdapter[Fact]]] = {
     kind: TypeAdapter(kind)
     for kind in (
         ServerStatus,
+        FleetStatus,
+        NodeStatus,
         ConfigState,
         Incident,
         ClientStatus,
@@ -126,6 +136,7 @@ class Overview:
         cards = yield from self._cards(snapshot.cards)
         nodes, edges = yield from network(snapshot, troubles)
         yield
+        fleet, fleet_nodes = yield from self._fleet(snapshot.fleet)
         absent, sources = _absent(snapshot), self._sources(snapshot, troubles)
         yield
         return {
@@ -133,6 +144,8 @@ class Overview:
             "config": {"": self._keep("config", "", _plain, snapshot.config)},
             "incidents": incidents,
             "penalties": self._penalties(snapshot),
+            "fleet": fleet,
+            "fleet_nodes": fleet_nodes,
             "clients": clients,
             "absent": absent,
             "sources": sources,
@@ -192,6 +205,16 @@ class Overview:
             key = f"{one.kind.value} {one.who} {one.doors}"
             rows[key] = self._keep("penalties", key, _penalty, one, place)
         return self._only("penalties", rows)
+
+    def _fleet(self, fleet: FleetStatus | None) -> Generator[None, None, tuple[Rows, Rows]]:
+        if fleet is None:
+            return {}, {}
+        rows: dict[str, Row] = {}
+        for place, node in enumerate(all_nodes(fleet)):
+            rows[node.name] = self._keep("fleet_nodes", node.name, _node, node, place)
+            yield
+        shown = {"": self._keep("fleet", "", _fleet, fleet)}
+        return self._only("fleet", shown), self._only("fleet_nodes", rows)
 
     def _clients(
         self, snapshot: Snapshot, report: FreezeReport, troubles: "Troubles"
@@ -264,6 +287,24 @@ def _incident(one: Incident, place: int, sources: frozenset[str]) -> Row:
 
 def _penalty(one: Penalty, place: int) -> Row:
     return _row(Penalty, one) | {"place": place, "link": penalty_link(one)}
+
+
+def _fleet(fleet: FleetStatus) -> Row:
+    odd = odd_nodes(fleet)
+    return _row(FleetStatus, fleet) | {
+        "counted": fleet_counted(fleet),
+        "away": "" if fleet.engine_up else ENGINE_AWAY,
+        "odd": "" if odd is None else f"{odd.subject} {odd.text}",
+        "config": config_shown(fleet.config),
+    }
+
+
+def _node(node: NodeStatus, place: int) -> Row:
+    return _row(NodeStatus, node) | {
+        "place": place,
+        "noted": is_noted(node),
+        "config": config_shown(node.config),
+    }
 
 
 def _client(client: ClientStatus, left: dict[str, Json], trouble: Trouble) -> Row:

@@ -29,6 +29,14 @@ from cccamd.why.evidence import Evidence, Question, Recent, by_account, evidence
 from cccamd.why.examination import Case, RunningServer, examine
 from cccamd.why.explaining import explain
 from cccamd.why.finding import Finding, Setting, Weight, json_text
+from cccamd.why.fleetwords import (
+    ENGINE_AWAY,
+    all_nodes,
+    config_shown,
+    fleet_counted,
+    is_noted,
+    odd_nodes,
+)
 from cccamd.why.freezetext import disguised_lines, freeze_lines
 from cccamd.why.host import OWN_CLOCK, MachineTrouble, judge_journal, judge_resources
 from cccamd.why.installation import Access, Installation, Written
@@ -38,11 +46,13 @@ from cccamd.why.overload import Load
 from cccamd.why.ports import PortSeen, WantedPort, explain_taken, wanted_ports
 from cccamd.why.scene import Receiver, Scene
 from cccamd.why.symptoms import find_symptoms
+from cccamd.why.together import Together
 from cccamd.why.verdict import CHANGES, judge_freeze, judge_receiver
 
 __all__ = [
     "CHANGES",
     "CLONE_CHANGE",
+    "ENGINE_AWAY",
     "OWN_CLOCK",
     "Access",
     "CardAnswer",
@@ -69,14 +79,17 @@ __all__ = [
     "Scene",
     "Setting",
     "StoryStep",
+    "Together",
     "Trial",
     "WantedPort",
     "Weight",
     "Written",
+    "all_nodes",
     "as_json",
     "by_account",
     "check_up",
     "clone_text",
+    "config_shown",
     "describe_entry",
     "disguised_lines",
     "entry_record",
@@ -85,7 +98,9 @@ __all__ = [
     "explain",
     "explain_taken",
     "find_symptoms",
+    "fleet_counted",
     "freeze_lines",
+    "is_noted",
     "is_seed",
     "json_text",
     "judge_freeze",
@@ -93,6 +108,7 @@ __all__ = [
     "judge_receiver",
     "judge_resources",
     "nameless",
+    "odd_nodes",
     "penalty_text",
     "report_lines",
     "wanted_ports",

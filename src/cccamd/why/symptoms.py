@@ -19,6 +19,7 @@ from cccamd.facts import (
     FleetStatus,
     Freeze,
     LinkState,
+    NodeState,
     ReceiverFinding,
     ServiceId,
     SourceStatus,
@@ -31,12 +32,14 @@ from cccamd.why.accepting import closed_doors
 from cccamd.why.answering import refusals, silence, wrong_cws, wrong_kinds, wrong_share
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Grade
+from cccamd.why.fleetwords import FLEET, odd_nodes
 from cccamd.why.host import MachineTrouble
 from cccamd.why.links import meaning_of, without_cards
 from cccamd.why.logins import MEANINGS
 from cccamd.why.network import judge_answers
 from cccamd.why.overload import overloads
 from cccamd.why.scene import Scene
+from cccamd.why.together import Together
 from cccamd.wire.link import CloseReason
 from cccamd.wording import count, listed, milliseconds, some_of
 
@@ -57,8 +60,10 @@ CONFIGURATION: Final = "the configuration"
 subject does not."""
 
 
-def find_symptoms(scene: Scene) -> Iterator[Symptom]:
+def find_symptoms(scene: Scene, together: Together | None = None) -> Iterator[Symptom]:
     """Everything that is wrong now.
+
+    `together` knows of the looks before which sources fail as one; None: there were none.
 
     A picture that stands still for the sake of a source is that source's trouble, also where
     nothing else is to be seen of it.
@@ -67,7 +72,7 @@ def find_symptoms(scene: Scene) -> Iterator[Symptom]:
         source.name: found for source in scene.sources for found in _source(source, scene)
     }
     blamed, others = _frozen(scene, of_sources)
-    yield from (of_sources | blamed).values()
+    yield from (together or Together()).gather(scene, of_sources | blamed)
     yield from others
     yield from _accounts_without_cards(scene, of_sources | blamed)
     yield from _double_logins(scene)
@@ -161,6 +166,8 @@ def _slow(source: SourceStatus, scene: Scene) -> Symptom | None:
     if verdict.grade is not Grade.WARNING or verdict.finding.code == "few-answers":
         return None
     minute = source.last_minute
+    if not minute.answered:
+        return None  # it may be silent: that is found out in some seconds
     slow = minute.slow + minute.no_answer
     if slow * SLOW_PART < max(1, minute.answered):
         return None  # it was, and what is usual takes a while to say so
@@ -348,6 +355,10 @@ def _clone(clone: Clone) -> Symptom:
     )
 
 
+MISSING_SINGLY: Final = 5
+"""Nodes that are missing and each told of; if there are more they are one trouble."""
+
+
 def _of_fleet(fleet: FleetStatus, at: float) -> Iterator[Symptom]:
     for node in fleet.nodes:
         if node.distrusted_until is not None:
@@ -358,17 +369,39 @@ def _of_fleet(fleet: FleetStatus, at: float) -> Iterator[Symptom]:
                 text=f"gave a wrong CW ({count(node.wrong, 'time')}), and is not believed for now",
                 change="look at its sources: one of its cards gives wrong CWs",
             )
-    odd = [node.name for node in fleet.nodes if node.differs]
-    if fleet.differs:
-        odd.append(f"{fleet.node} (this one)")
-    if odd:
+    yield from _missing_nodes(fleet)
+    odd = odd_nodes(fleet)
+    if odd is not None:
         yield Symptom(
             cause=Cause.NODE_DIFFERS,
-            subject=listed([f"node {name}" for name in odd]),
+            subject=odd.subject,
             since=at,
-            text="does not have the accounts of the other nodes",
+            text=odd.text,
             change="give all nodes of the fleet the same F-lines, and the same [[account]] tables",
         )
+
+
+def _missing_nodes(fleet: FleetStatus) -> Iterator[Symptom]:
+    missing = [node for node in fleet.absent if node.state is NodeState.MISSING]
+    change = "see whether it runs and reaches the engine; one that is gone for good is forgotten"
+    change += " a day later"
+    if len(missing) <= MISSING_SINGLY:
+        for node in missing:
+            yield Symptom(
+                cause=Cause.NODE_MISSING,
+                subject=f"node {node.name}",
+                since=node.heard_at,
+                text="says nothing any more, and has not said that it goes",
+                change=change,
+            )
+        return
+    yield Symptom(
+        cause=Cause.NODE_MISSING,
+        subject=FLEET,
+        since=min(node.heard_at for node in missing),
+        text=f"misses {count(len(missing), 'node')}: {some_of([node.name for node in missing])}",
+        change="see whether they run and reach the engine",
+    )
 
 
 def _circles(scene: Scene) -> Iterator[Symptom]:

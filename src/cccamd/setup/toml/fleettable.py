@@ -1,20 +1,19 @@
 """`[fleet]`: the engine by which several nodes share what they know (docs/fleet.md)."""
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
+from cccamd.ids import is_fleet_name
 from cccamd.setup.toml.fields import NETWORK, SWITCH, Listed, Table, port_as, text_as
 from cccamd.setup.toml.networks import AllowedNetworks, Network
 from cccamd.setup.toml.outside import check_host, check_line, check_login
 
 PORT: Final = 6379
-_NAME: Final = re.compile("[A-Za-z0-9_.-]{1,50}")
 
 
 def _check_name(text: str) -> None:
-    if _NAME.fullmatch(text) is None:
+    if not is_fleet_name(text):
         raise ValueError
 
 

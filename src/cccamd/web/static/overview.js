@@ -5,6 +5,7 @@ import { Clients } from "./clients.js";
 import { isAway, showAway, showHere } from "./connection.js";
 import { h, patchChildren } from "./dom.js";
 import { clock, count_on, counting, isManaged, setClock } from "./format.js";
+import { fleet } from "./fleet.js";
 import { config, glance, incidents, penalties } from "./glance.js";
 import { freezes, lately } from "./lately.js";
 import { watch } from "./live.js";
@@ -19,6 +20,7 @@ const boxes = {
   incidents: h("ul", { class: "attention", id: "attention", "aria-label": "What is wrong" }),
   config: h("div", { class: "config", id: "config" }),
   penalties: h("div", { class: "config", id: "penalties" }),
+  fleet: h("div", { class: "config", id: "fleet" }),
   freezes: box("freezes-box"),
   lately: box("lately-box"),
 };
@@ -78,6 +80,7 @@ function build() {
     boxes.incidents,
     boxes.config,
     boxes.penalties,
+    boxes.fleet,
     ...SECTIONS.map((words) => section(...words)),
     h(
       "div",
@@ -122,6 +125,7 @@ const DRAW = [
   [["incidents"], (view) => patchChildren(boxes.incidents, incidents(view))],
   [["config"], (view) => patchChildren(boxes.config, config(view))],
   [["server", "penalties"], (view) => patchChildren(boxes.penalties, penalties(view))],
+  [["fleet", "fleet_nodes"], (view) => patchChildren(boxes.fleet, fleet(view))],
   [["clients"], (view) => clients.show(view)],
   [["absent"], (view) => clients.showAbsent(view)],
   [["sources"], (view) => sources.show(view)],
