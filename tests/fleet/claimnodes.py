@@ -183,7 +183,7 @@ class World:
 
     def lose_engine(self, node: Node) -> None:
         node.engine = PlayedEngine(loses=lambda event: True)
-        node.do(node.claims.handle(EngineLost("it was killed"), self.now))
+        node.do(node.claims.handle(EngineLost(), self.now))
 
     def tell_engine(self, node: Node, action: Decision) -> None:
         engine = node.engine

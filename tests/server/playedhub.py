@@ -63,8 +63,8 @@ class Hub:
     def lose(self) -> None:
         """The engine is away for all."""
         for engine in self.engines:
-            engine.is_up = False
-            engine.on_event(EngineLost("it was killed"))
+            engine.is_up, engine.trouble = False, "it was killed"
+            engine.on_event(EngineLost())
 
 
 class HubEngine:
@@ -73,11 +73,12 @@ class HubEngine:
     def __init__(self, hub: Hub, on_event: Callable[[EngineEvent], None]) -> None:
         self.on_event = on_event
         self.is_up = False
+        self.trouble = ""
         self.dropped = 0
         self._hub = hub
 
     async def run(self) -> None:
-        self.is_up = True
+        self.is_up, self.trouble = True, ""
         self.on_event(EngineBack())
         await asyncio.Event().wait()
 

@@ -123,10 +123,8 @@ class Extended(NamedTuple):
 
 
 class EngineLost(NamedTuple):
-    """The engine is away. What was asked of it and not answered yet never will be."""
-
-    reason: str
-    """A sentence for people; no secret in it."""
+    """The engine is away, for `Engine.trouble`. What was asked of it and not answered yet never
+    will be."""
 
 
 class EngineBack(NamedTuple):
@@ -152,6 +150,13 @@ class Engine(Protocol):
     @property
     def is_up(self) -> bool:
         """Whether it can be told anything now: between `EngineBack` and `EngineLost`."""
+
+    @property
+    def trouble(self) -> str:
+        """Why it is away now, as a sentence for people without a secret in it; empty: it is not.
+
+        It changes from one attempt to the next.
+        """
 
     @property
     def dropped(self) -> int:
