@@ -123,13 +123,13 @@ class FleetDesk:
         """`is_constant` tells cards of fixed keys; the last two are as `Hearers` says."""
         self.node = node = membership.node
         seals = membership.seals
-        self.claims = Claims(node, seals)
         self.nodes = Nodes(
             table=table,
             exchange=exchange,
             order=self._order,
             on_cards_changed=on_cards_changed,
         )
+        self.claims = Claims(node, seals, may_serve=self.nodes.may_serve)
         self.engine = membership.make_engine(Hearers(self.handle, carried_out, on_failure))
         self.listeners: list[Callable[[EngineEvent], None]] = []
         """Who else is told what the engine tells, and leaves alone what is not for him."""
@@ -238,8 +238,8 @@ class FleetDesk:
     # The gate of the exchange.
 
     def ask(self, ask_id: AskId, prospect: Prospect) -> bool:
-        is_order = self.nodes.node_of(prospect.source) is not None
-        decisions = self.claims.ask(ask_id, prospect, self._loop.time(), is_order=is_order)
+        whose = self.nodes.node_of(prospect.source)
+        decisions = self.claims.ask(ask_id, prospect, self._loop.time(), orders_of=whose)
         go = Go(ask_id)
         goes = go in decisions
         self._do([each for each in decisions if each != go])
