@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from shells import run_shell
+
 LOGIN_WITHIN = 10.0
 """Seconds: what was seen is two; the rest is for a machine that is busy."""
 BACK_WITHIN = 65.0
@@ -49,17 +51,14 @@ pytestmark = [pytest.mark.processes, pytest.mark.skipif(bool(WHY_NOT), reason=WH
 
 def live_through(fault: str, folder: Path) -> Any:
     words = [sys.executable, str(HERE / "deadways.py"), str(folder), fault]
-    done = subprocess.run(
+    done = run_shell(
         ["unshare", "-rn", "bash", "-c", SCENE, "bash", *words],
         env={
             **os.environ,
             "PATH": f"{PATH}:{os.environ['PATH']}",
             "PYTHONPATH": os.pathsep.join(map(str, (HERE.parent / "server", HERE.parent))),
         },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=280,
+        seconds=280.0,
     )
     assert not done.returncode, done.stderr[-4000:]
     return json.loads(done.stdout)
