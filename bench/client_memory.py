@@ -27,7 +27,7 @@ from rig.inside import server_inside
 from cccamd.machine import raise_file_limit
 from cccamd.net import loop_factory
 
-FIRST: Final = 100
+FIRST: Final = 600
 """Clients that come before it is measured: they fill what all share."""
 CALM: Final = 2.0
 """Seconds for what is done afterwards."""

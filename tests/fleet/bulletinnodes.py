@@ -72,7 +72,7 @@ class Node:
 
     def lose(self) -> None:
         self.watched.clear()
-        self.do(self.bulletins.handle(EngineLost("cut off"), self.now))
+        self.do(self.bulletins.handle(EngineLost(), self.now))
 
     def hear(self, sent: Publish) -> None:
         if sent.channel in self.watched:

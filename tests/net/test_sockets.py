@@ -359,6 +359,17 @@ def test_addresses(peername: tuple[object, ...] | None, told: tuple[str, int]) -
     assert peer_address(FromAddress(peername)) == told
 
 
+@pytest.mark.parametrize(
+    "peername", [("127.0.0.1", 7), ("::1", 7, 0, 0), ("::ffff:127.0.0.1", 7, 0, 0)]
+)
+async def test_the_way_to_a_peer_is_looked_for_as_the_system_names_it(
+    peername: tuple[object, ...],
+) -> None:
+    side = Side(lambda side, event: None)
+    side.connection.meet(FromAddress(peername))
+    assert not side.connection._has_no_way()
+
+
 async def test_a_peer_is_named_as_in_a_log() -> None:
     async with joined() as (side, peer):
         port = peer.getsockname()[1]

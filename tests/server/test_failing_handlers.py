@@ -217,12 +217,17 @@ class Mute:
 
     def __init__(self, **words: Any) -> None:
         self._protocol = ServerProtocol(**words)
+        self._password = b""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._protocol, name)
 
+    def authenticate(self, password: bytes, **words: Any) -> None:
+        self._password = password
+        self._protocol.authenticate(password, **words)
+
     def answer(self, *words: Any) -> None:
-        if self._protocol._user == b"anna":
+        if self._password == b"secret":
             raise Broken
         self._protocol.answer(*words)
 
@@ -230,9 +235,9 @@ class Mute:
 async def test_one_waiter_that_cannot_be_answered_costs_the_others_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with running("F: upper secret\n") as upper:
+    async with running("F: upper third\n") as upper:
         monkeypatch.setattr(frontdoor, "ServerProtocol", Mute)
-        accounts = f"F: anna secret\nF: ben other\nC: {HOST} {upper.port} upper secret\n"
+        accounts = f"F: anna secret\nF: ben other\nC: {HOST} {upper.port} upper third\n"
         async with (
             running(accounts, toml="") as lab,
             lab.client() as anna,

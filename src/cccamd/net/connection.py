@@ -136,7 +136,8 @@ class Connection(asyncio.Protocol, Generic[E]):
         """When bytes came last, on the clock of `now`; before that, when it was made."""
         self.has_heard = False
         """Whether any byte came."""
-        self._peername: SocketAddress = ("", 0)
+        self._peername: SocketAddress | None = None
+        """The address at the other end as the system writes it, if it is no IPv4 one."""
         self._handle = handle
         self._on_failure = on_failure
         self._on_end: list[tuple[Any, ...]] = []
@@ -162,8 +163,9 @@ class Connection(asyncio.Protocol, Generic[E]):
 
     def meet(self, transport: asyncio.BaseTransport) -> None:
         """Take note who is there, before there is a connection to it."""
-        self._peername = transport.get_extra_info("peername") or ("", 0)
-        self.address, self.port = _address_in(self._peername)
+        peername = transport.get_extra_info("peername") or ("", 0)
+        self._peername = peername if len(peername) > 2 else None
+        self.address, self.port = _address_in(peername)
 
     def when_ended(self, act: Callable[..., object], *words: object) -> None:
         """Give something back after `Closed` was handled: `act` is called once with these words,
@@ -359,9 +361,12 @@ class Connection(asyncio.Protocol, Generic[E]):
 
     def _explain(self, error: Exception | None) -> Loss:
         loss = explain_loss(error)
-        if loss.reason is CloseReason.PEER_GONE and route_to(self._peername) is None:
+        if loss.reason is CloseReason.PEER_GONE and self._has_no_way():
             return Loss(CloseReason.NETWORK_LOST, f"{loss.said}; this machine knows no way to it")
         return loss
+
+    def _has_no_way(self) -> bool:
+        return route_to(self._peername or (self.address, self.port)) is None
 
     def _receive_eof(self, loss: Loss) -> None:
         self.attempt(lambda: self.protocol.receive_eof(self._loop.time(), loss))

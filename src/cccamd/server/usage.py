@@ -19,14 +19,11 @@ _ShareKey = tuple[bool, Caid, Ident]
 class ShareCounts:
     """How often each CAID and provider was asked for, and answered."""
 
-    _counts: dict[_ShareKey, list[int]] | None = None
-    """Most clients that are connected at night ask nothing."""
+    _counts: dict[_ShareKey, list[int]] = field(default_factory=dict)
 
     def add(self, request: Request, *, local: bool | None, answered: bool) -> None:
         """Count one request that has ended; `local` is None for one that nobody answered."""
         shares = self._counts
-        if shares is None:
-            shares = self._counts = {}
         if local is None:
             local = (True, request.caid, request.ident) in shares
         key = (local, request.caid, request.ident)
@@ -42,7 +39,7 @@ class ShareCounts:
         """The counts as values."""
         return tuple(
             ShareUse(local=local, caid=caid, ident=ident, asked=asked, answered=answered)
-            for (local, caid, ident), (asked, answered) in (self._counts or {}).items()
+            for (local, caid, ident), (asked, answered) in self._counts.items()
         )
 
 
@@ -62,7 +59,8 @@ class ClientUsage:
     served_by: str = ""
     """The source that gave it a CW last; a refusal since does not change that."""
     last_seconds: float | None = None
-    shares: ShareCounts = field(default_factory=ShareCounts)
+    shares: ShareCounts | None = None
+    """None: nothing was answered yet."""
 
     def asked(self, request: Request, *, now: float) -> None:
         """Count a request that came in."""
@@ -87,6 +85,8 @@ class ClientUsage:
         self.last_result, self.last_source, self.last_seconds = result, source, seconds
         if source:
             self.served_by = source
+        if self.shares is None:
+            self.shares = ShareCounts()
         self.shares.add(request, local=local, answered=answered)
 
 
