@@ -11,7 +11,7 @@ another version, or is none, is `None`, and left alone.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite
+from math import floor, isfinite
 from typing import Any, Final, NamedTuple
 
 from cccamd.facts import Door
@@ -27,7 +27,8 @@ class Failed(NamedTuple):
     address: str
     user: bytes
     door: Door
-    times: int
+    ats: tuple[float, ...]
+    """When each of them did."""
 
 
 class LoggedIn(NamedTuple):
@@ -122,8 +123,8 @@ def write(news: News) -> bytes:
                 "number": news.number,
                 "at": news.at,
                 "failed": [
-                    [address, _latin(user), door.name, times]
-                    for address, user, door, times in news.failed
+                    [address, _latin(user), door.name, [_earlier(at) for at in ats]]
+                    for address, user, door, ats in news.failed
                 ],
                 "in": [
                     [address, _latin(user), door.name] for address, user, door in news.logged_in
@@ -170,8 +171,8 @@ def _bulletin(told: dict[str, Any]) -> Bulletin:
         number=_count(told["number"]),
         at=_time(told["at"]),
         failed=tuple(
-            Failed(_text(address), _user(user), Door[door], _count(times))
-            for address, user, door, times in told["failed"]
+            Failed(_text(address), _user(user), Door[door], tuple(map(_time, ats)))
+            for address, user, door, ats in told["failed"]
         ),
         logged_in=tuple(
             LoggedIn(_text(address), _user(user), Door[door]) for address, user, door in told["in"]
@@ -209,6 +210,12 @@ _READERS: dict[str, Callable[[dict[str, Any]], News]] = {
     "question": _question,
     "answer": _answer,
 }
+
+
+def _earlier(at: float) -> float:
+    """In milliseconds, which are enough; no failure may seem to be after a pardon that it was
+    before."""
+    return floor(at * 1000) / 1000
 
 
 def _ban(ban: Banned) -> list[object]:

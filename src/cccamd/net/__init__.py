@@ -42,7 +42,7 @@ from cccamd.net.origins import origin_of
 from cccamd.net.outside import CallError, callable_addresses, trust
 from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules, Standing
 from cccamd.net.resolve import resolve
-from cccamd.net.tasks import Alarm, TaskSet, Turns, at_once, in_slices
+from cccamd.net.tasks import Alarm, TaskSet, Turns, Wheel, at_once, in_slices
 from cccamd.net.threads import in_thread
 from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
 from cccamd.net.unixsockets import credentials, open_unix_socket, remove_unix_socket
@@ -91,6 +91,7 @@ __all__ = [
     "TlsDoor",
     "Turns",
     "Way",
+    "Wheel",
     "at_once",
     "callable_addresses",
     "connect",

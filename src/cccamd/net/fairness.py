@@ -35,6 +35,7 @@ from time import perf_counter
 from typing import Final, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
+from cccamd.net.tasks import Wheel
 from cccamd.wire.link import CloseReason
 
 WRITE_BUFFER_LIMIT: Final = 256 * 1024
@@ -222,6 +223,8 @@ class FairPlay:
     def __init__(self, limits: FairLimits = FairLimits()) -> None:
         self.limits = limits
         self.rounds = Rounds()
+        self.wheel = Wheel()
+        """Where their deadlines wait."""
         self.is_closing = False
         """Whether no new request is taken any more: the server stops."""
         self.shed = 0
@@ -245,7 +248,7 @@ class FairPlay:
         return quota
 
     def asked(self) -> Iterator[tuple[bytes, int]]:
-        """How many messages each account that is connected has sent."""
+        """How many messages each account has sent whose connections were looked at."""
         return ((user, quota.asked) for user, quota in self._accounts.items())
 
 
@@ -276,7 +279,7 @@ class Intake:
         "waits",
     )
 
-    def __init__(self, fair: FairPlay, connection: Paced, now: float) -> None:
+    def __init__(self, fair: FairPlay, connection: Paced) -> None:
         self.waits = False
         """Whether what comes has to wait behind what came before."""
         self.size = 0
@@ -290,9 +293,10 @@ class Intake:
         self._messages = self._ecms = 0
         self._fair = fair
         self._connection = connection
-        self._client = Quota(fair.limits.client, now)
+        self._client: Quota | None = None
+        """Its buckets are full until it is looked at, which a client that asks little never is."""
         self._account: Quota | None = None
-        self._user = ""
+        self._user = b""
         self._rest = b""
         self._at = 0
         self._is_held = self._sheds = self._ended = False
@@ -307,10 +311,9 @@ class Intake:
             self._fair.shed += 1
         return self._sheds or self._fair.is_closing
 
-    def belongs_to(self, user: bytes, now: float) -> None:
+    def belongs_to(self, user: bytes) -> None:
         """From now on it is a connection of this account."""
-        self._account = self._fair.account(user, now)
-        self._user = user.decode("utf-8", "replace")
+        self._user = user
 
     def queue(self, data: bytes) -> None:
         """Keep what came until its turn."""
@@ -361,17 +364,26 @@ class Intake:
         self._messages, self._ecms, self.size, self.answers = messages, self.ecms, 0, 0
         self.look_at = messages + MESSAGES_A_LOOK
         now, limits = asyncio.get_running_loop().time(), self._fair.limits
-        wait = self._client.spend(spent, limits.client, now)
-        if self._account is not None:
-            wait = max(wait, self._account.spend(spent, limits.account, now))
+        client, account = self._quotas(now)
+        wait = client.spend(spent, limits.client, now)
+        if account is not None:
+            wait = max(wait, account.spend(spent, limits.account, now))
         if wait:
             self._asks_too_much(now, wait)
-        elif self._client.is_calm and (self._account is None or self._account.is_calm):
+        elif client.is_calm and (account is None or account.is_calm):
             self._over_since = None
         if self._takes_none(self._connection.unread(), limits.unread):
             wait = max(wait, LOOK_AGAIN)
         if wait:
             self._hold(wait)
+
+    def _quotas(self, now: float) -> tuple[Quota, Quota | None]:
+        """What it spends from: its own, and its account's."""
+        if self._client is None:
+            self._client = Quota(self._fair.limits.client, now)
+        if self._account is None and self._user:
+            self._account = self._fair.account(self._user, now)
+        return self._client, self._account
 
     def _takes_none(self, unread: int, bearable: int) -> bool:
         """Whether so much unread is too much: of a client any, once its machine is full.
@@ -395,7 +407,7 @@ class Intake:
         fair.held_back += 1
         if self._over_since is None:
             self._over_since = now
-        fair.on_held_back(self._user, now + wait)
+        fair.on_held_back(self._user.decode("utf-8", "replace"), now + wait)
         if now - self._over_since > fair.limits.patience:
             lasted = f"for {now - self._over_since:.0f} s"
             self._connection.close(fair.limits.too_much, lasted)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterable
 
 from cccamd.facts import Door
 from cccamd.fleet.actions import EngineAction, EngineEvent
-from cccamd.fleet.bulletins import Bulletins, Decision
+from cccamd.fleet.bulletins import Bulletins, Counted, Decision
 from cccamd.fleet.claims import Seals
-from cccamd.fleet.news import Banned, Failed, LoggedIn, Pardoned
-from cccamd.net import Alarm, Penalties, Standing, in_slices
+from cccamd.fleet.news import Banned, LoggedIn, Pardoned
+from cccamd.net import Alarm, Penalties, Standing, in_slices, origin_of
 from cccamd.server.loglines import DoorLog
 
 log = logging.getLogger("cccamd.fleet")
@@ -45,6 +45,7 @@ class FleetBans:
             seals,
             longest=lambda number: penalties.rules.length(number),
             trusts=trusts,
+            names_of=origin_of,
         )
 
     async def start(self) -> None:
@@ -62,7 +63,7 @@ class FleetBans:
     # What happens here: `net.penalties.PenaltyListener`.
 
     def failed(self, address: str, user: bytes, door: Door) -> None:
-        self._bulletins.failed(address, user, door)
+        self._bulletins.failed(address, user, door, self._loop.time())
 
     def succeeded(self, address: str, user: bytes, door: Door) -> None:
         self._bulletins.logged_in(address, user, door)
@@ -90,8 +91,8 @@ class FleetBans:
         now, penalties = self._loop.time(), self._penalties
         for decision in decisions:
             match decision:
-                case Failed(address, user, door, times):
-                    ban = penalties.failed_elsewhere(address, user, now, door, times)
+                case Counted(address, user, door, times, pardoned):
+                    ban = penalties.failed_elsewhere(address, user, now, door, times, pardoned)
                     if ban is not None:
                         self._door_log.banned(ban)
                 case LoggedIn(address, user, door):
