@@ -103,7 +103,7 @@ site: develop .venv-site/ready
 	  -r scripts/site/requirements.txt
 	@touch .venv-site/ready
 
-.PHONY: deb test-deb
+.PHONY: deb test-deb test-install test-container
 # The package for Debian 12, into build/deb, without a word from lintian (docs/install.md).
 deb:
 	@sh scripts/deb.sh $(ARGS)
@@ -111,6 +111,14 @@ deb:
 # Install, use and purge it in a clean Debian with a systemd of its own, in namespaces.
 test-deb: deb
 	@sh scripts/test-deb.sh
+
+# The wheel there: `cccamd install` and `uninstall`.
+test-install: setup
+	@sh scripts/test-install.sh
+
+# The container file, with buildah and podman.
+test-container: setup
+	@sh scripts/test-container.sh
 
 # Look for known weaknesses in what is locked, where the advisories can be had.
 audit:

@@ -11,28 +11,18 @@ client. `--profile` prints the functions that take the most instead.
 import asyncio
 import cProfile
 import gc
-import logging
 import pstats
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any, Final
 
 from rig.clients import NO_TEXT, Receiver
-from rig.serving import TEST_CARD
+from rig.inside import server_inside
 
-from cccamd.lab.ports import free_port
-from cccamd.localcards import find_kinds
 from cccamd.net import loop_factory
 from cccamd.server import Server
-from cccamd.server.logs import set_up_logging
-from cccamd.setup.cccamcfg import parse
-from cccamd.setup.setup import Setup
-from cccamd.setup.toml import parse as parse_toml
-from cccamd.wire.cccam import make_node_id
 
 CLIENTS: Final = 300
 ROUNDS: Final = 9
@@ -117,36 +107,19 @@ async def log_in_all(server: Server, measured: Any) -> Steps:
 
 async def main(profile: bool) -> None:
     """Print the figures."""
-    with tempfile.TemporaryDirectory() as name, open("/dev/null", "w") as nowhere:
-        lines = "".join(f"F: user{number} secret\n" for number in range(CLIENTS))
-        cfg = f"SERVER LISTEN PORT : {free_port()}\nALLOW TELNETINFO : no\n{lines}"
-        cfg += f"WEBINFO LISTEN PORT : {free_port()}\n"
-        config = parse(cfg.encode()).config
-        text = f'[server]\nbind = ["127.0.0.1"]\n{TEST_CARD}'
-        toml = parse_toml(text, kinds=find_kinds(), folder=Path(name))
-        out, sys.stdout = sys.stdout, nowhere
-        set_up_logging(config.settings, debug=False)
-        sys.stdout = out
-        server = Server(Setup(config=config, toml=toml.config, node_id=make_node_id(b"benc")))
-        await server.start()
+    measured = cProfile.Profile() if profile else nullcontext()
+    async with server_inside(CLIENTS) as (server, _):
         gc.freeze()
-        measured = cProfile.Profile() if profile else nullcontext()
-        try:
-            rounds = [await log_in_all(server, measured) for _ in range(2 if profile else ROUNDS)]
-        finally:
-            await server.stop()
-            logging.shutdown()
-        if profile:
-            pstats.Stats(measured).sort_stats("tottime").print_stats(60).print_callers(
-                "instancecheck|encode|isinstance|hasattr|_parse_octet|from_bytes"
-            )
-            return
-        least = {step: min(each[step] for each in rounds) for step in rounds[0]}
-        for step, took in least.items():
-            print(f"{step:12} {1e6 * took:6.1f} us")
-        print(
-            f"{'login':12} {1e6 * sum(least[each] for each in least if each != 'logout'):6.1f} us"
+        rounds = [await log_in_all(server, measured) for _ in range(2 if profile else ROUNDS)]
+    if profile:
+        pstats.Stats(measured).sort_stats("tottime").print_stats(60).print_callers(
+            "instancecheck|encode|isinstance|hasattr|_parse_octet|from_bytes"
         )
+        return
+    least = {step: min(each[step] for each in rounds) for step in rounds[0]}
+    for step, took in least.items():
+        print(f"{step:12} {1e6 * took:6.1f} us")
+    print(f"{'login':12} {1e6 * sum(least[each] for each in least if each != 'logout'):6.1f} us")
 
 
 if __name__ == "__main__":

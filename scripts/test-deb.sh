@@ -4,97 +4,15 @@
 #
 #     scripts/test-deb.sh [PACKAGE]      else the one that `make deb` has built
 #
-# The clean system is made once and kept in build/debian12.tar. Exit status 3: a tool is missing.
+# Exit status 3: a tool is missing.
 set -eu
 cd "$(dirname "$0")/.."
-missing() { echo "test-deb: $1: the package is not tried" >&2; exit 3; }
-[ "$(id -u)" = 0 ] || missing "only root makes a clean system"
-for tool in mmdebstrap unshare nsenter; do
-    command -v $tool >/dev/null || missing "$tool is not here"
-done
+. scripts/cleandebian.sh
 package=${1:-$(ls build/deb/cccamd_*.deb)}
 
-clean=build/debian12.tar
-if [ ! -s $clean ]; then
-    mkdir -p build
-    mmdebstrap --quiet --format=tar --variant=minbase --include=systemd,systemd-sysv,python3,adduser \
-        --dpkgopt='path-exclude=/usr/share/doc/*' --aptopt='APT::Install-Recommends "false"' \
-        bookworm $clean.new || { rm -f $clean.new; missing "no Debian 12 is to be had"; }
-    mv $clean.new $clean
-fi
-
-work=$(mktemp -d)
-booted=
-finish() {
-    [ -z "$booted" ] || { kill -KILL "$booted" 2>/dev/null && wait "$booted" 2>/dev/null; } || :
-    rm -rf --one-file-system "$work"
-}
-trap finish EXIT
-trap 'exit 1' INT TERM
-root=$work/root
-mkdir "$root"
-tar xf $clean -C "$root"
+clean_debian test-deb
 cp "$package" "$root/root/cccamd.deb"
-
-cat >"$work/boot.sh" <<'END'
-set -e
-mount --make-rprivate /
-mount --bind "$1" "$1"
-cd "$1"
-mount -t proc proc proc
-mount -t sysfs sysfs sys
-mount -t cgroup2 cgroup2 sys/fs/cgroup
-for folder in run tmp dev; do mount -t tmpfs -o mode=755 tmpfs $folder; done
-chmod 1777 tmp
-mkdir dev/pts dev/shm
-for device in null zero full random urandom tty; do
-    touch dev/$device
-    mount --bind /dev/$device dev/$device
-done
-mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
-ln -s pts/ptmx dev/ptmx # PrivateDevices= asks for it
-for link in fd stdin:fd/0 stdout:fd/1 stderr:fd/2; do
-    target=${link#*:}
-    ln -s "/proc/self/${target#/}" "dev/${link%%:*}"
-done
-ip link set lo up
-hostname clean
-mkdir outside
-pivot_root . outside
-umount -l /outside
-rmdir /outside
-exec env -i container=cccamd PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --show-status=no
-END
-unshare --mount --pid --fork --kill-child --uts --ipc --net --cgroup \
-    sh "$work/boot.sh" "$root" >"$work/boot.log" 2>&1 </dev/null &
-booted=$!
-
-inside() {
-    nsenter --all --target "$first" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-        DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 "$@" </dev/null
-}
-fail() {
-    echo "test-deb: $1" >&2
-    cat "$work/boot.log" "$work/said" >&2 2>/dev/null || :
-    inside journalctl --no-pager -n 30 -u cccamd >&2 || :
-    exit 1
-}
-must() { # WHAT COMMAND...
-    what=$1
-    shift
-    inside "$@" >"$work/said" 2>&1 || fail "$what: $*"
-}
-
-# `is-system-running --wait` waits by itself, once there is a systemd to ask.
-first=
-for _ in $(seq 300); do
-    first=$(cat "/proc/$booted/task/$booted/children" 2>/dev/null || :)
-    first=${first% }
-    if [ -n "$first" ] && [ "$(cat "/proc/$first/comm")" = systemd ] &&
-        inside test -S /run/systemd/private; then break; fi
-    sleep 0.1
-done
-inside systemctl is-system-running --wait >/dev/null 2>&1 || :
+boot
 
 must "it does not install" dpkg -i /root/cccamd.deb
 must "it does not serve" systemctl is-active cccamd
@@ -119,8 +37,13 @@ must "it cannot be removed" dpkg -r cccamd
 must "removing it takes accounts away" grep -q "F: anna secret" /etc/cccam/CCcam.cfg
 must "removing it leaves a server" sh -c '! systemctl is-active cccamd'
 must "removing it leaves the program" test ! -e /usr/lib/cccamd
+must "no file can be put beside them" sh -c 'cd /etc/cccam && echo mine >names && chown cccamd:cccamd names'
 must "it cannot be purged" dpkg -P cccamd
+must "it takes away a file that is not its own" grep -x mine /etc/cccam/names
+must "a later user could read what stays" \
+    sh -c 'stat -c %U:%G:%a /etc/cccam | grep -x root:root:700'
+inside rm -r /etc/cccam
 must "it leaves something" \
-    sh -c 'found=$(find / -xdev -iname "*cccam*" ! -path "/root/*"); echo "$found"; [ -z "$found" ]'
+    sh -c 'found=$(find / -xdev -iname "*cccam*" ! -path /root/cccamd.deb); echo "$found"; [ -z "$found" ]'
 must "it leaves its user" sh -c '! getent passwd cccamd && ! getent group cccamd'
 echo "test-deb: installed, served a client, upgraded, removed and purged in a clean Debian 12"

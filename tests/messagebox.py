@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from cccamd.lab.ports import free_port
@@ -48,3 +49,25 @@ async def mailbox() -> AsyncIterator[Mailbox]:
     finally:
         server.close()
         await server.wait_closed()
+
+
+@contextmanager
+def mailbox_of_its_own() -> Iterator[Mailbox]:
+    """One in a thread, for those whose own loop stands still, or lives in another time."""
+    opened, done = threading.Event(), threading.Event()
+    boxes: list[Mailbox] = []
+
+    async def live() -> None:
+        async with mailbox() as box:
+            boxes.append(box)
+            opened.set()
+            await asyncio.to_thread(done.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(live()))
+    thread.start()
+    opened.wait()
+    try:
+        yield boxes[0]
+    finally:
+        done.set()
+        thread.join()

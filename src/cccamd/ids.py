@@ -327,7 +327,7 @@ def plain_address(text: str) -> str:
     return str(parse_address(text))
 
 
-@lru_cache(maxsize=8192)  # asked several times for every connection of a flood
+@lru_cache(maxsize=512)  # asked several times for every connection of a flood
 def unwrap_address(text: str) -> str:
     """Show an IPv4 address that is written as IPv6 (`::ffff:192.0.2.1`) as what it is.
 

@@ -1,5 +1,6 @@
 """A command loads what it needs: counted in processes of its own, by the modules they end with."""
 
+import gc
 import re
 import signal
 import socket
@@ -12,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cccamd.cli import command_line
-from cccamd.cli.main import COMMANDS, MODULES
+from cccamd.cli.main import COMMANDS, MODULES, _load
 from cccamd.lab.cas import CardKeys, ManagementKey
 from cccamd.lab.ports import free_port
 
@@ -135,6 +136,15 @@ def test_every_command_is_there_and_has_a_summary_that_fits(name: str) -> None:
     words = module.app.info.help if hasattr(module, "app") else getattr(module, name).__doc__
     assert words.split(".")[0] in " ".join(result.output.split()), "the command, not its name alone"
     assert len(COMMANDS[name]) <= 66, "80 columns, less the name"
+
+
+def test_nobody_looks_for_garbage_in_what_stays() -> None:
+    gc.unfreeze()
+    command_line(["status"])
+    assert gc.get_freeze_count() > 10_000
+    with pytest.raises(ModuleNotFoundError):
+        _load("cccamd.cli.none")
+    assert gc.isenabled()
 
 
 def test_the_list_of_commands_is_that_of_the_files() -> None:

@@ -2,53 +2,14 @@
 
 import asyncio
 import logging
-import socket
-import sys
-from collections.abc import Callable, Iterator
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from faultscene import BACK_WITHIN, Scene, live
 from laboratory import ask, expected_cw
+from names import NAME, Names
 from proxy import Proxy, Way
 
 from cccamd.facts import LinkState
-
-NAME = "far.example"
-
-
-class Names:
-    """What the system says of `NAME`: an address, or that no name server can be asked."""
-
-    def __init__(self) -> None:
-        self.address: str | None = "127.0.0.1"
-        self.real = socket.getaddrinfo
-
-    def find(self, host: Any, port: Any, *words: Any, **named: Any) -> Any:
-        if host != NAME or named.get("flags") == socket.AI_NUMERICHOST:
-            return self.real(host, port, *words, **named)
-        if self.address is None:
-            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-        return self.real(self.address, port, *words, **named)
-
-
-class AtOnce:
-    """A thread that is done as soon as it starts."""
-
-    def __init__(self, *, target: Callable[[], None], **_: object) -> None:
-        self.start = target
-
-
-@pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
-    made = Names()
-    with monkeypatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", made.find)
-        # Threads do not live in the time that flies.
-        module = sys.modules["cccamd.net.resolve"]
-        patch.setattr(module, "threading", SimpleNamespace(Thread=AtOnce))
-        yield made
 
 
 def test_a_name_server_that_is_gone_costs_no_link_that_stands(

@@ -5,8 +5,9 @@ from claimnodes import SERVICE, Node, PlainSeals, PlayedEngine, World, cw_of, ec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cccamd.cards import SourceId
 from cccamd.fleet.actions import EngineBack, Publish, Pushed
-from cccamd.fleet.claims import Claims, Go, Prospect
+from cccamd.fleet.claims import LOST_PUSH, Claims, Go, Prospect
 from cccamd.fleet.told import MS_LIMIT, Nothing, Told, decode, encode
 from cccamd.ids import Caid, NodeId
 from cccamd.routing import AskId
@@ -90,6 +91,55 @@ def test_an_engine_that_is_far_away_is_waited_for_as_far_as_it_pays() -> None:
         quick.want(ecm(number))
         world.run(10.0)
     assert waited(quick, ecm(103)) == pytest.approx(0.08 + 0.02), "a quarter of what it takes"
+
+
+SLOW = 0.68
+
+
+def late(**what: object) -> tuple[World, Node]:
+    """A node that comes second, while a slow card is asked by the first."""
+    world, engine = World(), PlayedEngine()
+    first = world.node(
+        "first", engine, card_takes=SLOW, orders_of=what.pop("first_orders_of", None)
+    )
+    second = world.node("second", engine, **what)
+    first.want(AN_ECM)
+    world.run(0.05)
+    second.want(AN_ECM)
+    return world, second
+
+
+def test_who_is_of_no_use_is_not_waited_for() -> None:
+    """Its list of cards has not come yet: what it will tell is for nobody here."""
+    world, second = late(knows_not=frozenset({"first"}))
+    world.run(5.0)
+    assert waited(second) == pytest.approx(0.1, abs=0.005)
+    world, second = late()
+    world.run(5.0)
+    assert waited(second) == pytest.approx(0.1 + LOST_PUSH + 0.1, abs=0.01), "its own usual time"
+
+
+@pytest.mark.parametrize(
+    ("whose", "waits"), [("third", True), ("unknown", False), ("second", True)]
+)
+def test_it_counts_whose_card_is_asked_and_not_who_asks(whose: str, waits: bool) -> None:
+    """The first orders of a third; or of the second itself, whose order is on its way."""
+    known_not = frozenset({"first", "second", "unknown"})
+    world, second = late(first_orders_of=whose, knows_not=known_not)
+    world.run(5.0)
+    expected = 0.1 + LOST_PUSH + 0.1 if waits else 0.1
+    assert waited(second) == pytest.approx(expected, abs=0.01)
+
+
+def test_nobody_is_waited_for_who_cannot_be_read() -> None:
+    world, engine = World(), PlayedEngine()
+    second = world.node("second", engine)
+    name = second.claims._seals.name("claim", AN_ECM, bytes(1))
+    engine.entries[name] = b"anything", world.now + 9.0
+    second.want(AN_ECM)
+    world.run(5.0)
+    assert waited(second) == pytest.approx(0.1, abs=0.005)
+    assert second.claims.counts.unread == 1
 
 
 def test_a_dead_claimer_costs_the_usual_time_and_one_more_ask() -> None:
@@ -263,10 +313,10 @@ class Ordered:
     other ask until that has an answer."""
 
     def __init__(self) -> None:
-        self.claims = Claims("node", PlainSeals())
+        self.claims = Claims("node", PlainSeals(), may_serve=lambda node, _: True)
         self.claims.handle(EngineBack(), 100.0)
-        prospect = Prospect(AN_ECM, SERVICE, 0.1, False, False)
-        self.claims.ask(AskId(1), prospect, 100.0)
+        prospect = Prospect(AN_ECM, SERVICE, 0.1, False, False, SourceId(1))
+        self.claims.ask(AskId(1), prospect, 100.0, orders_of="north")
         self.claims.ask(AskId(2), prospect, 100.0)
         adopted = self.claims.adopt(AN_ECM, SERVICE, [AskId(2)], 100.002)
         assert adopted == [Go(AskId(2))], "the card that was meant is asked at once"

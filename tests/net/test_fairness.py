@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cccamd.net import Connection, FairLimits, FairPlay, Rates
-from cccamd.net.fairness import AT_ONCE, BURST, LINK_LIMITS, Quota
+from cccamd.net.fairness import AT_ONCE, LINK_LIMITS
+from cccamd.net.quota import BURST, Quota
 from cccamd.wire.link import CLOSED_BY_PEER, Closed, CloseReason, State
 
 RATES = Rates(100.0, 10.0, 1000.0)
@@ -186,7 +187,8 @@ async def test_an_account_is_one_client_however_many_connections_it_has() -> Non
     sides = [Side(fair) for _ in range(4)]
     for side in sides:
         assert side.connection.intake is not None
-        side.connection.intake.belongs_to(b"anna", 0.0)
+        side.connection.intake.look()  # nobody knows yet whose it is
+        side.connection.intake.belongs_to(b"anna")
     now = asyncio.get_running_loop().time()
     quota = fair.account(b"anna", now)
     quota.spend(Rates(0, 0, 0), fair.limits.account, now)

@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 from peer import HOST, SMALL, Line, Lines, until
 
-from cccamd.net import Connected, Connection, connection, fairness, peer_address
+from cccamd.net import (
+    Acceptor,
+    Connected,
+    Connection,
+    connect,
+    connection,
+    fairness,
+    peer_address,
+)
 from cccamd.wire.link import Closed, CloseReason
 
 UNREAD = 200 * 1024
@@ -295,20 +303,40 @@ async def test_the_kernel_tells_the_round_trip() -> None:
         assert side.connection.way() is None
 
 
-async def test_the_socket_sends_at_once_and_notices_dead_machines() -> None:
-    async with joined() as (side, peer):
-        peer.send(b"one\n")  # who says nothing is not worth it
-        await until(lambda: bool(side.lines))
-        tcp = {
-            "TCP_NODELAY": 1,
-            "TCP_KEEPIDLE": 15,
-            "TCP_KEEPINTVL": 5,
-            "TCP_KEEPCNT": 3,
-            "TCP_USER_TIMEOUT": 30_000,
-        }
-        for name, value in tcp.items():
-            assert side.socket.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) == value
-        assert side.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+def options_of(sock: socket.socket) -> dict[str, int]:
+    tcp = ("TCP_NODELAY", "TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
+    found = {name: sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in tcp}
+    return found | {"SO_KEEPALIVE": sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)}
+
+
+async def test_sockets_send_at_once_and_notice_dead_machines() -> None:
+    """Those that were accepted, whatever they inherit, and those that called."""
+    wanted = {
+        "TCP_NODELAY": 1,
+        "TCP_KEEPIDLE": 15,
+        "TCP_KEEPINTVL": 5,
+        "TCP_KEEPCNT": 3,
+        "TCP_USER_TIMEOUT": 30_000,
+        "SO_KEEPALIVE": 1,
+    }
+    side, failures = Side(lambda side, event: None), list[str]()
+    acceptor = Acceptor(
+        greet=lambda address: side.connection,
+        on_event=lambda event: None,
+        on_failure=lambda what, error: failures.append(what),
+    )
+    listening = socket.create_server((HOST, 0))  # it has none of them
+    acceptor.listen([listening])
+    address = listening.getsockname()
+    try:
+        with await connect([address], host=HOST, port=address[1], patience=5.0) as calling:
+            await until(lambda: side.connection._transport is not None)
+            assert options_of(side.socket) == wanted
+            assert options_of(calling) == wanted
+            assert not failures
+    finally:
+        side.connection.close()
+        acceptor.close()
 
 
 class FromAddress(asyncio.Transport):
@@ -329,6 +357,17 @@ class FromAddress(asyncio.Transport):
 )
 def test_addresses(peername: tuple[object, ...] | None, told: tuple[str, int]) -> None:
     assert peer_address(FromAddress(peername)) == told
+
+
+@pytest.mark.parametrize(
+    "peername", [("127.0.0.1", 7), ("::1", 7, 0, 0), ("::ffff:127.0.0.1", 7, 0, 0)]
+)
+async def test_the_way_to_a_peer_is_looked_for_as_the_system_names_it(
+    peername: tuple[object, ...],
+) -> None:
+    side = Side(lambda side, event: None)
+    side.connection.meet(FromAddress(peername))
+    assert not side.connection._has_no_way()
 
 
 async def test_a_peer_is_named_as_in_a_log() -> None:

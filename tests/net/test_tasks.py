@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from peer import until
 
-from cccamd.net import Alarm, TaskSet, loop_factory
+from cccamd.net import Alarm, TaskSet, Wheel, loop_factory
 
 
 class Owner:
@@ -90,3 +90,76 @@ def test_an_alarm_rings_by_the_earliest_deadline(make: Callable[[], Any]) -> Non
 
     with asyncio.Runner(loop_factory=make) as runner:
         runner.run(work())
+
+
+class HandLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock is turned by hand."""
+
+    now = 1000.3
+
+    def time(self) -> float:
+        return self.now
+
+    @property
+    def timers(self) -> int:
+        return sum(not timer.cancelled() for timer in self._scheduled)  # type: ignore[attr-defined]
+
+    async def turn(self, until: float) -> None:
+        """Let time pass in small steps."""
+        while self.now < until:
+            self.now += 0.25
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+
+def by_hand(work: Callable[[HandLoop], Any]) -> None:
+    with asyncio.Runner(loop_factory=HandLoop) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, HandLoop)
+        runner.run(work(loop))
+
+
+def test_many_alarms_that_are_far_off_share_a_timer_and_ring_when_they_should() -> None:
+    async def work(loop: HandLoop) -> None:
+        wheel, began, rung = Wheel(), loop.now, dict[int, float]()
+        deadlines = {number: began + 0.1 * number for number in range(600)}
+        for number, deadline in deadlines.items():
+            alarm = Alarm(lambda number=number: rung.__setitem__(number, loop.now), wheel)
+            alarm.set(deadline)
+        assert loop.timers <= 32, "of those that are due within three seconds, and of the wheel"
+        await loop.turn(began + 30.0)
+        assert loop.timers <= 32
+        await loop.turn(began + 61.0)
+        assert len(rung) == len(deadlines)
+        assert all(0.0 <= at - deadlines[number] <= 0.25 for number, at in rung.items())
+        assert loop.timers == 0, "with nothing on it the wheel stands still"
+
+    by_hand(work)
+
+
+def test_an_alarm_that_was_moved_or_has_ended_does_not_ring_where_it_was_on_the_wheel() -> None:
+    async def work(loop: HandLoop) -> None:
+        wheel, began, rung = Wheel(), loop.now, list[float]()
+        moved, again, ended, stopped = (
+            Alarm(lambda: rung.append(loop.now - began), wheel) for _ in range(4)
+        )
+        moved.set(began + 20.0)
+        moved.set(began + 5.0)
+        moved.set(began + 40.0)
+        again.set(began + 21.0)
+        again.cancel()
+        again.set(began + 50.0)
+        ended.set(began + 22.0)
+        ended.end()
+        stopped.set(began + 23.0)
+        stopped.cancel()
+        await loop.turn(began + 10.0)
+        assert rung == [5.0]
+        moved.set(began + 20.5)  # twice on the wheel for about the same moment
+        await loop.turn(began + 45.0)
+        assert rung == [5.0, 20.5]
+        await loop.turn(began + 90.0)
+        assert rung == [5.0, 20.5, 50.0]
+        assert loop.timers == 0
+
+    by_hand(work)

@@ -11,7 +11,7 @@ from test_outbox import incident
 
 from cccamd.net import TaskSet
 from cccamd.notify import Notifier, Rules, ServiceError, open_service
-from cccamd.watch import IncidentBegan, IncidentEnded
+from cccamd.watch import IncidentBegan, IncidentEnded, SourceUp
 from messagebox import mailbox
 
 AT_ONCE = Rules(after=0.0)
@@ -79,6 +79,36 @@ async def test_what_a_service_has_not_taken_is_kept_for_it_over_reloads_also_wit
         assert said["[notify] urls"].startswith("number 1 of [notify] urls (json)")
         await look_until(notifier, now + 31, lambda: not said["[notify] urls"])
         assert [each["title"] for each in box.got] == ["source down: s1.example:12000"]
+
+
+async def test_a_source_that_is_back_is_a_reason_to_try_again_and_half_a_minute_is_kept() -> None:
+    async with mailbox() as box, notifying() as (notifier, said):
+        box.answer = "500 No"
+        await notifier.adopt((box.url,), AT_ONCE)
+        now = time.monotonic()
+        notifier.observe(IncidentBegan(at=0.0, incident=incident()))
+        await look_until(notifier, now + 1, lambda: bool(said["[notify] urls"]))
+        await look_until(notifier, now + 32, lambda: box.knocks == 2)
+        await look_until(notifier, now + 32, lambda: not notifier._lines[box.url].is_sending)
+        box.answer = "200 OK"
+        notifier.observe(SourceUp(at=0.0, source="a:1"))
+        notifier.look(now + 61)
+        assert not notifier._lines[box.url].is_sending
+        await look_until(notifier, now + 63, lambda: bool(box.got))
+
+
+async def test_who_is_added_is_told_of_what_goes_on_and_of_nothing_else() -> None:
+    async with mailbox() as box, notifying() as (notifier, _):
+        for number in (1, 2):
+            notifier.observe(IncidentBegan(at=0.0, incident=incident(number)))
+        notifier.observe(IncidentEnded(at=0.0, incident=incident(1)))
+        await notifier.adopt((box.url,), AT_ONCE)
+        now = time.monotonic()
+        await look_until(notifier, now + 1, lambda: bool(box.got))
+        notifier.look(now + 1000)
+        await asyncio.sleep(0.05)
+        assert [each["title"] for each in box.got] == ["source down: s2.example:12000"]
+        assert not [case for case in notifier._outbox._cases.values() if case.ended_at]
 
 
 @pytest.mark.parametrize("url", ["nothing://hunter2", "json://", "mailto://hunter2", "x://\0"])

@@ -65,6 +65,67 @@ def test_a_link_that_flaps_is_one_message() -> None:
     assert len(told) == 1
 
 
+SEVERAL = {"cause": Cause.SOURCES_AWAY, "subject": "several sources"}
+
+
+def test_what_grows_before_it_is_told_is_one_message_in_its_last_words() -> None:
+    box = Outbox(Rules(after=60.0))
+    box.began(incident(1, cause=Cause.SOURCE_SILENT, text="is silent"), 0.0)
+    box.began(incident(2), 5.0)
+    box.grew(incident(1), (), 20.0)
+    box.grew(incident(1, **SEVERAL), (2,), 40.0)
+    assert titles(box.due(60.0, NOON)) == ["sources away: several sources"]
+    assert box.due(70.0, NOON) == ()
+    box.ended(incident(1, ended_at=900.0, **SEVERAL), 900.0)
+    (message,) = box.due(900.0 + SETTLED, NOON)
+    assert message.title == "Over: sources away: several sources"
+    assert message.body.endswith("It lasted 15 min.")
+    assert box.due(9999.0, NOON) == ()
+
+
+def test_what_grows_after_it_was_told_is_told_once_more_if_it_is_worse_by_far() -> None:
+    box = Outbox(Rules(after=0.0))
+    box.began(incident(1, cause=Cause.SOURCE_SLOW), 0.0)
+    box.began(incident(2, cause=Cause.SOURCE_SILENT), 0.0)
+    assert len(box.due(0.0, NOON)) == 2
+    box.grew(incident(2), (), 1.0)
+    assert box.due(1.0, NOON) == (), "silent, or down: that is one"
+    box.grew(incident(1), (), 2.0)
+    assert titles(box.due(2.0, NOON)) == ["source down: s1.example:12000"]
+    box.grew(incident(1, **SEVERAL), (2,), 3.0)
+    assert titles(box.due(3.0, NOON)) == ["sources away: several sources"]
+    assert box.due(4.0, NOON) == ()
+
+
+def test_a_part_that_was_told_makes_the_end_of_the_whole_worth_telling() -> None:
+    box = Outbox(Rules(after=0.0))
+    box.began(incident(2), 0.0)
+    assert len(box.due(0.0, NOON)) == 1
+    box.rules = Rules(after=60.0)
+    box.began(incident(1), 50.0)
+    box.grew(incident(1, **SEVERAL), (2,), 55.0)
+    box.ended(incident(1, **SEVERAL), 56.0)
+    told = [*box.due(57.0, NOON), *box.due(57.0 + SETTLED, NOON)]
+    assert [message.title for message in told] == ["Over: sources away: several sources"]
+
+
+def test_what_lasts_when_there_is_room_again_is_told_and_so_is_its_end() -> None:
+    box = Outbox(Rules(after=0.0))
+    use_up(box, 0.0)
+    box.began(incident(1), 1.0)
+    box.began(incident(2), 1.0)
+    assert box.due(2.0, NOON) == ()
+    box.ended(incident(2), 20.0)
+    told = [message for now in range(5, 301, 5) for message in box.due(float(now), NOON)]
+    (message,) = told
+    assert "s1.example:12000 is down" in message.body
+    box.ended(incident(1), 700.0)
+    told = [message for now in range(700, 1500, 5) for message in box.due(float(now), NOON)]
+    assert [message.title for message in told if message.is_over] == [
+        "Over: source down: s1.example:12000"
+    ], "and none of the one that was not told"
+
+
 def test_ends_are_not_told_to_who_does_not_want_them() -> None:
     box = Outbox(Rules(after=0.0, over=False))
     box.began(incident(), 0.0)

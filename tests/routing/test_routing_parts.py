@@ -469,6 +469,16 @@ def test_two_clients_with_one_node_id_are_a_clone_until_one_leaves() -> None:
     detector.gone(NodeId(b"stranger"), ANNA, 5.0)
 
 
+def test_of_two_connections_of_one_account_the_other_is_there_when_one_has_left() -> None:
+    detector = CloneDetector(OURS)
+    for _ in range(2):
+        detector.seen(ONE, ANNA, 1.0)
+    detector.gone(ONE, ANNA, 2.0)
+    assert detector.seen(ONE, BEN, 3.0) is not None
+    detector.gone(ONE, ANNA, 4.0)
+    assert detector.clones() == ()
+
+
 def test_an_upstream_that_is_a_client_too_is_one_program() -> None:
     detector = CloneDetector(OURS)
     assert detector.seen(ONE, HEADEND, 1.0) is None

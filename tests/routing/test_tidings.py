@@ -58,7 +58,7 @@ def test_what_is_held_is_no_card_s_fault() -> None:
     other = desk.upstream("b", "c")
     ask = asked(desk.request("anna", 10.0, number=1))
     assert desk.router.prospect(ask.ask_id) == Prospect(
-        desk.router.fingerprint_of(desk.requests["anna"]), SERVICE, 0.5, False, False
+        desk.router.fingerprint_of(desk.requests["anna"]), SERVICE, 0.5, False, False, own.source
     )
     desk.router.held(ask.ask_id, 10.0)
     assert desk.wait(12.0) == [], "another card was asked, or this one counted as late"

@@ -14,7 +14,7 @@ from laboratory import HOST, TEST_CARD, Laboratory, ask, cards_of, expected_cw, 
 
 from cccamd.cards import CardTable
 from cccamd.ids import Caid, Ident, ShareId
-from cccamd.net import Admission, Client, ConnectError, Connection, FairPlay, Penalties
+from cccamd.net import Admission, Client, ConnectError, Connection, Penalties
 from cccamd.routing import EmmGate, Router
 from cccamd.server import frontdoor
 from cccamd.server.cardlist import CardList
@@ -35,15 +35,15 @@ from cccamd.wire.cccam.server import _RULES as RULES
 from flavour import COMPILED
 
 ECM = b"\x80seventy"
-GUARDS = {"adopt", "refresh", "refreshing", "probe", "deliver", "refuse"}
-"""What the server calls of a session: they hold nothing but the guard around the rest."""
+GUARDS = {"adopt", "refresh", "refreshing", "probe", "deliver", "refuse", "_give_back"}
+"""What the server calls of a session, and its connection at the end: they hold nothing but the
+guard around the rest."""
 TWO_CARDS = 2 * '[[card]]\nkind = "test"\ncaid = "7F01"\nproviders = ["00000A"]\n'
 OWNERS = (Session, Login, ClientRecord, CardList, ServerProtocol, EmmGate, Router)
 CALLED: dict[type, tuple[str, ...]] = {
     Admission: ("refusal", "enter", "heard", "logged_in"),
     CardTable: ("cards_with", "generation_of"),
     CloneWatch: ("seen", "gone"),
-    FairPlay: ("account",),
     Seats: ("__iter__", "of", "take", "is_crowded", "contest"),
 }
 """What handlers call, and no flavour has compiled: handlers that can't be replaced, because they
@@ -137,6 +137,10 @@ async def test_no_handler_that_raises_leaves_anything_behind(
             if owner is not Session or not name.startswith("_leave"):
                 assert len(lab.server._exchange._clients) == clients, what
                 assert not lab.server._context.seats, what
+                assert not lab.server._context.by_number, what
+                if what == "EmmGate.forget":
+                    lab.server._context.emm_gate._clients.clear()
+                assert not lab.server._context.emm_gate._clients, what
                 if owner not in (Router, Exchange):  # what these drop is left to their timers
                     assert set(lab.server._router._flights) <= flights, what
             if called:
@@ -213,12 +217,17 @@ class Mute:
 
     def __init__(self, **words: Any) -> None:
         self._protocol = ServerProtocol(**words)
+        self._password = b""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._protocol, name)
 
+    def authenticate(self, password: bytes, **words: Any) -> None:
+        self._password = password
+        self._protocol.authenticate(password, **words)
+
     def answer(self, *words: Any) -> None:
-        if self._protocol._user == b"anna":
+        if self._password == b"secret":
             raise Broken
         self._protocol.answer(*words)
 
@@ -226,9 +235,9 @@ class Mute:
 async def test_one_waiter_that_cannot_be_answered_costs_the_others_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with running("F: upper secret\n") as upper:
+    async with running("F: upper third\n") as upper:
         monkeypatch.setattr(frontdoor, "ServerProtocol", Mute)
-        accounts = f"F: anna secret\nF: ben other\nC: {HOST} {upper.port} upper secret\n"
+        accounts = f"F: anna secret\nF: ben other\nC: {HOST} {upper.port} upper third\n"
         async with (
             running(accounts, toml="") as lab,
             lab.client() as anna,

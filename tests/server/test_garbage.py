@@ -65,7 +65,7 @@ def _is_ours(found: object) -> bool:
     return type(found).__module__.startswith("cccamd.")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def begun() -> Iterator[None]:
     """As after the start of a server. What was there stays put aside: looks of later tests, too,
     take the less time."""
@@ -143,6 +143,20 @@ async def test_what_comes_in_a_crowd_is_put_aside_in_portions_and_looked_at_late
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     assert len(crowd) == 200 * YOUNG
+
+
+def test_what_the_command_line_put_aside_is_looked_at_once_more_at_the_start() -> None:
+    """Each class with slots is made of another, which nobody needs from then on."""
+    thresholds = gc.get_threshold()
+    circle = Circle()
+    gone = weakref.ref(circle)
+    gc.freeze()
+    del circle
+    gc.collect()
+    assert gone() is not None, "it is aside"
+    begin()
+    gc.set_threshold(*thresholds)
+    assert gone() is None
 
 
 @pytest.mark.usefixtures("begun")

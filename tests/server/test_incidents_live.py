@@ -9,6 +9,7 @@ from scripted import right, scripted
 
 from cccamd.facts import Cause, Incident
 from cccamd.lab.ports import free_port
+from cccamd.net.fairness import MESSAGES_A_LOOK
 from cccamd.server import symptoms
 from cccamd.watch import incidents
 from cccamd.wire.cccam.frames import Command
@@ -90,6 +91,10 @@ async def test_who_asks_more_than_it_may_is_an_incident() -> None:
 async def test_an_overloaded_server_says_so_and_who_asks_most() -> None:
     async with running() as lab, lab.client() as client:
         await cards_of(client)
+        for _ in range(2 * MESSAGES_A_LOOK):  # who asks little is not looked at
+            client.protocol._send(0, Command.KEEPALIVE)
+        client._connection.flush()
+        await ask(client, b"\x80" + bytes(20))
         lab.server._context.fair.shed += 1
         found = await shown(lab, lambda one: one.cause is Cause.OVERLOAD)
         assert found.subject == "this server"

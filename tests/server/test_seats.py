@@ -30,6 +30,18 @@ def seated(*sitters: Sitter) -> Seats[Sitter]:
     return seats
 
 
+def test_who_stands_up_leaves_the_others_sitting() -> None:
+    one, two, three = Sitter(), Sitter(), Sitter()
+    seats = seated(one, two, three)
+    seats.leave(b"anna", two)
+    seats.leave(b"anna", Sitter())
+    assert seats.of(b"anna") == (one, three)
+    seats.leave(b"anna", one)
+    seats.leave(b"anna", three)
+    assert not seats
+    assert seats.users() == ()
+
+
 def test_who_answers_stays() -> None:
     sitter = Sitter(lives=False)
     contest = seated(sitter).contest(b"anna", 10.0)

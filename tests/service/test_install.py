@@ -124,6 +124,34 @@ def test_a_configuration_that_is_there_is_used_and_kept(debian: Path) -> None:
     assert config.stat().st_gid == 0
 
 
+@pytest.mark.parametrize("theirs", [{"CCcam.cfg"}, {"cccamd.toml"}, {"CCcam.cfg", "names/list"}])
+def test_what_stays_belongs_to_nobody_who_is_gone(debian: Path, theirs: set[str]) -> None:
+    """A later user may get the numbers of the one who is gone."""
+    before = tree(debian)
+    install(debian)
+    folder = debian / "etc/cccam"
+    service = folder.joinpath("CCcam.cfg").stat()
+    for name in theirs:
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("# mine\n")
+        os.chown(path, service.st_uid, service.st_gid)
+    (folder / "of-root").write_text("# mine\n")
+    (folder / "of-root").chmod(0o604)
+    run("uninstall", "--root", debian, "--yes", "--purge")
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*")} == {
+        *theirs,
+        *(str(Path(name).parent) for name in theirs if "/" in name),
+        "of-root",
+    }
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in debian.rglob("*")}
+    assert owners == {(0, 0)}
+    assert (folder / "of-root").stat().st_mode & 0o777 == 0o604, "not ours to change"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    shutil.rmtree(folder)
+    assert tree(debian) == before
+
+
 def test_what_the_person_changed_is_kept(debian: Path) -> None:
     install(debian)
     install(debian)  # again: to renew it

@@ -8,7 +8,7 @@ from simrights import Rights, Word, truth
 
 from cccamd.ids import ShareId
 from cccamd.values import ControlWords, Offer, Refusal, Request
-from cccamd.wire.link import Closed, CloseReason, RequestDropped, Requested
+from cccamd.wire.link import Closed, CloseReason, LoginRequested, RequestDropped, Requested
 
 DEADLINE: Final = 4.5
 EPSILON: Final = 0.002
@@ -257,6 +257,7 @@ class Watched:
     def __init__(self, protocol: Any, ledger: Ledger, name: int) -> None:
         self._protocol = protocol
         self._ledger = ledger
+        self._user = b""
         self.name = name
 
     def __getattr__(self, name: str) -> Any:
@@ -264,13 +265,15 @@ class Watched:
 
     @property
     def user_name(self) -> str:
-        return bytes(self._protocol._user).decode("latin-1")
+        return self._user.decode("latin-1")
 
     def events_received(self) -> Any:
         events = self._protocol.events_received()
         for event in events:
             if isinstance(event, Requested):
                 self._ledger.requested(self, *event)
+            elif isinstance(event, LoginRequested):
+                self._user = event.user
             elif isinstance(event, RequestDropped):
                 self._ledger.answered(self, event.token, None)
             elif isinstance(event, Closed) and event.reason is CloseReason.WRONG_PASSWORD:

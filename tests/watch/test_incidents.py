@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cccamd.facts import Cause, Incident
-from cccamd.watch import IncidentBegan, IncidentEnded, Incidents, Symptom
-from cccamd.watch.incidents import GRACE, OPEN_LIMIT, RETURN
+from cccamd.watch import IncidentBegan, IncidentEnded, IncidentGrew, Incidents, Symptom
+from cccamd.watch.incidents import GRACE, OPEN_LIMIT, RETURN, YOUNG
 
 NOW = 1_800_000_000.0
 
@@ -50,6 +50,63 @@ def test_what_only_lingers_does_not_have_the_last_word() -> None:
     (ended,) = book.update([], NOW + 60 + GRACE)
     assert isinstance(ended, IncidentEnded)
     assert ended.incident.text == "is down: refused"
+
+
+def test_what_is_slow_then_silent_then_down_is_one_incident_that_grows() -> None:
+    book = Incidents()
+    (began,) = book.update([a_symptom(Cause.SOURCE_SLOW)], NOW)
+    (grew,) = book.update([a_symptom(Cause.SOURCE_SILENT)], NOW + 4)
+    assert isinstance(grew, IncidentGrew)
+    assert (grew.is_renamed, grew.parts) == (True, ())
+    assert book.update([a_symptom(Cause.SOURCE_SILENT)], NOW + 6) == []
+    (grew,) = book.update([a_symptom(Cause.SOURCE_DOWN)], NOW + 40)
+    assert isinstance(began, IncidentBegan)
+    assert isinstance(grew, IncidentGrew)
+    (incident,) = book.report()
+    assert (incident.number, incident.cause) == (began.incident.number, Cause.SOURCE_DOWN)
+    assert incident.began_at == NOW
+
+
+def test_what_was_slow_for_long_and_is_down_then_is_another_trouble() -> None:
+    book = Incidents()
+    book.update([a_symptom(Cause.SOURCE_SLOW)], NOW)
+    book.update([a_symptom(Cause.SOURCE_SLOW)], NOW + YOUNG)
+    found = book.update([a_symptom(Cause.SOURCE_DOWN)], NOW + YOUNG + 2)
+    assert [type(one) for one in found] == [IncidentBegan]
+    assert len(open_ones(book)) == 2
+
+
+def several(*names: str) -> Symptom:
+    return a_symptom(Cause.SOURCES_AWAY, "several", covers=frozenset(names))
+
+
+def test_what_covers_others_goes_on_with_the_oldest_and_is_told_when_it_hits_more() -> None:
+    book = Incidents()
+    ben = frozenset({"ben"})
+    book.update([a_symptom(subject="a", since=NOW - 9)], NOW)
+    book.update([a_symptom(subject="a"), a_symptom(subject="b", sufferers=ben)], NOW + 2)
+    assert [one.number for one in open_ones(book)] == [2, 1]
+    (grew,) = book.update([several("a", "b")], NOW + 30)
+    assert isinstance(grew, IncidentGrew)
+    assert (grew.incident.number, grew.parts, grew.is_renamed) == (1, (2,), True)
+    assert grew.incident.began_at == NOW - 9
+    assert [one.number for one in book.report()] == [1], "the other is told no more"
+    assert book.update([several("a", "b")], NOW + 32) == []
+    assert book.update([several("a")], NOW + 34) == []
+    assert book.update([several("a", "b")], NOW + 35) == [], "it has hit this one before"
+    (grew,) = book.update([several("a", "c")], NOW + 36)
+    assert isinstance(grew, IncidentGrew)
+    assert (grew.parts, grew.is_renamed) == ((), False)
+    began, ended = [], []
+    for second in (38, 40, 50):
+        for found in book.update([a_symptom(subject="c")], NOW + second):
+            (began if isinstance(found, IncidentBegan) else ended).append(found)
+    assert len(began) == len(ended) == 1, "one of them has a trouble of its own now"
+    assert book.report()[-1].sufferers == ("ben",), "of the whole"
+    (back, *_) = book.update([several("a", "c")], NOW + 60)
+    assert isinstance(back, IncidentBegan)
+    assert (back.incident.number, back.incident.times) == (1, 2)
+    assert len(open_ones(book)) == 1
 
 
 def test_one_look_that_missed_it_ends_nothing() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.facts import EcmResult, Revision
+from cccamd.facts import Cause, EcmResult, Incident, Revision
 from cccamd.ids import Caid, Ident, NodeId, Sid
 from cccamd.watch import (
     ClientLoggedIn,
@@ -14,11 +14,14 @@ from cccamd.watch import (
     EcmFinished,
     FreezeBegan,
     FreezeEnded,
+    IncidentBegan,
+    IncidentEnded,
+    IncidentGrew,
     LoginFailed,
     RoundTripMeasured,
 )
 from cccamd.watch.journal import Entry, Kind, Scribe
-from fact_factory import a_freeze
+from fact_factory import a_freeze, an_incident
 
 NOW = 1_800_000_000.0
 
@@ -183,6 +186,35 @@ def test_a_freeze_is_an_entry() -> None:
     assert (began.kind, began.at, began.until) == (Kind.FREEZE, NOW, None)
     (told,) = Scribe().observe(FreezeEnded(at=NOW + 3, freeze=freeze))
     assert (told.kind, told.at, told.until) == (Kind.FREEZE, NOW, NOW + 3)
+
+
+def test_an_incident_that_grows_is_a_line_for_each_of_its_causes() -> None:
+    def incident(number: int, cause: Cause, at: float, ended: float | None = None) -> Incident:
+        return an_incident(
+            str(number) if cause is not Cause.SOURCES_AWAY else "several",
+            number=number,
+            cause=cause,
+            began_at=NOW + at,
+            ended_at=ended,
+        )
+
+    scribe = Scribe()
+    one, two = incident(1, Cause.SOURCE_SILENT, 0), incident(2, Cause.SOURCE_DOWN, 5)
+    whole = incident(1, Cause.SOURCES_AWAY, 0)
+    entries = scribe.observe(IncidentBegan(at=NOW + 1, incident=one))
+    entries += scribe.observe(IncidentBegan(at=NOW + 6, incident=two))
+    entries += scribe.observe(IncidentGrew(at=NOW + 9, incident=whole, is_renamed=True, parts=(2,)))
+    entries += scribe.observe(IncidentGrew(at=NOW + 20, incident=whole))
+    entries += scribe.advance(NOW + 400)
+    over = incident(1, Cause.SOURCES_AWAY, 0, NOW + 900)
+    entries += scribe.observe(IncidentEnded(at=NOW + 908, incident=over))
+    entries += scribe.advance(NOW + 2000)
+    last = {(one.at, one.cause, one.subject): one for one in entries}
+    assert [(one.number, one.cause, one.at - NOW, one.until) for one in last.values()] == [
+        (1, "source silent", 0, NOW + 9),
+        (2, "source down", 5, NOW + 9),
+        (1, "sources away", 9, NOW + 900),
+    ]
 
 
 @given(

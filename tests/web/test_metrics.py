@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from cccamd.facts import EcmResult, FreezeReport, Snapshot
+from cccamd.facts import Cause, EcmResult, FreezeReport, Snapshot
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.watch import (
     ClientLoggedOut,
@@ -22,6 +22,8 @@ from cccamd.watch import (
     EmmFinished,
     FreezeBegan,
     FreezeEnded,
+    IncidentBegan,
+    IncidentGrew,
     LoginFailed,
     SourceAnswered,
     SourceDown,
@@ -39,6 +41,7 @@ from fact_factory import (
     a_margin,
     a_snapshot,
     a_source,
+    an_incident,
 )
 
 DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana" / "cccamd.json"
@@ -167,6 +170,16 @@ def test_logins_emms_and_freezes() -> None:
     assert value(metrics, "cccamd_emms_total", result="refused") == 1
     assert value(metrics, "cccamd_freezes_total", account="a") == 1
     assert value(metrics, "cccamd_frozen_seconds_total", account="a") == 2.5
+
+
+def test_an_incident_counts_under_each_cause_that_it_has_had() -> None:
+    metrics = Metrics()
+    silent, down = an_incident(cause=Cause.SOURCE_SILENT), an_incident()
+    metrics.observe(IncidentBegan(at=NOW, incident=silent))
+    metrics.observe(IncidentGrew(at=NOW, incident=silent))
+    metrics.observe(IncidentGrew(at=NOW, incident=down, is_renamed=True))
+    for incident in (silent, down):
+        assert value(metrics, "cccamd_incidents_total", cause=incident.cause.value) == 1
 
 
 def test_gauges_of_a_household() -> None:

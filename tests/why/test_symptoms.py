@@ -141,6 +141,11 @@ def test_accidents_are_no_state(minute: LastMinute) -> None:
     assert not list(find_symptoms(a_scene(replace(a_source(), last_minute=minute))))
 
 
+def test_what_answers_nothing_is_not_called_slow_before_it_is_called_silent() -> None:
+    asked = replace(a_source(), usual_seconds=8.0, last_minute=LastMinute(no_answer=3))
+    assert not list(find_symptoms(a_scene(asked)))
+
+
 def test_a_source_that_is_down_has_that_trouble_and_no_other() -> None:
     down = replace(
         an_offline_source(UPSTREAM),

@@ -1,5 +1,8 @@
 """The cipher against a reference that follows section 3 byte by byte."""
 
+import gc
+
+from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,3 +78,13 @@ def test_a_wrong_chain_byte_damages_one_byte_only(key: bytes, plain: bytes, erro
     assert damaged[0] != plain[0]
     assert damaged[1:] == plain[1:]
     assert receiver.decrypt(sender.encrypt(plain)) == plain
+
+
+def test_a_cipher_keeps_no_key() -> None:
+    """Its library keeps the object that the key was in, for each of thousands of clients."""
+    key = b"a key of this test.."
+    cipher = Cipher(key)
+    kept = [each.key for each in gc.get_objects() if isinstance(each, ARC4)]
+    assert kept
+    assert key not in kept
+    assert cipher.decrypt(Cipher(key).encrypt(b"text")) == b"text"

@@ -92,7 +92,8 @@ def test_frames_right_behind_the_password_are_heard(cuts: list[int]) -> None:
         Introduced,
         Requested,
     ]
-    assert target.client == WHO
+    assert target.peer is not None
+    assert (target.peer.node_id, target.peer.build) == (WHO.node_id, WHO.build)
     assert isinstance(events[3], Requested)
     assert events[3].request == ECM
     assert target.state is State.OPEN

@@ -132,6 +132,8 @@ class ReceiverTrouble(Enum):
 class Cause(Enum):
     """What an incident is about; the value is for people."""
 
+    SOURCES_AWAY = "sources away"
+    """Several at one time: for our router, our name server, or what else leads to them."""
     SOURCE_DOWN = "source down"
     OTHER_MACHINE = "another machine answers"
     """Or the same with another key: it is not the paired server."""

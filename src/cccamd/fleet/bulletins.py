@@ -1,4 +1,4 @@
-"""Bans and failed logins over all nodes: plain decisions, as those on claims.
+"""Bans, failed logins and what accounts ask over all nodes: plain decisions, as those on claims.
 
 Theory of operation. Each node has all bans at hand, so nobody waits for an engine at the door, and
 the engine keeps none of them. Each second a node publishes a *bulletin* of what happened at it; who
@@ -11,17 +11,18 @@ its answer is new: it was written after the question was, and says what the writ
 then. From that on times of that run of the node can be told on our clock, too late by no more than
 its way took. So a ban that is repeated or held back by the engine ends when it should; a bulletin
 that is old, from a run we did not ask, or was there already, counts for nothing. One that is
-missing is noticed by its number.
+missing is noticed by its number. What accounts have asked needs no time: it is deducted when it is
+heard of.
 
 A node that is wrong cannot ban for ever: a ban is no longer than our own rules make the n-th one. A
-pardon wins over all bans that were given before it, also where it is heard of first.
+pardon wins over all bans and failed logins that were before it, also where it is heard of first.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from cccamd.facts import Door
 from cccamd.fleet.actions import (
@@ -43,6 +44,7 @@ from cccamd.fleet.news import (
     News,
     Pardoned,
     Question,
+    Spent,
     read,
     write,
 )
@@ -68,11 +70,32 @@ BANS_LIMIT: Final = 16_384
 PARDONS_LIMIT: Final = 4096
 WAITING_LIMIT: Final = 5000
 """Failures or logins that wait to be told; what is more is not told."""
+TIMES_LIMIT: Final = 32
+"""The same for failures from one address with one name at one door."""
 PEERS_LIMIT: Final = 500
+"""Nodes whose clocks are known; of more the one is forgotten that was heard of longest ago."""
+MOST_BANS: Final = 100
+"""A number of a ban above that is one that somebody made up."""
+EARLY: Final = 0.5
+"""Seconds by which a bulletin may seem to be from the future: clocks do not run exactly alike."""
 _NEVER: Final = float("-inf")
 
 K = TypeVar("K")
-Happening = Failed | LoggedIn | Banned | Pardoned
+
+
+class Counted(NamedTuple):
+    """Logins that failed at another node are to be counted."""
+
+    address: str
+    user: bytes
+    door: Door
+    times: int
+    pardoned: frozenset[str]
+    """Of the source and the network of the address those for which they do not count: somebody
+    has forgotten their failures since."""
+
+
+Happening = Counted | LoggedIn | Banned | Pardoned | Spent
 Decision = EngineAction | Happening
 """What happened at other nodes is to be taken as our own. Times are on our clock."""
 
@@ -103,7 +126,7 @@ class _Known:
 class _Waiting:
     """What is to be told with the next bulletins."""
 
-    failed: dict[tuple[str, bytes, Door], int] = field(default_factory=dict)
+    failed: dict[tuple[str, bytes, Door], list[float]] = field(default_factory=dict)
     logged_in: dict[LoggedIn, None] = field(default_factory=dict)
     banned: dict[str, None] = field(default_factory=dict)
     pardoned: dict[str, None] = field(default_factory=dict)
@@ -128,10 +151,15 @@ class Bulletins:
         *,
         longest: Callable[[int], float],
         trusts: Callable[[str, float], bool],
+        names_of: Callable[[str], Iterable[str]],
+        spending: Callable[[int], Iterable[Spent]],
+        forget_spending: Callable[[], None],
     ) -> None:
         """`boot`: random, of this run. `longest`: seconds of an n-th ban by our own rules, 0: none.
 
-        `trusts`: whether a node is believed at a time.
+        `trusts`: whether a node is believed at a time. `names_of`: the source and the network of an
+        address. `spending`: takes what is to be told of so many accounts; `forget_spending`: nobody
+        was there to be told.
         """
         self.node = node
         self.is_up = False
@@ -139,6 +167,9 @@ class Bulletins:
         self._seals = seals
         self._longest = longest
         self._trusts = trusts
+        self._names_of = names_of
+        self._spending = spending
+        self._forget_spending = forget_spending
         self._all = seals.name("bulletins")
         self._own = self._channel_of(node)
         self._peers: dict[str, _Peer] = {}
@@ -160,11 +191,13 @@ class Bulletins:
 
     # What happens here.
 
-    def failed(self, address: str, user: bytes, door: Door) -> None:
+    def failed(self, address: str, user: bytes, door: Door, now: float) -> None:
         """A login failed."""
         failed, key = self._waiting.failed, (address, user, door)
         if self.is_up and (key in failed or len(failed) < WAITING_LIMIT):
-            failed[key] = failed.get(key, 0) + 1
+            ats = failed.setdefault(key, [])
+            if len(ats) < TIMES_LIMIT:
+                ats.append(now)
 
     def logged_in(self, address: str, user: bytes, door: Door) -> None:
         """A name logged in."""
@@ -213,6 +246,7 @@ class Bulletins:
         match event:
             case EngineBack():
                 self.is_up = True
+                self._forget_spending()
                 self._tick_at = now + TOLD_EVERY
                 self._learns_until = now + LEARNS
                 self._is_whole, self._was_up = self._was_up, True
@@ -233,8 +267,8 @@ class Bulletins:
     def _tick(self, now: float) -> list[Decision]:
         self._forget_the_ended(now)
         decisions = self._learn(now)
-        waiting = self._waiting
-        is_quiet = not any((waiting.failed, waiting.logged_in, waiting.banned))
+        waiting, spent = self._waiting, tuple(self._spending(PART))
+        is_quiet = not any((waiting.failed, waiting.logged_in, waiting.banned, spent))
         if is_quiet and not waiting.pardoned and now < self._told_at + BEAT:
             return decisions
         self._told_at = now
@@ -244,7 +278,9 @@ class Bulletins:
             boot=self._boot,
             number=self._number,
             at=now,
-            failed=tuple(Failed(*key, waiting.failed.pop(key)) for key in _first(waiting.failed)),
+            failed=tuple(
+                Failed(*key, tuple(waiting.failed.pop(key))) for key in _first(waiting.failed)
+            ),
             logged_in=tuple(_taken(waiting.logged_in)),
             banned=tuple(
                 self._bans[who].ban for who in _taken(waiting.banned) if who in self._bans
@@ -254,6 +290,7 @@ class Bulletins:
                 for who in _taken(waiting.pardoned)
                 if who in self._pardons
             ),
+            spent=spent,
         )
         return [*decisions, self._publish(self._all, bulletin)]
 
@@ -296,10 +333,8 @@ class Bulletins:
 
     def _bulletin(self, news: Bulletin, now: float) -> list[Decision]:
         peer = self._peer(news.node)
-        if peer is None:
-            return []
         age = now - news.at - peer.behind
-        if peer.boot != news.boot or not -0.5 <= age <= FRESH:
+        if peer.boot != news.boot or not -EARLY <= age <= FRESH:
             return self._ask(peer, now)
         if news.number <= peer.number:
             return []
@@ -310,16 +345,27 @@ class Bulletins:
         # Bans before the failures that they were given for.
         decisions += self._in_force(news, peer, now)
         decisions += news.logged_in
-        decisions += news.failed
+        for failed in news.failed:
+            decisions += self._counted(failed, peer)
+        decisions += news.spent
         return decisions
+
+    def _counted(self, failed: Failed, peer: _Peer) -> Iterator[Counted]:
+        """Failures by whether a pardon came after them: by the time of the node that saw each."""
+        pardons = {who: self._pardons.get(who, _NEVER) for who in self._names_of(failed.address)}
+        times: dict[frozenset[str], int] = {}
+        for at in failed.ats:
+            ours = at + peer.behind
+            pardoned = frozenset(who for who, pardon in pardons.items() if ours <= pardon)
+            times[pardoned] = times.get(pardoned, 0) + 1
+        for pardoned, count in times.items():
+            yield Counted(failed.address, failed.user, failed.door, count, pardoned)
 
     def _answered(self, news: Answer, now: float) -> list[Decision]:
         asked_at = self._words.get(news.word)
         if asked_at is None or now >= asked_at + ANSWER_PATIENCE:
             return []
         peer = self._peer(news.node)
-        if peer is None:
-            return []
         if peer.boot != news.boot:
             peer.boot, peer.number = news.boot, 0
         peer.behind = asked_at - news.at  # it was written later: what it tells is younger
@@ -329,11 +375,12 @@ class Bulletins:
             self._is_whole = True
         return self._in_force(news, peer, now)
 
-    def _peer(self, name: str) -> _Peer | None:
-        """Who says something; None: there are too many already."""
-        peer = self._peers.get(name)
-        if peer is None and len(self._peers) < PEERS_LIMIT:
-            peer = self._peers[name] = _Peer(name)
+    def _peer(self, name: str) -> _Peer:
+        """Who says something now."""
+        peer = self._peers.pop(name, None) or _Peer(name)
+        self._peers[name] = peer
+        if len(self._peers) > PEERS_LIMIT:
+            del self._peers[next(iter(self._peers))]
         return peer
 
     def _in_force(self, news: Bulletin | Answer, peer: _Peer, now: float) -> list[Decision]:
@@ -359,7 +406,7 @@ class Bulletins:
 
     def _our_measure(self, told: Banned, peer: _Peer, now: float) -> Banned:
         """On our clock, and no longer than ours would be."""
-        bans = min(max(1, told.bans), 100)
+        bans = min(max(1, told.bans), MOST_BANS)
         since = min(told.since + peer.behind, now)
         until = min(told.until + peer.behind, since + self._longest(bans))
         return told._replace(since=since, until=until, bans=bans)

@@ -1,4 +1,4 @@
-"""What nodes tell each other of failed logins and bans, as JSON.
+"""What nodes tell each other of failed logins, bans and what accounts ask, as JSON.
 
     Bulletin  on the channel of all nodes, each second in which there is something to tell
     Question  on the same channel: what is in force, and what is your clock?
@@ -11,7 +11,7 @@ another version, or is none, is `None`, and left alone.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite
+from math import floor, isfinite
 from typing import Any, Final, NamedTuple
 
 from cccamd.facts import Door
@@ -27,7 +27,8 @@ class Failed(NamedTuple):
     address: str
     user: bytes
     door: Door
-    times: int
+    ats: tuple[float, ...]
+    """When each of them did."""
 
 
 class LoggedIn(NamedTuple):
@@ -53,6 +54,16 @@ class Banned(NamedTuple):
     """The name that was tried last."""
 
 
+class Spent(NamedTuple):
+    """An account has asked that much since it was told of last."""
+
+    user: bytes
+    messages: int
+    ecms: int
+    size: int
+    """Bytes."""
+
+
 class Pardoned(NamedTuple):
     """Somebody has forgotten the failures from there, and the ban."""
 
@@ -74,6 +85,7 @@ class Bulletin:
     logged_in: tuple[LoggedIn, ...] = ()
     banned: tuple[Banned, ...] = ()
     pardoned: tuple[Pardoned, ...] = ()
+    spent: tuple[Spent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +134,15 @@ def write(news: News) -> bytes:
                 "number": news.number,
                 "at": news.at,
                 "failed": [
-                    [address, _latin(user), door.name, times]
-                    for address, user, door, times in news.failed
+                    [address, _latin(user), door.name, [_earlier(at) for at in ats]]
+                    for address, user, door, ats in news.failed
                 ],
                 "in": [
                     [address, _latin(user), door.name] for address, user, door in news.logged_in
                 ],
                 "banned": [_ban(each) for each in news.banned],
                 "pardoned": news.pardoned,
+                "spent": [[_latin(user), *amounts] for user, *amounts in news.spent],
             }
         case Question():
             told = {
@@ -170,14 +183,15 @@ def _bulletin(told: dict[str, Any]) -> Bulletin:
         number=_count(told["number"]),
         at=_time(told["at"]),
         failed=tuple(
-            Failed(_text(address), _user(user), Door[door], _count(times))
-            for address, user, door, times in told["failed"]
+            Failed(_text(address), _user(user), Door[door], tuple(map(_time, ats)))
+            for address, user, door, ats in told["failed"]
         ),
         logged_in=tuple(
             LoggedIn(_text(address), _user(user), Door[door]) for address, user, door in told["in"]
         ),
         banned=tuple(map(_banned, told["banned"])),
         pardoned=tuple(map(_pardoned, told["pardoned"])),
+        spent=tuple(map(_spent, told["spent"])),
     )
 
 
@@ -211,6 +225,12 @@ _READERS: dict[str, Callable[[dict[str, Any]], News]] = {
 }
 
 
+def _earlier(at: float) -> float:
+    """In milliseconds, which are enough; no failure may seem to be after a pardon that it was
+    before."""
+    return floor(at * 1000) / 1000
+
+
 def _ban(ban: Banned) -> list[object]:
     who, since, until, bans, tries, doors, user = ban
     return [who, since, until, bans, tries, [door.name for door in doors], user]
@@ -232,6 +252,11 @@ def _banned(told: Any) -> Banned:
 def _pardoned(told: Any) -> Pardoned:
     who, at = told
     return Pardoned(_text(who), _time(at))
+
+
+def _spent(told: Any) -> Spent:
+    user, messages, ecms, size = told
+    return Spent(_user(user), _count(messages), _count(ecms), _count(size))
 
 
 def _latin(user: bytes) -> str:

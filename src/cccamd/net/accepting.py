@@ -225,6 +225,7 @@ def attach(
     async def attaching() -> None:
         try:
             loop = asyncio.get_running_loop()
+            set_socket_options(sock)
             await loop.connect_accepted_socket(lambda: protocol, sock)
         except Exception:
             sock.close()

@@ -18,7 +18,6 @@ from cccamd.ids import format_endpoint, unwrap_address
 from cccamd.machine import SocketAddress, route_to
 from cccamd.net.failures import explain_loss
 from cccamd.net.fairness import AT_ONCE, BYTES_A_LOOK, WRITE_BUFFER_LIMIT, FairPlay, Intake
-from cccamd.net.socketoptions import set_socket_options
 from cccamd.net.tasks import Alarm
 from cccamd.net.unixsockets import Credentials, credentials
 from cccamd.wire.link import CLOSED, CLOSED_BY_PEER, Closed, CloseReason, Loss, SansIo
@@ -94,8 +93,28 @@ class Connection(asyncio.Protocol, Generic[E]):
     this connection) and ends this connection, and nothing else: `Closed` follows as always.
     """
 
-    paired: PairedPeer | None = None
-    """The paired server at the other end; None: nothing is proved, and nothing encrypted by TLS."""
+    # There are thousands: without them each takes a third more.
+    __slots__ = (
+        "_alarm",
+        "_closed_reported",
+        "_closing",
+        "_failed",
+        "_handle",
+        "_handling",
+        "_loop",
+        "_on_end",
+        "_on_failure",
+        "_peername",
+        "_transport",
+        "address",
+        "has_heard",
+        "heard_at",
+        "heard_messages",
+        "intake",
+        "paired",
+        "port",
+        "protocol",
+    )
 
     def __init__(
         self,
@@ -107,6 +126,9 @@ class Connection(asyncio.Protocol, Generic[E]):
     ) -> None:
         """`fair`: with whom it takes turns, and what it may ask; None: everything at once."""
         self.protocol = protocol
+        self.paired: PairedPeer | None = None
+        """The paired server at the other end; None: nothing is proved, and nothing encrypted by
+        TLS."""
         self.address = ""
         """The peer's IP address."""
         self.port = 0
@@ -114,20 +136,21 @@ class Connection(asyncio.Protocol, Generic[E]):
         """When bytes came last, on the clock of `now`; before that, when it was made."""
         self.has_heard = False
         """Whether any byte came."""
-        self._peername: SocketAddress = ("", 0)
+        self._peername: SocketAddress | None = None
+        """The address at the other end as the system writes it, if it is no IPv4 one."""
         self._handle = handle
         self._on_failure = on_failure
         self._on_end: list[tuple[Any, ...]] = []
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
-        self._alarm = Alarm(self._on_alarm)
+        self._alarm = Alarm(self._on_alarm, None if fair is None else fair.wheel)
         self._closing: Closed | None = None
         self._closed_reported = False
         self._failed = False
         self._handling = False
         self.heard_messages = 0
         """How many events there were: each message of the peer makes one at least."""
-        self.intake = None if fair is None else Intake(fair, self, self.heard_at)
+        self.intake = None if fair is None else Intake(fair, self)
         """How what comes is taken in."""
 
     def __repr__(self) -> str:
@@ -140,7 +163,9 @@ class Connection(asyncio.Protocol, Generic[E]):
 
     def meet(self, transport: asyncio.BaseTransport) -> None:
         """Take note who is there, before there is a connection to it."""
-        self.address, self.port = peer_address(transport)
+        peername = transport.get_extra_info("peername") or ("", 0)
+        self._peername = peername if len(peername) > 2 else None
+        self.address, self.port = _address_in(peername)
 
     def when_ended(self, act: Callable[..., object], *words: object) -> None:
         """Give something back after `Closed` was handled: `act` is called once with these words,
@@ -236,7 +261,6 @@ class Connection(asyncio.Protocol, Generic[E]):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self.meet(transport)
-        self._peername = transport.get_extra_info("peername") or self._peername
         self.attempt(self._begin)
         self.flush()
 
@@ -256,7 +280,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         if intake is not None:
             intake.size += len(data)
             if self.heard_messages >= intake.look_at or intake.size >= BYTES_A_LOOK:
-                intake.look()
+                self.attempt(intake.look)
 
     def eof_received(self) -> None:
         self._receive_eof(CLOSED_BY_PEER)
@@ -333,16 +357,16 @@ class Connection(asyncio.Protocol, Generic[E]):
         self._handle(Connected(self.address))
 
     def _hear_first(self) -> None:
-        """Who says nothing is not worth the system calls: its login ends soon."""
         self.has_heard = True
-        if (sock := self._socket) is not None:
-            set_socket_options(sock)
 
     def _explain(self, error: Exception | None) -> Loss:
         loss = explain_loss(error)
-        if loss.reason is CloseReason.PEER_GONE and route_to(self._peername) is None:
+        if loss.reason is CloseReason.PEER_GONE and self._has_no_way():
             return Loss(CloseReason.NETWORK_LOST, f"{loss.said}; this machine knows no way to it")
         return loss
+
+    def _has_no_way(self) -> bool:
+        return route_to(self._peername or (self.address, self.port)) is None
 
     def _receive_eof(self, loss: Loss) -> None:
         self.attempt(lambda: self.protocol.receive_eof(self._loop.time(), loss))
@@ -488,5 +512,8 @@ def untaken(transport: asyncio.WriteTransport) -> int:
 
 def peer_address(transport: asyncio.BaseTransport) -> tuple[str, int]:
     """The address and port at the other end; an IPv4 address inside an IPv6 one unwrapped."""
-    peername = transport.get_extra_info("peername") or ("", 0)
+    return _address_in(transport.get_extra_info("peername") or ("", 0))
+
+
+def _address_in(peername: SocketAddress) -> tuple[str, int]:
     return unwrap_address(str(peername[0])), int(peername[1])

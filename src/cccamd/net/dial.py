@@ -27,6 +27,7 @@ from cccamd.machine import SocketAddress, is_near, route_to
 from cccamd.net.connection import Connection
 from cccamd.net.failures import Attempt, ConnectError, Notice, explain_connect_error
 from cccamd.net.resolve import resolve
+from cccamd.net.socketoptions import set_socket_options
 from cccamd.net.tasks import TaskSet
 from cccamd.net.tls import TlsCall
 
@@ -105,7 +106,10 @@ async def connect(
     Raises:
         ConnectError: none does.
     """
-    return await _Race(host, port, patience).run(_in_turn(addresses))
+    sock = await _Race(host, port, patience).run(_in_turn(addresses))
+    with suppress(OSError):  # it has ended already, which whoever reads it will see
+        set_socket_options(sock)
+    return sock
 
 
 def _in_turn(addresses: Sequence[SocketAddress]) -> list[SocketAddress]:

@@ -24,7 +24,8 @@ When those who take turns wait longer than a CW is good for, the server is overl
 says so). Who has a place in the round keeps it; what comes in new is shed: its requests are
 refused as soon as they are looked at (`Intake.shed`), which costs little: the round is soon short.
 
-`Quota` knows no clock and no connection; `Rounds` and `Intake` use the loop's clock.
+`Quota` (`net/quota.py`) knows no clock; `Rounds` and `Intake` use the loop's. At a node of a fleet
+what accounts spend is told to the others (`net/spending.py`).
 """
 
 import asyncio
@@ -32,9 +33,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
+from cccamd.net.quota import NO_RATES, Quota, Rates
+from cccamd.net.spending import Spending
+from cccamd.net.tasks import Wheel
 from cccamd.wire.link import CloseReason
 
 WRITE_BUFFER_LIMIT: Final = 256 * 1024
@@ -47,8 +51,6 @@ TURN: Final = 0.001
 """Seconds for backlogs in one turn of the event loop."""
 MESSAGES_A_LOOK, BYTES_A_LOOK = 32, 16 * 1024
 """What a connection may send between two looks at its quota."""
-BURST: Final = 2.0
-"""Seconds' worth that may be asked at once by who was quiet before."""
 LATE: Final = 1.0
 """Seconds that backlogs wait for their turn from which on the server is overloaded."""
 LOOK_AGAIN: Final = 0.05
@@ -57,55 +59,8 @@ ASKING_PART: Final = 0.4
 """Of the time that a peer may take nothing of what it was sent, if it goes on asking."""
 
 
-class Rates(NamedTuple):
-    """How much may come in a second, in the long run."""
-
-    messages: float
-    ecms: float
-    size: float
-    """Bytes."""
-
-
-NO_RATES: Final = Rates(float("inf"), float("inf"), float("inf"))
 LINK_RATES: Final = Rates(20_000.0, float("inf"), float("inf"))
 """Of one upstream, besides the answers that it was asked for: 100,000 cards in seconds."""
-
-
-class Quota:
-    """Three token buckets, for messages, ECMs and bytes. What was spent is told afterwards, so
-    that a bucket may be overdrawn; then nothing more should be taken until it is level."""
-
-    __slots__ = ("__weakref__", "_at", "_left", "_rates", "asked")
-
-    def __init__(self, rates: Rates, now: float) -> None:
-        """Full buckets: `BURST` seconds' worth of each."""
-        self._rates = rates
-        self._at = now
-        self._left = [rate * BURST for rate in rates]
-        self.asked = 0
-        """How many messages there were altogether."""
-
-    def spend(self, spent: Rates, rates: Rates, now: float) -> float:
-        """Note what came. Return in how many seconds more may be taken; 0: now."""
-        passed, self._at = now - self._at, now
-        self.asked += int(spent.messages)
-        wait = 0.0
-        for number, (rate, amount) in enumerate(zip(rates, spent, strict=True)):
-            if rate == float("inf"):
-                continue
-            left = min(rate * BURST, self._left[number] + rate * passed) - amount
-            self._left[number] = left
-            wait = max(wait, -left / rate)
-        self._rates = rates
-        return wait
-
-    @property
-    def is_calm(self) -> bool:
-        """Whether half of each bucket, at least, was left when something came last."""
-        return all(
-            left >= rate * BURST / 2 or rate == float("inf")
-            for left, rate in zip(self._left, self._rates, strict=True)
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +177,8 @@ class FairPlay:
     def __init__(self, limits: FairLimits = FairLimits()) -> None:
         self.limits = limits
         self.rounds = Rounds()
+        self.wheel = Wheel()
+        """Where their deadlines wait."""
         self.is_closing = False
         """Whether no new request is taken any more: the server stops."""
         self.shed = 0
@@ -230,6 +187,8 @@ class FairPlay:
         """How often somebody was not read for a while for having asked too much."""
         self.on_held_back: Callable[[str, float], None] = lambda user, until: None
         """Told who (the user's name) asks more than its limits, and until when it is not read."""
+        self.spending: Spending | None = None
+        """What is to be told to the other nodes of a fleet; None: this server is alone."""
         self._accounts: WeakValueDictionary[bytes, Quota] = WeakValueDictionary()
 
     @classmethod
@@ -244,8 +203,15 @@ class FairPlay:
             quota = self._accounts[user] = Quota(self.limits.account, now)
         return quota
 
+    def spent_elsewhere(self, user: bytes, spent: Rates, now: float) -> None:
+        """Deduct what an account has spent at another node of the fleet."""
+        if self.spending is not None:
+            quota = self.account(user, now)
+            quota.deduct(spent, self.limits.account, now)
+            self.spending.keep(user, quota, now)
+
     def asked(self) -> Iterator[tuple[bytes, int]]:
-        """How many messages each account that is connected has sent."""
+        """How many messages each account has sent whose connections were looked at."""
         return ((user, quota.asked) for user, quota in self._accounts.items())
 
 
@@ -276,7 +242,7 @@ class Intake:
         "waits",
     )
 
-    def __init__(self, fair: FairPlay, connection: Paced, now: float) -> None:
+    def __init__(self, fair: FairPlay, connection: Paced) -> None:
         self.waits = False
         """Whether what comes has to wait behind what came before."""
         self.size = 0
@@ -290,9 +256,10 @@ class Intake:
         self._messages = self._ecms = 0
         self._fair = fair
         self._connection = connection
-        self._client = Quota(fair.limits.client, now)
+        self._client: Quota | None = None
+        """Its buckets are full until it is looked at, which a client that asks little never is."""
         self._account: Quota | None = None
-        self._user = ""
+        self._user = b""
         self._rest = b""
         self._at = 0
         self._is_held = self._sheds = self._ended = False
@@ -307,10 +274,9 @@ class Intake:
             self._fair.shed += 1
         return self._sheds or self._fair.is_closing
 
-    def belongs_to(self, user: bytes, now: float) -> None:
+    def belongs_to(self, user: bytes) -> None:
         """From now on it is a connection of this account."""
-        self._account = self._fair.account(user, now)
-        self._user = user.decode("utf-8", "replace")
+        self._user = user
 
     def queue(self, data: bytes) -> None:
         """Keep what came until its turn."""
@@ -361,17 +327,28 @@ class Intake:
         self._messages, self._ecms, self.size, self.answers = messages, self.ecms, 0, 0
         self.look_at = messages + MESSAGES_A_LOOK
         now, limits = asyncio.get_running_loop().time(), self._fair.limits
-        wait = self._client.spend(spent, limits.client, now)
-        if self._account is not None:
-            wait = max(wait, self._account.spend(spent, limits.account, now))
+        client, account = self._quotas(now)
+        wait = client.spend(spent, limits.client, now)
+        if account is not None:
+            wait = max(wait, account.spend(spent, limits.account, now))
+            if self._fair.spending is not None:
+                self._fair.spending.note(self._user, spent)
         if wait:
             self._asks_too_much(now, wait)
-        elif self._client.is_calm and (self._account is None or self._account.is_calm):
+        elif client.is_calm and (account is None or account.is_calm):
             self._over_since = None
         if self._takes_none(self._connection.unread(), limits.unread):
             wait = max(wait, LOOK_AGAIN)
         if wait:
             self._hold(wait)
+
+    def _quotas(self, now: float) -> tuple[Quota, Quota | None]:
+        """What it spends from: its own, and its account's."""
+        if self._client is None:
+            self._client = Quota(self._fair.limits.client, now)
+        if self._account is None and self._user:
+            self._account = self._fair.account(self._user, now)
+        return self._client, self._account
 
     def _takes_none(self, unread: int, bearable: int) -> bool:
         """Whether so much unread is too much: of a client any, once its machine is full.
@@ -395,7 +372,7 @@ class Intake:
         fair.held_back += 1
         if self._over_since is None:
             self._over_since = now
-        fair.on_held_back(self._user, now + wait)
+        fair.on_held_back(self._user.decode("utf-8", "replace"), now + wait)
         if now - self._over_since > fair.limits.patience:
             lasted = f"for {now - self._over_since:.0f} s"
             self._connection.close(fair.limits.too_much, lasted)

@@ -40,6 +40,7 @@ class Listener:
         `on_pushed_out` gets the address of each of them who made room for somebody newer.
         """
         self.admission = admission
+        self._leave = admission.leave  # one method object for all guests
         self._make_guest = make_guest
         self._on_refused = on_refused
         self._on_failure = on_failure
@@ -147,7 +148,7 @@ class Listener:
             transport.abort()
             return
         guest = self._make_guest()
-        guest.when_ended(self.admission.leave, guest)
+        guest.when_ended(self._leave, guest)
         crowded_out = self.admission.enter(guest, address)
         if crowded_out is not None:
             crowded_out.close(CloseReason.TOO_MANY_LOGINS)

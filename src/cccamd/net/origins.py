@@ -26,7 +26,7 @@ class Origin(NamedTuple):
     """`192.0.2.0/24`, `2001:db8:1::/48`."""
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=512)  # asked several times for each connection
 def origin_of(address: str) -> Origin:
     """Where an address, as sockets name it, belongs; what is no address is a source of its own."""
     try:

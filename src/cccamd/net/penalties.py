@@ -259,16 +259,25 @@ class Penalties:
         if self.listener is not None:
             self.listener.failed(address, user, door)
         self._failed_by_name(user, now, door, 1)
-        return self._failed_there(address, user, now, door, 1)
+        return self._failed_there(address, user, now, door, 1, ())
 
     def failed_elsewhere(
-        self, address: str, user: bytes, now: float, door: Door, times: int
+        self,
+        address: str,
+        user: bytes,
+        now: float,
+        door: Door,
+        times: int,
+        pardoned: Collection[str] = (),
     ) -> Ban | None:
-        """Note logins that failed at another node of a fleet; the ban that they lead to."""
+        """Note logins that failed at another node of a fleet; the ban that they lead to.
+
+        `pardoned`: the source or network for which they do not count, as it was forgiven since.
+        """
         self._failed_by_name(user, now, door, times)
         if self.banned(address, now):
             return None  # it was given for these
-        return self._failed_there(address, user, now, door, times)
+        return self._failed_there(address, user, now, door, times, pardoned)
 
     def _failed_by_name(self, user: bytes, now: float, door: Door, times: int) -> None:
         name = _name(door, user)
@@ -276,7 +285,13 @@ class Penalties:
         score.add(door, user[: 4 * USER_LIMIT], MOST_POINTS, now, times)
 
     def _failed_there(
-        self, address: str, user: bytes, now: float, door: Door, times: int
+        self,
+        address: str,
+        user: bytes,
+        now: float,
+        door: Door,
+        times: int,
+        pardoned: Collection[str],
     ) -> Ban | None:
         name, user = _name(door, user), user[: 4 * USER_LIMIT]
         origin = origin_of(address)
@@ -284,11 +299,12 @@ class Penalties:
         if trust:
             self._known.put((origin.source, name), max(0, trust - times))
         spared = self._is_near(address) or self._homes.get(origin.source) is not None
-        attempts = self.rules.attempts
-        score = self._score(origin.source) or self._scores.put(origin.source, _Score())
-        score.add(door, user, max(MOST_POINTS, attempts), now, times)
-        found = None if spared else self._judge(origin.source, score, attempts, now)
-        if origin.network != origin.source:
+        attempts, found = self.rules.attempts, None
+        if origin.source not in pardoned:
+            score = self._score(origin.source) or self._scores.put(origin.source, _Score())
+            score.add(door, user, max(MOST_POINTS, attempts), now, times)
+            found = None if spared else self._judge(origin.source, score, attempts, now)
+        if origin.network != origin.source and origin.network not in pardoned:
             attempts *= NETWORK_FACTOR
             new = _Score(is_network=True)
             score = self._score(origin.network) or self._scores.put(origin.network, new)

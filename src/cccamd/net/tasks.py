@@ -13,6 +13,9 @@ SLICE: Final = 0.002
 
 END_TIMEOUT: Final = 3.0
 """Seconds that a task may take to end when it was cancelled."""
+NEVER: Final = float("inf")
+FAR: Final = 3.0
+"""Seconds until a deadline from which on it waits on a wheel, if there is one."""
 
 
 def at_once(steps: Generator[None, None, T]) -> T:
@@ -110,26 +113,39 @@ def _nobody_listens() -> None:
 class Alarm:
     """Calls `ring` by the deadline it was set to; being called too early must do no harm."""
 
-    def __init__(self, ring: Callable[[], None]) -> None:
+    __slots__ = ("_loop", "_ring", "_rings_at", "_timer", "_wheel")
+
+    def __init__(self, ring: Callable[[], None], wheel: "Wheel | None" = None) -> None:
+        """`wheel`: where it waits while its deadline is far off, with others."""
         self._ring = ring
+        self._wheel = wheel
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.Handle | None = None
-        self._rings_at = 0.0
-        """When the timer goes off. uvloop's handles of what is due already do not know."""
+        self._rings_at = NEVER
+        """When it rings. uvloop's handles of what is due already do not know."""
 
     def set(self, deadline: float | None) -> None:
         """Ring by `deadline` on the loop's clock; None sets nothing."""
-        if deadline is None:
+        if deadline is None or self._rings_at <= deadline:
             return
         if self._timer is not None:
-            if self._rings_at <= deadline:
-                return
             self._timer.cancel()
+            self._timer = None
         self._rings_at = deadline
-        self._timer = self._loop.call_at(deadline, self._go_off)
+        wheel = self._wheel
+        if wheel is None or deadline - self._loop.time() < FAR:
+            self._timer = self._loop.call_at(deadline, self._go_off)
+        else:
+            wheel.add(self, deadline)
+
+    def approach(self) -> None:
+        """The wheel has come to where this alarm once was, and may be still."""
+        if self._timer is None and self._rings_at - self._loop.time() < FAR:
+            self._timer = self._loop.call_at(self._rings_at, self._go_off)
 
     def cancel(self) -> None:
         """Do not ring any more."""
+        self._rings_at = NEVER
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -140,5 +156,38 @@ class Alarm:
         self._ring = _nobody_listens
 
     def _go_off(self) -> None:
-        self._timer = None
+        self._timer, self._rings_at = None, NEVER
         self._ring()
+
+
+class Wheel:
+    """Alarms that are far off, by the second, with one timer for all.
+
+    A timer of uvloop takes half a kilobyte and some microseconds, and thousands of clients each
+    have a deadline that mostly is moved before it comes. An alarm that is moved to an earlier
+    moment, or ends, stays on the wheel until its second has come; then it is known not to be due.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._turns = Turns()
+        self._seconds: dict[int, list[Alarm]] = {}
+        """By the second after which each gets a timer of its own."""
+        self._timer: asyncio.Handle | None = None
+
+    def add(self, alarm: Alarm, deadline: float) -> None:
+        """Let an alarm `approach` a little before its deadline, in its turn."""
+        second = int(deadline - FAR / 2)
+        alarms = self._seconds.get(second)
+        if alarms is None:
+            alarms = self._seconds[second] = []
+        alarms.append(alarm)
+        if self._timer is None:
+            self._timer = self._loop.call_at(int(self._loop.time()) + 1.0, self._turn)
+
+    def _turn(self) -> None:
+        now = int(self._loop.time())
+        for second in [each for each in self._seconds if each <= now]:
+            for alarm in self._seconds.pop(second):
+                self._turns.add(alarm.approach)
+        self._timer = self._loop.call_at(now + 1.0, self._turn) if self._seconds else None

@@ -11,7 +11,7 @@ from typing import Final
 from cccamd.net import TaskSet, in_thread
 from cccamd.notify.outbox import Message, Outbox, Rules
 from cccamd.notify.services import Service, ServiceError, open_service
-from cccamd.watch import Happening, IncidentBegan, IncidentEnded
+from cccamd.watch import Happening, IncidentBegan, IncidentEnded, IncidentGrew, SourceUp
 
 log = logging.getLogger("cccamd.notify")
 
@@ -33,6 +33,7 @@ class _Line:
     service: Service
     waiting: deque[Message] = field(default_factory=lambda: deque(maxlen=KEPT))
     failures: int = 0
+    tried_at: float = 0.0
     try_at: float = 0.0
     is_sending: bool = False
 
@@ -70,13 +71,29 @@ class Notifier:
         self._say()
 
     def observe(self, happening: Happening) -> None:
-        """Take note of what happened, if it is about an incident."""
-        if not self._lines:
-            return
-        if isinstance(happening, IncidentBegan):
-            self._outbox.began(happening.incident, time.monotonic())
-        elif isinstance(happening, IncidentEnded):
-            self._outbox.ended(happening.incident, time.monotonic())
+        """Take note of what happened, if it is about an incident.
+
+        Also while there is nobody to tell: who is added in the midst of it is told of it.
+        """
+        now = time.monotonic()
+        match happening:
+            case IncidentBegan(incident=incident):
+                self._outbox.began(incident, now)
+            case IncidentGrew(incident=incident, parts=parts):
+                self._outbox.grew(incident, parts, now)
+            case IncidentEnded(incident=incident) if not self._lines:
+                self._outbox.forget(incident)
+            case IncidentEnded(incident=incident):
+                self._outbox.ended(incident, now)
+                self._hurry(now)
+            case SourceUp():
+                self._hurry(now)
+
+    def _hurry(self, now: float) -> None:
+        """A way is there again, which may lead to the services, too."""
+        for line in self._lines.values():
+            if line.failures:
+                line.try_at = min(line.try_at, max(now, line.tried_at + AGAIN[0]))
 
     async def run(self) -> None:
         """Send what is due, until cancelled."""
@@ -111,6 +128,7 @@ class Notifier:
                 line.waiting.popleft()
             line.failures = 0
         else:
+            line.tried_at = now
             line.try_at = now + AGAIN[min(line.failures, len(AGAIN) - 1)]
             line.failures += 1
         if bool(failed_before) != bool(line.failures):

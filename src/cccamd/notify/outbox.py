@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NamedTuple
 
-from cccamd.facts import Incident
+from cccamd.facts import Cause, Incident
 from cccamd.setup.hours import TimeFrame
-from cccamd.wording import count
+from cccamd.wording import count, span
 
 SETTLED: Final = 180.0
 """Seconds after its end until an incident that comes back is another one (watch/incidents.py)."""
@@ -90,7 +90,8 @@ class _Missed:
 class _Case:
     incident: Incident
     since: float
-    told: bool = False
+    told_of: str = ""
+    """What it was when it was told; empty: it was not."""
     ended_at: float | None = None
     held: _Held | None = None
     """Why it was not told when it was due; None: it was not due yet, or was told."""
@@ -115,6 +116,25 @@ class Outbox:
             case = self._cases[incident.number] = _Case(incident, now)
         case.incident, case.ended_at = incident, None
 
+    def grew(self, incident: Incident, parts: Sequence[int], now: float) -> None:
+        """It is known as something else, or is what others were, which are told no more.
+
+        Whoever was told of one source is told once more when it is several, and whoever was told
+        that one is slow, when it is away.
+        """
+        absorbed = [self._cases.pop(part) for part in parts if part in self._cases]
+        case = self._cases.get(incident.number)
+        if case is None:
+            self.began(incident, now)
+            case = self._cases[incident.number]
+        case.incident = incident
+        case.since = min(case.since, *(part.since for part in absorbed), now)
+        case.told_of = case.told_of or next((p.told_of for p in absorbed if p.told_of), "")
+
+    def forget(self, incident: Incident) -> None:
+        """It is right again, and there is nobody to tell."""
+        self._cases.pop(incident.number, None)
+
     def ended(self, incident: Incident, now: float) -> None:
         """It is right again."""
         case = self._cases.get(incident.number)
@@ -131,7 +151,7 @@ class Outbox:
         messages = self._messages(begun, over)
         self._credit -= len(messages)
         for case in begun:
-            case.told = True
+            case.told_of = _matter(case.incident)
         for case in over:
             self._cases.pop(case.incident.number, None)
         self._missed = {}
@@ -149,13 +169,14 @@ class Outbox:
         over: list[_Case] = []
         for number, case in list(self._cases.items()):
             until = now if case.ended_at is None else case.ended_at
-            if not case.told and until >= case.since + self.rules.after:
+            is_news = case.told_of != _matter(case.incident)
+            if is_news and until >= case.since + self.rules.after:
                 if case.ended_at is None:
                     begun.append(case)
                 case.held = case.held or self._obstacle(quiet=quiet)
             if case.ended_at is None or now < case.ended_at + SETTLED:
                 continue
-            if case.told and self.rules.over:
+            if case.told_of and self.rules.over:
                 over.append(case)
                 continue
             self._give_up(case)
@@ -170,7 +191,7 @@ class Outbox:
 
     def _give_up(self, case: _Case) -> None:
         """It goes: if it should have been told and was not, that is told later."""
-        if case.held is not None and not case.told:
+        if case.held is not None and not case.told_of:
             self._missed.setdefault(case.held, _Missed()).add(case.incident)
 
     def _messages(self, begun: Sequence[_Case], over: Sequence[_Case]) -> tuple[Message, ...]:
@@ -196,6 +217,11 @@ class Outbox:
         return (Message(title, "\n\n".join(parts), is_over=not begun),)
 
 
+def _matter(incident: Incident) -> str:
+    """What is wrong with whom, in rough: a source that is silent is as good as one that is down."""
+    return f"{incident.cause is Cause.SOURCE_SLOW} {incident.subject}"
+
+
 def _line(incident: Incident) -> str:
     return f"{incident.subject} {incident.text}"
 
@@ -214,7 +240,10 @@ def _wrong(incident: Incident) -> Message:
 
 def _over(incident: Incident) -> Message:
     title = f"Over: {incident.cause.value}: {incident.subject}"
-    return Message(title, f"It was: {_line(incident)}.", is_over=True)
+    body = f"It was: {_line(incident)}."
+    if incident.ended_at is not None:
+        body += f"\nIt lasted {span(incident.ended_at - incident.began_at)}."
+    return Message(title, body, is_over=True)
 
 
 def _listed(head: str, cases: Sequence[_Case]) -> str:

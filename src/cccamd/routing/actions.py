@@ -153,6 +153,8 @@ class Prospect(NamedTuple):
     """Whether it is a card of our own."""
     immediate: bool
     """Whether it never lets wait."""
+    source: SourceId
+    """Whose card it is."""
 
 
 class Tidings(NamedTuple):

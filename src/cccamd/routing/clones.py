@@ -18,7 +18,7 @@ class NodeHolder:
 
 @dataclass(slots=True)
 class _Node:
-    holders: list[NodeHolder] = field(default_factory=list)
+    holders: tuple[NodeHolder, ...] = ()
     since: float | None = None
     """When it became a clone; None: it is none."""
 
@@ -40,7 +40,7 @@ class CloneDetector:
         if node_id in SHARED_NODE_IDS:
             return None
         node = self._nodes.setdefault(node_id, _Node())
-        node.holders.append(holder)
+        node.holders = (*node.holders, holder)
         self._judge(node_id, node, now)
         return self._clone(node_id, node)
 
@@ -49,7 +49,8 @@ class CloneDetector:
         node = self._nodes.get(node_id)
         if node is None or holder not in node.holders:
             return
-        node.holders.remove(holder)
+        at = node.holders.index(holder)  # two may be equal: only one of them left
+        node.holders = node.holders[:at] + node.holders[at + 1 :]
         self._judge(node_id, node, now)
         if not node.holders:
             del self._nodes[node_id]

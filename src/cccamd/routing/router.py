@@ -302,9 +302,10 @@ class Router:
         ask = self._asks.get(ask_id)
         if ask is None:
             return None
-        flight, traits = ask.flight, ask.health.traits
-        local = ask.card.local
-        return Prospect(flight.fingerprint, flight.service, ask.usual, local, traits.immediate)
+        flight, card, immediate = ask.flight, ask.card, ask.health.traits.immediate
+        return Prospect(
+            flight.fingerprint, flight.service, ask.usual, card.local, immediate, card.source
+        )
 
     def held(self, ask_id: AskId, now: float) -> None:
         """An ask does not go out yet: somebody else may be asking. It is nobody's fault, and has

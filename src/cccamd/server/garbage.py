@@ -56,7 +56,11 @@ QUIET_TRIES: Final = 500
 
 
 def begin() -> None:
-    """Keep what is there as it is, and leave the old ones alone from now on."""
+    """Keep what is there as it is, and leave the old ones alone from now on.
+
+    What the command line has put aside comes back first: some of it is garbage of its making.
+    """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, MIDDLE, NEVER)

@@ -54,10 +54,12 @@ class Login:
         self._waiting_for = ""
         """Whom it is waited for while it is weighed: addresses."""
         record = session.record
-        record.user_said = user.decode("utf-8", "replace")
         record.debug("handshake done, user %s", self._shown)
         if self._account is not None:
             record.line = self._account.line  # its name stands in the log, password or not
+            record.user_said = record.line.user
+        else:
+            record.user_said = user.decode("utf-8", "replace")
 
     @property
     def _shown(self) -> str:

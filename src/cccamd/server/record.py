@@ -61,6 +61,19 @@ class RecordContext:
 class ClientRecord:
     """Knows the client's name; everything else comes with each call."""
 
+    __slots__ = (
+        "_context",
+        "_is_told",
+        "_number",
+        "_texts_told",
+        "address",
+        "line",
+        "peer",
+        "program",
+        "usage",
+        "user_said",
+    )
+
     def __init__(self, context: RecordContext) -> None:
         now = context.observers.now()
         self.usage = ClientUsage(connected_at=now, heard_at=now)

@@ -107,7 +107,7 @@ class Seats(Generic[H]):
     """The seats of all accounts, by user name."""
 
     def __init__(self) -> None:
-        self._taken: dict[bytes, list[H]] = {}
+        self._taken: dict[bytes, tuple[H, ...]] = {}
         self._contests: dict[bytes, Contest[H]] = {}
 
     def __iter__(self) -> Iterator[H]:
@@ -126,14 +126,14 @@ class Seats(Generic[H]):
 
     def take(self, user: bytes, holder: H) -> None:
         """Sit down."""
-        self._taken.setdefault(user, []).append(holder)
+        self._taken[user] = (*self._taken.get(user, ()), holder)
 
     def leave(self, user: bytes, holder: H) -> None:
         """Stand up; who does not sit there may say so, too."""
-        holders = self._taken.get(user, [])
-        if holder in holders:
-            holders.remove(holder)
-        if not holders:
+        left = tuple(each for each in self._taken.get(user, ()) if each is not holder)
+        if left:
+            self._taken[user] = left
+        else:
             self._taken.pop(user, None)
             self._contests.pop(user, None)
 

@@ -275,7 +275,7 @@ def describe_client(session: ShownClient, names: ChannelNames) -> ClientStatus:
         last_result=usage.last_result,
         last_source=usage.last_source,
         last_seconds=usage.last_seconds,
-        uses=usage.shares.uses(),
+        uses=usage.shares.uses() if usage.shares is not None else (),
         paired=session.connection.paired.name if session.connection.paired else "",
         descrambling=len(session.services),
         services=tuple(named(each.describe(), names) for each in session.services),

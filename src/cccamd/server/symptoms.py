@@ -22,8 +22,8 @@ from cccamd.server.snapshot import named
 from cccamd.server.watching import Watchers
 from cccamd.setup.logins import Accesses, accesses_of
 from cccamd.setup.setup import Setup
-from cccamd.watch import Happening, IncidentBegan, IncidentEnded, Incidents, Throttle
-from cccamd.why import MachineTrouble, Receiver, Scene, find_symptoms
+from cccamd.watch import Happening, IncidentBegan, IncidentEnded, IncidentGrew, Incidents, Throttle
+from cccamd.why import MachineTrouble, Receiver, Scene, Together, find_symptoms
 from cccamd.wording import ago
 
 log = logging.getLogger("cccamd.incident")
@@ -61,6 +61,7 @@ class Lookout:
         self._around = around
         self._observers = observers
         self._incidents = Incidents()
+        self._together = Together()
         self._load = LoadWatch(around.context.fair)
         self._throttle = Throttle(others="incidents of many other kinds")
         self._rights = _Rights()
@@ -82,7 +83,7 @@ class Lookout:
         """Look once."""
         scene = await self._scene()
         # A thread: the scene holds no live object, and hundreds of links take a while to judge.
-        found = await asyncio.to_thread(lambda: tuple(find_symptoms(scene)))
+        found = await asyncio.to_thread(lambda: tuple(find_symptoms(scene, self._together)))
         for happening in self._incidents.update(found, scene.at):
             self._observers.tell(happening)
             self._log(happening)
@@ -135,6 +136,9 @@ class Lookout:
                 if self._throttle.admits(incident.cause.value, happening.at):
                     words = describe(incident)
                     log.warning("%s", f"{words}; {incident.change}" if incident.change else words)
+            case IncidentGrew(incident=incident):
+                if self._throttle.admits(incident.cause.value, happening.at):
+                    log.warning("now %s", describe(incident))
             case IncidentEnded(incident=incident):
                 if self._throttle.admits(incident.cause.value, happening.at):
                     lasted = ago((incident.ended_at or happening.at) - incident.began_at)

@@ -23,14 +23,15 @@ class ShareCounts:
 
     def add(self, request: Request, *, local: bool | None, answered: bool) -> None:
         """Count one request that has ended; `local` is None for one that nobody answered."""
+        shares = self._counts
         if local is None:
-            local = (True, request.caid, request.ident) in self._counts
+            local = (True, request.caid, request.ident) in shares
         key = (local, request.caid, request.ident)
-        counts = self._counts.get(key)
+        counts = shares.get(key)
         if counts is None:
-            if len(self._counts) >= SHARES_LIMIT:
+            if len(shares) >= SHARES_LIMIT:
                 return
-            counts = self._counts[key] = [0, 0]
+            counts = shares[key] = [0, 0]
         counts[0] += 1
         counts[1] += answered
 
@@ -58,7 +59,8 @@ class ClientUsage:
     served_by: str = ""
     """The source that gave it a CW last; a refusal since does not change that."""
     last_seconds: float | None = None
-    shares: ShareCounts = field(default_factory=ShareCounts)
+    shares: ShareCounts | None = None
+    """None: nothing was answered yet."""
 
     def asked(self, request: Request, *, now: float) -> None:
         """Count a request that came in."""
@@ -83,6 +85,8 @@ class ClientUsage:
         self.last_result, self.last_source, self.last_seconds = result, source, seconds
         if source:
             self.served_by = source
+        if self.shares is None:
+            self.shares = ShareCounts()
         self.shares.add(request, local=local, answered=answered)
 
 

@@ -5,8 +5,10 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from cccamd.machine import replace_file
+from cccamd.service.people import number_of
 from cccamd.service.steps import Grant, Keep, MakeFolder, Remove, Run, ServiceError, Step, Write
 
 
@@ -69,13 +71,11 @@ def _uid(root: Path, user: str | None) -> int | None:
     return None if user is None else _number(root, "passwd", user)
 
 
-def _number(root: Path, kind: str, wanted: str) -> int:
-    """The number of a user or group in that root's own list, which need not be this machine's."""
-    for line in (root / "etc" / kind).read_text(errors="replace").splitlines():
-        name, _, rest = line.partition(":")
-        if name == wanted:
-            return int(rest.split(":")[1])
-    raise ServiceError(f"there is no {'group' if kind == 'group' else 'user'} {wanted}")
+def _number(root: Path, kind: Literal["passwd", "group"], wanted: str) -> int:
+    found = number_of(root, kind, wanted)
+    if found is None:
+        raise ServiceError(f"there is no {'group' if kind == 'group' else 'user'} {wanted}")
+    return found
 
 
 def _remove(path: Path, *, whole: bool) -> None:

@@ -6,6 +6,7 @@ changed since is known, and kept.
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from importlib.resources import files
@@ -13,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from cccamd.machine import UNIT_NAME
+from cccamd.service.people import number_of
 from cccamd.service.steps import (
     GROUP,
     Grant,
@@ -228,7 +230,7 @@ def _accounts(tool: str, *options: str, what: str, may_fail: bool = False) -> Ru
 
 
 def _has_user(machine: Machine) -> bool:
-    return _text(machine.real(PurePosixPath("/etc/passwd"))).find(f"\n{GROUP}:") >= 0
+    return number_of(machine.root, "passwd", GROUP) is not None
 
 
 # Enigma2.
@@ -292,7 +294,6 @@ def _folder_mode(machine: Machine) -> int:
 def _leftovers(machine: Machine, *, purge: bool) -> list[Step]:
     """What the service has written, and the configuration that nobody has touched."""
     steps: list[Step] = []
-    config_stays = False
     for path, what in ((STATE, "node id, keys and journal"), (LOGS, "logs")):
         if not machine.real(path).exists():
             continue
@@ -300,26 +301,42 @@ def _leftovers(machine: Machine, *, purge: bool) -> list[Step]:
             steps.append(Remove(path=path, whole=True))
         else:
             steps.append(Keep(path=path, why=f"{what}; --purge removes it"))
+    gone = set[PurePosixPath]()
     if machine.real(machine.config).exists():
         if _is_untouched(_text(machine.real(machine.config))):
             steps.append(Remove(path=machine.config))
+            gone = {machine.config}
         else:
             steps.append(Keep(path=machine.config, why="it is yours"))
-            config_stays = True
-            if purge and _has_user(machine):
-                steps += _back_to_root(machine)
-    if machine.real(CONFIG_FOLDER).is_dir() and not (
-        config_stays and machine.config.parent == CONFIG_FOLDER
-    ):
+    if purge and _has_user(machine):
+        steps += _back_to_root(machine, gone)
+    if set(_below(machine, CONFIG_FOLDER)) <= gone and machine.real(CONFIG_FOLDER).is_dir():
         steps.append(Remove(path=CONFIG_FOLDER))
     return steps
 
 
-def _back_to_root(machine: Machine) -> list[Step]:
-    """No file stays with the number of a group that is gone."""
-    both = (machine.config, machine.config.with_name("cccamd.toml"))
-    found = [path for path in both if machine.real(path).exists()]
-    return [Grant(path=path, group="root", owner="root") for path in found]
+def _back_to_root(machine: Machine, gone: set[PurePosixPath]) -> Iterator[Step]:
+    """Nothing that stays keeps the numbers of the user and group, which others may get one day."""
+    numbers = (
+        number_of(machine.root, "passwd", GROUP),
+        number_of(machine.root, "group", GROUP),
+    )
+    both = {machine.config, machine.config.with_name("cccamd.toml")}
+    beside = set(_below(machine, CONFIG_FOLDER)) - gone
+    folder = {CONFIG_FOLDER} if beside else set[PurePosixPath]()
+    for path in sorted((both - gone) | beside | folder):
+        real = machine.real(path)
+        if not real.exists() or (real.is_symlink() and path not in both):
+            continue
+        if real.stat().st_uid == numbers[0] or real.stat().st_gid == numbers[1]:
+            mode = 0o700 if real.is_dir() else 0o640
+            yield Grant(path=path, group="root", owner="root", mode=mode)
+
+
+def _below(machine: Machine, folder: PurePosixPath) -> Iterator[PurePosixPath]:
+    """Everything in a folder, as the installed system names it; nothing if there is none."""
+    for path in machine.real(folder).rglob("*"):
+        yield PurePosixPath("/", path.relative_to(machine.root))
 
 
 def _own(

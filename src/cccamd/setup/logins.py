@@ -30,16 +30,14 @@ class Account:
     paired: str = ""
     """The paired server whose TLS link it has to come over; empty: it may come as it likes."""
     global_limits: tuple[Limit, ...] = field(repr=False, default=())
+    user: bytes = field(init=False)
+    """The user name as it comes over the wire: one object for all who keep it."""
     has_hours: bool = field(init=False)
     """Whether there is any moment at which it gets no control words: looked up for every ECM."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "has_hours", self.line.has_hours)
-
-    @property
-    def user(self) -> bytes:
-        """The user name as it comes over the wire."""
-        return self.line.user_bytes()
+        object.__setattr__(self, "user", self.line.user_bytes())
 
     @property
     def password(self) -> bytes:
@@ -73,8 +71,8 @@ def accounts_of(config: Config, toml: TomlConfig, *, user: str | None = None) ->
     extras = {account.user: account for account in toml.accounts}
     versions = {user: extra.cccversion for user, extra in extras.items() if extra.cccversion}
     logins = {user: most for user, extra in extras.items() if (most := extra.most_logins)}
-    return {
-        line.user_bytes(): Account(
+    accounts = (
+        Account(
             line=line,
             version=versions.get(line.user, toml.server.cccversion),
             logins=logins.get(line.user, toml.limits.logins_per_account),
@@ -84,7 +82,8 @@ def accounts_of(config: Config, toml: TomlConfig, *, user: str | None = None) ->
         )
         for line in config.f_lines
         if user is None or line.user == user
-    }
+    )
+    return {account.user: account for account in accounts}
 
 
 def faulty_accounts(config: Config) -> Mapping[bytes, Diagnostic]:

@@ -35,7 +35,13 @@ from cccamd.watch.happenings import (
     SourceUp,
 )
 from cccamd.watch.history import History
-from cccamd.watch.incidents import IncidentBegan, IncidentEnded, Incidents, Symptom
+from cccamd.watch.incidents import (
+    IncidentBegan,
+    IncidentEnded,
+    IncidentGrew,
+    Incidents,
+    Symptom,
+)
 from cccamd.watch.notes import Notes
 from cccamd.watch.pulse import Pause, Pulse
 from cccamd.watch.throttle import ROUND as SAMPLING_ROUND
@@ -61,6 +67,7 @@ __all__ = [
     "History",
     "IncidentBegan",
     "IncidentEnded",
+    "IncidentGrew",
     "Incidents",
     "Judgement",
     "Judges",

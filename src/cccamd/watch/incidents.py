@@ -10,13 +10,17 @@ Cause and subject (and, where it has one, its key) make an incident what it is:
                                 was over since it was seen last: `IncidentEnded`
     one that comes back         within `RETURN` seconds of its end opens the same incident again
                                 (`times` grows): a link that flaps is one line, not a wall
+    one of the same that is     goes on with its incident under its own cause: `IncidentGrew`. What
+    worse                       is slow at first, then silent, then down is one trouble
+    one that covers others      takes the place of the incidents of those whom it covers, and goes
+                                on with the oldest: `IncidentGrew`. Three sources behind one router
 
 So the list says what is, whatever was missed before; nothing has to be told twice, and no event
 that got lost leaves an incident open for ever.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -34,6 +38,10 @@ SUFFERERS_LIMIT: Final = 5000
 SUFFERERS_NAMED: Final = 50
 
 Key = tuple[Cause, str, str]
+_GROWS_INTO: Final = {Cause.SOURCE_SILENT: Cause.SOURCE_DOWN}
+"""Causes that are one trouble: which it is depends on when one looks."""
+YOUNG: Final = 60.0
+"""Seconds for which a source that is slow may be one that is about to fall silent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +61,13 @@ class Symptom:
     evidence: tuple[str, ...] = ()
     only_lingers: bool = False
     """It is what is left of a trouble: once all is over, the words that came before are told."""
+    covers: frozenset[str] = frozenset()
+    """Sources whose own troubles are this one."""
+
+    @property
+    def identity(self) -> Key:
+        """What makes an incident of it the same as one before."""
+        return _GROWS_INTO.get(self.cause, self.cause), self.subject, self.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +75,17 @@ class IncidentBegan(Happening):
     """Something went wrong, or came back."""
 
     incident: Incident
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentGrew(Happening):
+    """It goes on under another cause, or hits more sources."""
+
+    incident: Incident
+    is_renamed: bool = False
+    """Its cause or its subject is another one than before."""
+    parts: tuple[int, ...] = ()
+    """Numbers of other incidents that are part of it from now on, and are told no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +106,20 @@ class _Open:
     sufferers: set[str] = field(default_factory=set)
     cause: Symptom | None = None
     """The last one that did not only linger."""
+    covered: set[str] = field(default_factory=set)
 
-    def renew(self, symptom: Symptom, now: float) -> None:
+    def renew(self, symptom: Symptom, now: float) -> bool:
+        """Take in how it is now; whether it has grown."""
+        grew = not symptom.covers <= self.covered
+        if self.cause is not None and not symptom.only_lingers:
+            grew = grew or symptom.cause != self.cause.cause
+        self.covered |= symptom.covers
         self.symptom, self.seen_at = symptom, now
         if not symptom.only_lingers:
             self.cause = symptom
         if len(self.sufferers) < SUFFERERS_LIMIT:
             self.sufferers |= symptom.sufferers
+        return grew
 
     def incident(self) -> Incident:
         """The incident as it is now: while it goes on those who suffer now, then all who did."""
@@ -124,13 +157,9 @@ class Incidents:
         found: list[Happening] = []
         present: dict[Key, Symptom] = {}
         for symptom in symptoms:
-            present.setdefault((symptom.cause, symptom.subject, symptom.key), symptom)
+            present.setdefault(symptom.identity, symptom)
         for key, symptom in present.items():
-            known = self._open.get(key)
-            if known is not None:
-                known.renew(symptom, now)
-            elif len(self._open) < OPEN_LIMIT:
-                found.append(self._begin(key, symptom, now))
+            found += self._take_in(key, symptom, now)
         return [*self._end_those_gone(present, now), *found]
 
     def report(self) -> tuple[Incident, ...]:
@@ -139,9 +168,50 @@ class Incidents:
         now_wrong.sort(key=lambda incident: (-incident.suffering, incident.began_at))
         return (*now_wrong, *reversed(self._history.values()))
 
+    def _take_in(self, key: Key, symptom: Symptom, now: float) -> Iterator[Happening]:
+        parts = self._parts_of(symptom, now)
+        known = self._open.get(key)
+        if known is None and parts and not self._returns(key, now):
+            oldest = min(parts, key=lambda part: parts[part].began_at)
+            known = self._open[key] = parts.pop(oldest)
+            del self._open[oldest]
+        if known is None:
+            if len(self._open) >= OPEN_LIMIT:
+                return
+            yield self._begin(key, symptom, now)
+            known = self._open[key]
+        for part, absorbed in parts.items():
+            del self._open[part]
+            known.sufferers |= absorbed.sufferers
+        before = known.symptom.cause, known.symptom.subject
+        if known.renew(symptom, now) or parts:
+            yield IncidentGrew(
+                at=now,
+                incident=known.incident(),
+                is_renamed=before != (symptom.cause, symptom.subject),
+                parts=tuple(absorbed.number for absorbed in parts.values()),
+            )
+
+    def _parts_of(self, symptom: Symptom, now: float) -> dict[Key, _Open]:
+        """Open incidents that are the same trouble: of sources it covers, or its beginning."""
+        found: dict[Key, _Open] = {}
+        cause, subject, _ = symptom.identity
+        for name in symptom.covers or ((subject,) if cause is Cause.SOURCE_DOWN else ()):
+            slow, away = (Cause.SOURCE_SLOW, name, ""), (Cause.SOURCE_DOWN, name, "")
+            if slow in self._open and now - self._open[slow].began_at < YOUNG:
+                found[slow] = self._open[slow]
+            if symptom.covers and away in self._open:
+                found[away] = self._open[away]
+        return found
+
+    def _returns(self, key: Key, now: float) -> bool:
+        past = self._past.get(key)
+        return past is not None and now - past.seen_at <= RETURN
+
     def _begin(self, key: Key, symptom: Symptom, now: float) -> Happening:
+        returns = self._returns(key, now)
         past = self._past.pop(key, None)
-        if past is not None and now - past.seen_at <= RETURN:
+        if past is not None and returns:
             incident, incident.ended_at = past, None
             incident.times += 1
             self._history.pop(incident.number, None)

@@ -46,6 +46,7 @@ from cccamd.why.overload import Load
 from cccamd.why.ports import PortSeen, WantedPort, explain_taken, wanted_ports
 from cccamd.why.scene import Receiver, Scene
 from cccamd.why.symptoms import find_symptoms
+from cccamd.why.together import Together
 from cccamd.why.verdict import CHANGES, judge_freeze, judge_receiver
 
 __all__ = [
@@ -78,6 +79,7 @@ __all__ = [
     "Scene",
     "Setting",
     "StoryStep",
+    "Together",
     "Trial",
     "WantedPort",
     "Weight",

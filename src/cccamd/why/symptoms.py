@@ -39,6 +39,7 @@ from cccamd.why.logins import MEANINGS
 from cccamd.why.network import judge_answers
 from cccamd.why.overload import overloads
 from cccamd.why.scene import Scene
+from cccamd.why.together import Together
 from cccamd.wire.link import CloseReason
 from cccamd.wording import count, listed, milliseconds, some_of
 
@@ -59,8 +60,10 @@ CONFIGURATION: Final = "the configuration"
 subject does not."""
 
 
-def find_symptoms(scene: Scene) -> Iterator[Symptom]:
+def find_symptoms(scene: Scene, together: Together | None = None) -> Iterator[Symptom]:
     """Everything that is wrong now.
+
+    `together` knows of the looks before which sources fail as one; None: there were none.
 
     A picture that stands still for the sake of a source is that source's trouble, also where
     nothing else is to be seen of it.
@@ -69,7 +72,7 @@ def find_symptoms(scene: Scene) -> Iterator[Symptom]:
         source.name: found for source in scene.sources for found in _source(source, scene)
     }
     blamed, others = _frozen(scene, of_sources)
-    yield from (of_sources | blamed).values()
+    yield from (together or Together()).gather(scene, of_sources | blamed)
     yield from others
     yield from _accounts_without_cards(scene, of_sources | blamed)
     yield from _double_logins(scene)
@@ -163,6 +166,8 @@ def _slow(source: SourceStatus, scene: Scene) -> Symptom | None:
     if verdict.grade is not Grade.WARNING or verdict.finding.code == "few-answers":
         return None
     minute = source.last_minute
+    if not minute.answered:
+        return None  # it may be silent: that is found out in some seconds
     slow = minute.slow + minute.no_answer
     if slow * SLOW_PART < max(1, minute.answered):
         return None  # it was, and what is usual takes a while to say so

@@ -47,15 +47,19 @@ def is_loopback(address: str) -> bool:
     return is_in(address, LOOPBACK)
 
 
-@lru_cache(maxsize=8192)  # asked several times for every connection of a flood
+@lru_cache(maxsize=512)  # asked several times for every connection of a flood
 def is_local(address: str) -> bool:
     """Whether an address is one of the operator's own: in the local networks."""
-    return is_in(address, LOCAL_NETWORKS)
+    return _is_in(address, LOCAL_NETWORKS)
 
 
-@lru_cache(maxsize=8192)  # for those who are not local; to hash the networks costs more than most
+@lru_cache(maxsize=512)  # for those who are not local; to hash the networks costs more than most
 def is_in(address: str, networks: tuple[Network, ...]) -> bool:
     """Whether an address is in one of these networks, however a socket writes it."""
+    return _is_in(address, networks)
+
+
+def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
     try:
         parsed = parse_address(address)
     except NumberError:

@@ -2,7 +2,7 @@
 
 import math
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cccamd.facts import Incident
@@ -16,6 +16,7 @@ from cccamd.watch import (
     Happening,
     IncidentBegan,
     IncidentEnded,
+    IncidentGrew,
     LoginFailed,
     OperatorActed,
     RoundTripMeasured,
@@ -147,6 +148,8 @@ class Scribe:
         self._sources = _Sources()
         self._incidents: dict[int, Incident] = {}
         """Those that go on, as they began."""
+        self._grew_at: dict[int, float] = {}
+        """Those that have grown: when. What they were before is a line of its own, which ended."""
         self._incidents_written_at = 0.0
 
     def observe(self, happening: Happening) -> list[Entry]:
@@ -178,10 +181,14 @@ class Scribe:
                 return self._sources.observe(happening)
             case IncidentBegan(incident=incident):
                 self._incidents[incident.number] = incident
-                return [_incident(incident, happening.at)]
+                return [self._incident(incident, happening.at)]
+            case IncidentGrew():
+                return self._grow(happening)
             case IncidentEnded(incident=incident):
                 self._incidents.pop(incident.number, None)
-                return [_incident(incident, happening.at)]
+                entry = self._incident(incident, happening.at)
+                self._grew_at.pop(incident.number, None)
+                return [entry]
             case _:
                 return []
 
@@ -190,8 +197,27 @@ class Scribe:
         entries = [*self._sources.advance(now), *self._sums(now)]
         if not 0 <= now - self._incidents_written_at < WRITE_INTERVAL:
             self._incidents_written_at = now
-            entries += [_incident(incident, now) for incident in self._incidents.values()]
+            entries += [self._incident(incident, now) for incident in self._incidents.values()]
         return entries
+
+    def _grow(self, grown: IncidentGrew) -> list[Entry]:
+        """An incident is known under another cause, or in the place of others."""
+        number, entries = grown.incident.number, []
+        before = self._incidents.get(number)
+        if before is not None and grown.is_renamed:
+            entries.append(self._incident(before, grown.at))
+            self._grew_at[number] = grown.at
+        for part in grown.parts:
+            absorbed = self._incidents.pop(part, None)
+            if absorbed is not None:
+                entries.append(self._incident(absorbed, grown.at))
+            self._grew_at.pop(part, None)
+        self._incidents[number] = grown.incident
+        return [*entries, self._incident(grown.incident, grown.at)]
+
+    def _incident(self, incident: Incident, now: float) -> Entry:
+        began_at = self._grew_at.get(incident.number, incident.began_at)
+        return _incident(replace(incident, began_at=began_at), now)
 
     def _client(self, key: _ClientKey) -> _Client:
         client = self._clients.get(key)

@@ -21,6 +21,7 @@ from cccamd.watch import (
     FreezeEnded,
     Happening,
     IncidentBegan,
+    IncidentGrew,
     LoginFailed,
     Pulse,
     SourceAnswered,
@@ -117,7 +118,7 @@ class Metrics:
                 self.freezes[_bounded(happening.freeze.account, self._accounts)] += 1
             case FreezeEnded():
                 self._count_frozen(happening)
-            case IncidentBegan():
+            case IncidentBegan() | IncidentGrew(is_renamed=True):
                 self.incidents[happening.incident.cause.value] += 1
             case SourceDown():
                 self.source_losses[_bounded(happening.source, self._sources)] += 1

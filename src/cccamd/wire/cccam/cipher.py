@@ -30,7 +30,9 @@ class Cipher:
     __slots__ = ("_keystream", "_state")
 
     def __init__(self, key: bytes) -> None:
-        self._keystream = StreamCipher(ARC4(key), mode=None).encryptor().update
+        algorithm = ARC4(key)
+        self._keystream = StreamCipher(algorithm, mode=None).encryptor().update
+        algorithm.key = b""  # the context keeps this object, and has no use for the key any more
         self._state = key[0]
 
     def encrypt(self, plain: bytes, *, burn: int = 0) -> bytes:

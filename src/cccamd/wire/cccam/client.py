@@ -160,10 +160,6 @@ class ClientProtocol(Endpoint[ClientEvent]):
         self._expect(SEED_LENGTH, self._on_seed)
 
     @property
-    def _introduction(self) -> ClientData | ServerData | None:
-        return self.server
-
-    @property
     def one_at_a_time(self) -> bool:
         """Whether the server takes one request until that is answered."""
         return not self.extended
@@ -298,8 +294,7 @@ class ClientProtocol(Endpoint[ClientEvent]):
             return  # key material for challenge 0x05, which is answered without it
         self.server = ServerData.parse(payload)
         self.state = State.OPEN
-        if self.peer is not None:
-            self._events.append(Introduced(self.peer))
+        self._events.append(Introduced(self._meet(self.server)))
         if self._offer and (self._partner_seed or offers_partner(self.server.node_id)):
             self._send_partner_text()
 

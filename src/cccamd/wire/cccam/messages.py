@@ -6,13 +6,14 @@ Source: docs/protocol.md sections 5 to 11.
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from cccamd.ids import NodeId
 from cccamd.values import Emm, Refusal, Request
 from cccamd.wire.cccam.cursor import MalformedError
 from cccamd.wire.cccam.frames import Command
-from cccamd.wire.cccam.versions import Capabilities, Version, parse_version
+from cccamd.wire.cccam.versions import Capabilities
 from cccamd.wire.link import TextReceived
 
 IDENT_MASK = 0xFFFFFF
@@ -38,6 +39,7 @@ def _pack_text(text: str) -> bytes:
     return text.encode("ascii", "replace")[: TEXT_LENGTH - 1].ljust(TEXT_LENGTH, b"\0")
 
 
+@lru_cache(maxsize=256)  # so all clients of one program share its version and build
 def _unpack_text(field: bytes) -> str:
     """Some start a few zero bytes late, others leave their memory behind the end (6)."""
     return printable(field.lstrip(b"\0").split(b"\0", 1)[0])
@@ -192,8 +194,3 @@ def parse_text(payload: bytes) -> PartnerText | TextReceived:
     if text.startswith(PARTNER_PREFIX):
         return PartnerText.parse(text.removeprefix(PARTNER_PREFIX))
     return TextReceived(text)
-
-
-def announced_version(message: ClientData | ServerData) -> Version | None:
-    """The version a peer announced, as a number; None when its text is none."""
-    return parse_version(message.version)

@@ -10,6 +10,7 @@ connection goes on; only a frame that cannot be cut out of the stream ends it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from cccamd.facts import Revision
@@ -23,11 +24,12 @@ from cccamd.wire.cccam.frames import (
     OversizedFrameError,
     serialize_frame,
 )
-from cccamd.wire.cccam.messages import ClientData, ServerData, announced_version
+from cccamd.wire.cccam.messages import ClientData, ServerData
 from cccamd.wire.cccam.versions import (
     ALL_CAPABILITIES,
     DEFAULT_VERSION,
     Capabilities,
+    parse_version,
     shared_revision,
 )
 from cccamd.wire.link import CLOSED, CLOSED_BY_PEER, Closed, CloseReason, Loss, Peer, Remark, State
@@ -117,7 +119,6 @@ class Endpoint(ABC, Generic[E]):
         self._partner_program = ""
         """What the peer calls itself in its partner text."""
         self._peer: Peer | None = None
-        """Made when it is asked for, from what it has said by then."""
         self._offer = offer
         self._now = now
         self._last_received_at = self._last_sent_at = now
@@ -180,31 +181,29 @@ class Endpoint(ABC, Generic[E]):
     @property
     def peer(self) -> Peer | None:
         """Who the peer is; None before it has said so."""
-        said = self._introduction
-        if said is not None and self._peer is None:
-            self._peer = Peer(
-                node_id=said.node_id,
-                version=said.version,
-                build=said.build,
-                revision=self.revision,
-                program=self._partner_program,
-                extended=self.extended,
-                capabilities=self.capabilities.names,
-            )
         return self._peer
 
     @property
     def revision(self) -> Revision:
         """The protocol revision that both speak: v1 or v2."""
-        said = self._introduction
-        return shared_revision(self.version, announced_version(said) if said else None)
+        said = self._peer
+        return shared_revision(self.version, parse_version(said.version) if said else None)
 
     # For the two sides.
 
-    @property
-    @abstractmethod
-    def _introduction(self) -> ClientData | ServerData | None:
-        """What the peer said of itself."""
+    def _meet(self, said: ClientData | ServerData) -> Peer:
+        """Keep what the peer said of itself."""
+        peer = Peer(
+            node_id=said.node_id,
+            version=said.version,
+            build=said.build,
+            revision=shared_revision(self.version, parse_version(said.version)),
+            program=self._partner_program,
+            extended=self.extended,
+            capabilities=self.capabilities.names,
+        )
+        self._peer = peer
+        return peer
 
     @property
     def _keepalive_at(self) -> float:
@@ -241,7 +240,13 @@ class Endpoint(ABC, Generic[E]):
     def _agree(self, offered: Capabilities) -> None:
         self.capabilities = offered & self._offer
         self.extended = Capabilities.EXT in self.capabilities
-        self._peer = None
+        if self._peer is not None:
+            self._peer = replace(
+                self._peer,
+                program=self._partner_program,
+                extended=self.extended,
+                capabilities=self.capabilities.names,
+            )
 
     def _on_keepalive(self, payload: bytes, flag: int) -> None:
         # Answering an answer would never end between two programs that do so, and with one

@@ -14,6 +14,7 @@ Source: docs/protocol.md sections 4 to 13.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Final
 
@@ -91,6 +92,20 @@ def _default_version(user: bytes) -> Version:
     return DEFAULT_VERSION
 
 
+@dataclass(slots=True)
+class _Login:
+    """What is of no use any more once a client is in."""
+
+    seed: bytes
+    version_for: Callable[[bytes], Version]
+    deadline_at: float
+    user: bytes = b""
+    holds: bool = False
+    """Whether the owner wants to think when the password was right."""
+    proved: bool = False
+    proved_at: float = 0.0
+
+
 class ServerProtocol(Endpoint[ServerEvent]):
     """One client as the server sees it."""
 
@@ -98,20 +113,13 @@ class ServerProtocol(Endpoint[ServerEvent]):
     __slots__ = (
         "_cards_due_at",
         "_client_number",
-        "_holds",
         "_last_token",
-        "_login_deadline_at",
+        "_login",
         "_node_id",
         "_partner_known",
         "_program",
-        "_proved",
-        "_proved_at",
         "_queue_limit",
-        "_seed",
         "_slots",
-        "_user",
-        "_version_for",
-        "client",
     )
 
     def __init__(
@@ -132,41 +140,33 @@ class ServerProtocol(Endpoint[ServerEvent]):
         `version_for` says which version we announce to a user.
         """
         super().__init__(now=now, offer=offer)
-        self.client: ClientData | None = None
         self._node_id = node_id
         self._program = program
         self._queue_limit = queue_limit
-        self._version_for = version_for
         self._client_number = 0
         self._slots: dict[int, _Slot] = {}
         """The open requests by their tokens, in the order they came."""
         self._last_token = 0
-        self._login_deadline_at = now + login_timeout
         self._cards_due_at: float | None = None
-        self._user = b""
-        self._holds = self._proved = False
-        self._proved_at = now
         self._partner_known = False
-        self._seed = make_seed(random)
-        self._out.append(self._seed)
+        seed = make_seed(random)
+        self._login: _Login | None = _Login(seed, version_for, now + login_timeout)
+        """None once the client has said who it is."""
+        self._out.append(seed)
         self._expect(PROOF_LENGTH, self._on_proof)
-
-    @property
-    def _introduction(self) -> ClientData | ServerData | None:
-        return self.client
 
     @property
     def sid_lists(self) -> bool:
         """Whether cards may be announced with their SID lists (command 0x0F)."""
-        if self.client is None or self.client.build.startswith(TVHEADEND_BUILD):
+        if self.peer is None or self.peer.build.startswith(TVHEADEND_BUILD):
             return False  # tvheadend misreads them although it says it can (13.5)
         return self.revision is Revision.V2 or Capabilities.SID in self.capabilities
 
     def authenticate(self, password: bytes, *, hold: bool = False) -> None:
         """Go on with the login of `LoginRequested`: this is the account's password."""
-        self._require_login_question(proved=False)
-        self._holds = hold
-        self.version = self._version_for(self._user)
+        login = self._required_login(proved=False)
+        login.holds = hold
+        self.version = login.version_for(login.user)
         self._receiving.encrypt(password)  # only moves the cipher: section 4, step 6
         self._expect(len(PASSWORD_CHECK), self._on_password_check)
         rest = self._receive_fields(b"")
@@ -175,8 +175,8 @@ class ServerProtocol(Endpoint[ServerEvent]):
 
     def accept_login(self, now: float) -> None:
         """Let in the client of `LoginProved`."""
-        self._require_login_question(proved=True)
-        self._login_deadline_at += now - self._proved_at
+        login = self._required_login(proved=True)
+        login.deadline_at += now - login.proved_at
         self._now = now
         self._accept()
         rest, self._buffer = self._buffer, b""
@@ -185,7 +185,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
 
     def refuse_login(self, reason: CloseReason, detail: str = "") -> None:
         """Turn down the login; the peer hears nothing but the close."""
-        self._require_login_question(proved=self._proved)
+        self._required_login()
         self._close(reason, detail)
 
     def answer(self, token: int, cw: ControlWords) -> None:
@@ -217,16 +217,16 @@ class ServerProtocol(Endpoint[ServerEvent]):
         if self.state is OPEN:  # first: it is asked after every answer
             due_at, keepalive_at = self._cards_due_at, self._last_sent_at + self.keepalive_interval
             return keepalive_at if due_at is None else min(due_at, keepalive_at)
-        if self.state is State.CLOSED or self._is_undecided:
+        if self._login is None or self.state is State.CLOSED or self._is_undecided:
             return None
-        return self._login_deadline_at
+        return self._login.deadline_at
 
     def handle_deadline(self, now: float) -> None:
         self._now = now
         if self.state is State.CLOSED:
             return
-        if self.state in (State.HANDSHAKE, State.INTRODUCTION):
-            if now >= self._login_deadline_at and not self._is_undecided:
+        if self._login is not None:
+            if now >= self._login.deadline_at and not self._is_undecided:
                 self._close(CloseReason.LOGIN_TIMEOUT, self._login_progress())
             return
         if self._cards_due_at is not None and now >= self._cards_due_at:
@@ -238,8 +238,9 @@ class ServerProtocol(Endpoint[ServerEvent]):
     # The login.
 
     def _on_proof(self, field: bytes) -> None:
+        assert self._login is not None
         # Not before: most connections of a flood never get as far.
-        keys = derive_keys(self._seed)
+        keys = derive_keys(self._login.seed)
         self._sending, self._receiving = keys.server_to_client, keys.client_to_server
         if not compare_digest(self._receiving.decrypt(field), keys.proof):
             caller = recognise_caller(field)
@@ -249,15 +250,17 @@ class ServerProtocol(Endpoint[ServerEvent]):
         self._expect(USER_LENGTH, self._on_user)
 
     def _on_user(self, field: bytes) -> None:
-        self._user = unpack_user(self._receiving.decrypt(field))
+        assert self._login is not None
+        user = self._login.user = unpack_user(self._receiving.decrypt(field))
         self._pause()
-        self._events.append(LoginRequested(self._user))
+        self._events.append(LoginRequested(user))
 
     def _on_password_check(self, field: bytes) -> None:
+        assert self._login is not None
         if not compare_digest(self._receiving.decrypt(field), PASSWORD_CHECK):
             self._close(CloseReason.WRONG_PASSWORD)
-        elif self._holds:
-            self._proved, self._proved_at = True, self._now
+        elif self._login.holds:
+            self._login.proved, self._login.proved_at = True, self._now
             self._pause()
             self._events.append(LoginProved())
         else:
@@ -273,9 +276,11 @@ class ServerProtocol(Endpoint[ServerEvent]):
         """Whether it is the owner's turn."""
         return self.state is State.HANDSHAKE and not self._wanted
 
-    def _require_login_question(self, *, proved: bool) -> None:
-        if not self._is_undecided or self._proved is not proved:
+    def _required_login(self, *, proved: bool | None = None) -> "_Login":
+        login = self._login
+        if login is None or not self._is_undecided or proved not in (None, login.proved):
             raise LocalProtocolError("there is no login to decide about")
+        return login
 
     def _login_progress(self) -> str:
         if self.state is State.INTRODUCTION:
@@ -291,17 +296,16 @@ class ServerProtocol(Endpoint[ServerEvent]):
     def _on_client_data(self, payload: bytes, flag: int) -> None:
         message = ClientData.parse(payload)
         self._send(0, Command.CLIENT_DATA)
-        if self.client is not None:
+        if self.peer is not None:
             self._drop_unexpected(Command.CLIENT_DATA, payload)
             return  # who it is was settled at the first
-        self.client = message
+        self._login = None
         self._client_number = int.from_bytes(message.node_id)
         self.state = State.OPEN
         build = BUILDS[self.version]
         server_data = ServerData(node_id=self._node_id, version=str(self.version), build=build)
         self._send(0, Command.SERVER_DATA, server_data.serialize())
-        if self.peer is not None:
-            self._events.append(Introduced(self.peer))
+        self._events.append(Introduced(self._meet(message)))
         self._cards_due_at = self._now + PARTNER_WAIT
         if not offers_partner(self._node_id):
             self._let_cards_come()  # nobody sends a partner text to such a node id
