@@ -298,7 +298,7 @@ def test_who_has_been_ordered_from_is_waited_for_as_long_as_the_order_takes() ->
     world, engine = World(), PlayedEngine(seconds=0.02)
     node = world.node("node", engine, card_takes=0.1)
     node.claims.round_trips.add(0.04, world.now)
-    node.claims.adopt(AN_ECM, SERVICE, world.now)
+    node.claims.adopt(AN_ECM, SERVICE, [], world.now)
     card = CardId(NodeId(b"n" * 8), 1, SERVICE.caid)
     now = world.now + 0.1
     (told,) = node.claims.answered(AN_ECM, SERVICE, card, cw_of(AN_ECM), now)
@@ -309,21 +309,21 @@ def test_who_has_been_ordered_from_is_waited_for_as_long_as_the_order_takes() ->
 
 
 class Ordered:
-    """A node that wants a card of another's, is ordered to ask its own for the same ECM, and holds
-    what it wanted until that has an answer."""
+    """A node that wants two cards, is ordered to ask one of them for the same ECM, and holds the
+    other ask until that has an answer."""
 
     def __init__(self) -> None:
         self.claims = Claims("node", PlainSeals(), may_serve=lambda node, _: True)
         self.claims.handle(EngineBack(), 100.0)
         prospect = Prospect(AN_ECM, SERVICE, 0.1, False, False, SourceId(1))
         self.claims.ask(AskId(1), prospect, 100.0, orders_of="north")
-        assert self.claims.adopt(AN_ECM, SERVICE, 100.002) == []
-        watched = self.claims.ask(AskId(2), prospect, 100.002)
-        assert watched == [Go(AskId(2))], "its own card is asked at once"
+        self.claims.ask(AskId(2), prospect, 100.0)
+        adopted = self.claims.adopt(AN_ECM, SERVICE, [AskId(2)], 100.002)
+        assert adopted == [Go(AskId(2))], "the card that was meant is asked at once"
 
 
-def test_what_a_node_would_have_ordered_waits_for_its_own_card() -> None:
-    """Else two nodes order from each other, and one card is asked twice."""
+def test_what_is_wanted_beside_what_was_ordered_waits_for_that() -> None:
+    """Else two nodes order from each other, or two cards are asked."""
     node = Ordered()
     node.claims.ended(AskId(2), 100.1)
     card = CardId(NodeId(b"n" * 8), 1, SERVICE.caid)
@@ -332,13 +332,13 @@ def test_what_a_node_would_have_ordered_waits_for_its_own_card() -> None:
     assert node.claims.forget(AskId(1)), "it was ordered"
 
 
-def test_what_a_node_would_have_ordered_goes_when_its_own_card_gives_nothing() -> None:
+def test_what_is_wanted_beside_goes_when_what_was_ordered_brings_nothing() -> None:
     node = Ordered()
     node.claims.ended(AskId(2), 100.1)
     assert node.claims.handle_deadline(100.1) == [Go(AskId(1))]
 
 
-def test_what_a_node_would_have_ordered_goes_when_its_own_card_is_silent() -> None:
+def test_what_is_wanted_beside_goes_when_nothing_is_heard_of_what_was_ordered() -> None:
     node = Ordered()
     due = node.claims.next_deadline()
     assert due == pytest.approx(100.002 + 0.1 + 0.02)

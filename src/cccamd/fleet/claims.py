@@ -23,7 +23,7 @@ Why it decides as it does: docs/design/fleet.md.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
@@ -129,8 +129,7 @@ class Effort:
     """The node whose card is to be asked."""
     claimed_at: float = 0.0
     due_at: float | None = None
-    held: dict[AskId, bool] = field(default_factory=dict)
-    """And whether it is an order, for another node's card."""
+    held: dict[AskId, None] = field(default_factory=dict)
     out: set[AskId] = field(default_factory=set)
     """What was let go, and has not ended."""
     passed: int = -1
@@ -214,32 +213,35 @@ class Claims:
         effort = self._effort(prospect.fingerprint, prospect.service, now)
         self._asks[ask_id] = effort
         if effort.turn < 0 or effort.stage is Stage.PASSED_ON:
-            effort.held[ask_id] = orders_of is not None
+            effort.held[ask_id] = None
             effort.whose = orders_of or self.node
             effort.usual, effort.patience = prospect.usual, self._patience(prospect, now)
             return decisions + self._claim(effort, now, fetch=self._may_have_missed(effort, now))
         if effort.stage in (Stage.CLAIMING, Stage.THEIRS):
-            effort.held[ask_id] = orders_of is not None
+            effort.held[ask_id] = None
             return decisions
         effort.out.add(ask_id)
         return [*decisions, Go(ask_id)]
 
-    def adopt(self, fingerprint: Fingerprint, service: Service, now: float) -> list[Decision]:
+    def adopt(
+        self, fingerprint: Fingerprint, service: Service, meant: Collection[AskId], now: float
+    ) -> list[Decision]:
         """A node that has the claim to an ECM wants our card to be asked: its claim is ours.
 
-        What we would have ordered ourselves waits for that: perhaps of the very node that asks us.
+        What is held for that very card, and so `meant`, goes now. All else waits for its answer:
+        one ask is enough, and it may be an order, of the very node that asks us.
         """
         effort = self._effort(fingerprint, service, now)
         if not effort.is_known:
             # Those who wait have waited since that claim, and the order was on its way, too.
             effort.claimed_at = now - 2 * (self.round_trips.usual(now) or 0.0)
         effort.turn, effort.stage = max(effort.turn, 0), Stage.OURS
-        orders = [ask_id for ask_id, is_order in effort.held.items() if is_order]
-        for ask_id in orders:
+        others = [ask_id for ask_id in effort.held if ask_id not in meant]
+        for ask_id in others:
             del effort.held[ask_id]
         decisions = self._let_go(effort)
-        if orders:
-            effort.held = dict.fromkeys(orders, True)
+        if others:
+            effort.held = dict.fromkeys(others)
             self._due.set(effort, now + self._expected(effort, now) + LOST_PUSH)
         return decisions
 

@@ -549,7 +549,8 @@ class FleetDesk:
             return
         fingerprint = self._exchange.router.fingerprint_of(request)
         service = Service(request.caid, request.ident, request.sid)
-        self._do(self.claims.adopt(fingerprint, service, now))
+        meant = self._exchange.router.asks_of(fingerprint, cards)
+        self._do(self.claims.adopt(fingerprint, service, meant, now))
         node = self.nodes.by_name.get(order.node)
         ids: frozenset[CardId] = frozenset(card.id for card in cards)
         candidates = Candidates(cards, frozenset(cards), ids, Refusal.PASSING)
