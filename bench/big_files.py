@@ -52,10 +52,35 @@ CCCAMD_TOML: Final[dict[str, Line]] = {
     ),
     "[[newcamd]]": lambda n: f"[[newcamd]]\nport = {n % 65535 + 1}\n",
     "[[card]]": lambda n: f'[[card]]\nkind = "test"\ncaid = "0B00"\nname = "card {n}"\n',
+    "[[account]] with rights": lambda n: (
+        f'[[account]]\nuser = "user{n}"\npassword = "p"\ncaids = ["0500", "0B00"]\n'
+        'services = ["news", "!late"]\ntimes = { ALL = ["18:00-23:30"] }  # at home\n'
+    ),
+    "[[account]] with wrong lists": lambda n: (
+        f'[[account]]\nuser = "user{n}"\ngroups = [{"0," * 60}]\n'
+    ),
+    "[services.NAME] with long lists": lambda n: f"[services.list{n}]\nsids = [{'1,' * 9000}]\n",
+    "[[card]] with providers": lambda n: (
+        f'[[card]]\nkind = "test"\ncaid = 1702\nproviders = ["{n % 4096:06X}", 1_23456]\n'
+    ),
+    "[[card]] of no kind": lambda n: f'[[card]]\nkind = "no{n}"\ncaid = "0B00"\n',
+    "[services.NAME]": lambda n: f'[services.list{n}]\nsids = ["{n % 65535 + 1:04X}"]\n',
     "a long list": lambda n: "[network]\nallow = [\n" if not n else f'  "10.{n % 256}.0.0/16",\n',
+    "a long list of errors": lambda n: "[network]\nallow = [\n" if not n else f'  "10.{n}",\n',
+    "a list of lists": lambda n: "[network]\nallow = [\n" if not n else "[[[[[]]]]],\n",
+    "a list of tables": lambda n: (
+        "account = [\n" if not n else f'{{ user = "user{n}", logins = 2 }},\n'
+    ),
     "the same [[account]]": lambda n: '[[account]]\nuser = "anna"\nlogins = 2\n',
     "errors": lambda n: f"[[account]]\nuser = {n}\nlogin = 2\n",
     "unknown tables": lambda n: f"[table{n}]\n",
+    "deep tables": lambda n: f"[a.b.c.d.e.f.g.h.table{n}]\n",
+    "unknown keys": lambda n: "[server]\n" if not n else f"key{n} = {n}\n",
+    "keys of no table": lambda n: f"key{n} = {n}\n",
+    "dotted keys": lambda n: f"server.a.b.c.key{n} = {n}\n",
+    "quoted keys": lambda n: "[server]\n" if not n else f'\'key {n}\' = """\n{n}"""\n',
+    "remarks": lambda n: f"# user{n}\n",
+    "an error far down": lambda n: f"[[account]]\nuser = {'' if n == 120_000 else n}\n",
 }
 
 

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cccamd.cli import command_line
+from cccamd.cli.check import SHOWN_LIMIT
 
 SOUND = '[[card]]\nkind = "test"\ncaid = "7F00"\n'
 
@@ -38,3 +39,13 @@ def test_problems_are_shown(
     result = CliRunner().invoke(command_line(["check"]), ["check", str(path), *options])
     assert result.exit_code == status
     assert said in result.output
+
+
+def test_not_every_one_of_a_thousand_ports_is_listed(tmp_path: Path) -> None:
+    path = tmp_path / "cccamd.toml"
+    ports = range(1, SHOWN_LIMIT + 4)
+    path.write_text("".join(f"[[newcamd]]\nport = {port}\n" for port in ports))
+    lines = CliRunner().invoke(command_line(["check"]), ["check", str(path)]).output.splitlines()
+    shown = [line for line in lines if line.startswith("newcamd on port")]
+    assert len(shown) == SHOWN_LIMIT
+    assert "and 3 more ports of newcamd" in lines

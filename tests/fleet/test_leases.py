@@ -150,7 +150,7 @@ class Node:
         self.is_connected = False
         self._line += 1
         self.watched.clear()
-        self.do(self.leases.handle(EngineLost("cut"), self.world.now))
+        self.do(self.leases.handle(EngineLost(), self.world.now))
 
     def hear(self, event: Any) -> None:
         line = self._line

@@ -79,6 +79,20 @@ def test_a_card_of_a_broken_kind_is_left_out_and_the_file_says_why(
     )
 
 
+def test_a_kind_is_loaded_once_however_many_cards_ask_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    log = tmp_path / "log"
+    source = f"with open({str(log)!r}, 'a') as log:\n    log.write('x')\n1 / 0\n"
+    install(tmp_path, name="broken_cards", entry_points={"b": "broken_cards:B"}, source=source)
+    cards = '[[card]]\nkind = "b"\ncaid = "7F00"\n' * 3
+    assert len(parse(cards, kinds=find_kinds(), folder=tmp_path).problems) == 3
+    assert log.read_text() == "x"
+    parse(cards, kinds=find_kinds(), folder=tmp_path)
+    assert log.read_text() == "xx", "a reload tries again"
+
+
 async def test_the_documented_plug_in_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

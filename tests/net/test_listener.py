@@ -93,10 +93,9 @@ class Door:
         finally:
             await self.listener.close()
             self.listener.dismiss(CloseReason.SHUTDOWN)
-            await asyncio.sleep(0.01)
             for caller in self._callers:
                 caller.close()
-            assert self.admission.connections == 0, "each place is given back"
+            await until(lambda: self.admission.connections == 0)  # each place is given back
 
 
 async def is_closed(caller: socket.socket) -> bool:

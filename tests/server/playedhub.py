@@ -47,6 +47,8 @@ class Hub:
         self.entries: dict[bytes, bytes] = {}
         self.listening: dict[bytes, list[HubEngine]] = defaultdict(list)
         self.engines: list[HubEngine] = []
+        self.forgets_lists = False
+        """Whether what is told to nobody at once is not kept: the lists of cards."""
 
     def member(self, node: str) -> Membership:
         return Membership(
@@ -61,8 +63,8 @@ class Hub:
     def lose(self) -> None:
         """The engine is away for all."""
         for engine in self.engines:
-            engine.is_up = False
-            engine.on_event(EngineLost("it was killed"))
+            engine.is_up, engine.trouble = False, "it was killed"
+            engine.on_event(EngineLost())
 
 
 class HubEngine:
@@ -71,11 +73,12 @@ class HubEngine:
     def __init__(self, hub: Hub, on_event: Callable[[EngineEvent], None]) -> None:
         self.on_event = on_event
         self.is_up = False
+        self.trouble = ""
         self.dropped = 0
         self._hub = hub
 
     async def run(self) -> None:
-        self.is_up = True
+        self.is_up, self.trouble = True, ""
         self.on_event(EngineBack())
         await asyncio.Event().wait()
 
@@ -87,12 +90,12 @@ class HubEngine:
         hub = self._hub
         match action:
             case Claim(name, value, _):
-                won = hub.entries.setdefault(name, value) is value
-                self._tell(Claimed(name, won))
+                kept = hub.entries.setdefault(name, value)
+                self._tell(Claimed(name, kept is value, kept))
             case Fetch(name):
                 self._tell(Fetched(name, hub.entries.get(name)))
             case Publish(name, channel, value, ms):
-                if ms:
+                if ms and not (hub.forgets_lists and not channel):
                     hub.entries[name] = value
                 for engine in hub.listening[channel]:
                     engine._tell(Pushed(channel, name, value))

@@ -149,3 +149,29 @@ def speak(lab: Laboratory) -> None:
     desk = lab.server._fleet
     assert desk is not None
     del desk._say_here
+
+
+async def test_an_engine_that_is_away_is_so_for_one_reason_which_is_that_of_now(
+    folder: Path,
+) -> None:
+    """Its loss is one reason, and that it cannot be reached another: the second is so now."""
+    async with engine(folder) as server, node("north", folder, server) as north:
+        assert shown(north).trouble == ""
+        server.kill()
+        await until(lambda: not shown(north).engine_up)
+        await until(lambda: "nothing listens" in shown(north).trouble)
+        (problem,) = north.server.config_state().problems
+        assert problem.text.endswith(f": {shown(north).trouble}")
+        await server.start()
+        await until(lambda: shown(north).engine_up)
+        assert shown(north).trouble == ""
+        assert not north.server.config_state().problems
+
+
+async def test_an_engine_that_never_was_there_has_a_reason_too(folder: Path) -> None:
+    async with engine(folder) as server:
+        server.kill()
+        member = join(setup("F: anna secret", table_of("north", folder, server), port=1))
+        async with running("F: anna secret", TEST_CARD, fleet=member) as lab:
+            await until(lambda: "nothing listens" in shown(lab).trouble)
+            assert not shown(lab).engine_up

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from handshaker import Handshaker
-from laboratory import TEST_CARD, Laboratory, running
+from laboratory import TEST_CARD, Laboratory, running, until
 
 from cccamd.facts import Door, PenaltyKind
 from cccamd.lab.ports import free_port
@@ -186,7 +186,7 @@ async def test_who_comes_and_goes_is_never_weighed() -> None:
                 pass
             async with Handshaker.calling(lab) as caller:
                 caller.prove().name("anna")
-        await asyncio.sleep(0.1)
+        await until(lambda: lab.server._context.admission.connections == 0)
         async with Handshaker.calling(lab) as caller:
             assert await caller.log_in().accepted()
 

@@ -20,6 +20,7 @@ from laboratory import (
     request,
     running,
     setup,
+    until,
 )
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId
@@ -72,12 +73,6 @@ def explained(lab: Laboratory, account: str = "anna") -> Explanation:
 def the_finding(lab: Laboratory, code: str, account: str = "anna") -> Finding:
     (found,) = [each for each in explained(lab, account).findings if each.code == code]
     return found
-
-
-async def until(reached: Callable[[], object]) -> None:
-    async with asyncio.timeout(10.0):
-        while not reached():
-            await asyncio.sleep(0.01)
 
 
 # What a client does, and what is said of it.
@@ -321,7 +316,7 @@ async def test_newer_logins_need_its_place(log: list[str]) -> None:
 async def test_a_stop_and_a_login(log: list[str]) -> None:
     async with watched() as (lab, _), Handshaker.calling(lab) as caller:
         caller.prove().name("anna")
-        await asyncio.sleep(0.05)
+        await until(lambda: lab.server._context.admission.connections)
         await lab.server.stop()
         await caller.closed()
     assert any(f"no login: {CloseReason.SHUTDOWN.value}" in line for line in log)

@@ -13,10 +13,12 @@ from cccamd.setup.cccamcfg.classify import LINE_LIMIT
 from cccamd.setup.cccamcfg.diagnostics import TOLD_LIMIT
 from cccamd.setup.cccamcfg.endings import Endings
 from cccamd.setup.cccamcfg.reader import FileReader
-from cccamd.setup.toml import language
+from cccamd.setup.toml import ParsedToml, language
+from cccamd.setup.toml.fields import LIST_LIMIT
+from cccamd.setup.toml.parser import SIZE_LIMIT
 from cccamd.setup.toml.parser import parse as parse_toml
 from cccamd.setup.toml.positions import PARTS_LIMIT
-from cccamd.setup.toml.reader import FINDINGS_LIMIT, PROBLEMS_LIMIT
+from cccamd.setup.toml.reader import FINDINGS_LIMIT, PROBLEMS_LIMIT, TABLES_LIMIT
 
 
 def test_a_line_of_megabytes_is_ignored_and_the_others_are_read() -> None:
@@ -51,10 +53,10 @@ def test_each_repetition_names_the_line_that_counts() -> None:
 
 
 def test_of_a_table_full_of_mistakes_some_are_told_and_the_rest_counted() -> None:
-    text = "[network]\nallow = [" + '"nothing", ' * 20_000 + "]\n"
+    text = "[network]\nallow = [" + '"nothing", ' * 5_000 + "]\n"
     found = parse_toml(text, kinds=find_kinds(), folder=Path())
     assert len(found.problems) == FINDINGS_LIMIT + 1
-    assert any("19,800 more such places" in each.text for each in found.problems)
+    assert any("4,800 more such places" in each.text for each in found.problems)
 
 
 def test_of_a_file_full_of_mistakes_some_are_told_and_the_rest_counted() -> None:
@@ -65,6 +67,77 @@ def test_of_a_file_full_of_mistakes_some_are_told_and_the_rest_counted() -> None
     last = found.problems[-1]
     assert last.text == f"and {3 + 2 * 3:,} more problems in this file"
     assert not last.is_warning
+
+
+def test_a_wrong_list_that_nobody_is_told_of_counts_once() -> None:
+    unknown = "".join(f"[nothing{number}]\n" for number in range(PROBLEMS_LIMIT))
+    account = '[[account]]\nuser = "anna"\ngroups = [0, 1, 0]\n'
+    found = parse_toml(unknown + account, kinds=find_kinds(), folder=Path())
+    assert found.problems[-1].text == "and 1 more problems in this file"
+
+
+def test_of_unknown_tables_the_first_are_told() -> None:
+    unknown = "".join(f"[nothing{number}]\n" for number in range(PROBLEMS_LIMIT + 1))
+    found = parse_toml(unknown, kinds=find_kinds(), folder=Path())
+    lines = [each.place.line for each in found.problems[:-1]]
+    assert lines == list(range(1, PROBLEMS_LIMIT + 1))
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ('[[account]]\nuser = "u{}"\nlogins = 2\n', "accounts"),
+        ('[[upstream]]\nhost = "h{}"\nport = 1\nuser = "u"\ngroup = "g"\n', "upstreams"),
+        ('[[card]]\nkind = "test"\nname = "{}"\ncaid = "0B00"\n', "cards"),
+        ("[[newcamd]]\nport = {}\n", "newcamd"),
+        ("[services.list{}]\nsids = [1]\n", "services"),
+    ],
+)
+def test_more_tables_than_any_server_has_are_left_out(line: str, name: str) -> None:
+    tables = [line.format(number + 1) for number in range(TABLES_LIMIT + 2)]
+    assert not parse_toml("".join(tables[:-2]), kinds=find_kinds(), folder=Path()).problems
+    found = parse_toml("".join(tables), kinds=find_kinds(), folder=Path())
+    assert len(getattr(found.config, name)) == TABLES_LIMIT
+    (problem,) = found.problems
+    assert problem.place.line == TABLES_LIMIT * line.count("\n") + 1
+    assert problem.text.startswith("only the first 20,000 ")
+    assert problem.text.endswith(" count (2 more are left out)")
+    assert not problem.is_warning
+
+
+def test_a_list_longer_than_any_is_refused() -> None:
+    def read(length: int) -> ParsedToml:
+        allow = ", ".join(['"192.0.2.7"'] * length)
+        return parse_toml(f"[network]\nallow = [{allow}]\n", kinds=find_kinds(), folder=Path())
+
+    assert len(read(LIST_LIMIT).config.network.allow) == LIST_LIMIT
+    (problem,) = read(LIST_LIMIT + 1).problems
+    assert ", at most 10,000 of them (" in problem.text
+
+
+@pytest.mark.parametrize(
+    ("lines", "commas", "usable"),
+    [(SIZE_LIMIT, 0, True), (SIZE_LIMIT - 9, 10, False), (0, SIZE_LIMIT + 1, False)],
+)
+def test_more_values_than_any_configuration_has_are_not_parsed(
+    lines: int, commas: int, usable: bool
+) -> None:
+    found = parse_toml("\n" * lines + "#" + "," * commas, kinds=find_kinds(), folder=Path())
+    assert found.usable is usable
+    assert [str(each) for each in found.problems] == [
+        "cccamd.toml: error: more than 500,000 lines and commas, so it is no configuration"
+    ] * (not usable)
+
+
+def test_decimals_are_not_looked_for_where_nobody_is_told_of_them() -> None:
+    card = '[[card]]\nkind = "test"\nname = "{}"\ncaid = 1702\n'
+    text = "".join(card.format(number) for number in range(PROBLEMS_LIMIT + 5))
+    found = parse_toml(text, kinds=find_kinds(), folder=Path())
+    assert len(found.config.cards) == PROBLEMS_LIMIT + 5
+    last = found.problems[-1]
+    assert (last.text, last.is_warning) == ("and perhaps more warnings in this file", True)
+    found = parse_toml(text + "[nothing]\n[[card]]\n", kinds=find_kinds(), folder=Path())
+    assert found.problems[-1].text == "and at least 2 more problems in this file"
 
 
 @pytest.mark.parametrize(
@@ -183,3 +256,10 @@ def test_a_line_that_ends_like_one_before_is_read_as_if_it_were_the_first(
     monkeypatch.setattr(FileReader, "read_plain", lambda self, number, text: False)
     monkeypatch.setattr(Endings, "get", lambda self, ending: None)
     assert parse(data) == quick
+
+
+@pytest.mark.parametrize("groups", ["[1, 65]", "[0, 1]", "[1, true]", '[1, "2"]', "[1, 1.0]"])
+def test_each_number_of_a_list_is_checked(groups: str) -> None:
+    text = f'[[account]]\nuser = "anna"\ngroups = {groups}\n'
+    (problem,) = parse_toml(text, kinds=find_kinds(), folder=Path()).problems
+    assert "expected a list of numbers from 1 to 64" in problem.text

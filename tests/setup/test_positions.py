@@ -1,4 +1,5 @@
 import tomllib
+from random import Random
 from typing import Any
 
 import pytest
@@ -6,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cccamd.setup.files import Place
-from cccamd.setup.toml.positions import KeyPath, locate
+from cccamd.setup.toml.positions import Places, locate
+from cccamd.setup.toml.scanning import DEPTH_LIMIT, Body, Cursor, Headers, KeyPath
 
 FILE = "cccamd.toml"
 TEXT = '''\
@@ -137,3 +139,63 @@ def test_every_value_is_found_where_it_stands(text: str) -> None:
     positions = locate(text, FILE)
     for path, value in leaves(data):
         assert tomllib.loads(f"x = {positions.written(path)}")["x"] == value
+
+
+@given(st.lists(lines, max_size=6).map("\n".join), st.randoms())
+def test_the_order_of_questions_changes_no_answer(text: str, random: Random) -> None:
+    """Each is read only as far as somebody asks."""
+    try:
+        paths = [path for path, _ in leaves(tomllib.loads(text))]
+    except tomllib.TOMLDecodeError:
+        return
+    paths += [(*path[:length], "absent") for path in paths for length in range(len(path))]
+    alone = [(locate(text, FILE).key(path), locate(text, FILE).value(path)) for path in paths]
+    together = locate(text, FILE)
+    for at in random.sample(range(len(paths)), len(paths)):
+        assert (together.key(paths[at]), together.value(paths[at])) == alone[at]
+
+
+def test_nothing_is_read_that_nobody_asks_for() -> None:
+    text = "".join(f"[[card]]\na = [{number}]\nb = 1\n" for number in range(1000))
+    headers = Headers(Cursor(text))
+    assert headers.read_on() == ("card", 0)
+    assert headers.cursor.at < 20
+    body = Body(("card", 0), Cursor(text, 0), {}, {})
+    assert body.find(("card", 0, "a"))
+    assert body.cursor.at < 20
+    assert not body.find(("card", 0, "c"))
+    assert body.cursor.at < 40
+    assert list(body.values) == [("card", 0, "a"), ("card", 0, "a", 0), ("card", 0, "b")]
+
+
+def test_lists_in_lists_without_end_are_seen_as_a_whole() -> None:
+    deep = "[" * 200 + "]" * 200
+    positions = locate(f"[network]\nallow = [{deep}, {deep}\n,{deep}]\nhosts = 1\n", FILE)
+    inner: KeyPath = ("network", "allow", 1)
+    for _ in range(DEPTH_LIMIT):
+        inner = (*inner, 0)
+    assert positions.written(inner) == ""
+    assert positions.written(inner[:DEPTH_LIMIT]).count("[") == 200 - DEPTH_LIMIT + 3
+    assert positions.written(("network", "allow", 2)) == deep
+    assert positions.value(("network", "hosts")) == Place(FILE, 4, 9)
+
+
+@pytest.mark.parametrize("width", [1, 7, 4096, 8191, 8192, 8193])
+def test_lines_are_counted_right_in_long_texts(width: int) -> None:
+    lines = [f"k{number} = '{'x' * width}'" for number in range(40_000 // width + 3)]
+    positions = locate("\n".join(lines), FILE)
+    for number in (len(lines) - 1, 0, len(lines) // 2):
+        path: KeyPath = (f"k{number}",)
+        column = len(f"k{number} = ") + 1
+        assert positions.value(path) == Place(FILE, number + 1, column)
+        assert positions.key(path) == Place(FILE, number + 1, 1)
+
+
+def test_places_are_the_same_once_they_are_settled() -> None:
+    paths: dict[str, KeyPath] = {"first": ("card", 0), "second": ("card", 1), "top": ("top",)}
+    places = Places(FILE, paths, locate(TEXT, FILE))
+    before = {heading: places.find(heading) for heading in (*paths, "absent")}
+    assert before["second"] == Place(FILE, 15, 1)
+    assert before["absent"] == Place(FILE)
+    places.settle()
+    assert {heading: places.find(heading) for heading in before} == before

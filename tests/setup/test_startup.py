@@ -1,5 +1,6 @@
 """From files to a server that can start, and what is said about them."""
 
+import gc
 import logging
 import os
 from functools import partial
@@ -16,7 +17,7 @@ from cccamd.setup import setup
 from cccamd.setup.cccamcfg import load_config
 from cccamd.setup.nodeid import load_or_make
 from cccamd.setup.rights import OPEN_TO_ALL
-from cccamd.setup.setup import load_again, load_setup
+from cccamd.setup.setup import STRAYS_LIMIT, load_again, load_setup
 from cccamd.wire.cccam import offers_partner
 
 
@@ -40,6 +41,34 @@ def test_the_file_that_was_read_is_named(tmp_path: Path) -> None:
     assert not any("secret" in text for text in texts(path))
     assert [line.user for line in files.config.f_lines] == ["anna"]
     assert files.example is None
+
+
+def test_what_a_server_keeps_holds_no_text_of_cccamd_toml(tmp_path: Path) -> None:
+    """It has passwords in it, and places are looked up while ECMs wait."""
+    toml = (
+        '[[account]]\nuser = "anna"\npassword = "geheim"\n[[account]]\nuser = "ben"\nlogins = 2\n'
+    )
+    files = load_setup(write(tmp_path, "F: ben secret\n", toml), None)
+    assert files.toml.place('[[account]] user "ben"').line == 4
+    seen: set[int] = set()
+    held: list[object] = [files.toml.places]
+    while held:
+        each = held.pop()
+        if id(each) in seen or isinstance(each, type):
+            continue
+        seen.add(id(each))
+        assert not (isinstance(each, str) and "geheim" in each)
+        held += gc.get_referents(each)
+
+
+def test_of_thousands_of_tables_that_name_nothing_some_are_named(tmp_path: Path) -> None:
+    table = '[[account]]\nuser = "{}"\nlogins = 2\n'
+    toml = "".join(table.format(number) for number in range(STRAYS_LIMIT + 3))
+    path = write(tmp_path, "F: anna secret\n", toml)
+    strays = [each for each in load_setup(path, None).messages if "names no F-line" in each.text]
+    assert len(strays) == STRAYS_LIMIT
+    (last,) = [each for each in load_setup(path, None).messages if each.count > 1]
+    assert (str(last), last.count) == (f"{tmp_path}/cccamd.toml: and 3 more such tables", 3)
 
 
 def test_a_missing_file_means_no_accounts_and_is_said(tmp_path: Path) -> None:

@@ -117,12 +117,14 @@ def _check_toml(path: Path, *, strict: bool) -> int:
     for text in installed.problems:
         typer.echo(text)
     found = load(path, kinds=installed, required=True)
-    for problem in found.problems:
-        typer.echo(str(problem))
+    typer.echo("".join(f"{problem}\n" for problem in found.problems), nl=False)
     _tell_of_rights(str(path))
     cards = count(len(found.config.cards), "local card")
-    for each in found.config.newcamd:
+    ports = found.config.newcamd
+    for each in ports[:SHOWN_LIMIT]:
         typer.echo(f"newcamd on port {each.port}: {each.wish.words}")
+    if len(ports) > SHOWN_LIMIT:
+        typer.echo(f"and {len(ports) - SHOWN_LIMIT:,} more ports of newcamd")
     dvbapi = found.config.dvbapi
     if dvbapi.enabled:
         typer.echo(f"dvbapi on {', '.join(dvbapi.doors)}, by the account {dvbapi.account}")

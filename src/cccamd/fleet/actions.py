@@ -12,11 +12,14 @@ NAME_LENGTH = 16
 
 
 class Claim(NamedTuple):
-    """Take an entry if nobody has it (`SET name value NX PX ms`): `Claimed` tells who has it."""
+    """Take an entry if nobody has it (`SET name value NX GET PX ms`).
+
+    `Claimed` tells who has it.
+    """
 
     name: bytes
     value: bytes
-    """Sealed: which node claims."""
+    """Sealed: whose card is to be asked."""
     ms: int
 
 
@@ -87,6 +90,8 @@ class Claimed(NamedTuple):
 
     name: bytes
     won: bool
+    theirs: bytes | None = None
+    """What is in the entry that others have."""
 
 
 class Fetched(NamedTuple):
@@ -118,10 +123,8 @@ class Extended(NamedTuple):
 
 
 class EngineLost(NamedTuple):
-    """The engine is away. What was asked of it and not answered yet never will be."""
-
-    reason: str
-    """A sentence for people; no secret in it."""
+    """The engine is away, for `Engine.trouble`. What was asked of it and not answered yet never
+    will be."""
 
 
 class EngineBack(NamedTuple):
@@ -147,6 +150,13 @@ class Engine(Protocol):
     @property
     def is_up(self) -> bool:
         """Whether it can be told anything now: between `EngineBack` and `EngineLost`."""
+
+    @property
+    def trouble(self) -> str:
+        """Why it is away now, as a sentence for people without a secret in it; empty: it is not.
+
+        It changes from one attempt to the next.
+        """
 
     @property
     def dropped(self) -> int:

@@ -220,7 +220,7 @@ class Engine:
         was_up, self.is_up, self.trouble = self.is_up, False, why
         self._say(f"[fleet] the engine {self.shown}: {why}")
         if was_up:
-            self._heard(EngineLost(why))
+            self._heard(EngineLost())
 
     def _say(self, text: str) -> None:
         self.hearers.carried_out(SETTING, text)

@@ -38,14 +38,22 @@ class InstalledKinds(Mapping[str, type[LocalCard]]):
             for point in sorted(unused, key=_preference)
         )
         """A sentence for each that has no name of its own."""
+        self._loaded: dict[str, type[LocalCard] | str] = {}
+        """Kinds by name, or why one cannot be used: a file may ask for one very often."""
 
     def __getitem__(self, name: str) -> type[LocalCard]:
-        point = self._points[name]
+        found = self._loaded.get(name)
+        if found is None:
+            found = self._loaded[name] = self._load(self._points[name])
+        if isinstance(found, str):
+            raise CardKindError(found)
+        return found
+
+    def _load(self, point: EntryPoint) -> type[LocalCard] | str:
         try:
             return _load(point)
         except BaseException as error:
-            why = f"{type(error).__name__}: {error}"
-            raise CardKindError(f"{_describe(point)} cannot be used: {why}") from error
+            return f"{_describe(point)} cannot be used: {type(error).__name__}: {error}"
 
     def __contains__(self, name: object) -> bool:
         return name in self._points

@@ -123,17 +123,16 @@ class FleetDesk:
         """`is_constant` tells cards of fixed keys; the last two are as `Hearers` says."""
         self.node = node = membership.node
         seals = membership.seals
-        self.claims = Claims(node, seals)
         self.nodes = Nodes(
             table=table,
             exchange=exchange,
             order=self._order,
             on_cards_changed=on_cards_changed,
         )
+        self.claims = Claims(node, seals, may_serve=self.nodes.may_serve)
         self.engine = membership.make_engine(Hearers(self.handle, carried_out, on_failure))
         self.listeners: list[Callable[[EngineEvent], None]] = []
         """Who else is told what the engine tells, and leaves alone what is not for him."""
-        self.trouble = ""
         self.twin = ""
         """The node id of another node of our name."""
         self._config = ""
@@ -206,7 +205,7 @@ class FleetDesk:
             node=self.node,
             engine_up=self.is_up,
             engine_since=epoch + self._engine_since,
-            trouble=self.trouble,
+            trouble=self.engine.trouble,
             config=self._config,
             differs=self._config != usual,
             usual_config=usual,
@@ -239,8 +238,8 @@ class FleetDesk:
     # The gate of the exchange.
 
     def ask(self, ask_id: AskId, prospect: Prospect) -> bool:
-        is_order = self.nodes.node_of(prospect.source) is not None
-        decisions = self.claims.ask(ask_id, prospect, self._loop.time(), is_order=is_order)
+        whose = self.nodes.node_of(prospect.source)
+        decisions = self.claims.ask(ask_id, prospect, self._loop.time(), orders_of=whose)
         go = Go(ask_id)
         goes = go in decisions
         self._do([each for each in decisions if each != go])
@@ -297,14 +296,12 @@ class FleetDesk:
         match event:
             case EngineBack():
                 self._engine_since = now
-                self.trouble = ""
                 self._do(self.claims.handle(event, now))
                 self._perform([Watch(self._all), Watch(self._own)])
                 self._send_list()
                 self._say_here(is_new=True)
-            case EngineLost(reason):
+            case EngineLost():
                 self._engine_since = now
-                self.trouble = reason
                 self._fetches.clear()  # what was not answered never will be
                 self._do(self.claims.handle(event, now))
             case Fetched(name, value) if name in self._fetches:
@@ -553,7 +550,8 @@ class FleetDesk:
             return
         fingerprint = self._exchange.router.fingerprint_of(request)
         service = Service(request.caid, request.ident, request.sid)
-        self._do(self.claims.adopt(fingerprint, service, now))
+        meant = self._exchange.router.asks_of(fingerprint, cards)
+        self._do(self.claims.adopt(fingerprint, service, meant, now))
         node = self.nodes.by_name.get(order.node)
         ids: frozenset[CardId] = frozenset(card.id for card in cards)
         candidates = Candidates(cards, frozenset(cards), ids, Refusal.PASSING)

@@ -528,13 +528,14 @@ class Server:
         self._context.fleet_seats = seats
 
     def _share_bans(self, membership: Membership) -> FleetBans:
-        """Have bans and failed logins count at all nodes."""
+        """Have bans, failed logins and what accounts ask count at all nodes."""
         assert self._fleet is not None
         shared = FleetBans(
             membership.node,
             membership.seals,
             penalties=self._penalties,
             door_log=self._door_log,
+            fair=self._context.fair,
             trusts=self._fleet.claims.trusts,
             perform=self._fleet.engine.perform,
         )

@@ -43,6 +43,9 @@ caid = "7F00"
 providers = ["00000A"]
 """
 
+STRAYS_LIMIT: Final = 2000
+"""Tables that are named one by one; nobody reads more."""
+
 _LEVELS: Final = {
     Severity.NOTE: logging.INFO,
     Severity.WARNING: logging.WARNING,
@@ -174,6 +177,7 @@ def _load(config_path: Path | None, toml_path: Path | None, *, toml_required: bo
     beside = toml_path or path.parent / FILE_NAME
     kinds = _installed_kinds()
     toml = load(beside, kinds=kinds, required=toml_required)
+    toml.config.settle()
     config = merge(loaded.result.config, toml.config)
     companions = load_companions(config.settings)
     refusal = _refusal(path, loaded) or ("" if toml_path is None else _unusable(toml))
@@ -254,6 +258,7 @@ def _load_example(toml_path: Path | None) -> Setup:
     toml = ParsedToml()
     if toml_path is not None:
         toml = load(toml_path, kinds=kinds, required=True)
+        toml.config.settle()
     card = parse_toml(EXAMPLE_TOML, kinds=kinds, folder=Path()).config.cards
     return Setup(
         config=config,
@@ -380,12 +385,20 @@ def _about_strays(lines: Config, config: Config, toml: TomlConfig) -> Iterator[M
         for each in toml.newcamd
         if each.port in taken
     ]
-    for heading, trouble in strays:
+    for heading, trouble in strays[:STRAYS_LIMIT]:
         yield Message(
             level=logging.WARNING,
             text=f"{heading} {trouble}",
             place=toml.place(heading),
             kind=ConfigProblemKind.LEFT_OUT,
+        )
+    if more := len(strays[STRAYS_LIMIT:]):
+        yield Message(
+            level=logging.WARNING,
+            text=f"and {more:,} more such tables",
+            place=Place(toml.file),
+            kind=ConfigProblemKind.LEFT_OUT,
+            count=more,
         )
 
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from cccamd.localcards import CardOptions, LocalCard
-from cccamd.setup.toml.positions import KeyPath
 from cccamd.setup.toml.reader import Finding, TableReader, unknown_key
+from cccamd.setup.toml.scanning import KeyPath
 
 
 def read_options(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from cccamd.cards import Access
 from cccamd.ids import Caid, Ident, Sid
@@ -22,8 +22,8 @@ from cccamd.setup.toml.fields import (
 )
 from cccamd.setup.toml.grants import Groups, Pairs, grant_of
 from cccamd.setup.toml.model import CardEntry
-from cccamd.setup.toml.positions import KeyPath
 from cccamd.setup.toml.reader import TableReader
+from cccamd.setup.toml.scanning import KeyPath
 from cccamd.wire.cccam import SIDS_LIMIT
 
 NAME_LIMIT = 40
@@ -134,14 +134,17 @@ def _find_kind(
     name = common.get("kind")
     if not isinstance(name, str):
         return None  # LocalCardTable has said so
-    place = (*path, "kind")
     try:
         return kinds[name]
-    except KeyError:
-        known = ", ".join(f'"{known}"' for known in sorted(kinds)) or "none installed"
-        wrong = f"read {reader.positions.written(place)}, expected a known kind: {known}"
-    except CardKindError as error:
+    except (KeyError, CardKindError) as error:
+        if reader.is_full:
+            reader.count()
+            return None
+        place = (*path, "kind")
         wrong = str(error)
+        if isinstance(error, KeyError):
+            known = ", ".join(f'"{known}"' for known in sorted(kinds)) or "none installed"
+            wrong = f"read {reader.positions.written(place)}, expected a known kind: {known}"
     text = f"[[card]] kind: {wrong}"
     reader.add(reader.positions.value(place), f"{text} (so this [[card]] is left out)")
     return None
@@ -153,6 +156,8 @@ def _read_options(
     """Read the kind's own keys; None if anything is wrong with them."""
     if kind is None:
         return None
+    if kind.Options is NoOptions and not own:
+        return NoOptions()
     if kind.Options is NoOptions:
         read = reader.read(_NoKeys, own, path, label="[[card]]", more_keys=_COMMON_KEYS)
         return None if read is None else NoOptions()
@@ -169,15 +174,26 @@ class _NoKeys(Table):
 def _warn_of_decimals(reader: TableReader, path: KeyPath, common: Mapping[str, Any]) -> None:
     """`caid = 1702` is legal and means 06A6, which hardly anybody wants to say."""
     for key, digits in (("caid", 4), ("providers", 6), ("sids", 4)):
-        value = common.get(key)
-        listed = range(len(value)) if isinstance(value, list) else None
-        places = [(*path, key)] if listed is None else [(*path, key, index) for index in listed]
-        for place in places:
+        for place in _places_of_numbers(common.get(key), (*path, key)):
+            if reader.is_full:  # looking for each of a hundred thousand would take long
+                reader.leave_out()
+                return
             written = reader.positions.written(place)
-            if re.fullmatch(r"\d[\d_]+", written):
+            if _DECIMAL.fullmatch(written):
                 shown = f"{int(written.replace('_', '')):0{digits}X}"
                 text = (
                     f"[[card]] {key}: {written} without quotes is decimal, so it means {shown}; "
                     f'write "{shown}", or "{written}" if those are hex digits'
                 )
                 reader.add(reader.positions.value(place), text, is_warning=True)
+
+
+_DECIMAL: Final = re.compile(r"\d[\d_]+")
+
+
+def _places_of_numbers(value: object, path: KeyPath) -> Iterator[KeyPath]:
+    """What is no text stands without quotes; most do, and need not be looked for."""
+    if isinstance(value, int):
+        yield path
+    elif isinstance(value, list):
+        yield from ((*path, at) for at, each in enumerate(value) if isinstance(each, int))

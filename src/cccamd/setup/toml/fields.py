@@ -7,9 +7,10 @@ taken as they are, nothing is converted; times are seconds.
 It does what pydantic would, which takes 10 MiB of a server that needs no more than this.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from typing import Annotated, Any, Final, TypeVar, get_type_hints
+from itertools import islice
+from typing import Annotated, Any, Final, TypeVar, cast, get_type_hints
 
 from cccamd.ids import (
     CAID_DIGITS,
@@ -24,13 +25,15 @@ from cccamd.ids import (
     typed_hex,
 )
 from cccamd.setup.toml.networks import Network, parse_network
-from cccamd.setup.toml.positions import KeyPath
+from cccamd.setup.toml.scanning import KeyPath
 from cccamd.wire.cccam import BUILDS, Version, parse_version
 
 N = TypeVar("N", Caid, Ident, Sid)
 
 Wrong = tuple[KeyPath, str]
 """Where below the table, and what was expected there, as a sentence."""
+LIST_LIMIT: Final = 10_000
+"""Elements of a list, where no less is said. The longest real ones: the networks of a country."""
 Reader = Callable[[object], object]
 """Makes a value of what the file says. Raises ValueError: with a sentence that begins with
 "expected", or without a text when there is nothing to add to the words of the key."""
@@ -58,13 +61,15 @@ class Value:
     low: float | None = None
     high: float | None = None
     """The bounds of a number, for those who describe it."""
+    unchanged: range = range(0)
+    """Whole numbers that are taken as they are: thousands of them in a list at once."""
 
-    def take(self, found: object, at: KeyPath, wrong: list[Wrong], expected: str = "") -> object:
-        """Read it, or note what is wrong; an element of a list in the list's words."""
+    def take(self, found: object, at: KeyPath, wrong: list[Wrong], *, briefly: bool) -> object:
+        """Read it, or note what is wrong."""
         try:
             return self.read(found)
         except ValueError as error:
-            wrong.append((at, str(error) or f"expected {expected or self.expected}"))
+            wrong.append((at, str(error) or f"expected {self.expected}"))
             return None
 
 
@@ -75,30 +80,43 @@ class Listed:
     expected: str
     items: Value
     least: int = 0
-    most: int | None = None
+    most: int = LIST_LIMIT
     distinct: bool = False
     """No two elements are the same."""
 
-    def take(self, found: object, at: KeyPath, wrong: list[Wrong]) -> object:
-        """Read it, or note what is wrong with it or its elements."""
+    def take(self, found: object, at: KeyPath, wrong: list[Wrong], *, briefly: bool) -> object:
+        """Read it, or note what is wrong with it or its elements; `briefly`: with the first."""
         if not isinstance(found, list):
             wrong.append((at, f"expected {self.expected}"))
             return None
-        if self.most is not None and len(found) > self.most:
-            wrong.append((at, f"expected {self.expected}"))
+        if len(found) > self.most:
+            wrong.append((at, f"expected {self.expected}, at most {self.most:,} of them"))
             return None
-        before = len(wrong)
-        taken = tuple(
-            self.items.take(each, (*at, index), wrong, self.expected)
-            for index, each in enumerate(found)
-        )
-        if len(wrong) > before:
+        try:
+            taken = self._read(found)
+        except ValueError:
+            wrong += islice(self._what_is_wrong(found, at), 1 if briefly else None)
             return None
         if len(taken) < self.least:
             wrong.append((at, f"expected {self.expected}"))
         elif self.distinct and len(set(taken)) < len(taken):
             wrong.append((at, "expected each number once"))
         return taken
+
+    def _read(self, found: list[object]) -> tuple[object, ...]:
+        plain = self.items.unchanged
+        if plain and set(map(type, found)) == {int}:
+            numbers = cast("list[int]", found)
+            if plain[0] <= min(numbers) and max(numbers) <= plain[-1]:
+                return tuple(found)
+        return tuple(map(self.items.read, found))
+
+    def _what_is_wrong(self, found: list[object], at: KeyPath) -> Iterator[Wrong]:
+        for index, each in enumerate(found):
+            try:
+                self.items.read(each)
+            except ValueError as error:
+                yield (*at, index), str(error) or f"expected {self.expected}"
 
 
 Key = Value | Listed
@@ -165,7 +183,8 @@ def time_between(low: float, high: float) -> Value:
 def count_between(low: int, high: int) -> Value:
     """A whole number."""
     expected = f"a whole number, {low} to {high}"
-    return Value(expected, lambda found: _read_int(found, low, high), low, high)
+    unchanged = range(low, high + 1)
+    return Value(expected, lambda found: _read_int(found, low, high), low, high, unchanged)
 
 
 def port_as(expected: str, low: int = 1) -> Value:
@@ -228,7 +247,7 @@ def _number(expected: str, kind: Callable[[int], N], *, digits: int, low: int) -
             )
         return kind(number)
 
-    return Value(expected, read)
+    return Value(expected, read, unchanged=range(low, high + 1))
 
 
 def _read_number(found: object, digits: int) -> int | None:

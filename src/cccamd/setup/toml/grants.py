@@ -78,7 +78,7 @@ _WISH: Final = text_as("the name of a list", _check_wish)
 
 Groups = Annotated[
     tuple[int, ...] | None,
-    _listed(f"a list of numbers from 1 to {GROUP_LIMIT}: groups = [1, 3]", _GROUP),
+    _listed(f"a list of numbers from 1 to {GROUP_LIMIT}: groups = [1, 3]", _GROUP, GROUP_LIMIT),
 ]
 Caids = Annotated[tuple[Caid, ...], _listed('a list: caids = ["0500"]', CAID)]
 Pairs = Annotated[
@@ -121,12 +121,13 @@ def grant_of(
     first is noticed, and both are said.
     """
     wishes = tuple(services)
+    if groups is None and not (caids or idents or wishes):
+        return EVERYTHING
     named = {wish: lists.get(wish.removeprefix("!")) or ServiceList(name=wish) for wish in wishes}
-    grant = Grant(
+    return Grant(
         groups=None if groups is None else frozenset(groups),
         caids=frozenset(caids),
         pairs=frozenset(idents),
         wanted=tuple(each for wish, each in named.items() if not wish.startswith("!")),
         denied=tuple(each for wish, each in named.items() if wish.startswith("!")),
     )
-    return EVERYTHING if grant == EVERYTHING else grant

@@ -37,6 +37,7 @@ from cccamd.setup.toml.networks import (
 )
 from cccamd.setup.toml.newcamdtable import NewcamdTable
 from cccamd.setup.toml.notifytable import NotifyTable
+from cccamd.setup.toml.positions import Places
 from cccamd.wire.cccam import (
     ANSWER_TIMEOUT,
     DEFAULT_VERSION,
@@ -295,8 +296,8 @@ class TomlConfig:
     """Everything one cccamd.toml says; without a file these defaults."""
 
     file: str = FILE_NAME
-    places: Mapping[str, Place] = field(default_factory=dict)
-    """Where the `[[tables]]` stand that are used, by their headings in messages."""
+    places: Places | None = field(default=None, compare=False)
+    """Where the `[[tables]]` stand that are used."""
     network: NetworkTable = field(default_factory=NetworkTable)
     limits: LimitsTable = field(default_factory=LimitsTable)
     server: ServerTable = field(default_factory=ServerTable)
@@ -323,6 +324,11 @@ class TomlConfig:
         tables: tuple[AccountTable | UpstreamTable, ...] = (*self.accounts, *self.upstreams)
         return tuple((table.heading, table.paired) for table in tables if table.paired)
 
+    def settle(self) -> None:
+        """Find all places now, for a server: later there is no time for it."""
+        if self.places is not None:
+            self.places.settle()
+
     def place(self, heading: str) -> Place:
         """Where a `[[table]]` stands, by its heading; else the whole file."""
-        return self.places.get(heading, Place(self.file))
+        return Place(self.file) if self.places is None else self.places.find(heading)

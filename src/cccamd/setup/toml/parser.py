@@ -40,8 +40,14 @@ from cccamd.setup.toml.model import (
 from cccamd.setup.toml.mqtttable import MqttTable
 from cccamd.setup.toml.newcamdtable import NewcamdTable
 from cccamd.setup.toml.notifytable import NotifyTable
-from cccamd.setup.toml.positions import PARTS_LIMIT, find_long_key, locate
-from cccamd.setup.toml.reader import PROBLEMS_LIMIT, TableReader, explain_syntax, suggest
+from cccamd.setup.toml.positions import PARTS_LIMIT, Places, find_long_key, locate
+from cccamd.setup.toml.reader import (
+    PROBLEMS_LIMIT,
+    TABLES_LIMIT,
+    TableReader,
+    explain_syntax,
+    suggest,
+)
 
 _TABLES = (
     "network",
@@ -59,6 +65,9 @@ _TABLES = (
     "fleet",
 )
 _SUGGESTION_LIMIT = 50
+SIZE_LIMIT = 500_000
+"""Lines and commas. A file as long as it may be, full of accounts, has half as many; a parser needs
+a second and more for the two million numbers that are possible."""
 _LISTS = ("account", "upstream", "card", "newcamd")
 _NAMED = ("services",)
 """Tables whose tables have names of the operator's own."""
@@ -85,23 +94,23 @@ def parse(
     """Read a whole file. Never raises; `folder` is where the cards' own file names start."""
     if (at := find_long_key(text)) is not None:
         words = f"a key has more than {PARTS_LIMIT} parts with dots between them"
-        place = Place(file, text.count("\n", 0, at) + 1)
-        problem = FileProblem(place=place, text=words)
-        return ParsedToml(TomlConfig(file=file), problems=(problem,), usable=False)
+        return _useless(Place(file, text.count("\n", 0, at) + 1), words)
+    if text.count("\n") + text.count(",") > SIZE_LIMIT:
+        words = f"more than {SIZE_LIMIT:,} lines and commas, so it is no configuration"
+        return _useless(Place(file), words)
     try:
         data = loads(text)
         positions = locate(text, file)
     except (ValueError, RecursionError) as error:
         line, column, words = explain_syntax(error, text)
-        problem = FileProblem(place=Place(file, line, column), text=words)
-        return ParsedToml(TomlConfig(file=file), problems=(problem,), usable=False)
+        return _useless(Place(file, line, column), words)
     reader = TableReader(data, positions)
     config = _read(reader, kinds=kinds, folder=folder)
     return ParsedToml(config, reader.told())
 
 
 def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: Path) -> TomlConfig:
-    unknown = sorted(reader.data.keys() - set(_KNOWN))
+    unknown = [name for name in reader.data if name not in _KNOWN]
     if more := len(unknown[PROBLEMS_LIMIT:]):
         reader.count(more)
     for number, name in enumerate(unknown[:PROBLEMS_LIMIT]):
@@ -112,7 +121,7 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
     services = _read_services(reader)
     return TomlConfig(
         file=reader.positions.file,
-        places=reader.places,
+        places=Places(reader.positions.file, reader.headings, reader.positions),
         network=_read_network(reader),
         limits=reader.read_table("limits", LimitsTable),
         server=reader.read_table("server", ServerTable),
@@ -141,8 +150,11 @@ def _read_services(reader: TableReader) -> Mapping[str, ServiceList]:
         reader.add(reader.positions.key(("services",)), text)
         return {}
     found: dict[str, ServiceList] = {}
-    for name, table in data.items():
+    for number, (name, table) in enumerate(data.items()):
         path = ("services", name)
+        if number == TABLES_LIMIT:
+            reader.refuse_more(path, len(data) - number, "tables of [services]")
+            break
         read = reader.read(ServicesTable, table, path, label=f"[services.{name}]")
         if read is not None:
             found[name] = read.list_named(name)
@@ -162,7 +174,7 @@ def _read_network(reader: TableReader) -> NetworkTable:
 def _read_dvbapi(reader: TableReader) -> DvbapiTable:
     read = reader.read_table("dvbapi", DvbapiTable)
     if read.enabled:
-        reader.places["[dvbapi]"] = reader.positions.value(("dvbapi", "account"))
+        reader.headings["[dvbapi]"] = ("dvbapi", "account")
     for index, network in enumerate(read.networks):
         if network.prefixlen == 0:
             at = reader.positions.value(("dvbapi", "networks", index))
@@ -206,5 +218,9 @@ def load(path: Path, *, kinds: Mapping[str, type[LocalCard]], required: bool) ->
 
 
 def _unusable(path: Path, text: str, *, line: int | None = None) -> ParsedToml:
-    problem = FileProblem(place=Place(str(path), line), text=text)
-    return ParsedToml(TomlConfig(file=str(path)), problems=(problem,), usable=False)
+    return _useless(Place(str(path), line), text)
+
+
+def _useless(place: Place, text: str) -> ParsedToml:
+    problem = FileProblem(place=place, text=text)
+    return ParsedToml(TomlConfig(file=place.file), problems=(problem,), usable=False)

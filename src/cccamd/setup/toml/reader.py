@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 from cccamd.setup.files import FileProblem, Place
 from cccamd.setup.toml.fields import Table, Wrong, keys_of, required_of
 from cccamd.setup.toml.language import SyntaxFault
-from cccamd.setup.toml.positions import KeyPath, Positions
+from cccamd.setup.toml.positions import Positions
+from cccamd.setup.toml.scanning import KeyPath
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _READ_LIMIT = 60
@@ -34,6 +35,8 @@ _SYNTAX_HINTS = (
 
 PROBLEMS_LIMIT = 2000
 """In one file."""
+TABLES_LIMIT = 20_000
+"""Of one kind: twice as many as the clients that one server is made for."""
 
 
 def explain_syntax(error: Exception, text: str) -> tuple[int | None, int | None, str]:
@@ -95,10 +98,12 @@ class TableReader:
     data: dict[str, Any]
     positions: Positions
     problems: list[FileProblem] = field(default_factory=list)
-    places: dict[str, Place] = field(default_factory=dict)
-    """Where each table stands that is used, by its heading in messages."""
+    headings: dict[str, KeyPath] = field(default_factory=dict)
+    """The tables that are used, by how messages name them."""
     _untold: int = 0
     _untold_are_warnings: bool = True
+    _is_more_or_less: bool = False
+    """There may be more problems than those: not all places were looked at."""
 
     @property
     def is_full(self) -> bool:
@@ -117,11 +122,19 @@ class TableReader:
         self._untold += number
         self._untold_are_warnings &= is_warning
 
+    def leave_out(self) -> None:
+        """Note that a place was not looked at where there may be a warning."""
+        self._is_more_or_less = True
+
     def told(self) -> tuple[FileProblem, ...]:
         """List what there is to say, in the order of the file, and how much is left unsaid."""
         found = sorted(self.problems, key=lambda problem: problem.place.order)
-        if self._untold:
-            text = f"and {self._untold:,} more problems in this file"
+        if self._untold or self._is_more_or_less:
+            more = f"{self._untold:,} more problems" if self._untold else "more warnings"
+            least = ""
+            if self._is_more_or_less:
+                least = "at least " if self._untold else "perhaps "
+            text = f"and {least}{more} in this file"
             place = Place(self.positions.file)
             only_warnings = self._untold_are_warnings
             found.append(FileProblem(place=place, text=text, is_warning=only_warnings))
@@ -143,17 +156,28 @@ class TableReader:
             at = self.positions.key((name,))
             self.add(at, f"expected [[{name}]], with double brackets: there may be several")
             return
-        for index, table in enumerate(data):
+        for index, table in enumerate(data[:TABLES_LIMIT]):
             yield (name, index), table
+        if len(data) > TABLES_LIMIT:
+            self.refuse_more((name, TABLES_LIMIT), len(data) - TABLES_LIMIT, f"[[{name}]]")
+
+    def refuse_more(self, first: KeyPath, number: int, what: str) -> None:
+        """Note that there are more tables of one kind than are read, from this one on."""
+        text = f"only the first {TABLES_LIMIT:,} {what} count ({number:,} more are left out)"
+        self.add(self.positions.key(first), text)
 
     def is_new(self, heading: str, path: KeyPath) -> bool:
         """Say whether no earlier table has this heading; else note a problem."""
-        at = self.positions.key(path)
-        first = self.places.setdefault(heading, at)
-        if first is not at:
-            text = f"{heading} is in line {first.line} already, which counts"
-            self.add(at, f"{text} {_consequence(path)}")
-        return first is at
+        first = self.headings.setdefault(heading, path)
+        if first is path:
+            return True
+        if self.is_full:
+            self.count()
+        else:
+            line = self.positions.key(first).line
+            text = f"{heading} is in line {line} already, which counts"
+            self.add(self.positions.key(path), f"{text} {_consequence(path)}")
+        return False
 
     def read(
         self,
@@ -169,10 +193,11 @@ class TableReader:
         `more_keys` are allowed in it, but the business of others.
         """
         wrong: list[Wrong] = []
+        keys = keys_of(table)
         values = {
-            name: key.take(data[name], (name,), wrong)
-            for name, key in keys_of(table).items()
-            if name in data
+            name: keys[name].take(found, (name,), wrong, briefly=self.is_full)
+            for name, found in data.items()
+            if name in keys
         }
         missing = [name for name in required_of(table) if name not in data]
         unknown = [] if len(values) == len(data) else [name for name in data if name not in values]
@@ -191,7 +216,7 @@ class TableReader:
                 (_missing(table, name) for name in missing),
                 (self._finding(each, path) for each in wrong),
                 (
-                    Finding((name,), unknown_key(name, {*keys_of(table), *more_keys}), True)
+                    Finding((name,), unknown_key(name, {*keys, *more_keys}), True)
                     for name in unknown
                 ),
             )
@@ -220,8 +245,7 @@ class TableReader:
 
 
 def _missing(table: type[Table], name: str) -> Finding:
-    text = f"{name} is missing; expected {keys_of(table)[name].expected}"
-    return Finding((name,), text, about_key=True)
+    return Finding((), f"{name} is missing; expected {keys_of(table)[name].expected}", True)
 
 
 def _consequence(path: KeyPath) -> str:

@@ -58,8 +58,7 @@ def _key(key: Key) -> dict[str, Any]:
     found: dict[str, Any] = {"description": key.expected}
     if isinstance(key, Listed):
         found["type"] = "array"
-        if key.most is not None:
-            found["maxItems"] = key.most
+        found["maxItems"] = key.most
     elif key is SWITCH:
         found["type"] = "boolean"
     elif key.low is not None and key.high is not None:
