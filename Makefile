@@ -9,7 +9,7 @@ setup: .venv/ready-server
 develop: .venv/ready-develop
 
 .venv/ready-server .venv/ready-demo .venv/ready-develop: pyproject.toml requirements.lock \
-  scripts/setup.sh scripts/locked.py scripts/install_locked.py
+  scripts/setup.sh scripts/debian.sh scripts/locked.py scripts/install_locked.py
 	@sh scripts/setup.sh $(@:.venv/ready-%=%)
 
 # A scrambled television stream becomes clear (docs/demo.md).
@@ -103,7 +103,7 @@ site: develop .venv-site/ready
 	  -r scripts/site/requirements.txt
 	@touch .venv-site/ready
 
-.PHONY: deb test-deb test-install
+.PHONY: deb test-deb test-install test-container
 # The package for Debian 12, into build/deb, without a word from lintian (docs/install.md).
 deb:
 	@sh scripts/deb.sh $(ARGS)
@@ -115,6 +115,10 @@ test-deb: deb
 # The wheel there: `cccamd install` and `uninstall`.
 test-install: setup
 	@sh scripts/test-install.sh
+
+# The container file, with buildah and podman.
+test-container: setup
+	@sh scripts/test-container.sh
 
 # Look for known weaknesses in what is locked, where the advisories can be had.
 audit:

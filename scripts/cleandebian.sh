@@ -13,6 +13,16 @@
 
 missing() { echo "$name: $1: nothing is tried" >&2; exit 3; }
 
+debian_tar() { # FILE PACKAGES, with commas; the file is $clean then
+    clean=$1
+    [ -s "$clean" ] && return
+    mkdir -p build
+    mmdebstrap --quiet --format=tar --variant=minbase ${2:+"--include=$2"} \
+        --dpkgopt='path-exclude=/usr/share/doc/*' --aptopt='APT::Install-Recommends "false"' \
+        bookworm "$clean.new" || { rm -f "$clean.new"; missing "no Debian 12 is to be had"; }
+    mv "$clean.new" "$clean"
+}
+
 clean_debian() {
     name=$1
     shift
@@ -20,15 +30,8 @@ clean_debian() {
     for tool in mmdebstrap unshare nsenter; do
         command -v $tool >/dev/null || missing "$tool is not here"
     done
-    packages=$(IFS=,; echo "systemd,systemd-sysv,python3,adduser${*:+,$*}")
-    clean=build/debian12$(printf -- '-%s' "$@" | sed 's/^-$//').tar
-    if [ ! -s "$clean" ]; then
-        mkdir -p build
-        mmdebstrap --quiet --format=tar --variant=minbase --include="$packages" \
-            --dpkgopt='path-exclude=/usr/share/doc/*' --aptopt='APT::Install-Recommends "false"' \
-            bookworm "$clean.new" || { rm -f "$clean.new"; missing "no Debian 12 is to be had"; }
-        mv "$clean.new" "$clean"
-    fi
+    debian_tar "build/debian12$(printf -- '-%s' "$@" | sed 's/^-$//').tar" \
+        "$(IFS=,; echo "systemd,systemd-sysv,python3,adduser${*:+,$*}")"
     work=$(mktemp -d)
     booted= first= cgroup=
     trap finish EXIT

@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-import typer
+from commandtree import Command, Parameter, Statuses, whole
 from roff import bold, escape, filled, italic, section, subsection, tagged, verbatim
 
 from cccamd.acting.places import FILE_NAME as SOCKET_NAME
 from cccamd.acting.places import SYSTEM_FOLDER
-from cccamd.cli import command_line
-from cccamd.cli.main import COMMANDS, TRACEBACK_VARIABLE
+from cccamd.cli.main import TRACEBACK_VARIABLE
 from cccamd.server import BANS_FILE_NAME
 from cccamd.service.plan import LOGS, STATE
 from cccamd.setup.cccamcfg import SEARCHED_PATHS
@@ -18,9 +17,6 @@ from cccamd.setup.nodeid import FILE_NAME as NODE_ID_NAME
 from cccamd.setup.toml.model import FILE_NAME as TOML_NAME
 from cccamd.watch.journal import FILE_NAME as JOURNAL_NAME
 
-STATUS: Final = re.compile(r"Exit status(?:, (?P<how>[^:]+))?: (?P<list>.*)")
-EACH: Final = re.compile(r"(?:^|, |; )(\d+) ")
-HELP: Final = ["-h", "--help"]
 OTHERS: Final = ("CCcam.cfg(5)", "cccamd.toml(5)")
 
 ENVIRONMENT: Final = (
@@ -53,14 +49,13 @@ FILES: Final = (
 
 def pages() -> Iterator[tuple[str, list[str]]]:
     """Names, and bodies from NAME on."""
-    yield "cccamd", list(_whole())
-    for name, summary in COMMANDS.items():
-        root = typer.main.get_command(command_line([name]))
-        yield f"cccamd-{name}", list(_command(name, summary, root.commands[name]))  # type: ignore[attr-defined]
+    program = whole()
+    yield program.path, list(_whole(program))
+    for command in program.parts:
+        yield command.path.replace(" ", "-"), list(_command(command))
 
 
-def _whole() -> Iterator[str]:
-    root = typer.main.get_command(command_line([]))
+def _whole(program: Command) -> Iterator[str]:
     summary = "server, client and workbench for the CCcam protocol"
     yield from (section("Name"), rf"cccamd \- {summary}")
     yield section("Synopsis")
@@ -72,11 +67,12 @@ def _whole() -> Iterator[str]:
         " card that can decode them, and answers in time. It reads a CCcam.cfg unchanged, and says"
         " in plain words what goes on and what is wrong."
     )
+    names = [f"cccamd-{command.name}" for command in program.parts]
     yield section("Commands")
-    for name, said in COMMANDS.items():
-        yield from tagged(f"{bold(f'cccamd-{name}')}(1)", escape(said))
+    for name, command in zip(names, program.parts, strict=True):
+        yield from tagged(f"{bold(name)}(1)", escape(command.summary))
     yield section("Options")
-    yield from _parameters(root, "cccamd")
+    yield from _parameters(program.parameters)
     yield section("Exit status")
     yield from tagged("0", "It was done.")
     yield from tagged("1", "It was not, or something is wrong: the page of the command says what.")
@@ -87,83 +83,61 @@ def _whole() -> Iterator[str]:
     yield section("Files")
     for name, said in FILES:
         yield from tagged(italic(name), escape(said))
-    yield from _see_also(*(f"cccamd-{name}(1)" for name in COMMANDS), "CCcam(1)", *OTHERS)
+    yield from _see_also(*(f"{name}(1)" for name in names), "CCcam(1)", *OTHERS)
 
 
-def _command(name: str, summary: str, command: Any) -> Iterator[str]:
-    yield from (section("Name"), rf"cccamd\-{name} \- {_as_part(summary)}")
-    parts = getattr(command, "commands", None)
-    described, statuses = _split(command.help or "")
+def _command(command: Command) -> Iterator[str]:
+    name = escape(command.path.replace(" ", "-"))
+    yield from (section("Name"), rf"{name} \- {_as_part(command.summary)}")
     yield section("Synopsis")
-    if parts is None:
-        yield from _usage(command, f"cccamd {name}")
-    else:
-        for at, part in enumerate(parts):
-            yield from [".br"] * (at > 0)
-            yield from _usage(parts[part], f"cccamd {name} {part}")
+    for at, part in enumerate(command.parts or (command,)):
+        yield from [".br"] * (at > 0)
+        yield from filled(" ".join((bold(part.path), *map(_word, part.usage))))
     yield section("Description")
-    yield from described
-    if parts is None:
-        yield section("Options")
-        yield from _parameters(command, f"cccamd {name}")
-        yield section("Exit status")
-        yield from statuses
-    else:
+    yield from _described(command)
+    if command.parts:
         yield section("Commands")
-        for part, below in parts.items():
-            yield from _part(f"cccamd {name} {part}", below)
+        for part in command.parts:
+            yield from _part(part)
+    else:
+        yield section("Options")
+        yield from _parameters(command.parameters)
+        yield section("Exit status")
+        yield from _statuses(command.statuses)
     yield from _see_also("cccamd(1)", *OTHERS)
 
 
-def _part(name: str, command: Any) -> Iterator[str]:
-    described, statuses = _split(command.help or "")
-    yield subsection(name)
-    yield from described
-    yield from _parameters(command, name)
+def _part(command: Command) -> Iterator[str]:
+    yield subsection(command.path)
+    yield from _described(command)
+    yield from _parameters(command.parameters)
     yield ".PP"
     yield "Exit status:"
     yield ".RS"
-    yield from statuses
+    yield from _statuses(command.statuses)
     yield ".RE"
-
-
-def _usage(command: Any, name: str) -> list[str]:
-    with typer.Context(command, info_name=name, help_option_names=HELP) as context:
-        pieces = command.collect_usage_pieces(context)
-    return filled(" ".join((bold(name), *(_word(piece) for piece in pieces))))
 
 
 def _word(piece: str) -> str:
     return re.sub(r"[A-Za-z][\w-]*", lambda match: italic(match[0]), piece)
 
 
-def _parameters(command: Any, name: str) -> Iterator[str]:
-    with typer.Context(command, info_name=name, help_option_names=HELP) as context:
-        records = [each.get_help_record(context) for each in command.get_params(context)]
-    for record in records:
-        if record is None:
-            continue
+def _parameters(parameters: tuple[Parameter, ...]) -> Iterator[str]:
+    for parameter in parameters:
         words = [
             word if word in ",/" else bold(word) if word[0] == "-" else italic(word)
-            for word in re.findall(r"[^\s,/]+|[,/]", record[0])
+            for word in re.findall(r"[^\s,/]+|[,/]", parameter.words)
         ]
         tag = re.sub(r" (?=[,/])", "", " ".join(words))
-        yield from tagged(tag, escape(record[1]))
+        yield from tagged(tag, escape(parameter.meaning))
 
 
-def _split(text: str) -> tuple[list[str], list[str]]:
-    """What a command says of itself, and of its exit statuses."""
-    described: list[str] = []
-    statuses: list[str] = []
-    for paragraph in text.strip().split("\n\n"):
-        words = " ".join(paragraph.split())
-        if found := STATUS.fullmatch(words):
-            statuses = _statuses(found["how"], found["list"])
-        elif paragraph.startswith("    "):
-            described += verbatim(paragraph)
+def _described(command: Command) -> Iterator[str]:
+    for paragraph in command.text:
+        if paragraph.startswith("    "):
+            yield from verbatim(paragraph)
         else:
-            described += [".PP", *filled(_quoted(words))]
-    return described, statuses
+            yield from (".PP", *filled(_quoted(paragraph)))
 
 
 def _quoted(words: str) -> str:
@@ -172,13 +146,12 @@ def _quoted(words: str) -> str:
     return "".join(bold(part) if at % 2 else escape(part) for at, part in enumerate(parts))
 
 
-def _statuses(how: str | None, text: str) -> list[str]:
-    lines = filled(escape(f"{how[0].upper()}{how[1:]}:")) if how else []
-    _, *rest = EACH.split(text)
-    for number, said in zip(rest[::2], rest[1::2], strict=True):
-        said = said.strip().rstrip(".")
-        lines += tagged(number, _quoted(f"{said[:1].upper()}{said[1:]}."))
-    return lines
+def _statuses(statuses: tuple[Statuses, ...]) -> Iterator[str]:
+    for each in statuses:
+        if each.how:
+            yield from filled(escape(f"{each.how[0].upper()}{each.how[1:]}:"))
+        for number, said in each.meanings:
+            yield from tagged(str(number), _quoted(f"{said[:1].upper()}{said[1:]}."))
 
 
 def _as_part(summary: str) -> str:

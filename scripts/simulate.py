@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "simulation"))
 
 import simplan
 import simworld
-from simfleet import FleetResult, live_through_fleet
+from simfleet import FleetResult, live_through_fleet, shrink_fleet
 from simfleetplan import fleet_happenings, is_fleet
 from simplan import Happening
 from simworld import Result, shrink
@@ -30,6 +30,8 @@ TAIL = 25
 BATCH = 200
 MIXED = 50
 """Of so many seeds, one is of each kind of old."""
+MIXED_FLEETS = 10
+"""The same of fleets."""
 KINDS = "what plays along (tests/simulation/simplan.py); mixed: mostly all of it"
 
 
@@ -45,7 +47,7 @@ def main() -> int:
     args = parser.parse_args()
     if args.seed is not None:
         return _tell(live_through(args.seed), without=[])
-    kind = "f" if args.fleet else args.kind
+    kind = "ff" if args.fleet else args.kind
     seeds = args.seeds or (200 if args.fleet else 1000)
     began = time.monotonic()
     until = None if args.hours is None else began + 3600 * args.hours
@@ -84,6 +86,8 @@ def _batches(first: int, last: int | None, until: float | None, kind: str) -> It
 
 
 def _kind(number: int, kind: str) -> str:
+    if kind == "ff":
+        return "ff" if number % MIXED_FLEETS else "f"
     if kind != "mixed":
         return kind
     return {0: "", MIXED // 2: "+"}.get(number % MIXED, "++")
@@ -98,10 +102,8 @@ def _begin() -> None:
 def _tell_smaller(result: Result | FleetResult) -> int:
     """Tell of a failure with as few happenings as it needs."""
     print(f"seed {result.seed} fails: {result.violation}")
-    if is_fleet(result.seed):
-        return _tell(result, without=[])
     print("leaving out what does not matter:", flush=True)
-    left_out = shrink(result.seed)
+    left_out = (shrink_fleet if is_fleet(result.seed) else shrink)(result.seed)
     return _tell(live_through(result.seed, without=left_out), without=left_out)
 
 

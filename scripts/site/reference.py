@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import typer
+sys.path.append(str(Path(__file__).parents[1]))
 
-from cccamd.cli.main import COMMANDS, command_line
+from commandtree import Command, whole
+
 from cccamd.facts import Step
 from cccamd.net import explain_end
 from cccamd.web.api import described
@@ -44,40 +45,42 @@ def main(folder: Path) -> None:
 
 def commands() -> Page:
     """All commands, as `--help` has them."""
+    program = whole()
     yield "# Commands"
     yield "\nWhat `cccamd COMMAND --help` says. `cccamd --version` tells which version this is.\n"
     yield from _table(
         ("command", "what it is for"),
-        ((f"[`{name}`](#cccamd-{name})", summary) for name, summary in COMMANDS.items()),
+        (
+            (f"[`{command.name}`](#{_anchor(command)})", command.summary)
+            for command in program.parts
+        ),
     )
-    for name in COMMANDS:
-        group: Any = typer.main.get_command(command_line([name]))
-        context = typer.Context(group, info_name="cccamd")
-        yield from _command(group.commands[name], context, level=2)
+    for command in program.parts:
+        yield from _command(command, level=2)
 
 
-def _command(command: Any, parent: typer.Context, *, level: int) -> Page:
-    context = typer.Context(command, info_name=command.name, parent=parent)
-    path = context.command_path
-    yield f"\n{'#' * level} `{path}` {{ #{path.replace(' ', '-')} }}"
-    yield f"\n```\n{path} {' '.join(command.collect_usage_pieces(context))}\n```\n"
-    yield _escaped((command.help or command.short_help or "").strip())
+def _anchor(command: Command) -> str:
+    return command.path.replace(" ", "-")
+
+
+def _command(command: Command, *, level: int) -> Page:
+    yield f"\n{'#' * level} `{command.path}` {{ #{_anchor(command)} }}"
+    yield f"\n```\n{' '.join((command.path, *command.usage))}\n```"
+    for paragraph in command.text:
+        yield f"\n{_escaped(paragraph)}"
+    for statuses in command.statuses:
+        yield f"\nExit status{', ' if statuses.how else ''}{_escaped(statuses.how)}:\n"
+        yield from (f"- {number}: {_escaped(said)}" for number, said in statuses.meanings)
     yield ""
-    rows = [row for param in command.params if (row := _parameter(param, context))]
+    rows = [
+        (f"`{each.words}`", _escaped(each.meaning))
+        for each in command.parameters
+        if not each.is_help
+    ]
     if rows:
         yield from _table(("word", "meaning"), rows)
-    for found in getattr(command, "commands", {}).values():
-        if not found.hidden:
-            yield from _command(found, context, level=level + 1)
-
-
-def _parameter(param: Any, context: typer.Context) -> tuple[str, str] | None:
-    if getattr(param, "hidden", False):
-        return None
-    if param.param_type_name == "argument":
-        return f"`{param.make_metavar(context)}`", _escaped(param.help or "")
-    record = param.get_help_record(context)
-    return None if record is None else (f"`{record[0]}`", _escaped(record[1]))
+    for part in command.parts:
+        yield from _command(part, level=level + 1)
 
 
 # What is said when something fails.

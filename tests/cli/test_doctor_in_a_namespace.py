@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from shells import run_shell
+
 NEEDED = ("ip", "ss", "nft", "iptables", "unshare")
 MISSING = [
     name for name in NEEDED if shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin") is None
@@ -57,7 +59,7 @@ typer.run(doctor)
 """
 SERVER = '"$PYTHON" -m cccamd serve -C "$CFG" -n "$NODE_ID" >/dev/null 2>&1 & server=$!\n'
 UNTIL_IT_LISTENS = (
-    f"for wait in $(seq 100); do ss -ltn | grep -q :{PORT} && break; sleep 0.05; done\n"
+    f"for wait in $(seq 500); do ss -ltn | grep -q :{PORT} && break; sleep 0.05; done\n"
 )
 
 
@@ -72,13 +74,10 @@ def examine(
     script += 'set +e\n"$PYTHON" -c "$DOCTOR" -C "$CFG" -n "$NODE_ID" --json\n'
     script += "[ -z $server ] || kill $server\n"
     words = {"PYTHON": sys.executable, "CFG": str(cfg), "NODE_ID": str(folder / "node-id")}
-    done = subprocess.run(
+    done = run_shell(
         ["unshare", "--net", "sh", "-c", script],
         env={**os.environ, **words, "DOCTOR": IMPATIENT_DOCTOR},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
+        seconds=60.0,
     )
     assert done.stdout, done.stderr
     findings = json.loads(done.stdout)["findings"]

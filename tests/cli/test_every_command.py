@@ -1,36 +1,102 @@
-"""What holds for all commands, those of groups too: `--json`, and exit statuses that are told."""
+"""What holds for all commands, those of groups too: `--json`, exit statuses, completion."""
 
 import json
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from cccamd.cli import command_line
-from cccamd.cli.main import COMMANDS
+from cccamd.cli.main import COMMANDS, MODULES
+
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))
+
+from commandtree import Command, whole
+
+PROGRAM = whole()
+EVERY = list(PROGRAM.leaves())
+COMPLETES = """
+import json, os, sys
+from contextlib import redirect_stdout
+from io import StringIO
+
+from cccamd.cli import main
+
+os.environ["_CCCAMD_COMPLETE"] = "complete_bash"
+sys.argv = ["cccamd"]
+offered = []
+for typed in json.load(sys.stdin):
+    os.environ["COMP_WORDS"] = typed
+    os.environ["COMP_CWORD"] = str(typed.count(" "))
+    with redirect_stdout(StringIO()) as said:
+        try:
+            main()
+        except SystemExit:
+            pass
+    offered.append(said.getvalue().split())
+print(json.dumps(offered))
+"""
 
 
-def leaves(words: list[str], command: Any) -> Iterator[tuple[str, Any]]:
-    for name, below in getattr(command, "commands", {}).items():
-        yield from leaves([*words, name], below)
-    if not hasattr(command, "commands"):
-        yield " ".join(words), command
+def options(command: Command) -> list[str]:
+    return re.findall(r"(?<!\S)--[a-z][a-z-]*", " ".join(each.words for each in command.parameters))
 
 
-def every() -> Iterator[tuple[str, Any]]:
-    for name in COMMANDS:
-        yield from leaves([name], typer.main.get_command(command_line([name])).commands[name])
+@pytest.mark.parametrize("command", EVERY, ids=lambda command: command.path)
+def test_every_command_has_json_and_tells_its_exit_statuses(command: Command) -> None:
+    assert "--json" in options(command)
+    assert all(dict(each.meanings).get(0) for each in command.statuses)
+    assert command.statuses
+    assert all(each.meaning.strip() for each in command.parameters), "an option without a word"
+    assert not any("Exit status" in paragraph for paragraph in command.text)
 
 
-@pytest.mark.parametrize(("name", "command"), list(every()), ids=lambda value: str(value))
-def test_every_command_has_json_and_tells_its_exit_statuses(name: str, command: Any) -> None:
-    assert "--json" in {option for each in command.params for option in each.opts}
-    told = " ".join(command.help.split())
-    assert re.search(r"Exit status(, [^:]+)?: 0 \w", told), f"{name}: {told}"
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_exit_status_goes_untold(name: str) -> None:
+    """Those that the module of a command knows by name or number."""
+    module = import_module(f"cccamd.cli.{MODULES.get(name, name)}")
+    source = Path(str(module.__file__)).read_text()
+    known = {getattr(module, found) for found in re.findall(r"\bEXIT_[A-Z]+\b", source)}
+    known |= set(map(int, re.findall(r"typer\.Exit\((\d)\)", source)))
+    known |= {3} if "import NodeIdFile, order" in source else set()  # no server can be reached
+    shared = {other for other in COMMANDS if MODULES.get(other, other) == MODULES.get(name, name)}
+    told = {
+        number
+        for part in PROGRAM.parts
+        if part.name in shared
+        for command in part.leaves()
+        for each in command.statuses
+        for number, _ in each.meanings
+    }
+    assert known <= told
+
+
+def test_a_shell_completes_every_command_and_every_option() -> None:
+    """As bash asks for it, and each in the place where it may stand."""
+    wanted = {
+        f"{group.path} {part.name[:-1]}": part.name
+        for group in (PROGRAM, *(part for part in PROGRAM.parts if part.parts))
+        for part in group.parts
+    }
+    wanted |= {
+        f"{command.path} {option}": option for command in EVERY for option in options(command)
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", COMPLETES],
+        input=json.dumps(list(wanted)),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    offered = dict(zip(wanted, json.loads(done.stdout), strict=True))
+    assert {typed: word for typed, word in wanted.items() if word not in offered[typed]} == {}
+    assert len(wanted) > 200
 
 
 def answer(*arguments: str | Path, status: int = 0) -> Any:

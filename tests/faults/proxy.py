@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from laboratory import HOST
 
+from cccamd.net import TaskSet
+
 
 @dataclass
 class Way:
@@ -47,21 +49,27 @@ class Proxy:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
         self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks = TaskSet(on_failure=_failed)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Proxy"]:
-        server = await asyncio.start_server(self._join, self.host, self.port)
+        server = await asyncio.start_server(self._take, self.host, self.port)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
         finally:
             server.close()
             self.reset()
+            await self._tasks.cancel()
 
     def reset(self) -> None:
         """End all connections at once, without a word."""
         for writer in self._writers:
             writer.transport.abort()
+
+    def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: of one that asyncio makes it reports the end as an error.
+        self._tasks.start("a way", self._join(reader, writer))
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
@@ -125,3 +133,8 @@ class Proxy:
                 sink.write(data)
         with suppress(OSError):
             sink.write_eof()
+
+
+def _failed(name: str, error: BaseException) -> None:
+    loop = asyncio.get_running_loop()
+    loop.call_exception_handler({"message": f"{name} failed", "exception": error})

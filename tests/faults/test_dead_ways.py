@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from shells import run_shell
+
 LOGIN_WITHIN = 10.0
 """Seconds: what was seen is two; the rest is for a machine that is busy."""
 BACK_WITHIN = 65.0
@@ -53,17 +55,14 @@ def live_through(fault: str, folder: Path) -> Any:
 
 def in_namespaces(scene: str, words: list[str]) -> Any:
     """Build a scene and run a program in it, which prints JSON."""
-    done = subprocess.run(
+    done = run_shell(
         ["unshare", "-rn", "bash", "-c", scene, "bash", *words],
         env={
             **os.environ,
             "PATH": f"{PATH}:{os.environ['PATH']}",
             "PYTHONPATH": os.pathsep.join(map(str, (HERE.parent / "server", HERE.parent))),
         },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=280,
+        seconds=280.0,
     )
     assert not done.returncode, done.stderr[-4000:]
     return json.loads(done.stdout)

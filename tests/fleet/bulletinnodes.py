@@ -8,7 +8,7 @@ from claimnodes import PlainSeals
 from cccamd.facts import Door
 from cccamd.fleet.actions import EngineBack, EngineLost, Publish, Pushed, Watch
 from cccamd.fleet.bulletins import BEAT, Bulletins, Counted, Decision
-from cccamd.fleet.news import Banned, LoggedIn, Pardoned
+from cccamd.fleet.news import Banned, LoggedIn, Pardoned, Spent
 from cccamd.net import Penalties, PenaltyRules, Standing
 from cccamd.net.penalties import names_of
 
@@ -52,6 +52,8 @@ class Node:
         self.world, self.name, self.clock = world, name, clock
         self.is_believed = True
         self.watched: set[bytes] = set()
+        self.spent: list[Spent] = []
+        self.spent_elsewhere: list[Spent] = []
         self.penalties = Penalties(rules, is_near=lambda address: address.startswith("192.168."))
         self.penalties.listener = self
         self.bulletins = Bulletins(
@@ -61,6 +63,8 @@ class Node:
             longest=lambda number: self.penalties.rules.length(number),
             trusts=lambda node, now: self.world.nodes[node].is_believed,
             names_of=names_of,
+            spending=self._spending,
+            forget_spending=self.spent.clear,
         )
 
     @property
@@ -93,6 +97,8 @@ class Node:
                         self.world.send(decision)
                 case Counted(address, user, door, times, pardoned):
                     self.penalties.failed_elsewhere(address, user, self.now, door, times, pardoned)
+                case Spent():
+                    self.spent_elsewhere.append(decision)
                 case LoggedIn(address, user, door):
                     self.penalties.succeeded_elsewhere(address, user, door)
                 case Pardoned(who):
@@ -106,6 +112,10 @@ class Node:
                         self.now,
                         ago=self.now - since,
                     )
+
+    def _spending(self, most: int) -> list[Spent]:
+        taken, self.spent[:] = self.spent[:most], self.spent[most:]
+        return taken
 
     def guess(self, times: int, address: str = GUESSER) -> None:
         for _ in range(times):

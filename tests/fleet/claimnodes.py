@@ -73,6 +73,10 @@ class Node:
     immediate: bool = False
     sees_others: bool = True
     """Whether its clients may have what cards of others give."""
+    orders_of: str | None = None
+    """The node whose card it asks; None: its own."""
+    knows_not: frozenset[str] = frozenset()
+    """Nodes that have not told it of a card that may serve."""
     is_dead: bool = False
     wants: dict[Fingerprint, float] = field(default_factory=dict)
     got: dict[Fingerprint, list[tuple[float, str]]] = field(
@@ -95,7 +99,8 @@ class Node:
         self._pending[ask_id] = fingerprint
         usual = 0.5 if self.card_takes is None else self.card_takes
         prospect = Prospect(fingerprint, SERVICE, usual, self.local, self.immediate, SourceId(1))
-        self.do(self.claims.ask(ask_id, prospect, self.world.now))
+        now = self.world.now
+        self.do(self.claims.ask(ask_id, prospect, now, orders_of=self.orders_of))
 
     def do(self, decisions: Iterable[Decision]) -> None:
         for decision in decisions:
@@ -161,10 +166,11 @@ class World:
         self.now = until
 
     def node(self, name: str, engine: PlayedEngine, **what: object) -> Node:
-        node = Node(self, Claims(name, PlainSeals()), engine, **what)  # type: ignore[arg-type]
-        self.nodes.append(node)
-        node.claims.handle(EngineBack(), self.now)
-        return node
+        claims = Claims(name, PlainSeals(), may_serve=lambda node, _: node not in made.knows_not)
+        made = Node(self, claims, engine, **what)  # type: ignore[arg-type]
+        self.nodes.append(made)
+        made.claims.handle(EngineBack(), self.now)
+        return made
 
     def set_alarm(self, node: Node) -> None:
         due = node.claims.next_deadline()
@@ -191,7 +197,7 @@ class World:
                 entry = self._entry(engine, name)
                 if entry is None:
                     engine.entries[name] = value, self.now + ms / 1000
-                self._tell(node, engine, Claimed(name, entry is None))
+                self._tell(node, engine, Claimed(name, entry is None, entry))
             case Fetch(name):
                 self._tell(node, engine, Fetched(name, self._entry(engine, name)))
             case Publish(name, channel, value, ms):

@@ -31,6 +31,7 @@ from cccamd.fleet.news import (
     News,
     Pardoned,
     Question,
+    Spent,
     read,
     write,
 )
@@ -509,6 +510,28 @@ def test_no_clock_of_another_node_is_believed() -> None:
     assert points(north) == 0.0, "both were before the pardon, on west's clock"
 
 
+# What accounts ask.
+
+
+def test_what_accounts_ask_is_told_each_second_and_nothing_of_what_was_while_nobody_listened() -> (
+    None
+):
+    world, north, south, west = three()
+    anna = Spent(b"\xffanna", 5, 4, 300)
+    north.spent += [anna] * (PART + 1)
+    world.pass_by(1.0)
+    assert south.spent_elsewhere == west.spent_elsewhere == [anna] * PART
+    world.pass_by(1.0)
+    assert len(south.spent_elsewhere) == PART + 1
+    assert not north.spent_elsewhere
+    north.lose()
+    north.spent.append(anna)
+    world.pass_by(5.0)
+    north.connect()
+    world.pass_by(5.0)
+    assert len(south.spent_elsewhere) == PART + 1
+
+
 # What is read.
 
 
@@ -551,6 +574,9 @@ def test_what_is_not_as_nodes_write_it_is_left_alone() -> None:
         {"number": 1.0},
         {"number": True},
         {"at": float("inf")},
+        {"spent": [["anna", 1, 1]]},
+        {"spent": [["anna", 1, -1, 1]]},
+        {"spent": [["anna", 1, 1.5, 1]]},
         {"banned": [["\x1b[2J", *ban[1:]]]},
         {"banned": [[*ban[:3], -1, *ban[4:]]]},
         {"failed": [[GUESSER, "anna", "CCCAM", 3]]},

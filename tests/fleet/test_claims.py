@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cccamd.cards import SourceId
 from cccamd.fleet.actions import EngineBack, Publish, Pushed
-from cccamd.fleet.claims import Claims, Go, Prospect
+from cccamd.fleet.claims import LOST_PUSH, Claims, Go, Prospect
 from cccamd.fleet.told import MS_LIMIT, Nothing, Told, decode, encode
 from cccamd.ids import Caid, NodeId
 from cccamd.routing import AskId
@@ -91,6 +91,55 @@ def test_an_engine_that_is_far_away_is_waited_for_as_far_as_it_pays() -> None:
         quick.want(ecm(number))
         world.run(10.0)
     assert waited(quick, ecm(103)) == pytest.approx(0.08 + 0.02), "a quarter of what it takes"
+
+
+SLOW = 0.68
+
+
+def late(**what: object) -> tuple[World, Node]:
+    """A node that comes second, while a slow card is asked by the first."""
+    world, engine = World(), PlayedEngine()
+    first = world.node(
+        "first", engine, card_takes=SLOW, orders_of=what.pop("first_orders_of", None)
+    )
+    second = world.node("second", engine, **what)
+    first.want(AN_ECM)
+    world.run(0.05)
+    second.want(AN_ECM)
+    return world, second
+
+
+def test_who_is_of_no_use_is_not_waited_for() -> None:
+    """Its list of cards has not come yet: what it will tell is for nobody here."""
+    world, second = late(knows_not=frozenset({"first"}))
+    world.run(5.0)
+    assert waited(second) == pytest.approx(0.1, abs=0.005)
+    world, second = late()
+    world.run(5.0)
+    assert waited(second) == pytest.approx(0.1 + LOST_PUSH + 0.1, abs=0.01), "its own usual time"
+
+
+@pytest.mark.parametrize(
+    ("whose", "waits"), [("third", True), ("unknown", False), ("second", True)]
+)
+def test_it_counts_whose_card_is_asked_and_not_who_asks(whose: str, waits: bool) -> None:
+    """The first orders of a third; or of the second itself, whose order is on its way."""
+    known_not = frozenset({"first", "second", "unknown"})
+    world, second = late(first_orders_of=whose, knows_not=known_not)
+    world.run(5.0)
+    expected = 0.1 + LOST_PUSH + 0.1 if waits else 0.1
+    assert waited(second) == pytest.approx(expected, abs=0.01)
+
+
+def test_nobody_is_waited_for_who_cannot_be_read() -> None:
+    world, engine = World(), PlayedEngine()
+    second = world.node("second", engine)
+    name = second.claims._seals.name("claim", AN_ECM, bytes(1))
+    engine.entries[name] = b"anything", world.now + 9.0
+    second.want(AN_ECM)
+    world.run(5.0)
+    assert waited(second) == pytest.approx(0.1, abs=0.005)
+    assert second.claims.counts.unread == 1
 
 
 def test_a_dead_claimer_costs_the_usual_time_and_one_more_ask() -> None:
@@ -249,7 +298,7 @@ def test_who_has_been_ordered_from_is_waited_for_as_long_as_the_order_takes() ->
     world, engine = World(), PlayedEngine(seconds=0.02)
     node = world.node("node", engine, card_takes=0.1)
     node.claims.round_trips.add(0.04, world.now)
-    node.claims.adopt(AN_ECM, SERVICE, world.now)
+    node.claims.adopt(AN_ECM, SERVICE, [], world.now)
     card = CardId(NodeId(b"n" * 8), 1, SERVICE.caid)
     now = world.now + 0.1
     (told,) = node.claims.answered(AN_ECM, SERVICE, card, cw_of(AN_ECM), now)
@@ -260,21 +309,21 @@ def test_who_has_been_ordered_from_is_waited_for_as_long_as_the_order_takes() ->
 
 
 class Ordered:
-    """A node that wants a card of another's, is ordered to ask its own for the same ECM, and holds
-    what it wanted until that has an answer."""
+    """A node that wants two cards, is ordered to ask one of them for the same ECM, and holds the
+    other ask until that has an answer."""
 
     def __init__(self) -> None:
-        self.claims = Claims("node", PlainSeals())
+        self.claims = Claims("node", PlainSeals(), may_serve=lambda node, _: True)
         self.claims.handle(EngineBack(), 100.0)
         prospect = Prospect(AN_ECM, SERVICE, 0.1, False, False, SourceId(1))
-        self.claims.ask(AskId(1), prospect, 100.0, is_order=True)
-        assert self.claims.adopt(AN_ECM, SERVICE, 100.002) == []
-        watched = self.claims.ask(AskId(2), prospect, 100.002)
-        assert watched == [Go(AskId(2))], "its own card is asked at once"
+        self.claims.ask(AskId(1), prospect, 100.0, orders_of="north")
+        self.claims.ask(AskId(2), prospect, 100.0)
+        adopted = self.claims.adopt(AN_ECM, SERVICE, [AskId(2)], 100.002)
+        assert adopted == [Go(AskId(2))], "the card that was meant is asked at once"
 
 
-def test_what_a_node_would_have_ordered_waits_for_its_own_card() -> None:
-    """Else two nodes order from each other, and one card is asked twice."""
+def test_what_is_wanted_beside_what_was_ordered_waits_for_that() -> None:
+    """Else two nodes order from each other, or two cards are asked."""
     node = Ordered()
     node.claims.ended(AskId(2), 100.1)
     card = CardId(NodeId(b"n" * 8), 1, SERVICE.caid)
@@ -283,13 +332,13 @@ def test_what_a_node_would_have_ordered_waits_for_its_own_card() -> None:
     assert node.claims.forget(AskId(1)), "it was ordered"
 
 
-def test_what_a_node_would_have_ordered_goes_when_its_own_card_gives_nothing() -> None:
+def test_what_is_wanted_beside_goes_when_what_was_ordered_brings_nothing() -> None:
     node = Ordered()
     node.claims.ended(AskId(2), 100.1)
     assert node.claims.handle_deadline(100.1) == [Go(AskId(1))]
 
 
-def test_what_a_node_would_have_ordered_goes_when_its_own_card_is_silent() -> None:
+def test_what_is_wanted_beside_goes_when_nothing_is_heard_of_what_was_ordered() -> None:
     node = Ordered()
     due = node.claims.next_deadline()
     assert due == pytest.approx(100.002 + 0.1 + 0.02)

@@ -113,7 +113,7 @@ async def test_what_one_node_tells_the_other_hears(tmp_path: Path) -> None:
         await ben.up()
         claim = Claim(NAME, b"a", MINUTE)
         assert await anna.ask(claim, Claimed) == Claimed(NAME, won=True)
-        assert await ben.ask(claim, Claimed) == Claimed(NAME, won=False)
+        assert await ben.ask(claim, Claimed) == Claimed(NAME, won=False, theirs=b"a")
         assert await ben.ask(Fetch(NAME), Fetched) == Fetched(NAME, b"a")
         assert await ben.ask(Fetch(OTHER), Fetched) == Fetched(OTHER, None)
         # Leases: only who has it can keep it or give it up.

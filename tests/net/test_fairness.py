@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cccamd.net import Connection, FairLimits, FairPlay, Rates
-from cccamd.net.fairness import AT_ONCE, BURST, LINK_LIMITS, Quota
+from cccamd.net.fairness import AT_ONCE, LINK_LIMITS
+from cccamd.net.quota import BURST, Quota
 from cccamd.wire.link import CLOSED_BY_PEER, Closed, CloseReason, State
 
 RATES = Rates(100.0, 10.0, 1000.0)

@@ -93,10 +93,9 @@ class Door:
         finally:
             await self.listener.close()
             self.listener.dismiss(CloseReason.SHUTDOWN)
-            await asyncio.sleep(0.01)
             for caller in self._callers:
                 caller.close()
-            assert self.admission.connections == 0, "each place is given back"
+            await until(lambda: self.admission.connections == 0)  # each place is given back
 
 
 async def is_closed(caller: socket.socket) -> bool:
@@ -318,6 +317,29 @@ async def test_in_a_crowd_a_guest_is_made_when_something_is_said() -> None:
         assert door.admission.inside == (door.guests[0],)
         door.guests[0].close()
         assert await is_closed(caller)
+    assert not door.failures
+
+
+@pytest.mark.usefixtures("crowded")
+async def test_a_guest_that_ends_before_it_has_a_connection_gets_none() -> None:
+    told: list[object] = []
+
+    def make() -> Connection[Any]:
+        guest: Connection[Any] = Connection(
+            Lines(),  # type: ignore[arg-type]
+            told.append,
+            on_failure=lambda name, error: door.failures.append((name, error)),
+        )
+        asyncio.get_running_loop().call_soon(guest.close)
+        return guest
+
+    door = Door(first_words=b"hello", make=make)
+    async with door.open() as port:
+        caller = await door.call(port)
+        assert await heard_of(caller, 9) == b"hello"
+        await asyncio.get_running_loop().sock_sendall(caller, b"word\n")
+        assert await is_closed(caller)
+    assert told == [Closed(CloseReason.LOCAL)]
     assert not door.failures
 
 

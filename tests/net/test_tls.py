@@ -90,8 +90,7 @@ class House(Side):
             await self.listener.close()
             self.listener.dismiss(CloseReason.SHUTDOWN)
             await self.tasks.cancel()
-            await asyncio.sleep(0.02)
-            assert self.admission.connections == 0, "each place is given back"
+            await until(lambda: self.admission.connections == 0)  # each place is given back
 
 
 @pytest.fixture

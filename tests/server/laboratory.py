@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -129,6 +129,17 @@ def expected_cw(ecm: bytes) -> ControlWords:
 
 def request(ecm: bytes, *, sid: int = 1, caid: int = 0x7F00, share_id: int = 0) -> Request:
     return Request(Caid(caid), Ident(0x0A), ShareId(share_id), Sid(sid), ecm)
+
+
+async def until(reached: Callable[[], object], *, seconds: float = 10.0) -> None:
+    """Wait until something holds.
+
+    Raises:
+        TimeoutError: it does not.
+    """
+    async with asyncio.timeout(seconds):
+        while not reached():
+            await asyncio.sleep(0.005)
 
 
 async def cards_of(client: Client[ClientProtocol], count: int = 1) -> list[int]:

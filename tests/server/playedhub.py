@@ -47,6 +47,8 @@ class Hub:
         self.entries: dict[bytes, bytes] = {}
         self.listening: dict[bytes, list[HubEngine]] = defaultdict(list)
         self.engines: list[HubEngine] = []
+        self.forgets_lists = False
+        """Whether what is told to nobody at once is not kept: the lists of cards."""
 
     def member(self, node: str) -> Membership:
         return Membership(
@@ -88,12 +90,12 @@ class HubEngine:
         hub = self._hub
         match action:
             case Claim(name, value, _):
-                won = hub.entries.setdefault(name, value) is value
-                self._tell(Claimed(name, won))
+                kept = hub.entries.setdefault(name, value)
+                self._tell(Claimed(name, kept is value, kept))
             case Fetch(name):
                 self._tell(Fetched(name, hub.entries.get(name)))
             case Publish(name, channel, value, ms):
-                if ms:
+                if ms and not (hub.forgets_lists and not channel):
                     hub.entries[name] = value
                 for engine in hub.listening[channel]:
                     engine._tell(Pushed(channel, name, value))

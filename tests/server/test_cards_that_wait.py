@@ -21,8 +21,10 @@ Test = find_kinds()["test"]
 
 class Awaited(Test):  # type: ignore[misc, valid-type]
     free = False
+    tries = 0
 
     async def start(self) -> None:
+        Awaited.tries += 1
         if not self.free:
             raise CardUnavailable("its device is in use")
 
@@ -50,6 +52,7 @@ async def test_a_card_that_waits_for_its_file_is_served_when_it_is_free(
     monkeypatch.setattr(local, "FIRST_RETRY", 0.01)
     monkeypatch.setattr(local, "LAST_RETRY", 0.01)
     monkeypatch.setattr(Awaited, "free", False)
+    monkeypatch.setattr(Awaited, "tries", 0)
     caplog.set_level(logging.INFO, "cccamd.card")
     config = CardConfig(name="mine", caid=Caid(0x0B00))
     entry = CardEntry(kind=Awaited, kind_name="awaited", config=config, options=CardOptions())
@@ -62,7 +65,9 @@ async def test_a_card_that_waits_for_its_file_is_served_when_it_is_free(
         on_failed=said.append,
     )
     await cards.apply([entry])
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(10.0):
+        while Awaited.tries < 3:
+            await asyncio.sleep(0.01)
     assert sources.names == []
     assert said == ["card mine: start failed: its device is in use"]
     monkeypatch.setattr(Awaited, "free", True)

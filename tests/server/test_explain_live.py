@@ -79,6 +79,13 @@ async def until(witness: Witness, *, rejected: int = 0, cards: int = 0) -> None:
             await asyncio.sleep(0.02)
 
 
+async def failed(witness: Witness, times: int) -> None:
+    """Wait until the server knows of so many failed logins: the client may hear of it before."""
+    async with asyncio.timeout(10.0):
+        while witness.lab.server.snapshot().logins_failed < times:
+            await asyncio.sleep(0.01)
+
+
 async def test_a_f_line_with_downhops_0() -> None:
     cfg = "F: anna secret 1 0 {0,0,0,0,0,0,0,0}"
     async with running() as far, running(c_line(far) + cfg, "") as near, near.client():
@@ -220,14 +227,14 @@ async def test_why_somebody_cannot_connect() -> None:
         with pytest.raises(ConnectError):
             async with lab.client(password="wrong"):
                 pass
-        await asyncio.sleep(0.05)
+        await failed(witness, 1)
         answer = witness.ask()
         assert "wrong password for this user name" in answer.findings[0].text
         assert "password in the receiver's C-line" in answer.findings[0].change
         with pytest.raises(ConnectError):
             async with lab.client("Anna"):
                 pass
-        await asyncio.sleep(0.05)
+        await failed(witness, 2)
         assert "did you mean anna?" in witness.ask("Anna").summary
         assert "no F-line has this user name" in witness.ask("Anna").findings[1].text
 

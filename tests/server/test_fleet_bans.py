@@ -11,11 +11,12 @@ from playedhub import Hub, PlainSeals
 from cccamd.facts import Door
 from cccamd.fleet import bulletins
 from cccamd.fleet.actions import Hearers
-from cccamd.net import Penalties, PenaltyRules, TaskSet
+from cccamd.net import FairLimits, FairPlay, Penalties, PenaltyRules, Rates, TaskSet
 from cccamd.server.fleetbans import FleetBans
 from cccamd.server.loglines import DoorLog
 
 GUESSER = "203.0.113.7"
+RATES = Rates(100.0, 10.0, 1000.0)
 
 
 class Side:
@@ -23,11 +24,13 @@ class Side:
 
     def __init__(self, hub: Hub, name: str, ban: float) -> None:
         self.penalties = Penalties(PenaltyRules(ban=ban), is_near=lambda address: False)
+        self.fair = FairPlay(FairLimits(account=RATES))
         self.bans = FleetBans(
             name,
             PlainSeals(),
             penalties=self.penalties,
             door_log=DoorLog(),
+            fair=self.fair,
             trusts=lambda node, now: True,
             perform=lambda actions: self.engine.perform(actions),
         )
@@ -137,3 +140,15 @@ async def test_failures_before_a_pardon_do_not_count_whenever_they_are_heard_of(
         await until(lambda: not north.bans._bulletins._waiting.failed)
         await asyncio.sleep(0.1)
         assert south.penalties._score(GUESSER) is None
+
+
+async def test_what_an_account_asks_at_one_node_is_deducted_at_the_other() -> None:
+    async with sides(north=600.0, south=600.0) as (north, south):
+        assert north.fair.spending is not None
+        north.fair.spending.note(b"anna", Rates(12, 35, 400))
+        await until(lambda: south.fair.spending and south.fair.spending._elsewhere)
+        quota = south.fair.account(b"anna", now())
+        wait = quota.spend(Rates(0, 0, 0), RATES, now())
+        assert wait == pytest.approx(1.5, abs=0.5), "35 of the 20 that its bucket holds"
+        assert quota.spend(Rates(0, 0, 0), RATES._replace(ecms=float("inf")), now()) == 0.0
+    assert south.fair.spending is None

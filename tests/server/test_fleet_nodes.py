@@ -10,12 +10,23 @@ import pytest
 from laboratory import TEST_CARD, Laboratory, ask, cards_of, expected_cw
 from playedhub import Hub
 
+from cccamd.cards import Card, SourceId
 from cccamd.fleet import claims
 from cccamd.fleet.claims import Counts
-from cccamd.ids import Ident, Sid
+from cccamd.fleet.letters import Presence
+from cccamd.ids import NO_NODE_ID, Caid, Ident, ShareId, Sid
 from cccamd.localcards import LocalCard
 from cccamd.server.fleetdesk import FleetDesk
-from cccamd.values import ControlWords, Refusal
+from cccamd.server.fleetnodes import Node
+from cccamd.values import (
+    SA_LENGTH,
+    UA_LENGTH,
+    CardId,
+    ControlWords,
+    Provider,
+    Refusal,
+    Service,
+)
 
 ECM = b"\x80of the fleet"
 NO_CARD = ""
@@ -173,3 +184,61 @@ async def test_the_cards_of_a_node_that_is_stopped_go_at_once() -> None:
             await cards_of(client)
         await cards_of(client, 0)
         assert desk_of(south).nodes.by_name == {}
+
+
+async def test_nobody_waits_for_a_node_whose_cards_it_does_not_know_yet(kinds: None) -> None:
+    """Its list is under way: what it tells of an ECM is of no use here."""
+    hub = Hub()
+    hub.forgets_lists = True
+    async with (
+        running(toml=SLOW_CARD, fleet=hub.member("north")) as north,
+        running(toml=SLOW_CARD, fleet=hub.member("south")) as south,
+        north.client() as one,
+        south.client() as other,
+    ):
+        assert await cards_of(one) == await cards_of(other) == [0x7F00]
+        answers = asyncio.gather(ask(one, ECM), ask(other, ECM))
+        await until(lambda: SlowCard.asked == [ECM, ECM])
+        SlowCard.may_answer.set()
+        assert await answers == [expected_cw(ECM)] * 2
+
+
+def a_card(number: int, caid: int, *idents: int) -> Card:
+    return Card(
+        serial=number,
+        id=CardId(NO_NODE_ID, number, Caid(caid)),
+        source=SourceId(1),
+        share_id=ShareId(number),
+        own_share_id=ShareId(number),
+        remote_id=number,
+        caid=Caid(caid),
+        hop=1,
+        reshare=1,
+        local=False,
+        providers=tuple(Provider(Ident(ident), bytes(SA_LENGTH)) for ident in idents),
+        ua=bytes(UA_LENGTH),
+        path=(),
+        assigned_sids=(),
+        rejected_sids=(),
+    )
+
+
+def test_which_services_cards_of_a_node_may_serve() -> None:
+    presence = Presence(node="north", node_id=NO_NODE_ID, boot="", config="", revision="")
+    node = Node(presence, 0.0, 0.0)
+
+    def serves(caid: int, ident: int) -> bool:
+        return node.may_serve(Service(Caid(caid), Ident(ident), Sid(1)))
+
+    two, same, any_of = a_card(1, 0x500, 7, 8), a_card(2, 0x500, 8), a_card(3, 0x1702, 0)
+    for card in (two, same, any_of, two):
+        node.keep(card.id, card)
+    wanted = ((0x500, 7), (0x500, 8), (0x500, 0), (0x500, 9), (0x1702, 5), (0x1702, 0), (0x600, 0))
+    assert [serves(*each) for each in wanted] == [True, True, True, False, True, True, False]
+    node.lose(two.id)
+    assert [serves(*each) for each in wanted] == [False, True, True, False, True, True, False]
+    node.lose(two.id)
+    for card in (same, any_of):
+        node.lose(card.id)
+    assert not any(serves(*each) for each in wanted)
+    assert not node.reach

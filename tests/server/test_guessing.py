@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from handshaker import Handshaker
-from laboratory import TEST_CARD, Laboratory, running
+from laboratory import TEST_CARD, Laboratory, running, until
 
 from cccamd.facts import Door, PenaltyKind
 from cccamd.lab.ports import free_port
@@ -76,6 +76,14 @@ async def test_the_own_network_is_slowed_down_and_whoever_was_here_is_not() -> N
                     await ben.log_in("ben").accepted()
         async with Handshaker.calling(lab) as anna, asyncio.timeout(1.0):
             assert await anna.log_in().accepted()
+
+
+async def test_who_guesses_at_home_is_slowed_down_and_never_banned() -> None:
+    """Nobody has come in from there yet."""
+    async with running(FAULTY, f"{TEST_CARD}\n[penalties]\nattempts = 3\n") as lab:
+        await guess(lab, "anna", 6)
+        shown = lab.server.snapshot()
+        assert (shown.banned, shown.slowed) == (0, 1)
 
 
 async def test_who_guesses_from_outside_is_banned_at_the_door(
@@ -186,7 +194,7 @@ async def test_who_comes_and_goes_is_never_weighed() -> None:
                 pass
             async with Handshaker.calling(lab) as caller:
                 caller.prove().name("anna")
-        await asyncio.sleep(0.1)
+        await until(lambda: lab.server._context.admission.connections == 0)
         async with Handshaker.calling(lab) as caller:
             assert await caller.log_in().accepted()
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 from handshaker import Handshaker
 from laboratory import (
+    HOST,
     PLAIN_NODE,
     TEST_CARD,
     Laboratory,
@@ -20,10 +21,11 @@ from laboratory import (
     request,
     running,
     setup,
+    until,
 )
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId
-from cccamd.net import ConnectError
+from cccamd.net import ConnectError, lobby
 from cccamd.net import dial as dialling
 from cccamd.setup.cccamcfg import parse
 from cccamd.values import Emm
@@ -72,12 +74,6 @@ def explained(lab: Laboratory, account: str = "anna") -> Explanation:
 def the_finding(lab: Laboratory, code: str, account: str = "anna") -> Finding:
     (found,) = [each for each in explained(lab, account).findings if each.code == code]
     return found
-
-
-async def until(reached: Callable[[], object]) -> None:
-    async with asyncio.timeout(10.0):
-        while not reached():
-            await asyncio.sleep(0.01)
 
 
 # What a client does, and what is said of it.
@@ -305,23 +301,31 @@ async def test_strangers_are_named_by_their_address(
         assert reason.value in the_finding(lab, "stranger", "nobody").text
 
 
-async def test_newer_logins_need_its_place(log: list[str]) -> None:
+@pytest.mark.parametrize("crowd", [64, 0], ids=["as a session", "where it is crowded"])
+async def test_newer_logins_need_its_place(
+    log: list[str], crowd: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lobby, "CROWD", crowd)
     toml = TEST_CARD + "[limits]\nmax_pending_logins = 1\n"
     async with (
-        watched(toml=toml) as (lab, _),
+        watched(toml=toml) as (lab, happenings),
         Handshaker.calling(lab) as first,
         Handshaker.calling(lab),
     ):
         await first.closed()
         shown = lab.server.snapshot()
         assert (shown.connections_refused, shown.logins_failed) == (1, 0), "silent"
+        told = [each for each in happenings if isinstance(each, ConnectionRefused)]
+        assert [(each.address, each.reason) for each in told] == [
+            (HOST, CloseReason.TOO_MANY_LOGINS.value)
+        ]
     assert any(f"no login: {CloseReason.TOO_MANY_LOGINS.value}" in line for line in log)
 
 
 async def test_a_stop_and_a_login(log: list[str]) -> None:
     async with watched() as (lab, _), Handshaker.calling(lab) as caller:
         caller.prove().name("anna")
-        await asyncio.sleep(0.05)
+        await until(lambda: lab.server._context.admission.connections)
         await lab.server.stop()
         await caller.closed()
     assert any(f"no login: {CloseReason.SHUTDOWN.value}" in line for line in log)

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from shells import run_shell
+
 AT_ONCE = 1.4
 """Seconds: without waiting for a sign of life."""
 IN_TIME = 3.0
@@ -36,13 +38,10 @@ pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
 @pytest.fixture(scope="module")
 def happened() -> dict[str, Any]:
-    done = subprocess.run(
+    done = run_shell(
         [*UNSHARE, "sh", "-c", 'ip link set lo up && exec "$0" "$1"', sys.executable, str(SCRIPT)],
         env={**os.environ, "PYTHONPATH": str(SCRIPT.parent.parent)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        seconds=60.0,
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)

@@ -15,6 +15,7 @@ from laboratory import (
     request,
     running,
     setup,
+    until,
 )
 from scripted import mute, right, scripted
 
@@ -101,19 +102,31 @@ async def test_many_clients_of_one_service_are_one_question() -> None:
 
 async def test_a_ring_announces_no_card_to_where_it_came_from() -> None:
     one, other = free_port(), free_port()
+    cfg = "C: 127.0.0.1 {} anna secret\nF: anna secret\nF: ben secret"
     async with (
-        running(f"C: 127.0.0.1 {other} anna secret\nF: anna secret\nF: ben secret", port=one) as a,
-        running(
-            f"C: 127.0.0.1 {one} anna secret\nF: anna secret\nF: ben secret", NO_CARDS, port=other
-        ) as b,
+        running(cfg.format(other), port=one) as a,
+        running(cfg.format(one), NO_CARDS, port=other) as b,
         b.client("ben") as at_b,
         a.client("ben") as at_a,
     ):
         assert await at_b.wait_until(lambda: len(at_b.cards) == 1, timeout=10.0)
-        await asyncio.sleep(1.0)
-        assert [card.hop for card in at_a.cards.values()] == [0]
-        assert [card.hop for card in at_b.cards.values()] == [1]
+        # What comes later by the same way has everything behind it that would have come back.
+        later = TEST_CARD.replace("7F00", "7E00")
+        await b.server.reload(setup(cfg.format(one), later, port=other))
+        assert await at_a.wait_until(lambda: len(at_a.cards) == 2, timeout=10.0)
         assert await ask(at_b, b"\x80ring") == expected_cw(b"\x80ring")
+        assert await ask(at_a, b"\x80ring") == expected_cw(b"\x80ring")
+        assert sorted((card.caid, card.hop) for card in at_a.cards.values()) == [
+            (0x7E00, 1),
+            (0x7F00, 0),
+        ]
+        assert sorted((card.caid, card.hop) for card in at_b.cards.values()) == [
+            (0x7E00, 0),
+            (0x7F00, 1),
+        ]
+        for lab in (a, b):
+            link = next(each for each in lab.server.snapshot().sources if each.line)
+            assert (link.cards, link.cards_rejected) == (1, 0), "it was not even told"
 
 
 async def test_a_request_that_came_in_a_circle_is_warned_of(
@@ -131,7 +144,7 @@ async def test_a_request_that_came_in_a_circle_is_warned_of(
         await cards_of(client)
         far.answer = mute
         waiting = asyncio.gather(ask(client, b"\x80void"))
-        await asyncio.sleep(0.1)
+        await until(lambda: far.asked)
         assert await ask(circle, b"\x80other") is Refusal.PASSING
         assert "circle" not in caplog.text
         assert await ask(circle, b"\x80void") is Refusal.PASSING
@@ -147,7 +160,8 @@ async def test_limits_of_a_c_line() -> None:
         running(c_line(far, "no { 7f00:00000a:0 }") + "F: anna secret", NO_CARDS) as near,
         near.client() as client,
     ):
-        await asyncio.sleep(1.0)
+        await until(lambda: near.server.snapshot().sources[0].cards_rejected == 1)
+        assert await ask(client, b"\x80after") is Refusal.PASSING
         assert not client.cards
 
 
@@ -179,7 +193,7 @@ async def test_a_reload_keeps_links_whose_line_did_not_change() -> None:
         session = far.server._context.seats.of(b"anna")[0]
         cfg = "# moved\n" + c_line(far) + "F: anna secret"
         await near.server.reload(setup(cfg, NO_CARDS, port=near.port))
-        await asyncio.sleep(0.3)
+        assert await ask(client, b"\x80still") == expected_cw(b"\x80still")
         assert far.server._context.seats.of(b"anna")[0] is session
         assert len(client.cards) == 1
         await near.server.reload(setup("F: anna secret", NO_CARDS, port=near.port))

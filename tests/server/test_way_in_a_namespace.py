@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from shells import run_shell
+
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 CUT = """
 set -e
@@ -67,17 +69,14 @@ def why_not() -> str:
 def test_an_answer_that_gets_lost_on_the_way_is_a_freeze_of_the_network() -> None:
     if reason := why_not():
         pytest.skip(reason)
-    done = subprocess.run(
+    done = run_shell(
         ["unshare", "-rn", "bash", "-c", CUT],
         env={
             **os.environ,
             "PYTHON": sys.executable,
             "PROGRAM": PROGRAM.format(tests=[str(HERE), str(HERE.parent)]),
         },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=40,
+        seconds=40.0,
     )
     assert not done.returncode, done.stderr
     verdict, cause = json.loads(done.stdout)

@@ -25,6 +25,7 @@ from laboratory import (
     expected_cw,
     request,
     setup,
+    until,
 )
 
 from cccamd.lab.ports import free_port
@@ -56,12 +57,6 @@ async def crewed(
 
 def members(server: Server) -> list[Member]:
     return list(server._front.workers)
-
-
-async def until(reached: Any, seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not reached():
-            await asyncio.sleep(0.01)
 
 
 async def all_users(lab: Laboratory, held: AsyncExitStack) -> list[Any]:
@@ -235,15 +230,15 @@ async def test_one_who_does_not_read_is_cut_and_costs_nobody_anything() -> None:
         async with lab.client("user1") as other:
             await cards_of(other)
             ecm = request(bytes(1), share_id=next(iter(deaf.cards)))
-            for _ in range(3000):
+
+            def is_cut() -> bool:
                 for _ in range(200):
                     deaf.protocol.ask(1, ecm, 0.0)
                     deaf.protocol._asked.clear()
                 connection.flush()
-                await asyncio.sleep(0.005)
-                if not lab.server._context.seats.of(b"user0"):
-                    break
-            assert not lab.server._context.seats.of(b"user0")
+                return not lab.server._context.seats.of(b"user0")
+
+            await until(is_cut, seconds=30.0)
             assert await ask(other, b"\x80other") == expected_cw(b"\x80other")
 
 

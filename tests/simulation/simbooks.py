@@ -31,6 +31,10 @@ class Books(Diary):
         self.answers = self.refusals = 0
         self.offered: dict[tuple[bytes, int, int], list[Any]] = {}
         self.node_of: Callable[[Any], FleetNode | None] = lambda protocol: None
+        self.waited: list[tuple[float, float, bool, str]] = []
+        """When what is answered was asked for, after how long, whether with a CW, and by whom."""
+        self.is_owed: Callable[[FleetNode], bool] = lambda node: True
+        """Whether the clients of a node can have CWs now."""
         self.served: dict[tuple[str, bytes], bool] = {}
         """Whether a viewer got the CW of an ECM, by his name."""
         self.helpless: set[tuple[str, bytes]] = set()
@@ -83,6 +87,10 @@ class Books(Diary):
         at, _, request = found
         if self.now() > at + DEADLINE + EPSILON:
             self.blame(f"an answer came after {self.now() - at:.2f} s")
+        if node is not None and self.is_owed(node):
+            who = f"{protocol.user_name} at {node.name}"
+            has_cw = isinstance(answer, ControlWords)
+            self.waited.append((at, self.now() - at, has_cw, who))
         if isinstance(answer, ControlWords):
             self.answers += 1
             self.served[protocol.user_name, request.section] = True
@@ -161,7 +169,8 @@ class Books(Diary):
             self.blame(f"{node} told the others a CW that is wrong by itself")
         told = self._told.get((node, sid), {})
         repeats = any(cw == raw and cw == truth(ecm) for ecm, cw in told.items() if ecm != section)
-        if repeats:
+        cards = {card for card, cw, _ in self._said.get((node, section), []) if cw == raw}
+        if repeats and len(cards) < 2:
             self.blame(f"{node} told the others a CW of another period")
 
     # Accounts.
@@ -191,3 +200,13 @@ class Books(Diary):
             if len(asks) > allowed:
                 self.blame(f"cards were asked {len(asks)} times for one ECM, not {allowed}: {asks}")
         return count
+
+    def judge_waits(self, since: float, most: float) -> None:
+        """Of what was asked for since a time, when all was well, all was got, and soon."""
+        for at, seconds, has_cw, who in self.waited:
+            if at < since:
+                continue
+            if not has_cw:
+                self.blame(f"{who} got no CW although all is well")
+            if seconds > most:
+                self.blame(f"{who} waited {seconds:.3f} s for a CW although all is well")

@@ -116,11 +116,12 @@ class EngineSide(asyncio.Protocol):
                 return b"%1\r\n+proto\r\n:3\r\n"
             case [b"PING"]:
                 return b"+PONG\r\n"
-            case [b"SET", name, value, b"NX", b"PX", ms]:
-                if engine.get(name) is not None:
-                    return NULL
+            case [b"SET", name, value, b"NX", b"GET", b"PX", ms]:
+                kept = engine.get(name)
+                if kept is not None:
+                    return _bulk(kept)
                 engine.set(name, value, ms)
-                return OK
+                return NULL
             case [b"SET", name, value, b"PX", ms]:
                 engine.set(name, value, ms)
                 return OK

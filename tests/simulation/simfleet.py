@@ -18,11 +18,21 @@ from simbooks import Books
 from simcast import ecm_of
 from simdiary import Violation
 from simengine import PORTS, FakeEngine
-from simfleetcast import HONEST, MOODS, NAMES, SERVICES, FleetCard, FleetNode, Viewer
-from simfleetplan import TROUBLE, fails_only_the_engine, fleet_happenings
+from simfleetcast import (
+    HONEST,
+    MOODS,
+    NAMES,
+    QUICK,
+    SERVICES,
+    SLOWER,
+    FleetCard,
+    FleetNode,
+    Viewer,
+)
+from simfleetplan import TROUBLE, fails_only_the_engine, fleet_happenings, has_everything
 from simledger import watched
 from simloop import BEGAN, SimClock, SimLoop, Stuck, in_its_own_time
-from simplan import Happening
+from simplan import Happening, left_out
 from simwires import SERVER, FakeSocket, Net, Wire
 
 from cccamd.ids import Caid, Ident
@@ -31,8 +41,12 @@ from cccamd.values import Fingerprint, Request
 from cccamd.wire.cccam import ServerProtocol, make_node_id
 
 PERIOD: Final = 5.0
+SHORTER: Final = 2.5
+"""The same in runs that have everything."""
 SETTLES: Final = 16.0
 """Seconds after all trouble until all must be well: a seat is claimed again every 10."""
+LATE: Final = 0.3
+"""Seconds, beside what a card takes, after which everybody has a CW when all is well."""
 QUIET: Final = 15.0
 """Seconds in which all has to be well then."""
 LOOK: Final = 0.1
@@ -99,10 +113,11 @@ class FleetWorld:
         self.loop = SimLoop(self.clock, self.net, random.Random(f"{seed} loop"))
         self.net.loop = self.loop
         self.loop.between = self._look
-        self.length = PERIOD
         self.far_node = make_node_id(chance.randbytes(4))
         self.is_over = self.is_calm = False
-        self.rushes = random.Random(f"{seed} rush").random() < 0.7
+        self.has_everything = has_everything(seed)
+        self.quick = SLOWER if self.has_everything else QUICK
+        self.length = SHORTER if self.has_everything else PERIOD
         only = self.only_engine = fails_only_the_engine(seed)
         self.may_move = not only
         self.users = [f"u{number}" for number in range(chance.randint(3, 5))]
@@ -127,7 +142,7 @@ class FleetWorld:
         self._looked_at = 0.0
 
     def period(self) -> int:
-        return int((self.clock.now() - BEGAN) / PERIOD) + 1
+        return int((self.clock.now() - BEGAN) / self.length) + 1
 
     def failed(self, name: str, error: BaseException) -> None:
         """An error of ours: nothing may cause one."""
@@ -147,7 +162,7 @@ class FleetWorld:
             router = next(node.server._router for node in self.nodes if node.server is not None)
             service = next(n for n, each in enumerate(SERVICES) if each[2] == sid)
             caid, ident, _ = SERVICES[service]
-            for period in range(max(1, self.period() - 4), self.period() + 2):
+            for period in range(max(1, self.period() - 8), self.period() + 2):
                 section = ecm_of(service, period)
                 request = Request(Caid(caid), Ident(ident), 0, sid, section)  # type: ignore[arg-type]
                 self._sections[router.fingerprint_of(request)] = section
@@ -171,6 +186,7 @@ class FleetWorld:
             acknowledged = "cccamd.net.connection.Connection.is_acknowledged"
             held.enter_context(patch(acknowledged, _is_acknowledged))
             self.books.node_of = self.node_of
+            self.books.is_owed = self.is_owed
             try:
                 self.loop.run_until_complete(self._live())
             except Stuck:
@@ -356,6 +372,8 @@ class FleetWorld:
             if not node.server._fleet.is_up:
                 self.books.blame(f"{node.name} does not see its engine")
         self.books.judge_asks(since, most)
+        if self.has_everything:
+            self.books.judge_waits(since, self.quick + LATE)
         inside = {viewer.user for viewer in self.viewers if viewer.is_up}
         for user in set(self.users) - inside:
             self.books.blame(f"{user} is in nowhere")
@@ -385,6 +403,17 @@ class FleetWorld:
             self.books.blame(f"left open: {list(self.net.wires)}, {list(self.net.doors)}")
 
     # What must hold.
+
+    def is_owed(self, node: FleetNode) -> bool:
+        """Whether there is a card for the clients of a node when all is well: one of its own, or
+        one of a node that is believed, at the same engine."""
+        if node.has_card or node.cards:
+            return True
+        half = node in self.far_half
+        near = [each for each in self.nodes if (each in self.far_half) is half]
+        return any(each.has_card or each.cards for each in near) and not any(
+            each.distrusts for each in near
+        )
 
     def node_of(self, protocol: Any) -> FleetNode | None:
         """At which node a client is connected; None: at none any more."""
@@ -458,3 +487,12 @@ def live_through_fleet(seed: str, *, without: Collection[int] = ()) -> FleetResu
         seed, result.trace, result.events + alone.events, result.answers, violation, result.tail,
         result.served, result.helpless, result.commands,
     )  # fmt: skip
+
+
+def shrink_fleet(seed: str, *, tries: int = 200) -> list[int]:
+    """Find happenings that can be left out of a run that fails: it fails without them as well."""
+
+    def fails(without: list[int]) -> bool:
+        return live_through_fleet(seed, without=without).violation is not None
+
+    return left_out(len(fleet_happenings(seed)), fails, tries)

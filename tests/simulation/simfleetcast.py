@@ -37,8 +37,11 @@ MOODS: Final = ("right", "right", "right", "slow", "silent", "refuses", "lies", 
 HONEST: Final = ("right", "right", "right", "refuses", "silent")
 QUICK: Final = 0.02
 """Seconds that each card takes when all is well: never more than it took before."""
+SLOWER: Final = 0.1
+"""The same in runs that have everything: longer than viewers' lines may take in the rush."""
 RUSH: Final = 0.05
 """Of the time after which a viewer usually asks."""
+LONG: Final = 1.0
 GONE: Final = 20.0
 """Seconds for which nothing is heard of a viewer that went without a word."""
 
@@ -68,7 +71,7 @@ class FleetCard(Upstream):
 
     def behave(self, ecm: bytes, service: int) -> tuple[float, bytes | Refusal | None]:
         chance = random.Random(f"{self.world.seed} {self.number} {ecm.hex()}")
-        takes = QUICK + (0 if self.world.is_calm else chance.random() * 0.2)
+        takes = self.world.quick + (0 if self.world.is_calm else chance.random() * 0.2)  # type: ignore[attr-defined]
         match self.mood:
             case "slow":
                 return chance.random() * 5, truth(ecm)
@@ -101,7 +104,8 @@ class FleetNode:
         """Seconds."""
         self.has_card = chance.random() < 0.15
         """Whether there is a card in it, which answers at once and is always right."""
-        self.cards = [card for card in world.cards if chance.random() < 0.6]
+        often = 0.8 if world.has_everything else 0.6
+        self.cards = [card for card in world.cards if chance.random() < often]
         self.server: Server | None = None
         self.is_busy = False
         """Whether it is going, or coming back."""
@@ -114,12 +118,19 @@ class FleetNode:
         """Whoever is connected."""
         return () if self.server is None else self.server._context.admission.inside
 
+    @property
+    def distrusts(self) -> bool:
+        """Whether it does not believe some node."""
+        desk = None if self.server is None else self.server._fleet
+        return desk is not None and bool(desk.claims._distrusted)
+
     def seats_of(self, user: str) -> int:
         """How often an account is in here."""
         return 0 if self.server is None else len(self.server._context.seats.of(user.encode()))
 
     def has_one_to_ask(self, request: Request) -> bool:
-        """Whether it has a card to ask: its link is up, and nothing is held against it."""
+        """Whether it has a card to ask: nothing is held against it, and its link is up and does not
+        wait for what was asked long ago."""
         server = self.server
         if server is None:
             return False
@@ -128,9 +139,14 @@ class FleetNode:
         chooser, now = server._router._course._chooser, self.world.loop.time()
         subject = Service(request.caid, request.ident, request.sid)
         desk = server._fleet
+        waits = {
+            ask.card.source
+            for ask in server._router._asks.values()
+            if not ask.held and now > ask.asked_at + LONG
+        }
         return any(
             (desk is None or desk.nodes.node_of(card.source) is None)
-            and card.source not in chooser.health.lost_sources
+            and card.source not in waits | chooser.health.lost_sources
             and card.source not in chooser.health.given_up(now)
             and not chooser.pauses.rests(card, subject, now)
             for card in server._table.cards()
@@ -294,11 +310,15 @@ class Viewer(Client):
         chance = random.Random(f"{world.seed} viewer {number}")
         super().__init__(world, number, user, chance)  # type: ignore[arg-type]
         self.home = chance.randrange(len(world.nodes))
+        if world.has_everything:
+            self.home = number % len(world.nodes)
         self.delay = chance.random() * 0.3
         self.services = [chance.randrange(len(SERVICES))]
         while len(self.services) < 40:
             zaps = chance.random() < 0.25
             self.services.append(chance.randrange(len(SERVICES)) if zaps else self.services[-1])
+        if world.has_everything:  # there is a match
+            self.services = [0 if chance.random() < 0.6 else each for each in self.services]
 
     @property
     def port(self) -> int:
@@ -327,14 +347,22 @@ class Viewer(Client):
             at = BEGAN + (period - 1) * self.world.length + self._delay()  # type: ignore[attr-defined]
             await asyncio.sleep(max(0.0, at - loop.time()))
             if self.is_up and not self.world.is_over:
-                self.ask_for(self.services[period % len(self.services)], period)
+                self.ask_for(self._service(period), period)
             period += 1
 
+    @property
+    def _rushes(self) -> bool:
+        """Whether all want the same at once: before a card can have answered the first."""
+        world: Any = self.world
+        return bool(world.is_calm and world.has_everything)
+
     def _delay(self) -> float:
-        """When all is well in a rush, all ask before a card can have answered the first."""
-        world = self.world
-        rushes = world.is_calm and world.rushes  # type: ignore[attr-defined]
-        return self.delay * (RUSH if rushes else 1)
+        return self.delay * (RUSH if self._rushes else 1)
+
+    def _service(self, period: int) -> int:
+        return (
+            period % len(SERVICES) if self._rushes else self.services[period % len(self.services)]
+        )
 
     def ask_for(self, service: int, period: int) -> None:
         caid, ident, sid = SERVICES[service]

@@ -1,7 +1,8 @@
 """What will happen in the run of a fleet, made from its seed before anything begins.
 
 Seeds of fleets end with `f`. In every third only the engine and the ways to it fail, and cards do
-not lie: these runs are lived through a second time by the same servers, each alone.
+not lie: these runs are lived through a second time by the same servers, each alone. Those of `ff`
+have everything in them; those of a single `f` are of before, and give the same runs as then.
 """
 
 import random
@@ -30,7 +31,12 @@ def is_fleet(seed: str) -> bool:
 
 def fails_only_the_engine(seed: str) -> bool:
     """Whether no client may get less than it would have had without a fleet."""
-    return int(seed[:-1]) % 3 == 0
+    return int(seed.rstrip("f")) % 3 == 0
+
+
+def has_everything(seed: str) -> bool:
+    """Whether it is of the kind that is made for all that plays along now."""
+    return seed.endswith("ff")
 
 
 def fleet_happenings(seed: str) -> list[Happening]:

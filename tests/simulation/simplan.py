@@ -8,6 +8,7 @@ what they found is to be looked for as long as there is the simulation.
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,3 +71,12 @@ def happenings(seed: str) -> list[Happening]:
         Happening(round(at, 3), chance.choice(kinds), f"{seed} {number}")
         for number, at in enumerate(times)
     ]
+
+
+def left_out(count: int, fails: Callable[[list[int]], bool], tries: int) -> list[int]:
+    """Of so many happenings of a run that fails, find those without which it fails as well."""
+    found: list[int] = []
+    for number in range(min(count, tries)):
+        if fails([*found, number]):
+            found.append(number)
+    return found

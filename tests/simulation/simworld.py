@@ -23,7 +23,7 @@ from simhappen import EVIL, LOOK_INTERVAL, Fate
 from simledger import Ledger, ecm_in, watched
 from simlook import Onlooker
 from simloop import BEGAN, SimClock, SimLoop, Stuck, in_its_own_time
-from simplan import happenings, has_all, has_newcamd, lasts
+from simplan import happenings, has_all, has_newcamd, lasts, left_out
 from simrights import CAID, KINDS, Word, truth
 from simstrangers import Knocker, Stranger
 from simtls import without_encryption
@@ -391,11 +391,8 @@ def live_through(seed: str, *, without: Collection[int] = ()) -> Result:
 
 def shrink(seed: str, *, tries: int = 200) -> list[int]:
     """Find happenings that can be left out of a run that fails: it fails without them as well."""
-    left_out: list[int] = []
-    for number in range(len(happenings(seed))):
-        if tries <= 0:
-            break
-        tries -= 1
-        if live_through(seed, without=[*left_out, number]).violation is not None:
-            left_out.append(number)
-    return left_out
+
+    def fails(without: list[int]) -> bool:
+        return live_through(seed, without=without).violation is not None
+
+    return left_out(len(happenings(seed)), fails, tries)

@@ -157,9 +157,10 @@ async def test_something_else_listens(
 
 
 async def test_a_stranger_is_not_told_our_user_name() -> None:
-    heard = []
+    begun, heard = [], []
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun.append(reader)
         writer.write(bytes(range(16)))
         heard.append(await reader.read())
         writer.close()
@@ -167,7 +168,9 @@ async def test_a_stranger_is_not_told_our_user_name() -> None:
     server = await asyncio.start_server(listen, HOST, 0)
     async with server:
         found, _ = await examine(server.sockets[0].getsockname()[1])
-        await asyncio.sleep(0.02)
+        async with asyncio.timeout(10.0):
+            while len(heard) < len(begun):
+                await asyncio.sleep(0.01)
     assert (found.reached, found.failed) == (Step.SEED, True)
     assert set(heard) == {b""}
 

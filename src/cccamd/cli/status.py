@@ -61,6 +61,7 @@ def status(
     """Show receivers, sources, cards and answer times of the running server.
 
     It asks the server's web pages, on the port and with the login that CCcam.cfg says.
+
     Exit status: 0 shown, 1 no answer, 2 the configuration cannot be used.
     """
     try:

@@ -12,11 +12,14 @@ NAME_LENGTH = 16
 
 
 class Claim(NamedTuple):
-    """Take an entry if nobody has it (`SET name value NX PX ms`): `Claimed` tells who has it."""
+    """Take an entry if nobody has it (`SET name value NX GET PX ms`).
+
+    `Claimed` tells who has it.
+    """
 
     name: bytes
     value: bytes
-    """Sealed: which node claims."""
+    """Sealed: whose card is to be asked."""
     ms: int
 
 
@@ -87,6 +90,8 @@ class Claimed(NamedTuple):
 
     name: bytes
     won: bool
+    theirs: bytes | None = None
+    """What is in the entry that others have."""
 
 
 class Fetched(NamedTuple):

@@ -1,4 +1,4 @@
-"""Bans and failed logins over all nodes: plain decisions, as those on claims.
+"""Bans, failed logins and what accounts ask over all nodes: plain decisions, as those on claims.
 
 Theory of operation. Each node has all bans at hand, so nobody waits for an engine at the door, and
 the engine keeps none of them. Each second a node publishes a *bulletin* of what happened at it; who
@@ -11,7 +11,8 @@ its answer is new: it was written after the question was, and says what the writ
 then. From that on times of that run of the node can be told on our clock, too late by no more than
 its way took. So a ban that is repeated or held back by the engine ends when it should; a bulletin
 that is old, from a run we did not ask, or was there already, counts for nothing. One that is
-missing is noticed by its number.
+missing is noticed by its number. What accounts have asked needs no time: it is deducted when it is
+heard of.
 
 A node that is wrong cannot ban for ever: a ban is no longer than our own rules make the n-th one. A
 pardon wins over all bans and failed logins that were before it, also where it is heard of first.
@@ -43,6 +44,7 @@ from cccamd.fleet.news import (
     News,
     Pardoned,
     Question,
+    Spent,
     read,
     write,
 )
@@ -93,7 +95,7 @@ class Counted(NamedTuple):
     has forgotten their failures since."""
 
 
-Happening = Counted | LoggedIn | Banned | Pardoned
+Happening = Counted | LoggedIn | Banned | Pardoned | Spent
 Decision = EngineAction | Happening
 """What happened at other nodes is to be taken as our own. Times are on our clock."""
 
@@ -150,11 +152,14 @@ class Bulletins:
         longest: Callable[[int], float],
         trusts: Callable[[str, float], bool],
         names_of: Callable[[str], Iterable[str]],
+        spending: Callable[[int], Iterable[Spent]],
+        forget_spending: Callable[[], None],
     ) -> None:
         """`boot`: random, of this run. `longest`: seconds of an n-th ban by our own rules, 0: none.
 
         `trusts`: whether a node is believed at a time. `names_of`: the source and the network of an
-        address.
+        address. `spending`: takes what is to be told of so many accounts; `forget_spending`: nobody
+        was there to be told.
         """
         self.node = node
         self.is_up = False
@@ -163,6 +168,8 @@ class Bulletins:
         self._longest = longest
         self._trusts = trusts
         self._names_of = names_of
+        self._spending = spending
+        self._forget_spending = forget_spending
         self._all = seals.name("bulletins")
         self._own = self._channel_of(node)
         self._peers: dict[str, _Peer] = {}
@@ -239,6 +246,7 @@ class Bulletins:
         match event:
             case EngineBack():
                 self.is_up = True
+                self._forget_spending()
                 self._tick_at = now + TOLD_EVERY
                 self._learns_until = now + LEARNS
                 self._is_whole, self._was_up = self._was_up, True
@@ -259,8 +267,8 @@ class Bulletins:
     def _tick(self, now: float) -> list[Decision]:
         self._forget_the_ended(now)
         decisions = self._learn(now)
-        waiting = self._waiting
-        is_quiet = not any((waiting.failed, waiting.logged_in, waiting.banned))
+        waiting, spent = self._waiting, tuple(self._spending(PART))
+        is_quiet = not any((waiting.failed, waiting.logged_in, waiting.banned, spent))
         if is_quiet and not waiting.pardoned and now < self._told_at + BEAT:
             return decisions
         self._told_at = now
@@ -282,6 +290,7 @@ class Bulletins:
                 for who in _taken(waiting.pardoned)
                 if who in self._pardons
             ),
+            spent=spent,
         )
         return [*decisions, self._publish(self._all, bulletin)]
 
@@ -338,6 +347,7 @@ class Bulletins:
         decisions += news.logged_in
         for failed in news.failed:
             decisions += self._counted(failed, peer)
+        decisions += news.spent
         return decisions
 
     def _counted(self, failed: Failed, peer: _Peer) -> Iterator[Counted]:

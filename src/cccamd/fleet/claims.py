@@ -6,12 +6,13 @@ ECM is an *effort*, which goes from stage to stage:
     CLAIMING  our claim is under way. What is to be asked is held, a few milliseconds at most: the
               head start, which is the shorter the better our card. Then it is asked (`FREE`)
     OURS      the claim is ours: what is to be asked is asked at once
-    THEIRS    another node has it. What is to be asked is held until that node's CW is pushed, or
-              until the time has passed in which it usually comes. Then one `Fetch` makes up for a
+    THEIRS    another node has it, and asks a card that we know of and that may serve. What is to be
+              asked is held until its CW is pushed, or until the time has passed in which it usually
+              comes. Then one `Fetch` makes up for a
               push that was lost, and in the same breath the next *turn* is claimed: of those who
               wait for a node that is gone, one asks, and not all
-    FREE      everything is asked at once: the CW is known, the engine is away or slow, or three
-              turns brought nothing
+    FREE      everything is asked at once: the CW is known, the engine is away or slow, who has the
+              claim is of no use to us, or three turns brought nothing
     PASSED_ON our cards gave no CW, and we said so: the next turn may be claimed, by us as well
 
 A card of our own that never lets wait is asked at once, and nothing is claimed for it; what it
@@ -22,6 +23,7 @@ Why it decides as it does: docs/design/fleet.md.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
@@ -123,10 +125,11 @@ class Effort:
     patience: float = 0.0
     """How long the engine may take, in seconds."""
     usual: float = 0.0
+    whose: str = ""
+    """The node whose card is to be asked."""
     claimed_at: float = 0.0
     due_at: float | None = None
-    held: dict[AskId, bool] = field(default_factory=dict)
-    """And whether it is an order, for another node's card."""
+    held: dict[AskId, None] = field(default_factory=dict)
     out: set[AskId] = field(default_factory=set)
     """What was let go, and has not ended."""
     passed: int = -1
@@ -172,8 +175,12 @@ class Claims:
     """Decides for one node. Every method takes the time (seconds, monotonic), and most return
     what to do, in order. Each ask that was given to `ask` must be reported as `ended`, once."""
 
-    def __init__(self, node: str, seals: Seals) -> None:
+    def __init__(
+        self, node: str, seals: Seals, *, may_serve: Callable[[str, Service], bool]
+    ) -> None:
+        """`may_serve`: whether a node has told of a card that may serve a service."""
         self.node = node
+        self._may_serve = may_serve
         self.counts = Counts()
         self.round_trips = AnswerTimes()
         self.is_up = False
@@ -192,11 +199,11 @@ class Claims:
     # What the router wants.
 
     def ask(
-        self, ask_id: AskId, prospect: Prospect, now: float, *, is_order: bool = False
+        self, ask_id: AskId, prospect: Prospect, now: float, *, orders_of: str | None = None
     ) -> list[Decision]:
         """Something is to be asked. `Go` now or later, unless `forget` takes it back.
 
-        `is_order`: it is another node's card.
+        `orders_of`: the node whose card it is; None: it is ours.
         """
         if not self.is_up:
             return [Go(ask_id)]
@@ -206,31 +213,35 @@ class Claims:
         effort = self._effort(prospect.fingerprint, prospect.service, now)
         self._asks[ask_id] = effort
         if effort.turn < 0 or effort.stage is Stage.PASSED_ON:
-            effort.held[ask_id] = is_order
+            effort.held[ask_id] = None
+            effort.whose = orders_of or self.node
             effort.usual, effort.patience = prospect.usual, self._patience(prospect, now)
             return decisions + self._claim(effort, now, fetch=self._may_have_missed(effort, now))
         if effort.stage in (Stage.CLAIMING, Stage.THEIRS):
-            effort.held[ask_id] = is_order
+            effort.held[ask_id] = None
             return decisions
         effort.out.add(ask_id)
         return [*decisions, Go(ask_id)]
 
-    def adopt(self, fingerprint: Fingerprint, service: Service, now: float) -> list[Decision]:
+    def adopt(
+        self, fingerprint: Fingerprint, service: Service, meant: Collection[AskId], now: float
+    ) -> list[Decision]:
         """A node that has the claim to an ECM wants our card to be asked: its claim is ours.
 
-        What we would have ordered ourselves waits for that: perhaps of the very node that asks us.
+        What is held for that very card, and so `meant`, goes now. All else waits for its answer:
+        one ask is enough, and it may be an order, of the very node that asks us.
         """
         effort = self._effort(fingerprint, service, now)
         if not effort.is_known:
             # Those who wait have waited since that claim, and the order was on its way, too.
             effort.claimed_at = now - 2 * (self.round_trips.usual(now) or 0.0)
         effort.turn, effort.stage = max(effort.turn, 0), Stage.OURS
-        orders = [ask_id for ask_id, is_order in effort.held.items() if is_order]
-        for ask_id in orders:
+        others = [ask_id for ask_id in effort.held if ask_id not in meant]
+        for ask_id in others:
             del effort.held[ask_id]
         decisions = self._let_go(effort)
-        if orders:
-            effort.held = dict.fromkeys(orders, True)
+        if others:
+            effort.held = dict.fromkeys(others)
             self._due.set(effort, now + self._expected(effort, now) + LOST_PUSH)
         return decisions
 
@@ -294,8 +305,8 @@ class Claims:
     def handle(self, event: EngineEvent, now: float) -> list[Decision]:
         """Go on with what the engine tells; what is not about an ECM is left alone."""
         match event:
-            case Claimed(name, won):
-                return self._claimed(name, now, won=won)
+            case Claimed():
+                return self._claimed(event, now)
             case Fetched(name, value):
                 effort = self._fetches.pop(name, None)
                 if effort is None or value is None:
@@ -310,7 +321,8 @@ class Claims:
                 return self._lost()
         return []
 
-    def _claimed(self, name: bytes, now: float, *, won: bool) -> list[Decision]:
+    def _claimed(self, claimed: Claimed, now: float) -> list[Decision]:
+        name, won, theirs = claimed
         effort = self._claims.pop(name, None)
         if effort is None:
             return []
@@ -328,8 +340,21 @@ class Claims:
             effort.stage = Stage.THEIRS
             if effort.passed >= effort.turn:
                 return self._passed_on(effort, effort.passed, now)
+            if not self._is_of_use(name, theirs, effort.service):
+                return self._free(effort)
             self._due.set(effort, now + self._expected(effort, now) + LOST_PUSH)
         return []
+
+    def _is_of_use(self, name: bytes, claim: bytes | None, service: Service) -> bool:
+        """Whether to wait for the node that a claim names, whose card is asked: its CW is for
+        nobody here if it has not told us of a card that may serve, as in the seconds after a
+        start."""
+        plain = self._seals.unseal(name, claim) if claim is not None else None
+        if plain is None:
+            self.counts.unread += 1
+            return False
+        whose = plain.decode("utf-8", "replace")
+        return whose == self.node or self._may_serve(whose, service)
 
     def _read(
         self, service: Service, name: bytes, value: bytes, now: float, *, fetched: bool = False
@@ -435,7 +460,7 @@ class Claims:
         self._claims[name] = effort
         self._due.set(effort, now + effort.patience)
         self.counts.claimed += 1
-        value = self._seals.seal(name, self.node.encode())
+        value = self._seals.seal(name, effort.whose.encode())
         return [*decisions, Claim(name, value, int(1000 * CLAIM_LIFE))]
 
     def _claim_name(self, effort: Effort) -> bytes:

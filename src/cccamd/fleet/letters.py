@@ -159,7 +159,7 @@ _LETTERS: dict[str, Callable[[dict[str, Any]], Letter]] = {
     "presence": _presence,
     "order": _order,
     "reply": _reply,
-    "missing": lambda told: Missing(node=_text(told["node"])),
+    "missing": lambda told: Missing(node=_name(told["node"])),
 }
 
 

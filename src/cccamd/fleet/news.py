@@ -1,4 +1,4 @@
-"""What nodes tell each other of failed logins and bans, as JSON.
+"""What nodes tell each other of failed logins, bans and what accounts ask, as JSON.
 
     Bulletin  on the channel of all nodes, each second in which there is something to tell
     Question  on the same channel: what is in force, and what is your clock?
@@ -54,6 +54,16 @@ class Banned(NamedTuple):
     """The name that was tried last."""
 
 
+class Spent(NamedTuple):
+    """An account has asked that much since it was told of last."""
+
+    user: bytes
+    messages: int
+    ecms: int
+    size: int
+    """Bytes."""
+
+
 class Pardoned(NamedTuple):
     """Somebody has forgotten the failures from there, and the ban."""
 
@@ -75,6 +85,7 @@ class Bulletin:
     logged_in: tuple[LoggedIn, ...] = ()
     banned: tuple[Banned, ...] = ()
     pardoned: tuple[Pardoned, ...] = ()
+    spent: tuple[Spent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +142,7 @@ def write(news: News) -> bytes:
                 ],
                 "banned": [_ban(each) for each in news.banned],
                 "pardoned": news.pardoned,
+                "spent": [[_latin(user), *amounts] for user, *amounts in news.spent],
             }
         case Question():
             told = {
@@ -179,6 +191,7 @@ def _bulletin(told: dict[str, Any]) -> Bulletin:
         ),
         banned=tuple(map(_banned, told["banned"])),
         pardoned=tuple(map(_pardoned, told["pardoned"])),
+        spent=tuple(map(_spent, told["spent"])),
     )
 
 
@@ -239,6 +252,11 @@ def _banned(told: Any) -> Banned:
 def _pardoned(told: Any) -> Pardoned:
     who, at = told
     return Pardoned(_text(who), _time(at))
+
+
+def _spent(told: Any) -> Spent:
+    user, messages, ecms, size = told
+    return Spent(_user(user), _count(messages), _count(ecms), _count(size))
 
 
 def _latin(user: bytes) -> str:

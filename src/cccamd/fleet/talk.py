@@ -159,7 +159,7 @@ class Talk:
     def _action(self, action: EngineAction, now: float) -> bytes:
         match action:
             case Claim(name, value, ms):
-                claim = (b"SET", PREFIX + name, value, b"NX", b"PX", b"%d" % ms)
+                claim = (b"SET", PREFIX + name, value, b"NX", b"GET", b"PX", b"%d" % ms)
                 return self._say(_Kind.CLAIM, name, now, *claim)
             case Fetch(name):
                 return self._say(_Kind.FETCH, name, now, b"GET", PREFIX + name)
@@ -195,7 +195,8 @@ class Talk:
             raise EngineError(explain(str(answer)))
         match asked.kind:
             case _Kind.CLAIM:
-                return Claimed(asked.name, answer is not None)
+                theirs = answer if isinstance(answer, bytes) else None
+                return Claimed(asked.name, answer is None, theirs)
             case _Kind.FETCH:
                 return Fetched(asked.name, answer if isinstance(answer, bytes) else None)
             case _Kind.EXTEND:

@@ -34,14 +34,16 @@ from cccamd.net.failures import (
     explain_end,
     explain_loss,
 )
-from cccamd.net.fairness import FairLimits, FairPlay, Rates
+from cccamd.net.fairness import FairLimits, FairPlay
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import Listener
 from cccamd.net.lobby import FirstWords, Guest, HandOver, hand_over
 from cccamd.net.origins import origin_of
 from cccamd.net.outside import CallError, callable_addresses, trust
 from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules, Standing
+from cccamd.net.quota import Rates
 from cccamd.net.resolve import resolve
+from cccamd.net.spending import Spending
 from cccamd.net.tasks import Alarm, TaskSet, Turns, Wheel, at_once, in_slices
 from cccamd.net.threads import in_thread
 from cccamd.net.tls import Keyring, TlsCall, TlsDoor, is_paired_still
@@ -84,6 +86,7 @@ __all__ = [
     "Penalties",
     "PenaltyRules",
     "Rates",
+    "Spending",
     "Standing",
     "Step",
     "TaskSet",

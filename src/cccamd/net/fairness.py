@@ -24,7 +24,8 @@ When those who take turns wait longer than a CW is good for, the server is overl
 says so). Who has a place in the round keeps it; what comes in new is shed: its requests are
 refused as soon as they are looked at (`Intake.shed`), which costs little: the round is soon short.
 
-`Quota` knows no clock and no connection; `Rounds` and `Intake` use the loop's clock.
+`Quota` (`net/quota.py`) knows no clock; `Rounds` and `Intake` use the loop's. At a node of a fleet
+what accounts spend is told to the others (`net/spending.py`).
 """
 
 import asyncio
@@ -32,9 +33,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
+from cccamd.net.quota import NO_RATES, Quota, Rates
+from cccamd.net.spending import Spending
 from cccamd.net.tasks import Wheel
 from cccamd.wire.link import CloseReason
 
@@ -48,8 +51,6 @@ TURN: Final = 0.001
 """Seconds for backlogs in one turn of the event loop."""
 MESSAGES_A_LOOK, BYTES_A_LOOK = 32, 16 * 1024
 """What a connection may send between two looks at its quota."""
-BURST: Final = 2.0
-"""Seconds' worth that may be asked at once by who was quiet before."""
 LATE: Final = 1.0
 """Seconds that backlogs wait for their turn from which on the server is overloaded."""
 LOOK_AGAIN: Final = 0.05
@@ -58,55 +59,8 @@ ASKING_PART: Final = 0.4
 """Of the time that a peer may take nothing of what it was sent, if it goes on asking."""
 
 
-class Rates(NamedTuple):
-    """How much may come in a second, in the long run."""
-
-    messages: float
-    ecms: float
-    size: float
-    """Bytes."""
-
-
-NO_RATES: Final = Rates(float("inf"), float("inf"), float("inf"))
 LINK_RATES: Final = Rates(20_000.0, float("inf"), float("inf"))
 """Of one upstream, besides the answers that it was asked for: 100,000 cards in seconds."""
-
-
-class Quota:
-    """Three token buckets, for messages, ECMs and bytes. What was spent is told afterwards, so
-    that a bucket may be overdrawn; then nothing more should be taken until it is level."""
-
-    __slots__ = ("__weakref__", "_at", "_left", "_rates", "asked")
-
-    def __init__(self, rates: Rates, now: float) -> None:
-        """Full buckets: `BURST` seconds' worth of each."""
-        self._rates = rates
-        self._at = now
-        self._left = [rate * BURST for rate in rates]
-        self.asked = 0
-        """How many messages there were altogether."""
-
-    def spend(self, spent: Rates, rates: Rates, now: float) -> float:
-        """Note what came. Return in how many seconds more may be taken; 0: now."""
-        passed, self._at = now - self._at, now
-        self.asked += int(spent.messages)
-        wait = 0.0
-        for number, (rate, amount) in enumerate(zip(rates, spent, strict=True)):
-            if rate == float("inf"):
-                continue
-            left = min(rate * BURST, self._left[number] + rate * passed) - amount
-            self._left[number] = left
-            wait = max(wait, -left / rate)
-        self._rates = rates
-        return wait
-
-    @property
-    def is_calm(self) -> bool:
-        """Whether half of each bucket, at least, was left when something came last."""
-        return all(
-            left >= rate * BURST / 2 or rate == float("inf")
-            for left, rate in zip(self._left, self._rates, strict=True)
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +187,8 @@ class FairPlay:
         """How often somebody was not read for a while for having asked too much."""
         self.on_held_back: Callable[[str, float], None] = lambda user, until: None
         """Told who (the user's name) asks more than its limits, and until when it is not read."""
+        self.spending: Spending | None = None
+        """What is to be told to the other nodes of a fleet; None: this server is alone."""
         self._accounts: WeakValueDictionary[bytes, Quota] = WeakValueDictionary()
 
     @classmethod
@@ -246,6 +202,13 @@ class FairPlay:
         if quota is None:
             quota = self._accounts[user] = Quota(self.limits.account, now)
         return quota
+
+    def spent_elsewhere(self, user: bytes, spent: Rates, now: float) -> None:
+        """Deduct what an account has spent at another node of the fleet."""
+        if self.spending is not None:
+            quota = self.account(user, now)
+            quota.deduct(spent, self.limits.account, now)
+            self.spending.keep(user, quota, now)
 
     def asked(self) -> Iterator[tuple[bytes, int]]:
         """How many messages each account has sent whose connections were looked at."""
@@ -368,6 +331,8 @@ class Intake:
         wait = client.spend(spent, limits.client, now)
         if account is not None:
             wait = max(wait, account.spend(spent, limits.account, now))
+            if self._fair.spending is not None:
+                self._fair.spending.note(self._user, spent)
         if wait:
             self._asks_too_much(now, wait)
         elif client.is_calm and (account is None or account.is_calm):

@@ -26,6 +26,7 @@ What follows from each of these, step by step: routing/course.py.
 Why it decides as it does: docs/design/routing.md.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -288,6 +289,13 @@ class Router:
     def awaits(self, ask_id: AskId) -> bool:
         """Whether what was asked has not ended."""
         return ask_id in self._asks
+
+    def asks_of(self, fingerprint: Fingerprint, cards: Collection[Card]) -> list[AskId]:
+        """What is asked of these cards for an ECM, or held, and has not ended."""
+        flight = self._flights.get(fingerprint)
+        if flight is None:
+            return []
+        return [ask.ask_id for ask in flight.pending if ask.card in cards]
 
     def prospect(self, ask_id: AskId) -> Prospect | None:
         """What is known of something that was to be asked; None: nobody wants it any more."""

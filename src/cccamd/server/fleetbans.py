@@ -1,5 +1,6 @@
-"""Bans and failed logins over a fleet: carries out what bulletins decide.
+"""Bans, failed logins and limits over a fleet: carries out what bulletins decide.
 
+what accounts ask                          `FairPlay` -> `Spending` -> `Bulletins`, and back
 a failed login, a login, a ban, an unban   `Penalties` -> its listener -> `Bulletins`
 the same at other nodes                    the engine -> `Bulletins` -> `Penalties`
 """
@@ -13,15 +14,15 @@ from cccamd.facts import Door
 from cccamd.fleet.actions import EngineAction, EngineEvent
 from cccamd.fleet.bulletins import Bulletins, Counted, Decision
 from cccamd.fleet.claims import Seals
-from cccamd.fleet.news import Banned, LoggedIn, Pardoned
-from cccamd.net import Alarm, Penalties, Standing, in_slices, origin_of
+from cccamd.fleet.news import Banned, LoggedIn, Pardoned, Spent
+from cccamd.net import Alarm, FairPlay, Penalties, Rates, Spending, Standing, in_slices, origin_of
 from cccamd.server.loglines import DoorLog
 
 log = logging.getLogger("cccamd.fleet")
 
 
 class FleetBans:
-    """One node's penalties as those of all nodes."""
+    """One node's penalties and limits as those of all nodes."""
 
     def __init__(
         self,
@@ -30,15 +31,18 @@ class FleetBans:
         *,
         penalties: Penalties,
         door_log: DoorLog,
+        fair: FairPlay,
         trusts: Callable[[str, float], bool],
         perform: Callable[[Iterable[EngineAction]], None],
     ) -> None:
         """`trusts`: whether a node is believed; `perform` tells the engine."""
         self._penalties = penalties
         self._door_log = door_log
+        self._fair = fair
+        self._spending = fair.spending = Spending()
         self._perform = perform
         self._loop = asyncio.get_running_loop()
-        self._alarm = Alarm(self._on_alarm)
+        self._alarm = Alarm(self)
         self._bulletins = Bulletins(
             node,
             os.urandom(8).hex(),
@@ -46,6 +50,8 @@ class FleetBans:
             longest=lambda number: penalties.rules.length(number),
             trusts=trusts,
             names_of=origin_of,
+            spending=self._spent,
+            forget_spending=self._spending.forget,
         )
 
     async def start(self) -> None:
@@ -58,6 +64,7 @@ class FleetBans:
     def close(self) -> None:
         """Do nothing more."""
         self._penalties.listener = None
+        self._fair.spending = None
         self._alarm.end()
 
     # What happens here: `net.penalties.PenaltyListener`.
@@ -76,13 +83,19 @@ class FleetBans:
     def forgot(self, names: Collection[str]) -> None:
         self._bulletins.pardoned(names, self._loop.time())
 
+    def _spent(self, most: int) -> Iterable[Spent]:
+        """What accounts have asked here since the last time."""
+        for user, rates in self._spending.take(most):
+            yield Spent(user, *map(int, rates))
+
     # What happens elsewhere.
 
     def handle(self, event: EngineEvent) -> None:
         """Go on with what the engine tells."""
         self._do(self._bulletins.handle(event, self._loop.time()))
 
-    def _on_alarm(self) -> None:
+    def ring(self) -> None:
+        """Do what is due."""
         self._do(self._bulletins.handle_deadline(self._loop.time()))
 
     def _do(self, decisions: Iterable[Decision]) -> None:
@@ -95,6 +108,8 @@ class FleetBans:
                     ban = penalties.failed_elsewhere(address, user, now, door, times, pardoned)
                     if ban is not None:
                         self._door_log.banned(ban)
+                case Spent(user, messages, ecms, size):
+                    self._fair.spent_elsewhere(user, Rates(messages, ecms, size), now)
                 case LoggedIn(address, user, door):
                     penalties.succeeded_elsewhere(address, user, door)
                 case Banned():

@@ -123,13 +123,13 @@ class FleetDesk:
         """`is_constant` tells cards of fixed keys; the last two are as `Hearers` says."""
         self.node = node = membership.node
         seals = membership.seals
-        self.claims = Claims(node, seals)
         self.nodes = Nodes(
             table=table,
             exchange=exchange,
             order=self._order,
             on_cards_changed=on_cards_changed,
         )
+        self.claims = Claims(node, seals, may_serve=self.nodes.may_serve)
         self.engine = membership.make_engine(Hearers(self.handle, carried_out, on_failure))
         self.listeners: list[Callable[[EngineEvent], None]] = []
         """Who else is told what the engine tells, and leaves alone what is not for him."""
@@ -146,7 +146,7 @@ class FleetDesk:
         self._is_constant = is_constant
         self._loop = asyncio.get_running_loop()
         self._engine_since = self._loop.time()
-        self._alarm = Alarm(self._on_alarm)
+        self._alarm = Alarm(self)
         self._all = seals.name("nodes")
         self._own = self._channel(node)
         self._fetches: dict[bytes, str] = {}
@@ -238,8 +238,8 @@ class FleetDesk:
     # The gate of the exchange.
 
     def ask(self, ask_id: AskId, prospect: Prospect) -> bool:
-        is_order = self.nodes.node_of(prospect.source) is not None
-        decisions = self.claims.ask(ask_id, prospect, self._loop.time(), is_order=is_order)
+        whose = self.nodes.node_of(prospect.source)
+        decisions = self.claims.ask(ask_id, prospect, self._loop.time(), orders_of=whose)
         go = Go(ask_id)
         goes = go in decisions
         self._do([each for each in decisions if each != go])
@@ -340,7 +340,8 @@ class FleetDesk:
             tidings = Tidings(told.fingerprint, heard.service, card, told.cw, told.corrects)
             self._exchange.heard(tidings)
 
-    def _on_alarm(self) -> None:
+    def ring(self) -> None:
+        """Do what is due."""
         self._do(self.claims.handle_deadline(self._loop.time()))
 
     def _perform(self, actions: Iterable[EngineAction]) -> None:
@@ -549,7 +550,8 @@ class FleetDesk:
             return
         fingerprint = self._exchange.router.fingerprint_of(request)
         service = Service(request.caid, request.ident, request.sid)
-        self._do(self.claims.adopt(fingerprint, service, now))
+        meant = self._exchange.router.asks_of(fingerprint, cards)
+        self._do(self.claims.adopt(fingerprint, service, meant, now))
         node = self.nodes.by_name.get(order.node)
         ids: frozenset[CardId] = frozenset(card.id for card in cards)
         candidates = Candidates(cards, frozenset(cards), ids, Refusal.PASSING)

@@ -7,6 +7,7 @@ may have of a card of a link.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
@@ -14,14 +15,16 @@ from typing import ClassVar, Final
 from cccamd.cards import Access, Added, Card, CardTable, Grant, Rejected, SourceId, SourcePolicy
 from cccamd.facts import NodeState, NodeStatus
 from cccamd.fleet.letters import Order, Presence, SharedSource
-from cccamd.ids import NO_NODE_ID, Caid, NodeId, ShareId
+from cccamd.ids import NO_NODE_ID, Caid, Ident, NodeId, ShareId
 from cccamd.net import in_slices
 from cccamd.routing import Ask, AskId, SourceTraits
 from cccamd.server.exchange import Exchange
 from cccamd.server.usage import SourceUsage
-from cccamd.values import CardId, ControlWords, Emm, Offer, Refusal, Request
+from cccamd.values import CardId, ControlWords, Emm, Offer, Refusal, Request, Service
 
 RESHARE_MOST: Final = 255
+ANY_PROVIDER: Final = Ident(0)
+"""That of a card which has them all, or of a request that does not say."""
 NEVER: Final = -1000.0
 
 
@@ -72,6 +75,28 @@ class Node:
     sources: dict[str, tuple[SourceId, NodeSource]] = field(default_factory=dict)
     cards: dict[CardId, Card] = field(default_factory=dict)
     """By what the node calls them."""
+    reach: Counter[tuple[Caid, Ident | None]] = field(default_factory=Counter)
+    """How many of them there are of a CAID (None), and of each provider of it."""
+
+    def keep(self, card_id: CardId, card: Card) -> None:
+        """Know a card of its."""
+        self.lose(card_id)
+        self.cards[card_id] = card
+        self.reach.update(_reached(card))
+
+    def lose(self, card_id: CardId) -> None:
+        """Know it no more."""
+        card = self.cards.pop(card_id, None)
+        for key in _reached(card) if card is not None else ():
+            self.reach[key] -= 1
+            if not self.reach[key]:
+                del self.reach[key]
+
+    def may_serve(self, service: Service) -> bool:
+        """Whether one of its cards is of the CAID and the provider of a service."""
+        caid, ident, _ = service
+        asked = (ident, ANY_PROVIDER) if ident != ANY_PROVIDER else (None,)
+        return any((caid, each) in self.reach for each in asked)
 
     def describe(self, now: float, epoch: float, usual: str, *, is_seen: bool) -> NodeStatus:
         """What may be seen of it. `epoch`: when the clock began; `usual`: most nodes' `config`."""
@@ -116,6 +141,11 @@ class Nodes:
         """A card of a node, as the table of this server has it."""
         known = self.by_name.get(node)
         return known.cards.get(card_id) if known is not None else None
+
+    def may_serve(self, name: str, service: Service) -> bool:
+        """Whether a node has told of a card that may serve a service."""
+        node = self.by_name.get(name)
+        return node is not None and node.may_serve(service)
 
     def sources(self) -> Iterator[tuple[SourceId, NodeSource]]:
         """All that other nodes share."""
@@ -181,7 +211,7 @@ class Nodes:
             else:
                 if isinstance(result, Added) and result.replaced is not None:
                     self._forget(node, result.replaced)
-                node.cards[_named(offer)] = result.card
+                node.keep(_named(offer), result.card)
                 self._exchange.offer_card(result.card)
             yield
         source.shared = new
@@ -193,7 +223,7 @@ class Nodes:
 
     def _forget(self, node: Node, card: Card) -> None:
         for card_id in [key for key, known in node.cards.items() if known == card]:
-            del node.cards[card_id]
+            node.lose(card_id)
         self._exchange.withdraw_card(card)
 
     def _drop_source(self, node: Node, name: str) -> None:
@@ -202,11 +232,16 @@ class Nodes:
         self._table.forget_source(source_id)
         del self._node_of[source_id]
         for offer in source.shared.offers:
-            node.cards.pop(_named(offer), None)
+            node.lose(_named(offer))
 
 
 def _kind(shared: SharedSource) -> tuple[bool, frozenset[int] | None]:
     return shared.constant, shared.groups
+
+
+def _reached(card: Card) -> set[tuple[Caid, Ident | None]]:
+    idents: set[Ident | None] = {provider.ident for provider in card.providers}
+    return {(card.caid, ident) for ident in idents | {None}}
 
 
 def _named(offer: Offer) -> CardId:
