@@ -146,7 +146,7 @@ class FleetDesk:
         self._is_constant = is_constant
         self._loop = asyncio.get_running_loop()
         self._engine_since = self._loop.time()
-        self._alarm = Alarm(self._on_alarm)
+        self._alarm = Alarm(self)
         self._all = seals.name("nodes")
         self._own = self._channel(node)
         self._fetches: dict[bytes, str] = {}
@@ -340,7 +340,8 @@ class FleetDesk:
             tidings = Tidings(told.fingerprint, heard.service, card, told.cw, told.corrects)
             self._exchange.heard(tidings)
 
-    def _on_alarm(self) -> None:
+    def ring(self) -> None:
+        """Do what is due."""
         self._do(self.claims.handle_deadline(self._loop.time()))
 
     def _perform(self, actions: Iterable[EngineAction]) -> None:
