@@ -16,6 +16,7 @@ from cccamd.fleet.claims import Counts
 from cccamd.fleet.letters import Letter, Presence, write
 from cccamd.ids import NO_NODE_ID, Caid, Ident, ShareId, Sid
 from cccamd.localcards import LocalCard
+from cccamd.net import in_slices
 from cccamd.server import fleetdesk
 from cccamd.server.fleetdesk import FleetDesk
 from cccamd.server.fleetnodes import Node
@@ -245,8 +246,11 @@ def test_which_services_cards_of_a_node_may_serve() -> None:
     assert not node.reach
 
 
-async def test_fifty_that_come_at_once_get_one_answer_and_500_names_are_no_more_than_that() -> None:
+async def test_fifty_that_come_at_once_get_one_answer_and_500_names_are_no_more_than_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """As when an engine is back: an answer of each of fifty to each would be 2,500."""
+    monkeypatch.setattr(fleetdesk, "HERE_EVERY", 1e9)
     hub = Hub()
     async with running(fleet=hub.member("north")) as north:
         desk = desk_of(north)
@@ -281,7 +285,7 @@ async def test_fifty_that_come_at_once_get_one_answer_and_500_names_are_no_more_
         assert {f"node{number}" for number in range(50)} <= {node.name for node in shown.nodes}
         later = now() + 2 * roll.GONE_AFTER
         desk._engine_since = now() - 60.0
-        desk._look_for_the_gone(later)
+        await in_slices(desk._look_for_the_gone(later))
         shown = north.server.snapshot().fleet
         assert shown is not None
         assert (len(shown.nodes), len(shown.absent)) == (0, roll.ABSENT_LIMIT)

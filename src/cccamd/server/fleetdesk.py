@@ -171,7 +171,7 @@ class FleetDesk:
         """Say that we are there, and look who is; until cancelled."""
         while True:
             now = self._loop.time()
-            self._look_for_the_gone(now)
+            await in_slices(self._look_for_the_gone(now))
             if self._table.generation != self._seen_generation:
                 await self._make_list()
             if self.is_up and now >= self._list_sent_at + LIST_AGAIN:
@@ -454,11 +454,12 @@ class FleetDesk:
             if self._channel(name) == channel:
                 self._gone(name, NodeState.MISSING, now)
 
-    def _look_for_the_gone(self, now: float) -> None:
+    def _look_for_the_gone(self, now: float) -> Generator[None, None, None]:
         """Without the engine nobody can be heard, and nobody can be asked by orders."""
         for name, node in list(self.nodes.by_name.items()):
             if now >= node.heard_at + GONE_AFTER:
                 self._gone(name, NodeState.MISSING, now)
+                yield
         self._roll.look(now, self._seen_for(now))
 
     # Lists of cards.
