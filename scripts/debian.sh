@@ -25,6 +25,10 @@ apt() {
 }
 
 debian() {
+    if ! as_root true 2>/dev/null; then
+        say "$1 of Debian is missing; please run as root: apt-get update; apt-get install $1"
+        return 1
+    fi
     say "installing $1 of Debian"
     if apt install "$1"; then return 0; fi
     why=$said

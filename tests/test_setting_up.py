@@ -177,6 +177,23 @@ def test_a_lock_that_stays_is_named(tmp_path: Path, apt: dict[str, str]) -> None
     )
 
 
+def test_who_may_not_install_is_told_what_is_missing(tmp_path: Path) -> None:
+    """Without the right, and without a sudo that gives it unasked."""
+    sudo = tmp_path / "sudo"
+    sudo.write_text("#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n")
+    sudo.chmod(0o755)
+    (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n")
+    (tmp_path / "id").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    with install("tool", {**os.environ, "PATH": path}) as setup:
+        _, said = setup.communicate(timeout=30)
+    assert setup.returncode == 1
+    assert said == (
+        "setup: tool of Debian is missing; please run as root:"
+        " apt-get update; apt-get install tool\n"
+    )
+
+
 def test_sources_that_cannot_be_reached_are_named(apt: dict[str, str]) -> None:
     with install("another", apt) as setup:
         _, said = setup.communicate(timeout=60)

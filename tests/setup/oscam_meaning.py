@@ -317,13 +317,9 @@ class OscamFolder:
         is_elsewhere = bool(login.protocols & self._other_doors(entry))
 
         def served_elsewhere(reader: Reader, caid: int, ident: int) -> bool:
-            """The reshare is a byte of CCcam's cards: other clients know nothing of it. Hops that
-            are given count for them, too, in cccamd, which is not judged here."""
-            hop, reshare = OFFERS[0]
-            distance = hop + 1 if KINDS[reader.entry.text("protocol")] == "C" else 0
-            near = most < 0 or "cccam" not in login.protocols or distance <= most
-            passes = lists.passes(caid, ident) and reader.brings(caid, ident, hop, reshare)
-            return is_elsewhere and near and passes and wishes.offer(caid, ident)
+            """Reshare and hops are about CCcam's cards: other clients know nothing of them."""
+            passes = lists.passes(caid, ident) and reader.brings(caid, ident, *OFFERS[0])
+            return is_elsewhere and passes and wishes.offer(caid, ident)
 
         for reader, caid, ident in product(mine, self.probes.caids, self.probes.idents):
             if not ident and wishes.is_of_providers:

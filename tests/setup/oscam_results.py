@@ -2,6 +2,7 @@
 in the words of `oscam_meaning`; and how the two differ."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 from oscam_meaning import DEEPEST, MOMENTS, OFFERS, PROTOCOLS, Link, Meaning, Place, Probes
@@ -15,6 +16,7 @@ from cccamd.setup.setup import Setup
 from cccamd.values import Offer, Provider, Request
 
 US, THEM = NodeId(b"\x01" * 8), NodeId(b"\x02" * 8)
+FARTHEST = 250
 RESHARE = 10
 """Of the card of a newcamd server, which says none."""
 
@@ -72,6 +74,9 @@ def _account(
         expires=line.expires,
     )
     viewer = Viewer(account=line, global_limits=account.global_limits)
+    # Hops of newcamd and dvbapi clients are not judged: OSCam knows none, and few set any.
+    far = replace(line, uphops=FARTHEST, downhops=None if line.downhops is None else FARTHEST)
+    anywhere = Viewer(account=far, global_limits=account.global_limits)
     found.updates[name] = {
         _link(each)
         for each in upstreams
@@ -92,13 +97,13 @@ def _account(
                         found.seen.setdefault(name, set()).add(seen)
             if ident:
                 for table, _ in _cards(upstream, caid, ident, *OFFERS[0]):
-                    view = View(table, viewer)
+                    view, others = View(table, viewer), View(table, anywhere)
                     for sid in probes.sids:
                         asked = Request(Caid(caid), Ident(ident), ShareId(0), Sid(sid), b"")
                         served = (link, caid, ident, sid)
                         if view.candidates(asked).cards and by_cccam:
                             found.served.setdefault(name, set()).add(served)
-                        if view.candidates(asked).cards and is_elsewhere:
+                        if is_elsewhere and others.candidates(asked).cards:
                             found.elsewhere.setdefault(name, set()).add(served)
 
 

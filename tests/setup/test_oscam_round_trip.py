@@ -1,12 +1,14 @@
 """To OSCam and back again: whenever nothing is reported as lost, everything means the same."""
 
 import re
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oscam_meaning import MOMENTS
 from typer.testing import CliRunner
 
 from cccamd.cards import CardTable, Limit, View, Viewer, judge
@@ -91,8 +93,7 @@ def logins(config: Config, toml: TomlConfig) -> list[object]:
             account.emm_allowed,
             account.logins,
             line.host,
-            line.timeframes or dict(line.week.days).get("ALL", ()),
-            dict(line.week.days) if set(dict(line.week.days)) - {"ALL"} else None,
+            [moment for moment in MOMENTS if replace(line, expires=None).is_open(moment)],
             line.expires,
             line.enabled,
             sorted(line.protocols),

@@ -301,7 +301,7 @@ class _Reading:
         plan.denied = shut.services if shut is not None else ()
         self.reader.reshares.append(reshare)
         if reshare < 0 or plan.limits == NOTHING:
-            others = self._elsewhere(plan)
+            others = self._elsewhere(plan) if plan.groups else ()
             if not others:
                 plan.limits = NOTHING
                 return
