@@ -9,7 +9,7 @@ setup: .venv/ready-server
 develop: .venv/ready-develop
 
 .venv/ready-server .venv/ready-demo .venv/ready-develop: pyproject.toml requirements.lock \
-  scripts/setup.sh scripts/locked.py scripts/install_locked.py
+  scripts/setup.sh scripts/debian.sh scripts/locked.py scripts/install_locked.py
 	@sh scripts/setup.sh $(@:.venv/ready-%=%)
 
 # A scrambled television stream becomes clear (docs/demo.md).

@@ -24,6 +24,23 @@ CCCAM_CFG: Final[dict[str, Line]] = {
     "N-lines": lambda n: (
         f"N: host{n}.example 15000 user{n} secret{n} 01 02 03 04 05 06 07 08 09 10 11 12 13 14\n"
     ),
+    "F-lines, each with limits of its own": lambda n: (
+        f"F: user{n} secret{n} 3 1 0 {{ 0100:{n % 65536:06x}:2, 0B00:{n // 7 % 65536:06x}:1 }}\n"
+    ),
+    "F-lines with odd blanks": lambda n: f"f:\tuser{n}\u00a0secret{n}  # of {n}\n",
+    "F-lines with letters": lambda n: f"F: üser{n} sécret{n}\r\n",
+    "C-lines, each of another form": lambda n: (
+        f"C : host{n}.example 12000 user{n} secret{n} {'yes' if n % 2 else 'no'} "
+        f"{{ 0:0:{n % 9}, 0100:{n % 65536:x}:1 }}\n"
+    ),
+    "nodes to ignore": lambda n: f"IGNORE NODE : {n:016x}\n",
+    "old names of settings": lambda n: f"html info listen port = {n % 65535 + 1}\n",
+    "settings with wrong values": lambda n: f"SERVER LISTEN PORT : port {n}\n",
+    "settings without effect": lambda n: f"SMARTCARD SID ASSIGN : /dev/sci{n}\n",
+    "settings without a colon": lambda n: f"SERVER LISTEN PORT {n}\n",
+    "lines of CCcam.prio": lambda n: f"P: {n % 65535 + 1:x}\n",
+    "lines of other protocols": lambda n: f"L: host{n}.example {n}\n",
+    "lines without values": lambda n: "F:\n",
     "settings": lambda n: f"EXTRA EMM LEVEL : {'yes' if n % 2 else 'no'}\n",
     "the same F-line": lambda n: "F: anna secret\n",
     "the same C-line": lambda n: "C: host.example 12000 anna secret\n",
@@ -38,6 +55,18 @@ COMPANIONS: Final[dict[str, Line]] = {
         f'{n % 65536:04x}:{n % 4096:06x}:{n % 65535:04x} "channel {n}"\n'
     ),
     "CCcam.prio": lambda n: f"P: {n % 65535 + 1:04x}:{n % 4096:06x}\n",
+    "CCcam.prio, I-lines": lambda n: f"I: {n % 65535 + 1:04x}:{n % 4096:06x}, {n % 4099 + 1:x}\n",
+    "CCcam.prio, orders": lambda n: (
+        f"P: {', '.join(f'{n + 9 * i & 65535 or 1:x}' for i in range(99))}\n"
+    ),
+    "CCcam.prio, short entries": lambda n: f"I: {','.join('123456789abcdef' * 3)}\n",
+    "CCcam.prio, errors": lambda n: f"P: what is {n}\n",
+    "CCcam.providers, errors": lambda n: f"what is {n}\n",
+    "CCcam.channelinfo, errors": lambda n: f"what is {n}\n",
+    "CCcam.channelinfo, products": lambda n: (
+        f'{",".join(f"{n + i & 65535:x}" for i in range(16))}:{",".join("123456789abcdef")}:1 "a"\n'
+    ),
+    "CCcam.channelinfo, the same": lambda n: '0100:000080:15e0 "channel"\n',
 }
 """Each is read with a CCcam.cfg that names it."""
 NAMED_BY: Final = {
@@ -89,7 +118,7 @@ def text_of(line: Line, size: int) -> str:
     lines, length, number = [], 0, 0
     while length < size - 200:
         lines.append(line(number))
-        length += len(lines[-1])
+        length += len(lines[-1].encode())
         number += 1
     return "".join(lines) + ("]\n" if lines[0].endswith("[\n") else "")
 
@@ -118,9 +147,10 @@ def main() -> None:
                 seconds, memory = check(path)
                 print(f"{name + ', ' + kind:40} {seconds:8.2f} s {memory:6.0f} MiB")
         for name, line in COMPANIONS.items():
-            path, config = Path(folder) / name, Path(folder) / "CCcam.cfg"
+            kind = name.split(",")[0]
+            path, config = Path(folder) / kind, Path(folder) / "CCcam.cfg"
             path.write_text(text_of(line, size))
-            config.write_text(f"{NAMED_BY[name]} : {path}\n")
+            config.write_text(f"{NAMED_BY[kind]} : {path}\n")
             seconds, memory = check(config)
             print(f"{name:40} {seconds:8.2f} s {memory:6.0f} MiB")
 

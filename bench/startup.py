@@ -1,5 +1,8 @@
 """How long commands take from the shell's point of view, and what a server takes that does nothing.
 
+Beside the time on the clock stands that of the processor, which other work on the machine changes
+less.
+
     .venv/bin/python bench/startup.py [RUNS]
 
 Whole processes, again and again. `probe` asks a port where nobody listens, so that no server's time
@@ -9,6 +12,7 @@ to yet; then somebody looks at its pages.
 
 import os
 import re
+import resource
 import signal
 import statistics
 import subprocess
@@ -17,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
@@ -40,11 +45,21 @@ CALM: Final = 2.0
 """Seconds until a server that has started has done all that it does at first."""
 
 
-def milliseconds(arguments: list[str]) -> float:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One process from its start to its end, in milliseconds."""
+
+    clock: float
+    processor: float
+
+
+def run(arguments: list[str]) -> Run:
     """Run one process to its end."""
-    started = time.perf_counter()
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run([sys.executable, *arguments], capture_output=True, check=False, env=ENVIRONMENT)
-    return 1000 * (time.perf_counter() - started)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(1000 * (time.perf_counter() - started), 1000 * used)
 
 
 @contextmanager
@@ -106,9 +121,13 @@ def main() -> None:
     """Print the shortest and the usual time of each."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     for name, arguments in COMMANDS.items():
-        milliseconds(arguments)  # the first run compiles and fills the file cache
-        times = [milliseconds(arguments) for _ in range(runs)]
-        print(f"{name:16} min {min(times):4.0f} ms, median {statistics.median(times):4.0f} ms")
+        run(arguments)  # the first run compiles and fills the file cache
+        done = [run(arguments) for _ in range(runs)]
+        clock, used = [each.clock for each in done], [each.processor for each in done]
+        print(
+            f"{name:16} min {min(clock):4.0f} ms, median {statistics.median(clock):4.0f} ms; "
+            f"processor {statistics.median(used):4.0f} ms"
+        )
     show_servers(max(1, runs // 3))
 
 

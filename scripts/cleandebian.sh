@@ -83,7 +83,7 @@ END_OF_BOOT
     # A group of its own: two of them would end each other's services.
     cgroup=$(findmnt --noheadings --first-only --types cgroup2 --output TARGET) || missing "cgroup2 is not here"
     cgroup=$cgroup/cccamd-${work##*.}
-    mkdir "$cgroup"
+    mkdir "$cgroup" || missing "no control group can be made"
     # shellcheck disable=SC2016 # the inner shell's
     sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$cgroup" unshare --mount --pid --fork --kill-child --uts --ipc --net --cgroup \
         sh "$work/boot.sh" "$root" >"$work/boot.log" 2>&1 </dev/null &

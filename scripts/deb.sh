@@ -6,10 +6,14 @@ set -eu
 cd "$(dirname "$0")/.."
 for tool in dpkg-buildpackage dh lintian; do
     command -v $tool >/dev/null || {
-        echo "deb: $tool is not here (apt-get install dpkg-dev debhelper lintian): nothing is built" >&2
+        echo "deb: $tool is not here (apt-get install build-essential debhelper lintian): nothing is built" >&2
         exit 3
     }
 done
+dpkg-checkbuilddeps debian/control || {
+    echo "deb: that is missing (apt-get install build-essential debhelper): nothing is built" >&2
+    exit 3
+}
 /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null || {
     echo "deb: Debian's Python or python3-venv is not here: nothing is built" >&2
     exit 3

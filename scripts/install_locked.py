@@ -3,7 +3,7 @@
     .venv/bin/python scripts/install_locked.py server [demo] ...     words as locked.py has them
 
 pip's own bars are long, and some settings of a machine make it warn of each package: what it says
-is shown when it fails. Nothing is compiled ahead: Python does that for what is used.
+is shown when it fails. Nothing is compiled: compile_used.py has that done for what is used.
 """
 
 import re
@@ -19,23 +19,37 @@ PACKAGE = re.compile(
     r"|Processing \S*/(?P<file>[\w.]+?)-\d)"
 )
 """A file that lies on this machine is told by its name, in which `_` stands for `-`."""
+RETRY = "WARNING: Retrying"
 SHOWN_OF_A_FAILURE = 15
 """Lines; the reason comes last."""
+UNREACHABLE = (
+    "setup: the index of packages cannot be reached: look at the network of this machine, at"
+    " https_proxy and at `pip config list`; what is there already stays, so do it again then"
+)
 
 
 def steps(said: Iterable[str], total: int) -> Iterator[str]:
-    """What is worth showing of pip's lines: each package once, and what makes one wait."""
-    seen = set[str]()
+    """What is worth showing of pip's lines: each package once, and once what makes one wait."""
+    seen, waiting = set[str](), False
     for line in said:
         found = PACKAGE.match(line)
         name = (found["name"] or found["file"].replace("_", "-")) if found else ""
         if name and name not in seen:
             seen.add(name)
+            waiting = False
             yield f"{len(seen)} of {total}: {name}"
         elif line.startswith("Installing collected packages"):
             yield "unpacking them"
-        elif "Retrying" in line:
-            yield f"waiting: {line.strip()}"
+        elif RETRY in line and not waiting:
+            waiting = True
+            yield f"waiting for the index of packages: {_reason(line)}"
+
+
+def _reason(line: str) -> str:
+    """Why pip tries again: what the innermost of its errors says."""
+    said = line.partition("broken by ")[2].rpartition("'")[0].rpartition(": ")[2]
+    said = said.strip("'\") ")
+    return f"{said})" if said.count("(") > said.count(")") else said or line.strip()
 
 
 def install(what: list[str]) -> int:
@@ -57,9 +71,23 @@ def install(what: list[str]) -> int:
             assert pip.stdout is not None
             show(steps(kept(pip.stdout, said), total))
     if pip.returncode:
-        print("".join(said[-SHOWN_OF_A_FAILURE:]), file=sys.stderr, end="")
+        print("".join(shown_of(said)), file=sys.stderr, end="")
         print("setup: pip could not install them; above is what it says", file=sys.stderr)
+        if any(RETRY in line for line in said):
+            print(UNREACHABLE, file=sys.stderr)
     return pip.returncode
+
+
+def shown_of(said: list[str]) -> list[str]:
+    """The end of what pip has said, and each attempt to reach something at most once."""
+    told = set[str]()
+    lines = list[str]()
+    for line in said:
+        attempt = _reason(line) if RETRY in line else ""
+        if not attempt or attempt not in told:
+            lines.append(line)
+        told.add(attempt)
+    return lines[-SHOWN_OF_A_FAILURE:]
 
 
 def kept(lines: Iterable[str], said: list[str]) -> Iterator[str]:

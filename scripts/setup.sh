@@ -10,33 +10,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 say() { echo "setup: $*" >&2; }
-
-as_root() {
-    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
-}
-
-# apt ORDER...: apt-get without questions; what it says is in $said. It waits for whoever else installs
-# something just now, which it does not by itself.
-apt() {
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
-        said=$(as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C \
-            apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" 2>&1) && return 0
-        case $said in *"Could not get lock"*) sleep 3 ;; *) return 1 ;; esac
-    done
-    return 1
-}
-
-# debian PACKAGE: install it, or say why not, and what somebody must do.
-debian() {
-    say "installing $1 of Debian"
-    if apt install "$1"; then return 0; fi
-    # A new system knows no package before it has asked. One source of several may be away.
-    apt update || :
-    if apt install "$1"; then return 0; fi
-    echo "$said" | tail -3 | sed 's/^/setup: /' >&2
-    say "please run as root: apt-get update; apt-get install $1"
-    return 1
-}
+. scripts/debian.sh
 
 case ${1:-} in
 server) locked="server build" upto="server" ;;
@@ -59,6 +33,7 @@ fi
 .venv/bin/python scripts/install_locked.py $locked
 say "installing cccamd itself"
 .venv/bin/pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+env -u PYTHONDONTWRITEBYTECODE .venv/bin/python scripts/compile_used.py
 case $upto in *demo*)
     .venv/bin/python -c 'import ctypes; ctypes.CDLL("libdvbcsa.so.1")' 2>/dev/null ||
         debian libdvbcsa1 || say "only the demonstration needs it; the rest works"

@@ -36,9 +36,16 @@ cccamd=/opt/cccamd/bin/cccamd
 must "Python makes no environment" python3 -m venv /opt/cccamd
 must "pip does not install it" sh -c \
     '/opt/cccamd/bin/pip install --quiet --no-index --find-links /root/wheels /root/wheels/cccamd-*.whl'
+# As the guide has it: first by hand, as root, whose files the service then has to take over.
+must "it does not run by hand" sh -c "mkdir /etc/cccam && echo 'F: carla first' >/etc/cccam/CCcam.cfg &&
+    { timeout 20 $cccamd serve & } && for _ in \$(seq 100); do sleep 0.1; test -s /var/lib/cccamd/node-id && break; done
+    $cccamd probe 127.0.0.1 12000 carla first; said=\$?; kill \$! && wait; exit \$said"
+inside cat /var/lib/cccamd/node-id >"$work/node-id"
 must "a look at what it would do does something" sh -c "$cccamd install --dry-run && ! getent passwd cccamd"
 must "it does not become a service" $cccamd install --yes
 must "it does not serve" systemctl is-active cccamd
+must "a receiver of before cannot log in" $cccamd probe 127.0.0.1 12000 carla first
+inside cat /var/lib/cccamd/node-id | cmp -s - "$work/node-id" || fail "the service is another server"
 must "it does not start with the machine" systemctl is-enabled cccamd
 must "it is rated worse than 1.5" systemd-analyze security --no-pager --threshold=15 cccamd
 must "it runs as somebody else" \
@@ -71,7 +78,6 @@ must "the doctor finds an illness" $cccamd doctor
 must "it cannot be backed up" $cccamd backup /root/cccamd.tar
 
 # The next version.
-inside cat /var/lib/cccamd/node-id >"$work/node-id"
 must "pip does not upgrade it" sh -c \
     '/opt/cccamd/bin/pip install --quiet --no-index --no-deps --force-reinstall /root/wheels/cccamd-*.whl'
 must "an upgrade does not become the service" $cccamd install --yes

@@ -106,36 +106,3 @@ def test_a_package_takes_of_the_lock_what_it_needs() -> None:
     assert pins(locked("server", "build")) < pins(locked("server", "build", "demo"))
     assert pins(locked("server", "build", "demo")) < pins(locked("develop"))
     assert locked("develop") == (ROOT / "requirements.lock").read_text()
-
-
-def test_setting_up_shows_each_package_once() -> None:
-    """What pip says, of the index and of files that lie here, with what nobody wants to see."""
-    said = (
-        "WARNING: Location 'file:///nowhere/' is ignored: it is neither a file nor a directory.\n"
-        "Collecting anyio==4.16.0 (from -r /tmp/list.txt (line 5))\n"
-        "  Downloading anyio-4.16.0-py3-none-any.whl (114 kB)\n"
-        "Processing /srv/wheels/typing_extensions-4.16.0-py3-none-any.whl (from -r /tmp/list.txt)\n"
-        "Requirement already satisfied: anyio==4.16.0 in /srv/lib (from -r /tmp/list.txt)\n"
-        "WARNING: Retrying (Retry(total=4)) after connection broken\n"
-        "Ignoring colorama: markers 'sys_platform == \"win32\"' don't match your environment\n"
-        "Installing collected packages: anyio, typing-extensions\n"
-    )
-    shown = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys; from install_locked import *; show(steps(sys.stdin, 3))",
-        ],
-        input=said,
-        cwd=ROOT / "scripts",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert shown.stderr.splitlines() == [
-        "setup: 1 of 3: anyio",
-        "setup: 2 of 3: typing-extensions",
-        "setup: waiting: WARNING: Retrying (Retry(total=4)) after connection broken",
-        "setup: 3 of 3: colorama",
-        "setup: unpacking them",
-    ]

@@ -75,6 +75,8 @@ class Row:
     times: Sequence[float]
     processor: float | None = None
     """Of the server, for all of them together."""
+    core: float | None = None
+    """Of that, what was not its workers'."""
     memory: int | None = None
     client_memory: float | None = None
     """What each login took."""
@@ -140,6 +142,7 @@ def _row(
         took,
         times,
         processor=used,
+        core=core,
         memory=memory,
         client_memory=more.get("client_memory"),
         pause=longest_pause(server, paused),

@@ -312,9 +312,14 @@ def parse_address(text: str) -> IpAddress:
         NumberError: it is none.
     """
     try:
-        address = _unwrapped(ip_address(text))
+        return _parsed(text)
     except ValueError:
         raise NumberError('expected an address such as "192.0.2.1" or "::"') from None
+
+
+@lru_cache(maxsize=512)  # asked several times for every connection of a flood
+def _parsed(text: str) -> IpAddress:
+    address = _unwrapped(ip_address(text))
     return IPv6Address(int(address)) if address.version == 6 else address
 
 
@@ -327,14 +332,16 @@ def plain_address(text: str) -> str:
     return str(parse_address(text))
 
 
-@lru_cache(maxsize=512)  # asked several times for every connection of a flood
 def unwrap_address(text: str) -> str:
     """Show an IPv4 address that is written as IPv6 (`::ffff:192.0.2.1`) as what it is.
 
     What is no address stays as it is.
     """
-    if ":" not in text and not text[-1:].isdigit():
-        return text  # a name: soon done with most hosts of a long list
+    return _shown(text) if ":" in text else text  # there is one way to write IPv4
+
+
+@lru_cache(maxsize=512)  # asked several times for every connection of a flood
+def _shown(text: str) -> str:
     try:
         return str(_unwrapped(ip_address(text)))
     except ValueError:

@@ -102,6 +102,21 @@ def served(folder: Path, cards: str = "") -> set[str]:
     return set(note.read_text().split())
 
 
+SELDOM = {
+    *("importlib.metadata", "logging.handlers", "statistics", "tarfile", "xml.sax"),
+    *("cccamd.oldinfo.oscam", "cccamd.server.logfile"),
+}
+"""What most servers that just have started have no use for: 4 MiB, with what it brings along."""
+
+
+def test_a_server_without_cards_of_its_own_does_without_what_is_seldom_wanted(
+    tmp_path: Path,
+) -> None:
+    found = served(tmp_path)
+    assert "cccamd.localcards.registry" in found
+    assert not SELDOM & found
+
+
 FIXED = '[[card]]\nkind = "fixed"\ncaid = "0B00"\ncw = "00112233aabbcc3100112233aabbcc31"\n'
 TEST = '[[card]]\nkind = "test"\ncaid = "7F00"\n'
 OPEN = '[[card]]\nkind = "open"\ncaid = "7F00"\nkeys = "card.json"\n'

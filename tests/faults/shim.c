@@ -3,6 +3,9 @@
  * Loaded with LD_PRELOAD; armed and read with ctypes (`kth.py`). Files and sockets only: what
  * can fail on a full disk, a broken one, a network that goes, or a table that is full.
  *
+ * In place of an error it may be a signal that ends the program: a negative number. Then names that
+ * go and folders that come count as calls, too.
+ *
  * And it lets a disk turn read-only under a program that has files open there, as kernels do with
  * one that is broken: while the file FAULT_FROZEN exists, nothing under the folder FAULT_DISK can
  * be written (`test_read_only_disks.py`). The wall clock is off by as many seconds as the eight
@@ -15,12 +18,14 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -47,6 +52,7 @@ const char *fault_failed(void) { return failed; }
 static int due(const char *name, int error) {
     if (!armed || __sync_add_and_fetch(&calls, 1) != fatal) return 0;
     strncpy(failed, name, sizeof failed - 1);
+    if (chosen < 0) kill(getpid(), -chosen); /* the signal in place of an error */
     errno = chosen ? chosen : error;
     return 1;
 }
@@ -175,3 +181,16 @@ FAULTY(int, accept4, EMFILE, (int fd, struct sockaddr *of, socklen_t *n, int fla
 FAULTY(ssize_t, recvfrom, ECONNRESET,
        (int fd, void *data, size_t n, int flags, struct sockaddr *from, socklen_t *size),
        (fd, data, n, flags, from, size))
+
+/* These do not fail: only the program may end before them. */
+#define ENDS(name, parameters, arguments)        \
+    int name parameters {                        \
+        static __typeof__(&name) real;           \
+        if (!real) real = REAL(name);            \
+        if (armed && chosen < 0) due(#name, 0);  \
+        return real arguments;                   \
+    }
+ENDS(unlink, (const char *path), (path))
+ENDS(mkdir, (const char *path, mode_t mode), (path, mode))
+ENDS(fchmod, (int fd, mode_t mode), (fd, mode))
+ENDS(fchown, (int fd, uid_t uid, gid_t gid), (fd, uid, gid))

@@ -8,6 +8,8 @@ from cccamd.lab.opencard import OpenCard
 from cccamd.localcards import CardConfig, CardKindError, GuardedCard, find_kinds, start_card
 from cccamd.localcards.fixed import FixedCard
 from cccamd.localcards.testcard import TestCard
+from cccamd.setup.files import ConfigFileError
+from cccamd.setup.setup import load_setup
 from cccamd.setup.toml import parse
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "plugins.md"
@@ -109,3 +111,32 @@ async def test_the_documented_plug_in_works(
     words = await card.decode(b"\xaa\xbb", ident=0, sid=1)
     assert words.raw.hex() == "00112233aabbcc3100112233aabbcc31"
     await card.close()
+
+
+def two_files(folder: Path) -> Path:
+    """A CCcam.cfg, with a card in the cccamd.toml beside it."""
+    (folder / "CCcam.cfg").write_text("F: anna secret\n")
+    (folder / "cccamd.toml").write_text('[[card]]\nkind = "test"\ncaid = "7F00"\n')
+    return folder / "CCcam.cfg"
+
+
+def test_a_kind_whose_name_is_taken_is_told_with_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    points = {"test": "rival_cards:Card"}
+    install(tmp_path, name="rival_cards", entry_points=points, source="class Card: pass\n")
+    told = [message.text for message in load_setup(two_files(tmp_path), None).messages]
+    assert any('"test" of package rival_cards 1.2 is not used' in text for text in told)
+
+
+def test_packages_that_the_system_does_not_let_us_read_are_a_trouble_that_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_many(**words: str) -> None:
+        raise OSError(24, "Too many open files", "/packages")
+
+    monkeypatch.setattr("importlib.metadata.entry_points", too_many)
+    with pytest.raises(ConfigFileError, match="Too many open files") as raised:
+        load_setup(two_files(tmp_path), None)
+    assert raised.value.passing

@@ -321,6 +321,29 @@ async def test_in_a_crowd_a_guest_is_made_when_something_is_said() -> None:
 
 
 @pytest.mark.usefixtures("crowded")
+async def test_a_guest_that_ends_before_it_has_a_connection_gets_none() -> None:
+    told: list[object] = []
+
+    def make() -> Connection[Any]:
+        guest: Connection[Any] = Connection(
+            Lines(),  # type: ignore[arg-type]
+            told.append,
+            on_failure=lambda name, error: door.failures.append((name, error)),
+        )
+        asyncio.get_running_loop().call_soon(guest.close)
+        return guest
+
+    door = Door(first_words=b"hello", make=make)
+    async with door.open() as port:
+        caller = await door.call(port)
+        assert await heard_of(caller, 9) == b"hello"
+        await asyncio.get_running_loop().sock_sendall(caller, b"word\n")
+        assert await is_closed(caller)
+    assert told == [Closed(CloseReason.LOCAL)]
+    assert not door.failures
+
+
+@pytest.mark.usefixtures("crowded")
 async def test_of_a_silent_crowd_the_oldest_make_room_and_no_guest_is_made() -> None:
     door = Door(pending=3, first_words=b"hello")
     async with door.open() as port:

@@ -63,6 +63,13 @@ async def test_cancelled_tasks_have_ended_and_are_no_failures() -> None:
     assert not owner.failures
 
 
+class Bell:
+    """What an alarm rings."""
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        self.ring = ring
+
+
 @pytest.mark.parametrize("make", [asyncio.new_event_loop, loop_factory() or asyncio.new_event_loop])
 def test_an_alarm_rings_by_the_earliest_deadline(make: Callable[[], Any]) -> None:
     """On the loop of a server, too, whose timers do not know when they go off if that is now."""
@@ -70,7 +77,7 @@ def test_an_alarm_rings_by_the_earliest_deadline(make: Callable[[], Any]) -> Non
     async def work() -> None:
         now = asyncio.get_running_loop().time()
         rung: list[float] = []
-        alarm = Alarm(lambda: rung.append(asyncio.get_running_loop().time()))
+        alarm = Alarm(Bell(lambda: rung.append(asyncio.get_running_loop().time())))
         alarm.set(now + 3600)
         alarm.set(now)
         alarm.set(now)
@@ -124,8 +131,8 @@ def test_many_alarms_that_are_far_off_share_a_timer_and_ring_when_they_should() 
         wheel, began, rung = Wheel(), loop.now, dict[int, float]()
         deadlines = {number: began + 0.1 * number for number in range(600)}
         for number, deadline in deadlines.items():
-            alarm = Alarm(lambda number=number: rung.__setitem__(number, loop.now), wheel)
-            alarm.set(deadline)
+            bell = Bell(lambda number=number: rung.__setitem__(number, loop.now))
+            Alarm(bell, wheel).set(deadline)
         assert loop.timers <= 32, "of those that are due within three seconds, and of the wheel"
         await loop.turn(began + 30.0)
         assert loop.timers <= 32
@@ -141,7 +148,7 @@ def test_an_alarm_that_was_moved_or_has_ended_does_not_ring_where_it_was_on_the_
     async def work(loop: HandLoop) -> None:
         wheel, began, rung = Wheel(), loop.now, list[float]()
         moved, again, ended, stopped = (
-            Alarm(lambda: rung.append(loop.now - began), wheel) for _ in range(4)
+            Alarm(Bell(lambda: rung.append(loop.now - began)), wheel) for _ in range(4)
         )
         moved.set(began + 20.0)
         moved.set(began + 5.0)
@@ -160,6 +167,9 @@ def test_an_alarm_that_was_moved_or_has_ended_does_not_ring_where_it_was_on_the_
         assert rung == [5.0, 20.5]
         await loop.turn(began + 90.0)
         assert rung == [5.0, 20.5, 50.0]
+        assert loop.timers == 0
+        moved.set(loop.now + 1.0)
+        moved.end()
         assert loop.timers == 0
 
     by_hand(work)

@@ -477,6 +477,8 @@ def test_of_two_connections_of_one_account_the_other_is_there_when_one_has_left(
     assert detector.seen(ONE, BEN, 3.0) is not None
     detector.gone(ONE, ANNA, 4.0)
     assert detector.clones() == ()
+    detector.gone(ONE, BEN, 5.0)
+    assert not detector._nodes
 
 
 def test_an_upstream_that_is_a_client_too_is_one_program() -> None:

@@ -1,7 +1,7 @@
 """Real servers that are nodes of one fleet, with an engine in this process."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar
 
@@ -11,11 +11,13 @@ from laboratory import TEST_CARD, Laboratory, ask, cards_of, expected_cw
 from playedhub import Hub
 
 from cccamd.cards import Card, SourceId
-from cccamd.fleet import claims
+from cccamd.fleet import claims, roll
 from cccamd.fleet.claims import Counts
-from cccamd.fleet.letters import Presence
+from cccamd.fleet.letters import Letter, Presence, write
 from cccamd.ids import NO_NODE_ID, Caid, Ident, ShareId, Sid
 from cccamd.localcards import LocalCard
+from cccamd.net import in_slices
+from cccamd.server import fleetdesk
 from cccamd.server.fleetdesk import FleetDesk
 from cccamd.server.fleetnodes import Node
 from cccamd.values import (
@@ -242,3 +244,52 @@ def test_which_services_cards_of_a_node_may_serve() -> None:
         node.lose(card.id)
     assert not any(serves(*each) for each in wanted)
     assert not node.reach
+
+
+async def test_fifty_that_come_at_once_get_one_answer_and_500_names_are_no_more_than_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when an engine is back: an answer of each of fifty to each would be 2,500."""
+    monkeypatch.setattr(fleetdesk, "HERE_EVERY", 1e9)
+    hub = Hub()
+    async with running(fleet=hub.member("north")) as north:
+        desk = desk_of(north)
+        await until(lambda: desk.is_up)
+        said: list[bytes] = []
+        listen, tell = hub.listening[desk._all], desk._tell
+        assert len(listen) == 1
+
+        def overheard(channel: bytes, letter: Letter) -> None:
+            if isinstance(letter, Presence):
+                said.append(channel)
+            tell(channel, letter)
+
+        desk._tell = overheard  # type: ignore[method-assign]
+
+        def come(names: Iterable[str]) -> None:
+            for name in names:
+                fields = {"node_id": NO_NODE_ID, "boot": "b", "config": "c", "revision": ""}
+                letter = write(Presence(node=name, is_new=True, **fields))  # type: ignore[arg-type]
+                desk._letter(desk._all, desk._seals.seal(desk._all, letter), now())
+
+        await asyncio.sleep(fleetdesk.LOOK_EVERY)
+        said.clear()
+        come(f"node{number}" for number in range(50))
+        assert len(said) == 1, "at once, to the first"
+        await until(lambda: len(said) == 2)  # and once more, to all the others
+        assert not desk._is_asked
+        come(f"name{number}" for number in range(1000))
+        shown = north.server.snapshot().fleet
+        assert shown is not None
+        assert len(shown.nodes) == fleetdesk.NODES_LIMIT
+        assert {f"node{number}" for number in range(50)} <= {node.name for node in shown.nodes}
+        later = now() + 2 * roll.GONE_AFTER
+        desk._engine_since = now() - 60.0
+        await in_slices(desk._look_for_the_gone(later))
+        shown = north.server.snapshot().fleet
+        assert shown is not None
+        assert (len(shown.nodes), len(shown.absent)) == (0, roll.ABSENT_LIMIT)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()

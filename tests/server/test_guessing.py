@@ -78,6 +78,14 @@ async def test_the_own_network_is_slowed_down_and_whoever_was_here_is_not() -> N
             assert await anna.log_in().accepted()
 
 
+async def test_who_guesses_at_home_is_slowed_down_and_never_banned() -> None:
+    """Nobody has come in from there yet."""
+    async with running(FAULTY, f"{TEST_CARD}\n[penalties]\nattempts = 3\n") as lab:
+        await guess(lab, "anna", 6)
+        shown = lab.server.snapshot()
+        assert (shown.banned, shown.slowed) == (0, 1)
+
+
 async def test_who_guesses_from_outside_is_banned_at_the_door(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

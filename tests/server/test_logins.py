@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 from handshaker import Handshaker
 from laboratory import (
+    HOST,
     PLAIN_NODE,
     TEST_CARD,
     Laboratory,
@@ -24,7 +25,7 @@ from laboratory import (
 )
 
 from cccamd.ids import Caid, Ident, NodeId, ShareId
-from cccamd.net import ConnectError
+from cccamd.net import ConnectError, lobby
 from cccamd.net import dial as dialling
 from cccamd.setup.cccamcfg import parse
 from cccamd.values import Emm
@@ -300,16 +301,24 @@ async def test_strangers_are_named_by_their_address(
         assert reason.value in the_finding(lab, "stranger", "nobody").text
 
 
-async def test_newer_logins_need_its_place(log: list[str]) -> None:
+@pytest.mark.parametrize("crowd", [64, 0], ids=["as a session", "where it is crowded"])
+async def test_newer_logins_need_its_place(
+    log: list[str], crowd: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lobby, "CROWD", crowd)
     toml = TEST_CARD + "[limits]\nmax_pending_logins = 1\n"
     async with (
-        watched(toml=toml) as (lab, _),
+        watched(toml=toml) as (lab, happenings),
         Handshaker.calling(lab) as first,
         Handshaker.calling(lab),
     ):
         await first.closed()
         shown = lab.server.snapshot()
         assert (shown.connections_refused, shown.logins_failed) == (1, 0), "silent"
+        told = [each for each in happenings if isinstance(each, ConnectionRefused)]
+        assert [(each.address, each.reason) for each in told] == [
+            (HOST, CloseReason.TOO_MANY_LOGINS.value)
+        ]
     assert any(f"no login: {CloseReason.TOO_MANY_LOGINS.value}" in line for line in log)
 
 

@@ -491,7 +491,7 @@ ROWS: dict[str, Row] = {
     "[penalties] exempt": Row(
         "",
         '[penalties]\nexempt = ["203.0.113.0/24"]',
-        lambda server: server._is_spared("203.0.113.7"),
+        lambda server: server._keeper.is_spared("203.0.113.7"),
         False,
         True,
     ),

@@ -138,7 +138,7 @@ class House:
 
     def wait(self, seconds: float) -> None:
         self.clock.now += seconds
-        self.exchange._on_alarm()
+        self.exchange.ring()
 
     def take_card(self) -> None:
         for card in self.table.drop_source(self.source):

@@ -72,6 +72,8 @@ class Meaning:
     logins: dict[bytes, Login] = field(default_factory=dict)
     seen: dict[bytes, Seen] = field(default_factory=dict)
     served: dict[bytes, Served] = field(default_factory=dict)
+    elsewhere: dict[bytes, Served] = field(default_factory=dict)
+    """The same by newcamd and dvbapi, as far as these are open."""
     updates: dict[bytes, set[Link]] = field(default_factory=dict)
     links: dict[Link, tuple[object, ...]] = field(default_factory=dict)
     doors: dict[str, object] = field(default_factory=dict)
@@ -308,7 +310,16 @@ class OscamFolder:
             byte = min(given, depth, reshare - 1 if remote else DEEPEST)
             passes = lists.passes(caid, ident) and reader.brings(caid, ident, hop, reshare)
             offered = wishes.offer(caid, ident)  # a reader's services are no matter of the offer
-            return byte if passes and offered and byte >= 0 and distance <= most else None
+            spoken = "cccam" in login.protocols
+            fits = passes and offered and byte >= 0 and distance <= most
+            return byte if fits and spoken else None
+
+        is_elsewhere = bool(login.protocols & self._other_doors(entry))
+
+        def served_elsewhere(reader: Reader, caid: int, ident: int) -> bool:
+            """Reshare and hops are about CCcam's cards: other clients know nothing of them."""
+            passes = lists.passes(caid, ident) and reader.brings(caid, ident, *OFFERS[0])
+            return is_elsewhere and passes and wishes.offer(caid, ident)
 
         for reader, caid, ident in product(mine, self.probes.caids, self.probes.idents):
             if not ident and wishes.is_of_providers:
@@ -319,17 +330,26 @@ class OscamFolder:
                 if byte is not None:
                     card = (reader.link, caid, hop, reshare, byte, frozenset({ident}))
                     found.seen.setdefault(name, set()).add(card)
-            if ident and shown(reader, caid, ident, *OFFERS[0]) is not None:
-                for sid in self.probes.sids:
+            by_cccam = shown(reader, caid, ident, *OFFERS[0]) is not None
+            for gets, where in (
+                (by_cccam, found.served),
+                (served_elsewhere(reader, caid, ident), found.elsewhere),
+            ):
+                for sid in self.probes.sids if ident and gets else ():
                     both = (wishes, reader.wishes)
                     if all(each.pass_(caid, ident, sid) for each in both):
-                        ask = (reader.link, caid, ident, sid)
-                        found.served.setdefault(name, set()).add(ask)
+                        where.setdefault(name, set()).add((reader.link, caid, ident, sid))
         found.updates[name] = {
             each.link
             for each in mine
             if self._may_update(entry, each.entry) and not _blocks_all(each.entry)
         }
+
+    def _other_doors(self, account: Entry) -> set[str]:
+        found = {"newcamd"} if dict(_newcamd_ports(self._conf("newcamd"))) else set()
+        dvbapi = self._conf("dvbapi")
+        is_receivers = dvbapi.text("user") == account.text("user")
+        return found | ({"dvbapi"} if is_receivers and dvbapi.number("listen_port", 0) else set())
 
     def _may_update(self, account: Entry, reader: Entry) -> bool:
         wanted = pieces(account.text("au"))

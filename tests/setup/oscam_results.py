@@ -2,6 +2,7 @@
 in the words of `oscam_meaning`; and how the two differ."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 from oscam_meaning import DEEPEST, MOMENTS, OFFERS, PROTOCOLS, Link, Meaning, Place, Probes
@@ -15,6 +16,7 @@ from cccamd.setup.setup import Setup
 from cccamd.values import Offer, Provider, Request
 
 US, THEM = NodeId(b"\x01" * 8), NodeId(b"\x02" * 8)
+FARTHEST = 250
 RESHARE = 10
 """Of the card of a newcamd server, which says none."""
 
@@ -28,7 +30,10 @@ def meaning_of(setup: Setup, probes: Probes) -> Meaning:
         kind, key, hops = ("N", line.deskey, line.hops) if isinstance(line, NLine) else ("C", "", 0)
         found.links[_link(upstream)] = (kind, line.password_bytes(), key, hops)
     for account in accounts_of(setup.config, setup.toml).values():
-        _account(account, upstreams, probes, found)
+        doors = {"newcamd"} if setup.toml.newcamd else set()
+        if setup.toml.dvbapi.account == account.line.user and setup.toml.dvbapi.port:
+            doors.add("dvbapi")
+        _account(account, upstreams, probes, found, doors)
     config, toml = setup.config, setup.toml
     web = config.webinfo
     found.doors["cccam"] = config.server_listen_port
@@ -48,8 +53,16 @@ def _link(upstream: Upstream) -> Link:
     return line.host.lower(), line.port, line.user_bytes().decode("latin-1")
 
 
-def _account(account: Account, upstreams: list[Upstream], probes: Probes, found: Meaning) -> None:
+def _account(
+    account: Account,
+    upstreams: list[Upstream],
+    probes: Probes,
+    found: Meaning,
+    doors: set[str],
+) -> None:
     line, name = account.line, account.user
+    spoken = set(line.protocols or PROTOCOLS)
+    by_cccam, is_elsewhere = "cccam" in spoken, bool(spoken & doors)
     hours = [each for each in MOMENTS if line.expires is None or each.date() <= line.expires]
     found.logins[name] = SeenLogin(
         password=account.password,
@@ -61,6 +74,9 @@ def _account(account: Account, upstreams: list[Upstream], probes: Probes, found:
         expires=line.expires,
     )
     viewer = Viewer(account=line, global_limits=account.global_limits)
+    # Hops of newcamd and dvbapi clients are not judged: OSCam knows none, and few set any.
+    far = replace(line, uphops=FARTHEST, downhops=None if line.downhops is None else FARTHEST)
+    anywhere = Viewer(account=far, global_limits=account.global_limits)
     found.updates[name] = {
         _link(each)
         for each in upstreams
@@ -74,19 +90,21 @@ def _account(account: Account, upstreams: list[Upstream], probes: Probes, found:
             for hop, reshare in OFFERS:
                 for card in _cards(upstream, caid, ident, hop, reshare):
                     verdict = judge(viewer, card[1])
-                    if verdict.visible:
+                    if verdict.visible and by_cccam:
                         idents = frozenset(int(each.ident) for each in verdict.providers)
                         byte = min(verdict.reshare, DEEPEST)
                         seen = (link, caid, hop, reshare, byte, idents)
                         found.seen.setdefault(name, set()).add(seen)
             if ident:
                 for table, _ in _cards(upstream, caid, ident, *OFFERS[0]):
-                    view = View(table, viewer)
+                    view, others = View(table, viewer), View(table, anywhere)
                     for sid in probes.sids:
                         asked = Request(Caid(caid), Ident(ident), ShareId(0), Sid(sid), b"")
-                        if view.candidates(asked).cards:
-                            served = (link, caid, ident, sid)
+                        served = (link, caid, ident, sid)
+                        if view.candidates(asked).cards and by_cccam:
                             found.served.setdefault(name, set()).add(served)
+                        if is_elsewhere and others.candidates(asked).cards:
+                            found.elsewhere.setdefault(name, set()).add(served)
 
 
 def _cards(
@@ -132,7 +150,7 @@ def differences(theirs: Meaning, ours: Meaning, told: set[Place]) -> Iterator[st
             here, there = getattr(ours.logins[name], key), getattr(login, key)
             if here != there and name not in about:
                 yield f"{name!r}: {key} is {here!r:.200}, was {there!r:.200}"
-    for title in ("seen", "served", "updates"):
+    for title in ("seen", "served", "elsewhere", "updates"):
         for name in ours.logins.keys() & theirs.logins.keys():
             here = getattr(ours, title).get(name, set())
             there = getattr(theirs, title).get(name, set())

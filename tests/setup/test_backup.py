@@ -16,7 +16,8 @@ from typer.testing import CliRunner, Result
 
 from cccamd.cli import command_line
 from cccamd.machine import FileLock
-from cccamd.setup.backup import FORMAT, MANIFEST, BackupError, Places, put_back, read_archive
+from cccamd.setup.backup import FORMAT, MANIFEST, BackupError, Places, read_archive
+from cccamd.setup.restoring import put_back
 
 CARD = """\
 [[card]]
@@ -53,7 +54,8 @@ def furnish(house: Path) -> dict[str, bytes]:
 
 def archive_of(members: dict[str, bytes], path: Path) -> Path:
     with tarfile.open(path, "w") as tar:
-        for name, data in {MANIFEST: json.dumps({"format": FORMAT}).encode(), **members}.items():
+        listed = json.dumps({"format": FORMAT, "from": dict.fromkeys(members, "")}).encode()
+        for name, data in {MANIFEST: listed, **members}.items():
             member = tarfile.TarInfo(name)
             member.size = len(data)
             tar.addfile(member, io.BytesIO(data))
@@ -193,12 +195,13 @@ def archives(draw: st.DrawFn) -> bytes:
     kinds = [tarfile.REGTYPE] * 6 + [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE]
     with tarfile.open(fileobj=packed, mode="w") as tar:
         names = draw(st.lists(NAMES, max_size=4))
+        listed = json.dumps({"format": FORMAT, "from": dict.fromkeys(names, "")}).encode()
         if draw(st.integers(0, 9)):
             names.insert(0, MANIFEST)
         for name in names:
             member = tarfile.TarInfo(name)
             data = draw(st.binary(max_size=40))
-            data = json.dumps({"format": FORMAT}).encode() if name == MANIFEST else data
+            data = listed if name == MANIFEST else data
             member.type = draw(st.sampled_from(kinds)) if name != MANIFEST else tarfile.REGTYPE
             member.linkname = "/etc/passwd"
             member.size = len(data)

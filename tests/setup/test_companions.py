@@ -1,9 +1,12 @@
 """CCcam.prio, CCcam.providers and CCcam.channelinfo (docs/config.md section 4)."""
 
+from collections.abc import Callable
+
 import pytest
 
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.setup.cccamcfg import parse_channelinfo, parse_prio, parse_providers
+from cccamd.setup.cccamcfg.companions import ENTRIES_LIMIT, ChannelNames, Prio
 from cccamd.values import Service
 
 
@@ -106,3 +109,21 @@ def test_utf16_companion_is_not_read(parser: object) -> None:
     assert callable(parser)
     (problem,) = parser("P: 0500".encode("utf-16")).problems
     assert "UTF-16" in problem.text
+
+
+@pytest.mark.parametrize(
+    ("read", "line"),
+    [
+        (parse_prio, "I: " + "1," * 9 + "1\n"),
+        (parse_channelinfo, ",".join(["1"] * 10) + ':0:1 "x"\n'),
+    ],
+)
+def test_no_more_entries_are_read_than_any_file_has(
+    read: Callable[[bytes], Prio | ChannelNames], line: str
+) -> None:
+    """Commas multiply: a file of 4 MB may have fifteen million."""
+    full = ENTRIES_LIMIT // 10
+    assert not read((line * full).encode()).problems
+    (problem,) = read((line * full * 2).encode()).problems
+    assert (problem.place.line, problem.is_left_out) == (full + 1, True)
+    assert problem.text == "more than 250,000 entries; the file is not read from here on"

@@ -97,3 +97,11 @@ def test_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_stream(io.BytesIO(b"1234"), "stdin") == b"1234"
     with pytest.raises(ConfigFileError, match="larger than"):
         read_stream(io.BytesIO(b"12345"), "stdin")
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_more_lines_than_any_file_has(end: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LINES_LIMIT", 4)
+    assert read_stream(io.BytesIO(4 * end), "stdin") == 4 * end
+    with pytest.raises(ConfigFileError, match="more than 4 lines, so it is no configuration"):
+        read_stream(io.BytesIO(5 * end), "stdin")

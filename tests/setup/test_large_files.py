@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -253,9 +254,120 @@ def test_a_line_that_ends_like_one_before_is_read_as_if_it_were_the_first(
     data = "\n".join(lines + lines).encode()
     monkeypatch.setattr(diagnostics, "TOLD_LIMIT", limit)
     quick = parse(data)
-    monkeypatch.setattr(FileReader, "read_plain", lambda self, number, text: False)
+    monkeypatch.setattr(FileReader, "read_plain", lambda self, number, text, odd_blank=None: False)
     monkeypatch.setattr(Endings, "get", lambda self, ending: None)
     assert parse(data) == quick
+
+
+_FORMS = (
+    *("F: u{n} p 2 0 0 {{ 0:0:{n} }}", "SERVER LISTEN PORT = {n}", "L:# x", "L: a#b", "P:\u00a01"),
+    *("what\u00a0is {n}", "F\u00a0u{n} p", "what #is", "what# is : x"),
+    *(
+        "F: anna{n} secret",
+        "F: user{n} secret 3 1 0 {{ 0:0:{n} }}",
+        "f:\tu{n} p # x",
+        "F: a{n} p  3\t",
+    ),
+    *(
+        "F: u{n} p 2 1 1 {{ 0100:{n}:1 , 0B00:0:1 }} {{ 0100:{n}:{n} }}",
+        "F: ü{n}\u00a0s",
+        "F: é{n} s",
+    ),
+    *("F: u{n} p 2 1 1 {{}}{{}}", "F: u{n} p 11 1 1 {{0:0:10}}", "F: u{n} p 10 0 1 {{0:0:11}}"),
+    *("F: u{n} p 2 2 1 {{ 0:0:1, }}", "F : u{n} p {{ 0:0:{n} }}", "F: " + "é" * 15 + "{n} s"),
+    *("C: h{n}.example 12000 u p no {{ 0:0:2 }}", "C : h{n} 12 u p yes {{ 0:0:{n}, 1:2:3 }}"),
+    *(
+        "C: h 12000 u{n} p 1 {{ 0:0:{n} }}",
+        "c: h 65536 u p yes {{ 0:0:1 }}",
+        "N: h 1 u p " + _KEY + "{n}",
+    ),
+    *(
+        "SERVER LISTEN PORT : {n}",
+        "server  listen port={n}",
+        "HTML INFO LISTEN PORT: 1\t",
+        "DEBUG: on",
+    ),
+    *(
+        "DEBUG : maybe",
+        "SERVER LISTEN PORT {n}",
+        "GLOBAL LIMITS : {{ x }}",
+        "GLOBAL LIMITS {{ 0:0:1 }}",
+    ),
+    *(
+        "OSD PORT : 80",
+        "OSD PORT : {n}",
+        "CAID IGNORE FILE : x",
+        "IGNORE NODE : {n:016x}",
+        "POSTINIT x",
+    ),
+    *("WEBINFO PASSWORD : a b  c", "WEBINFO PASSWORD : a#b", "WEBINFO PASSWORD : a #b", "DEBUG :"),
+    *(
+        "L: a b",
+        "l: a",
+        "L:",
+        "P: 0100",
+        "Z: 1",
+        "z : 1",
+        "1: 2",
+        "F:",
+        "F:  # x",
+        "B: a b",
+        "B:",
+        "F u{n} p",
+    ),
+    *(
+        "what is {n}",
+        "KEY {n} : v",
+        "ü{n} : 2",
+        "some-key : 1",
+        "x=DEBUG",
+        "DEBUGGING : 1",
+        "debug-x: 1",
+    ),
+    *(
+        "  DEBUG : yes",
+        "\u200bDEBUG : yes",
+        " F: a{n} p",
+        "[section]",
+        "//",
+        "x" * 300,
+        "F u",
+        "postinit",
+    ),
+)
+
+
+@pytest.mark.parametrize("limit", [0, 3, 100_000])
+@pytest.mark.parametrize("seed", range(8))
+def test_short_ways_say_what_the_long_way_says(
+    limit: int, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = Random(seed)
+    lines = [random.choice(_FORMS).format(n=random.randrange(12)) for _ in range(500)]
+    files = ["\n".join(lines[at : at + 50]).encode() for at in range(0, len(lines), 50)]
+    files += ["\r\n".join(lines).encode()]
+    monkeypatch.setattr(diagnostics, "TOLD_LIMIT", limit)
+    quick = list(map(parse, files))
+    monkeypatch.setattr(FileReader, "read_plain", lambda self, number, text, odd_blank=None: False)
+    monkeypatch.setattr(Endings, "get", lambda self, ending: None)
+    assert list(map(parse, files)) == quick
+
+
+@pytest.mark.parametrize("form", _FORMS)
+def test_a_form_alone_is_read_the_same_by_both_ways(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = f"{form.format(n=7)}\n".encode() * 2
+    limits = (0, 1, 9)
+    said = []
+    for _ in range(2):
+        for limit in limits:
+            monkeypatch.setattr(diagnostics, "TOLD_LIMIT", limit)
+            said.append(parse(data))
+        monkeypatch.setattr(
+            FileReader, "read_plain", lambda self, number, text, odd_blank=None: False
+        )
+    assert said[: len(limits)] == said[len(limits) :]
 
 
 @pytest.mark.parametrize("groups", ["[1, 65]", "[0, 1]", "[1, true]", '[1, "2"]', "[1, 1.0]"])

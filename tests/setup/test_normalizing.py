@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cccamd.cli import command_line
-from cccamd.setup.cccamcfg import Config, normalize, parse
+from cccamd.setup.cccamcfg import Config, normalize, normalizing, parse
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,33 @@ def test_the_command(tmp_path: Path) -> None:
     assert (again.exit_code, "--force" in again.output) == (2, True)
     old.write_text("[account]\nuser = x\n")
     assert run(command_line(["convert"]), ["convert", str(old)]).exit_code == 2
+
+
+def test_lines_that_are_alike_become_what_each_becomes_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forms = (
+        *(
+            "F: u{n} p{n}",
+            "f:\tu{n}  p{n} # x",
+            "F: u{n} p{n} 1 0 0 {{ 0:0:2, 0500 }}  ",
+            "F:u{n} p",
+        ),
+        *(
+            "C:h{n}.example 12{n} u p{n}",
+            "C: h-{n}  1 u{n} p {{ 0:0:1 }}",
+            "C : -{n} 1  u p",
+            "c: h 70000  u p",
+        ),
+        *(
+            "N: h{n} 1{n} u p 0102030405060708091011121314",
+            "DEBUG:{n}",
+            "DEBUG : yes",
+            "what is {n}",
+        ),
+        *("F: User1 Password1", "F: {n} User1 1 1 1", "C: host1 1 User1 Password1", "F: ü{n}  p"),
+    )
+    data = "\n".join(form.format(n=n) for n in range(3) for form in forms).encode()
+    quick = normalize(data)
+    monkeypatch.setattr(normalizing, "_KEPT", 0)
+    assert normalize(data) == quick

@@ -41,6 +41,7 @@ def moved(folder: Folder, place: Path) -> list[str]:
         (source / name).write_bytes(data)
     words = ["import", "oscam", str(source), "--out", str(out), "--json"]
     done = CliRunner().invoke(command_line(words), words)
+    (place / "told.json").write_text(done.stdout)
     (title,) = told = json.loads(done.stdout)
     assert title == "lost"
     assert done.exit_code == (3 if told["lost"] else 0)
@@ -159,17 +160,75 @@ def text_of(section: str, first: list[str], keys: dict[str, str]) -> str:
     return "\n".join([f"[{section}]", *first, *(f"{key} = {said[key]}" for key in said), ""])
 
 
+READER = "[reader]\nlabel = {0}\nprotocol = cccam\ndevice = {0}.example,12000\nuser = u\n"
+READER += "password = p\ngroup = 1\n{1}\n"
+
+
+def account_of(name: str, *keys: str) -> str:
+    return "\n".join([f"[account]\nuser = {name}\npwd = p\ngroup = 1", *keys, ""])
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        ("", {"oscam.user"}),
+        (account_of("open", "cccreshare = 1"), {"oscam.user", "oscam.server"}),
+    ],
+)
+def test_a_reshare_that_hides_all_hides_it_from_cccam_clients_alone(
+    extra: str, told: set[str], tmp_path: Path
+) -> None:
+    """The spec calls it the byte that is sent with a card: newcamd and dvbapi have none."""
+    users = [
+        account_of("both"),
+        account_of("cccam", "allowedprotocols = cccam"),
+        account_of("newcamd", "allowedprotocols = newcamd"),
+        account_of("tv", "allowedprotocols = dvbapi"),
+        account_of("far", "cccmaxhops = -1"),
+        extra,
+    ]
+    conf = "[cccam]\nport = 12000\nreshare = -1\n[newcamd]\nport = 15000\n"
+    folder = {
+        "oscam.conf": f"{conf}[dvbapi]\nenabled = 1\nlisten_port = 9000\nuser = tv\n".encode(),
+        "oscam.user": "".join(users).encode(),
+        "oscam.server": READER.format("r1", "").encode(),
+    }
+    assert moved(folder, tmp_path) == []
+    setup = load_setup(tmp_path / "out" / "CCcam.cfg", None)
+    spoken = {each.user: each.protocols for each in setup.config.f_lines}
+    assert spoken["both"] == ("newcamd",)
+    assert spoken["cccam"] == ("cccam",)
+    lost = json.loads((tmp_path / "told.json").read_text())["lost"]
+    assert {each["file"] for each in lost} == told
+    assert all("CCcam clients" in each["why"] for each in lost)
+    by_newcamd = meaning_of(setup, OscamFolder(folder).probes).elsewhere
+    if not extra:
+        assert by_newcamd.keys() == {b"both", b"newcamd", b"tv", b"far"}
+
+
+def test_without_another_door_a_hidden_card_is_hidden_and_nothing_is_lost(tmp_path: Path) -> None:
+    folder = {
+        "oscam.conf": b"[cccam]\nport = 12000\nreshare = -1\n",
+        "oscam.user": account_of("both").encode(),
+        "oscam.server": READER.format("r1", "").encode(),
+    }
+    assert moved(folder, tmp_path) == []
+    assert json.loads((tmp_path / "told.json").read_text()) == {"lost": []}
+
+
 @settings(max_examples=30, derandomize=True)
 @given(
     st.lists(some_of("account"), min_size=1, max_size=3),
     st.lists(some_of("reader"), min_size=1, max_size=3),
     st.sampled_from(RESHARES),
+    st.sampled_from(("", f"[newcamd]\nkey = {DES_KEY}\nport = 15000\n")),
 )
 def test_any_folder_means_what_it_meant(
     tmp_path_factory: pytest.TempPathFactory,
     accounts: list[dict[str, str]],
     readers: list[dict[str, str]],
     reshare: str,
+    newcamd: str,
 ) -> None:
     users, servers = "", ""
     for number, keys in enumerate(accounts, start=1):
@@ -180,9 +239,11 @@ def test_any_folder_means_what_it_meant(
         first += ["password = p", f"key = {DES_KEY}"]
         servers += text_of("reader", first, said)
     folder = {
-        "oscam.conf": f"[cccam]\nport = 12000\n{reshare}\n".encode(),
+        "oscam.conf": f"[cccam]\nport = 12000\n{reshare}\n{newcamd}".encode(),
         "oscam.user": users.encode(),
         "oscam.server": servers.encode(),
         "oscam.services": SERVICES,
     }
-    assert moved(folder, tmp_path_factory.mktemp("any")) == [], f"{users}\n{servers}\n{reshare}"
+    assert moved(folder, tmp_path_factory.mktemp("any")) == [], (
+        f"{users}\n{servers}\n{reshare}\n{newcamd}"
+    )

@@ -114,7 +114,7 @@ class Fate:
         world = self.world
         answer = world.server.acts.unban(address, "somebody")
         world.ledger.forgive(address)
-        if answer.status is Status.DONE and world.server._is_banned(address):
+        if answer.status is Status.DONE and world.server._keeper.is_banned(address):
             world.ledger.blame(f"{address} is banned, although it was forgiven")
 
     def _kick(self, client: Any, chance: random.Random) -> None:

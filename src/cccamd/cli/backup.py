@@ -1,6 +1,7 @@
 """`cccamd backup` and `cccamd restore`: configuration, node id, keys and journal in one file."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -9,11 +10,13 @@ import typer
 from cccamd import build
 from cccamd.cli.command import failing_plainly
 from cccamd.errors import CccamdError
-from cccamd.setup.backup import Places, put_back, read_archive, save
+from cccamd.setup.backup import BackupError, Places, read_archive, save
 from cccamd.setup.cccamcfg import SEARCHED_PATHS
 from cccamd.setup.nodeid import default_path
+from cccamd.setup.restoring import finish, put_back
 from cccamd.setup.setup import companion_paths, load_setup
 from cccamd.setup.toml import FILE_NAME
+from cccamd.wording import count
 
 EXIT_TROUBLE: Final = 2
 NEW_CONFIG: Final = Path("/etc/cccam/CCcam.cfg")
@@ -40,8 +43,14 @@ def backup(
     Exit status: 0 saved, 2 nothing was written.
     """
     with failing_plainly("backup", CccamdError, OSError, status=EXIT_TROUBLE):
-        places = _places(config, toml, node_id)
+        places = places_of(config, toml, node_id)
         setup = load_setup(places.config, places.toml if places.toml.exists() else None)
+        if setup.refused:
+            # Else the keys of its cards would be missing, and nobody would know.
+            raise BackupError(
+                f"{setup.refusal}; so it is not known which files belong to it: cccamd check"
+                " says what is wrong with it"
+            )
         owned = (each.kind.owned_file(each.config, each.options) for each in setup.toml.cards)
         saved = save(
             archive,
@@ -52,6 +61,13 @@ def backup(
             force=force,
         )
     _tell("saved", saved, as_data=as_data)
+    if wrong := sum(message.level >= logging.ERROR for message in setup.messages):
+        errors = count(wrong, "error")
+        typer.echo(
+            f"The configuration has {errors}, and files that only such a line names are not in"
+            " it: cccamd check",
+            err=True,
+        )
 
 
 def restore(
@@ -64,13 +80,16 @@ def restore(
 ) -> None:
     """Put back what `cccamd backup` saved; the server must not run.
 
-    All is checked before anything is written. Two servers with one node id confuse each other's
-    clients: stop the one that the backup is from.
+    All is checked before anything is written. What an interruption left undone is done when it is
+    run again, or when the server starts. Two servers with one node id confuse each other's clients:
+    stop the one that the backup is from.
 
     Exit status: 0 restored, 2 nothing was written, or not all: the message says.
     """
     with failing_plainly("restore", CccamdError, OSError, status=EXIT_TROUBLE):
-        places = _places(config, toml, node_id)
+        places = places_of(config, toml, node_id)
+        if (finished := finish(places)) is not None:
+            typer.echo(f"cccamd restore: {told_of(finished)}", err=True)
         contents = read_archive(archive, places)
         put_back(contents, places, force=force)
     paths = [each.path for each in contents]
@@ -79,7 +98,16 @@ def restore(
         typer.echo(f"Those in {places.state / 'restored'} lay elsewhere: move them there.")
 
 
-def _places(config: Path | None, toml: Path | None, node_id: Path | None) -> Places:
+def told_of(finished: list[Path]) -> str:
+    """What became of a restore that was interrupted."""
+    if not finished:
+        return "a restore was interrupted before it changed anything; what was before is in use"
+    files = ", ".join(map(str, finished))
+    return f"a restore was interrupted, and is finished now: {files}"
+
+
+def places_of(config: Path | None, toml: Path | None, node_id: Path | None) -> Places:
+    """Where this machine has its files, by the options of a command."""
     path = config or next((path for path in SEARCHED_PATHS if path.is_file()), NEW_CONFIG)
     return Places(
         config=path.absolute(),

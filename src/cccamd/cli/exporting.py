@@ -46,6 +46,10 @@ def oscam(
     """
     with failing_plainly("export oscam", CccamdError, OSError, status=EXIT_UNUSABLE):
         setup = load_setup(config, toml)
+        beside = setup.sources.toml
+        if beside is not None and beside.exists():
+            # One that was found counts as one that was named: what it shuts must not be opened.
+            setup = load_setup(setup.sources.config, beside)
         if setup.refused:
             raise CccamdError(setup.refusal)
         if setup.example is not None:

@@ -15,7 +15,9 @@ import typer
 
 from cccamd import build
 from cccamd.acting import socket_of
+from cccamd.cli.backup import places_of, told_of
 from cccamd.cli.ending import run_to_the_end, stop_at
+from cccamd.errors import CccamdError
 from cccamd.machine import own_address, raise_file_limit
 from cccamd.net import ListenError, TaskSet, loop_factory
 from cccamd.server import (
@@ -37,6 +39,7 @@ from cccamd.service import Notifier
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.nodeid import default_path, load_or_make
 from cccamd.setup.pairing import Pairing
+from cccamd.setup.restoring import finish
 from cccamd.setup.setup import Example, Message, Setup, load_setup
 from cccamd.signals import early_hang_up
 from cccamd.watch.journal import FILE_NAME as JOURNAL_NAME
@@ -115,13 +118,16 @@ def serve(
     taken.
     """
     try:
+        finished = finish(places_of(config, toml, node_id))
         setup = load_setup(config, toml)
-    except ConfigFileError as error:
+    except (CccamdError, OSError) as error:
         typer.echo(f"cccamd: {error}", err=True)
         raise typer.Exit(EXIT_UNUSABLE) from None
     focus = AccountFocus()
     looks = LogLooks(debug=debug, as_data=as_data)
     log_troubles = _start_log(setup, focus, looks)
+    if finished is not None:
+        log.warning("%s", told_of(finished))
     if setup.refused:
         log.error("the configuration cannot be used; nothing was started")
         raise typer.Exit(EXIT_UNUSABLE)

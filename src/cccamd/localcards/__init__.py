@@ -13,7 +13,7 @@ from cccamd.localcards.card import (
     NoOptions,
 )
 from cccamd.localcards.guard import GuardedCard, GuardLimits, start_card
-from cccamd.localcards.registry import CardKindError, InstalledKinds, find_kinds
+from cccamd.localcards.registry import CardKindError, find_kinds
 
 if TYPE_CHECKING:
     from cccamd.localcards.options import CardOptions
@@ -29,7 +29,6 @@ __all__ = [
     "GuardLimits",
     "GuardedCard",
     "ImmediateCard",
-    "InstalledKinds",
     "LocalCard",
     "NoOptions",
     "find_kinds",

@@ -94,6 +94,10 @@ class Admission(Generic[K]):
         """The keys of all connections."""
         return tuple(self._addresses)
 
+    def __contains__(self, key: object) -> bool:
+        """Whether this connection has come in, and has not ended."""
+        return key in self._addresses
+
     def refusal(self, address: str) -> NoEntry | None:
         """Why a connection from this address cannot come in; None: it can."""
         refusal = self._refusal(address)

@@ -140,10 +140,10 @@ class Connection(asyncio.Protocol, Generic[E]):
         """The address at the other end as the system writes it, if it is no IPv4 one."""
         self._handle = handle
         self._on_failure = on_failure
-        self._on_end: list[tuple[Any, ...]] = []
+        self._on_end: tuple[tuple[Any, ...], ...] = ()
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
-        self._alarm = Alarm(self._on_alarm, None if fair is None else fair.wheel)
+        self._alarm = Alarm(self, None if fair is None else fair.wheel)
         self._closing: Closed | None = None
         self._closed_reported = False
         self._failed = False
@@ -169,8 +169,8 @@ class Connection(asyncio.Protocol, Generic[E]):
 
     def when_ended(self, act: Callable[..., object], *words: object) -> None:
         """Give something back after `Closed` was handled: `act` is called once with these words,
-        whatever else fails. (Tuples: every client has half a dozen, and closures are large.)"""
-        self._on_end.append((act, *words))
+        whatever else fails. (Tuples: every client has some, and closures are large.)"""
+        self._on_end = (*self._on_end, (act, *words))
 
     @property
     def is_closed(self) -> bool:
@@ -344,7 +344,7 @@ class Connection(asyncio.Protocol, Generic[E]):
         """Open the circles, so that everything is freed now and nobody has to look for it."""
         self._alarm.end()
         self._handle = _nobody
-        self._on_end.clear()
+        self._on_end = ()
         self.intake = None
         # asyncio's own transport holds itself by a bound method; others have no such thing.
         getattr(transport, "__dict__", {}).pop("_read_ready_cb", None)
@@ -441,7 +441,8 @@ class Connection(asyncio.Protocol, Generic[E]):
         self._end_with(CloseReason.NOT_READING, f"{WRITE_BUFFER_LIMIT // 1024} KiB unread")
         self._handle_events()
 
-    def _on_alarm(self) -> None:
+    def ring(self) -> None:
+        """Do what is due."""
         self.attempt(lambda: self.protocol.handle_deadline(self._loop.time()))
         self.flush()
 

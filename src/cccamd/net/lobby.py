@@ -73,6 +73,7 @@ class Lobby:
     ) -> None:
         """`on_pushed_out` gets the address of each who made room for somebody newer."""
         self._admission = admission
+        self._leave = admission.leave  # one method object for all guests
         self._first_words = first_words
         self._hand_over = hand_over
         self._on_pushed_out = on_pushed_out
@@ -149,14 +150,14 @@ class Lobby:
         """Make a guest that goes on from here; whatever goes wrong, nothing stays half open."""
         try:
             guest = stranger.make_guest()
-            guest.when_ended(self._admission.leave, guest)
+            guest.when_ended(self._leave, guest)
         except Exception as error:
             self.leave(stranger)
             self._on_failure("the door", error)
             return
         self._forget(stranger)
         self._admission.succeed(stranger, guest)
-        door = _Door(guest, self._hand_over, self._on_failure)
+        door = _Door(guest, self._admission, self._hand_over, self._on_failure)
         attach(
             self._tasks,
             stranger.sock,
@@ -216,21 +217,18 @@ class _Door(asyncio.Protocol):
     def __init__(
         self,
         guest: Guest,
+        admission: Admission[Guest],
         hand_over: HandOver,
         on_failure: Callable[[str, BaseException], None],
     ) -> None:
         self._guest = guest
+        self._admission = admission
         self._hand_over = hand_over
         self._on_failure = on_failure
-        self._has_ended = False
-        guest.when_ended(self._end)
-
-    def _end(self) -> None:
-        self._has_ended = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         found = cast(asyncio.Transport, transport)
-        if self._has_ended:
+        if self._guest not in self._admission:
             found.abort()
             return
         try:

@@ -36,6 +36,8 @@ def origin_of(address: str) -> Origin:
     if isinstance(parsed, IPv6Address):
         return Origin(_network(parsed, SOURCE_BITS), _network(parsed, NETWORK_BITS))
     text = str(parsed)
+    if text == address:
+        text = address  # one object for all who keep it
     return Origin(text, f"{text.rpartition('.')[0]}.0/24")
 
 

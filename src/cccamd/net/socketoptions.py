@@ -1,6 +1,7 @@
 """What the sockets of connections are told: send at once, and notice dead peers."""
 
 import socket
+from functools import cache
 
 KEEPALIVE_IDLE, KEEPALIVE_PROBE_INTERVAL, KEEPALIVE_PROBES = 15, 5, 3
 """A peer whose machine is gone is noticed after 30 s (docs/protocol.md section 12)."""
@@ -23,6 +24,7 @@ def set_socket_options(sock: socket.socket) -> None:
     sock.setsockopt(level, name, value)
 
 
+@cache
 def _socket_options() -> list[tuple[int, int, int]]:
     """Levels, names and values of those that the system knows."""
     options = [

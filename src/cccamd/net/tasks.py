@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from time import perf_counter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -106,18 +106,21 @@ class TaskSet:
             self._on_failure(task.get_name(), error)
 
 
-def _nobody_listens() -> None:
-    """What an alarm rings that has ended."""
+class Sleeper(Protocol):
+    """Who has an alarm. (A method of its own for each would be 64 bytes of each client.)"""
+
+    def ring(self) -> None:
+        """Do what is due; being called too early must do no harm."""
 
 
 class Alarm:
-    """Calls `ring` by the deadline it was set to; being called too early must do no harm."""
+    """Calls `ring` of its owner by the deadline it was set to."""
 
-    __slots__ = ("_loop", "_ring", "_rings_at", "_timer", "_wheel")
+    __slots__ = ("_loop", "_owner", "_rings_at", "_timer", "_wheel")
 
-    def __init__(self, ring: Callable[[], None], wheel: "Wheel | None" = None) -> None:
+    def __init__(self, owner: Sleeper, wheel: "Wheel | None" = None) -> None:
         """`wheel`: where it waits while its deadline is far off, with others."""
-        self._ring = ring
+        self._owner: Sleeper | None = owner
         self._wheel = wheel
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.Handle | None = None
@@ -151,13 +154,14 @@ class Alarm:
             self._timer = None
 
     def end(self) -> None:
-        """Never ring again, and let go of whom it would have called."""
+        """Never ring again, and let go of the owner."""
         self.cancel()
-        self._ring = _nobody_listens
+        self._owner = None
 
     def _go_off(self) -> None:
         self._timer, self._rings_at = None, NEVER
-        self._ring()
+        if self._owner is not None:
+            self._owner.ring()
 
 
 class Wheel:

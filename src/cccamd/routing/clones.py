@@ -17,13 +17,6 @@ class NodeHolder:
 
 
 @dataclass(slots=True)
-class _Node:
-    holders: tuple[NodeHolder, ...] = ()
-    since: float | None = None
-    """When it became a clone; None: it is none."""
-
-
-@dataclass(slots=True)
 class CloneDetector:
     """Who is there under which node id. `own_node_id` is taken by ourselves.
 
@@ -33,52 +26,54 @@ class CloneDetector:
     """
 
     own_node_id: NodeId
-    _nodes: dict[NodeId, _Node] = field(default_factory=dict)
+    _nodes: dict[NodeId, tuple[NodeHolder, ...]] = field(default_factory=dict)
+    _since: dict[NodeId, float] = field(default_factory=dict)
+    """When those became clones that are."""
 
     def seen(self, node_id: NodeId, holder: NodeHolder, now: float) -> Clone | None:
         """A peer says who it is; the clone that there is with it. Tell `gone` when it leaves."""
         if node_id in SHARED_NODE_IDS:
             return None
-        node = self._nodes.setdefault(node_id, _Node())
-        node.holders = (*node.holders, holder)
-        self._judge(node_id, node, now)
-        return self._clone(node_id, node)
+        self._keep(node_id, (*self._nodes.get(node_id, ()), holder), now)
+        return self._clone(node_id)
 
     def gone(self, node_id: NodeId, holder: NodeHolder, now: float) -> None:
         """A peer has left."""
-        node = self._nodes.get(node_id)
-        if node is None or holder not in node.holders:
-            return
-        at = node.holders.index(holder)  # two may be equal: only one of them left
-        node.holders = node.holders[:at] + node.holders[at + 1 :]
-        self._judge(node_id, node, now)
-        if not node.holders:
-            del self._nodes[node_id]
+        holders = self._nodes.get(node_id, ())
+        if holder in holders:
+            at = holders.index(holder)  # two may be equal: only one of them left
+            self._keep(node_id, holders[:at] + holders[at + 1 :], now)
 
     def clones(self) -> tuple[Clone, ...]:
         """All that are there now."""
-        found = (self._clone(node_id, node) for node_id, node in self._nodes.items())
+        found = (self._clone(node_id) for node_id in self._since)
         return tuple(clone for clone in found if clone is not None)
 
-    def _judge(self, node_id: NodeId, node: _Node, now: float) -> None:
-        is_own = node_id == self.own_node_id and bool(node.holders)
-        clients = sum(holder.is_client for holder in node.holders)
-        addresses = {holder.address for holder in node.holders}
+    def _keep(self, node_id: NodeId, holders: tuple[NodeHolder, ...], now: float) -> None:
+        if holders:
+            self._nodes[node_id] = holders
+        else:
+            del self._nodes[node_id]
+        is_own = node_id == self.own_node_id and bool(holders)
+        clients = sum(holder.is_client for holder in holders)
+        addresses = {holder.address for holder in holders}
         if not is_own and clients < 2 and len(addresses) < 2:
-            node.since = None
-        elif node.since is None:
-            node.since = now
+            self._since.pop(node_id, None)
+        else:
+            self._since.setdefault(node_id, now)
 
-    def _clone(self, node_id: NodeId, node: _Node) -> Clone | None:
-        if node.since is None:
+    def _clone(self, node_id: NodeId) -> Clone | None:
+        since = self._since.get(node_id)
+        if since is None:
             return None
-        clients = [holder.name for holder in node.holders if holder.is_client]
-        sources = [holder.name for holder in node.holders if not holder.is_client]
+        holders = self._nodes[node_id]
+        clients = [holder.name for holder in holders if holder.is_client]
+        sources = [holder.name for holder in holders if not holder.is_client]
         return Clone(
             node_id=node_id,
             own=node_id == self.own_node_id,
             accounts=tuple(dict.fromkeys(clients)),
             sources=tuple(dict.fromkeys(sources)),
-            addresses=tuple(dict.fromkeys(holder.address for holder in node.holders)),
-            since=node.since,
+            addresses=tuple(dict.fromkeys(holder.address for holder in holders)),
+            since=since,
         )

@@ -44,7 +44,7 @@ class CardList:
         self._connection = connection
         self._protocol = protocol
         self._told = NOTHING
-        self._waiting: list[Iterator[Change]] = []
+        self._waiting: tuple[Iterator[Change], ...] = ()
         self._is_due = False
         self._handle: asyncio.Handle | None = None
 
@@ -58,14 +58,14 @@ class CardList:
         told, self._told = self._told, view.shown
         if self._told is told:
             return
-        self._waiting.append(iter(view.changes_since(told)))
+        self._waiting = (*self._waiting, iter(view.changes_since(told)))
         if not self._is_due:
             self._is_due = True
             self._turns.add(self._send_slice)
 
     def close(self) -> None:
         """The client has left."""
-        self._waiting.clear()
+        self._waiting = ()
         if self._handle is not None:
             self._handle.cancel()
 
@@ -92,7 +92,7 @@ class CardList:
         while left and self._waiting:
             changes = tuple(islice(self._waiting[0], left))
             if len(changes) < left:
-                del self._waiting[0]
+                self._waiting = self._waiting[1:]
             left -= len(changes)
             for change in changes:
                 if isinstance(change, Offer):

@@ -88,7 +88,7 @@ class _Visit(asyncio.Protocol):
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
         self._taker = OrderTaker(self._loop.time())
-        self._alarm = Alarm(self._on_alarm)
+        self._alarm = Alarm(self)
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
@@ -164,7 +164,8 @@ class _Visit(asyncio.Protocol):
         self._taker.show(text)
         self._flush()
 
-    def _on_alarm(self) -> None:
+    def ring(self) -> None:
+        """Do what is due."""
         self._taker.handle_deadline(self._loop.time())
         self._alarm.set(self._taker.next_deadline())
         self._flush()

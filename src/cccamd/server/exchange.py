@@ -145,7 +145,7 @@ class Exchange:
         self._clients: dict[ClientId, Recipient] = {}
         self._client_count = 0
         self._loops: OrderedDict[tuple[NodeId, str], LoopSeen] = OrderedDict()
-        self._alarm = Alarm(self._on_alarm)
+        self._alarm = Alarm(self)
 
     def add_client(self, recipient: Recipient) -> ClientId:
         """Give a client the name under which it gets its answers."""
@@ -425,7 +425,8 @@ class Exchange:
         self._loops[loop.node_id, name] = seen
         self._on_loop(loop)
 
-    def _on_alarm(self) -> None:
+    def ring(self) -> None:
+        """Do what is due."""
         actions: list[Action] = []
         now = self._loop.time()
         try:

@@ -42,7 +42,7 @@ class FleetBans:
         self._spending = fair.spending = Spending()
         self._perform = perform
         self._loop = asyncio.get_running_loop()
-        self._alarm = Alarm(self._on_alarm)
+        self._alarm = Alarm(self)
         self._bulletins = Bulletins(
             node,
             os.urandom(8).hex(),
@@ -94,7 +94,8 @@ class FleetBans:
         """Go on with what the engine tells."""
         self._do(self._bulletins.handle(event, self._loop.time()))
 
-    def _on_alarm(self) -> None:
+    def ring(self) -> None:
+        """Do what is due."""
         self._do(self._bulletins.handle_deadline(self._loop.time()))
 
     def _do(self, decisions: Iterable[Decision]) -> None:

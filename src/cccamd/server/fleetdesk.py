@@ -137,6 +137,9 @@ class FleetDesk:
         """The node id of another node of our name."""
         self._config = ""
         self._roll = Roll()
+        self._said_at = 0.0
+        self._is_asked = False
+        """Whether somebody who has come wants to know that we are there."""
         self._node_id = node_id
         self._boot = os.urandom(6).hex()
         self._seals = seals
@@ -146,7 +149,7 @@ class FleetDesk:
         self._is_constant = is_constant
         self._loop = asyncio.get_running_loop()
         self._engine_since = self._loop.time()
-        self._alarm = Alarm(self._on_alarm)
+        self._alarm = Alarm(self)
         self._all = seals.name("nodes")
         self._own = self._channel(node)
         self._fetches: dict[bytes, str] = {}
@@ -166,16 +169,14 @@ class FleetDesk:
 
     async def _run(self) -> None:
         """Say that we are there, and look who is; until cancelled."""
-        said_at = 0.0
         while True:
             now = self._loop.time()
-            self._look_for_the_gone(now)
+            await in_slices(self._look_for_the_gone(now))
             if self._table.generation != self._seen_generation:
                 await self._make_list()
             if self.is_up and now >= self._list_sent_at + LIST_AGAIN:
                 self._send_list()
-            if now >= said_at + HERE_EVERY:
-                said_at = now
+            if self._is_asked or now >= self._said_at + HERE_EVERY:
                 self._say_here()
             await asyncio.sleep(LOOK_EVERY)
 
@@ -340,7 +341,8 @@ class FleetDesk:
             tidings = Tidings(told.fingerprint, heard.service, card, told.cw, told.corrects)
             self._exchange.heard(tidings)
 
-    def _on_alarm(self) -> None:
+    def ring(self) -> None:
+        """Do what is due."""
         self._do(self.claims.handle_deadline(self._loop.time()))
 
     def _perform(self, actions: Iterable[EngineAction]) -> None:
@@ -383,6 +385,7 @@ class FleetDesk:
         )
 
     def _say_here(self, *, is_new: bool = False) -> None:
+        self._said_at, self._is_asked = self._loop.time(), False
         if self.is_up:
             self._tell(self._all, self._presence(is_new=is_new))
 
@@ -405,7 +408,10 @@ class FleetDesk:
             self.nodes.drop(name)
         node.presence, node.heard_at = presence, now
         if presence.is_new:
-            self._say_here()
+            # When an engine is back all are new at once: one answer is for all of them.
+            self._is_asked = True
+            if now >= self._said_at + LOOK_EVERY:
+                self._say_here()
         if now >= node.distrusted_until and presence.revision not in ("", node.revision):
             self._fetch_list(node, now)
 
@@ -448,11 +454,12 @@ class FleetDesk:
             if self._channel(name) == channel:
                 self._gone(name, NodeState.MISSING, now)
 
-    def _look_for_the_gone(self, now: float) -> None:
+    def _look_for_the_gone(self, now: float) -> Generator[None, None, None]:
         """Without the engine nobody can be heard, and nobody can be asked by orders."""
         for name, node in list(self.nodes.by_name.items()):
             if now >= node.heard_at + GONE_AFTER:
                 self._gone(name, NodeState.MISSING, now)
+                yield
         self._roll.look(now, self._seen_for(now))
 
     # Lists of cards.

@@ -38,7 +38,7 @@ class FleetSeats:
         self._context = context
         self._perform = perform
         self._loop = asyncio.get_running_loop()
-        self._alarm = Alarm(self._on_alarm)
+        self._alarm = Alarm(self)
         self._waiting: dict[int, asyncio.Future[tuple[str, ...]]] = {}
 
     async def ask(self, number: int, user: bytes, logins: int) -> tuple[str, ...]:
@@ -70,7 +70,8 @@ class FleetSeats:
         """Do nothing more."""
         self._alarm.end()
 
-    def _on_alarm(self) -> None:
+    def ring(self) -> None:
+        """Do what is due."""
         self._do(self.leases.handle_deadline(self._loop.time()))
 
     def _do(self, decisions: Iterable[Decision]) -> None:

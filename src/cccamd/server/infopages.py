@@ -5,12 +5,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cccamd.facts import Freeze, FreezeReport, Incident, Snapshot
 from cccamd.net import AcceptEvent, ListenError, TaskSet, in_slices, open_sockets
 from cccamd.oldinfo import InfoListener, Look, TelnetDialogue, old_page_routes, telnet_refusal
-from cccamd.oldinfo.oscam import ApiLook, oscam_routes
 from cccamd.server.gate import LoginGate
 from cccamd.server.logs import ROOT, LastLines
 from cccamd.server.snapshot import (
@@ -27,6 +26,11 @@ from cccamd.setup.cccamcfg import Companions, Config, InfoPort
 from cccamd.setup.toml import AllowedNetworks, TomlConfig
 from cccamd.web import Hands, WebContext, WebDoor
 from cccamd.why import Diagnosis, Explanation, Question
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from cccamd.oldinfo.oscam import ApiLook
 
 log = logging.getLogger("cccamd.web")
 
@@ -127,10 +131,7 @@ class InfoPages:
         self._web = WebDoor(
             self._context(),
             sockets,
-            routes=lambda: (
-                *old_page_routes(snapshot=self._sources.look, look=self._look),
-                *oscam_routes(look=self._api_look),
-            ),
+            routes=self._routes,
             on_failure=self._sources.on_failure,
             on_event=self._sources.on_accepting,
         )
@@ -138,6 +139,13 @@ class InfoPages:
         self._web_task = self._tasks.start("web pages", self._web.run())
         log.info("web pages on port %d", port)
         return ""
+
+    def _routes(self) -> "Sequence[BaseRoute]":
+        """Those of pages for old tools; called once there is a visitor, in a thread."""
+        from cccamd.oldinfo.oscam import oscam_routes  # 1.5 MiB
+
+        old = old_page_routes(snapshot=self._sources.look, look=self._look)
+        return *old, *oscam_routes(look=self._api_look)
 
     def _context(self) -> WebContext:
         sources, watchers = self._sources, self._sources.watchers
@@ -172,7 +180,9 @@ class InfoPages:
         found = await self._sources.watchers.freeze(number)
         return None if found is None else named(found, self._names.channels)
 
-    async def _api_look(self) -> ApiLook:
+    async def _api_look(self) -> "ApiLook":
+        from cccamd.oldinfo.oscam import ApiLook  # whoever calls this is of it
+
         answers = await in_slices(self._sources.watchers.answers.reporting())
         return ApiLook(
             snapshot=await self._sources.look(),

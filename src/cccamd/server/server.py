@@ -19,18 +19,10 @@ from cccamd.facts import (
 from cccamd.fleet.leases import Leases
 from cccamd.ids import Caid, format_node_id
 from cccamd.net import (
-    Admission,
     FairPlay,
-    FirstWords,
-    Guest,
-    HandOver,
-    Listener,
     ListenError,
-    NoEntry,
-    Penalties,
     TaskSet,
     TlsDoor,
-    hand_over,
 )
 from cccamd.routing import (
     CwCache,
@@ -40,20 +32,19 @@ from cccamd.routing import (
 )
 from cccamd.server import settings
 from cccamd.server.acts import Acts
-from cccamd.server.bans import BanBook
 from cccamd.server.cardnews import CardNews
 from cccamd.server.configbook import ConfigBook
+from cccamd.server.doorkeeper import Doorkeeper
 from cccamd.server.dvbapi import DvbapiDoor, DvbapiSurroundings
 from cccamd.server.exchange import Exchange
 from cccamd.server.fleetbans import FleetBans
 from cccamd.server.fleetdesk import FleetDesk, Membership
 from cccamd.server.fleetseats import FleetSeats
 from cccamd.server.frontdoor import FrontDoor
-from cccamd.server.gate import LoginGate
 from cccamd.server.heartbeat import Heartbeat
 from cccamd.server.infopages import InfoPages, PageSources
 from cccamd.server.local import LocalCards
-from cccamd.server.loglines import CloneWatch, DoorLog, FailureLog
+from cccamd.server.loglines import CloneWatch, FailureLog
 from cccamd.server.looks import LookedAt, Looks
 from cccamd.server.machinewatch import MachineWatch
 from cccamd.server.newcamd import NewcamdPorts
@@ -76,9 +67,8 @@ from cccamd.setup.logins import Accounts, Upstream, faulty_accounts
 from cccamd.setup.nodeid import default_path
 from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup
-from cccamd.setup.toml import is_local
 from cccamd.values import Request
-from cccamd.watch import ConnectionRefused, ServerReloaded
+from cccamd.watch import ServerReloaded
 from cccamd.watch.journal import Journal
 from cccamd.web import Hands
 from cccamd.why import (
@@ -89,7 +79,7 @@ from cccamd.why import (
 from cccamd.wire.cccam import (
     Identity,
 )
-from cccamd.wire.link import Closed, CloseReason
+from cccamd.wire.link import CloseReason
 from cccamd.workers import Crew, RemoteTransport
 
 log = logging.getLogger("cccamd.server")
@@ -163,10 +153,15 @@ class Server:
         self._upstreams = Upstreams(self._start_upstream)
         self._exchange.on_want = self._upstreams.hurry
         self._pairing = pairing or Pairing(default_path().parent)
-        self._door_log = DoorLog()
+        self._keeper = Doorkeeper(
+            lambda: self._setup,
+            bans=bans,
+            observers=self._observers,
+            failures=self._failures,
+            others_make_room=lambda: self._pages.make_room(),
+        )
+        self._penalties = self._keeper.penalties
         self._clones = CloneWatch(setup.node_id)
-        self._penalties = Penalties(settings.penalty_rules(setup.toml), is_near=self._is_spared)
-        self._bans = BanBook(bans, self._penalties, self._failures.report)
         self._context = self._make_context()
         self._fleet_bans: FleetBans | None = None
         if fleet is not None:
@@ -176,7 +171,7 @@ class Server:
             self._context,
             identity=self._identity,
             setup=setup,
-            make_listener=self._make_listener,
+            make_listener=self._keeper.listener,
             make_crew=self._make_crew,
             carried_out=self._book.carried_out,
         )
@@ -188,11 +183,11 @@ class Server:
                 may_come=self._may_come,
                 is_constant=self._is_constant,
                 emm_matches=lambda card: self._cards.emm_matches(card.source),
-                on_refused=self._refused_at_the_door,
+                on_refused=self._keeper.refused,
                 carried_out=self._book.carried_out,
             )
         )
-        self._newcamd = NewcamdPorts(self._context, self._make_listener, self._book.carried_out)
+        self._newcamd = NewcamdPorts(self._context, self._keeper.listener, self._book.carried_out)
         self._paired = PairedLinks(self._pairing, listener, door, self._upstreams.links)
         self._machine = MachineWatch(
             self._written,
@@ -288,7 +283,7 @@ class Server:
         self._loop.set_exception_handler(self._failures.report_from_loop)
         self._watch()
         await self._watchers.resume()
-        self._bans.read()
+        self._keeper.bans.read()
         await self._front.apply(self._setup)
         self._front.start()
         self._book.carried_out(PAIRED_SETTING, await self._paired.apply(self._setup))
@@ -348,7 +343,7 @@ class Server:
         if self._fleet_bans is not None:
             self._fleet_bans.close()
         await self._tasks.cancel()
-        await self._bans.keep()
+        await self._keeper.bans.keep()
         self._observers.catch_up()
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
@@ -428,12 +423,7 @@ class Server:
             faulty_accounts=faulty_accounts(setup.config),
             table=self._table,
             exchange=self._exchange,
-            admission=Admission(
-                settings.admission_limits(setup.toml),
-                admits=self._admits,
-                is_near=is_local,
-                is_banned=self._is_banned,
-            ),
+            admission=self._keeper.admission,
             penalties=self._penalties,
             records=self._make_records(),
             clones=self._clones,
@@ -446,22 +436,11 @@ class Server:
             on_failure=self._failures.report,
         )
 
-    def _is_spared(self, address: str) -> bool:
-        """Whether an address is never banned: it is local, or `[penalties] exempt` names it."""
-        return is_local(address) or self._setup.toml.penalties.spares(address)
-
-    def _is_banned(self, address: str) -> bool:
-        return self._penalties.banned(address, self._loop.time()) > 0.0
-
-    def _admits(self, address: str) -> bool:
-        """Whether an address may connect, by the setup that is in use now."""
-        return self._setup.toml.network.allowed.admits(address)
-
     def _make_records(self) -> RecordContext:
         return RecordContext(
             observers=self._observers,
             totals=Totals(),
-            door_log=self._door_log,
+            door_log=self._keeper.log,
             source_of=self._exchange.source_of,
             show_timing=lambda: self._setup.config.settings.show_timing,
             note_trace=self._watchers.recent.note_ecm,
@@ -471,9 +450,8 @@ class Server:
         context, setup = self._context, self._setup
         context.accounts = accounts
         context.limits = setup.toml.limits
-        self._penalties.rules = settings.penalty_rules(setup.toml)
+        self._keeper.adopt()
         context.fair.limits = settings.fair_limits(setup.toml)
-        context.admission.limits = settings.admission_limits(setup.toml)
         context.minimum_client_version = settings.minimum_version(setup.config)
         context.emm_gate.global_emms = setup.config.settings.global_emm
         context.faulty_accounts = faulty
@@ -487,24 +465,6 @@ class Server:
             for session in reversed(context.seats.of(user)):
                 session.adopt(context.accounts.get(user))
             await asyncio.sleep(0)
-
-    def _make_listener(
-        self,
-        make_guest: Callable[[], Guest],
-        hand_over: HandOver = hand_over,
-        first_words: Callable[[], FirstWords] | None = None,
-    ) -> Listener:
-        return Listener(
-            self._context.admission,
-            make_guest=make_guest,
-            on_refused=self._refused_at_the_door,
-            on_failure=self._failures.report,
-            on_event=self._door_log.accepting,
-            others_make_room=lambda: self._pages.make_room(),
-            hand_over=hand_over,
-            first_words=first_words,
-            on_pushed_out=self._pushed_out,
-        )
 
     def _make_fleet(self, membership: Membership) -> FleetDesk:
         return FleetDesk(
@@ -534,7 +494,7 @@ class Server:
             membership.node,
             membership.seals,
             penalties=self._penalties,
-            door_log=self._door_log,
+            door_log=self._keeper.log,
             fair=self._context.fair,
             trusts=self._fleet.claims.trusts,
             perform=self._fleet.engine.perform,
@@ -553,23 +513,10 @@ class Server:
             program=self._identity.program,
             tasks=self._tasks,
             let_in=let_in,
-            on_event=self._door_log.accepting,
+            on_event=self._keeper.log.accepting,
             on_trouble=lambda text: self._book.carried_out("[server] workers", text),
             on_failure=self._failures.report,
         )
-
-    def _pushed_out(self, address: str) -> None:
-        """Somebody had not said a word when it had to make room."""
-        self._context.admission.refused += 1
-        closed = Closed(CloseReason.TOO_MANY_LOGINS)
-        if self._door_log.failed(address, address, closed):
-            now, reason = self._observers.now(), closed.reason.value
-            self._observers.tell(ConnectionRefused(at=now, address=address, reason=reason))
-
-    def _refused_at_the_door(self, address: str, refusal: NoEntry) -> None:
-        if self._door_log.refused(address, refusal):
-            now = self._observers.now()
-            self._observers.tell(ConnectionRefused(at=now, address=address, reason=refusal.value))
 
     def _written(self) -> dict[str, Path]:
         """The files that are written, by what they are called for people."""
@@ -615,14 +562,14 @@ class Server:
             explain=self._looks.explain_soon,
             watchers=self._watchers,
             incidents=self.incidents,
-            admits=lambda address: self._admits(address) and not self._is_banned(address),
-            web_gate=LoginGate(self._penalties, self._door_log, Door.WEB),
-            telnet_gate=LoginGate(self._penalties, self._door_log, Door.TELNET),
+            admits=self._keeper.may_look,
+            web_gate=self._keeper.gate(Door.WEB),
+            telnet_gate=self._keeper.gate(Door.TELNET),
             hosts=lambda: self._setup.toml.network.hosts,
             program=PROGRAM,
             hands=lambda: self._hands,
             on_failure=self._failures.report,
-            on_accepting=self._door_log.accepting,
+            on_accepting=self._keeper.log.accepting,
         )
         return InfoPages(sources, tasks=self._tasks)
 
@@ -651,9 +598,9 @@ class Server:
     async def _sum_up(self) -> None:
         while True:
             await asyncio.sleep(SUM_INTERVAL)
-            self._door_log.sum_up()
+            self._keeper.log.sum_up()
             self._failures.sum_up()
-            await self._bans.keep()
+            await self._keeper.bans.keep()
 
     def _report_cards(self) -> None:
         for _, source in self._upstreams.sources():

@@ -77,7 +77,7 @@ class Session:
         "_intake",
         "_is_introduced",
         "_login",
-        "_node",
+        "_node_holder",
         "_port",
         "_probed_at",
         "_protocol",
@@ -107,7 +107,7 @@ class Session:
         """Its name at the exchange, from its introduction on."""
         self._view: View | None = None
         self._card_list: CardList | None = None
-        self._node: tuple[NodeId, NodeHolder] | None = None
+        self._node_holder: NodeHolder | None = None
         """What stands for it among all who have a node id."""
         self._is_introduced = False
         self._probed_at = 0.0
@@ -359,7 +359,7 @@ class Session:
 
     def _hold_node_id(self, node_id: NodeId) -> None:
         holder = NodeHolder(self.record.user, self.connection.address, is_client=True)
-        self._node = node_id, holder
+        self._node_holder = holder
         self._context.clones.seen(node_id, holder)
 
     # Cards.
@@ -450,8 +450,9 @@ class Session:
         if self._account is not None:
             attempt(context.seats.leave, self._account.user, self)
         attempt(context.by_number.pop, self.record.number, None)
-        if self._node is not None:
-            attempt(context.clones.gone, *self._node)
+        holder, peer = self._node_holder, self._protocol.peer
+        if holder is not None and peer is not None and peer.node_id is not None:
+            attempt(context.clones.gone, peer.node_id, holder)
         if self._client is not None:
             attempt(self._leave_exchange, self._client)
             attempt(context.emm_gate.forget, self._client)

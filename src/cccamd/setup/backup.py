@@ -1,33 +1,42 @@
-"""All that makes this server the one it is, in one tar file, and back.
+"""All that makes this server the one it is, in one tar file; and such a file read and checked.
 
 Theory of operation. The archive is not trusted: it names no places. A member is one of a few names
 in one of two folders (`config/`, `state/`), or it is a key file of a card; where each goes is
 decided here, from what this machine has. What has no place of its own lands in `restored/` beside
-the node id, for a person to move. All is read and checked before anything is written.
+the node id, for a person to move. All is read and checked before anything is written
+(`restoring.py`): its first member lists the others with their hashes, so that one that was cut off
+between two members, or changed, is noticed.
 """
 
+import hashlib
 import io
 import json
 import os
 import re
 import sqlite3
-import tarfile
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cccamd.errors import CccamdError
-from cccamd.machine import OWNER_ONLY, FileLock, replace_file
-from cccamd.setup.files import SIZE_LIMIT
+from cccamd.machine import OWNER_ONLY, replace_file
+from cccamd.setup.files import SIZE_LIMIT, open_regular
+
+if TYPE_CHECKING:
+    from tarfile import TarFile
 
 FORMAT: Final = 1
 MANIFEST: Final = "cccamd-backup.json"
 JOURNAL: Final = "state/journal.db"
+UNDER_WAY: Final = "restore.tar"
+"""Beside the node id, an archive whose files are being put in place."""
 JOURNAL_LIMIT: Final = 1024 * 1024 * 1024
 """Bytes of a journal, and of a whole archive; by default a journal has 64 MiB."""
 MEMBERS_LIMIT: Final = 100
+SHOWN_LIMIT: Final = 60
+"""Letters of a name that is refused."""
 STATE_NAMES: Final = frozenset({"node-id", "link-key.pem", "paired.toml", "journal.db"})
 CONFIG_NAMES: Final = frozenset({"CCcam.cfg", "cccamd.toml"})
 COMPANION_NAMES: Final = frozenset({"CCcam.prio", "CCcam.providers", "CCcam.channelinfo"})
@@ -72,7 +81,7 @@ class Places:
             return self.toml.parent / name
         if folder == "others" and _PLAIN_NAME.fullmatch(name):
             return self.state / "restored" / name
-        raise BackupError(f"the archive has {member!r}, which no backup of cccamd has")
+        raise BackupError(f"the archive has {_shown(member)}, which no backup of cccamd has")
 
     def member(self, path: Path, *, is_key: bool) -> str:
         """What a file is called in the archive; the reverse of `place`."""
@@ -89,6 +98,8 @@ class Places:
 class Content:
     """One file of an archive."""
 
+    name: str
+    """In the archive."""
     path: Path
     """Where it goes."""
     data: bytes = field(repr=False)
@@ -115,8 +126,12 @@ def save(
         BackupError: there is nothing to save, or a file there that would be overwritten.
         OSError: a file cannot be read, or the archive not written.
     """
-    if archive.exists() and not force:
+    if archive.exists() and not archive.is_file():
+        raise BackupError(f"{archive} is there, and no plain file")
+    if os.path.lexists(archive) and not force:
         raise BackupError(f"{archive} is there already; --force overwrites it")
+    if (places.state / UNDER_WAY).exists():
+        raise BackupError("a restore was interrupted: run it again first, to its end")
     wanted = {"config/CCcam.cfg": places.config, "config/cccamd.toml": places.toml}
     wanted |= {f"state/{name}": places.state / name for name in sorted(STATE_NAMES)}
     for paths, is_key in ((companions, False), (keys, True)):
@@ -126,13 +141,8 @@ def save(
     if not there:
         raise BackupError("there is nothing to save: neither configuration nor node id")
     contents = {name: _read(name, path) for name, path in there.items()}
-    manifest = {
-        "format": FORMAT,
-        "made_by": made_by,
-        "from": {name: str(path) for name, path in there.items()},
-    }
-    text = json.dumps(manifest, indent=2).encode()
-    replace_file(archive, _packed({MANIFEST: text, **contents}), mode=OWNER_ONLY)
+    whole = packed(contents, made_by, {name: str(path) for name, path in there.items()})
+    replace_file(archive, whole, mode=OWNER_ONLY)
     return list(there.values())
 
 
@@ -169,17 +179,26 @@ def _journal_copy(path: Path) -> bytes:
         raise BackupError(f"{path} cannot be copied: {error}") from None
 
 
-def _packed(contents: Mapping[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name, data in contents.items():
+def packed(contents: Mapping[str, bytes], made_by: str, origins: Mapping[str, str]) -> bytes:
+    """An archive of these, with a list of them as its first member."""
+    manifest = {
+        "format": FORMAT,
+        "made_by": made_by,
+        "from": {name: origins.get(name, "") for name in contents},
+        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()},
+    }
+    import tarfile  # 0.4 MiB, which the server does without
+
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, data in {MANIFEST: json.dumps(manifest, indent=2).encode(), **contents}.items():
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(data), OWNER_ONLY
             tar.addfile(member, io.BytesIO(data))
-    return packed.getvalue()
+    return whole.getvalue()
 
 
-# Restoring.
+# Reading.
 
 
 def read_archive(archive: Path, places: Places) -> list[Content]:
@@ -187,107 +206,97 @@ def read_archive(archive: Path, places: Places) -> list[Content]:
 
     Raises:
         BackupError: it is no backup of ours, or something in it is not what it should be.
+        ConfigFileError: it is no file.
         OSError: it cannot be read.
     """
+    import tarfile
+
     if archive.stat().st_size > JOURNAL_LIMIT:
         raise BackupError(f"{archive} is too large for a backup")
     try:
-        with tarfile.open(archive, mode="r:") as tar:
+        with open_regular(archive) as file, tarfile.open(fileobj=file, mode="r:") as tar:
             found = _members(tar)
-    except BackupError:
-        raise
-    except (tarfile.TarError, ValueError, EOFError, OverflowError, RecursionError) as error:
-        raise BackupError(f"{archive} is no backup, or damaged: {error}") from None
-    manifest = found.pop(MANIFEST, None)
-    if manifest is None or _format_of(manifest) != FORMAT:
+    except (tarfile.TarError, ValueError, EOFError, OverflowError, RecursionError):
+        raise BackupError(_why_no_backup(archive)) from None
+    manifest = _manifest(found.pop(MANIFEST, None))
+    if manifest is None or manifest.get("format") != FORMAT:
         raise BackupError(f"{archive} is no backup of this version of cccamd")
-    contents = [Content(places.place(name), _sound(name, data)) for name, data in found.items()]
+    contents = [
+        Content(name, places.place(name), _sound(name, data)) for name, data in found.items()
+    ]
+    _compare(manifest, found)
     if len({content.path for content in contents}) < len(contents):
         raise BackupError("two files of the archive have the same place")
     return contents
 
 
-def _members(tar: tarfile.TarFile) -> dict[str, bytes]:
+_PACKED_WITH: Final = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK": "zip"}
+
+
+def _why_no_backup(archive: Path) -> str:
+    with open_regular(archive) as file:
+        start = file.read(8)
+    for first, program in _PACKED_WITH.items():
+        if start.startswith(first):
+            return f"{archive} is packed with {program}, as no backup is: unpack it first"
+    if not start:
+        return f"{archive} is empty"
+    return f"{archive} is no backup, or damaged: what it holds is no tar archive"
+
+
+def _members(tar: "TarFile") -> dict[str, bytes]:
+    from tarfile import AREGTYPE, REGTYPE
+
     found: dict[str, bytes] = {}
     for number, member in enumerate(tar, start=1):
-        limit = JOURNAL_LIMIT if member.name == JOURNAL else SIZE_LIMIT
-        if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.issparse():
-            raise BackupError(f"{member.name!r} in the archive is no plain file")
-        if not 0 <= member.size <= limit or number > MEMBERS_LIMIT or member.name in found:
-            raise BackupError(f"{member.name!r} in the archive is too large, or there are too many")
+        name, limit = member.name, JOURNAL_LIMIT if member.name == JOURNAL else SIZE_LIMIT
+        if number == 1 and name != MANIFEST:
+            raise BackupError("the archive does not begin as a backup of cccamd does")
+        if member.type not in (REGTYPE, AREGTYPE) or member.issparse():
+            raise BackupError(f"{_shown(name)} in the archive is no plain file")
+        if number > MEMBERS_LIMIT:
+            raise BackupError(f"the archive has more than {MEMBERS_LIMIT} files, as no backup has")
+        if name in found:
+            raise BackupError(f"{_shown(name)} is in the archive twice")
+        if not 0 <= member.size <= limit:
+            raise BackupError(f"{_shown(name)} in the archive is too large")
         file = tar.extractfile(member)
         data = file.read() if file is not None else b""
         if len(data) != member.size:
-            raise BackupError(f"{member.name!r} in the archive is cut off")
-        found[member.name] = data
+            raise BackupError(f"{_shown(name)} in the archive is cut off")
+        found[name] = data
     return found
 
 
-def _format_of(manifest: bytes) -> object:
+def _shown(name: str) -> str:
+    """A name of somebody else's, so that it can be printed."""
+    return ascii(name if len(name) <= SHOWN_LIMIT else f"{name[:SHOWN_LIMIT]}...")
+
+
+def _manifest(data: bytes | None) -> dict[str, object] | None:
     try:
-        read = json.loads(manifest)
+        read = json.loads(data or b"")
     except (ValueError, RecursionError):
         return None
-    return read.get("format") if isinstance(read, dict) else None
+    return read if isinstance(read, dict) else None
+
+
+def _compare(manifest: Mapping[str, object], found: Mapping[str, bytes]) -> None:
+    """Whether all is there that the list names, and nothing else, as it was."""
+    listed, hashes = manifest.get("from"), manifest.get("sha256")
+    if not isinstance(listed, dict):
+        raise BackupError("the list of what is in the archive is damaged")
+    if missing := sorted(listed.keys() - found.keys()):
+        raise BackupError(f"the archive is cut off: {_shown(missing[0])} is missing")
+    if more := sorted(found.keys() - listed.keys()):
+        raise BackupError(f"{_shown(more[0])} was put into the archive later")
+    for name, data in found.items():
+        # Older ones have no hashes.
+        if isinstance(hashes, dict) and hashes.get(name) != hashlib.sha256(data).hexdigest():
+            raise BackupError(f"{_shown(name)} in the archive is damaged")
 
 
 def _sound(name: str, data: bytes) -> bytes:
     if name == JOURNAL and not data.startswith(_SQLITE):
         raise BackupError("the journal in the archive is none")
     return data
-
-
-def put_back(contents: Iterable[Content], places: Places, *, force: bool = False) -> None:
-    """Write what an archive holds.
-
-    `force`: in place of what is there; such a file keeps its owner and rights.
-
-    Raises:
-        BackupError: a file is there already, a way leads through a link, or the server runs.
-        OSError: a file cannot be written.
-    """
-    contents = list(contents)
-    there = [str(each.path) for each in contents if os.path.lexists(each.path)]
-    if there and not force:
-        raise BackupError(f"would be overwritten: {', '.join(there)}; --force does so")
-    for each in contents:
-        if each.path.is_symlink() or (each.path.exists() and not each.path.is_file()):
-            raise BackupError(f"{each.path} is there, and no plain file")
-    places.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(places.state / "journal.db.lock")
-    if not lock.take():
-        raise BackupError("the server is running; stop it first")
-    try:
-        for each in contents:
-            _write(each, places)
-    finally:
-        lock.release()
-
-
-def _write(content: Content, places: Places) -> None:
-    path = content.path
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    if path == places.state / "journal.db":
-        for log in ("-wal", "-shm"):  # they belong to the journal that goes
-            path.with_name(path.name + log).unlink(missing_ok=True)
-    uid, gid, mode = _rights(path, places)
-
-    def prepare(opened: int) -> None:
-        if os.geteuid() == 0:
-            os.fchown(opened, uid, gid)
-        os.fchmod(opened, mode)
-
-    replace_file(path, content.data, prepare=prepare)
-
-
-def _rights(path: Path, places: Places) -> tuple[int, int, int]:
-    """Owner, group and mode: those of the file that goes, else what suits its folder."""
-    try:
-        old = path.stat()
-        return old.st_uid, old.st_gid, old.st_mode & 0o777
-    except FileNotFoundError:
-        folder = path.parent.stat()
-        if path.is_relative_to(places.state):
-            owner = places.state.stat()
-            return owner.st_uid, owner.st_gid, OWNER_ONLY
-        return folder.st_uid, folder.st_gid, 0o640 if folder.st_gid else OWNER_ONLY

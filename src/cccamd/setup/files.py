@@ -11,6 +11,8 @@ from cccamd.errors import ConfigError
 
 SIZE_LIMIT: Final = 4 * 1024 * 1024
 """Bytes. The longest real files have some 13,000 lines, which is less than one million."""
+LINES_LIMIT: Final = 400_000
+"""Shorter lines than those of the shortest accounts would take longer than a reload may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,11 @@ def read_stream(stream: BinaryIO, name: str) -> bytes:
         ConfigFileError: there is more than any configuration has.
     """
     data = stream.read(SIZE_LIMIT + 1)
+    reason = ""
     if len(data) > SIZE_LIMIT:
-        reason = f"larger than {SIZE_LIMIT // 2**20} MiB, so it is no configuration"
-        raise ConfigFileError(name, reason)
+        reason = f"larger than {SIZE_LIMIT // 2**20} MiB"
+    elif max(data.count(b"\n"), data.count(b"\r")) > LINES_LIMIT:
+        reason = f"more than {LINES_LIMIT:,} lines"
+    if reason:
+        raise ConfigFileError(name, f"{reason}, so it is no configuration")
     return data

@@ -3,13 +3,14 @@
 import logging
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from cccamd.facts import ConfigProblemKind
 from cccamd.ids import NO_NODE_ID, NodeId
-from cccamd.localcards import InstalledKinds, find_kinds
+from cccamd.localcards import find_kinds
 from cccamd.setup.cccamcfg import (
     SEARCHED_PATHS,
     Companions,
@@ -175,8 +176,10 @@ def _load(config_path: Path | None, toml_path: Path | None, *, toml_required: bo
     if path is None:
         return _load_example(toml_path)
     beside = toml_path or path.parent / FILE_NAME
-    kinds = _installed_kinds()
-    toml = load(beside, kinds=kinds, required=toml_required)
+    with _reading_packages():
+        kinds = find_kinds()
+        toml = load(beside, kinds=kinds, required=toml_required)
+        kind_problems = kinds.problems if kinds.were_asked_for else ()
     toml.config.settle()
     config = merge(loaded.result.config, toml.config)
     companions = load_companions(config.settings)
@@ -189,7 +192,7 @@ def _load(config_path: Path | None, toml_path: Path | None, *, toml_required: bo
         messages=(
             *_about_config(path, loaded),
             *_about_rights(path, beside),
-            *_about_toml(kinds.problems, toml),
+            *_about_toml(kind_problems, toml),
             *_about_strays(loaded.result.config, config, toml.config),
             *_about_companions(companions),
         ),
@@ -205,14 +208,15 @@ def _load(config_path: Path | None, toml_path: Path | None, *, toml_required: bo
     )
 
 
-def _installed_kinds() -> InstalledKinds:
-    """The kinds of cards.
+@contextmanager
+def _reading_packages() -> Iterator[None]:
+    """While it may be looked which kinds of cards are installed.
 
     Raises:
         ConfigFileError: the system does not let us look.
     """
     try:
-        return find_kinds()
+        yield
     except OSError as error:
         why = f"cannot be read: {error.strerror}"
         raise ConfigFileError(str(error.filename or "packages"), why, passing=True) from error
@@ -254,12 +258,13 @@ def _load_example(toml_path: Path | None) -> Setup:
     """Make the example, with what cccamd.toml says if it is named."""
     password = secrets.token_urlsafe(9)
     config = parse(f"F: {EXAMPLE_USER} {password}\n".encode(), file=EXAMPLE_FILE).config
-    kinds = _installed_kinds()
     toml = ParsedToml()
-    if toml_path is not None:
-        toml = load(toml_path, kinds=kinds, required=True)
-        toml.config.settle()
-    card = parse_toml(EXAMPLE_TOML, kinds=kinds, folder=Path()).config.cards
+    with _reading_packages():
+        kinds = find_kinds()
+        if toml_path is not None:
+            toml = load(toml_path, kinds=kinds, required=True)
+            toml.config.settle()
+        card = parse_toml(EXAMPLE_TOML, kinds=kinds, folder=Path()).config.cards
     return Setup(
         config=config,
         toml=replace(toml.config, cards=toml.config.cards or card),

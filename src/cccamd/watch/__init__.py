@@ -42,6 +42,7 @@ from cccamd.watch.incidents import (
     Incidents,
     Symptom,
 )
+from cccamd.watch.middle import median
 from cccamd.watch.notes import Notes
 from cccamd.watch.pulse import Pause, Pulse
 from cccamd.watch.throttle import ROUND as SAMPLING_ROUND
@@ -92,4 +93,5 @@ __all__ = [
     "SourceUp",
     "Symptom",
     "Throttle",
+    "median",
 ]

@@ -24,18 +24,13 @@ how much the wall clock was set, and all times that are told follow it.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import Final
 
 from cccamd.facts import ChannelMargin, EcmResult, Freeze, FreezeReport, Margin, ReceiverFinding
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.values import Outcome
 from cccamd.watch.cases import (
-    FreezeCase,
     Judges,
-    SeenAsk,
-    SeenPause,
     SeenReceiver,
     SeenWay,
     Service,
@@ -47,11 +42,9 @@ from cccamd.watch.happenings import (
     FreezeEnded,
     FreezeForeseen,
     Happening,
-    ServerPaused,
-    ServerReloaded,
     ServiceReleased,
 )
-from cccamd.watch.surroundings import Surroundings
+from cccamd.watch.telling import Telling
 from cccamd.watch.watchdog import Watchdog
 from cccamd.watch.watches import (
     DARK_AFTER,
@@ -61,7 +54,6 @@ from cccamd.watch.watches import (
     Watch,
     WatchingClient,
     has_gone_on,
-    live_margin,
     seconds_to_zero,
     subject_of,
 )
@@ -75,12 +67,9 @@ CHANNELS_OF_ONE: Final = 512
 whoever asks for everything there is neither fills the memory nor pushes others out."""
 STALE_WAKES: Final = 1024
 """Looks at what is watched no more, or was put off: they are thrown away when they are more."""
-LEAD: Final = 2.0
-"""Seconds before the request, from which on everything counts as around a freeze."""
 AGAIN: Final = 300.0
 """Seconds within which an account that left a dark channel comes back to a dark one."""
 DARK_KEPT: Final = 1024
-PAUSES_KEPT: Final = 32
 IN_FLIGHT: Final = 15.0
 """Seconds that a request without an answer keeps a watch alive: longer than any deadline."""
 WAY_TOLERANCE: Final = 0.3
@@ -111,21 +100,16 @@ class Freezes:
 
         `started_at` is when the server was started, seconds since the epoch.
         """
-        self._judges = judges
         self._periods = CryptoPeriods()
-        self._surroundings = Surroundings()
         self._watches: OrderedDict[_Key, Watch] = OrderedDict()
         self._clients: dict[Client, WatchingClient] = {}
         self._viewers: dict[Service, dict[Client, Watch]] = {}
+        self._telling = Telling(judges, self._viewers, started_at=started_at)
         self._due: list[tuple[float, int, Watch]] = []
         self._wakes: list[tuple[float, int, Watch]] = []
         self._count = 0
         self._past: deque[Freeze] = deque(maxlen=FREEZES_KEPT)
         self._dark: OrderedDict[_DarkKey, float] = OrderedDict()
-        self._pauses: deque[tuple[float, SeenPause]] = deque(maxlen=PAUSES_KEPT)
-        self._step = 0.0
-        self._started_at = started_at
-        self._reloaded_at: float | None = None
         self._number = 0
         self.attended: set[Client] = set()
         """Clients in trouble: all that they ask is to be told, whatever is left out otherwise."""
@@ -134,7 +118,7 @@ class Freezes:
 
     def step(self, seconds: float) -> None:
         """The wall clock was set by so many seconds: what goes on is counted on from there."""
-        self._step += seconds
+        self._telling.step += seconds
 
     def number_from(self, number: int) -> None:
         """The next freeze gets this number, at least."""
@@ -142,19 +126,14 @@ class Freezes:
 
     def observe(self, happening: Happening) -> list[Happening]:
         """Take note of what happened; return what it means for pictures."""
-        now = happening.at - self._step
+        now = happening.at - self._telling.step
         if isinstance(happening, EcmFinished):
             found = self._finish(happening, now)
             is_due = self._due and self._due[0][0] <= now
             return found + self._look_for_missing(now) if is_due else found
-        self._surroundings.note(happening, now)
-        match happening:
-            case ClientLoggedOut() | ServiceReleased():
-                return self._leave((happening.account, happening.client), now)
-            case ServerPaused():
-                self._pauses.append((now, SeenPause(happening.at, happening.seconds)))
-            case ServerReloaded(sources=True):
-                self._reloaded_at = now
+        self._telling.note(happening, now)
+        if isinstance(happening, ClientLoggedOut | ServiceReleased):
+            return self._leave((happening.account, happening.client), now)
         return []
 
     def note_way(self, client: Client, way: SeenWay) -> list[Happening]:
@@ -162,7 +141,7 @@ class Freezes:
         known = self._clients.get(client)
         if known is None:
             return []
-        now = way.at - self._step
+        now = way.at - self._telling.step
         known.ways.append(way._replace(at=now))
         watches = list(known.services.values())
         found = [each for watch in watches for each in self._look_at_way(watch, way, now)]
@@ -174,7 +153,7 @@ class Freezes:
 
     def advancing(self, now: float) -> Iterator[list[Happening]]:
         """The same in small steps: what comes of one watch after the other."""
-        now -= self._step
+        now -= self._telling.step
         yield from self._missing(now)
         while self._wakes and self._wakes[0][0] <= now:
             at, _, watch = heappop(self._wakes)
@@ -200,10 +179,10 @@ class Freezes:
 
     def reporting(self, now: float) -> Generator[None, None, FreezeReport]:
         """The same, a channel a step."""
-        steady = now - self._step
+        steady = now - self._telling.step
         channels: list[ChannelMargin] = []
         for watch in list(self._watches.values()):
-            channels.append(self._channel(watch, steady))
+            channels.append(self._telling.channel(watch, steady))
             yield
         open_freezes = sorted(self.open(now), key=lambda freeze: freeze.at, reverse=True)
         return FreezeReport(
@@ -214,48 +193,21 @@ class Freezes:
 
     def open(self, now: float) -> Iterator[Freeze]:
         """The freezes that go on, with the verdict so far."""
-        steady = now - self._step
+        steady = now - self._telling.step
         for client in self.attended:
             known = self._clients.get(client)
             for watch in known.services.values() if known else ():
                 if watch.freeze is not None:
-                    yield self._shown(watch, watch.freeze, steady)
+                    yield self._telling.shown(watch, watch.freeze, steady)
 
     def receivers(self) -> tuple[ReceiverFinding, ...]:
         """Receivers in trouble now, though their picture is not known to stand still."""
-        return self._dog.report(self._step)
+        return self._dog.report(self._telling.step)
 
     def find(self, number: int, now: float) -> Freeze | None:
         """The freeze of this number; None: it is not remembered here."""
         known = next((freeze for freeze in self._past if freeze.number == number), None)
         return known or next((each for each in self.open(now) if each.number == number), None)
-
-    def _channel(self, watch: Watch, now: float) -> ChannelMargin:
-        margin, step = live_margin(watch, now), self._step
-        past = [Margin(each.at + step, each.seconds) for each in watch.margins]
-        if watch.freeze is not None and margin is not None:
-            past.append(Margin(now + step, margin))
-        forecast = ""
-        if watch.foreseen is not None and watch.freeze is None:
-            left = max(0.0, watch.foreseen - now)
-            forecast = f"the margin falls: a freeze is due in about {left:.0f} s"
-        return ChannelMargin(
-            period=watch.crypto.period,
-            margin=margin,
-            margins=tuple(past),
-            forecast=forecast,
-            frozen=watch.freeze.number if watch.freeze else 0,
-            quiet_at=None if watch.quiet_at is None else watch.quiet_at + step,
-            **subject_of(watch),
-        )
-
-    def _shown(self, watch: Watch, standstill: Standstill, now: float) -> Freeze:
-        """The freeze as it is now; judged anew if anything happened since."""
-        if standstill.shown is None or standstill.stale:
-            standstill.stale = False
-            standstill.shown = self._describe(watch, standstill, now, over=False)
-        at = standstill.at + self._step
-        return replace(standstill.shown, at=at, seconds=max(0.0, now - standstill.at))
 
     # Requests.
 
@@ -374,7 +326,7 @@ class Freezes:
         if not is_news or seconds is None:
             return []
         margin = watch.margins[-1].seconds
-        at = now + self._step
+        at = now + self._telling.step
         return [FreezeForeseen(at=at, margin=margin, seconds=seconds, **subject_of(watch))]
 
     def _miss(self, watch: Watch) -> None:
@@ -409,7 +361,7 @@ class Freezes:
         self._number += 1
         from_start = from_start and watch.is_whole
         watch.freeze = Standstill(self._number, at, from_start, by_way)
-        freeze = self._shown(watch, watch.freeze, now)
+        freeze = self._telling.shown(watch, watch.freeze, now)
         return [FreezeBegan(at=freeze.at, freeze=freeze)]
 
     def _end(self, watch: Watch, now: float) -> list[Happening]:
@@ -418,73 +370,9 @@ class Freezes:
             return []
         self._found_again(watch)
         now = max(now, standstill.at)
-        before = standstill.shown.around if standstill.shown else ()
-        freeze = self._describe(watch, standstill, now, over=True)
-        freeze = replace(freeze, around=tuple(dict.fromkeys((*before, *freeze.around))))
+        freeze = self._telling.over(watch, standstill, now)
         self._past.append(freeze)
         return [FreezeEnded(at=freeze.at + freeze.seconds, freeze=freeze)]
-
-    def _describe(self, watch: Watch, standstill: Standstill, now: float, *, over: bool) -> Freeze:
-        case = self._case(watch, standstill, now, over=over)
-        judgement = self._judges.freeze(case)
-        return Freeze(
-            number=standstill.number,
-            at=case.began_at,
-            seconds=now - standstill.at,
-            over=over,
-            from_start=standstill.from_start,
-            source=_last_source(case.asks) or next(iter(case.lost), ""),
-            verdict=judgement.verdict,
-            cause=judgement.text,
-            evidence=judgement.evidence,
-            change=judgement.change,
-            around=self._around(watch, zero=standstill.at, end=now),
-            **subject_of(watch),
-        )
-
-    def _case(self, watch: Watch, standstill: Standstill, now: float, *, over: bool) -> FreezeCase:
-        step, account = self._step, watch.account
-        begin = min(watch.asks[0][0] if watch.asks else now, standstill.at) - LEAD
-        answers = self._surroundings.answers(
-            watch.service, sources=account.sources, begin=begin, end=now
-        )
-        standstill.lost |= {name: None for name, _, _ in self._surroundings.down(account.sources)}
-        self._count_others(watch, standstill)
-        return FreezeCase(
-            account=account.name,
-            service=watch.service,
-            period=watch.crypto.period,
-            intervals=watch.crypto.intervals,
-            began_at=standstill.at + step,
-            until=now + step,
-            over=over,
-            from_start=standstill.from_start,
-            asks=tuple(_seen(asked_at + step, late, ecm) for asked_at, late, ecm in watch.asks),
-            answers=tuple(answer for _, answer in answers),
-            lost=tuple(standstill.lost),
-            ways=tuple(way._replace(at=way.at + step) for way in account.ways),
-            pauses=tuple(pause for at, pause in self._pauses if begin <= at <= now + 1),
-            started_at=self._started_at + step,
-            reloaded_at=0.0 if self._reloaded_at is None else self._reloaded_at + step,
-            others=standstill.others,
-            others_frozen=standstill.others_frozen,
-        )
-
-    def _count_others(self, watch: Watch, standstill: Standstill) -> None:
-        """How others fare on the same channel; the most that were frozen with it."""
-        others = [each for each in self._viewers[watch.service].values() if each is not watch]
-        frozen = sum(each.freeze is not None for each in others)
-        standstill.others = len(others)
-        standstill.others_frozen = max(standstill.others_frozen, frozen)
-
-    def _around(self, watch: Watch, *, zero: float, end: float) -> tuple[str, ...]:
-        begin = min(watch.asked_at, zero) - LEAD
-        sources = watch.account.sources
-        return tuple(
-            self._surroundings.lines(
-                watch.service, sources=sources, begin=begin, end=end, zero=zero
-            )
-        )
 
     # The way to the receiver.
 
@@ -544,8 +432,8 @@ class Freezes:
         seen = self._look(client)
         if seen is None:
             return None
-        way = seen.way and seen.way._replace(at=seen.way.at - self._step)
-        return SeenReceiver(seen.heard_at - self._step, way)
+        way = seen.way and seen.way._replace(at=seen.way.at - self._telling.step)
+        return SeenReceiver(seen.heard_at - self._telling.step, way)
 
     def _leave(self, client: Client, now: float) -> list[Happening]:
         self._dog.left(client)
@@ -578,21 +466,3 @@ class Freezes:
 def _patience(watch: Watch) -> float:
     period = watch.crypto.period
     return DARK_AFTER if period is None else min(DARK_AFTER, period)
-
-
-def _seen(at: float, late: float, ecm: EcmFinished) -> SeenAsk:
-    return SeenAsk(at, ecm.seconds, late, ecm.result, ecm.outcome, ecm.source, ecm.tried)
-
-
-_NOT_ASKED: Final = frozenset({Outcome.NOT_SENT, Outcome.RESTING, Outcome.IGNORED, Outcome.SILENT})
-
-
-def _last_source(asks: tuple[SeenAsk, ...]) -> str:
-    """The last that this account's requests went to."""
-    for ask in reversed(asks):
-        if ask.source and ask.result is EcmResult.CW:
-            return ask.source
-        for source, outcome in reversed(ask.tried):
-            if outcome not in _NOT_ASKED:
-                return source
-    return ""

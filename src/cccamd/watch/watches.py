@@ -10,13 +10,13 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from statistics import median
 from typing import Final, TypedDict
 
 from cccamd.facts import Freeze, Margin
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.watch.cases import SeenWay, Service
 from cccamd.watch.happenings import EcmFinished
+from cccamd.watch.middle import median
 
 SHORTEST, LONGEST = 1.0, 180.0
 """Seconds. Broadcasts use 5 to 120; what lies outside is a gap, or no crypto period at all."""

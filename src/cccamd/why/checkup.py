@@ -15,6 +15,7 @@ from cccamd.why.audience import judge_accounts, running_cards
 from cccamd.why.brake import judge_bans
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence, by_account
+from cccamd.why.fleetwords import judge_fleet
 from cccamd.why.host import Demand, judge_files, judge_memory, judge_twins
 from cccamd.why.links import Trial, TriedLink, judge_running_link, running_link
 from cccamd.why.logins import explain_closed_port
@@ -57,6 +58,7 @@ def check_up(house: Household) -> Iterator[Diagnosis]:
     yield from judge_answer_times(snapshot.sources, snapshot.at)
     yield from judge_accounts(running_cards(snapshot.cards, evidence), evidence)
     yield from judge_bans(snapshot)
+    yield from judge_fleet(snapshot)
     yield from judge_twins(_status(snapshot))
     demand = Demand(
         clients=len(house.config.f_lines),

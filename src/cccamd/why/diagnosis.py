@@ -38,6 +38,7 @@ class Check(Enum):
     ANSWER_TIMES = "answer times"
     ACCOUNTS = "accounts"
     LOGINS = "failed logins"
+    FLEET = "fleet"
     NODE_ID = "node id"
     CLOCK = "clock"
     RESOURCES = "files and memory"

@@ -22,6 +22,7 @@ from cccamd.why.audience import KnownCards, judge_accounts, running_cards
 from cccamd.why.brake import judge_bans
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.evidence import Evidence, by_account, evidence_of_files
+from cccamd.why.fleetwords import judge_fleet
 from cccamd.why.host import (
     Demand,
     NodeIdHolder,
@@ -123,6 +124,7 @@ def examine(case: Case) -> Iterator[Diagnosis]:
         yield from judge_accounts(_known_cards(case, evidence), evidence)
         if case.running is not None:
             yield from judge_bans(case.running.status.server)
+            yield from judge_fleet(case.running.status.server)
     yield from _node_id(case)
     yield judge_clock(case.time, synchronised=case.synchronised)
     if known:

@@ -1,9 +1,11 @@
 """What is said of a fleet, wherever it is shown: on the page, in the terminal, as an incident."""
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from cccamd.facts import FleetStatus, NodeState, NodeStatus
-from cccamd.wording import count, some_of
+from cccamd.facts import FleetStatus, NodeState, NodeStatus, ServerStatus
+from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
+from cccamd.wording import ago, count, some_of
 
 ENGINE_AWAY: Final = (
     "each node serves on its own: it asks its own cards, and counts logins and bans for itself"
@@ -11,6 +13,13 @@ ENGINE_AWAY: Final = (
 """What it means that the engine is away."""
 FLEET: Final = "the fleet"
 """What several nodes with the same trouble are called."""
+MISSING_CHANGE: Final = (
+    "see whether it runs and reaches the engine; a node that is gone for good is forgotten a day"
+    " later"
+)
+ODD_CHANGE: Final = "give all nodes of the fleet the same F-lines, and the same [[account]] tables"
+WRONG_CHANGE: Final = "look at its sources: one of its cards gives wrong CWs"
+TWIN_CHANGE: Final = "give each node a name of its own: [fleet] node in cccamd.toml"
 HASH_SHOWN: Final = 8
 """Characters of a configuration's hash that people are shown."""
 
@@ -69,3 +78,34 @@ def is_noted(node: NodeStatus) -> bool:
     """Whether something is to be said of it."""
     is_there = node.state is NodeState.THERE
     return not is_there or node.differs or node.distrusted_until is not None
+
+
+def judge_fleet(server: ServerStatus) -> Iterator[Diagnosis]:
+    """Judge what a node knows of the others. That its engine is away is told with its settings."""
+    fleet = server.fleet
+    if fleet is None:
+        return
+    found = list(_troubles(fleet, server.at))
+    if not found and fleet.engine_up:
+        text = f"{fleet_counted(fleet)}; the configuration of all is {config_shown(fleet.config)}"
+        found = [diagnose(Check.FLEET, Grade.OK, "fleet", text)]
+    yield from found
+
+
+def _troubles(fleet: FleetStatus, at: float) -> Iterator[Diagnosis]:
+    if fleet.twin:
+        text = f"another node is called {fleet.node}, too: node id {fleet.twin}"
+        yield diagnose(Check.FLEET, Grade.FAILURE, "twin-node", text, TWIN_CHANGE)
+    missing = [node for node in fleet.absent if node.state is NodeState.MISSING]
+    if missing:
+        names = some_of([f"{node.name} (for {ago(at - node.heard_at)})" for node in missing])
+        text = f"{count(len(missing), 'node')} missing: {names}"
+        yield diagnose(Check.FLEET, Grade.WARNING, "node-missing", text, MISSING_CHANGE)
+    odd = odd_nodes(fleet)
+    if odd is not None:
+        text = f"{odd.subject} {odd.text}"
+        yield diagnose(Check.FLEET, Grade.WARNING, "node-differs", text, ODD_CHANGE)
+    wrong = [node.name for node in fleet.nodes if node.distrusted_until is not None]
+    if wrong:
+        text = f"gave wrong CWs, and not believed for now: {some_of(wrong)}"
+        yield diagnose(Check.FLEET, Grade.WARNING, "node-wrong", text, WRONG_CHANGE)

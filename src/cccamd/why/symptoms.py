@@ -32,7 +32,7 @@ from cccamd.why.accepting import closed_doors
 from cccamd.why.answering import refusals, silence, wrong_cws, wrong_kinds, wrong_share
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Grade
-from cccamd.why.fleetwords import FLEET, odd_nodes
+from cccamd.why.fleetwords import FLEET, MISSING_CHANGE, ODD_CHANGE, WRONG_CHANGE, odd_nodes
 from cccamd.why.host import MachineTrouble
 from cccamd.why.links import meaning_of, without_cards
 from cccamd.why.logins import MEANINGS
@@ -367,7 +367,7 @@ def _of_fleet(fleet: FleetStatus, at: float) -> Iterator[Symptom]:
                 subject=f"node {node.name}",
                 since=at,
                 text=f"gave a wrong CW ({count(node.wrong, 'time')}), and is not believed for now",
-                change="look at its sources: one of its cards gives wrong CWs",
+                change=WRONG_CHANGE,
             )
     yield from _missing_nodes(fleet)
     odd = odd_nodes(fleet)
@@ -377,14 +377,12 @@ def _of_fleet(fleet: FleetStatus, at: float) -> Iterator[Symptom]:
             subject=odd.subject,
             since=at,
             text=odd.text,
-            change="give all nodes of the fleet the same F-lines, and the same [[account]] tables",
+            change=ODD_CHANGE,
         )
 
 
 def _missing_nodes(fleet: FleetStatus) -> Iterator[Symptom]:
     missing = [node for node in fleet.absent if node.state is NodeState.MISSING]
-    change = "see whether it runs and reaches the engine; one that is gone for good is forgotten"
-    change += " a day later"
     if len(missing) <= MISSING_SINGLY:
         for node in missing:
             yield Symptom(
@@ -392,7 +390,7 @@ def _missing_nodes(fleet: FleetStatus) -> Iterator[Symptom]:
                 subject=f"node {node.name}",
                 since=node.heard_at,
                 text="says nothing any more, and has not said that it goes",
-                change=change,
+                change=MISSING_CHANGE,
             )
         return
     yield Symptom(
@@ -400,7 +398,7 @@ def _missing_nodes(fleet: FleetStatus) -> Iterator[Symptom]:
         subject=FLEET,
         since=min(node.heard_at for node in missing),
         text=f"misses {count(len(missing), 'node')}: {some_of([node.name for node in missing])}",
-        change="see whether they run and reach the engine",
+        change=MISSING_CHANGE,
     )
 
 

@@ -149,7 +149,7 @@ class DvbapiSession:
         self._home = home
         self._context = home.context
         self._softcam = Softcam(home.house)
-        self._alarm = Alarm(self._on_alarm)
+        self._alarm = Alarm(self)
         self._client: ClientId | None = None
         self._services: dict[int, SelectedService] = {}
         self._requests: dict[int, tuple[SelectedService, Request]] = {}
@@ -491,7 +491,8 @@ class DvbapiSession:
 
     # Time, and the way out.
 
-    def _on_alarm(self) -> None:
+    def ring(self) -> None:
+        """Do what is due."""
         self.connection.attempt(self._wake)
         self._flush()
 

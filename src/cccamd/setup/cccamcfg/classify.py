@@ -7,9 +7,10 @@ from typing import NamedTuple
 from cccamd.setup.cccamcfg.diagnostics import Code, LineNotes
 from cccamd.setup.cccamcfg.directives import (
     KNOWN_KEYS,
+    WORDS_OF_A_KEY,
     Directive,
-    Implemented,
     begins_a_key,
+    is_old_name,
     leading_key,
     normal_key,
 )
@@ -19,8 +20,8 @@ _LETTER_LINE = re.compile(r"[ \t]*([A-Za-z])([ \t]*):")
 _FIRST_WORD = re.compile(r"[ \t]*([^ \t]+)")
 _SEPARATOR = re.compile("[:=]")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_ \t]+")
-_LETTERS_THAT_NEED_A_COLON = frozenset("FCN")
-_KEY_WITHOUT_COLON = "POSTINIT"
+LETTERS_THAT_NEED_A_COLON = frozenset("FCN")
+KEY_WITHOUT_COLON = "POSTINIT"
 """Releases 1.7.0 to 2.0.1 documented it with a blank only."""
 
 
@@ -87,8 +88,8 @@ def _known_key_line(line: Line) -> Statement | None:
             return Statement(LineKind.KEY, line, name, separator + 1)
     if ":" not in line.text:
         first, *others = line.rest(0).words(2)
-        if others and normal_key(first.text) == _KEY_WITHOUT_COLON:
-            return Statement(LineKind.KEY, line, _KEY_WITHOUT_COLON, first.end)
+        if others and normal_key(first.text) == KEY_WITHOUT_COLON:
+            return Statement(LineKind.KEY, line, KEY_WITHOUT_COLON, first.end)
     return None
 
 
@@ -101,13 +102,17 @@ def _separator(text: str) -> int | None:
 def _colon_missing(line: Line) -> Statement | None:
     found = _FIRST_WORD.match(line.text)
     letter = found[1].upper() if found else ""
-    if letter not in _LETTERS_THAT_NEED_A_COLON and not begins_a_key(letter):
+    if letter not in LETTERS_THAT_NEED_A_COLON and not begins_a_key(letter):
         return None  # soon done with most lines
-    words = line.rest(0).words()
-    if letter in _LETTERS_THAT_NEED_A_COLON and len(words) > 2:
+    words = line.rest(0).words(WORDS_OF_A_KEY)
+    if letter in LETTERS_THAT_NEED_A_COLON and len(words) > 2:
         return Statement(LineKind.COLON_MISSING, line, letter, words[0].end)
     # The colons inside a brace group separate nothing: GLOBAL LIMITS { 0:0:1 }
-    key = None if _separator(line.text.partition("{")[0]) is not None else leading_key(words)
+    key = (
+        None
+        if _separator(line.text.partition("{")[0]) is not None
+        else leading_key([word.text for word in words])
+    )
     if key is None:
         return None
     return Statement(LineKind.COLON_MISSING, line, key, words[key.count(" ")].end)
@@ -126,36 +131,44 @@ def _unknown_key_line(line: Line) -> Statement | None:
 def note_spelling(statement: Statement, notes: LineNotes) -> None:
     """Add the warnings about how letter, key and separator are written."""
     line = statement.line
-    if line.odd_blank is not None:
-        text = "a character that looks like a blank, or is none at all, is read as a blank"
-        notes.add(Code.ODD_BLANK, line.odd_blank, text, "retype the blanks of this line")
-    if statement.kind is LineKind.LETTER:
-        _note_letter(statement, notes)
-    if statement.kind is LineKind.KEY:
-        _note_key(statement, notes)
-
-
-def _note_letter(statement: Statement, notes: LineNotes) -> None:
-    line, letter = statement.line, statement.name
+    note_odd_blank(line.odd_blank, notes)
     written = line.text[: statement.value_start]
+    if statement.kind is LineKind.LETTER:
+        note_letter(written, statement.name, notes)
+    if statement.kind is LineKind.KEY:
+        note_key(written, statement.name, notes)
+
+
+def note_odd_blank(column: int | None, notes: LineNotes) -> None:
+    """Add the warning about a blank that is none, if there is one."""
+    if column is not None:
+        text = "a character that looks like a blank, or is none at all, is read as a blank"
+        notes.add(Code.ODD_BLANK, column, text, "retype the blanks of this line")
+
+
+def note_letter(written: str, letter: str, notes: LineNotes) -> None:
+    """Add the warnings about how a letter is written; its colon is the last character."""
     if written[-2] in " \t":
         text = "a blank before the colon: other programs skip such lines"
         notes.add(Code.BLANK_BEFORE_COLON, len(written) - 1, text, f"write {letter}:")
     if letter not in written:
         text = "a small letter: other programs skip such lines"
-        notes.add(Code.NOT_UPPER_CASE, line.first_column, text, f"write {letter}:")
+        notes.add(Code.NOT_UPPER_CASE, _first_column(written), text, f"write {letter}:")
 
 
-def _note_key(statement: Statement, notes: LineNotes) -> None:
-    line, name = statement.line, statement.name
-    written = line.text[: statement.value_start]
+def note_key(written: str, name: str, notes: LineNotes) -> None:
+    """Add the warnings about how a known key is written; its separator is the last character."""
     if written != written.upper():
         text = "the key is not in large letters: other programs do not find it"
-        notes.add(Code.NOT_UPPER_CASE, line.first_column, text, f"write {name}")
+        notes.add(Code.NOT_UPPER_CASE, _first_column(written), text, f"write {name}")
     if written.endswith("="):
         text = "'=' is read as ':'; other programs skip such lines"
         notes.add(Code.EQUALS_SIGN, len(written), text, f"write {name} :")
-    directive = statement.directive
-    if isinstance(directive, Implemented) and name in directive.old_names:
+    directive = KNOWN_KEYS[name]
+    if is_old_name(name, directive):
         text = f"old name of {directive.name}"
-        notes.add(Code.OLD_NAME, line.first_column, text, f"write {directive.name}")
+        notes.add(Code.OLD_NAME, _first_column(written), text, f"write {directive.name}")
+
+
+def _first_column(written: str) -> int:
+    return len(written) - len(written.lstrip(" \t")) + 1

@@ -27,6 +27,8 @@ _KEY_DIGITS = 8
 _DIGITS = (CAID_DIGITS, IDENT_DIGITS, SID_DIGITS)
 _ENTRIES_PER_LINE_LIMIT = 256
 """Far above any line that a person writes; commas in all three parts multiply."""
+ENTRIES_LIMIT = 250_000
+"""Of one file. The longest real ones have some 13,000; what commas multiply would take long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,9 @@ def parse_prio(data: bytes, *, file: str = "CCcam.prio") -> Prio:
     """Read any bytes; lines that cannot be used are skipped with a warning."""
     reader = _PrioReader(file, problems=_encoding_problems(data, file))
     for number, text in _content_lines(data):
+        if reader.entries >= ENTRIES_LIMIT:
+            reader.problems.append(_full(file, number))
+            break
         reader.read(number, _COMMENT.split(text, maxsplit=1)[0].rstrip(" \t"))
     return Prio(
         ignored=frozenset(reader.ignored),
@@ -61,6 +66,8 @@ class _PrioReader:
     problems: list[FileProblem]
     ignored: list[Service] = field(default_factory=list)
     orders: list[tuple[Service, ...]] = field(default_factory=list)
+    entries: int = 0
+    """That were read so far."""
 
     def read(self, number: int, text: str) -> None:
         found = _LINE.fullmatch(text)
@@ -69,6 +76,7 @@ class _PrioReader:
             self._warn(number, "skipped: only lines that begin with P: or I: are read")
             return
         entries = self._read_entries(number, found[2])
+        self.entries += len(entries)
         if not entries:
             self._warn(number, "skipped: write caid, caid:ident or caid:ident:sid in hex digits")
         elif letter == "P":
@@ -164,13 +172,18 @@ class ChannelNames:
 def parse_channelinfo(data: bytes, *, file: str = "CCcam.channelinfo") -> ChannelNames:
     """Read any bytes; the first entry for a channel counts, bad lines are skipped."""
     names: dict[tuple[int, int, int], str] = {}
+    entries = 0
     problems = _encoding_problems(data, file)
     for number, text in _content_lines(data):
+        if entries >= ENTRIES_LIMIT:
+            problems.append(_full(file, number))
+            break
         found = _split_name(text)
         keys = _read_keys(found[0]) if found else []
         if found is None or not keys:
             problems.append(_skipped(file, number, 'skipped: write caid:ident:sid and a "name"'))
             continue
+        entries += len(keys)
         for key in keys:
             names.setdefault(key, found[1])
     return ChannelNames(names=names, problems=tuple(problems))
@@ -219,6 +232,12 @@ def _encoding_problems(data: bytes, file: str) -> list[FileProblem]:
 def _skipped(file: str, line: int, text: str) -> FileProblem:
     """Say that a line was skipped."""
     return FileProblem(place=Place(file, line), text=text, is_warning=True, is_skipped=True)
+
+
+def _full(file: str, line: int) -> FileProblem:
+    """Say from where on a file is not read."""
+    text = f"more than {ENTRIES_LIMIT:,} entries; the file is not read from here on"
+    return _skipped(file, line, text)
 
 
 def _split_name(text: str) -> tuple[str, str] | None:

@@ -223,6 +223,10 @@ class FileNotes:
         """Whether one more is told."""
         return self._left[severity] > 0
 
+    def count(self, severity: Severity) -> None:
+        """Count a message of which none is told any more."""
+        self.untold[severity] += 1
+
     def take(self, notes: LineNotes) -> None:
         """Take what there is to say about one more line; beside an error no warning counts."""
         if len(notes.found) == 1:

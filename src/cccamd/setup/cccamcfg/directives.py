@@ -6,7 +6,7 @@ nothing. Obsolete ones are only recognised.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -173,7 +173,8 @@ SETTING_FIELDS = {
 _LONGEST_KEY = max(map(len, KNOWN_KEYS))
 _WORDS = re.compile(r"[^ \t]+")
 _FIRST_WORDS = frozenset(key.split()[0] for key in KNOWN_KEYS)
-_MOST_WORDS = max(key.count(" ") for key in KNOWN_KEYS) + 1
+WORDS_OF_A_KEY = max(key.count(" ") for key in KNOWN_KEYS) + 1
+"""As many as the longest has."""
 
 
 def normal_key(text: str) -> str:
@@ -182,15 +183,21 @@ def normal_key(text: str) -> str:
     return collapsed.upper() if text.isascii() else collapsed
 
 
+def is_old_name(name: str, directive: Directive) -> bool:
+    """Whether a key is the name that a setting had in earlier releases."""
+    return isinstance(directive, Implemented) and name in directive.old_names
+
+
 def begins_a_key(word: str) -> bool:
     """Whether a word in large letters is the first of any known key."""
     return word in _FIRST_WORDS
 
 
-def leading_key(words: list[Token]) -> str | None:
+def leading_key(words: Sequence[str]) -> str | None:
     """Find the longest known key that a line of these words begins with."""
-    for count in range(min(len(words), _MOST_WORDS), 0, -1):
-        key = normal_key(" ".join(word.text for word in words[:count]))
+    names = [normal_key(word) for word in words[:WORDS_OF_A_KEY]]
+    for count in range(len(names), 0, -1):
+        key = " ".join(names[:count])
         if key in KNOWN_KEYS:
             return key
     return None

@@ -1,7 +1,6 @@
 """What the lines of one file say, gathered: values of keys, accounts, upstreams."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar, cast
 
 from cccamd.ids import PORT_LIMIT, LoginKey
@@ -11,6 +10,7 @@ from cccamd.setup.cccamcfg.endings import Endings
 from cccamd.setup.cccamcfg.f_line import f_line_like, read_f_line
 from cccamd.setup.cccamcfg.lexer import Token
 from cccamd.setup.cccamcfg.model import CLine, Codec, FLine, NLine, Settings, UnsupportedLine
+from cccamd.setup.cccamcfg.plain_endings import account_that_ends, upstream_that_ends
 from cccamd.setup.cccamcfg.upstream_lines import (
     c_line_like,
     n_line_like,
@@ -20,15 +20,21 @@ from cccamd.setup.cccamcfg.upstream_lines import (
 from cccamd.setup.files import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """One value and where it was written."""
 
     directive: Implemented
     written_as: str
     """The key as the file names it; maybe an old name."""
     value: Value
-    place: Place
+    file: str
+    line: int
+    column: int
+
+    @property
+    def place(self) -> Place:
+        """Where the value stands."""
+        return Place(self.file, self.line, self.column)
 
 
 class Assignments:
@@ -147,9 +153,11 @@ class LetterLines:
             case "F":
                 like_f = self._like_f.get(ending)
                 if like_f is None and ending:
-                    return False
+                    if (like_f := account_that_ends(ending, self._codec)) is None:
+                        return False
+                    self._like_f.keep(ending, like_f, notes)
                 self._take_plain_account(plain, like_f, notes)
-            case "C" if like_c := self._like_c.get(ending):
+            case "C" if like_c := self._like_c.get(ending) or self._c_line_that_ends(ending, notes):
                 c_line = c_line_like(like_c, number, plain.host, plain.port, plain.login)
                 _keep_first(self._c_lines, c_line, plain.column, notes)
             case "N" if like_n := self._like_n.get(ending):
@@ -158,6 +166,12 @@ class LetterLines:
             case _:
                 return False
         return True
+
+    def _c_line_that_ends(self, ending: str, notes: LineNotes) -> CLine | None:
+        like = upstream_that_ends(ending, self._codec)
+        if like is not None:
+            self._like_c.keep(ending, like, notes)
+        return like
 
     def _take_plain_account(self, plain: PlainLine, like: FLine | None, notes: LineNotes) -> None:
         user, password = plain.login

@@ -6,14 +6,16 @@ has no effect or is in error stays as it is.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 from cccamd.cards import Limit
 from cccamd.ids import Caid, Ident
 from cccamd.setup.cccamcfg.classify import LineKind, Statement, classify
 from cccamd.setup.cccamcfg.directives import Implemented
 from cccamd.setup.cccamcfg.lexer import cut_line, read_source
-from cccamd.setup.cccamcfg.model import Config, FLine
+from cccamd.setup.cccamcfg.model import Codec, Config, FLine
 from cccamd.setup.cccamcfg.parser import parse
+from cccamd.setup.cccamcfg.reader import without_login
 from cccamd.setup.cccamcfg.writing import write_c_line, write_f_line, write_n_line
 
 _SWITCHES = {"on": "yes", "true": "yes", "1": "yes", "off": "no", "false": "no", "0": "no"}
@@ -25,12 +27,36 @@ def normalize(data: bytes) -> bytes | None:
     source = read_source(data)
     if whole.refused or source.codec is None:
         return None
-    has_global_limits = bool(whole.config.settings.global_limits)
-    lines = (
-        _line(number, physical, source.codec, has_global_limits)
-        for number, physical in enumerate(source.physical_lines, start=1)
-    )
-    return "".join(f"{line}\n" for line in lines).encode(source.codec)
+    lines = _Lines(source.codec, bool(whole.config.settings.global_limits))
+    written = (lines.write(physical) for physical in source.physical_lines)
+    return "".join(f"{line}\n" for line in written).encode(source.codec)
+
+
+_KEPT: Final = 1000
+"""Lines that are remembered, of at most so many characters."""
+
+
+class _Lines:
+    """Writes the lines of one file anew. In a long file most are alike, or differ in their logins
+    only, and then become the same."""
+
+    def __init__(self, codec: Codec, has_global_limits: bool) -> None:
+        self._codec = codec
+        self._has_global_limits = has_global_limits
+        self._known: dict[str, str] = {}
+
+    def write(self, physical: str) -> str:
+        """Write one line."""
+        form, stand_in, login = without_login(physical)
+        known = self._known.get(form)
+        if known is not None:
+            return known.replace(stand_in, login, 1) if stand_in else known
+        if len(form) <= _KEPT and len(self._known) < _KEPT:
+            self._known[form] = self._write(form)
+        return self._write(physical)
+
+    def _write(self, physical: str) -> str:
+        return _line(1, physical, self._codec, self._has_global_limits)
 
 
 def _line(number: int, physical: str, codec: str, has_global_limits: bool) -> str:

@@ -66,7 +66,9 @@ def parse(data: bytes, *, file: str = "CCcam.cfg") -> ParseResult:
     for number, text in enumerate(source.physical_lines, start=1):
         if not text or text[0] == "#" or reader.read_plain(number, text):
             continue  # most lines of long files
-        if (line := cut_line(number, text)).text:
+        line = cut_line(number, text)
+        cut = line.text
+        if cut and (cut == text or not reader.read_plain(number, cut, line.odd_blank)):
             reader.read(classify(line))
     if reader.is_something_else:
         notes.append(_file_diagnostic(Code.NOT_A_CONFIG, file))

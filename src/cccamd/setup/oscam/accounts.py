@@ -39,6 +39,7 @@ from cccamd.setup.oscam.values import (
 FILE: Final = "oscam.user"
 SECTION: Final = "account"
 NAME_LENGTH: Final = 63
+_HOPS: Final = ("cccreshare", "cccmaxhops")
 DEFAULT_HOPS: Final = 10
 PROTOCOLS: Final = ("cccam", "newcamd", "dvbapi")
 _OTHER_PROTOCOLS: Final = keys(
@@ -178,6 +179,26 @@ class _Reading:
         plan.limits = NOTHING if hops < 0 else ()
         return True
 
+    def _elsewhere(self, plan: AccountPlan) -> tuple[str, ...]:
+        """What else than CCcam it can speak: hops and reshare say nothing there."""
+        conf = self.reader.conf
+        is_open = {"newcamd": conf.opens_newcamd, "dvbapi": conf.dvbapi_user == plan.user}
+        spoken = plan.protocols or PROTOCOLS
+        return tuple(each for each in spoken if is_open.get(each))
+
+    def _leave_cccam(self, plan: AccountPlan, others: tuple[str, ...]) -> None:
+        """CCcam clients are shown no card there, the others are served."""
+        plan.uphops, plan.limits = DEFAULT_HOPS, ()
+        if "cccam" not in (plan.protocols or PROTOCOLS):
+            return
+        plan.protocols = others
+        key = next((key for key in _HOPS if small_number(_value(self.entries, key)) < 0), "user")
+        why = (
+            "CCcam clients see no card of it there, newcamd and dvbapi clients do: here CCcam"
+            " clients are not let in"
+        )
+        self.about.lost(self.entries[key], why)
+
     def _expiry(self, plan: AccountPlan) -> bool:
         entry = self.entries.get("expdate")
         if entry is None or not entry.value:
@@ -280,8 +301,13 @@ class _Reading:
         plan.denied = shut.services if shut is not None else ()
         self.reader.reshares.append(reshare)
         if reshare < 0 or plan.limits == NOTHING:
-            plan.limits = NOTHING
-            return
+            others = self._elsewhere(plan) if plan.groups else ()
+            if not others:
+                plan.limits = NOTHING
+                return
+            self._leave_cccam(plan, others)
+        if "cccam" not in (plan.protocols or PROTOCOLS):
+            reshare = MOST_HOPS
         if filters.needs_idents:
             plan.idents = filters.pairs
         plan.limits = _group(filters, reshare, shut or Denials())

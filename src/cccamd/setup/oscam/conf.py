@@ -163,6 +163,8 @@ class Conf:
     dvbapi_user: str = ""
     """Whose rights receivers have that speak dvbapi; empty: none do."""
     dvbapi_entry: Entry | None = None
+    opens_newcamd: bool = False
+    """Whether newcamd clients can come at all."""
 
 
 @dataclass(slots=True)
@@ -308,6 +310,7 @@ class ConfReader:
                 about.lost(port, each)
                 continue
             self._newcamd_port(each, port, about, (default or NO_KEY, bind, allow), any_card)
+        self.conf.opens_newcamd = bool(self.plan.newcamd)
 
     def _newcamd_port(
         self,

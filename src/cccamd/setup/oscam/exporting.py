@@ -8,6 +8,7 @@ from typing import Final
 from cccamd.cards import Limit
 from cccamd.ids import Caid, Ident, format_caid, format_ident, format_sid
 from cccamd.setup.cccamcfg import CLine, Config, FLine, NLine
+from cccamd.setup.oscam.openhours import open_hours
 from cccamd.setup.oscam.report import Lost
 from cccamd.setup.oscam.unsaid import EVERYWHERE, unsaid
 from cccamd.setup.toml import CardEntry, TomlConfig, UpstreamTable
@@ -43,6 +44,7 @@ class _Export:
         self._lists: dict[str, Lines] = {}
         self._names: dict[frozenset[tuple[str, str]], str] = {}
         self._constants: list[str] = []
+        self._tables = {each.user: each for each in reversed(toml.accounts)}
         grants = [line.grant.groups for line in config.f_lines]
         grants += [None if t.groups is None else frozenset(t.groups) for t in toml.upstreams]
         grants += [entry.access.grant.groups for entry in toml.cards]
@@ -181,9 +183,10 @@ class _Export:
             self._lose(line.line, "F", why, toml=bool(line.toml_file))
             return []
         lines: Lines = [("user", user), ("pwd", password)]
-        lines += self._group(line.grant.groups)
         limits = line.limits or self._config.settings.global_limits
         hops, rights, shut = self._rights(line, limits)
+        # Who gets nothing shares with nobody: hops say nothing to newcamd and dvbapi clients.
+        lines += self._group(line.grant.groups) if hops >= 0 else []
         lines.append(("cccmaxhops", str(hops)))
         lines += rights
         if line.allowemm and self._config.emm_allowed:
@@ -200,16 +203,19 @@ class _Export:
         return lines + self._logins(line)
 
     def _logins(self, line: FLine) -> Lines:
-        table = next((each for each in self._toml.accounts if each.user == line.user), None)
+        table = self._tables.get(line.user)
         most = (table.most_logins if table else None) or self._toml.limits.logins_per_account
         return [] if most >= 1000 else [("uniq", "1"), ("max_connections", str(most))]
 
     def _hours(self, line: FLine) -> Lines:
         if line.timeframes and line.week:
-            why = "hours of the F-line and of times together: those of times are taken"
-            self._lose(line.line, "F", why)
-        days = line.week.days or ((("ALL", line.timeframes),) if line.timeframes else ())
-        text = ";".join(f"{day}@{','.join(map(str, frames))}" for day, frames in days)
+            days = open_hours(line)
+            if not days:
+                self._lose(line.line, "F", "its hours and its times never meet: it is switched off")
+                return [("disabled", "1")]
+            return [("allowedtimeframe", ";".join(f"{day}@{frames}" for day, frames in days))]
+        days_said = line.week.days or ((("ALL", line.timeframes),) if line.timeframes else ())
+        text = ";".join(f"{day}@{','.join(map(str, frames))}" for day, frames in days_said)
         return [("allowedtimeframe", text)] if text else []
 
     def _rights(self, line: FLine, limits: Iterable[Limit]) -> tuple[int, Lines, list[str]]:

@@ -9,7 +9,7 @@ from cccamd.setup.oscam.accounts import AccountReader
 from cccamd.setup.oscam.conf import Conf, ConfReader
 from cccamd.setup.oscam.lexer import ReadFile, is_remark, lines_of, read_sections
 from cccamd.setup.oscam.names import read_dvbapi, read_provid, read_srvid, read_srvid2
-from cccamd.setup.oscam.plan import AccountPlan, CardPlan, Plan, UpstreamPlan
+from cccamd.setup.oscam.plan import NOTHING, AccountPlan, CardPlan, Plan, UpstreamPlan
 from cccamd.setup.oscam.readers import ServerReader
 from cccamd.setup.oscam.render import Written, render
 from cccamd.setup.oscam.report import Lost, Report
@@ -133,12 +133,30 @@ class _Import:
         highest = max(accounts, default=0)
         for each in self._plan.upstreams:
             if each.reshare is not None and each.reshare < 0:
-                each.groups, each.reshare = frozenset(), None  # offered to nobody
+                self._hide(each)
             elif each.reshare is not None and each.reshare >= highest:
                 each.reshare = None
         for card in self._plan.cards:
             if card.reshare is not None and card.reshare >= highest:
                 card.reshare = None
+
+    def _hide(self, upstream: UpstreamPlan) -> None:
+        """It is offered to nobody by CCcam; who speaks something else is served all the same."""
+        mine = upstream.groups or frozenset()
+        viewers = [each for each in self._plan.accounts if mine & (each.groups or frozenset())]
+        by_cccam = [each for each in viewers if "cccam" in _spoken(each)]
+        if viewers and all(each.limits == NOTHING for each in by_cccam):
+            upstream.reshare = None
+            return
+        upstream.groups, upstream.reshare = frozenset(), None
+        if any(self._doors(each).intersection(_spoken(each)) for each in viewers):
+            why = "its cards are hidden from CCcam clients there: here from newcamd and dvbapi, too"
+            self._report.add(Lost(file=readers.FILE, section="reader", line=upstream.line, why=why))
+
+    def _doors(self, account: AccountPlan) -> set[str]:
+        """Where it can log in besides CCcam."""
+        found = {"newcamd"} if self._plan.newcamd else set()
+        return found | ({"dvbapi"} if self._plan.dvbapi_account == account.user else set())
 
     def _weigh_groups(self) -> None:
         """Where all are in the same groups, these say nothing."""
@@ -211,3 +229,7 @@ class _Import:
                 )
         for key in written.unset:
             self._report.note(f"{key}: CCcam.cfg cannot hold this value; set it by hand")
+
+
+def _spoken(account: AccountPlan) -> tuple[str, ...]:
+    return account.protocols or accounts.PROTOCOLS

@@ -8,12 +8,11 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
-from statistics import median
 from typing import Final
 
 from cccamd.facts import EcmResult
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.watch import EcmFinished, SourceAnswered
+from cccamd.watch import EcmFinished, SourceAnswered, median
 
 FILE_NAME: Final = "journal.db"
 """In the folder of the node id, unless somebody says otherwise."""

@@ -261,10 +261,10 @@ class ClientProtocol(Endpoint[ClientEvent]):
         self._partner_seed = is_partner_seed(seed)
         keys = derive_keys(seed)
         self._sending, self._receiving = keys.client_to_server, keys.server_to_client
-        self._out.append(self._sending.encrypt(keys.proof))
-        self._out.append(self._sending.encrypt(pack_user(self._user)))
+        self._out += self._sending.encrypt(keys.proof)
+        self._out += self._sending.encrypt(pack_user(self._user))
         self._sending.encrypt(self._password)  # only moves the cipher: section 4, step 6
-        self._out.append(self._sending.encrypt(PASSWORD_CHECK))
+        self._out += self._sending.encrypt(PASSWORD_CHECK)
         self._expect(len(LOGIN_ACCEPTED), self._on_login_answer)
 
     def _on_login_answer(self, field: bytes) -> None:

@@ -186,6 +186,7 @@ class PartnerText:
         return f"{PARTNER_PREFIX}{self.program} [{names}]".encode() + b"\0"
 
 
+@lru_cache(maxsize=256)  # clients of one program say the same, and what they say is long
 def parse_text(payload: bytes) -> PartnerText | TextReceived:
     """Read the payload of a 0xFE frame that carries one; it is empty if nobody could read it."""
     text = printable(payload.rstrip(b"\0"))

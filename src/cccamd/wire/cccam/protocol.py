@@ -122,7 +122,7 @@ class Endpoint(ABC, Generic[E]):
         self._offer = offer
         self._now = now
         self._last_received_at = self._last_sent_at = now
-        self._out: list[bytes] = []
+        self._out = b""
         self._events: list[E | Remark | Closed] = []
         self._buffer = b""
         self._wanted = 0
@@ -167,10 +167,7 @@ class Endpoint(ABC, Generic[E]):
 
     def data_to_send(self) -> bytes:
         """Hand over the bytes that must be written now, in one piece."""
-        if not self._out:
-            return b""
-        data = b"".join(self._out)
-        self._out.clear()
+        data, self._out = self._out, b""
         return data
 
     def send_keepalive(self) -> None:
@@ -228,7 +225,7 @@ class Endpoint(ABC, Generic[E]):
     def _send_frame(self, frame: bytes, burn: int = 0) -> None:
         if self.state is not CLOSED:
             self._last_sent_at = self._now
-            self._out.append(self._sending.encrypt(frame, burn=burn))
+            self._out += self._sending.encrypt(frame, burn=burn)
 
     def _close(self, reason: CloseReason, detail: str = "") -> None:
         if self.state is not State.CLOSED:

@@ -152,7 +152,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
         seed = make_seed(random)
         self._login: _Login | None = _Login(seed, version_for, now + login_timeout)
         """None once the client has said who it is."""
-        self._out.append(seed)
+        self._out += seed
         self._expect(PROOF_LENGTH, self._on_proof)
 
     @property
@@ -267,7 +267,7 @@ class ServerProtocol(Endpoint[ServerEvent]):
             self._accept()
 
     def _accept(self) -> None:
-        self._out.append(self._sending.encrypt(LOGIN_ACCEPTED))
+        self._out += self._sending.encrypt(LOGIN_ACCEPTED)
         self._start_frames(EagerFrameReader(self._receiving))
         self._events.append(LoginSucceeded())
 
