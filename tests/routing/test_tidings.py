@@ -98,6 +98,19 @@ def test_what_was_asked_of_a_node_is_answered_by_what_it_tells() -> None:
     assert len(desk.settled) == 1
 
 
+def test_a_node_that_tells_a_cw_is_not_silent() -> None:
+    """What was ordered while the engine was ill got no answer; now its CWs come."""
+    desk = Desk()
+    node = desk.upstream("a")
+    for number in range(3):
+        desk.request("anna", 10.0 * number, number=number)
+        desk.wait(10.0 * number + 9.0)
+    assert desk.router.condition(node.source, 30.0).silent_since is not None
+    tell(desk, node, cw_of(ecm(7)), 30.0, number=7)
+    assert desk.router.condition(node.source, 30.0).silent_since is None
+    asked(desk.request("anna", 31.0, number=8))
+
+
 def test_a_node_that_our_own_card_contradicts_was_wrong() -> None:
     """Whoever came first: the card of our own is believed, and what is kept is corrected."""
     desk = Desk()

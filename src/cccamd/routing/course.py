@@ -139,6 +139,7 @@ class Course:
             blamed.append(Disproved(wrong, Request(caid, ident, wrong.share_id, sid, b"")))
         if wrong == card or verification.contradicts(fingerprint, cw, card):
             return blamed + self._disbelieve(flight, card, now)
+        self._chooser.health.of(card.source).heard(now)  # whether or not it was asked
         if flight is not None:
             for ask in flight.pending:
                 if ask.card == card and not ask.held:
