@@ -29,6 +29,8 @@ REQUESTS_KEPT: Final = 4096
 """Different services that clients with the same rights ask."""
 SHOWN_AT_ONCE: Final = 1000
 """Cards that may change between two states of the list."""
+FOLLOWED_AT_ONCE: Final = 500
+"""Changes of the table that may be followed in one piece while cards are judged."""
 STEPS_KEPT: Final = 20_000
 """Changes that are remembered; who is farther behind has its whole list compared."""
 
@@ -134,6 +136,8 @@ class Sight:
                     if len(self._touched) >= SHOWN_AT_ONCE:
                         self._show()
                     yield
+                    if self._table.generation - self._generation >= FOLLOWED_AT_ONCE:
+                        self._follow()  # all at once they would be a long piece of work
             if self._generation == self._table.generation:
                 break
         self._show()
