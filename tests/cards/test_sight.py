@@ -1,8 +1,12 @@
 """What is shared by all clients with the same rights, and how much is done at once."""
 
+from itertools import islice
+
+import pytest
 from card_factory import OURS, announced, node, request, view_of
 
 from cccamd.cards import NOTHING, CardTable
+from cccamd.cards.sight import FOLLOWED_AT_ONCE
 from cccamd.ids import Caid, ShareId
 from cccamd.values import Offer
 
@@ -62,6 +66,28 @@ def test_a_list_is_looked_at_in_small_steps_and_shown_in_between() -> None:
     assert steps == MANY
     assert shown, "a client need not wait for the whole list"
     assert len(view.shown.offers) == MANY
+
+
+def test_who_looks_follows_a_growing_table_in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cards may come faster than they are judged."""
+    pieces: list[int] = []
+    changed_since = CardTable.changed_since
+
+    def counted(table: CardTable, generation: int) -> set[ShareId] | None:
+        found = changed_since(table, generation)
+        assert found is not None
+        pieces.append(len(found))
+        return found
+
+    monkeypatch.setattr(CardTable, "changed_since", counted)
+    table = crowded()
+    source, more = table.add_source(), iter(range(1, MANY + 1))
+    view = view_of(table)
+    for _ in view.looks():
+        for number in islice(more, 3):
+            table.add(source, announced(number, "b", remote_id=number, caid=Caid(0x0200)))
+    assert max(pieces) < FOLLOWED_AT_ONCE + 3
+    assert len(view.shown.offers) == 2 * MANY
 
 
 def test_changes_lead_from_any_state_that_was_shown_to_the_last_one() -> None:

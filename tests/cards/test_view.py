@@ -17,6 +17,7 @@ from cccamd.cards import (
     View,
     difference,
 )
+from cccamd.cards.table import CHANGES_KEPT
 from cccamd.ids import SHARED_NODE_IDS, Caid, Ident, NodeId, ShareId, Sid
 from cccamd.values import Offer, Refusal, Service
 
@@ -233,9 +234,9 @@ def test_shared_node_ids_are_nobody() -> None:
     assert fits(view)
 
 
-@pytest.mark.parametrize("behind", [4095, 4096, 4097])
+@pytest.mark.parametrize("behind", [CHANGES_KEPT - 1, CHANGES_KEPT, CHANGES_KEPT + 1])
 def test_a_view_that_is_far_behind_looks_at_every_card_again(behind: int) -> None:
-    """The table keeps its last 4,096 changes; older ones must not go unnoticed."""
+    """The table keeps its last changes; older ones must not go unnoticed."""
     table = CardTable(OURS)
     gone = learn(table, announced(1, "a"))
     restless = learn(table, announced(2, "b"))

@@ -105,8 +105,9 @@ def served(folder: Path, cards: str = "") -> set[str]:
 SELDOM = {
     *("importlib.metadata", "logging.handlers", "statistics", "tarfile", "xml.sax"),
     *("cccamd.oldinfo.oscam", "cccamd.server.logfile"),
+    *("cccamd.fleet", "cccamd.server.fleetdesk", "cccamd.server.fleetbans"),
 }
-"""What most servers that just have started have no use for: 4 MiB, with what it brings along."""
+"""What most servers that just have started have no use for: 5 MiB, with what it brings along."""
 
 
 def test_a_server_without_cards_of_its_own_does_without_what_is_seldom_wanted(

@@ -293,6 +293,24 @@ def test_who_usually_comes_late_waits_no_less_when_it_does_not() -> None:
     assert asks(world) == before + 1
 
 
+def test_a_few_cws_that_came_quickly_do_not_tell_how_long_is_to_be_waited() -> None:
+    """The card takes 0.1 to 0.2 s; of nineteen CWs none may be among the late ones."""
+    world, engine = World(), PlayedEngine()
+    first, other = world.node("first", engine), world.node("other", engine, card_takes=0.2)
+    for number in range(19):
+        first.want(ecm(number))
+        world.run(0.002)
+        other.want(ecm(number))
+        world.run(5.0)
+    first.card_takes = 0.2
+    before = asks(world)
+    first.want(ecm(99))
+    world.run(0.002)
+    other.want(ecm(99))
+    world.run(5.0)
+    assert asks(world) == before + 1
+
+
 def test_who_has_been_ordered_from_is_waited_for_as_long_as_the_order_takes() -> None:
     """Its CW comes two ways through the engine later than that of who has the claim itself."""
     world, engine = World(), PlayedEngine(seconds=0.02)

@@ -59,7 +59,7 @@ async def test_what_an_account_asks_at_one_node_holds_it_back_at_all(
         # As if somebody had asked for more, all at once.
         spending = fair(north).spending
         assert spending is not None
-        spending.note(b"anna", Rates(50, 60, 500))
+        spending.note(b"anna", Rates(50, 80, 500))
         await until(lambda: debt(south) and debt(west))
         for number in range(8):
             await ask(other, ECM + bytes((number, 1)))

@@ -98,7 +98,7 @@ async def test_who_is_stopped_missing_and_back_is_shown(folder: Path, quick: Non
         assert symptom.since == pytest.approx(missing.heard_at, abs=0.01)
         speak(west)
         await until(lambda: states(north).get("west") is NodeState.THERE)
-        assert not symptoms(north)
+        await until(lambda: not symptoms(north))
 
 
 async def test_while_the_engine_is_away_nobody_is_called_missing(folder: Path, quick: None) -> None:
@@ -128,7 +128,7 @@ async def test_while_the_engine_is_away_nobody_is_called_missing(folder: Path, q
         assert states(north) == {"south": NodeState.UNSEEN}
         await server.start()
         await until(lambda: states(north) == {"south": NodeState.MISSING})
-        assert states(south) == {"north": NodeState.THERE}
+        await until(lambda: states(south) == {"north": NodeState.THERE})
 
 
 def symptoms(lab: Laboratory) -> list[Symptom]:

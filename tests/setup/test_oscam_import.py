@@ -389,3 +389,35 @@ def test_names_in_a_report_are_those_that_an_editor_shows() -> None:
         ("account", "f\u00fcr"),
         ("\u00e4", ""),
     ]
+
+
+def test_each_further_reader_of_a_label_gets_a_number_of_its_own() -> None:
+    servers = [READER.replace("h.example", f"{name}.example") for name in "abcd"]
+    taken = READER.replace("label = c", "label = c_3").replace("h.example", "e.example")
+    result = imported(server="".join([servers[0], taken, *servers[1:]]))
+    text = result.written.cccam_cfg.decode()
+    labels = [line for line in text.splitlines()[1:] if line.startswith("# ")]
+    assert labels == ["# c", "# c_3", "# c_2", "# c_4", "# c_5"]
+
+
+def test_a_link_that_stands_twice_is_written_once() -> None:
+    result = imported(server=READER + READER.replace("label = c", "label = d"))
+    assert result.written.cccam_cfg.decode().count("\nC: ") == 1
+
+
+def test_fallbacks_are_asked_after_those_of_their_groups_only() -> None:
+    def reader(name: str, groups: str, more: str = "") -> str:
+        named = LOCAL.replace("h.example", f"{name}.example").replace(
+            "label = c", f"label = {name}"
+        )
+        return f"{named}group = {groups}\n{more}"
+
+    server = reader("a", "1") + reader("b", "1", "fallback = 1\n") + reader("d", "2")
+    tables = toml_of(imported(server=server))["upstream"]
+    found = {each["host"]: (each.get("group"), each.get("rank", 1)) for each in tables}
+    assert found["a.example"] == ("group-1", 1)
+    assert found["b.example"] == ("group-1", 2)
+    assert found["d.example"][0] is None
+    result = imported(server=server + reader("e", "1,2"))
+    assert [each.key for each in result.lost] == ["fallback"]
+    assert all("rank" not in each for each in toml_of(result)["upstream"])

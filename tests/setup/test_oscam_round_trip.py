@@ -1,5 +1,6 @@
 """To OSCam and back again: whenever nothing is reported as lost, everything means the same."""
 
+import re
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -302,3 +303,12 @@ def test_what_a_setting_says_is_there_again_or_told(cfg: str, toml: str, lost: l
     assert [each.key for each in told] == lost
     if not lost:
         assert settings_there(*after) == settings_there(*before)  # type: ignore[arg-type]
+
+
+def test_how_often_an_account_may_be_in_goes_to_oscam() -> None:
+    toml = b'[[account]]\nuser = "anna"\nlogins = 7\n[[account]]\nuser = "ben"\nlogins = 8\n'
+    exported = export_folder(*read(b"F: ben s\nF: anna s\n", toml), out="/out")
+    numbers = re.findall(
+        rb"user += (\w+)|max_connections += (\d+)", dict(exported.files)["oscam.user"]
+    )
+    assert numbers == [(b"ben", b""), (b"", b"8"), (b"anna", b""), (b"", b"7")]

@@ -28,7 +28,7 @@ class Books(Diary):
 
     def __init__(self, now: Callable[[], float]) -> None:
         super().__init__(now)
-        self.answers = self.refusals = 0
+        self.answers = self.refusals = self.failed_logins = 0
         self.offered: dict[tuple[bytes, int, int], list[Any]] = {}
         self.node_of: Callable[[Any], FleetNode | None] = lambda protocol: None
         self.waited: list[tuple[float, float, bool, str]] = []
@@ -62,7 +62,7 @@ class Books(Diary):
         return self._named
 
     def login_failed(self, protocol: Any) -> None:
-        """Nobody guesses."""
+        self.failed_logins += 1
 
     def announced(self, protocol: Any, offer: Offer) -> None:
         self.note("announced", protocol.name, offer.remote_id)

@@ -29,7 +29,14 @@ from simfleetcast import (
     FleetNode,
     Viewer,
 )
-from simfleetplan import TROUBLE, fails_only_the_engine, fleet_happenings, has_everything
+from simfleetguess import Guesses
+from simfleetplan import (
+    ENGINE,
+    TROUBLE,
+    fails_only_the_engine,
+    fleet_happenings,
+    has_everything,
+)
 from simledger import watched
 from simloop import BEGAN, SimClock, SimLoop, Stuck, in_its_own_time
 from simplan import Happening, left_out
@@ -159,13 +166,15 @@ class FleetWorld:
     def section_of(self, fingerprint: Fingerprint, sid: int) -> bytes:
         """What an ECM is that nodes name by a keyed hash."""
         if fingerprint not in self._sections:
-            router = next(node.server._router for node in self.nodes if node.server is not None)
             service = next(n for n, each in enumerate(SERVICES) if each[2] == sid)
             caid, ident, _ = SERVICES[service]
             for period in range(max(1, self.period() - 8), self.period() + 2):
                 section = ecm_of(service, period)
                 request = Request(Caid(caid), Ident(ident), 0, sid, section)  # type: ignore[arg-type]
-                self._sections[router.fingerprint_of(request)] = section
+                for node in self.nodes:
+                    if node.server is not None:
+                        name = node.server._router.fingerprint_of(request)
+                        self._sections[name] = section
         return self._sections.get(fingerprint, b"")
 
     # The run.
@@ -236,9 +245,7 @@ class FleetWorld:
         """Let something happen."""
         chance = random.Random(happening.seed)
         seconds = chance.choice((0.3, 1.0, 2.5, 6.0))
-        if happening.what in ("a node is killed", "a node stops", "cards change") or (
-            "client" in happening.what
-        ):
+        if not any(happening.what == known for known in ENGINE):
             self._let_others(happening.what, chance, seconds)
         else:
             self._let_engine(happening.what, chance, seconds)
@@ -329,6 +336,8 @@ class FleetWorld:
                 viewer.connect()
             case "cards change":
                 chance.choice(self.cards).change(chance)
+            case "a node reads its files" if node.is_up and not node.is_busy:
+                self.start(node.read_files(chance))
 
     async def _out_and_in(self, node: FleetNode, seconds: float, *, kill: bool) -> None:
         node.is_busy = True
@@ -358,9 +367,14 @@ class FleetWorld:
             viewer.connect()
         while self.tasks:
             await asyncio.sleep(0.1)
+        for node in self.nodes:
+            await node.read_files(None)
         await asyncio.sleep(SETTLES)
         since = self.loop.time()
+        if self.has_everything and self.in_fleet:
+            self.start(Guesses(self).try_everywhere())
         await asyncio.sleep(QUIET)
+        most = max(most, len({self.fleet_of(node) for node in self.nodes}))
         self._judge_calm(since, most)
 
     def _judge_calm(self, since: float, most: int) -> None:
@@ -404,13 +418,16 @@ class FleetWorld:
 
     # What must hold.
 
+    def fleet_of(self, node: FleetNode) -> tuple[int, bool]:
+        """Nodes of which this is the same know of each other when all is well."""
+        return node.key, node in self.far_half
+
     def is_owed(self, node: FleetNode) -> bool:
         """Whether there is a card for the clients of a node when all is well: one of its own, or
         one of a node that is believed, at the same engine."""
         if node.has_card or node.cards:
             return True
-        half = node in self.far_half
-        near = [each for each in self.nodes if (each in self.far_half) is half]
+        near = [each for each in self.nodes if self.fleet_of(each) == self.fleet_of(node)]
         return any(each.has_card or each.cards for each in near) and not any(
             each.distrusts for each in near
         )
@@ -433,7 +450,8 @@ class FleetWorld:
                 if trouble := node.too_much():
                     books.blame(f"{node.name} has {trouble}")
             for user in self.users if self.in_fleet and not self.far_half else ():
-                books.is_in(user, [node.name for node in self.nodes if node.seats_of(user)])
+                fleet = [node for node in self.nodes if node.key == 0]
+                books.is_in(user, [node.name for node in fleet if node.seats_of(user)])
         if books.first is not None and not self.is_over:
             self.is_over = True
             raise books.first

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from simcast import Client, ecm_of
-from simconfig import CARD_KINDS
+from simconfig import ATTEMPTS, CARD_KINDS, FAR
 from simengine import PORTS
 from simloop import BEGAN
 from simrights import CAID, Word, truth
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 NAMES: Final = ("attic", "barn", "cellar", "den")
 SERVICES: Final = ((CAID, 1, 1), (CAID, 1, 2), (CAID, 2, 3))
-KEY: Final = bytes(range(32))
-SEALER: Final = Sealer(KEY)
+KEYS: Final = (bytes(range(32)), bytes(range(1, 33)))
+"""Of the fleet, and of another one at the same engine."""
 MOODS: Final = ("right", "right", "right", "slow", "silent", "refuses", "lies", "repeats", "zero")
 HONEST: Final = ("right", "right", "right", "refuses", "silent")
 QUICK: Final = 0.02
@@ -106,9 +106,14 @@ class FleetNode:
         """Whether there is a card in it, which answers at once and is always right."""
         often = 0.8 if world.has_everything else 0.6
         self.cards = [card for card in world.cards if chance.random() < often]
+        self.key = 0
+        if world.has_everything and number >= 2:
+            self.key = int(chance.random() < 0.2)
+        self.left_out: tuple[str | None, int | None] = None, None
+        """The account and the card that are not in its files."""
         self.server: Server | None = None
         self.is_busy = False
-        """Whether it is going, or coming back."""
+        """Whether it is going, coming back, or reading its files."""
 
     @property
     def is_up(self) -> bool:
@@ -164,9 +169,14 @@ class FleetNode:
             "services": (len(claims._services), len(SERVICES)),
             "due": (len(claims._due._heap), 300),
             "held": (len(self.server._exchange._held), 100), "orders": (len(desk._orders), 100),
-            "nodes": (len(desk.nodes.by_name), len(NAMES)), "flights": (len(router._flights), 100),
+            "nodes": (len(self._strangers(desk)), 0), "flights": (len(router._flights), 100),
         }  # fmt: skip
         return ", ".join(f"{n} {name}" for name, (n, most) in sizes.items() if n > most)
+
+    def _strangers(self, desk: Any) -> set[str]:
+        """Nodes that it knows, and that are not of its fleet."""
+        own = {node.name for node in self.world.nodes if node.key == self.key}
+        return set(desk.nodes.by_name) - own
 
     def left(self) -> dict[str, int]:
         """What is there when nobody is there any more: nothing of it may be."""
@@ -214,25 +224,52 @@ class FleetNode:
         await server.stop()
         self.server = None
 
+    async def read_files(self, chance: random.Random | None) -> None:
+        """Read the files again, in which something is changed; None: all is as it should be."""
+        before = self.left_out
+        self.left_out = None, None
+        if chance is not None:
+            self.left_out = (
+                chance.choice((None, *self.world.users)),
+                chance.choice((None, *(card.number for card in self.cards))),
+            )
+        if self.server is not None and self.left_out != before:
+            self.is_busy = True
+            await self.server.reload(self._setup())
+            await asyncio.sleep(1.0)
+            user = self.left_out[0]
+            if user is not None and self.seats_of(user):
+                self.world.books.blame(f"{user} is in at {self.name}, whose files do not have him")
+            self.is_busy = False
+
     def _membership(self) -> Membership:
         table = FleetTable(
             host=f"10.1.{self.number}.1", port=PORTS[0], key_file="key", node=self.name
         )
+        sealer = Sealer(KEYS[self.key])
         return Membership(
             node=self.name,
-            seals=SEALER,
-            fingerprint_key=SEALER.fingerprint_key,
-            make_engine=lambda told: Engine(table, Path(), told, trial=SEALER.name("trial")),
+            seals=sealer,
+            fingerprint_key=sealer.fingerprint_key,
+            make_engine=lambda told: Engine(table, Path(), told, trial=sealer.name("trial")),
         )
 
     def _setup(self) -> Setup:
-        lines = [f"F: {viewer} pw" for viewer in self.world.users]
-        lines += [f"C: 10.2.{self.number}.{card.number} {card.port} us pw" for card in self.cards]
+        user, number = self.left_out
+        lines = [f"F: {viewer} pw" for viewer in self.world.users if viewer != user]
+        lines += [
+            f"C: 10.2.{self.number}.{card.number} {card.port} us pw"
+            for card in self.cards
+            if card.number != number
+        ]
         lines += ["ALLOW WEBINFO : no", "ALLOW TELNETINFO : no"]
         lines += [f"SERVER LISTEN PORT : {self.port}"]
         parsed = parse("\n".join(lines).encode())
         assert not parsed.refused, parsed.refused
         text = '[server]\nbind = ["10.0.0.1"]\n'
+        if self.world.has_everything:
+            text += f'[network]\nallow = ["192.168.0.0/16", "{FAR}0/24"]\n'
+            text += f"[penalties]\nattempts = {ATTEMPTS}\n"
         if self.has_card:
             text += f'[[card]]\nkind = "test"\ncaid = "{CAID:04X}"\n'
             text += 'providers = ["000001", "000002"]\nreshare = 2\n'

@@ -1,16 +1,20 @@
 """Faults put into nodes of a fleet on purpose, to see that the simulation finds each of them."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, Final
 from unittest.mock import patch
 
 from cccamd.fleet.actions import EngineBack, EngineLost, Publish, Watch
 from cccamd.fleet.claims import Claims, Go
 from cccamd.fleet.leases import Granted, Leases
+from cccamd.fleet.values import Sealer
+from cccamd.net.penalties import Penalties
 from cccamd.routing import Tidings
 from cccamd.routing.actions import Store
 from cccamd.routing.course import Course
 from cccamd.routing.router import Router
+from cccamd.server import Server
 from cccamd.server.exchange import Exchange
 from cccamd.server.fleetdesk import FleetDesk
 from cccamd.server.session import Session
@@ -219,17 +223,32 @@ def _keeps_asks() -> Any:
     return patch.object(Claims, "ended", lambda *words: None)
 
 
-def _keeps_fetches() -> Any:
-    """An engine that comes back owes what it was asked before."""
-    handle = FleetDesk.handle
+# Who may come, and who is no node.
 
-    def keeps(self: FleetDesk, event: Any) -> None:
-        kept = dict(self._fetches)
-        handle(self, event)
-        if isinstance(event, EngineLost):
-            self._fetches |= kept
 
-    return patch.object(FleetDesk, "handle", keeps)
+def _hears_of_no_failures() -> Any:
+    """Each node counts alone."""
+    with_bans = ExitStack()
+    for name in ("failed_elsewhere", "ban"):
+        with_bans.enter_context(patch.object(Penalties, name, lambda *words, **more: None))
+    return with_bans
+
+
+def _hears_of_no_pardon() -> Any:
+    return patch.object(Penalties, "forget_names", lambda *words: True)
+
+
+def _takes_any_key() -> Any:
+    """All fleets at an engine are one."""
+    make = Sealer.__init__
+    return patch.object(Sealer, "__init__", lambda self, key: make(self, bytes(32)))
+
+
+def _keeps_its_files() -> Any:
+    async def keeps(self: Server, setup: Any) -> None:
+        """Go by what was read at the start."""
+
+    return patch.object(Server, "reload", keeps)
 
 
 MUTANTS: Final[dict[str, Mutant]] = {
@@ -254,5 +273,8 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "keeps the seats of the gone": _keeps_seats_of_the_gone,
     "keeps orders": _keeps_orders,
     "keeps asks": _keeps_asks,
-    "keeps fetches": _keeps_fetches,
+    "hears of no failures": _hears_of_no_failures,
+    "hears of no pardon": _hears_of_no_pardon,
+    "takes any key": _takes_any_key,
+    "keeps its files": _keeps_its_files,
 }

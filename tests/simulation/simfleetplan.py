@@ -24,6 +24,8 @@ ALL: Final = ENGINE | {
     "a client moves": 6, "a client leaves": 2, "a client comes": 2, "cards change": 4,
 }  # fmt: skip
 
+EVERYTHING: Final = ALL | {"a node reads its files": 8}
+
 
 def is_fleet(seed: str) -> bool:
     return seed.endswith("f")
@@ -42,7 +44,8 @@ def has_everything(seed: str) -> bool:
 def fleet_happenings(seed: str) -> list[Happening]:
     """What will happen in the run of a seed."""
     chance = random.Random(f"{seed} happenings")
-    known = ENGINE if fails_only_the_engine(seed) else ALL
+    known = EVERYTHING if has_everything(seed) else ALL
+    known = ENGINE if fails_only_the_engine(seed) else known
     kinds = [what for what, weight in known.items() for _ in range(weight)]
     times = sorted(chance.uniform(0.5, TROUBLE) for _ in range(chance.randint(5, 16)))
     return [

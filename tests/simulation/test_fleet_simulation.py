@@ -21,15 +21,15 @@ FOUND_BY = {
     "waits for nobody": "1ff",
     "claims under its own name": "1ff",
     "tells nothing": "1ff",
-    "listens to nothing": "5ff",
+    "listens to nothing": "1ff",
     "asks beside what is ordered": "84f",
-    "misses no list": "3ff",
+    "misses no list": "1ff",
     "answers twice": "0ff",
-    "waits without end": "51ff",
+    "waits without end": "219ff",
     "does not notice that the engine is away": "0ff",
     "loses what it holds": "0ff",
-    "believes everything": "11ff",
-    "tells what it doubts": "19ff",
+    "believes everything": "109ff",
+    "tells what it doubts": "58ff",
     "tells before it looks": "2ff",
     "mixes up ECMs": "1ff",
     "lets everybody in": "1ff",
@@ -38,7 +38,10 @@ FOUND_BY = {
     "keeps the seats of the gone": "0ff",
     "keeps orders": "1ff",
     "keeps asks": "0ff",
-    "keeps fetches": "19ff",
+    "hears of no failures": "3ff",
+    "hears of no pardon": "0ff",
+    "takes any key": "1ff",
+    "keeps its files": "2ff",
 }
 """A seed that fails when nodes have that fault; update it when the test becomes slow."""
 
@@ -59,11 +62,11 @@ def test_a_seed_that_found_something(seed: str) -> None:
 def test_more_seeds() -> None:
     """A few: `make simulate ARGS=--fleet` runs two hundred."""
     answers = 0
-    for number in range(8):
+    for number in range(5):
         result = live_through_fleet(f"{number}ff")
         assert result.violation is None, f"seed {number}ff: {result.violation}"
         answers += result.answers
-    assert answers > 400
+    assert answers > 250
 
 
 @OVERHEARD

@@ -56,7 +56,7 @@ QUIET: Final = 3.0
 """Seconds after which an engine that was asked nothing is asked whether it is there."""
 LOOK: Final = 0.5
 """Seconds between two looks at the clock."""
-LONGEST_PAUSE: Final = 15.0
+LONGEST_PAUSE: Final = 5.0
 """Seconds between two attempts to reach an engine that is away."""
 STEADY: Final = 30.0
 """Seconds that a connection has to last until the next one is not waited for as after a failure."""

@@ -4,9 +4,9 @@ from cccamd.server.bans import BANS_FILE_NAME
 from cccamd.server.clerk import Clerk, hands_of
 from cccamd.server.control import ControlDoor
 from cccamd.server.desk import Desk
-from cccamd.server.fleetdesk import Membership
 from cccamd.server.joining import KEY_SETTING, join
 from cccamd.server.logs import AccountFocus, set_up_logging
+from cccamd.server.membership import Membership
 from cccamd.server.reload import FileWatch, Reloader
 from cccamd.server.server import Server
 from cccamd.server.upstreams import target_of

@@ -16,7 +16,6 @@ import logging
 import os
 import time
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from cccamd.cards import Candidates, Card, CardTable
@@ -35,7 +34,7 @@ from cccamd.fleet.actions import (
     Unheard,
     Watch,
 )
-from cccamd.fleet.claims import Claims, Decision, Go, Heard, Seals
+from cccamd.fleet.claims import Claims, Decision, Go, Heard
 from cccamd.fleet.letters import (
     Letter,
     Missing,
@@ -65,6 +64,7 @@ from cccamd.routing import (
 from cccamd.server.exchange import Exchange
 from cccamd.server.fleetconfig import accounts_text, usual_one
 from cccamd.server.fleetnodes import NEVER, Node, Nodes, order_of, shared_offer
+from cccamd.server.membership import Membership
 from cccamd.setup.logins import Accounts
 from cccamd.values import CardId, ControlWords, Refusal, Service
 
@@ -90,18 +90,6 @@ class RunningEngine(Engine, Protocol):
 
     async def run(self) -> None:
         """Be connected, until cancelled."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Membership:
-    """What a node is in its fleet by."""
-
-    node: str
-    seals: Seals
-    fingerprint_key: bytes
-    """Under which all nodes name ECMs."""
-    make_engine: Callable[[Hearers], RunningEngine]
-    """Makes the way to the engine, which tells what happens to those given."""
 
 
 class FleetDesk:

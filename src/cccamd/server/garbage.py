@@ -45,8 +45,8 @@ SOME: Final = 2_000
 """More pieces than at the last look: fewer are not worth another."""
 MANY: Final = 500_000
 """More pieces (some 50 MB) than at the last look, and half as many again, are worth a pause."""
-PORTION: Final = 20
-"""Looks at the middle ones after which what came through is put aside: some 40,000."""
+PORTION: Final = 3
+"""Looks at the middle ones after which what came through is put aside: some 6,000 objects."""
 ASIDE_INTERVAL: Final = 3600.0
 """Seconds between two looks at what was put aside: with ten thousand clients, a pause of half a
 second each."""

@@ -1,16 +1,15 @@
 """A server becomes a node: what `[fleet]` of cccamd.toml says, made ready."""
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cccamd.fleet.actions import Hearers
-from cccamd.fleet.engine import Engine
-from cccamd.fleet.keyfile import read_key
-from cccamd.fleet.values import Sealer
 from cccamd.machine import machine_name
-from cccamd.server.fleetdesk import Membership
+from cccamd.server.membership import Membership
 from cccamd.setup.secretfile import secret_path
 from cccamd.setup.setup import Setup
+
+if TYPE_CHECKING:
+    from cccamd.fleet.actions import Hearers
 
 KEY_SETTING: Final = "[fleet] key_file"
 
@@ -24,12 +23,16 @@ def join(setup: Setup) -> Membership | None:
     table = setup.toml.fleet
     if not table.is_wanted:
         return None
+    from cccamd.fleet.engine import Engine  # 2 MiB with what else makes a node
+    from cccamd.fleet.keyfile import read_key
+    from cccamd.fleet.values import Sealer
+
     file = setup.sources.toml
     folder = file.parent if file is not None else Path()
     assert table.key_file is not None
     sealer = Sealer(read_key(secret_path(table.key_file, folder)))
 
-    def make_engine(hearers: Hearers) -> Engine:
+    def make_engine(hearers: "Hearers") -> Engine:
         return Engine(table, folder, hearers, trial=sealer.name("trial"))
 
     return Membership(

@@ -5,13 +5,13 @@ import os
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from cccamd.cards import CardTable, SourceId
 from cccamd.facts import ClientStatus, ConfigState, Penalty, Snapshot, SourceStatus
 from cccamd.machine import look_at_supply
 from cccamd.net import Penalties, at_once, in_slices
 from cccamd.routing import Condition, Router
-from cccamd.server.fleetdesk import FleetDesk
 from cccamd.server.gate import describe_penalty
 from cccamd.server.local import LocalCards
 from cccamd.server.observers import Observers
@@ -33,6 +33,9 @@ from cccamd.why import (
 from cccamd.wire.cccam import Identity
 from cccamd.workers import Member
 
+if TYPE_CHECKING:
+    from cccamd.server.fleetdesk import FleetDesk
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookedAt:
@@ -52,7 +55,7 @@ class LookedAt:
     cards: LocalCards
     watchers: Watchers
     workers: Callable[[], Sequence[Member]]
-    fleet: FleetDesk | None = None
+    fleet: "FleetDesk | None" = None
 
 
 class Looks:

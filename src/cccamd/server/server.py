@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cccamd import PROGRAM
 from cccamd.cards import CardTable, View
@@ -16,7 +16,6 @@ from cccamd.facts import (
     Incident,
     Snapshot,
 )
-from cccamd.fleet.leases import Leases
 from cccamd.ids import Caid, format_node_id
 from cccamd.net import (
     FairPlay,
@@ -37,9 +36,6 @@ from cccamd.server.configbook import ConfigBook
 from cccamd.server.doorkeeper import Doorkeeper
 from cccamd.server.dvbapi import DvbapiDoor, DvbapiSurroundings
 from cccamd.server.exchange import Exchange
-from cccamd.server.fleetbans import FleetBans
-from cccamd.server.fleetdesk import FleetDesk, Membership
-from cccamd.server.fleetseats import FleetSeats
 from cccamd.server.frontdoor import FrontDoor
 from cccamd.server.heartbeat import Heartbeat
 from cccamd.server.infopages import InfoPages, PageSources
@@ -47,6 +43,7 @@ from cccamd.server.local import LocalCards
 from cccamd.server.loglines import CloneWatch, FailureLog
 from cccamd.server.looks import LookedAt, Looks
 from cccamd.server.machinewatch import MachineWatch
+from cccamd.server.membership import Membership
 from cccamd.server.newcamd import NewcamdPorts
 from cccamd.server.observers import Observer, Observers
 from cccamd.server.outward import Outward
@@ -81,6 +78,10 @@ from cccamd.wire.cccam import (
 )
 from cccamd.wire.link import CloseReason
 from cccamd.workers import Crew, RemoteTransport
+
+if TYPE_CHECKING:
+    from cccamd.server.fleetbans import FleetBans
+    from cccamd.server.fleetdesk import FleetDesk
 
 log = logging.getLogger("cccamd.server")
 
@@ -466,7 +467,9 @@ class Server:
                 session.adopt(context.accounts.get(user))
             await asyncio.sleep(0)
 
-    def _make_fleet(self, membership: Membership) -> FleetDesk:
+    def _make_fleet(self, membership: Membership) -> "FleetDesk":
+        from cccamd.server.fleetdesk import FleetDesk  # 2 MiB, with the others below
+
         return FleetDesk(
             membership=membership,
             node_id=self._identity.node_id,
@@ -481,14 +484,19 @@ class Server:
 
     def _take_seats(self, membership: Membership) -> None:
         """Have accounts be in at one node only."""
+        from cccamd.fleet.leases import Leases
+        from cccamd.server.fleetseats import FleetSeats
+
         assert self._fleet is not None
         leases = Leases(membership.node, membership.seals)
         seats = FleetSeats(leases, self._context, self._fleet.engine.perform)
         self._fleet.listeners.append(seats.handle)
         self._context.fleet_seats = seats
 
-    def _share_bans(self, membership: Membership) -> FleetBans:
+    def _share_bans(self, membership: Membership) -> "FleetBans":
         """Have bans, failed logins and what accounts ask count at all nodes."""
+        from cccamd.server.fleetbans import FleetBans
+
         assert self._fleet is not None
         shared = FleetBans(
             membership.node,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from heapq import nsmallest
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from cccamd.cards import Card, CardTable, SourceId
 from cccamd.facts import (
@@ -31,8 +31,6 @@ from cccamd.facts import (
 from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.net import Connection, Penalties
 from cccamd.routing import Condition
-from cccamd.server.fleetdesk import FleetDesk
-from cccamd.server.fleetnodes import NodeSource
 from cccamd.server.gate import describe_penalty
 from cccamd.server.local import LocalCards, LocalSource
 from cccamd.server.record import ClientRecord
@@ -44,6 +42,10 @@ from cccamd.watch import History
 from cccamd.wire.cccam import Identity
 from cccamd.wire.link import Peer
 from cccamd.workers import Member
+
+if TYPE_CHECKING:
+    from cccamd.server.fleetdesk import FleetDesk
+    from cccamd.server.fleetnodes import NodeSource
 
 S = TypeVar("S", bound=ServiceId)
 
@@ -98,7 +100,7 @@ def take_snapshot(
     penalties: Penalties,
     workers: Sequence[Member],
     names: ChannelNames,
-    fleet: FleetDesk | None = None,
+    fleet: "FleetDesk | None" = None,
 ) -> Generator[None, None, Snapshot]:
     """Look at everything once. `condition` tells how a source does; its times are the wall clock's.
 
@@ -157,7 +159,7 @@ def describing_sources(
     upstreams: Upstreams,
     local_cards: LocalCards,
     condition: Callable[[SourceId], Condition],
-    fleet: FleetDesk | None = None,
+    fleet: "FleetDesk | None" = None,
 ) -> Generator[None, None, dict[SourceId, SourceStatus]]:
     """Say of each source how it does: each is a step."""
     sources: dict[SourceId, SourceStatus] = {}
@@ -313,7 +315,7 @@ def _local(source: LocalSource, cards: _Cards, condition: Condition) -> SourceSt
     )
 
 
-def _of_node(source: NodeSource, cards: _Cards, condition: Condition) -> SourceStatus:
+def _of_node(source: "NodeSource", cards: _Cards, condition: Condition) -> SourceStatus:
     return SourceStatus(
         name=source.name,
         kind=SourceKind.FLEET,

@@ -7,13 +7,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cccamd.cards import EVERYTHING, Grant, SourceId
 from cccamd.facts import OVERLOADED_SECONDS, ConfigState, EcmResult, Incident, SourceStatus
 from cccamd.net import in_slices
 from cccamd.server.dvbapi import SelectedService
-from cccamd.server.fleetdesk import FleetDesk
 from cccamd.server.loadwatch import LoadWatch
 from cccamd.server.observers import Observers
 from cccamd.server.session import Session
@@ -25,6 +24,9 @@ from cccamd.setup.setup import Setup
 from cccamd.watch import Happening, IncidentBegan, IncidentEnded, IncidentGrew, Incidents, Throttle
 from cccamd.why import MachineTrouble, Receiver, Scene, Together, find_symptoms
 from cccamd.wording import ago
+
+if TYPE_CHECKING:
+    from cccamd.server.fleetdesk import FleetDesk
 
 log = logging.getLogger("cccamd.incident")
 
@@ -51,7 +53,7 @@ class Surroundings:
     watchers: Watchers
     services: Callable[[], Iterable[SelectedService]]
     """What dvbapi clients want clear."""
-    fleet: FleetDesk | None = None
+    fleet: "FleetDesk | None" = None
 
 
 class Lookout:

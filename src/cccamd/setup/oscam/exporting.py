@@ -44,6 +44,7 @@ class _Export:
         self._lists: dict[str, Lines] = {}
         self._names: dict[frozenset[tuple[str, str]], str] = {}
         self._constants: list[str] = []
+        self._tables = {each.user: each for each in reversed(toml.accounts)}
         grants = [line.grant.groups for line in config.f_lines]
         grants += [None if t.groups is None else frozenset(t.groups) for t in toml.upstreams]
         grants += [entry.access.grant.groups for entry in toml.cards]
@@ -202,7 +203,7 @@ class _Export:
         return lines + self._logins(line)
 
     def _logins(self, line: FLine) -> Lines:
-        table = next((each for each in self._toml.accounts if each.user == line.user), None)
+        table = self._tables.get(line.user)
         most = (table.most_logins if table else None) or self._toml.limits.logins_per_account
         return [] if most >= 1000 else [("uniq", "1"), ("max_connections", str(most))]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from cccamd.ids import USER_LENGTH, Caid, login_key
+from cccamd.ids import USER_LENGTH, Caid, LoginKey, login_key
 from cccamd.setup.oscam.accounts import groups_of
 from cccamd.setup.oscam.conf import Conf
 from cccamd.setup.oscam.constants import read_constants
@@ -120,6 +120,10 @@ class ServerReader:
     """Reads a file that a reader names."""
     _labels: dict[str, int] = field(default_factory=dict)
     """Labels that are taken, and their lines."""
+    _numbers: dict[str, int] = field(default_factory=dict)
+    """By labels that stood there before, the number that the last other one got."""
+    _by_login: dict[tuple[bool, LoginKey], UpstreamPlan] = field(default_factory=dict)
+    """Links by whether they are CCcam's, and what no two of a kind share."""
     _links: _Links = field(default_factory=_Links)
 
     def read(self, file: ReadFile | None) -> None:
@@ -167,8 +171,12 @@ class ServerReader:
             tell_of_rest(section, _RULES, about)
 
     def _fresh_label(self, name: str) -> str:
-        numbers = (f"{name[: TEXT_LENGTH - 4]}_{number}" for number in range(2, 10_000))
-        return next((each for each in numbers if each not in self._labels), name)
+        stem = name[: TEXT_LENGTH - 4]
+        for free in range(self._numbers.get(stem, 2), 10_000):
+            self._numbers[stem] = free
+            if (label := f"{stem}_{free}") not in self._labels:
+                return label
+        return name
 
     # Links.
 
@@ -210,14 +218,12 @@ class ServerReader:
     def _is_there(
         self, plan: UpstreamPlan, entries: Mapping[str, Entry], about: SectionReport
     ) -> bool:
-        key = login_key(plan.host, plan.port, plan.user)
-        for each in self.plan.upstreams:
-            same_kind = (each.key is None) == (plan.key is None)
-            if same_kind and login_key(each.host, each.port, each.user) == key:
-                why = f"host, port and user are those of {each.label}, which counts"
-                about.lost(entries["label"], why)
-                return True
-        return False
+        key = plan.key is None, login_key(plan.host, plan.port, plan.user)
+        first = self._by_login.setdefault(key, plan)
+        if first is not plan:
+            why = f"host, port and user are those of {first.label}, which counts"
+            about.lost(entries["label"], why)
+        return first is not plan
 
     def _newcamd(
         self, plan: UpstreamPlan, entries: Mapping[str, Entry], about: SectionReport
@@ -321,17 +327,18 @@ class ServerReader:
         """Who shares a group stands in for the others; the last of them are the fallbacks."""
         if not self._links.fallbacks:
             return
-        sets = {each.groups or frozenset() for each in self.plan.upstreams}
-        disjoint = all(a == b or not a & b for a in sets for b in sets)
-        fallbacks = [plan for plan, _, _ in self._links.fallbacks]
-        for plan, entry, about in self._links.fallbacks:
-            if not disjoint:
+        owners: dict[int, frozenset[int]] = {}
+        sets = [frozenset(each.groups or ()) for each in self.plan.upstreams]
+        if not all(owners.setdefault(group, each) == each for each in sets for group in each):
+            for _, entry, about in self._links.fallbacks:
                 about.lost(entry, "group and rank want readers whose groups are equal or disjoint")
-                continue
-            together = [each for each in self.plan.upstreams if each.groups == plan.groups]
-            for each in together:
-                each.standby = f"group-{'-'.join(map(str, sorted(plan.groups or ()))) or '0'}"
-                each.rank = 2 if any(each is one for one in fallbacks) else 1
+            return
+        fallbacks = {id(plan) for plan, _, _ in self._links.fallbacks}
+        shared = {plan.groups for plan, _, _ in self._links.fallbacks}
+        for each in self.plan.upstreams:
+            if each.groups in shared:
+                each.standby = f"group-{'-'.join(map(str, sorted(each.groups or ()))) or '0'}"
+                each.rank = 2 if id(each) in fallbacks else 1
 
     # Fixed control words.
 

@@ -4,12 +4,12 @@ What CCcam.cfg cannot hold as it is - a password with a blank, a user name that 
 another way - is found by reading what was written, and goes to cccamd.toml.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from cccamd.ids import format_caid, format_ident, format_service, format_sid
-from cccamd.setup.cccamcfg import Config, groups_of, limit_text, parse
+from cccamd.setup.cccamcfg import Config, FLine, NLine, groups_of, limit_text, parse
 from cccamd.setup.hours import ALL_DAYS
 from cccamd.setup.oscam.lexer import utf8
 from cccamd.setup.oscam.plan import (
@@ -22,6 +22,8 @@ from cccamd.setup.oscam.plan import (
     UpstreamPlan,
 )
 from cccamd.setup.oscam.tomltext import key_text, table_text
+
+P = TypeVar("P", AccountPlan, UpstreamPlan)
 
 MANY_LOGINS: Final = 1000
 """What the most connections of an account mean where OSCam counted none."""
@@ -49,17 +51,19 @@ def render(plan: Plan) -> Written:
     plan.settings = {key: each for key, each in plan.settings.items() if key not in unset}
     elsewhere: list[AccountPlan] = []
     left_out: list[AccountPlan | UpstreamPlan] = []
+    here, links = list(plan.accounts), list(plan.upstreams)
     while True:
-        here = [each for each in plan.accounts if not any(each is one for one in elsewhere)]
-        links = [each for each in plan.upstreams if not any(each is one for one in left_out)]
         text = _cccam_cfg(plan, here, links)
         config = parse(text).config
-        moved = [each for each in here if not _has_account(config, each)]
-        lost = [each for each in links if not _has_link(config, each)]
+        accounts = {line.user_bytes(): line for line in reversed(config.f_lines)}
+        moved = [each for each in here if not _has_account(accounts, each)]
+        servers = _servers_of(config)
+        lost = [each for each in links if _server_of(each) not in servers]
         if not moved and not lost:
             break
         elsewhere += moved
         left_out += lost
+        here, links = _without(here, moved), _without(links, lost)
     left_out += [each for each in elsewhere if not _is_utf8(each.user + each.password)]
     in_toml = [each for each in elsewhere if _is_utf8(each.user + each.password)]
     toml = _cccamd_toml(plan, here, in_toml, links, _codec(text))
@@ -142,10 +146,16 @@ def link_line(link: UpstreamPlan) -> str:
     return f"{_remark(link.label)}{' '.join(words)}\n"
 
 
-def _has_account(config: Config, plan: AccountPlan) -> bool:
+def _without(plans: list[P], some: list[P]) -> list[P]:
+    """Leave out those very objects; others may be equal."""
+    gone = set(map(id, some))
+    return [each for each in plans if id(each) not in gone]
+
+
+def _has_account(accounts: Mapping[bytes, FLine], plan: AccountPlan) -> bool:
     """Whether the file says of an account what it should."""
     user, password = plan.user.encode("iso-8859-1"), plan.password.encode("iso-8859-1")
-    line = next((each for each in config.f_lines if each.user_bytes() == user), None)
+    line = accounts.get(user)
     return (
         line is not None
         and line.password_bytes() == password
@@ -160,15 +170,20 @@ def _has_account(config: Config, plan: AccountPlan) -> bool:
     )
 
 
-def _has_link(config: Config, plan: UpstreamPlan) -> bool:
-    user, password = plan.user.encode("iso-8859-1"), plan.password.encode("iso-8859-1")
-    lines = config.c_lines if plan.key is None else config.n_lines
-    return any(
-        line.user_bytes() == user
-        and line.password_bytes() == password
-        and (line.host, line.port) == (plan.host, plan.port)
-        for line in lines
+_Server = tuple[bool, str, int, bytes, bytes]
+"""Whether it is newcamd; host and port, user and password."""
+
+
+def _servers_of(config: Config) -> frozenset[_Server]:
+    return frozenset(
+        (isinstance(line, NLine), line.host, line.port, line.user_bytes(), line.password_bytes())
+        for line in config.upstream_lines
     )
+
+
+def _server_of(plan: UpstreamPlan) -> _Server:
+    user, password = plan.user.encode("iso-8859-1"), plan.password.encode("iso-8859-1")
+    return plan.key is not None, plan.host, plan.port, user, password
 
 
 # cccamd.toml.
