@@ -68,7 +68,6 @@ def test_a_list_is_looked_at_in_small_steps_and_shown_in_between() -> None:
     assert len(view.shown.offers) == MANY
 
 
-@pytest.mark.pure_only("it counts what a method gives")
 def test_who_looks_follows_a_growing_table_in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cards may come faster than they are judged."""
     pieces: list[int] = []

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from oscam_exports import gone_wrong
 from oscam_meaning import Probes
@@ -112,7 +112,7 @@ LISTS = (
 )
 
 
-@settings(max_examples=60, derandomize=True)
+@settings(max_examples=60, derandomize=True, phases=[Phase.generate])
 @given(
     st.tuples(RIGHTS, RIGHTS, RIGHTS),
     st.tuples(ACCOUNT, ACCOUNT),
@@ -237,3 +237,12 @@ def test_who_gets_no_card_gets_none_by_newcamd_either(tmp_path: Path) -> None:
     wrong, lost = judged(tmp_path, cfg, "[[newcamd]]\nport = 15000\n")
     assert (wrong, lost) == ([], [])
     assert "group" not in (tmp_path / "out" / "oscam.user").read_text()
+    back = ["import", "oscam", str(tmp_path / "out"), "--out", str(tmp_path / "back")]
+    done = CliRunner().invoke(command_line(back), back)
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("limits", ["0:0:1", "0:0:2", "0:0:0", "0:0:0, FF01:0:2"])
+def test_how_far_cards_of_a_source_may_come_from(limits: str, tmp_path: Path) -> None:
+    cfg = ALL_SAID.replace("12000 u p", f"12000 u p no {{ {limits} }}")
+    assert judged(tmp_path, cfg) == ([], [])

@@ -210,7 +210,8 @@ def test_accounts_and_upstreams_are_unique() -> None:
 def test_what_is_no_toml_is_not_used(text: str, expected: str) -> None:
     parsed = read(text)
     assert not parsed.usable
-    assert parsed.config == TomlConfig()
+    assert parsed.config == TomlConfig(unread=parsed.config.unread)
+    assert parsed.config.unread.whole
     assert [str(problem).startswith(f"cccamd.toml:{expected}") for problem in parsed.problems]
     assert str(parsed.problems[0]).startswith(f"cccamd.toml:{expected}")
 

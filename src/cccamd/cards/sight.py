@@ -12,13 +12,13 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, count, islice
-from types import MappingProxyType
 from typing import Final
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from cccamd.cards.card import Card
 from cccamd.cards.grant import Grant
 from cccamd.cards.intake import Limit
+from cccamd.cards.offers import Offers, differing_parts
 from cccamd.cards.services import Wanted, denies_service, fit
 from cccamd.cards.table import CardTable
 from cccamd.cards.visibility import Reason, Verdict, Viewer, judge
@@ -58,7 +58,7 @@ _serials = count(1)
 class Shown:
     """One state of a card list, as clients are told it."""
 
-    offers: Mapping[ShareId, Offer] = field(default_factory=dict)
+    offers: Offers = field(default_factory=Offers)
     sight: int = 0
     """Whose list it is; no other has this number."""
     number: int = 0
@@ -111,7 +111,7 @@ class Sight:
         self._offers: dict[ShareId, Offer] = {}
         self._touched: dict[ShareId, None] = {}
         """Cards whose offers have changed since the last state was shown."""
-        self._shown = Shown({}, self._serial, 0)
+        self._shown = Shown(Offers(), self._serial, 0)
         self._steps: deque[tuple[Change, ...]] = deque()
         """The last of them leads to what is shown."""
         self._steps_length = 0
@@ -161,15 +161,16 @@ class Sight:
         touched, self._touched = self._touched, {}
         if not touched:
             return
-        old, new = self._shown.offers, self._offers.copy()
+        old, now = self._shown.offers, self._offers
         if old:
-            gone = (share_id for share_id in touched if share_id in old and share_id not in new)
-            come = (new[share_id] for share_id in touched if share_id in new)
+            gone = (share_id for share_id in touched if share_id in old and share_id not in now)
+            come = (now[share_id] for share_id in touched if share_id in now)
             self._remember((*gone, *come))
         else:
             self._steps.clear()
             self._steps_length = 0
-        self._shown = Shown(MappingProxyType(new), self._serial, self._shown.number + 1)
+        new = old.changed(touched, now)
+        self._shown = Shown(new, self._serial, self._shown.number + 1)
 
     def _remember(self, step: tuple[Change, ...]) -> None:
         self._steps.append(step)
@@ -314,9 +315,11 @@ def difference(old: Mapping[ShareId, Offer], new: Mapping[ShareId, Offer]) -> It
     First the share ids of what is withdrawn, then what is offered. A card whose words changed
     is offered again; the same share id replaces it.
     """
-    yield from (share_id for share_id in old if share_id not in new)
-    for share_id, offer in new.items():
-        told = old.get(share_id)
-        # Most are the very same object, and comparing all fields would cost 20 times as much.
-        if told is not offer and told != offer:
-            yield offer
+    for told, now in differing_parts(old, new):
+        yield from (share_id for share_id in told if share_id not in now)
+    for told, now in differing_parts(old, new):
+        for share_id, offer in now.items():
+            before = told.get(share_id)
+            # Most are the very same object, and comparing all fields would cost 20 times as much.
+            if before is not offer and before != offer:
+                yield offer

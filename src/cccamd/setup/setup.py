@@ -341,6 +341,13 @@ def _about_toml(kind_problems: Iterable[str], toml: ParsedToml) -> Iterator[Mess
     for text in kind_problems:
         yield Message(level=logging.WARNING, text=text, kind=ConfigProblemKind.LEFT_OUT)
     yield from map(_message, toml.problems)
+    if not toml.usable:
+        text = (
+            "what it restricts is not known: a server that starts with it uses no account and no"
+            " server of CCcam.cfg until it is mended; one that runs keeps what it has"
+        )
+        level, kind = logging.ERROR, ConfigProblemKind.LEFT_OUT
+        yield Message(level=level, text=text, place=Place(toml.config.file), kind=kind)
 
 
 def _message(problem: FileProblem) -> Message:

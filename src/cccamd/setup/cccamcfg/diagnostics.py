@@ -121,6 +121,7 @@ class Code(StrEnum):
     BRACES = "E318"
     LONG_USER = "E321"
     PLACEHOLDER = "E330"
+    UNREAD_TABLE = "E340"
 
     @property
     def severity(self) -> Severity:

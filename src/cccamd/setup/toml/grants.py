@@ -117,17 +117,20 @@ def grant_of(
 ) -> Grant:
     """Put together what a table says; a list that is not there names no service.
 
-    So a wish that a typing error spoils gives nothing, and a denial of it denies nothing: the
-    first is noticed, and both are said.
+    So a typing error in a wish gives nothing. In a denial, too: to deny nothing would be no
+    restriction. That is noticed, and said.
     """
     wishes = tuple(services)
     if groups is None and not (caids or idents or wishes):
         return EVERYTHING
     named = {wish: lists.get(wish.removeprefix("!")) or ServiceList(name=wish) for wish in wishes}
+    spoilt = tuple(
+        each for wish, each in named.items() if wish.startswith("!") and wish[1:] not in lists
+    )
     return Grant(
         groups=None if groups is None else frozenset(groups),
         caids=frozenset(caids),
         pairs=frozenset(idents),
-        wanted=tuple(each for wish, each in named.items() if not wish.startswith("!")),
+        wanted=spoilt or tuple(each for wish, each in named.items() if not wish.startswith("!")),
         denied=tuple(each for wish, each in named.items() if wish.startswith("!")),
     )

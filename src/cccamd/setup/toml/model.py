@@ -38,6 +38,7 @@ from cccamd.setup.toml.networks import (
 from cccamd.setup.toml.newcamdtable import NewcamdTable
 from cccamd.setup.toml.notifytable import NotifyTable
 from cccamd.setup.toml.positions import Places
+from cccamd.setup.toml.unread import Unread
 from cccamd.wire.cccam import (
     ANSWER_TIMEOUT,
     DEFAULT_VERSION,
@@ -314,6 +315,8 @@ class TomlConfig:
     newcamd: tuple[NewcamdTable, ...] = ()
     accounts: tuple[AccountTable, ...] = ()
     upstreams: tuple[UpstreamTable, ...] = ()
+    unread: Unread = field(default_factory=Unread)
+    """Which lines of CCcam.cfg are not used for what stands here of them and cannot be read."""
     cards: tuple[CardEntry, ...] = ()
     services: Mapping[str, ServiceList] = field(default_factory=dict)
     """The lists of `[services.NAME]`, by their names."""

@@ -7,7 +7,7 @@ ones, a `[[table]]` is left out.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cccamd.cards import ServiceList
 from cccamd.localcards import LocalCard
@@ -48,6 +48,7 @@ from cccamd.setup.toml.reader import (
     explain_syntax,
     suggest,
 )
+from cccamd.setup.toml.unread import Unread, unread_of
 
 _TABLES = (
     "network",
@@ -119,6 +120,10 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
         text = f"unknown [{name}]{advice}"
         reader.add(reader.positions.key((name,)), text)
     services = _read_services(reader)
+    spoilt_accounts: _Spoilt = []
+    spoilt_links: _Spoilt = []
+    accounts = tuple(_read_list(reader, "account", AccountTable, spoilt_accounts))
+    upstreams = tuple(_read_list(reader, "upstream", UpstreamTable, spoilt_links))
     return TomlConfig(
         file=reader.positions.file,
         places=Places(reader.positions.file, reader.headings, reader.positions),
@@ -135,9 +140,10 @@ def _read(reader: TableReader, *, kinds: Mapping[str, type[LocalCard]], folder: 
         notify=reader.read_table("notify", NotifyTable),
         mqtt=reader.read_table("mqtt", MqttTable),
         fleet=reader.read_table("fleet", FleetTable),
-        newcamd=tuple(_read_list(reader, "newcamd", NewcamdTable)),
-        accounts=tuple(_read_list(reader, "account", AccountTable)),
-        upstreams=tuple(_read_list(reader, "upstream", UpstreamTable)),
+        newcamd=tuple(_read_list(reader, "newcamd", NewcamdTable, [])),
+        accounts=accounts,
+        upstreams=upstreams,
+        unread=unread_of(spoilt_accounts, spoilt_links),
         cards=tuple(read_cards(reader, kinds=kinds, folder=folder)),
         services=services,
     )
@@ -187,11 +193,19 @@ def _read_dvbapi(reader: TableReader) -> DvbapiTable:
     return read
 
 
-def _read_list(reader: TableReader, name: str, model: type[U]) -> Iterator[U]:
+_Spoilt = list[tuple[Place, dict[str, Any]]]
+
+
+def _read_list(reader: TableReader, name: str, model: type[U], spoilt: _Spoilt) -> Iterator[U]:
+    """Read the tables `[[name]]`; those with a mistake go to `spoilt`."""
+    whole = Place(reader.positions.file)
     for path, data in reader.tables(name):
         read = reader.read(model, data, path, label=f"[[{name}]]")
-        if read and reader.is_new(read.heading, path):
+        if read is None:
+            spoilt.append((whole if reader.is_full else reader.positions.key(path), data))
+        elif reader.is_new(read.heading, path):
             yield read
+    spoilt += ((whole, data) for data in reader.passed_over(name))
 
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -223,4 +237,5 @@ def _unusable(path: Path, text: str, *, line: int | None = None) -> ParsedToml:
 
 def _useless(place: Place, text: str) -> ParsedToml:
     problem = FileProblem(place=place, text=text)
-    return ParsedToml(TomlConfig(file=place.file), problems=(problem,), usable=False)
+    config = TomlConfig(file=place.file, unread=Unread(whole=place))
+    return ParsedToml(config, problems=(problem,), usable=False)

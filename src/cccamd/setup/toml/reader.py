@@ -161,6 +161,14 @@ class TableReader:
         if len(data) > TABLES_LIMIT:
             self.refuse_more((name, TABLES_LIMIT), len(data) - TABLES_LIMIT, f"[[{name}]]")
 
+    def passed_over(self, name: str) -> Iterator[dict[str, Any]]:
+        """List the tables `[[name]]` that `tables` does not."""
+        data = self.data.get(name, [])
+        listed = data if isinstance(data, list) else [data]
+        if all(isinstance(table, dict) for table in listed) and listed is data:
+            listed = listed[TABLES_LIMIT:]
+        return (table for table in listed if isinstance(table, dict))
+
     def refuse_more(self, first: KeyPath, number: int, what: str) -> None:
         """Note that there are more tables of one kind than are read, from this one on."""
         text = f"only the first {TABLES_LIMIT:,} {what} count ({number:,} more are left out)"
@@ -176,7 +184,7 @@ class TableReader:
         else:
             line = self.positions.key(first).line
             text = f"{heading} is in line {line} already, which counts"
-            self.add(self.positions.key(path), f"{text} {_consequence(path)}")
+            self.add(self.positions.key(path), f"{text} (so this [[{path[0]}]] is left out)")
         return False
 
     def read(
@@ -253,4 +261,10 @@ def _consequence(path: KeyPath) -> str:
         return f"(so all of [{path[0]}] stays at its defaults)"
     if isinstance(path[1], str):
         return "(so this list names no service)"
+    lines = _LINES.get(str(path[0]))
+    if lines is not None:
+        return f"(so the {lines} that this [[{path[0]}]] is about is not used)"
     return f"(so this [[{path[0]}]] is left out)"
+
+
+_LINES = {"account": "account", "upstream": "C-line or N-line"}
