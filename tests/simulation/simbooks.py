@@ -49,7 +49,7 @@ class Books(Diary):
         """When something was wrong with the engine or the ways to it, last."""
         self._said: dict[tuple[str, bytes], list[tuple[str, bytes, bool]]] = {}
         """What a node has read of an ECM, in order: which card, which CW, whether it is its own."""
-        self._told: dict[tuple[str, int], dict[bytes, bytes]] = {}
+        self._told: dict[tuple[str, int], dict[bytes, list[bytes]]] = {}
         """By node and service: the CWs that were read of its last ECMs."""
         self._twice: dict[str, float] = {}
         self._asked: dict[tuple[int, int], tuple[float, Any, Request]] = {}
@@ -133,7 +133,7 @@ class Books(Diary):
         self.note("read", node, card, raw)
         self._said.setdefault((node, section), []).append((card, raw, own))
         told = self._told.setdefault((node, sid), {})
-        told.setdefault(section, raw)
+        told.setdefault(section, []).append(raw)
         while len(told) > REPEATS + 1:
             del told[next(iter(told))]
 
@@ -159,7 +159,7 @@ class Books(Diary):
     def _may_be(self, node: str, sid: int, section: bytes, raw: bytes) -> bool:
         """Whether nothing about a CW by itself shows that it is wrong."""
         told = self._told.get((node, sid), {})
-        repeated = any(cw == raw for ecm, cw in told.items() if ecm != section)
+        repeated = any(raw in cws for ecm, cws in told.items() if ecm != section)
         return any(raw) and raw == with_checksums(raw) and not repeated
 
     def told_to_the_fleet(self, node: str, sid: int, section: bytes, raw: bytes) -> None:
@@ -168,7 +168,8 @@ class Books(Diary):
         if not any(raw) or raw != with_checksums(raw):
             self.blame(f"{node} told the others a CW that is wrong by itself")
         told = self._told.get((node, sid), {})
-        repeats = any(cw == raw and cw == truth(ecm) for ecm, cw in told.items() if ecm != section)
+        firsts = ((ecm, cws[0]) for ecm, cws in told.items() if ecm != section)
+        repeats = any(cw == raw and cw == truth(ecm) for ecm, cw in firsts)
         cards = {card for card, cw, _ in self._said.get((node, section), []) if cw == raw}
         if repeats and len(cards) < 2:
             self.blame(f"{node} told the others a CW of another period")
