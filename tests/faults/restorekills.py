@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from importlib.metadata import entry_points
+from importlib import metadata
 from itertools import count
 from pathlib import Path
 
@@ -136,8 +136,9 @@ def full(house: Path, archive: Path) -> list[dict[str, object]]:
 
 def look_for_cards_once() -> None:
     """Each card kind of each package is a file: not a matter of backups."""
-    found = entry_points(group=registry.GROUP)
-    registry.entry_points = lambda **_: found  # type: ignore[assignment]
+    find = metadata.entry_points
+    found = {group: find(group=group) for group in (registry.GROUP, "pydantic")}
+    metadata.entry_points = lambda *, group: found[group]  # type: ignore[assignment]
 
 
 def main() -> None:
