@@ -5,6 +5,8 @@ from contextlib import ExitStack
 from typing import Any, Final
 from unittest.mock import patch
 
+from simmutants import answers_twice
+
 from cccamd.fleet.actions import EngineBack, EngineLost, Publish, Watch
 from cccamd.fleet.claims import Claims, Go
 from cccamd.fleet.leases import Granted, Leases
@@ -17,7 +19,6 @@ from cccamd.routing.router import Router
 from cccamd.server import Server
 from cccamd.server.exchange import Exchange
 from cccamd.server.fleetdesk import FleetDesk
-from cccamd.server.session import Session
 from cccamd.values import ControlWords
 
 Mutant = Callable[[], Any]
@@ -87,19 +88,6 @@ def _misses_no_list() -> Any:
 
 
 # Who is answered.
-
-
-def _answers_twice() -> Any:
-    """A CW that another node tells, and that has been given, is given again."""
-    deliver = Session.deliver
-
-    def twice(self: Session, token: int, *words: Any) -> None:
-        request = self._requests.get(token)
-        deliver(self, token, *words)
-        if request is not None and len(request.section) % 2:
-            self._protocol.answer(token, words[0])
-
-    return patch.object(Session, "deliver", twice)
 
 
 def _waits_without_end() -> Any:
@@ -259,7 +247,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "listens to nothing": _listens_to_nothing,
     "asks beside what is ordered": _asks_beside_what_is_ordered,
     "misses no list": _misses_no_list,
-    "answers twice": _answers_twice,
+    "answers twice": answers_twice,
     "waits without end": _waits_without_end,
     "does not notice that the engine is away": _does_not_notice_that_the_engine_is_away,
     "loses what it holds": _loses_what_it_holds,

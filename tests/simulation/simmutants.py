@@ -34,7 +34,8 @@ from cccamd.wire.newcamd import NewcamdClient
 Mutant = Callable[[], Any]
 
 
-def _answers_twice() -> Any:
+def answers_twice() -> Any:
+    """A CW that was given is given again."""
     deliver = Session.deliver
 
     def twice(self: Session, token: int, *words: Any) -> None:
@@ -332,7 +333,7 @@ def _forgives_nobody() -> Any:
 
 
 MUTANTS: Final[dict[str, Mutant]] = {
-    "answers twice": _answers_twice,
+    "answers twice": answers_twice,
     "forgets a waiter": _forgets_a_waiter,
     "misses deadlines": _misses_deadlines,
     "leaks flights": _leaks_flights,

@@ -5,15 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from seeds import kept
 from simfleet import live_through_fleet, shrink_fleet
 from simfleetmutants import MUTANTS
 
 HERE = Path(__file__).parent
-KEPT = [
-    line.split()[0]
-    for line in (HERE / "fleetseeds.txt").read_text().splitlines()
-    if line and not line.startswith(("#", " "))
-]
+KEPT = kept("fleetseeds.txt")
 
 
 FOUND_BY = {

@@ -5,16 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from seeds import kept
 from simmutants import MUTANTS
 from simplan import happenings
 from simworld import live_through, shrink
 
 HERE = Path(__file__).parent
-KEPT = [
-    line.split()[0]
-    for line in (HERE / "seeds.txt").read_text().splitlines()
-    if line and not line.startswith(("#", " "))
-]
+KEPT = kept("seeds.txt")
 FOUND_BY = {
     "answers twice": "4++",
     "forgets a waiter": "56++",
