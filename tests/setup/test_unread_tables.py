@@ -16,6 +16,7 @@ from cccamd.setup.toml.reader import TABLES_LIMIT
 LINES = """\
 F: anna secret
 F: ben secret
+F: 5 secret
 C: far.example 12000 me pw
 C: far.example 12000 you pw
 C: near.example 13000 me pw
@@ -34,7 +35,7 @@ def read(folder: Path, toml: str | bytes, *, is_named: bool = False) -> Setup:
 
 def out_of_use(setup: Setup) -> set[object]:
     """What the lines have, and the setup does not."""
-    users = {b"anna", b"ben"} - set(setup.accounts)
+    users = {b"anna", b"ben", b"5"} - set(setup.accounts)
     links = LINKS - {each.line.key for each in setup.upstreams}
     told = [(line.name, line.subject) for line in setup.config.refused_lines]
     assert len(told) == len(users) + len(links), "each has its reason"
@@ -50,7 +51,8 @@ def out_of_use(setup: Setup) -> set[object]:
         ("user = 'anna'\ncaids = ['7G00']", {b"anna"}),
         ("user = 'anna'", {b"anna"}),
         ("usr = 'anna'\nlogins = 1", {b"anna"}),
-        ("user = 5\nlogins = 1", set()),
+        ("user = 5\nlogins = 1", {b"5"}),
+        (f"user = 0x{'F' * 5000}\nname = 'anna'", {b"anna"}),
         ("user = 'carl'\nlogins = 'x'", set()),
     ],
 )
@@ -105,7 +107,7 @@ def test_so_do_tables_that_are_passed_over(toml: str, tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_takes_out_all_lines(toml: bytes, tmp_path: Path) -> None:
     """A server that runs keeps what it has; one that starts with it by name does not start."""
     setup = read(tmp_path, toml)
-    assert out_of_use(setup) == {b"anna", b"ben"} | LINKS
+    assert out_of_use(setup) == {b"anna", b"ben", b"5"} | LINKS
     assert (setup.refusal, bool(setup.doubt)) == ("", True)
     assert read(tmp_path, toml, is_named=True).refusal
     text = "uses no account and no server of CCcam.cfg until it is mended"
@@ -135,6 +137,10 @@ def test_who_starts_with_it_serves_again_once_it_is_mended(tmp_path: Path) -> No
         toml.write_text('[[account]]\nuser = "anna"\nlogins = 2\n')
         wait_for("added anna", tmp_path / "said")
         asyncio.run(log_in(port, b"anna", b"secret"))
+        toml.write_text('[[account]]\nuser = "anna"\nlogins = "two"\n')
+        wait_for("removed anna", tmp_path / "said")
+        with pytest.raises(ConnectError):
+            asyncio.run(log_in(port, b"anna", b"secret"))
     said = (tmp_path / "said").read_text()
     assert "what cccamd.toml says of it cannot be read, and may restrict it" in said
     assert "Traceback" not in said

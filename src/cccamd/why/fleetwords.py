@@ -1,5 +1,6 @@
 """What is said of a fleet, wherever it is shown: on the page, in the terminal, as an incident."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -57,12 +58,10 @@ def odd_nodes(fleet: FleetStatus) -> OddNodes | None:
 
 def fleet_counted(fleet: FleetStatus) -> str:
     """How many other nodes there are, by their states."""
-    counted: dict[str, int] = {}
-    for node in (*fleet.nodes, *fleet.absent):
-        counted[node.state.value] = counted.get(node.state.value, 0) + 1
+    counted = Counter(node.state.value for node in (*fleet.nodes, *fleet.absent))
     if not counted:
         return "no other node was heard of"
-    total = count(sum(counted.values()), "other node")
+    total = count(counted.total(), "other node")
     return f"{total}: {', '.join(f'{number:,} {state}' for state, number in counted.items())}"
 
 

@@ -83,10 +83,13 @@ class ParsedToml:
 
     config: TomlConfig = field(default_factory=TomlConfig)
     problems: tuple[FileProblem, ...] = ()
-    usable: bool = True
-    """False: nothing of the file was understood, `config` is all defaults."""
     passing: bool = False
     """Not usable for a reason of the system, which may be gone in a moment."""
+
+    @property
+    def usable(self) -> bool:
+        """False: nothing of the file was understood, `config` is all defaults."""
+        return self.config.unread.whole is None
 
 
 def parse(
@@ -238,4 +241,4 @@ def _unusable(path: Path, text: str, *, line: int | None = None) -> ParsedToml:
 def _useless(place: Place, text: str) -> ParsedToml:
     problem = FileProblem(place=place, text=text)
     config = TomlConfig(file=place.file, unread=Unread(whole=place))
-    return ParsedToml(config, problems=(problem,), usable=False)
+    return ParsedToml(config, problems=(problem,))

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from cccamd.ids import LoginKey, host_key
+from cccamd.ids import USER_LENGTH, LoginKey, host_key
 from cccamd.setup.files import Place
 
 Partly = tuple[str | None, int | None, str | None]
 """Host, port and user of a C-line or N-line, as far as they can be read."""
 Spoilt = Iterable[tuple[Place, Mapping[str, Any]]]
 """Tables with a mistake, and where it is."""
+_LONGEST_NUMBER = 10**USER_LENGTH
+"""No user has a longer name; and Python does not write all numbers that TOML can hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,9 @@ def users_of(table: Mapping[str, Any]) -> Iterable[str]:
     user = table.get("user")
     if isinstance(user, str):
         return (user,)
-    return tuple(str(each) for each in table.values() if isinstance(each, str | int))
+    words = [each for each in table.values() if isinstance(each, str)]
+    numbers = (each for each in table.values() if isinstance(each, int))
+    return (*words, *(str(each) for each in numbers if abs(each) < _LONGEST_NUMBER))
 
 
 def link_of(table: Mapping[str, Any]) -> Partly | None:
