@@ -18,7 +18,7 @@ BACK_WITHIN = 65.0
 NEEDED = ("bash", "ip", "nft", "unshare", "nsenter")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 HERE = Path(__file__).parent
-SCENE = """
+NEIGHBOUR = """
 set -e
 ip link set lo up
 unshare -n sleep 300 & box=$!
@@ -27,11 +27,13 @@ while [ "$(readlink /proc/$box/ns/net)" = "$(readlink /proc/$$/ns/net)" ]; do sl
 ip link add house type veth peer name box netns $box
 ip address add 192.168.7.2/24 dev house
 ip link set house up
-nsenter -t $box -n ip link set lo up
-nsenter -t $box -n ip address add 192.168.7.9/24 dev box
-nsenter -t $box -n ip link set box up
-"$1" "$2" "$3" $box "$4"
+in_box() { nsenter -t $box -n "$@"; }
+in_box ip link set lo up
+in_box ip address add 192.168.7.9/24 dev box
+in_box ip link set box up
 """
+"""Another machine in the same network, which `in_box` gives orders to."""
+SCENE = NEIGHBOUR + '"$1" "$2" "$3" $box "$4"\n'
 
 
 def _why_not() -> str:

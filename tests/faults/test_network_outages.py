@@ -16,7 +16,7 @@ import pytest
 from laboratory import HOST, TEST_CARD, Laboratory, running, setup
 from names import Names
 from proxy import Proxy, Way
-from test_dead_ways import HERE, WHY_NOT, in_namespaces
+from test_dead_ways import HERE, NEIGHBOUR, WHY_NOT, in_namespaces
 from test_outage_live import keep_watching
 from virtual import Clock, live_through
 
@@ -229,22 +229,10 @@ def test_what_was_told_to_a_service_that_the_same_router_leads_to_comes_as_soon_
     live(act, monkeypatch)
 
 
-SCENE = """
-set -e
-ip link set lo up
-unshare -n sleep 300 & box=$!
-trap 'kill $box' EXIT
-while [ "$(readlink /proc/$box/ns/net)" = "$(readlink /proc/$$/ns/net)" ]; do sleep 0.02; done
-ip link add house type veth peer name box netns $box
-ip address add 192.168.7.2/24 dev house
-ip link set house up
-in_box() { nsenter -t $box -n "$@"; }
-in_box ip link set lo up
-in_box ip address add 192.168.7.9/24 dev box
+SCENE = f"""{NEIGHBOUR}
 for number in 1 2 3; do in_box ip address add 10.99.0.$number/32 dev lo; done
-in_box ip link set box up
 in_box nft add table inet wall
-in_box nft add chain inet wall in '{ type filter hook input priority 0; }'
+in_box nft add chain inet wall in '{{ type filter hook input priority 0; }}'
 ip route add default via 192.168.7.9
 "$1" "$2" "$3" $box
 """
