@@ -479,5 +479,7 @@ def test_pages_that_follow_the_address_of_cccam_are_told() -> None:
         (of_all.format(1) + own + pages, []),
         (of_all.format(2) + own + pages, ["serverip"]),
         (of_all.format(2) + pages, []),
+        (own + pages + "serverip = 192.0.2.1\n", []),
+        (own + pages + "serverip = 192.0.2.2\n", ["serverip"]),
     ):
         assert [each.key for each in imported(conf=conf, user=USER, server=READER).lost] == lost

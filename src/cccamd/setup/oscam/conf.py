@@ -116,11 +116,10 @@ _DVBAPI = Rules(
     lost={},
 )
 _WEBIF = Rules(
-    used={"httpport", "httpuser", "httppwd", "httpallowed"},
+    used={"httpport", "httpuser", "httppwd", "httpallowed", "serverip"},
     silent={"httpreadonly", "aulow", "hideclient_to"},
     lost={
         "httpdyndns": Lost(LOCAL_PAGES),
-        "serverip": Lost("the web pages listen on the addresses of [server] bind"),
     },
     patterns=(family("http.*", None),),
 )
@@ -354,7 +353,7 @@ class ConfReader:
             if not addresses:
                 about.lost(entry, "bind of [[newcamd]] wants an address")
             return addresses
-        of_all, of_cccam = self._bind_of_all, self._table("server").get("bind")
+        of_all, of_cccam = self._bind_of_all, self.plan.tables.get("server", {}).get("bind")
         return () if of_all == (of_cccam or ()) else of_all or EVERYWHERE
 
     def _newcamd_allowed(self, entry: Entry | None, about: SectionReport) -> tuple[str, ...]:
@@ -421,8 +420,12 @@ class ConfReader:
             others = {each for each in others if not each.is_loopback}
             if not all(read) or others not in USUAL_PAGES:
                 about.lost(allowed, LOCAL_PAGES)
-        of_cccam = self._bind_of_cccam
-        if of_cccam is not None and not _value(entries, "serverip"):
+        own, of_cccam = entries.get("serverip"), self._bind_of_cccam
+        bind = self.plan.tables.get("server", {}).get("bind")
+        if own is not None and own.value:
+            if _addresses(own.value) != bind:
+                about.lost(own, "the web pages listen on the addresses of [server] bind")
+        elif of_cccam is not None:
             why = "the web pages, which were open elsewhere, too, listen there only"
             self.report.about(FILE, "cccam").lost(of_cccam, why)
 
