@@ -166,7 +166,7 @@ class FleetNode:
         sizes = {
             "efforts": (len(claims._efforts), 200), "asks at claims": (len(claims._asks), 100),
             "claims": (len(claims._claims), 50), "fetches": (len(claims._fetches), 50),
-            "services": (len(claims._services), len(SERVICES)),
+            "services": (len(claims._listening), len(SERVICES)),
             "due": (len(claims._due._heap), 300),
             "held": (len(self.server._exchange._held), 100), "orders": (len(desk._orders), 100),
             "nodes": (len(self._strangers(desk)), 0), "flights": (len(router._flights), 100),

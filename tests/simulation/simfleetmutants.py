@@ -10,6 +10,7 @@ from simmutants import answers_twice
 from cccamd.fleet.actions import EngineBack, EngineLost, Publish, Watch
 from cccamd.fleet.claims import Claims, Go
 from cccamd.fleet.leases import Granted, Leases
+from cccamd.fleet.listening import Listening
 from cccamd.fleet.values import Sealer
 from cccamd.net.penalties import Penalties
 from cccamd.routing import Tidings
@@ -56,12 +57,12 @@ def _tells_nothing() -> Any:
 
 
 def _listens_to_nothing() -> Any:
-    watch = Claims._watch
+    want = Listening.want
 
-    def deaf(self: Claims, *words: Any) -> list[Any]:
-        return [each for each in watch(self, *words) if not isinstance(each, Watch)]
+    def deaf(self: Listening, *words: Any) -> list[Any]:
+        return [each for each in want(self, *words) if not isinstance(each, Watch)]
 
-    return patch.object(Claims, "_watch", deaf)
+    return patch.object(Listening, "want", deaf)
 
 
 def _asks_beside_what_is_ordered() -> Any:
