@@ -49,7 +49,7 @@ from cccamd.fleet.letters import (
 )
 from cccamd.fleet.roll import GONE_AFTER, Absent, Roll
 from cccamd.ids import NodeId
-from cccamd.net import Alarm, TaskSet, in_slices, in_thread
+from cccamd.net import Alarm, TaskSet, in_slices
 from cccamd.routing import (
     Ask,
     AskId,
@@ -455,7 +455,7 @@ class FleetDesk:
     async def _make_list(self) -> None:
         self._seen_generation = self._table.generation
         shared = await in_slices(self._sharing())
-        data = await in_thread(lambda: write_list(shared))
+        data = await asyncio.to_thread(write_list, shared)
         revision = _revision_of(data)
         if revision != self._revision:
             self._revision, self._list = revision, data
@@ -511,7 +511,7 @@ class FleetDesk:
             self._tell(self._channel(node), Missing(node=self.node))
 
     async def _take_list(self, name: str, data: bytes) -> None:
-        shared = await in_thread(lambda: read_list(data))
+        shared = await asyncio.to_thread(read_list, data)
         if shared is not None and self.claims.trusts(name, self._loop.time()):
             await self.nodes.take(name, _revision_of(data), shared)
 
