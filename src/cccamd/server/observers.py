@@ -2,7 +2,7 @@
 
 Theory of operation. What is told for every ECM would hold up its answer: `tell_soon` keeps it
 until the answers of this turn of the loop are written, and then tells it in slices. The order
-stays: whatever is told at once has those before it told first.
+stays: what is told at once waits as well while something before it does.
 """
 
 import time
@@ -15,7 +15,7 @@ from cccamd.watch import SAMPLING_ROUND, Happening, Sampler
 
 Observer = Callable[[Happening], None]
 WAITING_LIMIT: Final = 10_000
-"""So many may wait to be told; beyond it they are told at once, whoever waits."""
+"""So many may wait to be told; beyond it each that comes has one that waits told at once."""
 
 
 class Observers:
@@ -57,19 +57,21 @@ class Observers:
         self._observers.append(observer)
 
     def tell(self, happening: Happening) -> None:
-        """Tell all, at once."""
-        self.catch_up()
-        self._pass_on(happening)
+        """Tell all, at once, or right after what waits to be told."""
+        if self._waiting:
+            self.tell_soon(happening)
+        else:
+            self._pass_on(happening)
 
     def tell_soon(self, happening: Happening) -> None:
         """Tell all, but not before the answers of this turn are written."""
         if len(self._waiting) >= WAITING_LIMIT:
-            self.catch_up()
+            self._tell_next()  # all of them would be a quarter of a second
         self._waiting.append(happening)
         self._turns.add(self._tell_next)
 
     def catch_up(self) -> None:
-        """Tell what waits to be told: who asks observers what they know wants all of it."""
+        """Tell what waits to be told: this is the end."""
         while self._waiting:
             self._pass_on(self._waiting.popleft())
 
