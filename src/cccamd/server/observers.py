@@ -1,12 +1,11 @@
 """Who is told what happens: the journal, the history, the metrics.
 
-Theory of operation. What is told for every ECM would hold up its answer: `tell_soon` keeps it
-until the answers of this turn of the loop are written, and then tells it in slices. The order
-stays: whatever is told at once has those before it told first.
+Theory of operation. What is counted and told for every ECM would hold up its answer: `later`
+keeps it until the answers of this turn of the loop are written, and then does it in slices. The
+order stays: whatever is told at once has what waits done first.
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -15,7 +14,7 @@ from cccamd.watch import SAMPLING_ROUND, Happening, Sampler
 
 Observer = Callable[[Happening], None]
 WAITING_LIMIT: Final = 10_000
-"""So many may wait to be told; beyond it they are told at once, whoever waits."""
+"""So many may wait; beyond it all is done at once, whoever waits."""
 
 
 class Observers:
@@ -26,7 +25,6 @@ class Observers:
         self._observers: list[Observer] = []
         self._sampler = Sampler()
         self._calls = 0
-        self._waiting: deque[Happening] = deque()
         self._turns = Turns()
         self.attended: Collection[tuple[str, int]] = ()
         """Clients in trouble (account, number): what they ask is told, also under great load."""
@@ -59,25 +57,27 @@ class Observers:
     def tell(self, happening: Happening) -> None:
         """Tell all, at once."""
         self.catch_up()
-        self._pass_on(happening)
+        self.pass_on(happening)
 
-    def tell_soon(self, happening: Happening) -> None:
-        """Tell all, but not before the answers of this turn are written."""
-        if len(self._waiting) >= WAITING_LIMIT:
+    def later(self, act: Callable[..., object], *words: object) -> None:
+        """Call `act` with these words as soon as the answers of this turn are written: to count
+        what was answered, and to `pass_on` what is told of it."""
+        if len(self._turns) >= WAITING_LIMIT:
             self.catch_up()
-        self._waiting.append(happening)
-        self._turns.add(self._tell_next)
+        self._turns.add(self._attempt, act, words)
 
     def catch_up(self) -> None:
-        """Tell what waits to be told: who asks observers what they know wants all of it."""
-        while self._waiting:
-            self._pass_on(self._waiting.popleft())
+        """Do what waits: who asks what was counted and told wants all of it."""
+        self._turns.finish()
 
-    def _tell_next(self) -> None:
-        if self._waiting:  # else it was told meanwhile
-            self._pass_on(self._waiting.popleft())
+    def _attempt(self, act: Callable[..., object], words: tuple[object, ...]) -> None:
+        try:
+            act(*words)
+        except Exception as error:  # the others are to be counted
+            self._on_failure("counting what was answered", error)
 
-    def _pass_on(self, happening: Happening) -> None:
+    def pass_on(self, happening: Happening) -> None:
+        """Tell all what comes next of what was left for `later`."""
         for observer in self._observers:
             try:
                 observer(happening)
