@@ -33,7 +33,7 @@ async def test_what_is_told_at_once_waits_behind_what_waits() -> None:
     told.observers.tell(happening(0))
     assert told.numbers == [0]
     for number in range(1, 5000):
-        told.observers.tell_soon(happening(number))
+        told.observers.later(told.observers.pass_on, happening(number))
     told.observers.tell(happening(5000))
     assert told.numbers == [0]
     await told.rest(5001)
@@ -49,7 +49,7 @@ async def test_beyond_the_limit_each_that_comes_has_one_told(
     monkeypatch.setattr(observers, "WAITING_LIMIT", 10)
     told = Told()
     for number in range(100):
-        told.observers.tell_soon(happening(number))
+        told.observers.later(told.observers.pass_on, happening(number))
         assert len(told.numbers) == max(0, number - 9)
     await told.rest(100)
     assert told.numbers == list(range(100))

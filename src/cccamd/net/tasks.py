@@ -112,22 +112,35 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._is_due = False
 
-    def add(self, act: Callable[[], None]) -> None:
-        """Call `act` when its turn comes: soon, in the order of the calls."""
-        self._waiting.append(act)
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, act: Callable[..., object], *words: object) -> None:
+        """Call `act` with these words when its turn comes: soon, in the order of the calls."""
+        self._waiting.append((act, words))
         if not self._is_due:
             self._is_due = True
             asyncio.get_running_loop().call_soon(self._act)
+
+    def finish(self) -> None:
+        """Do all that waits at once, whoever waits for the loop."""
+        while self._waiting:
+            self.do_next()
+
+    def do_next(self) -> None:
+        """Do what waits for longest at once."""
+        act, words = self._waiting.popleft()
+        act(*words)
 
     def _act(self) -> None:
         began = perf_counter()
         self._is_due = False
         try:
             while self._waiting and perf_counter() - began <= SLICE:
-                self._waiting.popleft()()
+                self.do_next()
         finally:
             if self._waiting:
                 self._is_due = True

@@ -149,6 +149,7 @@ class Server:
             on_cards_changed=self._card_news.changed,
             on_failed=lambda text: self._book.carried_out("[[card]]", text),
         )
+        self._emm_gate = EmmGate(global_emms=setup.config.settings.global_emm)
         self._fleet = None if fleet is None else self._make_fleet(fleet)
         self._links_fair = FairPlay.links()
         self._upstreams = Upstreams(self._start_upstream)
@@ -428,7 +429,7 @@ class Server:
             penalties=self._penalties,
             records=self._make_records(),
             clones=self._clones,
-            emm_gate=EmmGate(global_emms=setup.config.settings.global_emm),
+            emm_gate=self._emm_gate,
             tasks=self._tasks,
             fair=FairPlay(settings.fair_limits(setup.toml)),
             limits=setup.toml.limits,
@@ -475,6 +476,7 @@ class Server:
             node_id=self._identity.node_id,
             exchange=self._exchange,
             table=self._table,
+            emm_gate=self._emm_gate,
             tasks=self._tasks,
             is_constant=lambda card: self._cards.is_constant(card.source),
             on_cards_changed=self._card_news.changed,
