@@ -173,9 +173,9 @@ class FleetNode:
         sizes = {
             "efforts": (len(claims._efforts), 200), "asks at claims": (len(claims._asks), 100),
             "claims": (len(claims._claims), 50), "fetches": (len(claims._fetches), 50),
-            "services": (len(claims._services), len(SERVICES)),
+            "services": (len(claims._listening), len(SERVICES)),
             "due": (len(claims._due._heap), 300),
-            "held": (len(self.server._exchange._held), 100), "orders": (len(desk._orders), 100),
+            "held": (len(self.server._exchange._held), 100), "orders": (len(desk.orders), 100),
             "nodes": (len(self._strangers(desk)), 0), "flights": (len(router._flights), 100),
         }  # fmt: skip
         return ", ".join(f"{n} {name}" for name, (n, most) in sizes.items() if n > most)
@@ -202,8 +202,8 @@ class FleetNode:
                 "asks at claims": len(desk.claims._asks),
                 "claims": len(desk.claims._claims),
                 "fetches of CWs": len(desk.claims._fetches),
-                "fetches of lists": len(desk._fetches),
-                "orders": len(desk._orders),
+                "fetches of lists": len(desk.lists.fetching),
+                "orders": len(desk.orders),
                 "leases": len(seats.leases._seats),
                 "names of leases": len(seats.leases._by_name),
                 "logins": len(seats._waiting),

@@ -31,6 +31,7 @@ class FleetNode:
             node_id=node_id,
             exchange=context.exchange,
             table=context.table,
+            emm_gate=context.emm_gate,
             tasks=context.tasks,
             is_constant=is_constant,
             on_cards_changed=context.on_list_due,

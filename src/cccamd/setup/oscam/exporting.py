@@ -172,7 +172,9 @@ class _Export:
         lines: Lines = [("httpport", str(info.port))]
         lines += [("httpuser", _bytes(info.username))] if info.username else []
         lines += [("httppwd", _bytes(info.password))] if info.password else []
-        return [*lines, ("httpallowed", "127.0.0.1,192.168.0.0-192.168.255.255")]
+        bind = self._toml.server.bind
+        lines += [] if bind == EVERYWHERE else _serverip(bind)
+        return [*lines, ("httpallowed", _LOCAL_ADDRESSES)]
 
     # Accounts.
 
@@ -420,6 +422,12 @@ class _Export:
             *self._group(entry.access.grant.groups),
             *_allow((), entry.access.grant.pairs),
         ]
+
+
+_LOCAL_ADDRESSES: Final = (
+    "127.0.0.1,10.0.0.0-10.255.255.255,172.16.0.0-172.31.255.255,192.168.0.0-192.168.255.255"
+)
+"""Who may see the web pages, as here."""
 
 
 def _serverip(addresses: tuple[str, ...]) -> Lines:
