@@ -28,6 +28,7 @@ from simfleetcast import (
     FleetCard,
     FleetNode,
     Viewer,
+    desk_of,
 )
 from simfleetguess import Guesses
 from simfleetplan import (
@@ -381,9 +382,9 @@ class FleetWorld:
         if not self.in_fleet:
             return
         for node in self.nodes:
-            assert node.server is not None
-            assert node.server._fleet is not None
-            if not node.server._fleet.is_up:
+            desk = desk_of(node.server)
+            assert desk is not None
+            if not desk.is_up:
                 self.books.blame(f"{node.name} does not see its engine")
         self.books.judge_asks(since, most)
         if self.has_everything:

@@ -253,6 +253,7 @@ class Runner:
         )
         for setting, trouble in self._log_troubles.items():
             server.carried_out(setting, trouble)
+        garbage.begin()  # before anybody can wait for an answer
         try:
             await server.start()
         except ListenError as error:
@@ -269,7 +270,6 @@ class Runner:
         server.entrust(hands_of(desk, clerk))
         door = ControlDoor(desk)
         await door.open(self._socket)
-        garbage.begin()
         self._notifier.ready()
         self._tasks.start("watchdog", self._notifier.live())
         self._tasks.start("heartbeat", server.heartbeat.run())

@@ -12,6 +12,7 @@ from cccamd.net import TaskSet, in_thread
 from cccamd.notify.outbox import Message, Outbox, Rules
 from cccamd.notify.services import Service, ServiceError, open_service
 from cccamd.watch import Happening, IncidentBegan, IncidentEnded, IncidentGrew, SourceUp
+from cccamd.wording import count
 
 log = logging.getLogger("cccamd.notify")
 
@@ -32,10 +33,32 @@ class _Line:
 
     service: Service
     waiting: deque[Message] = field(default_factory=lambda: deque(maxlen=KEPT))
+    given_up: int = 0
+    """Messages that made way since the last that it took."""
     failures: int = 0
     tried_at: float = 0.0
     try_at: float = 0.0
     is_sending: bool = False
+
+    def add(self, messages: Sequence[Message]) -> None:
+        """Keep these for it; where there is no room, the oldest make way."""
+        self.given_up += max(0, len(self.waiting) + len(messages) - KEPT)
+        self.waiting.extend(messages)
+
+    def next(self) -> Message:
+        """What it is sent now, with a word of what it will never be sent."""
+        message = self.waiting[0]
+        if not self.given_up:
+            return message
+        missing = f"{count(self.given_up, 'message')} before this made way for newer ones."
+        return message._replace(body=f"{message.body}\n\n{missing}")
+
+    def said(self) -> str:
+        """How it is with it, in words; empty: it takes what it is sent."""
+        if not self.failures:
+            return ""
+        text = f"{self.service.name} takes no messages; waiting: {len(self.waiting)}"
+        return f"{text}, made way for newer ones: {self.given_up}" if self.given_up else text
 
 
 class Notifier:
@@ -108,25 +131,36 @@ class Notifier:
         local = time.localtime()
         messages = self._outbox.due(now, 60 * local.tm_hour + local.tm_min)
         for line in self._lines.values():
-            line.waiting.extend(messages)
+            self._keep(line, messages)
             if line.waiting and not line.is_sending and now >= line.try_at:
                 line.is_sending = True
                 self._tasks.start(f"message to {line.service.name}", self._send(line, now))
 
+    def _keep(self, line: _Line, messages: Sequence[Message]) -> None:
+        if not messages:
+            return
+        had_given_up = line.given_up
+        line.add(messages)
+        if line.failures:
+            self._say(is_news=bool(line.given_up) != bool(had_given_up))
+
     async def _send(self, line: _Line, now: float) -> None:
-        message, failed_before = line.waiting[0], line.failures
+        message, failed_before, given_up = line.waiting[0], line.failures, line.given_up
+        sent = line.next()
         taken = False
         try:
             async with asyncio.timeout(PATIENCE):
-                taken = await in_thread(lambda: line.service.send(message))
+                taken = await in_thread(lambda: line.service.send(sent))
         except TimeoutError:
             pass
         finally:
             line.is_sending = False
         if taken:
-            if line.waiting and line.waiting[0] is message:  # else it made way for newer ones
+            line.failures, line.given_up = 0, line.given_up - given_up
+            if line.waiting and line.waiting[0] is message:
                 line.waiting.popleft()
-            line.failures = 0
+            else:  # it made way for newer ones just now, and has arrived all the same
+                line.given_up -= 1
         else:
             line.tried_at = now
             line.try_at = now + AGAIN[min(line.failures, len(AGAIN) - 1)]
@@ -134,13 +168,10 @@ class Notifier:
         if bool(failed_before) != bool(line.failures):
             self._say()
 
-    def _say(self) -> None:
-        stuck = [
-            f"{line.service.name} takes no messages; waiting: {len(line.waiting)}"
-            for line in self._lines.values()
-            if line.failures
-        ]
+    def _say(self, *, is_news: bool = True) -> None:
+        """Tell how it is with the services; the log, of what is new and not a number only."""
+        stuck = [text for line in self._lines.values() if (text := line.said())]
         text = "; ".join((*self._wrong, *stuck))
-        if text:
+        if text and is_news:
             log.warning("%s", text)
         self._carried_out(SETTING, text)
