@@ -268,6 +268,7 @@ class UpstreamSource:
         await self._halt()
         self._end_dropping()
         self._table.forget_source(self.source_id)
+        self._exchange.forget_source(self.source_id)
         self._observers.tell(SourceGone(at=self._observers.now(), source=self.name))
 
     def ask(self, ask: Ask) -> ControlWords | Refusal | None:
