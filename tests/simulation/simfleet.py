@@ -20,6 +20,7 @@ from simdiary import Violation
 from simengine import PORTS, FakeEngine
 from simfleetcast import (
     HONEST,
+    LATEST,
     MOODS,
     NAMES,
     QUICK,
@@ -37,7 +38,7 @@ from simfleetplan import (
     fleet_happenings,
     has_everything,
 )
-from simledger import watched
+from simledger import DEADLINE, watched
 from simloop import BEGAN, SimClock, SimLoop, Stuck, in_its_own_time
 from simplan import Happening, left_out
 from simwires import SERVER, FakeSocket, Net, Wire
@@ -495,7 +496,7 @@ def live_through_fleet(seed: str, *, without: Collection[int] = ()) -> FleetResu
         if was
         and not result.served.get((user, section), False)
         and (user, section) not in result.helpless
-        and int.from_bytes(section[-8:]) > 1  # in the first, logins are under way
+        and not _is_left_out(int.from_bytes(section[-8:]), seed)
     ]
     violation = alone.violation
     if violation is None and lost:
@@ -505,6 +506,14 @@ def live_through_fleet(seed: str, *, without: Collection[int] = ()) -> FleetResu
         seed, result.trace, result.events + alone.events, result.answers, violation, result.tail,
         result.served, result.helpless, result.commands,
     )  # fmt: skip
+
+
+def _is_left_out(period: int, seed: str) -> bool:
+    """Whether what is served in a period may hang on what has nothing to do with the fleet: in the
+    first, logins are under way; what is asked for when all trouble ends is asked of a card before
+    or after that, by when its link happens to be up."""
+    asked_at = (period - 1) * (SHORTER if has_everything(seed) else PERIOD)
+    return period == 1 or asked_at < TROUBLE < asked_at + LATEST + DEADLINE
 
 
 def shrink_fleet(seed: str, *, tries: int = 200) -> list[int]:

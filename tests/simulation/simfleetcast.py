@@ -39,6 +39,8 @@ QUICK: Final = 0.02
 """Seconds that each card takes when all is well: never more than it took before."""
 SLOWER: Final = 0.1
 """The same in runs that have everything: longer than viewers' lines may take in the rush."""
+LATEST: Final = 0.3
+"""Seconds from the beginning of a period within which its ECM is asked for."""
 RUSH: Final = 0.05
 """Of the time after which a viewer usually asks."""
 LONG: Final = 1.0
@@ -349,7 +351,7 @@ class Viewer(Client):
         self.home = chance.randrange(len(world.nodes))
         if world.has_everything:
             self.home = number % len(world.nodes)
-        self.delay = chance.random() * 0.3
+        self.delay = chance.random() * LATEST
         self.services = [chance.randrange(len(SERVICES))]
         while len(self.services) < 40:
             zaps = chance.random() < 0.25
