@@ -30,12 +30,14 @@ from simfleetcast import (
     FleetNode,
     Viewer,
 )
+from simfleetemms import Carousel
 from simfleetguess import Guesses
 from simfleetplan import (
     ENGINE,
     TROUBLE,
     fails_only_the_engine,
     fleet_happenings,
+    has_emms,
     has_everything,
 )
 from simledger import DEADLINE, watched
@@ -146,6 +148,7 @@ class FleetWorld:
         """Those who see the second engine."""
         self.happens = [each for n, each in enumerate(fleet_happenings(seed)) if n not in without]
         self.tasks: set[asyncio.Task[None]] = set()
+        self.carousel = Carousel(self) if has_emms(seed) else None
         self._sections: dict[Fingerprint, bytes] = {}
         self._looked_at = 0.0
 
@@ -387,6 +390,8 @@ class FleetWorld:
             if not node.server._fleet.is_up:
                 self.books.blame(f"{node.name} does not see its engine")
         self.books.judge_asks(since, most)
+        if self.carousel is not None:
+            self.carousel.judge(since)
         if self.has_everything:
             self.books.judge_waits(since, self.quick + LATE)
         inside = {viewer.user for viewer in self.viewers if viewer.is_up}

@@ -25,6 +25,7 @@ from cccamd.setup.toml import FleetTable
 from cccamd.setup.toml import parse as parse_toml
 from cccamd.values import ControlWords, Refusal, Request, Service, with_checksums
 from cccamd.wire.cccam import make_node_id
+from cccamd.wire.link import EmmReceived
 
 if TYPE_CHECKING:
     from simfleet import FleetWorld
@@ -88,6 +89,12 @@ class FleetCard(Upstream):
             case "zero":
                 return takes, bytes(16)
         return takes, truth(ecm)
+
+    def _handle(self, name: int, event: object) -> None:
+        carousel = self.world.carousel  # type: ignore[attr-defined]
+        if isinstance(event, EmmReceived) and carousel is not None:
+            carousel.arrived(self, event.emm.section)
+        super()._handle(name, event)
 
     def _answer_later(self, name: int, token: int, request: Request) -> None:
         self.world.books.card_asked(f"card {self.number}", request.section)  # type: ignore[attr-defined]
@@ -387,6 +394,8 @@ class Viewer(Client):
             await asyncio.sleep(max(0.0, at - loop.time()))
             if self.is_up and not self.world.is_over:
                 self.ask_for(self._service(period), period)
+                if self.world.carousel is not None:  # type: ignore[attr-defined]
+                    self.world.carousel.heard(self, period)  # type: ignore[attr-defined]
             period += 1
 
     @property
