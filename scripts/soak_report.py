@@ -136,11 +136,13 @@ def _page(
     minutes = story.samples[-1].at / 60 if story.samples else 0
     so_far = "" if story.ended else " so far"
     verdict = f"{'Everything' if sound else 'Not everything'} is as it should be{so_far}."
+    rate = "" if arguments.rate == 1 else f" at {arguments.rate:g} times the usual rate"
     skipped = f", without `{' '.join(arguments.skip)}`" if arguments.skip else ""
     yield (
         "Made by `make soak` (scripts/soak.py): a real run, nothing of it written by hand"
         " but a last section, if any."
-        f" {minutes:.0f} minutes,\n{arguments.receivers} receivers, seed {arguments.seed}{skipped}."
+        f" {minutes:.0f} minutes{rate},\n{arguments.receivers} receivers, seed {arguments.seed}"
+        f"{skipped}."
         f" **{verdict}**\n"
     )
     yield "## Verdict\n"

@@ -21,6 +21,6 @@ def test_a_soak_whose_server_never_answered_has_a_report() -> None:
         done={},
     )
     story = found["Story"](counts=counts, ended=True)
-    text, sound = found["report"](story, Namespace(receivers=1, seed=1, skip=[]))
+    text, sound = found["report"](story, Namespace(receivers=1, seed=1, rate=1.0, skip=[]))
     assert not sound
     assert "No sample came" in text

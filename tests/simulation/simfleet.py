@@ -29,6 +29,7 @@ from simfleetcast import (
     FleetCard,
     FleetNode,
     Viewer,
+    desk_of,
 )
 from simfleetemms import Carousel
 from simfleetguess import Guesses
@@ -385,9 +386,9 @@ class FleetWorld:
         if not self.in_fleet:
             return
         for node in self.nodes:
-            assert node.server is not None
-            assert node.server._fleet is not None
-            if not node.server._fleet.is_up:
+            desk = desk_of(node.server)
+            assert desk is not None
+            if not desk.is_up:
                 self.books.blame(f"{node.name} does not see its engine")
         self.books.judge_asks(since, most)
         if self.carousel is not None:

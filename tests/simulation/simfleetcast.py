@@ -30,6 +30,8 @@ from cccamd.wire.link import EmmReceived
 if TYPE_CHECKING:
     from simfleet import FleetWorld
 
+    from cccamd.server.fleetdesk import FleetDesk
+
 NAMES: Final = ("attic", "barn", "cellar", "den")
 SERVICES: Final = ((CAID, 1, 1), (CAID, 1, 2), (CAID, 2, 3))
 KEYS: Final = (bytes(range(32)), bytes(range(1, 33)))
@@ -47,6 +49,11 @@ RUSH: Final = 0.05
 LONG: Final = 1.0
 GONE: Final = 20.0
 """Seconds for which nothing is heard of a viewer that went without a word."""
+
+
+def desk_of(server: Server | None) -> "FleetDesk | None":
+    """What a server talks to its fleet by, if it is up and in one."""
+    return None if server is None or server._fleet is None else server._fleet.desk
 
 
 class FleetCard(Upstream):
@@ -135,7 +142,7 @@ class FleetNode:
     @property
     def distrusts(self) -> bool:
         """Whether it does not believe some node."""
-        desk = None if self.server is None else self.server._fleet
+        desk = desk_of(self.server)
         return desk is not None and bool(desk.claims._distrusted)
 
     def seats_of(self, user: str) -> int:
@@ -152,7 +159,7 @@ class FleetNode:
             return True
         chooser, now = server._router._course._chooser, self.world.loop.time()
         subject = Service(request.caid, request.ident, request.sid)
-        desk = server._fleet
+        desk = desk_of(server)
         waits = {
             ask.card.source
             for ask in server._router._asks.values()
@@ -168,7 +175,7 @@ class FleetNode:
 
     def too_much(self) -> str:
         """What there is more of than there may be."""
-        desk = None if self.server is None else self.server._fleet
+        desk = desk_of(self.server)
         if self.server is None or desk is None:
             return ""
         claims, router = desk.claims, self.server._router
@@ -198,7 +205,7 @@ class FleetNode:
             "seats": len(server._context.seats),
             "connections": server._context.admission.connections,
         }
-        desk, seats = server._fleet, server._context.fleet_seats
+        desk, seats = desk_of(server), server._context.fleet_seats
         if desk is not None and seats is not None:
             found |= {
                 "asks at claims": len(desk.claims._asks),
@@ -329,7 +336,7 @@ class FleetNode:
 
         course._ask = asks  # type: ignore[method-assign]
         exchange.answered, exchange.heard = reads, hears  # type: ignore[method-assign]
-        desk = server._fleet
+        desk = desk_of(server)
         if desk is not None:
             tell = desk.claims.answered
 

@@ -215,7 +215,7 @@ class LocalCards:
 
     async def _close(self, source_id: SourceId) -> None:
         _, source = self._running.pop(source_id)
-        self._exchange.remove_source(source_id)
+        self._exchange.forget_source(source_id)
         self._table.forget_source(source_id)
         await source.card.close()
 
