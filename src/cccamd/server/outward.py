@@ -36,7 +36,7 @@ class Outward:
     def __init__(self, around: Surroundings, tasks: TaskSet) -> None:
         self._around = around
         self._tasks = tasks
-        self.notifier = Notifier(tasks, around.book.carried_out)
+        self.notifier = Notifier(tasks, around.book.carried_out, around.incidents)
         told = Told(
             look=self._look,
             node=format_node_id(around.at.identity.node_id),

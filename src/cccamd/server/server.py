@@ -289,7 +289,6 @@ class Server:
         self._tasks.start("watchers", self._watchers.run(self._viewers, self._viewer))
         self._tasks.start("incidents", self._lookout.run())
         self._tasks.start("the machine", self._machine.run())
-        await self._outward.start(self._setup)
         await self._cards.apply(self._setup.toml.cards)
         if self._fleet is not None:
             await self._fleet.start(self._setup.accounts)
@@ -297,6 +296,8 @@ class Server:
         await self._newcamd.apply(self._setup)
         await self._dvbapi.apply(self._setup)
         await self._apply_pages()
+        # Last: what it needs for that takes seconds to load, and clients wait for the links.
+        await self._outward.start(self._setup)
         self._log_summary()
 
     @property
