@@ -60,6 +60,7 @@ async def test_messages_arrive_and_a_service_that_refuses_is_asked_again(
         assert good.got[0]["title"] == "source down: s1.example:12000"
         assert good.got[0]["type"] == "warning"
         assert [each["message"] for each in bad.got] == [good.got[0]["message"]]
+        assert "until now" not in good.got[0]["message"]
         notifier.observe(IncidentEnded(at=0.0, incident=incident()))
         await look_until(notifier, now + 1000, lambda: len(good.got) + len(bad.got) == 4)
         assert [each["type"] for each in good.got] == ["warning", "success"]
@@ -124,6 +125,7 @@ async def test_a_source_that_is_back_is_a_reason_to_try_again_and_half_a_minute_
         notifier.look(now + 61)
         assert not notifier._lines[box.url].is_sending
         await look_until(notifier, now + 63, lambda: bool(box.got))
+        assert "could not be sent until now" in box.got[0]["message"], "it may be over by then"
 
 
 async def test_who_is_added_is_told_of_what_goes_on_and_of_nothing_else() -> None:

@@ -25,6 +25,7 @@ from cccamd.setup.toml import FleetTable
 from cccamd.setup.toml import parse as parse_toml
 from cccamd.values import ControlWords, Refusal, Request, Service, with_checksums
 from cccamd.wire.cccam import make_node_id
+from cccamd.wire.link import EmmReceived
 
 if TYPE_CHECKING:
     from simfleet import FleetWorld
@@ -41,6 +42,8 @@ QUICK: Final = 0.02
 """Seconds that each card takes when all is well: never more than it took before."""
 SLOWER: Final = 0.1
 """The same in runs that have everything: longer than viewers' lines may take in the rush."""
+LATEST: Final = 0.3
+"""Seconds from the beginning of a period within which its ECM is asked for."""
 RUSH: Final = 0.05
 """Of the time after which a viewer usually asks."""
 LONG: Final = 1.0
@@ -93,6 +96,12 @@ class FleetCard(Upstream):
             case "zero":
                 return takes, bytes(16)
         return takes, truth(ecm)
+
+    def _handle(self, name: int, event: object) -> None:
+        carousel = self.world.carousel  # type: ignore[attr-defined]
+        if isinstance(event, EmmReceived) and carousel is not None:
+            carousel.arrived(self, event.emm.section)
+        super()._handle(name, event)
 
     def _answer_later(self, name: int, token: int, request: Request) -> None:
         self.world.books.card_asked(f"card {self.number}", request.section)  # type: ignore[attr-defined]
@@ -356,7 +365,7 @@ class Viewer(Client):
         self.home = chance.randrange(len(world.nodes))
         if world.has_everything:
             self.home = number % len(world.nodes)
-        self.delay = chance.random() * 0.3
+        self.delay = chance.random() * LATEST
         self.services = [chance.randrange(len(SERVICES))]
         while len(self.services) < 40:
             zaps = chance.random() < 0.25
@@ -392,6 +401,8 @@ class Viewer(Client):
             await asyncio.sleep(max(0.0, at - loop.time()))
             if self.is_up and not self.world.is_over:
                 self.ask_for(self._service(period), period)
+                if self.world.carousel is not None:  # type: ignore[attr-defined]
+                    self.world.carousel.heard(self, period)  # type: ignore[attr-defined]
             period += 1
 
     @property

@@ -18,7 +18,7 @@ from cccamd.acting import socket_of
 from cccamd.cli.deeds.backup import places_of, told_of
 from cccamd.cli.ending import run_to_the_end, stop_at
 from cccamd.errors import CccamdError
-from cccamd.machine import own_address, raise_file_limit
+from cccamd.machine import keep_one_heap, own_address, raise_file_limit
 from cccamd.net import ListenError, TaskSet, loop_factory
 from cccamd.server import (
     BANS_FILE_NAME,
@@ -68,6 +68,7 @@ def run(
     as_data: bool,
 ) -> None:
     """Run the server until it is stopped (Ctrl-C, or the signal TERM)."""
+    keep_one_heap()
     try:
         finished = finish(places_of(config, toml, node_id))
         setup = load_setup(config, toml)
