@@ -3,11 +3,15 @@
     .venv/bin/python bench/pauses.py [CLIENTS] [CARDS] [LINKS]
 
 A real server in a process of its own, whose loop is measured from inside: each callback that it
-runs is timed, and so is each collection of garbage (on asyncio's own loop: the callbacks of
-uvloop's cannot be timed). Real logins in this process, a thousand a second; then everything that
-looks at all of them, and reloads: of CLIENTS accounts and LINKS C-lines one, and all. Then a
-second server with a few clients and a link that announces CARDS cards and is lost. What an ECM
-waits at worst is what the longest step takes.
+runs is timed, each turn of the loop, and each collection of garbage (on asyncio's own loop: the
+callbacks of uvloop's cannot be timed). Real logins in this process, a thousand a second; then
+everything that looks at all of them, and reloads: of CLIENTS accounts and LINKS C-lines one, and
+all. Then a second server with a few clients and a link that announces CARDS cards and is lost. What
+an ECM waits at worst is what the longest step takes.
+
+SHOW_STACKS=1 tells of each long step where it was seen. On a machine with much else to do no step's
+time says anything: SHOW_CALLS=1 counts the calls of functions in each instead, which are always the
+same (some 20,000 are 5 ms), and says where they were.
 """
 
 import asyncio
@@ -52,6 +56,10 @@ PERIOD: Final = 10.0
 CHANNELS: Final = 400
 SHOWN: Final = 4
 STACK: Final = 6
+CALLS: Final = 20_000
+"""Of functions: some 5 ms."""
+PER_CALL: Final = 2.5e-7
+"""Seconds, for what is shown."""
 FEW: Final = 2
 """Clients that are told of CARDS cards."""
 
@@ -69,6 +77,13 @@ class Steps:
         """Of the step that runs."""
         self.stacks: list[Counter[str]] = []
         """What was seen in each long one, where that is looked for."""
+        self.turns: list[float] = []
+        """Seconds of the processor that each turn of the loop took, all its callbacks together."""
+        self.since = time.perf_counter()
+        self.calls = 0
+        """Of functions, ever, where they are counted."""
+        self.places: list[str] = []
+        """Where the step that runs was seen at work, once in a thousand calls or so."""
 
     def note(self, name: Callable[[], str], processor: float, seconds: float) -> None:
         """One callback took so long: of the processor, and by the clock."""
@@ -82,10 +97,39 @@ class Steps:
         """Those since the last call, as JSON."""
         longest = sorted(self.longest.items(), key=lambda item: item[1], reverse=True)[:SHOWN]
         over, self.longest, self.over = self.over, {}, 0
+        turns, self.turns = self.turns, []
+        began, self.since = self.since, time.perf_counter()
+        waits = [_wait(turns, self.since - began, share) for share in (0.01, 0.001)]
         stacks, self.stacks = self.stacks, []
         worst = sorted(stacks, key=Counter.total, reverse=True)[:SHOWN]
         seen = [list(stack.most_common(SHOWN)) for stack in worst]
-        return json.dumps({"longest": longest, "over": over, "usage": _usage(), "seen": seen})
+        figures = {"longest": longest, "over": over, "usage": _usage(), "seen": seen}
+        return json.dumps({**figures, "waits": [*waits, max(turns, default=0.0)]})
+
+
+def _wait(turns: list[float], seconds: float, share: float) -> float:
+    """What comes at any moment of so many seconds waits for longer than this with this
+    probability, as its turn of the loop has begun; were the processor ours alone."""
+    low, high = 0.0, max(turns, default=0.0)
+    while high - low > 1e-5:
+        middle = (low + high) / 2
+        if sum(turn - middle for turn in turns if turn > middle) > share * seconds:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def count_calls(steps: Steps) -> Callable[[], float]:
+    """Count the calls of functions in this thread; the clock that they make."""
+
+    def counted(frame: Any, event: str, arg: Any) -> None:
+        steps.calls += 1
+        if not steps.calls % 2000:
+            steps.places.append(_stack(frame))
+
+    sys.setprofile(counted)
+    return lambda: steps.calls * PER_CALL
 
 
 def _sample(steps: Steps, thread: int) -> None:
@@ -140,17 +184,31 @@ def measured_server() -> None:
     from cccamd.cli import main
 
     steps = Steps()
+    clock = count_calls(steps) if os.environ.get("SHOW_CALLS") else time.thread_time
     run = asyncio.events.Handle._run
 
     def timed(handle: Any) -> None:
         callback = handle._callback
         steps.number += 1
-        used, began = time.thread_time(), time.perf_counter()
+        steps.places.clear()
+        used, began = clock(), time.perf_counter()
         run(handle)
-        used, took = time.thread_time() - used, time.perf_counter() - began
+        used, took = clock() - used, time.perf_counter() - began
+        if used > CALLS * PER_CALL and steps.places:
+            steps.stacks.append(Counter(steps.places))
         steps.note(lambda: _name_of(callback), used, took)
 
     asyncio.events.Handle._run = timed  # type: ignore[method-assign]
+    run_once = asyncio.BaseEventLoop._run_once  # type: ignore[attr-defined]
+
+    def turn(loop: Any) -> None:
+        used = clock()
+        run_once(loop)
+        used = clock() - used
+        if used > 0.0002:  # most are shorter, and nobody waits for them
+            steps.turns.append(used)
+
+    asyncio.BaseEventLoop._run_once = turn  # type: ignore[attr-defined]
     began = used = 0.0
 
     def collected(phase: str, info: dict[str, int]) -> None:
@@ -206,6 +264,7 @@ class Receiver(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
         self.asked_at = self.began = time.perf_counter()
         self.rounds = 0
+        self.is_in = False
         self.transport: asyncio.Transport | None = None
         self.protocol = ClientProtocol(
             user=b"user%d" % number,
@@ -227,6 +286,7 @@ class Receiver(asyncio.Protocol):
         for event in self.protocol.events_received():
             match event:
                 case Introduced():
+                    self.is_in = True
                     self.crowd.logged_in += 1
                     self.crowd.login_times.append(time.perf_counter() - self.began)
                 case Answered() | Refused():
@@ -235,7 +295,7 @@ class Receiver(asyncio.Protocol):
 
     def ask(self) -> None:
         """Ask for a new ECM of its channel, and again in a period."""
-        if self.transport is None:
+        if self.transport is None or not self.is_in:
             return
         channel, self.rounds = self.number % CHANNELS, self.rounds + 1
         section = bytes([0x80 + self.rounds % 2]) + random.randbytes(149)
@@ -371,6 +431,8 @@ class Bench:
         print(
             f"{title}: {took:.2f} s ({cpu:.2f} s of processor), RSS {after['usage']['rss']:.1f} MB"
         )
+        waits = "/".join(f"{1000 * wait:.2f}" for wait in after["waits"])
+        print(f"    waits for its turn, p99/p99.9/worst {waits} ms of the processor")
         over = f"{after['over']} steps over 5 ms; of the processor (by the clock)"
         print(f"    {over}: {longest or 'below 1 ms'}")
         for step in after["seen"]:

@@ -1,5 +1,6 @@
 """Recorded sessions as captures: read whole, in any packets; damaged, cut, and begun too late."""
 
+import gzip
 import io
 import json
 import random
@@ -188,6 +189,40 @@ def test_the_packets_do_not_matter(name: str, size: int, v6: bool, seed: int) ->
     begin, end = packets[:3], packets[-2:]
     mixed = [*begin, *shuffled(packets[3:-2], random.Random(seed)), *end]
     assert timeless(decoded(mixed, keyring(name))) == whole
+
+
+@pytest.mark.parametrize("name", [CCCAM, NEWCAMD, DVBAPI])
+def test_an_answered_call_may_come_before_the_call_itself(name: str) -> None:
+    """Captures of several queues are out of order at the beginning, too."""
+    packets = packets_of(name)
+    call, answer, *others = packets
+    assert timeless(decoded([answer, call, *others], keyring(name))) == timeless(
+        decoded(packets, keyring(name))
+    )
+
+
+@pytest.mark.parametrize("name", [CCCAM, NEWCAMD, DVBAPI])
+def test_what_comes_late_of_a_connection_that_has_ended_is_no_other_one(name: str) -> None:
+    packets = packets_of(name)
+    whole = timeless(decoded(packets, keyring(name)))
+    assert timeless(decoded([*packets, *packets], keyring(name))) == whole, "captured twice"
+    ended = [*packets[:-2], replace(packets[-1], flags=RST)]
+    reset = timeless(decoded(ended, keyring(name)))
+    assert timeless(decoded([*ended, packets[0], packets[-3]], keyring(name))) == reset
+    fresh = replace(packets[-3], sequence=packets[-3].sequence + 5_000_000)
+    assert {each.connection for each in decoded([*packets, fresh], keyring(name))} == {1, 2}
+
+
+def test_connections_that_have_ended_are_remembered_up_to_a_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cccamd.decode.streams.OVER_LIMIT", 2)
+    decoder = Decoder(Keyring())
+    calls = [packets_of(DVBAPI, client=("192.168.1.20", 4000 + each)) for each in range(5)]
+    for packet in read_packets(io.BytesIO(pcap_of([p for call in calls for p in call]))):
+        list(decoder.take(packet))
+        assert len(decoder._streams._over) <= 2
+    assert not decoder._streams._connections
 
 
 def test_connections_side_by_side_and_one_after_the_other() -> None:
@@ -432,11 +467,17 @@ def test_an_end_in_the_middle_is_said_after_what_came_before() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"no capture at all, but text", b"\x0a\x0d\x0d\x0a" + bytes(40)]
+    "data",
+    [b"", b"no capture at all, but text", b"\x0a\x0d\x0d\x0a" + bytes(40)],
 )
 def test_what_is_no_capture_is_said(data: bytes) -> None:
     with pytest.raises(CaptureError):
         list(read_packets(io.BytesIO(data)))
+
+
+def test_a_compressed_capture_says_what_to_do() -> None:
+    with pytest.raises(CaptureError, match="unpack it with gunzip"):
+        list(read_packets(io.BytesIO(gzip.compress(pcap_of(packets_of(CCCAM))))))
 
 
 CAPTURE = pcap_of(packets_of(CCCAM)[:12])

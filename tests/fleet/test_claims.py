@@ -219,7 +219,7 @@ def test_a_claim_that_was_passed_on_before_it_is_known_to_be_lost_is_the_next_tu
     can = world.node("can", engine, card_takes=0.9)
     for node in (cannot, can):
         node.claims.round_trips.add(0.016, world.now)
-        node.do(node.claims._watch(SERVICE, world.now))
+        node.do(node.claims._listening.want(SERVICE, world.now))
     cannot.want(AN_ECM)
     world.run(0.038)  # that the claim was lost is known at 54 ms, that it was passed on at 52
     can.want(AN_ECM)
@@ -407,7 +407,7 @@ def test_a_service_that_nobody_asks_for_is_listened_to_no_more() -> None:
     node.want(AN_ECM)
     world.run(200.0)
     other = SERVICE._replace(sid=SERVICE.sid.__class__(8))
-    node.do(node.claims._watch(other, world.now))
+    node.do(node.claims._listening.want(other, world.now))
     world.run(1.0)
     assert node.claims.watched == 1
     assert [len(each) for each in engine.listening.values()] == [0, 1]

@@ -1,13 +1,13 @@
 """Tasks have a name and an owner, and nobody else suffers when one fails."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
 from peer import until
 
-from cccamd.net import Alarm, TaskSet, Wheel, loop_factory
+from cccamd.net import Alarm, TaskSet, Wheel, in_slices, loop_factory, tasks
 
 
 class Owner:
@@ -173,3 +173,78 @@ def test_an_alarm_that_was_moved_or_has_ended_does_not_ring_where_it_was_on_the_
         assert loop.timers == 0
 
     by_hand(work)
+
+
+class Worked:
+    """A clock that only goes on by work, and who worked in each turn of the loop."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.turns: list[list[str]] = [[]]
+
+    async def count_turns(self) -> None:
+        while True:
+            await asyncio.sleep(0)
+            self.turns.append([])
+
+    def work(self, name: str, steps: int) -> Generator[None, None, str]:
+        for _ in range(steps):
+            self.now += tasks.SLICE / 4
+            self.turns[-1].append(name)
+            yield
+        return name
+
+
+@pytest.mark.pure_only("gives the module another clock")
+async def test_works_at_the_same_time_have_one_slice_of_each_turn_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each with a slice of its own, a page, a scrape and a card list would stop answers for three.
+    The short one does not wait until the long ones are done."""
+    worked = Worked()
+    monkeypatch.setattr(tasks, "perf_counter", lambda: worked.now)
+    counting = asyncio.get_running_loop().create_task(worked.count_turns())
+    ended: list[str] = []
+
+    async def work(name: str, steps: int) -> None:
+        ended.append(await in_slices(worked.work(name, steps)))
+
+    await asyncio.gather(work("list", 40), work("page", 40), work("look", 3))
+    counting.cancel()
+    assert ended[0] == "look"
+    assert sorted(ended) == ["list", "look", "page"]
+    turns = [turn for turn in worked.turns if turn]
+    assert sum(map(len, turns)) == 83
+    assert max(map(len, turns)) == 4, "a slice is four steps"
+
+
+async def test_a_work_that_fails_or_is_cancelled_ends_and_the_others_go_on() -> None:
+    closed: list[str] = []
+
+    def endless() -> Generator[None, None, None]:
+        try:
+            while True:
+                yield
+        finally:
+            closed.append("cancelled")
+
+    def failing() -> Generator[None, None, None]:
+        yield
+        raise ZeroDivisionError
+
+    def short() -> Generator[None, None, int]:
+        for _ in range(3):
+            yield
+        return 7
+
+    loop = asyncio.get_running_loop()
+    cancelled = loop.create_task(in_slices(endless()))
+    failed, fine = loop.create_task(in_slices(failing())), loop.create_task(in_slices(short()))
+    with pytest.raises(ZeroDivisionError):
+        await failed
+    assert await fine == 7
+    cancelled.cancel()
+    await asyncio.gather(cancelled, return_exceptions=True)
+    assert cancelled.cancelled()
+    assert closed == ["cancelled"]
+    assert await in_slices(short()) == 7

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from cccamd.cards import Card, CardTable, LocalOffer, View, Viewer
+from cccamd.cards import Card, CardTable, LocalOffer, SourceId, View, Viewer
 from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.routing import (
     Ask,
@@ -74,10 +74,12 @@ class Receiver:
 class Shop:
     def __init__(self, *readers: Reader) -> None:
         self.failures: list[str] = []
+        self.observers = Observers(on_failure=self._note)
+        self.sources: list[SourceId] = []
         self.exchange = Exchange(
             Router(),
             CwCache(),
-            observers=Observers(on_failure=self._note),
+            observers=self.observers,
             on_loop=lambda loop: None,
             on_failure=self._note,
         )
@@ -86,6 +88,7 @@ class Shop:
             source = table.add_source()
             table.add_local(source, LocalOffer(caid=CAID, providers=(Provider(IDENT),)))
             self.exchange.add_source(source, reader, SourceTraits())
+            self.sources.append(source)
         account = FLine(line=1, user="anna", password="secret")
         self.view = View(table, Viewer(account=account))
 
@@ -118,7 +121,29 @@ async def test_a_source_that_raises_is_one_that_refuses() -> None:
     (ask_id,) = well.asked
     shop.exchange.answered(ask_id, CW)
     assert receiver.got == [CW]
+    shop.observers.catch_up()
     assert (broken.usage.asked, broken.usage.answered) == (1, 0)
+
+
+async def test_the_answer_comes_first_and_what_counts_it_after_it() -> None:
+    reader, receiver = Reader(), Receiver()
+    shop = Shop(reader)
+    shop.ask(receiver)
+    (ask_id,) = reader.asked
+    shop.exchange.answered(ask_id, CW)
+    assert (receiver.got, reader.usage.answered) == ([CW], 0)
+    await asyncio.sleep(0)
+    assert reader.usage.answered == 1
+
+
+async def test_what_a_source_answered_is_counted_before_it_goes() -> None:
+    reader = Reader()
+    shop = Shop(reader)
+    shop.ask(Receiver())
+    (ask_id,) = reader.asked
+    shop.exchange.answered(ask_id, CW)
+    shop.exchange.remove_source(shop.sources[0])
+    assert reader.usage.answered == 1
 
 
 @pytest.mark.pure_only("replaces a method of the router")

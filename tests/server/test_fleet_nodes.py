@@ -13,10 +13,10 @@ from playedhub import Hub
 from cccamd.cards import Card, SourceId
 from cccamd.fleet import claims, roll
 from cccamd.fleet.claims import Counts
-from cccamd.fleet.letters import Letter, Presence, write
+from cccamd.fleet.letters import Letter, Presence, Update, write
 from cccamd.ids import NO_NODE_ID, Caid, Ident, ShareId, Sid
 from cccamd.localcards import LocalCard
-from cccamd.net import in_slices
+from cccamd.net import Client, in_slices
 from cccamd.server import fleetdesk
 from cccamd.server.fleetdesk import FleetDesk
 from cccamd.server.fleetnodes import Node
@@ -25,10 +25,12 @@ from cccamd.values import (
     UA_LENGTH,
     CardId,
     ControlWords,
+    Emm,
     Provider,
     Refusal,
     Service,
 )
+from cccamd.wire.cccam import ClientProtocol
 
 ECM = b"\x80of the fleet"
 NO_CARD = ""
@@ -51,6 +53,10 @@ class SlowCard(LocalCard):
 
     asked: ClassVar[list[bytes]] = []
     may_answer: ClassVar[asyncio.Event]
+    learnt: ClassVar[list[bytes]] = []
+
+    async def handle_emm(self, emm: bytes) -> None:
+        self.learnt.append(emm)
 
     async def decode(self, ecm: bytes, *, ident: Ident, sid: Sid) -> ControlWords:
         self.asked.append(ecm)
@@ -66,6 +72,7 @@ def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "HEAD_STARTS", (60.0, 60.0, 60.0))
     monkeypatch.setattr(claims, "LOST_PUSH", 60.0)
     SlowCard.asked.clear()
+    SlowCard.learnt.clear()
     SlowCard.may_answer = asyncio.Event()
 
 
@@ -74,7 +81,7 @@ def running(toml: str = TEST_CARD, **words: Any) -> AbstractAsyncContextManager[
 
 
 def desk_of(lab: Laboratory) -> FleetDesk:
-    desk = lab.server._fleet
+    desk = lab.server._fleet.desk
     assert desk is not None
     return desk
 
@@ -177,6 +184,79 @@ async def test_who_may_not_see_a_card_gets_nothing_of_it_from_another_node_eithe
         await cards_of(may)
         assert await ask(source, ECM) == await ask(may, ECM) == expected_cw(ECM)
         assert isinstance(await ask(may_not, ECM), Refusal)
+
+
+EMM = bytes.fromhex("82700500000000")
+LEARNING = """
+[[card]]
+kind = "slow"
+name = "sport"
+caid = "7F00"
+providers = ["00000A"]
+[[card]]
+kind = "slow"
+name = "shut"
+caid = "7F01"
+providers = ["00000A"]
+emm = false
+[[account]]
+user = "anna"
+emm_to = ["sport", "shut"]
+logins = 9
+[[account]]
+user = "ben"
+emm_to = ["news"]
+"""
+TWO_WHO_MAY = "F: anna secret 5 0 1\nF: ben secret 5 0 1\nF: cleo secret 5 0 0"
+
+
+async def passes_emm(client: Client[ClientProtocol], number: int, caid: int = 0x7F00) -> None:
+    (card,) = (card for card in client.cards.values() if card.caid == caid)
+    await client.send_emm(Emm(card.caid, Ident(0x0A), card.share_id, EMM + bytes([number])))
+
+
+async def test_an_emm_for_a_card_of_another_node_reaches_it_once(kinds: None) -> None:
+    hub = Hub()
+    learning = LEARNING.partition("[[account]]")
+    async with (
+        laboratory.running(TWO_WHO_MAY, LEARNING, fleet=hub.member("north")) as north,
+        laboratory.running(TWO_WHO_MAY, "".join(learning[1:]), fleet=hub.member("south")) as south,
+        north.client("anna") as near,
+        south.client("anna") as far,
+        south.client("ben") as other,
+        south.client("cleo") as nobody,
+    ):
+        for client in (near, far, other, nobody):
+            await cards_of(client, 2)
+        await passes_emm(far, 1)
+        await until(lambda: SlowCard.learnt == [EMM + b"\1"])
+        await passes_emm(near, 1)  # as north's own receivers hear it, too
+        await passes_emm(near, 7)
+        await until(lambda: SlowCard.learnt[-1] == EMM + b"\7")
+        await passes_emm(far, 7)
+        for client, caid in ((far, 0x7F01), (other, 0x7F00), (nobody, 0x7F00)):
+            await passes_emm(client, 2, caid)  # the card takes none; not for this one; may not
+        await passes_emm(far, 3)
+        await until(lambda: SlowCard.learnt[-1] == EMM + b"\3")
+        assert SlowCard.learnt == [EMM + b"\1", EMM + b"\7", EMM + b"\3"]
+        clients = south.server.snapshot().clients
+        seen = {client.account: client.emms_passed for client in clients}
+        assert seen == {"anna": 3, "ben": 0, "cleo": 0}
+
+        # What comes for no card of ours, or for another card than it names, does nothing.
+        table = south.server._table
+        (share_id,) = (card.share_id for card in table.cards() if card.caid == 0x7F00)
+        for card, caid in ((share_id, 0x0500), (ShareId(0xFFFF), 0x7F00)):
+            letter = Update(node="south", emm=Emm(Caid(caid), Ident(10), card, EMM + b"\4"))
+            desk_of(south)._write("north", letter)
+        await passes_emm(far, 8)
+        await until(lambda: SlowCard.learnt[-1] == EMM + bytes([8]))
+        assert len(SlowCard.learnt) == 4
+        hub.lose()
+        await passes_emm(far, 5)
+        await passes_emm(near, 6)
+        await until(lambda: SlowCard.learnt[-1] == EMM + b"\6")
+        assert SlowCard.learnt[4:] == [EMM + b"\6"]
 
 
 async def test_the_cards_of_a_node_that_is_stopped_go_at_once() -> None:

@@ -17,7 +17,6 @@ from cccamd.server.garbage import (
     FEW,
     LEAST_GROWTH,
     MANY,
-    PORTION,
     SOME,
     YOUNG,
     Held,
@@ -131,8 +130,8 @@ async def test_what_comes_in_a_crowd_is_put_aside_in_portions_and_looked_at_late
         for _ in range(40):
             crowd += [[number] for number in range(5 * YOUNG)]
             await asyncio.sleep(0)
-        assert gc.get_freeze_count() > aside + 100_000
-        assert len(gc.get_objects(generation=2)) < 2 * PORTION * 5 * YOUNG
+        assert gc.get_freeze_count() > aside + 90_000
+        assert not gc.get_objects(generation=2), "nothing is looked at a third time"
         gone = weakref.ref(circle)
         del circle
         gc.collect()
@@ -163,9 +162,18 @@ def test_what_the_command_line_put_aside_is_looked_at_once_more_at_the_start() -
 async def test_what_is_garbage_already_is_not_put_aside() -> None:
     sweeper, circle = Sweeper(lambda: True), Circle()
     gone = weakref.ref(circle)
-    del circle
-    sweeper.put_aside()
-    assert gone() is None
+    running = asyncio.get_running_loop().create_task(sweeper.run())
+    await asyncio.sleep(0)
+    try:
+        aside = gc.get_freeze_count()
+        del circle
+        young = [[number] for number in range(5 * YOUNG)]
+        assert gc.get_freeze_count() > aside
+        assert gone() is None
+        assert len(young) == 5 * YOUNG
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.mark.usefixtures("begun")
@@ -176,14 +184,14 @@ async def test_circles_do_not_wait_until_there_are_half_as_many_pieces_again(
     monkeypatch.setattr(garbage, "LOOK_INTERVAL", 0.01)
     sweeper = Sweeper(lambda: True)
     crowd = [[number] for number in range(2 * FEW)]
-    sweeper.put_aside()
+    sweeper._aside_since = garbage.monotonic()
+    gc.freeze()
     running = asyncio.get_running_loop().create_task(sweeper.run())
     try:
         circle = Circle()
         gone = weakref.ref(circle)
-        gc.collect(1)  # it has lived too long to be one of the young
         del circle
-        later = [[number] for number in range(SOME)]
+        later = [bytes(number) for number in range(SOME)]  # which are nothing to the collector
         async with asyncio.timeout(10.0):
             while gone() is not None:
                 await asyncio.sleep(0.01)

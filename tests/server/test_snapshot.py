@@ -1,5 +1,7 @@
 """What can be seen of a running server."""
 
+import asyncio
+
 from laboratory import ask, cards_of, expected_cw, running
 
 from cccamd.facts import EcmResult, LinkState, Revision
@@ -73,6 +75,9 @@ async def test_happenings_tell_the_story() -> None:
             await cards_of(client)
             await ask(client, b"\x80one")
             await ask(client, b"\x80one")
+        async with asyncio.timeout(10.0):
+            while not any(isinstance(each, CardsChanged) for each in story):
+                await asyncio.sleep(0.01)
     kinds = [type(happening) for happening in story]
     for kind in (SourceUp, CardsChanged, ClientLoggedIn, SourceAnswered, EcmFinished):
         assert kind in kinds, kind

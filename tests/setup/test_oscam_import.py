@@ -421,3 +421,65 @@ def test_fallbacks_are_asked_after_those_of_their_groups_only() -> None:
     result = imported(server=server + reader("e", "1,2"))
     assert [each.key for each in result.lost] == ["fallback"]
     assert all("rank" not in each for each in toml_of(result)["upstream"])
+
+
+@pytest.mark.parametrize("header", ["[account] # ben", "[account", "\t[account]", "[ account"])
+def test_a_spoilt_header_is_told_as_what_stands_below_goes_to_the_one_above(header: str) -> None:
+    result = imported(user=f"{USER}{header}\nuser = ben\n", server=READER)
+    assert [each.user for each in config_of(result).f_lines] == ["ben"], "as in OSCam"
+    ((line, section, why),) = [(each.line, each.section, each.why) for each in result.lost]
+    assert (line, section) == (5, "account")
+    assert why.endswith("counts for the section above; OSCam ignores it, too")
+
+
+@pytest.mark.parametrize(
+    ("line", "key"), [("au 1", "au"), ("AU\t: 1", "au"), ("FF01:000103,000104", ""), ("more\\", "")]
+)
+def test_a_line_that_sets_nothing_is_told_without_its_words(line: str, key: str) -> None:
+    (lost,) = imported(user=f"{USER}{line}\n", server=READER).lost
+    assert (lost.file, lost.line, lost.key) == ("oscam.user", 5, key)
+    assert "FF01" not in str(lost) + str(lost.as_json())
+    assert "more" not in str(lost)
+
+
+def test_rulers_and_remarks_are_no_loss() -> None:
+    rulers = "----------\n; text\n// text\n# text\n  ***\n"
+    assert imported(user=USER + rulers, server=READER + rulers).lost == ()
+
+
+WHO_MAY = "[webif]\nhttpport = 8888\nhttpallowed = "
+
+
+@pytest.mark.parametrize(
+    ("addresses", "is_lost"),
+    [
+        ("127.0.0.1,192.168.0.0-192.168.255.255", False),
+        ("::1, 192.168.0.0-192.168.255.255 ,127.0.0.1", False),
+        ("10.0.0.0-10.255.255.255,172.16.0.0-172.31.255.255,192.168.0.0-192.168.255.255", False),
+        ("192.168.7.0-192.168.7.255", True),
+        ("127.0.0.1", True),
+        ("192.168.0.0-192.168.255.255,router", True),
+        ("0.0.0.0-255.255.255.255", True),
+    ],
+)
+def test_who_may_see_the_pages_is_told_where_it_is_not_the_same_here(
+    addresses: str, is_lost: bool
+) -> None:
+    lost = imported(conf=f"{WHO_MAY}{addresses}\n", user=USER, server=READER).lost
+    assert [each.key for each in lost] == ["httpallowed"] * is_lost
+
+
+def test_pages_that_follow_the_address_of_cccam_are_told() -> None:
+    """They listen where CCcam does, which was not so there unless both had one address."""
+    own, of_all = "[cccam]\nserverip = 192.0.2.1\n", "[global]\nserverip = 192.0.2.{}\n"
+    pages = "[webif]\nhttpport = 8888\n"
+    for conf, lost in (
+        (own + pages, ["serverip"]),
+        (own, []),
+        (of_all.format(1) + own + pages, []),
+        (of_all.format(2) + own + pages, ["serverip"]),
+        (of_all.format(2) + pages, []),
+        (own + pages + "serverip = 192.0.2.1\n", []),
+        (own + pages + "serverip = 192.0.2.2\n", ["serverip"]),
+    ):
+        assert [each.key for each in imported(conf=conf, user=USER, server=READER).lost] == lost

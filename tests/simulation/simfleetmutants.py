@@ -7,18 +7,21 @@ from unittest.mock import patch
 
 from simmutants import answers_twice
 
-from cccamd.fleet.actions import EngineBack, EngineLost, Publish, Watch
+from cccamd.fleet.actions import EngineBack, EngineLost, Fetched, Publish, Watch
 from cccamd.fleet.claims import Claims, Go
 from cccamd.fleet.leases import Granted, Leases
+from cccamd.fleet.listening import Listening
 from cccamd.fleet.values import Sealer
 from cccamd.net.penalties import Penalties
-from cccamd.routing import Tidings
+from cccamd.routing import EmmGate, EmmVerdict, Tidings
 from cccamd.routing.actions import Store
 from cccamd.routing.course import Course
 from cccamd.routing.router import Router
 from cccamd.server import Server
 from cccamd.server.exchange import Exchange
 from cccamd.server.fleetdesk import FleetDesk
+from cccamd.server.fleetlists import CardLists
+from cccamd.server.fleetorders import Orders
 from cccamd.values import ControlWords
 
 Mutant = Callable[[], Any]
@@ -56,12 +59,12 @@ def _tells_nothing() -> Any:
 
 
 def _listens_to_nothing() -> Any:
-    watch = Claims._watch
+    want = Listening.want
 
-    def deaf(self: Claims, *words: Any) -> list[Any]:
-        return [each for each in watch(self, *words) if not isinstance(each, Watch)]
+    def deaf(self: Listening, *words: Any) -> list[Any]:
+        return [each for each in want(self, *words) if not isinstance(each, Watch)]
 
-    return patch.object(Claims, "_watch", deaf)
+    return patch.object(Listening, "want", deaf)
 
 
 def _asks_beside_what_is_ordered() -> Any:
@@ -78,13 +81,15 @@ def _asks_beside_what_is_ordered() -> Any:
 
 def _misses_no_list() -> Any:
     """What the engine has forgotten stays forgotten."""
-    listed = FleetDesk._listed
+    fetched = CardLists.fetched
 
-    def takes(self: FleetDesk, node: str, name: bytes, value: bytes | None) -> None:
-        if value is not None:
-            listed(self, node, name, value)
+    def takes(self: CardLists, event: Fetched) -> None:
+        if event.value is not None:
+            fetched(self, event)
+        else:
+            del self.fetching[event.name]
 
-    return patch.object(FleetDesk, "_listed", takes)
+    return patch.object(CardLists, "fetched", takes)
 
 
 # Who is answered.
@@ -200,11 +205,11 @@ def _keeps_seats_of_the_gone() -> Any:
 
 
 def _keeps_orders() -> Any:
-    def keeps(self: FleetDesk, token: int, cw: ControlWords, trace: Any) -> None:
+    def keeps(self: Orders, token: int, cw: ControlWords, trace: Any) -> None:
         if order := self._orders.get(token):
             self._reply(order, cw)
 
-    return patch.object(FleetDesk, "deliver", keeps)
+    return patch.object(Orders, "deliver", keeps)
 
 
 def _keeps_asks() -> Any:
@@ -239,6 +244,19 @@ def _keeps_its_files() -> Any:
     return patch.object(Server, "reload", keeps)
 
 
+# EMMs.
+
+
+def _keeps_emms_to_itself() -> Any:
+    return patch.object(FleetDesk, "_update", lambda *words: None)
+
+
+def _passes_each_emm_of_a_node() -> Any:
+    """Whoever sends it, the card gets it."""
+    verdict = EmmVerdict.PASSED
+    return patch.object(EmmGate, "decide_for_node", lambda *words, **more: verdict)
+
+
 MUTANTS: Final[dict[str, Mutant]] = {
     "claims nothing": _claims_nothing,
     "waits for nobody": _waits_for_nobody,
@@ -264,5 +282,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "hears of no failures": _hears_of_no_failures,
     "hears of no pardon": _hears_of_no_pardon,
     "takes any key": _takes_any_key,
+    "keeps EMMs to itself": _keeps_emms_to_itself,
+    "passes each EMM of a node": _passes_each_emm_of_a_node,
     "keeps its files": _keeps_its_files,
 }

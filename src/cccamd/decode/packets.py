@@ -16,6 +16,7 @@ from cccamd.errors import CccamdError
 PIECE_LIMIT: Final = 1 << 20
 """Bytes of one packet or block; nobody captures larger ones (libpcap has 262,144)."""
 _PCAPNG: Final = b"\x0a\x0d\x0d\x0a"
+_GZIP: Final = b"\x1f\x8b"
 _DAMAGE: Final = (
     dpkt.dpkt.Error,
     ValueError,
@@ -117,6 +118,8 @@ def read_packets(file: Readable) -> Iterator[Packet]:
 def _open(source: _Source) -> Any:
     if not source.beginning:
         raise CaptureError("the file is empty")
+    if source.beginning.startswith(_GZIP):
+        raise CaptureError("the file is compressed: unpack it with gunzip, or pipe it from zcat")
     module = dpkt.pcapng if source.beginning == _PCAPNG else dpkt.pcap
     return module.Reader(source)
 

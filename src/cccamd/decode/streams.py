@@ -16,6 +16,8 @@ from cccamd.decode.packets import Packet
 
 CONNECTIONS_LIMIT: Final = 4096
 """Connections at once; the one that was silent longest is forgotten."""
+OVER_LIMIT: Final = 1024
+"""Connections that have ended of which late packets are known, and passed over."""
 WAITING_LIMIT: Final = 256
 """Packets of one side that wait for one before them."""
 WAITING_BYTES: Final = 1 << 19
@@ -95,7 +97,7 @@ class _Connection:
     ends: tuple[Endpoint, Endpoint]
     sides: tuple[_Side, _Side] = field(default_factory=lambda: (_Side(), _Side()))
     first: int = 0
-    """The sequence number of the first packet, which tells it from the next between the two."""
+    """The sequence number of who called, which tells it from the next between the two."""
 
 
 class Streams:
@@ -103,6 +105,7 @@ class Streams:
 
     def __init__(self) -> None:
         self._connections: OrderedDict[frozenset[Endpoint], _Connection] = OrderedDict()
+        self._over: OrderedDict[frozenset[Endpoint], _Connection] = OrderedDict()
         self._count = 0
 
     def take(self, packet: Packet) -> Iterator[Piece]:
@@ -114,7 +117,7 @@ class Streams:
             yield from self._finish(connection, None)
             connection = None
         if connection is None:
-            if packet.rst or not (packet.syn or packet.data):
+            if packet.rst or not (packet.syn or packet.data) or self._is_late(key, packet):
                 return
             if len(self._connections) >= CONNECTIONS_LIMIT:
                 yield from self._finish(self._connections.popitem(last=False)[1], None)
@@ -125,9 +128,10 @@ class Streams:
         yield from self._take(connection, packet)
         if packet.rst:
             side = connection.ends.index(packet.source)
-            yield from self._finish(self._connections.pop(key), side, reset=True)
+            self._is_over(key)
+            yield from self._finish(connection, side, reset=True)
         elif all(side.is_over for side in connection.sides):
-            del self._connections[key]
+            self._is_over(key)
             yield Forgotten(connection.number)
 
     def finish(self) -> Iterator[Piece]:
@@ -135,12 +139,29 @@ class Streams:
         while self._connections:
             yield from self._finish(self._connections.popitem(last=False)[1], None)
 
+    def _is_over(self, key: frozenset[Endpoint]) -> None:
+        if len(self._over) >= OVER_LIMIT:
+            self._over.popitem(last=False)
+        self._over[key] = self._connections.pop(key)
+
+    def _is_late(self, key: frozenset[Endpoint], packet: Packet) -> bool:
+        """Whether it belongs to what has ended: sent again, or out of its order."""
+        known = self._over.get(key)
+        if known is None:
+            return False
+        side = known.sides[known.ends.index(packet.source)]
+        end = packet.sequence + packet.syn + len(packet.data)
+        if side.expected is not None and not _is_another(known, packet):
+            return _distance(side.expected, end) <= 0
+        del self._over[key]
+        return False
+
     def _open(self, key: frozenset[Endpoint], packet: Packet) -> _Connection:
         self._count += 1
-        ends = (packet.source, packet.target)
-        if packet.syn and packet.ack:
-            ends = (packet.target, packet.source)
-        connection = _Connection(self._count, ends, first=packet.sequence)
+        ends, first = (packet.source, packet.target), packet.sequence
+        if packet.syn and packet.ack:  # the one before it is not in the capture, or comes late
+            ends, first = (packet.target, packet.source), (packet.acknowledged - 1) % _WRAP
+        connection = _Connection(self._count, ends, first=first)
         self._connections[key] = connection
         return connection
 

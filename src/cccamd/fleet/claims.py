@@ -24,8 +24,7 @@ Why it decides as it does: docs/design/fleet.md.
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
-from enum import Enum, auto
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from cccamd.fleet.actions import (
@@ -39,10 +38,10 @@ from cccamd.fleet.actions import (
     Fetched,
     Publish,
     Pushed,
-    Unwatch,
-    Watch,
 )
 from cccamd.fleet.due import DueQueue
+from cccamd.fleet.efforts import Effort, Stage
+from cccamd.fleet.listening import Listening
 from cccamd.fleet.told import MS_LIMIT, Nothing, Told, decode, encode
 from cccamd.routing import AnswerTimes, AskId
 from cccamd.routing import Prospect as Prospect
@@ -60,19 +59,12 @@ LOST_PUSH = 0.02
 """Seconds after the time in which a CW usually comes, until it is fetched."""
 LONGEST_WAIT = 1.0
 """Seconds for which another node is waited for at most, however slow it usually is."""
-ENOUGH = 20
-"""Of fewer CWs nobody can tell within which time 95 of 100 come: then it is no less than what our
-own card usually takes."""
 TURNS = 3
 """So many nodes, one after the other, try to get a CW before all do."""
 CLAIM_LIFE = 10.0
 """Seconds: a crypto period."""
 CW_LIFE = 15.0
 """Seconds for which the engine keeps a CW: as long as a cache does by default."""
-WATCHED_LIFE = 120.0
-"""Seconds after the last question for a service for which its channel is listened to."""
-SERVICES_LIMIT = 2000
-"""A bound for memory: the service that was asked for longest ago is listened to no more."""
 EFFORTS_LIMIT = 20_000
 
 
@@ -103,54 +95,6 @@ class Heard(NamedTuple):
 
 
 Decision = EngineAction | Go | Heard
-
-
-class Stage(Enum):
-    """What becomes of what is to be asked for an ECM."""
-
-    CLAIMING = auto()
-    OURS = auto()
-    THEIRS = auto()
-    FREE = auto()
-    PASSED_ON = auto()
-
-
-@dataclass(slots=True, eq=False)
-class Effort:
-    """One ECM, for as long as a claim lives."""
-
-    fingerprint: Fingerprint
-    service: Service
-    began_at: float
-    stage: Stage = Stage.FREE
-    turn: int = -1
-    """Which claim to it was tried last; -1: none."""
-    patience: float = 0.0
-    """How long the engine may take, in seconds."""
-    usual: float = 0.0
-    whose: str = ""
-    """The node whose card is to be asked."""
-    claimed_at: float = 0.0
-    due_at: float | None = None
-    held: dict[AskId, None] = field(default_factory=dict)
-    out: set[AskId] = field(default_factory=set)
-    """What was let go, and has not ended."""
-    passed: int = -1
-    """Which turn, at least, another node has passed on."""
-    is_known: bool = False
-    """Whether the CW was told, by us or to us."""
-
-
-@dataclass(slots=True, eq=False)
-class _Watched:
-    """A service that is asked for here."""
-
-    service: Service
-    channel: bytes
-    since: float
-    asked_at: float
-    waits: AnswerTimes = field(default_factory=AnswerTimes)
-    """How long others took from their claims to their CWs."""
 
 
 @dataclass(slots=True)
@@ -194,8 +138,7 @@ class Claims:
         self._asks: dict[AskId, Effort] = {}
         self._claims: dict[bytes, Effort] = {}
         self._fetches: dict[bytes, Effort] = {}
-        self._services: OrderedDict[Service, _Watched] = OrderedDict()
-        self._channels: dict[bytes, _Watched] = {}
+        self._listening = Listening(seals.name)
         self._distrusted: dict[str, float] = {}
         self._due: DueQueue[Effort] = DueQueue()
 
@@ -210,7 +153,7 @@ class Claims:
         """
         if not self.is_up:
             return [Go(ask_id)]
-        decisions = self._watch(prospect.service, now)
+        decisions: list[Decision] = [*self._listening.want(prospect.service, now)]
         if prospect.immediate:
             return [*decisions, Go(ask_id)]
         effort = self._effort(prospect.fingerprint, prospect.service, now)
@@ -284,7 +227,7 @@ class Claims:
         told = Told(self.node, fingerprint, card, cw, corrects, ms)
         name = self._seals.name("cw", fingerprint)
         value = self._seals.seal(name, encode(told))
-        return [Publish(name, self._channel(service), value, int(1000 * CW_LIFE))]
+        return [Publish(name, self._listening.channel(service), value, int(1000 * CW_LIFE))]
 
     def distrust(self, node: str, until: float) -> None:
         """Believe nothing that a node tells, until then."""
@@ -301,7 +244,7 @@ class Claims:
     @property
     def watched(self) -> int:
         """For how many services it is listened."""
-        return len(self._services)
+        return len(self._listening)
 
     # What the engine tells.
 
@@ -316,8 +259,8 @@ class Claims:
                     return []
                 return self._read(effort.service, name, value, now, fetched=True)
             case Pushed(channel, name, value):
-                watched = self._channels.get(channel)
-                return self._read(watched.service, name, value, now) if watched else []
+                service = self._listening.service_of(channel)
+                return self._read(service, name, value, now) if service is not None else []
             case EngineBack():
                 self.is_up, self._back_at = True, now
             case EngineLost():
@@ -376,8 +319,8 @@ class Claims:
             return self._passed_on(effort, message.turn, now) if effort else []
         self.counts.heard += 1
         self.counts.fetched += fetched
-        if message.ms and (watched := self._services.get(service)):
-            watched.waits.add(message.ms / 1000, now)
+        if message.ms:
+            self._listening.took(service, message.ms / 1000, now)
         if effort is not None:
             self._finish(effort, now)
         return [Heard(service, message)]
@@ -474,7 +417,7 @@ class Claims:
         nothing = Nothing(self.node, effort.fingerprint, effort.turn)
         name = self._seals.name("cw", effort.fingerprint)
         value = self._seals.seal(name, encode(nothing))
-        return [Publish(name, self._channel(effort.service), value, 0)]
+        return [Publish(name, self._listening.channel(effort.service), value, 0)]
 
     def _see_to_the_end(self, effort: Effort, now: float) -> None:
         """Pass the claim on when nothing is left to be asked, unless more comes right now; what
@@ -512,39 +455,10 @@ class Claims:
 
     def _expected(self, effort: Effort, now: float) -> float:
         """Within which time a CW of another node usually comes."""
-        watched = self._services.get(effort.service)
-        usual = watched.waits.usual(now) if watched else None
-        if usual is None or watched is None or len(watched.waits) < ENOUGH:
-            usual = max(usual or 0.0, effort.usual)
+        usual = self._listening.usual(effort.service, effort.usual, now)
         return min(LONGEST_WAIT, usual)
-
-    # Which services are listened to.
-
-    def _watch(self, service: Service, now: float) -> list[Decision]:
-        services = self._services
-        watched = services.get(service)
-        if watched is not None:
-            watched.asked_at = now
-            services.move_to_end(service)
-            return []
-        watched = services[service] = _Watched(service, self._channel(service), now, now)
-        self._channels[watched.channel] = watched
-        decisions: list[Decision] = []
-        while oldest := next(iter(services.values())):
-            if len(services) <= SERVICES_LIMIT and now < oldest.asked_at + WATCHED_LIFE:
-                break
-            del services[oldest.service], self._channels[oldest.channel]
-            decisions.append(Unwatch(oldest.channel))
-        return [*decisions, Watch(watched.channel)]
 
     def _may_have_missed(self, effort: Effort, now: float) -> bool:
         """Whether a CW may have been pushed before anybody listened here."""
-        watched = self._services.get(effort.service)
-        return watched is None or now < max(watched.since, self._back_at) + CW_LIFE
-
-    def _channel(self, service: Service) -> bytes:
-        if watched := self._services.get(service):
-            return watched.channel
-        caid, ident, sid = service
-        plain = caid.to_bytes(2) + ident.to_bytes(4) + sid.to_bytes(2)
-        return self._seals.name("service", plain)
+        since = self._listening.since(effort.service)
+        return since is None or now < max(since, self._back_at) + CW_LIFE

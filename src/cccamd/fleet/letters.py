@@ -4,6 +4,7 @@
     CardList  an entry of its own, fetched by who hears of a revision that it has not
     Order     on the channel of one node: ask this card of yours
     Reply     on the channel of the node that ordered: what came of it
+    Update    on the channel of one node: this EMM is for a card of yours
     Missing   on the channel of one node: the engine has not got your list
 
 What comes from a node of another version, or is none, is `None`, and left alone.
@@ -20,6 +21,7 @@ from cccamd.values import (
     SA_LENGTH,
     UA_LENGTH,
     ControlWords,
+    Emm,
     Offer,
     Provider,
     Refusal,
@@ -51,6 +53,9 @@ class SharedSource:
     name: str
     constant: bool = False
     groups: frozenset[int] | None = None
+    takes_emms: bool = True
+    emm_name: str = ""
+    """How accounts name it whose EMMs are for some sources only; empty: they cannot."""
     offers: tuple[Offer, ...] = ()
 
 
@@ -83,7 +88,16 @@ class Missing:
     node: str
 
 
-Letter = Presence | Order | Reply | Missing
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """An EMM for a card of yours, of a client that may send it. Nothing is answered."""
+
+    node: str
+    emm: Emm
+    """Its share id is the card's at whoever gets it."""
+
+
+Letter = Presence | Order | Reply | Missing | Update
 
 
 def write(letter: Letter) -> bytes:
@@ -109,6 +123,9 @@ def write(letter: Letter) -> bytes:
             told = {"kind": "reply", "node": node, "boot": boot, "number": number, "says": said}
         case Missing():
             told = {"kind": "missing", "node": letter.node}
+        case Update(node=node, emm=emm):
+            words = [emm.caid, emm.ident, emm.share_id, emm.section.hex()]
+            told = {"kind": "update", "node": node, "emm": words}
     return json.dumps(told, separators=(",", ":")).encode()
 
 
@@ -155,11 +172,23 @@ def _reply(told: dict[str, Any]) -> Reply:
     return Reply(node=_name(told["node"]), boot=_text(told["boot"]), number=number, answer=answer)
 
 
+def _update(told: dict[str, Any]) -> Update:
+    caid, ident, share_id, section = told["emm"]
+    emm = Emm(
+        Caid(_number(caid, 16)),
+        Ident(_number(ident, 32)),
+        ShareId(_number(share_id, 32)),
+        bytes.fromhex(section),
+    )
+    return Update(node=_name(told["node"]), emm=emm)
+
+
 _LETTERS: dict[str, Callable[[dict[str, Any]], Letter]] = {
     "presence": _presence,
     "order": _order,
     "reply": _reply,
     "missing": lambda told: Missing(node=_name(told["node"])),
+    "update": _update,
 }
 
 
@@ -170,6 +199,8 @@ def write_list(sources: Iterable[SharedSource]) -> bytes:
             "name": source.name,
             "constant": source.constant,
             "groups": None if source.groups is None else sorted(source.groups),
+            "emms": source.takes_emms,
+            "emm_name": source.emm_name,
             "offers": [_written(offer) for offer in source.offers],
         }
         for source in sources
@@ -185,6 +216,8 @@ def read_list(data: bytes) -> tuple[SharedSource, ...] | None:
                 name=_text(each["name"]),
                 constant=bool(each["constant"]),
                 groups=None if each["groups"] is None else frozenset(map(int, each["groups"])),
+                takes_emms=bool(each["emms"]),
+                emm_name=_text(each["emm_name"]),
                 offers=tuple(map(_offer, each["offers"])),
             )
             for each in json.loads(data)

@@ -23,8 +23,8 @@ from cccamd.net.tasks import TaskSet
 
 BACKLOG: Final = 1024
 """Connections that the kernel keeps for us while we are busy."""
-TURN: Final = 32
-"""Connections that are taken before others have their turn."""
+TURN: Final = 8
+"""Connections that are taken before others have their turn: half a millisecond."""
 PAUSE: Final = 0.1
 """Seconds without accepting when the system has nothing left; each time twice as many."""
 LONGEST_PAUSE: Final = 1.0

@@ -4,12 +4,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from time import perf_counter
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
-SLICE: Final = 0.002
-"""Seconds of work after which others have their turn."""
+SLICE: Final = 0.0005
+"""Seconds of work after which others have their turn: what an ECM that comes meanwhile waits."""
 
 END_TIMEOUT: Final = 3.0
 """Seconds that a task may take to end when it was cancelled."""
@@ -27,18 +28,80 @@ def at_once(steps: Generator[None, None, T]) -> T:
 
 
 async def in_slices(steps: Generator[None, None, T]) -> T:
-    """The same; every few milliseconds whoever else waits for the loop has a turn."""
-    done: list[T] = []
-    began = perf_counter()
-    for _ in _collected(steps, done):
-        if perf_counter() - began > SLICE:
-            await asyncio.sleep(0)
-            began = perf_counter()
-    return done[0]
+    """The same; whoever else waits for the loop has a turn in between, and all works that go on at
+    the same time take turns: in each of the loop's, they have one slice together."""
+    loop = asyncio.get_running_loop()
+    works = _WORKS.get(loop)
+    if works is None:
+        works = _WORKS[loop] = _Works()
+    ended: asyncio.Future[T] = loop.create_future()
+    works.add(_Work(steps, ended))
+    try:
+        return await ended
+    finally:
+        steps.close()  # it was cancelled, or is at its end
 
 
 def _collected(steps: Generator[None, None, T], done: list[T]) -> Generator[None, None, None]:
     done.append((yield from steps))
+
+
+class _Work(Generic[T]):
+    """One long work."""
+
+    __slots__ = ("_steps", "ended")
+
+    def __init__(self, steps: Generator[None, None, T], ended: asyncio.Future[T]) -> None:
+        self._steps = steps
+        self.ended = ended
+
+    def go_on(self, until: float) -> bool:
+        """Take steps until then; say whether there are more."""
+        try:
+            while not self.ended.done():
+                next(self._steps)
+                if perf_counter() >= until:
+                    return True
+        except StopIteration as stop:
+            if not self.ended.done():
+                self.ended.set_result(stop.value)
+        except BaseException as error:
+            if not self.ended.done():
+                self.ended.set_exception(error)
+        return False
+
+
+class _Works:
+    """All long works of one loop.
+
+    Each in a task of its own would take a slice in the same turn of the loop: a page, a scrape, a
+    card list and the watchers would stop answers four times as long.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Work[Any]] = deque()
+
+    def add(self, work: _Work[Any]) -> None:
+        """Let it have its turn, after those who wait already."""
+        self._waiting.append(work)
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._act)
+
+    def _act(self) -> None:
+        until = perf_counter() + SLICE
+        waiting = self._waiting
+        while waiting:
+            if waiting[0].go_on(until):
+                waiting.rotate(-1)
+                break
+            waiting.popleft()
+            if perf_counter() >= until:
+                break
+        if waiting:
+            asyncio.get_running_loop().call_soon(self._act)
+
+
+_WORKS: "WeakKeyDictionary[asyncio.AbstractEventLoop, _Works]" = WeakKeyDictionary()
 
 
 class Turns:
@@ -49,22 +112,35 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._is_due = False
 
-    def add(self, act: Callable[[], None]) -> None:
-        """Call `act` when its turn comes: soon, in the order of the calls."""
-        self._waiting.append(act)
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, act: Callable[..., object], *words: object) -> None:
+        """Call `act` with these words when its turn comes: soon, in the order of the calls."""
+        self._waiting.append((act, words))
         if not self._is_due:
             self._is_due = True
             asyncio.get_running_loop().call_soon(self._act)
+
+    def finish(self) -> None:
+        """Do all that waits at once, whoever waits for the loop."""
+        while self._waiting:
+            self.do_next()
+
+    def do_next(self) -> None:
+        """Do what waits for longest at once."""
+        act, words = self._waiting.popleft()
+        act(*words)
 
     def _act(self) -> None:
         began = perf_counter()
         self._is_due = False
         try:
             while self._waiting and perf_counter() - began <= SLICE:
-                self._waiting.popleft()()
+                self.do_next()
         finally:
             if self._waiting:
                 self._is_due = True

@@ -88,6 +88,15 @@ class EmmGate:
             return EmmVerdict.OTHER_SOURCE
         if not self._clients.setdefault(client, Bucket(RATE, BURST)).take(now):
             return EmmVerdict.TOO_MANY
+        return self._decide_for_card(card, emm, now)
+
+    def decide_for_node(self, card: Card, emm: bytes, *, now: float) -> EmmVerdict:
+        """Decide about one of a client of another node of the fleet, who may send it."""
+        if not card.access.may_update(()):
+            return EmmVerdict.OTHER_SOURCE
+        return self._decide_for_card(card, emm, now)
+
+    def _decide_for_card(self, card: Card, emm: bytes, now: float) -> EmmVerdict:
         if self._is_repeated(card, emm, now):
             return EmmVerdict.REPEATED
         if is_global(card, emm) and not self._admits_global(card, now):

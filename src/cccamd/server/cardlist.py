@@ -15,7 +15,7 @@ from cccamd.net import Connection, Turns
 from cccamd.values import Offer
 from cccamd.wire.link import ServerEvent, ServerSide, State
 
-SLICE: Final = 25
+SLICE: Final = 10
 """Messages sent before others have their turn."""
 UNSENT_LIMIT: Final = 64 * 1024
 """Bytes that may wait for the client; more of the list follows when it has taken them."""

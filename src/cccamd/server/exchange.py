@@ -192,7 +192,13 @@ class Exchange:
         if source_id in self._sources:
             now = self._loop.time()
             self._perform(self.router.source_lost(source_id, now), now)
+            self._observers.catch_up()  # what it has answered is counted while it has a name
             del self._sources[source_id]
+
+    def forget_source(self, source_id: SourceId) -> None:
+        """A source has left the configuration: nothing is to be kept of it."""
+        self.remove_source(source_id)
+        self.router.source_left(source_id, self._loop.time())
 
     def source_of(self, card: Card) -> tuple[str, bool] | None:
         """Name of a card's source, and whether it is local; None when it is gone."""
@@ -392,18 +398,20 @@ class Exchange:
         return self.router.refused(ask_id, refusal, self._loop.time())
 
     def _count(self, settled: Settled) -> None:
-        """Count an ask that has ended, and tell who wants to know."""
-        source, request = self._sources.get(settled.source), settled.request
-        if source is None:
-            return
-        outcome = settled.outcome
+        """Count an ask that has ended, and tell who wants to know: after its answer is written."""
+        source = self._sources.get(settled.source)
+        if source is not None:
+            self._observers.later(self._book, source, settled, self._observers.now())
+
+    def _book(self, source: Source, settled: Settled, at: float) -> None:
+        request, outcome = settled.request, settled.outcome
         result = result_of(outcome)
         answered = result is _CW
         source.usage.finished(request, local=source.local, answered=answered)
         if weight := self._observers.weight(settled.ask_id):
-            self._observers.tell_soon(
+            self._observers.pass_on(
                 SourceAnswered(
-                    at=self._observers.now(),
+                    at=at,
                     source=source.name,
                     caid=request.caid,
                     ident=request.ident,

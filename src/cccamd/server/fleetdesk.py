@@ -4,21 +4,22 @@
     a CW of a card of ours         Exchange -> `stored` -> Claims -> the engine
     a CW of another node           the engine -> `handle` -> Claims -> `Exchange.heard`, by that
                                    node's card
-    a card of another node         `NodeSource` -> an order on that node's channel -> `_ordered`
-                                   there -> `Exchange.seek` -> a reply on our channel
+    a card of another node         `NodeSource` -> an order on that node's channel -> `Orders`
+                                   there (`fleetorders.py`) -> a reply on our channel
+    an EMM for such a card         `NodeSource` -> an update on that node's channel -> `Orders`
+    which cards there are          `CardLists` (`fleetlists.py`)
 
 Why it is so: docs/design/fleet.md.
 """
 
 import asyncio
-import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from typing import Final, Protocol
 
-from cccamd.cards import Candidates, Card, CardTable
+from cccamd.cards import Card, CardTable
 from cccamd.facts import FleetStatus, NodeState, NodeStatus
 from cccamd.fleet.actions import (
     Engine,
@@ -26,7 +27,6 @@ from cccamd.fleet.actions import (
     EngineBack,
     EngineEvent,
     EngineLost,
-    Fetch,
     Fetched,
     Hearers,
     Publish,
@@ -41,32 +41,30 @@ from cccamd.fleet.letters import (
     Order,
     Presence,
     Reply,
-    SharedSource,
+    Update,
     read,
-    read_list,
     write,
-    write_list,
 )
 from cccamd.fleet.roll import GONE_AFTER, Absent, Roll
 from cccamd.ids import NodeId
-from cccamd.net import Alarm, TaskSet, in_slices, in_thread
+from cccamd.net import Alarm, TaskSet, in_slices
 from cccamd.routing import (
     Ask,
     AskId,
     Disproved,
+    EmmGate,
     Prospect,
     Store,
     Tidings,
-    Trace,
-    Waiter,
-    Wanted,
 )
 from cccamd.server.exchange import Exchange
 from cccamd.server.fleetconfig import accounts_text, usual_one
-from cccamd.server.fleetnodes import NEVER, Node, Nodes, order_of, shared_offer
+from cccamd.server.fleetlists import FETCH_AGAIN, CardLists
+from cccamd.server.fleetnodes import Node, Nodes, order_of
+from cccamd.server.fleetorders import Orders
 from cccamd.server.membership import Membership
 from cccamd.setup.logins import Accounts
-from cccamd.values import CardId, ControlWords, Refusal, Service
+from cccamd.values import Emm, Fingerprint, Refusal, Service
 
 log = logging.getLogger("cccamd.fleet")
 
@@ -74,15 +72,9 @@ HERE_EVERY: Final = 5.0
 """Seconds between two times that a node says that it is there."""
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks whether our cards have changed."""
-FETCH_AGAIN: Final = 5.0
-LIST_LIFE: Final = 3600.0
-LIST_AGAIN: Final = 1200.0
-"""Seconds for which the engine keeps our list, and after which it gets it again."""
 DISTRUST: Final = 600.0
 """Seconds for which a node that gave a wrong CW is not believed."""
 NODES_LIMIT: Final = 500
-ORDERS_LIMIT: Final = 2000
-"""Orders of other nodes that are being asked; what is more is refused."""
 
 
 class RunningEngine(Engine, Protocol):
@@ -102,6 +94,7 @@ class FleetDesk:
         node_id: NodeId,
         exchange: Exchange,
         table: CardTable,
+        emm_gate: EmmGate,
         tasks: TaskSet,
         is_constant: Callable[[Card], bool],
         on_cards_changed: Callable[[], None],
@@ -115,6 +108,7 @@ class FleetDesk:
             table=table,
             exchange=exchange,
             order=self._order,
+            update=self._update,
             on_cards_changed=on_cards_changed,
         )
         self.claims = Claims(node, seals, may_serve=self.nodes.may_serve)
@@ -132,22 +126,34 @@ class FleetDesk:
         self._boot = os.urandom(6).hex()
         self._seals = seals
         self._exchange = exchange
-        self._table = table
         self._tasks = tasks
-        self._is_constant = is_constant
         self._loop = asyncio.get_running_loop()
         self._engine_since = self._loop.time()
         self._alarm = Alarm(self)
         self._all = seals.name("nodes")
         self._own = self._channel(node)
-        self._fetches: dict[bytes, str] = {}
-        self._seen_generation = -1
-        self._revision = ""
-        self._list: bytes = b""
-        self._list_sent_at = 0.0
-        self._client = exchange.add_client(self)
-        self._orders: dict[int, Order] = {}
-        self._order_count = 0
+        self.lists = CardLists(
+            node=node,
+            node_id=node_id,
+            seals=seals,
+            table=table,
+            exchange=exchange,
+            nodes=self.nodes,
+            tasks=tasks,
+            is_constant=is_constant,
+            trusts=lambda name: self.claims.trusts(name, self._loop.time()),
+            perform=self._perform,
+            missing=self._write,
+        )
+        self.orders = Orders(
+            node=node,
+            exchange=exchange,
+            table=table,
+            nodes=self.nodes,
+            emm_gate=emm_gate,
+            adopt=self._adopt,
+            tell=self._write,
+        )
         exchange.gate = self
 
     def start(self) -> None:
@@ -160,10 +166,11 @@ class FleetDesk:
         while True:
             now = self._loop.time()
             await in_slices(self._look_for_the_gone(now))
-            if self._table.generation != self._seen_generation:
-                await self._make_list()
-            if self.is_up and now >= self._list_sent_at + LIST_AGAIN:
-                self._send_list()
+            if await self.lists.look() and self.is_up:
+                self.lists.send()
+                self._say_here()
+            if self.is_up and self.lists.is_due():
+                self.lists.send()
             if self._is_asked or now >= self._said_at + HERE_EVERY:
                 self._say_here()
             await asyncio.sleep(LOOK_EVERY)
@@ -287,14 +294,14 @@ class FleetDesk:
                 self._engine_since = now
                 self._do(self.claims.handle(event, now))
                 self._perform([Watch(self._all), Watch(self._own)])
-                self._send_list()
+                self.lists.send()
                 self._say_here(is_new=True)
             case EngineLost():
                 self._engine_since = now
-                self._fetches.clear()  # what was not answered never will be
+                self.lists.fetching.clear()  # what was not answered never will be
                 self._do(self.claims.handle(event, now))
-            case Fetched(name, value) if name in self._fetches:
-                self._listed(self._fetches.pop(name), name, value)
+            case Fetched(name) if name in self.lists.fetching:
+                self.lists.fetched(event)
             case Pushed(channel, _, value) if channel in (self._all, self._own):
                 self._letter(channel, value, now)
             case Unheard(channel):
@@ -345,6 +352,9 @@ class FleetDesk:
         value = self._seals.seal(channel, write(letter))
         self._perform([Publish(channel, channel, value, 0)])
 
+    def _write(self, node: str, letter: Letter) -> None:
+        self._tell(self._channel(node), letter)
+
     def _letter(self, channel: bytes, value: bytes, now: float) -> None:
         plain = self._seals.unseal(channel, value)
         letter = read(plain) if plain is not None else None
@@ -352,11 +362,13 @@ class FleetDesk:
             case Presence():
                 self._present(letter, now)
             case Order() if channel == self._own:
-                self._ordered(letter, now)
+                self.orders.take(letter)
             case Reply() if channel == self._own and letter.boot == self._boot:
                 self._replied(letter)
-            case Missing() if channel == self._own and now >= self._list_sent_at + FETCH_AGAIN:
-                self._send_list()
+            case Update() if channel == self._own:
+                self.orders.update(letter)
+            case Missing() if channel == self._own and self.lists.is_due(FETCH_AGAIN):
+                self.lists.send()
                 self._say_here()
             case _:
                 pass
@@ -367,7 +379,7 @@ class FleetDesk:
             node_id=self._node_id,
             boot=self._boot,
             config=self._config,
-            revision=self._revision,
+            revision=self.lists.revision,
             is_new=is_new,
             leaves=leaves,
         )
@@ -401,7 +413,7 @@ class FleetDesk:
             if now >= self._said_at + LOOK_EVERY:
                 self._say_here()
         if now >= node.distrusted_until and presence.revision not in ("", node.revision):
-            self._fetch_list(node, now)
+            self.lists.fetch(node)
 
     def _look_at_twin(self, presence: Presence) -> None:
         if presence.boot != self._boot and presence.node_id != self._node_id and not self.twin:
@@ -450,78 +462,13 @@ class FleetDesk:
                 yield
         self._roll.look(now, self._seen_for(now))
 
-    # Lists of cards.
-
-    async def _make_list(self) -> None:
-        self._seen_generation = self._table.generation
-        shared = await in_slices(self._sharing())
-        data = await in_thread(lambda: write_list(shared))
-        revision = _revision_of(data)
-        if revision != self._revision:
-            self._revision, self._list = revision, data
-            if self.is_up:
-                self._send_list()
-                self._say_here()
-
-    def _sharing(self) -> Generator[None, None, tuple[SharedSource, ...]]:
-        """What other nodes may ask for: all cards but theirs."""
-        found: dict[str, tuple[Card, dict[int, Card]]] = {}
-        for card in tuple(self._table.cards()):
-            named = self._exchange.source_of(card)
-            if named is not None and self.nodes.node_of(card.source) is None:
-                _, cards = found.setdefault(named[0], (card, {}))
-                cards.setdefault(card.own_share_id, card)
-            yield
-        shared: list[SharedSource] = []
-        for name, (first, cards) in sorted(found.items()):
-            if first.access.grant.wanted or first.access.grant.denied:
-                continue  # lists of services that only this node's cccamd.toml knows
-            offers = tuple(shared_offer(card, self._node_id) for card in cards.values())
-            groups = first.access.grant.groups
-            constant = self._is_constant(first)
-            shared.append(SharedSource(name=name, constant=constant, groups=groups, offers=offers))
-            yield
-        return tuple(shared)
-
-    def _list_name(self, node: str) -> bytes:
-        return self._seals.name("cards", node.encode())
-
-    def _send_list(self) -> None:
-        if self._revision:
-            self._list_sent_at = self._loop.time()
-            name = self._list_name(self.node)
-            value = self._seals.seal(name, self._list)
-            self._perform([Publish(name, b"", value, int(1000 * LIST_LIFE))])
-
-    def _fetch_list(self, node: Node, now: float) -> None:
-        if now >= node.fetched_at + FETCH_AGAIN:
-            node.fetched_at = now
-            name = self._list_name(node.presence.node)
-            self._fetches[name] = node.presence.node
-            self._perform([Fetch(name)])
-
-    def _listed(self, node: str, name: bytes, value: bytes | None) -> None:
-        plain = self._seals.unseal(name, value) if value is not None else None
-        if node not in self.nodes.by_name:
-            return
-        if plain is not None:
-            self._tasks.start(f"cards of node {node}", self._take_list(node, plain))
-        else:  # the engine was emptied, or had no room: without the list its CWs are for nobody
-            self.nodes.by_name[node].fetched_at = NEVER
-            self._tell(self._channel(node), Missing(node=self.node))
-
-    async def _take_list(self, name: str, data: bytes) -> None:
-        shared = await in_thread(lambda: read_list(data))
-        if shared is not None and self.claims.trusts(name, self._loop.time()):
-            await self.nodes.take(name, _revision_of(data), shared)
-
     # Orders.
 
     def _order(self, node: str, ask: Ask) -> bool:
         """Ask another node's card; False: there is no way to it."""
         if not self.is_up:
             return False
-        self._tell(self._channel(node), order_of(self.node, self._boot, ask))
+        self._write(node, order_of(self.node, self._boot, ask))
         return True
 
     def _replied(self, reply: Reply) -> None:
@@ -531,48 +478,10 @@ class FleetDesk:
         else:
             self._exchange.answered(ask_id, reply.answer)
 
-    def _ordered(self, order: Order, now: float) -> None:
-        """Another node wants a card of ours to be asked, for a client of its own."""
-        request = order.request
-        cards = tuple(
-            card
-            for card in self._table.ways_to(request.share_id)
-            if self.nodes.node_of(card.source) is None and card.caid == request.caid
-        )
-        if not cards or len(self._orders) >= ORDERS_LIMIT:
-            self._reply(order, Refusal.PASSING)
-            return
-        fingerprint = self._exchange.router.fingerprint_of(request)
-        service = Service(request.caid, request.ident, request.sid)
-        meant = self._exchange.router.asks_of(fingerprint, cards)
-        self._do(self.claims.adopt(fingerprint, service, meant, now))
-        node = self.nodes.by_name.get(order.node)
-        ids: frozenset[CardId] = frozenset(card.id for card in cards)
-        candidates = Candidates(cards, frozenset(cards), ids, Refusal.PASSING)
-        node_id = node.presence.node_id if node is not None else None
-        self._order_count += 1
-        token = self._order_count
-        self._orders[token] = order
-        wanted = Wanted(request, fingerprint, candidates, node_id)
-        told = self._exchange.seek(Waiter(self._client, token), wanted)
-        if told is not None:
-            self.deliver(token, told.cw, None)
+    def _update(self, node: str, emm: Emm) -> None:
+        """Pass an EMM on to another node's card."""
+        if self.is_up:
+            self._write(node, Update(node=self.node, emm=emm))
 
-    def deliver(self, token: int, cw: ControlWords, trace: Trace | None) -> None:
-        """As the recipient of what was asked for other nodes."""
-        if order := self._orders.pop(token, None):
-            self._reply(order, cw)
-
-    def refuse(self, token: int, refusal: Refusal, trace: Trace) -> None:
-        """The same when there is nothing."""
-        if order := self._orders.pop(token, None):
-            self._reply(order, refusal)
-
-    def _reply(self, order: Order, answer: ControlWords | Refusal) -> None:
-        reply = Reply(node=self.node, boot=order.boot, number=order.number, answer=answer)
-        self._tell(self._channel(order.node), reply)
-
-
-def _revision_of(written: bytes) -> str:
-    """Stands for a list of cards."""
-    return hashlib.blake2b(written, digest_size=8).hexdigest()
+    def _adopt(self, ecm: Fingerprint, service: Service, meant: Collection[AskId]) -> None:
+        self._do(self.claims.adopt(ecm, service, meant, self._loop.time()))

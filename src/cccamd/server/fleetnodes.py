@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final
 
 from cccamd.cards import Access, Added, Card, CardTable, Grant, Rejected, SourceId, SourcePolicy
@@ -27,20 +27,25 @@ ANY_PROVIDER: Final = Ident(0)
 """That of a card which has them all, or of a request that does not say."""
 NEVER: Final = -1000.0
 
+OrderTo = Callable[[str, Ask], bool]
+"""Asks a card of a node; whether there is a way to it."""
+UpdateTo = Callable[[str, Emm], None]
+"""Passes an EMM to a card of a node; its share id is the card's there."""
+
 
 class NodeSource:
     """One source of another node: it is asked by an order to that node."""
 
     local: ClassVar = False
 
-    def __init__(self, node: str, shared: SharedSource, order: Callable[[str, Ask], bool]) -> None:
+    def __init__(self, node: str, shared: SharedSource, order: OrderTo, update: UpdateTo) -> None:
         self.node = node
         self.name = f"{node}: {shared.name}"
         self.usage = SourceUsage()
         self.shared = shared
         self.up_at = time.time()
         """Seconds since the epoch."""
-        self._order = order
+        self._order, self._update = order, update
 
     def ask(self, ask: Ask) -> ControlWords | Refusal | None:
         return None if self._order(self.node, ask) else Refusal.NOT_SENT
@@ -52,7 +57,7 @@ class NodeSource:
         return False
 
     def send_emm(self, card: Card, emm: Emm) -> None:
-        """EMMs reach a card by the clients of its own node."""
+        self._update(self.node, replace(emm, share_id=card.share_id))
 
 
 @dataclass(slots=True, eq=False)
@@ -122,13 +127,14 @@ class Nodes:
         *,
         table: CardTable,
         exchange: Exchange,
-        order: Callable[[str, Ask], bool],
+        order: OrderTo,
+        update: UpdateTo,
         on_cards_changed: Callable[[], None],
     ) -> None:
         self.by_name: dict[str, Node] = {}
         self._table = table
         self._exchange = exchange
-        self._order = order
+        self._order, self._update = order, update
         self._on_cards_changed = on_cards_changed
         self._node_of: dict[SourceId, str] = {}
         self._taking = asyncio.Lock()
@@ -187,9 +193,11 @@ class Nodes:
         node.revision = revision
 
     def _add_source(self, node: Node, shared: SharedSource) -> None:
-        grant = Grant(groups=shared.groups)
-        source = NodeSource(node.presence.node, shared, self._order)
-        policy = SourcePolicy(access=Access(grant=grant))
+        access = Access(
+            name=shared.emm_name, grant=Grant(groups=shared.groups), takes_emms=shared.takes_emms
+        )
+        source = NodeSource(node.presence.node, shared, self._order, self._update)
+        policy = SourcePolicy(access=access)
         source_id = self._table.add_source(policy)
         self._node_of[source_id] = node.presence.node
         node.sources[shared.name] = source_id, source
@@ -228,15 +236,16 @@ class Nodes:
 
     def _drop_source(self, node: Node, name: str) -> None:
         source_id, source = node.sources.pop(name)
-        self._exchange.remove_source(source_id)
+        self._exchange.forget_source(source_id)
         self._table.forget_source(source_id)
         del self._node_of[source_id]
         for offer in source.shared.offers:
             node.lose(_named(offer))
 
 
-def _kind(shared: SharedSource) -> tuple[bool, frozenset[int] | None]:
-    return shared.constant, shared.groups
+def _kind(shared: SharedSource) -> SharedSource:
+    """What of it is fixed for as long as it is a source here."""
+    return replace(shared, offers=())
 
 
 def _reached(card: Card) -> set[tuple[Caid, Ident | None]]:

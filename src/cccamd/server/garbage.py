@@ -6,13 +6,14 @@ a login that ends and a reload leave nothing to it (tests/server/test_garbage.py
 look for them: with ten thousand clients there are some million objects, and one look at all of
 them (generation 2) stops every answer for hundreds of milliseconds, again and again.
 
-Circles come from libraries: each connection to the web pages leaves one of 35 objects.
+Circles come from libraries.
 
-So the young ones are looked at in small portions, as always, and what is there after the start
-stays (modules, mostly) and is never looked at again. All the others are looked at every minute,
-which takes milliseconds. When many come, they are put aside, portion by portion, each after a last
-look at it: a thousand logins a second would cost a third of a second at the end. What was put aside
-is looked at when there is more of it by half, once an hour at most. What counts is how many pieces
+So the young ones are looked at in small portions, as always, twice, and what is there after the
+start stays (modules, mostly) and is never looked at again. What was looked at twice is put aside at
+once, as all of it was found to be in use a moment ago: a thousand logins a second would cost a
+third of a second at the end, and one more look at some thousand that lie scattered among the
+objects of ten thousand clients costs milliseconds. What was put aside is looked at when there is
+more of it by half, once an hour at most. What counts is how many pieces
 of memory are in use, not how much the process holds: it hardly ever gives any back, so that each
 look would be put off until half as much again was held, for ever. Pieces know nothing of large
 ones, so what the process holds counts besides.
@@ -28,11 +29,11 @@ from typing import Final
 
 from cccamd.machine import own_memory
 
-YOUNG: Final = 1000
-"""New objects after which the new ones are looked at: a tenth of a millisecond."""
+YOUNG: Final = 500
+"""New objects after which the new ones are looked at: less than a tenth of a millisecond."""
 MIDDLE: Final = 1
 """After so many looks at the new ones, the next is one at those, too, that came through the looks
-before: a millisecond, or some when they lie scattered among the objects of thousands of clients."""
+before: some tenths of a millisecond, or a whole one when thousands of clients are there."""
 NEVER: Final = 1_000_000_000
 LOOK_INTERVAL: Final = 60.0
 """Seconds."""
@@ -45,8 +46,6 @@ SOME: Final = 2_000
 """More pieces than at the last look: fewer are not worth another."""
 MANY: Final = 500_000
 """More pieces (some 50 MB) than at the last look, and half as many again, are worth a pause."""
-PORTION: Final = 3
-"""Looks at the middle ones after which what came through is put aside: some 6,000 objects."""
 ASIDE_INTERVAL: Final = 3600.0
 """Seconds between two looks at what was put aside: with ten thousand clients, a pause of half a
 second each."""
@@ -93,8 +92,6 @@ class Sweeper:
     def __init__(self, is_quiet: Callable[[], bool]) -> None:
         """Right after `begin`. `is_quiet`: whether nobody waits for an answer at this moment."""
         self._is_quiet = is_quiet
-        self._portion = 0
-        self._is_called = False
         self._aside_since: float | None = None
         """Since when there is something aside that was not looked at; None: nothing is."""
         self._kept = sys.getallocatedblocks()
@@ -102,14 +99,7 @@ class Sweeper:
 
     async def run(self) -> None:
         """Look at memory again and again, until cancelled."""
-        loop = asyncio.get_running_loop()
-
-        def looked(phase: str, info: Mapping[str, int]) -> None:
-            """Whichever thread has looked: the loop's own turn is the right moment."""
-            if phase == "stop" and info["generation"] == 1 and self.is_portion_full():
-                loop.call_soon_threadsafe(self.put_aside)
-
-        gc.callbacks.append(looked)
+        gc.callbacks.append(self._looked_at_young)
         try:
             while True:
                 await asyncio.sleep(LOOK_INTERVAL)
@@ -119,30 +109,20 @@ class Sweeper:
                 elif held.pieces - self._looked.pieces >= SOME:
                     await self.look()
         finally:
-            gc.callbacks.remove(looked)
+            gc.callbacks.remove(self._looked_at_young)
 
     def _may_look(self) -> bool:
         return self._aside_since is None or monotonic() - self._aside_since >= ASIDE_INTERVAL
 
-    def is_portion_full(self) -> bool:
-        """Count a look at the middle ones; say whether `put_aside` is to be called now."""
-        self._portion += 1
-        if self._portion < PORTION or self._is_called:
-            return False
-        self._is_called = True
-        return True
-
-    def put_aside(self) -> None:
-        """Put aside all that is left of a portion: what is garbage already would stay for hours."""
-        self._portion, self._is_called = 0, False
-        if self._aside_since is None:
-            self._aside_since = monotonic()
-        gc.collect()
-        gc.freeze()
-        self._looked = self.held()
+    def _looked_at_young(self, phase: str, info: Mapping[str, int]) -> None:
+        """Put aside what was just found to be in use, whichever thread has looked."""
+        if phase == "stop" and info["generation"] == 1:
+            if self._aside_since is None:
+                self._aside_since = monotonic()
+            gc.freeze()
 
     async def look(self) -> None:
-        """Look at what was not put aside yet, a portion at most."""
+        """Look at what was not put aside yet: all that was looked at once at most."""
         await self._quiet()
         gc.collect()
         self._looked = self.held()

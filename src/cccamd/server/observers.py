@@ -1,12 +1,11 @@
 """Who is told what happens: the journal, the history, the metrics.
 
-Theory of operation. What is told for every ECM would hold up its answer: `tell_soon` keeps it
-until the answers of this turn of the loop are written, and then tells it in slices. The order
-stays: whatever is told at once has those before it told first.
+Theory of operation. What is counted and told for every ECM would hold up its answer: `later`
+keeps it until the answers of this turn of the loop are written, and then does it in slices. The
+order stays: what is told at once waits as well while something before it does.
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -14,8 +13,9 @@ from cccamd.net import Turns
 from cccamd.watch import SAMPLING_ROUND, Happening, Sampler
 
 Observer = Callable[[Happening], None]
-WAITING_LIMIT: Final = 10_000
-"""So many may wait to be told; beyond it they are told at once, whoever waits."""
+WAITING_LIMIT: Final = 1_000
+"""So many may wait; beyond it each that comes has one that waits done at once: all of them would
+be some hundredths of a second."""
 
 
 class Observers:
@@ -26,7 +26,6 @@ class Observers:
         self._observers: list[Observer] = []
         self._sampler = Sampler()
         self._calls = 0
-        self._waiting: deque[Happening] = deque()
         self._turns = Turns()
         self.attended: Collection[tuple[str, int]] = ()
         """Clients in trouble (account, number): what they ask is told, also under great load."""
@@ -57,27 +56,31 @@ class Observers:
         self._observers.append(observer)
 
     def tell(self, happening: Happening) -> None:
-        """Tell all, at once."""
-        self.catch_up()
-        self._pass_on(happening)
+        """Tell all, at once, or right after what waits."""
+        if self._turns:
+            self.later(self.pass_on, happening)
+        else:
+            self.pass_on(happening)
 
-    def tell_soon(self, happening: Happening) -> None:
-        """Tell all, but not before the answers of this turn are written."""
-        if len(self._waiting) >= WAITING_LIMIT:
-            self.catch_up()
-        self._waiting.append(happening)
-        self._turns.add(self._tell_next)
+    def later(self, act: Callable[..., object], *words: object) -> None:
+        """Call `act` with these words as soon as the answers of this turn are written: to count
+        what was answered, and to `pass_on` what is told of it."""
+        if len(self._turns) >= WAITING_LIMIT:
+            self._turns.do_next()
+        self._turns.add(self._attempt, act, words)
 
     def catch_up(self) -> None:
-        """Tell what waits to be told: who asks observers what they know wants all of it."""
-        while self._waiting:
-            self._pass_on(self._waiting.popleft())
+        """Do what waits: who asks what was counted and told wants all of it."""
+        self._turns.finish()
 
-    def _tell_next(self) -> None:
-        if self._waiting:  # else it was told meanwhile
-            self._pass_on(self._waiting.popleft())
+    def _attempt(self, act: Callable[..., object], words: tuple[object, ...]) -> None:
+        try:
+            act(*words)
+        except Exception as error:  # the others are to be counted
+            self._on_failure("counting what was answered", error)
 
-    def _pass_on(self, happening: Happening) -> None:
+    def pass_on(self, happening: Happening) -> None:
+        """Tell all what comes next of what was left for `later`."""
         for observer in self._observers:
             try:
                 observer(happening)

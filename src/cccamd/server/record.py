@@ -1,4 +1,7 @@
-"""The record of one client: what it did is counted, logged and reported here."""
+"""The record of one client: what it did is counted, logged and reported here.
+
+What an ECM came to is counted and reported when its answer is written (`Observers.later`).
+"""
 
 import logging
 from collections.abc import Callable
@@ -185,6 +188,19 @@ class ClientRecord:
         self, request: Request, answer: ControlWords | Refusal, trace: Trace, *, seconds: float
     ) -> None:
         """A request was answered, so many seconds after it came."""
+        observers = self._context.observers
+        observers.later(self._book_answer, request, answer, trace, seconds, observers.now())
+        if self._logs_answers():
+            observers.catch_up()  # the lines of the log are in order
+
+    def _book_answer(
+        self,
+        request: Request,
+        answer: ControlWords | Refusal,
+        trace: Trace,
+        seconds: float,
+        at: float,
+    ) -> None:
         result = result_of(answer)
         source, local = self._winner(trace.winner)
         self.usage.finished(request, result=result, source=source, local=local, seconds=seconds)
@@ -192,10 +208,16 @@ class ClientRecord:
             self._tell_answer(request, result, trace, source=source, seconds=seconds)
         weight = self._weight(result)
         if weight is not None:
-            self._report(request, result, trace, seconds=seconds, weight=weight)
+            self._report(request, result, trace, at=at, seconds=seconds, weight=weight)
 
     def told(self, told: Told, now: float) -> None:
         """A request was answered at once, at `now` of the loop's clock."""
+        observers = self._context.observers
+        observers.later(self._book_told, told, now, observers.now())
+        if self._logs_answers():
+            observers.catch_up()
+
+    def _book_told(self, told: Told, now: float, at: float) -> None:
         wanted, _, card, _, _, asked_at = told
         request = wanted[0]
         source, local = self._context.source_of(card) or _NOBODY
@@ -206,7 +228,7 @@ class ClientRecord:
             self._tell_answer(request, _CW, trace, source=source, seconds=seconds)
         weight = self._weight(_CW)
         if weight is not None:
-            self._report(request, _CW, told.trace(now), seconds=seconds, weight=weight)
+            self._report(request, _CW, told.trace(now), at=at, seconds=seconds, weight=weight)
 
     def _weight(self, result: EcmResult) -> int | None:
         """How many ECMs this one stands for, if those who watch are to be told of it; else None."""
@@ -219,12 +241,14 @@ class ClientRecord:
 
     def out_of_hours(self, request: Request, fingerprint: Fingerprint, why: Result) -> None:
         """A request was refused because of the moment it came at; nobody was asked."""
+        observers = self._context.observers
+        observers.catch_up()
         self.debug("%s: NOK1, %s", describe_request(request), why.value)
         self.usage.finished(request, result=EcmResult.NOK1, source="", local=None, seconds=0.0)
-        now = self._context.observers.now()
+        now = observers.now()
         trace = Trace(request, fingerprint, now, now, why, None, [])
-        if weight := self._context.observers.weight(self._number):
-            self._report(request, EcmResult.NOK1, trace, seconds=0.0, weight=weight)
+        if weight := observers.weight(self._number):
+            self._report(request, EcmResult.NOK1, trace, at=now, seconds=0.0, weight=weight)
 
     def emm_decided(self, emm: Emm, verdict: EmmVerdict) -> None:
         """An EMM was passed on, or was not."""
@@ -303,15 +327,22 @@ class ClientRecord:
         return f"{trace.result.value}: {ends}" if ends else trace.result.value
 
     def _report(
-        self, request: Request, result: EcmResult, trace: Trace, *, seconds: float, weight: int
+        self,
+        request: Request,
+        result: EcmResult,
+        trace: Trace,
+        *,
+        at: float,
+        seconds: float,
+        weight: int,
     ) -> None:
         table_id = request.section[0]
         worth_telling = trace.winner is None or seconds >= SLOW_SECONDS
         observers = self._context.observers
-        self._context.note_trace(self.user, observers.now(), trace)
-        observers.tell_soon(
+        self._context.note_trace(self.user, at, trace)
+        observers.pass_on(
             EcmFinished(
-                at=observers.now(),
+                at=at,
                 account=self.user,
                 client=self._number,
                 caid=request.caid,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address, summarize_address_range
+from ipaddress import ip_address, ip_network, summarize_address_range
 from typing import Final
 
 from cccamd.errors import NumberError
@@ -54,6 +54,11 @@ LOCAL_ONLY: Final = (
     "169.254.0.0/16",
     "fe80::/10",
 )
+
+LOCAL_PAGES: Final = "the web pages answer the local networks and those in [network] allow"
+_PRIVATE: Final = frozenset(map(ip_network, LOCAL_ONLY[:3]))
+USUAL_PAGES: Final = _PRIVATE, frozenset({ip_network("192.168.0.0/16")})
+"""What httpallowed says in the usual folder: little else than what is so here."""
 
 _GLOBAL = Rules(
     used={
@@ -111,15 +116,10 @@ _DVBAPI = Rules(
     lost={},
 )
 _WEBIF = Rules(
-    used={"httpport", "httpuser", "httppwd"},
+    used={"httpport", "httpuser", "httppwd", "httpallowed", "serverip"},
     silent={"httpreadonly", "aulow", "hideclient_to"},
     lost={
-        "httpallowed": Lost(
-            "the web pages answer the local networks and those in [network] allow",
-            ("127.0.0.1,192.168.0.0-192.168.255.255",),
-        ),
-        "httpdyndns": Lost("the web pages answer the local networks and those in [network] allow"),
-        "serverip": Lost("the web pages listen on the addresses of [server] bind"),
+        "httpdyndns": Lost(LOCAL_PAGES),
     },
     patterns=(family("http.*", None),),
 )
@@ -150,7 +150,7 @@ _OTHER_SERVERS: Final = keys(
     "cs357x cs378x camd33 camd35 camd35tcp radegast scam gbox pandora serial"
 )
 _WITHOUT_EFFECT: Final = frozenset({"lcd"})
-_LISTENS: Final = ("port", "device")
+_LISTENS: Final = ("port", "pand_port", "device")
 
 
 @dataclass(slots=True)
@@ -175,6 +175,8 @@ class ConfReader:
     report: Report
     conf: Conf = field(default_factory=Conf)
     _bind_of_all: tuple[str, ...] = ()
+    _bind_of_cccam: Entry | None = None
+    """What [cccam] alone says, of another address."""
 
     def read(self, file: ReadFile | None) -> Conf:
         """Read the file; None: there is none, and OSCam has its defaults."""
@@ -263,7 +265,9 @@ class ConfReader:
         about, entries = self._about(section), counting(section.entries)
         tell_of_rest(section, _CCCAM, about)
         self._ports(entries.get("port"), about)
-        self._bind(entries.get("serverip"), about)
+        self._bind(own := entries.get("serverip"), about)
+        if own is not None and _addresses(own.value) not in ((), self._bind_of_all):
+            self._bind_of_cccam = own
         version = entries.get("version")
         if version is not None and version.value:
             known = parse_version(version.value[:VERSION_LENGTH].strip())
@@ -349,7 +353,7 @@ class ConfReader:
             if not addresses:
                 about.lost(entry, "bind of [[newcamd]] wants an address")
             return addresses
-        of_all, of_cccam = self._bind_of_all, self._table("server").get("bind")
+        of_all, of_cccam = self._bind_of_all, self.plan.tables.get("server", {}).get("bind")
         return () if of_all == (of_cccam or ()) else of_all or EVERYWHERE
 
     def _newcamd_allowed(self, entry: Entry | None, about: SectionReport) -> tuple[str, ...]:
@@ -399,11 +403,31 @@ class ConfReader:
         if not 0 < port <= PORT_LIMIT:
             settings["ALLOW WEBINFO"] = "no"
             return
+        self._who_sees_pages(entries, about)
         settings["ALLOW WEBINFO"] = "yes"
         settings["WEBINFO LISTEN PORT"] = str(port)
         for key, name in (("httpuser", "WEBINFO USERNAME"), ("httppwd", "WEBINFO PASSWORD")):
             if _value(entries, key):
                 settings[name] = _value(entries, key)
+
+    def _who_sees_pages(self, entries: Mapping[str, Entry], about: SectionReport) -> None:
+        """Say where they are open to others than there, or shut."""
+        allowed = entries.get("httpallowed")
+        if allowed is not None and allowed.value:
+            read = [_networks(each) for each in parts(allowed.value)]
+            networks = {ip_network(each) for found in read for each in found}
+            others = networks - set(map(ip_network, LOCAL_ONLY[3:]))
+            others = {each for each in others if not each.is_loopback}
+            if not all(read) or others not in USUAL_PAGES:
+                about.lost(allowed, LOCAL_PAGES)
+        own, of_cccam = entries.get("serverip"), self._bind_of_cccam
+        bind = self.plan.tables.get("server", {}).get("bind")
+        if own is not None and own.value:
+            if _addresses(own.value) != bind:
+                about.lost(own, "the web pages listen on the addresses of [server] bind")
+        elif of_cccam is not None:
+            why = "the web pages, which were open elsewhere, too, listen there only"
+            self.report.about(FILE, "cccam").lost(of_cccam, why)
 
     def _cache(self, section: Section | None) -> None:
         if section is None:

@@ -12,7 +12,7 @@ from cccamd.setup.oscam.names import read_dvbapi, read_provid, read_srvid, read_
 from cccamd.setup.oscam.plan import NOTHING, AccountPlan, CardPlan, Plan, UpstreamPlan
 from cccamd.setup.oscam.readers import ServerReader
 from cccamd.setup.oscam.render import Written, render
-from cccamd.setup.oscam.report import Lost, Report
+from cccamd.setup.oscam.report import IGNORED_TOO, Lost, Report
 from cccamd.setup.oscam.rules import EMULATION, EXCHANGE, REWRITING, WRONG_WORDS
 from cccamd.setup.oscam.services import read_services
 
@@ -35,6 +35,7 @@ _LOST_FILES: Final = {
     "AutoRoll.Key": EMULATION,
     "stmkeys.bin": EMULATION,
 }
+MIXED_IN: Final = "what stands below counts for the section above"
 FILES: Final = (
     *MAIN_FILES,
     services.FILE,
@@ -108,7 +109,15 @@ class _Import:
         if found.utf16:
             why = "UTF-16 text, of which OSCam reads nothing either: save it as plain text"
             self._report.add(Lost(file=name, line=1, why=why))
+        self._tell_spoilt_headers(name, found)
         return found
+
+    def _tell_spoilt_headers(self, name: str, found: ReadFile) -> None:
+        why = f"no header, as it has to be [name] and no more: {MIXED_IN}; {IGNORED_TOO}"
+        for section in found.sections:
+            for each in section.stray:
+                if each.is_header:
+                    self._report.about(name, section.name).whole(each.line, why)
 
     def _take_dvbapi(self, known: Conf) -> None:
         if "dvbapi" not in self._plan.tables:

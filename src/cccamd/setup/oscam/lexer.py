@@ -27,6 +27,12 @@ class Entry:
     value: str
     line: int
 
+    @property
+    def is_header(self) -> bool:
+        """Whether a line without `=` is meant as a header: it has a tab before or something behind
+        its brackets, or lacks the last."""
+        return self.key.lstrip(_BLANKS).startswith("[")
+
 
 @dataclass(frozen=True, slots=True)
 class Section:

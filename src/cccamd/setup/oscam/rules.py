@@ -95,10 +95,13 @@ def tell_of_rest(section: Section, rules: Rules, about: SectionReport) -> None:
         elif rule is not None and not entry.key.lstrip(" \t").startswith(("#", ";", "//")):
             about.ignored(entry, rule)
     for stray in section.stray:
-        key, colon, _ = stray.key.partition(":")
-        if colon and rules.knows(key := key.strip().lower()):
+        # What it says may be a password: no more of it is shown than a key that is known.
+        word = re.split(r"[ \t:]", stray.key.strip(), maxsplit=1)[0].lower()
+        if rules.knows(word):
             text = f"there is no = behind the key; {IGNORED_TOO}"
-            about.whole(stray.line, text, key=shown_key(key))
+            about.whole(stray.line, text, key=shown_key(word))
+        elif any(each.isalnum() for each in stray.key) and not stray.is_header:
+            about.whole(stray.line, f"a line without = sets nothing; {IGNORED_TOO}")
 
 
 def keys(text: str) -> frozenset[str]:

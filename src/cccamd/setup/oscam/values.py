@@ -212,6 +212,8 @@ def read_device(text: str) -> Device | str:
     port = number(others[0])
     if not others[0].isdigit() or not 1 <= port <= PORT_LIMIT:
         return "the port is no number from 1 to 65535"
+    if re.fullmatch(r"\[.*\]", host):
+        return "an IPv6 address stands without brackets there"
     if not is_host(host):
         return "this is no host: it wants a name or an address, without http://"
     return Device(host, port)
