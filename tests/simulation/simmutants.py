@@ -22,6 +22,7 @@ from cccamd.server import snapshot, upstreams
 from cccamd.server.acts import Acts
 from cccamd.server.dvbapi import DvbapiDoor, DvbapiSession
 from cccamd.server.exchange import Exchange
+from cccamd.server.linkcards import LinkCards
 from cccamd.server.login import Login
 from cccamd.server.newcamd import NewcamdPorts
 from cccamd.server.paired import PairedLinks
@@ -107,7 +108,7 @@ def _believes_everything() -> Any:
 
 
 def _keeps_lost_cards() -> Any:
-    return patch.object(UpstreamSource, "_drop_cards", lambda self: None)
+    return patch.object(LinkCards, "drop", lambda self: None)
 
 
 def _forgets_the_refused() -> Any:
