@@ -50,6 +50,12 @@ soak: develop
 simulate: develop
 	@.venv/bin/python scripts/simulate.py $(ARGS)
 
+.PHONY: nightly
+# The same for a night: an hour and more on two cores (docs/simulation.md).
+nightly: develop
+	@nice -n 19 .venv/bin/python scripts/simulate.py --fleet --seeds 10000
+	@nice -n 19 .venv/bin/python scripts/simulate.py --seeds 5000
+
 .PHONY: compiled test-compiled
 # The compiled flavour, in .venv-compiled (docs/compiled.md); .venv stays pure.
 compiled: develop

@@ -47,7 +47,7 @@ def main() -> int:
     args = parser.parse_args()
     if args.seed is not None:
         return _tell(live_through(args.seed), without=[])
-    kind = "ff" if args.fleet else args.kind
+    kind = "fff" if args.fleet else args.kind
     seeds = args.seeds or (200 if args.fleet else 1000)
     began = time.monotonic()
     until = None if args.hours is None else began + 3600 * args.hours
@@ -86,8 +86,8 @@ def _batches(first: int, last: int | None, until: float | None, kind: str) -> It
 
 
 def _kind(number: int, kind: str) -> str:
-    if kind == "ff":
-        return "ff" if number % MIXED_FLEETS else "f"
+    if kind == "fff":
+        return {0: "f", MIXED_FLEETS // 2: "ff"}.get(number % MIXED_FLEETS, "fff")
     if kind != "mixed":
         return kind
     return {0: "", MIXED // 2: "+"}.get(number % MIXED, "++")

@@ -1,6 +1,7 @@
 """Live through hours of load and faults at once, and write docs/soak.md.
 
-Usage: python scripts/soak.py [--hours H] [--receivers N] [--seed N] [--skip NAME ...] [--out FILE]
+Usage: python scripts/soak.py [--hours H] [--rate R] [--receivers N] [--seed N]
+                              [--skip NAME ...] [--out FILE]
 
 The server is `cccamd serve` in a process of its own with everything on: pages, telnet, metrics,
 journal. Two sources are servers of their own, too. Receivers log in, watch, zap, and leave, some
@@ -10,6 +11,8 @@ lossy, narrow or silent; the wall clock jumps, and the journal's disk takes noth
 under the server, sometimes to one that cannot be used; strangers say rubbish, halves of messages,
 or nothing, on all ports, from other addresses than the receivers; viewers take pages, metrics and
 the live stream. Every control word is checked. What happens when is drawn from the seed.
+
+At rate 2 everybody does twice as much in an hour; time-outs, and what a fault lasts, stay.
 
 A sample is taken every ten seconds; scripts/soak_report.py makes the report and its verdict.
 """
@@ -97,8 +100,11 @@ class Counts:
 class World:
     """The servers, their files, and what is known of all that happens."""
 
-    def __init__(self, folder: Path, receivers: int, chance: random.Random) -> None:
-        self.folder, self.chance = folder, chance
+    def __init__(
+        self, folder: Path, receivers: int, chance: random.Random, rate: float = 1.0
+    ) -> None:
+        self.folder, self.chance, self.rate = folder, chance, rate
+        self.period = PERIOD / rate
         self.near = folder / "near"
         self.far = (folder / "far0", folder / "far1")
         self.accounts = [f"receiver{number}" for number in range(receivers)]
@@ -188,7 +194,7 @@ async def log_in(user: str, password: str = "secret") -> Client[ClientProtocol]:
 async def receive(world: World, user: str) -> None:
     """Be a receiver for ever: log in, watch some channels, leave, come back."""
     chance = random.Random(f"{world.chance.random()}{user}")
-    await asyncio.sleep(chance.uniform(0, PERIOD))
+    await asyncio.sleep(chance.uniform(0, world.period))
     while True:
         try:
             client = await log_in(user)
@@ -205,7 +211,7 @@ async def receive(world: World, user: str) -> None:
             world.counts.lost += 1
         finally:
             await leave(client, chance)
-        await asyncio.sleep(chance.expovariate(1 / 5))
+        await asyncio.sleep(chance.expovariate(world.rate / 5))
 
 
 async def watch(world: World, client: Client[ClientProtocol], chance: random.Random) -> None:
@@ -218,10 +224,10 @@ async def watch(world: World, client: Client[ClientProtocol], chance: random.Ran
         sections = [b"\x80" + chance.randbytes(149) for _ in range(20)]
         await asyncio.gather(*(ask(world, client, LOCAL, sid, section) for section in sections))
     for _ in range(chance.choice((1, 1, 3, 10, 30))):
-        period = int(time.monotonic() / PERIOD)  # the same for all who watch it
+        period = int(time.monotonic() / world.period)  # the same for all who watch it
         section = bytes([0x80 + period % 2]) + sha256(f"{caid}{sid}{period}".encode()).digest() * 4
         await ask(world, client, caid, sid, section)
-        await asyncio.sleep(PERIOD * chance.uniform(0.8, 1.2))
+        await asyncio.sleep(world.period * chance.uniform(0.8, 1.2))
 
 
 async def ask(
@@ -496,7 +502,7 @@ Deed = Callable[[World], Awaitable[None]]
 async def again_and_again(world: World, deeds: tuple[Deed, ...], kind: str, pause: float) -> None:
     """Do one of these, wait, do another."""
     while True:
-        await asyncio.sleep(world.chance.expovariate(1 / pause))
+        await asyncio.sleep(world.chance.expovariate(world.rate / pause))
         deed = world.chance.choice(deeds)
         world.counts.done[f"{kind}: {deed.__name__.replace('_', ' ')}"] += 1
         await deed(world)
@@ -617,6 +623,7 @@ def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(description="live through hours of load and faults")
     parser.add_argument("--hours", type=float, default=1.0)
+    parser.add_argument("--rate", type=float, default=1.0, help="times as much in an hour")
     parser.add_argument("--receivers", type=int, default=40)
     parser.add_argument("--seed", type=int, default=9)
     parser.add_argument("--skip", nargs="*", default=[], help="strangers that stay away")
@@ -627,7 +634,8 @@ def main() -> None:
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="cccamd-soak-"))
     folder.mkdir(exist_ok=True)
     os.environ["PYTHONUNBUFFERED"] = "1"
-    world = World(folder, arguments.receivers, random.Random(arguments.seed))
+    chance = random.Random(arguments.seed)
+    world = World(folder, arguments.receivers, chance, arguments.rate)
     skip = frozenset(arguments.skip)
 
     def tell(story: Story) -> bool:

@@ -5,7 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 
 from cccamd.lab.ports import free_port
 
+HOST = "127.0.0.1"
 PROGRAM = shutil.which("redis-server") or shutil.which("valkey-server")
 needs_redis = pytest.mark.skipif(
     PROGRAM is None, reason="redis-server is not installed (apt-get install redis-server)"
@@ -21,9 +22,13 @@ PATIENCE = 20.0
 
 
 class RedisServer:
-    """One engine; it keeps nothing over a restart. `lines`: more of its configuration."""
+    """One engine; it keeps nothing over a restart. `lines`: more of its configuration; `host`:
+    where it listens; `before`: the beginning of a command that runs where that is."""
 
-    def __init__(self, folder: Path, lines: str = "") -> None:
+    def __init__(
+        self, folder: Path, lines: str = "", *, host: str = HOST, before: Sequence[str] = ()
+    ) -> None:
+        self.host, self._before = host, before
         self.port = free_port()
         self.socket = folder / "engine.sock"
         self._file = folder / "engine.conf"
@@ -34,14 +39,16 @@ class RedisServer:
         """What counts from the next start on."""
         port = "" if "tls-port" in lines else f"port {self.port}\n"
         self._file.write_text(
-            f'bind 127.0.0.1\n{port}unixsocket {self.socket}\nsave ""\ndaemonize no\n'
+            f'bind {self.host}\n{port}unixsocket {self.socket}\nsave ""\ndaemonize no\n'
             f"dir {self._file.parent}\n{lines.replace('PORT', str(self.port))}\n"
         )
 
     async def start(self) -> None:
         assert PROGRAM is not None
         self._process = subprocess.Popen(
-            [PROGRAM, self._file], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*self._before, PROGRAM, self._file],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         async with asyncio.timeout(PATIENCE):
             while not self._listens():
@@ -74,8 +81,10 @@ class RedisServer:
 
 
 @asynccontextmanager
-async def engine(folder: Path, lines: str = "") -> AsyncIterator[RedisServer]:
-    made = RedisServer(folder, lines)
+async def engine(
+    folder: Path, lines: str = "", *, host: str = HOST, before: Sequence[str] = ()
+) -> AsyncIterator[RedisServer]:
+    made = RedisServer(folder, lines, host=host, before=before)
     await made.start()
     try:
         yield made

@@ -47,5 +47,5 @@ def ago(seconds: float) -> str:
     seconds = max(0.0, seconds)
     for size, name in ((86_400, "days"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {name}"
+            return f"{int(seconds / size)} {name}"
     return f"{seconds:.0f} s"

@@ -184,6 +184,20 @@ def test_candidates_are_remembered_until_the_table_changes() -> None:
     assert view.candidates(request(card.own_share_id)) is not latest
 
 
+def test_candidates_for_cards_that_are_gone_are_not_kept() -> None:
+    """Each login of a source gives its cards new share ids."""
+    table = CardTable(OURS)
+    view = view_of(table)
+    sight = view._sight
+    for _ in range(50):
+        card = learn(table, announced(1, "a"))
+        for sid in range(1, 21):
+            assert view.candidates(request(card.own_share_id, sid=sid)).cards == (card,)
+        table.drop_source(card.source)
+    assert sum(len(found) for _, found in sight._candidates.values()) == 20
+    assert sight._candidates_count == 20
+
+
 def test_assigned_and_rejected_sids() -> None:
     table = CardTable(OURS)
     learn(table, announced(1, "a", assigned_sids=(Sid(1), Sid(2)), rejected_sids=(Sid(2),)))

@@ -2,7 +2,10 @@
 
 import json
 import os
+import platform
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -133,6 +136,23 @@ def test_files_that_change_vanish_and_come_back(house: House) -> None:
     assert "reload: accounts: removed bob" in log
     assert SECRET not in log
     assert "Traceback" not in log
+
+
+def heaps_of_threads(pid: int) -> int:
+    """glibc keeps 64 MiB of addresses for each, of which it has taken a part."""
+    found = re.findall(
+        r"^(\w+)-(\w+) rw-p .*\n\2-(\w+) ---p ", Path(f"/proc/{pid}/maps").read_text(), re.MULTILINE
+    )
+    return sum(int(end, 16) - int(begin, 16) == 64 << 20 for begin, _, end in found)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library's memory")
+def test_all_threads_share_one_heap(house: House) -> None:
+    with house.serving() as process:
+        until(lambda: socket.create_connection(("127.0.0.1", house.port)).close() or True)
+        threads = Path(f"/proc/{process.pid}/task")
+        until(lambda: len(list(threads.iterdir())) >= 3)  # the journal's, and one loads the pages
+        assert heaps_of_threads(process.pid) == 0
 
 
 def test_a_hang_up_while_the_server_loads_ends_nothing(house: House) -> None:

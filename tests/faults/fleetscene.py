@@ -1,8 +1,9 @@
 """Three real nodes around a real engine far away, with one far card, and what their clients see.
 
-Nodes are processes of their own. The ways to the engine and to the card are shaped (`Proxy`). Each
-service is watched by a client at each node; every second it has a new ECM, for which they ask
-within some milliseconds of each other, as receivers do that hear one transmitter.
+Nodes are processes, on machines of their own where there can be some (`fleetground`). The ways to
+the engine and to the card are shaped (`Proxy`). Each service is watched by a client at each node;
+every second it has a new ECM, for which they ask within some milliseconds of each other, as
+receivers do that hear one transmitter.
 """
 
 import asyncio
@@ -18,8 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from fleetground import Ground, ground
 from house import House
-from laboratory import HOST, TEST_CARD, Laboratory, ask, connect, expected_cw, new_node_id, running
+from laboratory import TEST_CARD, Laboratory, ask, connect, expected_cw, new_node_id, running
 from proxy import Proxy, Way
 
 from cccamd.fleet.keyfile import make_key
@@ -28,8 +30,9 @@ from cccamd.wire.cccam import ClientProtocol, Target
 from redisengine import RedisServer, engine
 
 NODES = ("north", "east", "south")
-ENGINE_WAY = {"delay": 0.02, "loss": 0.01}
-"""20 ms each way, and every hundredth piece comes 200 ms later: what a lost segment does."""
+ENGINE_DELAY, ENGINE_LOSS = 0.02, 0.01
+"""20 ms each way, and every hundredth piece comes 200 ms later: what a lost segment does. Where
+packets really are lost, the rest is left to TCP."""
 CARD_DELAY = 0.15
 """Each way: the card answers after 300 ms."""
 PERIOD = 1.0
@@ -72,20 +75,21 @@ class Scene:
     engine: RedisServer
     card: Laboratory
     services: int
+    ground: Ground
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     clients: dict[tuple[str, int], Client[ClientProtocol]] = field(default_factory=dict)
 
     async def start(self, name: str) -> None:
         """Have a node there, with all its clients."""
         house = self.houses[NODES.index(name)]
-        self.processes[name] = house.start()
+        self.processes[name] = house.start(self.ground.nodes[name].before)
         async with asyncio.timeout(PATIENCE):
             for service in range(self.services):
                 self.clients[name, service] = await self._enter(house, f"{name}{service}")
 
     @staticmethod
     async def _enter(house: House, user: str) -> Client[ClientProtocol]:
-        target = Target(host=HOST, port=house.port, user=user.encode(), password=b"secret")
+        target = Target(host=house.host, port=house.port, user=user.encode(), password=b"secret")
         while True:
             with contextlib.suppress(ConnectError, ConnectionError, OSError):
                 client = await connect(target, new_node_id())
@@ -93,6 +97,17 @@ class Scene:
                     return client
                 await client.close()
             await asyncio.sleep(0.2)
+
+    def hang(self, name: str, seconds: float) -> None:
+        """Stop a node, with all its clients waiting, for a while."""
+        process = self.processes[name]
+        process.send_signal(signal.SIGSTOP)
+        asyncio.get_running_loop().call_later(seconds, process.send_signal, signal.SIGCONT)
+
+    def cut_off(self, name: str, *, cut: bool) -> None:
+        """Pull a node's cable to the engine, or put it in again."""
+        if not self.ground.nodes[name].cut(cut=cut):
+            self.ways[NODES.index(name)].dead = cut
 
     def kill(self, name: str) -> None:
         self.processes[name].kill()
@@ -107,7 +122,10 @@ class Scene:
                 await asyncio.sleep(0.1)
 
     def _is_together(self) -> bool:
-        fleets = [house.api("status")["server"]["fleet"] for house in self.houses]
+        try:
+            fleets = [house.api("status")["server"]["fleet"] for house in self.houses]
+        except OSError:  # this machine is busy
+            return False
         return all(
             each["engine_up"] and [node["cards"] for node in each["nodes"]] == [1, 1]
             for each in fleets
@@ -180,23 +198,38 @@ async def fleet(folder: Path, services: int) -> AsyncIterator[Scene]:
     accounts = "".join(f"F: {user} secret\n" for user in users)
     links = "".join(f"F: {name} secret\n" for name in NODES)
     async with AsyncExitStack() as stack:
+        there = stack.enter_context(ground(NODES))
         server = await stack.enter_async_context(
             engine(
-                folder, f"maxmemory 64mb\nuser default on nopass resetkeys -@all +info\n{rule()}"
+                folder,
+                "maxmemory 64mb\nprotected-mode no\n"
+                f"user default on nopass resetkeys -@all +info\n{rule()}",
+                host=there.engine.wan,
+                before=there.engine.before,
             )
         )
         card = await stack.enter_async_context(running(links, TEST_CARD))
-        scene = Scene([], [], server, card, services)
+        scene = Scene([], [], server, card, services, there)
+        middle = there.middle
         for name in NODES:
-            line = Proxy(card.port, Way(delay=CARD_DELAY))
-            far = Proxy(server.port, Way(**ENGINE_WAY), seed=NODES.index(name))
+            line = Proxy(card.port, Way(delay=CARD_DELAY), host=middle.lan)
+            way = Way(delay=ENGINE_DELAY, loss=0.0 if there.loses_packets else ENGINE_LOSS)
+            far = Proxy(
+                server.port,
+                way,
+                seed=NODES.index(name),
+                host=middle.wan,
+                target_host=there.engine.wan,
+            )
             await stack.enter_async_context(line.open())
             await stack.enter_async_context(far.open())
             own = folder / name
             own.mkdir()
-            house = House(own, more=f"{accounts}C: {HOST} {line.port} {name} secret\n")
+            house = House(own, more=f"{accounts}C: {middle.lan} {line.port} {name} secret\n")
+            house.host = there.nodes[name].lan
             house.toml.write_text(
-                f'[server]\nbind = ["{HOST}"]\n[fleet]\nhost = "{HOST}"\nport = {far.port}\n'
+                f'[server]\nbind = ["{house.host}"]\n'
+                f'[fleet]\nhost = "{middle.wan}"\nport = {far.port}\n'
                 f'user = "cccamd"\npassword_file = "{folder}/password"\n'
                 f'key_file = "{folder}/key"\nnode = "{name}"\n'
             )
@@ -241,17 +274,18 @@ async def live_through(scene: Scene, seconds: float) -> AsyncIterator[Row]:
     scene.engine.signal(signal.SIGCONT)
     await scene.until_together()
     inside, outside = NODES[:2], NODES[2:]
-
-    def cut() -> None:
-        scene.ways[2].dead = True
-
+    cut = partial(scene.cut_off, NODES[2], cut=True)
     two, one = await scene.watch(seconds, inside, outside, act=cut)
     yield Row("one of three nodes is cut off: clients of the other two", two)
     yield Row("the same: clients of the one that is cut off", one)
-    scene.ways[2].dead = False
+    scene.cut_off(NODES[2], cut=False)
     await scene.until_together()
     await scene.watch(3.0)
-    (others,) = await scene.watch(
-        PERIOD, NODES[1:], act=lambda: scene.kill(NODES[0]), at=AHEAD + 0.1, first=NODES[0]
-    )
+    hang, begins = partial(scene.hang, NODES[0], 2.0), {"at": AHEAD + 0.1, "first": NODES[0]}
+    (others,) = await scene.watch(PERIOD, NODES[1:], act=hang, **begins)
+    yield Row("a node hangs between its ask and the answer: clients of the others", others)
+    await scene.until_together()
+    await scene.watch(3.0)
+    kill = partial(scene.kill, NODES[0])
+    (others,) = await scene.watch(PERIOD, NODES[1:], act=kill, **begins)
     yield Row("a node is killed between its ask and the answer: clients of the others", others)

@@ -43,6 +43,7 @@ class Proxy:
     seed: int = 1
     port: int = 0
     host: str = HOST
+    target_host: str = HOST
     passed: int = 0
     """Bytes from the server on the connection that was made last."""
 
@@ -77,7 +78,7 @@ class Proxy:
         there: asyncio.StreamWriter | None = None
         try:
             with suppress(OSError):
-                answers, there = await asyncio.open_connection(HOST, self.target)
+                answers, there = await asyncio.open_connection(self.target_host, self.target)
                 self._writers.add(there)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._pass_on(reader, there, counted=False))

@@ -284,6 +284,29 @@ async def test_the_greatest_hurry_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
     assert watched.backoff.failures == 4, "the delays go on growing"
 
 
+async def test_the_next_attempt_is_said_to_come_when_it_comes_also_in_a_hurry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link_module, "LEAST_PAUSE", 0.3)
+    monkeypatch.setattr(link_module, "HURRIED_PART", 3000.0)
+    left: list[float | None] = []
+    watched = Watched(free_port(), lambda event: left.append(watched.link.next_attempt_in))
+    watched.backoff.first = watched.backoff.most = 600.0
+    assert watched.link.next_attempt_in is None, "it was not begun yet"
+    async with watched.running():
+        await until(lambda: bool(watched.waits))
+        (long,) = left
+        assert long is not None
+        assert 299.0 < long <= 600.0
+        watched.link.hurry()
+        soon = watched.link.next_attempt_in
+        assert soon is not None
+        assert 0.0 <= soon <= 0.3
+        await until(lambda: len(watched.waits) == 2)
+        watched.link.rest(Failure(Step.PAUSED, "by hand"))
+        assert watched.link.next_attempt_in is None
+
+
 async def test_emms_that_are_never_acknowledged_cost_no_answer_and_no_login(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -126,6 +127,19 @@ async def test_who_is_refused_is_closed_and_told() -> None:
         assert door.refused == [(HOST, NoEntry.NETWORK)]
         assert not door.guests
         assert door.admission.connections == 0
+
+
+async def test_who_is_gone_before_he_is_met_is_not_refused() -> None:
+    door = Door()
+    door.admission._admits = bool  # any address, and not none
+    async with door.open() as port:
+        caller = socket.create_connection((HOST, port))  # the listener has no turn in between
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        caller.close()
+        await door.call(port)
+        await until(lambda: door.guests)
+        assert len(door.guests) == 1
+        assert not door.refused
 
 
 async def test_a_new_one_pushes_out_the_oldest_that_is_not_logged_in() -> None:

@@ -60,6 +60,7 @@ async def test_messages_arrive_and_a_service_that_refuses_is_asked_again(
         assert good.got[0]["title"] == "source down: s1.example:12000"
         assert good.got[0]["type"] == "warning"
         assert [each["message"] for each in bad.got] == [good.got[0]["message"]]
+        assert "until now" not in good.got[0]["message"]
         notifier.observe(IncidentEnded(at=0.0, incident=incident()))
         await look_until(notifier, now + 1000, lambda: len(good.got) + len(bad.got) == 4)
         assert [each["type"] for each in good.got] == ["warning", "success"]
@@ -81,6 +82,35 @@ async def test_what_a_service_has_not_taken_is_kept_for_it_over_reloads_also_wit
         assert [each["title"] for each in box.got] == ["source down: s1.example:12000"]
 
 
+async def test_messages_that_make_way_are_counted_and_told_of(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cccamd.notify.notifier.KEPT", 3)
+    monkeypatch.setattr("cccamd.notify.outbox.TOGETHER", 9)
+    async with mailbox() as box, notifying() as (notifier, said):
+        box.answer = "500 No"
+        await notifier.adopt((box.url,), AT_ONCE)
+        now = time.monotonic()
+        notifier.observe(IncidentBegan(at=0.0, incident=incident(1)))
+        await look_until(notifier, now + 1, lambda: "waiting: 1" in said["[notify] urls"])
+        told = []
+        for number in range(2, 7):
+            notifier.observe(IncidentBegan(at=0.0, incident=incident(number)))
+            notifier.look(now + number)
+            told.append(said["[notify] urls"].partition("; ")[2])
+        assert told == [
+            *("waiting: 2", "waiting: 3", "waiting: 3, made way for newer ones: 1"),
+            *("waiting: 3, made way for newer ones: 2", "waiting: 3, made way for newer ones: 3"),
+        ]
+        assert caplog.text.count("takes no messages") == 2, "at first, and when the first is lost"
+        box.answer = "200 OK"
+        await look_until(notifier, now + 31, lambda: len(box.got) == 3)
+        assert said["[notify] urls"] == ""
+        assert ["source" in each["title"] for each in box.got] == [True] * 3
+        made_way = ["3 messages before this made way" in each["message"] for each in box.got]
+        assert made_way == [True, False, False]
+
+
 async def test_a_source_that_is_back_is_a_reason_to_try_again_and_half_a_minute_is_kept() -> None:
     async with mailbox() as box, notifying() as (notifier, said):
         box.answer = "500 No"
@@ -95,6 +125,7 @@ async def test_a_source_that_is_back_is_a_reason_to_try_again_and_half_a_minute_
         notifier.look(now + 61)
         assert not notifier._lines[box.url].is_sending
         await look_until(notifier, now + 63, lambda: bool(box.got))
+        assert "could not be sent until now" in box.got[0]["message"], "it may be over by then"
 
 
 async def test_who_is_added_is_told_of_what_goes_on_and_of_nothing_else() -> None:

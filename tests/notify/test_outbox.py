@@ -48,6 +48,20 @@ def test_an_incident_is_told_once_when_it_has_lasted_and_once_when_it_is_over() 
     assert box.due(99_999.0, NOON) == ()
 
 
+def test_what_is_told_is_how_it_is_by_then() -> None:
+    box = Outbox(Rules(after=60.0))
+    box.began(incident(text="is down: the peer closed the connection", suffering=1), 0.0)
+    now = incident(text="is down: connection refused", suffering=2, sufferers=("anna", "ben"))
+    box.renew([now, incident(2)])
+    (message,) = box.due(60.0, NOON)
+    assert "connection refused" in message.body
+    assert "anna, ben" in message.body
+    box.ended(incident(text="it was refused", ended_at=90.0), 90.0)
+    box.renew([now, incident(text="how it is in the list of the past", ended_at=90.0)])
+    (message,) = box.due(90.0 + SETTLED, NOON)
+    assert "it was refused" in message.body
+
+
 def test_what_is_over_sooner_is_told_to_nobody() -> None:
     box = Outbox(Rules(after=60.0))
     box.began(incident(), 0.0)

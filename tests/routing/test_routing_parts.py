@@ -21,6 +21,7 @@ from cccamd.routing.cache import CwCache
 from cccamd.routing.choosing import HedgeBudget, Pauses
 from cccamd.routing.health import (
     FORGOTTEN_AFTER,
+    LEFT_KEPT,
     SAMPLES,
     AnswerTimes,
     Health,
@@ -37,7 +38,7 @@ SERVICE = Service(CAID, IDENT, Sid(1))
 
 
 def key(number: int) -> bytes:
-    return bytes([number])
+    return number.to_bytes(2)
 
 
 # Times.
@@ -181,6 +182,28 @@ def test_a_source_may_change_or_leave_its_group() -> None:
     assert health.lost_sources == {main.source}
 
 
+def test_a_source_that_has_left_is_forgotten_when_no_request_can_know_its_cards() -> None:
+    desk, health = Desk(), Health()
+    cards = [desk.upstream(f"{number}") for number in range(20)]
+    for number, card in enumerate(cards):
+        now = 100.0 * number
+        health.ready(card.source, SourceTraits(group="g", rank=number), now)
+        health.lost(card.source)
+        health.leave(card.source, now)
+        health.doubt(card.source, now)  # a timer of a request that it was asked
+        health.given_up(now)
+        assert health.place(card, now) >= 0
+        assert card.source in health.lost_sources
+    still_known = {card.source for n, card in enumerate(cards) if 100.0 * (19 - n) <= LEFT_KEPT}
+    assert health.lost_sources == health.doubted == still_known
+    assert len(health) == len(still_known) == 4
+    health.ready(cards[0].source, SourceTraits(), 5000.0)
+    health.leave(cards[0].source, 5000.0)
+    health.leave(cards[1].source, 6000.0)
+    assert len(health) == 0
+    assert not health._groups
+
+
 def test_pauses_grow_for_the_same_refusal_only_and_are_bounded() -> None:
     card = Desk().local()
     pauses = Pauses()
@@ -268,6 +291,18 @@ def test_the_cache_is_bounded_and_the_oldest_goes_first() -> None:
         True,
     ]
     assert len(cache) == 3
+
+
+def test_what_is_over_goes_however_much_the_cache_may_hold() -> None:
+    card = Desk().local()
+    cache = CwCache(limit=2000, lifetime=15.0)
+    for number in range(400):
+        cache.put(Store(key(number), card, cw_of(b"x"), []), number / 10)
+    assert len(cache) == 150
+    for number in range(400, 480):  # a quiet minute later, two for each that comes
+        cache.put(Store(key(number), card, cw_of(b"x"), []), 100.0)
+    assert len(cache) == 80
+    assert told(cache, 400, 101.0, card) is not None
 
 
 def test_an_answer_that_is_told_anew_is_the_newest() -> None:

@@ -38,7 +38,7 @@ class Sources:
     def add_source(self, source_id: object, source: Any, traits: object) -> None:
         self.names.append(source.name)
 
-    def remove_source(self, source_id: object) -> None:
+    def forget_source(self, source_id: object) -> None:
         self.names.clear()
 
 

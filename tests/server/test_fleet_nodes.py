@@ -81,7 +81,7 @@ def running(toml: str = TEST_CARD, **words: Any) -> AbstractAsyncContextManager[
 
 
 def desk_of(lab: Laboratory) -> FleetDesk:
-    desk = lab.server._fleet
+    desk = lab.server._fleet.desk
     assert desk is not None
     return desk
 

@@ -50,7 +50,7 @@ async def node(
 
 
 def is_up(lab: Laboratory) -> bool:
-    desk = lab.server._fleet
+    desk = lab.server._fleet.desk
     return desk is not None and desk.is_up
 
 
@@ -115,7 +115,7 @@ async def test_the_engine_forgets_a_list_of_cards_and_who_needs_it_gets_it(
     for module in (fleetdesk, fleetlists):
         monkeypatch.setattr(module, "FETCH_AGAIN", 60.0)
     async with engine(folder) as server, node("north", folder, server) as north:
-        desk = north.server._fleet
+        desk = north.server._fleet.desk
         assert desk is not None
         await until(lambda: desk.lists._sent_at > 0)
         assert server.say("FLUSHALL") == "+OK"
@@ -133,7 +133,7 @@ async def test_a_node_that_does_not_listen_is_gone_at_once(folder: Path) -> None
         south.client() as anna,
     ):
         assert await cards_of(anna) == [0x7F00]
-        there, here = north.server._fleet, south.server._fleet
+        there, here = north.server._fleet.desk, south.server._fleet.desk
         assert there is not None
         assert here is not None
         there.engine.perform([Unwatch(there._own)])
@@ -153,7 +153,7 @@ async def test_errors_of_ours_in_what_the_engine_tells_are_told_in_a_few_lines(
         made = setup("F: anna secret", table_of("north", folder, at), port=1)
         async with running(toml=TEST_CARD, fleet=join(made)) as lab:
             await until(lambda: is_up(lab))
-            desk = lab.server._fleet
+            desk = lab.server._fleet.desk
             assert desk is not None
             desk.listeners.append(fail)
             desk.engine.perform([Fetch(bytes(16))] * 200)

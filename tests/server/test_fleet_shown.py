@@ -139,14 +139,14 @@ def symptoms(lab: Laboratory) -> list[Symptom]:
 
 def silence(lab: Laboratory) -> None:
     """Have it say no more that it is there, as a node that hangs."""
-    desk = lab.server._fleet
+    desk = lab.server._fleet.desk
     assert desk is not None
     desk._say_here = lambda **_: None  # type: ignore[method-assign]
 
 
 def speak(lab: Laboratory) -> None:
     """Have it say so again."""
-    desk = lab.server._fleet
+    desk = lab.server._fleet.desk
     assert desk is not None
     del desk._say_here
 

@@ -99,6 +99,26 @@ async def test_a_link_is_missed_by_those_who_were_asking_it() -> None:
                 await until(near, is_up)
 
 
+async def test_the_next_attempt_of_a_link_that_is_missed_is_told_as_soon_as_it_comes(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.WARNING, "cccamd.upstream")
+    port = free_port()
+    far = AsyncExitStack()
+    async with far, running(c_line(port), NO_CARDS) as near:
+        await far.enter_async_context(running(port=port))
+        async with near.client() as client:
+            assert await client.wait_until(lambda: len(client.cards) == 1, timeout=10.0)
+            await ask(client, b"\x80watching")
+            monkeypatch.setattr(link_module, "HURRIED_PART", 10.0)
+            monkeypatch.setattr(Backoff, "next_delay", lambda self, random: 60.0)
+            await far.aclose()
+            down = await until(near, waits)
+            assert down.next_attempt_at is not None
+            assert down.next_attempt_at - time.time() <= 6.0
+    assert "next attempt in 6.0 s" in caplog.text
+
+
 async def test_a_server_that_refuses_our_login_is_not_pestered() -> None:
     async with (
         running() as far,

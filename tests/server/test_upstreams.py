@@ -21,6 +21,7 @@ from scripted import mute, right, scripted
 
 from cccamd.ids import format_node_id
 from cccamd.lab.ports import free_port
+from cccamd.routing import health
 from cccamd.server import upstreams
 from cccamd.values import ControlWords, Refusal
 
@@ -199,6 +200,32 @@ async def test_a_reload_keeps_links_whose_line_did_not_change() -> None:
         await near.server.reload(setup("F: anna secret", NO_CARDS, port=near.port))
         assert await client.wait_until(lambda: not client.cards, timeout=10.0)
         assert not far.server._context.seats
+
+
+async def test_lines_and_cards_that_come_and_go_leave_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "LEFT_KEPT", 0.0)
+    accounts = "".join(f"F: u{number} secret\n" for number in range(6))
+    async with running(accounts) as far:
+        lines = f"C: 127.0.0.1 {far.port} u{{}} secret\nF: anna secret"
+        card = '[[card]]\nkind = "test"\nname = "c{}"\ncaid = "7E0{}"\n'
+        async with running(lines.format(0), card.format(0, 0)) as near, near.client() as client:
+            for number in range(1, 7):
+                assert 0x7E00 + number - 1 in await cards_of(client, 2)
+                for share_id, seen in client.cards.items():
+                    await ask(client, b"\x80now", caid=seen.caid, share_id=share_id)
+                cfg, toml = lines.format(number), card.format(number, number)
+                await near.server.reload(setup(cfg, toml, port=near.port))
+                await until(
+                    lambda number=number: (
+                        0x7E00 + number in {seen.caid for seen in client.cards.values()}
+                    )
+                )
+            known = near.server._context.exchange.router._chooser.health
+            # A card and a link that serve, and what left with the last reload.
+            assert len(known) <= 4
+            assert len(known.lost_sources) <= 2
 
 
 async def test_a_standby_line_takes_over_without_a_client_noticing() -> None:

@@ -29,6 +29,7 @@ from laboratory import (
 )
 
 from cccamd.lab.ports import free_port
+from cccamd.machine import holder_of
 from cccamd.net import ConnectError, ListenError
 from cccamd.server import Server
 from cccamd.setup.cccamcfg import parse
@@ -309,6 +310,11 @@ async def test_no_worker_outlives_its_server(tmp_path: Path, end: signal.Signals
     await until(lambda: "listening for clients" in (tmp_path / "log").read_text(), seconds=30.0)
     async with lab.client() as client:
         assert await cards_of(client)
+        # Core and workers listen there, and who asks whose the port is means the server.
+        holder = await asyncio.to_thread(holder_of, port, (HOST,))
+        assert holder is not None
+        assert holder.process is not None
+        assert (holder.process.pid, holder.is_ours) == (process.pid, True)
         if end is signal.SIGKILL:
             process.kill()
         else:  # as systemd does: to all of them, and the core alone acts upon it

@@ -1,8 +1,8 @@
 """What an exported folder of OSCam means, against the setup that it is of.
 
 The folder is read by `oscam_meaning`, which knows OSCam's files by their own rules only. What is
-told of an account may be less, and is never more. A source of which something is told may bring
-more: OSCam's readers have no word for what they are not to take.
+told of an account or a source may be less, and is never more; but cards that a source is not asked
+for may be shown: OSCam's readers have no word for what they are not to take.
 """
 
 from collections.abc import Iterable, Iterator
@@ -110,7 +110,7 @@ def _rights(name: bytes, before: Meaning, after: Meaning, about: set[Owner]) -> 
             was, now = here.get(each, NOT_AT_ALL), there.get(each, NOT_AT_ALL)
             if title == "seen" and unsure & each[-1]:  # type: ignore[operator]
                 continue
-            if now > was and link not in about:
+            if now > was and not (title in ("seen", "updates") and link in about):
                 yield f"{name!r}: {title} more than before: {each}: {now}, was {was}"
             if title == "updates" and link not in {card[0] for card in after.seen.get(name, ())}:
                 continue  # EMMs go to a card that is seen

@@ -246,3 +246,54 @@ def test_who_gets_no_card_gets_none_by_newcamd_either(tmp_path: Path) -> None:
 def test_how_far_cards_of_a_source_may_come_from(limits: str, tmp_path: Path) -> None:
     cfg = ALL_SAID.replace("12000 u p", f"12000 u p no {{ {limits} }}")
     assert judged(tmp_path, cfg) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("limits", "reader", "list_"),
+    [
+        ("0:0:3, FF01:102:0", "cccmaxhops = 2\n", "caid = FF01\nprovid = 000102\n"),
+        ("FF01:0:0", "ccckeepalive = 1\n", "caid = FF01\n"),
+        ("0:0:0, FF01:0:2, FF01:102:0", "cccmaxhops = 1\n", "caid = FF01\nprovid = 000102\n"),
+    ],
+)
+def test_a_source_is_not_asked_for_what_its_line_shuts(
+    limits: str, reader: str, list_: str, tmp_path: Path
+) -> None:
+    cfg = ALL_SAID.replace("12000 u p", f"12000 u p no {{ {limits} }}")
+    wrong, told = judged(tmp_path, cfg)
+    assert wrong == []
+    assert ["their cards are shown" in str(each["why"]) for each in told] == [True]
+    server = (tmp_path / "out" / "oscam.server").read_text()
+    assert "services = !deny_1\n" in server
+    assert reader in server
+    assert f"[deny_1]\n{list_}" in (tmp_path / "out" / "oscam.services").read_text()
+
+
+@pytest.mark.parametrize("limits", ["0:0:3, FF01:0:1", "FF01:0:1", "0:0:0, FF01:0:1, FF02:0:3"])
+def test_of_several_depths_of_a_source_the_least_counts(limits: str, tmp_path: Path) -> None:
+    cfg = ALL_SAID.replace("12000 u p", f"12000 u p no {{ {limits} }}")
+    wrong, told = judged(tmp_path, cfg)
+    assert wrong == []
+    assert [str(each["why"]).partition(":")[0] for each in told] == [
+        "depths of single CAIDs have no equivalent"
+    ]
+    assert "cccmaxhops = 0\n" in (tmp_path / "out" / "oscam.server").read_text()
+
+
+def test_who_needs_more_lists_than_oscam_takes_is_switched_off(tmp_path: Path) -> None:
+    users = "".join(f"F: u{n} p 1 0 0 {{ }} {{ FF01:102:{n + 1:X} }}\n" for n in range(66))
+    link = "C: h.example 12000 u p no { FF01:103:0 }\n"
+    wrong, told = judged(tmp_path, BASE + users + link)
+    assert wrong == []
+    first, second, third = (str(each["why"]) for each in told)
+    assert first == second != third
+    assert first.endswith("it is switched off")
+    assert third.endswith("the reader is switched off")
+    assert [each["line"] for each in told] == [67, 68, 69]
+    written = [
+        (tmp_path / "out" / f"oscam.{name}").read_text() for name in ("user", "server", "services")
+    ]
+    assert [text.count(word) for text, word in zip(written, _OFF, strict=True)] == [2, 1, 64]
+
+
+_OFF = ("disabled = 1", "enable = 0", "[deny_")

@@ -10,6 +10,7 @@ from simrights import CAID, KINDS
 from simtv import Tv
 
 from cccamd.acting import LinkAct
+from cccamd.facts import LinkState
 from cccamd.values import ControlWords, Refusal
 
 if TYPE_CHECKING:
@@ -45,7 +46,11 @@ async def recover(world: "World") -> None:
 def _judge_links(world: "World") -> None:
     """Each upstream that is there has us logged in, or will be called when its pause is over, which
     may be long for one that has thrown us out."""
-    waiting = [s.upstream.line.port for s in world.sources() if s.next_attempt_at is not None]
+    waiting = [
+        source.upstream.line.port
+        for source in world.sources()
+        if source.next_attempt_at is not None or source.link.state is not LinkState.WAITING
+    ]
     for up in world.upstreams if has_all(world.seed) else ():
         is_wanted = up.is_there and up.number != world.files.left_out_upstream
         if is_wanted and not up.links and up.port not in waiting:

@@ -20,6 +20,7 @@ from simdiary import Violation
 from simengine import PORTS, FakeEngine
 from simfleetcast import (
     HONEST,
+    LATEST,
     MOODS,
     NAMES,
     QUICK,
@@ -28,16 +29,19 @@ from simfleetcast import (
     FleetCard,
     FleetNode,
     Viewer,
+    desk_of,
 )
+from simfleetemms import Carousel
 from simfleetguess import Guesses
 from simfleetplan import (
     ENGINE,
     TROUBLE,
     fails_only_the_engine,
     fleet_happenings,
+    has_emms,
     has_everything,
 )
-from simledger import watched
+from simledger import DEADLINE, watched
 from simloop import BEGAN, SimClock, SimLoop, Stuck, in_its_own_time
 from simplan import Happening, left_out
 from simwires import SERVER, FakeSocket, Net, Wire
@@ -145,6 +149,7 @@ class FleetWorld:
         """Those who see the second engine."""
         self.happens = [each for n, each in enumerate(fleet_happenings(seed)) if n not in without]
         self.tasks: set[asyncio.Task[None]] = set()
+        self.carousel = Carousel(self) if has_emms(seed) else None
         self._sections: dict[Fingerprint, bytes] = {}
         self._looked_at = 0.0
 
@@ -381,11 +386,13 @@ class FleetWorld:
         if not self.in_fleet:
             return
         for node in self.nodes:
-            assert node.server is not None
-            assert node.server._fleet is not None
-            if not node.server._fleet.is_up:
+            desk = desk_of(node.server)
+            assert desk is not None
+            if not desk.is_up:
                 self.books.blame(f"{node.name} does not see its engine")
         self.books.judge_asks(since, most)
+        if self.carousel is not None:
+            self.carousel.judge(since)
         if self.has_everything:
             self.books.judge_waits(since, self.quick + LATE)
         inside = {viewer.user for viewer in self.viewers if viewer.is_up}
@@ -495,7 +502,7 @@ def live_through_fleet(seed: str, *, without: Collection[int] = ()) -> FleetResu
         if was
         and not result.served.get((user, section), False)
         and (user, section) not in result.helpless
-        and int.from_bytes(section[-8:]) > 1  # in the first, logins are under way
+        and not _is_left_out(int.from_bytes(section[-8:]), seed)
     ]
     violation = alone.violation
     if violation is None and lost:
@@ -505,6 +512,14 @@ def live_through_fleet(seed: str, *, without: Collection[int] = ()) -> FleetResu
         seed, result.trace, result.events + alone.events, result.answers, violation, result.tail,
         result.served, result.helpless, result.commands,
     )  # fmt: skip
+
+
+def _is_left_out(period: int, seed: str) -> bool:
+    """Whether what is served in a period may hang on what has nothing to do with the fleet: in the
+    first, logins are under way; what is asked for when all trouble ends is asked of a card before
+    or after that, by when its link happens to be up."""
+    asked_at = (period - 1) * (SHORTER if has_everything(seed) else PERIOD)
+    return period == 1 or asked_at < TROUBLE < asked_at + LATEST + DEADLINE
 
 
 def shrink_fleet(seed: str, *, tries: int = 200) -> list[int]:

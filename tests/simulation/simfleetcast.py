@@ -25,9 +25,12 @@ from cccamd.setup.toml import FleetTable
 from cccamd.setup.toml import parse as parse_toml
 from cccamd.values import ControlWords, Refusal, Request, Service, with_checksums
 from cccamd.wire.cccam import make_node_id
+from cccamd.wire.link import EmmReceived
 
 if TYPE_CHECKING:
     from simfleet import FleetWorld
+
+    from cccamd.server.fleetdesk import FleetDesk
 
 NAMES: Final = ("attic", "barn", "cellar", "den")
 SERVICES: Final = ((CAID, 1, 1), (CAID, 1, 2), (CAID, 2, 3))
@@ -39,11 +42,18 @@ QUICK: Final = 0.02
 """Seconds that each card takes when all is well: never more than it took before."""
 SLOWER: Final = 0.1
 """The same in runs that have everything: longer than viewers' lines may take in the rush."""
+LATEST: Final = 0.3
+"""Seconds from the beginning of a period within which its ECM is asked for."""
 RUSH: Final = 0.05
 """Of the time after which a viewer usually asks."""
 LONG: Final = 1.0
 GONE: Final = 20.0
 """Seconds for which nothing is heard of a viewer that went without a word."""
+
+
+def desk_of(server: Server | None) -> "FleetDesk | None":
+    """What a server talks to its fleet by, if it is up and in one."""
+    return None if server is None or server._fleet is None else server._fleet.desk
 
 
 class FleetCard(Upstream):
@@ -87,6 +97,12 @@ class FleetCard(Upstream):
                 return takes, bytes(16)
         return takes, truth(ecm)
 
+    def _handle(self, name: int, event: object) -> None:
+        carousel = self.world.carousel  # type: ignore[attr-defined]
+        if isinstance(event, EmmReceived) and carousel is not None:
+            carousel.arrived(self, event.emm.section)
+        super()._handle(name, event)
+
     def _answer_later(self, name: int, token: int, request: Request) -> None:
         self.world.books.card_asked(f"card {self.number}", request.section)  # type: ignore[attr-defined]
         super()._answer_later(name, token, request)
@@ -126,7 +142,7 @@ class FleetNode:
     @property
     def distrusts(self) -> bool:
         """Whether it does not believe some node."""
-        desk = None if self.server is None else self.server._fleet
+        desk = desk_of(self.server)
         return desk is not None and bool(desk.claims._distrusted)
 
     def seats_of(self, user: str) -> int:
@@ -143,7 +159,7 @@ class FleetNode:
             return True
         chooser, now = server._router._course._chooser, self.world.loop.time()
         subject = Service(request.caid, request.ident, request.sid)
-        desk = server._fleet
+        desk = desk_of(server)
         waits = {
             ask.card.source
             for ask in server._router._asks.values()
@@ -159,7 +175,7 @@ class FleetNode:
 
     def too_much(self) -> str:
         """What there is more of than there may be."""
-        desk = None if self.server is None else self.server._fleet
+        desk = desk_of(self.server)
         if self.server is None or desk is None:
             return ""
         claims, router = desk.claims, self.server._router
@@ -189,7 +205,7 @@ class FleetNode:
             "seats": len(server._context.seats),
             "connections": server._context.admission.connections,
         }
-        desk, seats = server._fleet, server._context.fleet_seats
+        desk, seats = desk_of(server), server._context.fleet_seats
         if desk is not None and seats is not None:
             found |= {
                 "asks at claims": len(desk.claims._asks),
@@ -320,7 +336,7 @@ class FleetNode:
 
         course._ask = asks  # type: ignore[method-assign]
         exchange.answered, exchange.heard = reads, hears  # type: ignore[method-assign]
-        desk = server._fleet
+        desk = desk_of(server)
         if desk is not None:
             tell = desk.claims.answered
 
@@ -349,7 +365,7 @@ class Viewer(Client):
         self.home = chance.randrange(len(world.nodes))
         if world.has_everything:
             self.home = number % len(world.nodes)
-        self.delay = chance.random() * 0.3
+        self.delay = chance.random() * LATEST
         self.services = [chance.randrange(len(SERVICES))]
         while len(self.services) < 40:
             zaps = chance.random() < 0.25
@@ -385,6 +401,8 @@ class Viewer(Client):
             await asyncio.sleep(max(0.0, at - loop.time()))
             if self.is_up and not self.world.is_over:
                 self.ask_for(self._service(period), period)
+                if self.world.carousel is not None:  # type: ignore[attr-defined]
+                    self.world.carousel.heard(self, period)  # type: ignore[attr-defined]
             period += 1
 
     @property

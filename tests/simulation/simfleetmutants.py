@@ -13,12 +13,13 @@ from cccamd.fleet.leases import Granted, Leases
 from cccamd.fleet.listening import Listening
 from cccamd.fleet.values import Sealer
 from cccamd.net.penalties import Penalties
-from cccamd.routing import Tidings
+from cccamd.routing import EmmGate, EmmVerdict, Tidings
 from cccamd.routing.actions import Store
 from cccamd.routing.course import Course
 from cccamd.routing.router import Router
 from cccamd.server import Server
 from cccamd.server.exchange import Exchange
+from cccamd.server.fleetdesk import FleetDesk
 from cccamd.server.fleetlists import CardLists
 from cccamd.server.fleetorders import Orders
 from cccamd.values import ControlWords
@@ -243,6 +244,19 @@ def _keeps_its_files() -> Any:
     return patch.object(Server, "reload", keeps)
 
 
+# EMMs.
+
+
+def _keeps_emms_to_itself() -> Any:
+    return patch.object(FleetDesk, "_update", lambda *words: None)
+
+
+def _passes_each_emm_of_a_node() -> Any:
+    """Whoever sends it, the card gets it."""
+    verdict = EmmVerdict.PASSED
+    return patch.object(EmmGate, "decide_for_node", lambda *words, **more: verdict)
+
+
 MUTANTS: Final[dict[str, Mutant]] = {
     "claims nothing": _claims_nothing,
     "waits for nobody": _waits_for_nobody,
@@ -268,5 +282,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "hears of no failures": _hears_of_no_failures,
     "hears of no pardon": _hears_of_no_pardon,
     "takes any key": _takes_any_key,
+    "keeps EMMs to itself": _keeps_emms_to_itself,
+    "passes each EMM of a node": _passes_each_emm_of_a_node,
     "keeps its files": _keeps_its_files,
 }

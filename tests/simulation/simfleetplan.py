@@ -1,8 +1,9 @@
 """What will happen in the run of a fleet, made from its seed before anything begins.
 
 Seeds of fleets end with `f`. In every third only the engine and the ways to it fail, and cards do
-not lie: these runs are lived through a second time by the same servers, each alone. Those of `ff`
-have everything in them; those of a single `f` are of before, and give the same runs as then.
+not lie: these runs are lived through a second time by the same servers, each alone. Those of `fff`
+have everything in them; those of `ff` are of before EMMs, and those of a single `f` of before much
+else. They give the same runs as then.
 """
 
 import random
@@ -39,6 +40,11 @@ def fails_only_the_engine(seed: str) -> bool:
 def has_everything(seed: str) -> bool:
     """Whether it is of the kind that is made for all that plays along now."""
     return seed.endswith("ff")
+
+
+def has_emms(seed: str) -> bool:
+    """Whether viewers send what is to keep cards up to date, too."""
+    return seed.endswith("fff")
 
 
 def fleet_happenings(seed: str) -> list[Happening]:

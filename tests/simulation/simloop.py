@@ -70,6 +70,20 @@ class _NoSockets:
         """Nothing is open."""
 
 
+class _Threads:
+    """A real thread takes as long as the machine likes, and no run would be as another."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+
+    def Thread(self, *, target: Callable[[], None], **_: object) -> "_Threads":
+        asyncio.get_running_loop().call_later(self._chance.random() * 0.05, target)
+        return self
+
+    def start(self) -> None:
+        """It is on its way."""
+
+
 class SimLoop(asyncio.BaseEventLoop):
     """asyncio's own scheduling over a net in memory."""
 
@@ -148,6 +162,7 @@ def in_its_own_time(clock: SimClock, net: Net, chance: random.Random) -> Iterato
         patch("cccamd.net.fairness.perf_counter", clock.work),
         patch("cccamd.localcards.guard.perf_counter", clock.now),
         patch("cccamd.localcards.guard.monotonic", clock.now),
+        patch("cccamd.net.threads.threading", _Threads(chance)),
         patch("cccamd.net.dial.connect", net.connect),
         patch("cccamd.net.listener.open_sockets", net.open_sockets),
         patch("cccamd.server.dvbapi.door.open_sockets", net.open_sockets),

@@ -168,6 +168,7 @@ def test_a_server_that_has_just_started_has_no_links_yet() -> None:
     freeze = the_freeze(made)
     assert (freeze.verdict, freeze.from_start) == (Verdict.OURSELVES, True)
     assert freeze.cause.startswith("this server had been started 3 s before")
+    assert freeze.change.startswith("nothing, if it does not last"), "no load is to blame"
 
 
 def test_a_start_does_not_explain_what_stays_dark() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from fact_factory import (
     a_card,
     a_household,
     a_snapshot,
+    a_source,
     an_offline_source,
 )
 
@@ -190,6 +192,14 @@ async def ready(snapshot: Snapshot) -> Reply:
         (a_household(), "200 OK", ""),
         (a_snapshot(), "503 Service Unavailable", "there is no source"),
         (a_snapshot(sources=(an_offline_source(),)), "503 Service Unavailable", "no source is up"),
+        (
+            replace(
+                a_household(),
+                sources=(an_offline_source(), a_source("a.example:12000", silent_since=1.0)),
+            ),
+            "503 Service Unavailable",
+            "no source answers what it is asked",
+        ),
         (
             a_snapshot(sources=a_household().sources),
             "503 Service Unavailable",

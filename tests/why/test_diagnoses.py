@@ -192,6 +192,7 @@ CLIENTS_PORT = WantedPort(
     vital=True,
 )
 CCCAM = Process(7, 0, ("/usr/bin/CCcam.x86", "-C", "/etc/CCcam.cfg"))
+DEMO = Process(9, 0, ("/usr/bin/python3", "/usr/bin/cccamd", "demo"))
 OURS = Process(8, 0, ("/usr/bin/python3", "/usr/bin/cccamd", "serve"))
 
 
@@ -209,6 +210,7 @@ OURS = Process(8, 0, ("/usr/bin/python3", "/usr/bin/cccamd", "serve"))
             FAILURE,
             "the original CCcam",
         ),
+        (PortHolder(user="root", process=DEMO, is_ours=False), None, FAILURE, "command of cccamd"),
         (PortHolder(user="max", process=None, is_ours=False), None, FAILURE, "only root can see"),
     ],
 )

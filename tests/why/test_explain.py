@@ -355,6 +355,15 @@ def test_sources_without_cards() -> None:
     assert "no C-line or N-line names a server" in nothing.summary
 
 
+def test_the_port_that_is_called_is_the_one_to_ask_for() -> None:
+    silent = {"state": LinkState.WAITING, "up_at": None, "failed_step": Step.CONNECT_TIMEOUT}
+    for tls_port, port in ((None, "port 12000"), (12443, "port 12443")):
+        (down,) = ask(
+            evidence("F: anna secret", status=source(**silent, tls_port=tls_port))
+        ).sources
+        assert f"{port} is forwarded" in the_bad(down.findings).change
+
+
 def test_a_list_that_became_shorter_and_a_c_line_that_is_broken() -> None:
     recent = Recent()
     for at, cards in ((NOW - 500, 3), (NOW - 120, 0)):
@@ -362,6 +371,9 @@ def test_a_list_that_became_shorter_and_a_c_line_that_is_broken() -> None:
     cfg = "F: anna secret\nC: a.example 99999 u topsecret"
     first, second = ask(evidence(cfg, status=source(cards_by_hop={}), recent=recent)).sources
     assert first.findings[-1].text == "its list went from 3 cards to 0 2 min ago"
+    lost = source(cards_by_hop={}, up_at=None, state=LinkState.WAITING, last_failure="it is off")
+    down, _ = ask(evidence(cfg, status=lost, recent=recent)).sources
+    assert [each.code for each in down.findings] == ["down"], "its list went with its link"
     assert second.name == "a.example"
     assert "line 2 of /etc/CCcam.cfg is not used: the port is" in second.findings[0].text
     assert "topsecret" not in str(second)

@@ -64,8 +64,8 @@ def test_nothing_is_said_when_all_is_well() -> None:
 @pytest.mark.parametrize(
     ("now", "code", "words"),
     [
-        (clock(NOW + 3630.0), "clock-jumped", "set forward by 3,600 s"),
-        (clock(NOW - 7170.0, is_kept=False), "clock-jumped", "back by 7,200 s; nothing keeps it"),
+        (clock(NOW + 3630.0), "clock-jumped", "set forward by 1 h"),
+        (clock(NOW - 7170.0, is_kept=False), "clock-jumped", "back by 2 h 0 min; nothing keeps it"),
         (clock(1000.0), "clock-unset", "it shows 1970-01-01"),
         (journal(free=3 * MEBIBYTE), "disk-full", "has 3.0 MiB left"),
         (journal(free=0), "disk-full", "nothing can be written"),

@@ -289,6 +289,22 @@ def test_files() -> None:
     assert (waiting.cause, waiting.evidence) == (Cause.RESTART_NEEDED, ("cccamd.toml: node id",))
 
 
+def test_what_the_system_does_not_let_us_do_is_named_and_began_when_it_did() -> None:
+    problems = tuple(
+        ConfigProblem(kind=ConfigProblemKind.NOT_DONE, file="cccamd.toml", line=None, text=text)
+        for text in ("[mqtt] the broker b:1883: connection refused", "port 9000 is taken")
+    )
+    files = ConfigState(read_at=NOW - 9000, problems=problems)
+    found = the_only(a_scene(files=files))
+    assert (found.cause, found.since) == (Cause.NOT_DONE, NOW)
+    words = (
+        "cannot be carried out in full: [mqtt] the broker b:1883: connection refused; and 1 more"
+    )
+    assert found.text == words
+    alone = the_only(a_scene(files=replace(files, problems=problems[1:])))
+    assert alone.text == "cannot be carried out in full: port 9000 is taken"
+
+
 def test_more_places_than_are_told_are_counted() -> None:
     problem = ConfigProblem(kind=ConfigProblemKind.LEFT_OUT, file="f", line=3, text="no user")
     files = ConfigState(problems=(problem,) * 100, left_out=5000)

@@ -104,6 +104,16 @@ def test_who_is_back_leaves_and_the_others_have_their_time() -> None:
     assert not look((well(A), well(B), well(C)), together, NOW + 200)
 
 
+def test_what_is_said_of_one_names_it_unless_it_is_true_of_all() -> None:
+    (found,) = look((silent(A), silent(B), down(C, Step.NO_GREETING)))
+    assert found.text.endswith(f"; {C}: {Step.NO_GREETING.value}: so it is")
+    named = replace(down(B), last_failure="b.example does not answer")
+    (found,) = look((silent(A), named))
+    assert found.text.endswith("; b.example does not answer")
+    (found,) = look((down(A), down(B)))
+    assert found.text.endswith(f"; {Step.CONNECT_TIMEOUT.value}: so it is")
+
+
 def test_what_is_sure_is_said_rather_than_what_is_frequent() -> None:
     (found,) = look((down(A), down(B, Step.NAME_SERVER), down(C)))
     assert "no answer from a name server" in found.text

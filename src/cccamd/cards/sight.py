@@ -115,7 +115,10 @@ class Sight:
         self._steps: deque[tuple[Change, ...]] = deque()
         """The last of them leads to what is shown."""
         self._steps_length = 0
-        self._candidates: dict[Key, tuple[int, Candidates]] = {}
+        self._candidates: dict[Caid, tuple[int, dict[Key, Candidates]]] = {}
+        """By CAID, with the generation of its cards for which they hold: share ids change with
+        each login of a source, and what was found for old ones would stay."""
+        self._candidates_count = 0
 
     # What clients are told.
 
@@ -187,9 +190,11 @@ class Sight:
 
     def candidates(self, key: Key) -> Candidates:
         """Find what may serve a request; remembered until cards of its CAID change."""
-        known = self._candidates.get(key)
+        known = self._candidates.get(key[0])
         if known is not None and known[0] == self._table.generation_of(key[0]):
-            return known[1]
+            found = known[1].get(key)
+            if found is not None:
+                return found
         return self._find(key)
 
     def wanted(self, key: Key) -> Wanted:
@@ -212,10 +217,20 @@ class Sight:
         )
         meant = self._ways.get(share_id)
         if share_id == 0 or (meant and meant[0].card.caid == wanted.caid):
-            if len(self._candidates) >= REQUESTS_KEPT:
-                self._candidates.clear()
-            self._candidates[key] = self._table.generation_of(wanted.caid), found
+            self._remember_candidates(key, found)
         return found
+
+    def _remember_candidates(self, key: Key, found: Candidates) -> None:
+        caid, generation = key[0], self._table.generation_of(key[0])
+        if self._candidates_count >= REQUESTS_KEPT:
+            self._candidates.clear()
+            self._candidates_count = 0
+        known = self._candidates.get(caid)
+        if known is None or known[0] != generation:
+            self._candidates_count -= len(known[1]) if known else 0
+            known = self._candidates[caid] = generation, {}
+        known[1][key] = found
+        self._candidates_count += 1
 
     def _fitting(self, wanted: Wanted) -> tuple[Card, ...]:
         if denies_service(self._viewer, wanted):

@@ -18,7 +18,7 @@ from cccamd.acting import socket_of
 from cccamd.cli.backup import places_of, told_of
 from cccamd.cli.ending import run_to_the_end, stop_at
 from cccamd.errors import CccamdError
-from cccamd.machine import own_address, raise_file_limit
+from cccamd.machine import keep_one_heap, own_address, raise_file_limit
 from cccamd.net import ListenError, TaskSet, loop_factory
 from cccamd.server import (
     BANS_FILE_NAME,
@@ -117,6 +117,7 @@ def serve(
     Exit status: 0 stopped, 1 the server has failed, 2 the configuration cannot be used or a port is
     taken.
     """
+    keep_one_heap()
     try:
         finished = finish(places_of(config, toml, node_id))
         setup = load_setup(config, toml)

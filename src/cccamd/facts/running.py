@@ -200,6 +200,8 @@ class SourceStatus(Fact):
     """Its place in the group: the lowest serves."""
     paired: str = ""
     """The paired server that it has to prove to be, by TLS; empty: its link is not protected."""
+    tls_port: int | None = None
+    """The port that is called then; null: that of `name`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from cccamd.machine.files import (
     way_to,
 )
 from cccamd.machine.firewall import Ruleset, look_at_rules
+from cccamd.machine.heap import keep_one_heap
 from cccamd.machine.hostname import machine_name
 from cccamd.machine.locks import FileLock
 from cccamd.machine.packetfilter import Fate, FirstPacket
@@ -78,6 +79,7 @@ __all__ = [
     "is_near",
     "is_open_to_all",
     "is_synchronised",
+    "keep_one_heap",
     "knock",
     "look_at_addresses",
     "look_at_node_id",

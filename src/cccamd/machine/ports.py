@@ -8,6 +8,7 @@ import re
 import socket
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -18,6 +19,8 @@ import psutil
 from cccamd.ids import IpAddress
 from cccamd.machine.users import user_numbered
 
+WORKERS: Final = "cccamd.workers"
+"""The module that a server's workers run; they listen beside it."""
 PROC_NET: Final = Path("/proc/net")
 _LISTENING: Final = "0A"
 _INTERPRETER: Final = re.compile(r"python[\d.]*|perl|sh|bash")
@@ -56,6 +59,11 @@ class Process:
         names = {Path(word).name for word in self.command[:3]}
         return "cccamd" in names and "serve" in self.command
 
+    @property
+    def is_worker(self) -> bool:
+        """Whether it holds connections for such a server, which is the process that started it."""
+        return self.command[1:3] == ("-m", WORKERS)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortHolder:
@@ -73,9 +81,23 @@ def holder_of(port: int, addresses: Sequence[str]) -> PortHolder | None:
     sockets = in_the_way(port, addresses, listening_sockets())
     if not sockets:
         return None
-    known = [(found, read_process(found.pid)) for found in sockets]
+    known = [(found, _server_behind(read_process(found.pid))) for found in sockets]
     strangers = [(found, who) for found, who in known if who is None or not who.is_cccamd]
     return _holder(*(strangers or known)[0])
+
+
+def _server_behind(process: Process | None) -> Process | None:
+    """The server that a worker belongs to; another process is itself.
+
+    A worker that has lost its server ends within a moment: until then it is named itself.
+    """
+    if process is None or not process.is_worker:
+        return process
+    with suppress(psutil.Error):
+        server = read_process(psutil.Process(process.pid).ppid())
+        if server is not None and server.is_cccamd:
+            return server
+    return process
 
 
 def _holder(found: ListeningSocket, process: Process | None) -> PortHolder:

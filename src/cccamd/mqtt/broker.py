@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from paho.mqtt.client import Client
 
 MISSING: Final = "paho-mqtt is not installed: pip install 'cccamd[mqtt]'"
+NO_REASON: Final = "Unspecified error"
+"""What the library says of a broker that just closed the connection."""
 CONNECT_TIMEOUT: Final = 5.0
 """Seconds for each address, and again for TLS."""
 LOGIN_TIMEOUT: Final = 10.0
@@ -140,7 +142,8 @@ class Session:
         self.news.set()
 
     def disconnected(self, reason: str) -> None:
-        self._lose(f"it ended the connection ({reason})")
+        why = "" if reason == NO_REASON else f" ({reason})"
+        self._lose(f"it ended the connection{why}")
 
     def confirmed(self) -> None:
         self._unconfirmed -= 1

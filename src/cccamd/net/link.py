@@ -108,6 +108,20 @@ class Backoff:
         self.failures = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """Between two attempts; times of the loop."""
+
+    soonest: float
+    """When the next one comes if somebody is in a hurry."""
+    until: float
+    """When it comes otherwise."""
+
+    @classmethod
+    def of(cls, delay: float, now: float) -> "_Pause":
+        return cls(now + min(delay, max(LEAST_PAUSE, delay / HURRIED_PART)), now + delay)
+
+
 class Link(Generic[P]):
     """Keeps one login at one server alive, for ever; names are resolved at each attempt.
 
@@ -148,6 +162,7 @@ class Link(Generic[P]):
         self._connection: Connection[ClientEvent] | None = None
         self._ended = asyncio.Event()
         self._hurried = asyncio.Event()
+        self._pause: _Pause | None = None
         self._introduced_at: float | None = None
         self._welcomed = False
 
@@ -158,6 +173,17 @@ class Link(Generic[P]):
     def is_up(self) -> bool:
         """Whether ECMs can be asked now."""
         return self.state is LinkState.UP
+
+    @property
+    def next_attempt_in(self) -> float | None:
+        """Seconds until it tries again, as things stand: less once it was told to hurry.
+
+        None: it does not wait.
+        """
+        if self._pause is None:
+            return None
+        at = self._pause.soonest if self._hurried.is_set() else self._pause.until
+        return max(0.0, at - asyncio.get_running_loop().time())
 
     def ask(self, token: int, request: Request) -> None:
         """Send an ECM; its answer comes as an event with the token.
@@ -198,7 +224,7 @@ class Link(Generic[P]):
     def rest(self, failure: Failure) -> None:
         """Note why it is not called, after `run` was cancelled and until it runs again."""
         self.state, self.failure = LinkState.WAITING, failure
-        self._connection = self.protocol = None
+        self._connection = self.protocol = self._pause = None
 
     def hurry(self) -> None:
         """Let it try sooner than it would, if it waits: somebody needs it now."""
@@ -218,18 +244,19 @@ class Link(Generic[P]):
                     self._backoff.reset()
                 delay = self._backoff.next_delay(random.random)
                 self.state = LinkState.WAITING
+                self._pause = _Pause.of(delay, asyncio.get_running_loop().time())
                 self._tell_of_waiting(LinkWaiting(self.failure, delay))
-                await self._pause(delay)
+                await self._wait(self._pause)
         finally:
+            self._pause = None
             if self._connection is not None:
                 self._connection.close()
 
-    async def _pause(self, delay: float) -> None:
+    async def _wait(self, pause: "_Pause") -> None:
         """Wait; less long when somebody is in a hurry, or when a way has come back."""
-        loop = asyncio.get_running_loop()
-        until, way = loop.time() + delay, self._way()
-        await asyncio.sleep(min(delay, max(LEAST_PAUSE, delay / HURRIED_PART)))
-        while (left := until - loop.time()) > 0 and not self._hurried.is_set():
+        loop, way = asyncio.get_running_loop(), self._way()
+        await asyncio.sleep(pause.soonest - loop.time())
+        while (left := pause.until - loop.time()) > 0 and not self._hurried.is_set():
             before, way = way, self._way()
             if way is not None and way != before:
                 return
@@ -255,7 +282,7 @@ class Link(Generic[P]):
 
     async def _attempt(self) -> Failure:
         """Connect and stay until the end; return why it ended."""
-        self.state = LinkState.CONNECTING
+        self.state, self._pause = LinkState.CONNECTING, None
         self._ended.clear()
         self._hurried.clear()
         self._introduced_at, self._welcomed = None, False

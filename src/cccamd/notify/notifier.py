@@ -4,14 +4,16 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from cccamd.facts import Incident
 from cccamd.net import TaskSet, in_thread
 from cccamd.notify.outbox import Message, Outbox, Rules
 from cccamd.notify.services import Service, ServiceError, open_service
 from cccamd.watch import Happening, IncidentBegan, IncidentEnded, IncidentGrew, SourceUp
+from cccamd.wording import count
 
 log = logging.getLogger("cccamd.notify")
 
@@ -22,8 +24,27 @@ AGAIN: Final = (30.0, 120.0, 600.0, 1800.0)
 """Seconds until a service that took nothing is tried again; the last for ever."""
 PATIENCE: Final = 90.0
 """Seconds for one message; apprise has time-outs of its own, each step four seconds."""
+LATE: Final = 60.0
+"""Seconds after which a message says when it was due."""
 KEPT: Final = 100
 """Messages that wait for one service; the oldest makes way."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A message, and when it was due."""
+
+    message: Message
+    at: float
+    clock: str
+    """The same, for people."""
+
+    def said(self, now: float) -> Message:
+        """What is sent: who is told late is told so, as it may be over by then."""
+        if now - self.at < LATE:
+            return self.message
+        late = f"This was to be told at {self.clock}, and could not be sent until now."
+        return self.message._replace(body=f"{self.message.body}\n{late}")
 
 
 @dataclass(slots=True)
@@ -31,20 +52,51 @@ class _Line:
     """One service and what it has not taken yet."""
 
     service: Service
-    waiting: deque[Message] = field(default_factory=lambda: deque(maxlen=KEPT))
+    waiting: "deque[_Due]" = field(default_factory=lambda: deque(maxlen=KEPT))
+    given_up: int = 0
+    """Messages that made way since the last that it took."""
     failures: int = 0
     tried_at: float = 0.0
     try_at: float = 0.0
     is_sending: bool = False
 
+    def add(self, messages: "Sequence[_Due]") -> None:
+        """Keep these for it; where there is no room, the oldest make way."""
+        self.given_up += max(0, len(self.waiting) + len(messages) - KEPT)
+        self.waiting.extend(messages)
+
+    def next(self, now: float) -> Message:
+        """What it is sent now, with a word of what it will never be sent."""
+        message = self.waiting[0].said(now)
+        if not self.given_up:
+            return message
+        missing = f"{count(self.given_up, 'message')} before this made way for newer ones."
+        return message._replace(body=f"{message.body}\n\n{missing}")
+
+    def said(self) -> str:
+        """How it is with it, in words; empty: it takes what it is sent."""
+        if not self.failures:
+            return ""
+        text = f"{self.service.name} takes no messages; waiting: {len(self.waiting)}"
+        return f"{text}, made way for newer ones: {self.given_up}" if self.given_up else text
+
 
 class Notifier:
     """Told of all happenings, sends messages by the rules that were adopted last."""
 
-    def __init__(self, tasks: TaskSet, carried_out: Callable[[str, str], None]) -> None:
-        """`carried_out`: told which setting was not carried out, and why; no words: it was."""
+    def __init__(
+        self,
+        tasks: TaskSet,
+        carried_out: Callable[[str, str], None],
+        incidents: Callable[[], Iterable[Incident]] = tuple,
+    ) -> None:
+        """`carried_out`: told which setting was not carried out, and why; no words: it was.
+
+        `incidents`: all there are, as they are now.
+        """
         self._tasks = tasks
         self._carried_out = carried_out
+        self._incidents = incidents
         self._urls: tuple[str, ...] = ()
         self._outbox = Outbox(Rules())
         self._lines: dict[str, _Line] = {}
@@ -106,27 +158,41 @@ class Notifier:
         if not self._lines:
             return
         local = time.localtime()
+        self._outbox.renew(self._incidents())
+        clock = time.strftime("%Y-%m-%d %H:%M", local)
         messages = self._outbox.due(now, 60 * local.tm_hour + local.tm_min)
+        due = [_Due(message, now, clock) for message in messages]
         for line in self._lines.values():
-            line.waiting.extend(messages)
+            self._keep(line, due)
             if line.waiting and not line.is_sending and now >= line.try_at:
                 line.is_sending = True
                 self._tasks.start(f"message to {line.service.name}", self._send(line, now))
 
+    def _keep(self, line: _Line, messages: Sequence[_Due]) -> None:
+        if not messages:
+            return
+        had_given_up = line.given_up
+        line.add(messages)
+        if line.failures:
+            self._say(is_news=bool(line.given_up) != bool(had_given_up))
+
     async def _send(self, line: _Line, now: float) -> None:
-        message, failed_before = line.waiting[0], line.failures
+        due, failed_before, given_up = line.waiting[0], line.failures, line.given_up
+        sent = line.next(now)
         taken = False
         try:
             async with asyncio.timeout(PATIENCE):
-                taken = await in_thread(lambda: line.service.send(message))
+                taken = await in_thread(lambda: line.service.send(sent))
         except TimeoutError:
             pass
         finally:
             line.is_sending = False
         if taken:
-            if line.waiting and line.waiting[0] is message:  # else it made way for newer ones
+            line.failures, line.given_up = 0, line.given_up - given_up
+            if line.waiting and line.waiting[0] is due:
                 line.waiting.popleft()
-            line.failures = 0
+            else:  # it made way for newer ones just now, and has arrived all the same
+                line.given_up -= 1
         else:
             line.tried_at = now
             line.try_at = now + AGAIN[min(line.failures, len(AGAIN) - 1)]
@@ -134,13 +200,10 @@ class Notifier:
         if bool(failed_before) != bool(line.failures):
             self._say()
 
-    def _say(self) -> None:
-        stuck = [
-            f"{line.service.name} takes no messages; waiting: {len(line.waiting)}"
-            for line in self._lines.values()
-            if line.failures
-        ]
+    def _say(self, *, is_news: bool = True) -> None:
+        """Tell how it is with the services; the log, of what is new and not a number only."""
+        stuck = [text for line in self._lines.values() if (text := line.said())]
         text = "; ".join((*self._wrong, *stuck))
-        if text:
+        if text and is_news:
             log.warning("%s", text)
         self._carried_out(SETTING, text)

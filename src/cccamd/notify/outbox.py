@@ -3,7 +3,7 @@
 Theory of operation. One incident is one message, and one more when it is over:
 
     began       it waits until it has lasted `after` seconds: what is over sooner is told to nobody
-    told        it is told once, however often its words change
+    told        it is told once, in its words of that moment, however often they change later
     ended       it is told as over, if it was told at all, as soon as it cannot come back as the
                 same incident any more (a link that flaps is one message, not twenty)
     quiet       in quiet hours nothing is told. Afterwards all is told that still goes on, and what
@@ -16,7 +16,7 @@ Times are seconds of any monotonic clock; `minute` is the local time of day.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NamedTuple
@@ -130,6 +130,13 @@ class Outbox:
         case.incident = incident
         case.since = min(case.since, *(part.since for part in absorbed), now)
         case.told_of = case.told_of or next((p.told_of for p in absorbed if p.told_of), "")
+
+    def renew(self, incidents: Iterable[Incident]) -> None:
+        """How those that go on are now: a trouble is told in the words that are true by then."""
+        for incident in incidents:
+            case = self._cases.get(incident.number)
+            if case is not None and case.ended_at is None and incident.ended_at is None:
+                case.incident = incident
 
     def forget(self, incident: Incident) -> None:
         """It is right again, and there is nobody to tell."""

@@ -10,6 +10,8 @@ from cccamd.values import Fingerprint
 
 _new = tuple.__new__  # half the price of calling the class, where one is made for every ECM
 _CACHED: Final = Result.CACHED
+OVER_AT_ONCE = 2
+"""Answers that are over and go when one comes."""
 NAMES_LIMIT = 16
 """Services for which one ECM may be asked; what goes beyond that is made up."""
 
@@ -62,6 +64,20 @@ class CwCache:
             self._entries[fingerprint] = known, expires_at
         return True
 
+    def _make_room(self, now: float) -> None:
+        """For one more; what is over goes, too, two at a time: it gets less however much there was.
+
+        Else it would be kept, with how it was found, until there are so many as the limit says.
+        """
+        entries = self._entries
+        for _ in range(OVER_AT_ONCE):
+            if not entries:
+                return
+            _, expires_at = entries[next(iter(entries))]
+            if expires_at > now and len(entries) < self._limit:
+                return
+            entries.popitem(last=False)
+
     def put(self, store: Store, now: float) -> None:
         """Keep an answer. A second card that says the same widens who may have it."""
         fingerprint, card, cw, log, sids, corrects, _ = store
@@ -80,6 +96,6 @@ class CwCache:
                 return
         if entry:
             del entries[fingerprint]
-        elif len(entries) >= self._limit:
-            entries.popitem(last=False)
+        else:
+            self._make_room(now)
         entries[fingerprint] = Known(cw, (card,), log, sids), now + self._lifetime

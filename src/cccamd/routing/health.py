@@ -30,6 +30,8 @@ STALLED_LEAST, STALLED_MOST = 0.4, 1.5
 """Three cards, one after the other, fit into a deadline."""
 ASK_LIFETIME = 10.0
 """A crypto period: an answer that comes later opens nothing."""
+LEFT_KEPT = 300.0
+"""Seconds after which no request on its way knows cards of a source that has left."""
 
 
 def overdue_after(usual: float) -> float:
@@ -131,6 +133,11 @@ class StandbyGroup:
     def forget(self, source: SourceId) -> None:
         """A member has left the group for good."""
         self._members.pop(source, None)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nobody."""
+        return not self._members
 
     def stalled(self, source: SourceId, now: float) -> None:
         """A member did not answer in time."""
@@ -258,6 +265,11 @@ class Health:
         """Requests that are on their way may still know their cards."""
         self.doubted: set[SourceId] = set()
         """Those that have left something without a word, among others."""
+        self._left: dict[SourceId, float] = {}
+        """Those that have left for good, and when."""
+
+    def __len__(self) -> int:
+        return len(self._sources)
 
     def of(self, source: SourceId) -> SourceHealth:
         """What is known of a source; nothing of one that was never `ready`."""
@@ -282,6 +294,24 @@ class Health:
         self.of(source).silence = Silence()
         if group := self.of(source).traits.group:
             self._groups[group].lost(source)
+
+    def leave(self, source: SourceId, now: float) -> None:
+        """A lost source will not come back: no other gets its number. It is forgotten when the next
+        one leaves, some time later; requests that are on their way may know its cards until then.
+        """
+        for each in [each for each, at in self._left.items() if at + LEFT_KEPT < now]:
+            del self._left[each]
+            self._forget(each)
+        self._left[source] = now
+
+    def _forget(self, source: SourceId) -> None:
+        self.lost_sources.discard(source)
+        self.doubted.discard(source)
+        health = self._sources.pop(source, None)
+        if health is not None and (group := self._groups.get(health.traits.group)):
+            group.forget(source)
+            if group.is_empty:
+                del self._groups[health.traits.group]
 
     def stalled(self, source: SourceId, now: float) -> None:
         """A source is much later than usual."""

@@ -199,6 +199,10 @@ class Router:
             actions += self._course.guarded(ask.flight, partial(self._course.lose, ask, now), now)
         return actions
 
+    def source_left(self, source: SourceId, now: float) -> None:
+        """A source that was lost, if it was ever there, has left the configuration."""
+        self._chooser.health.leave(source, now)
+
     def wanted(self, view: View, request: Request) -> Wanted:
         """What a client asks for, and what may serve it."""
         fingerprint = self._fingerprints.of(request)

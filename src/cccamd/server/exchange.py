@@ -195,6 +195,11 @@ class Exchange:
             self._observers.catch_up()  # what it has answered is counted while it has a name
             del self._sources[source_id]
 
+    def forget_source(self, source_id: SourceId) -> None:
+        """A source has left the configuration: nothing is to be kept of it."""
+        self.remove_source(source_id)
+        self.router.source_left(source_id, self._loop.time())
+
     def source_of(self, card: Card) -> tuple[str, bool] | None:
         """Name of a card's source, and whether it is local; None when it is gone."""
         source = self._sources.get(card.source)

@@ -236,7 +236,7 @@ class Nodes:
 
     def _drop_source(self, node: Node, name: str) -> None:
         source_id, source = node.sources.pop(name)
-        self._exchange.remove_source(source_id)
+        self._exchange.forget_source(source_id)
         self._table.forget_source(source_id)
         del self._node_of[source_id]
         for offer in source.shared.offers:

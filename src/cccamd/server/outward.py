@@ -36,7 +36,7 @@ class Outward:
     def __init__(self, around: Surroundings, tasks: TaskSet) -> None:
         self._around = around
         self._tasks = tasks
-        self.notifier = Notifier(tasks, around.book.carried_out)
+        self.notifier = Notifier(tasks, around.book.carried_out, around.incidents)
         told = Told(
             look=self._look,
             node=format_node_id(around.at.identity.node_id),
@@ -84,7 +84,7 @@ class Outward:
         standings = yield from at.penalties.standing(asyncio.get_running_loop().time())
         return Overview(
             at=Observers.now(),
-            started_at=at.started_at,
+            started_at=at.started_at(),
             accounts=tuple(account.line.user for account in at.context.accounts.values()),
             clients=clients,
             sources=tuple(sources.values()),

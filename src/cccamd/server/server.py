@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -58,14 +58,13 @@ from cccamd.server.symptoms import Lookout, Surroundings
 from cccamd.server.upstreams import Upstreams, UpstreamSource
 from cccamd.server.usage import Totals
 from cccamd.server.watching import Viewer, Watchers
-from cccamd.setup.cccamcfg import Diagnostic
 from cccamd.setup.changes import changes_between, other_sources
-from cccamd.setup.logins import Accounts, Upstream, faulty_accounts
+from cccamd.setup.logins import Upstream, faulty_accounts
 from cccamd.setup.nodeid import default_path
 from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup
 from cccamd.values import Request
-from cccamd.watch import ServerReloaded
+from cccamd.watch import ServerReloaded, followed
 from cccamd.watch.journal import Journal
 from cccamd.web import Hands
 from cccamd.why import (
@@ -80,8 +79,7 @@ from cccamd.wire.link import CloseReason
 from cccamd.workers import Crew, RemoteTransport
 
 if TYPE_CHECKING:
-    from cccamd.server.fleetbans import FleetBans
-    from cccamd.server.fleetdesk import FleetDesk
+    from cccamd.server.fleetnode import FleetNode
 
 log = logging.getLogger("cccamd.server")
 
@@ -149,8 +147,6 @@ class Server:
             on_cards_changed=self._card_news.changed,
             on_failed=lambda text: self._book.carried_out("[[card]]", text),
         )
-        self._emm_gate = EmmGate(global_emms=setup.config.settings.global_emm)
-        self._fleet = None if fleet is None else self._make_fleet(fleet)
         self._links_fair = FairPlay.links()
         self._upstreams = Upstreams(self._start_upstream)
         self._exchange.on_want = self._upstreams.hurry
@@ -165,10 +161,7 @@ class Server:
         self._penalties = self._keeper.penalties
         self._clones = CloneWatch(setup.node_id)
         self._context = self._make_context()
-        self._fleet_bans: FleetBans | None = None
-        if fleet is not None:
-            self._take_seats(fleet)
-            self._fleet_bans = self._share_bans(fleet)
+        self._fleet = None if fleet is None else self._make_fleet(fleet)
         self._front = FrontDoor(
             self._context,
             identity=self._identity,
@@ -206,7 +199,7 @@ class Server:
             machine=self._machine.troubles,
             watchers=self._watchers,
             services=self._dvbapi.services,
-            fleet=self._fleet,
+            fleet=at.fleet,
         )
         self._lookout = Lookout(around, self._observers)
         telling = TellingOf(
@@ -218,6 +211,7 @@ class Server:
         )
         self._outward = Outward(telling, self._tasks)
         fair = self._context.fair
+        self._watchers.clock_was_set = self._clock_was_set
         self._watchers.metrics.load = lambda: (fair.shed, fair.held_back)
         self.acts = Acts(
             clients=self._all_clients,
@@ -296,17 +290,15 @@ class Server:
         self._tasks.start("watchers", self._watchers.run(self._viewers, self._viewer))
         self._tasks.start("incidents", self._lookout.run())
         self._tasks.start("the machine", self._machine.run())
-        await self._outward.start(self._setup)
         await self._cards.apply(self._setup.toml.cards)
         if self._fleet is not None:
-            await self._fleet.adopt(self._setup.accounts)
-            if self._fleet_bans is not None:
-                await self._fleet_bans.start()
-            self._fleet.start()
+            await self._fleet.start(self._setup.accounts)
         await self._upstreams.apply(self._setup.upstreams)
         await self._newcamd.apply(self._setup)
         await self._dvbapi.apply(self._setup)
         await self._apply_pages()
+        # Last: what it needs for that takes seconds to load, and clients wait for the links.
+        await self._outward.start(self._setup)
         self._log_summary()
 
     @property
@@ -340,10 +332,8 @@ class Server:
         await self._cards.apply(())
         self._card_news.close()
         await self._front.stop()
-        if self._context.fleet_seats is not None:
-            self._context.fleet_seats.close()
-        if self._fleet_bans is not None:
-            self._fleet_bans.close()
+        if self._fleet is not None:
+            self._fleet.close()
         await self._tasks.cancel()
         await self._keeper.bans.keep()
         self._observers.catch_up()
@@ -388,8 +378,8 @@ class Server:
         self._router.adopt(settings.router_settings(setup.toml))
         table = setup.toml.cache
         self._cache.resize(limit=table.entries, lifetime=table.seconds, now=self._loop.time())
-        self._update_context(accounts, faulty)
-        await self._adopt_accounts()
+        self._keeper.adopt()
+        await self._context.adopt(setup, accounts, faulty)
         if self._fleet is not None:
             await self._fleet.adopt(accounts)
         await self._front.close_to_strangers(setup)
@@ -429,7 +419,7 @@ class Server:
             penalties=self._penalties,
             records=self._make_records(),
             clones=self._clones,
-            emm_gate=self._emm_gate,
+            emm_gate=EmmGate(global_emms=setup.config.settings.global_emm),
             tasks=self._tasks,
             fair=FairPlay(settings.fair_limits(setup.toml)),
             limits=setup.toml.limits,
@@ -448,69 +438,16 @@ class Server:
             note_trace=self._watchers.recent.note_ecm,
         )
 
-    def _update_context(self, accounts: Accounts, faulty: Mapping[bytes, Diagnostic]) -> None:
-        context, setup = self._context, self._setup
-        context.accounts = accounts
-        context.limits = setup.toml.limits
-        self._keeper.adopt()
-        context.fair.limits = settings.fair_limits(setup.toml)
-        context.minimum_client_version = settings.minimum_version(setup.config)
-        context.emm_gate.global_emms = setup.config.settings.global_emm
-        context.faulty_accounts = faulty
-        users = {account.line.user for account in context.accounts.values()}
-        context.double_logins.forget(users.__contains__)
+    def _make_fleet(self, membership: Membership) -> "FleetNode":
+        from cccamd.server.fleetnode import FleetNode  # 2 MiB
 
-    async def _adopt_accounts(self) -> None:
-        """Let those who are logged in go on with what is said of them now: ECMs go in between."""
-        context = self._context
-        for user in list(context.seats.users()):
-            for session in reversed(context.seats.of(user)):
-                session.adopt(context.accounts.get(user))
-            await asyncio.sleep(0)
-
-    def _make_fleet(self, membership: Membership) -> "FleetDesk":
-        from cccamd.server.fleetdesk import FleetDesk  # 2 MiB, with the others below
-
-        return FleetDesk(
-            membership=membership,
+        return FleetNode(
+            membership,
+            self._context,
             node_id=self._identity.node_id,
-            exchange=self._exchange,
-            table=self._table,
-            emm_gate=self._emm_gate,
-            tasks=self._tasks,
             is_constant=lambda card: self._cards.is_constant(card.source),
-            on_cards_changed=self._card_news.changed,
             carried_out=self.carried_out,
-            on_failure=self._failures.report,
         )
-
-    def _take_seats(self, membership: Membership) -> None:
-        """Have accounts be in at one node only."""
-        from cccamd.fleet.leases import Leases
-        from cccamd.server.fleetseats import FleetSeats
-
-        assert self._fleet is not None
-        leases = Leases(membership.node, membership.seals)
-        seats = FleetSeats(leases, self._context, self._fleet.engine.perform)
-        self._fleet.listeners.append(seats.handle)
-        self._context.fleet_seats = seats
-
-    def _share_bans(self, membership: Membership) -> "FleetBans":
-        """Have bans, failed logins and what accounts ask count at all nodes."""
-        from cccamd.server.fleetbans import FleetBans
-
-        assert self._fleet is not None
-        shared = FleetBans(
-            membership.node,
-            membership.seals,
-            penalties=self._penalties,
-            door_log=self._keeper.log,
-            fair=self._context.fair,
-            trusts=self._fleet.claims.trusts,
-            perform=self._fleet.engine.perform,
-        )
-        self._fleet.listeners.append(shared.handle)
-        return shared
 
     def _make_crew(self, let_in: Callable[[RemoteTransport], None]) -> Crew | None:
         named = self._workers
@@ -546,10 +483,23 @@ class Server:
             self._observers.add(self._watchers.observe)
             self._observers.add(self._outward.observe)
 
+    def _clock_was_set(self, step: float) -> None:
+        """Somebody set the wall clock: nothing lasts longer or shorter for that."""
+        now = Observers.now()
+        self._started_at = followed(self._started_at, step, now)
+        self._book.clock_was_set(step, now)
+        self._lookout.clock_was_set(step, now)
+        for client in self._all_clients():
+            client.record.usage.clock_was_set(step, now)
+        for _, upstream in self._upstreams.sources():
+            upstream.clock_was_set(step, now)
+        for _, card in self._cards.sources():
+            card.clock_was_set(step, now)
+
     def _looked_at(self) -> LookedAt:
         return LookedAt(
             identity=self._identity,
-            started_at=self._started_at,
+            started_at=lambda: self._started_at,
             setup=lambda: self._setup,
             config=self._book.state,
             context=self._context,
@@ -561,7 +511,7 @@ class Server:
             cards=self._cards,
             watchers=self._watchers,
             workers=lambda: self._front.workers,
-            fleet=self._fleet,
+            fleet=None if self._fleet is None else self._fleet.desk,
         )
 
     def _make_pages(self) -> InfoPages:

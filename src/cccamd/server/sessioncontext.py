@@ -1,5 +1,6 @@
 """What all sessions share, what is spoken on their ports, and when accounts may ask."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +11,14 @@ from cccamd.cards import CardTable
 from cccamd.facts import Door
 from cccamd.net import Admission, Connection, FairPlay, Guest, Penalties, TaskSet, Turns
 from cccamd.routing import EmmGate, Result
+from cccamd.server import settings
 from cccamd.server.exchange import Exchange
 from cccamd.server.loglines import CloneWatch
 from cccamd.server.record import RecordContext
 from cccamd.server.seats import DoubleLogins, Seats
 from cccamd.setup.cccamcfg import Diagnostic
 from cccamd.setup.logins import Account, Accounts
+from cccamd.setup.setup import Setup
 from cccamd.setup.toml import LimitsTable
 from cccamd.wire.cccam import Version
 from cccamd.wire.link import ServerEvent, ServerSide
@@ -77,6 +80,26 @@ class SessionContext:
     """Called when card lists are to be brought up to date soon, each in its turn."""
     on_failure: Callable[[str, BaseException], None]
     """Told of every error of ours; the connection that it happened in ends."""
+
+    async def adopt(
+        self, setup: Setup, accounts: Accounts, faulty: Mapping[bytes, Diagnostic]
+    ) -> None:
+        """Go over to what the files say now; the other two are what `setup` says of accounts.
+
+        Those who are logged in go on with what is said of them now: ECMs go in between.
+        """
+        self.accounts = accounts
+        self.faulty_accounts = faulty
+        self.limits = setup.toml.limits
+        self.fair.limits = settings.fair_limits(setup.toml)
+        self.minimum_client_version = settings.minimum_version(setup.config)
+        self.emm_gate.global_emms = setup.config.settings.global_emm
+        users = {account.line.user for account in accounts.values()}
+        self.double_logins.forget(users.__contains__)
+        for user in list(self.seats.users()):
+            for session in reversed(self.seats.of(user)):
+                session.adopt(accounts.get(user))
+            await asyncio.sleep(0)
 
 
 def shut_now(account: Account) -> Result | None:

@@ -363,6 +363,7 @@ def _upstream(source: UpstreamSource, cards: _Cards, condition: Condition) -> So
         last_minute=_last_minute(condition),
         usual_seconds=condition.usual,
         paired=source.upstream.paired,
+        tls_port=source.upstream.tls_port,
         uses=source.usage.shares.uses(),
         group=source.upstream.group,
         rank=source.upstream.rank,

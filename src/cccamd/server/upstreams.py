@@ -49,7 +49,7 @@ from cccamd.server.usage import SourceUsage
 from cccamd.setup.cccamcfg import NLine
 from cccamd.setup.logins import Upstream
 from cccamd.values import ControlWords, Emm, Offer, Refusal, Request
-from cccamd.watch import CardsChanged, SourceDown, SourceGone, SourceUp
+from cccamd.watch import CardsChanged, SourceDown, SourceGone, SourceUp, followed
 from cccamd.wire.callers import caller_of
 from cccamd.wire.cccam import Identity, Target
 from cccamd.wire.link import (
@@ -162,7 +162,6 @@ class UpstreamSource:
         """Seconds since the epoch; None while it is not logged in."""
         self.down_since: float | None = observers.now()
         """Seconds since the epoch; None while it is logged in."""
-        self.next_attempt_at: float | None = None
         self.program = ""
         """What the server calls itself; empty without a partner text."""
         self.source_id = table.add_source(upstream.policy)
@@ -201,6 +200,12 @@ class UpstreamSource:
         return f"upstream {self.name} (line {self.upstream.line.line})"
 
     @property
+    def next_attempt_at(self) -> float | None:
+        """Seconds since the epoch; None while it does not wait for it."""
+        left = self.link.next_attempt_in
+        return None if left is None else self._observers.now() + left
+
+    @property
     def peer(self) -> Peer | None:
         """Who the server is; None while nobody is logged in."""
         protocol = self.link.protocol
@@ -209,6 +214,14 @@ class UpstreamSource:
     @property
     def _holder(self) -> NodeHolder:
         return NodeHolder(self.name, self.link.peer_address, is_client=False)
+
+    def clock_was_set(self, step: float, now: float) -> None:
+        """The wall clock was set by so many seconds, and shows `now`."""
+        if self.up_at is not None:
+            self.up_at = followed(self.up_at, step, now)
+        if self.down_since is not None:
+            self.down_since = followed(self.down_since, step, now)
+        self._told_failure_at = followed(self._told_failure_at, step, now)
 
     def adopt(self, upstream: Upstream) -> bool:
         """Take over an edited line without a new login, if that is possible."""
@@ -240,7 +253,6 @@ class UpstreamSource:
         self.is_paused = True
         await self._halt()
         self.link.rest(Failure(Step.PAUSED, PAUSED))
-        self.next_attempt_at = None
         now = self._observers.now()
         self._observers.tell(SourceDown(at=now, source=self.name, reason=PAUSED))
 
@@ -264,6 +276,7 @@ class UpstreamSource:
         await self._halt()
         self._end_dropping()
         self._table.forget_source(self.source_id)
+        self._exchange.forget_source(self.source_id)
         self._observers.tell(SourceGone(at=self._observers.now(), source=self.name))
 
     def ask(self, ask: Ask) -> ControlWords | Refusal | None:
@@ -309,8 +322,8 @@ class UpstreamSource:
                 log.debug("%s: connected to %s", self.label, address)
             case Closed():
                 self._lose()
-            case LinkWaiting(failure, delay):
-                self._wait(failure, delay)
+            case LinkWaiting(failure):
+                self._wait(failure)
             case LoginSucceeded():
                 log.debug("%s: login accepted", self.label)
             case EmmAcknowledged():
@@ -370,7 +383,7 @@ class UpstreamSource:
         if peer.node_id is not None:
             self._clones.seen(peer.node_id, self._holder)
             self._table.set_node_id(self.source_id, peer.node_id)
-        self.up_at, self.next_attempt_at = self._observers.now(), None
+        self.up_at = self._observers.now()
         self.down_since, self._told_failure = None, ""
         self._told, self._too_many_told = 0, False
         self._observers.tell(SourceUp(at=self.up_at, source=self.name))
@@ -383,13 +396,12 @@ class UpstreamSource:
         protocol = self.link.protocol
         self._tell_traits(one_at_a_time=protocol is None or protocol.one_at_a_time)
 
-    def _wait(self, failure: Failure, delay: float) -> None:
-        now = self._observers.now()
-        self._tell_failure(failure.text, delay, now)
-        self.next_attempt_at = now + delay
-        self._observers.tell(SourceDown(at=now, source=self.name, reason=failure.text))
+    def _wait(self, failure: Failure) -> None:
         if self._loop.time() < self._asked_at + MISSED_FOR:
             self.link.hurry()
+        now = self._observers.now()
+        self._tell_failure(failure.text, self.link.next_attempt_in or 0.0, now)
+        self._observers.tell(SourceDown(at=now, source=self.name, reason=failure.text))
 
     def _tell_failure(self, text: str, delay: float, now: float) -> None:
         """Log a failure once, and then from time to time that it goes on."""

@@ -414,6 +414,9 @@ def _missing(snapshot: Snapshot) -> str:
     """What an answer to any ECM fails for."""
     if not snapshot.sources:
         return "there is no source: no C-line, no N-line, no local card"
-    if not any(source.up_at is not None for source in snapshot.sources):
+    up = [source for source in snapshot.sources if source.up_at is not None]
+    if not up:
         return "no source is up"
+    if all(source.silent_since is not None for source in up):
+        return "no source answers what it is asked"
     return "" if snapshot.cards else "no source has brought a card yet"

@@ -21,7 +21,7 @@ from cccamd.machine import (
 from cccamd.watch.journal import JournalState
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
-from cccamd.wording import ago, count, some_of
+from cccamd.wording import ago, count, some_of, span
 
 TOLERANCE: Final = 5.0
 """Seconds that a clock may be off."""
@@ -183,7 +183,7 @@ def _judge_own_clock(now: Clock, before: Clock | None) -> Diagnosis | None:
         return None
     way = "forward" if jump > 0 else "back"
     kept = "" if now.is_kept is not False else "; nothing keeps it in step"
-    text = f"was set {way} by {abs(jump):,.0f} s{kept}: {_EFFECT}"
+    text = f"was set {way} by {span(abs(jump))}{kept}: {_EFFECT}"
     return _clock(Grade.WARNING, "clock-jumped", text, change, subject=OWN_CLOCK)
 
 

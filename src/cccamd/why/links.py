@@ -34,10 +34,13 @@ class Meaning:
     causes: tuple[str, ...]
     """The most likely first."""
 
-    def of(self, name: str, line: int) -> "Meaning":
-        """Fill in what the C-line says; `name` is its host and port."""
+    def of(self, name: str, line: int, called: int | None = None) -> "Meaning":
+        """Fill in what the C-line says; `name` is its host and port.
+
+        `called`: the port that is called instead, by TLS.
+        """
         host, port = parse_endpoint(name, default_port=0)
-        words = {"line": f"line {line}", "host": host, "port": port}
+        words = {"line": f"line {line}", "host": host, "port": called or port}
         causes = tuple(cause.format(**words) for cause in self.causes)
         return Meaning(self.change.format(**words), causes)
 
@@ -318,6 +321,11 @@ def meaning_of(step: Step | None) -> Meaning:
     return _NOT_TRIED if step is None else MEANINGS[step]
 
 
+def what_to_do(source: SourceStatus) -> str:
+    """What to do about a link that is down."""
+    return meaning_of(source.failed_step).of(source.name, source.line, source.tls_port).change
+
+
 def how_it_is(how: str, source: SourceStatus) -> str:
     """`logged in`, with what protects the link, if anything does."""
     return f"{how} by TLS, paired as {source.paired}" if source.paired else how
@@ -479,7 +487,7 @@ def _judge_greeting(trial: Trial, kind: SourceKind) -> tuple[Step, str]:
 
 
 def _down(tried: TriedLink, text: str, meaning: Meaning, evidence: Evidence) -> Diagnosis:
-    meant = meaning.of(tried.name, tried.line)
+    meant = meaning.of(tried.name, tried.line, tried.upstream.tls_port)
     place = evidence.c_line(tried.line)
     finding = Finding(code="down", weight=Weight.BAD, text=text, change=meant.change, setting=place)
     return _diagnosis(tried, Grade.FAILURE, finding, meant.numbered)

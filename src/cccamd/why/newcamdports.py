@@ -56,8 +56,8 @@ def _nothing(table: NewcamdTable, evidence: Evidence) -> Finding:
         code="newcamd-port-empty",
         weight=Weight.BAD,
         text=(
-            f"newcamd port {table.port} has no card for it: the account sees none that is"
-            f" {table.wish.words}"
+            f"newcamd port {table.port} has no card for it: the account sees no card"
+            + ("" if table.caid is None else f" of {table.wish.words}")
         ),
         change=(
             "see below why cards are not shown, or take another caid in the [[newcamd]] table"

@@ -174,8 +174,10 @@ def explain_taken(wanted: WantedPort, holder: PortHolder | None) -> Finding:
 
 
 def _known_program(name: str) -> str | None:
-    found = (words for begin, words in _KNOWN_PROGRAMS.items() if name.lower().startswith(begin))
-    return next(found, None)
+    name = name.lower()
+    if name.startswith("cccamd"):
+        return "a command of cccamd"
+    return next((words for begin, words in _KNOWN_PROGRAMS.items() if name.startswith(begin)), None)
 
 
 # The packet filter.

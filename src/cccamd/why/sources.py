@@ -8,7 +8,7 @@ from cccamd.why.answer import SourceAnswer
 from cccamd.why.answering import explain_answers
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.finding import Finding, Setting, Weight
-from cccamd.why.links import how_it_is, logged_in, meaning_of, without_cards
+from cccamd.why.links import how_it_is, logged_in, what_to_do, without_cards
 from cccamd.why.reach import Reach
 from cccamd.wording import ago, count
 
@@ -85,13 +85,15 @@ def _found(source: SourceStatus, evidence: Evidence) -> Iterator[Finding]:
         yield _link(source, evidence)
     yield from explain_answers(source, evidence.at)
     change = evidence.recent.list_change(source.name)
+    if source.kind is not SourceKind.LOCAL and source.up_at is None:
+        return  # its link is lost, and its list with it
     if change and change.after < change.before and evidence.at - change.at < _LIST_NEWS:
         when = ago(evidence.at - change.at)
         yield Finding(
             code="cards-removed",
             weight=Weight.BAD if change.after == 0 else Weight.NOTE,
             text=f"its list went from {count(change.before, 'card')} to {change.after} {when} ago",
-            change=f"ask the owner of {source.name}, unless its link was lost",
+            change=f"ask the owner of {source.name}",
         )
 
 
@@ -117,6 +119,6 @@ def _down(source: SourceStatus, place: Setting, evidence: Evidence) -> Finding:
         code="down",
         weight=Weight.BAD,
         text=f"{text}; `cccamd doctor` tries every step",
-        change=meaning_of(source.failed_step).of(source.name, source.line).change,
+        change=what_to_do(source),
         setting=place,
     )

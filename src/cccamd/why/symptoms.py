@@ -34,7 +34,7 @@ from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Grade
 from cccamd.why.fleetwords import FLEET, MISSING_CHANGE, ODD_CHANGE, WRONG_CHANGE, odd_nodes
 from cccamd.why.host import MachineTrouble
-from cccamd.why.links import meaning_of, without_cards
+from cccamd.why.links import what_to_do, without_cards
 from cccamd.why.logins import MEANINGS
 from cccamd.why.network import judge_answers
 from cccamd.why.overload import overloads
@@ -109,7 +109,7 @@ def _down(source: SourceStatus, scene: Scene) -> Symptom | None:
         scene,
         since=scene.at if source.down_since is None else source.down_since,
         text=f"is down: {source.last_failure}",
-        change=meaning_of(source.failed_step).of(source.name, source.line).change,
+        change=what_to_do(source),
     )
 
 
@@ -423,23 +423,35 @@ def _circles(scene: Scene) -> Iterator[Symptom]:
 # Files.
 
 PLACES_SHOWN: Final = 10
+
+
+def _in_places(words: str) -> Callable[[Sequence[ConfigProblem], int], str]:
+    return lambda found, number: f"has {count(number, 'place')} {words}"
+
+
+def _not_done(found: Sequence[ConfigProblem], number: int) -> str:
+    """Names the first, which says what it is about: a broker, a port, a log."""
+    more = f"; and {number - 1} more" if number > 1 else ""
+    return f"cannot be carried out in full: {found[0].text}{more}"
+
+
 _FILE_TROUBLES: Final = (
     (
         ConfigProblemKind.LEFT_OUT,
         Cause.LINES_LEFT_OUT,
-        "left out: not in use",
+        _in_places("left out: not in use"),
         "run: cccamd check",
     ),
     (
         ConfigProblemKind.NOT_DONE,
         Cause.NOT_DONE,
-        "in use as far as the system lets us",
+        _not_done,
         "run: cccamd doctor",
     ),
     (
         ConfigProblemKind.WAITS,
         Cause.RESTART_NEEDED,
-        "changed, and not in use before a restart",
+        _in_places("changed, and not in use before a restart"),
         "restart the server when nobody watches",
     ),
 )
@@ -461,8 +473,9 @@ def _files(scene: Scene) -> Iterator[Symptom]:
             yield Symptom(
                 cause=cause,
                 subject=CONFIGURATION,
-                since=files.read_at,
-                text=f"has {count(max(len(found), _number(files, kind)), 'place')} {text}",
+                # What the system does not let us do may begin and end long after they were read.
+                since=scene.at if kind is ConfigProblemKind.NOT_DONE else files.read_at,
+                text=text(found, max(len(found), _number(files, kind))),
                 change=change,
                 evidence=tuple(map(_place, found[:PLACES_SHOWN])),
             )

@@ -24,7 +24,7 @@ from cccamd.facts import Cause, LinkState, SourceKind, SourceStatus, Step
 from cccamd.ids import parse_endpoint
 from cccamd.setup.toml import is_local
 from cccamd.watch import Symptom
-from cccamd.why.links import meaning_of
+from cccamd.why.links import what_to_do
 from cccamd.why.scene import Scene
 from cccamd.wording import listed
 
@@ -188,11 +188,20 @@ def _one(together: Sequence[SourceStatus], symptoms: Sequence[Symptom]) -> Sympt
     lines = [f"{each.name}: {each.last_failure or SILENT}" for each in together]
     return replace(
         _rest(together, symptoms),
-        text=f"fail together: {_named(together)}; {speaker.last_failure or SILENT}",
-        change=meaning_of(step).of(speaker.name, speaker.line).change if step in _OURS else _LOOK,
+        text=f"fail together: {_named(together)}; {_said_of(speaker, together)}",
+        change=what_to_do(speaker) if step in _OURS else _LOOK,
         evidence=tuple(lines[:NAMED]),
         only_lingers=False,
     )
+
+
+def _said_of(speaker: SourceStatus, together: Sequence[SourceStatus]) -> str:
+    """What is wrong with one of them, by name where that is not clear."""
+    text = speaker.last_failure or SILENT
+    host, _ = parse_endpoint(speaker.name, default_port=0)
+    if host in text or all((each.last_failure or SILENT) == text for each in together):
+        return text
+    return f"{speaker.name}: {text}"
 
 
 def _rest(together: Sequence[SourceStatus], symptoms: Sequence[Symptom]) -> Symptom:

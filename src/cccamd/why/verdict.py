@@ -85,13 +85,17 @@ CHANGES: Final[Mapping[Verdict, str]] = {
     Verdict.NOT_ALLOWED: "`cccamd explain ACCOUNT` names the line with its hours or its last day",
     Verdict.UNKNOWN: "",
 }
+COMES_BY_ITSELF: Final = "nothing, if it does not last: it is over when the links are logged in"
+"""What to do when links are on their way up."""
 
 
 def judge_freeze(case: FreezeCase) -> Judgement:
     """Say whose fault it was that a picture stood still, or stands still."""
     failing = failing_asks(case)
+    coming = _links_come_up(case, failing)
     found = (
-        _ours(case, failing)
+        _paused(case, failing)
+        or coming
         or _unheard(case, failing)
         or _other_rhythm(case, failing)
         or _asked_late(case, failing)
@@ -102,7 +106,7 @@ def judge_freeze(case: FreezeCase) -> Judgement:
         verdict=verdict,
         text=text,
         evidence=tuple(_evidence(case)),
-        change=CHANGES[verdict],
+        change=COMES_BY_ITSELF if coming is not None and found is coming else CHANGES[verdict],
     )
 
 
@@ -133,8 +137,12 @@ def _before(asks: Sequence[SeenAsk], ask: SeenAsk) -> SeenAsk | None:
 _Found = tuple[Verdict, str]
 
 
-def _ours(case: FreezeCase, failing: Sequence[SeenAsk]) -> _Found | None:
-    asked_at = failing[0].asked_at if failing else case.began_at - (case.period or 0.0)
+def _first_asked(case: FreezeCase, failing: Sequence[SeenAsk]) -> float:
+    return failing[0].asked_at if failing else case.began_at - (case.period or 0.0)
+
+
+def _paused(case: FreezeCase, failing: Sequence[SeenAsk]) -> _Found | None:
+    asked_at = _first_asked(case, failing)
     paused = [
         pause
         for pause in case.pauses
@@ -146,8 +154,14 @@ def _ours(case: FreezeCase, failing: Sequence[SeenAsk]) -> _Found | None:
     if paused and total >= PAUSE_SHARE * time_there_was and lasted <= 2 * total:
         at = paused[0].at - paused[0].seconds - case.began_at
         return Verdict.OURSELVES, f"this server stood still for {total:.1f} s, from {at:+.1f} s on"
+    return None
+
+
+def _links_come_up(case: FreezeCase, failing: Sequence[SeenAsk]) -> _Found | None:
+    """It had been started or its files been read a moment ago."""
     if not failing or not _no_source_yet(failing):
         return None
+    asked_at = _first_asked(case, failing)
     since_start = asked_at - case.started_at
     is_new = since_start >= 0 and case.until - case.started_at < JUST_STARTED
     if is_new and case.from_start:

@@ -9,7 +9,7 @@ import sys
 from typing import Final, cast
 
 from cccamd.ids import NodeId
-from cccamd.machine import raise_file_limit
+from cccamd.machine import keep_one_heap, raise_file_limit
 from cccamd.net import loop_factory
 from cccamd.workers.door import Door
 
@@ -72,6 +72,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     raise_file_limit()
+    keep_one_heap()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(work(stream, control))
 

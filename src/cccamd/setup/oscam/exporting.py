@@ -8,6 +8,16 @@ from typing import Final
 from cccamd.cards import Limit
 from cccamd.ids import Caid, Ident, format_caid, format_ident, format_sid
 from cccamd.setup.cccamcfg import CLine, Config, FLine, NLine
+from cccamd.setup.oscam.foldertext import (
+    Lines,
+    filters,
+    holds,
+    label_of,
+    letters,
+    lists,
+    sections,
+    utf8_letters,
+)
 from cccamd.setup.oscam.openhours import open_hours
 from cccamd.setup.oscam.report import Lost
 from cccamd.setup.oscam.unsaid import EVERYWHERE, unsaid
@@ -18,10 +28,13 @@ _USUAL_GROUP: Final = 1
 _LAST_GROUP: Final = 64
 _LISTS_LIMIT: Final = 64
 _MOST: Final = 10
+_TOO_MANY_LISTS: Final = "OSCam takes 64 lists of services, and it would need one more"
 
 _USUAL_BANS: Final = (TomlConfig().penalties.attempts, TomlConfig().penalties.ban)
-Lines = list[tuple[str, str]]
-"""Keys and values of a section."""
+_STILL_SHOWN: Final = (
+    "readers have lists of what may pass, and none of what may not: it is not asked for the CAIDs"
+    " that are shut, and their cards are shown"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +68,7 @@ class _Export:
 
     def run(self) -> Exported:
         for name, each in self._toml.services.items():
-            self._lists[name.lower()] = _pairs(
+            self._lists[name.lower()] = lists(
                 caid=map(format_caid, sorted(each.caids)),
                 provid=map(format_ident, sorted(each.idents)),
                 srvid=map(format_sid, sorted(each.sids)),
@@ -63,12 +76,12 @@ class _Export:
         users = [self._account(line) for line in self._config.f_lines]
         servers = list(self._readers())
         files = {
-            "oscam.conf": _sections(self._conf()),
-            "oscam.user": _sections(("account", lines) for lines in users if lines),
-            "oscam.server": _sections(("reader", lines) for lines in servers),
+            "oscam.conf": sections(self._conf()),
+            "oscam.user": sections(("account", lines) for lines in users if lines),
+            "oscam.server": sections(("reader", lines) for lines in servers),
         }
         if self._lists:
-            files["oscam.services"] = _sections(self._lists.items())
+            files["oscam.services"] = sections(self._lists.items())
         if self._constants:
             files["constant.cw"] = "".join(f"{line}\n" for line in self._constants)
         self._lost += unsaid(self._config, self._toml)
@@ -89,7 +102,7 @@ class _Export:
         limits = toml.limits
         general: Lines = [("clienttimeout", str(round(limits.ecm_deadline * 1000)))]
         if config.settings.log_file:
-            general.insert(0, ("logfile", _bytes(config.settings.log_file)))
+            general.insert(0, ("logfile", utf8_letters(config.settings.log_file)))
         if not toml.cache.check_cw_checksums:
             general.append(("disablecrccws", "1"))
         if (toml.penalties.attempts, toml.penalties.ban) != _USUAL_BANS and toml.penalties.attempts:
@@ -118,7 +131,7 @@ class _Export:
                     ("au", str(int(toml.dvbapi.au))),
                     ("listen_port", str(toml.dvbapi.port)),
                     *([] if toml.dvbapi.listen == EVERYWHERE else _serverip(toml.dvbapi.listen)),
-                    ("user", _bytes(toml.dvbapi.account or "")),
+                    ("user", utf8_letters(toml.dvbapi.account or "")),
                 ],
             )
         yield "webif", self._webif()
@@ -170,8 +183,8 @@ class _Export:
         if not info.listens:
             return [("httpport", "0")]
         lines: Lines = [("httpport", str(info.port))]
-        lines += [("httpuser", _bytes(info.username))] if info.username else []
-        lines += [("httppwd", _bytes(info.password))] if info.password else []
+        lines += [("httpuser", utf8_letters(info.username))] if info.username else []
+        lines += [("httppwd", utf8_letters(info.password))] if info.password else []
         bind = self._toml.server.bind
         lines += [] if bind == EVERYWHERE else _serverip(bind)
         return [*lines, ("httpallowed", _LOCAL_ADDRESSES)]
@@ -179,10 +192,11 @@ class _Export:
     # Accounts.
 
     def _account(self, line: FLine) -> Lines:
-        user, password = _raw(line.user_bytes()), _raw(line.password_bytes())
-        if not _holds(user) or not _holds(password):
+        user, password = letters(line.user_bytes()), letters(line.password_bytes())
+        in_toml = bool(line.toml_file)
+        if not holds(user) or not holds(password):
             why = "OSCam cannot hold a name or password with a blank at an end, or above 63 bytes"
-            self._lose(line.line, "F", why, toml=bool(line.toml_file))
+            self._lose(line.line, "F", why, toml=in_toml)
             return []
         lines: Lines = [("user", user), ("pwd", password)]
         limits = line.limits or self._config.settings.global_limits
@@ -192,15 +206,19 @@ class _Export:
         lines.append(("cccmaxhops", str(hops)))
         lines += rights
         if line.allowemm and self._config.emm_allowed:
-            lines.append(("au", ",".join(map(_label, line.emm_to)) or "1"))
+            lines.append(("au", ",".join(map(label_of, line.emm_to)) or "1"))
         lines += [("hostname", line.host)] if line.host else []
         lines += self._hours(line)
-        names = [_bytes(each.name.lower()) for each in line.grant.wanted]
-        names += [f"!{_bytes(each.name.lower())}" for each in line.grant.denied]
-        names += [f"!{name}" for name in (*shut, *self._deny(line))]
+        names = [utf8_letters(each.name.lower()) for each in line.grant.wanted]
+        names += [f"!{utf8_letters(each.name.lower())}" for each in line.grant.denied]
+        names += [f"!{name}" for name in (*shut, *self._deny(line)) if name]
         lines += [("services", ",".join(names))] if names else []
         lines += [("expdate", line.expires.isoformat())] if line.expires else []
-        lines += [] if line.enabled else [("disabled", "1")]
+        if None in (*shut, *self._deny(line)):
+            self._lose(line.line, "F", f"{_TOO_MANY_LISTS}: it is switched off", toml=in_toml)
+            lines.append(("disabled", "1"))
+        else:
+            lines += [] if line.enabled else [("disabled", "1")]
         lines += [("allowedprotocols", ",".join(line.protocols))] if line.protocols else []
         return lines + self._logins(line)
 
@@ -220,26 +238,17 @@ class _Export:
         text = ";".join(f"{day}@{','.join(map(str, frames))}" for day, frames in days_said)
         return [("allowedtimeframe", text)] if text else []
 
-    def _rights(self, line: FLine, limits: Iterable[Limit]) -> tuple[int, Lines, list[str]]:
-        """Hops, filters, and names of lists that are shut."""
+    def _rights(self, line: FLine, limits: Iterable[Limit]) -> tuple[int, Lines, list[str | None]]:
+        """Hops, filters, and names of lists that are shut; None: of one there is no room for."""
         entries = _strictest(limits)
         if line.downhops is not None and not entries:
             entries = [Limit(Caid(0), Ident(0), line.downhops + 1)]
-        base = next((each.number for each in entries if not each.caid and not each.ident), None)
+        base = _base(entries)
         named = [each for each in entries if each.caid]
-        if any(not each.caid and each.ident for each in entries):
-            self._lose(line.line, "F", "limits of a provider of all CAIDs have no equivalent")
         open_ones = [each for each in named if each.number]
         if base == 0 and not open_ones:
             return -1, [], []
-        depths = {each.number for each in open_ones} | ({base} if base else set())
-        if base is None and open_ones:
-            depths.add(_MOST + 1)
-        if len({min(each, _MOST) for each in depths}) > 1:
-            self._lose(
-                line.line, "F", "depths of single CAIDs have no equivalent: the least is taken"
-            )
-        least = min(depths, default=_MOST + 1)
+        least = self._depth(line, base, entries)
         lines: Lines = [("cccreshare", str(least - 1))] if least <= _MOST else []
         grant = line.grant
         if grant.pairs or grant.caids:
@@ -248,53 +257,69 @@ class _Export:
             caids = [caid for caid in sorted(grant.caids) if _lets(table, caid, Ident(0))]
             if (grant.pairs and not pairs) or (grant.caids and not caids):
                 return -1, [], []
-            lines += _allow(caids, pairs)
+            lines += filters(caids, pairs)
         elif base == 0:
             lines += self._filters(line, open_ones)
-        shut = self._shut(line, named, shut_by_itself=base == 0)
-        lists = [
-            self._list(caid=[each.caid], idents=[each.ident] if each.ident else []) for each in shut
-        ]
-        return line.max_distance, lines, [each for each in lists if each]
+        return line.max_distance, lines, self._shut(line, named, shut_by_itself=base == 0)
 
-    def _shut(self, line: FLine, named: list[Limit], *, shut_by_itself: bool) -> list[Limit]:
-        """What has to be shut by name; what nothing opens is shut already."""
+    def _shut(
+        self, line: FLine | CLine, named: list[Limit], *, shut_by_itself: bool
+    ) -> list[str | None]:
+        """The lists of what has to be shut by name; what nothing opens is shut already."""
         whole = {each.caid for each in named if each.number and not each.ident}
         parts = {each.caid for each in named if each.number and each.ident}
         shut = [each for each in named if not each.number]
         if shut_by_itself:
-            return [each for each in shut if each.ident and each.caid in whole]
-        if any(not each.ident and each.caid in parts for each in shut):
+            shut = [each for each in shut if each.ident and each.caid in whole]
+        elif any(not each.ident and each.caid in parts for each in shut):
             why = "a CAID of which single providers only are given is shut as a whole"
-            self._lose(line.line, "F", why)
-        return shut
+            self._lose(line.line, _letter(line), why)
+        return [
+            self._list(caid=[each.caid], idents=[each.ident] if each.ident else []) for each in shut
+        ]
 
-    def _filters(self, line: FLine, let: list[Limit]) -> Lines:
+    def _depth(self, line: FLine | CLine, base: int | None, entries: list[Limit]) -> int:
+        """How far all of it may go or come from: as far as each of them may."""
+        named = [each for each in entries if each.caid]
+        if any(not each.caid and each.ident for each in entries):
+            why = "limits of a provider of all CAIDs have no equivalent"
+            self._lose(line.line, _letter(line), why)
+        depths = {each.number for each in named if each.number} | ({base} if base else set())
+        if base is None and depths:
+            depths.add(_MOST + 1)
+        if len({min(each, _MOST) for each in depths}) > 1:
+            why = "depths of single CAIDs have no equivalent: the least is taken"
+            self._lose(line.line, _letter(line), why)
+        return min(depths, default=_MOST + 1)
+
+    def _filters(self, line: FLine | CLine, let: list[Limit]) -> Lines:
         whole = [each.caid for each in let if not each.ident]
         pairs = [(each.caid, each.ident) for each in let if each.ident]
         if whole and pairs:
-            self._lose(
-                line.line, "F", "CAIDs as a whole beside single providers have no equivalent"
-            )
+            why = "CAIDs as a whole beside single providers have no equivalent"
+            self._lose(line.line, _letter(line), why)
             whole = []
-        return _allow(whole, pairs)
+        return filters(whole, pairs)
 
-    def _deny(self, line: FLine) -> list[str]:
+    def _deny(self, line: FLine) -> list[str | None]:
         """Lists for the second group of the F-line: one for each pair."""
         found: dict[tuple[Caid, Ident], list[Service]] = {}
         for each in line.sids:
             found.setdefault((each.caid, each.ident), []).append(each)
-        names = []
-        for (caid, ident), services in found.items():
-            sids = [each.sid for each in services]
-            name = self._list(
-                caid=[caid] if caid else [], idents=[ident] if ident else [], sids=sids
+        return [
+            self._list(
+                caid=[caid] if caid else [],
+                idents=[ident] if ident else [],
+                sids=[each.sid for each in services],
             )
-            names += [name] if name else []
-        return names
+            for (caid, ident), services in found.items()
+        ]
 
-    def _list(self, *, caid: list[Caid], idents: list[Ident], sids: Iterable[int] = ()) -> str:
-        lines = _pairs(
+    def _list(
+        self, *, caid: list[Caid], idents: list[Ident], sids: Iterable[int] = ()
+    ) -> str | None:
+        """The name of a list that shuts this; None: OSCam takes no more of them."""
+        lines = lists(
             caid=map(format_caid, caid),
             provid=map(format_ident, idents),
             srvid=map(format_sid, sorted(sids)),
@@ -303,8 +328,7 @@ class _Export:
         if key in self._names:
             return self._names[key]
         if len(self._lists) >= _LISTS_LIMIT:
-            self._lose(0, "F", "OSCam takes 64 lists of services, and more would be needed")
-            return ""
+            return None
         name = f"deny_{len(self._lists) + 1}"
         self._names[key], self._lists[name] = name, lines
         return name
@@ -320,12 +344,12 @@ class _Export:
         labels: set[str] = set()
         for line in self._config.upstream_lines:
             table = tables.get(line.key)
-            label = _label(table.name if table and table.name else line.host)
+            label = label_of(table.name if table and table.name else line.host)
             while label in labels:
                 label += "_"
             labels.add(label)
-            password = _raw(line.password_bytes())
-            if not _holds(password):
+            password = letters(line.password_bytes())
+            if not holds(password):
                 self._lose(line.line, "C", "OSCam cannot hold this password")
                 continue
             yield self._reader(line, table, label, password)
@@ -342,12 +366,18 @@ class _Export:
             ("label", label),
             ("protocol", "newcamd" if is_newcamd else "cccam"),
             ("device", f"{line.host},{line.port}"),
-            ("user", _raw(line.user_bytes())),
+            ("user", letters(line.user_bytes())),
             ("password", password),
         ]
         groups = table.groups if table else None
         lines += self._group(None if groups is None else frozenset(groups))
-        lines += self._table(table)
+        shut = self._source_shut(line) if isinstance(line, CLine) else []
+        lines += self._table(table, [name for name in shut if name])
+        if None in shut:
+            self._lose(line.line, "C", f"{_TOO_MANY_LISTS}: the reader is switched off")
+            lines.append(("enable", "0"))
+        elif shut:
+            self._lose(line.line, "C", _STILL_SHOWN)
         lines += [("blockemm-g", "1")] if self._config.settings.global_emm == 0 else []
         if isinstance(line, NLine):
             lines += [("key", line.deskey), ("connectoninit", "1"), ("ccchop", str(line.hops))]
@@ -358,44 +388,37 @@ class _Export:
         lines += [("cccmindown", str(least))] if least else []
         return lines + self._source_limits(line, table)
 
-    def _table(self, table: UpstreamTable | None) -> Lines:
+    def _table(self, table: UpstreamTable | None, shut: list[str]) -> Lines:
+        names = [utf8_letters(each.lower()) for each in table.services] if table is not None else []
+        names += [f"!{name}" for name in shut]
+        services: Lines = [("services", ",".join(names))] if names else []
         if table is None:
-            return []
+            return services
         lines: Lines = [] if table.emm else [("audisabled", "1")]
         lines += [("cccreshare", str(table.reshare))] if table.reshare is not None else []
         lines += [("cccversion", str(table.cccversion))] if table.cccversion else []
-        names = ",".join(_bytes(each.lower()) for each in table.services)
-        lines += [("services", names)] if names else []
+        lines += services
         lines += [("fallback", "1")] if table.rank > 1 else []
-        return lines + _allow(table.caids, table.idents)
+        return lines + filters(table.caids, table.idents)
+
+    def _source_shut(self, line: CLine) -> list[str | None]:
+        """The lists of what it is not asked for."""
+        entries = _strictest(line.limits)
+        named = [each for each in entries if each.caid]
+        return self._shut(line, named, shut_by_itself=_base(entries) == 0)
 
     def _source_limits(self, line: CLine, table: UpstreamTable | None) -> Lines:
         entries = _strictest(line.limits)
-        base = next((each.number for each in entries if not each.caid and not each.ident), None)
-        named = [each for each in entries if each.caid]
-        depths = {each.number for each in named if each.number} | ({base} if base else set())
-        opened = {each.caid for each in named if each.number and not each.ident}
-        holes = any(not each.number and each.caid in opened for each in named)
+        base, let = _base(entries), [each for each in entries if each.caid and each.number]
+        has_lists = table is not None and bool(table.idents or table.caids)
         if base == 0 and table is not None and not _agree(entries, table):
             why = "the braces and the lists of its [[upstream]] differ: the lists are taken"
             self._lose(line.line, "C", why)
-        elif (named and base != 0) or holes or len(depths) > 1:
-            why = "limits of single CAIDs have no equivalent: readers have lists of what may pass"
-            self._lose(line.line, "C", why)
-        lines: Lines = []
-        if depths and min(depths) <= _MOST:
-            lines.append(("cccmaxhops", str(min(depths) - 1)))
-        elif base == 0 and not depths:
-            lines.append(("cccmaxhops", "-1"))
-        if base == 0 and not (table and (table.idents or table.caids)):
-            let = [each for each in named if each.number]
-            whole = [each.caid for each in let if not each.ident]
-            pairs = [(each.caid, each.ident) for each in let if each.ident]
-            if whole and pairs:
-                self._lose(line.line, "C", "CAIDs as a whole beside single providers are left out")
-                whole = []
-            lines += _allow(whole, pairs)
-        return lines
+        if base == 0 and not let:
+            return [("cccmaxhops", "-1")]
+        least = self._depth(line, base, entries)
+        lines: Lines = [("cccmaxhops", str(least - 1))] if least <= _MOST else []
+        return lines + (self._filters(line, let) if base == 0 and not has_lists else [])
 
     def _card(self, entry: CardEntry) -> Lines:
         options, config = entry.options, entry.config
@@ -414,13 +437,13 @@ class _Export:
                     f":0000:0000::{digits}"
                 )
         return [
-            ("label", _label(config.name)),
+            ("label", label_of(config.name)),
             ("protocol", "constcw"),
             ("device", f"{self._out}/constant.cw"),
             ("caid", format_caid(config.caid)),
             ("cccreshare", str(config.reshare)),
             *self._group(entry.access.grant.groups),
-            *_allow((), entry.access.grant.pairs),
+            *filters((), entry.access.grant.pairs),
         ]
 
 
@@ -428,6 +451,15 @@ _LOCAL_ADDRESSES: Final = (
     "127.0.0.1,10.0.0.0-10.255.255.255,172.16.0.0-172.31.255.255,192.168.0.0-192.168.255.255"
 )
 """Who may see the web pages, as here."""
+
+
+def _letter(line: FLine | CLine) -> str:
+    return "F" if isinstance(line, FLine) else "C"
+
+
+def _base(entries: Iterable[Limit]) -> int | None:
+    """What counts for all that no entry names; None: it has no limit."""
+    return next((each.number for each in entries if not each.caid and not each.ident), None)
 
 
 def _serverip(addresses: tuple[str, ...]) -> Lines:
@@ -457,52 +489,3 @@ def _strictest(limits: Iterable[Limit]) -> list[Limit]:
         if each.number < known.number:
             found[each.caid, each.ident] = each
     return list(found.values())
-
-
-def _allow(caids: Iterable[Caid], pairs: Iterable[tuple[Caid, Ident]]) -> Lines:
-    """Filters of what may pass."""
-    lines: Lines = []
-    whole = ",".join(map(format_caid, dict.fromkeys(caids)))
-    lines += [("caid", whole)] if whole else []
-    by_caid: dict[Caid, list[Ident]] = {}
-    for caid, ident in pairs:
-        by_caid.setdefault(caid, []).append(ident)
-    text = ";".join(
-        f"{format_caid(caid)}:{','.join(map(format_ident, idents))}"
-        for caid, idents in by_caid.items()
-    )
-    return [*lines, ("ident", text)] if text else lines
-
-
-def _pairs(**lists: Iterable[str]) -> Lines:
-    """Keys whose lists are not empty."""
-    texts = {key: ",".join(each) for key, each in lists.items()}
-    return [(key, text) for key, text in texts.items() if text]
-
-
-def _sections(sections: Iterable[tuple[str, Lines]]) -> str:
-    """Write sections: no remarks, no tabs at the start, LF."""
-    blocks = []
-    for name, lines in sections:
-        head = _bytes(name)
-        blocks.append(f"[{head}]\n" + "".join(f"{key} = {value}\n" for key, value in lines))
-    return "\n".join(blocks)
-
-
-def _raw(data: bytes) -> str:
-    """Bytes of the wire, a letter each."""
-    return data.decode("iso-8859-1")
-
-
-def _bytes(text: str) -> str:
-    """A text as the bytes of UTF-8, a letter each."""
-    return _raw(text.encode())
-
-
-def _label(name: str) -> str:
-    return _bytes(name.replace(" ", "_"))
-
-
-def _holds(text: str) -> bool:
-    """Whether OSCam reads a value back as it is."""
-    return 0 < len(text) <= 63 and text == text.strip(" \t\r\n") and "\0" not in text

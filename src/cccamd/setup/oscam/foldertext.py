@@ -1,0 +1,58 @@
+"""Keys and sections of OSCam's files as text; a letter is a byte, as in `lexer`."""
+
+from collections.abc import Iterable
+
+from cccamd.ids import Caid, Ident, format_caid, format_ident
+
+Lines = list[tuple[str, str]]
+"""Keys and values of a section."""
+
+
+def filters(caids: Iterable[Caid], pairs: Iterable[tuple[Caid, Ident]]) -> Lines:
+    """Filters of what may pass."""
+    lines: Lines = []
+    whole = ",".join(map(format_caid, dict.fromkeys(caids)))
+    lines += [("caid", whole)] if whole else []
+    by_caid: dict[Caid, list[Ident]] = {}
+    for caid, ident in pairs:
+        by_caid.setdefault(caid, []).append(ident)
+    text = ";".join(
+        f"{format_caid(caid)}:{','.join(map(format_ident, idents))}"
+        for caid, idents in by_caid.items()
+    )
+    return [*lines, ("ident", text)] if text else lines
+
+
+def lists(**found: Iterable[str]) -> Lines:
+    """Keys whose lists are not empty."""
+    texts = {key: ",".join(each) for key, each in found.items()}
+    return [(key, text) for key, text in texts.items() if text]
+
+
+def sections(found: Iterable[tuple[str, Lines]]) -> str:
+    """Write sections: no remarks, no tabs at the start, LF."""
+    blocks = []
+    for name, lines in found:
+        head = utf8_letters(name)
+        blocks.append(f"[{head}]\n" + "".join(f"{key} = {value}\n" for key, value in lines))
+    return "\n".join(blocks)
+
+
+def letters(data: bytes) -> str:
+    """Bytes of the wire, a letter each."""
+    return data.decode("iso-8859-1")
+
+
+def utf8_letters(text: str) -> str:
+    """A text as the bytes of UTF-8, a letter each."""
+    return letters(text.encode())
+
+
+def label_of(name: str) -> str:
+    """A reader's label, which has no blanks."""
+    return utf8_letters(name.replace(" ", "_"))
+
+
+def holds(text: str) -> bool:
+    """Whether OSCam reads a value back as it is."""
+    return 0 < len(text) <= 63 and text == text.strip(" \t\r\n") and "\0" not in text
