@@ -20,7 +20,8 @@ from cccamd.routing.ranking import Priorities
 from cccamd.routing.verification import Verification
 from cccamd.server import snapshot, upstreams
 from cccamd.server.acts import Acts
-from cccamd.server.dvbapi import DvbapiDoor, DvbapiSession
+from cccamd.server.dvbapi import DvbapiDoor
+from cccamd.server.dvbapi.session import DvbapiSession
 from cccamd.server.exchange import Exchange
 from cccamd.server.linkcards import LinkCards
 from cccamd.server.login import Login
