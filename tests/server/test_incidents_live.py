@@ -1,6 +1,7 @@
 """What a running server says is wrong, while it is wrong and afterwards."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +12,7 @@ from cccamd.facts import Cause, Incident
 from cccamd.lab.ports import free_port
 from cccamd.net.fairness import MESSAGES_A_LOOK
 from cccamd.server import symptoms
-from cccamd.watch import incidents
+from cccamd.watch import incidents, stamps
 from cccamd.wire.cccam.frames import Command
 
 NO_CARDS = ""
@@ -51,6 +52,44 @@ async def test_a_source_that_goes_and_comes_back_is_one_incident_with_all_who_su
             over = await shown(near, lambda one: one.ended_at is not None, timeout=15.0)
         assert (over.cause, over.number) == (Cause.SOURCE_DOWN, down.number)
         assert over.sufferers == ("anna",)
+
+
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize("days", [20_000, 100, -100])
+async def test_nothing_lasts_longer_or_shorter_when_somebody_sets_the_clock(
+    monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """As a minute after each start of a receiver that has no clock of its own while it is off."""
+    monkeypatch.setattr(stamps, "FRESH", 0.0)
+    real, step = time.time, 0.0
+    monkeypatch.setattr(time, "time", lambda: real() + step)
+    cfg = f"F: anna secret\nC: {HOST} {free_port()} anna secret\nC: {HOST} PORT anna secret\n"
+    async with (
+        running() as far,
+        running(cfg.replace("PORT", str(far.port))) as near,
+        near.client() as client,
+    ):
+        await cards_of(client)
+        await ask(client, b"\x80" + bytes(20))
+        down = await shown(near, lambda one: one.cause is Cause.SOURCE_DOWN)
+        step = days * DAY
+        seen = near.server.snapshot()
+        (viewer,) = seen.clients
+        stood = {
+            "server": seen.started_at,
+            "files": seen.config.read_at,
+            "login": viewer.connected_at,
+            "question": viewer.heard_at,
+            **{f"{each.name} up": each.up_at for each in seen.sources if each.up_at},
+            **{f"{each.name} down": each.down_since for each in seen.sources if not each.up_at},
+        }
+        assert len(stood) == 7
+        (still,) = [one for one in near.server.incidents() if one.number == down.number]
+        assert still.ended_at is None
+        stood["incident"] = still.began_at
+        assert {name: at for name, at in stood.items() if not 0 <= seen.at - (at or 0) < 60} == {}
 
 
 async def test_accounts_that_see_no_card_are_one_incident(monkeypatch: pytest.MonkeyPatch) -> None:

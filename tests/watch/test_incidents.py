@@ -176,6 +176,24 @@ def test_a_clock_that_jumps_leaves_no_incident_that_ends_before_it_began(jump: f
     assert incident.ended_at >= incident.began_at
 
 
+@pytest.mark.parametrize("jump", [-86_400.0, 86_400.0])
+def test_a_clock_that_is_set_makes_no_incident_older_or_younger(jump: float) -> None:
+    book = Incidents()
+    book.update([a_symptom(), a_symptom(subject="b:1")], NOW)
+    book.update([a_symptom()], NOW + 60)
+    book.clock_was_set(jump, NOW + 90 + jump)
+    book.update([a_symptom()], NOW + 90 + jump)
+    assert [each.began_at for each in open_ones(book)] == [NOW + jump]
+    book.update([a_symptom(), a_symptom(subject="b:1")], NOW + 170 + jump)
+    assert [(each.subject, each.times) for each in open_ones(book)] == [("a:1", 1), ("b:1", 2)]
+    book.update([a_symptom()], NOW + 180 + jump)
+    book.update([a_symptom(), a_symptom(subject="b:1")], NOW + 999 + jump)
+    assert sorted((each.subject, each.times) for each in open_ones(book)) == [
+        ("a:1", 1),
+        ("b:1", 1),
+    ]
+
+
 def test_five_thousand_troubles_open_as_many_incidents_as_anybody_reads() -> None:
     book = Incidents()
     book.update([a_symptom(subject=str(number)) for number in range(5000)], NOW)

@@ -143,6 +143,9 @@ class Listener:
 
     def _decide(self, transport: asyncio.Transport) -> None:
         address, _ = peer_address(transport)
+        if not address:  # it was reset since it was greeted: nobody is there to be refused
+            transport.abort()
+            return
         # Others of the same turn have come in since it was greeted.
         if not self._is_admitted(address):
             transport.abort()

@@ -13,6 +13,7 @@ from typing import Final
 from cccamd.facts import ConfigProblem, ConfigProblemKind, ConfigState
 from cccamd.setup.effects import EFFECTS, Effect, place_of, settings_of
 from cccamd.setup.setup import Setup
+from cccamd.watch import followed
 
 PROBLEMS_LIMIT: Final = 100
 _GRAVITY: Final = tuple(ConfigProblemKind)
@@ -49,6 +50,14 @@ class ConfigBook:
             self._refused_since = now
         self._state = None
         return is_news
+
+    def clock_was_set(self, step: float, now: float) -> None:
+        """The wall clock was set by so many seconds."""
+        self._read_at = followed(self._read_at, step, now)
+        self._tried_at = followed(self._tried_at, step, now)
+        if self._refused_since is not None:
+            self._refused_since = followed(self._refused_since, step, now)
+        self._state = None
 
     def carried_out(self, setting: str, trouble: str = "") -> None:
         """Note that a setting was carried out, or what the system had against it."""

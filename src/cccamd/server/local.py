@@ -22,6 +22,7 @@ from cccamd.server.exchange import Exchange
 from cccamd.server.usage import SourceUsage
 from cccamd.setup.toml import CardEntry
 from cccamd.values import ControlWords, Emm, Provider, Refusal, Request
+from cccamd.watch import followed
 
 log = logging.getLogger("cccamd.card")
 
@@ -48,6 +49,10 @@ class LocalSource:
         self._tasks = tasks
         self._one_emm_at_a_time = asyncio.Lock()
         self._emms_waiting = 0
+
+    def clock_was_set(self, step: float, now: float) -> None:
+        """The wall clock was set by so many seconds, and shows `now`."""
+        self.up_at = followed(self.up_at, step, now)
 
     def ask(self, ask: Ask) -> ControlWords | Refusal | None:
         request = ask.request

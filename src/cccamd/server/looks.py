@@ -42,7 +42,7 @@ class LookedAt:
     """What is looked at."""
 
     identity: Identity
-    started_at: float
+    started_at: Callable[[], float]
     setup: Callable[[], Setup]
     config: Callable[[], ConfigState]
     context: SessionContext
@@ -78,11 +78,12 @@ class Looks:
 
     def _steps(self) -> Generator[None, None, Snapshot]:
         at, setup = self._at, self._at.setup()
+        at.watchers.look_at_clocks()
         return take_snapshot(
             clients=at.clients(),
             config_path=_config_path(setup),
             config=at.config(),
-            started_at=at.started_at,
+            started_at=at.started_at(),
             identity=at.identity,
             context=at.context,
             table=at.table,

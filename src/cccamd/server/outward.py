@@ -84,7 +84,7 @@ class Outward:
         standings = yield from at.penalties.standing(asyncio.get_running_loop().time())
         return Overview(
             at=Observers.now(),
-            started_at=at.started_at,
+            started_at=at.started_at(),
             accounts=tuple(account.line.user for account in at.context.accounts.values()),
             clients=clients,
             sources=tuple(sources.values()),

@@ -64,7 +64,7 @@ from cccamd.setup.nodeid import default_path
 from cccamd.setup.pairing import Pairing
 from cccamd.setup.setup import Setup
 from cccamd.values import Request
-from cccamd.watch import ServerReloaded
+from cccamd.watch import ServerReloaded, followed
 from cccamd.watch.journal import Journal
 from cccamd.web import Hands
 from cccamd.why import (
@@ -211,6 +211,7 @@ class Server:
         )
         self._outward = Outward(telling, self._tasks)
         fair = self._context.fair
+        self._watchers.clock_was_set = self._clock_was_set
         self._watchers.metrics.load = lambda: (fair.shed, fair.held_back)
         self.acts = Acts(
             clients=self._all_clients,
@@ -482,10 +483,23 @@ class Server:
             self._observers.add(self._watchers.observe)
             self._observers.add(self._outward.observe)
 
+    def _clock_was_set(self, step: float) -> None:
+        """Somebody set the wall clock: nothing lasts longer or shorter for that."""
+        now = Observers.now()
+        self._started_at = followed(self._started_at, step, now)
+        self._book.clock_was_set(step, now)
+        self._lookout.clock_was_set(step, now)
+        for client in self._all_clients():
+            client.record.usage.clock_was_set(step, now)
+        for _, upstream in self._upstreams.sources():
+            upstream.clock_was_set(step, now)
+        for _, card in self._cards.sources():
+            card.clock_was_set(step, now)
+
     def _looked_at(self) -> LookedAt:
         return LookedAt(
             identity=self._identity,
-            started_at=self._started_at,
+            started_at=lambda: self._started_at,
             setup=lambda: self._setup,
             config=self._book.state,
             context=self._context,

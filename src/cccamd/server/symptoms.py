@@ -72,6 +72,10 @@ class Lookout:
         """What is wrong, by how many suffer; then what was wrong, the newest first."""
         return self._incidents.report()
 
+    def clock_was_set(self, step: float, now: float) -> None:
+        """The wall clock was set by so many seconds, and shows `now`."""
+        self._incidents.clock_was_set(step, now)
+
     async def run(self) -> None:
         """Look again and again, until cancelled."""
         while True:
@@ -94,6 +98,7 @@ class Lookout:
 
     async def _scene(self) -> Scene:
         around, context = self._around, self._around.context
+        around.watchers.look_at_clocks()
         if self._rights.setup is not around.setup():
             # A thread: thousands of lines take a while.
             self._rights = await asyncio.to_thread(_Rights.of, around.setup())

@@ -49,7 +49,7 @@ from cccamd.server.usage import SourceUsage
 from cccamd.setup.cccamcfg import NLine
 from cccamd.setup.logins import Upstream
 from cccamd.values import ControlWords, Emm, Offer, Refusal, Request
-from cccamd.watch import CardsChanged, SourceDown, SourceGone, SourceUp
+from cccamd.watch import CardsChanged, SourceDown, SourceGone, SourceUp, followed
 from cccamd.wire.callers import caller_of
 from cccamd.wire.cccam import Identity, Target
 from cccamd.wire.link import (
@@ -214,6 +214,14 @@ class UpstreamSource:
     @property
     def _holder(self) -> NodeHolder:
         return NodeHolder(self.name, self.link.peer_address, is_client=False)
+
+    def clock_was_set(self, step: float, now: float) -> None:
+        """The wall clock was set by so many seconds, and shows `now`."""
+        if self.up_at is not None:
+            self.up_at = followed(self.up_at, step, now)
+        if self.down_since is not None:
+            self.down_since = followed(self.down_since, step, now)
+        self._told_failure_at = followed(self._told_failure_at, step, now)
 
     def adopt(self, upstream: Upstream) -> bool:
         """Take over an edited line without a new login, if that is possible."""

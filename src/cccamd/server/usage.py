@@ -6,6 +6,7 @@ from typing import Final
 from cccamd.facts import EcmResult, ServiceId, ShareUse
 from cccamd.ids import Caid, Ident
 from cccamd.values import Request
+from cccamd.watch import followed
 
 _CW: Final = EcmResult.CW
 
@@ -61,6 +62,11 @@ class ClientUsage:
     last_seconds: float | None = None
     shares: ShareCounts | None = None
     """None: nothing was answered yet."""
+
+    def clock_was_set(self, step: float, now: float) -> None:
+        """The wall clock was set by so many seconds, and shows `now`."""
+        self.connected_at = followed(self.connected_at, step, now)
+        self.heard_at = followed(self.heard_at, step, now)
 
     def asked(self, request: Request, *, now: float) -> None:
         """Count a request that came in."""

@@ -87,13 +87,15 @@ class Watchers:
         )
         observers.attended = self._freezes.attended
         self._offset = time.time() - time.monotonic()
+        self.clock_was_set: Callable[[float], None] = _unheeded
+        """Told by how many seconds somebody has set the wall clock."""
         self.heartbeat = Heartbeat(self._paused)
         self.metrics.pulse = self.heartbeat.pulse
         self._find: Callable[[Client], Viewer | None] = _nobody
 
     def observe(self, happening: Happening) -> None:
         """Tell all of them what happened, and what it means for pictures."""
-        self._look_at_clocks()
+        self.look_at_clocks()
         if not isinstance(happening, EcmFinished) or happening.weight:
             self._tell(happening)
         for consequence in self._freezes.observe(happening):
@@ -107,17 +109,17 @@ class Watchers:
     def reporting(self) -> Generator[None, None, FreezeReport]:
         """The margins of all channels that are watched, the freezes of late and those that go
         on, and receivers that behave as if there were one; each is a step."""
-        self._look_at_clocks()
+        self.look_at_clocks()
         return self._freezes.reporting(self._observers.now())
 
     def open_freezes(self) -> tuple[Freeze, ...]:
         """The freezes that go on, with the verdict so far: cheap when there are few."""
-        self._look_at_clocks()
+        self.look_at_clocks()
         return tuple(self._freezes.open(self._observers.now()))
 
     def receivers(self) -> tuple[ReceiverFinding, ...]:
         """Receivers that behave as if their picture stood still; cheap when there are few."""
-        self._look_at_clocks()
+        self.look_at_clocks()
         return self._freezes.receivers()
 
     async def resume(self) -> None:
@@ -157,7 +159,7 @@ class Watchers:
 
     def _advancing(self) -> Generator[None, None, None]:
         """Let what is due become known, a watch a step."""
-        self._look_at_clocks()
+        self.look_at_clocks()
         for found in self._freezes.advancing(self._observers.now()):
             for consequence in found:
                 self._tell(consequence)
@@ -172,13 +174,14 @@ class Watchers:
             self._measure(session, tell=tell)
             yield
 
-    def _look_at_clocks(self) -> None:
+    def look_at_clocks(self) -> None:
         """Somebody may have set the wall clock: no picture stood still for that. And when the
         next tick is long overdue, our loop stood still: whatever is observed next came late."""
         steady, wall = time.monotonic(), time.time()
         step, self._offset = wall - steady - self._offset, wall - steady
         if abs(step) >= STEPPED:
             self._freezes.step(step)
+            self.clock_was_set(step)
         self.heartbeat.look_if_late()
 
     def _paused(self, pause: Pause) -> None:
@@ -233,6 +236,10 @@ class Watchers:
         self.recent.observe(happening)
         if self._journal is not None:
             self._journal.observe(happening)
+
+
+def _unheeded(step: float) -> None:
+    """Nobody remembers times."""
 
 
 def _nobody(client: Client) -> Viewer | None:

@@ -45,6 +45,7 @@ from cccamd.watch.incidents import (
 from cccamd.watch.middle import median
 from cccamd.watch.notes import Notes
 from cccamd.watch.pulse import Pause, Pulse
+from cccamd.watch.stamps import followed
 from cccamd.watch.throttle import ROUND as SAMPLING_ROUND
 from cccamd.watch.throttle import Sampler, Throttle
 from cccamd.watch.watches import CryptoPeriod
@@ -93,5 +94,6 @@ __all__ = [
     "SourceUp",
     "Symptom",
     "Throttle",
+    "followed",
     "median",
 ]

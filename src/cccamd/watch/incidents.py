@@ -26,6 +26,7 @@ from typing import Final
 
 from cccamd.facts import Cause, Incident
 from cccamd.watch.happenings import Happening
+from cccamd.watch.stamps import followed
 
 GRACE = 8.0
 """Seconds without its symptom after which an incident is over."""
@@ -161,6 +162,13 @@ class Incidents:
         for key, symptom in present.items():
             found += self._take_in(key, symptom, now)
         return [*self._end_those_gone(present, now), *found]
+
+    def clock_was_set(self, step: float, now: float) -> None:
+        """The wall clock was set by `step` seconds: what goes on, and what may come back, did not
+        begin or end at another moment for that. Those that are over keep the times they had."""
+        for known in (*self._open.values(), *self._past.values()):
+            known.began_at = followed(known.began_at, step, now)
+            known.seen_at = followed(known.seen_at, step, now)
 
     def report(self) -> tuple[Incident, ...]:
         """What is wrong now, by how many suffer; then what was wrong, the newest first."""
