@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -402,6 +403,45 @@ def test_whatever_is_answered_is_an_event_or_the_end(pieces: list[bytes]) -> Non
     with suppress(EngineError):  # anything else is an error of ours
         for piece in pieces:
             talk.read(piece)
+
+
+@pytest.mark.parametrize("kind", [b"*", b"%", b"~", b">", b"|"])
+@pytest.mark.parametrize("before", [b"", b"$3\r\nabc\r\n*3\r\n"])
+@pytest.mark.parametrize("piece", [1, 8, 100])
+def test_a_long_list_is_not_made_room_for(kind: bytes, before: bytes, piece: int) -> None:
+    """14 bytes of an engine took 8 GB and 15 s."""
+    talk = Talk()
+    talk.login(None, None, (), NAME, 0.0)
+    said = before + kind + b"1000000000\r\n"
+    most = _peak(lambda: [talk.read(said[at : at + piece]) for at in range(0, len(said), piece)])
+    assert most < 1 << 20
+
+
+def test_a_list_without_an_end_is_not_collected() -> None:
+    talk = Talk()
+    talk.login(None, None, (), NAME, 0.0)
+    assert _peak(lambda: [talk.read(b"*99999\r\n" + b":1\r\n" * 60_000) for _ in range(50)]) < 1e7
+
+
+def _peak(read: Callable[[], object]) -> int:
+    """The most memory that it takes until the talk is ended."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(EngineError, match=r"without an end|nobody asked"):
+            read()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_lists_and_values_of_usual_size_are_read() -> None:
+    talk = Talk()
+    talk.login(None, None, (), NAME, 0.0)
+    value = b"\r\n*99999\r\n" + bytes(9) + b"123456\r\n"
+    said = b"*2\r\n:1\r\n:2\r\n" + b"+OK\r\n+PONG\r\n"
+    talk.write([Fetch(NAME)], 0.0)
+    events = talk.read(said + b"$%d\r\n%b\r\n" % (len(value), value))
+    assert events == [EngineBack(), Fetched(NAME, value)]
 
 
 def test_words_of_an_engine_are_shown_only_as_far_as_they_can_be() -> None:

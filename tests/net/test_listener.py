@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -287,21 +288,26 @@ class _Full(socket.socket):
         raise OSError(errno.EMFILE, "Too many open files")
 
 
-async def test_a_port_that_is_closed_during_a_shortage_is_told_of_as_well() -> None:
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+async def test_a_door_that_is_closed_during_a_shortage_is_told_of_as_well(
+    family: int, tmp_path: Path
+) -> None:
     told: list[AcceptEvent] = []
     acceptor = Acceptor(greet=lambda address: None, on_event=told.append, on_failure=unexpected)
-    listening = _Full()
-    listening.bind(("127.0.0.1", 0))
+    listening = _Full(family)
+    listening.bind(("127.0.0.1", 0) if family == socket.AF_INET else str(tmp_path / "door"))
     listening.listen()
-    port = listening.getsockname()[1]
+    where = listening.getsockname()
+    name = f"port {where[1]}" if family == socket.AF_INET else f"socket {tmp_path}/door"
     acceptor.listen([listening])
-    with socket.create_connection(("127.0.0.1", port)):
+    with socket.socket(family) as caller:
+        caller.connect(where)
         await until(lambda: bool(told))
         acceptor.close()
-    assert told == [AcceptPaused(port, "Too many open files"), AcceptEnded(port)]
+    assert told == [AcceptPaused(name, "Too many open files"), AcceptEnded(name)]
     log = DoorLog()
     log.accepting(told[0])
-    assert [(door.port, door.reason) for door in log.shut] == [(port, "Too many open files")]
+    assert [(door.door, door.reason) for door in log.shut] == [(name, "Too many open files")]
     log.accepting(told[1])
     assert log.shut == ()
 

@@ -205,3 +205,29 @@ def test_a_server_that_is_broken_ends_instead_of_being_there_without_serving(wha
     )
     assert done.returncode == 1
     assert b"the server has failed, and ends" in done.stderr
+
+
+HELD = """
+import asyncio, sys, threading
+from cccamd.cli.ending import run_to_the_end
+from cccamd.net import loop_factory
+
+async def main():
+    asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+    return 7
+
+found = loop_factory() if "uvloop" in sys.argv else None
+run_to_the_end(main(), found or asyncio.new_event_loop)
+"""
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_a_thread_that_does_not_end_holds_up_no_stop(loop: str) -> None:
+    """Such as one that reads from a network drive that is gone."""
+    done = subprocess.run(
+        [sys.executable, "-c", HELD, loop], capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (
+        7,
+        b"stopped without waiting for a thread that does not end\n",
+    )

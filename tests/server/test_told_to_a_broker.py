@@ -5,8 +5,9 @@ import logging
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from laboratory import HOST, Laboratory, ask, cards_of, setup
 
 from cccamd.lab.ports import free_port
+from cccamd.mqtt import careful
 from cccamd.server import Server, symptoms
 from cccamd.setup import secretfile
 from cccamd.setup.setup import Setup
@@ -207,6 +209,7 @@ async def test_what_cannot_be_done_is_said(words: str, why: str) -> None:
 
 async def test_the_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
+    monkeypatch.delitem(sys.modules, "cccamd.mqtt.careful", raising=False)
     async with serving(asked(free_port())) as lab:
         await until_trouble(lab, "pip install 'cccamd[mqtt]'")
 
@@ -234,3 +237,45 @@ async def test_a_broker_that_says_nothing_holds_up_nobody(
                 assert await ask(client, b"\x80" + bytes(20)) is not None
         async with asyncio.timeout(20.0):
             await gone.wait()
+
+
+@asynccontextmanager
+async def broker_that_says(said: bytes, more: bytes = b"", times: int = 0) -> AsyncIterator[int]:
+    """Takes any login, and then says this."""
+
+    async def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await reader.read(1)
+            writer.write(b"\x20\x02\x00\x00" + said)
+            for _ in range(times):
+                writer.write(more)
+                await writer.drain()
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(welcome, HOST, 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_broker_cannot_have_us_collect_a_message_without_an_end() -> None:
+    announced = b"\x30\xff\xff\xff\x7f\x00\x01a"
+    async with (
+        broker_that_says(announced, bytes(1 << 16), 1000) as port,
+        serving(asked(port)) as lab,
+    ):
+        await until_trouble(lab, "it sent a message of 268,435,455 bytes")
+
+
+async def test_a_broker_that_never_stops_is_read_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    rested = threading.Event()
+
+    def rest(seconds: float) -> None:
+        assert 0 < seconds <= 1.0
+        rested.set()
+
+    monkeypatch.setattr(careful, "READS_A_SECOND", 100)
+    monkeypatch.setattr(careful.time, "sleep", rest)
+    nonsense = b"\x30\x03\x00\x01a" * 100
+    async with broker_that_says(nonsense, nonsense, 50) as port, serving(asked(port)):
+        assert await asyncio.to_thread(rested.wait, 20.0)

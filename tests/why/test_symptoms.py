@@ -400,7 +400,7 @@ def test_a_receiver_in_trouble_is_told_unless_its_picture_is_known_to_stand_stil
 
 
 def test_a_port_that_takes_nobody_is_named() -> None:
-    door = ClosedDoor(12000, "Too many open files", NOW - 60)
+    door = ClosedDoor("port 12000", "Too many open files", NOW - 60)
     found = the_only(a_scene(a_source(), doors=(door,)))
     assert (found.cause, found.subject, found.since) == (Cause.DOOR_SHUT, "port 12000", NOW - 60)
     assert found.text == "takes no new connections: Too many open files"

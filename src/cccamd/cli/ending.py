@@ -18,8 +18,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NoReturn
 
+from cccamd.net import in_thread
 from cccamd.watch import Throttle
 
 log = logging.getLogger("cccamd.server")
@@ -37,6 +39,8 @@ def run_to_the_end(
     """Run `main`, and return its exit status; if something does not end, the process does."""
     loop = make_loop()
     asyncio.set_event_loop(loop)
+    pool = ThreadPoolExecutor(thread_name_prefix="work")
+    loop.set_default_executor(pool)
     task = loop.create_task(main, name="server")
     throttle = Throttle(others="other errors")
     failures = 0
@@ -58,7 +62,7 @@ def run_to_the_end(
             _say("the server has failed, and ends", error)
             _leave(EXIT_BROKEN)
     status = task.result()
-    if _ended(loop):
+    if _ended(loop, pool):
         loop.close()
         return status
     _leave(status)
@@ -69,15 +73,15 @@ def _say(what: str, error: Exception) -> None:
         log.error("%s: %s: %s", what, type(error).__name__, error)
 
 
-def _ended(loop: asyncio.AbstractEventLoop) -> bool:
+def _ended(loop: asyncio.AbstractEventLoop, pool: ThreadPoolExecutor) -> bool:
     """Whether all tasks and threads of the loop have ended within a moment."""
     try:
-        return loop.run_until_complete(_end_all())
+        return loop.run_until_complete(_end_all(pool))
     except (KeyboardInterrupt, SystemExit):
         return False
 
 
-async def _end_all() -> bool:
+async def _end_all(pool: ThreadPoolExecutor) -> bool:
     loop = asyncio.get_running_loop()
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
@@ -91,7 +95,8 @@ async def _end_all() -> bool:
     await loop.shutdown_asyncgens()
     try:
         async with asyncio.timeout(LAST_MOMENT):
-            await loop.shutdown_default_executor()
+            # The loop's own way joins the threads when the time is over, however long they take.
+            await in_thread(pool.shutdown)
     except TimeoutError:
         log.warning("stopped without waiting for a thread that does not end")
         return False

@@ -10,6 +10,7 @@ The login is one breath: HELLO, a trial whether something can be kept, what is w
 Its answer says that all before it was taken.
 """
 
+import re
 from collections import deque
 from collections.abc import Collection, Iterable
 from enum import Enum, auto
@@ -42,6 +43,12 @@ PREFIX: Final = b"cccamd:"
 """How all names begin at the engine, for its rules (ACL) and for people who look into it."""
 LONGEST_ANSWER: Final = 1 << 20
 """Bytes: nothing of ours is nearly as long."""
+_LONG_LIST: Final = re.compile(rb"\r\n[*%~>|][1-9][0-9]{5,19}\r")
+"""The head of a list of 100,000 elements or more. The reader must not see it: it takes the memory
+for all of them at once, 8 GB for a milliard. A value of ours, which looks like random bytes, begins
+so once in 10^12; then the connection is made anew."""
+_HEAD_LENGTH: Final = 23
+_ENDLESS: Final = "it answers without an end: is it an engine?"
 _TRIAL_MS: Final = 1000
 _MORE: Final = object()
 """There is no whole answer yet."""
@@ -85,6 +92,10 @@ class Talk:
 
     def __init__(self) -> None:
         self._reader = Reader(notEnoughData=_MORE)
+        self._unfinished = 0
+        """Bytes since the last whole answer; `reader.len()` leaves out what it has read of one."""
+        self._recent = b"\r\n"
+        """The end of what was read before."""
         self._pending: deque[_Pending] = deque()
 
     @property
@@ -131,17 +142,23 @@ class Talk:
             EngineError: this cannot go on.
         """
         events: list[EngineEvent] = []
+        recent = self._recent + data
+        if _LONG_LIST.search(recent):
+            raise EngineError(_ENDLESS)
+        self._recent = recent[-_HEAD_LENGTH:]
         reader = self._reader
         reader.feed(data)
+        self._unfinished += len(data)
         while True:
             try:
                 answer = reader.gets()
             except HiredisError:
                 raise EngineError("it does not speak RESP: is it an engine?") from None
             if answer is _MORE:
-                if reader.len() > LONGEST_ANSWER:
-                    raise EngineError("it answers without an end: is it an engine?")
+                if self._unfinished > LONGEST_ANSWER:
+                    raise EngineError(_ENDLESS)
                 return events
+            self._unfinished = reader.len()
             if isinstance(answer, PushNotification):
                 events += self._pushed(answer)
             elif not self._pending:

@@ -145,6 +145,9 @@ class Session:
         why = "" if reason == NO_REASON else f" ({reason})"
         self._lose(f"it ended the connection{why}")
 
+    def overlong(self, size: int) -> None:
+        self._lose(f"it sent a message of {size:,} bytes, and nothing so long is asked for")
+
     def confirmed(self) -> None:
         self._unconfirmed -= 1
         self.news.set()
@@ -219,12 +222,17 @@ def _context(table: MqttTable) -> ssl.SSLContext | None:
 
 def _prepare(login: Login, context: ssl.SSLContext | None) -> tuple[Session, "Client"]:
     try:
-        from paho.mqtt.client import Client  # only for those who want it
-        from paho.mqtt.enums import CallbackAPIVersion
+        from paho.mqtt.enums import CallbackAPIVersion  # only for those who want it
+
+        from cccamd.mqtt.careful import CarefulClient
     except ImportError:
         raise BrokerError(MISSING) from None
-    client = Client(
-        CallbackAPIVersion.VERSION2, client_id=login.client_id, reconnect_on_failure=False
+    tell = _teller()
+    client = CarefulClient(
+        CallbackAPIVersion.VERSION2,
+        client_id=login.client_id,
+        reconnect_on_failure=False,
+        on_overlong=lambda size: tell(session.overlong, size),
     )
     client.connect_timeout = CONNECT_TIMEOUT
     client.max_inflight_messages_set(WINDOW)
@@ -233,7 +241,6 @@ def _prepare(login: Login, context: ssl.SSLContext | None) -> tuple[Session, "Cl
     if context is not None:
         client.tls_set_context(context)
     session = Session(client, login.topics)
-    tell = _teller()
     client.on_connect = lambda _c, _u, _f, code, _p: tell(
         session.connected, str(code) if code.is_failure else ""
     )

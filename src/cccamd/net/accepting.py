@@ -55,7 +55,8 @@ class ListenError(CccamdError):
 class AcceptPaused(NamedTuple):
     """The system has nothing left for one more connection."""
 
-    port: int
+    door: str
+    """Where, for people: `port 12000`, or `socket /run/...`."""
     reason: str
     """In the system's words."""
 
@@ -63,15 +64,15 @@ class AcceptPaused(NamedTuple):
 class AcceptResumed(NamedTuple):
     """Connections are accepted again."""
 
-    port: int
+    door: str
     seconds: float
     """How long there was none."""
 
 
 class AcceptEnded(NamedTuple):
-    """The port was closed while nothing could be accepted."""
+    """The door was closed while nothing could be accepted."""
 
-    port: int
+    door: str
 
 
 AcceptEvent = AcceptPaused | AcceptResumed | AcceptEnded
@@ -133,7 +134,7 @@ class Acceptor:
             if timer is not None:
                 timer.cancel()
         if self._short_since is not None and self._sockets:
-            self._tell(AcceptEnded(_port(self._sockets[0])))
+            self._tell(AcceptEnded(_door(self._sockets[0])))
         self._retry = self._calm = self._short_since = None
         for sock in self._sockets:
             self._loop.remove_reader(sock)
@@ -166,7 +167,7 @@ class Acceptor:
         if self._short_since is None:
             self._short_since, self._pause = self._short_at, PAUSE
             self._calm = self._loop.call_later(CALM, self._look_whether_it_is_over)
-            self._tell(AcceptPaused(_port(listening), error.strerror or str(error)))
+            self._tell(AcceptPaused(_door(listening), error.strerror or str(error)))
         if error.errno in _SHORTAGE and self._room_was_made():
             pause = BREATH
         else:
@@ -188,7 +189,7 @@ class Acceptor:
             self._calm = self._loop.call_at(over_at, self._look_whether_it_is_over)
             return
         seconds, self._short_since = self._short_at - self._short_since, None
-        self._tell(AcceptResumed(_port(self._sockets[0]), seconds))
+        self._tell(AcceptResumed(_door(self._sockets[0]), seconds))
 
     def _tell(self, event: AcceptEvent) -> None:
         try:
@@ -243,6 +244,10 @@ _LOST: Final = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.ECONNRESET})
 
 def _port(sock: socket.socket) -> int:
     return 0 if sock.family == socket.AF_UNIX else int(sock.getsockname()[1])
+
+
+def _door(sock: socket.socket) -> str:
+    return f"port {port}" if (port := _port(sock)) else f"socket {sock.getsockname()}"
 
 
 def open_sockets(

@@ -125,7 +125,7 @@ class DoorLog:
         self._near: Throttle[tuple[str, str]] = Throttle(others=OTHER_CALLERS)
         self._strange: Throttle[tuple[str, str]] = Throttle(others=OTHER_CALLERS, keys=STRANGERS)
         self._logins: Throttle[str] = Throttle(others="many other accounts", burst=LOGINS)
-        self._shut: dict[int, ClosedDoor] = {}
+        self._shut: dict[str, ClosedDoor] = {}
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -157,20 +157,19 @@ class DoorLog:
         return is_news
 
     def accepting(self, event: AcceptEvent) -> None:
-        """Accepting connections on a port pauses, or goes on."""
-        self._shut.pop(event.port, None)
+        """Accepting connections at a door pauses, or goes on."""
+        self._shut.pop(event.door, None)
         if isinstance(event, AcceptEnded):
             return
         if isinstance(event, AcceptPaused):
-            self._shut[event.port] = ClosedDoor(event.port, event.reason, time.time())
+            self._shut[event.door] = ClosedDoor(event.door, event.reason, time.time())
             cause = "no connection could be accepted"
             text = f"no connection can be accepted ({event.reason}): new ones wait in the queue"
         else:
             cause = "connections were accepted again"
             text = f"connections are accepted again, after {event.seconds:.1f} s"
-        port = f"port {event.port}"
-        if self._near.admits((port, cause), self._loop.time()):
-            login_log.warning("%s: %s", port, text)
+        if self._near.admits((event.door, cause), self._loop.time()):
+            login_log.warning("%s: %s", event.door, text)
 
     def wrong_login(self, address: str, port: str) -> None:
         """Somebody gave a wrong user name or password for the web pages or for telnet."""

@@ -9,9 +9,10 @@ from cccamd.wording import ago
 
 
 class ClosedDoor(NamedTuple):
-    """A port that takes no new connection now."""
+    """One that takes no new connection now."""
 
-    port: int
+    door: str
+    """`port 12000`, or the path of a socket."""
     reason: str
     """In the system's words."""
     since: float
@@ -23,7 +24,7 @@ def closed_doors(doors: Iterable[ClosedDoor], at: float) -> Iterator[Symptom]:
     for door in doors:
         yield Symptom(
             cause=Cause.DOOR_SHUT,
-            subject=f"port {door.port}",
+            subject=door.door,
             since=door.since,
             text=f"takes no new connections: {door.reason}",
             change="see what opens so many, and give the server more descriptors: LimitNOFILE=65536"
