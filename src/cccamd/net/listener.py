@@ -142,10 +142,11 @@ class Listener:
             self._on_failure("the door", error)
 
     def _decide(self, transport: asyncio.Transport) -> None:
-        address, _ = peer_address(transport)
-        if not address:  # it was reset since it was greeted: nobody is there to be refused
+        # It was reset since it was greeted: nobody is there to be refused. (A UNIX socket's is "".)
+        if transport.get_extra_info("peername") is None:
             transport.abort()
             return
+        address, _ = peer_address(transport)
         # Others of the same turn have come in since it was greeted.
         if not self._is_admitted(address):
             transport.abort()

@@ -5,17 +5,16 @@ It only reads what others know: the judges are in `cccamd.why`, the list in `ccc
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cccamd.cards import EVERYTHING, Grant, SourceId
 from cccamd.facts import OVERLOADED_SECONDS, ConfigState, EcmResult, Incident, SourceStatus
 from cccamd.net import in_slices
-from cccamd.server.dvbapi import SelectedService
 from cccamd.server.loadwatch import LoadWatch
 from cccamd.server.observers import Observers
-from cccamd.server.session import Session
+from cccamd.server.record import ClientRecord
 from cccamd.server.sessioncontext import SessionContext
 from cccamd.server.snapshot import named
 from cccamd.server.watching import Watchers
@@ -23,6 +22,7 @@ from cccamd.setup.logins import Accesses, accesses_of
 from cccamd.setup.setup import Setup
 from cccamd.watch import Happening, IncidentBegan, IncidentEnded, IncidentGrew, Incidents, Throttle
 from cccamd.why import MachineTrouble, Receiver, Scene, Together, find_symptoms
+from cccamd.wire.link import Peer
 from cccamd.wording import ago
 
 if TYPE_CHECKING:
@@ -40,6 +40,26 @@ LATELY: Final = 30.0
 """Seconds for which a refused request says how a receiver fares: two or three crypto periods."""
 
 
+class Asking(Protocol):
+    """Who asks ECMs: a client, or one of the services of a client that wants many clear."""
+
+    @property
+    def record(self) -> ClientRecord:
+        """What it did."""
+
+    @property
+    def told(self) -> Collection[object]:
+        """The cards that it may use."""
+
+    @property
+    def peer(self) -> Peer | None:
+        """Who it says it is; None before it has said so."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is gone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What is looked at."""
@@ -51,7 +71,7 @@ class Surroundings:
     files: Callable[[], ConfigState]
     machine: Callable[[], tuple[MachineTrouble, ...]]
     watchers: Watchers
-    services: Callable[[], Iterable[SelectedService]]
+    services: Callable[[], Iterable[Asking]]
     """What dvbapi clients want clear."""
     fleet: "FleetDesk | None" = None
 
@@ -128,7 +148,7 @@ class Lookout:
     async def _receivers(self) -> tuple[Receiver, ...]:
         """Those that may be in trouble."""
         found: list[Receiver] = []
-        viewers = [*self._around.context.seats, *self._around.services()]
+        viewers: list[Asking] = [*self._around.context.seats, *self._around.services()]
         for number, session in enumerate(viewers, 1):
             receiver = _receiver(session, self._observers.now(), self._rights)
             if receiver is not None:
@@ -178,7 +198,7 @@ class _Rights:
         )
 
 
-def _receiver(session: Session | SelectedService, now: float, rights: _Rights) -> Receiver | None:
+def _receiver(session: Asking, now: float, rights: _Rights) -> Receiver | None:
     usage, cards = session.record.usage, len(session.told)
     refused = usage.last_result not in (None, EcmResult.CW)
     late = (usage.last_seconds or 0.0) >= OVERLOADED_SECONDS
