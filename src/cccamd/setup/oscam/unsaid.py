@@ -28,7 +28,6 @@ _UNPROTECTED: Final = "OSCam has no such TLS: it logs in without"
 _FILES: Final = {
     "CAID PRIO FILE": "the order of CAIDs is for decoders there (oscam.dvbapi)",
     "PROVIDERINFO FILE": "names of providers are in oscam.provid there, which is not written",
-    "CHANNELINFO FILE": "names of channels are in oscam.srvid2 there, which is not written",
 }
 
 
