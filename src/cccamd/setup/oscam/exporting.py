@@ -90,7 +90,7 @@ class _Export:
             files["constant.cw"] = "".join(f"{line}\n" for line in self._constants)
         if self._channels:
             files["oscam.srvid2"] = channel_lines(self._channels)
-        self._lost += unsaid(self._config, self._toml)
+        self._lost += unsaid(self._config, self._toml, has_channels=bool(self._channels))
         lost = tuple(sorted(self._lost, key=lambda each: (each.file, each.line)))
         encoded = {name: text.encode("iso-8859-1") for name, text in files.items()}
         return Exported(files=encoded, lost=lost)
