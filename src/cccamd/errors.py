@@ -29,7 +29,7 @@ CccamdError                         anything a person may be shown as one clear 
 |-- NoServerError                   nobody who could be told              (cccamd.acting)
 |-- LostServerError                 ... or it ended meanwhile             (cccamd.acting)
 |-- ServiceError                    who cannot be sent messages           (cccamd.notify)
-|-- NotToBeHad                      nothing to enter in a program     (cccamd.cli.client)
+|-- NotToBeHad                      nothing to enter in a program     (cccamd.cli.deeds.client)
 |-- CaptureError                    no capture, or a damaged one          (cccamd.decode)
 |-- FreezeError                     no such freeze, or no report of it    (cccamd.cli.freezeview)
 |-- StorageError                    a card's key file                     (cccamd.lab.storage)

@@ -1,12 +1,15 @@
 """What is shared by all clients with the same rights, and how much is done at once."""
 
+from collections.abc import Collection, Mapping
 from itertools import islice
 
 import pytest
 from card_factory import OURS, announced, node, request, view_of
 
 from cccamd.cards import NOTHING, CardTable
-from cccamd.cards.sight import FOLLOWED_AT_ONCE
+from cccamd.cards.offers import Offers
+from cccamd.cards.sight import SHOWN_AT_ONCE
+from cccamd.cards.table import CHANGES_KEPT
 from cccamd.ids import Caid, ShareId
 from cccamd.values import Offer
 
@@ -26,7 +29,7 @@ def test_an_ecm_judges_no_cards_but_those_of_its_caid() -> None:
     table.add(table.add_source(), announced(1, "b", caid=Caid(0x0100)))
     view = view_of(table)
     assert view.candidates(request(0, caid=0x0100)).cards
-    assert view.behind == MANY
+    assert len(view._shared._judged_at) == 1
 
 
 def test_what_serves_is_found_anew_only_when_cards_of_its_caid_change() -> None:
@@ -68,26 +71,42 @@ def test_a_list_is_looked_at_in_small_steps_and_shown_in_between() -> None:
     assert len(view.shown.offers) == MANY
 
 
-def test_who_looks_follows_a_growing_table_in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cards may come faster than they are judged."""
+@pytest.mark.pure_only("counts what a method of a compiled class is given")
+@pytest.mark.parametrize("unseen", [MANY, CHANGES_KEPT + 1])
+def test_no_step_is_about_more_than_a_few_cards_however_many_have_changed(
+    unseen: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come faster than they are judged, or while nobody looks, or are judged for an ECM."""
     pieces: list[int] = []
-    changed_since = CardTable.changed_since
+    changed = Offers.changed
 
-    def counted(table: CardTable, generation: int) -> set[ShareId] | None:
-        found = changed_since(table, generation)
-        assert found is not None
-        pieces.append(len(found))
-        return found
+    def counted(
+        offers: Offers, touched: Collection[ShareId], now: Mapping[ShareId, Offer]
+    ) -> Offers:
+        pieces.append(len(touched))
+        return changed(offers, touched, now)
 
-    monkeypatch.setattr(CardTable, "changed_since", counted)
+    monkeypatch.setattr(Offers, "changed", counted)
     table = crowded()
-    source, more = table.add_source(), iter(range(1, MANY + 1))
     view = view_of(table)
+    view.announcements()
+    source = table.add_source()
+    for number in range(unseen):
+        share_id, reshare = 1 + number % 2000, 1 + number // 2000 % 2
+        card = announced(share_id, "b", remote_id=share_id, caid=Caid(0x0200), reshare=reshare)
+        table.add(source, card)
+    sight = view._shared
+    judged = len(sight._judged_at)
+    assert view.behind >= 2000
+    assert len(sight._judged_at) == judged, "to follow is to judge none"
+    view.candidates(request(0, caid=0x0200))
+    more = iter(range(MANY))
     for _ in view.looks():
         for number in islice(more, 3):
-            table.add(source, announced(number, "b", remote_id=number, caid=Caid(0x0200)))
-    assert max(pieces) < FOLLOWED_AT_ONCE + 3
-    assert len(view.shown.offers) == 2 * MANY
+            table.add(source, announced(100_000 + number, "c", remote_id=1 + number))
+    assert max(pieces) <= SHOWN_AT_ONCE
+    assert len(view.shown.offers) == len(list(table.share_ids()))
+    assert not sight._queue
 
 
 def test_changes_lead_from_any_state_that_was_shown_to_the_last_one() -> None:

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cccamd.cli import command_line
-from cccamd.cli.check import SHOWN_LIMIT
+from cccamd.cli.deeds.check import SHOWN_LIMIT
 
 SOUND = '[[card]]\nkind = "test"\ncaid = "7F00"\n'
 

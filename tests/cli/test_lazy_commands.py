@@ -63,6 +63,18 @@ def test_a_look_at_the_program_loads_next_to_nothing(tmp_path: Path, argument: s
     assert len(found) < 200, "149 when this was written"
 
 
+HEAVY = {"install", "uninstall", "demo", "cas"}
+"""Whose options themselves need what they work with: still a third of what it was."""
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - HEAVY))
+def test_the_help_of_a_command_loads_no_more_than_its_words(tmp_path: Path, name: str) -> None:
+    found = modules_of(tmp_path / "note", name, "--help", status=0)
+    assert f"cccamd.cli.{MODULES.get(name, name)}" in found
+    assert not packages(found) & NOT_FOR_A_LOOK
+    assert not {module for module in found if module.startswith("cccamd.cli.deeds.")}
+
+
 def test_probe_loads_the_protocol_and_the_network_only(tmp_path: Path) -> None:
     with socket.socket() as unused:  # bound, but nobody listens
         unused.bind(("127.0.0.1", 0))

@@ -269,7 +269,7 @@ async def test_watching_goes_on_while_the_server_is_away(
         shown_once.set()
         assert server_gone.wait(5)
 
-    monkeypatch.setattr("cccamd.cli.status.time.sleep", nap)
+    monkeypatch.setattr("cccamd.cli.deeds.status.time.sleep", nap)
     async with asyncio.TaskGroup() as tasks:
         async with server(tmp_path) as config:
             running = tasks.create_task(run("-C", str(config), "--watch", "--interval", "7"))

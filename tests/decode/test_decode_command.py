@@ -8,7 +8,7 @@ from capturing import Call, Said, packets_of, pcap_of
 from typer.testing import CliRunner
 
 from cccamd.cli import command_line
-from cccamd.cli.decode import _print
+from cccamd.cli.deeds.decode import _print
 from cccamd.wire.overheard import Kind, Record, Sender
 
 PLAIN = "cccam-plain-oscam2026-server"

@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from cccamd.__main__ import main
-from cccamd.cli import serve
+from cccamd.cli.deeds import serve
 from cccamd.server import machinewatch
 from cccamd.watch.journal import journal
 

@@ -29,7 +29,7 @@ import virtual
 from laboratory import HOST, TEST_CARD, connect, expected_cw, new_node_id, request, setup
 from virtual import Clock, VirtualLoop
 
-from cccamd.cli import serve
+from cccamd.cli.deeds import serve
 from cccamd.lab.ports import free_port
 from cccamd.localcards import registry
 from cccamd.net import Client, ConnectError

@@ -21,7 +21,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from cccamd.cli import command_line
-from cccamd.cli.backup import places_of, told_of
+from cccamd.cli.deeds.backup import places_of, told_of
 from cccamd.errors import CccamdError
 from cccamd.localcards import registry
 from cccamd.setup.restoring import finish

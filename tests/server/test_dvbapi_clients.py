@@ -5,6 +5,8 @@ import logging
 import os
 import socket
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -297,6 +299,35 @@ async def test_a_port_that_is_not_to_be_had_leaves_the_old_one_open() -> None:
         assert server.dvbapi_ports == [taken], "the next reload tries again"
 
 
+async def test_a_door_that_cannot_be_loaded_is_told_of_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As when no file may be opened any more."""
+    port = free_port()
+    async with serving(dvbapi_setup("", cfg="F: anna secret")) as server:
+        with monkeypatch.context() as broken:
+            broken.setitem(sys.modules, "cccamd.server.dvbapi.session", None)
+            await server.reload(dvbapi_setup(port_table(port)))
+        assert server.snapshot().config.not_done == 1
+        assert "no dvbapi: its part of the program cannot be loaded" in caplog.text
+        await server.reload(dvbapi_setup(port_table(port)))
+        assert server.snapshot().config.not_done == 0
+        async with connected(port) as client:
+            await client.say(pmt(1))
+            await watch(client, 1, 0)
+
+
+def test_a_server_without_such_clients_does_not_load_what_runs_for_them() -> None:
+    """It is a twentieth of its memory."""
+    asked = "import sys, cccamd.server, cccamd.cli.serve; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    loaded = said.stdout.split()
+    assert "cccamd.server.dvbapi.door" in loaded
+    assert not [
+        name for name in loaded if name.startswith(("cccamd.softcam", "cccamd.wire.dvbapi"))
+    ]
+
+
 async def test_the_rights_of_an_edited_f_line_count_at_once() -> None:
     port = free_port()
     async with serving(dvbapi_setup(port_table(port))) as server, connected(port) as client:
@@ -427,7 +458,7 @@ async def test_nonsense_ends_its_connection_and_no_other(
 async def test_whatever_a_handler_raises_ends_its_connection_cleanly(
     name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from cccamd.server.dvbapi import DvbapiSession
+    from cccamd.server.dvbapi.session import DvbapiSession
 
     port = free_port()
 

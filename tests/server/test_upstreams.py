@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+from collections.abc import Generator
+from contextlib import suppress
 
 import pytest
 from laboratory import (
@@ -21,8 +23,9 @@ from scripted import mute, right, scripted
 
 from cccamd.ids import format_node_id
 from cccamd.lab.ports import free_port
+from cccamd.net import in_slices
 from cccamd.routing import health
-from cccamd.server import upstreams
+from cccamd.server import linkcards
 from cccamd.values import ControlWords, Refusal
 
 NO_CARDS = ""
@@ -287,22 +290,47 @@ MANY_CARDS = "".join(
 )
 
 
-@pytest.mark.parametrize("in_time", [True, False])
 async def test_a_long_list_is_dropped_in_slices_and_comes_back_whole(
-    in_time: bool, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Also when the link is back before the last of its old cards is out."""
-    monkeypatch.setattr(upstreams, "DROPPED_AT_ONCE", 3)
-    if not in_time:
-        monkeypatch.setattr(upstreams, "in_slices", lambda steps: asyncio.Event().wait())
+    monkeypatch.setattr(linkcards, "DROPPED_AT_ONCE", 3)
+    port = free_port()
+    cfg = f"C: 127.0.0.1 {port} anna secret\nF: anna secret"
+    async with running(cfg, NO_CARDS) as near, near.client() as client:
+        for _ in range(2):
+            async with running(toml=MANY_CARDS, port=port):
+                assert await client.wait_until(lambda: len(client.cards) == 12, timeout=10.0)
+                assert await ask(client, b"\x80there") == expected_cw(b"\x80there")
+            assert await client.wait_until(lambda: not client.cards, timeout=10.0)
+            assert await ask(client, b"\x80gone") is not expected_cw(b"\x80gone")
+
+
+async def test_a_link_that_is_back_is_not_asked_before_its_old_cards_are_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it says of its new ones meanwhile waits: under the same numbers it means others."""
+    monkeypatch.setattr(linkcards, "DROPPED_AT_ONCE", 3)
+    may_go_on = asyncio.Event()
+
+    async def held(steps: Generator[None, None, None]) -> None:
+        with suppress(TimeoutError):  # else a test that fails would never end
+            await asyncio.wait_for(may_go_on.wait(), 20.0)
+        await in_slices(steps)
+
+    monkeypatch.setattr(linkcards, "in_slices", held)
     port = free_port()
     cfg = f"C: 127.0.0.1 {port} anna secret\nF: anna secret"
     async with running(cfg, NO_CARDS) as near, near.client() as client:
         async with running(toml=MANY_CARDS, port=port):
             assert await client.wait_until(lambda: len(client.cards) == 12, timeout=10.0)
-        left = 0 if in_time else 9
-        assert await client.wait_until(lambda: len(client.cards) == left, timeout=10.0)
-        assert await ask(client, b"\x80gone") is not expected_cw(b"\x80gone")
-        async with running(toml=MANY_CARDS, port=port):
+        assert await client.wait_until(lambda: len(client.cards) == 9, timeout=10.0)
+        async with running(toml=MANY_CARDS, port=port) as far:
+            ((_, source),) = near.server._upstreams.sources()
+            await until(lambda: len(source._cards._waiting) == 12)
+            last = next(reversed(client.cards.values()))
+            refused = await ask(client, b"\x80old", caid=last.caid, share_id=last.share_id)
+            assert isinstance(refused, Refusal)
+            assert far.server.snapshot().ecms_total == 0
+            may_go_on.set()
             assert await client.wait_until(lambda: len(client.cards) == 12, timeout=10.0)
             assert await ask(client, b"\x80back") == expected_cw(b"\x80back")

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -146,6 +147,21 @@ async def test_a_worker_that_hangs_is_started_again(monkeypatch: pytest.MonkeyPa
         await until(lambda: member.pid not in (0, pid))
         async with lab.client("user0") as client:
             assert await cards_of(client)
+
+
+async def test_a_machine_that_slept_has_lost_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Core and worker stood still, and the core is awake first."""
+    monkeypatch.setattr(crew, "LOOK_INTERVAL", 0.05)
+    monkeypatch.setattr(crew, "PATIENCE", 0.5)
+    async with crewed(workers=1) as lab, lab.client("user0") as client:
+        await cards_of(client)
+        (member,) = members(lab.server)
+        pid = member.pid
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(1.0)  # this process stands still
+        asyncio.get_running_loop().call_later(0.2, os.kill, pid, signal.SIGCONT)
+        assert await ask(client, b"\x80awake") == expected_cw(b"\x80awake")
+        assert (member.pid, member.starts) == (pid, 1)
 
 
 async def test_workers_that_do_not_run_are_told_and_tried_again(
@@ -387,6 +403,9 @@ async def test_no_worker_outlives_its_server(tmp_path: Path, end: signal.Signals
             process.kill()
         else:  # as systemd does: to all of them, and the core alone acts upon it
             await until(lambda: all(ignores(worker.pid, end) for worker in workers), seconds=30.0)
+            for worker in workers:
+                assert ignores(worker.pid, signal.SIGHUP)
+                assert ignores(worker.pid, signal.SIGINT)
             for one in (*workers, core):
                 one.send_signal(end)
         await process.wait()

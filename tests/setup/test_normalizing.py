@@ -1,5 +1,7 @@
 """`cccamd convert`: same meaning, comments and order, and nothing left to do the second time."""
 
+import codecs
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,3 +130,47 @@ def test_lines_that_are_alike_become_what_each_becomes_alone(
     quick = normalize(data)
     monkeypatch.setattr(normalizing, "_KEPT", 0)
     assert normalize(data) == quick
+
+
+def test_what_is_remembered_of_lines_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(normalizing, "_KEPT", 8)
+    lines = normalizing._Lines("utf-8", has_global_limits=False)
+    assert lines.write("DEBUG: 0") == "DEBUG : no"
+    assert lines.write("DEBUG:  1") == "DEBUG : yes"
+    assert list(lines._known) == ["DEBUG: 0"], "a longer line costs memory, too"
+    for number in range(20):
+        assert lines.write(f"# {number}") == f"# {number}"
+        assert len(lines._known) == min(8, number + 2)
+
+
+@pytest.mark.parametrize(("codec", "told"), [("utf-8", "utf-8"), ("latin-1", "iso-8859-1")])
+def test_the_text_as_data(codec: str, told: str, tmp_path: Path) -> None:
+    old, new = tmp_path / "old.cfg", tmp_path / "new.cfg"
+    old.write_bytes("f: K\u00e4se b\n".encode(codec))
+    words = ["convert", str(old), "--json"]
+    done = CliRunner().invoke(command_line(words), words)
+    found = json.loads(done.stdout)
+    assert found["text"] == "F: K\u00e4se b 5 1 1\n"
+    assert codecs.lookup(found["encoding"]) == codecs.lookup(told)
+    words += ["-o", str(new)]
+    done = CliRunner().invoke(command_line(words), words)
+    assert (done.exit_code, json.loads(done.stdout)) == (0, {"file": str(new)})
+    assert new.read_bytes() == found["text"].encode(codec)
+
+
+def test_the_command_says_why_nothing_was_written(tmp_path: Path) -> None:
+    (tmp_path / "old.cfg").write_text("[account]\nuser = x\n")
+    for name, why in (("old.cfg", "this is no CCcam.cfg"), ("none.cfg", "there is no such file")):
+        words = ["convert", str(tmp_path / name), "-o", str(tmp_path / "new.cfg")]
+        done = CliRunner().invoke(command_line(words), words)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert why in done.stderr
+    assert not (tmp_path / "new.cfg").exists()
+
+
+def test_with_force_the_file_itself_is_written_anew(tmp_path: Path) -> None:
+    file = tmp_path / "CCcam.cfg"
+    file.write_text("f: a b\n")
+    words = ["convert", str(file), "-o", str(file), "--force"]
+    done = CliRunner().invoke(command_line(words), words)
+    assert (done.exit_code, done.output, file.read_text()) == (0, "", "F: a b 5 1 1\n")

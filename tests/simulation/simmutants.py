@@ -20,8 +20,10 @@ from cccamd.routing.ranking import Priorities
 from cccamd.routing.verification import Verification
 from cccamd.server import snapshot, upstreams
 from cccamd.server.acts import Acts
-from cccamd.server.dvbapi import DvbapiDoor, DvbapiSession
+from cccamd.server.dvbapi import DvbapiDoor
+from cccamd.server.dvbapi.session import DvbapiSession
 from cccamd.server.exchange import Exchange
+from cccamd.server.linkcards import LinkCards
 from cccamd.server.login import Login
 from cccamd.server.newcamd import NewcamdPorts
 from cccamd.server.paired import PairedLinks
@@ -107,7 +109,7 @@ def _believes_everything() -> Any:
 
 
 def _keeps_lost_cards() -> Any:
-    return patch.object(UpstreamSource, "_drop_cards", lambda self: None)
+    return patch.object(LinkCards, "drop", lambda self: None)
 
 
 def _forgets_the_refused() -> Any:

@@ -12,7 +12,7 @@ from simwires import End, Wire
 
 from cccamd.ids import Caid, Sid
 from cccamd.routing import Told, Trace
-from cccamd.server.dvbapi import DvbapiSession, SelectedService
+from cccamd.server.dvbapi.session import DvbapiSession, SelectedService
 from cccamd.values import ControlWords, Refusal, Request
 from cccamd.wire.dvbapi import (
     NO_INDEX,

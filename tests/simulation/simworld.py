@@ -116,7 +116,7 @@ class World:
                 patch("cccamd.server.newcamd.NewcamdServer", watched(self.ledger, NewcamdServer))
             )
             tv = watched_tv(self.ledger)
-            held.enter_context(patch("cccamd.server.dvbapi.door.DvbapiSession", tv))
+            held.enter_context(patch("cccamd.server.dvbapi.session.DvbapiSession", tv))
             held.enter_context(without_encryption())
             report = "cccamd.server.loglines.FailureLog.report"
             held.enter_context(patch(report, lambda _, name, error: self.failed(name, error)))

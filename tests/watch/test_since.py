@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.cli.journal import parse_since
+from cccamd.cli.deeds.journal import parse_since
 
 HERE = timezone(timedelta(hours=1))
 NOW = datetime(2026, 11, 22, 20, 30, tzinfo=HERE)

@@ -1,11 +1,12 @@
 """What all clients with the same rights see of the card table: judged once for all of them.
 
-Theory of operation. A card is *stale* when the table has changed it since it was judged; whoever
-needs it judges it then. So an ECM costs the judging of the cards of its CAID, however long the
-list is that has just arrived; all others are judged by `looks`, a few at a time, before clients are
-told of them. What they are told is *shown*: a state of the list that does not change any more, and
-has a number. Steps from one number to the next are kept for a while, so that a client that was
-told the last state gets what has changed, without anybody comparing two lists.
+Theory of operation. A card is *stale* when the table has changed it since it was judged, which two
+numbers tell; whoever needs it judges it then. So an ECM costs the judging of the cards of its CAID,
+however long the list is that has just arrived; all others are judged by `looks`, a few at a time,
+before clients are told of them, and nothing is done for all of them at once. What clients are told
+is *shown*: a state of the list that does not change any more, and has a number. Steps from one
+number to the next are kept for a while, so that a client that was told the last state gets what has
+changed, without anybody comparing two lists.
 """
 
 from collections import deque
@@ -27,10 +28,8 @@ from cccamd.values import UA_LENGTH, CardId, Offer, Provider, Refusal, Service
 
 REQUESTS_KEPT: Final = 4096
 """Different services that clients with the same rights ask."""
-SHOWN_AT_ONCE: Final = 1000
-"""Cards that may change between two states of the list."""
-FOLLOWED_AT_ONCE: Final = 500
-"""Changes of the table that may be followed in one piece while cards are judged."""
+SHOWN_AT_ONCE: Final = 200
+"""Cards that may change between two states of the list: some tenths of a millisecond."""
 STEPS_KEPT: Final = 20_000
 """Changes that are remembered; who is farther behind has its whole list compared."""
 
@@ -103,9 +102,10 @@ class Sight:
         self._relays = relays
         self._serial = next(_serials)
         self._generation = table.generation
-        self._stale: set[ShareId] = set(table.share_ids())
+        self._judged_at: dict[ShareId, int] = {}
+        """The generation of each card as it was when it was judged."""
         self._queue: deque[ShareId] = deque(table.share_ids())
-        """All that are stale, and some that are not any more."""
+        """All that were stale when they came here; some more than once."""
         self._verdicts: dict[Card, Verdict] = {}
         self._ways: dict[ShareId, tuple[Verdict, ...]] = {}
         self._offers: dict[ShareId, Offer] = {}
@@ -126,7 +126,7 @@ class Sight:
     def behind(self) -> int:
         """How many cards are to be judged before the list is that of the table, at most."""
         self._follow()
-        return len(self._stale)
+        return len(self._queue)
 
     def looks(self) -> Generator[None, None, None]:
         """Judge all that is stale, a card a step, and show it."""
@@ -134,16 +134,17 @@ class Sight:
             self._follow()
             while self._queue:
                 share_id = self._queue.popleft()
-                if share_id in self._stale:
+                if self._is_stale(share_id):
                     self._look_at(share_id)
                     if len(self._touched) >= SHOWN_AT_ONCE:
                         self._show()
-                    yield
-                    if self._table.generation - self._generation >= FOLLOWED_AT_ONCE:
-                        self._follow()  # all at once they would be a long piece of work
+                yield
+            self._show()
+            while self._touched:  # requests may have had many judged
+                yield
+                self._show()
             if self._generation == self._table.generation:
                 break
-        self._show()
 
     @property
     def shown(self) -> Shown:
@@ -161,9 +162,11 @@ class Sight:
         return difference(told.offers, now.offers)
 
     def _show(self) -> None:
-        touched, self._touched = self._touched, {}
+        touched = tuple(islice(self._touched, SHOWN_AT_ONCE))
         if not touched:
             return
+        for share_id in touched:
+            del self._touched[share_id]
         old, now = self._shown.offers, self._offers
         if old:
             gone = (share_id for share_id in touched if share_id in old and share_id not in now)
@@ -206,7 +209,6 @@ class Sight:
         return Wanted(caid, ident, sid, frozenset(ways[0].card.path if ways else ()))
 
     def _find(self, key: Key) -> Candidates:
-        self._follow()
         wanted, share_id = self.wanted(key), key[2]
         cards = self._fitting(wanted)
         found = Candidates(
@@ -243,7 +245,7 @@ class Sight:
 
     def _visible(self, caid: Caid) -> Iterator[Verdict]:
         for card in self._table.cards_with(caid):
-            if card.own_share_id in self._stale:
+            if self._is_stale(card.own_share_id):
                 self._look_at(card.own_share_id)
             verdict = self._verdicts.get(card)
             if verdict is not None:
@@ -259,26 +261,32 @@ class Sight:
     # Following the table.
 
     def _follow(self) -> None:
-        """Mark what has changed."""
+        """Put what has changed into the queue."""
         table = self._table
         if self._generation == table.generation:
             return
-        changed = table.changed_since(self._generation)
-        if changed is None:
-            changed = {*self._ways, *table.share_ids()}
+        changes = table.changes_since(self._generation)
         self._generation = table.generation
-        self._queue.extend(sorted(changed - self._stale))
-        self._stale |= changed
+        if changes is None:
+            self._queue = deque(table.share_ids())
+            changes = self._judged_at  # some of which are gone
+        self._queue.extend(changes)
+
+    def _is_stale(self, share_id: ShareId) -> bool:
+        return self._judged_at.get(share_id) != self._table.changed_at.get(share_id)
 
     def _ways_to(self, share_id: ShareId) -> tuple[Verdict, ...]:
-        self._follow()
-        if share_id in self._stale:
+        if self._is_stale(share_id):
             self._look_at(share_id)
         return self._ways.get(share_id, ())
 
     def _look_at(self, share_id: ShareId) -> None:
         """Judge all ways to one card anew."""
-        self._stale.discard(share_id)
+        changed_at = self._table.changed_at.get(share_id)
+        if changed_at is None:
+            self._judged_at.pop(share_id, None)
+        else:
+            self._judged_at[share_id] = changed_at
         for verdict in self._ways.pop(share_id, ()):
             del self._verdicts[verdict.card]
         before = self._offers.get(share_id)

@@ -66,6 +66,8 @@ class CardTable:
         self._share_ids: dict[CardId, ShareId] = {}
         self._by_caid: dict[Caid, dict[Card, None]] = {}
         self._generations: dict[Caid, int] = {}
+        self.changed_at: dict[ShareId, int] = {}
+        """The generation in which a card changed last, by our own share id; none that is gone."""
         self._changes: deque[ShareId] = deque(maxlen=CHANGES_KEPT)
 
     def add_source(self, policy: SourcePolicy | None = None) -> SourceId:
@@ -80,19 +82,23 @@ class CardTable:
 
         Returns the cards that are not taken any more.
         """
+        return [card for card in self.judging(source, policy) if card]
+
+    def judging(self, source: SourceId, policy: SourcePolicy) -> Generator[Card | None, None, None]:
+        """The same one by one, for long lists; what is announced meanwhile is judged by the new
+        policy, too."""
         record = self._sources[source]
         record.policy = policy
-        judged = [
-            self._judge(source, offer)
-            if isinstance(offer, Offer)
-            else self._judge_local(source, offer)
-            for offer in list(record.announced.values())
-        ]
-        return [
-            result.instead_of
-            for result in judged
-            if isinstance(result, Rejected) and result.instead_of is not None
-        ]
+        for share_id in tuple(record.announced):
+            offer = record.announced.get(share_id)
+            if offer is None:
+                continue  # it has gone meanwhile
+            result = (
+                self._judge(source, offer)
+                if isinstance(offer, Offer)
+                else self._judge_local(source, offer)
+            )
+            yield result.instead_of if isinstance(result, Rejected) else None
 
     def set_node_id(self, source: SourceId, node_id: NodeId) -> None:
         """Note who an upstream is, before it has announced anything; until it is dropped."""
@@ -214,15 +220,16 @@ class CardTable:
         """Our own share ids that are in use."""
         return self._copies.keys()
 
-    def changed_since(self, generation: int) -> set[ShareId] | None:
-        """Our own share ids of all cards that changed, came or went after `generation`.
+    def changes_since(self, generation: int) -> Iterable[ShareId] | None:
+        """Our own share ids of all cards that changed, came or went after `generation`, some of
+        them more than once.
 
         None: too long ago to tell.
         """
         behind = self.generation - generation
         if behind > len(self._changes):
             return None
-        return set(islice(reversed(self._changes), behind))
+        return tuple(islice(reversed(self._changes), behind))[::-1]
 
     def _judge(self, source: SourceId, offer: Offer) -> Added | Rejected:
         record = self._sources[source]
@@ -346,20 +353,28 @@ class CardTable:
         self._note_change(card)
 
     def _count_nodes(self, before: tuple[NodeId, ...], after: tuple[NodeId, ...]) -> None:
-        known = len(self.nodes)
-        self.nodes.update(after)
-        changed = len(self.nodes) != known
+        nodes = self.nodes
+        changed = False
+        for node_id in after:
+            count = nodes[node_id]
+            nodes[node_id] = count + 1
+            changed = changed or not count
         for node_id in before:
-            self.nodes[node_id] -= 1
-            if not self.nodes[node_id]:
-                del self.nodes[node_id]
+            nodes[node_id] -= 1
+            if not nodes[node_id]:
+                del nodes[node_id]
                 changed = True
         self.nodes_generation += changed
 
     def _note_change(self, card: Card) -> None:
-        self._changes.append(card.own_share_id)
+        share_id = card.own_share_id
+        self._changes.append(share_id)
         self.generation += 1
         self._generations[card.caid] = self.generation
+        if share_id in self._copies:
+            self.changed_at[share_id] = self.generation
+        else:
+            self.changed_at.pop(share_id, None)
 
 
 def _capped(reshare: int, most: int | None) -> int:

@@ -6,6 +6,7 @@ Imports nothing heavy: `probe` starts quickly.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -16,6 +17,16 @@ T = TypeVar("T")
 
 AsData = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 """The option that every command has (tests/cli/test_every_command.py)."""
+NodeIdFile = Annotated[
+    Path | None,
+    typer.Option(
+        "-n",
+        "--node-id",
+        metavar="FILE",
+        help="The server's node id file, if it was started with -n: its socket is beside it.",
+    ),
+]
+"""The option of all that tell a running server what to do."""
 
 
 def hex_option(parse: Callable[[str], T], help_text: str, *names: str) -> Any:

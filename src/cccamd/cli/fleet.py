@@ -7,7 +7,6 @@ import typer
 
 from cccamd.cli.command import AsData, answer, failing_plainly, plain
 from cccamd.errors import CccamdError
-from cccamd.fleet.keyfile import make_key
 
 EXIT_UNUSABLE: Final = 2
 
@@ -33,6 +32,8 @@ def key(
 
     Exit status: 0 made, 2 the file is there already, or cannot be written.
     """
+    from cccamd.fleet.keyfile import make_key
+
     with failing_plainly("fleet key", CccamdError, status=EXIT_UNUSABLE):
         make_key(file)
         said = f"{plain(str(file))} holds a new fleet key. Copy it to all nodes: who has it is one."

@@ -4,9 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cccamd.acting import Kick
-from cccamd.cli.command import AsData
-from cccamd.cli.orders import NodeIdFile, order
+from cccamd.cli.command import AsData, NodeIdFile
 
 
 def kick(
@@ -23,4 +21,7 @@ def kick(
     Exit status: 0 done, 1 nobody is connected as or from there, 3 no server runs, or it is another
     user's.
     """
+    from cccamd.acting import Kick
+    from cccamd.cli.orders import order
+
     order("kick", Kick(whom), node_id, as_data=as_data)

@@ -4,9 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cccamd.acting import ShowLog
-from cccamd.cli.command import AsData
-from cccamd.cli.orders import NodeIdFile, order
+from cccamd.cli.command import AsData, NodeIdFile
 
 
 def log(
@@ -25,4 +23,7 @@ def log(
 
     Exit status: 0 shown, 3 no server runs, it is another user's, or it ended.
     """
+    from cccamd.acting import ShowLog
+    from cccamd.cli.orders import order
+
     order("log", ShowLog(account, follow), node_id, as_data=as_data)

@@ -1,5 +1,6 @@
 """The command line: one file per command, imported when it is called.
 
+That file has the words and options; what the command does is in `deeds`, and imported when it runs.
 A command costs what it needs and no more: `--version`, `--help` and `probe` know nothing of
 configuration, web pages or cards (tests/cli/test_lazy_commands.py, `make bench`).
 """

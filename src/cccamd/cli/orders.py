@@ -3,7 +3,6 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -20,16 +19,6 @@ from cccamd.acting import (
 )
 from cccamd.cli.command import plain
 from cccamd.setup.nodeid import default_path
-
-NodeIdFile = Annotated[
-    Path | None,
-    typer.Option(
-        "-n",
-        "--node-id",
-        metavar="FILE",
-        help="The server's node id file, if it was started with -n: its socket is beside it.",
-    ),
-]
 
 
 def places(node_id: Path | None) -> tuple[Path, ...]:

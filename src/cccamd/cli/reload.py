@@ -1,8 +1,6 @@
 """`cccamd reload`: have the server read its files again."""
 
-from cccamd.acting import Reload
-from cccamd.cli.command import AsData
-from cccamd.cli.orders import NodeIdFile, order
+from cccamd.cli.command import AsData, NodeIdFile
 
 
 def reload(node_id: NodeIdFile = None, as_data: AsData = False) -> None:
@@ -13,4 +11,7 @@ def reload(node_id: NodeIdFile = None, as_data: AsData = False) -> None:
     Exit status: 0 taken, 1 taken but for what is named, 2 not taken, 3 no server runs, or it is
     another user's.
     """
+    from cccamd.acting import Reload
+    from cccamd.cli.orders import order
+
     order("reload", Reload(), node_id, as_data=as_data)

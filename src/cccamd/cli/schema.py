@@ -1,11 +1,6 @@
 """`cccamd schema`: what may stand in cccamd.toml, for editors."""
 
-import json
-
-import typer
-
 from cccamd.cli.command import AsData
-from cccamd.setup.toml import json_schema
 
 
 def schema(as_data: AsData = False) -> None:
@@ -15,4 +10,6 @@ def schema(as_data: AsData = False) -> None:
 
     Exit status: 0 printed.
     """
-    typer.echo(json.dumps(json_schema(), indent=2))
+    from cccamd.cli.deeds.schema import run
+
+    run(as_data=as_data)

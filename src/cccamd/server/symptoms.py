@@ -5,17 +5,16 @@ It only reads what others know: the judges are in `cccamd.why`, the list in `ccc
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cccamd.cards import EVERYTHING, Grant, SourceId
 from cccamd.facts import OVERLOADED_SECONDS, ConfigState, EcmResult, Incident, SourceStatus
 from cccamd.net import in_slices
-from cccamd.server.dvbapi import SelectedService
 from cccamd.server.loadwatch import LoadWatch
 from cccamd.server.observers import Observers
-from cccamd.server.session import Session
+from cccamd.server.record import ClientRecord
 from cccamd.server.sessioncontext import SessionContext
 from cccamd.server.snapshot import named
 from cccamd.server.watching import Watchers
@@ -23,7 +22,8 @@ from cccamd.setup.logins import Accesses, accesses_of
 from cccamd.setup.setup import Setup
 from cccamd.watch import Happening, IncidentBegan, IncidentEnded, IncidentGrew, Incidents, Throttle
 from cccamd.why import MachineTrouble, Receiver, Scene, Together, find_symptoms
-from cccamd.wording import ago
+from cccamd.wire.link import Peer
+from cccamd.wording import lasted
 
 if TYPE_CHECKING:
     from cccamd.server.fleetdesk import FleetDesk
@@ -32,12 +32,30 @@ log = logging.getLogger("cccamd.incident")
 
 LOOK_INTERVAL: Final = 2.0
 """Seconds."""
-CLIENTS_AT_ONCE: Final = 200
-"""So many are looked at before ECMs have their turn."""
 PAUSES_TOLD: Final = 60.0
 """Seconds for which a pause of our loop is what is wrong now."""
 LATELY: Final = 30.0
 """Seconds for which a refused request says how a receiver fares: two or three crypto periods."""
+
+
+class Asking(Protocol):
+    """Who asks ECMs: a client, or one of the services of a client that wants many clear."""
+
+    @property
+    def record(self) -> ClientRecord:
+        """What it did."""
+
+    @property
+    def told(self) -> Collection[object]:
+        """The cards that it may use."""
+
+    @property
+    def peer(self) -> Peer | None:
+        """Who it says it is; None before it has said so."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +69,7 @@ class Surroundings:
     files: Callable[[], ConfigState]
     machine: Callable[[], tuple[MachineTrouble, ...]]
     watchers: Watchers
-    services: Callable[[], Iterable[SelectedService]]
+    services: Callable[[], Iterable[Asking]]
     """What dvbapi clients want clear."""
     fleet: "FleetDesk | None" = None
 
@@ -102,16 +120,17 @@ class Lookout:
         if self._rights.setup is not around.setup():
             # A thread: thousands of lines take a while.
             self._rights = await asyncio.to_thread(_Rights.of, around.setup())
-        receivers = await self._receivers()
+        receivers = await in_slices(self._receivers())
         sources = await in_slices(around.sources())
         load = await in_slices(self._load.looking(asyncio.get_running_loop().time()))
+        frozen = await in_slices(around.watchers.opening_freezes())
         now, names = self._observers.now(), around.setup().companions.channels
         return Scene(
             at=now,
             config=around.setup().config,
             sources=tuple(sources.values()),
             receivers=receivers,
-            frozen=tuple(named(freeze, names) for freeze in around.watchers.open_freezes()),
+            frozen=tuple(named(freeze, names) for freeze in frozen),
             findings=tuple(named(found, names) for found in around.watchers.receivers()),
             files=around.files(),
             machine=around.machine(),
@@ -125,16 +144,15 @@ class Lookout:
             fleet=around.fleet.describe() if around.fleet is not None else None,
         )
 
-    async def _receivers(self) -> tuple[Receiver, ...]:
-        """Those that may be in trouble."""
+    def _receivers(self) -> Generator[None, None, tuple[Receiver, ...]]:
+        """Those that may be in trouble; each is a step."""
         found: list[Receiver] = []
-        viewers = [*self._around.context.seats, *self._around.services()]
-        for number, session in enumerate(viewers, 1):
+        viewers: list[Asking] = [*self._around.context.seats, *self._around.services()]
+        for session in viewers:
             receiver = _receiver(session, self._observers.now(), self._rights)
             if receiver is not None:
                 found.append(receiver)
-            if not number % CLIENTS_AT_ONCE:
-                await asyncio.sleep(0)
+            yield
         return tuple(found)
 
     def _log(self, happening: Happening) -> None:
@@ -148,8 +166,9 @@ class Lookout:
                     log.warning("now %s", describe(incident))
             case IncidentEnded(incident=incident):
                 if self._throttle.admits(incident.cause.value, happening.at):
-                    lasted = ago((incident.ended_at or happening.at) - incident.began_at)
-                    log.info("%s: over after %s", describe(incident), lasted)
+                    seconds = (incident.ended_at or happening.at) - incident.began_at
+                    long = lasted(seconds, incident.times)
+                    log.info("%s: over after %s", describe(incident), long)
 
 
 def describe(incident: Incident) -> str:
@@ -178,7 +197,7 @@ class _Rights:
         )
 
 
-def _receiver(session: Session | SelectedService, now: float, rights: _Rights) -> Receiver | None:
+def _receiver(session: Asking, now: float, rights: _Rights) -> Receiver | None:
     usage, cards = session.record.usage, len(session.told)
     refused = usage.last_result not in (None, EcmResult.CW)
     late = (usage.last_seconds or 0.0) >= OVERLOADED_SECONDS

@@ -3,11 +3,10 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import islice
-from typing import ClassVar, Final, assert_never
+from typing import ClassVar, assert_never
 
 from cccamd.cards import (
     Added,
@@ -36,6 +35,7 @@ from cccamd.net import (
 )
 from cccamd.routing import Ask, AskId, NodeHolder, SourceTraits
 from cccamd.server.exchange import Exchange
+from cccamd.server.linkcards import LinkCards, Said
 from cccamd.server.loglines import (
     CloneWatch,
     describe_card,
@@ -70,9 +70,6 @@ from cccamd.wire.link import (
 from cccamd.wire.newcamd import NewcamdTarget
 
 log = logging.getLogger("cccamd.upstream")
-
-DROPPED_AT_ONCE: Final = 500
-"""Cards of a lost link: a millisecond or two."""
 
 TOLD_LIMIT = 20
 """How many texts and challenges of one login are told."""
@@ -165,9 +162,14 @@ class UpstreamSource:
         self.program = ""
         """What the server calls itself; empty without a partner text."""
         self.source_id = table.add_source(upstream.policy)
-        self._tasks = tasks
-        self._dropping: Iterator[Card | None] = iter(())
-        """Takes out what is left of a list whose link was lost."""
+        self._cards = LinkCards(
+            table,
+            self.source_id,
+            name=upstream.name,
+            tasks=tasks,
+            take=self._take,
+            on_cards_changed=on_cards_changed,
+        )
         self.link = Link(
             upstream.line.host,
             upstream.tls_port or upstream.line.port,
@@ -223,7 +225,7 @@ class UpstreamSource:
             self.down_since = followed(self.down_since, step, now)
         self._told_failure_at = followed(self._told_failure_at, step, now)
 
-    def adopt(self, upstream: Upstream) -> bool:
+    async def adopt(self, upstream: Upstream) -> bool:
         """Take over an edited line without a new login, if that is possible."""
         if target_of(upstream) != target_of(self.upstream):
             return False
@@ -232,13 +234,17 @@ class UpstreamSource:
         if _tls_of(upstream) != _tls_of(self.upstream):
             return False
         self.upstream = upstream
-        for card in self._table.set_policy(self.source_id, upstream.policy):
-            self._exchange.withdraw_card(card)
-        protocol = self.link.protocol
-        if self.link.is_up and protocol is not None:
-            self._tell_traits(one_at_a_time=protocol.one_at_a_time)
+        await in_slices(self._judging_anew(upstream))
+        if self.link.is_up:
+            self._cards.when_gone(self._let_be_asked)
         self._on_cards_changed()
         return True
+
+    def _judging_anew(self, upstream: Upstream) -> Generator[None, None, None]:
+        for card in self._table.judging(self.source_id, upstream.policy):
+            if card is not None:
+                self._exchange.withdraw_card(card)
+            yield
 
     def report_cards(self) -> None:
         """Tell how many cards there are now, if that has changed."""
@@ -274,7 +280,7 @@ class UpstreamSource:
         """Log out and forget everything it announced."""
         self._is_stopped = True
         await self._halt()
-        self._end_dropping()
+        await self._cards.end()
         self._table.forget_source(self.source_id)
         self._exchange.forget_source(self.source_id)
         self._observers.tell(SourceGone(at=self._observers.now(), source=self.name))
@@ -306,14 +312,8 @@ class UpstreamSource:
                 self._exchange.answered(AskId(event.token), event.cw)
             case Refused(token, refusal):
                 self._exchange.refused(AskId(token), refusal)
-            case OfferAdded(offer):
-                self._add_card(offer)
-            case OfferWithdrawn(share_id):
-                log.debug("%s: card %s removed", self.label, format_share_id(share_id))
-                card = self._table.remove(self.source_id, share_id)
-                if card is not None:
-                    self._exchange.withdraw_card(card)
-                    self._on_cards_changed()
+            case OfferAdded() | OfferWithdrawn():
+                self._cards.said(event)
             case Introduced(peer):
                 self._up(peer)
             case PeerChanged(peer):
@@ -336,8 +336,17 @@ class UpstreamSource:
             case _:
                 assert_never(event)
 
+    def _take(self, event: Said) -> None:
+        if isinstance(event, OfferAdded):
+            self._add_card(event.offer)
+            return
+        log.debug("%s: card %s removed", self.label, format_share_id(event.share_id))
+        card = self._table.remove(self.source_id, event.share_id)
+        if card is not None:
+            self._exchange.withdraw_card(card)
+            self._on_cards_changed()
+
     def _add_card(self, announced: Offer) -> None:
-        self._end_dropping()
         result = self._taken(announced)
         if isinstance(result, Rejected):
             name = self.label
@@ -393,8 +402,7 @@ class UpstreamSource:
         if peer.program and peer.program != self.program:
             self._tell("%s", describe_program(peer))
             self.program = peer.program
-        protocol = self.link.protocol
-        self._tell_traits(one_at_a_time=protocol is None or protocol.one_at_a_time)
+        self._cards.when_gone(self._let_be_asked)
 
     def _wait(self, failure: Failure) -> None:
         if self._loop.time() < self._asked_at + MISSED_FOR:
@@ -416,9 +424,12 @@ class UpstreamSource:
             return
         self._told_failure, self._told_failure_at, self._untold = text, now, 0
 
-    def _tell_traits(self, *, one_at_a_time: bool) -> None:
+    def _let_be_asked(self) -> None:
+        protocol = self.link.protocol
         traits = SourceTraits(
-            one_at_a_time=one_at_a_time, group=self.upstream.group, rank=self.upstream.rank
+            one_at_a_time=protocol is None or protocol.one_at_a_time,
+            group=self.upstream.group,
+            rank=self.upstream.rank,
         )
         self._exchange.add_source(self.source_id, self, traits)
 
@@ -430,27 +441,8 @@ class UpstreamSource:
         with ExitStack() as held:
             if peer is not None and peer.node_id is not None:
                 held.callback(self._clones.gone, peer.node_id, self._holder)
-            held.callback(self._drop_cards)
+            held.callback(self._cards.drop)
             held.callback(self._exchange.remove_source, self.source_id)
-
-    def _drop_cards(self) -> None:
-        """Take its cards out, of a long list in slices: as the link is down, none is asked."""
-        self._dropping = self._table.dropping(self.source_id)
-        first = list(islice(self._dropping, DROPPED_AT_ONCE))
-        if any(first):
-            self._on_cards_changed()
-        if len(first) == DROPPED_AT_ONCE:
-            self._tasks.start(f"end of {self.name}", in_slices(self._drop_the_rest()))
-
-    def _drop_the_rest(self) -> Generator[None, None, None]:
-        for _ in self._dropping:
-            yield
-        self._on_cards_changed()
-
-    def _end_dropping(self) -> None:
-        """What is left of the last login's cards must not meet those of this one."""
-        for _ in self._dropping:
-            pass
 
     def _tell(self, text: str, *values: object) -> None:
         """Log what a server may say as often as it likes, but not that often."""
@@ -496,7 +488,7 @@ class Upstreams:
         """Start the links that are new, stop those that are gone, leave the others alone."""
         wanted = {upstream.key: upstream for upstream in upstreams}
         for key, running in list(self._running.items()):
-            if key not in wanted or not running.adopt(wanted[key]):
+            if key not in wanted or not await running.adopt(wanted[key]):
                 del self._running[key]
                 await running.stop()
             await asyncio.sleep(0)  # others have the loop in between

@@ -1,6 +1,8 @@
-"""Receiver programs that speak dvbapi: their door, and what runs for each of them."""
+"""Receiver programs that speak dvbapi: their door, and what runs for each of them.
+
+`session` and what it needs, the softcam among it, is loaded when the door is to be opened.
+"""
 
 from cccamd.server.dvbapi.door import DvbapiDoor, DvbapiSurroundings
-from cccamd.server.dvbapi.session import DvbapiSession, SelectedService
 
-__all__ = ["DvbapiDoor", "DvbapiSession", "DvbapiSurroundings", "SelectedService"]
+__all__ = ["DvbapiDoor", "DvbapiSurroundings"]

@@ -5,12 +5,13 @@ comes from, or by the rights of the socket's file. Source: docs/dvbapi-protocol.
 """
 
 import asyncio
+import importlib
 import logging
 import socket
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cccamd.cards import Card, View, Viewer
 from cccamd.ids import Caid
@@ -30,15 +31,16 @@ from cccamd.net import (
     open_unix_socket,
     remove_unix_socket,
 )
-from cccamd.server.dvbapi.outlook import Outlook
-from cccamd.server.dvbapi.session import UNREAD_LIMIT, DvbapiHome, DvbapiSession, SelectedService
 from cccamd.server.sessioncontext import SessionContext
 from cccamd.setup.logins import Account
 from cccamd.setup.setup import Setup
 from cccamd.setup.toml import DvbapiTable
-from cccamd.softcam import House
 from cccamd.values import Request
 from cccamd.wire.link import CloseReason
+
+if TYPE_CHECKING:
+    from cccamd.server.dvbapi.outlook import Outlook
+    from cccamd.server.dvbapi.session import DvbapiHome, DvbapiSession, SelectedService
 
 log = logging.getLogger("cccamd.server")
 
@@ -47,10 +49,13 @@ MESSAGES: Final = 10_000
 """Messages a second of one connection: VDR sends each repetition of an ECM."""
 SIZE: Final = 4_000_000
 """Bytes a second."""
+UNREAD_LIMIT: Final = 64 * 1024
+"""Bytes that a client may leave unread (docs/dvbapi-protocol.md section 16)."""
 UNREAD_TIMEOUT: Final = 5.0
 PORT_SETTING: Final = "[dvbapi] port"
 SOCKET_SETTING: Final = "[dvbapi] socket"
 ACCOUNT_SETTING: Final = "[dvbapi] account"
+_INSIDE: Final = "cccamd.server.dvbapi.session"
 PROTOCOL: Final = "dvbapi"
 """As `protocols` of an account names it."""
 
@@ -103,15 +108,15 @@ class DvbapiDoor:
         return self._port.ports
 
     @property
-    def sessions(self) -> tuple[DvbapiSession, ...]:
+    def sessions(self) -> "tuple[DvbapiSession, ...]":
         """Who is connected."""
         return tuple(self._sessions.values())
 
-    def services(self) -> Iterator[SelectedService]:
+    def services(self) -> "Iterator[SelectedService]":
         """All services that are wanted clear."""
         return (each for session in self.sessions for each in session.services)
 
-    def service(self, number: int) -> SelectedService | None:
+    def service(self, number: int) -> "SelectedService | None":
         """The service whose record has this number."""
         return self._home.selected.get(number) if self._home is not None else None
 
@@ -130,6 +135,8 @@ class DvbapiDoor:
         account = self._account_of(setup)
         if account is None:
             await self.close(CloseReason.CONFIG_CHANGED)
+            return
+        if not await self._is_loaded():
             return
         await self._settle(account)
         if before.networks != self._table.networks:
@@ -162,6 +169,17 @@ class DvbapiDoor:
             return None
         return found
 
+    async def _is_loaded(self) -> bool:
+        """Load what runs for a client, 2.7 MiB that a server without such clients does not need."""
+        try:
+            await asyncio.to_thread(importlib.import_module, _INSIDE)
+        except (ImportError, OSError) as error:  # no file may be opened any more
+            trouble = f"no dvbapi: its part of the program cannot be loaded: {error}"
+            log.error("%s", trouble)
+            self._around.carried_out(ACCOUNT_SETTING, trouble)
+            return False
+        return True
+
     async def _settle(self, account: Account) -> None:
         """Let all clients be this account, with its rights as they are now."""
         context = self._around.context
@@ -172,6 +190,8 @@ class DvbapiDoor:
         )
         view = View(context.table, viewer)
         await in_slices(view.looks())
+        from cccamd.server.dvbapi.outlook import Outlook
+
         outlook = Outlook(
             view,
             may_come=self._around.may_come,
@@ -189,7 +209,10 @@ class DvbapiDoor:
             session.adopt()
         context.on_list_due()
 
-    def _make_home(self, account: Account, outlook: Outlook) -> DvbapiHome:
+    def _make_home(self, account: Account, outlook: "Outlook") -> "DvbapiHome":
+        from cccamd.server.dvbapi.session import DvbapiHome
+        from cccamd.softcam import House
+
         home = DvbapiHome(
             context=self._around.context,
             admission=self._admission,
@@ -264,6 +287,8 @@ class DvbapiDoor:
         )
 
     def _make_guest(self) -> Guest:
+        from cccamd.server.dvbapi.session import DvbapiSession
+
         assert self._home is not None, "the door is open without an account"
         session = DvbapiSession(self._home)
         guest: Guest = session.connection

@@ -20,6 +20,7 @@ from cccamd.ids import Caid, Ident, ShareId, format_caid
 from cccamd.net import Admission, Alarm, Connected, Connection, FairPlay, Guest
 from cccamd.routing import ClientId, EmmVerdict, Told, Trace, Waiter
 from cccamd.routing import Result as TraceResult
+from cccamd.server.dvbapi.door import UNREAD_LIMIT
 from cccamd.server.dvbapi.outlook import Outlook
 from cccamd.server.exchange import result_of
 from cccamd.server.record import ClientRecord
@@ -59,8 +60,6 @@ from cccamd.wire.dvbapi import (
 )
 from cccamd.wire.link import Closed, CloseReason, Peer, Remark
 
-UNREAD_LIMIT: Final = 64 * 1024
-"""Bytes that a client may leave unread (docs/dvbapi-protocol.md section 16)."""
 TEXT_LIMIT: Final = 60
 """Letters of what a client calls itself that are shown."""
 UNIX: Final = "unix socket"

@@ -28,13 +28,12 @@ _UNPROTECTED: Final = "OSCam has no such TLS: it logs in without"
 _FILES: Final = {
     "CAID PRIO FILE": "the order of CAIDs is for decoders there (oscam.dvbapi)",
     "PROVIDERINFO FILE": "names of providers are in oscam.provid there, which is not written",
-    "CHANNELINFO FILE": "names of channels are in oscam.srvid2 there, which is not written",
 }
 
 
-def unsaid(config: Config, toml: TomlConfig) -> Iterator[Lost]:
-    """One for each key that is set, and each table."""
-    yield from _settings(config)
+def unsaid(config: Config, toml: TomlConfig, *, has_channels: bool) -> Iterator[Lost]:
+    """One for each key that is set, and each table; `has_channels`: their names are written."""
+    yield from _settings(config, has_channels=has_channels)
     for name, known in _OWN_TABLES.items():
         table = getattr(toml, name)
         for each in fields(table):
@@ -55,7 +54,7 @@ def unsaid(config: Config, toml: TomlConfig) -> Iterator[Lost]:
         yield _lost("penalties", "ban", 0, "failbantime is in minutes: the next full one is taken")
 
 
-def _settings(config: Config) -> Iterator[Lost]:
+def _settings(config: Config, *, has_channels: bool) -> Iterator[Lost]:
     settings = config.settings
     for key, value, why in (
         ("MINIMUM CLIENT VERSION", settings.minimum_client_version, "nothing looks at it"),
@@ -64,6 +63,7 @@ def _settings(config: Config) -> Iterator[Lost]:
         ("ALLOW TELNETINFO", config.telnetinfo.listens, "there is no telnet"),
         ("GLOBAL EMM", settings.global_emm == 1, "global EMMs are blocked or not"),
         *((key, True, why) for key, why in _FILES.items()),
+        ("CHANNELINFO FILE", not has_channels, "no names of channels could be read from it"),
     ):
         if value and key in config.places:
             place = config.place(key)
