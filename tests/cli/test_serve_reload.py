@@ -85,6 +85,29 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
+def test_it_serves_though_whoever_started_it_has_closed_the_standard_streams(house: House) -> None:
+    """As old init scripts do. Files of its own must not get their numbers: others print to them."""
+    serve = [
+        sys.executable,
+        "-m",
+        "cccamd",
+        "serve",
+        "-C",
+        str(house.cfg),
+        "-n",
+        str(house.node_id),
+    ]
+    with subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *serve]) as process:
+        try:
+            until(house.accounts)
+            held = [Path(f"/proc/{process.pid}/fd/{number}").readlink() for number in range(3)]
+            assert held == [Path(os.devnull)] * 3
+            assert "listening for clients" in house.log.read_text()
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+
+
 def test_files_that_change_vanish_and_come_back(house: House) -> None:
     with house.serving() as process:
         until(house.accounts)

@@ -360,6 +360,40 @@ async def test_tls_holds_the_engine_to_its_name(tmp_path: Path) -> None:
             await anna.until(lambda: anna.engine.trouble)
 
 
+@needs_redis
+async def test_a_certificate_that_runs_out_or_changes_is_said_and_the_right_one_taken(
+    tmp_path: Path,
+) -> None:
+    known, new = tmp_path / "known", tmp_path / "new"
+    for folder in (known, new):
+        folder.mkdir()
+        self_signed(folder)
+    lines = (
+        "port 0\ntls-port PORT\ntls-auth-clients no\n"
+        f"tls-cert-file {new}/cert.pem\ntls-key-file {new}/key.pem"
+    )
+    async with engine(tmp_path, lines) as server:
+        there = {"host": "localhost", "port": server.port, "tls": True, "ca": "ca.pem"}
+
+        async def begin_anew(trusted: Path, *, days: float = 2.0) -> None:
+            """As somebody does who renews it."""
+            self_signed(new, days=days)
+            (tmp_path / "ca.pem").write_bytes((trusted / "cert.pem").read_bytes())
+            server.kill()
+            await server.start()
+
+        await begin_anew(new)
+        async with node(tmp_path, **there) as anna:
+            await anna.up()
+            await begin_anew(new, days=-1.0)
+            await anna.until(lambda: "certificate has expired" in anna.engine.trouble)
+            await begin_anew(known)
+            await anna.until(lambda: "self-signed certificate" in anna.engine.trouble)
+            assert not anna.engine.is_up
+            await begin_anew(new)  # both files are read again at each attempt
+            await anna.up()
+
+
 async def test_what_is_no_engine_is_said(tmp_path: Path) -> None:
     old = b"-ERR unknown command `HELLO`, with args beginning with: `3`, \r\n"
     locked = b"-DENIED Redis is running in protected mode because no password is set.\r\n"
@@ -403,6 +437,42 @@ def test_whatever_is_answered_is_an_event_or_the_end(pieces: list[bytes]) -> Non
     with suppress(EngineError):  # anything else is an error of ours
         for piece in pieces:
             talk.read(piece)
+
+
+ANY_ANSWER = st.sampled_from(
+    [
+        *(b"_\r\n", b"+OK\r\n", b":1\r\n", b":-7\r\n", b"#t\r\n", b",inf\r\n", b"$-1\r\n"),
+        *(b"$3\r\nabc\r\n", b"$0\r\n\r\n", b"*0\r\n", b"*-1\r\n", b"%1\r\n+a\r\n+b\r\n"),
+        *(b"*2\r\n:1\r\n*1\r\n+x\r\n", b"-OOM no room\r\n", b"-MOVED 1 x\r\n", b"-\r\n"),
+        *(b">0\r\n", b">1\r\n+smessage\r\n", b">3\r\n+smessage\r\n:1\r\n:2\r\n"),
+        *(b">3\r\n+ssubscribe\r\n+x\r\n:1\r\n", b">2\r\n+invalidate\r\n_\r\n"),
+        b">3\r\n$8\r\nsmessage\r\n$1\r\nc\r\n$5\r\nshort\r\n",
+    ]
+)
+EVERYTHING = (
+    *(Claim(NAME, b"a", MINUTE), Fetch(NAME), Publish(NAME, CHANNEL, b"a", MINUTE)),
+    *(Publish(NAME, CHANNEL, b"a", 0), Extend(NAME, b"a", MINUTE), Release(NAME, b"a")),
+    *(Take(NAME, b"a", b"b", MINUTE), Watch(CHANNEL), Unwatch(CHANNEL)),
+)
+
+
+@given(st.lists(ANY_ANSWER, max_size=20))
+def test_answers_of_any_type_are_an_event_or_the_end(answers: list[bytes]) -> None:
+    """Whatever was asked: what is not understood gives nothing to anybody."""
+    talk = Talk()
+    talk.write(EVERYTHING, 0.0)
+    told: list[EngineEvent] = []
+    with suppress(EngineError):
+        for answer in answers:
+            told += talk.read(answer)
+    for event in told:
+        if isinstance(event, Extended):
+            assert event.held in (True, False)
+        elif isinstance(event, Fetched | Claimed):
+            value = event.value if isinstance(event, Fetched) else event.theirs
+            assert value is None or isinstance(value, bytes)
+        else:
+            assert isinstance(event, Unheard)
 
 
 @pytest.mark.parametrize("kind", [b"*", b"%", b"~", b">", b"|"])

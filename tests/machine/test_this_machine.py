@@ -30,7 +30,7 @@ from cccamd.machine import (
 )
 from cccamd.machine.clock import servers_in
 from cccamd.machine.ports import ListeningSocket, Process, in_the_way, parse_users, read_process
-from cccamd.machine.resources import read_file_limit
+from cccamd.machine.resources import read_file_limit, read_resources
 from cccamd.machine.users import unit_user
 
 DAY = 86_400
@@ -210,3 +210,13 @@ def test_the_user_of_a_unit() -> None:
     assert unit_user("[Service]\nUser=x\nUser = cccam\n") == "cccam"
     assert unit_user("[Service]\nExecStart=/bin/true\n") == "root"
     assert unit_user("[Service]\nDynamicUser=yes\n") == "cccamd"
+
+
+def test_without_proc_it_is_not_known_how_many_files_are_open(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def gone(path: str) -> list[str]:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
+
+    monkeypatch.setattr(os, "listdir", gone)
+    assert read_resources({"the log": tmp_path / "log"}).files_open == 0

@@ -111,6 +111,11 @@ def test_a_file_that_is_being_written_is_doubtful(tmp_path: Path) -> None:
     (tmp_path / "cccamd.toml").unlink()
     path.write_bytes(b"")
     assert load_setup(path, None).doubtful
+    # As many file systems leave it when the power goes: zeros in place of all of it, or of its end.
+    for torn in (bytes(500), b"F: anna secret\n" + bytes(500)):
+        path.write_bytes(torn)
+        assert "it has zero bytes in it" in load_setup(path, None).doubt
+        assert any("it has zero bytes in it" in text for text in texts(path))
     path.unlink()
     gone = load_setup(path, None)
     assert (gone.doubtful, gone.refused) == (True, False)

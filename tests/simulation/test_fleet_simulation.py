@@ -1,12 +1,14 @@
 """Fleets of whole servers in virtual time (docs/simulation.md)."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from seeds import kept
-from simfleet import live_through_fleet, shrink_fleet
+from simfleet import FleetWorld, live_through_fleet, shrink_fleet
+from simfleetcast import desk_of
 from simfleetmutants import MUTANTS
 
 HERE = Path(__file__).parent
@@ -45,6 +47,8 @@ FOUND_BY = {
 """A seed that fails when nodes have that fault; update it when the test becomes slow."""
 
 
+BACK_WITHIN = 5.5
+"""Seconds: the pause between two attempts, and the call."""
 OVERHEARD = pytest.mark.pure_only("overhears compiled objects in place of their methods")
 
 
@@ -79,6 +83,35 @@ def test_each_fault_put_in_on_purpose_is_found(fault: str) -> None:
             if live_through_fleet(seed).violation is not None:
                 return
     raise AssertionError("nothing noticed")
+
+
+class LongOutage(FleetWorld):
+    """An engine is away for two minutes, and nothing else happens."""
+
+    late: list[str]
+
+    async def _live(self) -> None:
+        for node in self.nodes:
+            await node.start()
+        await asyncio.sleep(3.0)
+        self.engines[0].die()
+        await asyncio.sleep(120.0)
+        self.engines[0].rise()
+        await asyncio.sleep(BACK_WITHIN)
+        desks = [(node.name, desk_of(node.server)) for node in self.nodes]
+        self.late = [name for name, desk in desks if desk is None or not desk.is_up]
+        self.is_over = True
+        for node in self.nodes:
+            await node.stop()
+
+
+@OVERHEARD
+def test_an_engine_that_was_away_for_long_is_found_again_within_seconds() -> None:
+    """What an account may be in twice, and ECMs are asked twice, hangs on that pause."""
+    for number in range(3):
+        world = LongOutage(f"{number}fff")
+        assert world.run().violation is None
+        assert world.late == []
 
 
 @OVERHEARD

@@ -41,6 +41,12 @@ def test_a_fleet_that_is_well_is_ok() -> None:
             "another node is called attic, too: node id aabb",
         ),
         (
+            replace(WELL, nodes=()),
+            Grade.ADVICE,
+            "node-alone",
+            "no other node was heard of",
+        ),
+        (
             replace(WELL, absent=(MISSING, replace(MISSING, name="x", state=NodeState.STOPPED))),
             Grade.WARNING,
             "node-missing",

@@ -87,7 +87,9 @@ def set_up_logging(
     root.propagate = False
     for logger in (root, logins):
         _remove_handlers(logger)
-    handlers: list[tuple[logging.Logger, logging.Handler]] = [(root, _Stream(sys.stdout))]
+    handlers: list[tuple[logging.Logger, logging.Handler]] = []
+    if sys.stdout is not None:  # there is none where not even /dev/null is
+        handlers.append((root, _Stream(sys.stdout)))
     problems = {}
     wanted = (
         ("LOG FILE", root, settings.log_file),

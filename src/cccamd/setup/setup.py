@@ -230,10 +230,21 @@ def _refusal(path: Path, loaded: LoadedConfig) -> str:
     return f"{path}: {errors[0]}" if errors else ""
 
 
+TORN: Final = (
+    "it has zero bytes in it, as after a power cut while it was written; write it anew, or take it"
+    " from a backup"
+)
+
+
 def _emptiness(path: Path, loaded: LoadedConfig) -> str:
-    """A file that is empty or gone while we run is one that somebody is about to write."""
+    """A file that is empty or gone while we run is one that somebody is about to write.
+
+    One with zero bytes was torn: file systems leave them where the power went before the text came.
+    """
     if loaded.missing:
         return f"{path}: there is no such file any more"
+    if loaded.torn:
+        return f"{path}: {TORN}"
     return f"{path}: it is empty" if loaded.empty else ""
 
 
@@ -294,6 +305,9 @@ def _about_config(path: Path, loaded: LoadedConfig) -> Iterator[Message]:
             text = "it is empty: by it there are no accounts; a running server keeps what it has"
             kind = ConfigProblemKind.DOUBTFUL
             yield Message(level=logging.WARNING, text=text, place=place, kind=kind)
+        if loaded.torn:
+            kind = ConfigProblemKind.LEFT_OUT
+            yield Message(level=logging.ERROR, text=TORN, place=place, kind=kind)
     for found in loaded.result.diagnostics:
         yield Message(
             level=_LEVELS[found.severity],

@@ -20,6 +20,10 @@ MISSING_CHANGE: Final = (
 )
 ODD_CHANGE: Final = "give all nodes of the fleet the same F-lines, and the same [[account]] tables"
 WRONG_CHANGE: Final = "look at its sources: one of its cards gives wrong CWs"
+ALONE_CHANGE: Final = (
+    "if there are others, see that they name the same engine, and that their key file is the same"
+    " (sha256sum): one with another key is a fleet of its own"
+)
 TWIN_CHANGE: Final = "give each node a name of its own: [fleet] node in cccamd.toml"
 HASH_SHOWN: Final = 8
 """Characters of a configuration's hash that people are shown."""
@@ -95,6 +99,9 @@ def _troubles(fleet: FleetStatus, at: float) -> Iterator[Diagnosis]:
     if fleet.twin:
         text = f"another node is called {fleet.node}, too: node id {fleet.twin}"
         yield diagnose(Check.FLEET, Grade.FAILURE, "twin-node", text, TWIN_CHANGE)
+    if fleet.engine_up and not fleet.nodes and not fleet.absent:
+        text = fleet_counted(fleet)
+        yield diagnose(Check.FLEET, Grade.ADVICE, "node-alone", text, ALONE_CHANGE)
     missing = [node for node in fleet.absent if node.state is NodeState.MISSING]
     if missing:
         names = some_of([f"{node.name} (for {ago(at - node.heard_at)})" for node in missing])

@@ -147,6 +147,8 @@ class LoadedConfig:
     """There was no file, which is legal: all defaults apply. Worth a line in the log."""
     empty: bool = False
     """There was a file, without a single byte."""
+    torn: bool = False
+    """It is text with zero bytes: what stood there never reached the disk."""
     result: ParseResult
 
 
@@ -164,6 +166,12 @@ def load_config(
         except ConfigFileMissingError:
             continue
         result = parse(data, file=str(candidate))
-        return LoadedConfig(path=candidate, missing=False, empty=not data, result=result)
+        return LoadedConfig(
+            path=candidate,
+            missing=False,
+            empty=not data,
+            torn=b"\0" in data and result.encoding is not None,
+            result=result,
+        )
     result = parse(b"") if path is None else parse(b"", file=str(path))
     return LoadedConfig(path=path, missing=True, result=result)
