@@ -31,8 +31,11 @@ NO_LOGIN = InfoPort()
 def a_dialogue(
     login: InfoPort = NO_LOGIN, address: str = "127.0.0.1", snapshot: Snapshot | None = None
 ) -> TelnetDialogue:
+    async def look() -> Snapshot:
+        return snapshot or a_household()
+
     return TelnetDialogue(
-        snapshot=lambda: snapshot or a_household(),
+        snapshot=look,
         look=lambda: LOOK,
         login=login,
         refusal=telnet_refusal(address, login, lambda given: given != "203.0.113.1"),

@@ -24,6 +24,7 @@ PROGRAM = """
 import asyncio, json, subprocess, sys
 sys.path[:0] = {tests!r}
 from laboratory import ask, cards_of, running
+from cccamd.net import at_once
 from cccamd.server import watching
 from cccamd.watch import freezes, watches
 
@@ -47,7 +48,7 @@ async def main():
         async with asyncio.timeout(20):
             while not told:
                 await asyncio.sleep(0.02)
-                told = near.server._watchers.open_freezes()
+                told = at_once(near.server._watchers.opening_freezes())
         asked.cancel()
         print(json.dumps([told[0].verdict.name, told[0].cause]))
 

@@ -76,7 +76,7 @@ def _form(folder: dict[str, bytes]) -> Iterator[str]:
         text = data.decode("latin-1")
         if "\r" in text or "\t" in text or text.startswith("\xef\xbb\xbf"):
             yield f"{name}: a carriage return, a tab or a mark"
-        for line in text.splitlines() if name != "constant.cw" else ():
+        for line in text.splitlines() if name not in ("constant.cw", "oscam.srvid2") else ():
             is_head = line.startswith("[") and line.endswith("]")
             if line and not is_head and " = " not in line:
                 yield f"{name}: {line!r}"

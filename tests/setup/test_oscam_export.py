@@ -297,3 +297,23 @@ def test_who_needs_more_lists_than_oscam_takes_is_switched_off(tmp_path: Path) -
 
 
 _OFF = ("disabled = 1", "enable = 0", "[deny_")
+
+
+def test_names_of_channels_go_there_and_come_back(tmp_path: Path) -> None:
+    names = tmp_path / "names"
+    names.write_text(
+        'FF01:102:1 "K\u00e4se | eins"\nFF01:103:1 "K\u00e4se | eins"\nFF02:0:1 "Two"\n0:0:2 "No"\n'
+        'FF01:0:7777 "Three"\nFF01:102:7777 "Three"\n',
+        encoding="utf-8",
+    )
+    wrong, told = judged(tmp_path, f"{ALL_SAID}CHANNELINFO FILE : {names}\n")
+    assert (wrong, told) == ([], [])
+    assert (tmp_path / "out" / "oscam.srvid2").read_text(encoding="utf-8") == (
+        "0001:FF01@000102@000103|K\u00e4se / eins|||\n0001:FF02|Two|||\n7777:FF01|Three|||\n"
+    )
+    back = ["import", "oscam", str(tmp_path / "out"), "--out", str(tmp_path / "back")]
+    assert CliRunner().invoke(command_line(back), back).exit_code == 0
+    assert (tmp_path / "back" / "CCcam.channelinfo").read_text(encoding="utf-8").splitlines() == [
+        *('FF01:000102:0001 "K\u00e4se / eins"', 'FF01:000103:0001 "K\u00e4se / eins"'),
+        *('FF02:0:0001 "Two"', 'FF01:0:7777 "Three"'),
+    ]

@@ -73,6 +73,28 @@ def test_an_outage_of_a_quarter_of_an_hour_is_true_at_each_moment() -> None:
     assert [type(each) for each in evening.told] == [FreezeBegan, FreezeEnded]
 
 
+def test_each_freeze_that_goes_on_is_a_step_and_may_end_meanwhile() -> None:
+    """In an outage those of all receivers do; to judge them all at once would stop the rest."""
+    evening, accounts = Evening(), [f"anna{number}" for number in range(8)]
+    for turn in range(12):
+        for account in accounts:
+            outcome = Outcome.ANSWERED if turn < 10 else Outcome.NO_ANSWER
+            evening.ask(turn, outcome=outcome, account=account)
+    evening.wait(130)
+    assert len(evening.open()) == 8
+    steps = evening.freezes.opening(evening.now)
+    for _ in range(3):
+        next(steps)
+    for account in accounts:
+        evening.leave(account)
+    for _ in range(5):
+        next(steps)
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert len(end.value.value) == 3
+    assert not evening.open()
+
+
 def test_open_freezes_come_first_whatever_began_since() -> None:
     evening = Evening()
     evening.watch(range(5))

@@ -23,9 +23,11 @@ from cccamd.watch import CardsChanged, ClientLoggedOut, LoginFailed
 from cccamd.why import (
     Explanation,
     Finding,
+    Question,
     Recent,
     Weight,
     as_json,
+    explaining,
     report_lines,
 )
 from cccamd.wire.link import CloseReason
@@ -234,6 +236,28 @@ def test_other_caids_and_other_sources_are_left_out() -> None:
     assert len(ask(seen, name="headend-a:12000").cards) == 2
     other = ask(seen, name="elsewhere:12000")
     assert (other.cards, other.sources) == ((), ())
+
+
+@pytest.mark.parametrize("caid", [None, Caid(0x0B00)])
+def test_each_card_is_a_step_and_may_go_meanwhile(caid: Caid | None) -> None:
+    """A hundred thousand in one step would stop every answer for a second."""
+    many = 50
+    seen = evidence("F: anna secret", *(announced(number) for number in range(1, many + 1)))
+    steps, count, answer = explaining(Question(account="anna", caid=caid), seen), 0, None
+    while answer is None:
+        try:
+            next(steps)
+        except StopIteration as end:
+            answer = end.value
+        else:
+            count += 1
+            if count == 10:
+                for source_id in tuple(seen.sources):
+                    seen.table.forget_source(source_id)
+    assert count >= 10
+    assert 10 <= len(answer.cards) <= many
+    whole = evidence("F: anna secret", *(announced(number) for number in range(1, many + 1)))
+    assert sum(1 for _ in explaining(Question(account="anna", caid=caid), whole)) >= many
 
 
 def test_an_i_line_switches_a_card_off() -> None:

@@ -82,14 +82,16 @@ class View:
 
     def explain(self, request: Request) -> tuple[Exclusion, ...]:
         """Say for each card of the request's CAID that does not serve it why not."""
+        cards = self._table.cards_with(request.caid)
+        found = (self.exclusion(card, request) for card in cards)
+        return tuple(exclusion for exclusion in found if exclusion is not None)
+
+    def exclusion(self, card: Card, request: Request) -> Exclusion | None:
+        """Say why one of them does not serve it; None: it does."""
         wanted = self._sight.wanted(request[:4])
-        verdicts = (judge(self.viewer, card) for card in self._table.cards_with(request.caid))
-        reasons = ((verdict, self._reason(verdict, wanted)) for verdict in verdicts)
-        return tuple(
-            Exclusion(verdict, wanted, reason)
-            for verdict, reason in reasons
-            if reason is not Reason.VISIBLE
-        )
+        verdict = judge(self.viewer, card)
+        reason = self._reason(verdict, wanted)
+        return None if reason is Reason.VISIBLE else Exclusion(verdict, wanted, reason)
 
     @property
     def _sight(self) -> Sight:

@@ -2,17 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Final, cast
 
 from cccamd.net.accepting import AcceptEvent, Acceptor, open_sockets
 from cccamd.net.admission import Admission, NoEntry
 from cccamd.net.connection import peer_address
 from cccamd.net.lobby import FirstWords, Guest, HandOver, Lobby, hand_over
+from cccamd.net.tasks import in_slices
 from cccamd.wire.link import CloseReason
 
-LOOKS_AT_ONCE: Final = 50
-"""Addresses that are looked at before others have their turn: some 20 µs each."""
 ROOM: Final = 8
 """Connections that are not logged in, and end when the system has nothing left."""
 
@@ -94,13 +93,15 @@ class Listener:
 
     async def dismiss_unwelcome(self, reason: CloseReason) -> int:
         """End the connections that would not be let in any more; say how many."""
+        return await in_slices(self._dismissing_unwelcome(reason))
+
+    def _dismissing_unwelcome(self, reason: CloseReason) -> Generator[None, None, int]:
         ended = 0
-        for number, guest in enumerate(self.admission.inside, 1):
+        for guest in self.admission.inside:
             if not self.admission.is_welcome(guest):
                 guest.close(reason)
                 ended += 1
-            if not number % LOOKS_AT_ONCE:
-                await asyncio.sleep(0)
+            yield
         return ended
 
     def _keep(self, sock: socket.socket, address: str) -> bool:

@@ -77,7 +77,7 @@ class TelnetDialogue:
     def __init__(
         self,
         *,
-        snapshot: Callable[[], Snapshot],
+        snapshot: Callable[[], Awaitable[Snapshot]],
         look: Callable[[], Look],
         login: InfoPort,
         refusal: str = "",
@@ -130,7 +130,7 @@ class TelnetDialogue:
         return _WRONG_LOGIN.encode()
 
     async def _answer(self, line: bytes) -> str:
-        snapshot = self._snapshot()
+        snapshot = await self._snapshot()
         command = line.decode(errors="replace")
         return await asyncio.to_thread(telnet_answer, command, snapshot, self._look())
 

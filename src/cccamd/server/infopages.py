@@ -220,7 +220,7 @@ class InfoPages:
     def _dialogue(self, address: str) -> TelnetDialogue:
         login = self._config.telnetinfo
         return TelnetDialogue(
-            snapshot=self._sources.snapshot,
+            snapshot=self._sources.look,
             look=self._look,
             login=login,
             refusal=telnet_refusal(address, login, self._sources.admits),

@@ -28,7 +28,7 @@ from cccamd.why import (
     Question,
     by_account,
     check_up,
-    explain,
+    explaining,
 )
 from cccamd.wire.cccam import Identity
 from cccamd.workers import Member
@@ -119,7 +119,7 @@ class Looks:
 
     def _explaining(self, question: Question) -> Generator[None, None, Explanation]:
         evidence = yield from self._evidence(question.account)
-        return explain(question, evidence)
+        return (yield from explaining(question, evidence))
 
     def _evidence(self, account: str | None) -> Generator[None, None, Evidence]:
         """What is to be known of an account; the other clients are nobody's business."""

@@ -23,7 +23,7 @@ from cccamd.setup.setup import Setup
 from cccamd.watch import Happening, IncidentBegan, IncidentEnded, IncidentGrew, Incidents, Throttle
 from cccamd.why import MachineTrouble, Receiver, Scene, Together, find_symptoms
 from cccamd.wire.link import Peer
-from cccamd.wording import ago
+from cccamd.wording import lasted
 
 if TYPE_CHECKING:
     from cccamd.server.fleetdesk import FleetDesk
@@ -32,8 +32,6 @@ log = logging.getLogger("cccamd.incident")
 
 LOOK_INTERVAL: Final = 2.0
 """Seconds."""
-CLIENTS_AT_ONCE: Final = 200
-"""So many are looked at before ECMs have their turn."""
 PAUSES_TOLD: Final = 60.0
 """Seconds for which a pause of our loop is what is wrong now."""
 LATELY: Final = 30.0
@@ -122,16 +120,17 @@ class Lookout:
         if self._rights.setup is not around.setup():
             # A thread: thousands of lines take a while.
             self._rights = await asyncio.to_thread(_Rights.of, around.setup())
-        receivers = await self._receivers()
+        receivers = await in_slices(self._receivers())
         sources = await in_slices(around.sources())
         load = await in_slices(self._load.looking(asyncio.get_running_loop().time()))
+        frozen = await in_slices(around.watchers.opening_freezes())
         now, names = self._observers.now(), around.setup().companions.channels
         return Scene(
             at=now,
             config=around.setup().config,
             sources=tuple(sources.values()),
             receivers=receivers,
-            frozen=tuple(named(freeze, names) for freeze in around.watchers.open_freezes()),
+            frozen=tuple(named(freeze, names) for freeze in frozen),
             findings=tuple(named(found, names) for found in around.watchers.receivers()),
             files=around.files(),
             machine=around.machine(),
@@ -145,16 +144,15 @@ class Lookout:
             fleet=around.fleet.describe() if around.fleet is not None else None,
         )
 
-    async def _receivers(self) -> tuple[Receiver, ...]:
-        """Those that may be in trouble."""
+    def _receivers(self) -> Generator[None, None, tuple[Receiver, ...]]:
+        """Those that may be in trouble; each is a step."""
         found: list[Receiver] = []
         viewers: list[Asking] = [*self._around.context.seats, *self._around.services()]
-        for number, session in enumerate(viewers, 1):
+        for session in viewers:
             receiver = _receiver(session, self._observers.now(), self._rights)
             if receiver is not None:
                 found.append(receiver)
-            if not number % CLIENTS_AT_ONCE:
-                await asyncio.sleep(0)
+            yield
         return tuple(found)
 
     def _log(self, happening: Happening) -> None:
@@ -168,8 +166,9 @@ class Lookout:
                     log.warning("now %s", describe(incident))
             case IncidentEnded(incident=incident):
                 if self._throttle.admits(incident.cause.value, happening.at):
-                    lasted = ago((incident.ended_at or happening.at) - incident.began_at)
-                    log.info("%s: over after %s", describe(incident), lasted)
+                    seconds = (incident.ended_at or happening.at) - incident.began_at
+                    long = lasted(seconds, incident.times)
+                    log.info("%s: over after %s", describe(incident), long)
 
 
 def describe(incident: Incident) -> str:

@@ -112,10 +112,10 @@ class Watchers:
         self.look_at_clocks()
         return self._freezes.reporting(self._observers.now())
 
-    def open_freezes(self) -> tuple[Freeze, ...]:
-        """The freezes that go on, with the verdict so far: cheap when there are few."""
+    def opening_freezes(self) -> Generator[None, None, tuple[Freeze, ...]]:
+        """The freezes that go on, with the verdict so far; each is a step."""
         self.look_at_clocks()
-        return tuple(self._freezes.open(self._observers.now()))
+        return self._freezes.opening(self._observers.now())
 
     def receivers(self) -> tuple[ReceiverFinding, ...]:
         """Receivers that behave as if their picture stood still; cheap when there are few."""

@@ -184,21 +184,28 @@ class Freezes:
         for watch in list(self._watches.values()):
             channels.append(self._telling.channel(watch, steady))
             yield
-        open_freezes = sorted(self.open(now), key=lambda freeze: freeze.at, reverse=True)
+        going_on = yield from self.opening(now)
+        newest_first = sorted(going_on, key=lambda freeze: freeze.at, reverse=True)
         return FreezeReport(
             channels=tuple(channels),
-            freezes=(*open_freezes, *reversed(self._past)),
+            freezes=(*newest_first, *reversed(self._past)),
             receivers=self.receivers(),
         )
 
-    def open(self, now: float) -> Iterator[Freeze]:
-        """The freezes that go on, with the verdict so far."""
-        steady = now - self._telling.step
-        for client in self.attended:
-            known = self._clients.get(client)
-            for watch in known.services.values() if known else ():
-                if watch.freeze is not None:
-                    yield self._telling.shown(watch, watch.freeze, steady)
+    def opening(self, now: float) -> Generator[None, None, tuple[Freeze, ...]]:
+        """The freezes that go on, with the verdict so far: in an outage those of all receivers, so
+        each is a step."""
+        found: list[Freeze] = []
+        for watch, freeze in self._frozen():
+            if watch.freeze is freeze:  # else it is over by now
+                found.append(self._telling.shown(watch, freeze, now - self._telling.step))
+            yield
+        return tuple(found)
+
+    def _frozen(self) -> list[tuple[Watch, Standstill]]:
+        known = (self._clients[client] for client in self.attended if client in self._clients)
+        watches = (watch for client in known for watch in client.services.values())
+        return [(watch, watch.freeze) for watch in watches if watch.freeze is not None]
 
     def receivers(self) -> tuple[ReceiverFinding, ...]:
         """Receivers in trouble now, though their picture is not known to stand still."""
@@ -207,7 +214,11 @@ class Freezes:
     def find(self, number: int, now: float) -> Freeze | None:
         """The freeze of this number; None: it is not remembered here."""
         known = next((freeze for freeze in self._past if freeze.number == number), None)
-        return known or next((each for each in self.open(now) if each.number == number), None)
+        if known is not None:
+            return known
+        steady = now - self._telling.step
+        shown = (self._telling.shown(watch, freeze, steady) for watch, freeze in self._frozen())
+        return next((each for each in shown if each.number == number), None)
 
     # Requests.
 

@@ -69,18 +69,22 @@ def routes(context: WebContext) -> Sequence[BaseRoute]:
 async def _overview(context: WebContext, _: Request) -> Response:
     snapshot = await context.snapshot()
     # No newline may follow the old readers' end of the document.
-    page = render(
-        context,
-        "overview.html",
-        heading=Markup(heading(snapshot.program)),
-        block=Markup(home_block(snapshot)),
-    )
-    return HTMLResponse(page)
+
+    def draw() -> str:
+        return render(
+            context,
+            "overview.html",
+            heading=Markup(heading(snapshot.program)),
+            block=Markup(home_block(snapshot)),
+        )
+
+    return HTMLResponse(await run_in_threadpool(draw))
 
 
 async def _explain(context: WebContext, request: Request) -> Response:
     query = dict(request.query_params)
-    accounts = sorted((await context.snapshot()).accounts, key=str.casefold)
+    names = (await context.snapshot()).accounts
+    accounts = await run_in_threadpool(sorted, names, key=str.casefold)
     given = {
         key: query.get(key, "")[:LENGTH_LIMIT]
         for key in ("account", "address", "source", "channel")
@@ -93,23 +97,27 @@ async def _explain(context: WebContext, request: Request) -> Response:
             problem = "" if found else "no channel in CCcam.channelinfo is called so"
             more = len(found) > CHANNELS_FOUND
             some = found[:CHANNELS_FOUND]
-            page = show(given=given, problem=problem, found=some, found_more=more)
-            return HTMLResponse(page)
+            page = partial(show, given=given, problem=problem, found=some, found_more=more)
+            return HTMLResponse(await run_in_threadpool(page))
         query["channel"] = format_service(found[0].caid, found[0].ident, found[0].sid)
     try:
         question = read_question(query)
     except NumberError as error:
-        return HTMLResponse(show(given=given, problem=str(error), found=()), 400)
+        page = partial(show, given=given, problem=str(error), found=())
+        return HTMLResponse(await run_in_threadpool(page), 400)
     explanation = await context.explain(question)
-    page = show(
-        given=given | {"channel": _channel_text(question)},
-        problem="",
-        found=(),
-        about=_about(question, context),
-        explanation=explanation,
-        groups=_groups(explanation),
-    )
-    return HTMLResponse(page)
+
+    def draw() -> str:
+        return show(
+            given=given | {"channel": _channel_text(question)},
+            problem="",
+            found=(),
+            about=_about(question, context),
+            explanation=explanation,
+            groups=_groups(explanation),
+        )
+
+    return HTMLResponse(await run_in_threadpool(draw))
 
 
 def is_name(text: str) -> bool:
@@ -205,15 +213,18 @@ def _about(question: Question, context: WebContext) -> str:
 
 async def _freezes(context: WebContext, _: Request) -> Response:
     report = await context.freezes()
-    by_urgency = sorted(report.channels, key=_urgency)
-    page = render(
-        context,
-        "freezes.html",
-        report=replace(report, freezes=report.freezes[:FREEZES_SHOWN]),
-        watched=by_urgency[:MARGINS_SHOWN],
-        unshown=max(0, len(by_urgency) - MARGINS_SHOWN),
-    )
-    return HTMLResponse(page)
+
+    def draw() -> str:
+        by_urgency = sorted(report.channels, key=_urgency)
+        return render(
+            context,
+            "freezes.html",
+            report=replace(report, freezes=report.freezes[:FREEZES_SHOWN]),
+            watched=by_urgency[:MARGINS_SHOWN],
+            unshown=max(0, len(by_urgency) - MARGINS_SHOWN),
+        )
+
+    return HTMLResponse(await run_in_threadpool(draw))
 
 
 def _urgency(channel: ChannelMargin) -> tuple[bool, bool, float]:
@@ -231,5 +242,5 @@ async def _freeze(context: WebContext, request: Request) -> Response:
 
 
 def render(context: WebContext, template: str, **words: object) -> str:
-    """Fill a template in."""
+    """Fill a template in; with thousands of accounts this is for a thread."""
     return _TEMPLATES.get_template(template).render(words | {"is_managed": context.is_managed})

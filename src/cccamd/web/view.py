@@ -130,15 +130,17 @@ class Overview:
         snapshot, report = moment.snapshot, moment.report
         troubles = find_troubles(moment)
         yield
-        server, incidents = self._server(moment), self._incidents(moment)
+        server = yield from self._server(moment)
+        incidents = self._incidents(moment)
         yield
         clients = yield from self._clients(snapshot, report, troubles)
         cards = yield from self._cards(snapshot.cards)
         nodes, edges = yield from network(snapshot, troubles)
         yield
         fleet, fleet_nodes = yield from self._fleet(snapshot.fleet)
-        absent, sources = _absent(snapshot), self._sources(snapshot, troubles)
+        absent = _absent(snapshot)
         yield
+        sources = yield from self._sources(snapshot, troubles)
         return {
             "server": {"": server},
             "config": {"": self._keep("config", "", _plain, snapshot.config)},
@@ -161,23 +163,26 @@ class Overview:
 
     # Parts.
 
-    def _server(self, moment: Moment) -> Row:
+    def _server(self, moment: Moment) -> Generator[None, None, Row]:
         snapshot, report = moment.snapshot, moment.report
-        clients = snapshot.clients
-        took = [
-            client.last_seconds
-            for client in clients
-            if client.last_result is EcmResult.CW and client.last_seconds is not None
-        ]
+        took: list[float] = []
+        accounts: set[str] = set()
+        asked = answered = 0
+        for client in snapshot.clients:
+            accounts.add(client.account)
+            asked, answered = asked + client.ecms_asked, answered + client.ecms_answered
+            if client.last_result is EcmResult.CW and client.last_seconds is not None:
+                took.append(client.last_seconds)
+            yield
         return {
             **_row(ServerStatus, snapshot),
             "accounts": len(snapshot.accounts),
-            "receivers_on": len({client.account for client in clients}),
+            "receivers_on": len(accounts),
             "sources_up": sum(one.state is LinkState.UP for one in snapshot.sources),
             "sources": len(snapshot.sources),
             "cards": len(snapshot.cards),
-            "asked": sum(client.ecms_asked for client in clients),
-            "answered": sum(client.ecms_answered for client in clients),
+            "asked": asked,
+            "answered": answered,
             "usual_seconds": round(median_low(took), 4) if took else None,
             "watching": len(report.channels),
             "froze": len(report.freezes),
@@ -219,7 +224,10 @@ class Overview:
     def _clients(
         self, snapshot: Snapshot, report: FreezeReport, troubles: "Troubles"
     ) -> Generator[None, None, Rows]:
-        margins = {(one.account, one.caid, one.ident, one.sid): one for one in report.channels}
+        margins: dict[tuple[str, Caid, Ident, Sid], ChannelMargin] = {}
+        for one in report.channels:
+            margins[one.account, one.caid, one.ident, one.sid] = one
+            yield
         rows: dict[str, Row] = {}
         for client in snapshot.clients:
             key = f"{client.account} {client.address} {client.port}"
@@ -228,11 +236,12 @@ class Overview:
             yield
         return self._only("clients", rows)
 
-    def _sources(self, snapshot: Snapshot, troubles: "Troubles") -> Rows:
+    def _sources(self, snapshot: Snapshot, troubles: "Troubles") -> Generator[None, None, Rows]:
         rows: dict[str, Row] = {}
         for place, source in enumerate(snapshot.sources):
             key, trouble = f"{source.name} {source.line}", troubles.of_source(source)
             rows[key] = self._keep("sources", key, _source, source, place, trouble)
+            yield
         return self._only("sources", rows)
 
     def _cards(self, cards: Sequence[CardStatus]) -> Generator[None, None, Rows]:

@@ -27,7 +27,7 @@ from cccamd.why.diary import (
 )
 from cccamd.why.evidence import Evidence, Question, Recent, by_account, evidence_of_files
 from cccamd.why.examination import Case, RunningServer, examine
-from cccamd.why.explaining import explain
+from cccamd.why.explaining import explain, explaining
 from cccamd.why.finding import Finding, Setting, Weight, json_text
 from cccamd.why.fleetwords import (
     ENGINE_AWAY,
@@ -97,6 +97,7 @@ __all__ = [
     "examine",
     "explain",
     "explain_taken",
+    "explaining",
     "find_symptoms",
     "fleet_counted",
     "freeze_lines",

@@ -1,13 +1,23 @@
 """Why an account sees a card, or does not, or cannot use it: and what line to change."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from cccamd.cards import Card, Exclusion, Reason, Rejected, SourceId, Verdict, View, Viewer, judge
+from cccamd.cards import (
+    Card,
+    CardTable,
+    Exclusion,
+    Reason,
+    Rejected,
+    SourceId,
+    Verdict,
+    View,
+    Viewer,
+    judge,
+)
 from cccamd.ids import (
     NO_NODE_ID,
-    Caid,
     Ident,
     ShareId,
     Sid,
@@ -41,8 +51,11 @@ class CardsExplained:
     usable: int
 
 
-def explain_cards(question: Question, evidence: Evidence, viewer: Viewer | None) -> CardsExplained:
-    """Look at every card that exists, taken or not; without a viewer only at what exists."""
+def explaining_cards(
+    question: Question, evidence: Evidence, viewer: Viewer | None
+) -> Generator[None, None, CardsExplained]:
+    """Look at every card that exists, taken or not; without a viewer only at what exists. There may
+    be 100,000: each is a step, and some may go meanwhile."""
     lens = _Lens.make(question, evidence, viewer)
     answers: list[CardAnswer] = []
     total = seen = usable = 0
@@ -53,24 +66,34 @@ def explain_cards(question: Question, evidence: Evidence, viewer: Viewer | None)
         total, seen, usable = total + 1, seen + is_seen, usable + is_usable
         if len(answers) < CARDS_LIMIT:
             answers.append(lens.answer(card, verdict, seen=is_seen, usable=is_usable))
+        yield
     for source, rejected in _rejected(question, evidence):
         total += 1
         if len(answers) < CARDS_LIMIT:
             answers.append(_not_taken(source, rejected, evidence))
+        yield
     return CardsExplained(tuple(answers), total, seen, usable)
 
 
 def _cards(question: Question, evidence: Evidence) -> Iterator[Card]:
     table, caid = evidence.table, question.caid
-    for card in table.cards() if caid is None else table.cards_with(caid):
+    for card in _all_cards(table) if caid is None else tuple(table.cards_with(caid)):
         if question.source in (None, evidence.source_name(card)):
             yield card
+
+
+def _all_cards(table: CardTable) -> Iterator[Card]:
+    """The table may change meanwhile."""
+    for share_id in tuple(table.share_ids()):
+        yield from table.ways_to(share_id)
 
 
 def _rejected(question: Question, evidence: Evidence) -> Iterator[tuple[SourceId, Rejected]]:
     for source, status in evidence.sources.items():
         if question.source not in (None, status.name):
             continue
+        if not evidence.table.knows(source):
+            continue  # it has gone meanwhile
         for rejected in evidence.table.rejected_of(source):
             if question.caid in (None, rejected.offer.caid):
                 yield source, rejected
@@ -82,17 +105,27 @@ class _Lens:
 
     question: Question
     evidence: Evidence
-    exclusions: dict[Card, Exclusion]
+    view: View | None
+    """What the account sees; None: no account or no CAID was asked for."""
 
     @classmethod
     def make(cls, question: Question, evidence: Evidence, viewer: Viewer | None) -> "_Lens":
-        found: Iterable[Exclusion] = ()
-        if viewer and question.caid is not None:
-            found = _exclusions(question, evidence, viewer, question.caid)
-        return cls(question, evidence, {exclusion.card: exclusion for exclusion in found})
+        asked = viewer is not None and question.caid is not None
+        view = _view(evidence, viewer) if asked and viewer is not None else None
+        return cls(question, evidence, view)
 
     def fits(self, card: Card) -> bool:
-        return card not in self.exclusions and not self._is_ignored(card)
+        return self.exclusion(card) is None and not self._is_ignored(card)
+
+    def exclusion(self, card: Card) -> Exclusion | None:
+        """Ask the same code that serves requests."""
+        question = self.question
+        if self.view is None or question.caid is None:
+            return None
+        ident, sid = question.ident or _OPEN, question.sid or Sid(0)
+        request = Request(question.caid, ident, ShareId(0), sid, b"")
+        found = self.view.exclusion(card, request)
+        return None if found is None or _is_open_end(found.reason, question) else found
 
     def answer(
         self, card: Card, verdict: Verdict | None, *, seen: bool, usable: bool
@@ -113,7 +146,7 @@ class _Lens:
     def _findings(self, card: Card, verdict: Verdict | None) -> Iterator[Finding]:
         if verdict is not None:
             yield explain_verdict(verdict, self.evidence)
-        exclusion = self.exclusions.get(card)
+        exclusion = self.exclusion(card)
         if verdict and verdict.visible and exclusion:
             yield explain_exclusion(exclusion, verdict, self.question, self.evidence)
         if self._is_ignored(card):
@@ -144,12 +177,10 @@ class _Lens:
         )
 
 
-def _exclusions(
-    question: Question, evidence: Evidence, viewer: Viewer, caid: Caid
-) -> Iterator[Exclusion]:
-    """Ask the same code that serves requests. Which way a request of a server may take depends
-    on the card that it names, which a question does not: so that is left out here."""
-    view = View(
+def _view(evidence: Evidence, viewer: Viewer) -> View:
+    """Which way a request of a server may take depends on the card that it names, which a question
+    does not: so that is left out here."""
+    return View(
         evidence.table,
         Viewer(
             account=viewer.account,
@@ -158,11 +189,6 @@ def _exclusions(
             emm_allowed=viewer.emm_allowed,
         ),
     )
-    ident, sid = question.ident or _OPEN, question.sid or Sid(0)
-    request = Request(caid, ident, ShareId(0), sid, b"")
-    for exclusion in view.explain(request):
-        if not _is_open_end(exclusion.reason, question):
-            yield exclusion
 
 
 def _is_open_end(reason: Reason, question: Question) -> bool:

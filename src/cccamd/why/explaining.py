@@ -1,13 +1,13 @@
 """From a question and the evidence to an explanation. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Final
 
 from cccamd.why.account import explain_account
-from cccamd.why.answer import CardAnswer, EcmStory, Explanation
+from cccamd.why.answer import CardAnswer, EcmStory, Explanation, SourceAnswer
 from cccamd.why.brake import explain_address, explain_brake
-from cccamd.why.cards import CardsExplained, explain_cards
+from cccamd.why.cards import CardsExplained, explaining_cards
 from cccamd.why.clones import explain_clones
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.finding import Finding, Weight
@@ -37,11 +37,22 @@ _SHORT: Final = {
 
 def explain(question: Question, evidence: Evidence) -> Explanation:
     """Answer a question about an account, a service or both, or about an address."""
+    steps = explaining(question, evidence)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            answer: Explanation = end.value
+            return answer
+
+
+def explaining(question: Question, evidence: Evidence) -> Generator[None, None, Explanation]:
+    """The same in steps, one for each card and source."""
     if question.address is not None:
         return _about_address(question.address, evidence)
     account = evidence.account(question.account) if question.account is not None else None
     viewer = evidence.viewer(account) if account else None
-    cards = explain_cards(question, evidence, viewer)
+    cards = yield from explaining_cards(question, evidence, viewer)
     findings: list[Finding] = []
     if account:
         findings += explain_account(account, evidence)
@@ -54,7 +65,12 @@ def explain(question: Question, evidence: Evidence) -> Explanation:
     if not evidence.sources:
         findings.append(explain_emptiness(evidence))
     ecms = tuple(explain_ecms(question, evidence))
+    yield
     reach = Reach(account, evidence)
+    sources: list[SourceAnswer] = []
+    for source in explain_sources(question, evidence, reach):
+        sources.append(source)
+        yield
     return Explanation(
         account=question.account or "",
         service=question.service,
@@ -62,7 +78,7 @@ def explain(question: Question, evidence: Evidence) -> Explanation:
         live=evidence.live,
         summary=_summary(question, findings, cards, ecms, reach, live=evidence.live),
         findings=tuple(findings),
-        sources=tuple(explain_sources(question, evidence, reach)),
+        sources=tuple(sources),
         cards=cards.cards,
         cards_left_out=cards.total - len(cards.cards),
         ecms=ecms,

@@ -9,7 +9,9 @@ from cccamd.cards import Limit
 from cccamd.ids import Caid, Ident, format_caid, format_ident, format_sid
 from cccamd.setup.cccamcfg import CLine, Config, FLine, NLine
 from cccamd.setup.oscam.foldertext import (
+    Channels,
     Lines,
+    channel_lines,
     filters,
     holds,
     label_of,
@@ -45,14 +47,16 @@ class Exported:
     lost: tuple[Lost, ...]
 
 
-def export_folder(config: Config, toml: TomlConfig, *, out: str) -> Exported:
+def export_folder(
+    config: Config, toml: TomlConfig, *, out: str, channels: Channels | None = None
+) -> Exported:
     """Translate; `config` has the accounts as cccamd.toml has them, `out` is the folder."""
-    return _Export(config, toml, out).run()
+    return _Export(config, toml, out, channels or {}).run()
 
 
 class _Export:
-    def __init__(self, config: Config, toml: TomlConfig, out: str) -> None:
-        self._config, self._toml, self._out = config, toml, out
+    def __init__(self, config: Config, toml: TomlConfig, out: str, channels: Channels) -> None:
+        self._config, self._toml, self._out, self._channels = config, toml, out, channels
         self._lost: list[Lost] = []
         self._lists: dict[str, Lines] = {}
         self._names: dict[frozenset[tuple[str, str]], str] = {}
@@ -84,7 +88,9 @@ class _Export:
             files["oscam.services"] = sections(self._lists.items())
         if self._constants:
             files["constant.cw"] = "".join(f"{line}\n" for line in self._constants)
-        self._lost += unsaid(self._config, self._toml)
+        if self._channels:
+            files["oscam.srvid2"] = channel_lines(self._channels)
+        self._lost += unsaid(self._config, self._toml, has_channels=bool(self._channels))
         lost = tuple(sorted(self._lost, key=lambda each: (each.file, each.line)))
         encoded = {name: text.encode("iso-8859-1") for name, text in files.items()}
         return Exported(files=encoded, lost=lost)

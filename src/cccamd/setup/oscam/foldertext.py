@@ -1,11 +1,13 @@
 """Keys and sections of OSCam's files as text; a letter is a byte, as in `lexer`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from cccamd.ids import Caid, Ident, format_caid, format_ident
+from cccamd.ids import Caid, Ident, format_caid, format_ident, format_sid
 
 Lines = list[tuple[str, str]]
 """Keys and values of a section."""
+Channels = Mapping[tuple[int, int, int], str]
+"""Names of channels by CAID, ident (0: any) and SID."""
 
 
 def filters(caids: Iterable[Caid], pairs: Iterable[tuple[Caid, Ident]]) -> Lines:
@@ -36,6 +38,25 @@ def sections(found: Iterable[tuple[str, Lines]]) -> str:
         head = utf8_letters(name)
         blocks.append(f"[{head}]\n" + "".join(f"{key} = {value}\n" for key, value in lines))
     return "\n".join(blocks)
+
+
+def channel_lines(channels: Channels) -> str:
+    """Write oscam.srvid2: one line for each name of a SID, with all CAIDs that have it."""
+    systems: dict[tuple[int, str], dict[int, list[int]]] = {}
+    for (caid, ident, sid), name in channels.items():
+        if caid and (plain := " ".join(name.replace("|", "/").split())):
+            systems.setdefault((sid, plain), {}).setdefault(caid, []).append(ident)
+    return "".join(
+        f"{format_sid(sid)}:{','.join(_system(*each) for each in found.items())}"
+        f"|{utf8_letters(name)}|||\n"
+        for (sid, name), found in systems.items()
+    )
+
+
+def _system(caid: int, idents: list[int]) -> str:
+    """A CAID with its providers, which stands for any where one of them is 0."""
+    shown = [] if 0 in idents else [f"@{format_ident(each)}" for each in idents]
+    return format_caid(caid) + "".join(shown)
 
 
 def letters(data: bytes) -> str:

@@ -25,16 +25,16 @@ _OWN_TABLES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Tables, and those of their keys that the export looks at itself."""
 _UNPROTECTED: Final = "OSCam has no such TLS: it logs in without"
+_CHANNELS: Final = "CHANNELINFO FILE"
 _FILES: Final = {
     "CAID PRIO FILE": "the order of CAIDs is for decoders there (oscam.dvbapi)",
     "PROVIDERINFO FILE": "names of providers are in oscam.provid there, which is not written",
-    "CHANNELINFO FILE": "names of channels are in oscam.srvid2 there, which is not written",
 }
 
 
-def unsaid(config: Config, toml: TomlConfig) -> Iterator[Lost]:
-    """One for each key that is set, and each table."""
-    yield from _settings(config)
+def unsaid(config: Config, toml: TomlConfig, *, has_channels: bool) -> Iterator[Lost]:
+    """One for each key that is set, and each table; `has_channels`: their names are written."""
+    yield from _settings(config, has_channels=has_channels)
     for name, known in _OWN_TABLES.items():
         table = getattr(toml, name)
         for each in fields(table):
@@ -55,7 +55,7 @@ def unsaid(config: Config, toml: TomlConfig) -> Iterator[Lost]:
         yield _lost("penalties", "ban", 0, "failbantime is in minutes: the next full one is taken")
 
 
-def _settings(config: Config) -> Iterator[Lost]:
+def _settings(config: Config, *, has_channels: bool) -> Iterator[Lost]:
     settings = config.settings
     for key, value, why in (
         ("MINIMUM CLIENT VERSION", settings.minimum_client_version, "nothing looks at it"),
@@ -69,6 +69,8 @@ def _settings(config: Config) -> Iterator[Lost]:
             place = config.place(key)
             text = f"{_NO_WORD}: {why}"
             yield Lost(file="CCcam.cfg", key=key, line=place.line or 0, why=text)
+    if not has_channels and (line := config.place(_CHANNELS).line):
+        yield Lost(file="CCcam.cfg", key=_CHANNELS, line=line, why="no names could be read from it")
 
 
 def _dvbapi(toml: TomlConfig) -> Iterator[Lost]:
