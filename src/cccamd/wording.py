@@ -42,6 +42,11 @@ def span(seconds: float) -> str:
     return f"{whole // 86_400} d {whole // 3600 % 24} h"
 
 
+def lasted(seconds: float, times: int = 1) -> str:
+    """How long a trouble was there: `12 min`, `12 min, in which it came 6 times`."""
+    return span(seconds) if times == 1 else f"{span(seconds)}, in which it came {times} times"
+
+
 def ago(seconds: float) -> str:
     """Show a length of time roughly: `3 min`."""
     seconds = max(0.0, seconds)

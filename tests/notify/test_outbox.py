@@ -94,6 +94,15 @@ def test_what_grows_before_it_is_told_is_one_message_in_its_last_words() -> None
     (message,) = box.due(900.0 + SETTLED, NOON)
     assert message.title == "Over: sources away: several sources"
     assert message.body.endswith("It lasted 15 min.")
+
+
+def test_what_came_and_went_is_told_with_how_often_it_came() -> None:
+    box = Outbox(Rules(after=60.0))
+    box.began(incident(2), 0.0)
+    box.due(60.0, NOON)
+    box.ended(incident(2, text="is slow", times=6, ended_at=720.0), 720.0)
+    (message,) = box.due(9999.0, NOON)
+    assert message.body.endswith("It lasted 12 min, in which it came 6 times.")
     assert box.due(9999.0, NOON) == ()
 
 

@@ -31,10 +31,10 @@ from laboratory import (
 
 from cccamd.lab.ports import free_port
 from cccamd.machine import holder_of
-from cccamd.net import ConnectError, ListenError
+from cccamd.net import Client, ConnectError, ListenError
 from cccamd.server import Server
 from cccamd.setup.cccamcfg import parse
-from cccamd.wire.cccam import Target
+from cccamd.wire.cccam import ClientProtocol, Target
 from cccamd.wire.link import CloseReason
 from cccamd.workers import Member, crew
 
@@ -257,6 +257,74 @@ async def test_one_who_does_not_read_is_cut_and_costs_nobody_anything() -> None:
 
             await until(is_cut, seconds=30.0)
             assert await ask(other, b"\x80other") == expected_cw(b"\x80other")
+
+
+def ask_blindly(client: Client[ClientProtocol], count: int) -> None:
+    for number in range(count):
+        client.protocol.ask(1, request(number.to_bytes(2), share_id=next(iter(client.cards))), 0.0)
+        client.protocol._asked.clear()
+    client._connection.flush()
+
+
+class Small(socket.socket):
+    """One whose machine takes some thousand bytes and no more; so it has to be from the start."""
+
+    def __init__(self, *words: Any, **more: Any) -> None:
+        super().__init__(*words, **more)
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+
+@asynccontextmanager
+async def deaf_client(
+    monkeypatch: pytest.MonkeyPatch, toml: str
+) -> AsyncIterator[tuple[Client[ClientProtocol], asyncio.Transport, Any]]:
+    """A client with little room that does not read for now, and what the core has of it."""
+    async with AsyncExitStack() as stack:
+        lab = await stack.enter_async_context(crewed(toml=toml, workers=1))
+        with monkeypatch.context() as patch:
+            patch.setattr(socket, "socket", Small)
+            deaf = await stack.enter_async_context(lab.client("user0"))
+        await cards_of(deaf)
+        transport = deaf._connection._transport
+        assert transport is not None
+        transport.pause_reading()
+        yield deaf, transport, lab.server._context.seats.of(b"user0")[0].connection
+
+
+async def test_who_asks_slowly_and_reads_nothing_is_cut_once_its_machine_is_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not after 256 KiB, and the megabytes that the system takes before."""
+    toml = TEST_CARD + "[limits]\nmax_unread_kilobytes = 1000\nunread_timeout = 2\n"
+    async with deaf_client(monkeypatch, toml) as (deaf, _, connection), asyncio.timeout(20.0):
+        while not connection.is_full():
+            ask_blindly(deaf, 8)
+            await asyncio.sleep(0.002)
+        while not connection.is_closed:
+            ask_blindly(deaf, 1)
+            await asyncio.sleep(0.002)
+        assert connection._closing.reason is CloseReason.NOT_READING
+        assert connection._closing.detail.endswith("none of it for 0.8 s")
+        assert connection.heard_messages < 2000
+
+
+async def test_who_reads_slowly_with_its_machine_full_is_served_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    toml = TEST_CARD + "[limits]\nunread_timeout = 2\n"
+    async with deaf_client(monkeypatch, toml) as (slow, transport, connection):
+        number = transport.get_extra_info("socket").fileno()
+        while not connection.is_full():
+            ask_blindly(slow, 8)
+            await asyncio.sleep(0.002)
+        full_at = heard = connection.heard_messages
+        for _ in range(14):
+            ask_blindly(slow, 40)
+            os.read(number, 2048)  # what the protocol would make of it does not matter
+            await asyncio.sleep(0.1)
+            assert not connection.is_closed
+            heard = connection.heard_messages
+        assert heard > full_at + 100
 
 
 async def test_strangers_hear_nothing_of_a_worker_either() -> None:

@@ -104,6 +104,10 @@ def test_what_was_refused_at_a_clock_that_jumps_counts_for_nothing() -> None:
     for one in sum_up(book.entries.values()):
         assert one.up <= 240
         assert one.uptime is None or 0 <= one.uptime <= 1
+    periods = book.of(Kind.SOURCE)
+    assert len(periods) >= 2
+    assert all(0 <= one.until - one.at <= 120 for one in periods), "none was longer than it was"
+    assert sum(one.until - one.at for one in periods) >= 60
 
 
 def test_a_day_is_summed_up_from_its_periods() -> None:

@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 
 from cccamd.facts import Cause, Incident
 from cccamd.setup.hours import TimeFrame
-from cccamd.wording import count, span
+from cccamd.wording import count, lasted
 
 SETTLED: Final = 180.0
 """Seconds after its end until an incident that comes back is another one (watch/incidents.py)."""
@@ -249,7 +249,8 @@ def _over(incident: Incident) -> Message:
     title = f"Over: {incident.cause.value}: {incident.subject}"
     body = f"It was: {_line(incident)}."
     if incident.ended_at is not None:
-        body += f"\nIt lasted {span(incident.ended_at - incident.began_at)}."
+        seconds = incident.ended_at - incident.began_at
+        body += f"\nIt lasted {lasted(seconds, incident.times)}."
     return Message(title, body, is_over=True)
 
 

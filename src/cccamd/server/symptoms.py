@@ -23,7 +23,7 @@ from cccamd.setup.setup import Setup
 from cccamd.watch import Happening, IncidentBegan, IncidentEnded, IncidentGrew, Incidents, Throttle
 from cccamd.why import MachineTrouble, Receiver, Scene, Together, find_symptoms
 from cccamd.wire.link import Peer
-from cccamd.wording import ago
+from cccamd.wording import lasted
 
 if TYPE_CHECKING:
     from cccamd.server.fleetdesk import FleetDesk
@@ -166,8 +166,9 @@ class Lookout:
                     log.warning("now %s", describe(incident))
             case IncidentEnded(incident=incident):
                 if self._throttle.admits(incident.cause.value, happening.at):
-                    lasted = ago((incident.ended_at or happening.at) - incident.began_at)
-                    log.info("%s: over after %s", describe(incident), lasted)
+                    seconds = (incident.ended_at or happening.at) - incident.began_at
+                    long = lasted(seconds, incident.times)
+                    log.info("%s: over after %s", describe(incident), long)
 
 
 def describe(incident: Incident) -> str:

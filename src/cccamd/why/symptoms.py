@@ -517,6 +517,7 @@ def _pauses(pauses: Sequence[Pause]) -> Iterator[Symptom]:
     if not pauses:
         return
     worst = max(pauses, key=lambda pause: pause.seconds)
+    others = [pause for pause in pauses if pause is not worst]
     times = "" if len(pauses) == 1 else f", {len(pauses)} times within a minute"
     yield Symptom(
         cause=Cause.SERVER_PAUSED,
@@ -524,7 +525,7 @@ def _pauses(pauses: Sequence[Pause]) -> Iterator[Symptom]:
         since=pauses[0].at,
         text=f"stood still for {milliseconds(worst.seconds)}{times}",
         change=_OWN_WORK if worst.is_work else _NOT_RUN,
-        evidence=tuple(map(_pause, pauses[-PAUSES_SHOWN:])),
+        evidence=tuple(map(_pause, [worst, *others[1 - PAUSES_SHOWN :]])),
     )
 
 

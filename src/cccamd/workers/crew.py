@@ -128,6 +128,8 @@ class Line(asyncio.Protocol):
             known.taken(*frames.TAKEN.unpack(body))
         elif kind == Kind.WAY:
             known.noted(body)
+        elif kind == Kind.STUCK:
+            known.stuck, known.asks_more = frames.STUCK.unpack(body)
 
     def send(self, kind: Kind, number: int, body: bytes) -> None:
         """Send a frame, with the others of this turn of the loop."""

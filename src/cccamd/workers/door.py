@@ -24,6 +24,9 @@ TAKEN_AFTER: Final = 4096
 """Bytes from the core after which it is told that they are on their way to the client."""
 LAGGING: Final = 4096
 """Bytes that a client has not taken from which on the core is not told so."""
+LOOK_AFTER: Final = 1024
+"""Bytes from the core after which it is looked whether the client's machine has room for more: as
+often as without workers, where each 32nd message is one to look at."""
 LOOK_INTERVAL: Final = 0.05
 """Seconds between two looks at those who lag behind or are held."""
 EARLY_LIMIT: Final = 4096
@@ -49,6 +52,11 @@ class Guest(Connection[ServerEvent]):
         self.version: Version = DEFAULT_VERSION
         self.owed = 0
         """Bytes of the core that it has not been told of as taken."""
+        self.look_at = LOOK_AFTER
+        """How many of them make the next look."""
+        self.stuck = (0, False)
+        """As the core was told: bytes for which its machine has no room, and whether it goes on
+        asking."""
         self._tell = tell
         self._reader = RecordReader()
         self._out: list[bytes] = []
@@ -254,15 +262,28 @@ class Door:
     # Who does not take what it is sent.
 
     def _note_taken(self, guest: Guest) -> None:
-        if guest.owed >= TAKEN_AFTER and not self._tell_taken(guest):
-            self._watch(guest)
+        if guest.owed >= guest.look_at:
+            guest.look_at = guest.owed + LOOK_AFTER
+            if not self._is_level(guest):
+                self._watch(guest)
 
-    def _tell_taken(self, guest: Guest) -> bool:
-        if guest.unread() > LAGGING:
+    def _is_level(self, guest: Guest) -> bool:
+        """Tell the core how far it is; whether it has taken what it was sent."""
+        unread = guest.unread()
+        is_full = unread > 0 and guest.is_full()
+        self._tell_stuck(guest, unread if is_full else 0)
+        if is_full or (guest.owed >= TAKEN_AFTER and unread > LAGGING):
             return False
-        owed, guest.owed = guest.owed, 0
-        self._tell(Kind.TAKEN, guest.number, frames.TAKEN.pack(owed))
+        if guest.owed >= TAKEN_AFTER:
+            owed, guest.owed, guest.look_at = guest.owed, 0, LOOK_AFTER
+            self._tell(Kind.TAKEN, guest.number, frames.TAKEN.pack(owed))
         return True
+
+    def _tell_stuck(self, guest: Guest, unread: int) -> None:
+        stuck = (unread, unread > 0 and guest.asks_more())
+        if stuck != guest.stuck:
+            guest.stuck = stuck
+            self._tell(Kind.STUCK, guest.number, frames.STUCK.pack(*stuck))
 
     def _watch(self, guest: Guest) -> None:
         if guest.is_closed:
@@ -274,7 +295,7 @@ class Door:
     def _look(self) -> None:
         """Tell what was taken meanwhile; who is held and has left is noticed here only."""
         for number, guest in list(self._watched.items()):
-            is_level = guest.owed < TAKEN_AFTER or self._tell_taken(guest)
+            is_level = self._is_level(guest)
             is_held = number in self._held and not guest.peer_left()
             if is_level and not is_held:
                 self._watched.pop(number, None)

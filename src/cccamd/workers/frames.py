@@ -30,6 +30,9 @@ class Kind(IntEnum):
     """An error of ours, in words."""
     LIVES = 7
     """The answer to `LOOK` of connection 0."""
+    STUCK = 8
+    """Bytes that its machine has no room for (0: it has room), and whether more came that was not
+    read; told when that changes."""
 
     # Of the core.
     BEGIN = 32
@@ -53,6 +56,7 @@ WAY: Final = struct.Struct(">?dd?dI")
 """Whether everything is acknowledged, the round trip, the jitter, whether those are known, the age
 of what is sent in vain, segments that were sent again."""
 TAKEN: Final = struct.Struct(">I")
+STUCK: Final = struct.Struct(">I?")
 
 
 def pack(kind: Kind, number: int, body: bytes = b"") -> bytes:

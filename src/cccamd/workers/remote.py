@@ -36,6 +36,9 @@ class RemoteTransport(asyncio.Transport):
         self.way: Way | None = None
         """How the way was when the worker looked last."""
         self.is_acknowledged = False
+        self.stuck, self.asks_more = 0, False
+        """As the worker told last: bytes that its machine has no room for; whether more came, and
+        was not read."""
         self._peername = peername
         self._send = send
         self._given = self._taken = 0
@@ -73,7 +76,7 @@ class RemoteTransport(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         """What the client has not taken, as far as is known."""
         waiting = self._given - self._taken
-        return waiting if waiting > IN_HAND else 0
+        return self.stuck or (waiting if waiting > IN_HAND else 0)
 
     def is_closing(self) -> bool:
         """Whether nothing more may be written."""
@@ -162,6 +165,16 @@ class RemoteConnection(Connection[E], Generic[E]):
             return False
         remote.look()
         return remote.is_acknowledged
+
+    def is_full(self) -> bool:
+        """Whether the client's machine had no room for more when the worker looked last."""
+        remote = self._remote
+        return remote is not None and remote.stuck > 0
+
+    def asks_more(self) -> bool:
+        """Whether it went on asking then."""
+        remote = self._remote
+        return remote is not None and remote.asks_more
 
     def peer_left(self) -> bool:
         """The worker notices that."""

@@ -109,10 +109,13 @@ class _Sources:
         """Sum up what is due."""
         entries: list[Entry] = []
         for name, watch in self._watches.items():
-            begins_anew = now // SOURCE_PERIOD != watch.began_at // SOURCE_PERIOD
+            # A clock that was set ends the period where it was looked at last: it was no longer.
+            was_set = not 0 <= now - watch.seen_at < SOURCE_PERIOD
+            begins_anew = was_set or now // SOURCE_PERIOD != watch.began_at // SOURCE_PERIOD
             if 0 <= now - watch.written_at < WRITE_INTERVAL and not begins_anew:
                 continue
-            watch.pass_time(now)
+            if not was_set:
+                watch.pass_time(now)
             watch.written_at = now
             entries += [watch.entry(), *watch.outage()]
             if begins_anew:
