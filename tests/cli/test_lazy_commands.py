@@ -1,5 +1,6 @@
 """A command loads what it needs: counted in processes of its own, by the modules they end with."""
 
+import ast
 import gc
 import re
 import signal
@@ -33,6 +34,7 @@ NOT_FOR_A_LOOK = {*PAGES, *PICTURES, "asyncio", "cryptography", "pydantic"}
 ROOMS = {path.stem for path in (Path(__file__).parents[2] / "src" / "cccamd").iterdir()} - {
     *("__init__", "__main__", "__pycache__", "cli", "errors")
 }
+CLI = Path(__file__).parents[2] / "src" / "cccamd" / "cli"
 ROOMS_OF_PROBE = {"facts", "ids", "machine", "values", "net", "wire"}
 
 
@@ -175,13 +177,34 @@ def test_nobody_looks_for_garbage_in_what_stays() -> None:
     assert gc.isenabled()
 
 
+FRONTS = sorted({MODULES.get(name, name) for name in COMMANDS})
+
+
+@pytest.mark.parametrize("name", FRONTS)
+def test_what_a_command_loads_when_it_runs_is_not_looked_through_either(name: str) -> None:
+    tree = ast.parse((CLI / f"{name}.py").read_text())
+    late = {
+        node
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom)
+    }
+    quiet = {
+        node
+        for block in ast.walk(tree)
+        if isinstance(block, ast.With) and ast.unparse(block.items[0]) == "staying()"
+        for node in block.body
+    }
+    assert late <= quiet
+
+
 def test_the_list_of_commands_is_that_of_the_files() -> None:
     """A module with a function of its own name, or an `app`, is a command."""
-    folder = Path(__file__).parents[2] / "src" / "cccamd" / "cli"
     pattern = re.compile(r"^(def (?P<name>\w+)\(|app = typer)", re.MULTILINE)
     found = {
         path.stem
-        for path in folder.glob("*.py")
+        for path in CLI.glob("*.py")
         if any(match["name"] in (path.stem, None) for match in pattern.finditer(path.read_text()))
     }
     assert found - {"main"} == {MODULES.get(name, name) for name in COMMANDS}

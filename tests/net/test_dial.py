@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from contextlib import suppress
 
 import pytest
@@ -48,3 +49,23 @@ async def test_a_connection_that_nobody_waits_for_any_more_is_closed() -> None:
             calling.cancel()
             with suppress(asyncio.CancelledError):
                 (await calling).close()
+
+
+async def test_an_answer_that_our_own_loop_was_too_late_to_hear_is_no_silence() -> None:
+    with socket.create_server((HOST, 0)) as server:
+        port = server.getsockname()[1]
+        calling = asyncio.create_task(  # noqa: TID251
+            connect([(HOST, port)], host=HOST, port=port, patience=0.05)
+        )
+        while not _is_called(server):
+            await asyncio.sleep(0)
+        time.sleep(0.3)  # a machine that is busy with something else
+        (await calling).close()
+
+
+def _is_called(server: socket.socket) -> bool:
+    server.setblocking(False)
+    with suppress(BlockingIOError):
+        server.accept()[0].close()
+        return True
+    return False

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData, NodeIdFile
+from cccamd.cli.loading import staying
 
 app = typer.Typer(
     no_args_is_help=True, help="Add, show, switch and remove the accounts of CCcam.cfg."
@@ -55,7 +56,8 @@ def add(
 
     Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
     """
-    from cccamd.cli.deeds.account import add as run
+    with staying():
+        from cccamd.cli.deeds.account import add as run
 
     run(
         name=name,
@@ -83,7 +85,8 @@ def show(
 
     Exit status: 0 shown, 1 the account is switched off, 2 there is none, or a file cannot be used.
     """
-    from cccamd.cli.deeds.account import show as run
+    with staying():
+        from cccamd.cli.deeds.account import show as run
 
     run(name=name, config=config, toml=toml, host=host, code=code, as_data=as_data)
 
@@ -96,7 +99,8 @@ def disable(
 
     Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
     """
-    from cccamd.cli.deeds.account import disable as run
+    with staying():
+        from cccamd.cli.deeds.account import disable as run
 
     run(name=name, config=config, node_id=node_id, as_data=as_data)
 
@@ -109,7 +113,8 @@ def enable(
 
     Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
     """
-    from cccamd.cli.deeds.account import enable as run
+    with staying():
+        from cccamd.cli.deeds.account import enable as run
 
     run(name=name, config=config, node_id=node_id, as_data=as_data)
 
@@ -122,6 +127,7 @@ def remove(
 
     Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
     """
-    from cccamd.cli.deeds.account import remove as run
+    with staying():
+        from cccamd.cli.deeds.account import remove as run
 
     run(name=name, config=config, node_id=node_id, as_data=as_data)

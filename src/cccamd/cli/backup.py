@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cccamd.cli.loading import staying
+
 ARCHIVE = typer.Argument(metavar="FILE", help="The archive, a tar file.", show_default=False)
 CONFIG = typer.Option("-C", "--config", metavar="FILE", help="CCcam.cfg, if not in a usual place.")
 TOML = typer.Option("-T", "--toml", metavar="FILE", help="cccamd.toml, if not beside CCcam.cfg.")
@@ -26,7 +28,8 @@ def backup(
 
     Exit status: 0 saved, 2 nothing was written.
     """
-    from cccamd.cli.deeds.backup import backup as run
+    with staying():
+        from cccamd.cli.deeds.backup import backup as run
 
     run(archive=archive, config=config, toml=toml, node_id=node_id, force=force, as_data=as_data)
 
@@ -47,6 +50,7 @@ def restore(
 
     Exit status: 0 restored, 2 nothing was written, or not all: the message says.
     """
-    from cccamd.cli.deeds.backup import restore as run
+    with staying():
+        from cccamd.cli.deeds.backup import restore as run
 
     run(archive=archive, config=config, toml=toml, node_id=node_id, force=force, as_data=as_data)

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from cccamd.cli.loading import staying
+
 
 def check(
     file: Annotated[str, typer.Argument(help="The CCcam.cfg to read; - reads standard input.")],
@@ -24,6 +26,7 @@ def check(
 
     Exit status: 0 no errors, 1 errors, 2 the file cannot be read.
     """
-    from cccamd.cli.deeds.check import run
+    with staying():
+        from cccamd.cli.deeds.check import run
 
     run(file=file, strict=strict, as_data=as_data, show_secrets=show_secrets)

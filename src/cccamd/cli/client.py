@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData
+from cccamd.cli.loading import staying
 from cccamd.setup.recipes import PROGRAMS
 
 
@@ -33,7 +34,8 @@ def client(
     Exit status: 0 printed, 1 nothing is open for that program, 2 no such account, or a file that
     cannot be used.
     """
-    from cccamd.cli.deeds.client import run
+    with staying():
+        from cccamd.cli.deeds.client import run
 
     run(
         account=account,

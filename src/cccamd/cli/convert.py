@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData
+from cccamd.cli.loading import staying
 
 
 def convert(
@@ -26,6 +27,7 @@ def convert(
 
     Exit status: 0 done, 2 nothing was written.
     """
-    from cccamd.cli.deeds.convert import run
+    with staying():
+        from cccamd.cli.deeds.convert import run
 
     run(file=file, out=out, force=force, as_data=as_data)

@@ -6,12 +6,14 @@ from typing import Annotated, Final
 import typer
 
 from cccamd.cli.command import AsData, NodeIdFile
+from cccamd.cli.loading import staying
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
 
 
 def _seconds(text: str) -> float:
-    from cccamd.acting import LONGEST_DEBUG
+    with staying():
+        from cccamd.acting import LONGEST_DEBUG
 
     found = re.fullmatch(r"(\d{1,6})([smh]?)", text.strip().lower())
     seconds = int(found[1]) * _UNITS[found[2] or "m"] if found else LONGEST_DEBUG + 1
@@ -34,7 +36,8 @@ def debug(
 
     Exit status: 0 done, 2 this is no time, 3 no server runs, or it is another user's.
     """
-    from cccamd.acting import Debug
-    from cccamd.cli.orders import order
+    with staying():
+        from cccamd.acting import Debug
+        from cccamd.cli.orders import order
 
     order("debug", Debug(account, _seconds(length)), node_id, as_data=as_data)

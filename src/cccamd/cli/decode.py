@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData
+from cccamd.cli.loading import staying
 
 
 def decode(
@@ -35,6 +36,7 @@ def decode(
     session is in it, 2 the file is no capture, is damaged or cannot be opened, or a configuration
     cannot be used.
     """
-    from cccamd.cli.deeds.decode import run
+    with staying():
+        from cccamd.cli.deeds.decode import run
 
     run(file=file, config=config, toml=toml, secrets=secrets, as_data=as_data)

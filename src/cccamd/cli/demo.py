@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from cccamd.cli.command import failing_plainly
+from cccamd.cli.loading import staying
 from cccamd.errors import CccamdError
 
 
@@ -54,7 +55,8 @@ def demo(
     Exit status: 0 all came out as it should, 1 it did not, or something is missing.
     """
     # Not above: a server has no use for transport streams, and starts sooner without.
-    from cccamd.lab.demo import Options, run
+    with staying():
+        from cccamd.lab.demo import Options, run
 
     # A demo that is ended takes its server with it, as after Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData
+from cccamd.cli.loading import staying
 
 
 # `readable=False`: that a file cannot be read is for us to explain.
@@ -57,6 +58,7 @@ def doctor(
 
     Exit status, by the worst verdict: 0 ok or advice, 1 warning, 2 failure.
     """
-    from cccamd.cli.deeds.doctor import run
+    with staying():
+        from cccamd.cli.deeds.doctor import run
 
     run(config=config, toml=toml, node_id=node_id, ntp=ntp, offline=offline, as_data=as_data)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData, hex_option
+from cccamd.cli.loading import staying
 from cccamd.ids import (
     parse_caid,
     parse_ident,
@@ -67,7 +68,8 @@ def explain(
     Exit status: 0 the account can use a card, or the address may log in (or the freeze was found),
     1 it can use none, or may not, 2 a file cannot be read (or the freeze is not to be found).
     """
-    from cccamd.cli.deeds.explain import run
+    with staying():
+        from cccamd.cli.deeds.explain import run
 
     run(
         account=account,

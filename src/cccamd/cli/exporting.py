@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cccamd.cli.loading import staying
+
 app = typer.Typer(no_args_is_help=True, help="Give the configuration to another program.")
 
 
@@ -33,6 +35,7 @@ def oscam(
 
     Exit status: 0 nothing is lost, 3 something is, 2 nothing was written.
     """
-    from cccamd.cli.deeds.exporting import run
+    with staying():
+        from cccamd.cli.deeds.exporting import run
 
     run(folder=folder, config=config, toml=toml, as_data=as_data, force=force)

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from cccamd.cli.command import AsData, answer, failing_plainly, plain
+from cccamd.cli.loading import staying
 from cccamd.errors import CccamdError
 
 EXIT_UNUSABLE: Final = 2
@@ -32,7 +33,8 @@ def key(
 
     Exit status: 0 made, 2 the file is there already, or cannot be written.
     """
-    from cccamd.fleet.keyfile import make_key
+    with staying():
+        from cccamd.fleet.keyfile import make_key
 
     with failing_plainly("fleet key", CccamdError, status=EXIT_UNUSABLE):
         make_key(file)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cccamd.cli.loading import staying
+
 app = typer.Typer(no_args_is_help=True, help="Take over the configuration of another program.")
 
 
@@ -31,6 +33,7 @@ def oscam(
 
     Exit status: 0 nothing is lost, 3 something is, 2 nothing was written.
     """
-    from cccamd.cli.deeds.importing import run
+    with staying():
+        from cccamd.cli.deeds.importing import run
 
     run(folder=folder, out=out, as_data=as_data, force=force)

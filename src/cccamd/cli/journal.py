@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData
+from cccamd.cli.loading import staying
 
 
 def journal(
@@ -47,7 +48,8 @@ def journal(
 
     Exit status: 0 shown, 2 there is no journal, or it cannot be read.
     """
-    from cccamd.cli.deeds.journal import run
+    with staying():
+        from cccamd.cli.deeds.journal import run
 
     run(
         account=account,

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData, NodeIdFile
+from cccamd.cli.loading import staying
 
 
 def kick(
@@ -21,7 +22,8 @@ def kick(
     Exit status: 0 done, 1 nobody is connected as or from there, 3 no server runs, or it is another
     user's.
     """
-    from cccamd.acting import Kick
-    from cccamd.cli.orders import order
+    with staying():
+        from cccamd.acting import Kick
+        from cccamd.cli.orders import order
 
     order("kick", Kick(whom), node_id, as_data=as_data)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData, NodeIdFile
+from cccamd.cli.loading import staying
 
 _HELP = "Restart, pause or resume a link to another server."
 app = typer.Typer(no_args_is_help=True, help=_HELP)
@@ -22,8 +23,9 @@ def restart(name: Name, node_id: NodeIdFile = None, as_data: AsData = False) -> 
 
     Exit status: 0 done, 1 there is no such link, 3 no server runs, or it is another user's.
     """
-    from cccamd.acting import ChangeLink, LinkAct
-    from cccamd.cli.orders import order
+    with staying():
+        from cccamd.acting import ChangeLink, LinkAct
+        from cccamd.cli.orders import order
 
     order("link restart", ChangeLink(LinkAct.RESTART, name), node_id, as_data=as_data)
 
@@ -34,8 +36,9 @@ def pause(name: Name, node_id: NodeIdFile = None, as_data: AsData = False) -> No
 
     Exit status: 0 done, 1 there is no such link, 3 no server runs, or it is another user's.
     """
-    from cccamd.acting import ChangeLink, LinkAct
-    from cccamd.cli.orders import order
+    with staying():
+        from cccamd.acting import ChangeLink, LinkAct
+        from cccamd.cli.orders import order
 
     order("link pause", ChangeLink(LinkAct.PAUSE, name), node_id, as_data=as_data)
 
@@ -47,7 +50,8 @@ def resume(name: Name, node_id: NodeIdFile = None, as_data: AsData = False) -> N
     Exit status: 0 done, 1 there is no such link, or it is not paused, 3 no server runs, or it is
     another user's.
     """
-    from cccamd.acting import ChangeLink, LinkAct
-    from cccamd.cli.orders import order
+    with staying():
+        from cccamd.acting import ChangeLink, LinkAct
+        from cccamd.cli.orders import order
 
     order("link resume", ChangeLink(LinkAct.RESUME, name), node_id, as_data=as_data)

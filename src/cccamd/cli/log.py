@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData, NodeIdFile
+from cccamd.cli.loading import staying
 
 
 def log(
@@ -23,7 +24,8 @@ def log(
 
     Exit status: 0 shown, 3 no server runs, it is another user's, or it ended.
     """
-    from cccamd.acting import ShowLog
-    from cccamd.cli.orders import order
+    with staying():
+        from cccamd.acting import ShowLog
+        from cccamd.cli.orders import order
 
     order("log", ShowLog(account, follow), node_id, as_data=as_data)

@@ -5,7 +5,6 @@ A command costs what it needs and no more: `--version`, `--help` and `probe` kno
 configuration, web pages or cards (tests/cli/test_lazy_commands.py, `make bench`).
 """
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from typing import Annotated, Final
 import typer
 
 from cccamd import build
+from cccamd.cli.loading import staying
 from cccamd.errors import CccamdError
 
 EXIT_TROUBLE: Final = 2
@@ -93,14 +93,8 @@ def _add(app: typer.Typer, name: str, summary: str) -> None:
 
 
 def _load(name: str) -> ModuleType:
-    """Import what stays to the end: to look for garbage in it would be a seventh of what a short
-    command costs."""
-    gc.disable()
-    try:
+    with staying():
         return import_module(name)
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _typed() -> list[str]:

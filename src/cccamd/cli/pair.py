@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData
+from cccamd.cli.loading import staying
 
 
 def pair(
@@ -46,7 +47,8 @@ def pair(
 
     Exit status: 0 done, 2 nothing was changed.
     """
-    from cccamd.cli.deeds.pair import run
+    with staying():
+        from cccamd.cli.deeds.pair import run
 
     run(
         name=name,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData, hex_option
+from cccamd.cli.loading import staying
 from cccamd.ids import (
     CONFIG_KEY_LENGTH,
     PORT_LIMIT,
@@ -17,7 +18,8 @@ from cccamd.ids import (
 
 
 def _ecm(text: str) -> bytes:
-    from cccamd.wire.cccam import ECM_LIMIT
+    with staying():
+        from cccamd.wire.cccam import ECM_LIMIT
 
     return parse_hex(text, low=1, high=ECM_LIMIT)
 
@@ -54,7 +56,8 @@ def probe(
 
     Exit status: 0 all that was asked for came, 1 something did not.
     """
-    from cccamd.cli.deeds.probe import run
+    with staying():
+        from cccamd.cli.deeds.probe import run
 
     run(
         host=host,

@@ -1,6 +1,7 @@
 """`cccamd reload`: have the server read its files again."""
 
 from cccamd.cli.command import AsData, NodeIdFile
+from cccamd.cli.loading import staying
 
 
 def reload(node_id: NodeIdFile = None, as_data: AsData = False) -> None:
@@ -11,7 +12,8 @@ def reload(node_id: NodeIdFile = None, as_data: AsData = False) -> None:
     Exit status: 0 taken, 1 taken but for what is named, 2 not taken, 3 no server runs, or it is
     another user's.
     """
-    from cccamd.acting import Reload
-    from cccamd.cli.orders import order
+    with staying():
+        from cccamd.acting import Reload
+        from cccamd.cli.orders import order
 
     order("reload", Reload(), node_id, as_data=as_data)

@@ -1,6 +1,7 @@
 """`cccamd schema`: what may stand in cccamd.toml, for editors."""
 
 from cccamd.cli.command import AsData
+from cccamd.cli.loading import staying
 
 
 def schema(as_data: AsData = False) -> None:
@@ -10,6 +11,7 @@ def schema(as_data: AsData = False) -> None:
 
     Exit status: 0 printed.
     """
-    from cccamd.cli.deeds.schema import run
+    with staying():
+        from cccamd.cli.deeds.schema import run
 
     run(as_data=as_data)

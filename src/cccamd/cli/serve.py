@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cccamd.cli.loading import staying
+
 
 def serve(
     config: Annotated[
@@ -65,6 +67,7 @@ def serve(
     Exit status: 0 stopped, 1 the server has failed, 2 the configuration cannot be used or a port is
     taken.
     """
-    from cccamd.cli.deeds.serve import run
+    with staying():
+        from cccamd.cli.deeds.serve import run
 
     run(config=config, toml=toml, node_id=node_id, debug=debug, workers=workers, as_data=as_data)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cccamd.cli.loading import staying
+
 
 def status(
     watch: Annotated[
@@ -40,6 +42,7 @@ def status(
 
     Exit status: 0 shown, 1 no answer, 2 the configuration cannot be used.
     """
-    from cccamd.cli.deeds.status import run
+    with staying():
+        from cccamd.cli.deeds.status import run
 
     run(watch=watch, interval=interval, as_data=as_data, config=config, url=url)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData, NodeIdFile
+from cccamd.cli.loading import staying
 
 
 def unban(
@@ -17,7 +18,8 @@ def unban(
     Exit status: 0 done, 1 none has failed lately, 2 this is no address, 3 no server runs, or it is
     another user's.
     """
-    from cccamd.acting import Unban
-    from cccamd.cli.orders import order
+    with staying():
+        from cccamd.acting import Unban
+        from cccamd.cli.orders import order
 
     order("unban", Unban(address), node_id, as_data=as_data)

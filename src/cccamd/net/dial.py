@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final, TypeVar
 
-from cccamd.errors import NumberError
+from cccamd.errors import NumberError, bare
 from cccamd.facts import Step
 from cccamd.ids import IpAddress, parse_address, unwrap_address
 from cccamd.machine import SocketAddress, is_near, route_to
@@ -148,7 +148,8 @@ class _Race:
             await self._attempts.cancel()
             raise
         if self._won is None:
-            raise max(self._failures, key=lambda failure: _DEPTH.index(failure.step))
+            self._failures.sort(key=lambda failure: _DEPTH.index(failure.step))
+            raise self._failures.pop()  # its frames hold this race
         return self._won
 
     async def _until_one_won(self, addresses: Sequence[SocketAddress]) -> None:
@@ -174,7 +175,7 @@ class _Race:
         try:
             sock = await _connect_to(address, self._host, self._port, self._patience)
         except ConnectError as error:
-            self._failures.append(error)
+            self._failures.append(bare(error))
         else:
             if self._over or self._won is not None:
                 sock.close()
@@ -185,7 +186,7 @@ class _Race:
 
 
 async def _connect_to(
-    address: SocketAddress, host: str, port: int, patience: float
+    address: SocketAddress, host: str, port: int, patience: float, *, again: bool = True
 ) -> socket.socket:
     family = socket.AF_INET if len(address) == 2 else socket.AF_INET6
     target = (address[0], port, *address[2:])
@@ -201,6 +202,9 @@ async def _connect_to(
         sock.getpeername()  # a notice wakes whoever waits, too
         _listen_for_notices(sock, wanted=False)
     except OSError as error:
+        if again and isinstance(error, TimeoutError) and _was_answered(sock):
+            sock.close()
+            return await _connect_to(address, host, port, patience, again=False)
         attempt, said = _examine(sock, address, error)
         sock.close()
         raise explain_connect_error(said, host=host, port=port, attempt=attempt) from error
@@ -208,6 +212,24 @@ async def _connect_to(
         sock.close()
         raise
     return sock
+
+
+def _was_answered(sock: socket.socket) -> bool:
+    """Whether its time is over only because our own loop stood still, and did not hear the answer.
+
+    To say of the other machine then that it does not answer would be false.
+    """
+    tcp_info = getattr(socket, "TCP_INFO", None)
+    if tcp_info is None:
+        return False
+    try:
+        return sock.getsockopt(socket.IPPROTO_TCP, tcp_info, 1)[0] != _SYN_SENT
+    except OSError:
+        return False
+
+
+_SYN_SENT: Final = 2
+"""Linux's state of a connection that nobody has answered yet (include/net/tcp_states.h)."""
 
 
 # What the system knows of a failed attempt.

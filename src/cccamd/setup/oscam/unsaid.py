@@ -25,6 +25,7 @@ _OWN_TABLES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Tables, and those of their keys that the export looks at itself."""
 _UNPROTECTED: Final = "OSCam has no such TLS: it logs in without"
+_CHANNELS: Final = "CHANNELINFO FILE"
 _FILES: Final = {
     "CAID PRIO FILE": "the order of CAIDs is for decoders there (oscam.dvbapi)",
     "PROVIDERINFO FILE": "names of providers are in oscam.provid there, which is not written",
@@ -63,12 +64,13 @@ def _settings(config: Config, *, has_channels: bool) -> Iterator[Lost]:
         ("ALLOW TELNETINFO", config.telnetinfo.listens, "there is no telnet"),
         ("GLOBAL EMM", settings.global_emm == 1, "global EMMs are blocked or not"),
         *((key, True, why) for key, why in _FILES.items()),
-        ("CHANNELINFO FILE", not has_channels, "no names of channels could be read from it"),
     ):
         if value and key in config.places:
             place = config.place(key)
             text = f"{_NO_WORD}: {why}"
             yield Lost(file="CCcam.cfg", key=key, line=place.line or 0, why=text)
+    if not has_channels and (line := config.place(_CHANNELS).line):
+        yield Lost(file="CCcam.cfg", key=_CHANNELS, line=line, why="no names could be read from it")
 
 
 def _dvbapi(toml: TomlConfig) -> Iterator[Lost]:
