@@ -54,6 +54,10 @@ WorkerEnded             the process with the socket gone   (cccamd.workers.remot
 WorkerFailure           what went wrong in a worker        (cccamd.workers.crew)
 """
 
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
+
 
 class CccamdError(Exception):
     """Root of all errors whose text is meant for a person."""
@@ -65,3 +69,16 @@ class ConfigError(CccamdError):
 
 class NumberError(CccamdError, ValueError):
     """A text is not the number or address that was expected of it."""
+
+
+def bare(error: E) -> E:
+    """An error to be kept: without the frames that it came through, nor those of what it came of.
+
+    They hold all their variables and those of their callers, and one of them often holds the place
+    where the error is kept: such a circle stays until Python looks for it.
+    """
+    one: BaseException | None = error
+    while one is not None:
+        one.__traceback__ = None
+        one = one.__cause__ or one.__context__
+    return error

@@ -53,6 +53,16 @@ async def settled(condition) -> None:  # type: ignore[no-untyped-def]
             await asyncio.sleep(0.005)
 
 
+async def test_two_doors_that_open_are_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    words = f'port = {free_port()}\nsocket = "{tmp_path}/x.sock"\naccount = "tv"'
+    async with serving(dvbapi_setup(words)):
+        assert caplog.text.count("dvbapi clients may come: ") == 1
+        assert f", {tmp_path}/x.sock\n" in caplog.text
+
+
 @pytest.mark.parametrize("version", [1, 2, 3])
 async def test_eight_services_on_one_connection(version: int) -> None:
     port = free_port()

@@ -6,12 +6,17 @@ import os
 import weakref
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from types import FrameType
 
 import pytest
 from laboratory import Laboratory, ask, cards_of, running
 
+from cccamd.lab.ports import free_port
 from cccamd.net import ConnectError
+from cccamd.net.dial import dial
 from cccamd.server import garbage
 from cccamd.server.garbage import (
     FEW,
@@ -24,6 +29,7 @@ from cccamd.server.garbage import (
     begin,
     is_due,
 )
+from cccamd.setup.setup import load_setup
 
 
 async def live(lab: Laboratory) -> None:
@@ -58,6 +64,58 @@ async def test_logins_requests_and_refusals_leave_no_circle() -> None:
             gc.enable()
     assert not left
     assert not transports
+
+
+@contextmanager
+def circles() -> Iterator[list[object]]:
+    """What is left to the collector meanwhile; its list is there at the end."""
+    found: list[object] = []
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        yield found
+        gc.collect()
+        found += gc.garbage
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+async def test_questions_to_a_source_leave_no_circle() -> None:
+    cfg = "C: 127.0.0.1 {} anna secret\nF: anna secret"
+    async with (
+        running() as far,
+        running(cfg.format(far.port), toml="") as near,
+        near.client() as client,
+    ):
+        await cards_of(client)
+        await ask(client, b"\x80first")
+        with circles() as found:
+            for number in range(5):
+                await ask(client, b"\x80" + bytes([number]) * 60)
+            await asyncio.sleep(0.02)
+        assert not list(filter(_is_ours, found))
+
+
+async def test_a_server_that_cannot_be_reached_leaves_no_circle() -> None:
+    port = free_port()
+    with circles() as found:
+        for _ in range(2):
+            with pytest.raises(ConnectError):
+                await dial("127.0.0.1", port, asyncio.Protocol)
+    assert not [each for each in found if isinstance(each, ConnectError | FrameType)]
+
+
+def test_files_that_are_read_leave_no_circle(tmp_path: Path) -> None:
+    """Where the usual files of names are missing, as here."""
+    config = tmp_path / "CCcam.cfg"
+    config.write_text("F: anna secret { 0:0:1,x }\n")
+    load_setup(config, None)
+    with circles() as found:
+        load_setup(config, None)
+    assert not found
 
 
 def _is_ours(found: object) -> bool:

@@ -43,6 +43,7 @@ from cccamd.net.outside import CallError, callable_addresses, trust
 from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules, Standing
 from cccamd.net.quota import Rates
 from cccamd.net.resolve import resolve
+from cccamd.net.servicemanager import ServiceManager
 from cccamd.net.spending import Spending
 from cccamd.net.tasks import Alarm, TaskSet, Turns, Wheel, at_once, in_slices
 from cccamd.net.threads import in_thread
@@ -86,6 +87,7 @@ __all__ = [
     "Penalties",
     "PenaltyRules",
     "Rates",
+    "ServiceManager",
     "Spending",
     "Standing",
     "Step",

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final, TypeVar
 
-from cccamd.errors import NumberError
+from cccamd.errors import NumberError, bare
 from cccamd.facts import Step
 from cccamd.ids import IpAddress, parse_address, unwrap_address
 from cccamd.machine import SocketAddress, is_near, route_to
@@ -148,7 +148,8 @@ class _Race:
             await self._attempts.cancel()
             raise
         if self._won is None:
-            raise max(self._failures, key=lambda failure: _DEPTH.index(failure.step))
+            self._failures.sort(key=lambda failure: _DEPTH.index(failure.step))
+            raise self._failures.pop()  # its frames hold this race
         return self._won
 
     async def _until_one_won(self, addresses: Sequence[SocketAddress]) -> None:
@@ -174,7 +175,7 @@ class _Race:
         try:
             sock = await _connect_to(address, self._host, self._port, self._patience)
         except ConnectError as error:
-            self._failures.append(error)
+            self._failures.append(bare(error))
         else:
             if self._over or self._won is not None:
                 sock.close()

@@ -206,6 +206,7 @@ class Course:
             trace = waiting.trace(now, Result.BROKEN_OFF)
             actions.append(Refuse(waiting.waiter, Refusal.PASSING, trace))
         flight.waiting.clear()
+        flight.leaving.clear()
         return actions
 
     # What a waiter gets.
@@ -425,6 +426,7 @@ class Course:
         if not flight.pending:
             if not flight.waiting:
                 self.flights.pop(flight.fingerprint, None)
+                flight.leaving.clear()  # they hold the flight
                 if self._chooser.withdrawn and not self.flights:
                     self._chooser.withdrawn.clear()
             return actions

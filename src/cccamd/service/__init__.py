@@ -5,7 +5,6 @@
 """
 
 from cccamd.service.carrying import carry_out
-from cccamd.service.notify import Notifier
 from cccamd.service.plan import (
     Flavour,
     Machine,
@@ -19,7 +18,6 @@ from cccamd.service.steps import ServiceError, Step, as_json
 __all__ = [
     "Flavour",
     "Machine",
-    "Notifier",
     "ServiceError",
     "Step",
     "as_json",

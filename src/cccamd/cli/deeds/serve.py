@@ -19,7 +19,7 @@ from cccamd.cli.deeds.backup import places_of, told_of
 from cccamd.cli.ending import run_to_the_end, stop_at
 from cccamd.errors import CccamdError
 from cccamd.machine import keep_one_heap, own_address, raise_file_limit
-from cccamd.net import ListenError, TaskSet, loop_factory
+from cccamd.net import ListenError, ServiceManager, TaskSet, loop_factory
 from cccamd.server import (
     BANS_FILE_NAME,
     KEY_SETTING,
@@ -35,7 +35,6 @@ from cccamd.server import (
     join,
     set_up_logging,
 )
-from cccamd.service import Notifier
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.nodeid import default_path, load_or_make
 from cccamd.setup.pairing import Pairing
@@ -179,7 +178,7 @@ class Runner:
         self._workers = workers
         self._messages: tuple[Message, ...] = ()
         """What is known of the files that are in use."""
-        self._notifier = Notifier()
+        self._manager = ServiceManager()
         self._tasks = TaskSet(on_failure=lambda name, error: log.error("%s: %s", name, error))
 
     async def run(self, setup: Setup) -> int:
@@ -221,15 +220,15 @@ class Runner:
         server.entrust(hands_of(desk, clerk))
         door = ControlDoor(desk)
         await door.open(self._socket)
-        self._notifier.ready()
-        self._tasks.start("watchdog", self._notifier.live())
+        self._manager.ready()
+        self._tasks.start("watchdog", self._manager.live())
         self._tasks.start("heartbeat", server.heartbeat.run())
         self._tasks.start("garbage", garbage.Sweeper(lambda: server.is_idle).run())
         self._tasks.start("reload", reloader.run())
         self._tasks.start("log files", self._keep_logging(server))
         await stopped.wait()
         log.info("stopping")
-        self._notifier.stopping()
+        self._manager.stopping()
         await door.close()
         await self._tasks.cancel()
         await server.stop()

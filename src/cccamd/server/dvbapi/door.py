@@ -141,8 +141,12 @@ class DvbapiDoor:
         await self._settle(account)
         if before.networks != self._table.networks:
             await self._port.dismiss_unwelcome(CloseReason.NETWORK_CHANGED)
+        before_it = self._port_at, self._socket_at
         await self._apply_port()
         await self._apply_socket()
+        now_open = self._port_at, self._socket_at
+        if now_open != before_it and any(now_open):
+            log.info("dvbapi clients may come: %s", ", ".join(self._table.doors))
 
     async def close(self, reason: CloseReason) -> None:
         """Close the door, and end all connections."""
@@ -266,7 +270,6 @@ class DvbapiDoor:
             trouble = f"no dvbapi: {error}"
             log.error("%s", trouble)
             return trouble
-        log.info("dvbapi clients may come: %s", ", ".join(self._table.doors))
         return ""
 
     async def _close_socket(self) -> None:

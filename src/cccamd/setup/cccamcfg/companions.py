@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
+from cccamd.errors import bare
 from cccamd.ids import CAID_DIGITS, IDENT_DIGITS, SID_DIGITS, Caid, Ident, Sid, bare_hex
 from cccamd.setup.cccamcfg.lexer import read_source, replace_odd_blanks
 from cccamd.setup.cccamcfg.model import Settings
@@ -285,7 +286,7 @@ def load_companions(settings: Settings) -> Companions:
         try:
             return read_file(Path(name)) if name else b""
         except ConfigFileError as error:
-            unread[key] = error
+            unread[key] = bare(error)
             return b""
 
     prio, channels, providers = (

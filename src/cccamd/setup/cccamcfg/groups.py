@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cccamd.cards import Limit
+from cccamd.errors import bare
 from cccamd.ids import (
     CAID_DIGITS,
     IDENT_DIGITS,
@@ -50,7 +51,7 @@ def read_shape(symbols: Sequence[Token], notes: LineNotes) -> Shape:
             reader.take(token)
         reader.finish()
     except LineRefusedError as error:
-        reader.shape.fault = error
+        reader.shape.fault = bare(error)
     return reader.shape
 
 

@@ -3,6 +3,7 @@
 import re
 from typing import NoReturn
 
+from cccamd.errors import bare
 from cccamd.ids import PORT_LIMIT, USER_LENGTH, is_host
 from cccamd.setup.cccamcfg.classify import (
     KEY_WITHOUT_COLON,
@@ -172,7 +173,8 @@ class FileReader:
         user = Token(found[_USER], found.start(_USER) + 1)
         try:
             check_user(user, self._codec)
-        except LineRefusedError:
+        except LineRefusedError as error:
+            bare(error)  # what its frames hold may hold it
             return False
         note_credentials(user, Token(found[_PASSWORD], found.start(_PASSWORD) + 1), notes)
         return True
@@ -190,7 +192,7 @@ class FileReader:
         except LineRefusedError as error:
             if self.notes.has_room(Severity.ERROR):
                 return False
-            notes.refuse(error)
+            notes.refuse(bare(error))
         self._has_known_lines = True
         if notes.found:
             self.notes.take(notes)
@@ -228,7 +230,7 @@ class FileReader:
         try:
             self._read_kind(statement, notes)
         except LineRefusedError as error:
-            notes.refuse(error)
+            notes.refuse(bare(error))
             if self.notes.has_room(Severity.ERROR):
                 self._refuse(statement, self.notes.diagnostic(error.code, notes))
         if notes.found:

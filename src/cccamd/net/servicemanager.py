@@ -13,8 +13,8 @@ _BEATS: Final = 3
 """Signs of life within the time that the manager waits for one."""
 
 
-class Notifier:
-    """Tells the service manager that started us; silent where none asked to be told."""
+class ServiceManager:
+    """The one that started us, told what it asked to know; silent where none asked."""
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         """`environ`: NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, as systemd sets them."""
