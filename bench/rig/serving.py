@@ -17,6 +17,8 @@ from typing import Final
 from cccamd.lab.ports import free_port
 
 HOST: Final = "127.0.0.1"
+START_PATIENCE: Final = 60.0
+"""Seconds until a server listens: it starts its workers first, and the machine may be busy."""
 ECHO: Final = Path(__file__).with_name("echo.py")
 BOUND: Final = f'[server]\nbind = ["{HOST}"]\n'
 TEST_CARD: Final = '[[card]]\nkind = "test"\ncaid = "7F00"\n'
@@ -136,7 +138,8 @@ def _running(process: subprocess.Popen[bytes], log: Path | None) -> Iterator[Non
 
 
 def _await_port(port: int) -> None:
-    for _ in range(300):
+    until = time.monotonic() + START_PATIENCE
+    while time.monotonic() < until:
         with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1):
             return
         time.sleep(0.05)

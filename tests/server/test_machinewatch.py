@@ -45,11 +45,11 @@ def test_a_full_disk_is_one_trouble_from_its_beginning_to_its_end() -> None:
     assert shown(watch) == []
     for seconds in (30, 60, 90):
         watch.judge(at(FULL, seconds), float(seconds))
-        assert shown(watch) == [("disk-full", "the journal", 30.0)]
+        assert shown(watch) == [("disk-full", "the file system of the journal", 30.0)]
     watch.judge(at(SOUND, 120), 120.0)
     assert shown(watch) == []
     watch.judge(at(FULL, 150), 150.0)
-    assert shown(watch) == [("disk-full", "the journal", 150.0)]
+    assert shown(watch) == [("disk-full", "the file system of the journal", 150.0)]
 
 
 def test_a_jump_of_the_clock_is_told_for_some_minutes() -> None:
@@ -98,6 +98,18 @@ def test_a_journal_that_cannot_be_written_is_an_incident_until_it_is_written_aga
     state = sound
     watch.judge(at(SOUND, 30), 30.0)
     assert shown(watch) == []
+
+
+def test_a_journal_that_its_disk_stops_is_no_second_trouble_when_there_is_room_again() -> None:
+    state = JournalState(trouble="database or disk is full", waiting=7, dropped=3, jump=0.0)
+    watch = a_watch(lambda: state)
+    watch.judge(at(FULL, 0), 0.0)
+    disk = ("disk-full", "the file system of the journal", 0.0)
+    assert shown(watch) == [disk]
+    watch.judge(at(SOUND, 30), 30.0)
+    assert shown(watch) == []  # it was not tried since
+    watch.judge(at(SOUND, 60), 60.0)
+    assert shown(watch) == [("journal-stopped", "the journal", 60.0)]
 
 
 def test_a_clock_that_jumped_between_two_runs_is_told_of_once() -> None:

@@ -16,7 +16,8 @@ from cccamd.machine import (
     look_at_target,
     read_resources,
 )
-from cccamd.why import judge_resources
+from cccamd.watch.journal import JournalState
+from cccamd.why import JOURNAL, judge_resources
 
 MEBIBYTE = 2**20
 NOW = 1_800_000_000.0
@@ -80,6 +81,23 @@ def test_each_trouble_has_its_code(now: Resources, code: str, words: str) -> Non
     assert found.finding.code == code
     assert words in found.finding.text
     assert found.advice
+
+
+def test_one_disk_that_is_full_is_one_trouble_whatever_is_written_there() -> None:
+    full, roomy = (
+        Room(total=10**9, free=0, files=9, device=1),
+        Room(total=10**9, free=10**9, files=9),
+    )
+    stopped = JournalState(trouble="database or disk is full", waiting=7, dropped=0, jump=0.0)
+    rooms = {"LOG FILE": full, "LOG WARNINGS": roomy, JOURNAL: full}
+    (found,) = judge_resources(replace(SOUND, rooms=rooms), journal=stopped)
+    assert f"{found.subject} {found.finding.text}" == (
+        "the file system of LOG FILE and the journal has 0.0 MiB left: nothing can be written;"
+        " the journal is not written: database or disk is full; 7 lines in memory"
+    )
+    elsewhere = replace(SOUND, rooms=rooms | {JOURNAL: roomy})
+    codes = [each.finding.code for each in judge_resources(elsewhere, journal=stopped)]
+    assert codes == ["disk-full", "journal-stopped"]
 
 
 def test_a_clock_that_creeps_has_not_jumped() -> None:

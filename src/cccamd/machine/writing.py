@@ -31,6 +31,8 @@ class Room:
     files: int | None
     """Files that may still be made; None: as many as there is room for."""
     read_only: bool = False
+    device: int = 0
+    """Of the file system: what lies on the same one shares its room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,7 @@ def look_at_room(path: Path) -> Room | None:
     """Ask how much room there is where a file is, or would be; None: the system does not say."""
     for part in (path, *path.parents):
         try:
-            found = os.statvfs(part)
+            found, device = os.statvfs(part), part.stat().st_dev
         except FileNotFoundError:
             continue
         except OSError:
@@ -114,6 +116,7 @@ def look_at_room(path: Path) -> Room | None:
             # Some file systems do not count files, and say 0 of 0.
             files=found.f_favail if found.f_files else None,
             read_only=bool(found.f_flag & os.ST_RDONLY),
+            device=device,
         )
     return None
 

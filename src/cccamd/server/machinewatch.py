@@ -6,18 +6,20 @@ is wrong stays until a look finds it in order; a clock that jumped is told of fo
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from cccamd.machine import Resources, read_resources
 from cccamd.watch.journal import JournalState
-from cccamd.why import OWN_CLOCK, Diagnosis, MachineTrouble, judge_journal, judge_resources
+from cccamd.why import OWN_CLOCK, MachineTrouble, judge_resources
 
 LOOK_INTERVAL: Final = 30.0
 """Seconds."""
 JUMP_TOLD: Final = 300.0
 """Seconds for which a jump of the clock counts as a trouble: it is over when it has happened."""
+_DISKS: Final = {"disk-full", "disk-read-only"}
 _JUMP: Final = ("clock-jumped", OWN_CLOCK)
 
 
@@ -57,17 +59,23 @@ class MachineWatch:
         """Take a reading; `now` is seconds since the epoch."""
         before, self._before = self._before, found
         known, self._troubles = self._troubles, {}
-        for diagnosis in (*judge_resources(found, before), *self._of_journal()):
+        for diagnosis in judge_resources(found, before, self._journal_now()):
             key = diagnosis.finding.code, diagnosis.subject
+            if (
+                key[0] == "journal-stopped"
+                and key not in known
+                and _DISKS & {code for code, _ in known}
+            ):
+                continue  # there is room again, and it has not been tried since
             since = known[key].since if key in known else now
             self._troubles[key] = MachineTrouble(diagnosis, since)
         jumped = known.get(_JUMP)
         if jumped is not None and 0 <= now - jumped.since < JUMP_TOLD:
             self._troubles.setdefault(_JUMP, jumped)
 
-    def _of_journal(self) -> Iterator[Diagnosis]:
-        for diagnosis in judge_journal(self._journal()) if self._journal is not None else ():
-            is_jump = (diagnosis.finding.code, diagnosis.subject) == _JUMP
-            if not (is_jump and self._jump_told):
-                yield diagnosis
-            self._jump_told |= is_jump
+    def _journal_now(self) -> JournalState | None:
+        state = self._journal() if self._journal is not None else None
+        if state is not None and state.jump:
+            told, self._jump_told = self._jump_told, True
+            return replace(state, jump=0.0) if told else state
+        return state

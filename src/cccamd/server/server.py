@@ -68,6 +68,7 @@ from cccamd.watch import ServerReloaded, followed
 from cccamd.watch.journal import Journal
 from cccamd.web import Hands
 from cccamd.why import (
+    JOURNAL,
     Diagnosis,
     Explanation,
     Question,
@@ -471,7 +472,7 @@ class Server:
         logs = {"LOG FILE": settings.log_file, "LOG WARNINGS": settings.log_warnings}
         written = {name: Path(path) for name, path in logs.items() if path is not None}
         if self._journal is not None:
-            written["the journal"] = self._journal.path
+            written[JOURNAL] = self._journal.path
         return written
 
     def _watch(self) -> None:

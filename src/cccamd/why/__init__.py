@@ -38,7 +38,7 @@ from cccamd.why.fleetwords import (
     odd_nodes,
 )
 from cccamd.why.freezetext import disguised_lines, freeze_lines
-from cccamd.why.host import OWN_CLOCK, MachineTrouble, judge_journal, judge_resources
+from cccamd.why.host import JOURNAL, OWN_CLOCK, MachineTrouble, judge_resources
 from cccamd.why.installation import Access, Installation, Written
 from cccamd.why.links import Trial, is_seed
 from cccamd.why.network import RoundTrip
@@ -53,6 +53,7 @@ __all__ = [
     "CHANGES",
     "CLONE_CHANGE",
     "ENGINE_AWAY",
+    "JOURNAL",
     "OWN_CLOCK",
     "Access",
     "CardAnswer",
@@ -105,7 +106,6 @@ __all__ = [
     "is_seed",
     "json_text",
     "judge_freeze",
-    "judge_journal",
     "judge_receiver",
     "judge_resources",
     "nameless",

@@ -1,7 +1,7 @@
 """Whether this machine's clock, memory and file limits do, and whether our node id is our own."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -21,7 +21,7 @@ from cccamd.machine import (
 from cccamd.watch.journal import JournalState
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
-from cccamd.wording import ago, count, some_of, span
+from cccamd.wording import ago, count, listed, some_of, span
 
 TOLERANCE: Final = 5.0
 """Seconds that a clock may be off."""
@@ -141,6 +141,8 @@ LITTLE_SHARE: Final = 20
 FEW_FILES_LEFT: Final = 32
 LITTLE_MEMORY: Final = 32 * MEBIBYTE
 OWN_CLOCK: Final = "this machine's clock"
+JOURNAL: Final = "the journal"
+"""What it is called among what is written."""
 BEGINNING: Final = 1_735_689_600.0
 """The beginning of 2025: no clock that was ever set shows an earlier time."""
 
@@ -154,18 +156,22 @@ class MachineTrouble:
     """Seconds since the epoch."""
 
 
-def judge_resources(now: Resources, before: Resources | None = None) -> tuple[Diagnosis, ...]:
-    """What is wrong with a running server's machine; nothing when all is well.
+def judge_resources(
+    now: Resources, before: Resources | None = None, journal: JournalState | None = None
+) -> tuple[Diagnosis, ...]:
+    """What is wrong with a running server's machine, and its journal; nothing when all is well.
 
     `before` is the reading before this one. By the code of the finding: `clock-unset`,
-    `clock-jumped`, `disk-full`, `disk-read-only`, `few-files-left`, `little-memory-left`. Subject
-    and text make a sentence; the subject of a disk is what is written there.
+    `clock-jumped`, `disk-full`, `disk-read-only`, `few-files-left`, `little-memory-left`,
+    `journal-stopped`. Subject and text make a sentence; the subject of a disk is all that is
+    written there.
     """
     found = (
         _judge_own_clock(now.clock, before.clock if before else None),
-        *(_judge_room(name, room) for name, room in now.rooms.items()),
+        *_judge_disks(now.rooms, _judge_journal(journal) if journal is not None else None),
         _judge_files_left(now),
         _judge_memory_left(now),
+        _judge_written_times(journal) if journal is not None else None,
     )
     return tuple(diagnosis for diagnosis in found if diagnosis is not None)
 
@@ -187,42 +193,59 @@ def _judge_own_clock(now: Clock, before: Clock | None) -> Diagnosis | None:
     return _clock(Grade.WARNING, "clock-jumped", text, change, subject=OWN_CLOCK)
 
 
-def judge_journal(state: JournalState) -> tuple[Diagnosis, ...]:
-    """What is wrong with the journal, and with the clock as the journal knows it.
-
-    By the code of the finding: `journal-stopped`, `clock-jumped` (between two runs).
-    """
-    found = []
-    if state.trouble:
-        lost = f", {state.dropped:,} are lost" if state.dropped else ""
-        text = f"is not written: {state.trouble}; {count(state.waiting, 'line')} in memory{lost}"
-        change = "Mend what it says; it is tried again every 30 s, and nothing else waits for it."
-        journal = partial(diagnose, Check.RESOURCES, subject="the journal")
-        found.append(journal(Grade.FAILURE, "journal-stopped", text, change))
-    if state.jump:
-        way = "ahead of" if state.jump > 0 else "behind"
-        off = " (or nothing was written for so long)" if state.jump > 0 else ""
-        text = (
-            f"is {ago(abs(state.jump))} {way} what the journal was written by{off}: {_EFFECT};"
-            " nothing is pruned by it before it has proved right"
-        )
-        change = "Have the system keep its clock in step: timedatectl set-ntp true"
-        found.append(_clock(Grade.WARNING, "clock-jumped", text, change, subject=OWN_CLOCK))
-    return tuple(found)
+def _judge_journal(state: JournalState) -> Diagnosis | None:
+    if not state.trouble:
+        return None
+    lost = f", {state.dropped:,} are lost" if state.dropped else ""
+    text = f"is not written: {state.trouble}; {count(state.waiting, 'line')} in memory{lost}"
+    change = "Mend what it says; it is tried again every 30 s, and nothing else waits for it."
+    return diagnose(
+        Check.RESOURCES, Grade.FAILURE, "journal-stopped", text, change, subject=JOURNAL
+    )
 
 
-def _judge_room(name: str, room: Room) -> Diagnosis | None:
-    disk = partial(diagnose, Check.RESOURCES, subject=name)
+def _judge_written_times(state: JournalState) -> Diagnosis | None:
+    """A clock that jumped between two runs."""
+    if not state.jump:
+        return None
+    way = "ahead of" if state.jump > 0 else "behind"
+    off = " (or nothing was written for so long)" if state.jump > 0 else ""
+    text = (
+        f"is {ago(abs(state.jump))} {way} what the journal was written by{off}: {_EFFECT};"
+        " nothing is pruned by it before it has proved right"
+    )
+    change = "Have the system keep its clock in step: timedatectl set-ntp true"
+    return _clock(Grade.WARNING, "clock-jumped", text, change, subject=OWN_CLOCK)
+
+
+def _judge_disks(rooms: Mapping[str, Room], stopped: Diagnosis | None) -> Iterator[Diagnosis]:
+    """One for each file system, whatever it is that cannot be written there."""
+    on_disks: dict[int, list[str]] = {}
+    for name, room in rooms.items():
+        on_disks.setdefault(room.device, []).append(name)
+    for names in on_disks.values():
+        found = _judge_room(f"the file system of {listed(names)}", rooms[names[0]])
+        if found is not None and stopped is not None and JOURNAL in names:
+            text = f"{found.finding.text}; {JOURNAL} {stopped.finding.text}"
+            found, stopped = replace(found, finding=replace(found.finding, text=text)), None
+        if found is not None:
+            yield found
+    if stopped is not None:
+        yield stopped
+
+
+def _judge_room(subject: str, room: Room) -> Diagnosis | None:
+    disk = partial(diagnose, Check.RESOURCES, subject=subject)
     if room.read_only:
-        text = "is on a file system that is mounted read-only: nothing is written any more"
+        text = "is mounted read-only: nothing is written any more"
         change = "See dmesg for the cause: systems do that when a disk or flash memory fails."
         return disk(Grade.FAILURE, "disk-read-only", text, change)
     if room.files == 0:
-        text = "is on a file system that takes no more files: no inodes are left"
+        text = "takes no more files: no inodes are left"
         return disk(Grade.FAILURE, "disk-full", text, "Delete many small files there.")
     if not room.total or room.free >= min(LITTLE_ROOM, room.total / LITTLE_SHARE):
         return None
-    left = f"has {room.free / MEBIBYTE:,.1f} MiB left on its file system"
+    left = f"has {room.free / MEBIBYTE:,.1f} MiB left"
     grade = Grade.WARNING if room.free else Grade.FAILURE
     effect = "soon nothing can be written" if room.free else "nothing can be written"
     change = "Delete what is not needed, or write it elsewhere."

@@ -490,7 +490,7 @@ _MACHINE_CAUSES: Final = {
     "few-files-left": Cause.FEW_FILES,
     "little-memory-left": Cause.LITTLE_MEMORY,
 }
-"""By the codes of `judge_resources` and `judge_journal`."""
+"""By the codes of `judge_resources`."""
 
 
 def _of_machine(trouble: MachineTrouble) -> Symptom:
