@@ -52,6 +52,7 @@ from fact_factory import (
     a_source,
     an_incident,
 )
+from talking import talking
 
 app = typer.Typer()
 app.command()(status)
@@ -230,12 +231,8 @@ async def test_something_else_answers(answer: bytes) -> None:
     async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
-        writer.close()
-        await writer.wait_closed()
 
-    other = await asyncio.start_server(reply, "127.0.0.1", 0)
-    async with other:
-        port = other.sockets[0].getsockname()[1]
+    async with talking(reply) as port:
         result = await run("--url", f"127.0.0.1:{port}")
     assert result.exit_code == 1
     assert "something answers at" in result.stderr

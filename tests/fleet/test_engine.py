@@ -42,6 +42,7 @@ from cccamd.net import TaskSet, loop_factory
 from cccamd.setup.toml import FleetTable
 from certificates import self_signed
 from redisengine import RedisServer, engine, needs_redis
+from talking import talking
 
 NAME, OTHER, CHANNEL = (bytes([each]) * NAME_LENGTH for each in (1, 2, 3))
 MINUTE = 60_000
@@ -410,11 +411,8 @@ async def test_what_is_no_engine_is_said(tmp_path: Path) -> None:
         await reader.read(100)
         writer.write(answers[0])
         await reader.read()
-        writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with talking(answer) as port:
         for words in (
             "speaks no RESP3",
             "protected mode",

@@ -248,7 +248,7 @@ def test_a_source_that_is_away_for_fifteen_minutes(
     told = _told(caplog)
     assert len(told) == 2
     assert told[0].startswith(f"source down: {HOST}:{port} is down: ")
-    assert re.fullmatch(r".*: over after 15 min", told[1])
+    assert re.fullmatch(r".*: over after 1[45] min", told[1])  # a look may be late
 
 
 def test_a_source_that_says_nothing_for_fifteen_minutes(

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from cccamd.setup.setup import Setup
 from cccamd.watch import incidents
 from certificates import self_signed
 from mosquitto import broker, listening, needs_mosquitto
+from talking import talking
 
 pytestmark = needs_mosquitto
 CARD = '[[card]]\nkind = "test"\ncaid = "7F00"\nproviders = ["00000A"]\nname = "attic"\n'
@@ -223,13 +224,9 @@ async def test_a_broker_that_says_nothing_holds_up_nobody(
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         came.set()
         await reader.read()  # until the end
-        writer.close()
-        await writer.wait_closed()
         gone.set()
 
-    silent = await asyncio.start_server(say_nothing, HOST, 0)
-    async with silent:
-        port = silent.sockets[0].getsockname()[1]
+    async with talking(say_nothing) as port:
         async with serving(asked(port)) as lab:
             await came.wait()
             async with lab.client("anna") as client:
@@ -244,18 +241,15 @@ async def broker_that_says(said: bytes, more: bytes = b"", times: int = 0) -> As
     """Takes any login, and then says this."""
 
     async def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            await reader.read(1)
-            writer.write(b"\x20\x02\x00\x00" + said)
-            for _ in range(times):
-                writer.write(more)
-                await writer.drain()
-            await reader.read()
-        writer.close()
+        await reader.read(1)
+        writer.write(b"\x20\x02\x00\x00" + said)
+        for _ in range(times):
+            writer.write(more)
+            await writer.drain()
+        await reader.read()
 
-    server = await asyncio.start_server(welcome, HOST, 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    async with talking(welcome) as port:
+        yield port
 
 
 async def test_a_broker_cannot_have_us_collect_a_message_without_an_end() -> None:

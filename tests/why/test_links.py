@@ -26,6 +26,7 @@ from cccamd.why import Diagnosis, Evidence, Grade, evidence_of_files
 from cccamd.why.links import MEANINGS, Trial, TriedLink, judge_link
 from cccamd.wire.cccam import Identity, is_original_seed, make_node_id
 from fact_factory import a_source
+from talking import talking
 
 HOST = "127.0.0.1"
 IDENTITY = Identity(make_node_id(os.urandom(4)), "doctor test")
@@ -87,12 +88,9 @@ async def impostor(first_words: bytes, *, hangs_up: bool) -> AsyncIterator[int]:
         writer.write(first_words)
         if not hangs_up:
             await reader.read()
-        writer.close()
 
-    server = await asyncio.start_server(greet, HOST, 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-        await asyncio.sleep(0.02)  # until both ends have closed
+    async with talking(greet) as port:
+        yield port
 
 
 async def test_a_server_that_is_well() -> None:
@@ -163,14 +161,10 @@ async def test_a_stranger_is_not_told_our_user_name() -> None:
         begun.append(reader)
         writer.write(bytes(range(16)))
         heard.append(await reader.read())
-        writer.close()
 
-    server = await asyncio.start_server(listen, HOST, 0)
-    async with server:
-        found, _ = await examine(server.sockets[0].getsockname()[1])
-        async with asyncio.timeout(10.0):
-            while len(heard) < len(begun):
-                await asyncio.sleep(0.01)
+    async with talking(listen) as port:
+        found, _ = await examine(port)
+    assert len(heard) == len(begun) > 0
     assert (found.reached, found.failed) == (Step.SEED, True)
     assert set(heard) == {b""}
 
