@@ -21,12 +21,6 @@ from cccamd.wording import count
 EXIT_TROUBLE: Final = 2
 NEW_CONFIG: Final = Path("/etc/cccam/CCcam.cfg")
 
-ARCHIVE = typer.Argument(metavar="FILE", help="The archive, a tar file.", show_default=False)
-CONFIG = typer.Option("-C", "--config", metavar="FILE", help="CCcam.cfg, if not in a usual place.")
-TOML = typer.Option("-T", "--toml", metavar="FILE", help="cccamd.toml, if not beside CCcam.cfg.")
-NODE_ID = typer.Option("-n", "--node-id", metavar="FILE", help="The file with our node id.")
-AS_DATA = typer.Option("--json", help="Print the files as JSON.")
-
 
 def backup(
     *,

@@ -1,6 +1,5 @@
 """What an import or export could not carry over: one entry for each line, never a value."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -101,8 +100,3 @@ def shown_key(key: str) -> str:
     """A key for people; what is long is no key, and may be a secret in the wrong place."""
     shown = "".join(each if each.isprintable() else "?" for each in utf8(key))
     return shown if len(shown) <= KEY_LENGTH else f"{shown[:KEY_LENGTH]}…"
-
-
-def by_place(lost: Iterable[Lost]) -> list[Lost]:
-    """In the order of files and lines."""
-    return sorted(lost, key=lambda each: (each.file, each.line))
