@@ -46,7 +46,6 @@ LATEST: Final = 0.3
 """Seconds from the beginning of a period within which its ECM is asked for."""
 RUSH: Final = 0.05
 """Of the time after which a viewer usually asks."""
-LONG: Final = 1.0
 GONE: Final = 20.0
 """Seconds for which nothing is heard of a viewer that went without a word."""
 
@@ -67,6 +66,8 @@ class FleetCard(Upstream):
         super().__init__(world, number, random.Random(f"{world.seed} card {number}"))  # type: ignore[arg-type]
         self.mood = self.chance.choice(moods)
         self.behaviour = FleetCard.behave  # type: ignore[assignment]
+        self._unanswered: list[tuple[int, FleetNode, bytes]] = []
+        """What it leaves without a word: by which link of which node, and which ECM."""
         while len(self.words) > 1:
             self.words.popitem()
 
@@ -105,7 +106,18 @@ class FleetCard(Upstream):
 
     def _answer_later(self, name: int, token: int, request: Request) -> None:
         self.world.books.card_asked(f"card {self.number}", request.section)  # type: ignore[attr-defined]
+        if self.mood == "silent":
+            node = self.links[name][1]._transport.wire.node  # type: ignore[union-attr]
+            self._unanswered.append((name, node, request.section))
         super()._answer_later(name, token, request)
+
+    def unanswered(self, node: "FleetNode") -> set[bytes]:
+        """The ECMs that it was asked by a node's link of now, and will never answer."""
+        return {
+            section
+            for name, whose, section in self._unanswered
+            if whose is node and name in self.links
+        }
 
 
 class FleetNode:
@@ -151,7 +163,7 @@ class FleetNode:
 
     def has_one_to_ask(self, request: Request) -> bool:
         """Whether it has a card to ask: nothing is held against it, and its link is up and does not
-        wait for what was asked long ago."""
+        wait for what the card will never answer."""
         server = self.server
         if server is None:
             return False
@@ -160,10 +172,15 @@ class FleetNode:
         chooser, now = server._router._course._chooser, self.world.loop.time()
         subject = Service(request.caid, request.ident, request.sid)
         desk = desk_of(server)
+        left = {
+            (bytes(card.node_id), section)
+            for card in self.world.cards
+            for section in card.unanswered(self)
+        }
         waits = {
             ask.card.source
             for ask in server._router._asks.values()
-            if not ask.held and now > ask.asked_at + LONG
+            if not ask.held and (bytes(ask.card.id.origin), ask.flight.request.section) in left
         }
         return any(
             (desk is None or desk.nodes.node_of(card.source) is None)

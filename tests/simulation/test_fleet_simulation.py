@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 from seeds import kept
+from simcast import ecm_of
 from simfleet import FleetWorld, live_through_fleet, shrink_fleet
-from simfleetcast import desk_of
+from simfleetcast import SERVICES, desk_of
 from simfleetmutants import MUTANTS
+
+from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.values import Request
 
 HERE = Path(__file__).parent
 KEPT = kept("fleetseeds.txt")
@@ -112,6 +116,48 @@ def test_an_engine_that_was_away_for_long_is_found_again_within_seconds() -> Non
         world = LongOutage(f"{number}fff")
         assert world.run().violation is None
         assert world.late == []
+
+
+class SilentCard(FleetWorld):
+    """The only card says nothing until its links are made anew; the engine is well."""
+
+    has_one: list[list[bool]]
+
+    async def _live(self) -> None:
+        for node in self.nodes:
+            await node.start()
+        self.cards[0].mood, viewer = "silent", self.viewers[0]
+        viewer.connect()
+        await asyncio.sleep(3.0)
+        self.has_one = [self._look_at_all()]
+        viewer.ask_for(0, self.period())
+        await asyncio.sleep(0.1)
+        self.has_one.append(self._look_at_all())
+        self.cards[0].mood = "right"
+        await asyncio.sleep(0.1)
+        self.has_one.append(self._look_at_all())
+        self.cards[0].die()
+        self.cards[0].rise()
+        await asyncio.sleep(5.0)
+        self.has_one.append(self._look_at_all())
+        self.is_over = True
+        for node in self.nodes:
+            await node.stop()
+
+    def _look_at_all(self) -> list[bool]:
+        caid, ident, sid = SERVICES[1]
+        section = ecm_of(1, self.period())
+        request = Request(Caid(caid), Ident(ident), ShareId(0), Sid(sid), section)
+        return [node.has_one_to_ask(request) for node in self.nodes]
+
+
+@OVERHEARD
+def test_a_link_that_waits_in_vain_is_known_at_once_to_the_books() -> None:
+    """In 11139fff it had waited for 0.9 s when a viewer asked. Another node's link does not wait;
+    that the card is right again is of no use to what it was asked before."""
+    world = SilentCard("4fff")
+    assert world.run().violation is None
+    assert world.has_one == [[True, True], [False, True], [False, True], [True, True]]
 
 
 @OVERHEARD
