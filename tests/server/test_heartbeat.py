@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+from types import FrameType
 
+import pytest
 from laboratory import running
 
 from cccamd.facts import Cause
 from cccamd.net import TaskSet
-from cccamd.server.heartbeat import Heartbeat
+from cccamd.server import heartbeat as heartbeat_module
+from cccamd.server.heartbeat import Heartbeat, describe
 from cccamd.watch import Pause
 
 
@@ -30,6 +33,31 @@ async def test_a_pause_is_told_with_what_ran() -> None:
     await tasks.cancel()
     ours = [pause for pause in pauses if any("hold" in line for line in pause.doing)]
     assert max(pause.seconds for pause in ours) > 0.25
+
+
+async def test_a_stack_that_unwinds_while_it_is_read_costs_that_look_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[FrameType | None] = []
+
+    def torn(frame: FrameType | None) -> tuple[str, ...]:
+        looks.append(frame)
+        if len(looks) == 1:
+            raise AttributeError("'NoneType' object has no attribute 'get'")
+        return describe(frame)
+
+    monkeypatch.setattr(heartbeat_module, "describe", torn)
+    pauses: list[Pause] = []
+    heartbeat = Heartbeat(pauses.append)
+    tasks = TaskSet(on_failure=lambda name, error: None)
+    tasks.start("heartbeat", heartbeat.run())
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(20.0):
+        while len(looks) < 3:
+            hold(0.2)
+            await asyncio.sleep(0.05)
+    await tasks.cancel()
+    assert any("hold" in line for pause in pauses for line in pause.doing)
 
 
 async def test_it_is_an_incident() -> None:

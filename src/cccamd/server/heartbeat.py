@@ -100,14 +100,22 @@ class Heartbeat:
     def _watch(self, watched: int) -> None:
         while not self._ended.wait(LOOK):
             if self.pulse.is_late(time.monotonic()):
-                frame = sys._current_frames().get(watched)
-                self._seen[describe(frame)] += 1
+                self._seen[_doing(watched)] += 1
 
     def _collected(self, phase: str, info: Mapping[str, int]) -> None:
         if phase == "start":
             self._collects_since = time.monotonic()
         else:
             self._collecting += time.monotonic() - self._collects_since
+
+
+def _doing(watched: int) -> tuple[str, ...]:
+    """What a thread is seen at; nothing if its stack unwound while it was read, since it goes on
+    meanwhile: a frame that has ended has no globals."""
+    try:
+        return describe(sys._current_frames().get(watched))
+    except Exception:  # whatever it is, the next look is to come
+        return ()
 
 
 def describe(frame: FrameType | None) -> tuple[str, ...]:
