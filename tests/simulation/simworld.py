@@ -8,6 +8,7 @@ list of `Happening`s, made from the seed before anything begins (`simplan`) and 
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, suppress
@@ -20,7 +21,7 @@ from simcast import Box, Client, Friend
 from simconfig import FRIEND, PORTS, Files, Keys
 from simdiary import Violation
 from simhappen import EVIL, LOOK_INTERVAL, Fate
-from simledger import Ledger, ecm_in, watched
+from simledger import LIST_LINGER, Ledger, ecm_in, watched
 from simlook import Onlooker
 from simloop import BEGAN, SimClock, SimLoop, Stuck, in_its_own_time
 from simplan import happenings, has_all, has_newcamd, lasts, left_out
@@ -72,6 +73,11 @@ class World:
         self.loop = SimLoop(self.clock, self.net, random.Random(f"{seed} loop"))
         self.net.loop = self.loop
         self.loop.between = self._look
+        self._ours_at = -1
+        self._ours_said: dict[tuple[int, int], list[Word]] = {}
+        """What was said of each card that is announced as one of ours, by its number and CAID."""
+        self._ours_gone: dict[tuple[int, int], float] = {}
+        """When those went that are not there."""
         self.far_node = make_node_id(chance.randbytes(4))
         self.node_id = make_node_id(chance.randbytes(4))
         self.files = Files(seed, self.ledger, NodeId(self.node_id), self.loop.time)
@@ -191,10 +197,26 @@ class World:
                 return up.all_words
         return self.ledger.local
 
+    def _note_ours(self) -> None:
+        table = self.server._table
+        if table.generation == self._ours_at:
+            return
+        self._ours_at = table.generation
+        ours = [card for card in table.cards() if card.id.origin == self.node_id]
+        there = {(card.remote_id, card.caid): self._words_of(card) for card in ours}
+        for name in self._ours_said.keys() - there.keys():
+            self._ours_gone.setdefault(name, self.loop.time())
+        for name, words in there.items():
+            self._ours_said[name] = words
+            self._ours_gone.pop(name, None)
+
     def _ours(self, remote_id: int, caid: int) -> list[Word]:
-        found = self.server._table.cards_with(caid)  # type: ignore[arg-type]
-        ours = [each for each in found if each.id.origin == self.node_id]
-        return [w for card in ours if card.remote_id == remote_id for w in self._words_of(card)]
+        """A list that is on its way may have a card that has just gone; its withdrawal follows."""
+        self._note_ours()
+        name = remote_id, caid
+        if self.loop.time() > self._ours_gone.get(name, math.inf) + LIST_LINGER:
+            return []
+        return self._ours_said.get(name, [])
 
     def _invite(self) -> None:
         """Make whoever plays along."""
@@ -353,6 +375,7 @@ class World:
         server = getattr(self, "server", None)
         if server is not None:
             self._measure(server)
+            self._note_ours()
             if self.keys.changed_at and self.loop.time() > self._keys_judged_at + KEYS_EVERY:
                 self._keys_judged_at = self.loop.time()
                 self._judge_keys()
