@@ -21,10 +21,12 @@ FAR: Final = 3.0
 
 def at_once(steps: Generator[None, None, T]) -> T:
     """Take all steps of some work, and return what it comes to."""
-    done: list[T] = []
-    for _ in _collected(steps, done):
-        pass
-    return done[0]
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 async def in_slices(steps: Generator[None, None, T]) -> T:
@@ -40,10 +42,6 @@ async def in_slices(steps: Generator[None, None, T]) -> T:
         return await ended
     finally:
         steps.close()  # it was cancelled, or is at its end
-
-
-def _collected(steps: Generator[None, None, T], done: list[T]) -> Generator[None, None, None]:
-    done.append((yield from steps))
 
 
 class _Work(Generic[T]):

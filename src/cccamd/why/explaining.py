@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator
 from typing import Final
 
+from cccamd.net import at_once
 from cccamd.why.account import explain_account
 from cccamd.why.answer import CardAnswer, EcmStory, Explanation, SourceAnswer
 from cccamd.why.brake import explain_address, explain_brake
@@ -37,13 +38,7 @@ _SHORT: Final = {
 
 def explain(question: Question, evidence: Evidence) -> Explanation:
     """Answer a question about an account, a service or both, or about an address."""
-    steps = explaining(question, evidence)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            answer: Explanation = end.value
-            return answer
+    return at_once(explaining(question, evidence))
 
 
 def explaining(question: Question, evidence: Evidence) -> Generator[None, None, Explanation]:
