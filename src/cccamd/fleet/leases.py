@@ -152,7 +152,7 @@ class Leases:
         self._seats: dict[int, _Seat] = {}
         self._by_name: dict[bytes, _Seat] = {}
         self._heirs: dict[bytes, dict[int, _Seat]] = {}
-        """By user: who is in while others of ours have all entries, and gets that of one who goes."""
+        """By user: who is in while others of ours have all entries, and gets that of who goes."""
         self._due: DueQueue[_Seat] = DueQueue()
 
     def begin(self, number: int, user: bytes, logins: int, now: float, at: float) -> list[Decision]:
