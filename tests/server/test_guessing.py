@@ -214,14 +214,18 @@ async def test_the_pages_are_under_the_same_brake(caplog: pytest.LogCaptureFixtu
             f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{web}\r\nConnection: close\r\n"
             f"Authorization: Basic {login}\r\n\r\n".encode()
         )
-        said = await reader.read()
+        said = b""
+        with suppress(ConnectionResetError):
+            said = await reader.read()
         writer.close()
         return said.split(b"\r\n")[0].decode()
 
     async def ask(password: str) -> str:
         reader, writer = await asyncio.open_connection("127.0.0.1", telnet)
         writer.write(f"eva\r\n{password}\r\ninfo\r\n".encode())
-        said = (await reader.read()).decode()
+        said = ""
+        with suppress(ConnectionResetError):
+            said = (await reader.read()).decode()
         writer.close()
         return said
 
@@ -238,8 +242,8 @@ async def test_the_pages_are_under_the_same_brake(caplog: pytest.LogCaptureFixtu
         lab.server._penalties._is_near = lambda address: False
         lab.server._penalties._homes.drop("127.0.0.1")
         lab.server._penalties.ban("127.0.0.1", 60.0, 1, asyncio.get_running_loop().time())
-        assert "403" in await page("right")
-        assert "Command:" not in await ask("right")
+        assert not await page("right")
+        assert not await ask("right")
 
 
 async def test_bans_are_kept_over_a_restart_and_no_clock_makes_them_longer(

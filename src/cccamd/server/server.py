@@ -180,6 +180,7 @@ class Server:
                 may_come=self._may_come,
                 is_constant=self._is_constant,
                 emm_matches=lambda card: self._cards.emm_matches(card.source),
+                is_banned=self._keeper.is_banned,
                 on_refused=self._keeper.refused,
                 carried_out=self._book.carried_out,
             )
