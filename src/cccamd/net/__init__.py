@@ -11,6 +11,7 @@ from cccamd.net.accepting import (
     AcceptPaused,
     AcceptResumed,
     ListenError,
+    attach,
     open_sockets,
 )
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
@@ -37,7 +38,7 @@ from cccamd.net.failures import (
 from cccamd.net.fairness import FairLimits, FairPlay
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import Listener
-from cccamd.net.lobby import FirstWords, Guest, HandOver, hand_over
+from cccamd.net.lobby import AtSocket, FirstWords, Guest, HandOver, hand_over
 from cccamd.net.origins import origin_of
 from cccamd.net.outside import CallError, callable_addresses, trust
 from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules, Standing
@@ -60,6 +61,7 @@ __all__ = [
     "Admission",
     "AdmissionLimits",
     "Alarm",
+    "AtSocket",
     "Attempt",
     "Backoff",
     "Ban",
@@ -98,6 +100,7 @@ __all__ = [
     "Way",
     "Wheel",
     "at_once",
+    "attach",
     "callable_addresses",
     "connect",
     "credentials",
