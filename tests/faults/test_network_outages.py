@@ -103,7 +103,7 @@ def live(
             tasks.start("watching", keep_watching(client))
             clock.fly()
             try:
-                await asyncio.sleep(2 * MINUTE)
+                await asyncio.sleep(0.5 * MINUTE)
                 assert not house.open()
                 await act(house)
             finally:

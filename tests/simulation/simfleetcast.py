@@ -237,6 +237,7 @@ class FleetNode:
         return found
 
     async def start(self) -> None:
+        self.world.books.started(self.name)
         member = self._membership() if self.world.in_fleet else None
         server = self.server = Server(self._setup(), fleet=member)
         self._set_clock(server)
