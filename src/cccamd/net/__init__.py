@@ -11,7 +11,6 @@ from cccamd.net.accepting import (
     AcceptPaused,
     AcceptResumed,
     ListenError,
-    attach,
     open_sockets,
 )
 from cccamd.net.admission import Admission, AdmissionLimits, NoEntry
@@ -100,7 +99,6 @@ __all__ = [
     "Way",
     "Wheel",
     "at_once",
-    "attach",
     "callable_addresses",
     "connect",
     "credentials",
