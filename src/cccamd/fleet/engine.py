@@ -180,9 +180,7 @@ class Engine:
         try:
             password = await self._password()
             watched = tuple(self._watched)
-            login = wire.talk.login(
-                self.table.user, password, watched, self.trials, self._now()
-            )
+            login = wire.talk.login(self.table.user, password, watched, self.trials, self._now())
             self._wire = wire
             self._send(wire, login)
             await self._attend(wire)
