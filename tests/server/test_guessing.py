@@ -20,6 +20,7 @@ from cccamd.server import gate, login
 from cccamd.server.bans import read_bans, write_bans
 from cccamd.server.gate import LoginGate
 from cccamd.server.loglines import DoorLog
+from cccamd.setup.logins import Accounts
 from cccamd.why import Question
 from cccamd.wire.link import CloseReason
 
@@ -52,6 +53,30 @@ async def test_only_the_log_tells_why_a_login_is_refused(
     async with running(FAULTY, TEST_CARD) as lab:
         assert await refused_after(lab, user, "wrong") < 0.5
     assert f"no login: {said}" in caplog.text
+
+
+async def test_nobody_has_a_password_as_long_as_somebodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is longer takes longer: one length for all who do not exist would tell who they are."""
+    async with running("F: anna secret\nF: ben muchlongersecret\n", TEST_CARD) as lab:
+        accounts = lab.server._context.accounts
+        names = [b"nobody%d" % number for number in range(40)]
+        made = {name: login.stand_in_for(name, accounts) for name in names}
+        assert {len(one) for one in made.values()} == {len("secret"), len("muchlongersecret")}
+        again = {name: login.stand_in_for(name, accounts) for name in names}
+        assert [len(one) for one in again.values()] == [len(one) for one in made.values()]
+        assert not set(again.values()) & set(made.values())
+        assert login.stand_in_for(b"nobody", {})
+
+        made.clear()
+        stand_in_for = login.stand_in_for
+
+        def spied(user: bytes, accounts: Accounts) -> bytes:
+            return made.setdefault(user, stand_in_for(user, accounts))
+
+        monkeypatch.setattr(login, "stand_in_for", spied)
+        for name in ("anna", "nobody"):
+            await refused_after(lab, name, "wrong")
+        assert set(made) == {b"anna", b"nobody"}, "it takes as long for those who exist"
 
 
 async def guess(lab: Laboratory, user: str, times: int) -> None:

@@ -118,8 +118,8 @@ class Engine:
     folder: Path
     """Where names of files start."""
     hearers: Hearers
-    trial: bytes
-    """The name of an entry of no meaning."""
+    trials: tuple[EngineAction, ...]
+    """What it has to allow."""
     trouble: str = ""
     """Why it is not there; empty: it is, or was not looked for yet."""
     is_up: bool = False
@@ -180,7 +180,7 @@ class Engine:
         try:
             password = await self._password()
             watched = tuple(self._watched)
-            login = wire.talk.login(self.table.user, password, watched, self.trial, self._now())
+            login = wire.talk.login(self.table.user, password, watched, self.trials, self._now())
             self._wire = wire
             self._send(wire, login)
             await self._attend(wire)
