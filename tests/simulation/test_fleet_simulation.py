@@ -31,7 +31,7 @@ FOUND_BY = {
     "waits without end": "1005fff",
     "does not notice that the engine is away": "0ff",
     "loses what it holds": "0ff",
-    "believes everything": "1036fff",
+    "believes everything": "109ff",
     "tells what it doubts": "58ff",
     "tells before it looks": "2ff",
     "mixes up ECMs": "1ff",
@@ -45,7 +45,7 @@ FOUND_BY = {
     "hears of no pardon": "0ff",
     "takes any key": "1ff",
     "keeps EMMs to itself": "2fff",
-    "passes each EMM of a node": "5fff",
+    "passes each EMM of a node": "7fff",
     "keeps its files": "2ff",
 }
 """A seed that fails when nodes have that fault; update it when the test becomes slow."""
