@@ -553,3 +553,29 @@ def test_words_of_an_engine_are_shown_only_as_far_as_they_can_be() -> None:
 
 def test_the_password_is_in_no_word_of_ours() -> None:
     assert "right" not in repr(FleetTable(host="x", key_file="k", user="a", password="right"))
+
+
+async def test_a_flood_of_the_engine_is_worked_on_in_turns_with_others() -> None:
+    """In the order in which it came, and nothing more is read until it is done."""
+    told: list[EngineEvent] = []
+    wire = engine_module._Wire(Talk(), told.append)
+    theirs, ours = socket.socketpair()
+    with theirs:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_unix_connection(lambda: wire, sock=ours)
+        names = [number.to_bytes(NAME_LENGTH) for number in range(2000)]
+        head = b">3\r\n$8\r\nsmessage\r\n$7\r\ncccamd:\r\n$%d\r\n" % NAME_LENGTH
+        said = b"".join(head + name + b"\r\n" for name in names)
+        wire.data_received(said[: engine_module.PIECE])
+        begun = len(told)
+        assert begun, "a little is worked on at once"
+        wire.data_received(said[engine_module.PIECE :])
+        assert len(told) == begun
+        assert not transport.is_reading()
+        await asyncio.sleep(0)
+        assert begun < len(told) < len(names)
+        async with asyncio.timeout(10.0):
+            while not transport.is_reading():
+                await asyncio.sleep(0)
+        assert [event.name for event in told if isinstance(event, Pushed)] == names
+        transport.close()
