@@ -78,7 +78,7 @@ async def resolve(host: str, *, timeout: float) -> tuple[SocketAddress, ...]:
             return await asyncio.wrap_future(_lookup(host).found)
     except TimeoutError:
         silent = f"no name server answered within {timeout:g} s to the question for {host}"
-        raise _as_it_is(ConnectError(Step.NAME_SERVER, silent), host) from None
+        raise ConnectError(Step.NAME_SERVER, silent) from None
     except OSError as error:
         raise _as_it_is(explain_name_error(error, host), host) from error
     except RuntimeError as error:  # the system gives us no more threads
