@@ -51,10 +51,10 @@ simulate: develop
 	@.venv/bin/python scripts/simulate.py $(ARGS)
 
 .PHONY: nightly
-# The same for a night: an hour and more on two cores (docs/simulation.md).
+# The same for a night: some hours on two cores. Ended, it goes on where it was (docs/simulation.md).
 nightly: develop
-	@nice -n 19 .venv/bin/python scripts/simulate.py --fleet --seeds 10000
-	@nice -n 19 .venv/bin/python scripts/simulate.py --seeds 5000
+	@mkdir -p build/nightly; night="nice -n 19 .venv/bin/python scripts/simulate.py --keep build/nightly"; \
+	$$night/fleets.json --fleet --seeds 10000; fleets=$$?; $$night/servers.json --seeds 5000 && exit $$fleets
 
 .PHONY: compiled test-compiled
 # The compiled flavour, in .venv-compiled (docs/compiled.md); .venv stays pure.

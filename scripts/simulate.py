@@ -5,16 +5,21 @@
     simulate.py --hours 8            as many as it takes
     simulate.py --seed 1048++        one, with its happenings and the end of its trace
     simulate.py --fleet              200 seeds of a fleet of servers
+    simulate.py --seeds 5000 --keep FILE    for a night: can be ended and goes on where it was
 
-The first seed that fails ends it: its happenings are told, without those that do not matter.
+The first seed that fails ends it: its happenings are told, without those that do not matter. A
+night goes on, and names in the end those that failed.
 """
 
 import argparse
 import gc
+import json
 import multiprocessing
+import signal
 import sys
 import time
 from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "simulation"))
@@ -44,26 +49,60 @@ def main() -> int:
     parser.add_argument("--fleet", action="store_true", help="fleets, whose seeds end with f")
     parser.add_argument("--hours", type=float, help="go on for so long instead")
     parser.add_argument("--seed", help="only this one, in detail")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="where it keeps how far it is")
     args = parser.parse_args()
     if args.seed is not None:
         return _tell(live_through(args.seed), without=[])
     kind = "fff" if args.fleet else args.kind
+    until = None if args.hours is None else time.monotonic() + 3600 * args.hours
     seeds = args.seeds or (200 if args.fleet else 1000)
-    began = time.monotonic()
-    until = None if args.hours is None else began + 3600 * args.hours
     last = None if until is not None else args.first + seeds
-    done = answers = events = 0
+    so_far = SoFar(args.first)
+    if args.keep is not None and args.keep.exists():
+        so_far = SoFar(**json.loads(args.keep.read_text()))
+        print(f"going on at seed {so_far.next}, as {args.keep} says", flush=True)
+    began, before = time.monotonic(), so_far.done
     with multiprocessing.get_context("spawn").Pool(initializer=_begin) as pool:
-        for batch in _batches(args.first, last, until, kind):
-            for result in pool.imap_unordered(live_through, batch, 5):
-                done, answers, events = done + 1, answers + result.answers, events + result.events
-                if result.violation is not None:
-                    pool.terminate()
-                    return _tell_smaller(result)
-            if done % 1000 == 0:
-                _report(done, answers, events, began)
-    _report(done, answers, events, began)
-    return 0
+        try:
+            for batch in _batches(so_far.next, last, until, kind):
+                for result in pool.imap_unordered(live_through, batch, 5):
+                    so_far.add(result)
+                    if result.violation is not None and args.keep is None:
+                        pool.terminate()
+                        return _tell_smaller(result)
+                so_far.next += len(batch)
+                if args.keep is not None:
+                    args.keep.write_text(json.dumps(asdict(so_far)))
+                if so_far.done % 1000 == 0:
+                    _report(so_far, so_far.done - before, began)
+        except KeyboardInterrupt:
+            pool.terminate()
+            print(f"ended before seed {so_far.next} was done", flush=True)
+            return 130
+    if args.keep is not None:
+        args.keep.unlink(missing_ok=True)  # the next night begins anew
+    _report(so_far, so_far.done - before, began)
+    return int(bool(so_far.failed))
+
+
+@dataclass
+class SoFar:
+    """How far a run has come."""
+
+    next: int
+    """The first seed of the batch that is next."""
+    done: int = 0
+    answers: int = 0
+    events: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    def add(self, result: Result | FleetResult) -> None:
+        self.done += 1
+        self.answers += result.answers
+        self.events += result.events
+        if result.violation is not None:
+            self.failed.append(result.seed)
+            print(f"seed {result.seed} fails: {result.violation}", flush=True)
 
 
 def live_through(seed: str, *, without: Collection[int] = ()) -> Result | FleetResult:
@@ -95,6 +134,7 @@ def _kind(number: int, kind: str) -> str:
 
 def _begin() -> None:
     """What a run makes is garbage when it is over, and not much: it is looked for seldom."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
 
@@ -107,10 +147,11 @@ def _tell_smaller(result: Result | FleetResult) -> int:
     return _tell(live_through(result.seed, without=left_out), without=left_out)
 
 
-def _report(done: int, answers: int, events: int, began: float) -> None:
+def _report(so_far: SoFar, done: int, began: float) -> None:
     took = time.monotonic() - began
-    what = f"{done} seeds in {took:.0f} s ({done / took:.1f} a second)"
-    print(f"{what}: {answers} CWs, {events} events, nothing broken", flush=True)
+    what = f"{so_far.done} seeds, {done} of them in {took:.0f} s ({done / took:.1f} a second)"
+    broken = f"these fail: {' '.join(so_far.failed)}" if so_far.failed else "nothing broken"
+    print(f"{what}: {so_far.answers} CWs, {so_far.events} events, {broken}", flush=True)
 
 
 def _tell(result: Result | FleetResult, *, without: list[int]) -> int:

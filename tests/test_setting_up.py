@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import pip
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -75,7 +76,10 @@ def test_waiting_is_shown_once_until_something_comes() -> None:
 
 def test_an_index_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
     """pip itself, in a fresh environment, with a proxy that is dead."""
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    fresh = [sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"]
+    subprocess.run(fresh, check=True)
+    (packages,) = (tmp_path / "venv").glob("lib/*/site-packages")
+    (packages / "pip").symlink_to(Path(pip.__file__).parent)  # unpacking it takes ten seconds
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
     settings = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1", "PIP_RETRIES": "2"}
     done = subprocess.run(

@@ -39,6 +39,7 @@ NodeId = NewType("NodeId", bytes)
 CAID_DIGITS: Final = 4
 IDENT_DIGITS: Final = 6
 SID_DIGITS: Final = 4
+KEY_ID_DIGITS: Final = 4
 SHARE_ID_DIGITS: Final = 8
 NODE_ID_LENGTH: Final = 8
 NO_NODE_ID: Final = NodeId(bytes(NODE_ID_LENGTH))
@@ -73,6 +74,11 @@ def format_caid(caid: int) -> str:
 def format_ident(ident: int) -> str:
     """Show a provider id: `030B00`."""
     return f"{ident:0{IDENT_DIGITS}X}"
+
+
+def format_key_id(key_id: int) -> str:
+    """Show the name of a service key of the open test CAS: `0003`."""
+    return f"{key_id:0{KEY_ID_DIGITS}X}"
 
 
 def format_sid(sid: int) -> str:
@@ -166,6 +172,15 @@ def parse_sid(text: str) -> Sid:
         NumberError: the text is no number, or too great.
     """
     return Sid(_parse_number(text, SID_DIGITS, "a SID", "1D80"))
+
+
+def parse_key_id(text: str) -> int:
+    """Read the name of a service key of the open test CAS.
+
+    Raises:
+        NumberError: the text is no number, or too great.
+    """
+    return _parse_number(text, KEY_ID_DIGITS, "a key id", "0003")
 
 
 def parse_share_id(text: str) -> ShareId:

@@ -116,6 +116,7 @@ def test_iptables_drops_the_port_while_no_server_runs(tmp_path: Path) -> None:
 
 def test_carrier_grade_nat_lost_c_lines_and_rules_with_conditions(tmp_path: Path) -> None:
     lines = "C: nobody.example 12000 me pw\nC: 192.168.7.2 13000 me pw\nC: 192.0.2.9 1 me pw"
+    lines += "\nC: 192.168.7.2 14000 me pw"  # refuses: this network is all right
     rules = (
         "ip address add 192.168.7.2/32 dev lo\nip route del default\n"
         "ip route add default dev house src 100.71.3.4\n"
@@ -131,6 +132,8 @@ def test_carrier_grade_nat_lost_c_lines_and_rules_with_conditions(tmp_path: Path
     nameless = found["C-line", "nobody.example:12000"]
     assert "no answer from a name server" in nameless["evidence"], "it cannot be reached here"
     assert "the name server of this machine does not answer" in nameless["more"][0]
+    assert nameless["evidence"].endswith("; others fail at the same time")
+    assert nameless["advice"] == found["C-line", "192.0.2.9:1"]["advice"]
     silent = found["C-line", "192.168.7.2:13000"]
     assert "no answer to the connection attempt" in silent["evidence"]
     assert "does not forward port 13000" in silent["more"][0]

@@ -65,15 +65,12 @@ def test_a_look_at_the_program_loads_next_to_nothing(tmp_path: Path, argument: s
     assert len(found) < 200, "149 when this was written"
 
 
-HEAVY = {"install", "uninstall", "demo", "cas"}
-"""Whose options themselves need what they work with: still a third of what it was."""
-
-
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - HEAVY))
+@pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_a_command_loads_no_more_than_its_words(tmp_path: Path, name: str) -> None:
     found = modules_of(tmp_path / "note", name, "--help", status=0)
     assert f"cccamd.cli.{MODULES.get(name, name)}" in found
     assert not packages(found) & NOT_FOR_A_LOOK
+    assert not rooms(found) & (ROOMS - {"ids", "values", "setup"})
     assert not {module for module in found if module.startswith("cccamd.cli.deeds.")}
 
 

@@ -24,6 +24,8 @@ PROGRAM = "import sys; from cccamd.__main__ import main_as_original; main_as_ori
         ("-C /etc/a.cfg", "serve -C /etc/a.cfg", True),
         ("-C/etc/a.cfg -f", "serve -C /etc/a.cfg", False),
         ("-dv -C a", "serve -C a -d", False),
+        ("-fC a", "serve -C a", False),
+        ("-vC/etc/a.cfg", "serve -C /etc/a.cfg -d", False),
         ("-v", "serve -d", False),
     ],
 )
@@ -34,7 +36,7 @@ def test_the_originals_options(words: str, arguments: str, in_background: bool) 
 
 def test_what_has_no_meaning_is_told_and_what_cannot_be_done_refused() -> None:
     assert translate(["-t"]).notes == ("-t is passed over: the log has answer times with -d",)
-    for words in (["-s"], ["-C"], ["status"], ["--version"], ["-"]):
+    for words in (["-s"], ["-C"], ["-dC"], ["-h"], ["--help"], ["status"], ["-"]):
         with pytest.raises(StartOptionError):
             translate(words)
 

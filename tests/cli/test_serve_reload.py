@@ -147,6 +147,14 @@ def test_files_that_change_vanish_and_come_back(house: House) -> None:
         assert house.config()["refusal"] == ""
         assert [one["line"] for one in house.config()["problems"]] == [6]
 
+        # What is gone of the files that may be missing is not in use any more, and told.
+        prio = house.cfg.with_name("my.prio")
+        prio.write_text("P: 7F00\n")
+        house.write(f"CAID PRIO FILE : {prio}\nF: anna {SECRET}\nF: carl\n")
+        until(lambda: [one["line"] for one in house.config()["problems"]] == [7])
+        prio.unlink()
+        until(lambda: f"{prio}: there is no such file; no priorities" in house.log.read_text())
+
         # The same for cccamd.toml.
         house.toml.write_text("[server\n")
         hang_up()

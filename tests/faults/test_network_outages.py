@@ -23,6 +23,7 @@ from virtual import Clock, live_through
 from cccamd.facts import Cause, Incident
 from cccamd.net import TaskSet
 from cccamd.notify import notifier
+from cccamd.why import Question
 from messagebox import Mailbox, mailbox_of_its_own
 
 MINUTE = 60.0
@@ -65,6 +66,16 @@ class House:
         seen = await self.lab.server._outward._look()
         return [one.subject for one in seen.incidents if one.cause is not Cause.SERVER_PAUSED]
 
+    async def advised(self) -> set[str]:
+        """What everybody who is asked says that is to be done about the sources."""
+        server, names = self.lab.server, {f"{HOST}:{way.port}" for way in self.ways}
+        found = [*server.explain(Question(account="anna")).sources]
+        said = {(each.name, one.change) for each in found for one in each.findings if one.change}
+        checked = [each for each in await server.check_up() if each.subject in names]
+        said |= {(each.subject, each.finding.change) for each in checked}
+        assert {name for name, _ in said} == names
+        return {change for _, change in said if change}
+
     def told(self) -> list[str]:
         return [each["title"] for each in self.box.got if "server paused" not in each["title"]]
 
@@ -103,7 +114,7 @@ def live(
             tasks.start("watching", keep_watching(client))
             clock.fly()
             try:
-                await asyncio.sleep(2 * MINUTE)
+                await asyncio.sleep(0.5 * MINUTE)
                 assert not house.open()
                 await act(house)
             finally:
@@ -130,6 +141,7 @@ def test_a_router_that_is_gone_for_fifteen_minutes_is_one_trouble(
             assert incident.sufferers == ("anna",)
             numbers.add(incident.number)
             assert await house.published() == ["several sources"]
+            assert await house.advised() == {incident.change}
             assert house.told() == ["sources away: several sources"] * (minute > 1)
         house.mend()
         await asyncio.sleep(1.5 * MINUTE)

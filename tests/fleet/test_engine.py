@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import signal
 import socket
 import tracemalloc
@@ -34,6 +35,7 @@ from cccamd.fleet.actions import (
     Unheard,
     Unwatch,
     Watch,
+    trials,
 )
 from cccamd.fleet.engine import Engine
 from cccamd.fleet.talk import Talk
@@ -61,7 +63,7 @@ class Node:
             carried_out=lambda setting, text: self.told.append(text),
             on_failure=lambda name, error: self.failures.append(error),
         )
-        self.engine = Engine(table, folder, hearers, trial=bytes(NAME_LENGTH))
+        self.engine = Engine(table, folder, hearers, trials(bytes(NAME_LENGTH)))
 
     async def until(self, reached: Callable[[], object]) -> None:
         try:
@@ -293,6 +295,33 @@ async def test_what_is_wrong_with_an_engine_is_said(
 
 
 @needs_redis
+async def test_whatever_is_forbidden_is_said_at_once_and_by_its_name(tmp_path: Path) -> None:
+    guide = Path(__file__).parents[2] / "docs" / "fleet.md"
+    rule = next(line for line in guide.read_text().splitlines() if "user cccamd on" in line)
+    allowed = [word[1:] for word in rule.split() if word.startswith("+")]
+    allowed.remove("hello")  # who gives a name and a password with it always may
+    async with engine(tmp_path, rule.strip()) as server:
+        for command in allowed:
+            server.say("ACL", "SETUSER", "cccamd", f"-{command}")
+            words = {**at(server), "user": "cccamd", "password": "A-LONG-PASSWORD"}
+            async with node(tmp_path, **words) as anna:
+                await anna.until(lambda anna=anna: anna.engine.trouble)
+                named = re.search(r"does \((.*)\)", anna.engine.trouble)
+                assert named is not None
+                assert command.upper() in named[1], anna.engine.trouble
+                assert anna.events == [], "it has never been there"
+                server.say("ACL", "SETUSER", "cccamd", f"+{command}")
+                await anna.up()
+                assert anna.events == [EngineBack()], "what is only tried is no event"
+        for lines, word in (("~other*", "resetkeys"), ("&other:*", "resetchannels")):
+            server.say("ACL", "SETUSER", "cccamd", word, lines)
+            async with node(tmp_path, **words) as anna:
+                await anna.until(lambda anna=anna: "may not do all" in anna.engine.trouble)
+                assert anna.events == []
+            server.say("ACL", "SETUSER", "cccamd", "~cccamd*", "&cccamd:*")
+
+
+@needs_redis
 async def test_what_holds_an_engine_up_is_said_and_over_when_it_is_over(tmp_path: Path) -> None:
     async with engine(tmp_path, "busy-reply-threshold 50") as server:
         # A script of somebody that never ends.
@@ -417,7 +446,7 @@ async def test_what_is_no_engine_is_said(tmp_path: Path) -> None:
             "speaks no RESP3",
             "protected mode",
             "RESP: is",
-            "nobody asked",
+            "out of turn",
             "without an end",
             "no answer",
         ):
@@ -428,10 +457,15 @@ async def test_what_is_no_engine_is_said(tmp_path: Path) -> None:
         await anna.until(lambda: "not in a local network" in anna.engine.trouble)
 
 
+def test_what_nobody_asked_is_no_answer() -> None:
+    with pytest.raises(EngineError, match="nobody asked"):
+        Talk().read(b"+OK\r\n")
+
+
 @given(st.lists(st.binary(max_size=60), max_size=6))
 def test_whatever_is_answered_is_an_event_or_the_end(pieces: list[bytes]) -> None:
     talk = Talk()
-    talk.login("a", "b", [CHANNEL], NAME, 0.0)
+    talk.login("a", "b", [CHANNEL], trials(NAME), 0.0)
     with suppress(EngineError):  # anything else is an error of ours
         for piece in pieces:
             talk.read(piece)
@@ -479,7 +513,7 @@ def test_answers_of_any_type_are_an_event_or_the_end(answers: list[bytes]) -> No
 def test_a_long_list_is_not_made_room_for(kind: bytes, before: bytes, piece: int) -> None:
     """14 bytes of an engine took 8 GB and 15 s."""
     talk = Talk()
-    talk.login(None, None, (), NAME, 0.0)
+    talk.login(None, None, (), (), 0.0)
     said = before + kind + b"1000000000\r\n"
     most = _peak(lambda: [talk.read(said[at : at + piece]) for at in range(0, len(said), piece)])
     assert most < 1 << 20
@@ -487,7 +521,7 @@ def test_a_long_list_is_not_made_room_for(kind: bytes, before: bytes, piece: int
 
 def test_a_list_without_an_end_is_not_collected() -> None:
     talk = Talk()
-    talk.login(None, None, (), NAME, 0.0)
+    talk.login(None, None, (), (), 0.0)
     assert _peak(lambda: [talk.read(b"*99999\r\n" + b":1\r\n" * 60_000) for _ in range(50)]) < 1e7
 
 
@@ -504,7 +538,7 @@ def _peak(read: Callable[[], object]) -> int:
 
 def test_lists_and_values_of_usual_size_are_read() -> None:
     talk = Talk()
-    talk.login(None, None, (), NAME, 0.0)
+    talk.login(None, None, (), trials(NAME)[:1], 0.0)
     value = b"\r\n*99999\r\n" + bytes(9) + b"123456\r\n"
     said = b"*2\r\n:1\r\n:2\r\n" + b"+OK\r\n+PONG\r\n"
     talk.write([Fetch(NAME)], 0.0)
@@ -519,3 +553,29 @@ def test_words_of_an_engine_are_shown_only_as_far_as_they_can_be() -> None:
 
 def test_the_password_is_in_no_word_of_ours() -> None:
     assert "right" not in repr(FleetTable(host="x", key_file="k", user="a", password="right"))
+
+
+async def test_a_flood_of_the_engine_is_worked_on_in_turns_with_others() -> None:
+    """In the order in which it came, and nothing more is read until it is done."""
+    told: list[EngineEvent] = []
+    wire = engine_module._Wire(Talk(), told.append)
+    theirs, ours = socket.socketpair()
+    with theirs:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_unix_connection(lambda: wire, sock=ours)
+        names = [number.to_bytes(NAME_LENGTH) for number in range(2000)]
+        head = b">3\r\n$8\r\nsmessage\r\n$7\r\ncccamd:\r\n$%d\r\n" % NAME_LENGTH
+        said = b"".join(head + name + b"\r\n" for name in names)
+        wire.data_received(said[: engine_module.PIECE])
+        begun = len(told)
+        assert begun, "a little is worked on at once"
+        wire.data_received(said[engine_module.PIECE :])
+        assert len(told) == begun
+        assert not transport.is_reading()
+        await asyncio.sleep(0)
+        assert begun < len(told) < len(names)
+        async with asyncio.timeout(10.0):
+            while not transport.is_reading():
+                await asyncio.sleep(0)
+        assert [event.name for event in told if isinstance(event, Pushed)] == names
+        transport.close()

@@ -131,10 +131,14 @@ class Node:
     watched: set[bytes] = field(default_factory=set)
     is_connected: bool = False
     is_dead: bool = False
+    clocks_behind: float = 0.0
+    """Seconds."""
     waiting: set[int] = field(default_factory=set)
     clients: set[int] = field(default_factory=set)
     lifeless: set[int] = field(default_factory=set)
     """Clients whose machines are off."""
+    in_place_of: dict[int, int] = field(default_factory=dict)
+    """Who goes when another is let in: this node's own rule has found it dead."""
     outcomes: dict[int, Decision] = field(default_factory=dict)
     at: dict[int, float] = field(default_factory=dict)
     """When it was said."""
@@ -165,8 +169,14 @@ class Node:
         self._count += 1
         number = self._count
         self.waiting.add(number)
-        self.do(self.leases.begin(number, user, logins, self.world.now, self.world.now))
+        now = self.world.now
+        self.do(self.leases.begin(number, user, logins, now, now - self.clocks_behind))
         return number
+
+    def come_back(self, number: int, logins: int = 1) -> int:
+        """The same receiver logs in anew, and its old connection ends when it is in."""
+        self.in_place_of[self._count + 1] = number
+        return self.login(logins)
 
     def leave(self, number: int) -> None:
         self.clients.discard(number)
@@ -180,6 +190,7 @@ class Node:
                     self.waiting.remove(number)
                     self.clients.add(number)
                     self.outcomes[number], self.at[number] = decision, self.world.now
+                    self.leave(self.in_place_of.pop(number, 0))
                 case Refused(number):
                     assert number in self.waiting
                     self.waiting.remove(number)
@@ -246,6 +257,46 @@ def test_a_seat_whose_client_is_dead_goes_over() -> None:
     assert attic.outcomes[first] == End(first, "cellar", is_dead=True)
     world.run(2 * LEASE)
     assert (attic.clients, cellar.clients) == (set(), {second})
+
+
+def test_who_comes_back_to_its_node_has_its_seat_from_the_one_that_it_was_at_once() -> None:
+    world, attic, cellar = two()
+    first = attic.login()
+    world.run(3.0)
+    again = attic.come_back(first)
+    other = cellar.login()  # in the same moment
+    world.run(0.1)
+    assert (attic.clients, cellar.clients) == ({again}, set())
+    assert cellar.outcomes[other] == Refused(other, ("attic",))
+    third = attic.come_back(again)
+    world.run(2 * LEASE)
+    assert (attic.clients, len(world.entries)) == ({third}, 1)
+
+
+def test_who_comes_back_after_the_engine_forgot_claims_its_seat_at_once() -> None:
+    world, attic, cellar = two()
+    first = attic.login()
+    world.run(1.0)
+    world.entries.clear()
+    late = cellar.login()
+    world.run(1.0)
+    attic.clocks_behind = 2.0
+    again = attic.come_back(first)
+    world.run(1.0)  # and not when a lease is kept up next
+    assert (attic.clients, cellar.clients) == ({again}, set())
+    assert cellar.outcomes[late] == End(late, "attic", is_dead=False)
+
+
+def test_a_dead_client_of_its_own_node_makes_way_where_others_have_the_rest() -> None:
+    world, attic, cellar = two()
+    first = attic.login(2)
+    other = cellar.login(2)
+    world.run(1.0)
+    attic.lifeless.add(first)
+    again = attic.login(2)
+    world.run(2.0)
+    assert attic.outcomes[again] == Granted(again)
+    assert (attic.clients, cellar.clients) == ({again}, {other})
 
 
 def test_a_seat_of_a_node_that_is_dead_goes_over_within_what_clients_wait() -> None:
@@ -325,7 +376,7 @@ def test_an_engine_that_says_nothing_lets_in_after_a_moment() -> None:
 
 
 STEP = st.tuples(
-    st.sampled_from(["login", "leave", "cut", "connect", "die", "wait", "forget"]),
+    st.sampled_from(["login", "back", "leave", "cut", "connect", "die", "wait", "forget"]),
     st.integers(0, 2),
     st.floats(0.0, 12.0),
 )
@@ -338,11 +389,14 @@ def test_whatever_happens_each_login_is_answered_and_no_account_is_in_twice(
 ) -> None:
     world = World()
     nodes = [world.node(name) for name in ("a", "b", "c")]
+    is_well = True
     for what, index, seconds in steps:
         node = nodes[index]
         match what:
             case "login" if len(node.clients | node.waiting) < logins:  # its own rule
                 node.login(logins)
+            case "back" if node.clients and not node.waiting:
+                node.come_back(min(node.clients), logins)
             case "leave" if node.clients:
                 node.leave(min(node.clients))
             case "cut" if node.is_connected:
@@ -357,6 +411,8 @@ def test_whatever_happens_each_login_is_answered_and_no_account_is_in_twice(
                 world.entries.clear()
             case _:
                 pass
+        is_well = is_well and what not in ("cut", "forget")
+        assert not is_well or sum(len(node.clients) for node in nodes) <= logins
     for node in nodes:
         if not node.is_connected:
             node.connect()

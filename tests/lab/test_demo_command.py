@@ -53,7 +53,7 @@ def test_the_exit_status_is_the_verdict(
     async def run(*_: object) -> Seen:
         return Seen()
 
-    monkeypatch.setattr("cccamd.lab.demo.run", run)
+    monkeypatch.setattr("cccamd.cli.deeds.demo.run", run)
     result = call("--fast")
     assert result.exit_code == status
     assert "the table" in result.stdout

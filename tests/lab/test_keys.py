@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from cccamd.errors import NumberError
-from cccamd.ids import Caid, Ident
+from cccamd.ids import Caid, Ident, format_key_id, parse_key_id
 from cccamd.lab.cas import (
     Addressee,
     CardKeys,
@@ -23,7 +23,6 @@ from cccamd.lab.cas import (
     format_time,
     parse_sealed_emm,
 )
-from cccamd.lab.cas.keys import format_key_id, parse_key_id
 
 CARD = head_end().card_keys(UA, with_service_keys=True)
 

@@ -251,6 +251,23 @@ def test_names_have_their_own_causes_and_a_dead_ipv6_costs_a_quarter_of_a_second
     assert 0.2 < told["both.test"][2] < 0.9
 
 
+CUT_OFF = """
+printf 'nameserver 192.168.7.9\\n' > $DIR/resolv.conf
+printf 'hosts: files dns\\n' > $DIR/nsswitch.conf
+mount --bind $DIR/resolv.conf /etc/resolv.conf
+mount --bind $DIR/nsswitch.conf /etc/nsswitch.conf
+ip route add default via 192.168.7.9
+ip link set house down
+"""
+
+
+def test_an_interface_that_is_down_is_no_trouble_of_the_name_server() -> None:
+    told = run(CUT_OFF, STEPS, "good.test", "192.168.7.9")
+    for host in ("good.test", "192.168.7.9"):
+        words = f"no network leads out of this machine, nor to {host}"
+        assert told[host][:2] == ["CUT_OFF", words]
+
+
 THIRTY_ONE_LINKS = """
 import asyncio, json, time
 from cccamd.ids import NodeId

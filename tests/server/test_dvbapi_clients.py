@@ -526,6 +526,20 @@ async def test_only_this_machine_and_networks_that_are_named_come_in(
         assert server._dvbapi._admission.refused == 1
 
 
+async def test_who_is_banned_hears_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    port, address = free_port(), "203.0.113.7"
+    monkeypatch.setattr("cccamd.net.listener.peer_address", lambda transport: (address, 5))
+    named = port_table(port, f'networks = ["{address}"]')
+    async with serving(dvbapi_setup(named)) as server:
+        server._penalties.ban(address, 60.0, 1, asyncio.get_running_loop().time())
+        async with connected(port, text="") as banned:
+            await banned.until(lambda: banned.is_over)
+            assert not banned.server
+        server._penalties.forget(address)
+        async with connected(port) as client:
+            await client.until(lambda: client.server)
+
+
 async def test_a_client_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
     async with serving(dvbapi_setup(port_table(port))), connected(port) as client:

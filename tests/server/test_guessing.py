@@ -20,6 +20,7 @@ from cccamd.server import gate, login
 from cccamd.server.bans import read_bans, write_bans
 from cccamd.server.gate import LoginGate
 from cccamd.server.loglines import DoorLog
+from cccamd.setup.logins import Accounts
 from cccamd.why import Question
 from cccamd.wire.link import CloseReason
 
@@ -52,6 +53,30 @@ async def test_only_the_log_tells_why_a_login_is_refused(
     async with running(FAULTY, TEST_CARD) as lab:
         assert await refused_after(lab, user, "wrong") < 0.5
     assert f"no login: {said}" in caplog.text
+
+
+async def test_nobody_has_a_password_as_long_as_somebodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is longer takes longer: one length for all who do not exist would tell who they are."""
+    async with running("F: anna secret\nF: ben muchlongersecret\n", TEST_CARD) as lab:
+        accounts = lab.server._context.accounts
+        names = [b"nobody%d" % number for number in range(40)]
+        made = {name: login.stand_in_for(name, accounts) for name in names}
+        assert {len(one) for one in made.values()} == {len("secret"), len("muchlongersecret")}
+        again = {name: login.stand_in_for(name, accounts) for name in names}
+        assert [len(one) for one in again.values()] == [len(one) for one in made.values()]
+        assert not set(again.values()) & set(made.values())
+        assert login.stand_in_for(b"nobody", {})
+
+        made.clear()
+        stand_in_for = login.stand_in_for
+
+        def spied(user: bytes, accounts: Accounts) -> bytes:
+            return made.setdefault(user, stand_in_for(user, accounts))
+
+        monkeypatch.setattr(login, "stand_in_for", spied)
+        for name in ("anna", "nobody"):
+            await refused_after(lab, name, "wrong")
+        assert set(made) == {b"anna", b"nobody"}, "it takes as long for those who exist"
 
 
 async def guess(lab: Laboratory, user: str, times: int) -> None:
@@ -214,14 +239,18 @@ async def test_the_pages_are_under_the_same_brake(caplog: pytest.LogCaptureFixtu
             f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{web}\r\nConnection: close\r\n"
             f"Authorization: Basic {login}\r\n\r\n".encode()
         )
-        said = await reader.read()
+        said = b""
+        with suppress(ConnectionResetError):
+            said = await reader.read()
         writer.close()
         return said.split(b"\r\n")[0].decode()
 
     async def ask(password: str) -> str:
         reader, writer = await asyncio.open_connection("127.0.0.1", telnet)
         writer.write(f"eva\r\n{password}\r\ninfo\r\n".encode())
-        said = (await reader.read()).decode()
+        said = ""
+        with suppress(ConnectionResetError):
+            said = (await reader.read()).decode()
         writer.close()
         return said
 
@@ -238,8 +267,8 @@ async def test_the_pages_are_under_the_same_brake(caplog: pytest.LogCaptureFixtu
         lab.server._penalties._is_near = lambda address: False
         lab.server._penalties._homes.drop("127.0.0.1")
         lab.server._penalties.ban("127.0.0.1", 60.0, 1, asyncio.get_running_loop().time())
-        assert "403" in await page("right")
-        assert "Command:" not in await ask("right")
+        assert not await page("right")
+        assert not await ask("right")
 
 
 async def test_bans_are_kept_over_a_restart_and_no_clock_makes_them_longer(

@@ -3,16 +3,21 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from laboratory import HOST, TEST_CARD, Laboratory, ask, cards_of, running
 from scripted import right, scripted
 
 from cccamd.facts import Cause, Incident
+from cccamd.ids import NodeId
 from cccamd.lab.ports import free_port
+from cccamd.machine import read_resources
+from cccamd.net import AcceptPaused
 from cccamd.net.fairness import MESSAGES_A_LOOK
+from cccamd.routing import NodeHolder
 from cccamd.server import symptoms
-from cccamd.watch import incidents, stamps
+from cccamd.watch import SourceUp, incidents, stamps
 from cccamd.wire.cccam.frames import Command
 
 NO_CARDS = ""
@@ -74,6 +79,15 @@ async def test_nothing_lasts_longer_or_shorter_when_somebody_sets_the_clock(
         await cards_of(client)
         await ask(client, b"\x80" + bytes(20))
         down = await shown(near, lambda one: one.cause is Cause.SOURCE_DOWN)
+        server = near.server
+        server._keeper.log.accepting(AcceptPaused("port 12000", "too many"))
+        server._context.double_logins.refused("anna", "192.0.2.1", ["192.0.2.2"], time.time())
+        for name in ("anna", "ben"):
+            holder = NodeHolder(name, HOST, is_client=True)
+            server._context.clones.seen(NodeId(b"of two.."), holder)
+        full = replace(read_resources({}), files_open=99, files_allowed=100)
+        server._machine.judge(full, time.time())
+        server._watchers.observe(SourceUp(at=time.time(), source="a:1"))
         step = days * DAY
         seen = near.server.snapshot()
         (viewer,) = seen.clients
@@ -86,6 +100,17 @@ async def test_nothing_lasts_longer_or_shorter_when_somebody_sets_the_clock(
             **{f"{each.name} down": each.down_since for each in seen.sources if not each.up_at},
         }
         assert len(stood) == 7
+        (door,), (double,), (clone,) = server._keeper.log.shut, seen.double_logins, seen.clones
+        troubles = {each.diagnosis.finding.code: each for each in server._machine.troubles()}
+        stood |= {
+            "door": door.since,
+            "first double login": double.first_at,
+            "double login": double.last_at,
+            "clone": clone.since,
+            "machine": troubles["few-files-left"].since,
+            **{f"note {each.text}": each.at for each in server._watchers.notes.recent()},
+        }
+        assert len(stood) == 13
         (still,) = [one for one in near.server.incidents() if one.number == down.number]
         assert still.ended_at is None
         stood["incident"] = still.began_at

@@ -5,6 +5,8 @@ import json
 import logging
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TextIO
 
@@ -209,3 +211,28 @@ def test_what_libraries_log_is_one_line_of_ours_and_told_once_a_minute(
     (line,) = out.splitlines()
     assert line.endswith(" ERROR   asyncio: socket 0 (OSError: [Errno 24] Too many open files)")
     assert err == ""
+
+
+SMALL_FILES = """
+import logging, resource, sys
+from cccamd.server import logs_that_fail, set_up_logging
+from cccamd.setup.cccamcfg import Settings
+set_up_logging(Settings(log_file=sys.argv[1]), debug=False)
+log = logging.getLogger("cccamd")
+for _ in range(2):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+    log.info("x" * 200)
+    print(logs_that_fail(), file=sys.stderr)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+    log.info("again")
+    print(logs_that_fail(), file=sys.stderr)
+"""
+
+
+def test_a_log_that_takes_no_more_lines_is_known_each_time(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    words = [sys.executable, "-c", SMALL_FILES, str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    known = str({"LOG FILE": f"cannot write the log to {path}: File too large"})
+    assert [line for line in done.stderr.splitlines() if line[0] == "{"] == [known, "{}"] * 2
+    assert done.stderr.count("cccamd: cannot write the log") == 2

@@ -31,7 +31,7 @@ from laboratory import (
 
 from cccamd.lab.ports import free_port
 from cccamd.machine import holder_of
-from cccamd.net import Client, ConnectError, ListenError
+from cccamd.net import Client, ConnectError, ListenError, lobby
 from cccamd.server import Server
 from cccamd.setup.cccamcfg import parse
 from cccamd.wire.cccam import ClientProtocol, Target
@@ -413,3 +413,31 @@ async def test_no_worker_outlives_its_server(tmp_path: Path, end: signal.Signals
     await until(lambda: not any(worker.is_running() for worker in workers))
     assert process.returncode == (-end if end is signal.SIGKILL else 0)
     assert "worker" not in (tmp_path / "log").read_text()
+
+
+async def test_in_a_crowd_silent_ones_are_no_more_than_sockets_of_a_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lobby, "CROWD", 0)
+    monkeypatch.setattr(lobby, "LONG", 60.0)
+    async with crewed(toml=TEST_CARD + "[limits]\nmax_pending_logins = 3\n") as lab:
+        admission = lab.server._context.admission
+        silent = []
+        for _ in range(5):
+            silent.append(await asyncio.open_connection(HOST, lab.port))
+            await silent[-1][0].readexactly(16)
+        for reader, _ in silent[:2]:
+            assert await reader.read() == b"", "they made room"
+        lines = [each.line for each in members(lab.server) if each.line is not None]
+        waiting = [one for line in lines for one in line.transports.values()]
+        assert [one._protocol for one in waiting] == [None] * 3
+        async with lab.client("user1") as client:
+            await cards_of(client)
+            assert await ask(client, b"\x80one") == expected_cw(b"\x80one")
+        silent[4][1].close()
+        await until(lambda: admission.connections == 1)
+        for each in members(lab.server):
+            os.kill(each.pid, signal.SIGKILL)
+        await until(lambda: not admission.connections)
+        for _, writer in silent:
+            writer.close()

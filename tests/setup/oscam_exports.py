@@ -70,13 +70,16 @@ def gone_wrong(
             yield f"{door}: {after.doors[door]!r}, was {here!r}"
 
 
+SECTIONED = ("oscam.conf", "oscam.user", "oscam.server", "oscam.services")
+
+
 def _form(folder: dict[str, bytes]) -> Iterator[str]:
     """As OSCam writes its files itself: what it stumbles over is not there."""
     for name, data in folder.items():
         text = data.decode("latin-1")
         if "\r" in text or "\t" in text or text.startswith("\xef\xbb\xbf"):
             yield f"{name}: a carriage return, a tab or a mark"
-        for line in text.splitlines() if name not in ("constant.cw", "oscam.srvid2") else ():
+        for line in text.splitlines() if name in SECTIONED else ():
             is_head = line.startswith("[") and line.endswith("]")
             if line and not is_head and " = " not in line:
                 yield f"{name}: {line!r}"

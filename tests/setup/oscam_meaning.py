@@ -397,7 +397,7 @@ def _newcamd_ports(entry: Entry) -> Iterator[tuple[int, tuple[str, int | None, f
     usual = usual.lower() if re.fullmatch(r"[0-9a-fA-F]{28}", usual) else "0" * 28
     for each in pieces(entry.text("port"), ";"):
         found = re.fullmatch(r"(\d+)(?:\{([0-9a-fA-F]{28})\})?(?:@([0-9a-fA-F]+)(?::(.*))?)?", each)
-        if found is None:
+        if found is None or (found[3] is None and len(pieces(entry.text("port"), ";")) > 1):
             continue
         caid = int(found[3], 16) if found[3] else None
         idents = frozenset(numbers_of(found[4] or "", 6))

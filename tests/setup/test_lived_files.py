@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -147,16 +147,57 @@ def account(line: FLine) -> FLine:
     )
 
 
-@contextmanager
-def serving(path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    words = [sys.executable, "-m", "cccamd", "serve", "-C", path, "-n", path.with_name("node")]
-    with (path.with_name("said")).open("wb") as said:
-        process = subprocess.Popen(words, stdout=said, stderr=said)
+# Runs `cccamd serve` for each file that it is told of: what it has loaded is there for all of them.
+PROGRAM = """
+import sys
+from pathlib import Path
+import typer
+from cccamd.cli.deeds import serve
+for line in sys.stdin:
+    folder, status = Path(line.strip()), None
+    files = {"config": folder / "CCcam.cfg", "toml": None, "node_id": folder / "node"}
     try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        serve.run(**files, debug=False, workers=None, as_data=False)
+    except typer.Exit as ended:
+        status = ended.exit_code
+    print("status", status, file=sys.stderr, flush=True)
+"""
+
+
+@dataclass
+class Program:
+    """One process, and what it has said."""
+
+    process: subprocess.Popen[str]
+    said: Path
+
+    @contextmanager
+    def serving(self, folder: Path) -> Iterator[None]:
+        """Serve the CCcam.cfg of a folder; it ends well."""
+        assert self.process.stdin is not None
+        assert self.process.stderr is not None
+        print(folder, file=self.process.stdin, flush=True)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGTERM)
+            assert self.process.stderr.readline() == "status 0\n"
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    said = tmp_path_factory.mktemp("program") / "said"
+    with (
+        said.open("wb") as out,
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        yield Program(process, said)
 
 
 def connected(port: int) -> bool:
@@ -175,7 +216,7 @@ async def log_in(port: int, user: bytes, password: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_is_served_and_a_client_logs_in(name: str, tmp_path: Path) -> None:
+def test_each_is_served_and_a_client_logs_in(name: str, tmp_path: Path, program: Program) -> None:
     """With lines at its end that override its ports and logs, as firmware writes them; the account
     is that of the file, in the bytes of the file, and what is served is what `convert` wrote."""
     expected, port = EXPECTED[name], free_port()
@@ -187,8 +228,9 @@ def test_each_is_served_and_a_client_logs_in(name: str, tmp_path: Path) -> None:
     path.write_bytes(converted(name, tmp_path) + lines.encode())
     (tmp_path / "cccamd.toml").write_text('[server]\nbind = ["127.0.0.1"]\n')
     user, password = (word.encode(expected["codec"]) for word in expected["login"])
-    with serving(path):
+    before = program.said.stat().st_size
+    with program.serving(tmp_path):
         asyncio.run(log_in(port, user, password))
-    said = (tmp_path / "said").read_text() + (tmp_path / "log").read_text()
+    said = program.said.read_bytes()[before:].decode() + (tmp_path / "log").read_text()
     assert "Traceback" not in said
     assert not any(code in said for code in REFUSED)

@@ -317,3 +317,29 @@ def test_names_of_channels_go_there_and_come_back(tmp_path: Path) -> None:
         *('FF01:000102:0001 "K\u00e4se / eins"', 'FF01:000103:0001 "K\u00e4se / eins"'),
         *('FF02:0:0001 "Two"', 'FF01:0:7777 "Three"'),
     ]
+
+
+def test_names_of_providers_and_priorities_go_there_and_come_back(tmp_path: Path) -> None:
+    """Of a key nobody knows which digits are the CAID's: both readings come back as that key."""
+    names, prio = tmp_path / "names", tmp_path / "prio"
+    names.write_text('18335411 "Nagra | eins"\n01000068 "Seca"\n00000001 "No CAID"\n')
+    prio.write_text("I: 0500:022C00\nP: 1833:0:1D80\nI: 0B00\nP: FF02\nP: FF01:102:2,FF02\n")
+    files = f"PROVIDERINFO FILE : {names}\nCAID PRIO FILE : {prio}\n"
+    wrong, told = judged(tmp_path, f"{ALL_SAID}{files}")
+    assert (wrong, [each["key"] for each in told]) == ([], ["CAID PRIO FILE"])
+    out = tmp_path / "out"
+    assert (out / "oscam.provid").read_text() == (
+        "1833:005411|Nagra / eins|||\n1800:335411|Nagra / eins|||\n0100:000068|Seca|||\n"
+    )
+    assert (out / "oscam.dvbapi").read_text() == (
+        "I: 0500:022C00\nI: 0B00\nP: 1833:000000:1D80\nP: FF02\nP: FF01:000102:0002\n"
+        "P: FF02:000000:0002\n"
+    )
+    back = ["import", "oscam", str(out), "--out", str(tmp_path / "back")]
+    assert CliRunner().invoke(command_line(back), back).exit_code == 0
+    again = tmp_path / "back"
+    assert (again / "CCcam.providers").read_text() == '18335411 "Nagra / eins"\n01000068 "Seca"\n'
+    assert set((again / "CCcam.prio").read_text().splitlines()) == {
+        *("I: 0500:022C00", "I: 0B00", "P: 1833:000000:1D80", "P: FF02"),
+        *("P: FF01:000102:0002", "P: FF02:000000:0002"),
+    }

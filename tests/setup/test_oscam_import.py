@@ -287,6 +287,26 @@ def test_ports_are_those_that_oscam_opened() -> None:
     assert [(each.line, each.section) for each in result.lost] == [(2, "cccam"), (3, "Webif")]
 
 
+def test_a_newcamd_port_without_a_caid_is_one_only_where_it_is_alone() -> None:
+    """Beside others OSCam takes it for nothing: here it must not give every card."""
+    for ports, opened, told in (
+        ("15000", [15000], []),
+        ("15000;", [15000], []),
+        ("15000@FF01:000102;15001", [15000], ["port"]),
+        ("15000;15001{" + "01" * 14 + "};15002@FF01", [15002], ["port"]),
+    ):
+        result = imported(conf=f"[newcamd]\nport = {ports}\nmgclient = 1\n", user=USER)
+        assert [table["port"] for table in toml_of(result)["newcamd"]] == opened
+        assert [each.key for each in result.lost] == told
+
+
+def test_a_range_of_groups_is_its_first_and_is_told() -> None:
+    user = USER.replace("group = 1\n", "group = 2-4,7 x,9,65\n")
+    result = imported(user=user, server=READER)
+    assert toml_of(result)["account"][0]["groups"] == [2, 7, 9]
+    assert [each.key for each in result.lost] == ["group"]
+
+
 def test_bytes_stay_what_they_are() -> None:
     text = USER.replace("secret", "K\u00e4se").encode("latin-1")
     text += "[account]\nuser = ben\npwd = K\u00e4se\ngroup = 1\n".encode()

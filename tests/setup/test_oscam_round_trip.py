@@ -246,7 +246,7 @@ def test_names_that_only_one_of_them_holds(user: str) -> None:
 SECOND = "C: i.example 12000 u p"
 DVBAPI = '[dvbapi]\nport = 9000\naccount = "anna"\nlisten = ["192.0.2.1"]\n'
 UPSTREAM = '[[upstream]]\nhost = "h.example"\nport = 12000\nuser = "u"\n'
-NEWCAMD = "[[newcamd]]\nport = {}\n{}\n"
+NEWCAMD = '[[newcamd]]\nport = {}\ncaid = "FF01"\n{}\n'
 
 
 def settings_there(config: Config, toml: TomlConfig) -> list[object]:
@@ -294,6 +294,8 @@ def settings_there(config: Config, toml: TomlConfig) -> list[object]:
         ("GLOBAL EMM : 1\n", "", ["GLOBAL EMM"]),
         ("CHANNELINFO FILE : /etc/names\n", "", ["CHANNELINFO FILE"]),
         ("CAID PRIO FILE : /etc/prio\n", "", ["CAID PRIO FILE"]),
+        ("", "[[newcamd]]\nport = 1500\n", []),
+        ("", f"{NEWCAMD.format(1500, '')}[[newcamd]]\nport = 1501\n", ["caid"]),
     ],
 )
 def test_what_a_setting_says_is_there_again_or_told(cfg: str, toml: str, lost: list[str]) -> None:

@@ -118,6 +118,11 @@ class Books(Diary):
 
     # What cards say, and nodes.
 
+    def started(self, node: str) -> None:
+        """A run of a node begins: it knows nothing of what it was told before."""
+        self._said = {key: said for key, said in self._said.items() if key[0] != node}
+        self._told = {key: told for key, told in self._told.items() if key[0] != node}
+
     def card_asked(self, card: str, section: bytes) -> None:
         self.note("card asked", card, section)
         self.asks.setdefault(section, []).append((self.now(), card))

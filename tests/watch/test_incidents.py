@@ -67,6 +67,28 @@ def test_what_is_slow_then_silent_then_down_is_one_incident_that_grows() -> None
     assert incident.began_at == NOW
 
 
+def test_a_pause_that_is_much_longer_than_the_one_that_was_told_is_told_too() -> None:
+    """Twenty seconds after 51 ms were in no log."""
+    book = Incidents()
+
+    def look(size: float, at: float) -> list[str]:
+        symptom = a_symptom(Cause.SERVER_PAUSED, text=f"stood still for {size} s", size=size)
+        told = book.update([symptom], NOW + at)
+        assert not any(isinstance(each, IncidentGrew) and each.is_renamed for each in told)
+        return [each.incident.text for each in told]  # type: ignore[attr-defined]
+
+    assert look(0.05, 0) == ["stood still for 0.05 s"]
+    assert look(0.4, 2) == []
+    assert look(20.0, 4) == ["stood still for 20.0 s"]
+    assert look(20.0, 6) == look(60.0, 8) == look(0.1, 70) == []
+    assert look(15.0, 72) == ["stood still for 15.0 s"]
+    book.update([], NOW + 90)
+    assert look(0.05, 92) == ["stood still for 0.05 s"], "it is back"
+    assert look(15.0, 94) == ["stood still for 15.0 s"]
+    assert book.update([a_symptom(subject="b")], NOW + 95)[0].at == NOW + 95, "others have no size"
+    assert book.update([a_symptom(subject="b")], NOW + 96) == []
+
+
 def test_what_was_slow_for_long_and_is_down_then_is_another_trouble() -> None:
     book = Incidents()
     book.update([a_symptom(Cause.SOURCE_SLOW)], NOW)

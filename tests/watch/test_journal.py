@@ -124,6 +124,32 @@ def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     assert journal.dropped == 1
 
 
+def test_why_nothing_is_written_is_said_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    path.with_name("journal.db.lock").mkdir()
+    troubles: list[str] = []
+    journal = Journal(path, on_trouble=troubles.append)
+    journal.start()
+    journal.close()
+    assert troubles == [f"the journal {path} cannot be written: {path}.lock: Is a directory"]
+
+
+SMALL_FILES = """
+import pathlib, resource, sys
+from cccamd.watch.journal import Journal
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+journal = Journal(pathlib.Path(sys.argv[1]), on_trouble=print)
+journal.start()
+journal.close()
+"""
+
+
+def test_a_limit_to_the_size_of_files_is_named(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", SMALL_FILES, str(tmp_path / "journal.db")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "may be larger than 4,096 bytes: LimitFSIZE" in done.stdout, done.stderr
+
+
 def test_a_disk_that_stands_still_delays_nobody_and_drops_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     Database(path).close()

@@ -1,6 +1,7 @@
 """What the journal keeps of sources and incidents, and how it is summed up over days."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from cccamd.facts import EcmResult
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.watch import (
+    ClockSet,
     IncidentBegan,
     IncidentEnded,
     SourceAnswered,
@@ -19,6 +21,7 @@ from cccamd.watch import (
 )
 from cccamd.watch.journal import Database, Entry, Kind, Scribe, read_entries, sum_up
 from cccamd.watch.journal.entries import SOURCE_PERIOD
+from cccamd.why import describe_entry
 from fact_factory import an_incident
 
 NOW = 1_800_000_000.0 - 1_800_000_000.0 % SOURCE_PERIOD
@@ -74,6 +77,7 @@ def test_an_outage_of_fifteen_minutes_is_in_the_journal_at_every_minute_of_it() 
         assert (outage.at, outage.text) == (NOW + 10 * MINUTE, "cable pulled")
         assert outage.until is not None
         assert end - 61 <= outage.until <= end
+        assert "has been away" in describe_entry(outage), "nobody knows yet for how long it will be"
     end = NOW + 25 * MINUTE
     book.take(book.scribe.observe(SourceUp(at=end, source="a:1")))
     book.take(book.scribe.observe(an_answer(end + 1)))
@@ -81,6 +85,7 @@ def test_an_outage_of_fifteen_minutes_is_in_the_journal_at_every_minute_of_it() 
     book.take(book.scribe.observe(SourceGone(at=end + 35 * MINUTE, source="a:1")))
     (outage,) = book.of(Kind.OUTAGE)
     assert outage.until == end
+    assert describe_entry(outage) == "a:1 was away for 15 min: cable pulled"
     (one,) = sum_up(book.entries.values())
     assert (one.losses, one.away, one.asked) == (1, 15 * MINUTE, 1)
     assert one.uptime == pytest.approx(45 / 60, abs=0.001)
@@ -108,6 +113,26 @@ def test_what_was_refused_at_a_clock_that_jumps_counts_for_nothing() -> None:
     assert len(periods) >= 2
     assert all(0 <= one.until - one.at <= 120 for one in periods), "none was longer than it was"
     assert sum(one.until - one.at for one in periods) >= 60
+
+
+@pytest.mark.parametrize("days", [-100, -0.001, 0.001, 100, 20_000])
+def test_an_outage_is_as_long_as_it_was_when_somebody_sets_the_clock(days: float) -> None:
+    book, step = Book(), days * 86_400
+    book.take(book.scribe.observe(SourceDown(at=NOW, source="a:1", reason="refused")))
+    began = an_incident(began_at=NOW)
+    book.take(book.scribe.observe(IncidentBegan(at=NOW, incident=began)))
+    book.pass_time(NOW, NOW + 301)
+    book.take(book.scribe.observe(ClockSet(at=NOW + 301 + step, step=step)))
+    book.pass_time(NOW + 301 + step, NOW + 602 + step)
+    book.take(book.scribe.observe(SourceUp(at=NOW + 602 + step, source="a:1")))
+    ended = replace(began, began_at=NOW + step, ended_at=NOW + 602 + step)
+    book.take(book.scribe.observe(IncidentEnded(at=NOW + 602 + step, incident=ended)))
+    (one,) = sum_up(book.of(Kind.OUTAGE))
+    assert one.away == pytest.approx(602, abs=61)
+    assert not any(outage.goes_on for outage in one.outages)
+    lasted = [each.until - each.at for each in book.of(Kind.INCIDENT) if each.until]
+    assert sum(lasted) == pytest.approx(602, abs=61)
+    assert not any(each.goes_on for each in book.of(Kind.INCIDENT))
 
 
 def test_a_day_is_summed_up_from_its_periods() -> None:

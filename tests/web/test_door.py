@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from browsing import exchange, fail
@@ -15,11 +16,17 @@ REQUEST = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 @asynccontextmanager
-async def a_door() -> AsyncIterator[tuple[WebDoor, asyncio.Task[None], socket.socket]]:
+async def a_door(
+    admits: Callable[[str], bool] = lambda address: True,
+) -> AsyncIterator[tuple[WebDoor, asyncio.Task[None], socket.socket]]:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         sock.setblocking(False)
         door = WebDoor(
-            full_context(), [sock], routes=list, on_failure=fail, on_event=lambda event: None
+            replace(full_context(), admits=admits),
+            [sock],
+            routes=list,
+            on_failure=fail,
+            on_event=lambda event: None,
         )
         running = asyncio.get_running_loop().create_task(door.run())
         try:
@@ -45,6 +52,30 @@ async def test_it_can_be_stopped_before_anybody_comes(turns: int) -> None:
         door.stop()
         await running
         assert sock.fileno() == -1
+
+
+async def test_nothing_is_loaded_for_who_may_not_look_and_he_hears_nothing() -> None:
+    welcome: list[str] = []
+    async with a_door(lambda address: address in welcome) as (door, _, sock):
+        port = sock.getsockname()[1]
+        for _ in range(3):
+            assert await hung_up_on(port)
+        assert not door.is_loaded
+        welcome.append("127.0.0.1")
+        assert (await exchange(port, REQUEST)).status == "HTTP/1.1 200 OK"
+        assert door.is_loaded
+        welcome.clear()
+        assert await hung_up_on(port)
+
+
+async def hung_up_on(port: int) -> bool:
+    """Whether a connection ends before the first byte."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        async with asyncio.timeout(5):
+            return await reader.read() == b""
+    finally:
+        writer.close()
 
 
 async def test_it_can_be_stopped_while_it_loads_for_somebody() -> None:

@@ -1,7 +1,9 @@
 """For the same trouble `explain` and the doctor say the same: code, advice and setting."""
 
+from dataclasses import replace
+
 import pytest
-from explained import announced, ask, client, evidence, source
+from explained import NOW, announced, ask, client, evidence, source
 
 from cccamd.facts import LinkState, SourceStatus
 from cccamd.net import ConnectError, Failure, Step, explain_end
@@ -9,7 +11,8 @@ from cccamd.setup.logins import upstreams_of
 from cccamd.values import Offer
 from cccamd.why import Diagnosis, Evidence, Finding, Trial, Weight
 from cccamd.why.audience import KnownCards, judge_accounts
-from cccamd.why.links import MEANINGS, TriedLink, judge_link
+from cccamd.why.links import MEANINGS, TriedLink, judge_link, judge_running_link
+from cccamd.why.network import judge_answer_times
 from cccamd.wire.link import Closed, CloseReason
 
 C_LINE = "C: headend-a 12000 u p"
@@ -109,6 +112,36 @@ def test_a_link_of_the_running_server_that_is_down(
     theirs = doctor_on_link(seen, Trial(reached=Step.LOGIN, failed=False))
     assert theirs.finding.code == ("down" if failure else "login-left-out")
     assert same(the_link(seen), theirs) == bool(failure)
+
+
+@pytest.mark.parametrize("step", [Step.CONNECT_TIMEOUT, Step.GATEWAY])
+def test_a_link_that_fails_with_others_is_not_for_its_owner(step: Step) -> None:
+    shared = {"A:1": "look at the router"}
+    down = replace(lost(Failure(step, "so it is")), shared_advice=shared["A:1"])
+    seen = evidence(C_LINE, status=down)
+    ours, theirs = the_link(seen), doctor_on_link(seen, Trial(reached=step))
+    assert ours.change == shared["A:1"]
+    assert same(ours, theirs)
+    assert all("others fail at the same time" in text for text in (ours.text, theirs.finding.text))
+    (again,) = [each for each in check_up_of(seen) if each.subject == down.name]
+    assert same(ours, again)
+    assert "router" in theirs.more[0]
+
+
+def check_up_of(seen: Evidence) -> list[Diagnosis]:
+    """What the doctor says from inside of the same server."""
+    upstreams = tuple(upstreams_of(seen.config, seen.toml))
+    (status,) = seen.sources.values()
+    trials = (TriedLink(upstream=each, trial=Trial(), running=status) for each in upstreams)
+    return [found for each in trials if (found := judge_running_link(each, seen)) is not None]
+
+
+def test_who_is_silent_with_others_is_not_for_its_owner() -> None:
+    silent = source(line=1, silent_since=NOW - 9, shared_advice="look at the router", asked=9)
+    findings = ask(evidence(C_LINE, status=silent)).sources[0].findings
+    (ours,) = [each for each in findings if each.code == "silent"]
+    (theirs,) = judge_answer_times([silent], NOW)
+    assert ours.change == theirs.finding.change == "look at the router"
 
 
 @pytest.mark.parametrize("limits", ["", " no { 0:0:0 }"])

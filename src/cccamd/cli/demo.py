@@ -1,17 +1,11 @@
 """`cccamd demo`: see the whole thing work, in less than a minute (docs/demo.md)."""
 
-import asyncio
-import json
-import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from cccamd.cli.command import failing_plainly
 from cccamd.cli.loading import staying
-from cccamd.errors import CccamdError
 
 
 def demo(
@@ -54,14 +48,10 @@ def demo(
 
     Exit status: 0 all came out as it should, 1 it did not, or something is missing.
     """
-    # Not above: a server has no use for transport streams, and starts sooner without.
     with staying():
-        from cccamd.lab.demo import Options, run
+        from cccamd.cli.deeds.demo import run_demo
+        from cccamd.lab.demo import Options
 
-    # A demo that is ended takes its server with it, as after Ctrl-C.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    console = Console(stderr=as_data)
     options = Options(
         output=output,
         seconds=seconds,
@@ -72,11 +62,4 @@ def demo(
         newcamd=newcamd,
         services=services,
     )
-    with failing_plainly("demo", CccamdError, OSError, status=1):
-        report = asyncio.run(run(options, console))
-    if as_data:
-        typer.echo(json.dumps(report.as_json(), indent=2))
-    else:
-        report.show(console)
-    if not report.is_good:
-        raise typer.Exit(1)
+    run_demo(options, as_data=as_data)

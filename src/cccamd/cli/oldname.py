@@ -15,7 +15,11 @@ from cccamd.errors import CccamdError
 _FOREGROUND: Final = "dfv"
 _DEBUG: Final = "dv"
 _WITHOUT_MEANING: Final = {"t": "the log has answer times with -d"}
-_REFUSED: Final = {"s": "cccamd always is a server; [server] bind in cccamd.toml says for whom"}
+_USE: Final = "use: CCcam [-C FILE] [-d] [-f] [-v]; under its own name, cccamd has more to offer"
+_REFUSED: Final = {
+    "s": "-s: cccamd always is a server; [server] bind in cccamd.toml says for whom",
+    "h": _USE,
+}
 
 
 class StartOptionError(CccamdError):
@@ -34,7 +38,7 @@ class Start:
 
 
 def translate(arguments: Sequence[str]) -> Start:
-    """Read the original's options: `-C FILE`, and letters that may stand together (`-dv`).
+    """Read the original's options: `-C FILE`, and letters that may stand together (`-dvC FILE`).
 
     Raises:
         StartOptionError: one that cannot be done.
@@ -43,20 +47,18 @@ def translate(arguments: Sequence[str]) -> Start:
     letters, notes = "", []
     words = iter(arguments)
     for word in words:
-        if word.startswith("-C"):
-            name = word[2:] or next(words, "")
+        if not word.startswith("-") or word.startswith("--") or len(word) == 1:
+            raise StartOptionError(f"what is {word!r}? {_USE}")
+        before, names_file, name = word[1:].partition("C")
+        letters += before
+        if names_file:
+            name = name or next(words, "")
             if not name:
                 raise StartOptionError("-C needs the name of a file")
             config = ("-C", name)
-        elif word.startswith("-") and not word.startswith("--") and len(word) > 1:
-            letters += word[1:]
-        else:
-            raise StartOptionError(
-                f"what is {word!r}? Under its own name, cccamd has more to offer"
-            )
     for letter in letters:
         if letter in _REFUSED:
-            raise StartOptionError(f"-{letter}: {_REFUSED[letter]}")
+            raise StartOptionError(_REFUSED[letter])
         if letter not in _FOREGROUND:
             notes.append(f"-{letter} is passed over: {_WITHOUT_MEANING.get(letter, 'not known')}")
     return Start(
@@ -76,6 +78,9 @@ def prepare() -> list[str]:
     for note in start.notes:
         print(f"CCcam: {note}", file=sys.stderr)
     if start.in_background:
+        for name in start.arguments[2:3]:
+            if not os.path.exists(name):
+                print(f"CCcam: {name} is not there yet: no accounts until it is", file=sys.stderr)
         _detach()
     return list(start.arguments)
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from cccamd.cli.command import plain
 from cccamd.cli.terminal import Column, answer_time, answered_share, draw_table
 from cccamd.watch.journal import SourceSum
+from cccamd.why import away_for
 from cccamd.wording import span
 
 OUTAGES_SHOWN: Final = 3
@@ -92,6 +93,5 @@ def _outages(sums: Sequence[SourceSum]) -> Iterable[Text]:
     for one in sums:
         for outage in one.outages[:OUTAGES_SHOWN]:
             at = f"{datetime.fromtimestamp(outage.at):%Y-%m-%d %H:%M:%S}"
-            yield Text(
-                f"{at}  {plain(one.name)} was away for {span(outage.seconds)}: {plain(outage.why)}"
-            )
+            away = away_for(outage.seconds, outage.until if outage.goes_on else None)
+            yield Text(f"{at}  {plain(one.name)} {away}: {plain(outage.why)}")

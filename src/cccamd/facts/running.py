@@ -202,6 +202,9 @@ class SourceStatus(Fact):
     """The paired server that it has to prove to be, by TLS; empty: its link is not protected."""
     tls_port: int | None = None
     """The port that is called then; null: that of `name`."""
+    shared_advice: str = ""
+    """It fails together with others, for what leads to all of them, and this is what to do about
+    that; empty: it is well, or its trouble is its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,8 @@ class Step(Enum):
 
     RESOLVE = "name not found"
     NAME_SERVER = "no answer from a name server"
+    CUT_OFF = "this machine is cut off"
+    """No way leads out of it: an interface is down, or has no address."""
     ROUTE = "no route"
     ABSENT = "no machine at this address"
     """In a network of our own: nobody there answers to that address."""

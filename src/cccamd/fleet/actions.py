@@ -85,6 +85,22 @@ class Take(NamedTuple):
 EngineAction = Claim | Fetch | Publish | Watch | Unwatch | Extend | Release | Take
 
 
+def trials(name: bytes) -> tuple[EngineAction, ...]:
+    """All that a node may ever want of an engine, done once with an entry of this name."""
+    first, second, ms = b"1", b"2", 1000
+    return (
+        Publish(name, b"", first, ms),
+        Claim(name, first, ms),
+        Fetch(name),
+        Extend(name, first, ms),
+        Take(name, first, second, ms),
+        Watch(name),
+        Publish(b"", name, first, 0),
+        Unwatch(name),
+        Release(name, second),
+    )
+
+
 class Claimed(NamedTuple):
     """Whether a claim is ours."""
 

@@ -31,6 +31,7 @@ from cccamd.net import (
     Backoff,
     CallError,
     ConnectError,
+    Turns,
     callable_addresses,
     connect,
     explain_connect_error,
@@ -65,6 +66,9 @@ SILENCE: Final = 3600.0
 WAITING_LIMIT: Final = 20_000
 UNSENT_LIMIT: Final = 4 << 20
 """Answers that may be missing, and bytes that may wait to be sent; what is new then is dropped."""
+PIECE: Final = 2048
+"""Bytes that are worked on at once, some twenty messages. What comes beyond waits for its turns,
+and nothing more is read meanwhile: an engine that floods holds up nobody's answers."""
 
 
 class _Wire(asyncio.Protocol):
@@ -77,12 +81,29 @@ class _Wire(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.talk = talk
         self._on_event = on_event
+        self._turns = Turns()
+        """Pieces that wait."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's is no subclass of asyncio's, and does the same.
         self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
+        if not self._turns and len(data) <= PIECE:
+            self._read(data)
+            return
+        is_first = not self._turns
+        for start in range(0, len(data), PIECE):
+            self._turns.add(self._read_next, data[start : start + PIECE])
+        if is_first and self.transport is not None and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def _read_next(self, data: bytes) -> None:
+        self._read(data)
+        if not self._turns and self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def _read(self, data: bytes) -> None:
         if self.ended.is_set():
             return
         try:
@@ -118,8 +139,8 @@ class Engine:
     folder: Path
     """Where names of files start."""
     hearers: Hearers
-    trial: bytes
-    """The name of an entry of no meaning."""
+    trials: tuple[EngineAction, ...]
+    """What it has to allow."""
     trouble: str = ""
     """Why it is not there; empty: it is, or was not looked for yet."""
     is_up: bool = False
@@ -180,7 +201,7 @@ class Engine:
         try:
             password = await self._password()
             watched = tuple(self._watched)
-            login = wire.talk.login(self.table.user, password, watched, self.trial, self._now())
+            login = wire.talk.login(self.table.user, password, watched, self.trials, self._now())
             self._wire = wire
             self._send(wire, login)
             await self._attend(wire)

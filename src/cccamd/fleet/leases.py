@@ -14,6 +14,9 @@ own node found room for it:
     PROVING  it was claimed late, and another node has it for a client that came after ours: ours
              stays if it gives a sign of life
 
+Who comes in at the node that has its account's entry already, since the one before is gone or about
+to be, is its heir: the entry goes over from one client to the other, and is never free in between.
+
 So nobody waits for an engine that is away, and nothing has to be repaired when it is back: of two
 clients that came in while it was away, on two nodes, the one that came first stays if it lives, and
 the other one is ended (`End`). Of two that came at the same time the node's name decides. Times are
@@ -148,6 +151,8 @@ class Leases:
         self._channel = self._channel_of(node)
         self._seats: dict[int, _Seat] = {}
         self._by_name: dict[bytes, _Seat] = {}
+        self._heirs: dict[bytes, dict[int, _Seat]] = {}
+        """By user: who is in while others of ours have all entries, and gets that of who goes."""
         self._due: DueQueue[_Seat] = DueQueue()
 
     def begin(self, number: int, user: bytes, logins: int, now: float, at: float) -> list[Decision]:
@@ -165,7 +170,8 @@ class Leases:
         if seat is None:
             return []
         seat.due_at = None
-        decisions = self._give_up(seat)
+        heir = self._heir_of(seat)
+        decisions = self._give_up(seat) if heir is None else self._hand_over(seat, heir)
         for node in seat.askers:
             decisions += self._tell(node, "free", seat.name)
         return decisions
@@ -234,8 +240,7 @@ class Leases:
 
     def _try(self, seat: _Seat, now: float) -> list[Decision]:
         """Claim the next seat of the account, if there is one."""
-        for index in range(seat.logins):
-            name = self._seals.name("seat", seat.user, index.to_bytes(2))
+        for name in self._names_of(seat):
             if name not in seat.tried and name not in self._by_name:
                 seat.tried.add(name)
                 self._name(seat, name)
@@ -243,6 +248,11 @@ class Leases:
         if seat.is_in:
             return self._compare(seat, now)
         return self._doubt(seat, now)
+
+    def _names_of(self, seat: _Seat) -> Iterator[bytes]:
+        """Of all entries that its account has."""
+        for index in range(seat.logins):
+            yield self._seals.name("seat", seat.user, index.to_bytes(2))
 
     def _name(self, seat: _Seat, name: bytes) -> None:
         seat.name = name
@@ -301,6 +311,7 @@ class Leases:
     def _compare(self, seat: _Seat, now: float) -> list[Decision]:
         """It is in, and others have all seats: the last that came has to go."""
         if not seat.rivals:  # our own clients have them all: this node's rule is enough
+            self._heirs.setdefault(seat.user, {})[seat.number] = seat
             return []
         name, (_, last) = max(
             seat.rivals.items(), key=lambda each: (each[1][1].since, each[1][1].node)
@@ -321,7 +332,11 @@ class Leases:
 
     def _doubt(self, seat: _Seat, now: float) -> list[Decision]:
         if not seat.rivals:
+            self._heirs.setdefault(seat.user, {})[seat.number] = seat
             return self._let_in(seat, now)
+        for name in self._names_of(seat):
+            if (own := self._by_name.get(name)) is not None:
+                seat.rivals[name] = own.value, Holding(self.node, own.since)
         seat.stage = _Stage.DOUBTING
         self._due.set(seat, now + DOUBT_PATIENCE)
         decisions: list[Decision] = []
@@ -424,6 +439,22 @@ class Leases:
         released = Release(seat.name, seat.value)
         self._unname(seat)
         return [released] if self.is_up else []
+
+    def _heir_of(self, gone: _Seat) -> _Seat | None:
+        """Who is to have its entry."""
+        heirs = self._heirs.pop(gone.user, {})
+        heirs = {n: each for n, each in heirs.items() if n in self._seats and not each.name}
+        heir = heirs.pop(min(heirs)) if heirs and gone.name and self.is_up else None
+        if heirs:
+            self._heirs[gone.user] = heirs
+        return heir
+
+    def _hand_over(self, gone: _Seat, heir: _Seat) -> list[Decision]:
+        """If the entry is not ours after all, it is claimed as any other."""
+        name, before = gone.name, gone.value
+        self._unname(gone)
+        self._name(heir, name)
+        return [self._taking(heir, before)]
 
     # What is said.
 

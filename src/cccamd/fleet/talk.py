@@ -6,8 +6,9 @@ a channel comes between them. `_pending` knows which answer is whose. An error t
 nothing more can be kept or asked ends the talk: a node without an engine serves as before, one with
 half an engine would wait for nothing.
 
-The login is one breath: HELLO, a trial whether something can be kept, what is watched, and a PING.
-Its answer says that all before it was taken.
+The login is one breath: HELLO, each command that a node ever gives, tried on an entry of no
+meaning, what is watched, and a PING. Its answer says that all before it was taken: an engine at
+which one of them is forbidden is none, from the start, and not half an hour later.
 """
 
 import re
@@ -49,7 +50,6 @@ for all of them at once, 8 GB for a milliard. A value of ours, which looks like 
 so once in 10^12; then the connection is made anew."""
 _HEAD_LENGTH: Final = 23
 _ENDLESS: Final = "it answers without an end: is it an engine?"
-_TRIAL_MS: Final = 1000
 _MORE: Final = object()
 """There is no whole answer yet."""
 
@@ -113,7 +113,7 @@ class Talk:
         user: str | None,
         password: str | None,
         watched: Collection[bytes],
-        trial: bytes,
+        trials: Iterable[EngineAction],
         now: float,
     ) -> bytes:
         """What is said first. `EngineBack` follows when it is all taken."""
@@ -121,8 +121,10 @@ class Talk:
         if user is not None:
             words += [b"AUTH", user.encode(), (password or "").encode()]
         said = [self._say(_Kind.TAKEN, b"", now, *words)]
-        tried = (b"SET", PREFIX + trial, b"1", b"PX", b"%d" % _TRIAL_MS)
-        said.append(self._say(_Kind.TAKEN, b"", now, *tried))
+        for each in trials:
+            said.append(self._action(each, now))
+            if self._pending[-1].kind is not _Kind.WATCH:
+                self._pending[-1] = self._pending[-1]._replace(kind=_Kind.TAKEN)
         said += [self._action(Watch(channel), now) for channel in watched]
         said.append(self._say(_Kind.BACK, b"", now, b"PING"))
         return b"".join(said)

@@ -20,15 +20,17 @@ import psutil
 from cccamd.errors import NumberError
 from cccamd.ids import parse_address
 
+SocketAddress = tuple[str, int] | tuple[str, int, int, int]
+"""As sockets have them: of IPv4, or of IPv6 with flow and scope."""
+
 _NOWHERE_4: Final = "192.0.2.1"
 _NOWHERE_6: Final = "2001:db8::1"
 """Documentation addresses: nobody has them, so the way to them is the default route."""
+_NOWHERE: Final[tuple[SocketAddress, ...]] = ((_NOWHERE_4, 0), (_NOWHERE_6, 0, 0, 0))
+_LOOPBACK_INTERFACE: Final = "lo"
 _LOOPBACK: Final = "127.0.0.1"
 _DISCARD_PORT: Final = 9
 KNOCK_TIMEOUT: Final = 2.0
-
-SocketAddress = tuple[str, int] | tuple[str, int, int, int]
-"""As sockets have them: of IPv4, or of IPv6 with flow and scope."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +79,26 @@ def route_to(address: SocketAddress) -> str | None:
 
 def has_default_route() -> bool:
     """Whether this machine knows a way to the world, by IPv4 or IPv6."""
-    return any(
-        route_to(nowhere) is not None for nowhere in ((_NOWHERE_4, 0), (_NOWHERE_6, 0, 0, 0))
+    return any(route_to(nowhere) is not None for nowhere in _NOWHERE)
+
+
+def is_cut_off() -> bool:
+    """Whether no way leads out of this machine: no interface is up that has an address."""
+    states = psutil.net_if_stats()
+    return not any(
+        states[name].isup
+        and name != _LOOPBACK_INTERFACE
+        and any(_is_routed(own.family, own.address) for own in addresses)
+        for name, addresses in psutil.net_if_addrs().items()
+        if name in states
     )
+
+
+def _is_routed(family: int, address: str) -> bool:
+    """Whether it is more than what an interface gives itself (fe80::, 169.254)."""
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        return False
+    return not parse_address(address.split("%")[0]).is_link_local
 
 
 def own_addresses() -> frozenset[str]:

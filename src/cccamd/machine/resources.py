@@ -112,6 +112,12 @@ def read_resources(written: Mapping[str, Path]) -> Resources:
     )
 
 
+def file_size_limit() -> int | None:
+    """Bytes beyond which no file of this process may grow; None: no limit."""
+    soft = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
 def _files_open(allowed: int) -> int:
     """Even to count them takes one: where there is none left, all are open."""
     try:

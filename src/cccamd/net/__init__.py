@@ -37,7 +37,7 @@ from cccamd.net.failures import (
 from cccamd.net.fairness import FairLimits, FairPlay
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import Listener
-from cccamd.net.lobby import FirstWords, Guest, HandOver, hand_over
+from cccamd.net.lobby import AtSocket, FirstWords, Guest, HandOver, hand_over
 from cccamd.net.origins import origin_of
 from cccamd.net.outside import CallError, callable_addresses, trust
 from cccamd.net.penalties import LONGEST_WAIT, Ban, Penalties, PenaltyRules, Standing
@@ -60,6 +60,7 @@ __all__ = [
     "Admission",
     "AdmissionLimits",
     "Alarm",
+    "AtSocket",
     "Attempt",
     "Backoff",
     "Ban",

@@ -130,6 +130,11 @@ class Acceptor:
 
     def close(self) -> None:
         """Stop listening; connections stay."""
+        for sock in self.let_go():
+            sock.close()
+
+    def let_go(self) -> list[socket.socket]:
+        """Accept nothing more; the sockets still listen, and are the caller's from now on."""
         for timer in (self._retry, self._calm):
             if timer is not None:
                 timer.cancel()
@@ -138,8 +143,8 @@ class Acceptor:
         self._retry = self._calm = self._short_since = None
         for sock in self._sockets:
             self._loop.remove_reader(sock)
-            sock.close()
-        self._sockets.clear()
+        sockets, self._sockets = self._sockets, []
+        return sockets
 
     def _resume(self) -> None:
         self._retry = None
@@ -157,7 +162,7 @@ class Acceptor:
                     self._rest(listening, error)
                     return
             else:
-                self._receive(sock, peer[0] if peer else "")  # a UNIX socket's has no name
+                self.receive(sock, peer[0] if peer else "")  # a UNIX socket's has no name
 
     def _rest(self, listening: socket.socket, error: OSError) -> None:
         """Accept nothing for a moment: it would fail again, thousands of times a second."""
@@ -197,8 +202,8 @@ class Acceptor:
         except Exception as error:
             self._on_failure("telling of the door", error)
 
-    def _receive(self, sock: socket.socket, address: str) -> None:
-        """Hand over one connection; whatever goes wrong, it does not stay half open."""
+    def receive(self, sock: socket.socket, address: str) -> None:
+        """Hand over a connection that was accepted; whatever goes wrong, it does not stay open."""
         try:
             if self._keep(sock, unwrap_address(address)):
                 return

@@ -23,7 +23,7 @@ from typing import Final, TypeVar
 from cccamd.errors import NumberError, bare
 from cccamd.facts import Step
 from cccamd.ids import IpAddress, parse_address, unwrap_address
-from cccamd.machine import SocketAddress, is_near, route_to
+from cccamd.machine import SocketAddress, is_cut_off, is_near, route_to
 from cccamd.net.connection import Connection
 from cccamd.net.failures import Attempt, ConnectError, Notice, explain_connect_error
 from cccamd.net.resolve import resolve
@@ -41,6 +41,7 @@ LOGIN_NAME_TIMEOUT: Final = 1.5
 """Clients wait two seconds for the answer to their login (docs/protocol.md section 13.6)."""
 
 _DEPTH: Final = (
+    Step.CUT_OFF,
     Step.ROUTE,
     Step.CONNECT,
     Step.GATEWAY,
@@ -280,10 +281,11 @@ def _examine(
     sock: socket.socket, address: SocketAddress, error: OSError
 ) -> tuple[Attempt, OSError]:
     """What is known of an attempt, and its error: a notice has its own, which might be missing."""
-    said = _read_notice(sock)
+    said, way = _read_notice(sock), route_to(address)
     attempt = Attempt(
         address=unwrap_address(address[0]),
-        way=route_to(address),
+        way=way,
+        cut_off=way is None and is_cut_off(),
         near=is_near(address[0]),
         notice=said.notice if said is not None else None,
         sender=said.sender if said is not None else "",

@@ -80,6 +80,8 @@ class Attempt:
     """That we tried to reach."""
     way: str | None
     """Our own address on the way there; None: this machine knows no way."""
+    cut_off: bool = False
+    """Nor does it know any other way out."""
     near: bool = False
     """Whether the address lies in a network of our own."""
     notice: Notice | None = None
@@ -104,10 +106,19 @@ def explain_connect_error(
         detail = f"{where} does not answer: it is off, or a firewall drops port {port}"
         return ConnectError(Step.CONNECT_TIMEOUT, detail)
     if attempt is not None and attempt.way is None and error.errno in _UNREACHABLE_ERRORS:
-        return ConnectError(Step.ROUTE, f"this machine knows no way to {where}")
+        return _no_way(where) if not attempt.cut_off else cut_off(where)
     if attempt is not None and attempt.notice is not None:
         return _explain_notice(attempt, where, port)
     return _explain_number(error, attempt, where, port)
+
+
+def cut_off(where: str) -> ConnectError:
+    """Say that nothing leads out of this machine at all."""
+    return ConnectError(Step.CUT_OFF, f"no network leads out of this machine, nor to {where}")
+
+
+def _no_way(where: str) -> ConnectError:
+    return ConnectError(Step.ROUTE, f"this machine knows no way to {where}")
 
 
 def _shown(host: str, attempt: Attempt | None) -> str:
@@ -165,7 +176,7 @@ def _explain_number(error: OSError, attempt: Attempt | None, where: str, port: i
         detail = f"something on the way says that {where} cannot be reached"
         return ConnectError(Step.UNREACHABLE, detail)
     if number in _UNREACHABLE_ERRORS:
-        return ConnectError(Step.ROUTE, f"this machine knows no way to {where}")
+        return _no_way(where)
     return ConnectError(Step.CONNECT, error.strerror or str(error))
 
 

@@ -8,7 +8,7 @@ from typing import Final, cast
 from cccamd.net.accepting import AcceptEvent, Acceptor, open_sockets
 from cccamd.net.admission import Admission, NoEntry
 from cccamd.net.connection import peer_address
-from cccamd.net.lobby import FirstWords, Guest, HandOver, Lobby, hand_over
+from cccamd.net.lobby import AtSocket, FirstWords, Guest, HandOver, Lobby, Newcomer, hand_over
 from cccamd.net.tasks import in_slices
 from cccamd.wire.link import CloseReason
 
@@ -105,14 +105,17 @@ class Listener:
         return ended
 
     def _keep(self, sock: socket.socket, address: str) -> bool:
-        """Where it is crowded, decide before there is anything but a socket."""
+        return self.keep(AtSocket(sock), address)
+
+    def keep(self, newcomer: Newcomer, address: str) -> bool:
+        """Where it is crowded, decide before there is anything but a socket; whether it is."""
         lobby = self._lobby
         if lobby is None or not lobby.is_crowded:
             return False
         if self._is_admitted(address):
-            lobby.enter(sock, address)
+            lobby.enter(newcomer, address)
         else:
-            sock.close()
+            newcomer.close()
         return True
 
     def _greet(self, address: str) -> asyncio.BaseProtocol | None:

@@ -2,10 +2,10 @@
 
 Theory of operation. In a flood nearly all connections say nothing, and are pushed out by newer
 ones after a moment. A session, its protocol object and a transport for each would be most of what
-they cost. So when it is crowded, a newcomer is no more than a socket that was told the first
-words of the server (`FirstWords`) and is waited at. When it says something, or has stood there
-long enough to be told of, a guest is made that goes on from there, in its place. What it has said
-lies in the kernel meanwhile.
+they cost. So when it is crowded, a newcomer is no more than a socket (`AtSocket`; or a number that
+a worker gave it, whose socket it has) that was told the first words of the server (`FirstWords`)
+and is waited at. When it says something, or has stood there long enough to be told of, a guest is
+made that goes on from there, in its place. What it has said lies in the kernel meanwhile.
 
 Who is pushed out here was no login; who leaves without a word has looked at the port.
 """
@@ -59,6 +59,68 @@ class FirstWords(NamedTuple):
     """Makes a guest that has said `data`, at the time when this was made."""
 
 
+class Newcomer(Protocol):
+    """A connection for which nothing has been made."""
+
+    def say(self, words: bytes, on_word: Callable[[bool], None]) -> None:
+        """Send the first words, and have `on_word` told when it has said something, or (False)
+        left; perhaps several times.
+
+        Raises:
+            OSError: it has left already.
+        """
+
+    def hush(self) -> None:
+        """Call `on_word` no more."""
+
+    def close(self) -> None:
+        """End it."""
+
+    def lead_in(
+        self, tasks: TaskSet, door: asyncio.Protocol, address: str, on_lost: Callable[[], object]
+    ) -> None:
+        """Make its transport, in a moment, in which `door` speaks. `on_lost`: there is none."""
+
+
+class AtSocket:
+    """A socket that is waited at."""
+
+    __slots__ = ("_loop", "_sock")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._loop = asyncio.get_running_loop()
+
+    def say(self, words: bytes, on_word: Callable[[bool], None]) -> None:
+        """Send the first words, and wait for one of its."""
+        self._sock.setblocking(False)
+        self._sock.send(words)
+        self._loop.add_reader(self._sock, self._look, on_word)
+
+    def _look(self, on_word: Callable[[bool], None]) -> None:
+        try:
+            said = self._sock.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            said = b""
+        on_word(bool(said))
+
+    def hush(self) -> None:
+        """Wait no more."""
+        self._loop.remove_reader(self._sock)
+
+    def close(self) -> None:
+        """End it."""
+        self._sock.close()
+
+    def lead_in(
+        self, tasks: TaskSet, door: asyncio.Protocol, address: str, on_lost: Callable[[], object]
+    ) -> None:
+        """Make its transport, in a moment."""
+        attach(tasks, self._sock, door, address, on_lost)
+
+
 class Lobby:
     """Those who have not said a word."""
 
@@ -89,23 +151,21 @@ class Lobby:
         """Whether newcomers are to wait here."""
         return self._admission.pending >= CROWD
 
-    def enter(self, sock: socket.socket, address: str) -> None:
+    def enter(self, newcomer: Newcomer, address: str) -> None:
         """Take in an admitted connection, which is ours from now on, also if this raises."""
         try:
-            sock.setblocking(False)
-            words = self._first_words()
-            sock.send(words.data)
+            words, until = self._first_words(), self._loop.time() + LONG
+            stranger = _Stranger(self, newcomer, address, words.make_guest, until)
+            newcomer.say(words.data, stranger.heard)
         except OSError:
-            sock.close()  # it has left already
+            newcomer.close()  # it has left already
             return
         except BaseException:
-            sock.close()
+            newcomer.close()
             raise
-        stranger = _Stranger(self, sock, address, words.make_guest, self._loop.time() + LONG)
         self._waiting[stranger] = None
         try:
             crowded_out = self._admission.enter(stranger, address)
-            self._loop.add_reader(sock, self.heard, stranger)
         except BaseException:
             self.leave(stranger)
             raise
@@ -114,23 +174,17 @@ class Lobby:
         if self._timer is None:
             self._timer = self._loop.call_later(LONG, self._look_who_waits)
 
-    def heard(self, stranger: "_Stranger") -> None:
-        """Its socket can be read: it has said something, or left."""
-        try:
-            said = stranger.sock.recv(1, socket.MSG_PEEK)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            said = b""
-        if said:
-            self._promote(stranger)
-        else:
+    def heard(self, stranger: "_Stranger", said: bool) -> None:
+        """It has said something, or left."""
+        if not said:
             self.leave(stranger)
+        elif stranger in self._waiting:
+            self._promote(stranger)
 
     def leave(self, stranger: "_Stranger") -> None:
         """Forget it, and close its socket."""
         if self._forget(stranger):
-            stranger.sock.close()
+            stranger.newcomer.close()
             self._admission.leave(stranger)
 
     def push_out(self, stranger: "_Stranger") -> None:
@@ -143,7 +197,7 @@ class Lobby:
         if stranger not in self._waiting:
             return False
         del self._waiting[stranger]
-        self._loop.remove_reader(stranger.sock)
+        stranger.newcomer.hush()
         return True
 
     def _promote(self, stranger: "_Stranger") -> None:
@@ -158,12 +212,11 @@ class Lobby:
         self._forget(stranger)
         self._admission.succeed(stranger, guest)
         door = _Door(guest, self._admission, self._hand_over, self._on_failure)
-        attach(
+        stranger.newcomer.lead_in(
             self._tasks,
-            stranger.sock,
             door,
             stranger.address,
-            on_lost=lambda: guest.close(CloseReason.INTERNAL_ERROR),
+            lambda: guest.close(CloseReason.INTERNAL_ERROR),
         )
 
     def _look_who_waits(self) -> None:
@@ -181,21 +234,25 @@ class Lobby:
 class _Stranger:
     """A connection that waits: a guest as far as the door knows."""
 
-    __slots__ = ("_lobby", "address", "make_guest", "sock", "until")
+    __slots__ = ("_lobby", "address", "make_guest", "newcomer", "until")
 
     def __init__(
         self,
         lobby: Lobby,
-        sock: socket.socket,
+        newcomer: Newcomer,
         address: str,
         make_guest: Callable[[], Guest],
         until: float,
     ) -> None:
         self._lobby = lobby
-        self.sock = sock
+        self.newcomer = newcomer
         self.address = address
         self.make_guest = make_guest
         self.until = until
+
+    def heard(self, said: bool) -> None:
+        """It has said something, or left."""
+        self._lobby.heard(self, said)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It never gets that far."""

@@ -21,8 +21,8 @@ from concurrent.futures import Future
 from typing import Final
 
 from cccamd.facts import Step
-from cccamd.machine import SocketAddress
-from cccamd.net.failures import ConnectError, explain_name_error
+from cccamd.machine import SocketAddress, is_cut_off
+from cccamd.net.failures import ConnectError, cut_off, explain_name_error
 
 LATE: Final = 1.0
 """Seconds after which an answer counts as late."""
@@ -78,11 +78,18 @@ async def resolve(host: str, *, timeout: float) -> tuple[SocketAddress, ...]:
             return await asyncio.wrap_future(_lookup(host).found)
     except TimeoutError:
         silent = f"no name server answered within {timeout:g} s to the question for {host}"
-        raise ConnectError(Step.NAME_SERVER, silent) from None
+        raise _as_it_is(ConnectError(Step.NAME_SERVER, silent), host) from None
     except OSError as error:
-        raise explain_name_error(error, host) from error
+        raise _as_it_is(explain_name_error(error, host), host) from error
     except RuntimeError as error:  # the system gives us no more threads
         raise ConnectError(Step.CONNECT, f"{host} cannot be looked up: {error}") from error
+
+
+def _as_it_is(error: ConnectError, host: str) -> ConnectError:
+    """A name server is not to blame when nothing leads out of this machine."""
+    if error.step is Step.NAME_SERVER and is_cut_off():
+        return cut_off(host)
+    return error
 
 
 def _lookup(host: str) -> _Lookup:

@@ -56,8 +56,11 @@ class InfoListener:
         make_dialogue: Callable[[str], Dialogue],
         on_failure: Callable[[str, BaseException], None],
         on_event: Callable[[AcceptEvent], None] = lambda event: None,
+        admits: Callable[[str], bool] = lambda address: True,
         talk_timeout: float = TALK_TIMEOUT,
     ) -> None:
+        """`admits`: who hears a byte, by the address."""
+        self._admits = admits
         self._make_dialogue = make_dialogue
         self._talk_timeout = talk_timeout
         self._tasks = TaskSet(on_failure=on_failure)
@@ -101,7 +104,9 @@ class InfoListener:
         self._places.leave(transport)
         transport.abort()
 
-    def _greet(self, address: str) -> asyncio.BaseProtocol:
+    def _greet(self, address: str) -> asyncio.BaseProtocol | None:
+        if not self._admits(address):
+            return None
         reader = asyncio.StreamReader(limit=INPUT_LIMIT)
         return asyncio.StreamReaderProtocol(reader, self._accept)
 

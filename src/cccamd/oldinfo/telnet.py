@@ -39,9 +39,6 @@ _NO_LOGIN_SET: Final = (
 _HALF_A_LOGIN: Final = (
     "Nobody gets answers: CCcam.cfg sets only one of TELNETINFO USERNAME and TELNETINFO PASSWORD.\n"
 )
-_NOT_ADMITTED: Final = (
-    "No answers for this address: cccamd.toml, [network] allow, can add its network.\n"
-)
 
 
 def telnet_answer(command: str, snapshot: Snapshot, look: Look) -> str:
@@ -55,13 +52,11 @@ def telnet_answer(command: str, snapshot: Snapshot, look: Look) -> str:
     return f"\n{version}{OLD_TEXTS[name](snapshot, look)}\n"
 
 
-def telnet_refusal(address: str, login: InfoPort, admits: Callable[[str], bool]) -> str:
-    """Why an address gets no answers at all; empty: it may go on."""
+def telnet_refusal(address: str, login: InfoPort) -> str:
+    """Why an address that was let in gets no answers at all; empty: it may go on."""
     if not login.is_protected:
         return "" if _is_loopback(address) else _NO_LOGIN_SET
-    if login.username is None or login.password is None:
-        return _HALF_A_LOGIN
-    return "" if admits(address) else _NOT_ADMITTED
+    return _HALF_A_LOGIN if login.username is None or login.password is None else ""
 
 
 def _is_loopback(address: str) -> bool:

@@ -1,5 +1,6 @@
 """Two programs with one node id: a copied installation, or we ourselves."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cccamd.facts import Clone
@@ -43,6 +44,10 @@ class CloneDetector:
         if holder in holders:
             at = holders.index(holder)  # two may be equal: only one of them left
             self._keep(node_id, holders[:at] + holders[at + 1 :], now)
+
+    def clock_was_set(self, follow: Callable[[float], float]) -> None:
+        """The clock that `now` is read from was set; `follow` gives a time by the new one."""
+        self._since = {node_id: follow(at) for node_id, at in self._since.items()}
 
     def clones(self) -> tuple[Clone, ...]:
         """All that are there now."""

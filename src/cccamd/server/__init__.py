@@ -5,7 +5,7 @@ from cccamd.server.clerk import Clerk, hands_of
 from cccamd.server.control import ControlDoor
 from cccamd.server.desk import Desk
 from cccamd.server.joining import KEY_SETTING, join
-from cccamd.server.logs import AccountFocus, set_up_logging
+from cccamd.server.logs import AccountFocus, logs_that_fail, set_up_logging
 from cccamd.server.membership import Membership
 from cccamd.server.reload import FileWatch, Reloader
 from cccamd.server.server import Server
@@ -24,6 +24,7 @@ __all__ = [
     "Server",
     "hands_of",
     "join",
+    "logs_that_fail",
     "set_up_logging",
     "target_of",
 ]

@@ -78,8 +78,15 @@ class Doorkeeper:
         return self.penalties.banned(address, self._loop.time()) > 0.0
 
     def may_look(self, address: str) -> bool:
-        """Whether the pages are for an address."""
-        return self._admits(address) and not self.is_banned(address)
+        """Whether the pages are for an address; if not, that is told of."""
+        if not self._admits(address):
+            refusal = NoEntry.NETWORK
+        elif self.is_banned(address):
+            refusal = NoEntry.BANNED
+        else:
+            return True
+        self.refused(address, refusal)
+        return False
 
     def _admits(self, address: str) -> bool:
         """Whether an address may connect, by the setup that is in use now."""

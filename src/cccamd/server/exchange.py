@@ -43,7 +43,7 @@ from cccamd.routing import (
 from cccamd.server.observers import Observers
 from cccamd.server.usage import SourceUsage
 from cccamd.values import ControlWords, Emm, Outcome, Refusal, Request, Service
-from cccamd.watch import SourceAnswered
+from cccamd.watch import SourceAnswered, followed
 
 
 class Recipient(Protocol):
@@ -422,6 +422,11 @@ class Exchange:
                     weight=weight,
                 )
             )
+
+    def clock_was_set(self, step: float, now: float) -> None:
+        """The wall clock was set by so many seconds, and shows `now`."""
+        for key, seen in self._loops.items():
+            self._loops[key] = seen._replace(at=followed(seen.at, step, now))
 
     def _note_loop(self, loop: LoopDetected) -> None:
         source = self._sources.get(loop.source)

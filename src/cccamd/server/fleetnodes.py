@@ -21,6 +21,7 @@ from cccamd.routing import Ask, AskId, SourceTraits
 from cccamd.server.exchange import Exchange
 from cccamd.server.usage import SourceUsage
 from cccamd.values import CardId, ControlWords, Emm, Offer, Refusal, Request, Service
+from cccamd.watch import followed
 
 RESHARE_MOST: Final = 255
 ANY_PROVIDER: Final = Ident(0)
@@ -46,6 +47,10 @@ class NodeSource:
         self.up_at = time.time()
         """Seconds since the epoch."""
         self._order, self._update = order, update
+
+    def clock_was_set(self, step: float, now: float) -> None:
+        """The wall clock was set by so many seconds, and shows `now`."""
+        self.up_at = followed(self.up_at, step, now)
 
     def ask(self, ask: Ask) -> ControlWords | Refusal | None:
         return None if self._order(self.node, ask) else Refusal.NOT_SENT

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
-from cccamd.net import FirstWords, Guest, HandOver, Listener, ListenError, hand_over
+from cccamd.net import FirstWords, Guest, HandOver, Listener, ListenError, hand_over, peer_address
 from cccamd.server.session import Session
 from cccamd.server.sessioncontext import ClientPort, SessionContext
 from cccamd.server.taken import with_holder
@@ -76,8 +76,9 @@ class FrontDoor:
         self._listener = make_listener(
             lambda: Session(self._context, self._port).connection, hand_over, self._first_words
         )
-        remote = make_listener(self._remote_guest, self._begin)
-        self._crew = make_crew(remote.let_in)
+        words = FirstWords(b"", self._remote_guest)  # the worker makes them
+        self._remote = make_listener(self._remote_guest, self._begin, lambda: words)
+        self._crew = make_crew(self._decide)
         self._open_at: tuple[tuple[str, ...], int] | None = None
         self._open_to = setup.toml.network
 
@@ -161,6 +162,11 @@ class FrontDoor:
 
     def _remote_guest(self) -> Guest:
         return Session(self._context, self._remote_port).connection
+
+    def _decide(self, transport: RemoteTransport) -> None:
+        """Somebody has connected to a worker."""
+        if not self._remote.keep(transport, peer_address(transport)[0]):
+            self._remote.let_in(transport)
 
     def _begin(self, transport: asyncio.Transport, guest: Guest) -> None:
         """Have a worker let somebody in."""

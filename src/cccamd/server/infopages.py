@@ -206,6 +206,7 @@ class InfoPages:
     async def _open_telnet(self, addresses: Sequence[str], port: int) -> str:
         listener = InfoListener(
             make_dialogue=self._dialogue,
+            admits=self._sources.admits,
             on_failure=self._sources.on_failure,
             on_event=self._sources.on_accepting,
         )
@@ -223,7 +224,7 @@ class InfoPages:
             snapshot=self._sources.look,
             look=self._look,
             login=login,
-            refusal=telnet_refusal(address, login, self._sources.admits),
+            refusal=telnet_refusal(address, login),
             check_login=partial(self._sources.telnet_gate.check, address),
         )
 

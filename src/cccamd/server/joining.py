@@ -23,6 +23,7 @@ def join(setup: Setup) -> Membership | None:
     table = setup.toml.fleet
     if not table.is_wanted:
         return None
+    from cccamd.fleet.actions import trials
     from cccamd.fleet.engine import Engine  # 2 MiB with what else makes a node
     from cccamd.fleet.keyfile import read_key
     from cccamd.fleet.values import Sealer
@@ -32,11 +33,14 @@ def join(setup: Setup) -> Membership | None:
     assert table.key_file is not None
     sealer = Sealer(read_key(secret_path(table.key_file, folder)))
 
+    node = table.node or machine_name()
+    tried = trials(sealer.name("trial", node.encode()))
+
     def make_engine(hearers: "Hearers") -> Engine:
-        return Engine(table, folder, hearers, trial=sealer.name("trial"))
+        return Engine(table, folder, hearers, tried)
 
     return Membership(
-        node=table.node or machine_name(),
+        node=node,
         seals=sealer,
         fingerprint_key=sealer.fingerprint_key,
         make_engine=make_engine,

@@ -10,7 +10,10 @@ class LogFile(TroubleOnce, WatchedFileHandler):
     """Looks before each line whether the file was moved away: rotation-safe."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        before, self.trouble = self.trouble, None
         try:
             super().emit(record)
         except OSError:  # the new file cannot be opened
             self.handleError(record)
+        if before is not None and self.trouble is None:
+            self._told = False

@@ -18,17 +18,23 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from cccamd.ids import host_key, parse_address
 from cccamd.net import LONGEST_WAIT, ConnectError, locate
 from cccamd.server.seats import Contest, decided
 from cccamd.server.sessioncontext import ClientPort, SessionContext
-from cccamd.setup.logins import Account
+from cccamd.setup.logins import Account, Accounts
 from cccamd.wire.link import Closed, CloseReason, ServerSide
 
 if TYPE_CHECKING:
     from cccamd.server.session import Session
+
+MODELS: Final = 64
+"""Accounts, the first ones, whose passwords are as long as those of names that nobody has."""
+MODEL_LENGTH: Final = 16
+"""Bytes of such a password where there is no account."""
 
 
 class Login:
@@ -87,8 +93,9 @@ class Login:
 
     def _check_password(self) -> None:
         """Whoever does not exist goes the same way, with a password that nobody has."""
+        stand_in = stand_in_for(self._user, self._context.accounts)  # made for all: it takes time
         is_real = self._account is not None and self._is_checked
-        password = self._account.password if self._account and is_real else os.urandom(16)
+        password = self._account.password if self._account and is_real else stand_in
         self._protocol.authenticate(password, hold=True)
 
     def explained(self, closed: Closed) -> Closed:
@@ -256,6 +263,15 @@ class Login:
         )
         detail = f"from {_addresses(holders)}, {why}; {_rule(account)}"
         self._protocol.refuse_login(CloseReason.ALREADY_CONNECTED, detail)
+
+
+def stand_in_for(user: bytes, accounts: Accounts) -> bytes:
+    """A password that nobody has, for a name: always as long as that of the same account, which
+    nobody outside knows. A longer password takes longer to compare (newcamd hashes it a thousand
+    times), so one length for all names that do not exist would tell which these are."""
+    number = hash(user) % min(len(accounts) or 1, MODELS)
+    model = next(islice(accounts.values(), number, None), None)
+    return os.urandom(len(model.password) if model is not None else MODEL_LENGTH)
 
 
 def _addresses(sessions: Sequence["Session"]) -> str:

@@ -27,7 +27,7 @@ from cccamd.net import (
 from cccamd.routing import CloneDetector, NodeHolder
 from cccamd.setup.toml import is_local
 from cccamd.values import Offer, Request
-from cccamd.watch import Throttle
+from cccamd.watch import Throttle, followed
 from cccamd.why import CLONE_CHANGE, ClosedDoor, clone_text
 from cccamd.wire.link import Closed, Peer
 
@@ -94,6 +94,10 @@ class CloneWatch:
         """Those that are there now."""
         return self._detector.clones()
 
+    def clock_was_set(self, step: float, now: float) -> None:
+        """The wall clock was set by so many seconds, and shows `now`."""
+        self._detector.clock_was_set(lambda at: followed(at, step, now))
+
     def seen(self, node_id: NodeId, holder: NodeHolder) -> None:
         """A peer says that this is its node id."""
         now = time.time()
@@ -132,6 +136,11 @@ class DoorLog:
     def shut(self) -> tuple[ClosedDoor, ...]:
         """The ports that take no new connection now."""
         return tuple(self._shut.values())
+
+    def clock_was_set(self, step: float, now: float) -> None:
+        """The wall clock was set by so many seconds, and shows `now`."""
+        for door, shut in self._shut.items():
+            self._shut[door] = shut._replace(since=followed(shut.since, step, now))
 
     def refused(self, address: str, refusal: NoEntry) -> bool:
         """A connection was closed before the first byte; whether that was worth a line."""

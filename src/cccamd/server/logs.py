@@ -111,6 +111,21 @@ def set_up_logging(
     return problems
 
 
+def logs_that_fail() -> dict[str, str]:
+    """Which log files take no lines any more, and why, by their keys; they are tried all the time.
+
+    A disk that is full or read-only is left out: that is told of the disk.
+    """
+    found: dict[str, str] = {}
+    for key, name in (("LOG FILE", ROOT), ("LOG WARNINGS", f"{ROOT}.login")):
+        for handler in logging.getLogger(name).handlers:
+            error = handler.trouble if isinstance(handler, TroubleOnce) else None
+            if error is not None and error.errno not in (errno.ENOSPC, errno.EROFS):
+                path = getattr(handler, "baseFilename", "")
+                found |= {key: f"cannot write the log to {path}: {error.strerror}"} if path else {}
+    return found
+
+
 def _tell_no_more_than_is_shown() -> None:
     """No line of ours names threads, processes and places in the program: to find them out for
     each would take a third of its price."""
@@ -252,13 +267,18 @@ def _printable(text: str) -> str:
 class TroubleOnce:
     """A disk that is full, a folder that is gone, no memory: told once, and stops nobody."""
 
+    trouble: OSError | None = None
+    """Why the last line was not written; None: it was."""
     _told = False
 
     def handleError(self, record: logging.LogRecord) -> None:  # logging's name
         error = sys.exc_info()[1]
         if not isinstance(error, OSError | MemoryError):
             super().handleError(record)  # type: ignore[misc]  # a bug of ours: show it
-        elif not self._told and sys.stderr is not None:
+            return
+        if isinstance(error, OSError):
+            self.trouble = error
+        if not self._told and sys.stderr is not None:
             self._told = True
             why = "no memory is left" if isinstance(error, MemoryError) else error
             with contextlib.suppress(MemoryError, OSError, ValueError):  # may be the same file

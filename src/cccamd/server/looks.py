@@ -26,6 +26,7 @@ from cccamd.why import (
     Explanation,
     Household,
     Question,
+    Together,
     by_account,
     check_up,
     explaining,
@@ -55,6 +56,8 @@ class LookedAt:
     cards: LocalCards
     watchers: Watchers
     workers: Callable[[], Sequence[Member]]
+    together: Together
+    """Knows which sources fail as one."""
     fleet: "FleetDesk | None" = None
 
 
@@ -87,9 +90,7 @@ class Looks:
             identity=at.identity,
             context=at.context,
             table=at.table,
-            upstreams=at.upstreams,
-            local_cards=at.cards,
-            condition=self._condition,
+            sources=self._advised(),
             penalties=at.penalties,
             workers=at.workers(),
             fleet=at.fleet,
@@ -129,7 +130,7 @@ class Looks:
             if each.record.user == account and each.peer is not None:
                 clients.append(describe_client(each, names))
             yield
-        described = yield from self.describing()
+        described = yield from self._advised()
         # From here on nothing changes any more; a reload may have taken some out meanwhile.
         setup, local, now = at.setup(), time.localtime(), Observers.now()
         sources = {each: status for each, status in described.items() if at.table.knows(each)}
@@ -164,6 +165,17 @@ class Looks:
         """Say of each source how it does: each is a step."""
         at = self._at
         return describing_sources(at.table, at.upstreams, at.cards, self._condition, at.fleet)
+
+    def _advised(self) -> Generator[None, None, dict[SourceId, SourceStatus]]:
+        """The same, with what is known of those that fail as one."""
+        described = yield from self.describing()
+        advice = self._at.together.advice
+        if advice:
+            for each, status in described.items():
+                if found := advice.get(status.name):
+                    described[each] = replace(status, shared_advice=found)
+                yield
+        return described
 
     def _condition(self, source: SourceId) -> Condition:
         """How a source does; since when by the wall clock."""

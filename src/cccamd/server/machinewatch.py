@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from cccamd.machine import Resources, read_resources
+from cccamd.watch import followed
 from cccamd.watch.journal import JournalState
 from cccamd.why import OWN_CLOCK, MachineTrouble, judge_resources
 
@@ -45,6 +46,12 @@ class MachineWatch:
     def troubles(self) -> tuple[MachineTrouble, ...]:
         """What is wrong, as the last look found it."""
         return tuple(self._troubles.values())
+
+    def clock_was_set(self, step: float, now: float) -> None:
+        """The wall clock was set by so many seconds, and shows `now`."""
+        for key, each in self._troubles.items():
+            since = followed(each.since, step, now)
+            self._troubles[key] = MachineTrouble(each.diagnosis, since)
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""

@@ -22,10 +22,11 @@ end.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Generic, Protocol, TypeVar
 
 from cccamd.facts import DoubleLogin
+from cccamd.watch import followed
 
 QUIET = 120.0
 """Seconds without a byte after which only a byte is a sign of life. Softcams send keepalives once
@@ -186,6 +187,12 @@ class DoubleLogins:
             last_at=now,
             times=before.times + 1 if before else 1,
         )
+
+    def clock_was_set(self, step: float, now: float) -> None:
+        """The wall clock was set by so many seconds, and shows `now`."""
+        for key, each in self._found.items():
+            first, last = (followed(at, step, now) for at in (each.first_at, each.last_at))
+            self._found[key] = replace(each, first_at=first, last_at=last)
 
     def got_in(self, account: str, address: str) -> None:
         """Who was refused is there now."""

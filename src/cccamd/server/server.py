@@ -72,6 +72,7 @@ from cccamd.why import (
     Diagnosis,
     Explanation,
     Question,
+    Together,
 )
 from cccamd.wire.cccam import (
     Identity,
@@ -179,6 +180,7 @@ class Server:
                 may_come=self._may_come,
                 is_constant=self._is_constant,
                 emm_matches=lambda card: self._cards.emm_matches(card.source),
+                is_banned=self._keeper.is_banned,
                 on_refused=self._keeper.refused,
                 carried_out=self._book.carried_out,
             )
@@ -200,6 +202,7 @@ class Server:
             machine=self._machine.troubles,
             watchers=self._watchers,
             services=self._dvbapi.services,
+            together=at.together,
             fleet=at.fleet,
         )
         self._lookout = Lookout(around, self._observers)
@@ -490,12 +493,19 @@ class Server:
         self._started_at = followed(self._started_at, step, now)
         self._book.clock_was_set(step, now)
         self._lookout.clock_was_set(step, now)
+        self._exchange.clock_was_set(step, now)
+        self._machine.clock_was_set(step, now)
+        self._context.double_logins.clock_was_set(step, now)
+        self._context.clones.clock_was_set(step, now)
+        self._keeper.log.clock_was_set(step, now)
         for client in self._all_clients():
             client.record.usage.clock_was_set(step, now)
         for _, upstream in self._upstreams.sources():
             upstream.clock_was_set(step, now)
         for _, card in self._cards.sources():
             card.clock_was_set(step, now)
+        for _, node in () if self._fleet is None else self._fleet.desk.nodes.sources():
+            node.clock_was_set(step, now)
 
     def _looked_at(self) -> LookedAt:
         return LookedAt(
@@ -512,6 +522,7 @@ class Server:
             cards=self._cards,
             watchers=self._watchers,
             workers=lambda: self._front.workers,
+            together=Together(),
             fleet=None if self._fleet is None else self._fleet.desk,
         )
 

@@ -94,22 +94,20 @@ def take_snapshot(
     identity: Identity,
     context: SessionContext,
     table: CardTable,
-    upstreams: Upstreams,
-    local_cards: LocalCards,
-    condition: Callable[[SourceId], Condition],
+    sources: Generator[None, None, Mapping[SourceId, SourceStatus]],
     penalties: Penalties,
     workers: Sequence[Member],
     names: ChannelNames,
     fleet: "FleetDesk | None" = None,
 ) -> Generator[None, None, Snapshot]:
-    """Look at everything once. `condition` tells how a source does; its times are the wall clock's.
+    """Look at everything once. `sources` describes them step by step.
 
     There may be thousands of clients and cards: each is a step (see `cccamd.net.in_slices`).
     """
     sessions = [session for session in clients if session.peer is not None]
-    sources = yield from describing_sources(table, upstreams, local_cards, condition, fleet)
+    found = yield from sources
     described = yield from describing_clients(sessions, names)
-    cards = yield from _cards(table, sources, sessions)
+    cards = yield from _cards(table, found, sessions)
     now = asyncio.get_running_loop().time()
     standings = yield from penalties.standing(now)
     at = time.time() + now - asyncio.get_running_loop().time()
@@ -122,7 +120,7 @@ def take_snapshot(
         config=config,
         accounts=tuple(account.line.user for account in context.accounts.values()),
         clients=described,
-        sources=tuple(sources.values()),
+        sources=tuple(found.values()),
         cards=cards,
         ecms_total=context.records.totals.ecms,
         emms_total=context.records.totals.emms,
@@ -161,7 +159,10 @@ def describing_sources(
     condition: Callable[[SourceId], Condition],
     fleet: "FleetDesk | None" = None,
 ) -> Generator[None, None, dict[SourceId, SourceStatus]]:
-    """Say of each source how it does: each is a step."""
+    """Say of each source how it does: each is a step.
+
+    `condition` tells how it answers; its times are the wall clock's.
+    """
     sources: dict[SourceId, SourceStatus] = {}
     for source_id, local in tuple(local_cards.sources()):
         if table.knows(source_id):

@@ -71,6 +71,8 @@ class Surroundings:
     watchers: Watchers
     services: Callable[[], Iterable[Asking]]
     """What dvbapi clients want clear."""
+    together: Together
+    """Finds which sources fail as one."""
     fleet: "FleetDesk | None" = None
 
 
@@ -81,7 +83,6 @@ class Lookout:
         self._around = around
         self._observers = observers
         self._incidents = Incidents()
-        self._together = Together()
         self._load = LoadWatch(around.context.fair)
         self._throttle = Throttle(others="incidents of many other kinds")
         self._rights = _Rights()
@@ -105,9 +106,9 @@ class Lookout:
 
     async def look(self) -> None:
         """Look once."""
-        scene = await self._scene()
+        scene, together = await self._scene(), self._around.together
         # A thread: the scene holds no live object, and hundreds of links take a while to judge.
-        found = await asyncio.to_thread(lambda: tuple(find_symptoms(scene, self._together)))
+        found = await asyncio.to_thread(lambda: tuple(find_symptoms(scene, together)))
         for happening in self._incidents.update(found, scene.at):
             self._observers.tell(happening)
             self._log(happening)

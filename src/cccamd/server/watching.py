@@ -18,6 +18,7 @@ from cccamd.server.observers import Observers
 from cccamd.server.record import ClientRecord
 from cccamd.watch import (
     Answers,
+    ClockSet,
     EcmFinished,
     FreezeBegan,
     Freezes,
@@ -181,6 +182,7 @@ class Watchers:
         step, self._offset = wall - steady - self._offset, wall - steady
         if abs(step) >= STEPPED:
             self._freezes.step(step)
+            self._tell(ClockSet(at=wall, step=step))
             self.clock_was_set(step)
         self.heartbeat.look_if_late()
 

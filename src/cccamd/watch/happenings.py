@@ -210,6 +210,13 @@ class ServerPaused(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockSet(Happening):
+    """Somebody set the wall clock by `step` seconds; `at` is by the new one."""
+
+    step: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerReloaded(Happening):
     """The files were read again, and what they say is in use."""
 

@@ -11,7 +11,8 @@ Cause and subject (and, where it has one, its key) make an incident what it is:
     one that comes back         within `RETURN` seconds of its end opens the same incident again
                                 (`times` grows): a link that flaps is one line, not a wall
     one of the same that is     goes on with its incident under its own cause: `IncidentGrew`. What
-    worse                       is slow at first, then silent, then down is one trouble
+    worse                       is slow at first, then silent, then down is one trouble; so is a
+                                pause of 20 seconds after one of 60 ms
     one that covers others      takes the place of the incidents of those whom it covers, and goes
                                 on with the oldest: `IncidentGrew`. Three sources behind one router
 
@@ -32,6 +33,8 @@ GRACE = 8.0
 """Seconds without its symptom after which an incident is over."""
 RETURN: Final = 180.0
 """Seconds within which a symptom that comes back is the incident that it was."""
+MUCH_WORSE: Final = 10
+"""So many times the size that was told last are told anew."""
 OPEN_LIMIT: Final = 200
 """More is no help to anybody: those that came first are kept."""
 PAST_LIMIT: Final = 200
@@ -64,6 +67,8 @@ class Symptom:
     """It is what is left of a trouble: once all is over, the words that came before are told."""
     covers: frozenset[str] = frozenset()
     """Sources whose own troubles are this one."""
+    size: float = 0.0
+    """How bad it is, in whatever unit; 0: that cannot be said by a number."""
 
     @property
     def identity(self) -> Key:
@@ -80,7 +85,7 @@ class IncidentBegan(Happening):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentGrew(Happening):
-    """It goes on under another cause, or hits more sources."""
+    """It goes on under another cause, hits more sources, or is much worse than was told."""
 
     incident: Incident
     is_renamed: bool = False
@@ -108,12 +113,18 @@ class _Open:
     cause: Symptom | None = None
     """The last one that did not only linger."""
     covered: set[str] = field(default_factory=set)
+    told_size: float = 0.0
 
     def renew(self, symptom: Symptom, now: float) -> bool:
         """Take in how it is now; whether it has grown."""
         grew = not symptom.covers <= self.covered
         if self.cause is not None and not symptom.only_lingers:
             grew = grew or symptom.cause != self.cause.cause
+        if symptom.size >= MUCH_WORSE * self.told_size:
+            grew = grew or self.told_size > 0
+            self.told_size = symptom.size
+        elif MUCH_WORSE * symptom.size < self.told_size:
+            self.told_size = symptom.size  # that is over: the next one is told
         self.covered |= symptom.covers
         self.symptom, self.seen_at = symptom, now
         if not symptom.only_lingers:
@@ -220,7 +231,7 @@ class Incidents:
         returns = self._returns(key, now)
         past = self._past.pop(key, None)
         if past is not None and returns:
-            incident, incident.ended_at = past, None
+            incident, incident.ended_at, incident.told_size = past, None, 0.0
             incident.times += 1
             self._history.pop(incident.number, None)
         else:

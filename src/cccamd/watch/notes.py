@@ -9,6 +9,7 @@ from cccamd.watch.happenings import (
     CardsChanged,
     ClientLoggedIn,
     ClientLoggedOut,
+    ClockSet,
     EcmFinished,
     FreezeBegan,
     FreezeEnded,
@@ -18,6 +19,7 @@ from cccamd.watch.happenings import (
     SourceDown,
     SourceUp,
 )
+from cccamd.watch.stamps import followed
 
 NOTES_LIMIT: Final = 200
 """How many are kept."""
@@ -46,9 +48,19 @@ class Notes:
 
     def observe(self, happening: Happening) -> None:
         """Take a happening in, if it is news."""
+        if isinstance(happening, ClockSet):
+            self._follow(happening)
         note = self._note(happening)
         if note is not None:
             self._add(note)
+
+    def _follow(self, clock: ClockSet) -> None:
+        for note in tuple(self._notes):
+            moved = replace(note, at=followed(note.at, clock.step, clock.at))
+            self._notes.popleft()
+            self._notes.append(moved)
+            if self._latest[note.subject] is note:
+                self._latest[note.subject] = moved
 
     def _note(self, happening: Happening) -> Note | None:
         match happening:

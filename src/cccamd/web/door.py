@@ -1,8 +1,9 @@
 """The sockets of the pages, and nothing more until somebody comes to them.
 
 What serves the pages is large: 20 MiB and half a second of the processor. A server whose pages
-nobody opens, on a receiver with little memory, does without. The first visitor waits in the
-kernel's queue meanwhile; another thread loads, and answers wait for it 50 ms at most, once.
+nobody opens, on a receiver with little memory, does without. The first visitor, who has to be one
+for whom the pages are, waits meanwhile; another thread loads, and answers wait for it 50 ms at
+most, once.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 from socket import socket
 from typing import TYPE_CHECKING
 
-from cccamd.net import AcceptEvent
+from cccamd.net import AcceptEvent, Acceptor
 from cccamd.web.context import WebContext
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class WebDoor:
         self._on_event = on_event
         self._woken = asyncio.Event()
         """Somebody came, or it is to end."""
+        self._visitors: list[tuple[socket, str]] = []
+        """Who has come, and has no answer yet; with the address."""
         self._stopped = False
         self._server: WebServer | None = None
 
@@ -54,7 +57,7 @@ class WebDoor:
             self._server = make_server()
         finally:
             if self._server is None:
-                for sock in self._sockets:
+                for sock in (*self._sockets, *(visitor for visitor, _ in self._visitors)):
                     sock.close()
         await self._server.run()
 
@@ -65,19 +68,35 @@ class WebDoor:
         if self._server is not None:
             self._server.stop()
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether somebody has come for whom the pages are."""
+        return self._server is not None
+
     def make_room(self) -> bool:
         """When the system has nothing left, who asks nothing gives way; say whether one did."""
         return self._server is not None and self._server.make_room()
 
     async def _first_visitor(self) -> None:
-        loop = asyncio.get_running_loop()
-        for sock in self._sockets:
-            loop.add_reader(sock, self._woken.set)
+        acceptor = Acceptor(
+            greet=lambda address: None,
+            keep=self._receive,
+            on_event=self._on_event,
+            on_failure=self._on_failure,
+        )
+        acceptor.listen(self._sockets)
         try:
             await self._woken.wait()
         finally:
-            for sock in self._sockets:
-                loop.remove_reader(sock)
+            acceptor.let_go()
+
+    def _receive(self, sock: socket, address: str) -> bool:
+        """Keep a visitor; for anybody else nothing is loaded."""
+        if not self._context.admits(address):
+            return False
+        self._visitors.append((sock, address))
+        self._woken.set()
+        return True
 
     def _load(self) -> "Callable[[], WebServer]":
         """Build the application, in a thread of its own; what is returned makes its server."""
@@ -89,5 +108,10 @@ class WebDoor:
         asyncio.run(run_in_threadpool(int))  # so that no request is the first to load AnyIO's
         app = create_app(self._context, routes=self._routes())
         return lambda: WebServer(
-            app, self._sockets, on_failure=self._on_failure, on_event=self._on_event
+            app,
+            self._sockets,
+            on_failure=self._on_failure,
+            on_event=self._on_event,
+            admits=self._context.admits,
+            visitors=self._visitors,
         )

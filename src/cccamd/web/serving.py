@@ -62,9 +62,14 @@ class WebServer:
         *,
         on_failure: Callable[[str, BaseException], None],
         on_event: Callable[[AcceptEvent], None] = lambda event: None,
+        admits: Callable[[str], bool] = lambda address: True,
+        visitors: Sequence[tuple[socket, str]] = (),
     ) -> None:
+        """`admits`: who hears a byte, by the address. `visitors`: who was accepted before."""
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below: what strangers send
         self._sockets = list(sockets)
+        self._visitors = visitors
+        self._admits = admits
         self._feed: Feed = app.state.feed
         limits = AdmissionLimits(connections=CONNECTIONS_LIMIT, pending_logins=IDLE_LIMIT)
         self._idle: Admission[_Connection] = Admission(limits, admits=lambda address: True)
@@ -101,6 +106,8 @@ class WebServer:
         await server.startup([])
         self._acceptor.listen(self._sockets)
         try:
+            for sock, address in self._visitors:
+                self._acceptor.receive(sock, address)
             await self._tick()
         finally:
             self._acceptor.close()
@@ -119,7 +126,9 @@ class WebServer:
         self._server.should_exit = True
         self._stopping.set()
 
-    def _greet(self, address: str) -> asyncio.BaseProtocol:
+    def _greet(self, address: str) -> asyncio.BaseProtocol | None:
+        if not self._admits(address):
+            return None
         server, config = self._server, self._server.config
         return _Connection(config, server.server_state, server.lifespan.state, self._idle)
 

@@ -20,6 +20,7 @@ from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, worst
 from cccamd.why.diary import (
     ChannelName,
+    away_for,
     describe_entry,
     entry_record,
     nameless,
@@ -87,6 +88,7 @@ __all__ = [
     "Written",
     "all_nodes",
     "as_json",
+    "away_for",
     "by_account",
     "check_up",
     "clone_text",

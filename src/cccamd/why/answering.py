@@ -36,7 +36,8 @@ def silence(source: SourceStatus) -> Finding | None:
         code="silent",
         weight=Weight.BAD,
         text=f"{there} and answers nothing that it is asked",
-        change=(
+        change=source.shared_advice
+        or (
             f"{_whose(source)} whether its card still works; until it answers it is asked now and"
             " then only"
         ),

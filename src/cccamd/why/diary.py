@@ -88,13 +88,27 @@ def describe_entry(entry: Entry, name: ChannelName = nameless) -> str:
             return f"{which} on {_channel(entry, name)} {lasted}: {entry.text}"
         case Kind.INCIDENT:
             whom = f", accounts in trouble for it: {entry.suffering}" if entry.suffering else ""
-            return f"INCIDENT for {_length(entry)}{whom}: {entry.subject} {entry.text}"
+            so_far = f" by {_clock(entry.until)}" if entry.goes_on and entry.until else ""
+            return f"INCIDENT for {_length(entry)}{so_far}{whom}: {entry.subject} {entry.text}"
         case Kind.OUTAGE:
-            return f"{entry.subject} was away for {_length(entry)}: {entry.text}"
+            seconds = (entry.until or entry.at) - entry.at
+            away = away_for(seconds, entry.until if entry.goes_on else None)
+            return f"{entry.subject} {away}: {entry.text}"
         case Kind.ACTION:
             return f"{entry.text}: done by {entry.subject}"
         case Kind.SOURCE:
             return f"{entry.subject}: {', '.join(_source(entry))}"
+
+
+def away_for(seconds: float, by: float | None) -> str:
+    """How long a source was away. `by`: until then it was not back, and it may be away still."""
+    if by is None:
+        return f"was away for {span(max(0.0, seconds))}"
+    return f"has been away for {span(max(0.0, seconds))} by {_clock(by)}"
+
+
+def _clock(at: float) -> str:
+    return datetime.fromtimestamp(at).strftime("%H:%M:%S")
 
 
 def _source(entry: Entry) -> Iterator[str]:

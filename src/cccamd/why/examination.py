@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cccamd.cards import CardTable, SourceId
-from cccamd.facts import CardStatus, SourceKind, Status
+from cccamd.facts import CardStatus, LinkState, SourceKind, SourceStatus, Status
 from cccamd.ids import NodeId
 from cccamd.machine import (
     Addresses,
@@ -51,6 +51,7 @@ from cccamd.why.links import Trial, TriedLink, judge_link, running_link
 from cccamd.why.logins import explain_closed_port
 from cccamd.why.network import judge_address, judge_answer_times, judge_round_trip
 from cccamd.why.ports import PortSeen, judge_firewall, judge_port
+from cccamd.why.together import advice_at_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,13 +235,28 @@ def _tried_links(case: Case, evidence: Evidence) -> Iterator[TriedLink]:
             running = running_link(upstream, case.running.status.sources)
             yield TriedLink(upstream=upstream, trial=trial, running=running)
         return
+    advices = advice_at_once([_as_tried(*tried, case.at) for tried in case.trials])
     for (upstream, trial), source in zip(case.trials, _c_lines(evidence), strict=False):
         yield TriedLink(
             upstream=upstream,
             trial=trial,
+            tried_advice=advices.get(upstream.name, ""),
             taken=evidence.table.count_of(source),
             rejected=evidence.table.rejected_of(source),
         )
+
+
+def _as_tried(upstream: Upstream, trial: Trial, at: float) -> SourceStatus:
+    """A link that no server runs, as the trial found it."""
+    return SourceStatus(
+        name=upstream.name,
+        kind=upstream.kind,
+        line=upstream.line.line,
+        state=LinkState.WAITING if trial.failed else LinkState.UP,
+        down_since=at if trial.failed else None,
+        failed_step=trial.reached if trial.failed else None,
+        address=trial.addresses[0] if trial.addresses else "",
+    )
 
 
 def _known_cards(case: Case, evidence: Evidence) -> KnownCards:

@@ -67,6 +67,15 @@ MEANINGS: Final[Mapping[Step, Meaning]] = {
             "/etc/resolv.conf names no server, or a wrong one",
         ),
     ),
+    Step.CUT_OFF: Meaning(
+        "look at the network of this machine with `ip address` and `ip route`: cable, Wi-Fi, and"
+        " whether it has an address",
+        (
+            "the cable or Wi-Fi of this machine is out, or its interface is down",
+            "it got no address: the router, which gives addresses (DHCP), was off as it asked",
+            "the gateway setting of this machine is missing",
+        ),
+    ),
     Step.ROUTE: Meaning(
         "look at the network of this machine with `ip route`",
         (
@@ -305,6 +314,21 @@ MEANINGS: Final[Mapping[Step, Meaning]] = {
 }
 """What each step means when it fails."""
 
+OUR_SIDE: Final = frozenset(
+    {Step.NAME_SERVER, Step.CUT_OFF, Step.GATEWAY, Step.NETWORK, Step.ROUTE}
+)
+"""Whoever fails so says what is wrong at our own side."""
+SHARED: Final = Meaning(
+    "see that the router of this network is on and has its connection; if other machines here get"
+    " out, ask the owners of these sources",
+    (
+        "the router of this network is off, or its connection to the internet is down",
+        "a tunnel (VPN) or a firewall on the way that all of them have in common",
+        "all of them are at one place, and that is cut off",
+    ),
+)
+"""What it means that nothing comes from several at one time."""
+_OTHERS_TOO: Final = "; others fail at the same time"
 NO_CARDS: Final = Meaning(
     "ask its owner what the F-line of this account allows",
     (
@@ -322,8 +346,15 @@ def meaning_of(step: Step | None) -> Meaning:
 
 
 def what_to_do(source: SourceStatus) -> str:
-    """What to do about a link that is down."""
+    """What to do about a link that is down, whatever becomes of others."""
     return meaning_of(source.failed_step).of(source.name, source.line, source.tls_port).change
+
+
+def with_others(source: SourceStatus, text: str) -> tuple[str, str]:
+    """What to say of a link that is down, and what to do about it, as others may fail with it."""
+    if source.shared_advice:
+        return text + _OTHERS_TOO, source.shared_advice
+    return text, what_to_do(source)
 
 
 def how_it_is(how: str, source: SourceStatus) -> str:
@@ -408,6 +439,8 @@ class TriedLink:
     trial: Trial
     running: SourceStatus | None = None
     """The same link in our running server."""
+    tried_advice: str = ""
+    """What to do when its trial fails together with others; empty: its trouble is its own."""
     taken: int = 0
     """How many of the trial's cards we would take."""
     rejected: tuple[Rejected, ...] = ()
@@ -416,6 +449,11 @@ class TriedLink:
     def name(self) -> str:
         """Host and port as in the line."""
         return self.upstream.name
+
+    @property
+    def shared_advice(self) -> str:
+        """What to do about it when others fail with it: a running server knows best."""
+        return self.tried_advice if self.running is None else self.running.shared_advice
 
     @property
     def check(self) -> Check:
@@ -440,7 +478,7 @@ def judge_link(tried: TriedLink, evidence: Evidence) -> Diagnosis:
         return _judge_cards(tried, "login works", tried.taken, len(tried.rejected), evidence)
     if running is not None and running.failed_step is not None:
         text = f"it answers, but our server is {running.state.value}: {running.last_failure}"
-        return _down(tried, text, meaning_of(running.failed_step), evidence)
+        return _down(tried, text, running.failed_step, evidence)
     text = (
         "name, connection and seed are fine; the login was left out, because our server runs"
         " and a second login with the same account would throw out the first"
@@ -458,7 +496,7 @@ def judge_running_link(tried: TriedLink, evidence: Evidence) -> Diagnosis | None
     if running is None or running.failed_step is None:
         return None
     text = f"our server is {running.state.value}: {running.last_failure}"
-    return _down(tried, text, meaning_of(running.failed_step), evidence)
+    return _down(tried, text, running.failed_step, evidence)
 
 
 def _judge_failure(tried: TriedLink, evidence: Evidence) -> Diagnosis:
@@ -467,7 +505,7 @@ def _judge_failure(tried: TriedLink, evidence: Evidence) -> Diagnosis:
     text = f"{step.value}: {trial.detail}" if trial.detail else step.value
     if step is _FIRST_WORDS.get(tried.upstream.kind):
         step, text = _judge_greeting(trial, tried.upstream.kind)
-    return _down(tried, text, MEANINGS[step], evidence)
+    return _down(tried, text, step, evidence)
 
 
 _FIRST_WORDS: Final = {SourceKind.CCCAM: Step.SEED, SourceKind.NEWCAMD: Step.NO_GREETING}
@@ -486,8 +524,11 @@ def _judge_greeting(trial: Trial, kind: SourceKind) -> tuple[Step, str]:
     return failure.step, failure.text
 
 
-def _down(tried: TriedLink, text: str, meaning: Meaning, evidence: Evidence) -> Diagnosis:
-    meant = meaning.of(tried.name, tried.line, tried.upstream.tls_port)
+def _down(tried: TriedLink, text: str, step: Step, evidence: Evidence) -> Diagnosis:
+    meant = MEANINGS[step].of(tried.name, tried.line, tried.upstream.tls_port)
+    if tried.shared_advice:
+        meant = Meaning(tried.shared_advice, (meant if step in OUR_SIDE else SHARED).causes)
+        text += _OTHERS_TOO
     place = evidence.c_line(tried.line)
     finding = Finding(code="down", weight=Weight.BAD, text=text, change=meant.change, setting=place)
     return _diagnosis(tried, Grade.FAILURE, finding, meant.numbered)

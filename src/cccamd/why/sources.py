@@ -8,7 +8,7 @@ from cccamd.why.answer import SourceAnswer
 from cccamd.why.answering import explain_answers
 from cccamd.why.evidence import Evidence, Question
 from cccamd.why.finding import Finding, Setting, Weight
-from cccamd.why.links import how_it_is, logged_in, what_to_do, without_cards
+from cccamd.why.links import how_it_is, logged_in, with_others, without_cards
 from cccamd.why.reach import Reach
 from cccamd.wording import ago, count
 
@@ -115,10 +115,11 @@ def _down(source: SourceStatus, place: Setting, evidence: Evidence) -> Finding:
     text = f"not logged in ({source.state.value}), so it brings no cards: {reason}"
     if source.next_attempt_at is not None:
         text += f"; next attempt in {max(0.0, source.next_attempt_at - evidence.at):.0f} s"
+    text, change = with_others(source, text)
     return Finding(
         code="down",
         weight=Weight.BAD,
         text=f"{text}; `cccamd doctor` tries every step",
-        change=what_to_do(source),
+        change=change,
         setting=place,
     )

@@ -525,6 +525,7 @@ def _pauses(pauses: Sequence[Pause]) -> Iterator[Symptom]:
         since=pauses[0].at,
         text=f"stood still for {milliseconds(worst.seconds)}{times}",
         change=_OWN_WORK if worst.is_work else _NOT_RUN,
+        size=worst.seconds,
         evidence=tuple(map(_pause, [worst, *others[1 - PAUSES_SHOWN :]])),
     )
 

@@ -24,7 +24,7 @@ from cccamd.facts import Cause, LinkState, SourceKind, SourceStatus, Step
 from cccamd.ids import parse_endpoint
 from cccamd.setup.toml import is_local
 from cccamd.watch import Symptom
-from cccamd.why.links import what_to_do
+from cccamd.why.links import OUR_SIDE, SHARED, what_to_do
 from cccamd.why.scene import Scene
 from cccamd.wording import listed
 
@@ -37,19 +37,12 @@ BACK_WITHIN: Final = 75.0
 SILENT: Final = "no answer comes, though the links stand"
 FEWEST: Final = 2
 NAMED: Final = 10
-_SURE: Final = frozenset({Step.NAME_SERVER, Step.GATEWAY, Step.NETWORK})
-"""Whoever fails so, fails at our own side."""
+_SURE: Final = OUR_SIDE - {Step.ROUTE}  # which may be missing to an IPv6 address only
 _NOTHING_COMES: Final = _SURE | {
     *(Step.ROUTE, Step.ABSENT, Step.UNREACHABLE, Step.CONNECT_TIMEOUT),
     *(Step.SEED, Step.NO_GREETING),  # a tunnel's near end takes connections all the same
     *(Step.GONE, Step.NO_SIGN, Step.UNANSWERED),
 }
-_OURS: Final = _SURE | {Step.ROUTE}
-"""What these steps advise is about our side."""
-_LOOK: Final = (
-    "see that the router of this network is on and has its connection; if other machines here get"
-    " out, ask the owners of these sources"
-)
 
 
 class Together:
@@ -62,6 +55,8 @@ class Together:
         """Who did since it began; some may be back."""
         self._back_at: float | None = None
         """Since when nobody fails as one any more, while some are not back."""
+        self.advice: Mapping[str, str] = {}
+        """What to do about those that fail as one now, by their names; replaced with each look."""
         self._last: dict[str, Symptom] = {}
         """Of the sources that were down at the look before."""
 
@@ -79,10 +74,13 @@ class Together:
             for name, each in found.items()
             if name in self._members or (name in self._hit_by_it and _follows(each))
         }
+        self.advice = {}
         if parts:
             is_whole = self._members == self._hit_by_it
             symptoms = tuple(parts.values())
-            yield _one(together, symptoms) if is_whole else _rest(together, symptoms)
+            one = _one(together, symptoms) if is_whole else _rest(together, symptoms)
+            self.advice = dict.fromkeys(self._members, one.change)
+            yield one
         yield from (each for name, each in found.items() if name not in parts)
 
     def _made_anew(self, sources: Sequence[SourceStatus]) -> dict[str, Symptom]:
@@ -94,7 +92,7 @@ class Together:
         }
 
     def _joined(self, scene: Scene, away: Mapping[str, SourceStatus]) -> frozenset[str]:
-        hit = self._hit(scene.sources, away)
+        hit = self.hit(scene.sources, away)
         left = self._members & away.keys()
         if hit:
             self._back_at = None
@@ -107,7 +105,7 @@ class Together:
         self._hit_by_it = frozenset()
         return frozenset()
 
-    def _hit(
+    def hit(
         self, sources: Sequence[SourceStatus], away: Mapping[str, SourceStatus]
     ) -> frozenset[str]:
         """Who fails as one at this moment."""
@@ -152,8 +150,20 @@ class Together:
         return _since(source) >= began  # what it said before is no news of the way
 
 
+def advice_at_once(sources: Sequence[SourceStatus]) -> Mapping[str, str]:
+    """What to do about those that fail as one, by their names, as one look at them shows."""
+    away = {source.name: source for source in sources if _brings_nothing(source)}
+    hit = Together().hit(sources, away)
+    together = [source for name, source in away.items() if name in hit]
+    return dict.fromkeys(hit, _speaker(together)[1]) if together else {}
+
+
 def _is_away(source: SourceStatus, found: Mapping[str, Symptom]) -> bool:
-    if source.kind in (SourceKind.LOCAL, SourceKind.FLEET) or source.name not in found:
+    return source.name in found and _brings_nothing(source)
+
+
+def _brings_nothing(source: SourceStatus) -> bool:
+    if source.kind in (SourceKind.LOCAL, SourceKind.FLEET):
         return False
     return source.state is not LinkState.UP or source.silent_since is not None
 
@@ -180,19 +190,25 @@ def _is_near(source: SourceStatus) -> bool:
 
 def _one(together: Sequence[SourceStatus], symptoms: Sequence[Symptom]) -> Symptom:
     """The symptom of all of them."""
+    speaker, change = _speaker(together)
+    lines = [f"{each.name}: {each.last_failure or SILENT}" for each in together]
+    return replace(
+        _rest(together, symptoms),
+        text=f"fail together: {_named(together)}; {_said_of(speaker, together)}",
+        change=change,
+        evidence=tuple(lines[:NAMED]),
+        only_lingers=False,
+    )
+
+
+def _speaker(together: Sequence[SourceStatus]) -> tuple[SourceStatus, str]:
+    """The one whose words say most of what is wrong, and what to do about it."""
     steps = Counter(
         source.failed_step for source in together if source.failed_step in _NOTHING_COMES
     )
     step = max(steps, key=lambda step: (step in _SURE, steps[step]), default=None)
     speaker = next((each for each in together if each.failed_step is step), together[0])
-    lines = [f"{each.name}: {each.last_failure or SILENT}" for each in together]
-    return replace(
-        _rest(together, symptoms),
-        text=f"fail together: {_named(together)}; {_said_of(speaker, together)}",
-        change=what_to_do(speaker) if step in _OURS else _LOOK,
-        evidence=tuple(lines[:NAMED]),
-        only_lingers=False,
-    )
+    return speaker, what_to_do(speaker) if step in OUR_SIDE else SHARED.change
 
 
 def _said_of(speaker: SourceStatus, together: Sequence[SourceStatus]) -> str:

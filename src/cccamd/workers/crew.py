@@ -126,6 +126,8 @@ class Line(asyncio.Protocol):
             known.heard(body)
         elif kind == Kind.TAKEN:
             known.taken(*frames.TAKEN.unpack(body))
+        elif kind == Kind.SPOKE:
+            known.spoke(said=body != b"\0")
         elif kind == Kind.WAY:
             known.noted(body)
         elif kind == Kind.STUCK:

@@ -5,17 +5,19 @@ import json
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, cast
 
 from cccamd.ids import NodeId
-from cccamd.net import AcceptEvent, Acceptor, Connected, Connection, peer_address
+from cccamd.net import AcceptEvent, Acceptor, AtSocket, Connected, Connection, TaskSet
 from cccamd.wire.cccam import (
     DEFAULT_VERSION,
     SEED_RANDOM_LENGTH,
     ServerProtocol,
     Version,
+    make_seed,
 )
-from cccamd.wire.link import Closed, CloseReason, ServerEvent, State
+from cccamd.wire.link import ServerEvent, State
 from cccamd.workers import frames, records
 from cccamd.workers.frames import Kind
 from cccamd.workers.records import RecordReader, Said, Told
@@ -29,8 +31,6 @@ LOOK_AFTER: Final = 1024
 often as without workers, where each 32nd message is one to look at."""
 LOOK_INTERVAL: Final = 0.05
 """Seconds between two looks at those who lag behind or are held."""
-EARLY_LIMIT: Final = 4096
-"""Bytes that are kept of who speaks before it is let in: no client does."""
 
 Tell = Callable[[Kind, int, bytes], None]
 """Sends a frame to the core."""
@@ -122,24 +122,31 @@ class Guest(Connection[ServerEvent]):
         self._tell(Kind.WAY, self.number, body)
 
 
-class Knock(asyncio.Protocol):
-    """A connection about which the core has not decided yet."""
+@dataclass(slots=True)
+class Knock:
+    """A connection about which the core has not decided yet: a socket, and what it says lies in
+    the kernel."""
 
-    def __init__(self, door: "Door") -> None:
-        self._door = door
-        self.number = 0
-        self.transport: asyncio.Transport | None = None
-        self.early = b""
+    at_socket: AtSocket
+    address: str
+    came_at: float
+    random: bytes = b""
+    """What the first words were made of that it was told while it waits."""
+
+
+class Entry(asyncio.Protocol):
+    """Stands in for a guest until it has a transport; it may have ended meanwhile."""
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self._door.knocked(self)
-
-    def data_received(self, data: bytes) -> None:
-        self.early += data[: EARLY_LIMIT - len(self.early)]
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._door.left_before(self)
+        found = cast(asyncio.Transport, transport)
+        if self._guest.is_closed:
+            found.abort()
+            return
+        found.set_protocol(self._guest)
+        self._guest.connection_made(found)
 
 
 class Door:
@@ -159,8 +166,10 @@ class Door:
         self._held: set[int] = set()
         self._outbox: list[bytes] = []
         self._cutter = frames.FrameCutter()
+        self._tasks = TaskSet(on_failure=self._failed)
         self._acceptor = Acceptor(
-            greet=lambda address: Knock(self),
+            greet=lambda address: None,
+            keep=self._knocked,
             on_event=self._accepting,
             on_failure=self._failed,
         )
@@ -191,13 +200,16 @@ class Door:
                     self._note_taken(guest)
             elif kind == Kind.BEGIN:
                 self._begin(number, body)
+            elif kind == Kind.WAIT:
+                self._wait(number)
             else:
                 self._manage(kind, number)
 
     def _manage(self, kind: int, number: int) -> None:
         knock = self._knocks.pop(number, None)
-        if knock is not None and knock.transport is not None:
-            knock.transport.abort()
+        if knock is not None:
+            knock.at_socket.hush()
+            knock.at_socket.close()
         guest = self._guests.get(number)
         if guest is None:
             return
@@ -218,41 +230,53 @@ class Door:
             case _:
                 raise ValueError(f"the core sent {kind}")
 
-    def knocked(self, knock: Knock) -> None:
+    def _knocked(self, sock: socket.socket, address: str) -> bool:
         """Somebody has connected."""
-        assert knock.transport is not None
+        try:
+            port = sock.getpeername()[1]
+        except OSError:
+            sock.close()  # it has left already
+            return True
         self._count += 1
-        knock.number = self._count
-        self._knocks[knock.number] = knock
-        address, port = peer_address(knock.transport)
-        self._tell(Kind.CAME, knock.number, port.to_bytes(2) + address.encode())
+        self._knocks[self._count] = Knock(AtSocket(sock), address, self._loop.time())
+        self._tell(Kind.CAME, self._count, port.to_bytes(2) + address.encode())
+        return True
 
-    def left_before(self, knock: Knock) -> None:
-        """It has left before the core has decided: the core finds nobody there."""
-        self._knocks.pop(knock.number, None)
+    def _wait(self, number: int) -> None:
+        """Say the first words; the rest is made of who says something (`net/lobby.py`)."""
+        knock = self._knocks.get(number)
+        if knock is None:
+            return
+        knock.random = os.urandom(SEED_RANDOM_LENGTH)
+
+        def on_word(said: bool) -> None:
+            knock.at_socket.hush()
+            self._tell(Kind.SPOKE, number, bytes((said,)))
+
+        try:
+            knock.at_socket.say(make_seed(knock.random), on_word)
+        except OSError:
+            self._tell(Kind.SPOKE, number, b"\0")
 
     def _begin(self, number: int, body: bytes) -> None:
-        knock = self._knocks.pop(number, None)
-        if knock is None or knock.transport is None or knock.transport.is_closing():
-            self._tell(Kind.TELLS, number, records.tell(Closed(CloseReason.PEER_CLOSED)))
-            return
+        knock = self._knocks.pop(number)
+        knock.at_socket.hush()
         login_timeout, queue_limit = frames.BEGIN.unpack(body)
         protocol = ServerProtocol(
             node_id=self._node_id,
             program=self._program,
-            random=os.urandom(SEED_RANDOM_LENGTH),
-            now=self._loop.time(),
+            random=knock.random or os.urandom(SEED_RANDOM_LENGTH),
+            now=knock.came_at,
             login_timeout=login_timeout,
             queue_limit=queue_limit,
             version_for=lambda user: guest.version,
         )
+        if knock.random:
+            protocol.data_to_send()  # the first words, which were said
         guest = Guest(number, self._tell, protocol, self._failed)
         self._guests[number] = guest
         guest.when_ended(self._forget, number)
-        knock.transport.set_protocol(guest)
-        guest.connection_made(knock.transport)
-        if knock.early:
-            guest.data_received(knock.early)
+        knock.at_socket.lead_in(self._tasks, Entry(guest), knock.address, guest.close)
 
     def _forget(self, number: int) -> None:
         self._guests.pop(number, None)

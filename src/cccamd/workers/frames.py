@@ -17,7 +17,8 @@ class Kind(IntEnum):
 
     # Of the worker.
     CAME = 1
-    """Somebody has connected: the port and the address of the peer. `BEGIN` or `DROP` follows."""
+    """Somebody has connected: the port and the address of the peer. `BEGIN`, `WAIT` or `DROP`
+    follows."""
     TELLS = 2
     """Records of what its protocol object tells."""
     TAKEN = 3
@@ -33,6 +34,8 @@ class Kind(IntEnum):
     STUCK = 8
     """Bytes that its machine has no room for (0: it has room), and whether more came that was not
     read; told when that changes."""
+    SPOKE = 9
+    """Of one who waits: whether it has said something, or else has left."""
 
     # Of the core.
     BEGIN = 32
@@ -49,6 +52,8 @@ class Kind(IntEnum):
     """Read again."""
     LOOK = 38
     """Say `WAY` of it; of connection 0: say `LIVES`."""
+    WAIT = 39
+    """Tell it the first words, and say `SPOKE`; `BEGIN` or `DROP` follows in a while."""
 
 
 BEGIN: Final = struct.Struct(">dI")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
-from cccamd.net import Connection, Way
+from cccamd.net import Connection, TaskSet, Way
 from cccamd.wire.link import CloseReason, Loss
 from cccamd.workers import frames
 from cccamd.workers.frames import Kind
@@ -44,6 +44,7 @@ class RemoteTransport(asyncio.Transport):
         self._given = self._taken = 0
         self._is_closing = False
         self._protocol: Any = None
+        self._on_word: Callable[[bool], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._asked_at = -1.0
 
@@ -63,6 +64,30 @@ class RemoteTransport(asyncio.Transport):
     def begin(self, login_timeout: float, queue_limit: int) -> None:
         """Let the client in."""
         self._send(Kind.BEGIN, self.number, frames.BEGIN.pack(login_timeout, queue_limit))
+
+    # In the lobby: a `Newcomer`.
+
+    def say(self, words: bytes, on_word: Callable[[bool], None]) -> None:
+        """Have the worker say the first words, which it makes itself, and tell of one of its."""
+        self._on_word = on_word
+        self._send(Kind.WAIT, self.number, b"")
+
+    def hush(self) -> None:
+        """Tell of no word any more."""
+        self._on_word = None
+
+    def spoke(self, said: bool) -> None:
+        """The worker heard it say something; or else it has left."""
+        if self._on_word is not None:
+            self._on_word(said)
+
+    def lead_in(
+        self, tasks: TaskSet, door: asyncio.Protocol, address: str, on_lost: Callable[[], object]
+    ) -> None:
+        """It is its transport itself."""
+        door.connection_made(self)
+
+    # As its guest has it.
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Records for the worker."""
@@ -99,6 +124,7 @@ class RemoteTransport(asyncio.Transport):
     def lost(self, why: Exception | None = None) -> None:
         """Nothing comes any more."""
         self._is_closing = True
+        self.spoke(said=False)
         protocol, self._protocol = self._protocol, None
         if protocol is not None:
             protocol.connection_lost(why)

@@ -31,9 +31,8 @@ def run(
             raise CccamdError(setup.refusal)
         if setup.example is not None:
             raise ConfigFileError("CCcam.cfg", "there is none in the usual places; name it with -C")
-        names_of_channels = setup.companions.channels.names
         exported = export_folder(
-            setup.config, setup.toml, out=str(folder.resolve()), channels=names_of_channels
+            setup.config, setup.toml, out=str(folder.resolve()), companions=setup.companions
         )
         files = [NewFile(name, data, name in SECRET) for name, data in exported.files.items()]
         names = write_files(folder, files, force=force)

@@ -33,6 +33,7 @@ from cccamd.server import (
     garbage,
     hands_of,
     join,
+    logs_that_fail,
     set_up_logging,
 )
 from cccamd.setup.files import ConfigFileError
@@ -245,12 +246,12 @@ class Runner:
             return None, trouble
 
     def _prepare(self, server: Server, setup: Setup) -> None:
-        """Tell what is news about the files, and log where they say."""
+        """Tell what is news about the files, one that has gone as well, and log where they say."""
         known, self._messages = frozenset(self._messages), setup.messages
         _log_messages(
             message
             for message in setup.messages
-            if message.level > logging.INFO and message not in known
+            if message not in known and (message.level > logging.INFO or message.place is not None)
         )
         self._setup = setup
         self._log_anew(server)
@@ -263,9 +264,15 @@ class Runner:
             server.carried_out(setting, self._log_troubles.get(setting, ""))
 
     async def _keep_logging(self, server: Server) -> None:
-        """Try again to open logs that could not be: disks are mended under way."""
+        """Try again to open logs that could not be: disks are mended under way. Tell of those that
+        are open and take no lines."""
+        told: dict[str, str] = {}
         while True:
             await asyncio.sleep(LOG_RETRY_INTERVAL)
+            before, told = told, logs_that_fail()
+            for setting in before | told:
+                trouble = self._log_troubles.get(setting) or told.get(setting, "")
+                server.carried_out(setting, trouble)
             if self._log_troubles:
                 self._log_anew(server)
                 if not self._log_troubles:

@@ -20,9 +20,7 @@ from cccamd.lab.cas.keys import (
     KeyFile,
     ManagementKey,
     ServiceKey,
-    format_key_id,
     format_time,
-    parse_key_id,
 )
 from cccamd.lab.cas.section import KEY_LENGTH, NONCE_LENGTH, CasError
 from cccamd.lab.cas.smartcard import decode, learn
@@ -45,10 +43,8 @@ __all__ = [
     "ServiceKey",
     "SetKey",
     "decode",
-    "format_key_id",
     "format_time",
     "learn",
-    "parse_key_id",
     "parse_sealed_ecm",
     "parse_sealed_emm",
     "seal_ecm",

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 
 from pydantic import Field
 
+from cccamd.ids import format_key_id
 from cccamd.lab.cas.ecm import EcmHeader, seal_ecm
 from cccamd.lab.cas.emm import Addressee, EmmHeader, KeyCommand, SetKey, seal_emm
 from cccamd.lab.cas.keys import (
@@ -22,7 +23,6 @@ from cccamd.lab.cas.keys import (
     Sa,
     ServiceKey,
     Ua,
-    format_key_id,
 )
 from cccamd.lab.cas.section import CasError
 from cccamd.values import ControlWords

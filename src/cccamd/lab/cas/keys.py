@@ -19,41 +19,23 @@ from pydantic import (
     ValidationError,
 )
 
-from cccamd.errors import NumberError
 from cccamd.ids import (
     CAID_DIGITS,
     IDENT_DIGITS,
+    KEY_ID_DIGITS,
     Caid,
     Ident,
     format_caid,
     format_ident,
+    format_key_id,
     parse_hex,
-    typed_hex,
 )
 from cccamd.lab.cas.section import KEY_LENGTH, CasError
 from cccamd.values import SA_LENGTH, UA_LENGTH
 
-KEY_ID_DIGITS = 4
 SERIAL_LIMIT = 2**64 - 1
 EXPIRY_LIMIT = datetime.fromtimestamp(2**32 - 1, UTC)
 """EMMs hold the expiry in 32 bits: seconds since 1970."""
-
-
-def format_key_id(key_id: int) -> str:
-    """Show the name of a service key: `0003`."""
-    return f"{key_id:0{KEY_ID_DIGITS}X}"
-
-
-def parse_key_id(text: str) -> int:
-    """Read the name of a service key.
-
-    Raises:
-        NumberError: it is none.
-    """
-    number = typed_hex(text, KEY_ID_DIGITS)
-    if number is None:
-        raise NumberError(f"a key id is up to {KEY_ID_DIGITS} hex digits, for instance 0003")
-    return number
 
 
 def format_time(moment: datetime) -> str:

@@ -6,10 +6,10 @@ the file.
 
 from datetime import datetime
 
-from cccamd.ids import Sid, format_sid
+from cccamd.ids import Sid, format_key_id, format_sid
 from cccamd.lab.cas.ecm import parse_sealed_ecm
 from cccamd.lab.cas.emm import Addressee, EmmHeader, KeyCommand, SetKey, parse_sealed_emm
-from cccamd.lab.cas.keys import CardKeys, ManagementKey, ServiceKey, format_key_id, format_time
+from cccamd.lab.cas.keys import CardKeys, ManagementKey, ServiceKey, format_time
 from cccamd.lab.cas.section import CasError
 from cccamd.values import ControlWords
 

@@ -71,6 +71,7 @@ class DvbapiSurroundings:
     """Whether all cards that may serve this give the same CW for whatever ECM."""
     emm_matches: Callable[[Card], tuple[EmmMatch, ...]]
     """Which EMMs may be for a card; empty: any."""
+    is_banned: Callable[[str], bool]
     on_refused: Callable[[str, NoEntry], None]
     carried_out: Callable[[str, str], None]
     """Takes a setting, and what was in the way of it; empty: nothing was."""
@@ -86,6 +87,7 @@ class DvbapiDoor:
         self._admission: Admission[Guest] = Admission(
             AdmissionLimits(connections=CONNECTIONS_LIMIT, pending_logins=CONNECTIONS_LIMIT),
             admits=lambda address: not address or self._table.admits(address),
+            is_banned=lambda address: bool(address) and around.is_banned(address),
         )
         self._fair = FairPlay(
             FairLimits(

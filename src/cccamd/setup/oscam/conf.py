@@ -309,9 +309,13 @@ class ConfReader:
         bind = self._newcamd_addresses(entries.get("serverip"), about)
         allow = self._newcamd_allowed(entries.get("allowed"), about)
         any_card = number(_value(entries, "mgclient")) != 0
+        is_alone = ";" not in port.value.strip("; \t")
         for each in read_newcamd_ports(port.value):
             if isinstance(each, str):
                 about.lost(port, each)
+                continue
+            if each.caid is None and not is_alone:
+                about.ignored(port, f"port {each.port} is not the only one, and has no CAID")
                 continue
             self._newcamd_port(each, port, about, (default or NO_KEY, bind, allow), any_card)
         self.conf.opens_newcamd = bool(self.plan.newcamd)

@@ -7,9 +7,9 @@ from typing import Final
 
 from cccamd.cards import Limit
 from cccamd.ids import Caid, Ident, format_caid, format_ident, format_sid
-from cccamd.setup.cccamcfg import CLine, Config, FLine, NLine
+from cccamd.setup.cccamcfg import CLine, Companions, Config, FLine, NLine
+from cccamd.setup.oscam.braces import agree, base_of, lets, strictest
 from cccamd.setup.oscam.foldertext import (
-    Channels,
     Lines,
     channel_lines,
     filters,
@@ -17,6 +17,8 @@ from cccamd.setup.oscam.foldertext import (
     label_of,
     letters,
     lists,
+    priority_lines,
+    provider_lines,
     sections,
     utf8_letters,
 )
@@ -48,15 +50,15 @@ class Exported:
 
 
 def export_folder(
-    config: Config, toml: TomlConfig, *, out: str, channels: Channels | None = None
+    config: Config, toml: TomlConfig, *, out: str, companions: Companions | None = None
 ) -> Exported:
     """Translate; `config` has the accounts as cccamd.toml has them, `out` is the folder."""
-    return _Export(config, toml, out, channels or {}).run()
+    return _Export(config, toml, out, companions or Companions()).run()
 
 
 class _Export:
-    def __init__(self, config: Config, toml: TomlConfig, out: str, channels: Channels) -> None:
-        self._config, self._toml, self._out, self._channels = config, toml, out, channels
+    def __init__(self, config: Config, toml: TomlConfig, out: str, companions: Companions) -> None:
+        self._config, self._toml, self._out, self._companions = config, toml, out, companions
         self._lost: list[Lost] = []
         self._lists: dict[str, Lines] = {}
         self._names: dict[frozenset[tuple[str, str]], str] = {}
@@ -88,9 +90,14 @@ class _Export:
             files["oscam.services"] = sections(self._lists.items())
         if self._constants:
             files["constant.cw"] = "".join(f"{line}\n" for line in self._constants)
-        if self._channels:
-            files["oscam.srvid2"] = channel_lines(self._channels)
-        self._lost += unsaid(self._config, self._toml, has_channels=bool(self._channels))
+        known = self._companions
+        beside = {
+            "oscam.srvid2": channel_lines(known.channels.names),
+            "oscam.provid": provider_lines(known.providers.names),
+            "oscam.dvbapi": priority_lines(known.prio.ignored, known.prio.orders),
+        }
+        files |= {name: text for name, text in beside.items() if text}
+        self._lost += unsaid(self._config, self._toml, known)
         lost = tuple(sorted(self._lost, key=lambda each: (each.file, each.line)))
         encoded = {name: text.encode("iso-8859-1") for name, text in files.items()}
         return Exported(files=encoded, lost=lost)
@@ -145,6 +152,11 @@ class _Export:
     def _newcamd(self) -> Lines:
         ports = []
         for table in self._toml.newcamd:
+            if not table.caid and len(self._toml.newcamd) > 1:
+                line = self._toml.place(table.heading).line or 0
+                why = "of several ports each has a CAID there: this one is left out"
+                self._lose(line, "caid", why, section="newcamd", toml=True)
+                continue
             caid = f"@{format_caid(table.caid)}" if table.caid else ""
             idents = ",".join(map(format_ident, table.providers))
             ports.append(f"{table.port}{{{table.key.hex()}}}{caid}{':' if idents else ''}{idents}")
@@ -246,10 +258,10 @@ class _Export:
 
     def _rights(self, line: FLine, limits: Iterable[Limit]) -> tuple[int, Lines, list[str | None]]:
         """Hops, filters, and names of lists that are shut; None: of one there is no room for."""
-        entries = _strictest(limits)
+        entries = strictest(limits)
         if line.downhops is not None and not entries:
             entries = [Limit(Caid(0), Ident(0), line.downhops + 1)]
-        base = _base(entries)
+        base = base_of(entries)
         named = [each for each in entries if each.caid]
         open_ones = [each for each in named if each.number]
         if base == 0 and not open_ones:
@@ -259,8 +271,8 @@ class _Export:
         grant = line.grant
         if grant.pairs or grant.caids:
             table = {(int(each.caid), int(each.ident)): each.number for each in entries}
-            pairs = [pair for pair in sorted(grant.pairs) if _lets(table, *pair)]
-            caids = [caid for caid in sorted(grant.caids) if _lets(table, caid, Ident(0))]
+            pairs = [pair for pair in sorted(grant.pairs) if lets(table, *pair)]
+            caids = [caid for caid in sorted(grant.caids) if lets(table, caid, Ident(0))]
             if (grant.pairs and not pairs) or (grant.caids and not caids):
                 return -1, [], []
             lines += filters(caids, pairs)
@@ -409,15 +421,15 @@ class _Export:
 
     def _source_shut(self, line: CLine) -> list[str | None]:
         """The lists of what it is not asked for."""
-        entries = _strictest(line.limits)
+        entries = strictest(line.limits)
         named = [each for each in entries if each.caid]
-        return self._shut(line, named, shut_by_itself=_base(entries) == 0)
+        return self._shut(line, named, shut_by_itself=base_of(entries) == 0)
 
     def _source_limits(self, line: CLine, table: UpstreamTable | None) -> Lines:
-        entries = _strictest(line.limits)
-        base, let = _base(entries), [each for each in entries if each.caid and each.number]
+        entries = strictest(line.limits)
+        base, let = base_of(entries), [each for each in entries if each.caid and each.number]
         has_lists = table is not None and bool(table.idents or table.caids)
-        if base == 0 and table is not None and not _agree(entries, table):
+        if base == 0 and table is not None and not agree(entries, table):
             why = "the braces and the lists of its [[upstream]] differ: the lists are taken"
             self._lose(line.line, "C", why)
         if base == 0 and not let:
@@ -463,35 +475,5 @@ def _letter(line: FLine | CLine) -> str:
     return "F" if isinstance(line, FLine) else "C"
 
 
-def _base(entries: Iterable[Limit]) -> int | None:
-    """What counts for all that no entry names; None: it has no limit."""
-    return next((each.number for each in entries if not each.caid and not each.ident), None)
-
-
 def _serverip(addresses: tuple[str, ...]) -> Lines:
     return [("serverip", addresses[0])]
-
-
-def _agree(limits: Iterable[Limit], table: UpstreamTable) -> bool:
-    """Whether a brace group lets all pass that a table lists."""
-    known = {(int(each.caid), int(each.ident)): each.number for each in limits}
-    pairs = [*table.idents, *((caid, Ident(0)) for caid in table.caids)]
-    return all(_lets(known, *pair) for pair in pairs)
-
-
-def _lets(table: Mapping[tuple[int, int], int], caid: Caid, ident: Ident) -> bool:
-    """Whether a brace group gives a provider at all."""
-    for key in ((caid, ident), (caid, 0), (0, ident), (0, 0)):
-        if key in table:
-            return table[key] > 0
-    return True
-
-
-def _strictest(limits: Iterable[Limit]) -> list[Limit]:
-    """Of several entries for the same the one that counts."""
-    found: dict[tuple[int, int], Limit] = {}
-    for each in limits:
-        known = found.setdefault((each.caid, each.ident), each)
-        if each.number < known.number:
-            found[each.caid, each.ident] = each
-    return list(found.values())

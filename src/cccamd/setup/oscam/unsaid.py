@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields
 from typing import Any, Final
 
-from cccamd.setup.cccamcfg import Config
+from cccamd.setup.cccamcfg import Companions, Config
 from cccamd.setup.oscam.report import Lost
 from cccamd.setup.toml import TomlConfig
 
@@ -25,16 +25,16 @@ _OWN_TABLES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Tables, and those of their keys that the export looks at itself."""
 _UNPROTECTED: Final = "OSCam has no such TLS: it logs in without"
-_CHANNELS: Final = "CHANNELINFO FILE"
-_FILES: Final = {
-    "CAID PRIO FILE": "the order of CAIDs is for decoders there (oscam.dvbapi)",
-    "PROVIDERINFO FILE": "names of providers are in oscam.provid there, which is not written",
-}
+_PRIORITIES: Final = "CAID PRIO FILE"
+_FOR_DVBAPI: Final = (
+    "priorities count for dvbapi clients alone there (oscam.dvbapi), one system after the other"
+)
 
 
-def unsaid(config: Config, toml: TomlConfig, *, has_channels: bool) -> Iterator[Lost]:
-    """One for each key that is set, and each table; `has_channels`: their names are written."""
-    yield from _settings(config, has_channels=has_channels)
+def unsaid(config: Config, toml: TomlConfig, companions: Companions) -> Iterator[Lost]:
+    """One for each key that is set, and each table; `companions` are written, as far as read."""
+    yield from _settings(config)
+    yield from _companions(config, companions)
     for name, known in _OWN_TABLES.items():
         table = getattr(toml, name)
         for each in fields(table):
@@ -55,7 +55,7 @@ def unsaid(config: Config, toml: TomlConfig, *, has_channels: bool) -> Iterator[
         yield _lost("penalties", "ban", 0, "failbantime is in minutes: the next full one is taken")
 
 
-def _settings(config: Config, *, has_channels: bool) -> Iterator[Lost]:
+def _settings(config: Config) -> Iterator[Lost]:
     settings = config.settings
     for key, value, why in (
         ("MINIMUM CLIENT VERSION", settings.minimum_client_version, "nothing looks at it"),
@@ -63,14 +63,23 @@ def _settings(config: Config, *, has_channels: bool) -> Iterator[Lost]:
         ("LOG WARNINGS", settings.log_warnings, "there is one log"),
         ("ALLOW TELNETINFO", config.telnetinfo.listens, "there is no telnet"),
         ("GLOBAL EMM", settings.global_emm == 1, "global EMMs are blocked or not"),
-        *((key, True, why) for key, why in _FILES.items()),
     ):
         if value and key in config.places:
             place = config.place(key)
             text = f"{_NO_WORD}: {why}"
             yield Lost(file="CCcam.cfg", key=key, line=place.line or 0, why=text)
-    if not has_channels and (line := config.place(_CHANNELS).line):
-        yield Lost(file="CCcam.cfg", key=_CHANNELS, line=line, why="no names could be read from it")
+
+
+def _companions(config: Config, companions: Companions) -> Iterator[Lost]:
+    prio = companions.prio
+    nothing_read = "nothing could be read from it"
+    for key, why in (
+        ("CHANNELINFO FILE", "" if companions.channels.names else nothing_read),
+        ("PROVIDERINFO FILE", "" if companions.providers.names else nothing_read),
+        (_PRIORITIES, _FOR_DVBAPI if prio.ignored or prio.orders else nothing_read),
+    ):
+        if why and (line := config.place(key).line):
+            yield Lost(file="CCcam.cfg", key=key, line=line, why=why)
 
 
 def _dvbapi(toml: TomlConfig) -> Iterator[Lost]:

@@ -58,13 +58,15 @@ class Groups:
 
     numbers: frozenset[int] = frozenset()
     dropped: int = 0
+    """Entries that say nothing, or not all that they seem to."""
 
 
 def read_groups(text: str) -> Groups:
-    """Read numbers from 1 to 64."""
-    found = [number(each) for each in parts(text)]
-    numbers = frozenset(each for each in found if each in GROUPS)
-    return Groups(numbers, sum(1 for each in found if each not in GROUPS))
+    """Read numbers from 1 to 64; of a range `1-3`, which OSCam has not, the first is one."""
+    found = parts(text)
+    numbers = frozenset(number(each) for each in found)
+    dropped = sum(not each.isdigit() or number(each) not in GROUPS for each in found)
+    return Groups(numbers & frozenset(GROUPS), dropped)
 
 
 class CaidEntry(NamedTuple):

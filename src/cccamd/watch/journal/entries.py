@@ -80,9 +80,15 @@ class Entry:
     evidence: str = ""
     """What was seen, one line each."""
     up: float | None = None
-    """Seconds of this time that a source was up."""
+    """Seconds of this time that a source was up; of an outage or an incident 0 as long as it goes
+    on, and None once it is over."""
     losses: int = 0
     """How often it was lost in this time."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it was not over yet when it was written last."""
+        return self.kind in (Kind.OUTAGE, Kind.INCIDENT) and self.up is not None
 
 
 SAMPLES_KEPT: Final = 64
@@ -260,15 +266,16 @@ class SourceWatch:
             self.answered += answer.weight
             self.times.add(answer.seconds, answer.weight)
 
-    def next_period(self, now: float) -> "SourceWatch":
-        """The same source in the time to come."""
+    def next_period(self, now: float, *, was_set: bool = False) -> "SourceWatch":
+        """The same source in the time to come. `was_set`: by another clock; an outage that goes on
+        begins there as one more, and both together are as long as it was."""
         return SourceWatch(
             name=self.name,
             began_at=now,
             seen_at=now,
             written_at=now,
             is_up=self.is_up,
-            down_at=self.down_at,
+            down_at=now if was_set and self.down_at is not None else self.down_at,
             why=self.why,
         )
 
@@ -287,7 +294,7 @@ class SourceWatch:
             losses=self.losses,
         )
 
-    def outage(self) -> list[Entry]:
+    def outage(self, *, is_over: bool = False) -> list[Entry]:
         """The outage that goes on, as far as it got; none when it is up."""
         if self.down_at is None:
             return []
@@ -298,5 +305,6 @@ class SourceWatch:
                 kind=Kind.OUTAGE,
                 subject=self.name,
                 text=self.why,
+                up=None if is_over else 0.0,
             )
         ]

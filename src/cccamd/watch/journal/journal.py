@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cccamd.machine import file_size_limit
 from cccamd.watch import Happening
 from cccamd.watch.journal.age import SET, AgeClock
 from cccamd.watch.journal.database import Database, JournalError, JournalLimits, is_damage
@@ -296,7 +297,7 @@ class Journal:
         if database is not None:
             with suppress(*_TROUBLES):
                 database.close()
-        text = str(error) or type(error).__name__
+        text = _in_words(error)
         if not self._trouble:
             self._dropped_before = self.dropped
         if text != self._trouble:
@@ -311,3 +312,13 @@ class Journal:
             self._salvage_some(self._database, SALVAGE_AT_END)
         with suppress(*_TROUBLES):
             self._database.close()
+
+
+def _in_words(error: Exception) -> str:
+    """Why nothing can be written. SQLite keeps to itself what the system said of a file."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    text, limit = str(error) or type(error).__name__, file_size_limit()
+    if limit is not None and isinstance(error, sqlite3.Error):
+        text += f" (no file of this process may be larger than {limit:,} bytes: LimitFSIZE)"
+    return text

@@ -10,6 +10,7 @@ from cccamd.ids import format_node_id
 from cccamd.watch import (
     ClientLoggedIn,
     ClientLoggedOut,
+    ClockSet,
     EcmFinished,
     FreezeBegan,
     FreezeEnded,
@@ -27,6 +28,7 @@ from cccamd.watch import (
     SourceGone,
     SourceUp,
     Throttle,
+    followed,
 )
 from cccamd.watch.journal.entries import (
     SOURCE_PERIOD,
@@ -117,14 +119,22 @@ class _Sources:
             if not was_set:
                 watch.pass_time(now)
             watch.written_at = now
-            entries += [watch.entry(), *watch.outage()]
+            entries += [watch.entry(), *watch.outage(is_over=was_set)]
             if begins_anew:
-                self._watches[name] = watch.next_period(now)
+                self._watches[name] = watch.next_period(now, was_set=was_set)
+        return entries
+
+    def clock_was_set(self, now: float) -> list[Entry]:
+        """Somebody set the clock, which shows `now`: all periods end as they were seen last."""
+        entries: list[Entry] = []
+        for name, watch in self._watches.items():
+            entries += [watch.entry(), *watch.outage(is_over=True)]
+            self._watches[name] = watch.next_period(now, was_set=True)
         return entries
 
     def _up(self, watch: SourceWatch, at: float) -> list[Entry]:
         watch.pass_time(at)
-        outage = watch.outage()
+        outage = watch.outage(is_over=True)
         watch.is_up, watch.down_at, watch.why = True, None, ""
         return outage
 
@@ -192,8 +202,24 @@ class Scribe:
                 entry = self._incident(incident, happening.at)
                 self._grew_at.pop(incident.number, None)
                 return [entry]
+            case ClockSet():
+                return self._set_clock(happening)
             case _:
                 return []
+
+    def _set_clock(self, clock: ClockSet) -> list[Entry]:
+        """What goes on ends by the old clock and goes on by the new one: no line of the journal is
+        longer or shorter than it was."""
+        entries = self._sources.clock_was_set(clock.at)
+        for client in self._clients.values():
+            entries += [visit.entry() for visit in client.visits.values()]
+            client.visits.clear()
+            client.logged_in_at = followed(client.logged_in_at, clock.step, clock.at)
+        before = clock.at - clock.step
+        entries += [_over(self._incident(each, before)) for each in self._incidents.values()]
+        self._grew_at |= dict.fromkeys(self._incidents, clock.at)
+        self._incidents_written_at = self._summed_up_at = clock.at
+        return entries
 
     def advance(self, now: float) -> list[Entry]:
         """Return what is to be written because time has passed. Call it about once a second."""
@@ -208,12 +234,12 @@ class Scribe:
         number, entries = grown.incident.number, []
         before = self._incidents.get(number)
         if before is not None and grown.is_renamed:
-            entries.append(self._incident(before, grown.at))
+            entries.append(_over(self._incident(before, grown.at)))
             self._grew_at[number] = grown.at
         for part in grown.parts:
             absorbed = self._incidents.pop(part, None)
             if absorbed is not None:
-                entries.append(self._incident(absorbed, grown.at))
+                entries.append(_over(self._incident(absorbed, grown.at)))
             self._grew_at.pop(part, None)
         self._incidents[number] = grown.incident
         return [*entries, self._incident(grown.incident, grown.at)]
@@ -367,6 +393,7 @@ def _incident(incident: Incident, now: float) -> Entry:
         at=incident.began_at,
         until=max(now, incident.began_at) if ended_at is None else ended_at,
         kind=Kind.INCIDENT,
+        up=0.0 if ended_at is None else None,
         subject=incident.subject,
         number=incident.number,
         cause=incident.cause.value,
@@ -374,3 +401,8 @@ def _incident(incident: Incident, now: float) -> Entry:
         text=incident.text[:TEXT_LIMIT],
         evidence="\n".join(incident.evidence),
     )
+
+
+def _over(entry: Entry) -> Entry:
+    """A line that ends here: what it is about goes on as another."""
+    return replace(entry, up=None)

@@ -17,6 +17,8 @@ class Outage:
     at: float
     until: float
     why: str
+    goes_on: bool = False
+    """It was not over when it was written last, at `until`."""
 
     @property
     def seconds(self) -> float:
@@ -58,7 +60,7 @@ def sum_up(entries: Iterable[Entry]) -> list[SourceSum]:
     for entry in entries:
         one = sums.setdefault(entry.subject, SourceSum(name=entry.subject))
         if entry.kind is Kind.OUTAGE:
-            outage = Outage(entry.at, entry.until or entry.at, entry.text)
+            outage = Outage(entry.at, entry.until or entry.at, entry.text, entry.goes_on)
             one.outages.append(outage)
             one.away += outage.seconds
         elif entry.kind is Kind.SOURCE:
