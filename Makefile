@@ -17,7 +17,7 @@ demo: .venv/ready-demo
 	@.venv/bin/cccamd demo
 
 test: develop
-	@.venv/bin/pytest -n 6 --dist loadfile
+	@.venv/bin/pytest -n 4 --dist loadfile
 
 # Real servers that are killed, and whose disk is full (docs/faults.md).
 faults: develop
@@ -63,7 +63,7 @@ compiled: develop
 
 # The same tests on it. They import what .venv-compiled has, never src/.
 test-compiled: compiled
-	@.venv-compiled/bin/python -m pytest -n 6 --dist loadfile $(ARGS)
+	@.venv-compiled/bin/python -m pytest -n 4 --dist loadfile $(ARGS)
 
 .PHONY: fuzz
 # Feed what reads foreign bytes, guided by coverage (docs/fuzzing.md). ARGS="--seconds 3600"

@@ -26,6 +26,7 @@ from cccamd.cli.status import status
 from cccamd.cli.webreader import NoAnswer, address_of_url
 from cccamd.facts import (
     EcmResult,
+    FleetStatus,
     FreezeReport,
     LinkState,
     NodeState,
@@ -136,6 +137,13 @@ async def test_an_engine_that_is_away_is_told_once_with_since_when_and_what_it_m
     assert text.count("out of sight, last heard of") == 19
     assert "and 483 more nodes; cccamd status --json has all" in text
     assert result.output.count("\n") < 100
+
+
+async def test_an_engine_that_is_slow_is_named(tmp_path: Path) -> None:
+    house = a_snapshot(fleet=FleetStatus(node="attic", engine_up=True, round_trip=0.5))
+    async with server(tmp_path, lambda: house) as config:
+        result = await run("-C", str(config))
+    assert "the engine takes 500 ms to answer" in " ".join(result.output.split())
 
 
 async def test_json_is_what_the_server_says(tmp_path: Path) -> None:

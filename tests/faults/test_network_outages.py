@@ -88,7 +88,7 @@ def live(
     act: Callable[[House], Coroutine[None, None, None]],
     patch: pytest.MonkeyPatch,
     *,
-    hosts: Sequence[str] = (HOST,) * 3,
+    hosts: Sequence[str] = (HOST,) * 2,
 ) -> None:
     async def in_place(work: Callable[[], Any]) -> Any:
         return work()  # threads do not live in the time that flies
@@ -154,8 +154,9 @@ def test_a_router_that_is_gone_for_fifteen_minutes_is_one_trouble(
         assert told == ["sources away: several sources", over]
         assert "It lasted 1" in house.box.got[-1]["message"]
 
-    live(act, monkeypatch)
+    live(act, monkeypatch, hosts=(HOST,) * 3)
     told = [each.getMessage() for each in caplog.records if each.name == "cccamd.incident"]
+    told = [each for each in told if not each.startswith("server paused")]
     assert sum(" over after " in each for each in told) == 1
 
 

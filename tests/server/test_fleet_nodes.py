@@ -363,6 +363,9 @@ async def test_fifty_that_come_at_once_get_one_answer_and_500_names_are_no_more_
         assert shown is not None
         assert len(shown.nodes) == fleetdesk.NODES_LIMIT
         assert {f"node{number}" for number in range(50)} <= {node.name for node in shown.nodes}
+        assert shown.round_trip == 0.0
+        desk.claims.round_trips.add(0.5, now())
+        assert north.server.snapshot().fleet.round_trip == 0.5  # type: ignore[union-attr]
         later = now() + 2 * roll.GONE_AFTER
         desk._engine_since = now() - 60.0
         await in_slices(desk._look_for_the_gone(later))

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from laboratory import HOST, ask, cards_of, connect, expected_cw, new_node_id, request, running
 from scripted import ScriptedServer, scripted
 
+from cccamd.cli.ending import Pool
 from cccamd.lab.ports import free_port
 from cccamd.net import Client, ConnectError
 from cccamd.values import Refusal
@@ -231,3 +234,21 @@ def test_a_thread_that_does_not_end_holds_up_no_stop(loop: str) -> None:
         7,
         b"stopped without waiting for a thread that does not end\n",
     )
+
+
+def test_work_is_done_though_the_system_gives_no_more_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool = Pool()
+    pool.submit(int).result(5.0)
+
+    def none_left(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_left)
+        first = pool.submit(time.sleep, 0.1)
+        others = [pool.submit(pow, 2, number) for number in range(3)]
+    first.result(5.0)
+    assert [each.result(5.0) for each in others] == [1, 2, 4]
+    pool.shutdown()

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from cccamd.ids import Caid, Ident, Sid
-from cccamd.setup.cccamcfg import parse_channelinfo, parse_prio, parse_providers
-from cccamd.setup.cccamcfg.companions import ENTRIES_LIMIT, ChannelNames, Prio
+from cccamd.setup.cccamcfg import companions, parse_channelinfo, parse_prio, parse_providers
+from cccamd.setup.cccamcfg.companions import ChannelNames, Prio
 from cccamd.values import Service
 
 
@@ -119,11 +119,13 @@ def test_utf16_companion_is_not_read(parser: object) -> None:
     ],
 )
 def test_no_more_entries_are_read_than_any_file_has(
-    read: Callable[[bytes], Prio | ChannelNames], line: str
+    read: Callable[[bytes], Prio | ChannelNames], line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Commas multiply: a file of 4 MB may have fifteen million."""
-    full = ENTRIES_LIMIT // 10
+    """Commas multiply: a file of 4 MB may have fifteen million. Here, few are read."""
+    assert companions.ENTRIES_LIMIT == 250_000
+    monkeypatch.setattr(companions, "ENTRIES_LIMIT", 2_500)
+    full = 2_500 // 10
     assert not read((line * full).encode()).problems
     (problem,) = read((line * full * 2).encode()).problems
     assert (problem.place.line, problem.is_left_out) == (full + 1, True)
-    assert problem.text == "more than 250,000 entries; the file is not read from here on"
+    assert problem.text == "more than 2,500 entries; the file is not read from here on"

@@ -97,20 +97,28 @@ def test_switched_off_and_on_is_the_same_file(data: bytes, user: str) -> None:
             *("anna", "secret"),
             "already, in line 2, switched off",
         ),
-        (b"", "an na", "secret", "not be read as it is meant"),
-        (b"", "anna", "sec ret", "not be read as it is meant"),
-        (b"", "anna", "#secret", "not be read as it is meant"),
+        (b"", "an na", "secret", "a name has no blanks"),
+        (b"", "anna", "sec ret", "a password has no blanks"),
+        (b"", "anna", "#secret", "a password does not begin with #"),
         (b"", "anna", "x\nF: eve y", "printable characters only"),
-        (b"", "<anna>", "secret", "not be read as it is meant"),
+        (b"", "<anna>", "secret", "a name does not begin with <"),
+        (b"F: ben x y\n", "{anna", "secret", "a name does not begin with {"),
+        (b"F: ben x y\n", "anna", "s { 1", "a password has no blanks"),
         (b"", 21 * "x", "secret", "room for 20"),
         (b"[x]\n", "anna", "secret", "no CCcam.cfg"),
         (b"\xff\xfe", "anna", "secret", "UTF-16"),
-        (b"# \xff\n", "\u0142ucja", "secret", "no such letters"),
+        (b"# \xff\n", "\u0142ucja", "secret", "send such letters as UTF-8"),
+        (b"# \xff\n", "J\u00fcrgen", "secret", "send such letters as UTF-8"),
     ],
 )
 def test_what_cannot_be_added_is_refused(data: bytes, user: str, password: str, words: str) -> None:
     with pytest.raises(EditError, match=words):
         add_account(data, user, password)
+
+
+def test_rights_that_cannot_be_read_are_told_and_not_the_fault_of_another_line() -> None:
+    with pytest.raises(EditError, match=r"as it is meant: .*UPHOPS"):
+        add_account(b"F: dan\nF: ben x\n", "anna", "secret", "many")
 
 
 def test_every_line_of_an_account_goes() -> None:

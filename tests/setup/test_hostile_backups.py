@@ -16,7 +16,10 @@ from pathlib import Path
 
 import pytest
 from test_backup import furnish, run
+from typer.testing import CliRunner
 
+from cccamd.cli import command_line
+from cccamd.cli.deeds import serve as deed
 from cccamd.machine import FileLock
 from cccamd.setup.backup import (
     FORMAT,
@@ -366,21 +369,21 @@ def test_a_backup_waits_for_it(house: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "a.tar").exists()
 
 
-def serve(house: Path) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "cccamd", "serve", "-C", house / "etc/CCcam.cfg"]
-    return subprocess.run(
-        [*words, "-n", house / "lib/node-id"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+def serve(house: Path) -> list[str]:
+    return ["serve", "-C", str(house / "etc/CCcam.cfg"), "-n", str(house / "lib/node-id")]
 
 
 def test_the_server_goes_on_with_it_before_it_reads_anything(house: Path) -> None:
     bad = b"SERVER LISTEN PORT : 1\nF: new secret\nALLOW WEBINFO : no\n"
     pending = interrupted(house, **{"config/CCcam.cfg": b"\xff\xfe" + bad})
-    said = serve(house)  # what was restored is none: it is read, and refused
+    # What was restored is none: it is read, and refused.
+    said = subprocess.run(
+        [sys.executable, "-m", "cccamd", *serve(house)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert "a restore was interrupted, and is finished now" in said.stderr + said.stdout
     assert "E001" in said.stderr + said.stdout
     assert said.returncode == 2
@@ -388,7 +391,9 @@ def test_the_server_goes_on_with_it_before_it_reads_anything(house: Path) -> Non
 
 
 @pytest.mark.parametrize("what", ["damaged", "another's", "a link"])
-def test_the_server_does_not_start_with_half_of_it(what: str, house: Path, tmp_path: Path) -> None:
+def test_the_server_does_not_start_with_half_of_it(
+    what: str, house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if what == "another's" and os.geteuid():
         pytest.skip("only root may give files away")
     pending = interrupted(house)
@@ -399,10 +404,11 @@ def test_the_server_does_not_start_with_half_of_it(what: str, house: Path, tmp_p
     else:
         pending.rename(tmp_path / "planted")
         pending.symlink_to(tmp_path / "planted")
-    said = serve(house)
-    assert said.returncode == 2
+    monkeypatch.setattr(deed, "_start_log", lambda *words: pytest.fail("it starts"))
+    said = CliRunner().invoke(command_line(["serve"]), serve(house))
+    assert isinstance(said.exception, SystemExit), said.exception
+    assert said.exit_code == 2
     assert "a restore was interrupted" in said.stderr
-    assert "Traceback" not in said.stderr
     assert (house / "etc/CCcam.cfg").read_text() == "F: old secret\n"
 
 

@@ -5,7 +5,7 @@ import gc
 import socket
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from cccamd.web import serving as web_serving
 from cccamd.web.app import create_app
@@ -255,3 +256,49 @@ async def test_a_connection_is_freed_as_soon_as_it_has_ended(
                     await asyncio.sleep(0.01)
     finally:
         gc.enable()
+
+
+class Asker:
+    """A connection as `_Clocked` knows it."""
+
+    is_gone = False
+
+    def answering(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def scope_of(number: int, address: str = "127.0.0.1") -> Scope:
+    return {"state": {"cccamd.connection": Asker()}, "client": (address, number), "path": "/"}
+
+
+async def test_one_request_begins_in_each_turn_of_the_loop() -> None:
+    """Whatever comes meanwhile, as an ECM, waits for one of them at most."""
+    loop = asyncio.get_running_loop()
+    turn = 0
+    begun: list[tuple[int, int]] = []
+
+    def count() -> None:
+        nonlocal turn
+        turn += 1
+        if len(begun) < 20:
+            loop.call_soon(count)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.append((scope["client"][1], turn))
+
+    clocked: Any = web_serving._Clocked(app)
+    count()
+    asked = [loop.create_task(clocked(scope_of(number), None, None)) for number in range(20)]
+    await asyncio.sleep(0)
+    asked[7].cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    numbers, turns = zip(*begun, strict=True)
+    assert numbers == tuple(number for number in range(20) if number != 7)
+    assert len(set(turns)) == len(turns)
+    begun.clear()
+    asked = [loop.create_task(clocked(scope_of(number), None, None)) for number in range(9)]
+    asked.append(loop.create_task(clocked(scope_of(20, "192.168.1.7"), None, None)))
+    await asyncio.gather(*asked)
+    assert begun[2][0] == 20, "nobody else waits for one source's"
+    await clocked(scope_of(20), None, None)
+    assert begun[-1][0] == 20

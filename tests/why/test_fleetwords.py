@@ -21,7 +21,7 @@ def judged(fleet: FleetStatus | None) -> list[Diagnosis]:
 
 def test_a_server_that_is_alone_and_one_whose_engine_is_away_are_not_judged_here() -> None:
     assert not judged(None)
-    assert not judged(replace(WELL, engine_up=False, trouble="no route", nodes=()))
+    assert not judged(replace(WELL, engine_up=False, trouble="no route", nodes=(), round_trip=1.0))
 
 
 def test_a_fleet_that_is_well_is_ok() -> None:
@@ -45,6 +45,12 @@ def test_a_fleet_that_is_well_is_ok() -> None:
             Grade.ADVICE,
             "node-alone",
             "no other node was heard of",
+        ),
+        (
+            replace(WELL, round_trip=1.0),
+            Grade.WARNING,
+            "engine-slow",
+            "the engine takes 1,000 ms to answer, so each node asks its own cards, as without it",
         ),
         (
             replace(WELL, absent=(MISSING, replace(MISSING, name="x", state=NodeState.STOPPED))),

@@ -33,13 +33,31 @@ LOOP_FAILURES: Final = 100
 EXIT_BROKEN: Final = 1
 
 
+class Pool(ThreadPoolExecutor):
+    """Threads for what takes a while. Where the system gives no more of them (RLIMIT_NPROC,
+    TasksMax of a service) those that are there do all, one of them from the beginning."""
+
+    def __init__(self) -> None:
+        super().__init__(thread_name_prefix="work")
+        with contextlib.suppress(RuntimeError):
+            self.submit(int)
+
+    def _adjust_thread_count(self) -> None:
+        """Start one more, unless one has nothing to do; the library's own, which gives up."""
+        try:
+            super()._adjust_thread_count()
+        except RuntimeError:
+            if not self._threads:
+                raise
+
+
 def run_to_the_end(
     main: Coroutine[Any, Any, int], make_loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> int:
     """Run `main`, and return its exit status; if something does not end, the process does."""
     loop = make_loop()
     asyncio.set_event_loop(loop)
-    pool = ThreadPoolExecutor(thread_name_prefix="work")
+    pool = Pool()
     loop.set_default_executor(pool)
     task = loop.create_task(main, name="server")
     throttle = Throttle(others="other errors")

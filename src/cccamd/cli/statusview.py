@@ -33,7 +33,15 @@ from cccamd.facts import (
     is_active,
 )
 from cccamd.ids import Caid, Sid, format_caid, format_ident, format_node_id, format_service
-from cccamd.why import ENGINE_AWAY, all_nodes, config_shown, fleet_counted, odd_nodes, penalty_text
+from cccamd.why import (
+    ENGINE_AWAY,
+    all_nodes,
+    config_shown,
+    fleet_counted,
+    odd_nodes,
+    penalty_text,
+    slow_engine,
+)
 from cccamd.wording import count, span
 
 SMALL_MARGIN: Final = 1.0
@@ -176,6 +184,8 @@ def _fleet(server: ServerStatus) -> Iterator[Text]:
         since = f"{datetime.fromtimestamp(fleet.engine_since):%H:%M:%S}"
         why = f": {plain(fleet.trouble)}" if fleet.trouble else ""
         yield Text(f"the engine is away since {since} ({away}){why}; {ENGINE_AWAY}", "red")
+    if slow := slow_engine(fleet):
+        yield Text(slow, "yellow")
     if fleet.dropped:
         dropped = count(fleet.dropped, "message")
         yield Text(f"the engine lags: {dropped} to it not sent since the start", "yellow")

@@ -42,6 +42,8 @@ class FleetStatus(Fact):
     """Since when it is there, or away."""
     trouble: str = ""
     """Why the engine is away."""
+    round_trip: float = 0.0
+    """Seconds within which the engine usually answers; 0: not known."""
     config: str = ""
     """Stands for the accounts of our own configuration, as a hash."""
     usual_config: str = ""

@@ -5,6 +5,7 @@ not hold `|`, nor the words `Welcome`, `server`, `Current` or `card`; there is o
 PRE, in capitals; nothing follows `</BODY></HTML>`.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -88,13 +89,12 @@ def _endpoint(
     snapshot: Callable[[], Awaitable[Snapshot]],
     look: Callable[[], Look],
 ) -> "Callable[[Request], object]":
-    from starlette.concurrency import run_in_threadpool
     from starlette.responses import HTMLResponse
 
     async def show(request: "Request") -> "Response":
         seen = await snapshot()
         # Twenty thousand shares take a while to draw, which no ECM should wait for.
-        drawn = await run_in_threadpool(text, seen, look())
+        drawn = await asyncio.to_thread(text, seen, look())
         return HTMLResponse(old_page(seen.program, drawn))
 
     return show

@@ -202,6 +202,7 @@ class FleetDesk:
             engine_up=self.is_up,
             engine_since=epoch + self._engine_since,
             trouble=self.engine.trouble,
+            round_trip=self.claims.round_trips.usual(now) or 0.0,
             config=self._config,
             differs=self._config != usual,
             usual_config=usual,

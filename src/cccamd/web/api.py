@@ -17,7 +17,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from starlette.concurrency import run_in_threadpool
 
 from cccamd.facts import (
     CaidFact,
@@ -310,7 +309,7 @@ async def metrics(context: Context, request: Request) -> Response:
     def write() -> tuple[bytes, str]:
         return metrics_text(collect(counted, snapshot, report, incidents, tasks=tasks), accept)
 
-    text, content_type = await run_in_threadpool(write)
+    text, content_type = await asyncio.to_thread(write)
     return Response(text, headers={"content-type": content_type})
 
 
@@ -322,7 +321,7 @@ def add_api(app: FastAPI, context: WebContext) -> None:
     app.add_exception_handler(RequestValidationError, _refuse)
 
     async def describe() -> Response:
-        text = await run_in_threadpool(_description, context.program)
+        text = await asyncio.to_thread(_description, context.program)
         return Response(text, media_type=_JSON)
 
     heads = [(route.path, route.endpoint) for route in router.routes if isinstance(route, APIRoute)]
@@ -366,7 +365,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
 
 async def _write(kind: type[T], make: Callable[[], T], *, code: int = 200) -> Response:
     """Make an answer and write it down, which for many cards takes a while."""
-    text = await run_in_threadpool(_dump, kind, make)
+    text = await asyncio.to_thread(_dump, kind, make)
     return Response(text, status_code=code, media_type=_JSON)
 
 

@@ -100,12 +100,9 @@ class WebDoor:
 
     def _load(self) -> "Callable[[], WebServer]":
         """Build the application, in a thread of its own; what is returned makes its server."""
-        from starlette.concurrency import run_in_threadpool
-
         from cccamd.web.app import create_app  # 20 MiB, as told above
         from cccamd.web.serving import WebServer
 
-        asyncio.run(run_in_threadpool(int))  # so that no request is the first to load AnyIO's
         app = create_app(self._context, routes=self._routes())
         return lambda: WebServer(
             app,

@@ -12,7 +12,6 @@ import zlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
@@ -133,7 +132,7 @@ def routes(context: WebContext, feed: Feed) -> Sequence[BaseRoute]:
         report = context.history(Span.DAY if query.get("span") == "day" else Span.MINUTES)
         series = report.channels if query.get("by") == "channel" else report.sources
         most, since = _number(query.get("most")) or CHARTS, _number(query.get("since"))
-        text = await run_in_threadpool(
+        text = await asyncio.to_thread(
             lambda: times(report, series, most=min(int(most), CHARTS), since=since)
         )
         return await _answer(request, text)
@@ -164,7 +163,7 @@ def _takes_gzip(request: Request) -> bool:
 async def _answer(request: Request, text: str) -> Response:
     if len(text) < LONG or not _takes_gzip(request):
         return Response(text, media_type=_JSON)
-    packed = await run_in_threadpool(lambda: zlib.compress(text.encode(), 6, wbits=31))
+    packed = await asyncio.to_thread(lambda: zlib.compress(text.encode(), 6, wbits=31))
     headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
     return Response(packed, media_type=_JSON, headers=headers)
 
@@ -177,5 +176,5 @@ async def _packed(events: AsyncIterator[str]) -> AsyncIterator[bytes]:
         return packer.compress(text.encode()) + packer.flush(zlib.Z_SYNC_FLUSH)
 
     async for text in events:
-        yield pack(text) if len(text) < LONG else await run_in_threadpool(pack, text)
+        yield pack(text) if len(text) < LONG else await asyncio.to_thread(pack, text)
     yield packer.flush()

@@ -4,6 +4,7 @@
 people see of it is drawn by its script.
 """
 
+import asyncio
 import math
 import re
 from collections import Counter
@@ -15,7 +16,6 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -78,13 +78,13 @@ async def _overview(context: WebContext, _: Request) -> Response:
             block=Markup(home_block(snapshot)),
         )
 
-    return HTMLResponse(await run_in_threadpool(draw))
+    return HTMLResponse(await asyncio.to_thread(draw))
 
 
 async def _explain(context: WebContext, request: Request) -> Response:
     query = dict(request.query_params)
     names = (await context.snapshot()).accounts
-    accounts = await run_in_threadpool(sorted, names, key=str.casefold)
+    accounts = await asyncio.to_thread(sorted, names, key=str.casefold)
     given = {
         key: query.get(key, "")[:LENGTH_LIMIT]
         for key in ("account", "address", "source", "channel")
@@ -92,19 +92,19 @@ async def _explain(context: WebContext, request: Request) -> Response:
     show = partial(render, context, "explain.html", accounts=accounts)
     found: Sequence[ServiceId] = ()
     if is_name(given["channel"]):
-        found = await run_in_threadpool(context.find_channels, given["channel"], CHANNELS_FOUND + 1)
+        found = await asyncio.to_thread(context.find_channels, given["channel"], CHANNELS_FOUND + 1)
         if len(found) != 1:
             problem = "" if found else "no channel in CCcam.channelinfo is called so"
             more = len(found) > CHANNELS_FOUND
             some = found[:CHANNELS_FOUND]
             page = partial(show, given=given, problem=problem, found=some, found_more=more)
-            return HTMLResponse(await run_in_threadpool(page))
+            return HTMLResponse(await asyncio.to_thread(page))
         query["channel"] = format_service(found[0].caid, found[0].ident, found[0].sid)
     try:
         question = read_question(query)
     except NumberError as error:
         page = partial(show, given=given, problem=str(error), found=())
-        return HTMLResponse(await run_in_threadpool(page), 400)
+        return HTMLResponse(await asyncio.to_thread(page), 400)
     explanation = await context.explain(question)
 
     def draw() -> str:
@@ -117,7 +117,7 @@ async def _explain(context: WebContext, request: Request) -> Response:
             groups=_groups(explanation),
         )
 
-    return HTMLResponse(await run_in_threadpool(draw))
+    return HTMLResponse(await asyncio.to_thread(draw))
 
 
 def is_name(text: str) -> bool:
@@ -224,7 +224,7 @@ async def _freezes(context: WebContext, _: Request) -> Response:
             unshown=max(0, len(by_urgency) - MARGINS_SHOWN),
         )
 
-    return HTMLResponse(await run_in_threadpool(draw))
+    return HTMLResponse(await asyncio.to_thread(draw))
 
 
 def _urgency(channel: ChannelMargin) -> tuple[bool, bool, float]:

@@ -15,7 +15,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
@@ -119,7 +118,7 @@ async def _journal(context: WebContext, request: Request) -> Response:
         problem = "no journal is written: [journal] enabled in cccamd.toml says so"
     else:
         try:
-            entries, more = await run_in_threadpool(_newest, context, path, choice)
+            entries, more = await asyncio.to_thread(_newest, context, path, choice)
         except JournalError as error:
             problem = str(error)
     accounts = sorted((await context.snapshot()).accounts, key=str.casefold)

@@ -37,6 +37,7 @@ from cccamd.why.fleetwords import (
     fleet_counted,
     is_noted,
     odd_nodes,
+    slow_engine,
 )
 from cccamd.why.freezetext import disguised_lines, freeze_lines
 from cccamd.why.host import JOURNAL, OWN_CLOCK, MachineTrouble, judge_resources
@@ -114,6 +115,7 @@ __all__ = [
     "odd_nodes",
     "penalty_text",
     "report_lines",
+    "slow_engine",
     "wanted_ports",
     "worst",
     "write_entries",

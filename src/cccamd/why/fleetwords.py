@@ -6,12 +6,15 @@ from typing import Final, NamedTuple
 
 from cccamd.facts import FleetStatus, NodeState, NodeStatus, ServerStatus
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
-from cccamd.wording import ago, count, some_of
+from cccamd.wording import ago, count, milliseconds, some_of
 
 ENGINE_AWAY: Final = (
     "each node serves on its own: it asks its own cards, and counts logins and bans for itself"
 )
 """What it means that the engine is away."""
+SLOW_ENGINE: Final = 0.1
+"""Seconds: who may ask for an ECM is waited for 0.06 s at most (fleet/claims.py)."""
+SLOW_CHANGE: Final = "look at the engine's machine, and at the line to it"
 FLEET: Final = "the fleet"
 """What several nodes with the same trouble are called."""
 MISSING_CHANGE: Final = (
@@ -60,6 +63,14 @@ def odd_nodes(fleet: FleetStatus) -> OddNodes | None:
     return OddNodes(f"node {name}", text)
 
 
+def slow_engine(fleet: FleetStatus) -> str:
+    """What an engine that is there and slow costs; empty: it is not slow."""
+    if not fleet.engine_up or fleet.round_trip < SLOW_ENGINE:
+        return ""
+    took = milliseconds(fleet.round_trip)
+    return f"the engine takes {took} to answer, so each node asks its own cards, as without it"
+
+
 def fleet_counted(fleet: FleetStatus) -> str:
     """How many other nodes there are, by their states."""
     counted = Counter(node.state.value for node in (*fleet.nodes, *fleet.absent))
@@ -102,6 +113,8 @@ def _troubles(fleet: FleetStatus, at: float) -> Iterator[Diagnosis]:
     if fleet.engine_up and not fleet.nodes and not fleet.absent:
         text = fleet_counted(fleet)
         yield diagnose(Check.FLEET, Grade.ADVICE, "node-alone", text, ALONE_CHANGE)
+    if slow := slow_engine(fleet):
+        yield diagnose(Check.FLEET, Grade.WARNING, "engine-slow", slow, SLOW_CHANGE)
     missing = [node for node in fleet.absent if node.state is NodeState.MISSING]
     if missing:
         names = some_of([f"{node.name} (for {ago(at - node.heard_at)})" for node in missing])

@@ -3,6 +3,7 @@
 Source: docs/oscamapi.md sections 1 and 7.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -72,7 +73,6 @@ def document(look: ApiLook, asked: Asked, *, as_json: bool, refused: bool = Fals
 
 def oscam_routes(*, look: Callable[[], Awaitable[ApiLook]]) -> "Sequence[BaseRoute]":
     """Serve them all; HEAD is answered like GET."""
-    from starlette.concurrency import run_in_threadpool  # loaded with the pages
     from starlette.responses import Response
     from starlette.routing import Route
 
@@ -85,7 +85,7 @@ def oscam_routes(*, look: Callable[[], Awaitable[ApiLook]]) -> "Sequence[BaseRou
         )
         acts = "action" in query
         # Ten thousand clients take a while to write, which no ECM should wait for.
-        found = await run_in_threadpool(
+        found = await asyncio.to_thread(
             document, seen, asked, as_json=request.url.path.endswith(".json"), refused=acts
         )
         status = 403 if acts else 200

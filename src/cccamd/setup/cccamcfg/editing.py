@@ -4,7 +4,7 @@ Bytes in, bytes out: encoding, line ends, comments and whatever else stands in t
 they are, to the byte. A line that is switched off is a comment that begins with `SWITCHED_OFF`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ from cccamd.setup.cccamcfg.parser import ParseResult, parse
 
 SWITCHED_OFF: Final = "#switched off by cccamd# "
 _MARK: Final = b"\xef\xbb\xbf"
+_NO_START: Final = ("#", "{", "<")
 
 
 class EditError(CccamdError):
@@ -134,24 +135,37 @@ def add_account(data: bytes, user: str, password: str, rest: str = "") -> bytes:
     if there := list(_lines_of(text, user)):
         state = "" if there[0].is_on else ", switched off"
         raise EditError(f"there is an account {user} already, in line {there[0].number}{state}")
-    words = [f"F: {user} {password}", rest]
-    written = " ".join(word for word in words if word)
-    try:
-        line = written.encode(text.codec)
-    except UnicodeEncodeError:
-        raise EditError("the file is ISO-8859-1, which has no such letters") from None
-    if len(line.splitlines()) != 1 or not written.isprintable():
-        raise EditError("a name or password has printable characters only")
+    written = " ".join(word for word in (f"F: {user} {password}", rest) if word)
+    _check_words(text.codec, written, {"name": user, "password": password})
+    line = written.encode(text.codec)
     accounts = [n for n, name in enumerate(_names(text)) if name is not None]
-    text.insert(accounts[-1] + 1 if accounts else len(text.lines), line)
+    index = accounts[-1] + 1 if accounts else len(text.lines)
+    text.insert(index, line)
     new = text.data()
     result = parse(new)
     account = _account_in(result, user)
     if account is None or account.password != password:
-        fault = next((each.fault for each in result.config.refused_lines), None)
-        why = fault.text if fault else "a blank, a # at its start, or a brace may be the reason"
+        refused = result.config.refused_lines
+        fault = next((each.fault for each in refused if each.fault.place.line == index + 1), None)
+        why = fault.text if fault else "a #, a blank or a brace may be the reason"
         raise EditError(f"the line would not be read as it is meant: {why}")
     return new
+
+
+def _check_words(codec: Codec, written: str, words: Mapping[str, str]) -> None:
+    """What no F-line can hold, or would hold as other bytes than those that programs send."""
+    if not written.isprintable():
+        raise EditError("a name or password has printable characters only")
+    if codec != "utf-8" and not written.isascii():
+        raise EditError(
+            "the file is ISO-8859-1, and programs send such letters as UTF-8: use others, or save"
+            " the file as UTF-8"
+        )
+    for what, word in words.items():
+        if " " in word:
+            raise EditError(f"a {what} has no blanks in it")
+        if word.startswith(_NO_START):
+            raise EditError(f"a {what} does not begin with {word[0]}")
 
 
 def remove_account(data: bytes, user: str) -> bytes:
