@@ -2,7 +2,7 @@
 
     python3 scripts/locked.py server [EXTRA ...]     what runs a server, and these extras
     python3 scripts/locked.py build                  what makes a wheel
-    python3 scripts/locked.py compile                what else makes a compiled one, besides a compiler
+    python3 scripts/locked.py compile                what compiles it, besides a C compiler
     python3 scripts/locked.py develop                everything
 
 It runs before anything is installed: with Python alone.
@@ -54,7 +54,9 @@ def roots(project: dict[str, Any], what: list[str]) -> set[str]:
         elif each in (extras := project["project"]["optional-dependencies"]):
             wanted += extras[each]
         else:
-            raise ValueError(f"locked: what is {each}? server, build, compile, develop, {', '.join(extras)}")
+            raise ValueError(
+                f"locked: what is {each}? server, build, compile, develop, {', '.join(extras)}"
+            )
     found = (_NAME.match(word) for word in wanted)
     return {re.sub(r"[-_.]+", "-", name[0]).lower() for name in found if name}
 
