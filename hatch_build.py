@@ -19,8 +19,6 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCES = "src"
-TOOLS = ["mypy[mypyc]>=1.14", "setuptools"]
-"""What compiles, besides the C compiler."""
 
 
 class CompileHook(BuildHookInterface[Any]):
@@ -29,7 +27,7 @@ class CompileHook(BuildHookInterface[Any]):
     def dependencies(self) -> list[str]:
         wanted = _wish() and hindrance() is None
         # mypy follows the imports: it has to see the types of what cccamd stands on.
-        return [*TOOLS, *self.metadata.core.dependencies] if wanted else []
+        return [*self.config["tools"], *self.metadata.core.dependencies] if wanted else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable" or not _wish():
@@ -83,7 +81,9 @@ def _compile(sources: Path, modules: list[str], work: Path) -> None:
     try:
         extensions = mypycify(
             [
-                *("--strict", "--config-file=", "--cache-dir", str(work / "cache")),
+                # What is not compiled may lack types of packages that are not here.
+                *("--strict", "--follow-imports=silent", "--config-file="),
+                *("--cache-dir", str(work / "cache")),
                 *(f"{name.replace('.', '/')}.py" for name in modules),
             ],
             target_dir=str(work / "c"),

@@ -9,9 +9,10 @@ unset PYTHONPATH PYTHONHOME
 python=/usr/bin/python3
 rm -rf "$target" build/tools
 "$python" -m venv build/tools
-"$python" scripts/locked.py build >build/tools/build.txt
+# The compiled flavour; what compiles it has to see the types of what a server runs on.
+"$python" scripts/locked.py build compile server >build/tools/build.txt
 build/tools/bin/pip install --quiet --require-hashes -r build/tools/build.txt
-build/tools/bin/pip wheel --quiet --no-deps --no-build-isolation -w build/tools/wheels .
+CCCAMD_COMPILE=must build/tools/bin/python -m hatchling build -t wheel -d build/tools/wheels
 
 "$python" -m venv --without-pip "$target"
 "$python" scripts/locked.py server notify >build/tools/server.txt

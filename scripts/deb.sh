@@ -11,7 +11,7 @@ for tool in dpkg-buildpackage dh lintian; do
     }
 done
 dpkg-checkbuilddeps debian/control || {
-    echo "deb: that is missing (apt-get install build-essential debhelper): nothing is built" >&2
+    echo "deb: that is missing (apt-get install build-essential debhelper python3-dev): nothing is built" >&2
     exit 3
 }
 /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null || {

@@ -2,6 +2,7 @@
 
     python3 scripts/locked.py server [EXTRA ...]     what runs a server, and these extras
     python3 scripts/locked.py build                  what makes a wheel
+    python3 scripts/locked.py compile                what compiles it, besides a C compiler
     python3 scripts/locked.py develop                everything
 
 It runs before anything is installed: with Python alone.
@@ -47,10 +48,15 @@ def roots(project: dict[str, Any], what: list[str]) -> set[str]:
             wanted += project["project"]["dependencies"]
         elif each == "build":
             wanted += project["build-system"]["requires"]
+        elif each == "compile":
+            hooks = project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]
+            wanted += hooks["custom"]["tools"]
         elif each in (extras := project["project"]["optional-dependencies"]):
             wanted += extras[each]
         else:
-            raise ValueError(f"locked: what is {each}? server, build, develop, {', '.join(extras)}")
+            raise ValueError(
+                f"locked: what is {each}? server, build, compile, develop, {', '.join(extras)}"
+            )
     found = (_NAME.match(word) for word in wanted)
     return {re.sub(r"[-_.]+", "-", name[0]).lower() for name in found if name}
 

@@ -21,7 +21,8 @@ must "nobody may read the accounts but root and the service" \
         grep -x "root:cccamd:770 cccamd:cccamd:640 "'
 must "the unit is not what cccamd install writes" \
     grep -q "^ExecStart=/usr/bin/cccamd serve -C /etc/cccam/CCcam.cfg$" /lib/systemd/system/cccamd.service
-must "it is not compiled" sh -c 'ls /usr/lib/cccamd/lib/python3*/site-packages/cccamd/__pycache__/*.pyc'
+must "it is not the compiled flavour" sh -c 'cccamd --version | grep compiled'
+must "its modules were not compiled when it was installed" sh -c 'ls /usr/lib/cccamd/lib/python3*/site-packages/cccamd/__pycache__/*.pyc'
 must "no manual page" test -s /usr/share/man/man1/cccamd-serve.1.gz
 must "no completion" test -s /usr/share/bash-completion/completions/cccamd
 must "no account can be added" sh -c 'echo secret | cccamd account add anna --ask --no-qr'

@@ -142,3 +142,28 @@ def test_converting_and_pairing_speak_json(tmp_path: Path) -> None:
     (paired,) = answer("pair", "-n", node_id)["paired"]
     assert (paired["name"], paired["code"]) == ("house", code)
     assert answer("pair", "--forget", "house", "-n", node_id) == {"forgotten": "house"}
+
+
+def test_trouble_of_the_machine_is_told_in_its_words_and_is_no_fault_of_ours(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "CCcam.cfg"
+    config.write_text("F: anna secret\n")
+    command = ["backup", str(tmp_path / "none" / "archive"), "-C", str(config)]
+    result = CliRunner().invoke(command_line(command), command)
+    assert (result.exit_code, "Errno" in result.stderr) == (2, False)
+    assert result.stderr.endswith(": No such file or directory\n")
+    program = "import sys; sys.argv[1:] = ['schema']; from cccamd.cli import main; main()"
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "cccamd: No space left on device: not all of it is written\n",
+    )

@@ -112,6 +112,19 @@ async def test_a_failed_write_is_told_and_tried_again(tmp_path: Path) -> None:
     assert not read_key_file(path, CardKeys).service_keys
 
 
+async def test_a_file_that_somebody_put_there_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+    path = write_card(tmp_path)
+    card = await start(tmp_path, [])
+    assert card is not None
+    write_card(tmp_path, with_service_keys=False)
+    theirs = path.read_bytes()
+    _, emm = head_end().make_emm(Addressee.ALL, b"", (RevokeKey(3),), nonce=NONCE)
+    with pytest.raises(EmmRefused, match="was changed by somebody else"):
+        await card.handle_emm(emm)
+    await card.close()
+    assert path.read_bytes() == theirs
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

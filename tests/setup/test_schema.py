@@ -13,7 +13,13 @@ def test_it_has_every_table_and_the_bounds_of_their_numbers() -> None:
     found = json.loads(result.output)
     assert set(found["properties"]) == set(_KNOWN)
     days = found["properties"]["journal"]["properties"]["days"]
-    assert (days["type"], days["minimum"] <= 90 <= days["maximum"]) == ("number", True)
+    assert (days["type"], days["minimum"] <= 90 <= days["maximum"]) == ("integer", True)
     assert "kind" in found["properties"]["card"]["items"]["required"]
     assert found["properties"]["card"]["items"]["additionalProperties"] is True
     assert found["properties"]["limits"]["additionalProperties"] is False
+    limits, mqtt = (found["properties"][name]["properties"] for name in ("limits", "mqtt"))
+    assert limits["ecm_deadline"]["type"] == "number"
+    assert (mqtt["host"]["type"], mqtt["port"]["type"]) == ("string", "integer")
+    assert found["properties"]["network"]["properties"]["allow"]["items"] == {"type": "string"}
+    caid = found["properties"]["card"]["items"]["properties"]["caid"]
+    assert "type" not in caid, "digits, or a number"

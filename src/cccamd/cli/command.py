@@ -50,8 +50,15 @@ def failing_plainly(command: str, *kinds: type[Exception], status: int) -> Itera
     try:
         yield
     except kinds as error:
-        typer.echo(f"cccamd {command}: {error}", err=True)
+        typer.echo(f"cccamd {command}: {told(error)}", err=True)
         raise typer.Exit(status) from None
+
+
+def told(error: Exception) -> str:
+    """What an error says, without the number of the system."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 def answer(data: Mapping[str, object], text: str, *, as_data: bool) -> None:

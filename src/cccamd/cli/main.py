@@ -5,6 +5,7 @@ A command costs what it needs and no more: `--version`, `--help` and `probe` kno
 configuration, web pages or cards (tests/cli/test_lazy_commands.py, `make bench`).
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -134,6 +135,9 @@ def main() -> None:
     except Exception as error:
         if os.environ.get(TRACEBACK_VARIABLE):
             raise
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            typer.echo(f"cccamd: {error.strerror}: not all of it is written", err=True)
+            sys.exit(EXIT_TROUBLE)
         what = f"{type(error).__name__}: {error}"
         hint = f"set {TRACEBACK_VARIABLE}=1 to see where, and please report it"
         typer.echo(f"cccamd: internal error: {what}; {hint}", err=True)

@@ -47,6 +47,8 @@ class OpenCard(ImmediateCard):
         """Held from the start to the end: who writes the file is the only one."""
         self._keys: CardKeys  # there after start
         self._unsaved = False
+        self._ours: set[str] = set()
+        """What the file may hold that is of this card: as it was read, or written since."""
         self._saving = threading.Lock()
 
     @classmethod
@@ -60,6 +62,7 @@ class OpenCard(ImmediateCard):
         try:
             self._lock = await asyncio.to_thread(lock_key_file, self._path)
             self._keys = await asyncio.to_thread(read_key_file, self._path, CardKeys)
+            self._ours = {self._keys.serialize()}
         except StorageError as error:
             raise CardUnavailable(str(error)) from None
         if self._keys.caid != self.config.caid:
@@ -128,10 +131,26 @@ class OpenCard(ImmediateCard):
         with self._saving:
             self._unsaved = False  # before reading: what is learnt from now on is the next's
             try:
-                replace_key_file(self._path, self._keys)
+                self._see_that_it_is_ours()
+                keys = self._keys
+                self._ours.add(keys.serialize())  # it may be there, even if that fails
+                replace_key_file(self._path, keys)
+                self._ours = {keys.serialize()}
             except StorageError:
                 self._unsaved = True
                 raise
+
+    def _see_that_it_is_ours(self) -> None:
+        """A file that somebody has put there meanwhile holds keys that exist nowhere else."""
+        try:
+            found = read_key_file(self._path, CardKeys).serialize()
+        except StorageError:
+            return  # it is gone, or holds no keys
+        if found not in self._ours:
+            raise StorageError(
+                f"{self._path} was changed by somebody else: it is left as it is, and counts after"
+                " a restart"
+            )
 
     async def close(self) -> None:
         """Try once more to keep what could not be written."""

@@ -189,7 +189,7 @@ def count_between(low: int, high: int) -> Value:
 
 def port_as(expected: str, low: int = 1) -> Value:
     """A port; with `low` 0 also none."""
-    return Value(expected, lambda found: _read_int(found, low, PORT_LIMIT))
+    return Value(expected, lambda found: _read_int(found, low, PORT_LIMIT), low, PORT_LIMIT)
 
 
 def _check_filled(text: str) -> None:

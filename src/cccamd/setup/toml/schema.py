@@ -5,7 +5,7 @@ from dataclasses import is_dataclass
 from typing import Any, Final, get_type_hints
 
 from cccamd.setup.toml.cardtable import LocalCardTable
-from cccamd.setup.toml.fields import SWITCH, Key, Listed, Table, keys_of, required_of
+from cccamd.setup.toml.fields import SWITCH, Key, Listed, Table, Value, keys_of, required_of
 from cccamd.setup.toml.grants import ServicesTable
 from cccamd.setup.toml.linetables import AccountTable, UpstreamTable
 from cccamd.setup.toml.model import TomlConfig
@@ -55,12 +55,26 @@ def _table(kind: type[Table]) -> dict[str, Any]:
 
 
 def _key(key: Key) -> dict[str, Any]:
-    found: dict[str, Any] = {"description": key.expected}
     if isinstance(key, Listed):
-        found["type"] = "array"
-        found["maxItems"] = key.most
-    elif key is SWITCH:
-        found["type"] = "boolean"
-    elif key.low is not None and key.high is not None:
-        found |= {"type": "number", "minimum": key.low, "maximum": key.high}
-    return found
+        items, sizes = _value(key.items), {"minItems": key.least, "maxItems": key.most}
+        return {"description": key.expected, "type": "array", **sizes, "items": items}
+    return {"description": key.expected, **_value(key)}
+
+
+def _value(value: Value) -> dict[str, Any]:
+    """Its type, where it has one: who reads it is asked."""
+    if value is SWITCH:
+        return {"type": "boolean"}
+    if value.low is not None and value.high is not None:
+        kind = "number" if _takes(value, value.low + 0.5) else "integer"
+        return {"type": kind, "minimum": value.low, "maximum": value.high}
+    others: tuple[object, ...] = (True, 1, 1.5, [], {})
+    return {} if any(_takes(value, each) for each in others) else {"type": "string"}
+
+
+def _takes(value: Value, found: object) -> bool:
+    try:
+        value.read(found)
+    except ValueError:
+        return False
+    return True
