@@ -49,6 +49,12 @@ def wait_until(done: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def at_rest(journal: Journal) -> bool:
+    """Whether it has written an entry, and takes what is written from now on for another's."""
+    database = journal._database
+    return journal.written == 1 and database is not None and not database.was_touched()
+
+
 @contextmanager
 def writing(path: Path, troubles: list[str] | None = None) -> Iterator[Journal]:
     told = [] if troubles is None else troubles
@@ -165,7 +171,7 @@ def test_damage_is_found_while_nothing_is_written(
     fill(path)
     troubles: list[str] = []
     with writing(path, troubles) as journal:
-        wait_until(lambda: journal.written == 1)
+        wait_until(lambda: at_rest(journal))
         damage(path)
         wait_until(lambda: len(troubles) >= 2)
         journal._put(entry(ROWS + 1))
