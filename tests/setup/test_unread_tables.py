@@ -1,11 +1,16 @@
 """A restriction in cccamd.toml that cannot be read never turns into no restriction."""
 
 import asyncio
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from test_lived_files import log_in, serving
+from test_lived_files import log_in
 
 from cccamd.ids import Caid, Ident, Sid
 from cccamd.lab.ports import free_port
@@ -144,6 +149,18 @@ def test_who_starts_with_it_serves_again_once_it_is_mended(tmp_path: Path) -> No
     said = (tmp_path / "said").read_text()
     assert "what cccamd.toml says of it cannot be read, and may restrict it" in said
     assert "Traceback" not in said
+
+
+@contextmanager
+def serving(path: Path) -> Iterator[None]:
+    words = [sys.executable, "-m", "cccamd", "serve", "-C", path, "-n", path.with_name("node")]
+    with (path.with_name("said")).open("wb") as said:
+        process = subprocess.Popen(words, stdout=said, stderr=said)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
 
 
 def wait_for(word: str, log: Path) -> None:
