@@ -8,12 +8,17 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from cccamd.cli import command_line
+from cccamd.cli.command import NEW_CONFIG
+from cccamd.cli.install import Kind
 from cccamd.lab.ports import free_port
+from cccamd.service import Flavour
+from cccamd.setup.cccamcfg import SEARCHED_PATHS
 
 PROGRAM = "/opt/cccamd/bin/cccamd"
 UNIT = "etc/systemd/system/cccamd.service"
@@ -64,6 +69,11 @@ def box(tmp_path: Path) -> Path:
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "usr/bin/enigma2").touch()
     return tmp_path
+
+
+def test_the_words_of_the_command_know_all_kinds_and_a_place_that_is_searched() -> None:
+    assert get_args(Kind) == tuple(kind.value for kind in Flavour)
+    assert NEW_CONFIG in SEARCHED_PATHS
 
 
 def test_installed_and_purged_leaves_nothing(debian: Path) -> None:

@@ -7,13 +7,16 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
 from cccamd.errors import NumberError
 
 T = TypeVar("T")
+
+NEW_CONFIG: Final = Path("/etc/cccam/CCcam.cfg")
+"""Where a first CCcam.cfg is put; it is found there without being named (`SEARCHED_PATHS`)."""
 
 AsData = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 """The option that every command has (tests/cli/test_every_command.py)."""

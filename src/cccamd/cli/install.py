@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from cccamd.cli.command import NEW_CONFIG
 from cccamd.cli.loading import staying
 
 Kind = Literal["systemd", "enigma2"]
+"""The values of `cccamd.service.Flavour`, which the words of a command do not load."""
 FLAVOUR = typer.Option("--for", help="The kind of system, where it is not found out.")
 ROOT = typer.Option(
     "--root", metavar="DIR", file_okay=False, exists=True, help="Do it to the system in a folder."
@@ -25,7 +27,7 @@ def install(
             "--config",
             metavar="FILE",
             help="CCcam.cfg; without it the first that exists in a usual place, else a new one,"
-            " /etc/cccam/CCcam.cfg.",
+            f" {NEW_CONFIG}.",
         ),
     ] = None,
     program: Annotated[

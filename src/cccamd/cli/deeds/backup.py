@@ -8,7 +8,7 @@ from typing import Final
 import typer
 
 from cccamd import build
-from cccamd.cli.command import failing_plainly
+from cccamd.cli.command import NEW_CONFIG, failing_plainly
 from cccamd.errors import CccamdError
 from cccamd.setup.backup import BackupError, Places, read_archive, save
 from cccamd.setup.cccamcfg import SEARCHED_PATHS
@@ -19,7 +19,6 @@ from cccamd.setup.toml import FILE_NAME
 from cccamd.wording import count
 
 EXIT_TROUBLE: Final = 2
-NEW_CONFIG: Final = Path("/etc/cccam/CCcam.cfg")
 
 
 def backup(

@@ -9,7 +9,7 @@ from typing import Final
 
 import typer
 
-from cccamd.cli.command import failing_plainly
+from cccamd.cli.command import NEW_CONFIG, failing_plainly
 from cccamd.errors import CccamdError
 from cccamd.service import (
     Flavour,
@@ -27,7 +27,6 @@ from cccamd.setup.cccamcfg import SEARCHED_PATHS
 
 EXIT_DECLINED: Final = 1
 EXIT_TROUBLE: Final = 2
-NEW_CONFIG: Final = PurePosixPath("/etc/cccam/CCcam.cfg")
 
 
 def install(
