@@ -186,6 +186,14 @@ def test_every_command_is_there_and_has_a_summary_that_fits(name: str) -> None:
     assert len(COMMANDS[name]) <= 66, "80 columns, less the name"
 
 
+@pytest.mark.parametrize("columns", [40, 80])
+def test_help_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    result = CliRunner().invoke(command_line(["serve"]), ["serve", "--help"])
+    longest = max(map(len, result.output.splitlines()))
+    assert columns - 10 < longest <= columns
+
+
 def test_nobody_looks_for_garbage_in_what_stays() -> None:
     gc.unfreeze()
     command_line(["status"])
