@@ -99,7 +99,7 @@ def waiting(sock: socket.socket) -> int:
 
 
 def _tcp_info(sock: socket.socket, size: int) -> bytes:
-    """So many bytes of the struct; empty: it is no TCP connection, or the kernel has not as many."""
+    """So many bytes of the struct; empty: it is no TCP connection, or the kernel has fewer."""
     if sock.family != socket.AF_UNIX and hasattr(socket, "TCP_INFO"):
         with suppress(OSError):
             info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)
