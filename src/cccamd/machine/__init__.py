@@ -32,6 +32,7 @@ from cccamd.machine.hostname import machine_name
 from cccamd.machine.locks import FileLock
 from cccamd.machine.packetfilter import Fate, FirstPacket
 from cccamd.machine.ports import PortHolder, Process, holder_of, try_to_bind
+from cccamd.machine.processor import HoldTimer
 from cccamd.machine.replacing import OWNER_ONLY, replace_file
 from cccamd.machine.resources import (
     RESERVED_FILES,
@@ -59,6 +60,7 @@ __all__ = [
     "FileState",
     "FirstPacket",
     "Hindrance",
+    "HoldTimer",
     "Knock",
     "NodeIdFile",
     "PortHolder",
