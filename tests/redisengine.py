@@ -70,12 +70,13 @@ class RedisServer:
             self._process = None
             self.socket.unlink(missing_ok=True)
 
-    def say(self, *words: str) -> str:
+    def say(self, *words: str | bytes) -> str:
         """What it answers to somebody else."""
         with socket.socket(socket.AF_UNIX) as caller:
             caller.connect(str(self.socket))
-            parts = [f"${len(word.encode())}\r\n{word}\r\n" for word in words]
-            caller.sendall(f"*{len(words)}\r\n{''.join(parts)}".encode())
+            raw = [word if isinstance(word, bytes) else word.encode() for word in words]
+            caller.sendall(b"*%d\r\n" % len(raw))
+            caller.sendall(b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in raw))
             caller.settimeout(PATIENCE)
             return caller.recv(65536).decode("latin-1").strip()
 

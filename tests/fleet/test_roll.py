@@ -131,6 +131,8 @@ def test_nor_is_it_in_what_is_told_of_ecms_and_seats(name: str) -> None:
 class _Open:
     """No seal at all."""
 
+    unread = 0
+
     def name(self, kind: str, *parts: bytes) -> bytes:
         return b""
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cccamd.fleet.values import KEY_LENGTH, OVERHEAD, Sealer
+from cccamd.fleet.values import KEY_LENGTH, Sealer
 
 KEY, OTHER = bytes(range(KEY_LENGTH)), bytes(KEY_LENGTH)
 NODE, TWIN, STRANGER = Sealer(KEY), Sealer(KEY), Sealer(OTHER)
@@ -16,10 +16,13 @@ def test_each_node_reads_what_another_wrote_and_nobody_else(
     name = NODE.name(kind, *parts)
     assert name == TWIN.name(kind, *parts) != STRANGER.name(kind, *parts)
     value = NODE.seal(name, plain)
-    assert len(value) == len(plain) + OVERHEAD
+    assert len(value) == len(plain) + 29, "a version, a nonce and a tag"
+    before = TWIN.unread
     assert TWIN.unseal(name, value) == plain
+    assert TWIN.unread == before
     assert STRANGER.unseal(name, value) is None
     assert TWIN.unseal(NODE.name(kind, *parts, b""), value) is None  # moved to another entry
+    assert TWIN.unread == before + 1
     assert NODE.seal(name, plain) != value
 
 
@@ -29,8 +32,11 @@ def test_what_was_touched_is_no_value(plain: bytes, data: st.DataObject) -> None
     value = bytearray(NODE.seal(name, plain))
     at = data.draw(st.integers(0, len(value) - 1))
     value[at] ^= data.draw(st.integers(1, 255))
+    before = NODE.unread
     assert NODE.unseal(name, bytes(value)) is None
+    assert NODE.unread == before + (at > 0), "a value of a later version is no forgery"
     assert NODE.unseal(name, bytes(value[:at])) is None
+    assert NODE.unread == before + 2 * (at > 0)
 
 
 @given(st.binary(max_size=100))

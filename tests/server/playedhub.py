@@ -30,6 +30,8 @@ from cccamd.server import Membership
 class PlainSeals:
     """Names that are hashes, and values that anybody can read who knows the name."""
 
+    unread = 0
+
     def name(self, kind: str, *parts: bytes) -> bytes:
         return hashlib.md5(b"|".join((kind.encode(), *parts))).digest()
 

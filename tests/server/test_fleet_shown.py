@@ -131,10 +131,26 @@ async def test_while_the_engine_is_away_nobody_is_called_missing(folder: Path, q
         await until(lambda: states(south) == {"north": NodeState.THERE})
 
 
+async def test_an_engine_that_swaps_values_is_named(folder: Path, quick: None) -> None:
+    async with engine(folder) as server, node("north", folder, server) as north:
+        desk = north.server._fleet.desk
+        assert desk is not None
+        assert (shown(north).unread, shown(north).unread_at) == (0, None)
+        own, moved = desk._own, desk._seals.seal(desk._all, b"for all")
+        before = time.time()
+        server.say("SPUBLISH", b"cccamd:" + own, own + moved)
+        await until(lambda: shown(north).unread_at is not None)
+        assert (shown(north).unread, shown(north).engine_up) == (1, True)
+        (symptom,) = symptoms(north)
+        assert symptom.cause is Cause.ENGINE_FORGES
+        assert symptom.since == pytest.approx(before, abs=2.0)
+
+
 def symptoms(lab: Laboratory) -> list[Symptom]:
     snapshot = lab.server.snapshot()
     found = find_symptoms(Scene(at=snapshot.at, config=Config(), sources=(), fleet=snapshot.fleet))
-    return [each for each in found if each.cause in (Cause.NODE_MISSING, Cause.NODE_DIFFERS)]
+    told = (Cause.NODE_MISSING, Cause.NODE_DIFFERS, Cause.ENGINE_FORGES)
+    return [each for each in found if each.cause in told]
 
 
 def silence(lab: Laboratory) -> None:

@@ -53,6 +53,13 @@ def test_a_fleet_that_is_well_is_ok() -> None:
             "the engine takes 1,000 ms to answer, so each node asks its own cards, as without it",
         ),
         (
+            replace(WELL, unread=3, unread_at=NOW - 59.0),
+            Grade.WARNING,
+            "engine-forges",
+            "the engine gave 3 values that no node wrote there: swapped, changed or made up, and"
+            " not used",
+        ),
+        (
             replace(WELL, absent=(MISSING, replace(MISSING, name="x", state=NodeState.STOPPED))),
             Grade.WARNING,
             "node-missing",
@@ -78,6 +85,11 @@ def test_each_trouble_is_named_with_what_to_do(
     (found,) = judged(fleet)
     assert (found.grade, found.finding.code, found.finding.text) == (grade, code, text)
     assert found.advice
+
+
+def test_an_engine_that_forged_long_ago_is_well() -> None:
+    (found,) = judged(replace(WELL, unread=3, unread_at=NOW - 61.0))
+    assert found.grade is Grade.OK
 
 
 def test_500_missing_nodes_are_one_line() -> None:

@@ -430,6 +430,12 @@ def other(number: int, **changes: Any) -> NodeStatus:
     return NodeStatus(name=f"node{number}", heard_at=NOW - number, cards=0, **changes)
 
 
+def test_an_engine_whose_values_no_node_wrote_is_named() -> None:
+    found = the_only(a_scene(fleet=a_fleet((), unread=1, unread_at=NOW - 5.0)))
+    assert (found.cause, found.since) == (Cause.ENGINE_FORGES, NOW - 5.0)
+    assert found.text.startswith("gave 1 value that no node wrote there")
+
+
 def test_of_many_odd_nodes_some_are_named_and_of_two_none_is_the_odd_one() -> None:
     odd = tuple(other(number, differs=True, config=f"{number:016x}") for number in range(50))
     found = the_only(a_scene(fleet=a_fleet(odd)))

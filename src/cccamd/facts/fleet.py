@@ -93,7 +93,9 @@ class FleetStatus(Fact):
     unread: Annotated[
         int, Metric("cccamd_fleet_unread", "Values that no node of the fleet wrote.", grows=True)
     ] = 0
-    """Values under our names that no node with our key can have written."""
+    """Values that no node with our key can have written under the names that they came with."""
+    unread_at: float | None = None
+    """When the last of them came; null: none did."""
     dropped: Annotated[
         int, Metric("cccamd_fleet_dropped", "What a lagging engine was not told.", grows=True)
     ] = 0

@@ -156,6 +156,8 @@ class Cause(Enum):
     """Of a fleet."""
     NODE_DIFFERS = "node differs"
     """Its accounts are not those of the other nodes of the fleet."""
+    ENGINE_FORGES = "engine forges"
+    """What a fleet's engine gives, no node has written there."""
     NODE_MISSING = "node missing"
     """Nothing is heard of a node of the fleet that was there."""
     CONFIG_REFUSED = "configuration refused"

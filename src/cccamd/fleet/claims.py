@@ -71,6 +71,9 @@ EFFORTS_LIMIT = 20_000
 class Seals(Protocol):
     """What only nodes of the fleet can do: name entries, and read and write values."""
 
+    unread: int
+    """Values that no node can have written under the name that they came with."""
+
     def name(self, kind: str, *parts: bytes) -> bytes:
         """The name of an entry or a channel."""
 
@@ -114,8 +117,6 @@ class Counts:
     """Those of them whose push was missed."""
     hedged: int = 0
     """How often the node that had the claim said nothing in time."""
-    unread: int = 0
-    """Values that no node of this fleet can have written."""
 
 
 class Claims:
@@ -297,7 +298,6 @@ class Claims:
         start."""
         plain = self._seals.unseal(name, claim) if claim is not None else None
         if plain is None:
-            self.counts.unread += 1
             return False
         whose = plain.decode("utf-8", "replace")
         return whose == self.node or self._may_serve(whose, service)
@@ -308,7 +308,6 @@ class Claims:
         plain = self._seals.unseal(name, value)
         message = decode(plain) if plain is not None else None
         if message is None or self._seals.name("cw", message.fingerprint) != name:
-            self.counts.unread += 1
             return []
         if message.node == self.node:
             return []

@@ -10,7 +10,7 @@ each purpose are derived from it, so that nothing made for one is of use for ano
 
 The engine, or who has broken into it, can drop, delay and repeat what nodes wrote under the very
 same name while it counts, and it sees how often something is asked for. It cannot read, change,
-make or move a value.
+make or move a value; one that does is noticed by each node that gets such a value (`unread`).
 """
 
 import os
@@ -28,9 +28,6 @@ KEY_LENGTH: Final = 32
 VERSION: Final = b"\x01"
 """The first byte of each value; a node leaves alone what a later version wrote."""
 _NONCE_LENGTH: Final = 12
-_TAG_LENGTH: Final = 16
-OVERHEAD: Final = len(VERSION) + _NONCE_LENGTH + _TAG_LENGTH
-"""Bytes by which a value is longer than what it says."""
 
 
 class Sealer:
@@ -44,6 +41,8 @@ class Sealer:
         self._values = _derive(key, b"values")
         self.fingerprint_key = _derive(key, b"fingerprints")
         """Under which all nodes name the same ECM alike (`values.Fingerprints`)."""
+        self.unread = 0
+        """Values that no node can have written under the name that they came with."""
 
     def name(self, kind: str, *parts: bytes) -> bytes:
         """The name of an entry or a channel."""
@@ -60,12 +59,13 @@ class Sealer:
 
     def unseal(self, name: bytes, value: bytes) -> bytes | None:
         """Read it; None: no node of the fleet has written it, or not under this name."""
-        if len(value) < OVERHEAD or value[:1] != VERSION:
+        if value[:1] != VERSION:
             return None
         nonce, sealed = value[1 : 1 + _NONCE_LENGTH], value[1 + _NONCE_LENGTH :]
         try:
             return self._cipher(name).decrypt(nonce, sealed, name)
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # the second: too short for a nonce
+            self.unread += 1
             return None
 
     def _cipher(self, name: bytes) -> ChaCha20Poly1305:

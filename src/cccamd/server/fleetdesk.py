@@ -125,6 +125,8 @@ class FleetDesk:
         self._node_id = node_id
         self._boot = os.urandom(6).hex()
         self._seals = seals
+        self._unread = seals.unread
+        self._unread_at: float | None = None
         self._exchange = exchange
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
@@ -166,6 +168,8 @@ class FleetDesk:
         while True:
             now = self._loop.time()
             await in_slices(self._look_for_the_gone(now))
+            if self._unread != self._seals.unread:
+                self._unread, self._unread_at = self._seals.unread, now
             if await self.lists.look() and self.is_up:
                 self.lists.send()
                 self._say_here()
@@ -228,7 +232,8 @@ class FleetDesk:
             told=counts.told,
             heard=counts.heard,
             fetched=counts.fetched,
-            unread=counts.unread,
+            unread=self._seals.unread,
+            unread_at=None if self._unread_at is None else epoch + self._unread_at,
             dropped=self.engine.dropped,
         )
 

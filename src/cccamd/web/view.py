@@ -67,7 +67,17 @@ _UNSHOWN: Final[Mapping[type[Fact], set[str]]] = {
     FleetStatus: {
         "nodes",
         "absent",
-        *("claimed", "unanswered", "lost", "hedged", "told", "heard", "fetched", "unread"),
+        *(
+            "claimed",
+            "unanswered",
+            "lost",
+            "hedged",
+            "told",
+            "heard",
+            "fetched",
+            "unread",
+            "unread_at",
+        ),
     },
     ClientStatus: {"line", "build", "emms_sent", "emms_passed", "pending", "uses"},
     SourceStatus: {"uses", "build", "in_flight", "address", "last_minute"},

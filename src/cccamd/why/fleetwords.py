@@ -16,6 +16,12 @@ ENGINE_AWAY: Final = (
 SLOW_ENGINE: Final = 0.1
 """Seconds: who may ask for an ECM is waited for 0.06 s at most (fleet/claims.py)."""
 SLOW_CHANGE: Final = "look at the engine's machine, and at the line to it"
+FORGED_LATELY: Final = 60.0
+"""Seconds for which an engine that gave a value which no node wrote counts as one that does."""
+FORGED_CHANGE: Final = (
+    "see who gets at the engine and its machine, give the nodes a new password there, and restart"
+    " the engine; if it goes on, its memory or the way to it is faulty"
+)
 FLEET: Final = "the fleet"
 """What several nodes with the same trouble are called."""
 MISSING_CHANGE: Final = (
@@ -74,6 +80,15 @@ def slow_engine(fleet: FleetStatus) -> str:
     return f"the engine takes {took} to answer, so each node asks its own cards, as without it"
 
 
+def forging_engine(fleet: FleetStatus, at: float) -> str:
+    """What it means that the engine gave values which nobody wrote there: a verb, and the rest of a
+    sentence; empty: it gave none lately."""
+    if fleet.unread_at is None or at - fleet.unread_at > FORGED_LATELY:
+        return ""
+    number = count(fleet.unread, "value")
+    return f"gave {number} that no node wrote there: swapped, changed or made up, and not used"
+
+
 def fleet_counted(fleet: FleetStatus) -> str:
     """How many other nodes there are, by their states."""
     counted = Counter(node.state.value for node in (*fleet.nodes, *fleet.absent))
@@ -118,6 +133,9 @@ def _troubles(fleet: FleetStatus, at: float) -> Iterator[Diagnosis]:
         yield diagnose(Check.FLEET, Grade.ADVICE, "node-alone", text, ALONE_CHANGE)
     if slow := slow_engine(fleet):
         yield diagnose(Check.FLEET, Grade.WARNING, "engine-slow", slow, SLOW_CHANGE)
+    if forged := forging_engine(fleet, at):
+        text = f"the engine {forged}"
+        yield diagnose(Check.FLEET, Grade.WARNING, "engine-forges", text, FORGED_CHANGE)
     missing = [node for node in fleet.absent if node.state is NodeState.MISSING]
     if missing:
         names = some_of([f"{node.name} (for {ago(at - node.heard_at)})" for node in missing])
@@ -144,6 +162,14 @@ def fleet_symptoms(fleet: FleetStatus, at: float) -> Iterator[Symptom]:
                 text=f"gave a wrong CW ({count(node.wrong, 'time')}), and is not believed for now",
                 change=WRONG_CHANGE,
             )
+    if forged := forging_engine(fleet, at):
+        yield Symptom(
+            cause=Cause.ENGINE_FORGES,
+            subject="the fleet's engine",
+            since=at if fleet.unread_at is None else fleet.unread_at,
+            text=forged,
+            change=FORGED_CHANGE,
+        )
     yield from _missing_nodes(fleet)
     odd = odd_nodes(fleet)
     if odd is not None:
