@@ -259,6 +259,59 @@ def test_a_seat_whose_client_is_dead_goes_over() -> None:
     assert (attic.clients, cellar.clients) == (set(), {second})
 
 
+def test_who_is_asked_about_and_leaves_makes_way_at_once() -> None:
+    world, attic, cellar = two()
+    first = attic.login()
+    world.run(0.1)
+    attic.lifeless.add(first)
+    second = cellar.login()
+    world.run(0.1)
+    attic.leave(first)
+    world.run(0.1)
+    assert cellar.outcomes[second] == Granted(second)
+
+
+def test_who_is_asked_about_and_comes_back_meanwhile_lives() -> None:
+    world, attic, cellar = two()
+    first = attic.login()
+    world.run(0.1)
+    attic.lifeless.add(first)
+    second = cellar.login()
+    world.run(0.1)
+    again = attic.come_back(first)
+    world.run(0.1)
+    assert attic.clients == {again}
+    assert cellar.outcomes[second] == Refused(second, ("attic",))
+
+
+def test_the_seat_of_a_node_that_says_nothing_is_taken_and_not_that_of_one_who_lives() -> None:
+    world, attic, cellar = two()
+    barn = world.node("barn")
+    world.run(0.1)
+    first = attic.login(2)
+    world.run(0.1)
+    cellar.login(2)
+    world.run(0.1)
+    cellar.is_dead = True
+    third = barn.login(2)
+    world.run(2 * LEASE)
+    assert (attic.clients, barn.clients, len(world.entries)) == ({first}, {third}, 2)
+    assert set(attic.leases.held()) == {first}
+
+
+def test_a_lease_is_kept_up_although_one_time_nothing_was_answered() -> None:
+    """An engine that lags behind is not told everything."""
+    world, attic, _ = two()
+    attic.login()
+    world.run(5.0)
+    attic.is_connected = False
+    world.run(10.0)
+    attic.is_connected = True
+    world.run(LEASE)
+    (name,) = world.entries
+    assert world.kept(name) is not None
+
+
 def test_who_comes_back_to_its_node_has_its_seat_from_the_one_that_it_was_at_once() -> None:
     world, attic, cellar = two()
     first = attic.login()
@@ -341,6 +394,18 @@ def test_without_an_engine_each_node_is_alone_and_the_earlier_one_stays() -> Non
     assert (attic.clients, cellar.clients) == (set(), {late})
 
 
+def test_of_two_that_came_at_the_same_time_in_a_split_the_name_of_the_node_decides() -> None:
+    world, attic, cellar = two()
+    for node in (attic, cellar):
+        node.cut()
+        node.login()
+    cellar.connect()
+    world.run(1.0)
+    attic.connect()
+    world.run(2 * LEASE)
+    assert (len(attic.clients), cellar.clients) == (1, set())
+
+
 def test_an_earlier_one_that_is_dead_goes_after_a_split() -> None:
     world, attic, cellar = two()
     attic.cut()
@@ -373,6 +438,13 @@ def test_an_engine_that_says_nothing_lets_in_after_a_moment() -> None:
     world.run(1.0)
     assert attic.outcomes[number] == Granted(number)
     assert attic.at[number] - began <= ENGINE_PATIENCE + WAY
+
+
+def test_who_waits_when_the_engine_is_lost_is_in_at_once() -> None:
+    world, attic, _ = two()
+    number = attic.login()
+    attic.cut()
+    assert attic.outcomes[number] == Granted(number)
 
 
 STEP = st.tuples(

@@ -1,5 +1,6 @@
 """What the engine gets to see, and what it can do with it."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,14 @@ def test_what_was_touched_is_no_value(plain: bytes, data: st.DataObject) -> None
 @given(st.binary(max_size=100))
 def test_garbage_is_no_value(data: bytes) -> None:
     assert NODE.unseal(bytes(16), data) is None
+
+
+def test_nonces_of_two_names_may_be_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A random nonce is used twice before long if there is one key for all."""
+    monkeypatch.setattr("os.urandom", bytes)
+    one, other = (NODE.seal(name, bytes(16)) for name in (b"one", b"other"))
+    assert one[:13] == other[:13]
+    assert one[13:29] != other[13:29]
 
 
 def test_parts_are_not_mixed_up() -> None:

@@ -170,10 +170,10 @@ class Leases:
         if seat is None:
             return []
         seat.due_at = None
-        heir = self._heir_of(seat)
+        name, heir = seat.name, self._heir_of(seat)
         decisions = self._give_up(seat) if heir is None else self._hand_over(seat, heir)
         for node in seat.askers:
-            decisions += self._tell(node, "free", seat.name)
+            decisions += self._tell(node, "free" if heir is None else "lives", name)
         return decisions
 
     def judged(self, number: int, lives: bool, now: float) -> list[Decision]:
