@@ -223,6 +223,14 @@ MEANINGS: Final[Mapping[Step, Meaning]] = {
             "a router on the way forgot the connection",
         ),
     ),
+    Step.UNSOUND: Meaning(
+        "ask its owner for the server's log of that moment, and which program and version it is",
+        (
+            "the server program has a fault, or its machine is overloaded",
+            "something on the way changes what is sent",
+            "somebody means harm with it: then take {line} out",
+        ),
+    ),
     Step.LOGIN: Meaning(
         "compare user name and password in {line} with its owner's F-line, letter by letter, and"
         " see that nobody else uses them",
