@@ -6,9 +6,10 @@ import subprocess
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import Parameter, signature
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from typer.testing import CliRunner
@@ -56,6 +57,21 @@ def test_every_command_has_json_and_tells_its_exit_statuses(command: Command) ->
     assert command.statuses
     assert all(each.meaning.strip() for each in command.parameters), "an option without a word"
     assert not any("Exit status" in paragraph for paragraph in command.text)
+
+
+@pytest.mark.parametrize("name", sorted({MODULES.get(name, name) for name in COMMANDS}))
+def test_what_a_command_does_takes_the_options_that_it_has(name: str) -> None:
+    module = import_module(f"cccamd.cli.{name}")
+    for command in vars(module).values():
+        if getattr(command, "__module__", "") == module.__name__ and hasattr(
+            command, "__wrapped__"
+        ):
+            deeds = import_module(f"cccamd.cli.deeds.{name}")
+            run = vars(deeds).get("run") or vars(deeds)[command.__name__]
+            assert run.__module__ == deeds.__name__
+            assert get_type_hints(run) == get_type_hints(command)
+            taken = signature(run).parameters.values()
+            assert all(each.kind is Parameter.KEYWORD_ONLY for each in taken)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
