@@ -17,6 +17,7 @@ from typing import Annotated, Final
 import typer
 
 from cccamd import build
+from cccamd.cli.command import told
 from cccamd.cli.loading import staying
 from cccamd.errors import CccamdError
 
@@ -144,6 +145,9 @@ def main() -> None:
             raise
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             typer.echo(f"cccamd: {error.strerror}: not all of it is written", err=True)
+            sys.exit(EXIT_TROUBLE)
+        if isinstance(error, OSError) and error.filename:
+            typer.echo(f"cccamd: {told(error)}", err=True)  # of a file that somebody named
             sys.exit(EXIT_TROUBLE)
         what = f"{type(error).__name__}: {error}"
         hint = f"set {TRACEBACK_VARIABLE}=1 to see where, and please report it"
