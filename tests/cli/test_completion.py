@@ -11,7 +11,12 @@ import pytest
 
 @pytest.mark.parametrize(
     ("typed", "word", "offered"),
-    [("cccamd unin", 1, "uninstall"), ("cccamd serve --conf", 2, "--config")],
+    [
+        ("cccamd unin", 1, "uninstall"),
+        ("cccamd serve --conf", 2, "--config"),
+        ("cccamd client anna --for tvh", 4, "tvheadend"),
+        ("cccamd client anna --over n", 4, "newcamd"),
+    ],
 )
 def test_bash_completes(typed: str, word: int, offered: str) -> None:
     asked = {"_CCCAMD_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(word)}
