@@ -17,6 +17,7 @@ from typing import Annotated, Final
 import typer
 
 from cccamd import build
+from cccamd.cli.command import told
 from cccamd.cli.loading import staying
 from cccamd.errors import CccamdError
 
@@ -77,6 +78,8 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
     )
     # No option before the command takes a value, so the first word is the command.
     called = next((word for word in arguments if not word.startswith("-")), None)
+    if {"--install-completion", "--show-completion"}.intersection(arguments):
+        _load("cccamd.cli.shells").mend()
     for name, summary in COMMANDS.items():
         if name == called:
             _add(app, name, summary)
@@ -144,6 +147,9 @@ def main() -> None:
             raise
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             typer.echo(f"cccamd: {error.strerror}: not all of it is written", err=True)
+            sys.exit(EXIT_TROUBLE)
+        if isinstance(error, OSError) and error.filename:
+            typer.echo(f"cccamd: {told(error)}", err=True)  # of a file that somebody named
             sys.exit(EXIT_TROUBLE)
         what = f"{type(error).__name__}: {error}"
         hint = f"set {TRACEBACK_VARIABLE}=1 to see where, and please report it"
