@@ -441,7 +441,7 @@ def test_an_engine_that_says_nothing_lets_in_after_a_moment() -> None:
 
 
 def test_who_waits_when_the_engine_is_lost_is_in_at_once() -> None:
-    world, attic, _ = two()
+    attic = two()[1]
     number = attic.login()
     attic.cut()
     assert attic.outcomes[number] == Granted(number)
