@@ -76,7 +76,7 @@ class Listener:
         Raises:
             ListenError: one of them is not to be had; what was open before stays open.
         """
-        self._acceptor.listen(open_sockets(addresses, port))
+        self._acceptor.listen(open_sockets(addresses, port, early=not self._acceptor.ports))
 
     def listen(self, sockets: Sequence[socket.socket]) -> None:
         """Listen on sockets that are open already, and ours from now on."""
