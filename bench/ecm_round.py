@@ -10,9 +10,6 @@ import statistics
 import time
 from collections.abc import Callable
 
-from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
-from cryptography.hazmat.primitives.ciphers import Cipher as StreamCipher
-
 from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.values import ControlWords, Request, with_checksums
 from cccamd.wire.cccam import (
@@ -22,6 +19,7 @@ from cccamd.wire.cccam import (
     make_node_id,
     serialize_ecm,
 )
+from cccamd.wire.cccam.keystream import keystream
 from cccamd.wire.link import LoginRequested, Requested
 
 ECM_LENGTH = 150
@@ -87,7 +85,7 @@ def time_server(*, extended: bool) -> float:
 
 def time_floor(*, extended: bool) -> float:
     """Seconds for the RC4 calls of one round and nothing else."""
-    update = StreamCipher(ARC4(bytes(range(20))), mode=None).encryptor().update
+    update = keystream(bytes(range(20)))
     lengths = (4, 13 + ECM_LENGTH, 20) + (() if extended else (16,))
     pieces = [bytes(length) for length in lengths]
     started = time.perf_counter()

@@ -15,7 +15,7 @@ build/tools/bin/pip install --quiet --require-hashes -r build/tools/build.txt
 CCCAMD_COMPILE=must build/tools/bin/python -m hatchling build -t wheel -d build/tools/wheels
 
 "$python" -m venv --without-pip "$target"
-"$python" scripts/locked.py server notify >build/tools/server.txt
+"$python" scripts/locked.py server rc4 notify >build/tools/server.txt
 into="build/tools/bin/pip --python $target/bin/python3 install --quiet"
 $into --require-hashes --only-binary :all: -r build/tools/server.txt
 $into --no-deps build/tools/wheels/cccamd-*.whl

@@ -12,9 +12,11 @@ cd "$(dirname "$0")/.."
 say() { echo "setup: $*" >&2; }
 . scripts/debian.sh
 
+# A lighter RC4, where there are wheels of it (pyproject.toml).
+rc4=$(getconf GNU_LIBC_VERSION >/dev/null 2>&1 && echo rc4 || :)
 case ${1:-} in
-server) locked="server build" upto="server" ;;
-demo) locked="server build demo" upto="server demo" ;;
+server) locked="server build $rc4" upto="server" ;;
+demo) locked="server build demo $rc4" upto="server demo" ;;
 develop) locked="develop" upto="server demo develop" ;;
 *) say "what is to be set up: server, demo or develop?"; exit 2 ;;
 esac

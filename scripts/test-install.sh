@@ -14,7 +14,7 @@ clean_debian test-install python3-venv
 wheels=$root/root/wheels
 sh scripts/wheel.sh "$wheels" >"$work/said" 2>&1 || fail "there is no wheel"
 # What the server needs, for Debian's Python: the clean system has no network.
-python3 scripts/locked.py server >"$work/server.txt"
+python3 scripts/locked.py server rc4 >"$work/server.txt"
 .venv/bin/pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
     --only-binary :all: --python-version 3.11 --dest "$wheels" -r "$work/server.txt" \
     >"$work/said" 2>&1 || { tail -3 "$work/said" >&2; missing "no packages of Python are to be had"; }

@@ -20,7 +20,12 @@ NAMED = sorted(set(re.findall(r"`((?:\w+/)*test_\w+\.py)(?:::(test_\w+))?", TABL
 ATTEMPTS = [
     step
     for step in Step
-    if step not in {explain_end(Closed(reason), introduced=True).step for reason in CloseReason}
+    if step
+    not in {
+        explain_end(Closed(reason), introduced=introduced).step
+        for reason in CloseReason
+        for introduced in (False, True)
+    }
 ]
 ENDS = [
     reason

@@ -102,6 +102,7 @@ def test_a_package_takes_of_the_lock_what_it_needs() -> None:
     assert not server & {"av", "apprise", "pytest", "mypy", "hatchling", "playwright"}
     assert names("server", "notify") - server > {"apprise", "pyyaml"}
     assert names("server", "mqtt", "fleet") - server == {"paho-mqtt", "hiredis"}
+    assert names("server", "rc4") - server == {"arc4"}
     assert {"hatchling", "pathspec"} < names("build")
     assert pins(locked("server", "build")) < pins(locked("server", "build", "demo"))
     assert pins(locked("server", "build", "demo")) < pins(locked("develop"))

@@ -17,9 +17,9 @@ from commandtree import Command, whole
 from cccamd.facts import Step
 from cccamd.net import explain_end
 from cccamd.web.api import described
-from cccamd.why.links import MEANINGS as LINKS
 from cccamd.why.logins import LEFT
 from cccamd.why.logins import MEANINGS as LOGINS
+from cccamd.why.meanings import MEANINGS as LINKS
 from cccamd.wire.link import Closed, CloseReason
 
 FOLDER = Path(__file__).parents[2] / "build" / "reference"

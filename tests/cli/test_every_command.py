@@ -6,13 +6,15 @@ import subprocess
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import Parameter, signature
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from typer.testing import CliRunner
 
-from cccamd.cli import command_line
+from cccamd.cli import command_line, main
 from cccamd.cli.main import COMMANDS, MODULES
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
@@ -55,6 +57,21 @@ def test_every_command_has_json_and_tells_its_exit_statuses(command: Command) ->
     assert command.statuses
     assert all(each.meaning.strip() for each in command.parameters), "an option without a word"
     assert not any("Exit status" in paragraph for paragraph in command.text)
+
+
+@pytest.mark.parametrize("name", sorted({MODULES.get(name, name) for name in COMMANDS}))
+def test_what_a_command_does_takes_the_options_that_it_has(name: str) -> None:
+    module = import_module(f"cccamd.cli.{name}")
+    for command in vars(module).values():
+        if getattr(command, "__module__", "") == module.__name__ and hasattr(
+            command, "__wrapped__"
+        ):
+            deeds = import_module(f"cccamd.cli.deeds.{name}")
+            run = vars(deeds).get("run") or vars(deeds)[command.__name__]
+            assert run.__module__ == deeds.__name__
+            assert get_type_hints(run) == get_type_hints(command)
+            taken = signature(run).parameters.values()
+            assert all(each.kind is Parameter.KEYWORD_ONLY for each in taken)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -105,6 +122,61 @@ def test_a_shell_completes_every_command_and_every_option() -> None:
     offered = dict(zip(wanted, json.loads(done.stdout), strict=True))
     assert {typed: word for typed, word in wanted.items() if word not in offered[typed]} == {}
     assert len(wanted) > 200
+
+
+GIVEN = {"port": "12000", "host": "127.0.0.1", "address": "127.0.0.1"}
+NAMING = ("--config", "--toml", "--node-id", "--file", "--out", "--journal")
+NEEDED = {
+    "new-headend": ["--caid", "7F00"],
+    "new-key": ["--id", "0001"],
+    "new-group": ["--sa", "1"],
+}
+STARTING = ("serve", "demo", "install", "uninstall", "doctor", "probe", "debug")
+"""Those that do their work first, or another work than reading files."""
+
+
+@pytest.mark.parametrize(
+    ("command", "file"),
+    [
+        (command, file)
+        for command in EVERY
+        for file in ("folder", "binary", "x" * 300, None)
+        if file is None or command.name not in STARTING
+    ],
+    ids=lambda each: each.path if isinstance(each, Command) else (each or "")[:8],
+)
+def test_a_wrong_command_line_or_file_ends_in_words_and_with_a_status_that_is_told(
+    command: Command,
+    file: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Each file that a command takes is one that it cannot use; None: an option is unknown."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "binary").write_bytes(bytes(range(256)))
+    words = command.path.split()[1:]
+    takes = [each.words for each in command.parameters]
+    words += [GIVEN.get(each, file or "x") for each in takes if not each.startswith("-")]
+    words += NEEDED.get(command.name, [])
+    if file is None:
+        words.append("--unknown")
+    else:
+        words += [
+            w for option in NAMING if f"{option} FILE" in " ".join(takes) for w in (option, file)
+        ]
+        words += ["--json"] if file == "binary" else []
+    monkeypatch.setattr(sys, "argv", ["cccamd", *words])
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO()))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    output = "".join(capfd.readouterr())
+    told = {number for each in command.statuses for number, _ in each.meanings}
+    assert (ended.value.code or 0) in (told if file is not None else set()) | {2}
+    assert output.strip() or not ended.value.code
+    assert "Errno" not in output
+    assert "internal error" not in output
 
 
 def answer(*arguments: str | Path, status: int = 0) -> Any:

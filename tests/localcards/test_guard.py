@@ -13,6 +13,7 @@ from cccamd.localcards import (
     EmmRefused,
     GuardedCard,
     GuardLimits,
+    ImmediateCard,
     LocalCard,
     start_card,
 )
@@ -231,6 +232,29 @@ async def test_blocking_is_measured_and_reported() -> None:
     assert await ask(guard(blocks, told)) is WORDS
     assert len(told) == 1
     assert "held the whole server up for" in told[0]
+
+
+class Immediate(ImmediateCard):
+    Options = CardOptions
+
+    def decode_now(self, ecm: bytes, *, ident: Ident, sid: Sid) -> ControlWords:
+        time.sleep(0.03)
+        return WORDS
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+async def test_no_card_is_blamed_while_the_machine_is_busy_with_others(
+    monkeypatch: pytest.MonkeyPatch, is_busy: bool
+) -> None:
+    waited = time.perf_counter if is_busy else lambda: 0.0
+    monkeypatch.setattr("cccamd.machine.processor.waited_for_processor", waited)
+    told: list[str] = []
+    await ask(guard(blocks, told))
+    card = GuardedCard(
+        Immediate(CONFIG, CardOptions()), CONFIG, report=told.append, limits=GuardLimits(slow=0.02)
+    )
+    await ask(card)
+    assert len(told) == (0 if is_busy else 2)
 
 
 async def test_the_same_trouble_is_reported_once_a_minute() -> None:

@@ -30,6 +30,7 @@ from cccamd.machine import (
 )
 from cccamd.machine.clock import servers_in
 from cccamd.machine.ports import ListeningSocket, Process, in_the_way, parse_users, read_process
+from cccamd.machine.processor import waited_for_processor
 from cccamd.machine.resources import read_limit, read_resources
 from cccamd.machine.users import unit_user
 
@@ -220,3 +221,25 @@ def test_without_proc_it_is_not_known_how_many_files_are_open(
 
     monkeypatch.setattr(os, "listdir", gone)
     assert read_resources({"the log": tmp_path / "log"}).files_open == 0
+
+
+@pytest.mark.skipif(not Path("/proc/thread-self/schedstat").exists(), reason="Linux tells it")
+def test_how_long_a_thread_waited_for_its_processor() -> None:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    rival = subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True)\nwhile True: pass"], stdout=-1
+    )
+    try:
+        assert rival.stdout is not None
+        rival.stdout.readline()
+        began, waited, worked = time.monotonic(), waited_for_processor(), time.thread_time()
+        while time.thread_time() < worked + 0.05:
+            pass
+        waited, passed = waited_for_processor() - waited, time.monotonic() - began
+    finally:
+        os.sched_setaffinity(0, before)
+        rival.kill()
+        rival.communicate()
+    assert 0.0 < waited <= passed
+    assert passed - waited < 0.5 * passed + 0.05

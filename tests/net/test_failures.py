@@ -121,6 +121,23 @@ def test_a_connection_that_the_peer_ended_has_nothing_of_the_system() -> None:
     assert thrown.text == f"{CloseReason.THROWN_OUT.value} (as the system says)"
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        *(CloseReason.GARBAGE, CloseReason.UNREADABLE, CloseReason.OUT_OF_STEP),
+        *(CloseReason.NOT_READING, CloseReason.SAYS_TOO_MUCH),
+    ],
+)
+def test_a_server_that_breaks_the_protocol_after_its_login_is_the_cause(
+    reason: CloseReason,
+) -> None:
+    assert explain_end(Closed(reason), introduced=True).step is Step.UNSOUND
+
+
+def test_what_cannot_be_read_instead_of_a_login_is_another_program() -> None:
+    assert explain_end(Closed(CloseReason.UNREADABLE), introduced=False).step is Step.NOT_NEWCAMD
+
+
 def test_whatever_ends_a_link_is_told_and_nothing_counts_as_success() -> None:
     for reason in CloseReason:
         failure = explain_end(Closed(reason, "a detail"), introduced=True)

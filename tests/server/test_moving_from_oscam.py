@@ -69,6 +69,17 @@ def test_what_is_lost_as_json_and_as_exit_status(tmp_path: Path) -> None:
     )
 
 
+def test_both_files_are_to_be_checked_next(tmp_path: Path) -> None:
+    _, output = run(str(HOUSE), "--out", str(tmp_path))
+    toml = tmp_path / "cccamd.toml"
+    told = output.splitlines()[-1]
+    assert told == f"Next: cccamd check {tmp_path / 'CCcam.cfg'}, cccamd check {toml}"
+    words = ["check", str(tmp_path / "CCcam.cfg")]
+    assert f"cccamd check {toml}" in CliRunner().invoke(command_line(words), words).output
+    toml.unlink()
+    assert "toml" not in CliRunner().invoke(command_line(words), words).output
+
+
 def test_nothing_is_overwritten_unless_asked_for(tmp_path: Path) -> None:
     os.chmod(tmp_path, 0o700)
     old = tmp_path / "CCcam.providers"

@@ -164,6 +164,60 @@ async def test_a_machine_that_slept_has_lost_no_worker(monkeypatch: pytest.Monke
         assert (member.pid, member.starts) == (pid, 1)
 
 
+async def come_in(lab: Laboratory, held: AsyncExitStack) -> int:
+    """How many connections the first worker has when all are in, which is soon."""
+    async with asyncio.timeout(8.0):  # a login gives up after ten seconds
+        await all_users(lab, held)
+    return members(lab.server)[0].connections
+
+
+@pytest.mark.parametrize("moves", [False, True])
+async def test_those_who_come_to_a_worker_that_cannot_run_are_taken_by_the_others(
+    monkeypatch: pytest.MonkeyPatch, moves: bool
+) -> None:
+    monkeypatch.setattr(crew, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(crew, "LONGEST_PAUSE", 0.1)
+    async with crewed() as lab, AsyncExitStack() as held, AsyncExitStack() as later:
+        first, second = members(lab.server)
+        with monkeypatch.context() as broken:
+            broken.setattr("sys.executable", "/bin/false")
+            os.kill(first.pid, signal.SIGKILL)
+            await until(lambda: first.trouble)
+            if moves:
+                lab.port = free_port()
+                lines = f"SERVER LISTEN PORT : {lab.port}\n{ACCOUNTS}"
+                config = parse(lines.encode()).config
+                await lab.server.reload(replace(lab.server._setup, config=config))
+            assert await come_in(lab, held) == 0
+        await held.aclose()
+        await until(lambda: first.serves and not len(lab.server._context.seats))
+        assert second.given == second.sockets, "and they are its own again"
+        assert await come_in(lab, later)
+
+
+async def test_those_who_come_to_a_worker_that_hangs_or_is_short_are_taken_by_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(crew, "LOOK_INTERVAL", 0.05)
+    async with crewed() as lab, AsyncExitStack() as held, AsyncExitStack() as later:
+        first, second = members(lab.server)
+        os.kill(first.pid, signal.SIGSTOP)
+        await until(lambda: not first.serves)
+        assert await come_in(lab, held) == 0
+        os.kill(first.pid, signal.SIGCONT)
+        await held.aclose()
+        await until(lambda: first.serves and second.given == second.sockets)
+
+        few = (psutil.Process(first.pid).num_fds(),) * 2
+        psutil.Process(first.pid).rlimit(psutil.RLIMIT_NOFILE, few)
+        await come_in(lab, later)
+        await until(lambda: first.shut)
+        (door,) = lab.server._keeper.log.shut
+        assert door.door == f"port {lab.port}, worker 1"
+        os.kill(first.pid, signal.SIGKILL)
+        await until(lambda: not lab.server._keeper.log.shut)
+
+
 async def test_workers_that_do_not_run_are_told_and_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -400,10 +454,11 @@ async def test_no_worker_outlives_its_server(tmp_path: Path, end: signal.Signals
         assert holder is not None
         assert holder.process is not None
         assert (holder.process.pid, holder.is_ours) == (process.pid, True)
+        await until(lambda: all(ignores(one.pid, signal.SIGTERM) for one in workers), seconds=30.0)
         if end is signal.SIGKILL:
+            workers[0].suspend()  # one that hangs would keep the port
             process.kill()
         else:  # as systemd does: to all of them, and the core alone acts upon it
-            await until(lambda: all(ignores(worker.pid, end) for worker in workers), seconds=30.0)
             for worker in workers:
                 assert ignores(worker.pid, signal.SIGHUP)
                 assert ignores(worker.pid, signal.SIGINT)

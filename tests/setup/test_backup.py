@@ -92,6 +92,31 @@ def test_a_house_moves_with_everything_while_its_server_writes(tmp_path: Path) -
     assert (old / "lib/link-key.pem").stat().st_mode & 0o777 == 0o600
 
 
+def test_what_the_configuration_names_in_the_old_places_is_told_in_the_new(tmp_path: Path) -> None:
+    old, new, archive = tmp_path / "old", tmp_path / "new", tmp_path / "backup.tar"
+    furnish(old)
+    run("backup", archive, old)
+    names, now = old / "etc/CCcam.channelinfo", new / "etc/CCcam.channelinfo"
+    said = run("restore", archive, new).output
+    assert f"names {names}: that is {now} now" in said
+    assert "card.json:" not in said, "it is named as beside cccamd.toml"
+    again = run("restore", archive, new, "--json").output
+    assert json.loads(again)["moved"] == {str(names): str(now)}
+    assert "moved" not in json.loads(run("restore", archive, old, "--json").output)
+
+
+def test_a_restore_that_cannot_go_on_says_that_it_is_half_done(tmp_path: Path) -> None:
+    old, new, archive = tmp_path / "old", tmp_path / "new", tmp_path / "backup.tar"
+    furnish(old)
+    run("backup", archive, old)
+    (new / "lib").mkdir(parents=True)
+    (new / "etc").write_text("a file in the way")
+    said = run("restore", archive, new, status=2).output
+    assert said.endswith("not all files are in their places; mend that, and run it again\n")
+    (new / "etc").unlink()
+    assert "finished now" in run("restore", archive, new).output
+
+
 def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
     archive = tmp_path / "backup.tar"
     furnish(tmp_path / "house")

@@ -307,6 +307,48 @@ def test_a_range_of_groups_is_its_first_and_is_told() -> None:
     assert [each.key for each in result.lost] == ["group"]
 
 
+def test_what_stands_twice_counts_as_in_oscam_and_is_said() -> None:
+    twice = "# a = 1\n# a = 2\npwd = other\npwd = secret\nPWD = secret\n"
+    result = imported(user=f"{USER}{twice}", server=READER)
+    assert result.lost == ()
+    assert result.notes == ("oscam.user:7: pwd stands again in line 9, which counts, as in OSCam",)
+
+
+@pytest.mark.parametrize(
+    ("login", "settings", "lost"),
+    [
+        ("httpuser = a\nhttppwd = b", ("a", "b"), []),
+        ("httppwd = b", ("", ""), ["httppwd"]),
+        ("httpuser = a", ("a", ""), ["httpuser"]),
+    ],
+)
+def test_half_a_login_of_the_pages_is_told(
+    login: str, settings: tuple[str, str], lost: list[str]
+) -> None:
+    result = imported(conf=f"[webif]\nhttpport = 8888\n{login}\n", user=USER, server=READER)
+    info = config_of(result).webinfo
+    assert (info.username or "", info.password or "") == settings
+    assert [each.key for each in result.lost] == lost
+
+
+@pytest.mark.parametrize(
+    ("doors", "more", "lost"),
+    [
+        ("", "", []),
+        ("[newcamd]\nport = 15000\n", "", ["user"]),
+        ("[newcamd]\nport = 15000\n", "allowedprotocols = cccam\n", []),
+    ],
+)
+def test_a_long_name_is_cut_for_newcamd_clients_and_that_is_told(
+    doors: str, more: str, lost: list[str]
+) -> None:
+    """OSCam compares 20 bytes of it where CCcam clients log in, and all of it at newcamd."""
+    user = USER.replace("anna", "someone_with_a_long_name")
+    result = imported(conf=f"[cccam]\nport = 12000\n{doors}", user=user + more, server=READER)
+    assert [each.user for each in config_of(result).f_lines] == ["someone_with_a_long_"]
+    assert [each.key for each in result.lost] == lost
+
+
 def test_bytes_stay_what_they_are() -> None:
     text = USER.replace("secret", "K\u00e4se").encode("latin-1")
     text += "[account]\nuser = ben\npwd = K\u00e4se\ngroup = 1\n".encode()
@@ -326,7 +368,7 @@ def test_the_names_of_the_companion_files() -> None:
         user=USER,
         server=READER,
         srvid="FF01,FF02@000102:1D80|House|News|TV|\n",
-        provid="FF01@000102@000103|House\nFF02:000001|Other|13E|\n",
+        provid="FF01@000102@000103|House\nFF02|No provider|\nFF02:000001|Other|13E|\n",
         dvbapi="P: FF01:000102\nI: FF02\nM: 0500 0600\n",
     )
     channels = parse_channelinfo(result.written.channelinfo or b"")
@@ -423,6 +465,14 @@ def test_each_further_reader_of_a_label_gets_a_number_of_its_own() -> None:
 def test_a_link_that_stands_twice_is_written_once() -> None:
     result = imported(server=READER + READER.replace("label = c", "label = d"))
     assert result.written.cccam_cfg.decode().count("\nC: ") == 1
+
+
+def test_one_login_of_two_protocols_is_one_link_as_its_table_would_be_of_both() -> None:
+    newcamd = READER.replace("= cccam", "= newcamd").replace("= c\n", "= n\n")
+    result = imported(server=f"{READER}{newcamd}group = 2\n", user=f"{USER}group = 1,3\n")
+    assert [type(each).__name__ for each in config_of(result).upstream_lines] == ["CLine"]
+    assert [each["name"] for each in toml_of(result)["upstream"]] == ["c"]
+    assert [(each.key, each.line) for each in result.lost] == [("label", 9)]
 
 
 def test_fallbacks_are_asked_after_those_of_their_groups_only() -> None:

@@ -206,6 +206,20 @@ def test_a_reshare_that_hides_all_hides_it_from_cccam_clients_alone(
         assert by_newcamd.keys() == {b"both", b"newcamd", b"tv", b"far"}
 
 
+def test_a_card_of_fixed_control_words_is_hidden_like_any_other(tmp_path: Path) -> None:
+    words = "FF01:000102:0001:0:0::11 22 33 66 44 55 66 FF 11 22 33 66 44 55 66 FF\n"
+    reader = "[reader]\nlabel = c\nprotocol = constcw\ndevice = constant.cw\ngroup = 1\n"
+    folder = {
+        "oscam.conf": b"[cccam]\nport = 12000\nreshare = -1\n",
+        "oscam.user": account_of("far", "cccreshare = 3").encode(),
+        "oscam.server": reader.encode(),
+        "constant.cw": words.encode(),
+    }
+    moved(folder, tmp_path)
+    (card,) = load_setup(tmp_path / "out" / "CCcam.cfg", None).toml.cards
+    assert card.access.grant.groups == frozenset()
+
+
 def test_without_another_door_a_hidden_card_is_hidden_and_nothing_is_lost(tmp_path: Path) -> None:
     folder = {
         "oscam.conf": b"[cccam]\nport = 12000\nreshare = -1\n",

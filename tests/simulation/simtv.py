@@ -12,7 +12,8 @@ from simwires import End, Wire
 
 from cccamd.ids import Caid, Sid
 from cccamd.routing import Told, Trace
-from cccamd.server.dvbapi.session import DvbapiSession, SelectedService
+from cccamd.server.dvbapi.service import SelectedService
+from cccamd.server.dvbapi.session import DvbapiSession
 from cccamd.values import ControlWords, Refusal, Request
 from cccamd.wire.dvbapi import (
     NO_INDEX,

@@ -4,7 +4,7 @@ import pytest
 from broadcast import SOURCE, Evening
 from prometheus_client.samples import Sample
 
-from cccamd.facts import Verdict, is_trouble
+from cccamd.facts import Verdict
 from cccamd.values import Outcome
 from cccamd.watch import FreezeBegan, FreezeEnded
 from cccamd.watch.metrics.exposition import collect
@@ -57,7 +57,6 @@ def test_an_outage_of_a_quarter_of_an_hour_is_true_at_each_moment() -> None:
         evening.wait(evening.clock + 1)
         assert margin(evening) == pytest.approx(-now - 1, abs=0.01)
         assert frozen_seconds(evening) == pytest.approx(now + 1, abs=0.01)
-        assert is_trouble(freeze, evening.now)
         assert freeze.verdict is Verdict.SOURCE_SILENT
         assert freeze.cause.startswith(f"{SOURCE} did not answer in time")
     evening.ask(103, 0.2)  # the source is there again
@@ -68,8 +67,6 @@ def test_an_outage_of_a_quarter_of_an_hour_is_true_at_each_moment() -> None:
     evening.ask(104)
     assert margin(evening) == pytest.approx(9.9)
     assert frozen_seconds(evening) == pytest.approx(over.seconds)
-    assert not is_trouble(over, evening.now)
-    assert is_trouble(over, evening.now, lately=60)
     assert [type(each) for each in evening.told] == [FreezeBegan, FreezeEnded]
 
 

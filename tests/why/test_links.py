@@ -23,7 +23,8 @@ from cccamd.setup.setup import Setup
 from cccamd.setup.toml import TomlConfig
 from cccamd.setup.toml import parse as parse_toml
 from cccamd.why import Diagnosis, Evidence, Grade, evidence_of_files
-from cccamd.why.links import MEANINGS, Trial, TriedLink, judge_link
+from cccamd.why.links import Trial, TriedLink, judge_link
+from cccamd.why.meanings import MEANINGS
 from cccamd.wire.cccam import Identity, is_original_seed, make_node_id
 from fact_factory import a_source
 from talking import talking

@@ -11,7 +11,8 @@ from cccamd.setup.logins import upstreams_of
 from cccamd.values import Offer
 from cccamd.why import Diagnosis, Evidence, Finding, Trial, Weight
 from cccamd.why.audience import KnownCards, judge_accounts
-from cccamd.why.links import MEANINGS, TriedLink, judge_link, judge_running_link
+from cccamd.why.links import TriedLink, judge_link, judge_running_link
+from cccamd.why.meanings import MEANINGS
 from cccamd.why.network import judge_answer_times
 from cccamd.wire.link import Closed, CloseReason
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData, NodeIdFile
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 
 app = typer.Typer(
     no_args_is_help=True, help="Add, show, switch and remove the accounts of CCcam.cfg."
@@ -28,6 +28,7 @@ def _group() -> None:
 
 
 @app.command()
+@deed
 def add(
     name: Name,
     rest: Annotated[
@@ -56,23 +57,10 @@ def add(
 
     Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
     """
-    with staying():
-        from cccamd.cli.deeds.account import add as run
-
-    run(
-        name=name,
-        rest=rest,
-        ask=ask,
-        config=config,
-        toml=toml,
-        host=host,
-        code=code,
-        node_id=node_id,
-        as_data=as_data,
-    )
 
 
 @app.command()
+@deed
 def show(
     name: Name,
     config: Config = None,
@@ -85,13 +73,10 @@ def show(
 
     Exit status: 0 shown, 1 the account is switched off, 2 there is none, or a file cannot be used.
     """
-    with staying():
-        from cccamd.cli.deeds.account import show as run
-
-    run(name=name, config=config, toml=toml, host=host, code=code, as_data=as_data)
 
 
 @app.command()
+@deed
 def disable(
     name: Name, config: Config = None, node_id: NodeIdFile = None, as_data: AsData = False
 ) -> None:
@@ -99,13 +84,10 @@ def disable(
 
     Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
     """
-    with staying():
-        from cccamd.cli.deeds.account import disable as run
-
-    run(name=name, config=config, node_id=node_id, as_data=as_data)
 
 
 @app.command()
+@deed
 def enable(
     name: Name, config: Config = None, node_id: NodeIdFile = None, as_data: AsData = False
 ) -> None:
@@ -113,13 +95,10 @@ def enable(
 
     Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
     """
-    with staying():
-        from cccamd.cli.deeds.account import enable as run
-
-    run(name=name, config=config, node_id=node_id, as_data=as_data)
 
 
 @app.command()
+@deed
 def remove(
     name: Name, config: Config = None, node_id: NodeIdFile = None, as_data: AsData = False
 ) -> None:
@@ -127,7 +106,3 @@ def remove(
 
     Exit status: 0 done, 1 written, and the server has not taken it, 2 nothing was changed.
     """
-    with staying():
-        from cccamd.cli.deeds.account import remove as run
-
-    run(name=name, config=config, node_id=node_id, as_data=as_data)

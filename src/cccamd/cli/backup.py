@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 
 ARCHIVE = typer.Argument(metavar="FILE", help="The archive, a tar file.", show_default=False)
 CONFIG = typer.Option("-C", "--config", metavar="FILE", help="CCcam.cfg, if not in a usual place.")
@@ -14,6 +14,7 @@ NODE_ID = typer.Option("-n", "--node-id", metavar="FILE", help="The file with ou
 AS_DATA = typer.Option("--json", help="Print the files as JSON.")
 
 
+@deed
 def backup(
     archive: Annotated[Path, ARCHIVE],
     config: Annotated[Path | None, CONFIG] = None,
@@ -28,12 +29,9 @@ def backup(
 
     Exit status: 0 saved, 2 nothing was written.
     """
-    with staying():
-        from cccamd.cli.deeds.backup import backup as run
-
-    run(archive=archive, config=config, toml=toml, node_id=node_id, force=force, as_data=as_data)
 
 
+@deed
 def restore(
     archive: Annotated[Path, ARCHIVE],
     config: Annotated[Path | None, CONFIG] = None,
@@ -50,7 +48,3 @@ def restore(
 
     Exit status: 0 restored, 2 nothing was written, or not all: the message says.
     """
-    with staying():
-        from cccamd.cli.deeds.backup import restore as run
-
-    run(archive=archive, config=config, toml=toml, node_id=node_id, force=force, as_data=as_data)

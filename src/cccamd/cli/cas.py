@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData, hex_option
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 from cccamd.ids import parse_caid, parse_hex, parse_ident, parse_key_id, parse_sid
 from cccamd.values import CW_LENGTH, SA_LENGTH, UA_LENGTH
 
@@ -39,6 +39,7 @@ _read_cw = partial(parse_hex, low=CW_LENGTH, meaning="even CW, then odd CW")
 
 
 @app.command("new-headend")
+@deed
 def new_headend(
     path: HeadEndFile,
     caid: Annotated[
@@ -50,13 +51,10 @@ def new_headend(
 
     Exit status: 0 done, 1 it cannot be done, and the message says why.
     """
-    with staying():
-        from cccamd.cli.deeds.cas import new_headend as run
-
-    run(path=path, caid=caid, as_data=as_data)
 
 
 @app.command("new-key")
+@deed
 def new_key(
     path: HeadEndFile,
     key_id: Annotated[
@@ -75,13 +73,10 @@ def new_key(
 
     Exit status: 0 done, 1 it cannot be done, and the message says why.
     """
-    with staying():
-        from cccamd.cli.deeds.cas import new_key as run
-
-    run(path=path, key_id=key_id, days=days, expires=expires, as_data=as_data)
 
 
 @app.command("new-group")
+@deed
 def new_group(
     path: HeadEndFile,
     sa: Annotated[bytes, hex_option(_read_sa, "The group's shared address, 8 digits.", "--sa")],
@@ -94,13 +89,10 @@ def new_group(
 
     Exit status: 0 done, 1 it cannot be done, and the message says why.
     """
-    with staying():
-        from cccamd.cli.deeds.cas import new_group as run
-
-    run(path=path, sa=sa, ident=ident, as_data=as_data)
 
 
 @app.command("new-card")
+@deed
 def new_card(
     path: HeadEndFile,
     card_file: CardFile,
@@ -120,13 +112,10 @@ def new_card(
 
     Exit status: 0 done, 1 it cannot be done, and the message says why.
     """
-    with staying():
-        from cccamd.cli.deeds.cas import new_card as run
-
-    run(path=path, card_file=card_file, ua=ua, group=group, empty=empty, as_data=as_data)
 
 
 @app.command("ecm")
+@deed
 def ecm(
     path: HeadEndFile,
     key_id: Annotated[int, hex_option(parse_key_id, "Name of the service key.", "--key")],
@@ -148,13 +137,10 @@ def ecm(
 
     Exit status: 0 done, 1 it cannot be done, and the message says why.
     """
-    with staying():
-        from cccamd.cli.deeds.cas import ecm as run
-
-    run(path=path, key_id=key_id, sid=sid, period=period, cw=cw, show_cw=show_cw, as_data=as_data)
 
 
 @app.command("emm")
+@deed
 def emm(
     path: HeadEndFile,
     card: Annotated[bytes | None, hex_option(_read_ua, "To the card of this UA.", "--card")] = None,
@@ -176,27 +162,12 @@ def emm(
 
     Exit status: 0 done, 1 it cannot be done, and the message says why.
     """
-    with staying():
-        from cccamd.cli.deeds.cas import emm as run
-
-    run(
-        path=path,
-        card=card,
-        group=group,
-        to_all=to_all,
-        set_key=set_key,
-        revoke=revoke,
-        as_data=as_data,
-    )
 
 
 @app.command("show")
+@deed
 def show(card_file: CardFile, as_data: AsData = False) -> None:
     """Show what a card file holds, without its keys.
 
     Exit status: 0 done, 1 it cannot be done, and the message says why.
     """
-    with staying():
-        from cccamd.cli.deeds.cas import show as run
-
-    run(card_file=card_file, as_data=as_data)

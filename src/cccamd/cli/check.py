@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 
 
+@deed
 def check(
     file: Annotated[str, typer.Argument(help="The CCcam.cfg to read; - reads standard input.")],
     strict: Annotated[
@@ -26,7 +27,3 @@ def check(
 
     Exit status: 0 no errors, 1 errors, 2 the file cannot be read.
     """
-    with staying():
-        from cccamd.cli.deeds.check import run
-
-    run(file=file, strict=strict, as_data=as_data, show_secrets=show_secrets)

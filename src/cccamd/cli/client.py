@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 from cccamd.setup.recipes import PROGRAMS
 
 
+@deed
 def client(
     account: Annotated[str, typer.Argument(help="The user name of an F-line.")],
     program: Annotated[
@@ -34,15 +35,3 @@ def client(
     Exit status: 0 printed, 1 nothing is open for that program, 2 no such account, or a file that
     cannot be used.
     """
-    with staying():
-        from cccamd.cli.deeds.client import run
-
-    run(
-        account=account,
-        program=program,
-        over=over,
-        host=host,
-        config=config,
-        toml=toml,
-        as_data=as_data,
-    )

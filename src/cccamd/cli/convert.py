@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 
 
+@deed
 def convert(
     file: Annotated[Path, typer.Argument(help="The CCcam.cfg to read.", show_default=False)],
     out: Annotated[
@@ -27,7 +28,3 @@ def convert(
 
     Exit status: 0 done, 2 nothing was written.
     """
-    with staying():
-        from cccamd.cli.deeds.convert import run
-
-    run(file=file, out=out, force=force, as_data=as_data)

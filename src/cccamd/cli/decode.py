@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 
 
+@deed
 def decode(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A pcap or pcapng file; - reads a pipe.")
@@ -36,7 +37,3 @@ def decode(
     session is in it, 2 the file is no capture, is damaged or cannot be opened, or a configuration
     cannot be used.
     """
-    with staying():
-        from cccamd.cli.deeds.decode import run
-
-    run(file=file, config=config, toml=toml, secrets=secrets, as_data=as_data)

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 
 
 # `readable=False`: that a file cannot be read is for us to explain.
+@deed
 def doctor(
     config: Annotated[
         Path | None,
@@ -58,7 +59,3 @@ def doctor(
 
     Exit status, by the worst verdict: 0 ok or advice, 1 warning, 2 failure.
     """
-    with staying():
-        from cccamd.cli.deeds.doctor import run
-
-    run(config=config, toml=toml, node_id=node_id, ntp=ntp, offline=offline, as_data=as_data)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData, hex_option
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 from cccamd.ids import (
     parse_caid,
     parse_ident,
@@ -14,6 +14,7 @@ from cccamd.ids import (
 )
 
 
+@deed
 def explain(
     account: Annotated[
         str | None,
@@ -68,19 +69,3 @@ def explain(
     Exit status: 0 the account can use a card, or the address may log in (or the freeze was found),
     1 it can use none, or may not, 2 a file cannot be read (or the freeze is not to be found).
     """
-    with staying():
-        from cccamd.cli.deeds.explain import run
-
-    run(
-        account=account,
-        caid=caid,
-        provider=provider,
-        sid=sid,
-        config=config,
-        toml=toml,
-        as_data=as_data,
-        freeze=freeze,
-        report=report,
-        force=force,
-        journal=journal,
-    )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 
 app = typer.Typer(no_args_is_help=True, help="Give the configuration to another program.")
 
@@ -16,6 +16,7 @@ def _group() -> None:
 
 
 @app.command()
+@deed
 def oscam(
     folder: Annotated[Path, typer.Argument(help="Where to write.", show_default=False)],
     config: Annotated[
@@ -35,7 +36,3 @@ def oscam(
 
     Exit status: 0 nothing is lost, 3 something is, 2 nothing was written.
     """
-    with staying():
-        from cccamd.cli.deeds.exporting import run
-
-    run(folder=folder, config=config, toml=toml, as_data=as_data, force=force)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 
 app = typer.Typer(no_args_is_help=True, help="Take over the configuration of another program.")
 
@@ -16,6 +16,7 @@ def _group() -> None:
 
 
 @app.command()
+@deed
 def oscam(
     folder: Annotated[Path, typer.Argument(help="OSCam's folder.", show_default=False)],
     out: Annotated[
@@ -33,7 +34,3 @@ def oscam(
 
     Exit status: 0 nothing is lost, 3 something is, 2 nothing was written.
     """
-    with staying():
-        from cccamd.cli.deeds.importing import run
-
-    run(folder=folder, out=out, as_data=as_data, force=force)

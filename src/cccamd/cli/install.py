@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from cccamd.cli.command import NEW_CONFIG
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 
 Kind = Literal["systemd", "enigma2"]
 """The values of `cccamd.service.Flavour`, which the words of a command do not load."""
@@ -19,6 +19,7 @@ DRY_RUN = typer.Option("--dry-run", help="Only show what would be done.")
 AS_DATA = typer.Option("--json", help="Print the steps as JSON; does them with --yes only.")
 
 
+@deed
 def install(
     config: Annotated[
         Path | None,
@@ -58,22 +59,9 @@ def install(
 
     Exit status: 0 done or shown, 1 not wanted after all, 2 it cannot be done.
     """
-    with staying():
-        from cccamd.cli.deeds.install import install as run
-
-    run(
-        config=config,
-        program=program,
-        flavour=flavour,
-        root=root,
-        yes=yes,
-        dry_run=dry_run,
-        read_only=read_only,
-        force=force,
-        as_data=as_data,
-    )
 
 
+@deed
 def uninstall(
     purge: Annotated[
         bool, typer.Option("--purge", help="Remove node id, keys, journal and logs as well.")
@@ -88,14 +76,3 @@ def uninstall(
 
     Exit status: 0 done or shown, 1 not wanted after all, 2 it cannot be done.
     """
-    with staying():
-        from cccamd.cli.deeds.install import uninstall as run
-
-    run(
-        purge=purge,
-        flavour=flavour,
-        root=root,
-        yes=yes,
-        dry_run=dry_run,
-        as_data=as_data,
-    )

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 
 
+@deed
 def journal(
     account: Annotated[
         str | None, typer.Argument(help="Whose entries to show; all of them without.")
@@ -48,15 +49,3 @@ def journal(
 
     Exit status: 0 shown, 2 there is no journal, or it cannot be read.
     """
-    with staying():
-        from cccamd.cli.deeds.journal import run
-
-    run(
-        account=account,
-        since=since,
-        sources=sources,
-        as_csv=as_csv,
-        as_data=as_data,
-        file=file,
-        config=config,
-    )

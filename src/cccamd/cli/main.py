@@ -7,6 +7,7 @@ configuration, web pages or cards (tests/cli/test_lazy_commands.py, `make bench`
 
 import errno
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -16,6 +17,7 @@ from typing import Annotated, Final
 import typer
 
 from cccamd import build
+from cccamd.cli.command import told
 from cccamd.cli.loading import staying
 from cccamd.errors import CccamdError
 
@@ -72,7 +74,7 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
         add_completion=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # boxes cost more time than the commands that draw them
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _narrow()},
     )
     # No option before the command takes a value, so the first word is the command.
     called = next((word for word in arguments if not word.startswith("-")), None)
@@ -82,6 +84,12 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
         else:
             app.command(name, short_help=summary)(_not_called)
     return app
+
+
+def _narrow() -> int | None:
+    """The columns of help on a narrow terminal, for which the library makes lines of 50."""
+    columns = shutil.get_terminal_size().columns - 1
+    return max(24, columns) if columns < 50 else None
 
 
 def _add(app: typer.Typer, name: str, summary: str) -> None:
@@ -137,6 +145,9 @@ def main() -> None:
             raise
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             typer.echo(f"cccamd: {error.strerror}: not all of it is written", err=True)
+            sys.exit(EXIT_TROUBLE)
+        if isinstance(error, OSError) and error.filename:
+            typer.echo(f"cccamd: {told(error)}", err=True)  # of a file that somebody named
             sys.exit(EXIT_TROUBLE)
         what = f"{type(error).__name__}: {error}"
         hint = f"set {TRACEBACK_VARIABLE}=1 to see where, and please report it"

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 
 
+@deed
 def pair(
     name: Annotated[
         str, typer.Argument(help="What to call the other server here.", show_default=False)
@@ -47,15 +48,3 @@ def pair(
 
     Exit status: 0 done, 2 nothing was changed.
     """
-    with staying():
-        from cccamd.cli.deeds.pair import run
-
-    run(
-        name=name,
-        code=code,
-        node_id=node_id,
-        replace=replace,
-        forget=forget,
-        write=write,
-        as_data=as_data,
-    )

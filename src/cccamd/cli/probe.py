@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cccamd.cli.command import AsData, hex_option
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed, staying
 from cccamd.ids import (
     CONFIG_KEY_LENGTH,
     PORT_LIMIT,
@@ -24,6 +24,7 @@ def _ecm(text: str) -> bytes:
     return parse_hex(text, low=1, high=ECM_LIMIT)
 
 
+@deed
 def probe(
     host: Annotated[str, typer.Argument(help="Name or address of your server.")],
     port: Annotated[int, typer.Argument(help="Its port, usually 12000.", min=1, max=PORT_LIMIT)],
@@ -56,19 +57,3 @@ def probe(
 
     Exit status: 0 all that was asked for came, 1 something did not.
     """
-    with staying():
-        from cccamd.cli.deeds.probe import run
-
-    run(
-        host=host,
-        port=port,
-        user=user,
-        password=password,
-        ecm=ecm,
-        caid=caid,
-        provider=provider,
-        sid=sid,
-        newcamd=newcamd,
-        key=key,
-        as_data=as_data,
-    )

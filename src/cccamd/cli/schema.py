@@ -1,9 +1,10 @@
 """`cccamd schema`: what may stand in cccamd.toml, for editors."""
 
 from cccamd.cli.command import AsData
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 
 
+@deed
 def schema(as_data: AsData = False) -> None:
     """Print a JSON schema of cccamd.toml, for editors that complete and check.
 
@@ -11,7 +12,3 @@ def schema(as_data: AsData = False) -> None:
 
     Exit status: 0 printed.
     """
-    with staying():
-        from cccamd.cli.deeds.schema import run
-
-    run(as_data=as_data)

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 
 
+@deed
 def serve(
     config: Annotated[
         Path | None,
@@ -67,7 +68,3 @@ def serve(
     Exit status: 0 stopped, 1 the server has failed, 2 the configuration cannot be used or a port is
     taken.
     """
-    with staying():
-        from cccamd.cli.deeds.serve import run
-
-    run(config=config, toml=toml, node_id=node_id, debug=debug, workers=workers, as_data=as_data)

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from cccamd.cli.loading import staying
+from cccamd.cli.loading import deed
 
 
+@deed
 def status(
     watch: Annotated[
         bool, typer.Option("-w", "--watch", help="Keep showing it, until Ctrl-C.")
@@ -42,7 +43,3 @@ def status(
 
     Exit status: 0 shown, 1 no answer, 2 the configuration cannot be used.
     """
-    with staying():
-        from cccamd.cli.deeds.status import run
-
-    run(watch=watch, interval=interval, as_data=as_data, config=config, url=url)

@@ -3,13 +3,12 @@
 import asyncio
 import os
 import socket
-import struct
 import time
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, Final
 
-from cccamd.net import Client, ConnectError, Step, TlsCall, connect, resolve
+from cccamd.net import Client, ConnectError, Step, TlsCall, connect, resolve, way_of
 from cccamd.why import RoundTrip, Trial, is_seed
 from cccamd.wire.callers import caller_of
 from cccamd.wire.cccam import SEED_LENGTH, Caller, Identity, Target
@@ -18,8 +17,6 @@ from cccamd.wire.strangers import ENOUGH
 
 STEP_TIMEOUT: Final = 5.0
 """Seconds for each of: the name, the connection, the first bytes."""
-_TCP_INFO: Final = struct.Struct("=68xII24xI")
-"""Linux's `struct tcp_info`: `tcpi_rtt` and `tcpi_rttvar` in microseconds, `tcpi_total_retrans`."""
 
 
 async def try_server(target: Target | NewcamdTarget, *, identity: Identity, log_in: bool) -> Trial:
@@ -79,12 +76,10 @@ async def try_paired(
 
 def _round_trip(sock: socket.socket, connecting: float, *, used: bool = False) -> RoundTrip:
     """What the system knows of the way; before anything was sent, one packet is all there is."""
-    try:
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
-    except (AttributeError, OSError):  # another system, or it has ended
+    way = way_of(sock)
+    if way is None:
         return RoundTrip(connecting)
-    usual, variation, again = _TCP_INFO.unpack(info)
-    return RoundTrip(usual / 1e6, variation / 1e6 if used else None, lost=again)
+    return RoundTrip(way.round_trip, way.jitter if used else None, lost=way.sent_again)
 
 
 async def _greeting(sock: socket.socket, wanted: int) -> tuple[bytes, bool]:

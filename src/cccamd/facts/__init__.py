@@ -23,7 +23,6 @@ from cccamd.facts.happened import (
     ReceiverFinding,
     ServiceAnswers,
     SourceTimes,
-    is_trouble,
 )
 from cccamd.facts.running import (
     DVBAPI,
@@ -123,5 +122,4 @@ __all__ = [
     "Verdict",
     "active_clients",
     "is_active",
-    "is_trouble",
 ]

@@ -84,12 +84,6 @@ class Freeze(ServiceId):
     """What else happened, one line each, with times counted from `at`."""
 
 
-def is_trouble(freeze: Freeze, at: float, *, lately: float = 0.0) -> bool:
-    """Whether somebody should look at a freeze at a moment: as long as it goes on, whatever its
-    age, and for so many seconds after it ended."""
-    return not freeze.over or freeze.at + freeze.seconds >= at - lately
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverFinding(ServiceId):
     """A receiver that behaves as if its picture stood still, though it was refused nothing now."""

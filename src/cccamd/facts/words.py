@@ -91,6 +91,8 @@ class Step(Enum):
     NETWORK = "the network to it is down"
     UNANSWERED = "an ECM was not answered"
     NO_SIGN = "no sign of life"
+    UNSOUND = "it does not keep to the protocol"
+    """After the login: it floods us, does not read, or sends what nobody can read or asked for."""
     ENDED = "ended by us"
     PAUSED = "paused"
     """By hand: it is not called until somebody says so."""

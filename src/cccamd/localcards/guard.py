@@ -3,14 +3,15 @@
 Foreign code is awaited in a task of its own: whatever it raises, `KeyboardInterrupt` too, comes
 out of that task as a value and never reaches the event loop, and one that swallows its cancellation
 is left behind. What no wall inside one process can stop is code that blocks the event loop: that is
-measured and reported.
+measured and reported. While the machine is busy with others everything takes long, and no card is
+blamed for that.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, perf_counter
+from time import monotonic
 from traceback import walk_tb
 from typing import Any, Generic, TypeVar
 
@@ -26,6 +27,7 @@ from cccamd.localcards.card import (
     ImmediateCard,
     LocalCard,
 )
+from cccamd.machine import HoldTimer
 from cccamd.values import SA_LENGTH, UA_LENGTH, ControlWords
 
 T = TypeVar("T")
@@ -89,6 +91,7 @@ class GuardedCard:
         self._strays: set[asyncio.Task[object]] = set()
         """Calls that were cancelled and have not ended."""
         self._reported_at: dict[str, float] = {}
+        self._timer = HoldTimer(limits.slow)
 
     async def start(self) -> None:
         """Start the card and read its addresses.
@@ -119,7 +122,7 @@ class GuardedCard:
         """Decode if that takes no waiting; None: await `decode`. Raises as that does."""
         if self._sids and sid and sid not in self._sids:
             raise CannotDecode(f"the card does not serve service {format_sid(sid)}")
-        began = perf_counter()
+        began = self._timer.begin()
         try:
             answer = self._card.decode_now(ecm, ident=ident, sid=sid)
         except (CannotDecode, CardUnavailable):
@@ -127,7 +130,7 @@ class GuardedCard:
         except BaseException as fault:  # nothing is awaited: nobody but the card raises here
             raise CardUnavailable(self._tell("decode_now", self._describe(fault))) from fault
         finally:
-            if (seconds := perf_counter() - began) > self._limits.slow:
+            if (seconds := self._timer.held(began)) > self._limits.slow:
                 self._check_speed("decode_now", seconds)
         return answer if answer is None else self._checked_answer("decode_now", answer)
 
@@ -171,7 +174,7 @@ class GuardedCard:
 
     async def _run(self, duty: _Duty, call: Callable[[], Awaitable[T]]) -> T:
         """Await foreign code in a task of its own, for a while."""
-        timer = _StepTimer(call)
+        timer = _StepTimer(call, self._timer)
         name = f"card {self.config.name} {duty.name}"
         outcome_of = _outcome(timer)
         work = asyncio.get_running_loop().create_task(outcome_of, name=name)
@@ -254,8 +257,9 @@ class _StepTimer(Generic[T]):
     `asyncio.timeout` work as if it weren't there.
     """
 
-    def __init__(self, call: Callable[[], Awaitable[T]]) -> None:
+    def __init__(self, call: Callable[[], Awaitable[T]], timer: HoldTimer) -> None:
         self._call = call
+        self._timer = timer
         self.longest = 0.0
 
     def __await__(self) -> Generator[Any, Any, T]:
@@ -263,13 +267,13 @@ class _StepTimer(Generic[T]):
         value: Any = None
         error: BaseException | None = None
         while True:
-            began = perf_counter()
+            began = self._timer.begin()
             try:
                 waited_for = steps.send(value) if error is None else steps.throw(error)
             except StopIteration as done:
                 return done.value  # type: ignore[no-any-return]  # StopIteration has no type
             finally:
-                self.longest = max(self.longest, perf_counter() - began)
+                self.longest = max(self.longest, self._timer.held(began))
             value, error = None, None
             try:
                 value = yield waited_for

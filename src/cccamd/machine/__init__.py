@@ -32,12 +32,14 @@ from cccamd.machine.hostname import machine_name
 from cccamd.machine.locks import FileLock
 from cccamd.machine.packetfilter import Fate, FirstPacket
 from cccamd.machine.ports import PortHolder, Process, holder_of, missing_addresses, try_to_bind
+from cccamd.machine.processor import HoldTimer
 from cccamd.machine.replacing import OWNER_ONLY, replace_file
 from cccamd.machine.resources import (
     RESERVED_FILES,
     Clock,
     Resources,
     Supply,
+    end_with_parent,
     file_size_limit,
     look_at_supply,
     own_memory,
@@ -58,6 +60,7 @@ __all__ = [
     "FileState",
     "FirstPacket",
     "Hindrance",
+    "HoldTimer",
     "Knock",
     "NodeIdFile",
     "PortHolder",
@@ -73,6 +76,7 @@ __all__ = [
     "WriteTarget",
     "ask_time",
     "configured_servers",
+    "end_with_parent",
     "file_size_limit",
     "find_unit_user",
     "first_barrier",

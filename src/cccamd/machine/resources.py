@@ -5,8 +5,10 @@ import errno
 import os
 import re
 import resource
+import signal
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +20,9 @@ from cccamd.machine.writing import Room, look_at_room
 
 RESERVED_FILES: Final = 128
 """File descriptors that a server needs besides those of its clients: upstreams, logs, modules."""
+
+_PR_SET_PDEATHSIG: Final = 1
+"""Of <linux/prctl.h>."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,12 @@ def raise_file_limit() -> None:
     """Take as many file descriptors as the system gives: each client needs one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def end_with_parent() -> None:
+    """Have the system kill this process when the one that started it is gone, also if it hangs."""
+    with suppress(OSError, AttributeError):  # elsewhere than on Linux
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def look_at_supply(server_pid: int | None) -> Supply:

@@ -19,7 +19,6 @@ from cccamd.net.connection import (
     Connected,
     Connection,
     PairedPeer,
-    Way,
     peer_address,
     untaken,
 )
@@ -35,6 +34,7 @@ from cccamd.net.failures import (
     explain_loss,
 )
 from cccamd.net.fairness import FairLimits, FairPlay
+from cccamd.net.kernel import Way, way_of
 from cccamd.net.link import Backoff, Link, LinkEvent, LinkWaiting
 from cccamd.net.listener import Listener
 from cccamd.net.lobby import AtSocket, FirstWords, Guest, HandOver, hand_over
@@ -119,4 +119,5 @@ __all__ = [
     "resolve",
     "trust",
     "untaken",
+    "way_of",
 ]

@@ -5,12 +5,8 @@ and the transport; everything it learns goes to one handler, event by event.
 """
 
 import asyncio
-import fcntl
 import socket
-import struct
-import termios
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
@@ -18,45 +14,22 @@ from cccamd.ids import format_endpoint, unwrap_address
 from cccamd.machine import SocketAddress, route_to
 from cccamd.net.failures import explain_loss
 from cccamd.net.fairness import AT_ONCE, BYTES_A_LOOK, WRITE_BUFFER_LIMIT, FairPlay, Intake
+from cccamd.net.kernel import (
+    Way,
+    held_up,
+    in_kernel,
+    is_established,
+    is_shut,
+    peer_has_left,
+    waiting,
+    way_of,
+)
 from cccamd.net.tasks import Alarm
 from cccamd.net.unixsockets import Credentials, credentials
 from cccamd.wire.link import CLOSED, CLOSED_BY_PEER, Closed, CloseReason, Loss, SansIo
 
 LINGER = 5.0
 """Seconds for the last words to a peer whose connection we end."""
-
-_TCP_INFO = struct.Struct("=2xB5xI12xI16xI20xII24xI")
-"""Linux's `struct tcp_info` up to `tcpi_total_retrans`: `tcpi_retransmits`, `tcpi_rto` in
-microseconds, `tcpi_unacked`, `tcpi_last_data_sent` in milliseconds, `tcpi_rtt` and `tcpi_rttvar`
-in microseconds."""
-_LOST_AFTER = 2
-"""Times that the same bytes were sent again without an answer: that is no jitter any more."""
-
-
-class Way(NamedTuple):
-    """How the way to the peer is, as the kernel sees it; times in seconds."""
-
-    round_trip: float
-    """The usual time there and back."""
-    jitter: float
-    sent_again: int
-    """Segments that were sent again since the connection began."""
-    unheard: float
-    """The age of what is sent to the peer again and again in vain, as far as can be told; 0: the
-    way is open. (When the peer was heard last tells nothing: it may send while it hears nothing.)
-    """
-
-
-_QUEUED = struct.Struct("=i")
-"""What Linux's `SIOCOUTQ` says: bytes that were not sent, or not acknowledged."""
-_COUNT = struct.Struct("=I")
-_NOT_SENT_END = 148
-"""Where Linux's `tcpi_notsent_bytes` ends."""
-_UNACKNOWLEDGED = 24
-"""Where `tcpi_unacked` begins."""
-_TCP_ESTABLISHED = 1
-_LEFT = frozenset({7, 8})
-"""Linux's `TCP_CLOSE` (it was reset) and `TCP_CLOSE_WAIT` (the peer sends no more)."""
 
 _UNANSWERED: Final = frozenset(
     {CloseReason.NO_ANSWER, CloseReason.NO_ANSWER_TO_LOGIN, CloseReason.NO_INTRODUCTION}
@@ -206,17 +179,7 @@ class Connection(asyncio.Protocol, Generic[E]):
     def way(self) -> Way | None:
         """How the way to the peer is now; None where the kernel does not tell."""
         sock = self._socket
-        if sock is None or sock.family == socket.AF_UNIX or not hasattr(socket, "TCP_INFO"):
-            return None
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
-        if len(info) < _TCP_INFO.size:
-            return None  # an old kernel
-        again, timeout, unacked, sent, usual, variation, total = _TCP_INFO.unpack(info)
-        unheard = 0.0
-        if unacked and again >= _LOST_AFTER:
-            # Each wait was twice the one before: all of them together, and that of now.
-            unheard = timeout / 1e6 * (1 - 0.5**again) + sent / 1e3
-        return Way(usual / 1e6, variation / 1e6, total, unheard)
+        return way_of(sock) if sock is not None else None
 
     @property
     def local_peer(self) -> Credentials | None:
@@ -230,9 +193,9 @@ class Connection(asyncio.Protocol, Generic[E]):
         So its machine runs, and holds the connection open. False where the system does not tell.
         """
         sock = self._socket
-        if sock is None or self.unsent or not hasattr(socket, "TCP_INFO"):
+        if sock is None or self.unsent:
             return False
-        return _state(sock) == _TCP_ESTABLISHED and not _in_kernel(sock)
+        return is_established(sock) and not in_kernel(sock)
 
     def close(self, reason: CloseReason = CloseReason.LOCAL, detail: str = "") -> None:
         """End the connection; `Closed` follows through the handler."""
@@ -317,23 +280,23 @@ class Connection(asyncio.Protocol, Generic[E]):
         What is on the way does not count: on a long way that is much.
         """
         sock = self._socket
-        return self.unsent + (_held_up(sock) if sock is not None else 0)
+        return self.unsent + (held_up(sock) if sock is not None else 0)
 
     def is_full(self) -> bool:
         """Whether bytes wait here though all that was sent has arrived: the peer's machine has
         no room for more. False where the system does not tell."""
         sock = self._socket
-        return sock is not None and _is_shut(sock)
+        return sock is not None and is_shut(sock)
 
     def asks_more(self) -> bool:
         """Whether bytes of the peer wait in the kernel."""
         sock = self._socket
-        return sock is not None and _waiting(sock) > 0
+        return sock is not None and waiting(sock) > 0
 
     def peer_left(self) -> bool:
         """End the connection if the peer has, and say so: what is not read does not notice."""
         sock = self._socket
-        if sock is not None and not self.is_closed and _state(sock) not in _LEFT:
+        if sock is not None and not self.is_closed and not peer_has_left(sock):
             return False
         self._receive_eof(CLOSED_BY_PEER)
         return True
@@ -447,56 +410,6 @@ class Connection(asyncio.Protocol, Generic[E]):
         self.flush()
 
 
-def _state(sock: socket.socket) -> int:
-    """The state of a TCP connection as Linux numbers it; 0 where the system does not tell."""
-    if not hasattr(socket, "TCP_INFO"):
-        return 0
-    try:
-        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-    except OSError:
-        return 0
-
-
-def _held_up(sock: socket.socket) -> int:
-    """Bytes that the kernel could not send yet; where it does not tell, as `_in_kernel`."""
-    if sock.family != socket.AF_UNIX and hasattr(socket, "TCP_INFO"):
-        with suppress(OSError):
-            info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _NOT_SENT_END)
-            if len(info) == _NOT_SENT_END:
-                return int(_COUNT.unpack_from(info, _NOT_SENT_END - _COUNT.size)[0])
-    return _in_kernel(sock)
-
-
-def _is_shut(sock: socket.socket) -> bool:
-    """Whether the kernel has bytes to send, none of them on the way: the window is shut."""
-    if sock.family == socket.AF_UNIX or not hasattr(socket, "TCP_INFO"):
-        return False
-    with suppress(OSError):
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _NOT_SENT_END)
-        if len(info) == _NOT_SENT_END:
-            (on_the_way,) = _COUNT.unpack_from(info, _UNACKNOWLEDGED)
-            return not on_the_way and any(info[_NOT_SENT_END - _COUNT.size :])
-    return False
-
-
-def _waiting(sock: socket.socket) -> int:
-    """Bytes that can be read; 0 where the system does not tell."""
-    try:
-        (waiting,) = _COUNT.unpack(fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)))
-    except OSError:
-        return 0
-    return int(waiting)
-
-
-def _in_kernel(sock: socket.socket) -> int:
-    """Bytes that were not sent, or not acknowledged; 0 where the system does not tell."""
-    try:
-        (queued,) = _QUEUED.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
-    except OSError:
-        return 0
-    return int(queued)
-
-
 def _nobody(event: object) -> None:
     """Nothing happens any more."""
 
@@ -508,7 +421,7 @@ def untaken(transport: asyncio.WriteTransport) -> int:
     only those that wait here.
     """
     sock = transport.get_extra_info("socket")
-    return transport.get_write_buffer_size() + (_in_kernel(sock) if sock is not None else 0)
+    return transport.get_write_buffer_size() + (in_kernel(sock) if sock is not None else 0)
 
 
 def peer_address(transport: asyncio.BaseTransport) -> tuple[str, int]:

@@ -26,6 +26,7 @@ from cccamd.ids import IpAddress, parse_address, unwrap_address
 from cccamd.machine import SocketAddress, is_cut_off, is_near, route_to
 from cccamd.net.connection import Connection
 from cccamd.net.failures import Attempt, ConnectError, Notice, explain_connect_error
+from cccamd.net.kernel import was_answered
 from cccamd.net.resolve import resolve
 from cccamd.net.socketoptions import set_socket_options
 from cccamd.net.tasks import TaskSet
@@ -203,7 +204,9 @@ async def _connect_to(
         sock.getpeername()  # a notice wakes whoever waits, too
         _listen_for_notices(sock, wanted=False)
     except OSError as error:
-        if again and isinstance(error, TimeoutError) and _was_answered(sock):
+        if again and isinstance(error, TimeoutError) and was_answered(sock):
+            # Its time is over only because our own loop stood still and did not hear the answer:
+            # to say of the other machine that it does not answer would be false.
             sock.close()
             return await _connect_to(address, host, port, patience, again=False)
         attempt, said = _examine(sock, address, error)
@@ -213,24 +216,6 @@ async def _connect_to(
         sock.close()
         raise
     return sock
-
-
-def _was_answered(sock: socket.socket) -> bool:
-    """Whether its time is over only because our own loop stood still, and did not hear the answer.
-
-    To say of the other machine then that it does not answer would be false.
-    """
-    tcp_info = getattr(socket, "TCP_INFO", None)
-    if tcp_info is None:
-        return False
-    try:
-        return sock.getsockopt(socket.IPPROTO_TCP, tcp_info, 1)[0] != _SYN_SENT
-    except OSError:
-        return False
-
-
-_SYN_SENT: Final = 2
-"""Linux's state of a connection that nobody has answered yet (include/net/tcp_states.h)."""
 
 
 # What the system knows of a failed attempt.

@@ -249,7 +249,7 @@ _STEPS: Final[Mapping[CloseReason, Step]] = {
     CloseReason.NEWCAMD: Step.NEWCAMD,
     CloseReason.STRANGER: Step.STRANGER,
     CloseReason.NOT_CCCAM: Step.STRANGER,
-    CloseReason.GARBAGE: Step.STRANGER,
+    CloseReason.GARBAGE: Step.UNSOUND,  # frames begin when the server has shown that it is one
     CloseReason.LOGIN_REFUSED: Step.LOGIN,
     CloseReason.BAD_LOGIN_ANSWER: Step.LOGIN,
     CloseReason.NO_ANSWER_TO_LOGIN: Step.LOGIN,
@@ -265,6 +265,9 @@ _STEPS: Final[Mapping[CloseReason, Step]] = {
     CloseReason.LOGIN_DENIED: Step.DENIED,
     CloseReason.NO_CARD_DATA: Step.NO_CARD_DATA,
     CloseReason.NO_SIGN_OF_LIFE: Step.NO_SIGN,
+    CloseReason.NOT_READING: Step.UNSOUND,
+    CloseReason.SAYS_TOO_MUCH: Step.UNSOUND,
+    CloseReason.OUT_OF_STEP: Step.UNSOUND,
 }
 """What else can end a login is done by us."""
 
@@ -275,6 +278,8 @@ def explain_end(closed: Closed, *, introduced: bool, settled: bool = True) -> Fa
     `introduced`: the server had said who it is; `settled`: and something had come of it.
     """
     step = _STEPS.get(closed.reason, Step.ENDED)
+    if step is Step.NOT_NEWCAMD and introduced:
+        step = Step.UNSOUND  # it has told its card
     if step not in (Step.CLOSED, Step.RESET) or (introduced and settled):
         return Failure(step, str(closed))
     if introduced:

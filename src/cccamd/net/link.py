@@ -62,7 +62,7 @@ ROUTE_LOOK: Final = 2.0
 _NOT_HURRIED: Final = frozenset(
     {
         *(Step.LOGIN, Step.INTRODUCTION, Step.HUNG_UP, Step.NEWCAMD, Step.STRANGER),
-        *(Step.THROWN_OUT, Step.UNANSWERED, Step.ENDED),
+        *(Step.THROWN_OUT, Step.UNANSWERED, Step.UNSOUND, Step.ENDED),
         *(Step.CCCAM, Step.NOT_NEWCAMD, Step.DES_KEY, Step.DENIED, Step.NO_CARD_DATA),
         *(Step.NOT_PAIRED, Step.TLS, Step.OTHER_KEY),  # `look_at_keys` knows better
     }

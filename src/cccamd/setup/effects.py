@@ -24,6 +24,11 @@ class Effect(Enum):
     NOTHING = "for nothing: EMMs are taken however far they come"
 
 
+def _keys(table: str, names: str) -> list[str]:
+    """Settings of a table of cccamd.toml."""
+    return [f"[{table}] {name}" for name in names.split()]
+
+
 _AT_ONCE: Final = (
     "SERVER LISTEN PORT",
     "GLOBAL LISTEN PORT",
@@ -49,84 +54,40 @@ _AT_ONCE: Final = (
     "CAID PRIO FILE",
     "PROVIDERINFO FILE",
     "CHANNELINFO FILE",
-    "[network] allow",
-    "[network] hosts",
-    "[limits] ecm_deadline",
-    "[limits] answer_timeout",
-    "[limits] upstream_cards_limit",
-    "[limits] client_messages_per_second",
-    "[limits] client_ecms_per_second",
-    "[limits] client_kilobytes_per_second",
-    "[limits] account_messages_per_second",
-    "[limits] account_ecms_per_second",
-    "[limits] account_kilobytes_per_second",
-    "[limits] max_unread_kilobytes",
-    "[limits] unread_timeout",
-    "[server] cccversion",
-    "[server] bind",
-    "[cache] seconds",
-    "[cache] entries",
-    "[cache] check_cw_checksums",
-    "[routing] hedge",
-    "[penalties] attempts",
-    "[penalties] ban",
-    "[penalties] exempt",
-    "[log] format",
-    "[log] debug_accounts",
-    "[tls] port",
-    "[dvbapi] port",
-    "[dvbapi] listen",
-    "[dvbapi] networks",
-    "[dvbapi] socket",
-    "[dvbapi] socket_mode",
-    "[dvbapi] socket_group",
-    "[dvbapi] account",
-    "[dvbapi] au",
-    "[notify] urls",
-    "[notify] after",
-    "[notify] quiet",
-    "[notify] over",
-    "[mqtt] host",
-    "[mqtt] port",
-    "[mqtt] tls",
-    "[mqtt] ca",
-    "[mqtt] user",
-    "[mqtt] password",
-    "[mqtt] password_file",
-    "[mqtt] prefix",
-    "[mqtt] discovery",
-    "[mqtt] name",
-    "[mqtt] interval",
-    "[mqtt] things",
-    "[mqtt] networks",
+    *_keys("network", "allow hosts"),
+    *_keys(
+        "limits",
+        "ecm_deadline answer_timeout upstream_cards_limit client_messages_per_second "
+        "client_ecms_per_second client_kilobytes_per_second account_messages_per_second "
+        "account_ecms_per_second account_kilobytes_per_second max_unread_kilobytes "
+        "unread_timeout",
+    ),
+    *_keys("server", "cccversion bind"),
+    *_keys("cache", "seconds entries check_cw_checksums"),
+    *_keys("routing", "hedge"),
+    *_keys("penalties", "attempts ban exempt"),
+    *_keys("log", "format debug_accounts"),
+    *_keys("tls", "port"),
+    *_keys("dvbapi", "port listen networks socket socket_mode socket_group account au"),
+    *_keys("notify", "urls after quiet over"),
+    *_keys(
+        "mqtt",
+        "host port tls ca user password password_file prefix discovery name interval things "
+        "networks",
+    ),
 )
 _NEXT_TIME: Final = (
     "MINIMUM CLIENT VERSION",
-    "[limits] login_timeout",
-    "[limits] max_clients",
-    "[limits] max_connections_per_address",
-    "[limits] max_pending_logins",
-    "[limits] max_pending_per_address",
-    "[limits] max_pending_per_network",
-    "[limits] queue_limit",
-    "[limits] logins_per_account",
+    *_keys(
+        "limits",
+        "login_timeout max_clients max_connections_per_address max_pending_logins "
+        "max_pending_per_address max_pending_per_network queue_limit logins_per_account",
+    ),
 )
 _RESTART: Final = (
-    "[server] workers",
-    "[journal] enabled",
-    "[journal] days",
-    "[journal] megabytes",
-    "[fleet] host",
-    "[fleet] port",
-    "[fleet] socket",
-    "[fleet] tls",
-    "[fleet] ca",
-    "[fleet] user",
-    "[fleet] password",
-    "[fleet] password_file",
-    "[fleet] key_file",
-    "[fleet] node",
-    "[fleet] networks",
+    *_keys("server", "workers"),
+    *_keys("journal", "enabled days megabytes"),
+    *_keys("fleet", "host port socket tls ca user password password_file key_file node networks"),
 )
 
 EFFECTS: Final[Mapping[str, Effect]] = {
@@ -138,19 +99,8 @@ EFFECTS: Final[Mapping[str, Effect]] = {
 """F-, C- and N-lines and the `[[tables]]` are no settings: they all count at once."""
 
 _TABLES: Final = (
-    "network",
-    "limits",
-    "server",
-    "cache",
-    "routing",
-    "log",
-    "journal",
-    "penalties",
-    "tls",
-    "dvbapi",
-    "notify",
-    "mqtt",
-    "fleet",
+    *("network", "limits", "server", "cache", "routing", "log", "journal"),
+    *("penalties", "tls", "dvbapi", "notify", "mqtt", "fleet"),
 )
 _INFO_PORTS: Final = (
     ("LISTEN PORT", "port"),

@@ -154,7 +154,9 @@ class Overview:
             "cards": cards,
             "nodes": self._keep_rows("nodes", nodes),
             "edges": self._keep_rows("edges", edges),
-            "notes": self._rows("notes", ((_note_key(note), note) for note in moment.notes)),
+            "notes": self._rows(
+                "notes", ((f"{note.at} {note.subject} {note.text}", note) for note in moment.notes)
+            ),
             "freezes": self._rows(
                 "freezes",
                 ((f"{one.at} {one.account}", one) for one in report.freezes[:FREEZES_LIMIT]),
@@ -378,10 +380,6 @@ def _margin(watched: ChannelMargin | None) -> dict[str, Json]:
         "forecast": watched.forecast,
         "frozen": watched.frozen,
     }
-
-
-def _note_key(note: Note) -> str:
-    return f"{note.at} {note.subject} {note.text}"
 
 
 def incident_link(incident: Incident, sources: Collection[str]) -> str:

@@ -1,7 +1,8 @@
 """Programs that share a node id: what that means, in one set of words for everybody."""
 
-from cccamd.facts import Clone
+from cccamd.facts import Cause, Clone
 from cccamd.ids import NodeId, format_node_id
+from cccamd.watch import Symptom
 from cccamd.why.evidence import Evidence
 from cccamd.why.finding import Finding, Weight
 from cccamd.wording import some_of
@@ -64,3 +65,15 @@ def explain_clones(account: str | None, evidence: Evidence) -> list[Finding]:
 def clone_of(node_id: NodeId | None, evidence: Evidence) -> Clone | None:
     """The clone with this node id, if it is one now."""
     return next((clone for clone in evidence.clones if clone.node_id == node_id), None)
+
+
+def clone_symptom(clone: Clone) -> Symptom:
+    """What it is as an incident."""
+    return Symptom(
+        cause=Cause.CLONE,
+        subject=format_node_id(clone.node_id),
+        since=clone.since,
+        text=f"is the node id of several: {clone_text(clone)}",
+        change=CLONE_CHANGE,
+        sufferers=frozenset(clone.accounts),
+    )

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from cccamd.facts import FleetStatus, NodeState, NodeStatus, ServerStatus
+from cccamd.facts import Cause, FleetStatus, NodeState, NodeStatus, ServerStatus
+from cccamd.watch import Symptom
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.wording import ago, count, milliseconds, some_of
 
@@ -28,6 +29,8 @@ ALONE_CHANGE: Final = (
     " (sha256sum): one with another key is a fleet of its own"
 )
 TWIN_CHANGE: Final = "give each node a name of its own: [fleet] node in cccamd.toml"
+MISSING_SINGLY: Final = 5
+"""Nodes that are missing and each told of; if there are more they are one trouble."""
 HASH_SHOWN: Final = 8
 """Characters of a configuration's hash that people are shown."""
 
@@ -128,3 +131,47 @@ def _troubles(fleet: FleetStatus, at: float) -> Iterator[Diagnosis]:
     if wrong:
         text = f"gave wrong CWs, and not believed for now: {some_of(wrong)}"
         yield diagnose(Check.FLEET, Grade.WARNING, "node-wrong", text, WRONG_CHANGE)
+
+
+def fleet_symptoms(fleet: FleetStatus, at: float) -> Iterator[Symptom]:
+    """What of it is wrong."""
+    for node in fleet.nodes:
+        if node.distrusted_until is not None:
+            yield Symptom(
+                cause=Cause.NODE_WRONG,
+                subject=f"node {node.name}",
+                since=at,
+                text=f"gave a wrong CW ({count(node.wrong, 'time')}), and is not believed for now",
+                change=WRONG_CHANGE,
+            )
+    yield from _missing_nodes(fleet)
+    odd = odd_nodes(fleet)
+    if odd is not None:
+        yield Symptom(
+            cause=Cause.NODE_DIFFERS,
+            subject=odd.subject,
+            since=at,
+            text=odd.text,
+            change=ODD_CHANGE,
+        )
+
+
+def _missing_nodes(fleet: FleetStatus) -> Iterator[Symptom]:
+    missing = [node for node in fleet.absent if node.state is NodeState.MISSING]
+    if len(missing) <= MISSING_SINGLY:
+        for node in missing:
+            yield Symptom(
+                cause=Cause.NODE_MISSING,
+                subject=f"node {node.name}",
+                since=node.heard_at,
+                text="says nothing any more, and has not said that it goes",
+                change=MISSING_CHANGE,
+            )
+        return
+    yield Symptom(
+        cause=Cause.NODE_MISSING,
+        subject=FLEET,
+        since=min(node.heard_at for node in missing),
+        text=f"misses {count(len(missing), 'node')}: {some_of([node.name for node in missing])}",
+        change=MISSING_CHANGE,
+    )

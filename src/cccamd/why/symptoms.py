@@ -12,14 +12,11 @@ from typing import Final
 
 from cccamd.facts import (
     Cause,
-    Clone,
     ConfigProblem,
     ConfigProblemKind,
     ConfigState,
-    FleetStatus,
     Freeze,
     LinkState,
-    NodeState,
     ReceiverFinding,
     ServiceId,
     SourceStatus,
@@ -30,9 +27,9 @@ from cccamd.ids import format_node_id, format_service
 from cccamd.watch import Pause, Symptom
 from cccamd.why.accepting import closed_doors
 from cccamd.why.answering import refusals, silence, wrong_cws, wrong_kinds, wrong_share
-from cccamd.why.clones import CLONE_CHANGE, clone_text
+from cccamd.why.clones import clone_symptom
 from cccamd.why.diagnosis import Grade
-from cccamd.why.fleetwords import FLEET, MISSING_CHANGE, ODD_CHANGE, WRONG_CHANGE, odd_nodes
+from cccamd.why.fleetwords import fleet_symptoms
 from cccamd.why.host import MachineTrouble
 from cccamd.why.links import what_to_do, without_cards
 from cccamd.why.logins import MEANINGS
@@ -76,10 +73,10 @@ def find_symptoms(scene: Scene, together: Together | None = None) -> Iterator[Sy
     yield from others
     yield from _accounts_without_cards(scene, of_sources | blamed)
     yield from _double_logins(scene)
-    yield from map(_clone, scene.clones)
+    yield from map(clone_symptom, scene.clones)
     yield from _circles(scene)
     if scene.fleet is not None:
-        yield from _of_fleet(scene.fleet, scene.at)
+        yield from fleet_symptoms(scene.fleet, scene.at)
     yield from _files(scene)
     yield from map(_of_machine, scene.machine)
     yield from closed_doors(scene.doors, scene.at)
@@ -342,64 +339,6 @@ def _double_logins(scene: Scene) -> Iterator[Symptom]:
             change=change,
             sufferers=frozenset({login.account}),
         )
-
-
-def _clone(clone: Clone) -> Symptom:
-    return Symptom(
-        cause=Cause.CLONE,
-        subject=format_node_id(clone.node_id),
-        since=clone.since,
-        text=f"is the node id of several: {clone_text(clone)}",
-        change=CLONE_CHANGE,
-        sufferers=frozenset(clone.accounts),
-    )
-
-
-MISSING_SINGLY: Final = 5
-"""Nodes that are missing and each told of; if there are more they are one trouble."""
-
-
-def _of_fleet(fleet: FleetStatus, at: float) -> Iterator[Symptom]:
-    for node in fleet.nodes:
-        if node.distrusted_until is not None:
-            yield Symptom(
-                cause=Cause.NODE_WRONG,
-                subject=f"node {node.name}",
-                since=at,
-                text=f"gave a wrong CW ({count(node.wrong, 'time')}), and is not believed for now",
-                change=WRONG_CHANGE,
-            )
-    yield from _missing_nodes(fleet)
-    odd = odd_nodes(fleet)
-    if odd is not None:
-        yield Symptom(
-            cause=Cause.NODE_DIFFERS,
-            subject=odd.subject,
-            since=at,
-            text=odd.text,
-            change=ODD_CHANGE,
-        )
-
-
-def _missing_nodes(fleet: FleetStatus) -> Iterator[Symptom]:
-    missing = [node for node in fleet.absent if node.state is NodeState.MISSING]
-    if len(missing) <= MISSING_SINGLY:
-        for node in missing:
-            yield Symptom(
-                cause=Cause.NODE_MISSING,
-                subject=f"node {node.name}",
-                since=node.heard_at,
-                text="says nothing any more, and has not said that it goes",
-                change=MISSING_CHANGE,
-            )
-        return
-    yield Symptom(
-        cause=Cause.NODE_MISSING,
-        subject=FLEET,
-        since=min(node.heard_at for node in missing),
-        text=f"misses {count(len(missing), 'node')}: {some_of([node.name for node in missing])}",
-        change=MISSING_CHANGE,
-    )
 
 
 def _circles(scene: Scene) -> Iterator[Symptom]:

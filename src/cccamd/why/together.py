@@ -24,7 +24,8 @@ from cccamd.facts import Cause, LinkState, SourceKind, SourceStatus, Step
 from cccamd.ids import parse_endpoint
 from cccamd.setup.toml import is_local
 from cccamd.watch import Symptom
-from cccamd.why.links import OUR_SIDE, SHARED, what_to_do
+from cccamd.why.links import what_to_do
+from cccamd.why.meanings import OUR_SIDE, SHARED
 from cccamd.why.scene import Scene
 from cccamd.wording import listed
 

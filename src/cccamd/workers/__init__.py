@@ -16,9 +16,10 @@ workers there are.
     crew.py      inside the core: starts the workers, and starts them again
 
 Each worker listens on a socket of its own for the same port (SO_REUSEPORT), and the kernel spreads
-who connects. The core keeps those sockets open too: who connects while a worker is being started
-again waits, and is not turned down. A worker that ends takes its own connections with it, and
-nothing else; a worker without a core ends.
+who connects. The core keeps those sockets open too: while a worker is away, hangs or is short of
+something, the others take who comes to its sockets; while all are, who comes waits, and is not
+turned down. A worker that ends takes its own connections with it, and nothing else; a worker
+without a core ends, also one that hangs: it would keep the port from the next core.
 """
 
 from cccamd.workers.crew import Crew, Member

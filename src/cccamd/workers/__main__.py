@@ -9,13 +9,12 @@ import sys
 from typing import Final, cast
 
 from cccamd.ids import NodeId
-from cccamd.machine import keep_one_heap, raise_file_limit
+from cccamd.machine import end_with_parent, keep_one_heap, raise_file_limit
 from cccamd.net import loop_factory
+from cccamd.workers import frames
 from cccamd.workers.door import Door
 
 CONTROL_LIMIT: Final = 65_536
-SOCKETS_LIMIT: Final = 64
-"""Listening sockets that come at once; there is one for each address."""
 
 
 class Line(asyncio.Protocol):
@@ -45,7 +44,7 @@ class Line(asyncio.Protocol):
 
 def listen_as_told(door: Door, control: socket.socket) -> None:
     """Who we are, and the sockets to listen on, come as one message each."""
-    told, descriptors, _, _ = socket.recv_fds(control, CONTROL_LIMIT, SOCKETS_LIMIT)
+    told, descriptors, _, _ = socket.recv_fds(control, CONTROL_LIMIT, frames.SOCKETS_LIMIT)
     if not told:
         asyncio.get_running_loop().remove_reader(control)
         return
@@ -71,6 +70,7 @@ def main() -> None:
     stream, control = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    end_with_parent()
     raise_file_limit()
     keep_one_heap()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:

@@ -66,25 +66,37 @@ class Member:
     line: "Line | None" = None
     trouble: str = ""
     """How it ended last, until it has lived for a while."""
+    shut: str = ""
+    """The door at which it can accept nothing, if it said so."""
+    given: list[socket.socket] = field(default_factory=list)
+    """What it was told last to listen on: its own, and those of others that do not serve."""
 
     @property
     def connections(self) -> int:
         """How many clients it holds."""
         return len(self.line.transports) if self.line is not None else 0
 
+    @property
+    def serves(self) -> bool:
+        """Whether it takes who connects, as far as is known."""
+        return self.line is not None and self.line.is_awake and not self.shut
+
 
 class Line(asyncio.Protocol):
     """The stream to one worker."""
 
-    def __init__(self, crew: "Crew") -> None:
+    def __init__(self, crew: "Crew", member: Member) -> None:
         self.transports: dict[int, RemoteTransport] = {}
         self.heard_at = asyncio.get_running_loop().time()
         self.has_begun = False
         """Whether it has said anything yet."""
+        self.is_awake = False
+        """Whether it has said anything lately."""
         self.ended = asyncio.Event()
         self.lost = 0
         """How many clients it took with it."""
         self._crew = crew
+        self._member = member
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._cutter = FrameCutter()
@@ -103,6 +115,9 @@ class Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard_at, self.has_begun = self._loop.time(), True
+        if not self.is_awake:
+            self.is_awake = True
+            self._crew.share_out()
         for kind, number, body in self._cutter.cut(data):
             try:
                 self._hear(kind, number, body)
@@ -117,7 +132,7 @@ class Line(asyncio.Protocol):
             self._crew.let_in(transport)
             return
         if number == 0:
-            self._crew.hear(kind, body)
+            self._crew.hear(self._member, kind, body)
             return
         known = self.transports.get(number)
         if known is None:
@@ -204,8 +219,8 @@ class Crew:
     async def stop(self) -> None:
         """End all of them."""
         self._is_stopping = True
+        self.close()
         for member in self.members:
-            self._replace(member, [])
             if member.line is not None:
                 member.line.close()
         try:
@@ -240,27 +255,45 @@ class Crew:
                 for sock in sockets:
                     sock.close()
             raise
-        for member, sockets in zip(self.members, opened, strict=True):
-            self._replace(member, sockets)
+        self._replace(opened)
 
     def close(self) -> None:
         """Have them listen no more; connections stay."""
-        for member in self.members:
-            self._replace(member, [])
+        self._replace([[] for _ in self.members])
 
-    def _replace(self, member: Member, sockets: list[socket.socket]) -> None:
-        old, member.sockets = member.sockets, sockets
-        self._hand_over(member)
+    def _replace(self, opened: Sequence[list[socket.socket]]) -> None:
+        old = [sock for member in self.members for sock in member.sockets]
+        for member, sockets in zip(self.members, opened, strict=True):
+            member.sockets = sockets
+            self._hand_over(member, sockets)
+        self.share_out()
         for sock in old:
             sock.close()
 
-    def _hand_over(self, member: Member) -> None:
+    def share_out(self) -> None:
+        """Have those who serve take who comes to one that does not.
+
+        The kernel goes on giving it its part of those who connect: they would wait until it is
+        back, and that may be never. One that is short of something is told nothing meanwhile: it
+        would try again at once.
+        """
+        serving = [member for member in self.members if member.serves]
+        shares = [list(member.sockets) for member in serving]
+        for number, member in enumerate(each for each in self.members if not each.serves):
+            if serving:
+                shares[number % len(serving)] += member.sockets
+        for member, sockets in zip(serving, shares, strict=True):
+            if sockets != member.given:
+                self._hand_over(member, sockets)
+
+    def _hand_over(self, member: Member, sockets: list[socket.socket]) -> None:
         control = self._controls.get(member.number)
         if control is None:
             return  # it gets them when it runs
-        told = json.dumps(self._self).encode()
+        told, member.given = json.dumps(self._self).encode(), sockets
         try:
-            socket.send_fds(control, [told], [sock.fileno() for sock in member.sockets])
+            numbers = [sock.fileno() for sock in sockets[: frames.SOCKETS_LIMIT]]
+            socket.send_fds(control, [told], numbers)
         except OSError as error:  # it has just ended, or does not read: it is started again
             log.debug("worker %d takes no sockets: %s", member.number, error)
 
@@ -269,13 +302,20 @@ class Crew:
         if transports:
             self._tasks.start("clients of a worker that ended", in_slices(_losing(transports)))
 
-    def hear(self, kind: int, body: bytes) -> None:
+    def hear(self, member: Member, kind: int, body: bytes) -> None:
         """A worker said something of itself."""
         if kind == Kind.ACCEPTING:
             words = json.loads(body)
-            self._on_event(_EVENTS[words.pop("event")](**words))
+            event = _EVENTS[words.pop("event")](**words)
+            self._note_door(member, event._replace(door=f"{event.door}, worker {member.number}"))
         elif kind == Kind.FAILED:
             self.on_failure("a worker", WorkerFailure(body.decode("utf-8", "replace")))
+
+    def _note_door(self, member: Member, event: AcceptEvent) -> None:
+        """One that can accept nothing is helped by the others, and when it ends that is over."""
+        member.shut = event.door if isinstance(event, AcceptPaused) else ""
+        self._on_event(event)
+        self.share_out()
 
     # The life of a worker.
 
@@ -320,12 +360,12 @@ class Crew:
         stream: socket.socket,
         control: socket.socket,
     ) -> str:
-        line = Line(self)
+        line = Line(self, member)
         loop = asyncio.get_running_loop()
         await loop.create_unix_connection(lambda: line, sock=stream)
         member.line, member.pid, member.starts = line, process.pid, member.starts + 1
         self._controls[member.number] = control
-        self._hand_over(member)
+        self._hand_over(member, member.sockets)
         watch = self._tasks.start(f"watch over worker {member.number}", self._watch(member, line))
         try:
             status = await process.wait()
@@ -335,6 +375,7 @@ class Crew:
             line.close()
             del self._controls[member.number]
             member.line, member.pid = None, 0
+            self._note_door(member, AcceptEnded(member.shut))  # the others take its sockets
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         return f"{how}, and {count(line.lost, 'connection')} with it"
 
@@ -349,6 +390,9 @@ class Crew:
                 line.heard_at = loop.time()  # it was us who stood still: the machine slept
             silent = loop.time() - line.heard_at
             patience = PATIENCE if line.has_begun else START_PATIENCE
+            if line.is_awake and silent > 1.5 * LOOK_INTERVAL:
+                line.is_awake = False
+                self.share_out()
             if silent > patience or line.backlog > BACKLOG_LIMIT:
                 log.error("worker %d has said nothing for %.0f s: killed", member.number, silent)
                 _kill(member.pid)

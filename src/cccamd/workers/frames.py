@@ -62,6 +62,8 @@ WAY: Final = struct.Struct(">?dd?dI")
 of what is sent in vain, segments that were sent again."""
 TAKEN: Final = struct.Struct(">I")
 STUCK: Final = struct.Struct(">I?")
+SOCKETS_LIMIT: Final = 64
+"""Listening sockets that a worker is handed at once."""
 
 
 def pack(kind: Kind, number: int, body: bytes = b"") -> bytes:

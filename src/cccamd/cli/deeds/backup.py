@@ -2,19 +2,21 @@
 
 import json
 import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import typer
 
 from cccamd import build
-from cccamd.cli.command import NEW_CONFIG, failing_plainly
+from cccamd.cli.command import NEW_CONFIG, failing_plainly, told
 from cccamd.errors import CccamdError
-from cccamd.setup.backup import BackupError, Places, read_archive, save
+from cccamd.setup.backup import UNDER_WAY, BackupError, Places, read_archive, save
 from cccamd.setup.cccamcfg import SEARCHED_PATHS
 from cccamd.setup.nodeid import default_path
 from cccamd.setup.restoring import finish, put_back
-from cccamd.setup.setup import companion_paths, load_setup
+from cccamd.setup.setup import Setup, companion_paths, load_setup
 from cccamd.setup.toml import FILE_NAME
 from cccamd.wording import count
 
@@ -40,12 +42,11 @@ def backup(
                 f"{setup.refusal}; so it is not known which files belong to it: cccamd check"
                 " says what is wrong with it"
             )
-        owned = (each.kind.owned_file(each.config, each.options) for each in setup.toml.cards)
         saved = save(
             archive,
             places,
             companions=companion_paths(setup.config),
-            keys=[path for path in owned if path is not None],
+            keys=_keys(setup),
             made_by=build(),
             force=force,
         )
@@ -69,16 +70,50 @@ def restore(
     as_data: bool,
 ) -> None:
     """Put back what `cccamd backup` saved; the server must not run."""
-    with failing_plainly("restore", CccamdError, OSError, status=EXIT_TROUBLE):
-        places = places_of(config, toml, node_id)
+    places = places_of(config, toml, node_id)
+    with failing_plainly("restore", CccamdError, OSError, status=EXIT_TROUBLE), _half_done(places):
         if (finished := finish(places)) is not None:
             typer.echo(f"cccamd restore: {told_of(finished)}", err=True)
         contents = read_archive(archive, places)
         put_back(contents, places, force=force)
     paths = [each.path for each in contents]
-    _tell("restored", paths, as_data=as_data)
-    if not as_data and any(path.parent == places.state / "restored" for path in paths):
+    moved = _moved(paths, places)
+    _tell("restored", paths, as_data=as_data, moved=moved)
+    others = {path for path in paths if path.parent == places.state / "restored"}
+    if not as_data and others - set(moved.values()):
         typer.echo(f"Those in {places.state / 'restored'} lay elsewhere: move them there.")
+
+
+@contextmanager
+def _half_done(places: Places) -> Iterator[None]:
+    """Say of a disk that is full, or the like, how far it came."""
+    try:
+        yield
+    except OSError as error:
+        if not (places.state / UNDER_WAY).exists():
+            raise
+        what = "not all files are in their places; mend that, and run it again"
+        raise BackupError(f"{told(error)}: {what}") from None
+
+
+def _moved(restored: Sequence[Path], places: Places) -> dict[Path, Path]:
+    """Files that the configuration names where they were, and where they are now."""
+    now = {path.name: path for path in restored}
+    try:
+        setup = load_setup(places.config, places.toml if places.toml.exists() else None)
+    except (CccamdError, OSError):
+        return {}
+    named = [*companion_paths(setup.config), *_keys(setup)]
+    return {
+        path: now[path.name]
+        for path in named
+        if path.name in now and path.absolute() not in restored
+    }
+
+
+def _keys(setup: Setup) -> list[Path]:
+    owned = (each.kind.owned_file(each.config, each.options) for each in setup.toml.cards)
+    return [path for path in owned if path is not None]
 
 
 def told_of(finished: list[Path]) -> str:
@@ -99,10 +134,16 @@ def places_of(config: Path | None, toml: Path | None, node_id: Path | None) -> P
     )
 
 
-def _tell(what: str, paths: list[Path], *, as_data: bool) -> None:
+def _tell(
+    what: str, paths: list[Path], *, as_data: bool, moved: Mapping[Path, Path] | None = None
+) -> None:
+    elsewhere = {str(old): str(new) for old, new in (moved or {}).items()}
     if as_data:
-        typer.echo(json.dumps({what: [str(path) for path in paths]}, indent=2))
-    else:
-        typer.echo(f"{what}:")
-        for path in paths:
-            typer.echo(f"  {path}")
+        found: dict[str, object] = {what: [str(path) for path in paths]}
+        typer.echo(json.dumps(found | ({"moved": elsewhere} if elsewhere else {}), indent=2))
+        return
+    typer.echo(f"{what}:")
+    for path in paths:
+        typer.echo(f"  {path}")
+    for old, new in elsewhere.items():
+        typer.echo(f"The configuration names {old}: that is {new} now, so change the name there.")

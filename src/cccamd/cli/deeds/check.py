@@ -74,6 +74,7 @@ def run(*, file: str, strict: bool, as_data: bool, show_secrets: bool) -> None:
     else:
         _print_for_people(data, result, companions)
         _tell_of_rights(file)
+        _tell_of_toml(file)
     raise typer.Exit(_exit_status(result, companions, strict=strict))
 
 
@@ -119,6 +120,13 @@ def _tell_of_rights(file: str) -> None:
     """Nobody has to change it: CCcam.cfg is open to all by tradition."""
     if file != _STDIN and can_be_read_by_all(Path(file)):
         typer.echo(f"{file}: note: {OPEN_TO_ALL}")
+
+
+def _tell_of_toml(file: str) -> None:
+    """The server reads it, too, and nothing was said of it."""
+    beside = Path(file).with_name(f"cccamd{_TOML_ENDING}")
+    if file != _STDIN and beside.exists():
+        typer.echo(f"the server reads {beside}, too: cccamd check {beside}")
 
 
 def _exit_status(result: ParseResult, companions: Companions, *, strict: bool) -> int:

@@ -46,7 +46,8 @@ def _tell(imported: Imported, out: Path, names: list[str]) -> None:
     tell_lost(imported.lost)
     if imported.lost:
         typer.echo(f"\n{len(imported.lost)} not carried over, or not wholly")
-    typer.echo(f"\nNext: cccamd check {out / 'CCcam.cfg'}")
+    next_ones = [name for name in ("CCcam.cfg", "cccamd.toml") if name in names]
+    typer.echo("\nNext: " + ", ".join(f"cccamd check {out / name}" for name in next_ones))
 
 
 def tell_lost(lost: tuple[Lost, ...]) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 import typer
 
 from cccamd.cli.command import NEW_CONFIG, failing_plainly
+from cccamd.cli.install import Kind
 from cccamd.errors import CccamdError
 from cccamd.service import (
     Flavour,
@@ -33,7 +34,7 @@ def install(
     *,
     config: Path | None,
     program: Path | None,
-    flavour: str | None,
+    flavour: Kind | None,
     root: Path,
     yes: bool,
     dry_run: bool,
@@ -60,7 +61,7 @@ def install(
 def uninstall(
     *,
     purge: bool,
-    flavour: str | None,
+    flavour: Kind | None,
     root: Path,
     yes: bool,
     dry_run: bool,

@@ -40,7 +40,8 @@ from cccamd.wire.link import CloseReason
 
 if TYPE_CHECKING:
     from cccamd.server.dvbapi.outlook import Outlook
-    from cccamd.server.dvbapi.session import DvbapiHome, DvbapiSession, SelectedService
+    from cccamd.server.dvbapi.service import SelectedService
+    from cccamd.server.dvbapi.session import DvbapiHome, DvbapiSession
 
 log = logging.getLogger("cccamd.server")
 

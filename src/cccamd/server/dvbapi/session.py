@@ -12,16 +12,17 @@ Nobody logs in: a client is what the account of `[dvbapi]` is, from its first by
 import asyncio
 from collections.abc import Collection, Generator
 from dataclasses import dataclass, field
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 from cccamd import PROGRAM
-from cccamd.facts import DVBAPI, DescrambledService, EcmResult
-from cccamd.ids import Caid, Ident, ShareId, format_caid
+from cccamd.facts import DVBAPI, EcmResult
+from cccamd.ids import Ident, ShareId, format_caid
 from cccamd.net import Admission, Alarm, Connected, Connection, FairPlay, Guest
 from cccamd.routing import ClientId, EmmVerdict, Told, Trace, Waiter
 from cccamd.routing import Result as TraceResult
 from cccamd.server.dvbapi.door import UNREAD_LIMIT
 from cccamd.server.dvbapi.outlook import Outlook
+from cccamd.server.dvbapi.service import SelectedService
 from cccamd.server.exchange import result_of
 from cccamd.server.record import ClientRecord
 from cccamd.server.sessioncontext import SessionContext, shut_now
@@ -54,7 +55,6 @@ from cccamd.wire.dvbapi import (
     EcmInfo,
     LocalDemuxExpected,
     SectionReceived,
-    ServiceId,
     ServiceListed,
     Stopped,
 )
@@ -77,60 +77,8 @@ class DvbapiHome:
     outlook: Outlook
     """What they see of the cards."""
     house: House
-    selected: "dict[int, SelectedService]" = field(default_factory=dict)
+    selected: dict[int, SelectedService] = field(default_factory=dict)
     """All services that any of them wants clear, by the numbers of their records."""
-
-
-@dataclass(slots=True, kw_only=True)
-class SelectedService:
-    """One service of a client, as whoever watches sees it."""
-
-    session: "DvbapiSession"
-    record: ClientRecord
-    selected: Selected
-    """What is done for it."""
-
-    @property
-    def identity(self) -> ServiceId:
-        """What it is called within its connection."""
-        return self.selected.programme.identity
-
-    @property
-    def connection(self) -> Connection[Any]:
-        """The way to its client."""
-        return self.session.connection
-
-    @property
-    def ended(self) -> bool:
-        """Whether nobody wants it any more."""
-        return self.session.ended
-
-    @property
-    def told(self) -> Collection[ShareId]:
-        """The cards that may serve it."""
-        return self.session.told
-
-    @property
-    def peer(self) -> Peer | None:
-        """Who watches it."""
-        return self.session.peer
-
-    def describe(self) -> DescrambledService:
-        """What may be seen of it."""
-        usage = self.record.usage
-        chosen = next((each.chosen for each in self.selected.sets if each.chosen), None)
-        return DescrambledService(
-            caid=chosen.caid if chosen else Caid(0),
-            ident=chosen.ident if chosen else Ident(0),
-            sid=self.identity.service,
-            adapter=self.identity.adapter,
-            ecm_pid=chosen.pid if chosen else 0,
-            ecms_asked=usage.ecms_asked,
-            ecms_answered=usage.ecms_answered,
-            last_result=usage.last_result,
-            last_source=usage.last_source,
-            last_seconds=usage.last_seconds,
-        )
 
 
 class DvbapiSession:

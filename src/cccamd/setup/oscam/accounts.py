@@ -114,7 +114,8 @@ class AccountReader:
         if user is None or not user.value:
             about.whole(section.line, "an account without a user cannot be written")
             return
-        name = user.value[:NAME_LENGTH][:USER_LENGTH]
+        whole = user.value[:NAME_LENGTH]
+        name = whole[:USER_LENGTH]
         if name in self.names:
             first = self.names[name]
             same = first.value == user.value
@@ -131,6 +132,9 @@ class AccountReader:
         reading = _Reading(self, entries, about)
         if (plan := reading.plan(name)) is not None:
             tell_of_rest(section, _RULES, about)
+            if len(whole) > USER_LENGTH and "newcamd" in reading.elsewhere(plan):
+                why = "newcamd clients have to log in with the first 20 bytes of it"
+                about.lost(user, f"{why}, as CCcam clients do")
             self.plans.append(plan)
 
 
@@ -179,7 +183,7 @@ class _Reading:
         plan.limits = NOTHING if hops < 0 else ()
         return True
 
-    def _elsewhere(self, plan: AccountPlan) -> tuple[str, ...]:
+    def elsewhere(self, plan: AccountPlan) -> tuple[str, ...]:
         """What else than CCcam it can speak: hops and reshare say nothing there."""
         conf = self.reader.conf
         is_open = {"newcamd": conf.opens_newcamd, "dvbapi": conf.dvbapi_user == plan.user}
@@ -301,7 +305,7 @@ class _Reading:
         plan.denied = shut.services if shut is not None else ()
         self.reader.reshares.append(reshare)
         if reshare < 0 or plan.limits == NOTHING:
-            others = self._elsewhere(plan) if plan.groups else ()
+            others = self.elsewhere(plan) if plan.groups else ()
             if not others:
                 plan.limits = NOTHING
                 return

@@ -410,9 +410,19 @@ class ConfReader:
         self._who_sees_pages(entries, about)
         settings["ALLOW WEBINFO"] = "yes"
         settings["WEBINFO LISTEN PORT"] = str(port)
-        for key, name in (("httpuser", "WEBINFO USERNAME"), ("httppwd", "WEBINFO PASSWORD")):
-            if _value(entries, key):
-                settings[name] = _value(entries, key)
+        self._web_login(entries, about)
+
+    def _web_login(self, entries: Mapping[str, Entry], about: SectionReport) -> None:
+        user, password = _value(entries, "httpuser"), _value(entries, "httppwd")
+        if password and not user:
+            about.ignored(entries["httppwd"], "without httpuser no login is asked")
+            return
+        if user and not password:
+            why = "a login without a password cannot be written: nobody gets in before you set"
+            about.lost(entries["httpuser"], f"{why} WEBINFO PASSWORD")
+        for name, value in (("WEBINFO USERNAME", user), ("WEBINFO PASSWORD", password)):
+            if value:
+                self.plan.settings[name] = value
 
     def _who_sees_pages(self, entries: Mapping[str, Entry], about: SectionReport) -> None:
         """Say where they are open to others than there, or shut."""

@@ -140,27 +140,25 @@ class _Import:
     def _weigh_reshare(self, accounts: list[int]) -> None:
         """A source's own limit says nothing where no account has a higher one."""
         highest = max(accounts, default=0)
-        for each in self._plan.upstreams:
+        sources: list[UpstreamPlan | CardPlan] = [*self._plan.upstreams, *self._plan.cards]
+        for each in sources:
             if each.reshare is not None and each.reshare < 0:
                 self._hide(each)
             elif each.reshare is not None and each.reshare >= highest:
                 each.reshare = None
-        for card in self._plan.cards:
-            if card.reshare is not None and card.reshare >= highest:
-                card.reshare = None
 
-    def _hide(self, upstream: UpstreamPlan) -> None:
+    def _hide(self, source: UpstreamPlan | CardPlan) -> None:
         """It is offered to nobody by CCcam; who speaks something else is served all the same."""
-        mine = upstream.groups or frozenset()
+        mine = source.groups or frozenset()
         viewers = [each for each in self._plan.accounts if mine & (each.groups or frozenset())]
         by_cccam = [each for each in viewers if "cccam" in _spoken(each)]
         if viewers and all(each.limits == NOTHING for each in by_cccam):
-            upstream.reshare = None
+            source.reshare = None
             return
-        upstream.groups, upstream.reshare = frozenset(), None
+        source.groups, source.reshare = frozenset(), None
         if any(self._doors(each).intersection(_spoken(each)) for each in viewers):
             why = "its cards are hidden from CCcam clients there: here from newcamd and dvbapi, too"
-            self._report.add(Lost(file=readers.FILE, section="reader", line=upstream.line, why=why))
+            self._report.add(Lost(file=readers.FILE, section="reader", line=source.line, why=why))
 
     def _doors(self, account: AccountPlan) -> set[str]:
         """Where it can log in besides CCcam."""
@@ -226,7 +224,8 @@ class _Import:
                     reader.names[each.user], why
                 )
             elif isinstance(each, UpstreamPlan):
-                why = f"a C-line cannot hold user or password of {each.label}"
+                letter = "a C-line" if each.key is None else "an N-line"
+                why = f"{letter} cannot hold user or password of {each.label}"
                 self._report.add(
                     Lost(
                         file=readers.FILE,

@@ -89,7 +89,8 @@ def read_provid(data: bytes) -> list[str]:
     for text in _content(data, _SHORTEST_PROVIDER):
         numbers, name, *_ = text.split("|")
         name = _plain(name)
-        for caid, ident in _systems(numbers.replace(":", "@", 1)):
+        numbers = numbers.replace(":", "@", 1)
+        for caid, ident in _systems(numbers) if "@" in numbers else ():
             if name:
                 found.setdefault(caid << 16 | ident, name)
     return [f'{key & 0xFFFFFFFF:08X} "{name}"' for key, name in found.items()]

@@ -98,6 +98,8 @@ class CardPlan:
     """None: the usual."""
     groups: frozenset[int] | None = None
     idents: tuple[Pair, ...] = ()
+    line: int = 0
+    """Of its label, in the old file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,8 +122,8 @@ class ServerReader:
     """Labels that are taken, and their lines."""
     _numbers: dict[str, int] = field(default_factory=dict)
     """By labels that stood there before, the number that the last other one got."""
-    _by_login: dict[tuple[bool, LoginKey], UpstreamPlan] = field(default_factory=dict)
-    """Links by whether they are CCcam's, and what no two of a kind share."""
+    _by_login: dict[LoginKey, UpstreamPlan] = field(default_factory=dict)
+    """Links by what no two share."""
     _links: _Links = field(default_factory=_Links)
 
     def read(self, file: ReadFile | None) -> None:
@@ -218,11 +218,12 @@ class ServerReader:
     def _is_there(
         self, plan: UpstreamPlan, entries: Mapping[str, Entry], about: SectionReport
     ) -> bool:
-        key = plan.key is None, login_key(plan.host, plan.port, plan.user)
+        key = login_key(plan.host, plan.port, plan.user)
         first = self._by_login.setdefault(key, plan)
         if first is not plan:
             why = f"host, port and user are those of {first.label}, which counts"
-            about.lost(entries["label"], why)
+            other = (first.key is None) != (plan.key is None)
+            about.lost(entries["label"], f"{why}: one port, one protocol" if other else why)
         return first is not plan
 
     def _newcamd(
@@ -354,7 +355,7 @@ class ServerReader:
         file = device.value.rpartition("/")[2]
         filters = read_filters(entries, about)
         found = read_constants(data, self.report.about(file))
-        reshare = max(0, self._reshare(entries))
+        reshare = self._reshare(entries)
         wish = read_wish(entries.get("services"), self.services, about)
         for caid, lines in found.items():
             if filters.caids is not None and caid not in filters.caids:
@@ -377,6 +378,7 @@ class ServerReader:
                     reshare=reshare,
                     groups=groups_of(entries.get("group"), about),
                     idents=tuple(pair for pair in filters.pairs if pair[0] == caid),
+                    line=entries["label"].line,
                 )
             )
         return True

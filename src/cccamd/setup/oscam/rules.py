@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cccamd.setup.oscam.lexer import Entry, Section
+from cccamd.setup.oscam.lexer import Entry, Section, is_remark
 from cccamd.setup.oscam.report import IGNORED_TOO, SectionReport, shown_key
 from cccamd.setup.oscam.values import number
 
@@ -48,7 +48,9 @@ class Lost:
 
 def _same(value: str, known: str) -> bool:
     if re.fullmatch("-?[0-9]+", known):
-        return re.match(r"[ \t]*[+-]?[0-9]", value) is not None and number(value) == int(known)
+        # Entries of lists begin with digits, too: "0B00:000102" is not the number 0.
+        read = re.match(r"[ \t]*[+-]?[0-9]+(?![0-9A-Za-z:,;.@])", value)
+        return read is not None and number(value) == int(known)
     return value == known
 
 
@@ -86,13 +88,19 @@ def counting(entries: Iterable[Entry]) -> dict[str, Entry]:
 
 
 def tell_of_rest(section: Section, rules: Rules, about: SectionReport) -> None:
-    """Report all that no code reads."""
-    for entry in counting(section.entries).values():
+    """Report all that no code reads, and note what stands there again."""
+    counts = counting(section.entries)
+    for entry in section.entries:
+        last = counts[entry.key]
+        if entry.value != last.value and not is_remark(entry.key):
+            again = f"{shown_key(entry.key)} stands again in line {last.line}, which counts"
+            about.report.note(f"{about.file}:{entry.line}: {again}, as in OSCam")
+    for entry in counts.values():
         rule = rules.rule_of(entry.key)
         if isinstance(rule, Lost):
             if rule.concerns(entry.value):
                 about.lost(entry, rule.why)
-        elif rule is not None and not entry.key.lstrip(" \t").startswith(("#", ";", "//")):
+        elif rule is not None and not is_remark(entry.key):
             about.ignored(entry, rule)
     for stray in section.stray:
         # What it says may be a password: no more of it is shown than a key that is known.

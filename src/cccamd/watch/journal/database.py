@@ -438,11 +438,17 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         JournalError: there is none, or we may not read it.
         sqlite3.Error: it is none.
     """
-    if not path.exists():
+    try:
+        path.stat()
+    except PermissionError:
+        pass  # of a folder on the way there
+    except OSError as error:
+        is_none = isinstance(error, FileNotFoundError)
+        what = "there is no such file" if is_none else f"cannot be read: {error.strerror}"
         raise JournalError(
-            f"{path}: there is no such file; the journal lies beside the server's node id:"
+            f"{path}: {what}; the journal lies beside the server's node id:"
             " where the server runs with -n, name it with --file"
-        )
+        ) from None
     if not os.access(path, os.R_OK):
         raise JournalError(f"{path}: no permission to read it; run this as the server's user")
     uri = f"file:{quote(str(path.absolute()))}?mode=ro"

@@ -10,15 +10,10 @@ one before it. Written with d = c ^ ks and q = p ^ s, both directions are free o
 And the mask over the control words of plain mode. Source: docs/protocol.md section 8.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 
-from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
-from cryptography.hazmat.primitives.ciphers import Cipher as StreamCipher
-
 from cccamd.values import CW_LENGTH, with_checksums
-
-_NO_KEY = bytes(16)
+from cccamd.wire.cccam.keystream import keystream
 
 
 @lru_cache
@@ -27,34 +22,13 @@ def _doubling(length: int) -> tuple[int, ...]:
     return tuple(8 << step for step in range((length - 1).bit_length()))
 
 
-class Maker:
-    """Makes streams of the library, several for one connection.
-
-    Each of them keeps the object that its key was in for ever: so there is but one, and the key is
-    taken out of it.
-    """
-
-    __slots__ = ("_algorithm", "_cipher")
-
-    def __init__(self) -> None:
-        self._algorithm = ARC4(_NO_KEY)
-        self._cipher = StreamCipher(self._algorithm, mode=None)
-
-    def keystream(self, key: bytes) -> Callable[[bytes], bytes]:
-        """What adds the next bytes of the keystream to those that it is given."""
-        self._algorithm.key = key
-        update = self._cipher.encryptor().update
-        self._algorithm.key = _NO_KEY
-        return update
-
-
 class Cipher:
     """RC4 plus chain; the same object can encrypt, decrypt and skip."""
 
     __slots__ = ("_keystream", "_state")
 
-    def __init__(self, key: bytes, maker: "Maker | None" = None) -> None:
-        self._keystream = (maker or Maker()).keystream(key)
+    def __init__(self, key: bytes) -> None:
+        self._keystream = keystream(key)
         self._state = key[0]
 
     def encrypt(self, plain: bytes, *, burn: int = 0) -> bytes:

@@ -27,10 +27,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import ECB
-
 from cccamd.ids import NodeId
 from cccamd.values import CW_LENGTH, ControlWords, Emm, Refusal, Request
 from cccamd.wire.cccam.cipher import mask, without_signed_shift
@@ -386,8 +382,7 @@ class ClientProtocol(Endpoint[ClientEvent]):
         server = self.server
         if server is not None:
             key = server.node_id + server.version_field[:8]
-            encryptor = BlockCipher(AES(key), ECB()).encryptor()
-            self._send(0, Command.CHALLENGE_0B, encryptor.update(payload))
+            self._send(0, Command.CHALLENGE_0B, _encrypt_block(key, payload))
         self._events.append(ChallengeReceived(Command.CHALLENGE_0B, answered=server is not None))
 
     def _on_challenge_0a(self, payload: bytes, flag: int) -> None:
@@ -465,6 +460,15 @@ class ClientProtocol(Endpoint[ClientEvent]):
                 return
             del self._emms[flag]
             self._send_waiting()
+
+
+def _encrypt_block(key: bytes, block: bytes) -> bytes:
+    # 8 MiB; few servers ask for it.
+    from cryptography.hazmat.primitives.ciphers import Cipher
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES
+    from cryptography.hazmat.primitives.ciphers.modes import ECB
+
+    return Cipher(AES(key), ECB()).encryptor().update(block)
 
 
 _RULES: Mapping[int, Rule[ClientProtocol]] = {

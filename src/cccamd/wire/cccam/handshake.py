@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha1
 
 from cccamd.ids import USER_LENGTH, NodeId
-from cccamd.wire.cccam.cipher import Cipher, Maker
+from cccamd.wire.cccam.cipher import Cipher
 from cccamd.wire.strangers import CCCAM_SEED_LENGTH
 
 SEED_LENGTH = CCCAM_SEED_LENGTH
@@ -65,9 +65,8 @@ def derive_keys(seed: bytes) -> SessionKeys:
     mixed = (int.from_bytes(seed[:8]) ^ _GREETING).to_bytes(8)
     mixed += bytes([(i * seed[i]) & 0xFF for i in range(8)])
     digest = sha1(mixed, usedforsecurity=False).digest()
-    maker = Maker()
-    server_to_client = Cipher(digest, maker)
-    client_to_server = Cipher(server_to_client.decrypt(mixed), maker)
+    server_to_client = Cipher(digest)
+    client_to_server = Cipher(server_to_client.decrypt(mixed))
     proof = client_to_server.decrypt(digest)
     return SessionKeys(server_to_client, client_to_server, proof)
 

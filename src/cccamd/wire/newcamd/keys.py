@@ -5,10 +5,6 @@ Source: docs/newcamd-protocol.md sections 1, 3 and 4.
 
 from typing import Final
 
-from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.modes import CBC
-
 from cccamd.ids import CONFIG_KEY_LENGTH
 from cccamd.wire.strangers import NEWCAMD_GREETING_LENGTH
 
@@ -31,6 +27,11 @@ class FrameCipher:
 
     def __init__(self, key: bytes) -> None:
         """`key`: 16 bytes, K1 and K2."""
+        # 8 MiB, where newcamd is spoken.
+        from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+        from cryptography.hazmat.primitives.ciphers import Cipher
+        from cryptography.hazmat.primitives.ciphers.modes import CBC
+
         self.key = key
         cipher = Cipher(TripleDES(key + key[:8]), CBC(bytes(IV_LENGTH)))
         self._encryptor, self._decryptor = cipher.encryptor(), cipher.decryptor()
