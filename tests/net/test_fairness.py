@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -123,6 +125,22 @@ async def until(reached: object, seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
         while not reached():  # type: ignore[operator]
             await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("linger", [(0, 0), (1, 0)], ids=["in order", "with a reset"])
+async def test_of_many_who_leave_at_once_each_has_its_turn(linger: tuple[int, int]) -> None:
+    fair = FairPlay()
+    sides = [Side(fair, work=0.001) for _ in range(20)]
+    async with AsyncExitStack() as stack, asyncio.timeout(10.0):
+        for peer in [await stack.enter_async_context(peer_of(side)) for side in sides]:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", *linger))
+            peer.close()
+        ended = [0]
+        while ended[-1] < len(sides):
+            await asyncio.sleep(0)
+            ended.append(sum(side.end is not None for side in sides))
+        assert {after - before for before, after in pairwise(ended)} == {0, 1}
+        await until(lambda: all(side.connection.intake is None for side in sides))
 
 
 async def test_a_flood_is_worked_on_in_order_and_others_have_their_turn_meanwhile() -> None:

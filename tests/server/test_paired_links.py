@@ -125,6 +125,25 @@ async def test_ecms_go_through_the_protected_link_and_it_shows(
         assert "by TLS, paired as house" in explained.findings[0].text
 
 
+async def test_who_is_pushed_out_before_tls_has_an_address_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    port, tls_port = free_port(), free_port()
+    toml = f"[tls]\nport = {tls_port}\n[limits]\nmax_pending_logins = 1\n"
+    server = Server(setup("", toml, port=port), pairing=Pairing(tmp_path))
+    await server.start()
+    try:
+        async with asyncio.timeout(10):
+            first, writer = await asyncio.open_connection(HOST, tls_port)
+            _, second = await asyncio.open_connection(HOST, tls_port)
+            await first.read()
+    finally:
+        await server.stop()
+    ours = f"{HOST}:{writer.get_extra_info('sockname')[1]}"
+    writer.close(), second.close()
+    assert f"{ours}: no login: newer logins needed its place" in caplog.messages
+
+
 async def test_its_account_is_of_no_use_without_tls(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

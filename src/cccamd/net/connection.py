@@ -245,14 +245,20 @@ class Connection(asyncio.Protocol, Generic[E]):
             if self.heard_messages >= intake.look_at or intake.size >= BYTES_A_LOOK:
                 self.attempt(intake.look)
 
-    def eof_received(self) -> None:
-        self._receive_eof(CLOSED_BY_PEER)
+    def eof_received(self) -> bool:
+        """Return whether the transport stays open until the end has had its turn."""
+        if self.intake is None or self.paired is not None:  # TLS transports do not stay open
+            self._receive_eof(CLOSED_BY_PEER)
+            return False
+        self.intake.departs(self._receive_eof, CLOSED_BY_PEER)
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._receive_eof(self._explain(exc))
         transport, self._transport = self._transport, None
-        self.flush()
-        self._let_go(transport)
+        if self.intake is None or self._closed_reported:
+            self._lose(transport, exc)
+        else:
+            self.intake.departs(self._lose, transport, exc)
 
     # What is not worked on at once: `Intake` calls these.
 
@@ -302,6 +308,10 @@ class Connection(asyncio.Protocol, Generic[E]):
         return True
 
     # Inside.
+
+    def _lose(self, transport: asyncio.Transport | None, error: Exception | None) -> None:
+        self._receive_eof(self._explain(error))
+        self._let_go(transport)
 
     def _let_go(self, transport: asyncio.Transport | None) -> None:
         """Open the circles, so that everything is freed now and nobody has to look for it."""

@@ -16,6 +16,8 @@ goes on asking as well. What lies unread in its own machine cannot be seen (Linu
 window only when half of a buffer is full, and a buffer takes megabytes), so that each may have
 some thousand answers before it shows; they are made in its turns, within its quota.
 
+Those who leave have turns, too: thousands do at once when a network between goes down.
+
 Links to upstreams take turns like clients, but among themselves (`FairPlay.links`): the answers
 that they bring are not to wait behind a greedy client's backlog, nor behind another link that
 floods us. Only that a link is heard to the end: what came before its server closed is worked on.
@@ -38,7 +40,7 @@ from weakref import WeakValueDictionary
 
 from cccamd.net.quota import NO_RATES, Quota, Rates
 from cccamd.net.spending import Spending
-from cccamd.net.tasks import Wheel
+from cccamd.net.tasks import Turns, Wheel
 from cccamd.wire.link import CloseReason
 
 WRITE_BUFFER_LIMIT: Final = 256 * 1024
@@ -177,6 +179,9 @@ class FairPlay:
     def __init__(self, limits: FairLimits = FairLimits()) -> None:
         self.limits = limits
         self.rounds = Rounds()
+        self.departures = Turns()
+        """Ends that peers brought about: thousands at once if a network between here and there
+        goes down, and each takes a twentieth of a millisecond."""
         self.wheel = Wheel()
         """Where their deadlines wait."""
         self.is_closing = False
@@ -273,6 +278,10 @@ class Intake:
         if self._sheds:
             self._fair.shed += 1
         return self._sheds or self._fair.is_closing
+
+    def departs(self, act: Callable[..., object], *words: object) -> None:
+        """Call `act`, which ends the connection, when those who left before were worked on."""
+        self._fair.departures.add(act, *words)
 
     def belongs_to(self, user: bytes) -> None:
         """From now on it is a connection of this account."""

@@ -434,12 +434,12 @@ class Session:
         if closed.reason in _PEER_LEFT and not self.connection.has_heard:
             self.record.looked()
             return
+        if not self.record.peer:  # it never got as far as `Connected`: there was no TLS
+            self.record.address, self.record.peer = self.connection.address, self.connection.peer
         if closed.reason is CloseReason.TOO_MANY_LOGINS and not self.connection.has_heard:
             self._context.admission.refused += 1
             self.record.pushed_out(closed)
             return
-        if not self.record.peer:  # it never got as far as `Connected`: there was no TLS
-            self.record.address, self.record.peer = self.connection.address, self.connection.peer
         login, self._login = self._login, None  # they know each other: no circle may stay
         self.record.login_failed(login.explained(closed) if login is not None else closed)
 
