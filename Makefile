@@ -136,6 +136,6 @@ sbom:
 
 # Take newer versions of what pyproject.toml allows.
 lock:
-	@uv pip compile pyproject.toml --group dev --extra demo --universal --python-version 3.11 \
+	@uv pip compile pyproject.toml --group dev --extra demo --extra rc4 --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet --upgrade -o requirements.lock
 	@python3 scripts/sbom.py
