@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -160,7 +161,8 @@ def in_its_own_time(clock: SimClock, net: Net, chance: random.Random) -> Iterato
         patch("os.urandom", chance.randbytes),
         patch("cccamd.net.tasks.perf_counter", clock.work),
         patch("cccamd.net.fairness.perf_counter", clock.work),
-        patch("cccamd.localcards.guard.perf_counter", clock.now),
+        patch("cccamd.machine.processor.time", SimpleNamespace(perf_counter=clock.now)),
+        patch("cccamd.machine.processor.waited_for_processor", lambda: 0.0),
         patch("cccamd.localcards.guard.monotonic", clock.now),
         patch("cccamd.net.threads.threading", _Threads(chance)),
         patch("cccamd.net.dial.connect", net.connect),

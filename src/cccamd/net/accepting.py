@@ -112,6 +112,11 @@ class Acceptor:
         self._calm: asyncio.TimerHandle | None = None
 
     @property
+    def is_open(self) -> bool:
+        """Whether anything is listened on."""
+        return bool(self._sockets)
+
+    @property
     def ports(self) -> list[int]:
         """The ports that are open; of use where port 0 was asked for."""
         return [_port(sock) for sock in self._sockets]

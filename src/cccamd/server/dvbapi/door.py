@@ -243,7 +243,7 @@ class DvbapiDoor:
             return
         trouble = ""
         if table.port:
-            early = not self._port.ports
+            early = not self._port.is_open
             trouble = await self._open(
                 self._port, lambda: open_sockets(table.listen, table.port, early=early)
             )
