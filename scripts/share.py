@@ -19,6 +19,7 @@ from roff import bold, escape, filled, from_markdown, page, section, tagged, tit
 from typer._completion_shared import get_completion_script
 
 from cccamd import __version__
+from cccamd.cli import shells
 from cccamd.setup.toml import json_schema
 
 ROOT: Final = Path(__file__).parent.parent
@@ -41,6 +42,7 @@ def made() -> Iterator[tuple[str, str]]:
     yield "man/man1/CCcam.1", page([_title("CCcam", 1), *_old_name()])
     for name, (document, summary) in DOCUMENTS.items():
         yield f"man/man5/{name}.5", page([_title(name, 5), *_document(name, document, summary)])
+    shells.mend()
     for shell, path in SHELLS.items():
         script = get_completion_script(
             prog_name="cccamd", complete_var="_CCCAMD_COMPLETE", shell=shell

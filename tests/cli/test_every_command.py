@@ -57,6 +57,7 @@ def test_every_command_has_json_and_tells_its_exit_statuses(command: Command) ->
     assert command.statuses
     assert all(each.meaning.strip() for each in command.parameters), "an option without a word"
     assert not any("Exit status" in paragraph for paragraph in command.text)
+    assert not [each.words for each in command.parameters if re.search("<(str|path)>", each.words)]
 
 
 @pytest.mark.parametrize("name", sorted({MODULES.get(name, name) for name in COMMANDS}))

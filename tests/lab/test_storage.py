@@ -11,7 +11,7 @@ from cccamd.lab.cas import CardKeys, ManagementKey, ServiceKey
 from cccamd.lab.storage import StorageError, permission_warnings, read_key_file, replace_key_file
 
 WRITER = Path(__file__).with_name("endless_writer.py")
-ROUNDS = 9
+ROUNDS = 5
 
 
 def keys() -> CardKeys:

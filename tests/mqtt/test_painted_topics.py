@@ -120,9 +120,42 @@ def test_only_what_was_asked_for_is_painted_and_documents_only_with_discovery() 
     living = painted["cccamd/attic/receiver/living"]
     assert living.keys() == {"margin", "frozen"}
     assert not [topic for topic in painted if "/source/" in topic or "incidents" in topic]
+    assert not [topic for topic in documents(painted) if "_source_" in topic]
     plain = paint(overview(), painter(Topics("cccamd", "attic", "")))
     assert not documents(plain)
     assert "cccamd/attic/receiver/living" in plain
+
+
+def test_entities_that_are_told_no_more_are_taken_from_home_assistant() -> None:
+    """It keeps what a document of a device does not mention, and forgets what has a platform and
+    nothing else."""
+    all_told = documents(paint(overview()))
+    for things in (("server",), ("incidents",), ("receivers",), ("server", "margins")):
+        for topic, document in documents(paint(overview(), painter(things=things))).items():
+            before, now = all_told[topic]["components"], document["components"]
+            assert before.keys() == now.keys()
+            for key, entity in now.items():
+                gone = {"platform": before[key]["platform"]}
+                assert entity == (before[key] if "unique_id" in entity else gone)
+            assert any("unique_id" in entity for entity in now.values())
+            named = document["device"].get("via_device")
+            server = documents(paint(overview(), painter(things=things))).keys() & {
+                "homeassistant/device/cccamd_attic_server/config"
+            }
+            assert (named is not None) == (bool(server) and topic not in server)
+            told = {key for key, entity in now.items() if "unique_id" not in entity}
+            assert told, "of some thing each leaves something out"
+
+
+def test_a_count_that_can_fall_is_no_total_of_home_assistant() -> None:
+    """It would take a sum that falls for a new beginning, and count the rest again."""
+    client = a_client("living")
+    both = paint(overview(clients=(client, client)))["cccamd/attic/receiver/living"]
+    one = paint(overview(clients=(client,)))["cccamd/attic/receiver/living"]
+    falling = {key for key, value in both.items() if value != one[key]}
+    (document,) = (d for t, d in documents(paint(overview())).items() if "receiver_living" in t)
+    assert falling == {"ecms"}
+    assert "state_class" not in document["components"]["ecms"]
 
 
 def test_who_has_gone_from_the_configuration_is_in_the_picture_no_more() -> None:

@@ -18,7 +18,7 @@ from cccamd.lab.ports import free_port
 from cccamd.mqtt import careful
 from cccamd.server import Server, symptoms
 from cccamd.setup import secretfile
-from cccamd.setup.setup import Setup
+from cccamd.setup.setup import Setup, Sources
 from cccamd.watch import incidents
 from certificates import self_signed
 from mosquitto import broker, listening, needs_mosquitto
@@ -193,8 +193,10 @@ async def test_tls_holds_the_broker_to_its_name(tmp_path: Path) -> None:
             await until_trouble(lab, "its certificate is not accepted")
         async with serving(asked(at.port, 'host = "localhost"\ntls = true')) as lab:
             await until_trouble(lab, "its certificate is not accepted")
-        async with serving(asked(at.port, f'tls = true\nca = "{tmp_path}/none.pem"')) as lab:
-            await until_trouble(lab, "none.pem cannot be read")
+        there = Sources(toml=tmp_path / "cccamd.toml")
+        made = asked(at.port, 'host = "localhost"\ntls = true\nca = "none.pem"')
+        async with serving(replace(made, sources=there)) as lab:
+            await until_trouble(lab, f"{tmp_path}/none.pem cannot be read")
 
 
 @pytest.mark.parametrize(

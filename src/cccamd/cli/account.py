@@ -18,7 +18,9 @@ Config = Annotated[
 Toml = Annotated[
     Path | None, typer.Option("-T", "--toml", metavar="FILE", help="Which cccamd.toml.")
 ]
-Host = Annotated[str, typer.Option("--host", help="How programs reach this machine.")]
+Host = Annotated[
+    str, typer.Option("--host", metavar="HOST", help="How programs reach this machine.")
+]
 Code = Annotated[bool, typer.Option("--qr/--no-qr", help="Draw the C-line as a QR code, too.")]
 
 

@@ -7,19 +7,41 @@ import typer
 
 from cccamd.cli.command import AsData
 from cccamd.cli.loading import deed
-from cccamd.setup.recipes import PROGRAMS
+from cccamd.setup.recipes import PROGRAMS, Way
+
+
+def _programs(incomplete: str) -> list[str]:
+    return [name for name in PROGRAMS if name.startswith(incomplete)]
+
+
+def _ways(incomplete: str) -> list[str]:
+    return [way.value for way in Way if way.value.startswith(incomplete)]
 
 
 @deed
 def client(
     account: Annotated[str, typer.Argument(help="The user name of an F-line.")],
     program: Annotated[
-        str, typer.Option("--for", metavar="PROGRAM", help=f"One of {', '.join(PROGRAMS)}.")
+        str,
+        typer.Option(
+            "--for",
+            metavar="PROGRAM",
+            help=f"One of {', '.join(PROGRAMS)}.",
+            autocompletion=_programs,
+        ),
     ] = "cccam",
     over: Annotated[
-        str, typer.Option("--over", help="cccam, newcamd or dvbapi, if not the best that is open.")
+        str,
+        typer.Option(
+            "--over",
+            metavar="PROTOCOL",
+            help="cccam, newcamd or dvbapi, if not the best that is open.",
+            autocompletion=_ways,
+        ),
     ] = "",
-    host: Annotated[str, typer.Option("--host", help="How the program reaches this machine.")] = "",
+    host: Annotated[
+        str, typer.Option("--host", metavar="HOST", help="How the program reaches this machine.")
+    ] = "",
     config: Annotated[
         Path | None, typer.Option("-C", "--config", metavar="FILE", help="Which CCcam.cfg.")
     ] = None,

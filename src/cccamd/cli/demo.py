@@ -10,7 +10,10 @@ from cccamd.cli.loading import staying
 
 def demo(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the streams, made if missing.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Folder for the streams, made if missing."
+        ),
     ] = Path("demo-output"),
     seconds: Annotated[
         float, typer.Option(min=10, max=300, help="Length of the test picture in seconds.")

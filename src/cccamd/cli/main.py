@@ -78,6 +78,8 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
     )
     # No option before the command takes a value, so the first word is the command.
     called = next((word for word in arguments if not word.startswith("-")), None)
+    if {"--install-completion", "--show-completion"}.intersection(arguments):
+        _load("cccamd.cli.shells").mend()
     for name, summary in COMMANDS.items():
         if name == called:
             _add(app, name, summary)

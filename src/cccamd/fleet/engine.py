@@ -39,7 +39,7 @@ from cccamd.net import (
     trust,
 )
 from cccamd.setup.files import ConfigFileError
-from cccamd.setup.secretfile import read_secret, secret_path
+from cccamd.setup.secretfile import password_for
 from cccamd.setup.toml import FleetTable
 
 if TYPE_CHECKING:
@@ -199,7 +199,8 @@ class Engine:
         """
         wire = await self._connect()
         try:
-            password = await self._password()
+            said, file = self.table.password, self.table.password_file
+            password = await in_thread(partial(password_for, said, file, self.folder))
             watched = tuple(self._watched)
             login = wire.talk.login(self.table.user, password, watched, self.trials, self._now())
             self._wire = wire
@@ -257,12 +258,6 @@ class Engine:
         table = self.table
         return table.socket or format_endpoint(table.host or "", table.port)
 
-    async def _password(self) -> str | None:
-        table = self.table
-        if table.password_file is None:
-            return table.password
-        return await in_thread(partial(read_secret, secret_path(table.password_file, self.folder)))
-
     # Getting there.
 
     async def _connect(self) -> _Wire:
@@ -319,7 +314,7 @@ class Engine:
         if not self.table.tls:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        trust(context, self.folder / self.table.ca if self.table.ca is not None else None)
+        trust(context, self.table.ca_path(self.folder))
         return context
 
     @staticmethod

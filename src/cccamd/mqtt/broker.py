@@ -48,6 +48,8 @@ class Login:
     client_id: str
     user: str | None
     password: str | None = field(repr=False)
+    ca: Path | None
+    """The file of those who vouch for the broker; None: whom the system trusts."""
     topics: Topics
     will: bytes
 
@@ -174,7 +176,7 @@ async def log_in(table: MqttTable, login: Login) -> Session:
     """
     assert table.host is not None
     addresses = await callable_addresses(table.host, table.allowed.admits)
-    context = await in_thread(lambda: _context(table))
+    context = await in_thread(lambda: _context(table, login.ca))
     why = ""
     for address, *_ in addresses[:ADDRESSES]:
         session, client = _prepare(login, context)
@@ -211,12 +213,12 @@ def _explain(error: OSError, table: MqttTable) -> str:
     return str(explain_connect_error(error, host=table.host or "", port=table.broker_port))
 
 
-def _context(table: MqttTable) -> ssl.SSLContext | None:
+def _context(table: MqttTable, ca: Path | None) -> ssl.SSLContext | None:
     if not table.tls:
         return None
     context = _NamedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.name = table.host or ""
-    trust(context, Path(table.ca) if table.ca is not None else None)
+    trust(context, ca)
     return context
 
 

@@ -212,7 +212,7 @@ RECEIVER_ENTITIES: Final[tuple[Entity[Receiver], ...]] = (
         "ecms",
         "ECMs",
         lambda receiver: sum(client.ecms_asked for client in receiver.clients),
-        **GROWS,
+        # No total: it is less when one of two goes, which counts as a new beginning there.
         **ASIDE,
     ),
     _sensor(

@@ -8,7 +8,7 @@ more is not in what is painted, and `Board` clears its topics.
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from cccamd.facts import ChannelMargin, ClientStatus, SourceStatus
@@ -71,7 +71,6 @@ class Painter:
         self, seen: Overview, documents: dict[str, bytes], values: dict[str, bytes]
     ) -> Steps:
         topic, entities = self._topics.values(SERVER), list[dict[str, Any]]()
-        # The device is there in any case: the others are reached by it.
         told_of = SERVER_ENTITIES if "server" in self._things else ()
         entities += self._entities("", topic, told_of)
         values[topic] = _payload(told_of, seen)
@@ -84,6 +83,7 @@ class Painter:
                     entity["json_attributes_template"] = "{{ {'open': value_json.open} | tojson }}"
             values[topic] = _payload(INCIDENT_ENTITIES, seen, open=_listed(seen))
         if entities:
+            entities += _untold((*SERVER_ENTITIES, *INCIDENT_ENTITIES), entities)
             self._describe(documents, SERVER, "", entities, f"cccamd {self._topics.name}", "server")
         yield
 
@@ -146,6 +146,8 @@ class Painter:
             documents[document] = known
             return
         described = self._entities(f"{kind}_{topic.rpartition('/')[2]}_", topic, entities)
+        if kind == RECEIVER:
+            described += _untold((*RECEIVER_ENTITIES, *MARGIN_ENTITIES), described)
         self._describe(documents, kind, name, described, name, model)
 
     def _describe(
@@ -169,7 +171,9 @@ class Painter:
         }
         if name:
             thing = self._topics.values(kind, name).rpartition("/")[2]
-            device |= {"identifiers": [f"{self._id}_{kind}_{thing}"], "via_device": server}
+            device["identifiers"] = [f"{self._id}_{kind}_{thing}"]
+            if self._things & {"server", "incidents"}:  # else there is no such device
+                device["via_device"] = server
         else:
             device["sw_version"] = self._version
         documents[document] = _json(
@@ -205,6 +209,15 @@ class Painter:
                 words |= {"payload_on": "ON", "payload_off": "OFF"}
             described.append(words)
         return described
+
+
+def _untold(
+    known: Iterable[Entity[T]], described: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """What Home Assistant may have of other `things`: a platform alone has it forget an entity,
+    which it would keep of a document that has no word of it."""
+    keys = {each["key"] for each in described}
+    return [{"key": e.key, "platform": e.platform} for e in known if e.key not in keys]
 
 
 def _payload(entities: Sequence[Entity[T]], of: T, **more: Any) -> bytes:

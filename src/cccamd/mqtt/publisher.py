@@ -18,7 +18,7 @@ from cccamd.mqtt.picture import OFFLINE, Overview, Painter
 from cccamd.mqtt.topics import Topics
 from cccamd.net import Backoff, CallError, in_slices, in_thread
 from cccamd.setup.files import ConfigFileError
-from cccamd.setup.secretfile import read_secret, secret_path
+from cccamd.setup.secretfile import password_for
 from cccamd.setup.toml import MqttTable
 
 log = logging.getLogger("cccamd.mqtt")
@@ -138,17 +138,16 @@ class Publisher:
                         await self._changed.wait()
 
     async def _login(self, table: MqttTable, topics: Topics) -> Login:
-        password = table.password
-        if table.password_file is not None:
-            path = secret_path(table.password_file, self._folder)
-            try:
-                password = await in_thread(partial(read_secret, path))
-            except ConfigFileError as error:
-                raise BrokerError(str(error)) from None
+        try:
+            said, file = table.password, table.password_file
+            password = await in_thread(partial(password_for, said, file, self._folder))
+        except ConfigFileError as error:
+            raise BrokerError(str(error)) from None
         return Login(
             client_id=f"cccamd-{self._told.node}",
             user=table.user,
             password=password,
+            ca=table.ca_path(self._folder),
             topics=topics,
             will=OFFLINE,
         )

@@ -32,3 +32,12 @@ def read_secret(path: Path, what: str = "password") -> str:
     if not found or "\0" in found:
         raise ConfigFileError(str(path), f"there is no {what} in it")
     return found
+
+
+def password_for(said: str | None, file: str | None, folder: Path) -> str | None:
+    """The password that a table says, or that the file it names has; None: neither.
+
+    Raises:
+        ConfigFileError: the file cannot be used.
+    """
+    return said if file is None else read_secret(secret_path(file, folder))

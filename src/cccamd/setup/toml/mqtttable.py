@@ -2,22 +2,18 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from cccamd.setup.toml.fields import (
-    NETWORK,
-    SWITCH,
     Listed,
-    Table,
     Value,
     one_of,
     port_as,
     text_as,
     time_between,
 )
-from cccamd.setup.toml.networks import AllowedNetworks, Network
-from cccamd.setup.toml.outside import check_host, check_line, check_login
+from cccamd.setup.toml.outside import OutsideTable, host_of
 
 THINGS: Final = ("server", "sources", "receivers", "margins", "incidents")
 """What may be published."""
@@ -46,24 +42,13 @@ def _read_discovery(found: object) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MqttTable(Table):
+class MqttTable(OutsideTable):
     """`[mqtt]`: values for a broker, and for Home Assistant what they are."""
 
-    host: Annotated[
-        str | None, text_as('the name or address of a broker, such as "192.168.1.5"', check_host)
-    ] = None
+    host: Annotated[str | None, host_of("a broker")] = None
     """None: nobody is told anything."""
     port: Annotated[int | None, port_as("a port, 1 to 65535")] = None
     """None: 1883, with TLS 8883."""
-    tls: Annotated[bool, SWITCH] = False
-    ca: Annotated[str | None, text_as("the path of a file with certificates, in quotes")] = None
-    """Who vouches for the broker; None: those whom the system trusts."""
-    user: Annotated[str | None, text_as("a user name in quotes", check_line)] = None
-    password: Annotated[str | None, text_as("a password in quotes", check_line)] = field(
-        default=None, repr=False
-    )
-    password_file: Annotated[str | None, text_as("the path of a file, in quotes")] = None
-    """Its first line is the password."""
     prefix: Annotated[
         str, text_as('letters, digits, _ and -, such as "cccamd"; / between them', _check_prefix)
     ] = "cccamd"
@@ -82,25 +67,15 @@ class MqttTable(Table):
         tuple[str, ...],
         Listed(f"a list of some of {', '.join(THINGS)}", one_of(*THINGS), least=1, distinct=True),
     ] = THINGS
-    networks: Annotated[
-        tuple[Network, ...], Listed('a list of networks: networks = ["203.0.113.7"]', NETWORK)
-    ] = ()
-    """Where a broker may be besides the local networks."""
 
     def check(self, given: Collection[str]) -> None:
         """Nothing is said for which there is no use."""
         if given and "host" not in given:
             raise ValueError("expected host: the name or address of the broker")
-        check_login(self.user, self.password, self.password_file)
-        if self.ca is not None and not self.tls:
-            raise ValueError("expected tls = true too: ca says whom to trust then")
+        self.check_login()
+        self.check_trust()
 
     @property
     def broker_port(self) -> int:
         """The port that is meant."""
         return self.port or (TLS_PORT if self.tls else PORT)
-
-    @property
-    def allowed(self) -> AllowedNetworks:
-        """Where the broker may be."""
-        return AllowedNetworks(self.networks)
