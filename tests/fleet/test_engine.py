@@ -5,6 +5,7 @@ import logging
 import re
 import signal
 import socket
+import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -171,16 +172,13 @@ async def test_what_is_no_value_under_a_name_of_ours_is_nobodys(tmp_path: Path) 
 def test_an_engine_that_hangs_up_while_the_password_is_read(
     make: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def read_slowly(self: Engine) -> None:
-        await asyncio.sleep(0.05)
-
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None: ...
 
     async def go() -> None:
         async with talking(hang_up) as port, node(tmp_path, host="127.0.0.1", port=port) as anna:
             await anna.until(lambda: "it ended the connection" in anna.engine.trouble)
 
-    monkeypatch.setattr(Engine, "_password", read_slowly)
+    monkeypatch.setattr(engine_module, "password_for", lambda *words: time.sleep(0.05))
     with asyncio.Runner(loop_factory=make) as runner:
         runner.run(go())
 
@@ -489,6 +487,8 @@ async def test_what_is_no_engine_is_said(tmp_path: Path) -> None:
 def test_what_nobody_asked_is_no_answer() -> None:
     with pytest.raises(EngineError, match="nobody asked"):
         Talk().read(b"+OK\r\n")
+    with pytest.raises(EngineError, match="as many clients as it takes"):
+        Talk().read(b"-ERR max number of clients reached\r\n")
 
 
 @given(st.lists(st.binary(max_size=60), max_size=6))

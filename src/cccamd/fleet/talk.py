@@ -167,6 +167,8 @@ class Talk:
             self._unfinished = reader.len()
             if isinstance(answer, PushNotification):
                 events += self._pushed(answer)
+            elif not self._pending and isinstance(answer, ReplyError):
+                raise EngineError(explain(str(answer)))  # before we have said a word: it is full
             elif not self._pending:
                 raise EngineError("it answers what nobody asked: is it an engine?")
             else:
