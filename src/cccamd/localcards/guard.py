@@ -37,6 +37,8 @@ T = TypeVar("T")
 
 THREADS = 8
 """Of one card."""
+SENTENCE = 1000
+"""Characters of what a card says to the operator."""
 _threads: ContextVar[ThreadPoolExecutor | None] = ContextVar("threads of a card", default=None)
 
 Tell = Callable[[str], None]
@@ -118,7 +120,7 @@ class GuardedCard:
     async def _start(self) -> None:
         await self._card.start()
         for warning in self._card.warnings:
-            self._report(f"card {self.config.name}: {warning}")
+            self._report(f"card {self.config.name}: {str(warning)[:SENTENCE]}")
         self.ua = _checked(self._card.ua, UA_LENGTH, "ua")
         self.providers = tuple(
             (ident, _checked(self._card.sa(ident), SA_LENGTH, "sa"))
