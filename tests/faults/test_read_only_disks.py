@@ -72,6 +72,8 @@ def test_a_start_on_a_read_only_disk_serves_and_writes_as_soon_as_it_can(house: 
         subprocess.run([nsenter, "-t", str(house.pid), "-m", *mount], check=True)
         assert until(lambda: written(house) >= 2, within=60) < WRITES_WITHIN
         until(lambda: not TROUBLES & set(house.is_wrong()), within=30)
+        node_id = house.seen(house.state / "node-id")
+        until(lambda: node_id.exists() and node_id.with_name("control.sock").is_socket(), within=40)
     said = house.said()
     assert said.count("ERROR   cannot write the log to") == 1  # the incident says it, too
     assert "all logs are written again" in said

@@ -1,10 +1,11 @@
-"""A node and a real engine, which is killed, stopped, full, locked and filled with other things."""
+"""A node and a real engine, which is killed, stopped, full, locked and shared with others."""
 
 import asyncio
 import logging
 import re
 import signal
 import socket
+import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -153,6 +154,36 @@ async def test_what_one_node_tells_the_other_hears(tmp_path: Path) -> None:
 
 
 @needs_redis
+async def test_what_is_no_value_under_a_name_of_ours_is_nobodys(tmp_path: Path) -> None:
+    async with engine(tmp_path) as server, node(tmp_path, **at(server)) as anna:
+        await anna.up()
+        server.say("RPUSH", "cccamd:" + NAME.decode(), "a list")
+        claim = Claim(NAME, b"a", MINUTE)
+        assert await anna.ask(claim, Claimed) == Claimed(NAME, won=False, theirs=b"")
+        assert await anna.ask(Fetch(NAME), Fetched) == Fetched(NAME, b"")
+        assert (await anna.ask(Extend(NAME, b"a", MINUTE), Extended)).held is False
+        anna.engine.perform([Release(NAME, b"a")])
+        assert (await anna.ask(Take(NAME, b"", b"a", MINUTE), Extended)).held is True
+        assert await anna.ask(Fetch(NAME), Fetched) == Fetched(NAME, b"a")
+        assert anna.told == [""], "it was there all the time"
+
+
+@pytest.mark.parametrize("make", [asyncio.new_event_loop, loop_factory() or asyncio.new_event_loop])
+def test_an_engine_that_hangs_up_while_the_password_is_read(
+    make: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None: ...
+
+    async def go() -> None:
+        async with talking(hang_up) as port, node(tmp_path, host="127.0.0.1", port=port) as anna:
+            await anna.until(lambda: "it ended the connection" in anna.engine.trouble)
+
+    monkeypatch.setattr(engine_module, "password_for", lambda *words: time.sleep(0.05))
+    with asyncio.Runner(loop_factory=make) as runner:
+        runner.run(go())
+
+
+@needs_redis
 def test_it_goes_on_the_loop_that_serves(tmp_path: Path) -> None:
     """uvloop's transports and errors are not those of asyncio."""
 
@@ -282,10 +313,6 @@ async def test_what_is_wrong_with_an_engine_is_said(
         server.configure("")
         await server.start()
         async with node(tmp_path, **at(server)) as anna:
-            await anna.up()
-            server.say("LPUSH", "cccamd:" + NAME.decode(), "x")
-            anna.engine.perform([Fetch(NAME)])
-            await anna.until(lambda: any("other things" in each for each in anna.told))
             await anna.up()
             server.say("CONFIG", "SET", "maxmemory", "1")
             anna.engine.perform([Claim(OTHER, b"a", MINUTE)])
@@ -460,6 +487,8 @@ async def test_what_is_no_engine_is_said(tmp_path: Path) -> None:
 def test_what_nobody_asked_is_no_answer() -> None:
     with pytest.raises(EngineError, match="nobody asked"):
         Talk().read(b"+OK\r\n")
+    with pytest.raises(EngineError, match="as many clients as it takes"):
+        Talk().read(b"-ERR max number of clients reached\r\n")
 
 
 @given(st.lists(st.binary(max_size=60), max_size=6))

@@ -234,6 +234,16 @@ async def test_blocking_is_measured_and_reported() -> None:
     assert "held the whole server up for" in told[0]
 
 
+class Talkative(PlugIn):
+    warnings = ("x" * 5_000_000,)  # type: ignore[assignment]
+
+
+async def test_what_a_card_warns_of_is_no_book() -> None:
+    told: list[str] = []
+    assert await start_card(Talkative, CONFIG, CardOptions(), report=told.append)
+    assert [len(each) for each in told] == [len("card lab: ") + 1000]
+
+
 class Immediate(ImmediateCard):
     Options = CardOptions
 

@@ -31,7 +31,7 @@ from cccamd.machine import (
 from cccamd.machine.clock import servers_in
 from cccamd.machine.ports import ListeningSocket, Process, in_the_way, parse_users, read_process
 from cccamd.machine.processor import waited_for_processor
-from cccamd.machine.resources import read_file_limit, read_resources
+from cccamd.machine.resources import read_limit, read_resources
 from cccamd.machine.users import unit_user
 
 DAY = 86_400
@@ -172,8 +172,8 @@ def test_time_servers_of_a_machine() -> None:
 
 def test_texts_of_proc() -> None:
     limits = "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024   4096   files\n"
-    assert read_file_limit(limits) == 4096
-    assert read_file_limit(limits.replace("4096", "unlimited")) is None
+    assert read_limit(limits, "Max open files") == 4096
+    assert read_limit(limits.replace("4096", "unlimited"), "Max open files") is None
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,31 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def test_a_socket_that_cannot_be_made_is_made_once_there_is_room(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def reload() -> ConfigState:
+        return ConfigState()
+
+    path = tmp_path / "full" / "control.sock"
+    path.parent.touch()  # as root, who may write anywhere, sees no other obstacle
+    async with running("F: anna secret", TEST_CARD) as lab:
+        door = ControlDoor(Desk(lab.server.acts, reload=reload, focus=AccountFocus()))
+        for _ in range(2):
+            await door.open(path)
+        path.parent.unlink()
+        path.parent.mkdir()
+        for _ in range(2):
+            await door.open(path)
+        assert path.is_socket()
+        await door.close()
+    said = [each.getMessage() for each in caplog.records if "commands can" in each.getMessage()]
+    assert [words.partition(" server")[0] for words in said] == [
+        "commands cannot reach this",
+        "commands can reach this",
+    ]
+
+
 async def test_an_account_is_sent_away_and_the_journal_says_by_whom(tmp_path: Path) -> None:
     async with controlled(tmp_path) as house, house.lab.client() as client:
         await cards_of(client)

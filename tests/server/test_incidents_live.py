@@ -13,10 +13,10 @@ from cccamd.facts import Cause, Incident
 from cccamd.ids import NodeId
 from cccamd.lab.ports import free_port
 from cccamd.machine import read_resources
-from cccamd.net import AcceptPaused
+from cccamd.net import AcceptPaused, ConnectError
 from cccamd.net.fairness import MESSAGES_A_LOOK
 from cccamd.routing import NodeHolder
-from cccamd.server import symptoms
+from cccamd.server import loglines, symptoms
 from cccamd.watch import SourceUp, incidents, stamps
 from cccamd.wire.cccam.frames import Command
 
@@ -115,6 +115,24 @@ async def test_nothing_lasts_longer_or_shorter_when_somebody_sets_the_clock(
         assert still.ended_at is None
         stood["incident"] = still.began_at
         assert {name: at for name, at in stood.items() if not 0 <= seen.at - (at or 0) < 60} == {}
+
+
+async def test_a_server_with_no_place_left_is_an_incident_while_somebody_wants_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = "F: anna secret\nF: ben secret"
+    async with running(lines, f"{TEST_CARD}\n[limits]\nmax_clients = 1\n") as lab:
+        async with lab.client("anna") as client:
+            await cards_of(client)
+            with pytest.raises(ConnectError):
+                async with lab.client("ben"):
+                    pass
+            found = await shown(lab, lambda one: one.cause is Cause.DOOR_SHUT)
+            assert found.subject == "the server"
+            assert "as many are logged in as may be" in found.text
+            assert "max_clients" in (found.change or "")
+        monkeypatch.setattr(loglines, "FULL_TOLD", 0.0)
+        assert lab.server._keeper.log.shut == ()
 
 
 async def test_accounts_that_see_no_card_are_one_incident(monkeypatch: pytest.MonkeyPatch) -> None:

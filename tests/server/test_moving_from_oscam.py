@@ -99,10 +99,12 @@ def test_nothing_is_overwritten_unless_asked_for(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("there", ["nothing", "another file", "a pipe"])
+@pytest.mark.parametrize("there", ["nothing", "a file", "another file", "a pipe"])
 def test_what_is_no_folder_of_oscam(tmp_path: Path, there: str) -> None:
     source = tmp_path / "source"
-    if there != "nothing":
+    if there == "a file":
+        source.write_text("[a]\n")
+    elif there != "nothing":
         source.mkdir()
         (source / "oscam.services").write_text("[a]\n")
     if there == "a pipe":
@@ -110,4 +112,5 @@ def test_what_is_no_folder_of_oscam(tmp_path: Path, there: str) -> None:
     status, output = run(str(source), "--out", str(tmp_path / "out"))
     assert status == 2
     assert str(source) in output
+    assert ("there is no such folder" in output) == (there == "nothing")
     assert not (tmp_path / "out").exists()

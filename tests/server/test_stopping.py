@@ -128,7 +128,7 @@ async def test_the_second_signal_ends_at_once(tmp_path: Path) -> None:
 
 
 WICKED = """
-import asyncio
+import asyncio, threading
 from cccamd.localcards import LocalCard
 
 async def interrupt():
@@ -149,6 +149,8 @@ class Wicked(LocalCard):
         loop = asyncio.get_running_loop()
         self.tasks = [loop.create_task(interrupt()), loop.create_task(stay(), name="stays")]
         loop.call_later(0.1, quit)
+        for _ in range(64):
+            loop.run_in_executor(None, threading.Event().wait)
 
     async def decode(self, ecm, *, ident, sid):
         raise KeyboardInterrupt
@@ -216,7 +218,10 @@ from cccamd.cli.ending import run_to_the_end
 from cccamd.net import loop_factory
 
 async def main():
-    asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+    if "pool" in sys.argv:
+        asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+    else:
+        threading.Thread(target=threading.Event().wait).start()
     return 7
 
 found = loop_factory() if "uvloop" in sys.argv else None
@@ -224,11 +229,11 @@ run_to_the_end(main(), found or asyncio.new_event_loop)
 """
 
 
-@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
-def test_a_thread_that_does_not_end_holds_up_no_stop(loop: str) -> None:
+@pytest.mark.parametrize("words", ["uvloop pool", "asyncio pool", "asyncio own"])
+def test_a_thread_that_does_not_end_holds_up_no_stop(words: str) -> None:
     """Such as one that reads from a network drive that is gone."""
     done = subprocess.run(
-        [sys.executable, "-c", HELD, loop], capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", HELD, *words.split()], capture_output=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (
         7,

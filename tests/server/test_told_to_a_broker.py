@@ -178,6 +178,41 @@ async def test_a_password_of_a_file_and_one_that_is_wrong(
         assert "hunter2" not in caplog.text
 
 
+async def test_the_will_of_a_session_that_the_settings_ended_is_never_carried_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goodbye = careful.CarefulClient.disconnect
+
+    def dawdle(client: careful.CarefulClient) -> None:  # as the library's thread may, beside others
+        threading.Timer(0.3, goodbye, (client,)).start()
+
+    monkeypatch.setattr(careful.CarefulClient, "disconnect", dawdle)
+    async with broker(tmp_path) as at, listening(at) as heard:
+        made = asked(at.port)
+        async with serving(made) as lab:
+            await heard.until(lambda: heard.has.get(f"{BASE}/status") == b"online")
+            seen: list[bytes] = []
+            heard.client.message_callback_add(
+                f"{BASE}/status", lambda _c, _u, message: seen.append(message.payload)
+            )
+            other = replace(made.toml.mqtt, name="other")
+            await lab.server.reload(replace(made, toml=replace(made.toml, mqtt=other)))
+            await heard.until(lambda: heard.has.get("cccamd/other/status") == b"online")
+            assert seen == [b""]
+
+
+async def test_who_says_offline_in_our_place_is_corrected_at_once(tmp_path: Path) -> None:
+    async with broker(tmp_path) as at, listening(at) as heard, serving(asked(at.port)):
+        await heard.until(lambda: heard.has.get(f"{BASE}/status") == b"online")
+        seen: list[bytes] = []
+        heard.client.message_callback_add(
+            f"{BASE}/status", lambda _c, _u, message: seen.append(message.payload)
+        )
+        for said in ("offline", ""):
+            heard.tell(f"{BASE}/status", said, retain=True)
+            await heard.until(lambda said=said: seen[-2:] == [said.encode(), b"online"])
+
+
 async def test_tls_holds_the_broker_to_its_name(tmp_path: Path) -> None:
     self_signed(tmp_path)
     lines = f"allow_anonymous true\ncertfile {tmp_path}/cert.pem\nkeyfile {tmp_path}/key.pem"

@@ -117,9 +117,24 @@ def test_what_may_not_be_written_says_what_to_do(
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(accounts, "replace_file", forbid)
-    with pytest.raises(ConfigFileError, match=r"cannot be written: .*cccamd account.*as root"):
+    monkeypatch.setattr(accounts.os, "geteuid", lambda: 0)
+    with pytest.raises(ConfigFileError, match=r"cannot be written: Operation not permitted$"):
         change(path, AccountAct.REMOVE, "anna")
     monkeypatch.setattr(accounts.os, "geteuid", lambda: 12345)
+    with pytest.raises(ConfigFileError, match=r"cannot be written: .*cccamd account.*as root"):
+        change(path, AccountAct.REMOVE, "anna")
     assert "is another user's; `cccamd account`, as root" in accounts.writing_trouble(path)
     monkeypatch.setattr(accounts.os, "access", lambda *_: False)
     assert "cccamd install" in accounts.writing_trouble(path)
+
+
+def test_on_a_read_only_disk_root_is_not_sent_to_root(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbid(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(accounts, "replace_file", forbid)
+    monkeypatch.setattr(accounts.os, "geteuid", lambda: 0)
+    with pytest.raises(ConfigFileError, match=r"Read-only file system; dmesg .*remount,rw"):
+        change(path, AccountAct.REMOVE, "anna")

@@ -15,10 +15,10 @@ from cccamd.cli import command_line
 from cccamd.server import FileWatch
 from cccamd.setup import setup
 from cccamd.setup.cccamcfg import load_config
-from cccamd.setup.nodeid import load_or_make
+from cccamd.setup.nodeid import load_or_make, write_later
 from cccamd.setup.rights import OPEN_TO_ALL
 from cccamd.setup.setup import STRAYS_LIMIT, load_again, load_setup
-from cccamd.wire.cccam import offers_partner
+from cccamd.wire.cccam import make_node_id, offers_partner
 
 
 def texts(config: Path, toml: Path | None = None) -> list[str]:
@@ -207,11 +207,21 @@ def test_a_node_id_from_elsewhere_is_kept(tmp_path: Path) -> None:
     assert "tvheadend" in kept.notes[0][1]
 
 
-def test_a_node_id_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
-    (tmp_path / "node-id").mkdir()
-    made = load_or_make(tmp_path / "node-id")
+def test_a_node_id_that_cannot_be_kept_is_said_and_kept_once_there_is_room(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.touch()
+    path = folder / "node-id"
+    made = load_or_make(path)
     assert made.trouble is not None
+    assert made.is_unwritten
     assert offers_partner(made.node_id)
+    assert write_later(path, made.node_id) == ""
+    folder.unlink()
+    assert "is written" in write_later(path, made.node_id)
+    assert load_or_make(path).node_id == made.node_id
+    # A disk that came late has the right one already.
+    assert "next start" in write_later(path, make_node_id(bytes(4)))
+    assert load_or_make(path).node_id == made.node_id
 
 
 def test_changes_of_files_are_noticed(tmp_path: Path) -> None:

@@ -162,6 +162,7 @@ def in_its_own_time(clock: SimClock, net: Net, chance: random.Random) -> Iterato
         patch("cccamd.net.tasks.perf_counter", clock.work),
         patch("cccamd.net.fairness.perf_counter", clock.work),
         patch("cccamd.machine.processor.time", SimpleNamespace(perf_counter=clock.now)),
+        patch("cccamd.machine.processor.waited_for_processor", lambda: 0.0),
         patch("cccamd.localcards.guard.monotonic", clock.now),
         patch("cccamd.net.threads.threading", _Threads(chance)),
         patch("cccamd.net.dial.connect", net.connect),

@@ -321,7 +321,9 @@ class Net:
         """Open a port: each who comes gets a protocol at once."""
         self.doors[port] = lambda end: end.begin(factory())
 
-    def open_sockets(self, addresses: Sequence[str], port: int) -> list[Listening]:
+    def open_sockets(
+        self, addresses: Sequence[str], port: int, *, early: bool = True
+    ) -> list[Listening]:
         """What stands for `cccamd.net.listener.open_sockets`."""
         return [Listening(self, port)]
 

@@ -1,13 +1,29 @@
 """Answer times: exact where it matters, bounded whatever comes."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cccamd.facts import EcmResult, ServiceId, Span
-from cccamd.ids import Caid, Ident, Sid
-from cccamd.watch import EcmFinished, History, SourceAnswered
+from cccamd.ids import Caid, Ident, ShareId, Sid
+from cccamd.net import at_once
+from cccamd.routing import Trace
+from cccamd.values import Fingerprint, Refusal, Request
+from cccamd.watch import (
+    Answers,
+    CardsChanged,
+    ClockSet,
+    ConnectionRefused,
+    EcmFinished,
+    Happening,
+    History,
+    LoginFailed,
+    SourceAnswered,
+)
 from cccamd.watch.history import SERIES_LIMIT
+from cccamd.why.evidence import Recent
 
 NOW = 1_800_000_000.0
 NEWS = ServiceId(Caid(0x0B00), Ident(0x030B00), Sid(0x1D80))
@@ -113,3 +129,43 @@ def test_only_the_series_that_were_asked_last_are_kept() -> None:
     assert len(kept) == SERIES_LIMIT
     assert ServiceId(NEWS.caid, NEWS.ident, Sid(1)) in kept
     assert ServiceId(NEWS.caid, NEWS.ident, Sid(2)) not in kept
+
+
+@pytest.mark.parametrize("step", [100 * 86400.0, -100 * 86400.0, -7.0])
+def test_what_is_remembered_of_answers_follows_a_clock_that_is_set(step: float) -> None:
+    history, answers, recent = History(), Answers(), Recent()
+    failure = LoginFailed(at=NOW, account="", address="192.0.2.1", reason="wrong password")
+    happenings: list[Happening] = [answered(0.2, at=NOW - ago) for ago in (300.0, 100.0)]
+    happenings += [finished(1), failure, replace(failure, account="anna")]
+    happenings += [
+        ConnectionRefused(at=NOW, address="192.0.2.2", reason="full"),
+        CardsChanged(at=NOW, source="attic", cards=3),
+        ClockSet(at=NOW + 50.0 + step, step=step),
+    ]
+    request = Request(NEWS.caid, NEWS.ident, ShareId(0), NEWS.sid, b"")
+    trace = Trace(request, Fingerprint(b"1"), 0.0, 0.1, Refusal.PASSING, None, [])
+    recent.note_ecm("anna", NOW, trace)
+    for happening in happenings:
+        for each in (history, answers, recent):
+            each.observe(happening)
+    after = NOW + 50.0 + step
+    (source,) = history.sources(Span.MINUTES, now=after)
+    assert [round(after - point.at) // 10 for point in source.points] == [35, 15]
+    history.observe(answered(0.3, at=after + 20.0))
+    (source,) = history.sources(Span.MINUTES, now=after + 20.0)
+    assert [point.answered for point in source.points] == [1, 1, 1]
+    told = at_once(answers.reporting())
+    memory = recent.account("anna")
+    (refusals,), change = memory.refusals.values(), recent.list_change("attic")
+    assert change is not None
+    assert {
+        told.accounts["anna"][0].at,
+        memory.ecms[0].at,
+        refusals.first_at,
+        refusals.last.at,
+        recent.strangers[0].at,
+        recent.failed_from("192.0.2.1")[0].at,
+        recent.turned_away["192.0.2.2"].at,
+        change.at,
+    } == {NOW + step}
+    assert told.services[0].last_at == told.sources["attic"][-1].at == NOW - 100.0 + step

@@ -28,14 +28,15 @@ from cccamd.machine import (
     TimeAnswer,
     WayPart,
 )
-from cccamd.setup.cccamcfg import InfoPort, parse
+from cccamd.setup.cccamcfg import Config, InfoPort, parse
 from cccamd.setup.toml import NewcamdTable, TomlConfig
+from cccamd.setup.toml import parse as parse_toml
 from cccamd.why import Access, Check, Grade, Installation, PortSeen, WantedPort, wanted_ports, worst
 from cccamd.why.diagnosis import diagnose
 from cccamd.why.host import Demand, judge_clock, judge_files, judge_memory
 from cccamd.why.installation import judge_access, judge_config_state, judge_content, judge_source
 from cccamd.why.network import RoundTrip, judge_address, judge_answer_times, judge_round_trip
-from cccamd.why.ports import explain_taken, judge_firewall, judge_port
+from cccamd.why.ports import explain_taken, judge_firewall, judge_port, listened_addresses
 from fact_factory import NOW, a_source
 
 OK, NOT_CHECKED, ADVICE, WARNING, FAILURE = Grade
@@ -183,6 +184,14 @@ def test_memory(memory: int, expected: Grade) -> None:
     assert judge_memory(a_demand(), supply).grade is expected
 
 
+@pytest.mark.parametrize(("space", "expected"), [(110 << 20, WARNING), (None, OK), (1 << 30, OK)])
+def test_address_space(space: int | None, expected: Grade) -> None:
+    supply = Supply(files=None, memory=500 << 20, is_running=True, space=space)
+    found = judge_memory(a_demand(), supply)
+    assert found.grade is expected
+    assert ("LimitAS" in found.advice) == (expected is WARNING)
+
+
 CLIENTS_PORT = WantedPort(
     purpose="clients",
     port=12000,
@@ -219,6 +228,18 @@ def test_ports(holder: PortHolder | None, error: int | None, expected: Grade, wo
     assert found.grade is expected
     assert word in f"{found.finding.text} {found.advice}"
     assert (found.advice == "") == (found.grade is OK)
+
+
+def test_a_port_of_ours_at_an_address_that_is_not_there_lets_nobody_in() -> None:
+    ours = PortHolder(user="root", process=OURS, is_ours=True)
+    seen = PortSeen(wanted=CLIENTS_PORT, holder=ours, bind_error=98, missing=("192.0.2.7",))
+    found = judge_port(seen)
+    assert (found.grade, found.finding.code) == (FAILURE, "no-such-address")
+    assert "no address 192.0.2.7 now" in found.finding.text
+    # A newcamd port may have addresses of its own.
+    lines = '[[newcamd]]\nport = 15000\nkey = "0102030405060708091011121314"\nbind = ["192.0.2.8"]'
+    toml = parse_toml(f'[server]\nbind = ["192.0.2.7"]\n{lines}', kinds={}, folder=Path()).config
+    assert listened_addresses(Config(), toml) == ("192.0.2.7", "192.0.2.8")
 
 
 def test_at_a_start_a_server_of_ours_is_in_the_way() -> None:

@@ -44,7 +44,8 @@ def clock(wall: float, steady: float = 130.0, *, is_kept: bool | None = None) ->
 def test_this_machine_is_read_in_no_time(tmp_path: Path) -> None:
     written = {"LOG FILE": tmp_path / "none" / "deep" / "log", "journal": tmp_path / "journal.db"}
     started = time.perf_counter()
-    found = read_resources(written)
+    found = read_resources(written, ["127.0.0.1", "::1", "::", "192.0.2.77", "192.0.2.77"])
+    assert found.missing == ("192.0.2.77",)
     assert time.perf_counter() - started < 5.0
     assert found.rooms.keys() == written.keys()
     assert all(room.total > 0 for room in found.rooms.values())
@@ -74,6 +75,8 @@ def test_nothing_is_said_when_all_is_well() -> None:
         (journal(read_only=True), "disk-read-only", "mounted read-only"),
         (replace(SOUND, files_open=1000), "few-files-left", "1,000 of 1,024"),
         (replace(SOUND, memory_left=5 * MEBIBYTE), "little-memory-left", "5 MiB are left"),
+        (replace(SOUND, space_left=9 * MEBIBYTE), "little-memory-left", "9 MiB more of address"),
+        (replace(SOUND, missing=("192.0.2.7",)), "no-such-address", "takes nobody in"),
     ],
 )
 def test_each_trouble_has_its_code(now: Resources, code: str, words: str) -> None:

@@ -319,6 +319,7 @@ def test_more_places_than_are_told_are_counted() -> None:
         ("disk-full", Cause.DISK_FULL),
         ("disk-read-only", Cause.DISK_FULL),
         ("few-files-left", Cause.FEW_FILES),
+        ("no-such-address", Cause.DOOR_SHUT),
         ("little-memory-left", Cause.LITTLE_MEMORY),
     ],
 )

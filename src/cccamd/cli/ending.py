@@ -16,15 +16,19 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NoReturn
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final, NoReturn, ParamSpec, TypeVar
 
+from cccamd.localcards import threads_of_card
 from cccamd.net import in_thread
 from cccamd.watch import Throttle
 
 log = logging.getLogger("cccamd.server")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LAST_MOMENT: Final = 2.0
 """Seconds that tasks and threads have when the server has stopped."""
@@ -35,12 +39,20 @@ EXIT_BROKEN: Final = 1
 
 class Pool(ThreadPoolExecutor):
     """Threads for what takes a while. Where the system gives no more of them (RLIMIT_NPROC,
-    TasksMax of a service) those that are there do all, one of them from the beginning."""
+    TasksMax of a service) those that are there do all, one of them from the beginning. A card's
+    work goes to the threads of that card: it may block for ever."""
 
     def __init__(self) -> None:
         super().__init__(thread_name_prefix="work")
         with contextlib.suppress(RuntimeError):
             self.submit(int)
+
+    def submit(self, fn: Callable[P, T], /, *words: P.args, **named: P.kwargs) -> Future[T]:
+        """Have it done by one of them, or by one of a card's."""
+        own = threads_of_card()
+        return (
+            super().submit(fn, *words, **named) if own is None else own.submit(fn, *words, **named)
+        )
 
     def _adjust_thread_count(self) -> None:
         """Start one more, unless one has nothing to do; the library's own, which gives up."""
@@ -115,10 +127,18 @@ async def _end_all(pool: ThreadPoolExecutor) -> bool:
         async with asyncio.timeout(LAST_MOMENT):
             # The loop's own way joins the threads when the time is over, however long they take.
             await in_thread(pool.shutdown)
+            for thread in _others():
+                await in_thread(thread.join)
     except TimeoutError:
         log.warning("stopped without waiting for a thread that does not end")
         return False
     return True
+
+
+def _others() -> list[threading.Thread]:
+    """Threads of foreign code that Python would wait for."""
+    known = (threading.main_thread(), threading.current_thread())
+    return [each for each in threading.enumerate() if not each.daemon and each not in known]
 
 
 def stop_at(signals: tuple[signal.Signals, ...], stop: Callable[[], None]) -> None:

@@ -31,6 +31,7 @@ from cccamd.machine import (
     look_at_rules,
     look_at_supply,
     look_at_target,
+    missing_addresses,
     try_to_bind,
     user_numbered,
     way_to,
@@ -266,7 +267,8 @@ def _look_at_ports(installation: Installation) -> Iterator[PortSeen]:
 def _look_at_port(wanted: WantedPort) -> PortSeen:
     error = try_to_bind(wanted.port, wanted.addresses)
     holder = holder_of(wanted.port, wanted.addresses) if error is not None else None
-    return PortSeen(wanted=wanted, holder=holder, bind_error=error)
+    missing = missing_addresses(wanted.addresses)
+    return PortSeen(wanted=wanted, holder=holder, bind_error=error, missing=missing)
 
 
 def _ask_server(

@@ -227,7 +227,8 @@ class Engine:
     def _send(self, wire: _Wire, data: bytes) -> None:
         wire.spoken_at = self._now()
         assert wire.transport is not None
-        wire.transport.write(data)
+        if not wire.transport.is_closing():  # uvloop's raise then, and are told of it only later
+            wire.transport.write(data)
 
     def _heard(self, event: EngineEvent) -> None:
         if isinstance(event, EngineBack):

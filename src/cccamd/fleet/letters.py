@@ -10,12 +10,12 @@
 What comes from a node of another version, or is none, is `None`, and left alone.
 """
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid, is_fleet_name
+from cccamd.fleet.words import packed, read_hex, read_name, read_number, read_text, unpacked
+from cccamd.ids import Caid, Ident, NodeId, ShareId, Sid
 from cccamd.values import (
     CW_LENGTH,
     SA_LENGTH,
@@ -126,26 +126,21 @@ def write(letter: Letter) -> bytes:
         case Update(node=node, emm=emm):
             words = [emm.caid, emm.ident, emm.share_id, emm.section.hex()]
             told = {"kind": "update", "node": node, "emm": words}
-    return json.dumps(told, separators=(",", ":")).encode()
+    return packed(told)
 
 
 def read(data: bytes) -> Letter | None:
     """Read one."""
-    try:
-        told = json.loads(data)
-        letter: Letter = _LETTERS[told["kind"]](told)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        return None
-    return letter
+    return unpacked(data, lambda told: _LETTERS[told["kind"]](told))
 
 
 def _presence(told: dict[str, Any]) -> Presence:
     return Presence(
-        node=_name(told["node"]),
-        node_id=NodeId(_hex(told["node_id"], 8)),
-        boot=_text(told["boot"]),
-        config=_text(told["config"]),
-        revision=_text(told["revision"]),
+        node=read_name(told["node"]),
+        node_id=NodeId(read_hex(told["node_id"], 8)),
+        boot=read_text(told["boot"]),
+        config=read_text(told["config"]),
+        revision=read_text(told["revision"]),
         is_new=bool(told["new"]),
         leaves=bool(told["leaves"]),
     )
@@ -154,40 +149,44 @@ def _presence(told: dict[str, Any]) -> Presence:
 def _order(told: dict[str, Any]) -> Order:
     caid, ident, share_id, sid, section = told["asks"]
     request = Request(
-        Caid(_number(caid, 16)),
-        Ident(_number(ident, 32)),
-        ShareId(_number(share_id, 32)),
-        Sid(_number(sid, 16)),
+        Caid(read_number(caid, 16)),
+        Ident(read_number(ident, 32)),
+        ShareId(read_number(share_id, 32)),
+        Sid(read_number(sid, 16)),
         bytes.fromhex(section),
     )
-    number = _number(told["number"], 63)
-    return Order(node=_name(told["node"]), boot=_text(told["boot"]), number=number, request=request)
+    number = read_number(told["number"], 63)
+    return Order(
+        node=read_name(told["node"]), boot=read_text(told["boot"]), number=number, request=request
+    )
 
 
 def _reply(told: dict[str, Any]) -> Reply:
     said = told["says"]
     known = Refusal.__members__.get(said)
-    answer = ControlWords(_hex(said, CW_LENGTH)) if known is None else known
-    number = _number(told["number"], 63)
-    return Reply(node=_name(told["node"]), boot=_text(told["boot"]), number=number, answer=answer)
+    answer = ControlWords(read_hex(said, CW_LENGTH)) if known is None else known
+    number = read_number(told["number"], 63)
+    return Reply(
+        node=read_name(told["node"]), boot=read_text(told["boot"]), number=number, answer=answer
+    )
 
 
 def _update(told: dict[str, Any]) -> Update:
     caid, ident, share_id, section = told["emm"]
     emm = Emm(
-        Caid(_number(caid, 16)),
-        Ident(_number(ident, 32)),
-        ShareId(_number(share_id, 32)),
+        Caid(read_number(caid, 16)),
+        Ident(read_number(ident, 32)),
+        ShareId(read_number(share_id, 32)),
         bytes.fromhex(section),
     )
-    return Update(node=_name(told["node"]), emm=emm)
+    return Update(node=read_name(told["node"]), emm=emm)
 
 
 _LETTERS: dict[str, Callable[[dict[str, Any]], Letter]] = {
     "presence": _presence,
     "order": _order,
     "reply": _reply,
-    "missing": lambda told: Missing(node=_name(told["node"])),
+    "missing": lambda told: Missing(node=read_name(told["node"])),
     "update": _update,
 }
 
@@ -205,25 +204,23 @@ def write_list(sources: Iterable[SharedSource]) -> bytes:
         }
         for source in sources
     ]
-    return json.dumps(told, separators=(",", ":")).encode()
+    return packed(told)
 
 
 def read_list(data: bytes) -> tuple[SharedSource, ...] | None:
     """Read one. Another thread may do this."""
-    try:
-        return tuple(
-            SharedSource(
-                name=_text(each["name"]),
-                constant=bool(each["constant"]),
-                groups=None if each["groups"] is None else frozenset(map(int, each["groups"])),
-                takes_emms=bool(each["emms"]),
-                emm_name=_text(each["emm_name"]),
-                offers=tuple(map(_offer, each["offers"])),
-            )
-            for each in json.loads(data)
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        return None
+    return unpacked(data, lambda told: tuple(map(_source, told)))
+
+
+def _source(told: dict[str, Any]) -> SharedSource:
+    return SharedSource(
+        name=read_text(told["name"]),
+        constant=bool(told["constant"]),
+        groups=None if told["groups"] is None else frozenset(map(int, told["groups"])),
+        takes_emms=bool(told["emms"]),
+        emm_name=read_text(told["emm_name"]),
+        offers=tuple(map(_offer, told["offers"])),
+    )
 
 
 def _written(offer: Offer) -> list[object]:
@@ -244,41 +241,17 @@ def _written(offer: Offer) -> list[object]:
 def _offer(told: Any) -> Offer:
     share_id, remote_id, caid, hop, reshare, ua, providers, assigned, rejected, path = told
     return Offer(
-        share_id=ShareId(_number(share_id, 32)),
-        remote_id=_number(remote_id, 32),
-        caid=Caid(_number(caid, 16)),
-        hop=_number(hop, 8),
-        reshare=_number(reshare, 16),
-        ua=_hex(ua, UA_LENGTH),
+        share_id=ShareId(read_number(share_id, 32)),
+        remote_id=read_number(remote_id, 32),
+        caid=Caid(read_number(caid, 16)),
+        hop=read_number(hop, 8),
+        reshare=read_number(reshare, 16),
+        ua=read_hex(ua, UA_LENGTH),
         providers=tuple(
-            Provider(Ident(_number(ident, 32)), _hex(sa, SA_LENGTH)) for ident, sa in providers
+            Provider(Ident(read_number(ident, 32)), read_hex(sa, SA_LENGTH))
+            for ident, sa in providers
         ),
-        assigned_sids=tuple(Sid(_number(sid, 16)) for sid in assigned),
-        rejected_sids=tuple(Sid(_number(sid, 16)) for sid in rejected),
-        path=tuple(NodeId(_hex(node_id, 8)) for node_id in path),
+        assigned_sids=tuple(Sid(read_number(sid, 16)) for sid in assigned),
+        rejected_sids=tuple(Sid(read_number(sid, 16)) for sid in rejected),
+        path=tuple(NodeId(read_hex(node_id, 8)) for node_id in path),
     )
-
-
-def _number(value: Any, bits: int) -> int:
-    if type(value) is not int or not 0 <= value < 1 << bits:
-        raise ValueError
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.isprintable() or len(value) > 200:
-        raise ValueError
-    return value
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str) or not is_fleet_name(value):
-        raise ValueError
-    return value
-
-
-def _hex(value: Any, length: int) -> bytes:
-    data = bytes.fromhex(value)
-    if len(data) != length:
-        raise ValueError
-    return data

@@ -8,17 +8,13 @@ Times are those of the clock of whoever writes: one that nobody can set. What co
 another version, or is none, is `None`, and left alone.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import floor, isfinite
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from cccamd.facts import Door
-from cccamd.ids import is_fleet_name
-
-TEXT_LIMIT: Final = 200
-"""Characters of a name, an address, a word."""
+from cccamd.fleet.words import TEXT_LIMIT, packed, read_name, read_number, read_text, unpacked
 
 
 class Failed(NamedTuple):
@@ -163,31 +159,27 @@ def write(news: News) -> bytes:
                 "banned": [_ban(each) for each in news.banned],
                 "pardoned": news.pardoned,
             }
-    return json.dumps({"node": news.node, **told}, separators=(",", ":")).encode()
+    return packed({"node": news.node, **told})
 
 
 def read(data: bytes) -> News | None:
     """Read it."""
-    try:
-        told = json.loads(data)
-        news: News = _READERS[told["kind"]](told)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        return None
-    return news
+    return unpacked(data, lambda told: _READERS[told["kind"]](told))
 
 
 def _bulletin(told: dict[str, Any]) -> Bulletin:
     return Bulletin(
-        node=_name(told["node"]),
-        boot=_text(told["boot"]),
+        node=read_name(told["node"]),
+        boot=read_text(told["boot"]),
         number=_count(told["number"]),
         at=_time(told["at"]),
         failed=tuple(
-            Failed(_text(address), _user(user), Door[door], tuple(map(_time, ats)))
+            Failed(read_text(address), _user(user), Door[door], tuple(map(_time, ats)))
             for address, user, door, ats in told["failed"]
         ),
         logged_in=tuple(
-            LoggedIn(_text(address), _user(user), Door[door]) for address, user, door in told["in"]
+            LoggedIn(read_text(address), _user(user), Door[door])
+            for address, user, door in told["in"]
         ),
         banned=tuple(map(_banned, told["banned"])),
         pardoned=tuple(map(_pardoned, told["pardoned"])),
@@ -197,18 +189,18 @@ def _bulletin(told: dict[str, Any]) -> Bulletin:
 
 def _question(told: dict[str, Any]) -> Question:
     return Question(
-        node=_name(told["node"]),
-        word=_text(told["word"]),
-        to=_text(told["to"]),
+        node=read_name(told["node"]),
+        word=read_text(told["word"]),
+        to=read_text(told["to"]),
         is_whole=bool(told["whole"]),
     )
 
 
 def _answer(told: dict[str, Any]) -> Answer:
     return Answer(
-        node=_name(told["node"]),
-        boot=_text(told["boot"]),
-        word=_text(told["word"]),
+        node=read_name(told["node"]),
+        boot=read_text(told["boot"]),
+        word=read_text(told["word"]),
         at=_time(told["at"]),
         number=_count(told["number"]),
         is_last=bool(told["last"]),
@@ -239,7 +231,7 @@ def _ban(ban: Banned) -> list[object]:
 def _banned(told: Any) -> Banned:
     who, since, until, bans, tries, doors, user = told
     return Banned(
-        who=_text(who),
+        who=read_text(who),
         since=_time(since),
         until=_time(until),
         bans=_count(bans),
@@ -251,7 +243,7 @@ def _banned(told: Any) -> Banned:
 
 def _pardoned(told: Any) -> Pardoned:
     who, at = told
-    return Pardoned(_text(who), _time(at))
+    return Pardoned(read_text(who), _time(at))
 
 
 def _spent(told: Any) -> Spent:
@@ -268,22 +260,8 @@ def _user(told: Any) -> bytes:
     return user
 
 
-def _text(told: Any) -> str:
-    if not isinstance(told, str) or not told.isprintable() or len(told) > TEXT_LIMIT:
-        raise ValueError
-    return told
-
-
-def _name(told: Any) -> str:
-    if not isinstance(told, str) or not is_fleet_name(told):
-        raise ValueError
-    return told
-
-
 def _count(told: Any) -> int:
-    if type(told) is not int or not 0 <= told < 1 << 53:
-        raise ValueError
-    return told
+    return read_number(told, 53)
 
 
 def _time(told: Any) -> float:

@@ -4,7 +4,8 @@ Theory of operation. One connection speaks RESP3, which Redis has from 6 and Val
 (7.0 and 8 are what is tried): answers come in the order of the commands, and what is published on
 a channel comes between them. `_pending` knows which answer is whose. An error that says that
 nothing more can be kept or asked ends the talk: a node without an engine serves as before, one with
-half an engine would wait for nothing.
+half an engine would wait for nothing. A list, say, that somebody put under a name of ours is taken
+for a value that nobody can read, which is what it is: else one such thing would end each talk.
 
 The login is one breath: HELLO, each command that a node ever gives, tried on an entry of no
 meaning, what is watched, and a PING. Its answer says that all before it was taken: an engine at
@@ -62,9 +63,12 @@ _RELEASE: Final = (
     b"else return 0 end"
 )
 _TAKE: Final = (
-    b"local kept=redis.call('GET',KEYS[1]) if not kept or kept==ARGV[1] then "
+    b"local kept=redis.pcall('GET',KEYS[1]) "
+    b"if not kept or kept==ARGV[1] or type(kept)=='table' then "
     b"redis.call('SET',KEYS[1],ARGV[2],'PX',ARGV[3]) return 1 else return 0 end"
 )
+"""A table is an error: what is there is no value at all, and nobody's."""
+_OTHER_THING: Final = "WRONGTYPE"
 
 
 class _Kind(Enum):
@@ -163,6 +167,8 @@ class Talk:
             self._unfinished = reader.len()
             if isinstance(answer, PushNotification):
                 events += self._pushed(answer)
+            elif not self._pending and isinstance(answer, ReplyError):
+                raise EngineError(explain(str(answer)))  # before we have said a word: it is full
             elif not self._pending:
                 raise EngineError("it answers what nobody asked: is it an engine?")
             else:
@@ -211,7 +217,9 @@ class Talk:
 
     def _answered(self, asked: _Pending, answer: Any) -> EngineEvent | None:
         if isinstance(answer, ReplyError):
-            raise EngineError(explain(str(answer)))
+            if not str(answer).startswith(_OTHER_THING):
+                raise EngineError(explain(str(answer)))
+            answer = b""
         match asked.kind:
             case _Kind.CLAIM:
                 theirs = answer if isinstance(answer, bytes) else None

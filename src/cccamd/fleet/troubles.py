@@ -17,7 +17,6 @@ _TROUBLE: Final = {
     "MOVED": "it is a node of a cluster: a fleet needs a single engine",
     "CLUSTERDOWN": "it is a node of a cluster: a fleet needs a single engine",
     "BUSY": "a script of somebody holds it up",
-    "WRONGTYPE": "somebody else keeps other things under names of a fleet there",
 }
 """What the first word of an error means, and what to do."""
 _FORBIDDEN: Final = re.compile(r"NOPERM .* run the '(\w{1,20})' command")

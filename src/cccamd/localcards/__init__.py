@@ -12,7 +12,7 @@ from cccamd.localcards.card import (
     LocalCard,
     NoOptions,
 )
-from cccamd.localcards.guard import GuardedCard, GuardLimits, start_card
+from cccamd.localcards.guard import GuardedCard, GuardLimits, start_card, threads_of_card
 from cccamd.localcards.registry import CardKindError, find_kinds
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = [
     "NoOptions",
     "find_kinds",
     "start_card",
+    "threads_of_card",
 ]
 
 

@@ -2,13 +2,16 @@
 
 Foreign code is awaited in a task of its own: whatever it raises, `KeyboardInterrupt` too, comes
 out of that task as a value and never reaches the event loop, and one that swallows its cancellation
-is left behind. What no wall inside one process can stop is code that blocks the event loop: that is
-measured and reported. While the machine is busy with others everything takes long, and no card is
-blamed for that.
+is left behind. What it does in threads (`asyncio.to_thread`) it does in a few of its own, for the
+loop's pool (`threads_of_card`): a reader that hangs takes no thread of anybody else. What no wall
+inside one process can stop is code that blocks the event loop: that is measured and reported. While
+the machine is busy with others everything takes long, and no card is blamed for that.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -31,6 +34,12 @@ from cccamd.machine import HoldTimer
 from cccamd.values import SA_LENGTH, UA_LENGTH, ControlWords
 
 T = TypeVar("T")
+
+THREADS = 8
+"""Of one card."""
+SENTENCE = 1000
+"""Characters of what a card says to the operator."""
+_threads: ContextVar[ThreadPoolExecutor | None] = ContextVar("threads of a card", default=None)
 
 Tell = Callable[[str], None]
 """Takes one sentence for the operator, with the card's name in front."""
@@ -65,6 +74,11 @@ class _Duty:
     trouble: type[CardUnavailable] | type[EmmRefused] = CardUnavailable
 
 
+def threads_of_card() -> ThreadPoolExecutor | None:
+    """Where the card whose code runs now may block; None: it is no card's."""
+    return _threads.get()
+
+
 class GuardedCard:
     """A card as the server uses it; `start_card` makes one that is ready."""
 
@@ -92,6 +106,8 @@ class GuardedCard:
         """Calls that were cancelled and have not ended."""
         self._reported_at: dict[str, float] = {}
         self._timer = HoldTimer(limits.slow)
+        name = f"card {config.name}"
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
 
     async def start(self) -> None:
         """Start the card and read its addresses.
@@ -104,7 +120,7 @@ class GuardedCard:
     async def _start(self) -> None:
         await self._card.start()
         for warning in self._card.warnings:
-            self._report(f"card {self.config.name}: {warning}")
+            self._report(f"card {self.config.name}: {str(warning)[:SENTENCE]}")
         self.ua = _checked(self._card.ua, UA_LENGTH, "ua")
         self.providers = tuple(
             (ident, _checked(self._card.sa(ident), SA_LENGTH, "sa"))
@@ -171,12 +187,14 @@ class GuardedCard:
             await self._run(_Duty("close", self._limits.close_timeout), self._card.close)
         except CardUnavailable:
             return
+        finally:
+            self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, duty: _Duty, call: Callable[[], Awaitable[T]]) -> T:
         """Await foreign code in a task of its own, for a while."""
         timer = _StepTimer(call, self._timer)
         name = f"card {self.config.name} {duty.name}"
-        outcome_of = _outcome(timer)
+        outcome_of = _outcome(timer, self._threads)
         work = asyncio.get_running_loop().create_task(outcome_of, name=name)
         try:
             await asyncio.wait((work,), timeout=duty.timeout)
@@ -288,8 +306,9 @@ class _Raised:
     fault: BaseException
 
 
-async def _outcome(timer: _StepTimer[T]) -> T | _Raised:
+async def _outcome(timer: _StepTimer[T], threads: ThreadPoolExecutor) -> T | _Raised:
     """A task that raised `SystemExit` or `KeyboardInterrupt` would end the event loop."""
+    _threads.set(threads)  # of this task, and of those that it starts
     try:
         return await timer
     except BaseException as fault:

@@ -31,7 +31,7 @@ from cccamd.machine.heap import keep_one_heap
 from cccamd.machine.hostname import machine_name
 from cccamd.machine.locks import FileLock
 from cccamd.machine.packetfilter import Fate, FirstPacket
-from cccamd.machine.ports import PortHolder, Process, holder_of, try_to_bind
+from cccamd.machine.ports import PortHolder, Process, holder_of, missing_addresses, try_to_bind
 from cccamd.machine.processor import HoldTimer
 from cccamd.machine.replacing import OWNER_ONLY, replace_file
 from cccamd.machine.resources import (
@@ -95,6 +95,7 @@ __all__ = [
     "look_at_supply",
     "look_at_target",
     "machine_name",
+    "missing_addresses",
     "own_address",
     "own_addresses",
     "own_memory",

@@ -192,6 +192,15 @@ def try_to_bind(port: int, addresses: Sequence[str]) -> int | None:
     return real[0] if real else None
 
 
+def missing_addresses(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Those that are none of this machine now; whether it has IPv6 at all is not asked."""
+    return tuple(
+        address
+        for address in dict.fromkeys(addresses)
+        if not ip_address(address).is_loopback and _bind_error(address, 0) == errno.EADDRNOTAVAIL
+    )
+
+
 def _bind_error(address: str, port: int) -> int | None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:

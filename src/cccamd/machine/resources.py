@@ -7,7 +7,7 @@ import re
 import resource
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Final
 
 import psutil
 
+from cccamd.machine.ports import missing_addresses
 from cccamd.machine.writing import Room, look_at_room
 
 RESERVED_FILES: Final = 128
@@ -34,6 +35,8 @@ class Supply:
     """Bytes available now, and what a running server has already."""
     is_running: bool
     """These are the limits of the running server; else ours."""
+    space: int | None = None
+    """Bytes of address space that it may have (RLIMIT_AS); None: no limit, or not known."""
 
 
 def raise_file_limit() -> None:
@@ -56,18 +59,22 @@ def look_at_supply(server_pid: int | None) -> Supply:
         memory = min(memory, allowed)
     # psutil asks the kernel for limits, which tells root alone of others' processes.
     if server_pid is not None and (limits := _read(f"/proc/{server_pid}/limits")):
+        space = read_limit(limits, "Max address space")
         return Supply(
-            files=read_file_limit(limits), memory=memory + _used_by(server_pid), is_running=True
+            files=read_limit(limits, "Max open files"),
+            memory=memory + _used_by(server_pid),
+            is_running=True,
+            space=space,
         )
     return Supply(files=_own_file_limit(), memory=memory, is_running=False)
 
 
-def read_file_limit(text: str) -> int | None:
-    """The hard limit of open files in the text of /proc/PID/limits; None: unlimited.
+def read_limit(text: str, name: str) -> int | None:
+    """A hard limit in the text of /proc/PID/limits, by the kernel's name; None: unlimited.
 
-    The server raises its soft limit to the hard one when it starts.
+    The server raises its soft limit of files to the hard one when it starts.
     """
-    found = re.search(r"^Max open files\s+\S+\s+(\d+)", text, re.MULTILINE)
+    found = re.search(rf"^{name}\s+\S+\s+(\d+)", text, re.MULTILINE)
     return int(found[1]) if found else None
 
 
@@ -102,12 +109,17 @@ class Resources:
     """Bytes that this process has."""
     memory_left: int | None
     """Bytes that the system, or the container, can still give; None: not known."""
+    space_left: int | None = None
+    """Bytes until the limit of this process's address space (RLIMIT_AS); None: no limit."""
+    missing: tuple[str, ...] = ()
+    """Addresses that are listened on, and that this machine does not have."""
 
 
-def read_resources(written: Mapping[str, Path]) -> Resources:
+def read_resources(written: Mapping[str, Path], listened: Iterable[str] = ()) -> Resources:
     """Look at what this process has left: a few system calls, nothing is asked over the network.
 
-    `written`: the files that are written, by what they are called for people. A network file
+    `written`: the files that are written, by what they are called for people; `listened`: the
+    addresses that are listened on. A network file
     system may keep us waiting: call it in a thread.
     """
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -120,6 +132,8 @@ def read_resources(written: Mapping[str, Path]) -> Resources:
         files_allowed=None if soft == resource.RLIM_INFINITY else soft,
         memory_used=used,
         memory_left=_memory_left() if used else None,
+        space_left=_space_left(),
+        missing=missing_addresses(listened),
     )
 
 
@@ -151,6 +165,16 @@ def _memory_left() -> int | None:
     except OSError:
         return None
     return left if allowed is None else min(left, allowed)
+
+
+def _space_left() -> int | None:
+    soft = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if soft == resource.RLIM_INFINITY:
+        return None
+    try:
+        return max(0, soft - psutil.Process().memory_info().vms)
+    except (OSError, psutil.Error):
+        return None
 
 
 _NO_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})

@@ -43,6 +43,11 @@ class Board:
         """Nothing is certain any more of what the broker has: all is given again."""
         self._given = dict.fromkeys(self._given, (None, 0.0))
 
+    def doubt(self, topic: str) -> None:
+        """The broker may have something else there than it was given."""
+        if topic in self._given:
+            self._given[topic] = (None, 0.0)
+
     def found(self, topic: str) -> None:
         """The broker has something there: of before, or what it was given."""
         if topic not in self._given and len(self._given) < FOREIGN_LIMIT:

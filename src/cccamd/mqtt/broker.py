@@ -14,7 +14,7 @@ from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from cccamd.mqtt.topics import Topics
+from cccamd.mqtt.topics import ONLINE, Topics
 from cccamd.net import callable_addresses, explain_connect_error, in_thread, trust
 from cccamd.setup.toml import MqttTable
 
@@ -30,6 +30,8 @@ LOGIN_TIMEOUT: Final = 10.0
 """Seconds from the connection to the broker's answer."""
 KEEPALIVE: Final = 30
 """Seconds after which a broker that says nothing is asked whether it is there."""
+GOODBYE_TIMEOUT: Final = 1.0
+"""Seconds for the library's thread to send a goodbye."""
 WINDOW: Final = 100
 """Publications that the broker has not confirmed yet; no more are given to it."""
 ADDRESSES: Final = 4
@@ -86,6 +88,8 @@ class Session:
         self._unconfirmed = 0
         self._found: list[str] = []
         self._born = False
+        self._overruled = False
+        self._ended = asyncio.Event()
 
     @property
     def room(self) -> int:
@@ -112,6 +116,12 @@ class Session:
         born, self._born = self._born, False
         return born
 
+    def overruled(self) -> bool:
+        """Whether somebody else has said since, in our place, whether the server is there: the
+        will of a session before this one, which a broker may carry out late."""
+        overruled, self._overruled = self._overruled, False
+        return overruled
+
     async def up(self) -> None:
         """Wait until the login is answered.
 
@@ -131,6 +141,15 @@ class Session:
         self.lost = self.lost or "ended"
         self._client.disconnect()
 
+    async def gone(self) -> None:
+        """Wait until the goodbye of `close` is on its way, or the connection is lost.
+
+        To a broker, who logs in before that has thrown this session out, and its will counts.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_TIMEOUT):
+                await self._ended.wait()
+
     # What the threads tell.
 
     def connected(self, refusal: str) -> None:
@@ -144,6 +163,7 @@ class Session:
         self.news.set()
 
     def disconnected(self, reason: str) -> None:
+        self._ended.set()
         why = "" if reason == NO_REASON else f" ({reason})"
         self._lose(f"it ended the connection{why}")
 
@@ -157,6 +177,8 @@ class Session:
     def heard(self, topic: str, payload: bytes, retained: bool) -> None:
         if topic == self._topics.birth:
             self._born = self._born or (payload == b"online" and not retained)
+        elif topic == self._topics.status and not retained:
+            self._overruled = payload != ONLINE
         elif retained and payload and len(self._found) < FOUND_LIMIT:
             self._found.append(topic)
         else:

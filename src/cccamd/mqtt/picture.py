@@ -28,15 +28,13 @@ from cccamd.mqtt.entities import (
     sound,
     told,
 )
-from cccamd.mqtt.topics import INCIDENTS, RECEIVER, SERVER, SOURCE, Topics
+from cccamd.mqtt.topics import INCIDENTS, OFFLINE, ONLINE, RECEIVER, SERVER, SOURCE, Topics
 
-ONLINE: Final = b"online"
-OFFLINE: Final = b"offline"
 MAKER: Final = "cccamd"
 
 Steps = Generator[None, None, None]
 
-__all__ = ["OFFLINE", "ONLINE", "Overview", "Painter"]
+__all__ = ["Overview", "Painter"]
 
 
 class Painter:

@@ -14,8 +14,8 @@ from cccamd.ids import format_endpoint
 from cccamd.machine import machine_name
 from cccamd.mqtt.board import REFRESH, Board
 from cccamd.mqtt.broker import WINDOW, BrokerError, Login, Session, log_in
-from cccamd.mqtt.picture import OFFLINE, Overview, Painter
-from cccamd.mqtt.topics import Topics
+from cccamd.mqtt.picture import Overview, Painter
+from cccamd.mqtt.topics import OFFLINE, Topics
 from cccamd.net import Backoff, CallError, in_slices, in_thread
 from cccamd.setup.files import ConfigFileError
 from cccamd.setup.secretfile import password_for
@@ -181,10 +181,13 @@ class Publisher:
         finally:
             self._session = None
             session.close()
+            await session.gone()
 
     def _give(self, session: Session, topics: Topics, board: Board) -> None:
         if session.born():
             board.forget()
+        if session.overruled():
+            board.doubt(topics.status)
         for topic in session.found():
             board.found(topic)
             if (document := topics.document_of(topic)) is not None:

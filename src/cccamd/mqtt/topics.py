@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 STATUS: Final = "status"
+ONLINE: Final = b"online"
+OFFLINE: Final = b"offline"
 SERVER: Final = "server"
 INCIDENTS: Final = "incidents"
 SOURCE: Final = "source"

@@ -13,6 +13,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from cccamd.errors import CccamdError
@@ -109,6 +110,11 @@ class Acceptor:
         self._short_since: float | None = None
         self._short_at = 0.0
         self._calm: asyncio.TimerHandle | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is listened on."""
+        return bool(self._sockets)
 
     @property
     def ports(self) -> list[int]:
@@ -256,26 +262,63 @@ def _door(sock: socket.socket) -> str:
 
 
 def open_sockets(
-    addresses: Sequence[str], port: int, *, shared: bool = False
+    addresses: Sequence[str], port: int, *, shared: bool = False, early: bool = True
 ) -> list[socket.socket]:
     """Listen on a port of each address; `shared`: as one of several of this program.
+
+    An address that this machine does not have is listened on as soon as it does, where the system
+    can do that (Linux): a router that starts later than we do gives it to us later. `early`: also
+    when none of the addresses is there; else that is an error.
 
     Raises:
         ListenError: one of them is not to be had; the others are closed again.
     """
     sockets: list[socket.socket] = []
-    for address in addresses:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        try:
-            sock = socket.create_server(
-                (address, port), family=family, backlog=BACKLOG, reuse_port=shared
-            )
-        except OSError as error:
-            if sockets and error.errno in FAMILY_MISSING:
-                continue
-            for opened in sockets:
-                opened.close()
-            raise ListenError(address, port, explain_listen_error(error)) from error
-        set_socket_options(sock)  # those that are accepted inherit them
-        sockets.append(sock)
+    absent: list[tuple[str, OSError]] = []
+    try:
+        for address in addresses:
+            try:
+                sockets.append(_listen(address, port, shared=shared, waiting=False))
+            except OSError as error:
+                if error.errno not in FAMILY_MISSING:
+                    raise ListenError(address, port, explain_listen_error(error)) from error
+                absent.append((address, error))
+        for address, why in absent if sockets or early else ():
+            if why.errno == errno.EADDRNOTAVAIL:
+                with suppress(OSError):
+                    sockets.append(_listen(address, port, shared=shared, waiting=True))
+        for address, why in () if sockets else absent:
+            raise ListenError(address, port, explain_listen_error(why)) from why
+    except BaseException:
+        for opened in sockets:
+            opened.close()
+        raise
     return sockets
+
+
+_FREE_BIND: Final = {
+    socket.AF_INET: (socket.IPPROTO_IP, 15),
+    socket.AF_INET6: (socket.IPPROTO_IPV6, 78),
+}
+"""Linux's IP_FREEBIND and IPV6_FREEBIND, which Python does not name."""
+
+
+def _listen(address: str, port: int, *, shared: bool, waiting: bool) -> socket.socket:
+    """As `socket.create_server`; `waiting`: for an address that this machine does not have."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if waiting:
+            sock.setsockopt(*_FREE_BIND[family], 1)
+        sock.bind((address, port))
+        sock.listen(BACKLOG)
+        set_socket_options(sock)  # those that are accepted inherit them
+    except BaseException:
+        sock.close()
+        raise
+    return sock

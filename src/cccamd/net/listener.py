@@ -61,6 +61,11 @@ class Listener:
         )
 
     @property
+    def is_open(self) -> bool:
+        """Whether anything is listened on."""
+        return self._acceptor.is_open
+
+    @property
     def ports(self) -> list[int]:
         """The ports that are open; of use where port 0 was asked for."""
         return self._acceptor.ports
@@ -76,7 +81,7 @@ class Listener:
         Raises:
             ListenError: one of them is not to be had; what was open before stays open.
         """
-        self._acceptor.listen(open_sockets(addresses, port))
+        self._acceptor.listen(open_sockets(addresses, port, early=not self.is_open))
 
     def listen(self, sockets: Sequence[socket.socket]) -> None:
         """Listen on sockets that are open already, and ours from now on."""

@@ -40,24 +40,37 @@ class ControlDoor:
         self._file: tuple[Path, int] | None = None
         """The socket's path, and its inode."""
         self._visits: set[_Visit] = set()
+        self._trouble = ""
         self._tasks = TaskSet(on_failure=_report)
 
     async def open(self, path: Path) -> None:
-        """Listen; without the socket the server does without it, and says so."""
+        """Listen; without the socket the server does without it, and says so.
+
+        May be called again and again: what is open stays so.
+        """
+        if self._server is None:
+            trouble = await self._open(path)
+            if trouble and trouble != self._trouble:
+                log.warning("commands cannot reach this server: %s", trouble)
+            elif self._trouble and not trouble:
+                log.warning("commands can reach this server now")
+            self._trouble = trouble
+
+    async def _open(self, path: Path) -> str:
+        """What was in the way; empty: nothing."""
         self._desk.open()
         try:
             sock = await asyncio.to_thread(open_unix_socket, path, mode=OWNER_ONLY, group=None)
         except ListenError as error:
-            log.warning("commands cannot reach this server: %s", error)
-            return
+            return str(error)
         try:
             self._file = (path, path.lstat().st_ino)
             loop = asyncio.get_running_loop()
             self._server = await loop.create_unix_server(self._visit, sock=sock)
         except OSError as error:
             sock.close()
-            reason = error.strerror or str(error)
-            log.warning("commands cannot reach this server: %s", ListenError(str(path), 0, reason))
+            return str(ListenError(str(path), 0, error.strerror or str(error)))
+        return ""
 
     async def close(self) -> None:
         """Let nobody in any more, and end those who are inside."""

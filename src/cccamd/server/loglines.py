@@ -121,6 +121,10 @@ addresses knock. The own networks have a book of their own, in which no stranger
 LOGINS: Final = 30
 """Of one account that are told within a minute, with all that belongs to them."""
 
+FULL_TOLD: Final = 60.0
+"""Seconds for which somebody who found no place counts: those who wait try again by then."""
+_ALL_DOORS: Final = "the server"
+
 
 class DoorLog:
     """Names address and reason of each failed login, and counts them when they are many."""
@@ -130,11 +134,15 @@ class DoorLog:
         self._strange: Throttle[tuple[str, str]] = Throttle(others=OTHER_CALLERS, keys=STRANGERS)
         self._logins: Throttle[str] = Throttle(others="many other accounts", burst=LOGINS)
         self._shut: dict[str, ClosedDoor] = {}
+        self._full_at = 0.0
+        """When somebody was turned away last because as many are in as may be."""
         self._loop = asyncio.get_running_loop()
 
     @property
     def shut(self) -> tuple[ClosedDoor, ...]:
         """The ports that take no new connection now."""
+        if self._loop.time() - self._full_at > FULL_TOLD:
+            self._shut.pop(_ALL_DOORS, None)
         return tuple(self._shut.values())
 
     def clock_was_set(self, step: float, now: float) -> None:
@@ -144,6 +152,11 @@ class DoorLog:
 
     def refused(self, address: str, refusal: NoEntry) -> bool:
         """A connection was closed before the first byte; whether that was worth a line."""
+        if refusal is NoEntry.FULL:
+            self._full_at = self._loop.time()
+            if _ALL_DOORS not in self._shut:
+                reason = "as many are logged in as may be"
+                self._shut[_ALL_DOORS] = ClosedDoor(_ALL_DOORS, reason, time.time(), is_full=True)
         is_news = self.admits(address, refusal.value)
         if is_news:
             login_log.warning("%s: not let in: %s", address, refusal.value)

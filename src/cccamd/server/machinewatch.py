@@ -6,7 +6,7 @@ is wrong stays until a look finds it in order; a clock that jumped is told of fo
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -31,10 +31,15 @@ class MachineWatch:
         self,
         written: Callable[[], Mapping[str, Path]],
         *,
+        listened: Callable[[], Collection[str]] = tuple,
         on_failure: Callable[[str, BaseException], None],
         journal: Callable[[], JournalState] | None = None,
     ) -> None:
-        """`written`: the files that are written now, by what they are called for people."""
+        """`written`: the files that are written now, by what they are called for people.
+
+        `listened`: the addresses that are listened on.
+        """
+        self._listened = listened
         self._journal = journal
         self._jump_told = False
         """A clock that jumped between two runs: told of once."""
@@ -57,7 +62,8 @@ class MachineWatch:
         """Look again and again, until cancelled."""
         while True:
             try:
-                self.judge(await asyncio.to_thread(read_resources, self._written()), time.time())
+                looked_at = self._written(), self._listened()
+                self.judge(await asyncio.to_thread(read_resources, *looked_at), time.time())
             except Exception as error:  # a system that is odd costs this look and nothing else
                 self._on_failure("looking at this machine", error)
             await asyncio.sleep(LOOK_INTERVAL)

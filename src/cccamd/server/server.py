@@ -73,6 +73,7 @@ from cccamd.why import (
     Explanation,
     Question,
     Together,
+    listened_addresses,
 )
 from cccamd.wire.cccam import (
     Identity,
@@ -189,6 +190,7 @@ class Server:
         self._paired = PairedLinks(self._pairing, listener, door, self._upstreams.links)
         self._machine = MachineWatch(
             self._written,
+            listened=lambda: listened_addresses(self._setup.config, self._setup.toml),
             on_failure=self._failures.report,
             journal=journal.state if journal is not None else None,
         )

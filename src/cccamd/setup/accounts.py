@@ -24,6 +24,8 @@ HOW_TO_WRITE: Final = (
     " /etc/cccam/CCcam.cfg` gives it a file that it may write"
 )
 
+HOW_TO_MOUNT: Final = "dmesg says whether its disk fails; `mount -o remount,rw` makes it writable"
+
 
 def new_password() -> str:
     """Make a password."""
@@ -71,6 +73,8 @@ def writing_trouble(path: Path) -> str:
 
 def _why_not(error: OSError) -> str:
     why = f"cannot be written: {error.strerror or error}"
+    if os.geteuid() == 0:  # to whom rights are no matter
+        return f"{why}; {HOW_TO_MOUNT}" if error.errno == errno.EROFS else why
     is_right = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
     return f"{why}; {HOW_TO_WRITE}" if is_right else why
 

@@ -29,7 +29,10 @@ def read_folder(path: Path, names: Iterable[str], any_of: Collection[str]) -> Fo
         ConfigFileError: there is no such folder, none of `any_of` is in it, or one cannot be read.
     """
     if not path.is_dir():
-        raise ConfigFileError(str(path), "there is no such folder")
+        there = os.path.lexists(path)
+        raise ConfigFileError(
+            str(path), "this is no folder" if there else "there is no such folder"
+        )
     files: dict[str, bytes] = {}
     for name in names:
         try:

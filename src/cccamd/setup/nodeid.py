@@ -30,6 +30,8 @@ class OwnNodeId:
     """Log level and text."""
     trouble: str | None = None
     """Something the operator must mend."""
+    is_unwritten: bool = False
+    """There was no room for it, say: `write_later` may have more luck."""
 
 
 def default_path() -> Path:
@@ -97,8 +99,22 @@ def _make(path: Path, note: tuple[int, str]) -> OwnNodeId:
             f"cannot write the node id to {path}: {error.strerror}; this run uses a new one, and"
             " other servers will see a stranger after each start: choose another file with -n"
         )
-        return OwnNodeId(node_id, trouble=trouble)
+        return OwnNodeId(node_id, trouble=trouble, is_unwritten=True)
     return OwnNodeId(node_id, notes=(note,))
+
+
+def write_later(path: Path, node_id: NodeId) -> str:
+    """Write a node id that could not be written; what there is to tell: empty, if still nothing.
+
+    A file that has come meanwhile, with a disk that was late, is left alone.
+    """
+    try:
+        if path.exists():
+            return f"the node id file {path} is there now: it is used from the next start on"
+        _write(path, format_node_id(node_id) + "\n")
+    except OSError:
+        return ""
+    return f"the node id is written to {path} now"
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,5 +1,8 @@
 """Answer times per source and per channel, over the last minutes and the last day.
 
+Inside, times are those of a clock that nobody sets: who sets the wall clock moves all that is
+remembered along with it.
+
 Memory is bounded: so many series, so many buckets in each, and an open bucket is a histogram.
 """
 
@@ -11,7 +14,7 @@ from dataclasses import fields
 from typing import Final, TypeVar
 
 from cccamd.facts import ChannelTimes, EcmResult, Point, ServiceId, SourceTimes, Span
-from cccamd.watch.happenings import EcmFinished, Happening, SourceAnswered
+from cccamd.watch.happenings import ClockSet, EcmFinished, Happening, SourceAnswered
 
 _CW: Final = EcmResult.CW
 SERIES_LIMIT: Final = 64
@@ -31,6 +34,8 @@ class History:
     def __init__(self) -> None:
         self._sources: OrderedDict[str, _Record] = OrderedDict()
         self._channels: OrderedDict[ServiceId, _Record] = OrderedDict()
+        self._set_by = 0.0
+        """Seconds by which the wall clock was set since the beginning."""
 
     def observe(self, happening: Happening) -> None:
         """Take a happening in; those without an answer time are none of its business."""
@@ -40,14 +45,16 @@ class History:
             case EcmFinished():
                 channel = ServiceId(happening.caid, happening.ident, happening.sid)
                 self._add(self._channels, channel, happening)
+            case ClockSet():
+                self._set_by += happening.step
 
     def sources(self, span: Span, *, now: float) -> tuple[SourceTimes, ...]:
         """Give the answer times of each source that was asked."""
-        return tuple(SourceTimes(*found) for found in _read(self._sources, span, now))
+        return tuple(SourceTimes(*found) for found in self._read(self._sources, span, now))
 
     def channels(self, span: Span, *, now: float) -> tuple[ChannelTimes, ...]:
         """Give the answer times of each channel that was watched."""
-        return tuple(ChannelTimes(*found) for found in _read(self._channels, span, now))
+        return tuple(ChannelTimes(*found) for found in self._read(self._channels, span, now))
 
     def _add(
         self,
@@ -63,15 +70,14 @@ class History:
         else:
             records.move_to_end(subject)
         answered = happening.result is _CW
-        record.add(happening.at, happening.seconds if answered else None)
+        record.add(happening.at - self._set_by, happening.seconds if answered else None)
 
-
-def _read(
-    records: OrderedDict[T, "_Record"], span: Span, now: float
-) -> Iterator[tuple[T, tuple[Point, ...]]]:
-    for subject, record in records.items():
-        if points := record.points(span, now):
-            yield subject, points
+    def _read(
+        self, records: OrderedDict[T, "_Record"], span: Span, now: float
+    ) -> Iterator[tuple[T, tuple[Point, ...]]]:
+        for subject, record in records.items():
+            if points := record.points(span, now, self._set_by):
+                yield subject, points
 
 
 class _Record:
@@ -87,9 +93,9 @@ class _Record:
         for track in self._tracks.values():
             track.add(at, seconds, number)
 
-    def points(self, span: Span, now: float) -> tuple[Point, ...]:
+    def points(self, span: Span, now: float, set_by: float) -> tuple[Point, ...]:
         since = now - span.length
-        return tuple(point for point in self._tracks[span].points() if point.at >= since)
+        return tuple(point for point in self._tracks[span].points(set_by) if point.at >= since)
 
 
 class _Track:
@@ -108,14 +114,14 @@ class _Track:
         if self._open is None or self._open.begin < begin:
             self._close()
             self._open = _Bucket(begin)
-        # A wall clock that was set back: the open bucket takes it.
+        # A wall clock that was set back by less than is told: the open bucket takes it.
         self._open.add(seconds, number)
 
-    def points(self) -> Iterator[Point]:
+    def points(self, set_by: float) -> Iterator[Point]:
         for index in range(0, len(self._closed), WIDTH):
-            yield _point(self._closed[index : index + WIDTH])
+            yield _point(self._closed[index : index + WIDTH], set_by)
         if self._open is not None:
-            yield _point(self._open.numbers())
+            yield _point(self._open.numbers(), set_by)
 
     def _close(self) -> None:
         if self._open is None:
@@ -162,9 +168,9 @@ class _Bucket:
         return 0.0
 
 
-def _point(numbers: Sequence[float]) -> Point:
+def _point(numbers: Sequence[float], set_by: float) -> Point:
     at, answered, refused, *times = numbers
-    return Point(at, int(answered), int(refused), *times)
+    return Point(at + set_by, int(answered), int(refused), *times)
 
 
 def _bin(seconds: float) -> int:

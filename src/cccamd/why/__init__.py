@@ -45,7 +45,7 @@ from cccamd.why.installation import Access, Installation, Written
 from cccamd.why.links import Trial, is_seed
 from cccamd.why.network import RoundTrip
 from cccamd.why.overload import Load
-from cccamd.why.ports import PortSeen, WantedPort, explain_taken, wanted_ports
+from cccamd.why.ports import PortSeen, WantedPort, explain_taken, listened_addresses, wanted_ports
 from cccamd.why.scene import Receiver, Scene
 from cccamd.why.symptoms import find_symptoms
 from cccamd.why.together import Together
@@ -111,6 +111,7 @@ __all__ = [
     "judge_freeze",
     "judge_receiver",
     "judge_resources",
+    "listened_addresses",
     "nameless",
     "odd_nodes",
     "penalty_text",

@@ -2,8 +2,8 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple, TypeVar
 
 from cccamd.cards import Card, CardTable, LocalOffer, Rights, SourceId, SourcePolicy, Viewer
 from cccamd.facts import (
@@ -24,13 +24,17 @@ from cccamd.values import Provider
 from cccamd.watch import (
     CardsChanged,
     ClientLoggedOut,
+    ClockSet,
     ConnectionRefused,
     Happening,
     LoginFailed,
+    followed,
 )
 from cccamd.why.finding import Setting, upstream_line
 from cccamd.wire.link import CloseReason
 
+T = TypeVar("T")
+H = TypeVar("H", bound=Happening)
 ECMS_KEPT: Final = 8
 """For each account."""
 ACCOUNTS_LIMIT: Final = 5000
@@ -137,6 +141,8 @@ class Recent:
         if isinstance(happening, LoginFailed):
             self._note_failure(happening)
         match happening:
+            case ClockSet():
+                self._follow(happening)
             case LoginFailed(account=""):
                 self.strangers.append(happening)
             case LoginFailed():
@@ -169,6 +175,22 @@ class Recent:
         """How the card list of a source changed last."""
         return self._lists.get(source)
 
+    def _follow(self, clock: ClockSet) -> None:
+        """The wall clock was set: what happened a minute ago still did."""
+        for memory in self._accounts.values():
+            _move_all(memory.ecms, lambda ecm: ecm._replace(at=_moved(ecm.at, clock)))
+            for key, each in memory.refusals.items():
+                first = _moved(each.first_at, clock)
+                memory.refusals[key] = Refusals(_follows(each.last, clock), first, each.times)
+            if memory.left is not None:
+                memory.left = _follows(memory.left, clock)
+        for failures in (self.strangers, *self._failed.values()):
+            _move_all(failures, lambda failure: _follows(failure, clock))
+        for source, change in self._lists.items():
+            self._lists[source] = change._replace(at=_moved(change.at, clock))
+        for address, refused in self.turned_away.items():
+            self.turned_away[address] = _follows(refused, clock)
+
     def _memory(self, account: str) -> AccountMemory:
         memory = self._accounts.get(account)
         if memory is None:
@@ -196,6 +218,19 @@ class Recent:
             self._lists.popitem(last=False)
         before = last.after if last else 0
         self._lists[change.source] = ListChange(change.at, before, change.cards)
+
+
+def _moved(at: float, clock: ClockSet) -> float:
+    return followed(at, clock.step, clock.at)
+
+
+def _follows(happening: H, clock: ClockSet) -> H:
+    return replace(happening, at=_moved(happening.at, clock))
+
+
+def _move_all(kept: deque[T], move: Callable[[T], T]) -> None:
+    for _ in range(len(kept)):
+        kept.append(move(kept.popleft()))
 
 
 # A server at one moment.

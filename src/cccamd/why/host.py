@@ -1,6 +1,6 @@
 """Whether this machine's clock, memory and file limits do, and whether our node id is our own."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -21,6 +21,7 @@ from cccamd.machine import (
 from cccamd.watch.journal import JournalState
 from cccamd.why.clones import CLONE_CHANGE, clone_text
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
+from cccamd.why.ports import TO_COME
 from cccamd.wording import ago, count, listed, some_of, span
 
 TOLERANCE: Final = 5.0
@@ -33,6 +34,10 @@ SERVER_MEMORY: Final = 60 * MEBIBYTE
 """Measured: 52 MiB with one card and nobody logged in."""
 CLIENT_MEMORY: Final = 64 * 1024
 """Measured: 13 KiB for a client that sees one card; more with many cards."""
+SPACE_NEEDED: Final = 100 * MEBIBYTE
+"""Address space beyond memory: 125 MiB in all were too little for the pages, 150 did."""
+LITTLE_SPACE: Final = 32 * MEBIBYTE
+"""What the pages take when they are first looked at."""
 DAY: Final = 86_400.0
 
 
@@ -119,6 +124,11 @@ def judge_files(demand: Demand, supply: Supply) -> Diagnosis:
     return files(Grade.OK, "files", has)
 
 
+MORE_SPACE: Final = (
+    "Take away LimitAS in the [Service] section of the service (ulimit -v), or set it to 512M."
+)
+
+
 def judge_memory(demand: Demand, supply: Supply) -> Diagnosis:
     """Compare memory with the number of clients."""
     memory = partial(diagnose, Check.RESOURCES, subject="memory")
@@ -129,6 +139,12 @@ def judge_memory(demand: Demand, supply: Supply) -> Diagnosis:
     if supply.memory < demand.memory:
         change = "Stop other programs, or add memory: a server that swaps answers late."
         return memory(Grade.WARNING, "little-memory", has, change)
+    if supply.space is not None and supply.space < SPACE_NEEDED + demand.memory:
+        text = (
+            f"the running server may have {round(supply.space / MEBIBYTE):,} MiB of address space:"
+            " where it needs more, it ends"
+        )
+        return memory(Grade.WARNING, "little-memory", text, MORE_SPACE)
     return memory(Grade.OK, "memory", has)
 
 
@@ -163,6 +179,7 @@ def judge_resources(
 
     `before` is the reading before this one. By the code of the finding: `clock-unset`,
     `clock-jumped`, `disk-full`, `disk-read-only`, `few-files-left`, `little-memory-left`,
+    `no-such-address`,
     `journal-stopped`. Subject and text make a sentence; the subject of a disk is all that is
     written there.
     """
@@ -171,6 +188,8 @@ def judge_resources(
         *_judge_disks(now.rooms, _judge_journal(journal) if journal is not None else None),
         _judge_files_left(now),
         _judge_memory_left(now),
+        _judge_space_left(now),
+        _judge_addresses(now.missing),
         _judge_written_times(journal) if journal is not None else None,
     )
     return tuple(diagnosis for diagnosis in found if diagnosis is not None)
@@ -276,6 +295,26 @@ def _judge_memory_left(now: Resources) -> Diagnosis | None:
     return diagnose(
         Check.RESOURCES, Grade.WARNING, "little-memory-left", text, change, subject="memory"
     )
+
+
+def _judge_space_left(now: Resources) -> Diagnosis | None:
+    if now.space_left is None or now.space_left >= LITTLE_SPACE:
+        return None
+    text = (
+        f"is nearly used up: this process may have {round(now.space_left / MEBIBYTE):,} MiB more"
+        " of address space, and then it may end"
+    )
+    return diagnose(
+        Check.RESOURCES, Grade.WARNING, "little-memory-left", text, MORE_SPACE, subject="memory"
+    )
+
+
+def _judge_addresses(missing: Sequence[str]) -> Diagnosis | None:
+    if not missing:
+        return None
+    text = "takes nobody in: this machine has no such address now"
+    subject = f"the door at {listed(missing)}"
+    return diagnose(Check.PORTS, Grade.WARNING, "no-such-address", text, TO_COME, subject=subject)
 
 
 # The node id.

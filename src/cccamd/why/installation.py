@@ -332,7 +332,10 @@ def judge_config_state(state: ConfigState) -> list[Diagnosis]:
         found.append(_server(Grade.FAILURE, "files-refused", text, change))
     for problem in state.problems:
         if problem.kind is ConfigProblemKind.NOT_DONE:
-            change = "Mend that, and reload it: systemctl reload cccamd, or kill -HUP."
+            change = (
+                "Mend that. It is tried again by itself, but for ports and sockets, which want a"
+                " reload: systemctl reload cccamd, or kill -HUP."
+            )
             found.append(_server(Grade.WARNING, "not-done", problem.text, change))
         elif problem.kind is ConfigProblemKind.WAITS:
             change = "Restart it when nobody watches."

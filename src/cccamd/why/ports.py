@@ -12,6 +12,7 @@ from cccamd.setup.cccamcfg import Config, InfoPort
 from cccamd.setup.toml import TomlConfig
 from cccamd.why.diagnosis import Check, Diagnosis, Grade, diagnose
 from cccamd.why.finding import Finding, Weight
+from cccamd.wording import listed
 
 _KNOWN_PROGRAMS: Final = {
     "cccam": "the original CCcam is still running",
@@ -52,6 +53,8 @@ class PortSeen:
     """Who has it."""
     bind_error: int | None
     """The error number if it is not to be had."""
+    missing: tuple[str, ...] = ()
+    """Which of its addresses this machine does not have."""
 
     @property
     def is_ours(self) -> bool:
@@ -87,11 +90,17 @@ def wanted_ports(config: Config, toml: TomlConfig) -> list[WantedPort]:
         ports.append(_toml_port("dvbapi clients", table.port, "[dvbapi] port", table.listen, toml))
     taken = {wanted.port for wanted in ports}  # which is told with the configuration
     ports += [
-        _toml_port("newcamd clients", each.port, each.heading, bind, toml)
+        _toml_port("newcamd clients", each.port, each.heading, each.bind or bind, toml)
         for each in toml.newcamd
         if each.port not in taken
     ]
     return ports
+
+
+def listened_addresses(config: Config, toml: TomlConfig) -> tuple[str, ...]:
+    """The addresses that a configuration has something listen on."""
+    everywhere = (wanted.addresses for wanted in wanted_ports(config, toml))
+    return tuple(dict.fromkeys(address for some in everywhere for address in some))
 
 
 def _toml_port(
@@ -118,12 +127,18 @@ def _info_port(purpose: str, key: str, info: InfoPort, bind: Sequence[str]) -> W
     )
 
 
+TO_COME: Final = (
+    "If it comes later (a router that starts more slowly, Wi-Fi), that is all: it is listened on"
+    " as soon as it is there. Else correct bind in the [server] table of cccamd.toml."
+)
+
+
 def judge_port(seen: PortSeen) -> Diagnosis:
     """Say whether a port is free, ours, or taken."""
     wanted, error = seen.wanted, seen.bind_error
     port = partial(diagnose, Check.PORTS, subject=str(wanted.port))
     if seen.holder is not None:
-        return _judge_taken(wanted, seen.holder)
+        return _judge_taken(seen, seen.holder)
     if error is None:
         return port(Grade.OK, "port-free", f"free, for {wanted.purpose}")
     bad = Grade.FAILURE if wanted.vital else Grade.WARNING
@@ -133,20 +148,24 @@ def judge_port(seen: PortSeen) -> Diagnosis:
         return port(bad, "port-forbidden", text, change)
     if error == errno.EADDRNOTAVAIL:
         text = f"this machine has none of the addresses {', '.join(wanted.addresses)}"
-        change = "Correct bind in the [server] table of cccamd.toml."
-        return port(bad, "no-such-address", text, change)
+        return port(bad, "no-such-address", text, TO_COME)
     if error == errno.EADDRINUSE:
         found = explain_taken(wanted, None)
         return port(bad, found.code, found.text, found.change)
     return port(bad, "port-unusable", f"cannot be had: {os.strerror(error)}", wanted.where)
 
 
-def _judge_taken(wanted: WantedPort, holder: PortHolder) -> Diagnosis:
+def _judge_taken(seen: PortSeen, holder: PortHolder) -> Diagnosis:
+    wanted = seen.wanted
     port = partial(diagnose, Check.PORTS, subject=str(wanted.port))
     process = holder.process
     if holder.is_ours:
         who = f"process {process.pid}" if process else "a process"
         text = f"our own server listens here for {wanted.purpose} ({who} of {holder.user})"
+        if seen.missing:
+            grade = Grade.FAILURE if wanted.vital else Grade.WARNING
+            text += f", but this machine has no address {listed(seen.missing)} now"
+            return port(grade, "no-such-address", text, TO_COME)
         return port(Grade.OK, "port-ours", text)
     grade = Grade.FAILURE if wanted.vital else Grade.WARNING
     found = explain_taken(wanted, holder)

@@ -428,6 +428,7 @@ _MACHINE_CAUSES: Final = {
     "journal-stopped": Cause.JOURNAL_STOPPED,
     "few-files-left": Cause.FEW_FILES,
     "little-memory-left": Cause.LITTLE_MEMORY,
+    "no-such-address": Cause.DOOR_SHUT,
 }
 """By the codes of `judge_resources`."""
 

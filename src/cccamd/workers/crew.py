@@ -241,11 +241,15 @@ class Crew:
         """
         ours = {sock.getsockname()[:2] for sock in self.members[0].sockets}
         others = [address for address in addresses if (address, port) not in ours]
-        for sock in open_sockets(others, port):  # who shares a port with us would not be noticed
+        early = not ours
+        # Who shares a port with us would not be noticed.
+        for sock in open_sockets(others, port, early=early):
             sock.close()
         opened: list[list[socket.socket]] = []
         try:
-            opened.extend(open_sockets(addresses, port, shared=True) for _ in self.members)
+            opened.extend(
+                open_sockets(addresses, port, shared=True, early=early) for _ in self.members
+            )
         except Exception:
             for sockets in opened:
                 for sock in sockets:

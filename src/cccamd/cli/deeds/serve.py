@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from cccamd.acting import socket_of
 from cccamd.cli.deeds.backup import places_of, told_of
 from cccamd.cli.ending import run_to_the_end, stop_at
 from cccamd.errors import CccamdError
+from cccamd.ids import NodeId
 from cccamd.machine import keep_one_heap, own_address, raise_file_limit
 from cccamd.net import ListenError, ServiceManager, TaskSet, loop_factory
 from cccamd.server import (
@@ -37,7 +39,7 @@ from cccamd.server import (
     set_up_logging,
 )
 from cccamd.setup.files import ConfigFileError
-from cccamd.setup.nodeid import default_path, load_or_make
+from cccamd.setup.nodeid import default_path, load_or_make, write_later
 from cccamd.setup.pairing import Pairing
 from cccamd.setup.restoring import finish
 from cccamd.setup.setup import Example, Message, Setup, load_setup
@@ -104,6 +106,7 @@ def run(
         socket=socket_of(node_id_path, named=node_id is not None),
         looks=looks,
         workers=workers,
+        unwritten=node_id_path if own.is_unwritten else None,
     )
     work = runner.run(replace(setup, node_id=own.node_id))
     raise typer.Exit(run_to_the_end(work, loop_factory() or asyncio.new_event_loop))
@@ -164,13 +167,15 @@ class Runner:
         socket: Path,
         looks: LogLooks,
         workers: int | None = None,
+        unwritten: Path | None = None,
     ) -> None:
         """`log_troubles`: why logs cannot be written, by the setting.
 
         `folder`: where the journal and the keys are, beside the node id.
 
-        `socket`: where commands reach this server.
+        `socket`: where commands reach this server. `unwritten`: where the node id should be kept.
         """
+        self._unwritten = unwritten
         self._focus = focus
         self._log_troubles = dict(log_troubles)
         self._folder = folder
@@ -227,6 +232,7 @@ class Runner:
         self._tasks.start("garbage", garbage.Sweeper(lambda: server.is_idle).run())
         self._tasks.start("reload", reloader.run())
         self._tasks.start("log files", self._keep_logging(server))
+        self._tasks.start("files that could not be made", self._make_later(door, setup.node_id))
         await stopped.wait()
         log.info("stopping")
         self._manager.stopping()
@@ -262,6 +268,17 @@ class Runner:
         self._log_troubles = _set_up_log(self._setup, self._focus, self._looks)
         for setting in ("LOG FILE", "LOG WARNINGS"):
             server.carried_out(setting, self._log_troubles.get(setting, ""))
+
+    async def _make_later(self, door: ControlDoor, node_id: NodeId) -> None:
+        """Try again what a full disk, or one that came late, did not let be made at the start."""
+        while True:
+            await asyncio.sleep(LOG_RETRY_INTERVAL)
+            await door.open(self._socket)
+            if self._unwritten is not None:
+                work = partial(write_later, self._unwritten, node_id)
+                if told := await asyncio.to_thread(work):
+                    log.warning("%s", told)
+                    self._unwritten = None
 
     async def _keep_logging(self, server: Server) -> None:
         """Try again to open logs that could not be: disks are mended under way. Tell of those that

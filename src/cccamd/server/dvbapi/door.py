@@ -243,7 +243,10 @@ class DvbapiDoor:
             return
         trouble = ""
         if table.port:
-            trouble = await self._open(self._port, lambda: open_sockets(table.listen, table.port))
+            early = not self._port.is_open
+            trouble = await self._open(
+                self._port, lambda: open_sockets(table.listen, table.port, early=early)
+            )
         else:
             await self._port.close()
         self._port_at = self._port_at if trouble else door
