@@ -31,7 +31,7 @@ FOUND_BY = {
     "waits without end": "1005fff",
     "does not notice that the engine is away": "0ff",
     "loses what it holds": "0ff",
-    "believes everything": "109ff",
+    "believes everything": "502ff",
     "tells what it doubts": "58ff",
     "tells before it looks": "2ff",
     "mixes up ECMs": "1ff",
