@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from cccamd.facts import EcmResult, ServiceId, Span
 from cccamd.ids import Caid, Ident, ShareId, Sid
 from cccamd.net import at_once
-from cccamd.routing import Trace
-from cccamd.values import Fingerprint, Refusal, Request
+from cccamd.routing import Result, Trace
+from cccamd.values import Fingerprint, Request
 from cccamd.watch import (
     Answers,
     CardsChanged,
@@ -143,7 +143,7 @@ def test_what_is_remembered_of_answers_follows_a_clock_that_is_set(step: float) 
         ClockSet(at=NOW + 50.0 + step, step=step),
     ]
     request = Request(NEWS.caid, NEWS.ident, ShareId(0), NEWS.sid, b"")
-    trace = Trace(request, Fingerprint(b"1"), 0.0, 0.1, Refusal.PASSING, None, [])
+    trace = Trace(request, Fingerprint(b"1"), 0.0, 0.1, Result.SILENT, None, [])
     recent.note_ecm("anna", NOW, trace)
     for happening in happenings:
         for each in (history, answers, recent):
