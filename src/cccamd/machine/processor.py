@@ -1,21 +1,30 @@
 """How long a thread waited for a processor: time that the machine cost it, and not its work."""
 
+import os
 import time
-from pathlib import Path
 from typing import Final
 
 FRESH: Final = 0.1
 """Seconds for which it need not be asked again how long was waited until now."""
-_OF_THREAD: Final = Path("/proc/thread-self/schedstat")
+_OF_THREAD: Final = "/proc/thread-self/schedstat"
+_LONGEST: Final = 100
+"""Bytes of three numbers."""
 
 
 def waited_for_processor() -> float:
-    """Seconds that this thread ever was ready to run, and others ran; 0 where nobody tells."""
+    """Seconds that this thread ever was ready to run, and others ran; 0 where nobody tells.
+
+    Answers wait for it, so it is read without Python's files, which take four times as long.
+    """
     try:
-        _, waited, _ = _OF_THREAD.read_text().split()
+        file = os.open(_OF_THREAD, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _, waited, _ = os.read(file, _LONGEST).split()
+        finally:
+            os.close(file)
+        return int(waited) / 1e9
     except (OSError, ValueError):
         return 0.0
-    return int(waited) / 1e9
 
 
 class HoldTimer:
