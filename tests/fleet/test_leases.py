@@ -218,6 +218,15 @@ def two() -> tuple[World, Node, Node]:
     return world, attic, cellar
 
 
+def doubted() -> tuple[World, Node, Node, int, int]:
+    """Somebody has just come to the second node for the seat of one at the first, who is dead."""
+    world, attic, cellar = two()
+    first = attic.login()
+    world.run(0.1)
+    attic.lifeless.add(first)
+    return world, attic, cellar, first, cellar.login()
+
+
 def test_who_lives_keeps_its_seat_and_the_other_is_told_where() -> None:
     world, attic, cellar = two()
     first = attic.login()
@@ -247,11 +256,7 @@ def test_as_many_seats_as_logins_over_all_nodes() -> None:
 
 
 def test_a_seat_whose_client_is_dead_goes_over() -> None:
-    world, attic, cellar = two()
-    first = attic.login()
-    world.run(0.1)
-    attic.lifeless.add(first)
-    second = cellar.login()
+    world, attic, cellar, first, second = doubted()
     world.run(2.0)
     assert cellar.outcomes[second] == Granted(second)
     assert attic.outcomes[first] == End(first, "cellar", is_dead=True)
@@ -260,11 +265,7 @@ def test_a_seat_whose_client_is_dead_goes_over() -> None:
 
 
 def test_who_is_asked_about_and_leaves_makes_way_at_once() -> None:
-    world, attic, cellar = two()
-    first = attic.login()
-    world.run(0.1)
-    attic.lifeless.add(first)
-    second = cellar.login()
+    world, attic, cellar, first, second = doubted()
     world.run(0.1)
     attic.leave(first)
     world.run(0.1)
@@ -272,11 +273,7 @@ def test_who_is_asked_about_and_leaves_makes_way_at_once() -> None:
 
 
 def test_who_is_asked_about_and_comes_back_meanwhile_lives() -> None:
-    world, attic, cellar = two()
-    first = attic.login()
-    world.run(0.1)
-    attic.lifeless.add(first)
-    second = cellar.login()
+    world, attic, cellar, first, second = doubted()
     world.run(0.1)
     again = attic.come_back(first)
     world.run(0.1)

@@ -107,17 +107,21 @@ def test_an_edit_within_one_tick_of_the_clock_is_not_lost(path: Path) -> None:
     assert path.read_text() == "F: anna z\nF: both b\n"
 
 
+def let_root_write_nothing(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    def forbid(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(accounts, "replace_file", forbid)
+    monkeypatch.setattr(accounts.os, "geteuid", lambda: 0)
+
+
 def test_what_may_not_be_written_says_what_to_do(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not accounts.writing_trouble(path)
     assert "there is no folder" in accounts.writing_trouble(path.parent / "none" / "x")
 
-    def forbid(*_: object, **__: object) -> None:
-        raise PermissionError(errno.EPERM, "Operation not permitted")
-
-    monkeypatch.setattr(accounts, "replace_file", forbid)
-    monkeypatch.setattr(accounts.os, "geteuid", lambda: 0)
+    let_root_write_nothing(monkeypatch, PermissionError(errno.EPERM, "Operation not permitted"))
     with pytest.raises(ConfigFileError, match=r"cannot be written: Operation not permitted$"):
         change(path, AccountAct.REMOVE, "anna")
     monkeypatch.setattr(accounts.os, "geteuid", lambda: 12345)
@@ -131,10 +135,6 @@ def test_what_may_not_be_written_says_what_to_do(
 def test_on_a_read_only_disk_root_is_not_sent_to_root(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forbid(*_: object, **__: object) -> None:
-        raise OSError(errno.EROFS, "Read-only file system")
-
-    monkeypatch.setattr(accounts, "replace_file", forbid)
-    monkeypatch.setattr(accounts.os, "geteuid", lambda: 0)
+    let_root_write_nothing(monkeypatch, OSError(errno.EROFS, "Read-only file system"))
     with pytest.raises(ConfigFileError, match=r"Read-only file system; dmesg .*remount,rw"):
         change(path, AccountAct.REMOVE, "anna")
